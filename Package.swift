@@ -1,0 +1,141 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Arrows between targets follow docs/architecture.md. A new arrow is a design decision: add it here and write a note in
+// docs/design. Build with `--explicit-target-dependency-import-check error` (scripts/build.sh does).
+
+/// What every source target is compiled with.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+/// What tests are compiled with: `#expect` expands to code that strict memory safety would flag.
+let testing: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+func source(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// A C library as Debian ships it: a module map and a header of shims, no code.
+func system(_ name: String, pkgConfig: String? = nil, debian: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/\(name)", pkgConfig: pkgConfig, providers: [.apt([debian])])
+}
+
+/// Our own few lines of C or C++ for macros, variadics and C++ APIs that Swift does not import.
+func shim(_ name: String, linked libraries: [String]) -> Target {
+    .target(name: name, linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies,
+        swiftSettings: testing)
+}
+
+let package = Package(
+    name: "Tribune",
+    products: [.executable(name: "tribune", targets: ["Tribune"])],
+    targets: [
+        // Values and ground floor
+        source("MetricModel"),
+        source("JSON"),
+        source("Instrumentation"),
+        shim("CRuntime", linked: []),
+        source("Runtime", ["CRuntime"]),
+
+        // One owner per C library
+        system("CYAML", debian: "libyaml-dev"),
+        source("YAML", ["CYAML"]),
+        shim("CRE2", linked: ["re2"]),
+        source("RE2", ["CRE2"]),
+        shim("CCurl", linked: ["curl"]),
+        source("CurlHTTP", ["CCurl", "Runtime"]),
+        system("CMicroHTTP", debian: "libmicrohttpd-dev"),
+        source("MicroHTTP", ["CMicroHTTP", "Zlib", "Runtime"]),
+        system("CPostgreSQL", pkgConfig: "libpq", debian: "libpq-dev"),
+        source("PostgreSQL", ["CPostgreSQL"]),
+        system("CSQLite", debian: "libsqlite3-dev"),
+        source("SQLite", ["CSQLite"]),
+        shim("CHiredis", linked: ["hiredis"]),
+        source("Hiredis", ["CHiredis"]),
+        system("CZlib", debian: "zlib1g-dev"),
+        source("Zlib", ["CZlib"]),
+        system("CSnappy", debian: "libsnappy-dev"),
+        source("Snappy", ["CSnappy"]),
+        shim("COpenSSL", linked: ["ssl", "crypto"]),
+        source("TLS", ["COpenSSL"]),
+        shim("CFastFloat", linked: []),
+
+        // Store and language
+        source("Exposition", ["MetricModel", "CFastFloat"]),
+        source("MetricStore", ["MetricModel", "Instrumentation", "RE2"]),
+        source("PromQL", ["MetricModel", "MetricStore", "RE2", "JSON"]),
+
+        // Engines
+        source(
+            "Scraper",
+            [
+                "Exposition", "MetricModel", "MetricStore", "CurlHTTP", "Zlib", "RE2", "YAML", "Runtime",
+                "Instrumentation",
+            ]),
+        source(
+            "RuleEngine", ["MetricModel", "MetricStore", "PromQL", "RE2", "YAML", "Runtime", "Instrumentation"]),
+        source(
+            "Notification",
+            ["MetricModel", "RuleEngine", "CurlHTTP", "RE2", "YAML", "JSON", "Runtime", "Instrumentation"]),
+        source(
+            "Rollback",
+            ["MetricModel", "RuleEngine", "CurlHTTP", "YAML", "JSON", "Runtime", "Instrumentation"]),
+        source(
+            "History",
+            ["MetricModel", "PostgreSQL", "SQLite", "Hiredis", "TLS", "JSON", "Runtime", "Instrumentation"]),
+
+        // Edge
+        source(
+            "Exporter",
+            [
+                "MetricModel", "MetricStore", "PromQL", "Exposition", "Scraper", "RuleEngine", "Notification",
+                "Rollback", "History", "MicroHTTP", "Snappy", "JSON", "Runtime", "Instrumentation",
+            ]),
+        .executableTarget(
+            name: "Tribune",
+            dependencies: [
+                "MetricModel", "JSON", "YAML", "Runtime", "Instrumentation", "MetricStore", "PromQL", "Exposition",
+                "Scraper", "RuleEngine", "Notification", "Rollback", "History", "Exporter", "CurlHTTP", "MicroHTTP",
+            ],
+            swiftSettings: strict),
+
+        // Tests
+        .target(
+            name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport", swiftSettings: testing),
+        tests("MetricModel", []),
+        tests("JSON", []),
+        tests("YAML", []),
+        tests("RE2", []),
+        tests("Runtime", []),
+        tests("Instrumentation", []),
+        tests("Exposition", ["MetricModel", "JSON"]),
+        tests("MetricStore", ["MetricModel"]),
+        tests("PromQL", ["MetricModel", "MetricStore", "JSON"]),
+        tests("Scraper", ["MetricModel", "MetricStore", "Exposition", "CurlHTTP", "MicroHTTP", "YAML", "Runtime"]),
+        tests("RuleEngine", ["MetricModel", "MetricStore", "PromQL", "YAML", "JSON"]),
+        tests("Notification", ["MetricModel", "RuleEngine", "MicroHTTP", "JSON", "Runtime"]),
+        tests("Rollback", ["MetricModel", "RuleEngine", "MicroHTTP", "CurlHTTP", "JSON", "Runtime", "YAML"]),
+        tests("History", ["MetricModel", "PostgreSQL", "SQLite", "TLS", "JSON", "Runtime"]),
+        tests(
+            "Exporter", ["MetricModel", "MetricStore", "PromQL", "MicroHTTP", "CurlHTTP", "JSON", "Instrumentation"]),
+        tests("Tribune", ["JSON", "CurlHTTP", "Runtime"]),
+    ],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,168 @@
+/// One label of a series: a name and a value.
+public struct Label: Hashable, Comparable, Sendable {
+    /// The label's name; any UTF-8 text.
+    public var name: String
+    /// The label's value; any UTF-8 text. An empty value means that the label is absent.
+    public var value: String
+
+    /// A label called `name`.
+    public init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+
+    /// Bytewise equality.
+    public static func == (left: Label, right: Label) -> Bool {
+        ByteOrder.equal(left.name, right.name) && ByteOrder.equal(left.value, right.value)
+    }
+
+    /// Bytewise by name, then by value.
+    public static func < (left: Label, right: Label) -> Bool {
+        ByteOrder.equal(left.name, right.name)
+            ? ByteOrder.precedes(left.value, right.value) : ByteOrder.precedes(left.name, right.name)
+    }
+
+    /// Hashes the bytes, in keeping with `==`.
+    public func hash(into hasher: inout Hasher) {
+        Label.hash(name, into: &hasher)
+        Label.hash(value, into: &hasher)
+    }
+
+    private static func hash(_ text: String, into hasher: inout Hasher) {
+        unsafe text.utf8.withContiguousStorageIfAvailable { unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+            ?? text.utf8.forEach { hasher.combine($0) }
+        hasher.combine(0xff as UInt8)
+    }
+}
+
+/// The identity of a series: labels sorted by name, each name once, no empty values.
+///
+/// A value without references to the store; used at the edges. Hot paths work on series ids instead.
+public struct Labels: Hashable, Sendable {
+    /// Sorted by name.
+    public private(set) var pairs: [Label]
+
+    /// The reserved label that holds the metric's name.
+    public static let metricName = "__name__"
+    /// The label set without labels.
+    public static let empty = Labels(sorted: [])
+
+    /// Sorts `pairs` and drops empty values; of a name that stands twice the last one counts.
+    public init(_ pairs: some Sequence<Label>) {
+        var unique: [Label] = []
+        let ordered = pairs.enumerated().sorted {
+            ByteOrder.equal($0.element.name, $1.element.name)
+                ? $0.offset < $1.offset : ByteOrder.precedes($0.element.name, $1.element.name)
+        }
+        for (_, pair) in ordered {
+            if let last = unique.last, ByteOrder.equal(last.name, pair.name) { unique.removeLast() }
+            unique.append(pair)
+        }
+        unique.removeAll { $0.value.isEmpty }
+        self.pairs = unique
+    }
+
+    /// Takes over `pairs`, which the caller knows to be sorted, unique and without empty values.
+    public init(sorted pairs: [Label]) {
+        self.pairs = pairs
+    }
+
+    /// The labels of a metric called `name`.
+    public init(metric name: String, _ others: [Label] = []) {
+        self.init([Label(Labels.metricName, name)] + others)
+    }
+
+    /// The number of labels.
+    public var count: Int { pairs.count }
+    /// Whether there are no labels.
+    public var isEmpty: Bool { pairs.isEmpty }
+    /// The value of `__name__`, if there is one.
+    public var metricName: String? { self[Labels.metricName] }
+
+    /// The value of the label `name`, or `nil` where it is absent. O(log *n*).
+    public subscript(name: String) -> String? {
+        let index = insertionIndex(of: name)
+        return index < pairs.count && ByteOrder.equal(pairs[index].name, name) ? pairs[index].value : nil
+    }
+
+    /// Sets the label `name`; an empty `value` removes it.
+    public mutating func set(_ name: String, to value: String) {
+        let index = insertionIndex(of: name)
+        let exists = index < pairs.count && ByteOrder.equal(pairs[index].name, name)
+        switch (exists, value.isEmpty) {
+        case (true, true): pairs.remove(at: index)
+        case (true, false): pairs[index].value = value
+        case (false, true): break
+        case (false, false): pairs.insert(Label(name, value), at: index)
+        }
+    }
+
+    /// Removes the label `name` if it is there.
+    public mutating func remove(_ name: String) {
+        set(name, to: "")
+    }
+
+    /// These labels with `name` set to `value`.
+    public func setting(_ name: String, to value: String) -> Labels {
+        var copy = self
+        copy.set(name, to: value)
+        return copy
+    }
+
+    /// These labels with all of `others` set.
+    public func setting(_ others: Labels) -> Labels {
+        var copy = self
+        for pair in others.pairs { copy.set(pair.name, to: pair.value) }
+        return copy
+    }
+
+    /// Only the labels whose names stand in `names`.
+    public func keeping(_ names: some Collection<String>) -> Labels {
+        Labels(sorted: pairs.filter { names.contains($0.name) })
+    }
+
+    /// The labels whose names do not stand in `names`.
+    public func dropping(_ names: some Collection<String>) -> Labels {
+        Labels(sorted: pairs.filter { !names.contains($0.name) })
+    }
+
+    private func insertionIndex(of name: String) -> Int {
+        var low = 0
+        var high = pairs.count
+        while low < high {
+            let middle = (low + high) / 2
+            if ByteOrder.precedes(pairs[middle].name, name) { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
+
+extension Labels: Comparable {
+    /// Label by label, name then value; of two that share a beginning the shorter one first.
+    public static func < (left: Labels, right: Labels) -> Bool {
+        left.pairs.lexicographicallyPrecedes(right.pairs)
+    }
+}
+
+extension Labels: ExpressibleByDictionaryLiteral {
+    /// `["job": "api"]`.
+    public init(dictionaryLiteral elements: (String, String)...) {
+        self.init(elements.map { Label($0.0, $0.1) })
+    }
+}
+
+extension Labels: CustomStringConvertible {
+    /// `name{a="b", c="d"}`, as Prometheus prints a series; names that need it are quoted.
+    public var description: String {
+        let name = metricName
+        let plainName = name.flatMap { MetricText.isLegacyMetricName($0) ? $0 : nil }
+        var inner: [String] = []
+        if let name, plainName == nil { inner.append(MetricText.quoted(name)) }
+        for pair in pairs where pair.name != Labels.metricName {
+            let label = MetricText.isLegacyLabelName(pair.name) ? pair.name : MetricText.quoted(pair.name)
+            inner.append("\(label)=\(MetricText.quoted(pair.value))")
+        }
+        if inner.isEmpty { return plainName ?? "{}" }
+        return "\(plainName ?? ""){\(inner.joined(separator: ", "))}"
+    }
+}

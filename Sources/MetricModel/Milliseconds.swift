@@ -1,0 +1,91 @@
+/// A length of time in whole milliseconds, written in Prometheus's notation (`1h30m`).
+public struct Milliseconds: Hashable, Comparable, Sendable, RawRepresentable, AdditiveArithmetic {
+    /// The length in milliseconds; may be negative.
+    public var rawValue: Int64
+
+    /// A length of `rawValue` milliseconds.
+    public init(rawValue: Int64) {
+        self.rawValue = rawValue
+    }
+
+    /// No time at all.
+    public static let zero = Milliseconds(rawValue: 0)
+    /// `count` milliseconds.
+    public static func milliseconds(_ count: Int64) -> Milliseconds { Milliseconds(rawValue: count) }
+    /// `count` seconds.
+    public static func seconds(_ count: Int64) -> Milliseconds { Milliseconds(rawValue: count * 1000) }
+    /// `count` minutes.
+    public static func minutes(_ count: Int64) -> Milliseconds { Milliseconds(rawValue: count * 60_000) }
+    /// `count` hours.
+    public static func hours(_ count: Int64) -> Milliseconds { Milliseconds(rawValue: count * 3_600_000) }
+
+    /// The length in seconds.
+    public var seconds: Double { Double(rawValue) / 1000 }
+
+    /// Whether `left` is shorter.
+    public static func < (left: Milliseconds, right: Milliseconds) -> Bool { left.rawValue < right.rawValue }
+    /// The sum.
+    public static func + (left: Milliseconds, right: Milliseconds) -> Milliseconds {
+        Milliseconds(rawValue: left.rawValue &+ right.rawValue)
+    }
+    /// The difference.
+    public static func - (left: Milliseconds, right: Milliseconds) -> Milliseconds {
+        Milliseconds(rawValue: left.rawValue &- right.rawValue)
+    }
+    /// The length `factor` times over.
+    public static func * (left: Milliseconds, factor: Int64) -> Milliseconds {
+        Milliseconds(rawValue: left.rawValue &* factor)
+    }
+}
+
+extension Milliseconds: CustomStringConvertible {
+    private static let units: [(name: String, length: Int64, exactOnly: Bool)] = [
+        ("y", 365 * 86_400_000, true), ("w", 7 * 86_400_000, true), ("d", 86_400_000, false),
+        ("h", 3_600_000, false), ("m", 60_000, false), ("s", 1000, false), ("ms", 1, false),
+    ]
+
+    /// Reads `1h30m`, `15s`, `250ms` or `0`: units from large to small, each at most once.
+    ///
+    /// - Returns: `nil` when the text is not such a duration or is longer than 292 million years.
+    public init?(parsing text: some StringProtocol) {
+        if text == "0" {
+            self = .zero
+            return
+        }
+        var total: Int64 = 0
+        var nextUnit = 0
+        var rest = text.utf8[...]
+        guard !rest.isEmpty else { return nil }
+        while !rest.isEmpty {
+            let digits = rest.prefix { $0 >= 0x30 && $0 <= 0x39 }
+            let name = rest.dropFirst(digits.count).prefix { $0 >= 0x61 && $0 <= 0x7a }
+            guard let count = Int64(String(decoding: digits, as: UTF8.self)), !name.isEmpty else { return nil }
+            let wanted = String(decoding: name, as: UTF8.self)
+            guard let unit = Self.units[nextUnit...].firstIndex(where: { $0.name == wanted }) else { return nil }
+            let (length, overflow) = count.multipliedReportingOverflow(by: Self.units[unit].length)
+            let (sum, overflowed) = total.addingReportingOverflow(length)
+            if overflow || overflowed { return nil }
+            total = sum
+            nextUnit = unit + 1
+            rest = rest.dropFirst(digits.count + name.count)
+        }
+        self.init(rawValue: total)
+    }
+
+    /// The canonical notation: `1h30m`, `0s`, `-5m`. Years and weeks are used only where they come out even.
+    public var description: String {
+        if rawValue == 0 { return "0s" }
+        var rest = rawValue.magnitude
+        var text = rawValue < 0 ? "-" : ""
+        for unit in Self.units {
+            let length = UInt64(unit.length)
+            if unit.exactOnly && rest % length != 0 { continue }
+            let count = rest / length
+            if count > 0 {
+                text += "\(count)\(unit.name)"
+                rest -= count * length
+            }
+        }
+        return text
+    }
+}

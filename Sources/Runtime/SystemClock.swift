@@ -1,0 +1,28 @@
+internal import Glibc
+
+/// The machine's clocks.
+public enum SystemClock {
+    /// Milliseconds since the Unix epoch.
+    public static func wallMilliseconds() -> Int64 {
+        let now = time(CLOCK_REALTIME)
+        return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    public static func wallNanoseconds() -> Int64 {
+        let now = time(CLOCK_REALTIME)
+        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+    }
+
+    /// Nanoseconds since an arbitrary moment; never jumps.
+    public static func monotonicNanoseconds() -> Int64 {
+        let now = time(CLOCK_MONOTONIC)
+        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+    }
+
+    private static func time(_ clock: clockid_t) -> timespec {
+        var now = timespec()
+        unsafe clock_gettime(clock, &now)
+        return now
+    }
+}

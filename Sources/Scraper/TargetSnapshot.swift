@@ -1,0 +1,60 @@
+public import MetricModel
+
+/// What is known of one scrape target at one moment, as `/api/v1/targets` shows it.
+public struct TargetSnapshot: Equatable, Sendable {
+    /// Whether the last scrape succeeded.
+    public enum Health: String, Sendable {
+        case up
+        case down
+        case unknown
+    }
+
+    /// Labels before relabelling, with `__address__` and the other `__` labels.
+    public var discoveredLabels: Labels
+    /// Labels after relabelling.
+    public var labels: Labels
+    /// The job name of the scrape configuration.
+    public var scrapePool: String
+    /// The URL that is scraped.
+    public var scrapeURL: String
+    /// Why the last scrape failed; empty when it did not.
+    public var lastError: String
+    /// When the last scrape began; `nil` before the first.
+    public var lastScrape: Timestamp?
+    /// How long the last scrape took, in seconds.
+    public var lastScrapeDuration: Double
+    /// Whether the last scrape succeeded.
+    public var health: Health
+    /// The configured interval.
+    public var scrapeInterval: Milliseconds
+    /// The configured timeout.
+    public var scrapeTimeout: Milliseconds
+}
+
+/// A target that relabelling dropped.
+public struct DroppedTarget: Equatable, Sendable {
+    /// Labels before relabelling.
+    public var discoveredLabels: Labels
+    /// The job name of the scrape configuration.
+    public var scrapePool: String
+}
+
+/// `# TYPE`, `# HELP` and `# UNIT` of one metric family of one target, as `/api/v1/metadata` shows them.
+public struct MetricMetadata: Hashable, Sendable {
+    /// The family's name.
+    public var family: String
+    /// `counter`, `gauge`, `histogram`, `gaugehistogram`, `summary`, `info`, `stateset` or `unknown`.
+    public var type: String
+    /// The help text, unescaped.
+    public var help: String
+    /// The unit, or empty.
+    public var unit: String
+
+    /// Metadata of `family`.
+    public init(family: String, type: String, help: String, unit: String) {
+        self.family = family
+        self.type = type
+        self.help = help
+        self.unit = unit
+    }
+}

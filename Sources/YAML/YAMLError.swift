@@ -1,0 +1,31 @@
+/// What is wrong in a file, and where: `alerts.yml:12:5: groups[0].rules[2].for: not a duration: "5x"`.
+public struct YAMLError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The file as the user named it; empty for text that came from elsewhere.
+    public var file: String
+    /// Line from 1; 0 where no place is known.
+    public var line: Int
+    /// Column from 1.
+    public var column: Int
+    /// The path of the field, such as `groups[0].rules[2].for`; may be empty.
+    public var field: String
+    /// What is wrong.
+    public var message: String
+
+    /// A fault at a place in a file.
+    public init(file: String, line: Int, column: Int, field: String, message: String) {
+        self.file = file
+        self.line = line
+        self.column = column
+        self.field = field
+        self.message = message
+    }
+
+    /// `file:line:column: field: message`, without the parts that are not known.
+    public var description: String {
+        var text = file
+        if line > 0 { text += text.isEmpty ? "\(line):\(column)" : ":\(line):\(column)" }
+        if !text.isEmpty { text += ": " }
+        if !field.isEmpty { text += "\(field): " }
+        return text + message
+    }
+}
