@@ -1,0 +1,108 @@
+/// A subcommand: what it is called, what it takes, and what it does.
+struct Command: Sendable {
+    /// An option of a command, such as `--config.file=FILE`.
+    struct Option: Sendable {
+        /// The name without dashes.
+        let name: String
+        /// The word for its value in the help text; `nil` for a switch.
+        let value: String?
+        /// What it does.
+        let help: String
+        /// The value where none is given.
+        let fallback: String?
+
+        /// An option that takes a value.
+        static func value(_ name: String, _ value: String, _ help: String, default fallback: String? = nil) -> Option {
+            Option(name: name, value: value, help: help, fallback: fallback)
+        }
+
+        /// An option that is on when given.
+        static func flag(_ name: String, _ help: String) -> Option {
+            Option(name: name, value: nil, help: help, fallback: nil)
+        }
+    }
+
+    /// The words that call it, such as `check config`.
+    let name: String
+    /// One line for the list of commands.
+    let summary: String
+    /// The operands as they stand in the usage line, such as `FILE...`.
+    let operands: String
+    /// How many operands are accepted.
+    let operandCount: ClosedRange<Int>
+    /// What it takes.
+    let options: [Option]
+    /// More help, printed below the options.
+    let details: String
+    /// Does it. Returns the exit code.
+    let run: @Sendable (Invocation) throws(CommandFailure) -> Int32
+
+    init(
+        _ name: String, _ summary: String, operands: String = "", count: ClosedRange<Int> = 0...0,
+        options: [Option] = [], details: String = "",
+        run: @escaping @Sendable (Invocation) throws(CommandFailure) -> Int32
+    ) {
+        self.name = name
+        self.summary = summary
+        self.operands = operands
+        self.operandCount = count
+        self.options = options
+        self.details = details
+        self.run = run
+    }
+
+    /// The text of `--help`.
+    var help: String {
+        var text = "\(summary)\n\nUsage: tribune \(name)\(options.isEmpty ? "" : " [OPTIONS]")"
+        if !operands.isEmpty { text += " \(operands)" }
+        text += "\n"
+        if !options.isEmpty {
+            let rows = options.map { option in
+                let left = "  --\(option.name)" + (option.value.map { "=\($0)" } ?? "")
+                let fallback = option.fallback.map { " (default: \($0))" } ?? ""
+                return (left, option.help + fallback)
+            }
+            text += "\nOptions:\n" + Console.table(rows + [("  --help", "Show this text.")])
+        }
+        if !details.isEmpty { text += "\n\(details)\n" }
+        return text
+    }
+}
+
+/// The arguments a command was called with.
+struct Invocation: Sendable {
+    /// Values by option name; a switch that was given has the value `true`.
+    let options: [String: [String]]
+    /// The rest, in order.
+    let operands: [String]
+
+    /// The last value given for `name`, or its default.
+    func value(_ name: String) -> String? { options[name]?.last }
+
+    /// Every value given for `name`.
+    func values(_ name: String) -> [String] { options[name] ?? [] }
+
+    /// Whether the switch `name` was given.
+    func flag(_ name: String) -> Bool { options[name]?.last == "true" }
+}
+
+/// Why a command ended early.
+struct CommandFailure: Error {
+    /// Exit codes that mean the same everywhere.
+    enum Code: Int32 {
+        /// It ran and found something wrong.
+        case failed = 1
+        /// It was called wrongly.
+        case usage = 2
+    }
+
+    /// The exit code.
+    let code: Code
+    /// One or more lines for standard error.
+    let message: String
+
+    init(_ message: String, code: Code = .failed) {
+        self.message = message
+        self.code = code
+    }
+}

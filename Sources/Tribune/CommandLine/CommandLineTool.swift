@@ -1,0 +1,99 @@
+/// Finds the command that was called, reads its arguments, and runs it.
+enum CommandLineTool {
+    /// Runs the command named by `arguments` (without the program's name). Returns the exit code: 0 for success, 1 when the
+    /// command found something wrong, 2 when it was called wrongly.
+    static func run(_ arguments: [String], commands: [Command]) -> Int32 {
+        guard let first = arguments.first else {
+            Console.error(overview(commands))
+            return CommandFailure.Code.usage.rawValue
+        }
+        if ["--help", "-h", "help"].contains(first) {
+            Console.print(overview(commands))
+            return 0
+        }
+        let wanted = first == "--version" ? ["version"] + arguments.dropFirst() : arguments
+        guard
+            let command = commands.first(where: { wanted.starts(with: $0.name.split(separator: " ").map(String.init)) })
+        else { return unknown(wanted, commands) }
+        let rest = Array(wanted.dropFirst(command.name.split(separator: " ").count))
+        if rest.contains("--help") || rest.contains("-h") {
+            Console.print(command.help)
+            return 0
+        }
+        do throws(CommandFailure) {
+            return try command.run(try parse(rest, for: command))
+        } catch {
+            Console.error("tribune \(command.name): \(error.message)")
+            if error.code == .usage { Console.error("Try 'tribune \(command.name) --help'.") }
+            return error.code.rawValue
+        }
+    }
+
+    /// Reads `--name=value`, `--name value`, switches, `--no-switch` and operands; `--` ends the options.
+    static func parse(_ arguments: [String], for command: Command) throws(CommandFailure) -> Invocation {
+        var options: [String: [String]] = [:]
+        var operands: [String] = []
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            if argument == "--" {
+                operands += rest
+                break
+            }
+            guard argument.hasPrefix("--") else {
+                operands.append(argument)
+                continue
+            }
+            let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let name = String(parts[0])
+            guard let option = command.options.first(where: { $0.name == name }) else {
+                throw CommandFailure("unknown option --\(name)", code: .usage)
+            }
+            if option.value == nil {
+                let value = parts.count > 1 ? String(parts[1]) : "true"
+                guard ["true", "false"].contains(value) else {
+                    throw CommandFailure("--\(name) takes no value", code: .usage)
+                }
+                options[name] = [value]
+            } else if parts.count > 1 {
+                options[name, default: []].append(String(parts[1]))
+            } else if let value = rest.popFirst() {
+                options[name, default: []].append(value)
+            } else {
+                throw CommandFailure("--\(name) needs a value", code: .usage)
+            }
+        }
+        guard command.operandCount.contains(operands.count) else {
+            let problem =
+                operands.count < command.operandCount.lowerBound ? "an operand is missing" : "too many operands"
+            throw CommandFailure("\(problem); usage: tribune \(command.name) \(command.operands)", code: .usage)
+        }
+        for option in command.options where options[option.name] == nil {
+            if let fallback = option.fallback { options[option.name] = [fallback] }
+        }
+        return Invocation(options: options, operands: operands)
+    }
+
+    private static func overview(_ commands: [Command]) -> String {
+        """
+        Tribune watches services while they change and takes traffic back the moment a rule is violated.
+
+        Usage: tribune COMMAND [OPTIONS] [OPERANDS]
+
+        Commands:
+        \(Console.table(commands.map { ("  " + $0.name, $0.summary) }))
+        'tribune COMMAND --help' explains a command. Exit codes: 0 success, 1 something is wrong, 2 wrong usage.
+        """
+    }
+
+    private static func unknown(_ words: [String], _ commands: [Command]) -> Int32 {
+        let group = commands.filter { $0.name.hasPrefix(words[0] + " ") }
+        if group.isEmpty {
+            Console.error("tribune: unknown command '\(words[0])'. Try 'tribune --help'.")
+        } else {
+            Console.error(
+                "tribune \(words[0]) needs one of these words:\n"
+                    + Console.table(group.map { ("  " + $0.name, $0.summary) }))
+        }
+        return CommandFailure.Code.usage.rawValue
+    }
+}

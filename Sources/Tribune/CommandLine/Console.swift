@@ -1,0 +1,53 @@
+internal import Glibc
+
+/// Standard output and standard error.
+enum Console {
+    /// Writes `text` and a line break to standard output.
+    static func print(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+
+    /// Writes `text` and a line break to standard error.
+    static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+
+    /// Whether standard output is a terminal.
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// Rows of two columns, the second one aligned and wrapped at 100 characters.
+    static func table(_ rows: [(String, String)]) -> String {
+        let width = min(38, (rows.map(\.0.count).max() ?? 0) + 2)
+        return rows.map { left, right in
+            var lines: [String] = []
+            var line = left
+            line += String(repeating: " ", count: max(1, width - left.count))
+            var used = line.count
+            for word in right.split(separator: " ", omittingEmptySubsequences: true) {
+                if used + word.count > 100, used > width {
+                    lines.append(line)
+                    line = String(repeating: " ", count: width)
+                    used = width
+                }
+                line += word + " "
+                used += word.count + 1
+            }
+            lines.append(line)
+            return lines.map { line in
+                var line = line
+                while line.last == " " { line.removeLast() }
+                return line + "\n"
+            }.joined()
+        }.joined()
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var text = text
+        text.withUTF8 { bytes in
+            var offset = 0
+            while offset < bytes.count, let base = bytes.baseAddress {
+                let count = unsafe Glibc.write(descriptor, base + offset, bytes.count - offset)
+                if count < 0 && errno == EINTR { continue }
+                // A closed pipe is the reader's wish to hear no more.
+                if count <= 0 { return }
+                offset += count
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+/// Every command, in the order of `tribune --help`.
+enum Commands {
+    static let all: [Command] = [
+        version
+    ]
+
+    static let version = Command("version", "Print the version.") { (_) throws(CommandFailure) in
+        Console.print("tribune \(Version.number)")
+        return 0
+    }
+}

@@ -1,0 +1,52 @@
+# Installs the Debian packages that are missing. To be sourced; needs root or sudo only when something is missing.
+
+# What Tribune is built with.
+build_packages=(
+    build-essential pkg-config libpq-dev libhiredis-dev zlib1g-dev libcurl4-openssl-dev libmicrohttpd-dev libyaml-dev
+    libsqlite3-dev libsnappy-dev libssl-dev libre2-dev libfast-float-dev
+)
+# What the demo runs beside it.
+demo_packages=(haproxy prometheus-node-exporter)
+# What the tests run beside it.
+test_packages=(haproxy prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server)
+
+say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
+
+# packages_ensure NAME...: installs those of the packages that are not there yet.
+packages_ensure() {
+    local missing=() name
+    for name in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null || true)" = installed ] || missing+=("$name")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    local as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || {
+            echo "These packages are missing and need root to install: ${missing[*]}" >&2
+            return 1
+        }
+        as_root=(sudo)
+    fi
+    say "Installing packages: ${missing[*]}"
+    # Services are started by whoever needs them, on ports of their own: the packages must not start theirs.
+    local policy=/usr/sbin/policy-rc.d wrote_policy=false status=0
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+        "${as_root[@]}" chmod +x "$policy"
+        wrote_policy=true
+    fi
+    "${as_root[@]}" apt-get update -q >&2 &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -q -y --no-install-recommends "${missing[@]}" >&2 || status=$?
+    if $wrote_policy; then "${as_root[@]}" rm -f "$policy"; fi
+    return $status
+}
+
+# swift_ensure: finds the Swift toolchain or says what to do.
+swift_ensure() {
+    command -v swift >/dev/null || export PATH="/opt/swift/usr/bin:/usr/local/swift/usr/bin:$PATH"
+    command -v swift >/dev/null || {
+        echo "Swift 6.3 is needed and 'swift' is not on the PATH. See https://www.swift.org/install/linux/" >&2
+        return 1
+    }
+}
