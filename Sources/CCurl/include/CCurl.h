@@ -1,2 +1,37 @@
 #pragma once
 #include <curl/curl.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Typed forms of libcurl's variadic functions, which Swift does not import.
+
+/// What libcurl calls with body or header bytes. Returns how many were taken; fewer than `size * count` aborts.
+typedef size_t (*ccurl_sink)(char *bytes, size_t size, size_t count, void *context);
+
+/// Sets libcurl up for the whole process; further calls do nothing.
+CURLcode ccurl_global_init(void);
+
+CURLcode ccurl_set_long(CURL *handle, CURLoption option, long value);
+CURLcode ccurl_set_size(CURL *handle, CURLoption option, int64_t value);
+/// libcurl copies `text`; NULL unsets the option.
+CURLcode ccurl_set_text(CURL *handle, CURLoption option, const char *text);
+/// libcurl copies the bytes. The size goes first, because the copy is made when the bytes are set.
+CURLcode ccurl_set_body(CURL *handle, const void *bytes, size_t count);
+/// libcurl copies the bytes.
+CURLcode ccurl_set_blob(CURL *handle, CURLoption option, const void *bytes, size_t count);
+/// The list, the buffer and the context must outlive the transfer.
+CURLcode ccurl_set_list(CURL *handle, CURLoption option, struct curl_slist *list);
+CURLcode ccurl_set_error_buffer(CURL *handle, char *buffer);
+CURLcode ccurl_set_private(CURL *handle, void *context);
+CURLcode ccurl_set_body_sink(CURL *handle, ccurl_sink sink, void *context);
+CURLcode ccurl_set_header_sink(CURL *handle, ccurl_sink sink, void *context);
+
+/// The answer's status code, 0 where there is none.
+long ccurl_status(CURL *handle);
+/// The errno of the connection that failed, 0 where there is none.
+int ccurl_os_error(CURL *handle);
+void *ccurl_private(CURL *handle);
+
+CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value);
+/// Takes the next finished transfer off the queue; false when there is none.
+_Bool ccurl_multi_next_done(CURLM *multi, CURL **handle, CURLcode *result);

@@ -1,0 +1,43 @@
+internal import CCurl
+internal import Synchronization
+
+/// Sends requests and waits for the answers. May be shared between threads; every caller waits on its own thread.
+///
+/// Connections are kept for later requests: each idle handle of the pool owns a few of them.
+public final class HTTPClient: Sendable {
+    /// Handles that nobody uses; a busy one belongs to the thread that sends with it.
+    private struct Idle: @unchecked Sendable {
+        // @unchecked: a transfer in this list is referenced from nowhere else, and the list is behind a mutex.
+        var transfers: [Transfer] = []
+    }
+
+    private static let maximumIdle = 16
+    private let idle = Mutex(Idle())
+
+    /// A client without connections.
+    public init() {}
+
+    /// Sends `request` and waits until the answer is there, the timeout is over or something fails.
+    ///
+    /// An answer of any status is an answer, not a failure.
+    public func send(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse {
+        guard let transfer = take() else { throw HTTPFailure(.other, "out of memory") }
+        defer { putBack(transfer) }
+        try transfer.prepare(request)
+        return try transfer.outcome(unsafe curl_easy_perform(transfer.handle)).get()
+    }
+
+    private func take() -> Transfer? {
+        // The last one used is the likeliest to have a live connection.
+        let known = idle.withLock { Idle(transfers: $0.transfers.popLast().map { [$0] } ?? []) }
+        return known.transfers.first ?? Transfer()
+    }
+
+    /// A handle beyond the limit is dropped here, outside the lock, since closing connections takes time.
+    private func putBack(_ transfer: Transfer) {
+        let returned = Idle(transfers: [transfer])
+        idle.withLock { idle in
+            if idle.transfers.count < Self.maximumIdle { idle.transfers += returned.transfers }
+        }
+    }
+}
