@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Synchronization
 
-/// A bounded queue between threads. Any thread may send; one thread receives.
+/// A bounded queue between threads. Any thread may send, and any receive: each message is received once.
 ///
 /// Built on a pthread mutex and condition because a receiver must be able to wait until a deadline.
 ///
