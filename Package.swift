@@ -125,6 +125,7 @@ let package = Package(
         tests("RE2", []),
         tests("Runtime", []),
         tests("Instrumentation", []),
+        tests("MicroHTTP", []),
         tests("Exposition", ["MetricModel", "JSON"]),
         tests("MetricStore", ["MetricModel"]),
         tests("PromQL", ["MetricModel", "MetricStore", "JSON"]),

@@ -1,0 +1,91 @@
+internal import CMicroHTTP
+internal import Glibc
+
+/// One request and its answer, from the first byte of the request line until the answer is sent.
+///
+/// `@unchecked`: while `phase` is not `.working` only the polling thread touches an exchange; while it is, only the one
+/// worker that took it. Handing over (mailbox) and handing back (`MHD_resume_connection`) both go through a mutex.
+@safe final class Exchange: @unchecked Sendable {
+    enum Phase {
+        /// The request line is there.
+        case begun
+        /// Headers are there, the body is arriving.
+        case receiving
+        /// Suspended; a worker makes `response`.
+        case working
+    }
+
+    let connection: OpaquePointer
+    let target: [UInt8]
+    var phase = Phase.begun
+    var method = ""
+    var headers: [(name: String, value: String)] = []
+    var body: [UInt8] = []
+    /// Bytes of the body that were thrown away because it is too long.
+    var excess = 0
+    var peer = ""
+    var response: HTTPServerResponse?
+
+    init(connection: OpaquePointer, target: [UInt8]) {
+        unsafe self.connection = unsafe connection
+        self.target = target
+    }
+
+    /// Reads method, headers and peer off the connection.
+    func headersArrived(method: String) {
+        self.method = method
+        phase = .receiving
+        let collect: MHD_KeyValueIterator = { context, _, name, value in
+            guard let context = unsafe context, let name = unsafe name else { return .YES }
+            let exchange = unsafe Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
+            let text = if let value = unsafe value { unsafe String(cString: value) } else { "" }
+            unsafe exchange.headers.append((String(cString: name), text))
+            return .YES
+        }
+        unsafe MHD_get_connection_values(
+            connection, .HEADER_KIND, collect, Unmanaged.passUnretained(self).toOpaque())
+        peer = unsafe Self.text(of: cmicrohttp_peer(connection))
+    }
+
+    /// The length the client has announced.
+    var announcedLength: Int? {
+        headers.first { ASCIIText.equal($0.name, "Content-Length") }.flatMap { Int($0.value) }
+    }
+
+    /// Queues `answer` on the connection. Only from inside the access handler.
+    func queue(_ answer: HTTPServerResponse) -> MHD_Result {
+        let response = unsafe answer.body.withUnsafeBytes { body in
+            unsafe MHD_create_response_from_buffer(
+                body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
+        }
+        guard let response = unsafe response else { return .NO }
+        defer { unsafe MHD_destroy_response(response) }
+        for header in answer.headers {
+            // A header that cannot be sent (line breaks in its value) is left out rather than the whole answer.
+            _ = unsafe MHD_add_response_header(response, header.name, header.value)
+        }
+        let status = (200...599).contains(answer.status) ? UInt32(answer.status) : 500
+        return unsafe MHD_queue_response(connection, status, response)
+    }
+
+    private static func text(of address: UnsafePointer<sockaddr>?) -> String {
+        guard let address = unsafe address else { return "" }
+        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        switch unsafe Int32(address.pointee.sa_family) {
+        case AF_INET:
+            unsafe address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                var host = unsafe $0.pointee.sin_addr
+                _ = unsafe inet_ntop(AF_INET, &host, &text, socklen_t(text.count))
+            }
+        case AF_INET6:
+            unsafe address.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
+                var host = unsafe $0.pointee.sin6_addr
+                _ = unsafe inet_ntop(AF_INET6, &host, &text, socklen_t(text.count))
+            }
+        default: return ""
+        }
+        let bytes = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        let mapped = Array("::ffff:".utf8)
+        return String(decoding: bytes.starts(with: mapped) ? Array(bytes[mapped.count...]) : bytes, as: UTF8.self)
+    }
+}

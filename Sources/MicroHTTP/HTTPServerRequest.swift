@@ -1,0 +1,74 @@
+/// One request as a handler sees it. A value; may be handed to other threads.
+public struct HTTPServerRequest: Sendable {
+    /// The method in upper case: `GET`.
+    public var method: String
+    /// The path without query, percent-decoded: `/api/v1/query`.
+    public var path: String
+    /// The parameters of the URL in their order, decoded.
+    public var query: [(name: String, value: String)]
+    /// The headers in their order, names as sent.
+    public var headers: [(name: String, value: String)]
+    /// The body, never longer than the server's limit.
+    public var body: [UInt8]
+    /// The client's numeric address, without port.
+    public var peer: String
+    private var connection: ClientConnection?
+
+    /// A request made up by a test.
+    public init(
+        method: String = "GET", path: String, query: [(name: String, value: String)] = [],
+        headers: [(name: String, value: String)] = [], body: [UInt8] = [], peer: String = ""
+    ) {
+        self.init(
+            method: method, path: path, query: query, headers: headers, body: body, peer: peer, connection: nil)
+    }
+
+    init(
+        method: String, path: String, query: [(name: String, value: String)],
+        headers: [(name: String, value: String)], body: [UInt8], peer: String, connection: ClientConnection?
+    ) {
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.peer = peer
+        self.connection = connection
+    }
+
+    /// The value of the first header called `name`, whatever its case.
+    public subscript(header name: String) -> String? {
+        headers.first { ASCIIText.equal($0.name, name) }?.value
+    }
+
+    /// The fields of an `application/x-www-form-urlencoded` body; none where the body is something else.
+    public var form: [(name: String, value: String)] {
+        guard let type = self[header: "Content-Type"] else { return [] }
+        let mediaType = type.prefix { $0 != ";" }
+        guard ASCIIText.equal(ASCIIText.trimmed(mediaType), "application/x-www-form-urlencoded") else { return [] }
+        return URLEncoding.fields(of: body[...])
+    }
+
+    /// Whether nobody waits for the answer any more: the client has closed the connection, or the server is stopping.
+    ///
+    /// A system call; meant to be asked every few milliseconds, not in an inner loop.
+    public var isClientGone: Bool { connection?.isGone ?? false }
+}
+
+/// ASCII rules of HTTP's grammar.
+enum ASCIIText {
+    static func lowercased(_ byte: UInt8) -> UInt8 {
+        byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte
+    }
+
+    static func equal(_ left: some StringProtocol, _ right: some StringProtocol) -> Bool {
+        left.utf8.elementsEqual(right.utf8) { lowercased($0) == lowercased($1) }
+    }
+
+    static func trimmed(_ text: some StringProtocol) -> String {
+        let isBlank: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 }
+        let front = text.utf8.drop(while: isBlank)
+        let back = front.reversed().drop(while: isBlank)
+        return String(decoding: Array(back.reversed()), as: UTF8.self)
+    }
+}

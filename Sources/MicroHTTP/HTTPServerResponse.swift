@@ -1,0 +1,55 @@
+internal import Zlib
+
+/// An answer. A value.
+public struct HTTPServerResponse: Sendable {
+    /// The status code, 200...599.
+    public var status: Int
+    /// The headers; `Date`, `Connection` and `Content-Length` are added by the server.
+    public var headers: [(name: String, value: String)]
+    /// The body; not sent for `HEAD`.
+    public var body: [UInt8]
+
+    /// An answer of bytes.
+    public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    /// An answer of text.
+    public static func text(
+        _ text: String, status: Int = 200, contentType: String = "text/plain; charset=utf-8"
+    ) -> HTTPServerResponse {
+        HTTPServerResponse(status: status, headers: [("Content-Type", contentType)], body: Array(text.utf8))
+    }
+
+    /// Bodies shorter than this are not worth compressing: they fit into one packet either way.
+    private static let worthCompressing = 1024
+
+    /// Compresses the body with the first encoding in `accepted` that is known; leaves it alone where it is encoded already.
+    mutating func compress(accepted: String?) {
+        if headers.contains(where: { ASCIIText.equal($0.name, "Content-Encoding") }) { return }
+        headers.append(("Vary", "Accept-Encoding"))
+        guard let accepted, body.count >= Self.worthCompressing else { return }
+        for entry in accepted.split(separator: ",") {
+            let parts = entry.split(separator: ";", maxSplits: 1).map { ASCIIText.trimmed($0) }
+            guard let name = parts.first, parts.count == 1 || !Self.isRefused(parts[1]) else { continue }
+            let format: CompressedFormat
+            switch name {
+            case "gzip": format = .gzip
+            case "deflate": format = .zlib
+            default: continue
+            }
+            if let compressed = Zlib.compress(body, as: format) {
+                body = compressed
+                headers.append(("Content-Encoding", name))
+            }
+            return
+        }
+    }
+
+    /// Whether `parameter` is a quality of zero: `q=0`, `q=0.0`.
+    private static func isRefused(_ parameter: String) -> Bool {
+        parameter.hasPrefix("q=0") && parameter.dropFirst(2).allSatisfy { $0 == "0" || $0 == "." }
+    }
+}

@@ -1,0 +1,90 @@
+internal import CMicroHTTP
+internal import Runtime
+internal import Synchronization
+
+/// What stands between the polling thread and the workers: limits, the queue, and the handler.
+final class RequestQueue: Sendable {
+    private let limit: Int
+    private let compresses: Bool
+    private let handler: @Sendable (HTTPServerRequest) -> HTTPServerResponse
+    private let waiting: Mailbox<Exchange>
+    private let isStopping = Atomic<Bool>(false)
+
+    init(
+        _ configuration: HTTPServerConfiguration,
+        handler: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse
+    ) {
+        limit = max(configuration.maximumBodyBytes, 0)
+        compresses = configuration.compressesResponses
+        self.handler = handler
+        // A connection has at most one request under way, so that this never overflows.
+        waiting = Mailbox(capacity: max(configuration.maximumConnections, 1))
+    }
+
+    /// Lets the workers finish what waits and refuses what comes after.
+    func close() {
+        isStopping.store(true, ordering: .sequentiallyConsistent)
+        waiting.close()
+    }
+
+    // MARK: On the polling thread
+
+    func headersArrived(_ exchange: Exchange) -> MHD_Result {
+        // An answer given here makes libmicrohttpd close the connection, so that only a body that will not be read gets one.
+        if let length = exchange.announcedLength, length > limit { return exchange.queue(.bodyTooLarge) }
+        if let length = exchange.announcedLength { exchange.body.reserveCapacity(min(length, 1 << 16)) }
+        return .YES
+    }
+
+    func bodyArrived(_ bytes: UnsafeRawBufferPointer, _ exchange: Exchange) -> MHD_Result {
+        guard exchange.excess == 0, exchange.body.count + bytes.count <= limit else {
+            // Of unknown length and too long. No answer can be given before its end: read on for a while, then hang up.
+            exchange.body = []
+            exchange.excess += bytes.count
+            return exchange.excess <= limit + 1 << 20 ? .YES : .NO
+        }
+        unsafe exchange.body.append(contentsOf: bytes)
+        return .YES
+    }
+
+    func requestArrived(_ exchange: Exchange) -> MHD_Result {
+        if exchange.excess > 0 { return exchange.queue(.bodyTooLarge) }
+        exchange.phase = .working
+        unsafe MHD_suspend_connection(exchange.connection)
+        if !waiting.send(exchange) {
+            exchange.response = .text("Service Unavailable", status: 503)
+            unsafe MHD_resume_connection(exchange.connection)
+        }
+        return .YES
+    }
+
+    // MARK: On the workers
+
+    /// Handles requests until `close`.
+    func work() {
+        while case .message(let exchange) = waiting.receive() {
+            exchange.response = response(to: exchange)
+            unsafe MHD_resume_connection(exchange.connection)
+        }
+    }
+
+    private func response(to exchange: Exchange) -> HTTPServerResponse {
+        guard let (path, query) = URLEncoding.split(exchange.target) else {
+            return .text("Bad Request", status: 400)
+        }
+        let connection = ClientConnection(descriptor: unsafe cmicrohttp_socket(exchange.connection)) { [self] in
+            isStopping.load(ordering: .relaxed)
+        }
+        defer { connection.release() }
+        let request = HTTPServerRequest(
+            method: exchange.method, path: path, query: query, headers: exchange.headers, body: exchange.body,
+            peer: exchange.peer, connection: connection)
+        var response = handler(request)
+        if compresses { response.compress(accepted: request[header: "Accept-Encoding"]) }
+        return response
+    }
+}
+
+extension HTTPServerResponse {
+    fileprivate static var bodyTooLarge: HTTPServerResponse { .text("Request Entity Too Large", status: 413) }
+}

@@ -1,0 +1,222 @@
+import Glibc
+import MicroHTTP
+import Synchronization
+import Testing
+
+@Suite struct HTTPServerTests {
+    /// A server whose answer is a description of the request.
+    private func echo(_ change: (inout HTTPServerConfiguration) -> Void = { _ in }) throws -> HTTPServer {
+        var configuration = HTTPServerConfiguration()
+        change(&configuration)
+        return try HTTPServer(configuration) { request in
+            let query = request.query.map { "\($0.name)=\($0.value)" }.joined(separator: "|")
+            let form = request.form.map { "\($0.name)=\($0.value)" }.joined(separator: "|")
+            return .text("\(request.method) \(request.path) [\(query)] [\(form)] \(request.body.count) \(request.peer)")
+        }
+    }
+
+    @Test func pathAndParametersAreDecoded() throws {
+        let server = try echo()
+        let answer = RawClient.get(server.port, "/a%20b/c%2fd+e?x=1&x=%7B2%7D&plus=a+b%2B&empty=&bare&bad=%zz#f")
+        #expect(answer?.status == 200)
+        #expect(answer?.text == "GET /a b/c/d+e [x=1|x={2}|plus=a b+|empty=|bare=] [] 0 127.0.0.1")
+        server.stop()
+    }
+
+    @Test func malformedEscapeInThePathIsABadRequest() throws {
+        let server = try echo()
+        #expect(RawClient.get(server.port, "/a%2")?.status == 400)
+        #expect(RawClient.get(server.port, "/%zz")?.status == 400)
+        server.stop()
+    }
+
+    @Test func connectionIsKeptForFurtherRequests() throws {
+        let server = try echo()
+        let client = RawClient(port: server.port)
+        for index in 0..<50 {
+            client.send("GET /\(index) HTTP/1.1\r\nHost: x\r\n\r\n")
+            let answer = client.answer()
+            #expect(answer?.text.hasPrefix("GET /\(index) ") == true)
+            #expect(answer?.header("Connection")?.lowercased() != "close")
+        }
+        server.stop()
+        #expect(client.isClosed())
+    }
+
+    @Test func pipelinedRequestsAreAnsweredInOrder() throws {
+        let server = try echo()
+        let client = RawClient(port: server.port)
+        client.send((0..<20).map { "GET /\($0) HTTP/1.1\r\nHost: x\r\n\r\n" }.joined())
+        for index in 0..<20 { #expect(client.answer()?.text.hasPrefix("GET /\(index) ") == true) }
+        server.stop()
+    }
+
+    @Test func formFieldsAreDecodedWhateverThePieces() throws {
+        let server = try echo()
+        let client = RawClient(port: server.port)
+        client.send(
+            "POST /q?u=1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded; charset=utf-8\r\n"
+                + "Transfer-Encoding: chunked\r\n\r\n")
+        for piece in ["query=rat", "e%28x%5B5", "m%5D%29&time=1"] {
+            client.send("\(String(piece.utf8.count, radix: 16))\r\n\(piece)\r\n")
+        }
+        client.send("0\r\n\r\n")
+        #expect(client.answer()?.text == "POST /q [u=1] [query=rate(x[5m])|time=1] 32 127.0.0.1")
+        server.stop()
+    }
+
+    @Test func bodyBeyondTheLimitIsRefused() throws {
+        let server = try echo { $0.maximumBodyBytes = 1000 }
+        let whole = RawClient(port: server.port)
+        whole.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + String(repeating: "a", count: 1000))
+        #expect(whole.answer()?.text == "POST / [] [] 1000 127.0.0.1")
+
+        let announced = RawClient(port: server.port)
+        announced.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n")
+        #expect(announced.answer()?.status == 413)
+
+        let chunked = RawClient(port: server.port)
+        chunked.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in 0..<3 { chunked.send("190\r\n\(String(repeating: "a", count: 400))\r\n") }
+        chunked.send("0\r\n\r\n")
+        #expect(chunked.answer()?.status == 413)
+        server.stop()
+    }
+
+    @Test func endlessBodyIsCutOff() throws {
+        let server = try echo { $0.maximumBodyBytes = 1000 }
+        let client = RawClient(port: server.port)
+        client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        let piece = "8000\r\n" + String(repeating: "a", count: 0x8000) + "\r\n"
+        for _ in 0..<200 { client.send(piece) }
+        #expect(client.isClosed())
+        server.stop()
+    }
+
+    @Test func headersBeyondTheLimitAreRefused() throws {
+        let server = try echo { $0.maximumHeaderBytes = 8192 }
+        let long = String(repeating: "a", count: 9000)
+        let answer = RawClient.get(server.port, "/", headers: "X-Long: \(long)\r\n")
+        #expect(answer == nil || answer?.status == 431)
+        let target = RawClient.get(server.port, "/" + long)
+        #expect(target == nil || target?.status == 414)
+        #expect(RawClient.get(server.port, "/")?.status == 200)
+        server.stop()
+    }
+
+    @Test func headIsAnsweredWithoutBody() throws {
+        let server = try echo()
+        let client = RawClient(port: server.port)
+        client.send("HEAD /h HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\n\r\n")
+        let head = client.answer(toHead: true)
+        #expect(head?.header("Content-Length") == "\("HEAD /h [] [] 0 127.0.0.1".utf8.count)")
+        #expect(client.answer()?.text.hasPrefix("GET /next") == true)
+        server.stop()
+    }
+
+    @Test func garbageHarmsNobody() throws {
+        let server = try echo()
+        for text in ["\r\n\r\n", "GET\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "a: b\r\n\r\n"] {
+            let client = RawClient(port: server.port)
+            client.send(text)
+            client.hangUp()
+        }
+        #expect(RawClient.get(server.port, "/")?.status == 200)
+        server.stop()
+    }
+
+    @Test func blockedHandlersDoNotStopOthers() throws {
+        let isReleased = Atomic<Bool>(false)
+        let server = try HTTPServer(HTTPServerConfiguration()) { request in
+            if request.path == "/release" { isReleased.store(true, ordering: .relaxed) }
+            while request.path == "/wait", !isReleased.load(ordering: .relaxed), !request.isClientGone { usleep(500) }
+            return .text("\(isReleased.load(ordering: .relaxed))")
+        }
+        let blocked = (0..<7).map { _ in RawClient(port: server.port) }
+        for client in blocked { client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n") }
+        #expect(RawClient.get(server.port, "/release")?.text == "true")
+        for client in blocked { #expect(client.answer()?.text == "true") }
+        server.stop()
+    }
+
+    @Test func requestsBeyondTheWorkersWait() throws {
+        let running = Atomic<Int>(0)
+        let most = Atomic<Int>(0)
+        var configuration = HTTPServerConfiguration()
+        configuration.workers = 2
+        let server = try HTTPServer(configuration) { _ in
+            let now = running.wrappingAdd(1, ordering: .relaxed).newValue
+            _ = most.max(now, ordering: .relaxed)
+            usleep(1000)
+            running.wrappingSubtract(1, ordering: .relaxed)
+            return .text("ok")
+        }
+        let clients = (0..<40).map { _ in RawClient(port: server.port) }
+        for client in clients { client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n") }
+        for client in clients { #expect(client.answer()?.text == "ok") }
+        let mostAtOnce = most.load(ordering: .relaxed)
+        #expect(mostAtOnce <= 2)
+        server.stop()
+    }
+
+    @Test func handlerSeesThatTheClientHasGone() throws {
+        let isBegun = Atomic<Bool>(false)
+        let sawIt = Atomic<Bool>(false)
+        let server = try HTTPServer(HTTPServerConfiguration()) { request in
+            #expect(!request.isClientGone)
+            isBegun.store(true, ordering: .relaxed)
+            for _ in 0..<20_000 where !request.isClientGone { usleep(500) }
+            sawIt.store(request.isClientGone, ordering: .relaxed)
+            return .text("nobody reads this")
+        }
+        let client = RawClient(port: server.port)
+        client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        while !isBegun.load(ordering: .relaxed) { usleep(500) }
+        client.hangUp()
+        for _ in 0..<20_000 where !sawIt.load(ordering: .relaxed) { usleep(500) }
+        let hasSeenIt = sawIt.load(ordering: .relaxed)
+        #expect(hasSeenIt)
+        server.stop()
+    }
+
+    @Test func stopLetsRunningRequestsFinish() throws {
+        let isBegun = Atomic<Bool>(false)
+        let server = try HTTPServer(HTTPServerConfiguration()) { request in
+            isBegun.store(true, ordering: .relaxed)
+            while !request.isClientGone { usleep(500) }
+            return .text("finished")
+        }
+        let client = RawClient(port: server.port)
+        client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        while !isBegun.load(ordering: .relaxed) { usleep(500) }
+        server.stop()
+        #expect(client.answer()?.text == "finished")
+        server.stop()
+    }
+
+    @Test func portInUseIsSaid() throws {
+        let server = try echo()
+        let error = #expect(throws: HTTPServerError.self) {
+            _ = try HTTPServer(HTTPServerConfiguration(port: server.port)) { _ in .text("") }
+        }
+        #expect(error?.code == .addressInUse)
+        #expect(error?.description == "cannot listen on 127.0.0.1:\(server.port): Address already in use")
+        server.stop()
+        let next = try HTTPServer(HTTPServerConfiguration(port: server.port)) { _ in .text("") }
+        next.stop()
+    }
+
+    @Test(arguments: [("127.0.0.1", 70000), ("203.0.113.7", 0)])
+    func unusableAddressIsSaid(address: String, port: Int) {
+        let error = #expect(throws: HTTPServerError.self) {
+            _ = try HTTPServer(HTTPServerConfiguration(address: address, port: port)) { _ in .text("") }
+        }
+        #expect(error?.code == .badAddress)
+    }
+
+    @Test func everyInterfaceIsServedWithoutAnAddress() throws {
+        let server = try echo { $0.address = "" }
+        #expect(RawClient.get(server.port, "/")?.text == "GET / [] [] 0 127.0.0.1")
+        server.stop()
+    }
+}

@@ -1,0 +1,97 @@
+import Glibc
+
+/// A TCP connection that sends the bytes it is told and reads answers, so that tests see what is on the wire.
+final class RawClient {
+    struct Answer {
+        var status: Int
+        var head: String
+        var body: [UInt8]
+
+        var text: String { String(decoding: body, as: UTF8.self) }
+
+        func header(_ name: String) -> String? {
+            head.split(separator: "\r\n").first { $0.lowercased().hasPrefix(name.lowercased() + ":") }.map {
+                String($0.dropFirst(name.count + 1).drop { $0 == " " })
+            }
+        }
+    }
+
+    private var descriptor: Int32
+    private var buffer: [UInt8] = []
+
+    init(port: Int) {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        precondition(connected == 0, "cannot connect to port \(port)")
+        // A test that would wait for ever fails instead.
+        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit {
+        hangUp()
+    }
+
+    func hangUp() {
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = -1
+    }
+
+    func send(_ text: String) {
+        let bytes = Array(text.utf8)
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+            }
+            if count <= 0 { return }
+            sent += count
+        }
+    }
+
+    /// The next answer, or `nil` when the server closes first. Answers to HEAD have no body.
+    func answer(toHead: Bool = false) -> Answer? {
+        let blank = Array("\r\n\r\n".utf8)
+        var end: Int?
+        while true {
+            end = (0..<max(buffer.count - 3, 0)).first { buffer[$0..<$0 + 4].elementsEqual(blank) }
+            if end != nil || !fill() { break }
+        }
+        guard let end else { return nil }
+        let head = String(decoding: buffer[..<end], as: UTF8.self)
+        buffer.removeFirst(end + 4)
+        var answer = Answer(status: Int(head.split(separator: " ")[1]) ?? 0, head: head, body: [])
+        if toHead { return answer }
+        let length = Int(answer.header("Content-Length") ?? "") ?? 0
+        while buffer.count < length, fill() {}
+        answer.body = Array(buffer.prefix(length))
+        buffer.removeFirst(min(length, buffer.count))
+        return answer
+    }
+
+    /// Whether the server has closed the connection.
+    func isClosed() -> Bool { !fill() }
+
+    private func fill() -> Bool {
+        var piece = [UInt8](repeating: 0, count: 65536)
+        let count = recv(descriptor, &piece, piece.count, 0)
+        guard count > 0 else { return false }
+        buffer += piece[..<count]
+        return true
+    }
+
+    /// One request on a connection of its own.
+    static func get(_ port: Int, _ target: String, headers: String = "") -> Answer? {
+        let client = RawClient(port: port)
+        client.send("GET \(target) HTTP/1.1\r\nHost: x\r\n\(headers)\r\n")
+        return client.answer()
+    }
+}
