@@ -5,6 +5,12 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What is wrong.
     public var message: String
 
+    /// A fault at `offset`.
+    public init(offset: Int, message: String) {
+        self.offset = offset
+        self.message = message
+    }
+
     /// The fault with its place.
     public var description: String { "invalid JSON at byte \(offset): \(message)" }
 }

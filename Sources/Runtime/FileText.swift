@@ -1,0 +1,38 @@
+internal import Glibc
+
+/// Whole files as text or bytes.
+public enum FileText {
+    /// Why a file could not be read.
+    public struct ReadError: Error, Equatable, Sendable, CustomStringConvertible {
+        /// The file.
+        public let path: String
+        /// The system's words, or the limit that was passed.
+        public let reason: String
+
+        /// The file with the reason.
+        public var description: String { "\(path): \(reason)" }
+    }
+
+    /// The bytes of the file at `path`, at most `limit` of them: a larger file is an error.
+    public static func bytes(_ path: String, limit: Int = 256 << 20) throws(ReadError) -> [UInt8] {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw ReadError(path: path, reason: SystemError.current) }
+        defer { close(descriptor) }
+        var result: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw ReadError(path: path, reason: SystemError.current) }
+            if count == 0 { return result }
+            result += chunk[..<count]
+            guard result.count <= limit else { throw ReadError(path: path, reason: "larger than \(limit) bytes") }
+        }
+    }
+
+    /// The text of the file at `path`; malformed UTF-8 is replaced. `nil` where it cannot be read.
+    public static func read(_ path: String) -> String? {
+        guard case .some(let bytes) = try? bytes(path) else { return nil }  // callers only ask whether it is there
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,45 @@
+import MetricModel
+import Testing
+
+@Suite struct LabelsTests {
+    @Test func labelsAreSortedUniqueAndWithoutEmptyValues() {
+        let labels = Labels([Label("b", "2"), Label("a", "1"), Label("b", "3"), Label("c", "")])
+        #expect(labels.pairs == [Label("a", "1"), Label("b", "3")])
+    }
+
+    @Test func settingInsertsReplacesAndRemoves() {
+        var labels: Labels = ["a": "1", "c": "3"]
+        labels.set("b", to: "2")
+        #expect(labels == ["a": "1", "b": "2", "c": "3"])
+        labels.set("a", to: "")
+        labels.set("missing", to: "")
+        #expect(labels == ["b": "2", "c": "3"])
+        #expect(labels["b"] == "2")
+        #expect(labels["z"] == nil)
+    }
+
+    @Test func canonicallyEquivalentTextIsNotTheSameSeries() {
+        let composed: Labels = ["city": "\u{e9}"]
+        let decomposed: Labels = ["city": "e\u{301}"]
+        #expect(composed["city"] == decomposed["city"])  // Swift's own opinion
+        #expect(composed != decomposed)
+        #expect(Set([composed, decomposed]).count == 2)
+    }
+
+    @Test func orderIsBytewiseAndShorterFirst() {
+        let sets: [Labels] = [["a": "2"], ["a": "1", "b": "1"], ["a": "1"], [:], ["B": "1"]]
+        #expect(sets.sorted() == [[:], ["B": "1"], ["a": "1"], ["a": "1", "b": "1"], ["a": "2"]])
+    }
+
+    @Test(
+        arguments: [
+            (["__name__": "up", "job": "a\"b\\c\nd"], #"up{job="a\"b\\c\nd"}"#),
+            (["__name__": "up"], "up"),
+            ([:], "{}"),
+            (["__name__": "my.metric", "x": "1"], #"{"my.metric", x="1"}"#),
+            (["a.b": "1"], #"{"a.b"="1"}"#),
+        ] as [(Labels, String)])
+    func descriptionIsPrometheusNotation(labels: Labels, text: String) {
+        #expect(labels.description == text)
+    }
+}
