@@ -13,6 +13,7 @@ public struct SeededGenerator: RandomNumberGenerator {
         state = self.seed
     }
 
+    /// The next number of the sequence.
     public mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
