@@ -133,6 +133,7 @@ let package = Package(
         tests("RuleEngine", ["MetricModel", "MetricStore", "PromQL", "YAML", "JSON"]),
         tests("Notification", ["MetricModel", "RuleEngine", "MicroHTTP", "JSON", "Runtime"]),
         tests("Rollback", ["MetricModel", "RuleEngine", "MicroHTTP", "CurlHTTP", "JSON", "Runtime", "YAML"]),
+        tests("TLS", []),
         tests("History", ["MetricModel", "PostgreSQL", "SQLite", "TLS", "JSON", "Runtime"]),
         tests(
             "Exporter", ["MetricModel", "MetricStore", "PromQL", "MicroHTTP", "CurlHTTP", "JSON", "Instrumentation"]),

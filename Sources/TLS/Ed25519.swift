@@ -1,0 +1,120 @@
+internal import COpenSSL
+
+/// A private Ed25519 key (RFC 8032). May be shared between threads.
+///
+/// `@unchecked`: the key is never written after `init`, and OpenSSL signs concurrently with one key.
+@safe public final class SigningKey: @unchecked Sendable {
+    private let key: OpaquePointer
+    /// The key that verifies this key's signatures.
+    public let verificationKey: VerificationKey
+
+    /// A new random key.
+    public static func generate() throws(TLSError) -> SigningKey {
+        try SigningKey(seed: try SecureRandom.bytes(32))
+    }
+
+    /// The key that RFC 8032 derives from 32 secret bytes.
+    public convenience init(seed: [UInt8]) throws(TLSError) {
+        let key = unsafe seed.withUnsafeBufferPointer {
+            unsafe EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, $0.baseAddress, $0.count)
+        }
+        unsafe try self.init(owning: key)
+    }
+
+    /// Reads a PEM file's text (`-----BEGIN PRIVATE KEY-----`), as `openssl genpkey -algorithm ed25519` writes it.
+    public convenience init(pem: String) throws(TLSError) {
+        var pem = pem
+        let key: OpaquePointer? = pem.withUTF8 { text in
+            guard let reader = unsafe copenssl_reader(text.baseAddress, Int32(clamping: text.count)) else { return nil }
+            defer { unsafe BIO_free(reader) }
+            // An encrypted key must fail rather than ask for its passphrase on the terminal.
+            return unsafe PEM_read_bio_PrivateKey(reader, nil, { _, _, _, _ in -1 }, nil)
+        }
+        unsafe try self.init(owning: key)
+    }
+
+    private init(owning key: OpaquePointer?) throws(TLSError) {
+        guard let key = unsafe key else { throw .last(.badKey, "cannot read the Ed25519 key") }
+        var bytes = [UInt8](repeating: 0, count: VerificationKey.byteCount)
+        var count = bytes.count
+        guard unsafe EVP_PKEY_get_id(key) == EVP_PKEY_ED25519,
+            unsafe EVP_PKEY_get_raw_public_key(key, &bytes, &count) == 1,
+            count == bytes.count
+        else {
+            unsafe EVP_PKEY_free(key)
+            throw TLSError(code: .badKey, message: "the key is not an Ed25519 key")
+        }
+        unsafe self.key = unsafe key
+        self.verificationKey = VerificationKey(trusted: bytes)
+    }
+
+    deinit {
+        unsafe EVP_PKEY_free(key)
+    }
+
+    /// The key as a PEM text, unencrypted: to be kept in a file only its owner may read.
+    public func pem() throws(TLSError) -> String {
+        guard let writer = unsafe copenssl_writer() else { throw .last(.operationFailed, "cannot write the key") }
+        defer { unsafe BIO_free(writer) }
+        guard unsafe PEM_write_bio_PrivateKey(writer, key, nil, nil, 0, nil, nil) == 1 else {
+            throw .last(.operationFailed, "cannot write the key")
+        }
+        var bytes: UnsafePointer<CChar>?
+        let count = unsafe copenssl_written(writer, &bytes)
+        return unsafe String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
+    }
+
+    /// The 64 bytes of the signature over `message`.
+    public func sign(_ message: [UInt8]) throws(TLSError) -> [UInt8] {
+        guard let context = unsafe EVP_MD_CTX_new() else { throw .last(.operationFailed, "cannot sign") }
+        defer { unsafe EVP_MD_CTX_free(context) }
+        var signature = [UInt8](repeating: 0, count: VerificationKey.signatureByteCount)
+        var count = signature.count
+        let code = unsafe message.withUnsafeBufferPointer { message in
+            unsafe EVP_DigestSignInit(context, nil, nil, nil, key) == 1
+                ? EVP_DigestSign(context, &signature, &count, message.baseAddress, message.count) : 0
+        }
+        guard code == 1, count == signature.count else { throw .last(.operationFailed, "cannot sign") }
+        return signature
+    }
+}
+
+/// A public Ed25519 key.
+public struct VerificationKey: Hashable, Sendable {
+    /// Length of a key.
+    public static let byteCount = 32
+    /// Length of a signature.
+    public static let signatureByteCount = 64
+
+    /// The key as RFC 8032 encodes it.
+    public let bytes: [UInt8]
+
+    /// The key with the given 32 bytes.
+    public init(bytes: [UInt8]) throws(TLSError) {
+        guard bytes.count == Self.byteCount else {
+            throw TLSError(code: .badKey, message: "an Ed25519 key has 32 bytes, not \(bytes.count)")
+        }
+        self.bytes = bytes
+    }
+
+    init(trusted bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    /// Whether `signature` was made over `message` by the private half of this key.
+    public func isValid(_ signature: [UInt8], over message: [UInt8]) -> Bool {
+        guard signature.count == Self.signatureByteCount,
+            let key = unsafe EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, bytes, bytes.count)
+        else { return false }
+        defer { unsafe EVP_PKEY_free(key) }
+        guard let context = unsafe EVP_MD_CTX_new() else { return false }
+        defer { unsafe EVP_MD_CTX_free(context) }
+        let code = unsafe message.withUnsafeBufferPointer { message in
+            unsafe EVP_DigestVerifyInit(context, nil, nil, nil, key) == 1
+                ? EVP_DigestVerify(context, signature, signature.count, message.baseAddress, message.count) : 0
+        }
+        // A wrong signature leaves its reason behind; it must not be taken for the next operation's.
+        ERR_clear_error()
+        return code == 1
+    }
+}
