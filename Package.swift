@@ -78,7 +78,7 @@ let package = Package(
         shim("CFastFloat", linked: []),
 
         // Store and language
-        source("Exposition", ["MetricModel", "CFastFloat"]),
+        source("Exposition", ["MetricModel", "CFastFloat", "Instrumentation"]),
         source("MetricStore", ["MetricModel", "Instrumentation", "RE2"]),
         source("PromQL", ["MetricModel", "MetricStore", "RE2", "JSON"]),
 
@@ -126,7 +126,8 @@ let package = Package(
         tests("Runtime", []),
         tests("Instrumentation", []),
         tests("MicroHTTP", []),
-        tests("Exposition", ["MetricModel", "JSON"]),
+        tests("CurlHTTP", ["Runtime"]),
+        tests("Exposition", ["MetricModel", "JSON", "Instrumentation"]),
         tests("MetricStore", ["MetricModel"]),
         tests("PromQL", ["MetricModel", "MetricStore", "JSON"]),
         tests("Scraper", ["MetricModel", "MetricStore", "Exposition", "CurlHTTP", "MicroHTTP", "YAML", "Runtime"]),
