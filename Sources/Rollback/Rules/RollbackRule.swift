@@ -1,0 +1,220 @@
+public import MetricModel
+public import RuleEngine
+
+/// The machine of one rollback rule: measurements in, decisions out.
+///
+/// It keeps a track per element of the measured vector, so that one rule watches many services. A missing measurement is
+/// neither healthy nor a violation; what it means is the rule's `missing` policy, and only that.
+public struct RollbackRule: Equatable, Sendable {
+    /// What a measurement led to.
+    public enum Action: Equatable, Sendable {
+        /// The trip condition held; `streak` violations in a row so far.
+        case violated(labels: Labels, sample: EvidenceSample, streak: Int)
+        /// The condition held often enough. Told once until the element clears.
+        case tripped(Trip)
+        /// A tripped element is healthy again.
+        case cleared(labels: Labels, at: Timestamp)
+        /// Data have been missing for so long that people must know. Told once per gap.
+        case missing(labels: Labels, since: Timestamp)
+        /// Promotion must stop until data return. Told once per gap.
+        case frozen(labels: Labels, since: Timestamp)
+        /// Data are back after `missing` or `frozen`.
+        case returned(labels: Labels, at: Timestamp)
+        /// The rule yields more elements than are tracked; the rest go unwatched. Told once.
+        case overflowed(limit: Int)
+    }
+
+    /// What is known about one element.
+    public struct Track: Equatable, Sendable {
+        /// Whether the element has tripped.
+        public enum State: Equatable, Sendable {
+            /// To: `tripped`.
+            case armed
+            /// `clearSince`: since when the clear condition has been observed to hold without a gap. To: `armed`.
+            case tripped(at: Timestamp, clearSince: Timestamp?)
+        }
+
+        /// Whether the element has tripped.
+        public internal(set) var state = State.armed
+        /// Violations in a row.
+        public internal(set) var streak = 0
+        /// The last violations of the streak, oldest first.
+        public internal(set) var samples: [EvidenceSample] = []
+        /// When the element was first found missing.
+        public internal(set) var missingSince: Timestamp?
+        /// What has been told of this gap.
+        var told: Set<RollbackDefinition.MissingPolicy.Policy> = []
+
+        init() {}
+    }
+
+    /// Elements that one rule may track.
+    public static let trackLimit = 10_000
+    /// Samples kept as evidence.
+    static let sampleLimit = 20
+
+    /// The rule as last measured.
+    public private(set) var definition: RollbackDefinition
+    /// What is known, by the labels of the elements. While nothing has ever been measured, the empty label set stands for
+    /// the rule itself.
+    public internal(set) var tracks: [Labels: Track] = [:]
+    private var hasOverflowed = false
+
+    /// A rule that has measured nothing yet.
+    public init(_ definition: RollbackDefinition) {
+        self.definition = definition
+    }
+
+    /// The longest streak of all elements.
+    public var streak: Int { tracks.values.map(\.streak).max() ?? 0 }
+
+    /// Whether any element is tripped.
+    public var isTripped: Bool { tracks.values.contains { $0.state != .armed } }
+
+    /// Takes one measurement. A changed definition is adopted: streaks survive unless they were counted on another
+    /// expression or condition, trips always.
+    public mutating func measured(_ measurement: RollbackMeasurement) -> [Action] {
+        adopt(measurement.definition)
+        var actions: [Action] = []
+        var present: Set<Labels> = []
+        if measurement.failure == nil {
+            for element in measurement.elements where !element.value.isNaN {
+                present.insert(element.labels)
+                guard makeRoom(for: element.labels, present: present, &actions) else { continue }
+                step(element.labels, &actions) { track, actions in
+                    track.arrived(element, measurement, &actions)
+                }
+            }
+        }
+        if !present.isEmpty, !present.contains(.empty), tracks[.empty]?.state == .armed { tracks[.empty] = nil }
+        var absent = tracks.keys.filter { !present.contains($0) }
+        if present.isEmpty, tracks.isEmpty { absent = [.empty] }
+        for labels in absent.sorted() {
+            step(labels, &actions) { track, actions in track.missed(labels, measurement, &actions) }
+        }
+        return actions
+    }
+
+    /// Forgets streaks and trips because a new rollout begins, whose candidate has done nothing wrong yet.
+    public mutating func rearmed() {
+        for labels in tracks.keys {
+            tracks[labels]?.state = .armed
+            tracks[labels]?.streak = 0
+            tracks[labels]?.samples = []
+        }
+    }
+
+    private mutating func adopt(_ new: RollbackDefinition) {
+        guard new != definition else { return }
+        if new.expression != definition.expression || new.trip != definition.trip {
+            for labels in tracks.keys {
+                tracks[labels]?.streak = 0
+                tracks[labels]?.samples = []
+            }
+        }
+        definition = new
+    }
+
+    private mutating func step(
+        _ labels: Labels, _ actions: inout [Action], _ body: (inout Track, inout [Action]) -> Void
+    ) {
+        var track = tracks[labels] ?? Track()
+        body(&track, &actions)
+        tracks[labels] = track
+    }
+
+    /// Whether `labels` may be tracked. Elements that are gone and have nothing to remember give way to new ones.
+    private mutating func makeRoom(for labels: Labels, present: Set<Labels>, _ actions: inout [Action]) -> Bool {
+        if tracks[labels] != nil || tracks.count < Self.trackLimit { return true }
+        tracks = tracks.filter { present.contains($0.key) || $0.value.state != .armed || $0.value.streak > 0 }
+        if tracks.count < Self.trackLimit { return true }
+        if !hasOverflowed { actions.append(.overflowed(limit: Self.trackLimit)) }
+        hasOverflowed = true
+        return false
+    }
+}
+
+extension RollbackRule.Track {
+    /// The element is there, with a value that is a number.
+    fileprivate mutating func arrived(
+        _ element: RollbackMeasurement.Element, _ measurement: RollbackMeasurement,
+        _ actions: inout [RollbackRule.Action]
+    ) {
+        if !told.isEmpty { actions.append(.returned(labels: element.labels, at: measurement.time)) }
+        told = []
+        missingSince = nil
+        guard element.counts else {
+            suspendClearance()
+            return
+        }
+        if measurement.definition.trip.holds(for: element.value) {
+            violated(element.labels, element.value, measurement, &actions)
+        } else {
+            streak = 0
+            samples = []
+        }
+        clear(element, measurement, &actions)
+    }
+
+    /// The element is not there, or could not be measured.
+    fileprivate mutating func missed(
+        _ labels: Labels, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
+    ) {
+        let since = missingSince ?? measurement.time
+        missingSince = since
+        suspendClearance()
+        switch policy(of: measurement.definition.missing, since: since, at: measurement.time) {
+        case .hold: break
+        case .pass:
+            streak = 0
+            samples = []
+        case .trip: violated(labels, .nan, measurement, &actions)
+        case .freeze: if told.insert(.freeze).inserted { actions.append(.frozen(labels: labels, since: since)) }
+        case .alert: if told.insert(.alert).inserted { actions.append(.missing(labels: labels, since: since)) }
+        }
+    }
+
+    private func policy(
+        of missing: RollbackDefinition.MissingPolicy, since: Timestamp, at now: Timestamp
+    ) -> RollbackDefinition.MissingPolicy.Policy {
+        guard let after = missing.after, now - since >= after else { return missing.policy }
+        return missing.then
+    }
+
+    private mutating func violated(
+        _ labels: Labels, _ value: Double, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
+    ) {
+        let sample = EvidenceSample(time: measurement.time, value: value)
+        if streak < Int.max { streak += 1 }
+        samples = samples.suffix(RollbackRule.sampleLimit - 1) + [sample]
+        actions.append(.violated(labels: labels, sample: sample, streak: streak))
+        guard state == .armed, streak >= max(1, measurement.definition.consecutive) else { return }
+        state = .tripped(at: measurement.time, clearSince: nil)
+        actions.append(.tripped(Trip(of: measurement, labels: labels, samples: samples)))
+    }
+
+    /// Clearing needs the condition to be seen all the time, so a gap begins it anew.
+    private mutating func suspendClearance() {
+        if case .tripped(let at, _) = state { state = .tripped(at: at, clearSince: nil) }
+    }
+
+    private mutating func clear(
+        _ element: RollbackMeasurement.Element, _ measurement: RollbackMeasurement,
+        _ actions: inout [RollbackRule.Action]
+    ) {
+        guard case .tripped(let at, let clearSince) = state else { return }
+        let definition = measurement.definition
+        let isHealthy = definition.clear?.condition.holds(for: element.value) ?? true
+        guard isHealthy, !definition.trip.holds(for: element.value) else {
+            state = .tripped(at: at, clearSince: nil)
+            return
+        }
+        let since = clearSince ?? measurement.time
+        guard measurement.time - since >= definition.clear?.hold ?? .zero else {
+            state = .tripped(at: at, clearSince: since)
+            return
+        }
+        state = .armed
+        actions.append(.cleared(labels: element.labels, at: measurement.time))
+    }
+}

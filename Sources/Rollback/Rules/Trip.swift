@@ -1,0 +1,67 @@
+public import MetricModel
+public import RuleEngine
+
+/// One measured value that became evidence.
+public struct EvidenceSample: Equatable, Sendable {
+    /// The evaluation time.
+    public var time: Timestamp
+    /// The measured value; NaN where absence counted as a violation.
+    public var value: Double
+
+    /// The value measured at `time`.
+    public init(time: Timestamp, value: Double) {
+        self.time = time
+        self.value = value
+    }
+}
+
+/// The decision that a rollback rule has been violated often enough, with everything that proves it.
+public struct Trip: Equatable, Sendable {
+    /// `file;group;name` of the rule.
+    public var rule: String
+    /// The rule's own name.
+    public var name: String
+    /// SHA-256 of the rule's canonical definition.
+    public var ruleHash: String
+    /// `critical`, `high`, `warning` …
+    public var severity: String
+    /// PromQL of the measured value.
+    public var expression: String
+    /// The comparison that was met.
+    public var condition: RollbackDefinition.Condition
+    /// Labels of the element that tripped.
+    public var labels: Labels
+    /// The violations in a row that made the trip, oldest first.
+    public var samples: [EvidenceSample]
+    /// The service that is meant; `nil` where neither the rule nor the element names one.
+    public var service: String?
+    /// Which services roll back.
+    public var scope: RollbackDefinition.Action.Scope
+    /// Whether the trip acts.
+    public var mode: RollbackDefinition.Mode
+    /// How long afterwards nothing is promoted.
+    public var cooldown: Milliseconds
+    /// When the decision was due: the time of the last measurement.
+    public var time: Timestamp
+    /// The commit time of the scrape that proved the violation, on the monotonic clock; 0 for a timer.
+    public var causeNanoseconds: Int64
+
+    /// The trip of one element of `measurement`.
+    public init(of measurement: RollbackMeasurement, labels: Labels, samples: [EvidenceSample]) {
+        let definition = measurement.definition
+        rule = measurement.rule
+        name = definition.name
+        ruleHash = measurement.ruleHash
+        severity = definition.severity
+        expression = definition.expression
+        condition = definition.trip
+        self.labels = labels
+        self.samples = samples
+        service = definition.action.service ?? labels["service"]
+        scope = definition.action.scope
+        mode = definition.mode
+        cooldown = definition.cooldown
+        time = measurement.time
+        causeNanoseconds = measurement.causeNanoseconds
+    }
+}

@@ -1,0 +1,14 @@
+/// The Castagnoli checksum that guards records on disk.
+public enum CRC32C {
+    /// Remainders of the reflected polynomial 0x82F63B78, one per byte value.
+    private static let table: [UInt32] = (0..<256).map { index in
+        (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0x82F6_3B78 : value >> 1 }
+    }
+
+    /// The checksum of `bytes`; of `"123456789"` it is 0xE3069283.
+    public static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
+        var value = UInt32.max
+        for byte in bytes { value = value >> 8 ^ table[Int(UInt8(truncatingIfNeeded: value) ^ byte)] }
+        return ~value
+    }
+}

@@ -1,0 +1,208 @@
+import MetricModel
+import RuleEngine
+import Testing
+
+@testable import Rollback
+
+/// Timelines, one character per measurement 10 s apart.
+///
+/// In: `-` healthy (1.0), `1` violating (0.5), `~` between trip and clear (0.955), `m` missing, `n` NaN, `e` failed
+/// evaluation, `x` violating but below the minimum of samples. Out: the first thing that happened: `T` tripped, `C` cleared,
+/// `A` told to be missing, `F` frozen, `R` returned, a digit for the streak of a violation, `.` nothing.
+struct RollbackRuleTests {
+    private func definition(
+        consecutive: Int = 3, missing: RollbackDefinition.MissingPolicy = .init(),
+        clear: RollbackDefinition.Clearance? = nil
+    ) -> RollbackDefinition {
+        RollbackDefinition(
+            name: "ComplianceLow", expression: "compliance", trip: .init(.less, 0.95), consecutive: consecutive,
+            missing: missing, clear: clear, action: .init(plan: "acgs", service: "auth"))
+    }
+
+    private func measurement(
+        _ definition: RollbackDefinition, at index: Int, _ elements: [RollbackMeasurement.Element],
+        failure: String? = nil
+    ) -> RollbackMeasurement {
+        RollbackMeasurement(
+            rule: "f;g;ComplianceLow", ruleHash: "h", definition: definition,
+            time: Timestamp(milliseconds: Int64(index) * 10_000), causeNanoseconds: Int64(index), elements: elements,
+            failure: failure)
+    }
+
+    private func run(_ timeline: String, _ definition: RollbackDefinition) -> String {
+        var rule = RollbackRule(definition)
+        var output = ""
+        for (index, character) in timeline.enumerated() {
+            let values: [Character: Double] = ["-": 1, "1": 0.5, "~": 0.955, "n": .nan, "x": 0.5]
+            let elements = values[character].map {
+                [RollbackMeasurement.Element(labels: ["service": "auth"], value: $0, counts: character != "x")]
+            }
+            let actions = rule.measured(
+                measurement(definition, at: index, elements ?? [], failure: character == "e" ? "timeout" : nil))
+            output += symbol(actions)
+        }
+        return output
+    }
+
+    private func symbol(_ actions: [RollbackRule.Action]) -> String {
+        var streak = "."
+        for action in actions {
+            switch action {
+            case .tripped: return "T"
+            case .cleared: return "C"
+            case .missing: return "A"
+            case .frozen: return "F"
+            case .returned: return "R"
+            case .overflowed: return "O"
+            case .violated(_, _, let count): streak = "\(count)"
+            }
+        }
+        return streak
+    }
+
+    @Test(
+        "violations in a row trip once, and missing measurements neither count nor reset",
+        arguments: [
+            ("-11-111-", ".12.12TC"),
+            ("-1111-", ".12T4C"),
+            ("-11m1-", ".12.TC"),
+            ("-1m1n1", ".1.2.T"),
+            ("-11e1", ".12.T"),
+            ("-11x1", ".12.T"),
+            ("-11x-1", ".12..1"),
+            ("mmmmmm", "......"),
+            ("nnnnnn", "......"),
+            ("eeeeee", "......"),
+            ("xxxxxx", "......"),
+        ])
+    func consecutive(input: String, output: String) {
+        #expect(run(input, definition()) == output)
+    }
+
+    @Test("a rule without streak trips on the first violation")
+    func first() {
+        #expect(run("-m1-1", definition(consecutive: 1)) == "..TCT")
+        #expect(run("1", definition(consecutive: 0)) == "T")
+    }
+
+    @Test(
+        "absence means what the policy says",
+        arguments: [
+            (RollbackDefinition.MissingPolicy(policy: .hold), "1m1m1", "1.2.T"),
+            (.init(policy: .pass), "11m11m", "12.12."),
+            (.init(policy: .trip), "-mmm", ".12T"),
+            (.init(policy: .trip), "mmm", "12T"),
+            (.init(policy: .trip), "11m", "12T"),
+            (.init(policy: .freeze), "-mmm-mm", ".F..RF."),
+            (.init(policy: .alert), "-mmm-mm", ".A..RA."),
+            (.init(policy: .hold, after: .seconds(20), then: .alert), "-mmmm-", "...A.R"),
+            (.init(policy: .hold, after: .seconds(20), then: .freeze), "mmmm", "..F."),
+            (.init(policy: .hold, after: .seconds(20), then: .trip), "-mmmmm", "...12T"),
+            (.init(policy: .alert, after: .seconds(20), then: .trip), "-mmmmm", ".A.12T"),
+            (.init(policy: .hold, after: .seconds(20), then: .hold), "-mmmmmmmm", "........."),
+        ])
+    func missing(policy: RollbackDefinition.MissingPolicy, input: String, output: String) {
+        #expect(run(input, definition(missing: policy)) == output)
+    }
+
+    @Test(
+        "a trip clears when its clear condition has been seen for long enough without a gap",
+        arguments: [
+            ("1~~~~~", "T....."),
+            ("1---", "T..C"),
+            ("1-~---", "T....C"),
+            ("1--m---", "T.....C"),
+            ("1--x---", "T.....C"),
+            ("1mmmmmmm", "T......."),
+            ("1--1---", "T..1..C"),
+            ("1---1", "T..CT"),
+        ])
+    func clearing(input: String, output: String) {
+        let clear = RollbackDefinition.Clearance(condition: .init(.greaterOrEqual, 0.96), hold: .seconds(20))
+        #expect(run(input, definition(consecutive: 1, clear: clear)) == output)
+    }
+
+    @Test("a passing absence does not clear a trip")
+    func passDoesNotClear() {
+        #expect(run("1mmmm-", definition(consecutive: 1, missing: .init(policy: .pass))) == "T....C")
+    }
+
+    @Test("each element has a streak of its own, and its label names the service that trips")
+    func perService() {
+        var definition = definition(consecutive: 2)
+        definition.action.service = nil
+        var rule = RollbackRule(definition)
+        func element(_ service: String, _ value: Double) -> RollbackMeasurement.Element {
+            .init(labels: ["service": service], value: value)
+        }
+        _ = rule.measured(measurement(definition, at: 0, [element("ac", 0.5), element("auth", 1)]))
+        let actions = rule.measured(measurement(definition, at: 1, [element("ac", 0.4), element("auth", 0.5)]))
+        let trips = actions.compactMap { if case .tripped(let trip) = $0 { trip } else { nil } }
+        #expect(trips.map(\.service) == ["ac"])
+        #expect(trips.first?.samples.map(\.value) == [0.5, 0.4])
+        #expect(trips.first?.causeNanoseconds == 1)
+        #expect(rule.tracks[["service": "auth"]]?.streak == 1)
+    }
+
+    @Test("a service that vanishes from a rule that others still feed is missing")
+    func vanished() {
+        let definition = definition(missing: .init(policy: .alert))
+        var rule = RollbackRule(definition)
+        let both = ["ac", "auth"].map { RollbackMeasurement.Element(labels: ["service": $0], value: 1) }
+        #expect(rule.measured(measurement(definition, at: 0, both)) == [])
+        let since = Timestamp(milliseconds: 10_000)
+        #expect(
+            rule.measured(measurement(definition, at: 1, [both[1]]))
+                == [.missing(labels: ["service": "ac"], since: since)])
+    }
+
+    @Test("an absence from the start stands for the rule itself until the first element comes")
+    func absentFromTheStart() {
+        let definition = definition(missing: .init(policy: .alert))
+        var rule = RollbackRule(definition)
+        _ = rule.measured(measurement(definition, at: 0, []))
+        #expect(Array(rule.tracks.keys) == [.empty])
+        _ = rule.measured(measurement(definition, at: 1, [.init(labels: ["service": "ac"], value: 1)]))
+        #expect(Array(rule.tracks.keys) == [["service": "ac"]])
+    }
+
+    @Test("a reload keeps streak and trip; another condition begins the streak anew")
+    func reload() {
+        var old = definition()
+        var rule = RollbackRule(old)
+        let bad = [RollbackMeasurement.Element(labels: ["service": "auth"], value: 0.5)]
+        for index in 0..<2 { _ = rule.measured(measurement(old, at: index, bad)) }
+        old.severity = "high"
+        let kept = rule
+        #expect(rule.measured(measurement(old, at: 2, bad)).count == 2)
+        #expect(rule.isTripped)
+        rule = kept
+        old.trip = .init(.less, 0.9)
+        _ = rule.measured(measurement(old, at: 2, bad))
+        #expect(rule.streak == 1)
+    }
+
+    @Test("rearming forgets the trip, so that a new rollout can trip again")
+    func rearm() {
+        let definition = definition(consecutive: 1)
+        var rule = RollbackRule(definition)
+        let bad = [RollbackMeasurement.Element(labels: ["service": "auth"], value: 0.5)]
+        _ = rule.measured(measurement(definition, at: 0, bad))
+        rule.rearmed()
+        #expect(!rule.isTripped)
+        #expect(rule.measured(measurement(definition, at: 1, bad)).count == 2)
+    }
+
+    @Test("elements beyond the limit go unwatched and that is told once")
+    func limit() {
+        let definition = definition()
+        var rule = RollbackRule(definition)
+        let many = (0...RollbackRule.trackLimit).map {
+            RollbackMeasurement.Element(labels: ["service": "\($0)"], value: 1)
+        }
+        #expect(
+            rule.measured(measurement(definition, at: 0, many)) == [.overflowed(limit: RollbackRule.trackLimit)])
+        #expect(rule.measured(measurement(definition, at: 1, many)) == [])
+        #expect(rule.tracks.count == RollbackRule.trackLimit)
+    }
+}

@@ -1,0 +1,13 @@
+import Runtime
+import Testing
+
+struct CRC32CTests {
+    @Test("the check value of the polynomial and the vectors of RFC 3720 come out")
+    func vectors() {
+        #expect(CRC32C.checksum("123456789".utf8) == 0xE306_9283)
+        #expect(CRC32C.checksum([UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)
+        #expect(CRC32C.checksum([UInt8](repeating: 0xff, count: 32)) == 0x62A8_AB43)
+        #expect(CRC32C.checksum(0..<32) == 0x46DD_794E)
+        #expect(CRC32C.checksum([]) == 0)
+    }
+}
