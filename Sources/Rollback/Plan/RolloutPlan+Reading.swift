@@ -1,0 +1,136 @@
+internal import MetricModel
+internal import RuleEngine
+public import YAML
+
+extension RolloutPlan {
+    private static let serviceLimit = 64
+    private static let routeLimit = 8
+
+    /// Reads a plan from the text of a file; `file` is named in errors.
+    public init(parsing text: String, file: String) throws(YAMLError) {
+        let documents = try YAML.parse(text, file: file)
+        guard let document = documents.first, documents.count == 1 else {
+            throw YAMLError(
+                file: file, line: documents.dropFirst().first?.line ?? 1, column: 1, field: "",
+                message: "a plan file holds exactly one document")
+        }
+        try self.init(document, file: file)
+    }
+
+    private init(_ document: YAMLNode, file: String) throws(YAMLError) {
+        var fields = try FieldReader(document, path: "", file: file)
+        name = try fields.name("plan")
+        settle = try fields.duration("settle") ?? .seconds(120)
+        successRatio = try fields.ratio("success_ratio") ?? 0.8
+        maximumConcurrent = try fields.count("max_concurrent", in: 1...Self.serviceLimit) ?? 1
+        retainStable = try fields.duration("retain_stable") ?? .hours(24)
+        gateTimeout = try fields.duration("gate_timeout") ?? .minutes(30)
+        reconcile = try fields.duration("reconcile", least: .milliseconds(100)) ?? .seconds(10)
+        validation = try Validation(reading: &fields)
+        notify = try fields.textList("notify")
+        freezeIf = try fields.textList("freeze_if")
+        let defaults = ServiceDefaults(
+            stages: try fields.stages("stages"), bake: try fields.duration("bake") ?? .minutes(5))
+        var read: [Service] = []
+        let nodes = try fields.list("services")
+        for (index, node) in nodes.enumerated() {
+            let service = try Service(node, path: "services[\(index)]", file: file, defaults: defaults)
+            if read.contains(where: { $0.name == service.name }) {
+                throw fields.fault(
+                    "the service \"\(service.name)\" stands twice", at: node, field: "services[\(index)]")
+            }
+            read.append(service)
+        }
+        guard (1...Self.serviceLimit).contains(read.count) else {
+            throw fields.fault("a plan has 1 to \(Self.serviceLimit) services", field: "services")
+        }
+        for (index, service) in read.enumerated() {
+            for name in service.depends where !read.contains(where: { $0.name == name }) {
+                throw fields.fault(
+                    "there is no service \"\(name)\"", at: nodes[index], field: "services[\(index)].depends")
+            }
+        }
+        let graph = read.map { Node(name: $0.name, depends: $0.depends, priority: $0.priority) }
+        let wanted = try fields.textList("order")
+        let order: [String]
+        do throws(OrderFault) {
+            order = wanted.isEmpty ? try Self.order(graph) : wanted
+            try Self.check(order, of: graph)
+        } catch {
+            let place = fields.optional("order") ?? nodes[read.firstIndex { $0.name == error.service } ?? 0]
+            throw fields.fault(error.message, at: place, field: wanted.isEmpty ? "services" : "order")
+        }
+        services = order.compactMap { name in read.first { $0.name == name } }
+        levels = Self.levels(order, of: graph)
+        try fields.finish()
+    }
+}
+
+/// What a service takes from the plan where it does not say otherwise.
+private struct ServiceDefaults {
+    var stages: [TrafficSplit]?
+    var bake: Milliseconds
+}
+
+extension RolloutPlan.Service {
+    fileprivate init(_ node: YAMLNode, path: String, file: String, defaults: ServiceDefaults) throws(YAMLError) {
+        var fields = try FieldReader(node, path: path, file: file)
+        name = try fields.name("name")
+        depends = try fields.textList("depends")
+        priority = try fields.optionalInteger("priority") ?? 0
+        guard let stages = try fields.stages("stages") ?? defaults.stages else {
+            throw fields.fault("neither the service nor the plan has stages", field: "stages")
+        }
+        self.stages = stages
+        bake = try fields.duration("bake") ?? defaults.bake
+        var gates: [RolloutPlan.Gate] = []
+        for (index, node) in try fields.list("gates").enumerated() {
+            gates.append(try RolloutPlan.Gate(node, path: "\(path).gates[\(index)]", file: file))
+        }
+        self.gates = gates
+        stableHealth = try fields.url("stable_health")
+        preflight = try fields.textList("preflight")
+        var routes: [Route] = []
+        for (index, node) in try fields.list("routes").enumerated() {
+            routes.append(
+                try Route(
+                    node, path: "\(path).routes[\(index)]", file: file, hasHealthURL: stableHealth != nil))
+        }
+        guard (1...RolloutPlan.routeLimit).contains(routes.count) else {
+            throw fields.fault("a service has 1 to \(RolloutPlan.routeLimit) routes", field: "routes")
+        }
+        self.routes = routes
+        try fields.finish()
+    }
+}
+
+extension RolloutPlan.Gate {
+    fileprivate init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: path, file: file)
+        let name = try fields.optionalText("name")
+        var kinds: [(label: String, kind: Kind)] = []
+        if let expression = try fields.optionalText("expr") {
+            kinds.append((expression, .expression(expression, healthy: try fields.condition("healthy"))))
+        }
+        if let url = try fields.url("http") { kinds.append((url, .http(url))) }
+        if let rule = try fields.optionalText("rule") { kinds.append((rule, .rule(rule))) }
+        if let text = try fields.optionalText("approval") { kinds.append((text, .approval)) }
+        guard let only = kinds.first, kinds.count == 1 else {
+            throw fields.fault("a gate has exactly one of expr, http, rule and approval")
+        }
+        self.init(name: name ?? only.label, kind: only.kind)
+        try fields.finish()
+    }
+}
+
+extension RolloutPlan.Validation {
+    fileprivate init(reading plan: inout FieldReader) throws(YAMLError) {
+        let node = plan.optional("validation") ?? YAMLNode(content: .mapping([]), line: 0, column: 0)
+        var fields = try FieldReader(node, path: "validation", file: plan.file)
+        rounds = try fields.count("rounds", in: 1...1000) ?? 3
+        interval = try fields.duration("interval", least: .milliseconds(10)) ?? .seconds(5)
+        timeout = try fields.duration("timeout") ?? .minutes(2)
+        rules = try fields.textList("rules")
+        try fields.finish()
+    }
+}
