@@ -1,0 +1,31 @@
+public import MetricModel
+
+/// Figures about what a store holds, enough for Prometheus's `/api/v1/status/tsdb`.
+public struct StoreStatistics: Equatable, Sendable {
+    /// A name with a figure.
+    public struct Entry: Equatable, Sendable {
+        /// A metric, a label name, or a pair written `name=value`.
+        public var name: String
+        /// Its figure.
+        public var value: UInt64
+    }
+
+    /// Series with samples.
+    public var seriesCount = 0
+    /// Distinct label pairs.
+    public var labelPairCount = 0
+    /// Lanes with samples.
+    public var laneCount = 0
+    /// Bytes that hold samples.
+    public var sampleBytes = 0
+    /// The oldest and the newest sample; `nil` in an empty store.
+    public var timeRange: ClosedRange<Timestamp>?
+    /// Metrics with the most series, largest first.
+    public var seriesCountByMetricName: [Entry] = []
+    /// Labels with the most values.
+    public var valueCountByLabelName: [Entry] = []
+    /// Labels whose values take the most bytes.
+    public var bytesByLabelName: [Entry] = []
+    /// Label pairs with the most series.
+    public var seriesCountByLabelPair: [Entry] = []
+}
