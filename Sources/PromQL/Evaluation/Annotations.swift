@@ -1,0 +1,55 @@
+/// Remarks on a result that are no errors: a set keyed by text; of two alike the later position counts.
+public struct Annotations: Equatable, Sendable {
+    /// How grave a remark is.
+    public enum Level: String, Equatable, Sendable {
+        case warning
+        case info
+    }
+
+    /// One remark.
+    public struct Item: Equatable, Sendable {
+        /// How grave it is.
+        public var level: Level
+        /// What is said, without prefix and position.
+        public var text: String
+        /// The part of the expression it is about.
+        public var range: SourceRange
+    }
+
+    /// In the order of their first appearance.
+    public private(set) var items: [Item] = []
+
+    /// No remarks.
+    public init() {}
+
+    /// Whether nothing is remarked.
+    public var isEmpty: Bool { items.isEmpty }
+
+    /// Adds a remark about `range`.
+    public mutating func insert(_ level: Level, _ text: String, at range: SourceRange) {
+        let item = Item(level: level, text: text, range: range)
+        if let index = items.firstIndex(where: { $0.level == level && $0.text == text }) {
+            items[index] = item
+        } else {
+            items.append(item)
+        }
+    }
+
+    /// Adds all remarks of `other`.
+    public mutating func formUnion(_ other: Annotations) {
+        for item in other.items { insert(item.level, item.text, at: item.range) }
+    }
+
+    /// The warnings as the HTTP API shows them, with positions in `query`.
+    public func warnings(in query: String) -> [String] { texts(.warning, in: query) }
+
+    /// The infos as the HTTP API shows them, with positions in `query`.
+    public func infos(in query: String) -> [String] { texts(.info, in: query) }
+
+    private func texts(_ level: Level, in query: String) -> [String] {
+        items.filter { $0.level == level }.map { item in
+            let (line, column) = ParseError.position(of: item.range.start, in: query)
+            return "PromQL \(level.rawValue): \(item.text) (\(line):\(column))"
+        }
+    }
+}

@@ -1,0 +1,33 @@
+public import MetricModel
+
+/// Evaluates expressions. A value without state; may be used from many threads at once.
+public struct QueryEngine: Sendable {
+    /// How this engine evaluates.
+    public let options: EngineOptions
+
+    /// An engine that works by `options`.
+    public init(options: EngineOptions = EngineOptions()) {
+        self.options = options
+    }
+
+    /// The value of `expression` at one moment.
+    public func instant(
+        _ expression: Expression, at moment: Timestamp, from source: any Queryable,
+        cancellation: QueryCancellation? = nil
+    ) throws(QueryError) -> QueryResult {
+        try prepare(expression).instant(at: moment, from: source, cancellation: cancellation)
+    }
+
+    /// The values of `expression` from `start` to `end`, both included, every `step`.
+    public func range(
+        _ expression: Expression, start: Timestamp, end: Timestamp, step: Milliseconds, from source: any Queryable,
+        cancellation: QueryCancellation? = nil
+    ) throws(QueryError) -> QueryResult {
+        try prepare(expression).range(start: start, end: end, step: step, from: source, cancellation: cancellation)
+    }
+
+    /// Readies `expression` for many evaluations.
+    public func prepare(_ expression: Expression) -> PreparedQuery {
+        PreparedQuery(expression, options: options)
+    }
+}

@@ -1,0 +1,24 @@
+/// Why a query has no answer; `description` is Prometheus's text.
+public enum QueryError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The text is no expression.
+    case parse(ParseError)
+    /// The expression fails on the samples it meets.
+    case execution(String)
+    /// The evaluation took longer than `EngineOptions.timeout`.
+    case timeout
+    /// The query was cancelled.
+    case cancelled
+    /// The query needs more samples than `EngineOptions.maximumSamples`.
+    case tooManySamples
+
+    /// The text that Prometheus answers.
+    public var description: String {
+        switch self {
+        case .parse(let error): error.description
+        case .execution(let text): text
+        case .timeout: "query timed out in expression evaluation"
+        case .cancelled: "query was canceled in query execution"
+        case .tooManySamples: "query processing would load too many samples into memory in query execution"
+        }
+    }
+}

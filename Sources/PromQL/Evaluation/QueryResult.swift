@@ -1,0 +1,69 @@
+public import MetricModel
+
+/// One element of an instant vector.
+public struct VectorElement: Equatable, Sendable {
+    /// The series.
+    public var labels: Labels
+    /// The evaluation time.
+    public var timestamp: Timestamp
+    /// The value; has no meaning where `histogram` is there.
+    public var value: Double
+    /// The value where it is a native histogram.
+    public var histogram: FloatHistogram?
+
+    /// A sample at `timestamp`.
+    public init(labels: Labels, timestamp: Timestamp, value: Double, histogram: FloatHistogram? = nil) {
+        self.labels = labels
+        self.timestamp = timestamp
+        self.value = value
+        self.histogram = histogram
+    }
+}
+
+/// What an expression evaluates to.
+public enum QueryValue: Sendable {
+    case scalar(Double, Timestamp)
+    case string(String, Timestamp)
+    /// In the order that `sort`, `topk` and the like ask for, else unspecified.
+    case vector([VectorElement])
+    /// Sorted by labels.
+    case matrix([SeriesSamples])
+
+    /// The type as the HTTP API names it.
+    public var type: ValueType {
+        switch self {
+        case .scalar: .scalar
+        case .string: .string
+        case .vector: .vector
+        case .matrix: .matrix
+        }
+    }
+}
+
+/// What an evaluation cost.
+public struct QueryStatistics: Equatable, Sendable {
+    /// Samples that were read, counted once per step that used them.
+    public var totalSamples = 0
+    /// Most samples that were held at once.
+    public var peakSamples = 0
+
+    /// Nothing read yet.
+    public init() {}
+}
+
+/// The value of a query with what is to be said about it.
+public struct QueryResult: Sendable {
+    /// The value.
+    public var value: QueryValue
+    /// Warnings and infos.
+    public var annotations: Annotations
+    /// What it cost.
+    public var statistics: QueryStatistics
+
+    /// The result `value`.
+    public init(value: QueryValue, annotations: Annotations = Annotations(), statistics: QueryStatistics = .init()) {
+        self.value = value
+        self.annotations = annotations
+        self.statistics = statistics
+    }
+}
