@@ -93,7 +93,7 @@ let package = Package(
             "RuleEngine", ["MetricModel", "MetricStore", "PromQL", "RE2", "YAML", "Runtime", "Instrumentation"]),
         source(
             "Notification",
-            ["MetricModel", "RuleEngine", "CurlHTTP", "RE2", "YAML", "JSON", "Runtime", "Instrumentation"]),
+            ["MetricModel", "RuleEngine", "CurlHTTP", "RE2", "YAML", "JSON", "TLS", "Runtime", "Instrumentation"]),
         source(
             "Rollback",
             ["MetricModel", "RuleEngine", "CurlHTTP", "YAML", "JSON", "Runtime", "Instrumentation"]),

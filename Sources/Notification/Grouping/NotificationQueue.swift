@@ -1,0 +1,151 @@
+public import MetricModel
+public import RuleEngine
+
+/// Sorts alerts into groups and says what is to be delivered when.
+///
+/// A value machine without IO: the runner sends the deliveries it returns and reports back how each went. Of a group's
+/// integration at most one delivery is under way; one that fails is tried again with growing distance, and a newer one for
+/// the same group takes its place.
+public struct NotificationQueue: Equatable, Sendable {
+    /// A notification on its way to one integration.
+    public struct Delivery: Equatable, Sendable {
+        /// Names this delivery in `delivered` and `failed`.
+        public var id: UInt64
+        /// Name of the receiver.
+        public var receiver: String
+        /// Index of the integration in the receiver.
+        public var integration: Int
+        /// What is told.
+        public var notification: Notification
+        /// How often it has been tried before.
+        public var attempt: Int
+    }
+
+    private struct GroupID: Hashable, Sendable {
+        var route: String
+        var labels: Labels
+    }
+
+    private struct Slot: Hashable, Sendable {
+        var group: GroupID
+        var integration: Int
+    }
+
+    /// The state of a slot that has something to tell.
+    private struct Pending: Equatable, Sendable {
+        var delivery: Delivery
+        var retryAt: Timestamp?
+    }
+
+    /// Distances of the tries; the last one repeats.
+    private static let backoff: [Milliseconds] = [
+        .milliseconds(500), .seconds(1), .seconds(2), .seconds(5), .seconds(15), .seconds(30), .seconds(60),
+    ]
+
+    /// Most alerts that are kept.
+    public static let capacity = 100_000
+
+    private var configuration: NotificationConfiguration
+    private var groups: [GroupID: AlertGroup] = [:]
+    private var pending: [Slot: Pending] = [:]
+    private var nextID: UInt64 = 0
+    /// Groups that were not opened because `capacity` was reached.
+    public private(set) var refused = 0
+
+    /// A queue without alerts.
+    public init(_ configuration: NotificationConfiguration) {
+        self.configuration = configuration
+    }
+
+    /// The configuration was replaced. Groups of routes that are still there keep what was told.
+    public mutating func reconfigured(_ new: NotificationConfiguration) {
+        configuration = new
+        let keys = Set(new.route.all.map(\.key))
+        groups = groups.filter { keys.contains($0.key.route) && new.receivers[$0.value.receiver] != nil }
+        pending = pending.filter { groups[$0.key.group] != nil }
+    }
+
+    /// Alerts were heard of. `urgent` ones are told at once instead of after `group_wait`.
+    public mutating func received(_ alerts: [Alert], urgent: Bool = false, at now: Timestamp) {
+        for alert in alerts {
+            for route in configuration.route.matching(alert.labels) {
+                let labels = route.groupLabels(of: alert.labels)
+                let id = GroupID(route: route.key, labels: labels)
+                if groups[id] != nil {
+                    groups[id]?.received(alert, urgent: urgent, at: now)
+                } else if alert.isResolved {
+                    continue
+                } else if groups.count >= Self.capacity {
+                    refused += 1
+                } else {
+                    groups[id] = AlertGroup(route: route, labels: labels, alert: alert, urgent: urgent, at: now)
+                }
+            }
+        }
+    }
+
+    /// Time has passed. Returns the deliveries to be sent now.
+    public mutating func advanced(to now: Timestamp) -> [Delivery] {
+        var deliveries: [Delivery] = []
+        for (slot, entry) in pending {
+            guard let retryAt = entry.retryAt, retryAt <= now else { continue }
+            pending[slot]?.retryAt = nil
+            deliveries.append(entry.delivery)
+        }
+        let due = groups.filter { $0.value.dueAt <= now }.keys
+        guard !due.isEmpty else { return deliveries.sorted { $0.id < $1.id } }
+        let firing = configuration.inhibitRules.isEmpty ? [] : groups.values.flatMap { $0.firing(at: now) }
+        let rules = configuration.inhibitRules
+        for id in due.sorted(by: { $0.route == $1.route ? $0.labels < $1.labels : $0.route < $1.route }) {
+            guard var group = groups[id], let receiver = configuration.receivers[group.receiver] else { continue }
+            let told = group.cameDue(at: now, integrations: receiver.integrations.map(\.sendsResolved)) { labels in
+                rules.contains { $0.inhibits(labels, firing: firing) }
+            }
+            groups[id] = group.isEmpty ? nil : group
+            for (integration, notification) in told {
+                let slot = Slot(group: id, integration: integration)
+                // What is under way is not overtaken; the group comes due again.
+                if let entry = pending[slot], entry.retryAt == nil { continue }
+                nextID += 1
+                let delivery = Delivery(
+                    id: nextID, receiver: receiver.name, integration: integration, notification: notification,
+                    attempt: 0)
+                pending[slot] = Pending(delivery: delivery, retryAt: nil)
+                deliveries.append(delivery)
+            }
+        }
+        return deliveries.sorted { $0.id < $1.id }
+    }
+
+    /// A delivery arrived.
+    public mutating func delivered(_ id: UInt64, at now: Timestamp) {
+        guard let (slot, entry) = pending.first(where: { $0.value.delivery.id == id }) else { return }
+        pending[slot] = nil
+        groups[slot.group]?.delivered(entry.delivery.notification, integration: slot.integration, at: now)
+        if groups[slot.group]?.isEmpty == true { groups[slot.group] = nil }
+    }
+
+    /// A delivery failed. `retryable` says whether the receiver may take it later; a refused one is given up until the group
+    /// comes due again.
+    public mutating func failed(_ id: UInt64, retryable: Bool, at now: Timestamp) {
+        guard let (slot, entry) = pending.first(where: { $0.value.delivery.id == id }) else { return }
+        guard retryable else {
+            pending[slot] = nil
+            return
+        }
+        let distance = Self.backoff[min(entry.delivery.attempt, Self.backoff.count - 1)]
+        pending[slot]?.delivery.attempt += 1
+        pending[slot]?.retryAt = now + distance
+    }
+
+    /// When `advanced` should be called next; `nil` when nothing waits.
+    public var nextDeadline: Timestamp? {
+        let retries = pending.values.compactMap(\.retryAt)
+        return (groups.values.map(\.dueAt) + retries).min()
+    }
+
+    /// Notifications that are under way or wait for another try.
+    public var pendingCount: Int { pending.count }
+    /// Groups with alerts.
+    public var groupCount: Int { groups.count }
+}

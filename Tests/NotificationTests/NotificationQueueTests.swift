@@ -1,0 +1,156 @@
+import MetricModel
+import Notification
+import RuleEngine
+import Testing
+import YAML
+
+/// Times are seconds after the start of each test.
+@Suite struct NotificationQueueTests {
+    private func queue(_ route: String = "group_by: [alertname]", inhibit: String = "") throws -> NotificationQueue {
+        let text = """
+            route: {receiver: hook, \(route.replacing("\n", with: ", "))}
+            receivers: [{name: hook, webhook_configs: [{url: "http://127.0.0.1:9/"}]}]
+            inhibit_rules: [\(inhibit)]
+            """
+        return NotificationQueue(
+            try NotificationConfiguration(try #require(try YAML.parse(text).first), file: ""))
+    }
+
+    private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: seconds * 1000) }
+
+    private func alert(_ labels: Labels, since start: Int64 = 0, resolved end: Int64? = nil) -> Alert {
+        Alert(
+            labels: labels, annotations: [:], startsAt: at(start), endsAt: at(end ?? 100_000), isResolved: end != nil,
+            generatorURL: "", value: 1)
+    }
+
+    @Test func aNewGroupWaitsForMoreAlerts() throws {
+        var queue = try queue()
+        queue.received([alert(["alertname": "A", "i": "1"])], at: at(0))
+        #expect(queue.advanced(to: at(29)).isEmpty)
+        queue.received([alert(["alertname": "A", "i": "2"], since: 29)], at: at(29))
+        let deliveries = queue.advanced(to: at(30))
+        #expect(deliveries.map { $0.notification.alerts.map { $0.labels["i"] } } == [["1", "2"]])
+        #expect(deliveries[0].notification.groupKey == #"{}:{alertname="A"}"#)
+    }
+
+    @Test func urgentAlertsDoNotWait() throws {
+        var queue = try queue()
+        queue.received([alert(["alertname": "A"])], urgent: true, at: at(0))
+        #expect(queue.advanced(to: at(0)).count == 1)
+    }
+
+    @Test func unchangedGroupsAreToldAgainOnlyAfterTheRepeatInterval() throws {
+        var queue = try queue("group_wait: 0s\ngroup_interval: 1m\nrepeat_interval: 1h")
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        queue.delivered(try #require(queue.advanced(to: at(0)).first).id, at: at(0))
+        var told: [Int64] = []
+        for second in stride(from: Int64(60), through: 3700, by: 20) {
+            for delivery in queue.advanced(to: at(second)) {
+                told.append(second)
+                queue.delivered(delivery.id, at: at(second))
+            }
+        }
+        #expect(told == [3600])
+    }
+
+    @Test func changesAreToldAfterTheGroupInterval() throws {
+        var queue = try queue("group_wait: 0s\ngroup_interval: 1m")
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        queue.delivered(try #require(queue.advanced(to: at(0)).first).id, at: at(0))
+        queue.received([alert(["alertname": "B"], since: 5)], at: at(5))
+        #expect(queue.advanced(to: at(59)).isEmpty)
+        #expect(queue.advanced(to: at(60)).first?.notification.alerts.count == 2)
+    }
+
+    @Test func theEndIsToldOnceAndThenForgotten() throws {
+        var queue = try queue("group_wait: 0s\ngroup_interval: 1m")
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        queue.delivered(try #require(queue.advanced(to: at(0)).first).id, at: at(0))
+        queue.received([alert(["alertname": "A"], resolved: 30)], at: at(30))
+        let last = try #require(queue.advanced(to: at(60)).first)
+        #expect(last.notification.isResolved)
+        queue.delivered(last.id, at: at(60))
+        #expect(queue.groupCount == 0)
+        #expect(queue.nextDeadline == nil)
+    }
+
+    @Test func anAlertThatEndsBeforeAnybodyWasToldIsNeverTold() throws {
+        var queue = try queue()
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        queue.received([alert(["alertname": "A"], resolved: 10)], at: at(10))
+        #expect(queue.advanced(to: at(30)).isEmpty)
+        #expect(queue.groupCount == 0)
+    }
+
+    @Test func failedDeliveriesAreTriedAgainWithGrowingDistance() throws {
+        var queue = try queue("group_wait: 0s\ngroup_interval: 10m")
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        var id = try #require(queue.advanced(to: at(0)).first).id
+        var distances: [Int64] = []
+        var now = at(0)
+        for _ in 0..<8 {
+            queue.failed(id, retryable: true, at: now)
+            let next = try #require(queue.nextDeadline)
+            distances.append((next - now).rawValue)
+            now = next
+            let again = try #require(queue.advanced(to: now).first)
+            #expect(again.id == id)
+            id = again.id
+        }
+        #expect(distances == [500, 1000, 2000, 5000, 15_000, 30_000, 60_000, 60_000])
+    }
+
+    @Test func refusedDeliveriesWaitForTheGroupToComeDueAgain() throws {
+        var queue = try queue("group_wait: 0s\ngroup_interval: 1m")
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        queue.failed(try #require(queue.advanced(to: at(0)).first).id, retryable: false, at: at(0))
+        #expect(queue.advanced(to: at(59)).isEmpty)
+        #expect(queue.advanced(to: at(60)).count == 1)
+    }
+
+    @Test func whatIsUnderWayIsNotOvertaken() throws {
+        var queue = try queue("group_wait: 0s\ngroup_interval: 1m")
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        let first = try #require(queue.advanced(to: at(0)).first)
+        queue.received([alert(["alertname": "B"], since: 1)], at: at(1))
+        #expect(queue.advanced(to: at(60)).isEmpty)
+        queue.delivered(first.id, at: at(61))
+        #expect(queue.advanced(to: at(120)).first?.notification.alerts.count == 2)
+    }
+
+    @Test func inhibitedAlertsAreNotTold() throws {
+        var queue = try queue(
+            "group_wait: 0s\ngroup_by: ['...']",
+            inhibit: "{source_matchers: [severity=critical], target_matchers: [severity=warning], equal: [service]}")
+        queue.received(
+            [
+                alert(["alertname": "A", "severity": "critical", "service": "x"]),
+                alert(["alertname": "B", "severity": "warning", "service": "x"]),
+                alert(["alertname": "C", "severity": "warning", "service": "y"]),
+            ], at: at(0))
+        #expect(
+            queue.advanced(to: at(0)).compactMap { $0.notification.groupLabels["alertname"] }.sorted() == ["A", "C"])
+    }
+
+    @Test func alertsThatAreNotHeardOfAgainEnd() throws {
+        var queue = try queue("group_wait: 0s\ngroup_interval: 1m")
+        var lost = alert(["alertname": "A"])
+        lost.endsAt = at(90)
+        queue.received([lost], at: at(0))
+        queue.delivered(try #require(queue.advanced(to: at(0)).first).id, at: at(0))
+        #expect(queue.advanced(to: at(60)).isEmpty)
+        #expect(queue.advanced(to: at(120)).first?.notification.isResolved == true)
+    }
+
+    @Test func reloadingKeepsWhatWasTold() throws {
+        var queue = try queue("group_wait: 0s\ngroup_interval: 1m")
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        queue.delivered(try #require(queue.advanced(to: at(0)).first).id, at: at(0))
+        let text =
+            "route: {receiver: hook, group_wait: 0s}\nreceivers: [{name: hook, webhook_configs: [{url: 'http://127.0.0.1:9/'}]}]"
+        queue.reconfigured(try NotificationConfiguration(try #require(try YAML.parse(text).first), file: ""))
+        #expect(queue.groupCount == 1)
+        #expect(queue.advanced(to: at(60)).isEmpty)
+    }
+}

@@ -1,0 +1,115 @@
+import Instrumentation
+import JSON
+import MetricModel
+import MicroHTTP
+import Notification
+import RuleEngine
+import Runtime
+import Synchronization
+import TestSupport
+import Testing
+import YAML
+
+/// A receiver that remembers what it was sent and answers what it is told to.
+private final class FakeReceiver: Sendable {
+    let bodies = Mutex<[(path: String, body: JSON, authorization: String?)]>([])
+    let statuses = Mutex<[Int]>([])
+
+    func answer(_ request: HTTPServerRequest) -> HTTPServerResponse {
+        let body = (try? JSON(parsing: request.body)) ?? .null
+        bodies.withLock { $0.append((request.path, body, request[header: "Authorization"])) }
+        let status = statuses.withLock { $0.isEmpty ? 202 : $0.removeFirst() }
+        return HTTPServerResponse(status: status, body: [])
+    }
+}
+
+@Suite struct NotificationRunnerTests {
+    private func run(
+        _ receivers: String, statuses: [Int] = [], alerts: [Alert], expecting count: Int
+    ) throws -> (bodies: [(path: String, body: JSON, authorization: String?)], outcomes: [String?]) {
+        let fake = FakeReceiver()
+        fake.statuses.withLock { $0 = statuses }
+        let server = try HTTPServer(HTTPServerConfiguration()) { fake.answer($0) }
+        defer { server.stop() }
+        let text = """
+            route: {receiver: r, group_wait: 0s, group_by: [alertname]}
+            receivers:
+            - name: r
+            \(receivers.replacing("PORT", with: "\(server.port)"))
+            """
+        let configuration = try NotificationConfiguration(
+            try #require(try YAML.parse(text, file: "am.yml").first), file: "am.yml")
+        let outcomes = Outcomes()
+        let runner = NotificationRunner(
+            externalURL: "http://tribune:9190", logger: .silent, registry: Registry(), onOutcome: { outcomes.add($0) })
+        runner.start(configuration)
+        runner.receive(alerts)
+        #expect(Loopback.eventually { fake.bodies.withLock { $0.count } >= count && outcomes.all.count >= count })
+        runner.stop()
+        return (fake.bodies.withLock { $0 }, outcomes.all)
+    }
+
+    private final class Outcomes: Sendable {
+        private let failures = Mutex<[String?]>([])
+        var all: [String?] { failures.withLock { $0 } }
+        func add(_ outcome: NotificationRunner.Outcome) { failures.withLock { $0.append(outcome.failure) } }
+    }
+
+    private let firing = Alert(
+        labels: ["alertname": "Down", "instance": "a:1", "severity": "high"], annotations: ["summary": "a:1 is down"],
+        startsAt: Timestamp(milliseconds: 1_700_000_000_000), endsAt: .distantFuture, isResolved: false,
+        generatorURL: "http://tribune:9190/graph", value: 0)
+
+    @Test func webhooksReceiveVersionFour() throws {
+        let result = try run(
+            """
+              webhook_configs:
+              - url: http://127.0.0.1:PORT/hook
+                http_config: {authorization: {credentials: token}}
+            """, alerts: [firing], expecting: 1)
+        let body = try #require(result.bodies.first?.body)
+        #expect(result.bodies.first?.authorization == "Bearer token")
+        #expect(body["version"]?.text == "4")
+        #expect(body["status"]?.text == "firing")
+        #expect(body["groupKey"]?.text == #"{}:{alertname="Down"}"#)
+        #expect(body["commonAnnotations"]?["summary"]?.text == "a:1 is down")
+        let alert = try #require(body["alerts"]?.elements?.first)
+        #expect(alert["startsAt"]?.text == "2023-11-14T22:13:20Z")
+        #expect(alert["endsAt"]?.text == "0001-01-01T00:00:00Z")
+        // What Alertmanager 0.25 shows for these labels.
+        #expect(alert["fingerprint"]?.text == "9a20be7635879dea")
+        #expect(result.outcomes == [nil])
+    }
+
+    @Test func pagerDutyReceivesATriggerWithAStableKey() throws {
+        let receivers = """
+              pagerduty_configs:
+              - routing_key: KEY
+                url: http://127.0.0.1:PORT/v2/enqueue
+            """
+        let first = try run(receivers, alerts: [firing], expecting: 1)
+        let second = try run(receivers, alerts: [firing], expecting: 1)
+        let body = try #require(first.bodies.first?.body)
+        #expect(body["event_action"]?.text == "trigger")
+        #expect(body["routing_key"]?.text == "KEY")
+        #expect(body["payload"]?["severity"]?.text == "error")
+        #expect(body["payload"]?["summary"]?.text == "[FIRING:1] a:1 is down")
+        #expect(body["payload"]?["source"]?.text == "a:1")
+        #expect(body["dedup_key"]?.text?.count == 64)
+        #expect(body["dedup_key"] == second.bodies.first?.body["dedup_key"])
+    }
+
+    @Test func serverErrorsAreTriedAgainUntilTheyPass() throws {
+        let result = try run(
+            "  webhook_configs: [{url: 'http://127.0.0.1:PORT/'}]", statuses: [503, 429, 200], alerts: [firing],
+            expecting: 3)
+        #expect(result.outcomes == ["status 503", "status 429", nil])
+    }
+
+    @Test func refusalsAreNotTriedAgain() throws {
+        let result = try run(
+            "  webhook_configs: [{url: 'http://127.0.0.1:PORT/'}]", statuses: [400], alerts: [firing], expecting: 1)
+        #expect(result.outcomes == ["status 400: "])
+        #expect(result.bodies.count == 1)
+    }
+}
