@@ -1,0 +1,92 @@
+internal import CPostgreSQL
+internal import Glibc
+
+/// A result, freed when it is released.
+@safe final class Answer {
+    let handle: OpaquePointer
+
+    init(owning handle: OpaquePointer) {
+        unsafe self.handle = unsafe handle
+    }
+
+    deinit {
+        unsafe PQclear(handle)
+    }
+}
+
+extension PostgreSQLConnection {
+    /// Throws the connection's error unless a call of libpq succeeded.
+    func require(_ succeeded: Bool) throws(PostgreSQLError) {
+        if !succeeded { throw unsafe .connection(handle) }
+    }
+
+    /// Waits for the end of the command that was sent, and returns its last result.
+    func answer() throws(PostgreSQLError) -> Answer {
+        let deadline = self.deadline()
+        try flush(until: deadline)
+        var last: Answer?
+        var failure: PostgreSQLError?
+        while true {
+            while unsafe PQisBusy(handle) == 1 {
+                try wait(for: Int16(POLLIN), until: deadline)
+                unsafe try require(PQconsumeInput(handle) == 1)
+            }
+            guard let result = unsafe PQgetResult(handle) else { break }
+            let answer = unsafe Answer(owning: result)
+            last = answer
+            switch unsafe PQresultStatus(result) {
+            case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: continue
+            case PGRES_COPY_IN: return answer
+            default: failure = unsafe failure ?? .result(result)
+            }
+        }
+        if unsafe PQstatus(handle) != CONNECTION_OK { throw unsafe .connection(handle) }
+        if let failure { throw failure }
+        guard let last else {
+            throw PostgreSQLError(code: .unexpectedAnswer, sqlState: nil, message: "the server gave no result")
+        }
+        return last
+    }
+
+    /// When an answer must be there, in nanoseconds of the monotonic clock.
+    func deadline() -> Int64 {
+        now() + Int64(answerMilliseconds) * 1_000_000
+    }
+
+    /// Sends what libpq still holds back.
+    func flush(until deadline: Int64) throws(PostgreSQLError) {
+        while true {
+            switch unsafe PQflush(handle) {
+            case 0: return
+            case 1:
+                // The server may want to be read from before it reads on.
+                let ready = try wait(for: Int16(POLLIN | POLLOUT), until: deadline)
+                if ready & Int16(POLLIN) != 0 { unsafe try require(PQconsumeInput(handle) == 1) }
+            default: throw unsafe .connection(handle)
+            }
+        }
+    }
+
+    /// Waits until the socket is ready for any of `events`.
+    @discardableResult
+    func wait(for events: Int16, until deadline: Int64) throws(PostgreSQLError) -> Int16 {
+        while true {
+            let left = (deadline - now() + 999_999) / 1_000_000
+            var descriptor = unsafe pollfd(fd: PQsocket(handle), events: events, revents: 0)
+            let count = unsafe left > 0 ? poll(&descriptor, 1, Int32(clamping: left)) : 0
+            if count > 0 { return descriptor.revents }
+            if count == 0 {
+                throw PostgreSQLError(code: .timeout, sqlState: nil, message: "the server did not answer in time")
+            }
+            guard errno == EINTR else {
+                throw PostgreSQLError(code: .connection, sqlState: nil, message: "waiting failed with error \(errno)")
+            }
+        }
+    }
+
+    private func now() -> Int64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}

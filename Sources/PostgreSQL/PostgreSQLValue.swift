@@ -1,0 +1,67 @@
+/// A value in a table or a parameter. Travels in PostgreSQL's binary format.
+public enum PostgreSQLValue: Equatable, Sendable {
+    case null
+    /// `int8`; answers of type `int2`, `int4` and `bool` come back as it, too.
+    case integer(Int64)
+    /// `float8`.
+    case real(Double)
+    /// `text`; must not hold U+0000, which PostgreSQL cannot keep.
+    case text(String)
+    /// `bytea`.
+    case blob([UInt8])
+
+    /// The type's object identifier; 0 leaves the choice to the server.
+    var type: UInt32 {
+        switch self {
+        case .null: 0
+        case .integer: 20
+        case .real: 701
+        case .text: 25
+        case .blob: 17
+        }
+    }
+
+    /// The bytes on the wire, or `nil` for NULL.
+    var encoded: [UInt8]? {
+        switch self {
+        case .null: nil
+        case .integer(let value): bigEndian(UInt64(bitPattern: value))
+        case .real(let value): bigEndian(value.bitPattern)
+        case .text(let text): Array(text.utf8)
+        case .blob(let bytes): bytes
+        }
+    }
+
+    /// Reads an answer of type `type`; `nil` where the type is none of ours or the length is wrong.
+    init?(type: UInt32, bytes: UnsafeRawBufferPointer) {
+        func whole(_ width: Int) -> UInt64? {
+            guard bytes.count == width else { return nil }
+            return unsafe bytes.reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        switch type {
+        case 16:
+            guard let value = whole(1) else { return nil }
+            self = .integer(Int64(bitPattern: value))
+        case 20:
+            guard let value = whole(8) else { return nil }
+            self = .integer(Int64(bitPattern: value))
+        case 21:
+            guard let value = whole(2) else { return nil }
+            self = .integer(Int64(Int16(truncatingIfNeeded: value)))
+        case 23:
+            guard let value = whole(4) else { return nil }
+            self = .integer(Int64(Int32(truncatingIfNeeded: value)))
+        case 701:
+            guard let value = whole(8) else { return nil }
+            self = .real(Double(bitPattern: value))
+        case 17: self = unsafe .blob(Array(bytes))
+        // name, text, varchar; void comes as an empty text
+        case 19, 25, 1043, 2278: self = unsafe .text(String(decoding: bytes, as: UTF8.self))
+        default: return nil
+        }
+    }
+}
+
+func bigEndian(_ value: some FixedWidthInteger) -> [UInt8] {
+    unsafe withUnsafeBytes(of: value.bigEndian) { unsafe Array($0) }
+}
