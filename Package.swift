@@ -135,6 +135,8 @@ let package = Package(
         tests("Notification", ["MetricModel", "RuleEngine", "MicroHTTP", "JSON", "Runtime"]),
         tests("Rollback", ["MetricModel", "RuleEngine", "MicroHTTP", "CurlHTTP", "JSON", "Runtime", "YAML"]),
         tests("TLS", []),
+        tests("SQLite", []),
+        tests("PostgreSQL", []),
         tests("History", ["MetricModel", "PostgreSQL", "SQLite", "TLS", "JSON", "Runtime"]),
         tests(
             "Exporter", ["MetricModel", "MetricStore", "PromQL", "MicroHTTP", "CurlHTTP", "JSON", "Instrumentation"]),
