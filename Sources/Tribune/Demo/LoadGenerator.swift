@@ -1,0 +1,77 @@
+internal import CurlHTTP
+internal import Glibc
+internal import Runtime
+internal import Synchronization
+
+/// Sends requests to one URL from a few threads at a steady pace, and counts what comes back.
+final class LoadGenerator: Sendable {
+    /// What was counted so far.
+    struct Count: Equatable, Sendable {
+        /// Answers with status 200 by the version that gave them.
+        var answers: [String: Int] = [:]
+        /// Requests that got no answer.
+        var broken = 0
+        /// Answers with another status.
+        var refused = 0
+
+        /// All requests.
+        var total: Int { answers.values.reduce(0, +) + broken + refused }
+    }
+
+    private let url: String
+    private let counted = Mutex(Count())
+    private let isStopped = Atomic<Bool>(false)
+    private let threads = Mutex<[WorkerThread]>([])
+    private let client = HTTPClient()
+
+    /// A generator for `url` that has not been started.
+    init(url: String) {
+        self.url = url
+    }
+
+    /// What was counted so far.
+    var count: Count { counted.withLock { $0 } }
+
+    /// Starts `threads` senders that together send about `perSecond` requests a second.
+    func start(threads count: Int, perSecond: Int) {
+        let pause = UInt32(1_000_000 * count / max(perSecond, 1))
+        let started = (0..<count).map { number in
+            WorkerThread("load-\(number)") {
+                while !self.isStopped.load(ordering: .relaxed) {
+                    self.sendOne()
+                    usleep(pause)
+                }
+            }
+        }
+        threads.withLock { $0 = started }
+    }
+
+    /// Ends the senders after the requests that are under way.
+    func stop() {
+        isStopped.store(true, ordering: .relaxed)
+        let running = threads.withLock { threads in
+            defer { threads = [] }
+            return threads
+        }
+        for thread in running { thread.join() }
+    }
+
+    private func sendOne() {
+        var request = HTTPRequest(url: url)
+        request.timeoutMilliseconds = 10_000
+        let response: HTTPResponse?
+        do throws(HTTPFailure) {
+            response = try client.send(request)
+        } catch {
+            response = nil
+        }
+        counted.withLock { count in
+            switch response {
+            case nil: count.broken += 1
+            case .some(let response) where response.status == 200:
+                count.answers[response[header: "X-Version"] ?? "?", default: 0] += 1
+            case .some: count.refused += 1
+            }
+        }
+    }
+}
