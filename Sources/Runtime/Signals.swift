@@ -1,4 +1,4 @@
-public import Glibc
+internal import Glibc
 
 /// Signals as messages: blocked in every thread, and waited for by one.
 public enum Signals {

@@ -1,7 +1,9 @@
 /// Every command, in the order of `tribune --help`.
 enum Commands {
     static let all: [Command] = [
-        version
+        QueryCommands.instant,
+        QueryCommands.range,
+        version,
     ]
 
     static let version = Command("version", "Print the version.") { (_) throws(CommandFailure) in

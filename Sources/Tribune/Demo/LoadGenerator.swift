@@ -69,7 +69,7 @@ final class LoadGenerator: Sendable {
             switch response {
             case nil: count.broken += 1
             case .some(let response) where response.status == 200:
-                count.answers[response[header: "X-Version"] ?? "?", default: 0] += 1
+                count.answers[response["X-Version"] ?? "?", default: 0] += 1
             case .some: count.refused += 1
             }
         }

@@ -1,0 +1,134 @@
+internal import CurlHTTP
+internal import JSON
+internal import MetricModel
+internal import MicroHTTP
+
+/// `tribune query …`: asks a running Tribune, or any server with Prometheus's HTTP API.
+enum QueryCommands {
+    static let instant = Command(
+        "query instant", "Evaluate an expression at one moment.", operands: "SERVER EXPR", count: 2...2,
+        options: [
+            .value("time", "TIME", "Unix seconds or RFC 3339; now if not given."),
+            .value("format", "FORMAT", "promql or json.", default: "promql"),
+        ], details: "Example: tribune query instant http://127.0.0.1:9190 'sum by (job) (up)'"
+    ) { (invocation) throws(CommandFailure) in
+        var fields = [("query", invocation.operands[1])]
+        if let time = invocation.value("time") { fields.append(("time", time)) }
+        return try print(try ask(invocation.operands[0], "query", fields), format: invocation.value("format"))
+    }
+
+    static let range = Command(
+        "query range", "Evaluate an expression over a stretch of time.", operands: "SERVER EXPR", count: 2...2,
+        options: [
+            .value("start", "TIME", "Unix seconds or RFC 3339."), .value("end", "TIME", "Unix seconds or RFC 3339."),
+            .value("step", "DURATION", "Distance of the points.", default: "15s"),
+            .value("format", "FORMAT", "promql or json.", default: "promql"),
+        ]
+    ) { (invocation) throws(CommandFailure) in
+        guard let start = invocation.value("start"), let end = invocation.value("end") else {
+            throw CommandFailure("--start and --end are needed", code: .usage)
+        }
+        let fields = [
+            ("query", invocation.operands[1]), ("start", start), ("end", end),
+            ("step", invocation.value("step") ?? "15s"),
+        ]
+        return try print(try ask(invocation.operands[0], "query_range", fields), format: invocation.value("format"))
+    }
+
+    /// The `data` of the server's answer; its error otherwise.
+    private static func ask(
+        _ server: String, _ path: String, _ fields: [(String, String)]
+    ) throws(CommandFailure) -> JSON {
+        let base = server.hasSuffix("/") ? String(server.dropLast()) : server
+        let answer = try APIClient(base).post(path, fields)
+        for kind in ["warnings", "infos"] {
+            for text in answer[kind]?.elements ?? [] { Console.error("\(kind.dropLast()): \(text.text ?? "")") }
+        }
+        return answer["data"] ?? .null
+    }
+
+    private static func print(_ data: JSON, format: String?) throws(CommandFailure) -> Int32 {
+        switch format {
+        case "json": Console.print((data["result"] ?? .null).encoded)
+        case "promql":
+            for line in lines(of: data) { Console.print(line) }
+        default: throw CommandFailure("--format must be promql or json", code: .usage)
+        }
+        return 0
+    }
+
+    private static func lines(of data: JSON) -> [String] {
+        let result = data["result"] ?? .null
+        switch data["resultType"]?.text {
+        case "vector":
+            return (result.elements ?? []).map { element in
+                "\(name(element)) => \(point(element["value"] ?? element["histogram"]))"
+            }
+        case "matrix":
+            return (result.elements ?? []).flatMap { element in
+                let points = (element["values"]?.elements ?? []) + (element["histograms"]?.elements ?? [])
+                return ["\(name(element)) =>"] + points.map { point($0) }
+            }
+        case "scalar": return ["scalar: \(point(result))"]
+        default: return [result.elements?.last?.text ?? ""]
+        }
+    }
+
+    private static func name(_ element: JSON) -> String {
+        Labels((element["metric"]?.members ?? []).map { Label($0.name, $0.value.text ?? "") }).description
+    }
+
+    private static func point(_ point: JSON?) -> String {
+        let parts = point?.elements ?? []
+        guard parts.count == 2, let time = parts[0].number else { return "" }
+        let value = parts[1].text ?? parts[1].encoded
+        return "\(value) @[\(FloatText.plain(time))]"
+    }
+}
+
+/// Calls of Prometheus's HTTP API and of Tribune's own.
+struct APIClient {
+    private let server: String
+    private let client = HTTPClient()
+
+    /// A client of the server at `server`, a URL without a slash at its end.
+    init(_ server: String) {
+        self.server = server
+    }
+
+    /// The answer to a form posted to `/api/v1/` + `path`. An error of the server is thrown in its own words.
+    func post(_ path: String, _ fields: [(String, String)]) throws(CommandFailure) -> JSON {
+        var request = HTTPRequest(url: "\(server)/api/v1/\(path)")
+        request.method = "POST"
+        request.headers = [("Content-Type", "application/x-www-form-urlencoded")]
+        let form = fields.map { "\(URLEncoding.escape($0.0))=\(URLEncoding.escape($0.1))" }.joined(separator: "&")
+        request.body = Array(form.utf8)
+        return try send(request)
+    }
+
+    /// The answer to a GET of `/api/v1/` + `path`.
+    func get(_ path: String) throws(CommandFailure) -> JSON {
+        try send(HTTPRequest(url: "\(server)/api/v1/\(path)"))
+    }
+
+    private func send(_ request: HTTPRequest) throws(CommandFailure) -> JSON {
+        let response: HTTPResponse
+        do throws(HTTPFailure) {
+            response = try client.send(request)
+        } catch {
+            throw CommandFailure("\(request.url): \(error.message)")
+        }
+        let answer: JSON
+        do throws(JSONError) {
+            answer = try JSON(parsing: response.body)
+        } catch {
+            throw CommandFailure(
+                "\(request.url) answered \(response.status), which is not Prometheus's API: \(error.description)")
+        }
+        guard answer["status"]?.text == "success" else {
+            throw CommandFailure(
+                "\(answer["errorType"]?.text ?? "error"): \(answer["error"]?.text ?? "\(response.status)")")
+        }
+        return answer
+    }
+}
