@@ -60,17 +60,25 @@ public struct NumberLiteral: Equatable, Sendable {
     }
 }
 
-/// A string in quotes; `value` without quotes and escapes.
+/// A string in quotes, without quotes and escapes.
 public struct StringLiteral: Equatable, Sendable {
-    /// The text that is meant.
-    public var value: String
+    /// The bytes that are meant; escapes such as `\xff` may make them anything.
+    public var bytes: [UInt8]
     /// Where it stands.
     public var range: SourceRange
 
+    /// The bytes as text; what is no UTF-8 becomes U+FFFD.
+    public var value: String { String(decoding: bytes, as: UTF8.self) }
+
+    /// A string that stands at `range`.
+    public init(bytes: [UInt8], range: SourceRange) {
+        self.bytes = bytes
+        self.range = range
+    }
+
     /// A string that stands at `range`.
     public init(value: String, range: SourceRange) {
-        self.value = value
-        self.range = range
+        self.init(bytes: Array(value.utf8), range: range)
     }
 }
 

@@ -1,0 +1,24 @@
+internal import MetricModel
+
+/// What durations in expressions may look like.
+enum DurationNotation {
+    /// The longest duration, 2^63 nanoseconds, in whole milliseconds.
+    static let longest = Milliseconds(rawValue: .max / 1_000_000)
+
+    /// Whether `text` is made of pairs of digits and units, the units from large to small and each at most once.
+    static func hasOrderedUnits(_ text: String) -> Bool {
+        // Long numbers are what such a text may be refused for; without them it must be a duration.
+        var shortened: [UInt8] = []
+        for byte in text.utf8 {
+            let isDigit = (0x30...0x39).contains(byte)
+            if isDigit, let last = shortened.last, (0x30...0x39).contains(last) { continue }
+            shortened.append(byte)
+        }
+        return Milliseconds(parsing: String(decoding: shortened, as: UTF8.self)) != nil
+    }
+
+    /// `seconds` as a whole number of nanoseconds, cut to milliseconds.
+    static func milliseconds(_ seconds: Double) -> Milliseconds {
+        Milliseconds(rawValue: Int64(clamping: seconds * 1e9) / 1_000_000)
+    }
+}

@@ -1,0 +1,129 @@
+internal import MetricModel
+internal import RE2
+
+extension Parser {
+    /// A selector behind its name, which has been taken if there is one.
+    mutating func selector(named name: Token?) throws(Interruption) -> Operand {
+        var range = name?.range ?? peek().range
+        var matchers: [Matcher] = []
+        if name == nil || peek().kind == .leftBrace {
+            take()
+            range.end = try self.matchers(into: &matchers).range.end
+        }
+        check(matchers, name: name?.text, range: range)
+        if let name { matchers.append(Matcher(Labels.metricName, .equal, name.text)) }
+        let node = VectorSelector(name: name?.text ?? "", matchers: matchers, range: range)
+        return Operand(expression: .vectorSelector(node), type: .vector)
+    }
+
+    /// Matchers up to the closing brace, which is returned; the opening one has been taken.
+    private mutating func matchers(into matchers: inout [Matcher]) throws(Interruption) -> Token {
+        if let closing = accept(.rightBrace) { return closing }
+        if let matcher = try matcher() { matchers.append(matcher) }
+        while true {
+            if let closing = accept(.rightBrace) { return closing }
+            if accept(.comma) != nil {
+                if let closing = accept(.rightBrace) { return closing }
+                if let matcher = try matcher() { matchers.append(matcher) }
+                continue
+            }
+            do {
+                try skipUnexpected()
+            } catch .unexpectedToken {
+                recover(in: "label matching", expected: "\",\" or \"}\"")
+            }
+        }
+    }
+
+    /// One matcher; `nil` where a fault was reported instead.
+    private mutating func matcher() throws(Interruption) -> Matcher? {
+        let label = peek()
+        guard label.kind == .identifier || label.kind == .string else {
+            // In this state an error that was just reported would be reported again.
+            recover(in: "label matching", expected: "identifier or \"}\"")
+            return nil
+        }
+        take()
+        let name = label.kind == .string ? String(decoding: unquoted(label), as: UTF8.self) : label.text
+        guard let operation = acceptMatchOperation() else {
+            if label.kind == .string { return Matcher(Labels.metricName, .equal, name) }
+            recover(in: "label matching", expected: "label matching operator")
+            return nil
+        }
+        guard let value = accept(.string) else {
+            recover(in: "label matching", expected: "string")
+            return nil
+        }
+        let matcher = Matcher(name, operation, String(decoding: unquoted(value), as: UTF8.self))
+        if operation == .regex || operation == .notRegex {
+            do {
+                _ = try RegularExpression(matcher.value)
+            } catch {
+                report(RegexNotation.refusal(of: error), at: merge(label.range, value.range))
+            }
+        }
+        return matcher
+    }
+
+    private mutating func acceptMatchOperation() -> Matcher.Operation? {
+        let operation: Matcher.Operation
+        switch peek().kind {
+        case .equal: operation = .equal
+        case .operator(.notEqual): operation = .notEqual
+        case .matches: operation = .regex
+        case .matchesNot: operation = .notRegex
+        default: return nil
+        }
+        take()
+        return operation
+    }
+
+    private mutating func check(_ matchers: [Matcher], name: String?, range: SourceRange) {
+        guard let name else {
+            if matchers.allSatisfy(\.matchesEmpty) {
+                reportType("vector selector must contain at least one non-empty matcher", at: range)
+            }
+            return
+        }
+        for matcher in matchers where matcher.name == Labels.metricName {
+            let names = "\(MetricText.quoted(name)) or \(MetricText.quoted(matcher.value))"
+            reportType("metric name must not be set twice: \(names)", at: range)
+        }
+    }
+}
+
+extension Matcher {
+    /// Whether series without the label are selected. A pattern that is none selects nothing.
+    fileprivate var matchesEmpty: Bool {
+        // A pattern that does not compile has been reported where it stands.
+        let pattern = try? RegularExpression(value)
+        return switch operation {
+        case .equal: value.isEmpty
+        case .notEqual: !value.isEmpty
+        case .regex: pattern?.matchesWhole("") ?? false
+        case .notRegex: !(pattern?.matchesWhole("") ?? true)
+        }
+    }
+}
+
+/// Prometheus's words for faults in regular expressions.
+enum RegexNotation {
+    /// What Go's library says where RE2's says `error`.
+    static func refusal(of error: RegularExpression.PatternError) -> String {
+        let parts = error.reason.split(separator: ":", maxSplits: 1)
+        let reason = parts.first.map(String.init) ?? error.reason
+        let place = parts.count > 1 ? String(parts[1].drop { $0 == " " }) : error.pattern
+        return "error parsing regexp: \(goReasons[reason] ?? reason): `\(place)`"
+    }
+
+    private static let goReasons = [
+        "missing ]": "missing closing ]",
+        "missing )": "missing closing )",
+        "trailing \\": "trailing backslash at end of expression",
+        "no argument for repetition operator": "missing argument to repetition operator",
+        "invalid repetition size": "invalid repeat count",
+        "bad repetition operator": "invalid nested repetition operator",
+        "invalid perl operator": "invalid or unsupported Perl syntax",
+        "invalid named capture group": "invalid named capture",
+    ]
+}
