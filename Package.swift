@@ -127,7 +127,7 @@ let package = Package(
         tests("Instrumentation", []),
         tests("MicroHTTP", []),
         tests("CurlHTTP", ["Runtime"]),
-        tests("Exposition", ["MetricModel", "JSON", "Instrumentation"]),
+        tests("Exposition", ["MetricModel", "JSON", "Instrumentation", "Runtime"]),
         tests("MetricStore", ["MetricModel"]),
         tests("PromQL", ["MetricModel", "MetricStore", "JSON", "Runtime"]),
         tests("Scraper", ["MetricModel", "MetricStore", "Exposition", "CurlHTTP", "MicroHTTP", "YAML", "Runtime"]),

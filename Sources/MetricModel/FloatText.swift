@@ -12,10 +12,10 @@ public enum FloatText {
         return digits.exponential
     }
 
-    /// `'g'`: exponent notation below 1e-4 and from 1e21 on, else plain (the shortest form Go's `%v` prints).
+    /// `'g'`: exponent notation below 1e-4 and from 1e6 on, else plain; also what Go's `%v` prints (`1.2345675e+06`).
     public static func general(_ value: Double) -> String {
         guard let digits = Digits(value) else { return special(value) }
-        return digits.exponent < -4 || digits.exponent >= 21 ? digits.exponential : digits.plain
+        return digits.exponent < -4 || digits.exponent >= 6 ? digits.exponential : digits.plain
     }
 
     /// The form of sample values in Prometheus's JSON: exponent notation below 1e-6 and from 1e21 on.

@@ -1,0 +1,155 @@
+internal import MetricModel
+
+extension ExpositionParser {
+    /// How a format writes label lists.
+    private struct LabelRules {
+        /// Blanks and tabs between tokens.
+        let blanks: Bool
+        /// The comma between labels may be missing, and one may trail.
+        let looseCommas: Bool
+        /// Quoted strings may hold newlines.
+        let newlines: Bool
+
+        init(_ format: ExpositionFormat) {
+            blanks = format == .text
+            looseCommas = format == .text
+            newlines = format == .text
+        }
+    }
+
+    /// Takes a series: a name with or without braces, or braces with a quoted name in them.
+    mutating func takeSeries() throws(ExpositionError) {
+        let start = position
+        let isNamed = takeName(colon: true)
+        let nameEnd = position
+        if format == .text { skipBlanks() }
+        if current == UInt8(ascii: "{") {
+            if try !takeLabels(isNamed: isNamed, quotedNames: true) { throw fault("metric name not set") }
+            series = start..<position
+        } else {
+            guard isNamed else { throw expected("a valid start token") }
+            position = nameEnd
+            series = start..<nameEnd
+        }
+    }
+
+    /// Takes a label list with its braces.
+    ///
+    /// - Parameters:
+    ///   - isNamed: Whether the metric's name came before.
+    ///   - quotedNames: Whether a quoted string alone is the metric's name.
+    /// - Returns: Whether there is a metric name.
+    mutating func takeLabels(isNamed: Bool, quotedNames: Bool) throws(ExpositionError) -> Bool {
+        let rules = LabelRules(format)
+        var isNamed = isNamed
+        position += 1
+        if rules.blanks { skipBlanks() }
+        while current != UInt8(ascii: "}") {
+            let isQuoted = current == UInt8(ascii: "\"")
+            let isEmpty = isQuoted && byte(position + 1) == UInt8(ascii: "\"")
+            guard isQuoted ? takeQuoted(newlines: rules.newlines) : takeName(colon: false) else {
+                throw expected("label name")
+            }
+            if rules.blanks { skipBlanks() }
+            if isQuoted, quotedNames, current == UInt8(ascii: ",") || current == UInt8(ascii: "}") {
+                if isNamed { throw fault("metric name set twice") }
+                if isEmpty { throw fault("metric name not set") }
+                isNamed = true
+            } else {
+                guard current == UInt8(ascii: "=") else { throw expected("equal") }
+                position += 1
+                if rules.blanks { skipBlanks() }
+                guard current == UInt8(ascii: "\""), takeQuoted(newlines: rules.newlines) else {
+                    throw expected("label value")
+                }
+                if rules.blanks { skipBlanks() }
+            }
+            if current == UInt8(ascii: ",") {
+                position += 1
+                if rules.blanks { skipBlanks() }
+                if current == UInt8(ascii: "}") && !rules.looseCommas { throw expected("label name") }
+            } else if current != UInt8(ascii: "}") && !rules.looseCommas {
+                throw expected("comma or closing brace")
+            }
+        }
+        position += 1
+        return isNamed
+    }
+
+    /// The labels of the sample that was read, with `le` and `quantile` in their canonical form.
+    func seriesLabels() throws(ExpositionError) -> Labels {
+        try labels(of: series)
+    }
+
+    /// The exemplar of the sample that was read.
+    func exemplar() throws(ExpositionError) -> Exemplar? {
+        guard !exemplarLabels.isEmpty else { return nil }
+        return Exemplar(labels: try labels(of: exemplarLabels), value: exemplarValue, timestamp: exemplarTimestamp)
+    }
+
+    /// Decodes text that ``takeSeries()`` or ``takeLabels(isNamed:quotedNames:)`` has accepted.
+    private func labels(of range: Range<Int>) throws(ExpositionError) -> Labels {
+        var scan = self
+        scan.position = range.lowerBound
+        var pairs: [Label] = []
+        if scan.takeName(colon: true) {
+            pairs.append(Label(Labels.metricName, try string(range.lowerBound..<scan.position)))
+        }
+        while scan.position < range.upperBound {
+            switch scan.current {
+            case UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: ","), UInt8(ascii: " "), UInt8(ascii: "\t"):
+                scan.position += 1
+            default: pairs.append(try scan.decodeLabel())
+            }
+        }
+        let labels = Labels(pairs)
+        if labels.count < pairs.count { try refuseDuplicates(pairs) }
+        return labels
+    }
+
+    private mutating func decodeLabel() throws(ExpositionError) -> Label {
+        let start = position
+        let isQuoted = current == UInt8(ascii: "\"")
+        _ = isQuoted ? takeQuoted(newlines: true) : takeName(colon: false)
+        let name = try isQuoted ? unquoted(start..<position) : string(start..<position)
+        skipBlanks()
+        guard current == UInt8(ascii: "=") else { return Label(Labels.metricName, name) }
+        position += 1
+        skipBlanks()
+        let valueStart = position
+        _ = takeQuoted(newlines: true)
+        return Label(name, canonical(try unquoted(valueStart..<position), ofLabel: name))
+    }
+
+    private func canonical(_ text: String, ofLabel name: String) -> String {
+        guard (type == .histogram && name == "le") || (type == .summary && name == "quantile") else { return text }
+        return OpenMetricsNumber.canonical(text)
+    }
+
+    private func refuseDuplicates(_ pairs: [Label]) throws(ExpositionError) {
+        let names = pairs.map(\.name).sorted(by: ByteOrder.precedes)
+        for (one, next) in zip(names, names.dropFirst()) where ByteOrder.equal(one, next) {
+            throw fault("label name \(MetricText.quoted(one)) is not unique")
+        }
+    }
+}
+
+/// Numbers as OpenMetrics writes bounds and quantiles: shortest form, with a point or an exponent.
+enum OpenMetricsNumber {
+    static func text(_ value: Double) -> String {
+        let text = FloatText.general(value)
+        return text.utf8.contains { $0 == UInt8(ascii: ".") || $0 | 0x20 == UInt8(ascii: "e") } || !value.isFinite
+            ? text : text + ".0"
+    }
+
+    /// `text` in that form if it is a number, else as it is.
+    static func canonical(_ text: String) -> String {
+        var value = 0.0
+        let padded = Array(text.utf8) + [UInt8](repeating: 0, count: 16)
+        let length = unsafe padded.withUnsafeBufferPointer { buffer in
+            // The padding makes sure that there is a base address.
+            unsafe DecimalNumber.tables.read(buffer.baseAddress!, &value)
+        }
+        return length > 0 && length == text.utf8.count ? Self.text(value) : text
+    }
+}

@@ -1,0 +1,212 @@
+internal import MetricModel
+
+/// Reads a body line by line without allocating. Used by one thread, inside ``ExpositionBody/withParser(_:_:)``.
+///
+/// The pointer is valid only there. Behind the body lie ``ExpositionBody/padding`` zero bytes.
+@safe struct ExpositionParser {
+    /// What was read.
+    enum Token {
+        /// The body ends here, as it should.
+        case end
+        case type
+        case help
+        case unit
+        case comment
+        case sample
+    }
+
+    let base: UnsafePointer<UInt8>
+    let count: Int
+    let format: ExpositionFormat
+    let numbers = DecimalNumber.tables
+    /// Where the next line begins.
+    var position = 0
+
+    /// The last `# TYPE`. It holds for the following series whatever their names, as in Prometheus.
+    var type = MetricType.unknown
+    /// The metric name of a metadata line, with its quotes.
+    var name = 0..<0
+    /// The text of a metadata line or comment.
+    var text = 0..<0
+    /// A sample's name and labels.
+    var series = 0..<0
+    /// A sample's value.
+    var value = 0.0
+    /// Milliseconds, if ``hasTimestamp``.
+    var timestampMilliseconds: Int64 = 0
+    var hasTimestamp = false
+    /// The braces of an exemplar; empty where there is none.
+    var exemplarLabels = 0..<0
+    var exemplarValue = 0.0
+    var exemplarTimestamp: Timestamp?
+
+    init(_ base: UnsafePointer<UInt8>, count: Int, format: ExpositionFormat) {
+        unsafe self.base = unsafe base
+        self.count = count
+        self.format = format
+    }
+
+    /// Reads the next line.
+    mutating func next() throws(ExpositionError) -> Token {
+        switch format {
+        case .text: try nextInText()
+        case .openMetrics: try nextInOpenMetrics()
+        }
+    }
+
+    /// What follows the value of a sample, up to and with the end of the line.
+    mutating func finishSample() throws(ExpositionError) {
+        switch format {
+        case .text: try finishTextSample()
+        case .openMetrics: try finishOpenMetricsSample()
+        }
+    }
+
+    /// The sample's own timestamp.
+    var timestamp: Timestamp? { hasTimestamp ? Timestamp(milliseconds: timestampMilliseconds) : nil }
+}
+
+// MARK: Bytes
+
+extension ExpositionParser {
+    /// The byte at `index`; 0 behind the body.
+    @inline(__always)
+    func byte(_ index: Int) -> UInt8 { unsafe base[index] }
+
+    /// The byte at the current position.
+    @inline(__always)
+    var current: UInt8 { byte(position) }
+
+    func buffer(_ range: Range<Int>) -> UnsafeBufferPointer<UInt8> {
+        unsafe UnsafeBufferPointer(start: base + range.lowerBound, count: range.count)
+    }
+
+    /// An error in the current line.
+    func fault(_ message: String) -> ExpositionError {
+        let line = unsafe 1 + buffer(0..<min(position, count)).count { $0 == UInt8(ascii: "\n") }
+        return ExpositionError(line: line, message: message)
+    }
+
+    /// `expected value after metric, got "x"`.
+    func expected(_ what: String) -> ExpositionError {
+        guard position < count else { return fault("expected \(what), got the end of the body") }
+        let found = unsafe String(decoding: buffer(position..<min(position + 10, count)), as: UTF8.self)
+        return fault("expected \(what), got \(MetricText.quoted(String(found.prefix(5))))")
+    }
+
+    /// Whether the bytes from the current position on are `word`.
+    func starts(with word: StaticString) -> Bool {
+        guard word.utf8CodeUnitCount <= count - position else { return false }
+        return (0..<word.utf8CodeUnitCount).allSatisfy { unsafe byte(position + $0) == word.utf8Start[$0] }
+    }
+
+    /// Takes blanks and tabs.
+    mutating func skipBlanks() {
+        while current == UInt8(ascii: " ") || current == UInt8(ascii: "\t") { position += 1 }
+    }
+
+    /// The end of the current line, without its newline.
+    func lineEnd() -> Int {
+        var end = position
+        while end < count && byte(end) != UInt8(ascii: "\n") { end += 1 }
+        return end
+    }
+
+    /// Takes an unquoted name; false where there is none.
+    mutating func takeName(colon: Bool) -> Bool {
+        let start = position
+        while true {
+            let byte = current
+            let letter = byte | 0x20 &- 0x61 < 26 || byte == UInt8(ascii: "_") || (colon && byte == UInt8(ascii: ":"))
+            let digit = byte &- 0x30 < 10 && position > start
+            guard letter || digit else { return position > start }
+            position += 1
+        }
+    }
+
+    /// Takes a quoted string with its quotes; false where it does not end (or, unless `newlines`, holds a newline).
+    mutating func takeQuoted(newlines: Bool) -> Bool {
+        var place = position + 1
+        while place < count {
+            switch byte(place) {
+            case UInt8(ascii: "\""):
+                position = place + 1
+                return true
+            case UInt8(ascii: "\\"): place += 2
+            case UInt8(ascii: "\n") where !newlines: return false
+            default: place += 1
+            }
+        }
+        return false
+    }
+
+    /// Takes a number that ends at a blank or newline.
+    mutating func takeNumber() throws(ExpositionError) -> Double {
+        var number = 0.0
+        let length = unsafe numbers.read(base + position, &number)
+        let after = byte(position + length)
+        let ends =
+            after == UInt8(ascii: "\n") || after == UInt8(ascii: " ") || position + length == count
+            || (format == .text && after == UInt8(ascii: "\t"))
+        guard length > 0, ends, position + length <= count else { throw expected("a number") }
+        position += length
+        return number
+    }
+}
+
+// MARK: Decoding
+
+extension ExpositionParser {
+    /// The metric name of a metadata line.
+    func metricName() throws(ExpositionError) -> String {
+        try byte(name.lowerBound) == UInt8(ascii: "\"") ? unquoted(name) : string(name)
+    }
+
+    /// The help text without its escapes.
+    func helpText() throws(ExpositionError) -> String {
+        try unescaped(text, quotes: format == .openMetrics)
+    }
+
+    /// The text as it stands.
+    func plainText() throws(ExpositionError) -> String {
+        try string(text)
+    }
+
+    /// A comment, which may hold anything.
+    func commentText() -> String {
+        unsafe String(decoding: buffer(text), as: UTF8.self)
+    }
+
+    func string(_ range: Range<Int>) throws(ExpositionError) -> String {
+        guard let string = unsafe String(validating: buffer(range), as: UTF8.self) else {
+            throw fault("invalid UTF-8 text")
+        }
+        return string
+    }
+
+    /// The text between the quotes of `range`.
+    func unquoted(_ range: Range<Int>) throws(ExpositionError) -> String {
+        try unescaped(range.lowerBound + 1..<range.upperBound - 1, quotes: true)
+    }
+
+    /// Resolves `\\`, `\n` and, with `quotes`, `\"`; other backslashes stay.
+    private func unescaped(_ range: Range<Int>, quotes: Bool) throws(ExpositionError) -> String {
+        guard unsafe buffer(range).contains(UInt8(ascii: "\\")) else { return try string(range) }
+        var bytes: [UInt8] = []
+        var place = range.lowerBound
+        while place < range.upperBound {
+            let escaped = place + 1 < range.upperBound && byte(place) == UInt8(ascii: "\\") ? byte(place + 1) : 0
+            switch escaped {
+            case UInt8(ascii: "\\"): bytes.append(escaped)
+            case UInt8(ascii: "n"): bytes.append(UInt8(ascii: "\n"))
+            case UInt8(ascii: "\"") where quotes: bytes.append(escaped)
+            default:
+                bytes.append(byte(place))
+                place -= 1
+            }
+            place += 2
+        }
+        guard let string = String(validating: bytes, as: UTF8.self) else { throw fault("invalid UTF-8 text") }
+        return string
+    }
+}

@@ -1,0 +1,94 @@
+public import MetricModel
+
+/// The labels and annotations of an alerting rule, as templates.
+///
+/// Within them `$labels`, `$externalLabels`, `$externalURL` and `$value` stand for the fields of what is passed.
+public struct AlertTemplate: Equatable, Sendable {
+    /// What templates see of the element they are expanded for.
+    public struct Element: TemplateObject, Equatable {
+        /// Labels of the element, the metric's name included.
+        public var labels: Labels
+        /// Labels that mark this server.
+        public var externalLabels: Labels
+        /// The URL under which the server is reached.
+        public var externalURL: String
+        /// The value; the text of a native histogram.
+        public var value: Value
+
+        /// A number, or a histogram as text.
+        public enum Value: Equatable, Sendable {
+            case number(Double)
+            case histogram(String)
+        }
+
+        /// An element.
+        public init(labels: Labels, externalLabels: Labels, externalURL: String, value: Value) {
+            self.labels = labels
+            self.externalLabels = externalLabels
+            self.externalURL = externalURL
+            self.value = value
+        }
+
+        /// The type as Go names it.
+        public var typeName: String {
+            "struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value float64 }"
+        }
+
+        /// As Go prints it.
+        public var text: String {
+            "{\(TemplateValue(labels).text) \(TemplateValue(externalLabels).text) \(externalURL) \(templateValue.text)}"
+        }
+
+        /// Its fields and methods.
+        public func member(_ name: String, _ arguments: [TemplateValue]) -> TemplateValue? {
+            switch name {
+            case "Labels": TemplateValue(labels)
+            case "ExternalLabels": TemplateValue(externalLabels)
+            case "ExternalURL": .string(externalURL)
+            case "Value": templateValue
+            default: nil
+            }
+        }
+
+        private var templateValue: TemplateValue {
+            switch value {
+            case .number(let number): .float(number)
+            case .histogram(let text): .string(text)
+            }
+        }
+    }
+
+    private static let prologue = """
+        {{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}
+        """
+
+    /// The text as it stands in the file.
+    public let source: String
+    private let alert: String
+    /// `nil` for a text without actions, which needs no expansion.
+    private let template: Template?
+
+    /// Checks `source`, which stands in the rule for the alert `alert`.
+    public init(_ source: String, alert: String) throws(TemplateError) {
+        self.source = source
+        self.alert = alert
+        template =
+            source.contains("{{")
+            ? try Template(Self.prologue + source, name: "__alert_\(alert)", functions: PrometheusFunctions.names) : nil
+    }
+
+    /// The text for `element`. A template that fails gives `<error expanding template: …>`.
+    public func expand(for element: Element, functions: PrometheusFunctions) -> String {
+        guard let template else { return source }
+        do throws(TemplateError) {
+            return try template.expand(.object(element), functions: functions.table)
+        } catch {
+            return "<error expanding template: error executing template \(template.name): \(error)>"
+        }
+    }
+
+    /// Compares the texts as they stand in the file.
+    public static func == (left: AlertTemplate, right: AlertTemplate) -> Bool {
+        ByteOrder.equal(left.source, right.source) && ByteOrder.equal(left.alert, right.alert)
+    }
+}

@@ -1,0 +1,58 @@
+/// What is wrong in a template, or why it could not be expanded, in the words of Go's `text/template`.
+public struct TemplateError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The reason with its place: `template: summary:1: function "x" not defined`.
+    public var message: String
+
+    /// An error with the given text.
+    public init(message: String) {
+        self.message = message
+    }
+
+    /// The reason with its place.
+    public var description: String { message }
+}
+
+/// A parsed template in the language of Go's `text/template`: pipelines, variables, `if`, `else`, `range`, `with`, `break`,
+/// `continue`, `define`, `block`, `template`, comments and trim marks.
+///
+/// Immutable; may be shared between threads.
+public struct Template: Sendable {
+    /// What one expansion may cost before it fails.
+    public struct Limits: Equatable, Sendable {
+        /// Most bytes of the result, and of any text on the way to it.
+        public var bytes: Int
+        /// Most commands and loop rounds.
+        public var steps: Int
+        /// Deepest nesting of `template` calls.
+        public var depth: Int
+
+        /// Limits that no annotation meant for people reaches.
+        public init(bytes: Int = 1 << 20, steps: Int = 100_000, depth: Int = 50) {
+            self.bytes = bytes
+            self.steps = steps
+            self.depth = depth
+        }
+    }
+
+    /// The name in error messages.
+    public let name: String
+    /// The template as written.
+    public let text: String
+    let definitions: [String: [TemplateSyntax.Node]]
+
+    /// Parses `text`, which may call Go's own functions and those named in `functions`.
+    public init(_ text: String, name: String, functions: some Sequence<String>) throws(TemplateError) {
+        self.name = name
+        self.text = text
+        definitions = try TemplateParser.parse(
+            text, name: name, functions: Set(functions).union(TemplateBuiltins.names))
+    }
+
+    /// Expands the template for `dot`. Functions that were named when parsing and are missing in `functions` fail when called.
+    public func expand(
+        _ dot: TemplateValue, functions: [String: TemplateFunction], limits: Limits = Limits()
+    ) throws(TemplateError) -> String {
+        var execution = TemplateExecution(template: self, functions: functions, limits: limits)
+        return try execution.run(definition: name, dot: dot)
+    }
+}

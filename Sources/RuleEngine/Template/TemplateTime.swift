@@ -1,0 +1,156 @@
+public import MetricModel
+internal import Runtime
+
+/// A moment in a template, as `toTime` gives it; printed in UTC like Go's `time.Time`.
+public struct TemplateTime: TemplateObject, Equatable {
+    /// The moment.
+    public var timestamp: Timestamp
+
+    /// The moment `timestamp`.
+    public init(_ timestamp: Timestamp) {
+        self.timestamp = timestamp
+    }
+
+    /// The type as Go names it.
+    public var typeName: String { "*time.Time" }
+
+    /// `2015-01-01 00:00:00.5 +0000 UTC`.
+    public var text: String {
+        let stamp = RFC3339.text(milliseconds: timestamp.milliseconds).dropLast()
+        let parts = stamp.split(separator: "T")
+        var clock = parts[1]
+        if clock.contains(".") { while clock.hasSuffix("0") { clock.removeLast() } }
+        return "\(parts[0]) \(clock) +0000 UTC"
+    }
+
+    /// Its fields and methods.
+    public func member(_ name: String, _ arguments: [TemplateValue]) throws(TemplateFailure) -> TemplateValue? {
+        let fields = Fields(timestamp)
+        if name == "Format" {
+            guard arguments.count == 1 else {
+                throw TemplateFailure("wrong number of args for Format: want 1 got \(arguments.count)")
+            }
+            return .string(fields.formatted(try arguments[0].asText()))
+        }
+        guard arguments.isEmpty else {
+            throw TemplateFailure("wrong number of args for \(name): want 0 got \(arguments.count)")
+        }
+        switch name {
+        case "String": return .string(text)
+        case "UTC", "Local": return .object(self)
+        case "Unix": return .integer(fields.seconds)
+        case "UnixMilli": return .integer(timestamp.milliseconds)
+        case "Year": return .integer(fields.year)
+        case "Month": return .string(Fields.months[Int(fields.month) - 1])
+        case "Day": return .integer(fields.day)
+        case "Weekday": return .string(Fields.weekdays[fields.weekday])
+        case "Hour": return .integer(fields.hour)
+        case "Minute": return .integer(fields.minute)
+        case "Second": return .integer(fields.second)
+        default: return nil
+        }
+    }
+
+    /// The parts of a date in UTC.
+    private struct Fields {
+        static let months = [
+            "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+            "November", "December",
+        ]
+        static let weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+
+        let seconds: Int64
+        let year: Int64
+        let month: Int64
+        let day: Int64
+        let weekday: Int
+        let hour: Int64
+        let minute: Int64
+        let second: Int64
+        let millisecond: Int64
+
+        init(_ timestamp: Timestamp) {
+            let milliseconds = timestamp.milliseconds
+            seconds = (milliseconds - Self.modulo(milliseconds, 1000)) / 1000
+            let clock = Self.modulo(seconds, 86_400)
+            let days = (seconds - clock) / 86_400
+            (year, month, day) = RFC3339.date(daysSinceEpoch: days)
+            weekday = Int(Self.modulo(days + 4, 7))
+            (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60)
+            millisecond = Self.modulo(milliseconds, 1000)
+        }
+
+        private static func modulo(_ value: Int64, _ divisor: Int64) -> Int64 {
+            let rest = value % divisor
+            return rest < 0 ? rest + divisor : rest
+        }
+
+        /// Formats by Go's reference date, `Mon Jan 2 15:04:05 MST 2006`.
+        func formatted(_ layout: String) -> String {
+            var result = ""
+            var rest = layout[...]
+            while !rest.isEmpty {
+                guard let (pattern, text) = parts.first(where: { rest.hasPrefix($0.0) }) else {
+                    result.append(rest.removeFirst())
+                    continue
+                }
+                result += text
+                rest = rest.dropFirst(pattern.count)
+            }
+            return result
+        }
+
+        /// What each part of a layout stands for; longer ones before those they begin with.
+        private var parts: [(String, String)] {
+            let fraction = Self.two(millisecond / 10) + String(millisecond % 10)
+            let half = hour % 12 == 0 ? 12 : hour % 12
+            return [
+                ("2006", String(year)), ("January", Self.months[Int(month) - 1]),
+                ("Jan", String(Self.months[Int(month) - 1].prefix(3))), ("Monday", Self.weekdays[weekday]),
+                ("Mon", String(Self.weekdays[weekday].prefix(3))), ("MST", "UTC"), (".000", "." + fraction),
+                ("Z07:00", "Z"), ("-07:00", "+00:00"), ("-0700", "+0000"), ("01", Self.two(month)),
+                ("02", Self.two(day)),
+                ("03", Self.two(half)), ("04", Self.two(minute)), ("05", Self.two(second)),
+                ("06", Self.two(year % 100)),
+                ("15", Self.two(hour)), ("PM", hour < 12 ? "AM" : "PM"), ("pm", hour < 12 ? "am" : "pm"),
+                ("1", String(month)), ("_2", day < 10 ? " \(day)" : String(day)), ("2", String(day)),
+                ("3", String(half)), ("4", String(minute)), ("5", String(second)),
+            ]
+        }
+
+        private static func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : String(number) }
+    }
+}
+
+/// A length of time in a template, as `toDuration` gives it.
+struct TemplateDuration: TemplateObject, Equatable {
+    var seconds: Double
+
+    var typeName: String { "*time.Duration" }
+
+    /// `1h2m3.5s`, as Go's `time.Duration` prints itself.
+    var text: String {
+        let nanoseconds = Int64(clamping: seconds * 1e9)
+        let size = nanoseconds.magnitude
+        let sign = nanoseconds < 0 ? "-" : ""
+        if size == 0 { return "0s" }
+        for (unit, length) in [("ns", 1), ("µs", 1000), ("ms", 1_000_000)] as [(String, UInt64)]
+        where size < length * 1000 {
+            return sign + FloatText.plain(Double(size) / Double(length)) + unit
+        }
+        let hours = size / 3_600_000_000_000
+        let minutes = size / 60_000_000_000 % 60
+        let rest = FloatText.plain(Double(size % 60_000_000_000) / 1e9)
+        return sign + (hours > 0 ? "\(hours)h" : "") + (hours > 0 || minutes > 0 ? "\(minutes)m" : "") + rest + "s"
+    }
+
+    func member(_ name: String, _ arguments: [TemplateValue]) throws(TemplateFailure) -> TemplateValue? {
+        switch name {
+        case "Seconds": .float(seconds)
+        case "Minutes": .float(seconds / 60)
+        case "Hours": .float(seconds / 3600)
+        case "String": .string(text)
+        default: nil
+        }
+    }
+}
