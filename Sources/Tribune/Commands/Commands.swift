@@ -1,6 +1,7 @@
 /// Every command, in the order of `tribune --help`.
 enum Commands {
     static let all: [Command] = [
+        DemoServiceCommand.command,
         QueryCommands.instant,
         QueryCommands.range,
         version,

@@ -1,3 +1,4 @@
+internal import Exposition
 internal import Glibc
 internal import Instrumentation
 internal import JSON
@@ -107,8 +108,12 @@ final class DemoService: Sendable {
 
     private func metrics() -> HTTPServerResponse {
         let claimed = mode.withLock { $0 } == .hash ? String(hash.reversed()) : hash
-        var response = HTTPServerResponse.text("")
-        response.headers.append(("X-Constitutional-Hash", claimed))
-        return response
+        var writer = ExpositionWriter(.text)
+        writer.write(registry.snapshot())
+        return HTTPServerResponse(
+            status: 200,
+            headers: [
+                ("Content-Type", "text/plain; version=0.0.4; charset=utf-8"), ("X-Constitutional-Hash", claimed),
+            ], body: writer.finish())
     }
 }

@@ -1,0 +1,42 @@
+internal import Glibc
+internal import MicroHTTP
+internal import Runtime
+
+/// `tribune demo-service`: the small service of the demo, as a process of its own.
+enum DemoServiceCommand {
+    /// The constitution that the shipped rules and the demo expect.
+    static let constitution = "cdd01ef066bc6cf2"
+
+    static let command = Command(
+        "demo-service", "Run a small service that can be made to misbehave.",
+        options: [
+            .value("port", "PORT", "Port of 127.0.0.1; 0 takes any.", default: "0"),
+            .value("service", "NAME", "Value of the label service.", default: "demo"),
+            .value("version", "VERSION", "What it calls itself.", default: "blue"),
+            .value("hash", "HASH", "The constitution hash it shows.", default: constitution),
+            .value("lifetime", "SECONDS", "Ends by itself after so long.", default: "86400"),
+        ],
+        details: "POST /misbehave?mode=none|hash|compliance|latency|errors makes it misbehave."
+    ) { (invocation) throws(CommandFailure) in
+        guard let port = invocation.value("port").flatMap({ Int($0) }), (0...65535).contains(port) else {
+            throw CommandFailure("--port must be a number from 0 to 65535", code: .usage)
+        }
+        guard let lifetime = invocation.value("lifetime").flatMap({ Int64($0) }), (1...10_000_000).contains(lifetime)
+        else { throw CommandFailure("--lifetime must be a number of seconds", code: .usage) }
+        let stopping = [SIGINT, SIGTERM]
+        Signals.block(stopping)
+        let service = DemoService(
+            name: invocation.value("service") ?? "", version: invocation.value("version") ?? "",
+            hash: invocation.value("hash") ?? "")
+        let server: HTTPServer
+        do throws(HTTPServerError) {
+            server = try service.serve(port: port)
+        } catch {
+            throw CommandFailure(error.description)
+        }
+        Console.print("listening on 127.0.0.1:\(server.port)")
+        _ = Signals.wait(for: stopping, milliseconds: lifetime * 1000)
+        server.stop()
+        return 0
+    }
+}
