@@ -90,7 +90,8 @@ let package = Package(
                 "Instrumentation",
             ]),
         source(
-            "RuleEngine", ["MetricModel", "MetricStore", "PromQL", "RE2", "YAML", "Runtime", "Instrumentation"]),
+            "RuleEngine",
+            ["MetricModel", "MetricStore", "PromQL", "RE2", "TLS", "YAML", "Runtime", "Instrumentation"]),
         source(
             "Notification",
             ["MetricModel", "RuleEngine", "CurlHTTP", "RE2", "YAML", "JSON", "TLS", "Runtime", "Instrumentation"]),

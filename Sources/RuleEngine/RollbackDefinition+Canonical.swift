@@ -1,0 +1,32 @@
+internal import MetricModel
+internal import TLS
+
+extension RollbackDefinition {
+    /// The definition in a fixed order and notation, so that equal rules have equal text however their file is laid out.
+    ///
+    /// Everything that bears on a decision is in it; labels and annotations are too, as they are part of the evidence.
+    public var canonicalText: String {
+        var lines: [(String, String)] = [
+            ("rollback", name), ("expr", expression), ("trip", trip.description), ("consecutive", String(consecutive)),
+            ("immediate", String(immediate)), ("severity", severity), ("missing.policy", missing.policy.rawValue),
+            ("missing.after", missing.after?.description ?? ""), ("missing.then", missing.then.rawValue),
+            ("guard", guardExpression ?? ""), ("cooldown", cooldown.description), ("mode", mode.rawValue),
+            ("action.plan", action.plan), ("action.service", action.service ?? ""),
+            ("action.scope", action.scope.rawValue),
+            ("action.on_target_unhealthy", action.onTargetUnhealthy.rawValue), ("labels", labels.description),
+            ("annotations", annotations.description),
+        ]
+        if let minimumSamples {
+            lines.append(("min_samples.expr", minimumSamples.expression))
+            lines.append(("min_samples.value", FloatText.general(minimumSamples.value)))
+        }
+        if let clear {
+            lines.append(("clear.trip", clear.condition.description))
+            lines.append(("clear.for", clear.hold.description))
+        }
+        return lines.map { "\($0): \(MetricText.quoted($1))\n" }.joined()
+    }
+
+    /// SHA-256 of ``canonicalText``, as hexadecimal digits.
+    public var hash: String { SHA256.hex(canonicalText) }
+}
