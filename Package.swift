@@ -107,7 +107,7 @@ let package = Package(
             "Exporter",
             [
                 "MetricModel", "MetricStore", "PromQL", "Exposition", "Scraper", "RuleEngine", "Notification",
-                "Rollback", "History", "MicroHTTP", "Snappy", "JSON", "Runtime", "Instrumentation",
+                "Rollback", "History", "MicroHTTP", "Snappy", "TLS", "RE2", "JSON", "Runtime", "Instrumentation",
             ]),
         .executableTarget(
             name: "Tribune",
@@ -116,11 +116,6 @@ let package = Package(
                 "Scraper", "RuleEngine", "Notification", "Rollback", "History", "Exporter", "CurlHTTP", "MicroHTTP",
             ],
             swiftSettings: strict),
-
-        // Benchmarks
-        .executableTarget(
-            name: "ExpositionBenchmark", dependencies: ["MetricModel", "Exposition", "Runtime"],
-            path: "Benchmarks/Exposition", swiftSettings: testing),
 
         // Tests
         .target(
@@ -145,7 +140,11 @@ let package = Package(
         tests("PostgreSQL", []),
         tests("History", ["MetricModel", "PostgreSQL", "SQLite", "TLS", "JSON", "Runtime"]),
         tests(
-            "Exporter", ["MetricModel", "MetricStore", "PromQL", "MicroHTTP", "CurlHTTP", "JSON", "Instrumentation"]),
+            "Exporter",
+            [
+                "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleEngine", "History", "Rollback", "MicroHTTP",
+                "CurlHTTP", "Snappy", "JSON", "Instrumentation", "Runtime",
+            ]),
         tests("Tribune", ["JSON", "CurlHTTP", "Runtime"]),
     ],
     cxxLanguageStandard: .cxx17

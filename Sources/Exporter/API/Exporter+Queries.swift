@@ -1,0 +1,185 @@
+internal import JSON
+internal import MetricModel
+internal import PromQL
+internal import Runtime
+
+extension Exporter {
+    /// Most points per series that `/api/v1/query_range` gives.
+    private static let mostPoints: Int64 = 11_000
+
+    /// `/api/v1/query`
+    func query(_ call: APICall, into writer: inout JSONWriter) throws(APIError) -> APINotes {
+        let limit = try call.limit()
+        let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
+        let time = try call.time("time", default: now)
+        let options = try engineOptions(call)
+        let expression = try parsed(call)
+        let outcome = try evaluate(call, options) { engine, cancellation throws(QueryError) in
+            try engine.instant(expression, at: time, from: sources.store, cancellation: cancellation)
+        }
+        return write(outcome, call, limit: limit, into: &writer)
+    }
+
+    /// `/api/v1/query_range`
+    func queryRange(_ call: APICall, into writer: inout JSONWriter) throws(APIError) -> APINotes {
+        let limit = try call.limit()
+        let start = try call.time("start")
+        let end = try call.time("end")
+        if end < start { throw .invalid("end", "end timestamp must not be before start time") }
+        let step = try call.duration("step")
+        if step <= .zero {
+            throw .invalid(
+                "step", "zero or negative query resolution step widths are not accepted. Try a positive integer")
+        }
+        if (end - start).rawValue / step.rawValue > Self.mostPoints {
+            throw APIError(
+                .badData,
+                "exceeded maximum resolution of 11,000 points per timeseries. "
+                    + "Try decreasing the query resolution (?step=XX)")
+        }
+        let options = try engineOptions(call)
+        let expression = try parsed(call)
+        guard expression.valueType == .vector || expression.valueType == .scalar else {
+            let type = expression.valueType == .matrix ? "range vector" : expression.valueType.rawValue
+            throw .invalid(
+                "query", "invalid expression type \"\(type)\" for range query, must be Scalar or instant Vector")
+        }
+        let outcome = try evaluate(call, options) { engine, cancellation throws(QueryError) in
+            try engine.range(
+                expression, start: start, end: end, step: step, from: sources.store, cancellation: cancellation)
+        }
+        return write(outcome, call, limit: limit, into: &writer)
+    }
+
+    /// `/api/v1/query_exemplars`: none are kept, but a wrong question is still told so.
+    func exemplars(_ call: APICall, into writer: inout JSONWriter) throws(APIError) -> APINotes {
+        let start = try call.time("start", default: .distantPast)
+        let end = try call.time("end", default: .distantFuture)
+        if end < start { throw APIError(.badData, "end timestamp must not be before start timestamp") }
+        _ = try parsed(call)
+        writer.array([String]()) { $0.string($1) }
+        return APINotes()
+    }
+
+    /// `/api/v1/format_query`
+    func formatQuery(_ call: APICall, into writer: inout JSONWriter) throws(APIError) -> APINotes {
+        writer.string(try parsed(call).pretty())
+        return APINotes()
+    }
+
+    /// `/api/v1/parse_query`
+    func parseQuery(_ call: APICall, into writer: inout JSONWriter) throws(APIError) -> APINotes {
+        ExpressionJSON.write(try parsed(call), into: &writer)
+        return APINotes()
+    }
+
+    private func parsed(_ call: APICall) throws(APIError) -> Expression {
+        do {
+            return try Expression.parse(call["query"])
+        } catch {
+            throw .invalid("query", error)
+        }
+    }
+
+    /// The server's options with what the request changes.
+    private func engineOptions(_ call: APICall) throws(APIError) -> EngineOptions {
+        var options = sources.engine
+        if !call["timeout"].isEmpty {
+            let wanted = try call.duration("timeout")
+            options.timeout = min(wanted, options.timeout ?? wanted)
+        }
+        if !call["lookback_delta"].isEmpty {
+            switch APICall.duration(call["lookback_delta"]) {
+            case .success(let lookback): options.lookback = lookback
+            case .failure(let fault):
+                throw APIError(.badData, "error parsing lookback delta duration: \(fault.cause)")
+            }
+        }
+        return options
+    }
+
+    private struct Outcome {
+        var result: QueryResult
+        var queueSeconds: Double
+        var evaluationSeconds: Double
+    }
+
+    /// Waits for its turn, evaluates, and gives up when the client goes away.
+    private func evaluate(
+        _ call: APICall, _ options: EngineOptions,
+        _ run: (QueryEngine, QueryCancellation) throws(QueryError) -> QueryResult
+    ) throws(APIError) -> Outcome {
+        let began = SystemClock.monotonicNanoseconds()
+        guard queries.enter(timeout: options.timeout ?? .minutes(2)) else {
+            throw APIError(.timeout, "query timed out in query queue")
+        }
+        defer { queries.leave() }
+        let started = SystemClock.monotonicNanoseconds()
+        let cancellation = QueryCancellation()
+        let ticket = watch.begin(call.request) { cancellation.cancel() }
+        defer { watch.end(ticket) }
+        do {
+            let result = try run(QueryEngine(options: options), cancellation)
+            let ended = SystemClock.monotonicNanoseconds()
+            return Outcome(
+                result: result, queueSeconds: Double(started - began) / 1e9,
+                evaluationSeconds: Double(ended - started) / 1e9)
+        } catch {
+            switch error {
+            case .parse(let fault): throw .invalid("query", fault)
+            case .execution, .tooManySamples: throw APIError(.execution, error.description)
+            case .timeout: throw APIError(.timeout, error.description)
+            case .cancelled: throw APIError(.canceled, error.description)
+            }
+        }
+    }
+
+    private func write(_ outcome: Outcome, _ call: APICall, limit: Int, into writer: inout JSONWriter) -> APINotes {
+        let query = call["query"]
+        var notes = APINotes(
+            warnings: outcome.result.annotations.warnings(in: query),
+            infos: outcome.result.annotations.infos(in: query))
+        let (value, isTruncated) = Self.truncated(outcome.result.value, to: limit)
+        if isTruncated { notes.warnings.append(APINotes.truncated) }
+        writer.object { writer in
+            QueryJSON.write(value, into: &writer)
+            let stats = call["stats"]
+            if stats.isEmpty { return }
+            if stats != "true", stats != "all" {
+                notes.warnings.append("stats=\(stats) is deprecated, use stats=true or stats=all")
+            }
+            Self.write(outcome, into: &writer)
+        }
+        return notes
+    }
+
+    private static func truncated(_ value: QueryValue, to limit: Int) -> (value: QueryValue, isTruncated: Bool) {
+        guard limit > 0 else { return (value, false) }
+        switch value {
+        case .vector(let elements) where elements.count > limit: return (.vector(Array(elements.prefix(limit))), true)
+        case .matrix(let series) where series.count > limit: return (.matrix(Array(series.prefix(limit))), true)
+        case .vector, .matrix, .scalar, .string: return (value, false)
+        }
+    }
+
+    private static func write(_ outcome: Outcome, into writer: inout JSONWriter) {
+        writer.name("stats")
+        writer.object { writer in
+            writer.name("timings")
+            writer.object {
+                $0.member("evalTotalTime", outcome.evaluationSeconds)
+                $0.member("resultSortTime", 0)
+                $0.member("queryPreparationTime", 0)
+                $0.member("innerEvalTime", outcome.evaluationSeconds)
+                $0.member("execQueueTime", outcome.queueSeconds)
+                $0.member("execTotalTime", outcome.queueSeconds + outcome.evaluationSeconds)
+            }
+            writer.name("samples")
+            writer.object {
+                $0.member("totalQueryableSamples", outcome.result.statistics.totalSamples)
+                $0.member("peakSamples", outcome.result.statistics.peakSamples)
+                $0.member("samplesRead", outcome.result.statistics.totalSamples)
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+internal import MicroHTTP
+internal import Runtime
+internal import Synchronization
+
+/// Looks every few milliseconds whether the clients of running queries are still there, and tells those that are not.
+final class ClientWatch: Sendable {
+    struct Ticket: Hashable {
+        fileprivate var number: Int
+    }
+
+    private struct Watched {
+        var request: HTTPServerRequest
+        var gone: @Sendable () -> Void
+    }
+
+    private struct State {
+        var next = 0
+        var watched: [Ticket: Watched] = [:]
+    }
+
+    private static let periodNanoseconds: Int64 = 20_000_000
+    private let state = Mutex(State())
+    private let wake = Mailbox<Void>(capacity: 1)
+
+    /// Calls `gone` once when the client of `request` leaves before `end`.
+    func begin(_ request: HTTPServerRequest, gone: @escaping @Sendable () -> Void) -> Ticket {
+        let ticket = state.withLock { state in
+            state.next += 1
+            let ticket = Ticket(number: state.next)
+            state.watched[ticket] = Watched(request: request, gone: gone)
+            return ticket
+        }
+        wake.send(())
+        return ticket
+    }
+
+    func end(_ ticket: Ticket) {
+        state.withLock { $0.watched[ticket] = nil }
+    }
+
+    /// Watches until `stop`; sleeps while there is nothing to watch.
+    func work() {
+        while true {
+            let isIdle = state.withLock { $0.watched.isEmpty }
+            if isIdle {
+                if case .closed = wake.receive() { return }
+            }
+            if case .closed = wake.receive(deadline: SystemClock.monotonicNanoseconds() + Self.periodNanoseconds) {
+                return
+            }
+            for (ticket, watched) in state.withLock({ $0.watched }) where watched.request.isClientGone {
+                end(ticket)
+                watched.gone()
+            }
+        }
+    }
+
+    func stop() {
+        wake.close()
+    }
+}

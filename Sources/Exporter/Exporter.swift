@@ -1,0 +1,110 @@
+public import Instrumentation
+internal import MetricModel
+public import MicroHTTP
+internal import Runtime
+
+/// Answers HTTP requests: the Prometheus API, Tribune's own, the management calls, `/metrics` and the pages.
+///
+/// Knows nothing of sockets and no engine: requests come in as values, state through ``ExporterSources``. Any number of
+/// threads may ask at once. ``ExporterRunner`` puts it behind a server.
+public final class Exporter: Sendable {
+    let sources: ExporterSources
+    let settings: ExporterSettings
+    let registry: Registry
+    let startedAt: Timestamp
+    let queries: QueryGate
+    let watch: ClientWatch
+    /// Present where remote write is enabled.
+    let receiver: RemoteWriteReceiver?
+    private let routes: Routes
+    private let process: ProcessMetrics
+
+    /// An exporter that shows `sources` and its own `registry`.
+    public init(sources: ExporterSources, settings: ExporterSettings, registry: Registry) {
+        self.sources = sources
+        self.settings = settings
+        self.registry = registry
+        startedAt = Timestamp(milliseconds: SystemClock.wallMilliseconds())
+        queries = QueryGate(limit: settings.maximumConcurrentQueries, registry: registry)
+        watch = ClientWatch()
+        receiver =
+            settings.enablesRemoteWrite ? RemoteWriteReceiver(store: sources.store, registry: registry) : nil
+        routes = Routes()
+        process = ProcessMetrics(registry: registry, build: settings.build)
+    }
+
+    /// The answer to `request`. May block as long as a query takes.
+    public func response(to request: HTTPServerRequest) -> HTTPServerResponse {
+        let began = SystemClock.monotonicNanoseconds()
+        guard let path = stripped(request.path), let (route, gaps) = routes.find(path) else {
+            count(handler: "unknown", status: 404, since: began)
+            return .text("404 page not found\n", status: 404)
+        }
+        var response = answer(request, route, gaps)
+        addOriginHeaders(to: &response, request)
+        count(handler: route.name, status: response.status, since: began)
+        return response
+    }
+
+    private func answer(_ request: HTTPServerRequest, _ route: Route, _ gaps: [String]) -> HTTPServerResponse {
+        if request.method == "OPTIONS", route.name.hasPrefix("/api/") { return HTTPServerResponse(status: 204) }
+        let method = request.method == "HEAD" ? "GET" : request.method
+        guard route.methods.contains(method) else {
+            var response = HTTPServerResponse.text(route.methodMessage ?? "Method Not Allowed\n", status: 405)
+            response.headers.append(("Allow", route.methods.sorted().joined(separator: ", ") + ", OPTIONS"))
+            return response
+        }
+        if route.needsStore, !sources.isReady() { return .notReady }
+        switch route.answer {
+        case .api(let call): return envelope(APICall(request, path: gaps), call)
+        case .plain(let respond): return respond(self)(APICall(request, path: gaps))
+        }
+    }
+
+    /// The path without the configured prefix, or `nil` outside it.
+    private func stripped(_ path: String) -> String? {
+        if settings.routePrefix.isEmpty { return path }
+        guard path.hasPrefix(settings.routePrefix) else { return nil }
+        let rest = path.dropFirst(settings.routePrefix.count)
+        return rest.isEmpty ? "/" : rest.first == "/" ? String(rest) : nil
+    }
+
+    /// What browsers need to know before they let a foreign page read an answer.
+    private func addOriginHeaders(to response: inout HTTPServerResponse, _ request: HTTPServerRequest) {
+        response.headers.append(("Vary", "Origin"))
+        guard request.path.hasPrefix(settings.routePrefix + "/api/"), let origin = request[header: "Origin"] else {
+            return
+        }
+        let allowed: String
+        if let allows = settings.allowsOrigin {
+            guard allows(origin) else { return }
+            allowed = origin
+        } else {
+            allowed = "*"
+        }
+        response.headers += [
+            ("Access-Control-Allow-Origin", allowed),
+            ("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Origin"),
+            ("Access-Control-Allow-Methods", "GET, POST, OPTIONS"), ("Access-Control-Expose-Headers", "Date"),
+        ]
+    }
+
+    private func count(handler: String, status: Int, since began: Int64) {
+        registry.counter(
+            "tribune_http_requests_total", "Requests answered, by route and status.",
+            labels: ["handler": handler, "code": "\(status)"]
+        ).add()
+        registry.histogram(
+            "tribune_http_request_duration_seconds", "Time from having the request to having its answer.",
+            labels: ["handler": handler]
+        ).observe(Double(SystemClock.monotonicNanoseconds() - began) / 1e9)
+    }
+}
+
+extension HTTPServerResponse {
+    static var notReady: HTTPServerResponse {
+        var response = HTTPServerResponse.text("Service Unavailable", status: 503)
+        response.headers.append(("X-Prometheus-Stopping", "false"))
+        return response
+    }
+}

@@ -1,0 +1,29 @@
+public import MicroHTTP
+internal import Runtime
+
+/// Serves an ``Exporter`` over HTTP. Owned by the composition root, which must `stop` it.
+public final class ExporterRunner: Sendable {
+    private let exporter: Exporter
+    private let server: HTTPServer
+    private let watching: WorkerThread
+
+    /// Listens as `configuration` says; the number of workers follows from the exporter's limits.
+    public init(_ exporter: Exporter, _ configuration: HTTPServerConfiguration) throws(HTTPServerError) {
+        var configuration = configuration
+        configuration.workers = max(exporter.settings.maximumConcurrentQueries, 1) + QueryGate.spareWorkers
+        configuration.compressesResponses = true
+        self.exporter = exporter
+        server = try HTTPServer(configuration) { exporter.response(to: $0) }
+        watching = WorkerThread("http-clients") { exporter.watch.work() }
+    }
+
+    /// The port that is listened on.
+    public var port: Int { server.port }
+
+    /// Stops listening, cancels queries, and returns when every request is answered. To be called once.
+    public func stop() {
+        server.stop()
+        exporter.watch.stop()
+        watching.join()
+    }
+}

@@ -1,0 +1,2 @@
+/// What fills the page.
+let pageScript = ""

@@ -1,0 +1,2 @@
+/// The look of the page.
+let pageStyle = "body { font-family: sans-serif }"

@@ -1,0 +1,29 @@
+internal import Instrumentation
+
+/// The figures every program shows of itself, refreshed when metrics are read.
+final class ProcessMetrics: Sendable {
+    init(registry: Registry, build: BuildInformation) {
+        registry.gauge(
+            "tribune_build_info", "A constant 1, labelled with what this program is.",
+            labels: ["version": build.version, "revision": build.revision, "compiler": build.compiler]
+        ).set(1)
+        // `process_cpu_seconds_total` is a counter, but one that is read off the system: it is raised by what is new.
+        let cpu = registry.counter("process_cpu_seconds_total", "Processor time used, in seconds.")
+        let resident = registry.gauge("process_resident_memory_bytes", "Memory in use, in bytes.")
+        let virtual = registry.gauge("process_virtual_memory_bytes", "Address space, in bytes.")
+        let started = registry.gauge("process_start_time_seconds", "When the process began, in seconds since 1970.")
+        let open = registry.gauge("process_open_fds", "Open file descriptors.")
+        let most = registry.gauge("process_max_fds", "File descriptors that may be open.")
+        let threads = registry.gauge("process_threads", "Threads of the process.")
+        registry.onSnapshot {
+            let figures = ProcessFigures.read()
+            cpu.add(max(figures.cpuSeconds - cpu.value, 0))
+            resident.set(Double(figures.residentBytes))
+            virtual.set(Double(figures.virtualBytes))
+            started.set(figures.startSeconds)
+            open.set(Double(figures.openFiles))
+            most.set(figures.maximumFiles)
+            threads.set(Double(figures.threads))
+        }
+    }
+}
