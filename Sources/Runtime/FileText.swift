@@ -35,4 +35,22 @@ public enum FileText {
         guard case .some(let bytes) = try? bytes(path) else { return nil }  // callers only ask whether it is there
         return String(decoding: bytes, as: UTF8.self)
     }
+
+    /// Replaces the content of the file at `path` by `text`. Returns whether it was written; `errno` says why not.
+    public static func write(_ text: String, to path: String) -> Bool {
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var text = text
+        return text.withUTF8 { bytes in
+            var offset = 0
+            while offset < bytes.count, let base = bytes.baseAddress {
+                let count = unsafe Glibc.write(descriptor, base + offset, bytes.count - offset)
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else { return false }
+                offset += count
+            }
+            return true
+        }
+    }
 }
