@@ -1,0 +1,129 @@
+internal import Glibc
+public import Instrumentation
+public import Runtime
+internal import Synchronization
+internal import TLS
+
+/// Keeps the history: takes events and measurements from any thread, spools them durably, and brings them to the database.
+///
+/// Three threads of its own block, so that nobody else has to: one syncs the spool, one writes to the database, one reads from
+/// it. With the database down, also at the start, everything goes on but ``HistoryStatus/isBehind`` is set.
+public final class HistoryRunner: Sendable {
+    private let configuration: HistoryConfiguration
+    private let spool: Spool
+    private let writer: HistoryWriter
+    private let reader: HistoryReader
+    private let metrics: HistoryMetrics
+
+    /// Opens spool and signing key and starts the threads. Does not wait for the database.
+    public convenience init(
+        _ configuration: HistoryConfiguration, logger: Logger, registry: Registry
+    ) throws(HistoryError) {
+        try self.init(
+            configuration, logger: logger, registry: registry, retryNanoseconds: 250_000_000,
+            openStore: { () throws(HistoryError) in try configuration.openStore() })
+    }
+
+    /// With another way to the database and another first pause after a failure, for tests.
+    init(
+        _ configuration: HistoryConfiguration, logger: Logger, registry: Registry, retryNanoseconds: Int64,
+        openStore: @escaping @Sendable () throws(HistoryError) -> any LedgerStore
+    ) throws(HistoryError) {
+        try configuration.check()
+        let logger = logger.with("component", "history")
+        guard unsafe mkdir(configuration.directory, 0o700) == 0 || errno == EEXIST else {
+            throw .file("make the directory", configuration.directory)
+        }
+        let key = try SigningKeyFile.load(configuration.keyPath)
+        let directory = try SpoolDirectory(path: configuration.spoolPath)
+        let metrics = HistoryMetrics(registry)
+        let wake = Mailbox<Void>(capacity: 1)
+        let spool = try Spool(
+            directory: directory, segmentBytes: configuration.segmentBytes, logger: logger,
+            onDurable: { wake.send(()) })
+        self.configuration = configuration
+        self.spool = spool
+        self.metrics = metrics
+        writer = HistoryWriter(
+            configuration, spool: spool, signer: NoteSigner(name: configuration.origin, key: key), wake: wake,
+            logger: logger, metrics: metrics, retryNanoseconds: retryNanoseconds, openStore: openStore)
+        reader = HistoryReader(configuration)
+        for range in spool.lost {
+            logger.error("records of the spool were damaged", ["first": range.lowerBound, "last": range.upperBound])
+        }
+        registry.onSnapshot { [writer] in metrics.set(writer.status) }
+    }
+
+    /// Takes an event. Does not block; the event is durable a few milliseconds later and survives whatever comes then.
+    ///
+    /// - Returns: false only after ``stop()``.
+    @discardableResult
+    public func record(_ event: LedgerEvent) -> Bool {
+        let payload = SpoolPayload(event: PendingEvent(event))
+        guard spool.append(payload.encoded) != nil else { return false }
+        metrics.count(event.kind)
+        return true
+    }
+
+    /// Takes an event and waits until it is on the disk.
+    ///
+    /// - Returns: false when the disk did not take it within `timeout` milliseconds. The event is kept and tried again all the
+    ///   same, unless the history has been stopped.
+    @discardableResult
+    public func recordDurably(_ event: LedgerEvent, timeout: Int64 = 5000) -> Bool {
+        let reply = Mailbox<Bool>(capacity: 1)
+        let payload = SpoolPayload(event: PendingEvent(event))
+        guard spool.append(payload.encoded, reply: reply) != nil else { return false }
+        metrics.count(event.kind)
+        let deadline = SystemClock.monotonicNanoseconds() + timeout * 1_000_000
+        if case .message(let isDurable) = reply.receive(deadline: deadline) { return isDurable }
+        return false
+    }
+
+    /// Takes measurements that belong together; each batch becomes one ledger entry about `subject`. Does not block.
+    ///
+    /// - Returns: false, and counts a refusal, while a full disk leaves no room in memory, and after ``stop()``.
+    @discardableResult
+    public func record(measurements: [Measurement], subject: String = "measurements") -> Bool {
+        guard spool.state.pendingBytes < configuration.pendingLimit else {
+            metrics.refused.add(Double(measurements.count))
+            return false
+        }
+        let now = SystemClock.wallMilliseconds()
+        for batch in MeasurementBatch.batches(of: measurements) {
+            let payload = SpoolPayload(event: batch.event(subject: subject, at: now), measurements: batch)
+            guard spool.append(payload.encoded) != nil else { return false }
+            metrics.count(.measurements)
+            metrics.measurements.add(Double(batch.samples.count))
+        }
+        return true
+    }
+
+    /// The entries that `query` asks for, newest first. Blocks until the database answers; spooled records are not seen.
+    public func query(_ query: LedgerQuery) throws(HistoryError) -> [LedgerEntry] {
+        try reader.perform { (store) throws(HistoryError) in try Ledger(store: store).entries(query) }
+    }
+
+    /// How things stand.
+    public var status: HistoryStatus { writer.status }
+
+    /// Waits until everything recorded so far is in the database. Returns false when `timeout` milliseconds were not enough.
+    public func drain(timeout: Int64) -> Bool {
+        let target = spool.state.accepted
+        let deadline = SystemClock.monotonicNanoseconds() + timeout * 1_000_000
+        while writer.applied < target {
+            if SystemClock.monotonicNanoseconds() >= deadline { return false }
+            usleep(2000)
+        }
+        return true
+    }
+
+    /// Writes what was accepted to the disk and, as far as time allows, to the database; then ends the threads. What is left
+    /// stays in the spool for the next start.
+    public func stop() {
+        spool.close()
+        writer.stop()
+        reader.stop()
+        spool.directory.unlock()
+    }
+}

@@ -1,0 +1,74 @@
+internal import MetricModel
+
+extension Ledger {
+    private static let columns = "sequence, milliseconds, kind, subject, leaf, hash"
+
+    /// The entries that `query` asks for, newest first.
+    func entries(_ query: LedgerQuery) throws(HistoryError) -> [LedgerEntry] {
+        var conditions: [String] = []
+        var parameters: [SQLValue] = []
+        func require(_ condition: String, _ value: SQLValue) {
+            parameters.append(value)
+            conditions.append("\(condition) $\(parameters.count)")
+        }
+        if let before = query.before { require("sequence <", .integer(before)) }
+        if let from = query.from { require("milliseconds >=", .integer(from)) }
+        if let through = query.through { require("milliseconds <=", .integer(through)) }
+        if let subject = query.subject { require("subject =", .text(subject)) }
+        if !query.kinds.isEmpty {
+            // Kinds are an enum's words, which need no quoting.
+            conditions.append("kind IN (\(query.kinds.map { "'\($0.rawValue)'" }.joined(separator: ", ")))")
+        }
+        let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+        let limit = min(max(query.limit, 1), 10_000)
+        let rows = try store.rows(
+            "SELECT \(Self.columns) FROM ledger \(filter) ORDER BY sequence DESC LIMIT \(limit)", parameters)
+        return rows.map(LedgerRow.init).compactMap(\.entry)
+    }
+
+    /// Up to `limit` rows after entry `sequence`, in their order.
+    func rows(after sequence: Int64, limit: Int) throws(HistoryError) -> [LedgerRow] {
+        try store.rows(
+            "SELECT \(Self.columns) FROM ledger WHERE sequence > $1 ORDER BY sequence LIMIT \(limit)",
+            [.integer(sequence)]
+        ).map(LedgerRow.init)
+    }
+
+    /// The signed notes over more than `size` entries, ascending.
+    func notes(after size: Int64, limit: Int) throws(HistoryError) -> [(size: Int64, note: String)] {
+        try store.rows(
+            "SELECT size, note FROM checkpoint WHERE size > $1 ORDER BY size LIMIT \(limit)", [.integer(size)]
+        ).map { ($0[0].integer, $0[1].text) }
+    }
+
+    /// The measurements whose batches lie in `batches`, by batch.
+    func measurements(of batches: ClosedRange<Int64>) throws(HistoryError) -> [Int64: MeasurementBatch] {
+        let rows = try store.rows(
+            """
+            SELECT m.batch, s.labels, m.milliseconds, m.value FROM measurement m LEFT JOIN series s ON s.id = m.series
+            WHERE m.batch >= $1 AND m.batch <= $2
+            """, [.integer(batches.lowerBound), .integer(batches.upperBound)])
+        var found: [Int64: (batch: MeasurementBatch, indices: [String: UInt32])] = [:]
+        for row in rows {
+            // A copy here would make this quadratic in the size of a batch.
+            var (batch, indices) = found.removeValue(forKey: row[0].integer) ?? (MeasurementBatch(), [:])
+            let labels = row[1].text
+            let index = indices[labels] ?? UInt32(batch.series.count)
+            if indices[labels] == nil {
+                indices[labels] = index
+                batch.series.append(labels)
+            }
+            batch.samples.append(.init(series: index, milliseconds: row[2].integer, value: row[3].real))
+            found[row[0].integer] = (batch, indices)
+        }
+        return found.mapValues(\.batch)
+    }
+}
+
+extension LedgerRow {
+    fileprivate init(_ row: [SQLValue]) {
+        self.init(
+            sequence: row[0].integer, milliseconds: row[1].integer, kind: row[2].text, subject: row[3].text,
+            leaf: row[4].text, hash: row[5].blob)
+    }
+}

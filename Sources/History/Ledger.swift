@@ -1,0 +1,209 @@
+internal import JSON
+internal import TLS
+
+/// The end of the ledger: what an appender must know to go on.
+struct LedgerHead: Equatable, Sendable {
+    var origin: String
+    /// Counts those who took the ledger over; only the latest may append.
+    var epoch: Int64
+    /// The number of the next new series.
+    var nextSeries: Int64
+    /// The hash of the last entry; empty before the first.
+    var previous: [UInt8]
+    var tree: MerkleTree
+
+    var size: Int64 { tree.size }
+    var checkpoint: Checkpoint { Checkpoint(origin: origin, size: size, root: tree.root) }
+}
+
+/// The ledger in a database: appends, each one transaction that compares and swaps the head, and reading.
+///
+/// Belongs to the thread of its store. After an error it must be made anew with a new connection, for it may remember series
+/// that the database has taken back.
+final class Ledger {
+    let store: any LedgerStore
+    /// Numbers of series met so far, by the hash of their labels.
+    private var seriesNumbers: [[UInt8]: Int64] = [:]
+
+    /// Series remembered; beyond that all are forgotten and looked up again.
+    private static let seriesLimit = 1_000_000
+
+    init(store: any LedgerStore) {
+        self.store = store
+    }
+
+    /// The head as it is now.
+    ///
+    /// - Parameter origin: what a ledger that has no head yet is to be called.
+    func head(creating origin: String? = nil) throws(HistoryError) -> LedgerHead {
+        if let origin {
+            _ = try store.change(
+                """
+                INSERT INTO log (id, origin, size, epoch, next_series, frontier, previous)
+                VALUES (1, $1, 0, 0, 1, $2, $3) ON CONFLICT DO NOTHING
+                """, [.text(origin), .blob([]), .blob([])])
+        }
+        let rows = try store.rows("SELECT origin, size, epoch, next_series, frontier, previous FROM log")
+        guard let row = rows.first else { throw HistoryError(.schema, "the ledger has no head") }
+        guard let tree = MerkleTree(size: row[1].integer, encodedFrontier: row[4].blob) else {
+            throw HistoryError(.malformed, "the ledger's head does not hold a tree of \(row[1].integer) entries")
+        }
+        return LedgerHead(
+            origin: row[0].text, epoch: row[2].integer, nextSeries: row[3].integer, previous: row[5].blob, tree: tree)
+    }
+
+    /// Takes the ledger over: whoever held it before can append no more.
+    func takeOver() throws(HistoryError) -> LedgerHead {
+        guard try store.change("UPDATE log SET epoch = epoch + 1", []) == 1 else {
+            throw HistoryError(.schema, "the ledger has no head")
+        }
+        return try head()
+    }
+
+    /// The last record of the spool `identity` that is in the ledger; `nil` where the ledger knows no such spool.
+    func position(ofSpool identity: String) throws(HistoryError) -> UInt64? {
+        let rows = try store.rows("SELECT sequence FROM spool WHERE identity = $1", [.text(identity)])
+        return rows.first.map { UInt64(bitPattern: $0[0].integer) }
+    }
+
+    /// Makes the spool `identity` known, all records up to `position` counting as applied.
+    func register(spool identity: String, at position: UInt64) throws(HistoryError) {
+        _ = try store.change(
+            "INSERT INTO spool (identity, sequence) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            [.text(identity), .integer(Int64(bitPattern: position))])
+    }
+
+    /// Appends what a spool holds after `position`, and moves that position, in one transaction.
+    ///
+    /// Throws `conflict` and changes nothing where head or position are not what the caller believes; so that nothing is ever
+    /// appended twice, and after a commit of unknown outcome reading head and position tells what happened.
+    func apply(
+        _ payloads: [SpoolPayload], ofSpool identity: String, from position: UInt64, through last: UInt64,
+        to head: inout LedgerHead, signer: NoteSigner?
+    ) throws(HistoryError) -> String? {
+        var next = head
+        let note = try store.transaction { () throws(HistoryError) in
+            try lock(head)
+            let moved = try store.change(
+                "UPDATE spool SET sequence = $1 WHERE identity = $2 AND sequence = $3",
+                [.integer(Int64(bitPattern: last)), .text(identity), .integer(Int64(bitPattern: position))])
+            guard moved == 1 else { throw HistoryError(.conflict, "the spool's position in the ledger has moved") }
+            return try insert(payloads, from: head, to: &next, signer: signer)
+        }
+        head = next
+        return note
+    }
+
+    /// Appends events within the caller's transaction.
+    func append(_ events: [PendingEvent], to head: inout LedgerHead) throws(HistoryError) {
+        var next = head
+        try lock(head)
+        _ = try insert(events.map { SpoolPayload(event: $0) }, from: head, to: &next, signer: nil)
+        head = next
+    }
+
+    /// Keeps a signed checkpoint of the head as it is.
+    func sign(_ head: LedgerHead, with signer: NoteSigner) throws(HistoryError) -> String {
+        let note = try signer.note(head.checkpoint)
+        try keep(note, size: head.size)
+        return note
+    }
+
+    /// Drops measurements of months before `month`, and records that in the ledger; returns the rows dropped.
+    func retain(from month: Month, now: Int64, head: inout LedgerHead) throws(HistoryError) -> Int64 {
+        var dropped: Int64 = 0
+        for (old, count) in try store.months(before: month) {
+            var next = head
+            try store.transaction { () throws(HistoryError) in
+                let event = LedgerEvent(
+                    milliseconds: now, kind: .retention, subject: "measurements \(old.name)",
+                    body: [
+                        "from": .integer(old.start), "rows": .integer(count),
+                        "through": .integer(old.next.start - 1),
+                    ])
+                try append([PendingEvent(event)], to: &next)
+                try store.drop(old)
+            }
+            head = next
+            dropped += count
+        }
+        return dropped
+    }
+
+    /// Takes the row lock on the head, if it is still the one the caller knows.
+    private func lock(_ head: LedgerHead) throws(HistoryError) {
+        let locked = try store.change(
+            "UPDATE log SET size = size WHERE size = $1 AND epoch = $2", [.integer(head.size), .integer(head.epoch)])
+        guard locked == 1 else { throw HistoryError(.conflict, "the head of the ledger has moved") }
+    }
+
+    private func insert(
+        _ payloads: [SpoolPayload], from head: LedgerHead, to next: inout LedgerHead, signer: NoteSigner?
+    ) throws(HistoryError) -> String? {
+        if seriesNumbers.count > Self.seriesLimit { seriesNumbers = [:] }
+        var rows: [[SQLValue]] = []
+        var measurements: [[SQLValue]] = []
+        var series: [[SQLValue]] = []
+        for payload in payloads {
+            let row = payload.event.row(sequence: next.size + 1, previous: next.previous)
+            next.tree.append(leafHash: row.hash)
+            next.previous = row.hash
+            rows.append([
+                .integer(row.sequence), .integer(row.milliseconds), .text(row.kind), .text(row.subject),
+                .text(row.leaf), .blob(row.hash),
+            ])
+            let batch = payload.measurements
+            guard let times = batch.times else { continue }
+            try store.prepare(Month(containing: times.lowerBound))
+            let numbers = try numbers(of: batch.series, new: &series, next: &next.nextSeries)
+            for sample in batch.samples {
+                measurements.append([
+                    .integer(row.sequence), .integer(numbers[Int(sample.series)]), .integer(sample.milliseconds),
+                    .real(sample.value),
+                ])
+            }
+        }
+        try store.insert(
+            into: "ledger", columns: ["sequence", "milliseconds", "kind", "subject", "leaf", "hash"], rows)
+        if !series.isEmpty { try store.insert(into: "series", columns: ["id", "digest", "labels"], series) }
+        if !measurements.isEmpty {
+            try store.insert(
+                into: "measurement", columns: ["batch", "series", "milliseconds", "value"], measurements)
+        }
+        _ = try store.change(
+            "UPDATE log SET size = $1, next_series = $2, frontier = $3, previous = $4",
+            [.integer(next.size), .integer(next.nextSeries), .blob(next.tree.encodedFrontier), .blob(next.previous)])
+        guard let signer else { return nil }
+        let note = try signer.note(next.checkpoint)
+        try keep(note, size: next.size)
+        return note
+    }
+
+    private func keep(_ note: String, size: Int64) throws(HistoryError) {
+        _ = try store.change(
+            "INSERT INTO checkpoint (size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING", [.integer(size), .text(note)])
+    }
+
+    /// The numbers of `labels`, new ones being taken from `next` and added to `new`.
+    private func numbers(
+        of labels: [String], new: inout [[SQLValue]], next: inout Int64
+    ) throws(HistoryError) -> [Int64] {
+        var numbers: [Int64] = []
+        for text in labels {
+            let digest = SHA256.hash(text)
+            if let known = seriesNumbers[digest] {
+                numbers.append(known)
+                continue
+            }
+            let found = try store.rows("SELECT id FROM series WHERE digest = $1", [.blob(digest)]).first?[0].integer
+            let number = found ?? next
+            if found == nil {
+                next += 1
+                new.append([.integer(number), .blob(digest), .text(text)])
+            }
+            seriesNumbers[digest] = number
+            numbers.append(number)
+        }
+        return numbers
+    }
+}

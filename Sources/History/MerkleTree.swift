@@ -1,0 +1,56 @@
+internal import TLS
+
+/// The Merkle tree of RFC 6962 over a growing list of leaves, kept as its frontier: the roots of the perfect subtrees that the
+/// list falls into, largest first. A leaf is added in O(1) amortised, and the root computed in O(log *n*).
+///
+/// ```text
+///   7 leaves:      a       b    c        frontier [a, b, c], sizes 4, 2, 1 = the bits of 7
+///                /   \    / \   |
+///               ·     ·  4   5  6        root = H(a, H(b, c))
+///              / \   / \
+///             0   1 2   3
+/// ```
+public struct MerkleTree: Equatable, Sendable {
+    /// Number of leaves.
+    public private(set) var size: Int64 = 0
+    private var frontier: [[UInt8]] = []
+
+    /// The tree without leaves.
+    public init() {}
+
+    /// The tree of `size` leaves with the frontier that ``encodedFrontier`` gave; `nil` where the two do not fit.
+    public init?(size: Int64, encodedFrontier: [UInt8]) {
+        guard size >= 0, encodedFrontier.count == size.nonzeroBitCount * SHA256.byteCount else { return nil }
+        self.size = size
+        frontier = stride(from: 0, to: encodedFrontier.count, by: SHA256.byteCount).map {
+            Array(encodedFrontier[$0..<$0 + SHA256.byteCount])
+        }
+    }
+
+    /// The frontier's hashes one after the other.
+    public var encodedFrontier: [UInt8] { Array(frontier.joined()) }
+
+    /// The hash of a leaf: SHA-256(0x00 ‖ leaf).
+    public static func hash(leaf: [UInt8]) -> [UInt8] { SHA256.hash([0] + leaf) }
+
+    /// The hash of a node: SHA-256(0x01 ‖ left ‖ right).
+    static func hash(_ left: [UInt8], _ right: [UInt8]) -> [UInt8] { SHA256.hash([1] + left + right) }
+
+    /// Adds a leaf by its hash.
+    public mutating func append(leafHash: [UInt8]) {
+        var hash = leafHash
+        // Every trailing one bit of the old size is a subtree that the new leaf completes.
+        for _ in 0..<(~size).trailingZeroBitCount {
+            hash = MerkleTree.hash(frontier.removeLast(), hash)
+        }
+        frontier.append(hash)
+        size += 1
+    }
+
+    /// The tree's hash; that of the empty tree is SHA-256 of nothing.
+    public var root: [UInt8] {
+        guard var hash = frontier.last else { return SHA256.hash([UInt8]()) }
+        for left in frontier.dropLast().reversed() { hash = MerkleTree.hash(left, hash) }
+        return hash
+    }
+}

@@ -1,0 +1,120 @@
+extension Migration {
+    /// The table of applied steps, which the steps themselves presuppose.
+    static let table = """
+        CREATE TABLE IF NOT EXISTS schema_migration (
+            version BIGINT PRIMARY KEY,
+            name TEXT NOT NULL,
+            checksum TEXT NOT NULL,
+            milliseconds BIGINT NOT NULL
+        )
+        """
+
+    /// The steps for SQLite.
+    static let sqlite = [
+        Migration(
+            version: 1, name: "ledger",
+            up: """
+                CREATE TABLE log (
+                    id INTEGER PRIMARY KEY CHECK (id = 1),
+                    origin TEXT NOT NULL,
+                    size INTEGER NOT NULL,
+                    epoch INTEGER NOT NULL,
+                    next_series INTEGER NOT NULL,
+                    frontier BLOB NOT NULL,
+                    previous BLOB NOT NULL
+                );
+                CREATE TABLE ledger (
+                    sequence INTEGER PRIMARY KEY,
+                    milliseconds INTEGER NOT NULL,
+                    kind TEXT NOT NULL,
+                    subject TEXT NOT NULL,
+                    leaf TEXT NOT NULL,
+                    hash BLOB NOT NULL
+                );
+                CREATE INDEX ledger_kind ON ledger (kind, sequence);
+                CREATE INDEX ledger_time ON ledger (milliseconds);
+                CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL);
+                CREATE TABLE spool (identity TEXT PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
+                """,
+            verify: ledgerVerification,
+            down: "DROP TABLE log; DROP TABLE ledger; DROP TABLE checkpoint; DROP TABLE spool"),
+        Migration(
+            version: 2, name: "measurements",
+            up: """
+                CREATE TABLE series (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, labels TEXT NOT NULL);
+                CREATE TABLE measurement (
+                    batch INTEGER NOT NULL,
+                    series INTEGER NOT NULL,
+                    milliseconds INTEGER NOT NULL,
+                    value REAL
+                );
+                CREATE INDEX measurement_time ON measurement (milliseconds);
+                CREATE INDEX measurement_series ON measurement (series, milliseconds);
+                CREATE INDEX measurement_batch ON measurement (batch);
+                """,
+            verify: measurementVerification,
+            down: "DROP TABLE measurement; DROP TABLE series"),
+    ]
+
+    /// The steps for PostgreSQL.
+    static let postgres = [
+        Migration(
+            version: 1, name: "ledger",
+            up: """
+                CREATE TABLE log (
+                    id BIGINT PRIMARY KEY CHECK (id = 1),
+                    origin TEXT NOT NULL,
+                    size BIGINT NOT NULL,
+                    epoch BIGINT NOT NULL,
+                    next_series BIGINT NOT NULL,
+                    frontier BYTEA NOT NULL,
+                    previous BYTEA NOT NULL
+                );
+                CREATE TABLE ledger (
+                    sequence BIGINT PRIMARY KEY,
+                    milliseconds BIGINT NOT NULL,
+                    kind TEXT NOT NULL,
+                    subject TEXT NOT NULL,
+                    leaf TEXT NOT NULL,
+                    hash BYTEA NOT NULL
+                );
+                CREATE INDEX ledger_kind ON ledger (kind, sequence);
+                CREATE INDEX ledger_time ON ledger USING brin (milliseconds);
+                CREATE TABLE checkpoint (size BIGINT PRIMARY KEY, note TEXT NOT NULL);
+                CREATE TABLE spool (identity TEXT PRIMARY KEY, sequence BIGINT NOT NULL);
+                """,
+            verify: ledgerVerification,
+            down: "DROP TABLE log; DROP TABLE ledger; DROP TABLE checkpoint; DROP TABLE spool"),
+        Migration(
+            version: 2, name: "measurements",
+            up: """
+                CREATE TABLE series (id BIGINT PRIMARY KEY, digest BYTEA NOT NULL UNIQUE, labels TEXT NOT NULL);
+                CREATE TABLE measurement (
+                    batch BIGINT NOT NULL,
+                    series BIGINT NOT NULL,
+                    milliseconds BIGINT NOT NULL,
+                    value FLOAT8
+                ) PARTITION BY RANGE (milliseconds);
+                CREATE INDEX measurement_time ON measurement USING brin (milliseconds);
+                CREATE INDEX measurement_series ON measurement (series, milliseconds);
+                CREATE INDEX measurement_batch ON measurement USING brin (batch);
+                CREATE VIEW measurements AS
+                    SELECT to_timestamp(m.milliseconds / 1000.0) AS time, s.labels::json AS labels, m.value, m.batch
+                    FROM measurement m JOIN series s ON s.id = m.series;
+                """,
+            verify: measurementVerification + ";\nSELECT time, labels, value, batch FROM measurements LIMIT 0",
+            down: "DROP VIEW measurements; DROP TABLE measurement; DROP TABLE series"),
+    ]
+
+    private static let ledgerVerification = """
+        SELECT id, origin, size, epoch, next_series, frontier, previous FROM log LIMIT 0;
+        SELECT sequence, milliseconds, kind, subject, leaf, hash FROM ledger LIMIT 0;
+        SELECT size, note FROM checkpoint LIMIT 0;
+        SELECT identity, sequence FROM spool LIMIT 0
+        """
+
+    private static let measurementVerification = """
+        SELECT id, digest, labels FROM series LIMIT 0;
+        SELECT batch, series, milliseconds, value FROM measurement LIMIT 0
+        """
+}

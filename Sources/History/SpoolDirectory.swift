@@ -1,0 +1,122 @@
+internal import Glibc
+internal import Runtime
+internal import Synchronization
+internal import TLS
+
+/// How bytes reach a disk; tests put a full or failing one in its place.
+@safe struct SpoolDevice: Sendable {
+    /// Like `pwrite`: bytes written, or -1 with `errno`.
+    var write: @Sendable (_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, _ offset: Int) -> Int
+    /// Like `fdatasync`.
+    var sync: @Sendable (_ descriptor: Int32) -> Int32
+
+    static let system = unsafe SpoolDevice(
+        write: { unsafe pwrite($0, $1.baseAddress, $1.count, off_t($2)) }, sync: { fdatasync($0) })
+}
+
+/// The directory of a spool: held by one process at a time, with an identity that the database knows it by.
+@safe final class SpoolDirectory: Sendable {
+    let path: String
+    /// 32 hexadecimal digits, chosen when the directory was made.
+    let identity: String
+    private let lock: Int32
+
+    /// Makes the directory where it is missing, and locks it.
+    init(path: String) throws(HistoryError) {
+        self.path = path
+        guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .file("make the directory", path) }
+        lock = unsafe open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard lock >= 0 else { throw .file("open", path + "/lock") }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            close(lock)
+            throw HistoryError(.file, "\(path): another process uses this spool")
+        }
+        do {
+            identity = try SpoolDirectory.identity(in: path)
+        } catch {
+            close(lock)
+            throw error
+        }
+    }
+
+    deinit {
+        close(lock)
+    }
+
+    /// Lets other processes have it.
+    func unlock() {
+        flock(lock, LOCK_UN)
+    }
+
+    private static func identity(in path: String) throws(HistoryError) -> String {
+        if let text = FileText.read(path + "/identity") {
+            guard text.utf8.count == 33, Hexadecimal.bytes(text.dropLast()) != nil else {
+                throw HistoryError(.malformed, "\(path)/identity: not the identity of a spool")
+            }
+            return String(text.dropLast())
+        }
+        // OpenSSL has no other reason to give.
+        guard case .some(let bytes) = try? SecureRandom.bytes(16) else {
+            throw HistoryError(.refused, "no random bytes to be had")
+        }
+        let text = Hexadecimal.text(bytes)
+        try DurableFile.write(text + "\n", to: path + "/identity")
+        return text
+    }
+
+    /// First sequences of the segments, ascending.
+    func segments() throws(HistoryError) -> [UInt64] {
+        guard let directory = unsafe opendir(path) else { throw .file("read the directory", path) }
+        defer { unsafe closedir(directory) }
+        var found: [UInt64] = []
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if let first = SpoolSegment.first(ofName: name) { found.append(first) }
+        }
+        return found.sorted()
+    }
+
+    func path(ofSegment first: UInt64) -> String { "\(path)/\(SpoolSegment.name(first: first))" }
+}
+
+/// Small files that are whole or not there at all, whatever happens.
+enum DurableFile {
+    /// Replaces the file at `path`, readable by its owner only.
+    static func write(_ text: String, to path: String) throws(HistoryError) {
+        let temporary = path + ".new"
+        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .file("write", temporary) }
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else {
+                let error = HistoryError.file("write", temporary)
+                close(descriptor)
+                throw error
+            }
+            bytes = bytes.dropFirst(count)
+        }
+        let isSafe = fsync(descriptor) == 0
+        close(descriptor)
+        guard isSafe, unsafe rename(temporary, path) == 0 else { throw .file("write", path) }
+        try syncDirectory(of: path)
+    }
+
+    /// Makes the entries of the directory that holds `path` durable.
+    static func syncDirectory(of path: String) throws(HistoryError) {
+        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let descriptor = unsafe open(directory.isEmpty ? "/" : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .file("open", directory) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw .file("sync", directory) }
+    }
+}
+
+extension HistoryError {
+    /// The failure to do `what` with `path` that `errno` tells of.
+    static func file(_ what: String, _ path: String) -> HistoryError {
+        HistoryError(.file, "cannot \(what) \(path): \(SystemError.current)")
+    }
+}

@@ -1,0 +1,92 @@
+internal import Glibc
+
+/// Reads records back in their order. Belongs to the thread that brings them to the database.
+@safe final class SpoolReader {
+    private let directory: SpoolDirectory
+    private var segment: UInt64?
+    private var descriptor: Int32 = -1
+    private var offset = 0
+
+    init(directory: SpoolDirectory) {
+        self.directory = directory
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// Forgets its place, so that the next read searches for it.
+    func rewind() {
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = -1
+        segment = nil
+    }
+
+    /// The records after `position` up to `last`, at most `count` of them and about `byteLimit` bytes.
+    ///
+    /// - Parameter segments: first sequences of the segments there are, ascending.
+    func records(
+        after position: UInt64, through last: UInt64, in segments: [UInt64], count: Int, byteLimit: Int = 4 << 20
+    ) throws(HistoryError) -> [SpoolSegment.Record] {
+        var found: [SpoolSegment.Record] = []
+        var position = position
+        var bytes = 0
+        guard position < last else { return [] }
+        if segment == nil {
+            guard let first = segments.last(where: { $0 <= position + 1 }) ?? segments.first else { return [] }
+            try open(first)
+        }
+        while found.count < count, bytes < byteLimit, position < last {
+            let buffer = try read(at: offset)
+            var index = 0
+            reading: while found.count < count, bytes < byteLimit, position < last {
+                switch SpoolSegment.piece(of: buffer, at: index) {
+                case .record(let record, let end):
+                    guard record.sequence <= last else { return found }
+                    index = end
+                    if record.sequence > position {
+                        position = record.sequence
+                        bytes += record.payload.count
+                        found.append(record)
+                    }
+                case .incomplete, .damaged: break reading
+                }
+            }
+            offset += index
+            if index == 0 {
+                // The end of this segment, or of what recovery found whole in it.
+                guard let next = segments.first(where: { $0 > segment ?? 0 }) else { return found }
+                try open(next)
+            }
+        }
+        return found
+    }
+
+    private func open(_ first: UInt64) throws(HistoryError) {
+        rewind()
+        let path = directory.path(ofSegment: first)
+        descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .file("open", path) }
+        segment = first
+        offset = SpoolSegment.headerByteCount
+    }
+
+    /// The bytes from `offset` on: a megabyte, or as many as the record there needs.
+    private func read(at offset: Int) throws(HistoryError) -> [UInt8] {
+        let bytes = try read(at: offset, count: 1 << 20)
+        guard case .incomplete(let needed) = SpoolSegment.piece(of: bytes, at: 0), needed > 1 << 20 else {
+            return bytes
+        }
+        return try read(at: offset, count: needed)
+    }
+
+    private func read(at offset: Int, count: Int) throws(HistoryError) -> [UInt8] {
+        var got = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            got = unsafe pread(descriptor, buffer.baseAddress, count, off_t(offset))
+            initialized = max(0, got)
+        }
+        guard got >= 0 else { throw .file("read the spool in", directory.path) }
+        return bytes
+    }
+}
