@@ -33,7 +33,7 @@ extension RuleFileReader {
         let annotations = self.labels(&fields, "annotations", kind: "annotation")
         _ = templates(annotations, alert: name, kind: "annotation", &fields)
         var definition = RollbackDefinition(
-            name: name, expression: text(&fields, "expr") ?? "", trip: trip ?? .init(.less, 0),
+            name: name, expression: expression?.description ?? "", trip: trip ?? .init(.less, 0),
             action: action ?? .init(plan: ""), labels: Labels(labels.map { Label($0.name, $0.text) }),
             annotations: Labels(annotations.map { Label($0.name, $0.text) }))
         definition.consecutive = consecutive(&fields)
@@ -42,9 +42,9 @@ extension RuleFileReader {
         definition.severity = text(&fields, "severity") ?? definition.severity
         definition.missing = missingPolicy(&fields)
         definition.minimumSamples = minimum.map {
-            RollbackDefinition.MinimumSamples(expression: $0.source, value: $0.value)
+            RollbackDefinition.MinimumSamples(expression: $0.expression.description, value: $0.value)
         }
-        definition.guardExpression = text(&fields, "guard")
+        definition.guardExpression = guardExpression?.description
         definition.cooldown = duration(&fields, "cooldown") ?? definition.cooldown
         definition.clear = clearance(&fields)
         definition.mode = choice(&fields, "mode") ?? .enforce
@@ -108,16 +108,14 @@ extension RuleFileReader {
         return policy
     }
 
-    private mutating func minimumSamples(_ fields: inout FieldReader) -> (
-        expression: Expression, source: String, value: Double
-    )? {
+    private mutating func minimumSamples(_ fields: inout FieldReader) -> (expression: Expression, value: Double)? {
         guard var inner = mapping(&fields, "min_samples") else { return nil }
         let expression = measured(&inner, "expr", required: true)
         let value = attempt { () throws(YAMLError) in try inner.optionalNumber("value") } ?? nil
         if value == nil { refuse(inner.fault("the field \"value\" is required")) }
         finish(inner)
         guard let expression, let value else { return nil }
-        return (expression, text(&inner, "expr") ?? "", value)
+        return (expression, value)
     }
 
     private mutating func clearance(_ fields: inout FieldReader) -> RollbackDefinition.Clearance? {

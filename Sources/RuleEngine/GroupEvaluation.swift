@@ -1,0 +1,244 @@
+internal import MetricModel
+internal import PromQL
+internal import Runtime
+
+/// Where the results of a group's rules go.
+protocol RuleSink: AnyObject {
+    /// Stores samples; they must be readable when this returns.
+    func store(_ samples: [RuleSample], at time: Timestamp) throws(RuleFailure)
+    /// Hands over alerts that receivers must hear of.
+    func send(_ alerts: [Alert])
+    /// Hands over what a rollback rule measured.
+    func measured(_ measurement: RollbackMeasurement)
+}
+
+/// Evaluates the rules of one group, in order. The live service and the unit tests of rules run the same code here.
+///
+/// Owned by one thread at a time.
+final class GroupEvaluation {
+    /// The readied expressions of one rule.
+    private struct Queries {
+        var main: PreparedQuery
+        var minimumSamples: PreparedQuery?
+        var guardExpression: PreparedQuery?
+    }
+
+    let group: RuleGroup
+    private let engine: QueryEngine
+    private let settings: RuleSettings
+    private let queries: [Queries]
+    /// Whether the rule may read what an earlier one of the group writes, so that it has to be stored before.
+    private let readsEarlier: [Bool]
+    private let interval: Milliseconds
+    private let offset: Milliseconds
+    /// Parallel to the rules.
+    private(set) var states: [RuleState]
+    /// Series of rules that a reload took away; they end with the next evaluation.
+    private(set) var orphans: [Labels]
+    private var pending: [RuleSample] = []
+
+    /// Readies `group`, which goes on from `earlier` where it replaces another version of itself.
+    ///
+    /// - Parameter restoring: whether alerts get the state back that they had before a restart.
+    init(
+        _ group: RuleGroup, engine: QueryEngine, settings: RuleSettings, restoring: Bool,
+        continuing earlier: GroupEvaluation? = nil
+    ) {
+        self.group = group
+        self.engine = engine
+        self.settings = settings
+        interval = group.interval ?? settings.evaluationInterval
+        offset = group.queryOffset ?? settings.queryOffset
+        queries = group.rules.map { rule in
+            guard case .rollback(let query) = rule else { return Queries(main: engine.prepare(rule.expression)) }
+            return Queries(
+                main: engine.prepare(query.expression), minimumSamples: query.minimumSamples.map(engine.prepare),
+                guardExpression: query.guardExpression.map(engine.prepare))
+        }
+        readsEarlier = Self.dependencies(of: group.rules)
+        (states, orphans) = Self.inherited(by: group.rules, from: earlier, restoring: restoring)
+    }
+
+    /// Evaluates all rules at `time`, reading from `source`. Returns how many failed.
+    @discardableResult
+    func evaluate(
+        at time: Timestamp, cause: Int64 = 0, from source: any Queryable, into sink: any RuleSink
+    ) -> Int {
+        var failures = 0
+        for index in group.rules.indices {
+            let start = SystemClock.monotonicNanoseconds()
+            states[index].lastEvaluation = time
+            do throws(RuleFailure) {
+                if readsEarlier[index] { try flush(at: time, into: sink) }
+                pending += try evaluate(index, at: time, cause: cause, from: source, into: sink)
+                states[index].health = .ok
+                states[index].lastError = ""
+            } catch {
+                failures += 1
+                states[index].health = .err
+                states[index].lastError = error.description
+            }
+            states[index].evaluationSeconds = Double(SystemClock.monotonicNanoseconds() - start) / 1e9
+        }
+        for series in orphans where !states.contains(where: { $0.stored.contains(series) }) {
+            pending.append(RuleSample(labels: series, value: .staleMarker))
+        }
+        orphans = []
+        do throws(RuleFailure) {
+            try flush(at: time, into: sink)
+        } catch {
+            failures += 1
+            if let last = states.indices.last {
+                states[last].health = .err
+                states[last].lastError = error.description
+            }
+        }
+        return failures
+    }
+
+    /// A staleness marker for each series that the rules have stored.
+    var endings: [RuleSample] {
+        let series = orphans + states.flatMap { $0.stored.sorted() }
+        return series.map { RuleSample(labels: $0, value: .staleMarker) }
+    }
+
+    private func flush(at time: Timestamp, into sink: any RuleSink) throws(RuleFailure) {
+        guard !pending.isEmpty else { return }
+        defer { pending.removeAll(keepingCapacity: true) }
+        try sink.store(pending, at: time - offset)
+    }
+
+    // MARK: Rules
+
+    private func evaluate(
+        _ index: Int, at time: Timestamp, cause: Int64, from source: any Queryable, into sink: any RuleSink
+    ) throws(RuleFailure) -> [RuleSample] {
+        switch group.rules[index] {
+        case .recording(let rule):
+            let elements = try elements(queries[index].main, at: time - offset, from: source)
+            return states[index].storing(try rule.samples(for: elements, limit: group.limit))
+        case .alerting(let rule):
+            return try evaluate(rule, index, at: time, from: source, into: sink)
+        case .rollback(let query):
+            return try evaluate(query, index, at: time, cause: cause, from: source, into: sink)
+        }
+    }
+
+    private func evaluate(
+        _ rule: AlertingRule, _ index: Int, at time: Timestamp, from source: any Queryable, into sink: any RuleSink
+    ) throws(RuleFailure) -> [RuleSample] {
+        let elements = try elements(queries[index].main, at: time - offset, from: source)
+        let functions = PrometheusFunctions(time: time, externalURL: settings.externalURL) {
+            [engine] text throws(TemplateFailure) in
+            try Self.samples(of: text, at: time, engine: engine, from: source)
+        }
+        let timing = AlertSet.Timing(hold: rule.hold, keepFiring: rule.keepFiring, limit: group.limit)
+        try states[index].alerts.evaluated(
+            rule.elements(for: elements, settings: settings, functions: functions), at: time, timing: timing)
+        defer { send(index, rule, at: time, into: sink) }
+        if !states[index].isRestored {
+            restore(rule, index, at: time, from: source)
+            return []
+        }
+        return states[index].storing(states[index].alerts.samples)
+    }
+
+    private func evaluate(
+        _ query: RollbackQuery, _ index: Int, at time: Timestamp, cause: Int64, from source: any Queryable,
+        into sink: any RuleSink
+    ) throws(RuleFailure) -> [RuleSample] {
+        var measurement = RollbackMeasurement(
+            rule: "\(group.key);\(query.definition.name)", ruleHash: query.hash, definition: query.definition,
+            time: time, causeNanoseconds: cause, elements: [])
+        defer { sink.measured(measurement) }
+        do throws(RuleFailure) {
+            let (queries, at) = (queries[index], time - offset)
+            let elements = try elements(queries.main, at: at, from: source)
+            var (minimum, guards): ([VectorElement]?, [VectorElement]?)
+            if let query = queries.minimumSamples { minimum = try self.elements(query, at: at, from: source) }
+            if let query = queries.guardExpression { guards = try self.elements(query, at: at, from: source) }
+            measurement.elements = query.measurements(of: elements, minimum: minimum, guards: guards)
+        } catch {
+            measurement.failure = error.description
+            throw error
+        }
+        let samples = measurement.elements.map { element in
+            let series = element.labels.setting("rule", to: query.definition.name)
+            return RuleSample(
+                labels: series.setting(Labels.metricName, to: Self.measurementMetric), value: element.value)
+        }
+        return states[index].storing(samples)
+    }
+
+    /// The series in which measurements are kept, for dashboards and replay.
+    static let measurementMetric = "tribune_rollback_measurement"
+
+    private func elements(
+        _ query: PreparedQuery, at time: Timestamp, from source: any Queryable
+    ) throws(RuleFailure) -> [VectorElement] {
+        let value: QueryValue
+        do throws(QueryError) {
+            value = try query.instant(at: time, from: source).value
+        } catch {
+            throw RuleFailure(error.description)
+        }
+        return try ruleElements(of: value, at: time)
+    }
+
+    /// Runs an ad hoc query for a template.
+    private static func samples(
+        of text: String, at time: Timestamp, engine: QueryEngine, from source: any Queryable
+    ) throws(TemplateFailure) -> [TemplateSample] {
+        do {
+            let result = try engine.instant(try Expression.parse(text), at: time, from: source)
+            return try ruleElements(of: result.value, at: time).map { element in
+                TemplateSample(labels: element.labels, value: element.value)
+            }
+        } catch {
+            throw TemplateFailure("\(error)")
+        }
+    }
+
+    // MARK: Alerts
+
+    private func send(_ index: Int, _ rule: AlertingRule, at time: Timestamp, into sink: any RuleSink) {
+        let due = states[index].alerts.due(at: time, resendDelay: settings.resendDelay)
+        if due.isEmpty { return }
+        let validity = max(interval, settings.resendDelay) * 4
+        let link = "/graph?g0.expr=\(QueryEscape.escaped(rule.expression.description))&g0.tab=1"
+        let alerts = due.compactMap { instance -> Alert? in
+            let (startsAt, resolvedAt): (Timestamp, Timestamp?)
+            switch instance.state {
+            case .pending: return nil
+            case .firing(let since), .keepingFiring(let since, _): (startsAt, resolvedAt) = (since, nil)
+            case .resolved(let since, let at): (startsAt, resolvedAt) = (since, at)
+            }
+            return Alert(
+                labels: settings.externalLabels.setting(instance.labels), annotations: instance.annotations,
+                startsAt: startsAt, endsAt: resolvedAt ?? time + validity, isResolved: resolvedAt != nil,
+                generatorURL: settings.externalURL + link, value: instance.value)
+        }
+        sink.send(alerts)
+    }
+
+    /// Gives the rule's alerts the state they had before a restart; runs once, after the first evaluation.
+    private func restore(_ rule: AlertingRule, _ index: Int, at time: Timestamp, from source: any Queryable) {
+        states[index].isRestored = true
+        guard rule.hold > .zero, !states[index].alerts.instances.isEmpty else { return }
+        let matchers = [
+            Matcher(Labels.metricName, .equal, AlertSet.stateMetric), Matcher("alertname", .equal, rule.name),
+        ]
+        // Where the old state cannot be read, alerts begin anew, as they would without a restart.
+        let found = try? source.select(
+            matchers, from: time - settings.outageTolerance, through: time, sampleLimit: 10_000_000)
+        var stored: [Labels: AlertSet.StoredState] = [:]
+        for series in found ?? [] {
+            guard let last = series.timestamps.last, let value = series.values.last, !value.isStaleMarker else {
+                continue
+            }
+            stored[series.labels.dropping([Labels.metricName])] = AlertSet.StoredState(
+                writtenAt: Timestamp(milliseconds: last), activeAtSeconds: value)
+        }
+        states[index].alerts.restore(stored, at: time, hold: rule.hold, grace: settings.gracePeriod)
+    }
+}

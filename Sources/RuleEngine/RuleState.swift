@@ -1,0 +1,115 @@
+public import MetricModel
+internal import PromQL
+
+/// What one rule remembers from evaluation to evaluation. A pure machine.
+public struct RuleState: Equatable, Sendable {
+    /// Whether the last evaluation succeeded.
+    public internal(set) var health = RuleHealth.unknown
+    /// Why it did not; empty when it did.
+    public internal(set) var lastError = ""
+    /// Seconds the last evaluation took.
+    public internal(set) var evaluationSeconds = 0.0
+    /// When it was last evaluated; `nil` before the first time.
+    public internal(set) var lastEvaluation: Timestamp?
+    /// The alerts, for an alerting rule.
+    public internal(set) var alerts = AlertSet()
+    /// Whether alerts have been given the state they had before a restart; no series are written until then.
+    public internal(set) var isRestored = false
+    /// The series that the last evaluation stored.
+    private(set) var stored: Set<Labels> = []
+
+    /// A rule that was never evaluated.
+    public init() {}
+
+    /// Takes the samples of an evaluation, and gives them with a staleness marker for each series that is gone.
+    mutating func storing(_ samples: [RuleSample]) -> [RuleSample] {
+        let now = Set(samples.lazy.map(\.labels))
+        defer { stored = now }
+        if now == stored { return samples }
+        let gone = stored.subtracting(now).sorted()
+        return samples + gone.map { RuleSample(labels: $0, value: .staleMarker) }
+    }
+}
+
+/// The elements of a rule's result; a scalar counts as one element without labels.
+func ruleElements(of value: QueryValue, at time: Timestamp) throws(RuleFailure) -> [VectorElement] {
+    switch value {
+    case .vector(let elements): return elements
+    case .scalar(let number, _): return [VectorElement(labels: .empty, timestamp: time, value: number)]
+    case .string, .matrix: throw RuleFailure("rule result is not a vector or scalar")
+    }
+}
+
+extension RecordingRule {
+    /// What is stored for the elements of the result. `limit` is the group's; 0 for none.
+    func samples(for elements: [VectorElement], limit: Int) throws(RuleFailure) -> [RuleSample] {
+        var known = Set<Labels>(minimumCapacity: elements.count)
+        var samples: [RuleSample] = []
+        samples.reserveCapacity(elements.count)
+        for element in elements {
+            var series = element.labels
+            series.set(Labels.metricName, to: name)
+            for label in labels { series.set(label.name, to: label.value) }
+            guard known.insert(series).inserted else {
+                throw RuleFailure("vector contains metrics with the same labelset after applying rule labels")
+            }
+            samples.append(RuleSample(labels: series, value: element.value, histogram: element.histogram))
+        }
+        guard limit == 0 || samples.count <= limit else {
+            throw RuleFailure("exceeded limit of \(limit) with \(samples.count) series")
+        }
+        return samples
+    }
+}
+
+extension AlertingRule {
+    /// The alerts for the elements of the result, with labels and annotations expanded.
+    func elements(
+        for elements: [VectorElement], settings: RuleSettings, functions: PrometheusFunctions
+    ) -> [AlertSet.Element] {
+        elements.map { element in
+            let seen = AlertTemplate.Element(
+                labels: element.labels, externalLabels: settings.externalLabels, externalURL: settings.externalURL,
+                value: element.histogram.map { .histogram(String(describing: $0)) } ?? .number(element.value))
+            var identity = element.labels
+            identity.remove(Labels.metricName)
+            for label in labels {
+                identity.set(label.name, to: label.template.expand(for: seen, functions: functions))
+            }
+            identity.set("alertname", to: name)
+            let texts = annotations.map { Label($0.name, $0.template.expand(for: seen, functions: functions)) }
+            return AlertSet.Element(labels: identity, annotations: Labels(texts), value: element.value)
+        }
+    }
+}
+
+extension RollbackQuery {
+    /// Of the elements, which count: those for which minimum samples and guard are met.
+    ///
+    /// An element of `minimum` or `guards` speaks for a measured element where they agree on every label both have; of
+    /// `minimum` all that speak for it are added up, of `guards` one that is not zero suffices. `nil` is always met.
+    func measurements(
+        of elements: [VectorElement], minimum: [VectorElement]?, guards: [VectorElement]?
+    ) -> [RollbackMeasurement.Element] {
+        elements.map { element in
+            let labels = element.labels.dropping([Labels.metricName])
+            let amount = minimum.map { all in
+                all.lazy.filter { agree($0.labels, labels) && !$0.value.isNaN }.reduce(0) { $0 + $1.value }
+            }
+            let isEnough = amount.map { $0 >= definition.minimumSamples?.value ?? 0 } ?? true
+            let isGuarded =
+                guards.map { all in
+                    all.contains { agree($0.labels, labels) && $0.value != 0 && !$0.value.isNaN }
+                } ?? true
+            return RollbackMeasurement.Element(
+                labels: labels, value: element.value, counts: isEnough && isGuarded)
+        }.sorted { $0.labels < $1.labels }
+    }
+
+    private func agree(_ left: Labels, _ right: Labels) -> Bool {
+        left.pairs.allSatisfy { pair in
+            guard pair.name != Labels.metricName, let other = right[pair.name] else { return true }
+            return ByteOrder.equal(pair.value, other)
+        }
+    }
+}
