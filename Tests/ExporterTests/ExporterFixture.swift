@@ -28,6 +28,13 @@ final class ExporterFixture {
         runner = try ExporterRunner(exporter, HTTPServerConfiguration())
     }
 
+    /// An exporter without a server, for requests that are made up.
+    static func exporter(sources: (inout ExporterSources) -> Void) throws -> Exporter {
+        var filled = ExporterSources(store: try MetricStore(StoreConfiguration(), registry: nil))
+        sources(&filled)
+        return Exporter(sources: filled, settings: ExporterSettings(), registry: Registry())
+    }
+
     deinit {
         runner.stop()
     }

@@ -1,6 +1,7 @@
 import Glibc
 import MicroHTTP
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct HTTPServerTests {
@@ -17,7 +18,7 @@ import Testing
 
     @Test func pathAndParametersAreDecoded() throws {
         let server = try echo()
-        let answer = RawClient.get(server.port, "/a%20b/c%2fd+e?x=1&x=%7B2%7D&plus=a+b%2B&empty=&bare&bad=%zz#f")
+        let answer = RawHTTPClient.get(server.port, "/a%20b/c%2fd+e?x=1&x=%7B2%7D&plus=a+b%2B&empty=&bare&bad=%zz#f")
         #expect(answer?.status == 200)
         #expect(answer?.text == "GET /a b/c/d+e [x=1|x={2}|plus=a b+|empty=|bare=] [] 0 127.0.0.1")
         server.stop()
@@ -25,14 +26,14 @@ import Testing
 
     @Test func malformedEscapeInThePathIsABadRequest() throws {
         let server = try echo()
-        #expect(RawClient.get(server.port, "/a%2")?.status == 400)
-        #expect(RawClient.get(server.port, "/%zz")?.status == 400)
+        #expect(RawHTTPClient.get(server.port, "/a%2")?.status == 400)
+        #expect(RawHTTPClient.get(server.port, "/%zz")?.status == 400)
         server.stop()
     }
 
     @Test func connectionIsKeptForFurtherRequests() throws {
         let server = try echo()
-        let client = RawClient(port: server.port)
+        let client = RawHTTPClient(port: server.port)
         for index in 0..<50 {
             client.send("GET /\(index) HTTP/1.1\r\nHost: x\r\n\r\n")
             let answer = client.answer()
@@ -45,7 +46,7 @@ import Testing
 
     @Test func pipelinedRequestsAreAnsweredInOrder() throws {
         let server = try echo()
-        let client = RawClient(port: server.port)
+        let client = RawHTTPClient(port: server.port)
         client.send((0..<20).map { "GET /\($0) HTTP/1.1\r\nHost: x\r\n\r\n" }.joined())
         for index in 0..<20 { #expect(client.answer()?.text.hasPrefix("GET /\(index) ") == true) }
         server.stop()
@@ -53,7 +54,7 @@ import Testing
 
     @Test func formFieldsAreDecodedWhateverThePieces() throws {
         let server = try echo()
-        let client = RawClient(port: server.port)
+        let client = RawHTTPClient(port: server.port)
         client.send(
             "POST /q?u=1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded; charset=utf-8\r\n"
                 + "Transfer-Encoding: chunked\r\n\r\n")
@@ -67,15 +68,15 @@ import Testing
 
     @Test func bodyBeyondTheLimitIsRefused() throws {
         let server = try echo { $0.maximumBodyBytes = 1000 }
-        let whole = RawClient(port: server.port)
+        let whole = RawHTTPClient(port: server.port)
         whole.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + String(repeating: "a", count: 1000))
         #expect(whole.answer()?.text == "POST / [] [] 1000 127.0.0.1")
 
-        let announced = RawClient(port: server.port)
+        let announced = RawHTTPClient(port: server.port)
         announced.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n")
         #expect(announced.answer()?.status == 413)
 
-        let chunked = RawClient(port: server.port)
+        let chunked = RawHTTPClient(port: server.port)
         chunked.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         for _ in 0..<3 { chunked.send("190\r\n\(String(repeating: "a", count: 400))\r\n") }
         chunked.send("0\r\n\r\n")
@@ -85,7 +86,7 @@ import Testing
 
     @Test func endlessBodyIsCutOff() throws {
         let server = try echo { $0.maximumBodyBytes = 1000 }
-        let client = RawClient(port: server.port)
+        let client = RawHTTPClient(port: server.port)
         client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         let piece = "8000\r\n" + String(repeating: "a", count: 0x8000) + "\r\n"
         for _ in 0..<200 { client.send(piece) }
@@ -96,17 +97,17 @@ import Testing
     @Test func headersBeyondTheLimitAreRefused() throws {
         let server = try echo { $0.maximumHeaderBytes = 8192 }
         let long = String(repeating: "a", count: 9000)
-        let answer = RawClient.get(server.port, "/", headers: "X-Long: \(long)\r\n")
+        let answer = RawHTTPClient.get(server.port, "/", headers: "X-Long: \(long)\r\n")
         #expect(answer == nil || answer?.status == 431)
-        let target = RawClient.get(server.port, "/" + long)
+        let target = RawHTTPClient.get(server.port, "/" + long)
         #expect(target == nil || target?.status == 414)
-        #expect(RawClient.get(server.port, "/")?.status == 200)
+        #expect(RawHTTPClient.get(server.port, "/")?.status == 200)
         server.stop()
     }
 
     @Test func headIsAnsweredWithoutBody() throws {
         let server = try echo()
-        let client = RawClient(port: server.port)
+        let client = RawHTTPClient(port: server.port)
         client.send("HEAD /h HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\n\r\n")
         let head = client.answer(toHead: true)
         #expect(head?.header("Content-Length") == "\("HEAD /h [] [] 0 127.0.0.1".utf8.count)")
@@ -117,11 +118,11 @@ import Testing
     @Test func garbageHarmsNobody() throws {
         let server = try echo()
         for text in ["\r\n\r\n", "GET\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "a: b\r\n\r\n"] {
-            let client = RawClient(port: server.port)
+            let client = RawHTTPClient(port: server.port)
             client.send(text)
             client.hangUp()
         }
-        #expect(RawClient.get(server.port, "/")?.status == 200)
+        #expect(RawHTTPClient.get(server.port, "/")?.status == 200)
         server.stop()
     }
 
@@ -132,9 +133,9 @@ import Testing
             while request.path == "/wait", !isReleased.load(ordering: .relaxed), !request.isClientGone { usleep(500) }
             return .text("\(isReleased.load(ordering: .relaxed))")
         }
-        let blocked = (0..<7).map { _ in RawClient(port: server.port) }
+        let blocked = (0..<7).map { _ in RawHTTPClient(port: server.port) }
         for client in blocked { client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n") }
-        #expect(RawClient.get(server.port, "/release")?.text == "true")
+        #expect(RawHTTPClient.get(server.port, "/release")?.text == "true")
         for client in blocked { #expect(client.answer()?.text == "true") }
         server.stop()
     }
@@ -151,7 +152,7 @@ import Testing
             running.wrappingSubtract(1, ordering: .relaxed)
             return .text("ok")
         }
-        let clients = (0..<40).map { _ in RawClient(port: server.port) }
+        let clients = (0..<40).map { _ in RawHTTPClient(port: server.port) }
         for client in clients { client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n") }
         for client in clients { #expect(client.answer()?.text == "ok") }
         let mostAtOnce = most.load(ordering: .relaxed)
@@ -169,7 +170,7 @@ import Testing
             sawIt.store(request.isClientGone, ordering: .relaxed)
             return .text("nobody reads this")
         }
-        let client = RawClient(port: server.port)
+        let client = RawHTTPClient(port: server.port)
         client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         while !isBegun.load(ordering: .relaxed) { usleep(500) }
         client.hangUp()
@@ -186,7 +187,7 @@ import Testing
             while !request.isClientGone { usleep(500) }
             return .text("finished")
         }
-        let client = RawClient(port: server.port)
+        let client = RawHTTPClient(port: server.port)
         client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         while !isBegun.load(ordering: .relaxed) { usleep(500) }
         server.stop()
@@ -216,7 +217,7 @@ import Testing
 
     @Test func everyInterfaceIsServedWithoutAnAddress() throws {
         let server = try echo { $0.address = "" }
-        #expect(RawClient.get(server.port, "/")?.text == "GET / [] [] 0 127.0.0.1")
+        #expect(RawHTTPClient.get(server.port, "/")?.text == "GET / [] [] 0 127.0.0.1")
         server.stop()
     }
 }

@@ -1,15 +1,16 @@
 import MicroHTTP
+import TestSupport
 import Testing
 
 @Suite struct ResponseCompressionTests {
     private static let text = String(repeating: "compressible ", count: 1000)
 
-    private func answer(_ accepted: String?, text: String = Self.text) throws -> RawClient.Answer? {
+    private func answer(_ accepted: String?, text: String = Self.text) throws -> RawHTTPClient.Answer? {
         var configuration = HTTPServerConfiguration()
         configuration.compressesResponses = true
         let server = try HTTPServer(configuration) { _ in .text(text) }
         defer { server.stop() }
-        return RawClient.get(server.port, "/", headers: accepted.map { "Accept-Encoding: \($0)\r\n" } ?? "")
+        return RawHTTPClient.get(server.port, "/", headers: accepted.map { "Accept-Encoding: \($0)\r\n" } ?? "")
     }
 
     @Test(arguments: [

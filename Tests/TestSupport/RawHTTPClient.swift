@@ -1,15 +1,21 @@
 import Glibc
 
 /// A TCP connection that sends the bytes it is told and reads answers, so that tests see what is on the wire.
-final class RawClient {
-    struct Answer {
-        var status: Int
-        var head: String
-        var body: [UInt8]
+public final class RawHTTPClient {
+    /// One answer.
+    public struct Answer {
+        /// The status code.
+        public var status: Int
+        /// Status line and headers.
+        public var head: String
+        /// The body as sent.
+        public var body: [UInt8]
 
-        var text: String { String(decoding: body, as: UTF8.self) }
+        /// The body as text.
+        public var text: String { String(decoding: body, as: UTF8.self) }
 
-        func header(_ name: String) -> String? {
+        /// The value of a header.
+        public func header(_ name: String) -> String? {
             head.split(separator: "\r\n").first { $0.lowercased().hasPrefix(name.lowercased() + ":") }.map {
                 String($0.dropFirst(name.count + 1).drop { $0 == " " })
             }
@@ -19,7 +25,8 @@ final class RawClient {
     private var descriptor: Int32
     private var buffer: [UInt8] = []
 
-    init(port: Int) {
+    /// Connects to a port of this machine.
+    public init(port: Int) {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -40,12 +47,14 @@ final class RawClient {
         hangUp()
     }
 
-    func hangUp() {
+    /// Closes the connection.
+    public func hangUp() {
         if descriptor >= 0 { close(descriptor) }
         descriptor = -1
     }
 
-    func send(_ text: String) {
+    /// Sends `text` as it is.
+    public func send(_ text: String) {
         let bytes = Array(text.utf8)
         var sent = 0
         while sent < bytes.count {
@@ -58,7 +67,7 @@ final class RawClient {
     }
 
     /// The next answer, or `nil` when the server closes first. Answers to HEAD have no body.
-    func answer(toHead: Bool = false) -> Answer? {
+    public func answer(toHead: Bool = false) -> Answer? {
         let blank = Array("\r\n\r\n".utf8)
         var end: Int?
         while true {
@@ -78,7 +87,7 @@ final class RawClient {
     }
 
     /// Whether the server has closed the connection.
-    func isClosed() -> Bool { !fill() }
+    public func isClosed() -> Bool { !fill() }
 
     private func fill() -> Bool {
         var piece = [UInt8](repeating: 0, count: 65536)
@@ -89,8 +98,8 @@ final class RawClient {
     }
 
     /// One request on a connection of its own.
-    static func get(_ port: Int, _ target: String, headers: String = "") -> Answer? {
-        let client = RawClient(port: port)
+    public static func get(_ port: Int, _ target: String, headers: String = "") -> Answer? {
+        let client = RawHTTPClient(port: port)
         client.send("GET \(target) HTTP/1.1\r\nHost: x\r\n\(headers)\r\n")
         return client.answer()
     }

@@ -1,0 +1,94 @@
+import CurlHTTP
+import Instrumentation
+import MetricModel
+import Runtime
+import Testing
+
+@testable import Exporter
+
+@Suite struct MetricsTextTests {
+    private static func registry() -> Registry {
+        let registry = Registry()
+        registry.counter("t_done_total", "What \\ is\ndone.", labels: ["kind": "a\"b\\c\nd"]).add(3)
+        registry.gauge("t_size_bytes", "A size.").set(-1.5)
+        let histogram = registry.histogram("t_wait_seconds", "A wait.", bounds: [0.1, 1])
+        for value in [0.05, 0.5, 0.5, 7] { histogram.observe(value) }
+        return registry
+    }
+
+    @Test func prometheusText() {
+        #expect(
+            String(decoding: MetricsText.text(of: Self.registry().snapshot(), .prometheus), as: UTF8.self) == #"""
+                # HELP t_done_total What \\ is\ndone.
+                # TYPE t_done_total counter
+                t_done_total{kind="a\"b\\c\nd"} 3
+                # HELP t_size_bytes A size.
+                # TYPE t_size_bytes gauge
+                t_size_bytes -1.5
+                # HELP t_wait_seconds A wait.
+                # TYPE t_wait_seconds histogram
+                t_wait_seconds_bucket{le="0.1"} 1
+                t_wait_seconds_bucket{le="1"} 3
+                t_wait_seconds_bucket{le="+Inf"} 4
+                t_wait_seconds_sum 8.05
+                t_wait_seconds_count 4
+
+                """#)
+    }
+
+    @Test func openMetricsText() {
+        #expect(
+            String(decoding: MetricsText.text(of: Self.registry().snapshot(), .openMetrics), as: UTF8.self) == #"""
+                # HELP t_done What \\ is\ndone.
+                # TYPE t_done counter
+                t_done_total{kind="a\"b\\c\nd"} 3
+                # HELP t_size_bytes A size.
+                # TYPE t_size_bytes gauge
+                t_size_bytes -1.5
+                # HELP t_wait_seconds A wait.
+                # TYPE t_wait_seconds histogram
+                t_wait_seconds_bucket{le="0.1"} 1
+                t_wait_seconds_bucket{le="1.0"} 3
+                t_wait_seconds_bucket{le="+Inf"} 4
+                t_wait_seconds_sum 8.05
+                t_wait_seconds_count 4
+                # EOF
+
+                """#)
+    }
+
+    @Test(arguments: [
+        (nil, MetricsText.Format.prometheus), ("", .prometheus), ("*/*", .prometheus),
+        ("application/json", .prometheus),
+        ("application/openmetrics-text; version=1.0.0", .openMetrics),
+        ("text/plain;version=0.0.4;q=0.5,application/openmetrics-text;version=1.0.0;q=0.6", .openMetrics),
+        ("application/openmetrics-text;q=0.2, text/plain;q=0.3", .prometheus),
+        (
+            "application/vnd.google.protobuf;proto=x;q=0.9, application/openmetrics-text;version=1.0.0;q=0.8,"
+                + "text/plain;version=0.0.4;q=0.7,*/*;q=0.1", .openMetrics
+        ),
+    ])
+    func formatFollowsTheAcceptHeader(accept: String?, format: MetricsText.Format) {
+        #expect(MetricsText.Format(accepting: accept) == format)
+    }
+
+    @Test func ownMetricsCountRequests() throws {
+        let fixture = try ExporterFixture()
+        _ = try fixture.send("/api/v1/rules")
+        _ = try fixture.send("/nowhere")
+        let text = try fixture.text("/metrics")
+        #expect(text.contains(#"tribune_http_requests_total{handler="/api/v1/rules",code="200"} 1"#))
+        #expect(text.contains(#"tribune_http_requests_total{handler="unknown",code="404"} 1"#))
+        #expect(text.contains("\nprocess_resident_memory_bytes "))
+        let open = try fixture.send("/metrics", headers: [("Accept", "application/openmetrics-text")])
+        #expect(open["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8")
+    }
+
+    @Test func largeAnswersAreCompressed() throws {
+        let fixture = try ExporterFixture()
+        let plain = try fixture.send("/metrics", headers: [("Accept-Encoding", "identity")])
+        let packed = try fixture.send("/metrics", headers: [("Accept-Encoding", "gzip")])
+        #expect(packed["Content-Encoding"] == "gzip")
+        #expect(packed.body.count < plain.body.count)
+    }
+}

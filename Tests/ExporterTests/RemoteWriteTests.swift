@@ -1,0 +1,209 @@
+import CurlHTTP
+import MetricModel
+import MetricStore
+import Runtime
+import Snappy
+import Testing
+
+@testable import Exporter
+
+/// Writes protobuf fields.
+private struct Message {
+    var bytes: [UInt8] = []
+
+    mutating func varint(_ value: UInt64) {
+        var rest = value
+        while rest >= 0x80 {
+            bytes.append(UInt8(rest & 0x7f) | 0x80)
+            rest >>= 7
+        }
+        bytes.append(UInt8(rest))
+    }
+
+    mutating func number(_ field: UInt64, _ value: UInt64) {
+        varint(field << 3)
+        varint(value)
+    }
+
+    mutating func double(_ field: UInt64, _ value: Double) {
+        varint(field << 3 | 1)
+        for shift in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> (8 * UInt64(shift)))) }
+    }
+
+    mutating func bytes(_ field: UInt64, _ content: [UInt8]) {
+        varint(field << 3 | 2)
+        varint(UInt64(content.count))
+        bytes += content
+    }
+
+    static func make(_ fill: (inout Message) -> Void) -> [UInt8] {
+        var message = Message()
+        fill(&message)
+        return message.bytes
+    }
+
+    static func series(_ labels: [(String, String)], _ samples: [(Int64, Double)], histograms: [[UInt8]] = [])
+        -> [UInt8]
+    {
+        make { series in
+            for (name, value) in labels {
+                series.bytes(
+                    1,
+                    make {
+                        $0.bytes(1, Array(name.utf8))
+                        $0.bytes(2, Array(value.utf8))
+                    })
+            }
+            for (time, value) in samples {
+                series.bytes(
+                    2,
+                    make {
+                        $0.double(1, value)
+                        $0.number(2, UInt64(bitPattern: time))
+                    })
+            }
+            for histogram in histograms { series.bytes(4, histogram) }
+        }
+    }
+}
+
+@Suite struct RemoteWriteTests {
+    private let now = SystemClock.wallMilliseconds()
+
+    private func fixture() throws -> ExporterFixture {
+        try ExporterFixture({ $0.enablesRemoteWrite = true })
+    }
+
+    private func write(
+        _ series: [[UInt8]], to fixture: ExporterFixture, headers: [(name: String, value: String)] = []
+    ) throws -> HTTPResponse {
+        let body = Snappy.compress(Message.make { for one in series { $0.bytes(1, one) } })
+        return try send(body, to: fixture, headers: headers)
+    }
+
+    private func send(
+        _ body: [UInt8], to fixture: ExporterFixture, headers: [(name: String, value: String)] = []
+    ) throws -> HTTPResponse {
+        var request = HTTPRequest(url: "http://127.0.0.1:\(fixture.runner.port)/api/v1/write")
+        request.method = "POST"
+        request.headers = headers
+        if !headers.contains(where: { $0.name == "Content-Type" }) {
+            request.headers.append(("Content-Type", "application/x-protobuf"))
+        }
+        request.body = body
+        return try HTTPClient().send(request)
+    }
+
+    private func values(_ name: String, in fixture: ExporterFixture) throws -> [Double] {
+        try fixture.store.select(
+            [Matcher("__name__", .equal, name)], from: .distantPast, through: .distantFuture, sampleLimit: 100
+        ).flatMap(\.values)
+    }
+
+    @Test func samplesAreStored() throws {
+        let fixture = try fixture()
+        let series = [
+            Message.series([("__name__", "a"), ("job", "x")], [(now - 2000, 1), (now - 1000, .staleMarker)]),
+            Message.series([("__name__", "b")], [(now - 1500, 0.5)]),
+        ]
+        #expect(try write(series, to: fixture, headers: [("Content-Encoding", "snappy")]).status == 204)
+        #expect(try values("a", in: fixture).map(\.bitPattern) == [(1.0).bitPattern, Double.staleMarker.bitPattern])
+        #expect(try values("b", in: fixture) == [0.5])
+        // The newest again is fine, and what comes later goes on.
+        #expect(try write([series[1]], to: fixture).status == 204)
+        #expect(try write([Message.series([("__name__", "b")], [(now, 2)])], to: fixture).status == 204)
+        #expect(try values("b", in: fixture) == [0.5, 2])
+        #expect(try fixture.text("/metrics").contains("tribune_remote_write_samples_total"))
+    }
+
+    @Test func oneBadSampleKeepsTheWholeRequestOut() throws {
+        let fixture = try fixture()
+        _ = try write([Message.series([("__name__", "a")], [(now, 1)])], to: fixture)
+        let early = try write(
+            [Message.series([("__name__", "b")], [(now, 1)]), Message.series([("__name__", "a")], [(now - 1, 1)])],
+            to: fixture)
+        #expect(early.status == 400)
+        #expect(String(decoding: early.body, as: UTF8.self) == "out of order sample: series a\n")
+        let other = try write([Message.series([("__name__", "a")], [(now, 2)])], to: fixture)
+        #expect(other.status == 400)
+        let ahead = try write([Message.series([("__name__", "a")], [(now + 700_000, 2)])], to: fixture)
+        #expect(ahead.status == 400)
+        #expect(try values("a", in: fixture) == [1])
+        #expect(try values("b", in: fixture) == [])
+    }
+
+    @Test func seriesWithInvalidLabelsAreLeftOut() throws {
+        let fixture = try fixture()
+        let response = try write(
+            [
+                Message.series([("job", "x")], [(now, 1)]),
+                Message.series([("__name__", "a"), ("l", "1"), ("l", "2")], [(now, 1)]),
+                Message.series([("__name__", "a"), ("", "1")], [(now, 1)]),
+                Message.series([("__name__", "b")], [(now, 3)]),
+            ], to: fixture)
+        #expect(response.status == 204)
+        #expect(try values("a", in: fixture) == [])
+        #expect(try values("b", in: fixture) == [3])
+    }
+
+    @Test func nativeHistogramsAreRead() throws {
+        let histogram = Message.make {
+            $0.number(1, 6)
+            $0.double(3, 4.5)
+            $0.number(4, 1)
+            $0.double(5, 0.25)
+            $0.number(6, 1)
+            $0.bytes(
+                11,
+                Message.make {
+                    $0.number(1, 3)
+                    $0.number(2, 2)
+                })
+            $0.bytes(12, Message.make { for delta in [4, 2] as [UInt64] { $0.varint(delta) } })
+            $0.number(15, UInt64(now))
+        }
+        let fixture = try fixture()
+        #expect(
+            try write([Message.series([("__name__", "h")], [], histograms: [histogram])], to: fixture).status == 204)
+        let series = try fixture.store.select(
+            [Matcher("__name__", .equal, "h")], from: .distantPast, through: .distantFuture, sampleLimit: 10)
+        let stored = try #require(series.first?.histograms.first ?? nil)
+        #expect(stored.schema == -1)
+        #expect(stored.count == 6)
+        #expect(stored.zeroCount == 1)
+        #expect(stored.positiveSpans == [.init(offset: -2, length: 2)])
+        #expect(stored.positiveBuckets == [2, 3])
+    }
+
+    @Test func otherEncodingsAndTypesAreRefused() throws {
+        let fixture = try fixture()
+        #expect(try write([], to: fixture, headers: [("Content-Encoding", "gzip")]).status == 415)
+        #expect(try write([], to: fixture, headers: [("Content-Type", "application/json")]).status == 415)
+        let second = "application/x-protobuf;proto=io.prometheus.write.v2.Request"
+        #expect(try write([], to: fixture, headers: [("Content-Type", second)]).status == 415)
+        let first = "application/x-protobuf;proto=prometheus.WriteRequest"
+        #expect(try write([], to: fixture, headers: [("Content-Type", first)]).status == 204)
+        let off = try ExporterFixture()
+        #expect(try write([], to: off).status == 404)
+    }
+
+    @Test func brokenBytesNeverTrap() throws {
+        let fixture = try fixture()
+        #expect(try send(Array("not snappy".utf8), to: fixture).status == 400)
+        // A block that claims to be 4 GB long.
+        #expect(try send([0xff, 0xff, 0xff, 0xff, 0x0f, 0x00], to: fixture).status == 400)
+        let whole = Message.make {
+            $0.bytes(
+                1, Message.series([("__name__", "a"), ("job", "x")], [(now, 1)], histograms: [[8, 1, 90, 2, 16, 9]]))
+        }
+        var seed: UInt64 = 42
+        for _ in 0..<20_000 {
+            var bytes = whole
+            for _ in 0..<3 {
+                seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                bytes[Int(seed >> 33) % bytes.count] = UInt8(truncatingIfNeeded: seed >> 13)
+            }
+            _ = try? WriteRequest(Array(bytes.prefix(Int(seed >> 40) % (bytes.count + 1))))
+        }
+    }
+}
