@@ -1,0 +1,55 @@
+internal import MetricModel
+
+/// What becomes of the hints of native histograms about counter resets in a store that keeps them in chunks.
+///
+/// A store does not keep the hints of counters but finds resets by itself: one starts a chunk. When reading, the first
+/// histogram of a chunk says nothing (`unknown`; the chunk before may be gone), the others say that there was no reset.
+struct ResetHints {
+    private enum Previous {
+        case float
+        case stale
+        case counter(FloatHistogram)
+        case gauge
+    }
+
+    private var previous: Previous?
+
+    /// A number was added.
+    mutating func metFloat(isStale: Bool) {
+        previous = isStale ? .stale : .float
+    }
+
+    /// `histogram`, which was added, as it will be read.
+    mutating func read(back histogram: FloatHistogram) -> FloatHistogram {
+        guard histogram.counterResetHint != .gauge else {
+            previous = .gauge
+            return histogram
+        }
+        var result = histogram
+        if case .counter(let last) = previous, !histogram.startsChunk(after: last) {
+            result.counterResetHint = .notReset
+        } else {
+            result.counterResetHint = .unknown
+        }
+        previous = histogram.isStaleMarker ? .stale : .counter(histogram)
+        return result
+    }
+}
+
+extension FloatHistogram {
+    /// Whether a store would not put this histogram of a counter into the chunk that ends with `last`.
+    fileprivate func startsChunk(after last: FloatHistogram) -> Bool {
+        counterResetHint == .reset || schema != last.schema || zeroThreshold != last.zeroThreshold
+            || customValues != last.customValues || count < last.count || zeroCount < last.zeroCount
+            || shrinks(from: last.positiveSpans, last.positiveBuckets, to: positiveSpans, positiveBuckets)
+            || shrinks(from: last.negativeSpans, last.negativeBuckets, to: negativeSpans, negativeBuckets)
+    }
+
+    private func shrinks(
+        from earlierSpans: [Span], _ earlier: [Double], to laterSpans: [Span], _ later: [Double]
+    ) -> Bool {
+        let now = Dictionary(
+            Self.occupied(laterSpans, later).map { ($0.index, $0.count) }, uniquingKeysWith: { first, _ in first })
+        return Self.occupied(earlierSpans, earlier).contains { (now[$0.index] ?? 0) < $0.count }
+    }
+}
