@@ -168,6 +168,11 @@ public struct RuleFileError: Error, Equatable, Sendable, CustomStringConvertible
     /// The faults; never empty.
     public var faults: [YAMLError]
 
+    /// A refusal for `faults`, of which there is at least one.
+    public init(faults: [YAMLError]) {
+        self.faults = faults
+    }
+
     /// One line for each fault.
     public var description: String { faults.map(\.description).joined(separator: "\n") }
 }

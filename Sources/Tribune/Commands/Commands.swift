@@ -2,6 +2,7 @@
 enum Commands {
     static let all: [Command] = [
         DemoServiceCommand.command,
+        CheckCommands.rules,
         QueryCommands.instant,
         QueryCommands.range,
         version,

@@ -1,0 +1,36 @@
+internal import Glibc
+
+/// Paths of files.
+public enum Paths {
+    /// The directory part of `path`; `.` where it has none.
+    public static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// `path` itself if it is absolute, else `path` as seen from `directory`.
+    public static func resolve(_ path: String, from directory: String) -> String {
+        path.hasPrefix("/") || directory == "." ? path : "\(directory)/\(path)"
+    }
+
+    /// The files that `pattern` (`*`, `?`, `[…]`) stands for, sorted. A pattern without such characters stands for itself.
+    public static func matching(_ pattern: String) -> [String] {
+        guard pattern.contains(where: { "*?[".contains($0) }) else { return [pattern] }
+        var found = unsafe glob_t()
+        defer { unsafe globfree(&found) }
+        guard unsafe glob(pattern, 0, nil, &found) == 0 else { return [] }
+        return (0..<Int(unsafe found.gl_pathc)).compactMap { index in
+            unsafe found.gl_pathv[index].map { unsafe String(cString: $0) }
+        }
+    }
+
+    /// Makes the directory at `path` and those above it. Returns whether it is there now; `errno` says why not.
+    public static func makeDirectory(_ path: String) -> Bool {
+        var prefix = path.hasPrefix("/") ? "/" : ""
+        for part in path.split(separator: "/") {
+            prefix += prefix.isEmpty || prefix.hasSuffix("/") ? String(part) : "/\(part)"
+            if unsafe mkdir(prefix, 0o755) != 0 && errno != EEXIST { return false }
+        }
+        return true
+    }
+}

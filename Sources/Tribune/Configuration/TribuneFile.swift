@@ -1,0 +1,112 @@
+internal import History
+internal import MetricModel
+internal import Runtime
+internal import YAML
+
+/// What stands in a `tribune.yml`. Paths are resolved against the file's own directory.
+///
+/// ```yaml
+/// prometheus_config: prometheus.yml      # what to scrape, which rules to evaluate
+/// alertmanager_config: alertmanager.yml  # whom to tell
+/// plans: [plans/*.yml]                   # what may be rolled back
+/// constitution:
+///   hash: cdd01ef066bc6cf2               # what every target must show
+/// history:
+///   postgres: {connection_file: /run/secrets/history}
+/// ```
+struct TribuneFile {
+    /// The stock Prometheus configuration.
+    var prometheus: String
+    /// The stock Alertmanager configuration; `nil` for nobody to tell.
+    var alertmanager: String?
+    /// Patterns of rollout plans.
+    var plans: [String] = []
+    /// The constitution hash every target must show; `nil` compares nothing.
+    var constitution: String?
+    /// Where the history is kept.
+    var database = HistoryConfiguration.Database.sqlite()
+    /// The ledger's name in its checkpoints.
+    var origin = "tribune"
+    /// How long measurements are kept.
+    var retention: Milliseconds?
+
+    /// Reads the file at `path`, which is a `tribune.yml`, or a stock `prometheus.yml` that stands for itself.
+    static func load(_ path: String) throws(YAMLError) -> TribuneFile {
+        let bytes: [UInt8]
+        do {
+            bytes = try FileText.bytes(path, limit: 16 << 20)
+        } catch {
+            throw YAMLError(file: path, line: 0, column: 0, field: "", message: error.reason)
+        }
+        let documents = try YAML.parse(bytes, file: path)
+        guard documents.count <= 1 else {
+            throw YAMLError(file: path, line: 0, column: 0, field: "", message: "expected one document")
+        }
+        guard let node = documents.first, node["prometheus_config"] != nil || node["plans"] != nil else {
+            return TribuneFile(prometheus: path)
+        }
+        return try TribuneFile(node, file: path)
+    }
+
+    private init(prometheus: String) {
+        self.prometheus = prometheus
+    }
+
+    private init(_ node: YAMLNode, file: String) throws(YAMLError) {
+        let directory = Paths.directory(of: file)
+        var fields = try FieldReader(node, path: "", file: file)
+        prometheus = Paths.resolve(try fields.text("prometheus_config"), from: directory)
+        alertmanager = try fields.optionalText("alertmanager_config").map { Paths.resolve($0, from: directory) }
+        plans = try fields.textList("plans").map { Paths.resolve($0, from: directory) }
+        if let node = fields.optional("constitution") {
+            var inner = try FieldReader(node, path: "constitution", file: file)
+            constitution = try inner.text("hash")
+            try inner.finish()
+        }
+        if let node = fields.optional("history") { try readHistory(node, file: file, directory: directory) }
+        try fields.finish()
+    }
+
+    private mutating func readHistory(_ node: YAMLNode, file: String, directory: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: "history", file: file)
+        origin = try fields.optionalText("origin") ?? origin
+        if let text = try fields.optionalText("retention") {
+            guard let duration = Milliseconds(parsing: text) else {
+                throw fields.fault("not a duration: \"\(text)\"", at: fields.optional("retention"), field: "retention")
+            }
+            retention = duration
+        }
+        let sqlite = fields.optional("sqlite")
+        let postgres = fields.optional("postgres")
+        if let sqlite, postgres != nil {
+            throw fields.fault("at most one of sqlite and postgres may be given", at: sqlite, field: "sqlite")
+        }
+        if let sqlite {
+            var inner = try FieldReader(sqlite, path: "history.sqlite", file: file)
+            database = .sqlite(path: try inner.optionalText("path").map { Paths.resolve($0, from: directory) })
+            try inner.finish()
+        }
+        if let postgres {
+            var inner = try FieldReader(postgres, path: "history.postgres", file: file)
+            database = .postgres(address: try Self.connection(&inner, directory: directory))
+            try inner.finish()
+        }
+        try fields.finish()
+    }
+
+    /// The connection string, inline or from a file of its own so that the password need not stand here.
+    private static func connection(_ fields: inout FieldReader, directory: String) throws(YAMLError) -> String {
+        let inline = try fields.optionalText("connection")
+        guard let path = try fields.optionalText("connection_file") else {
+            guard let inline else { throw fields.fault("one of connection and connection_file is required") }
+            return inline
+        }
+        guard inline == nil else { throw fields.fault("at most one of connection and connection_file may be given") }
+        guard let text = FileText.read(Paths.resolve(path, from: directory)) else {
+            throw fields.fault(
+                "cannot read \(path): \(SystemError.current)", at: fields.optional("connection_file"),
+                field: "connection_file")
+        }
+        return String(text.split(whereSeparator: \.isNewline).first ?? "")
+    }
+}
