@@ -1,0 +1,67 @@
+public import JSON
+
+/// Something that must be provable later. Goes to the history.
+public struct RollbackEvent: Equatable, Sendable {
+    /// What kind of thing happened; the raw values are those of the history's events.
+    public enum Kind: String, Sendable, CaseIterable {
+        case violation
+        case decision
+        case step = "rollback_step"
+        case deployment
+    }
+
+    /// When.
+    public var at: Instant
+    /// What kind of thing happened.
+    public var kind: Kind
+    /// A rule or a plan.
+    public var subject: String
+    /// The particulars; an object.
+    public var body: JSON
+
+    /// An event.
+    public init(at: Instant, kind: Kind, subject: String, body: JSON) {
+        self.at = at
+        self.kind = kind
+        self.subject = subject
+        self.body = body
+    }
+}
+
+/// A rollback as people have to deal with it. Raised once per rollback; the same id again is an update.
+public struct RollbackIncident: Equatable, Sendable {
+    /// The id of the rollback.
+    public var id: String
+    /// The plan.
+    public var plan: String
+    /// The worst severity of its causes.
+    public var severity: String
+    /// One line.
+    public var title: String
+    /// The services that went back.
+    public var services: [String]
+    /// What is left to do for people.
+    public var tasks: [String]
+}
+
+/// A message to people.
+public struct RollbackNotice: Equatable, Sendable {
+    /// Whether somebody has to act.
+    public enum Kind: String, Sendable {
+        /// Somebody must act now.
+        case page
+        case rollback
+        case validation
+    }
+
+    /// The plan.
+    public var plan: String
+    /// Equal for repetitions of one message.
+    public var key: String
+    /// Whether somebody has to act.
+    public var kind: Kind
+    /// The message.
+    public var text: String
+    /// Names of receivers, from the plan.
+    public var receivers: [String]
+}

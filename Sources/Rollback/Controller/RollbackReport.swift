@@ -1,0 +1,91 @@
+public import JSON
+internal import MetricModel
+internal import Runtime
+
+/// What is published of a finished rollback: why, what was done, when, and how it was confirmed.
+public struct RollbackReport: Equatable, Sendable {
+    /// The plan.
+    public var plan: String
+    /// The fencing number under which it was finished.
+    public var epoch: UInt64
+    /// The rollback.
+    public var rollback: RollbackRecord
+
+    /// When the scrape that proved the violation was committed, or when it was decided where no scrape did.
+    public var start: Instant? {
+        (rollback.timeline.first { $0.step == "violated" } ?? rollback.timeline.first { $0.step == "decided" })?.at
+    }
+
+    /// Milliseconds from ``start`` to the last entry called `step`.
+    public func milliseconds(to step: String) -> Double? {
+        guard let start, let end = rollback.timeline.last(where: { $0.step == step })?.at else { return nil }
+        return end.milliseconds(since: start)
+    }
+
+    /// The report for machines.
+    public var json: JSON {
+        let steps = ["decided", "intended", "shifted", "verified", "isolated", "notified", "validated"]
+        return [
+            "id": .string(rollback.id), "plan": .string(plan),
+            "generation": .integer(Int64(clamping: rollback.generation)), "epoch": .integer(Int64(clamping: epoch)),
+            "severity": .string(rollback.severity), "services": .array(rollback.services.map(JSON.string)),
+            "valid": rollback.verdict.map { .bool($0.isValid) } ?? .null,
+            "validation": rollback.verdict.map { .string($0.detail) } ?? .null,
+            "causes": .array(rollback.causes.map(\.json)),
+            "milliseconds": .object(
+                steps.compactMap { step in milliseconds(to: step).map { JSON.Member(step, .number(Self.rounded($0))) } }
+            ),
+            "timeline": .array(
+                rollback.timeline.map { entry in
+                    [
+                        "time": .string(RFC3339.text(nanoseconds: entry.at.nanoseconds)),
+                        "ms": start.map { .number(Self.rounded(entry.at.milliseconds(since: $0))) } ?? .null,
+                        "step": .string(entry.step), "service": entry.service.map(JSON.string) ?? .null,
+                        "detail": .string(entry.detail),
+                    ]
+                }),
+        ]
+    }
+
+    /// The report for people.
+    public var markdown: String {
+        var lines = ["# Rollback \(rollback.id)", ""]
+        let outcome = rollback.verdict.map { $0.isValid ? "completed and validated" : "completed, not validated" }
+        lines.append("Plan \(plan), generation \(rollback.generation): **\(outcome ?? "completed")**.")
+        if let detail = rollback.verdict?.detail { lines.append("Validation: \(Self.line(detail)).") }
+        lines += ["", "## Evidence", ""]
+        for cause in rollback.causes { lines += Self.evidence(cause) }
+        lines += ["", "## Timeline", "", "| ms | time | step | service | detail |", "|---:|---|---|---|---|"]
+        for entry in rollback.timeline {
+            let offset = start.map { Self.text(entry.at.milliseconds(since: $0)) } ?? ""
+            let time = RFC3339.text(milliseconds: entry.at.timestamp.milliseconds)
+            lines.append(
+                "| \(offset) | \(time) | \(entry.step) | \(entry.service ?? "") | \(Self.cell(entry.detail)) |")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func evidence(_ cause: RollbackRecord.Cause) -> [String] {
+        guard case .trip(let trip) = cause else { return ["- \(line(cause.summary))"] }
+        let samples = trip.samples.map { sample in
+            "  - \(RFC3339.text(milliseconds: sample.time.milliseconds)): \(FloatText.general(sample.value))"
+        }
+        return [
+            "- **\(line(trip.name))** (\(line(trip.severity))), rule `\(line(trip.rule))`, SHA-256 `\(line(trip.ruleHash))`",
+            "  - `\(line(trip.expression))` \(trip.condition), element `\(line(trip.labels.description))`",
+        ] + samples
+    }
+
+    /// Text that came from outside must not begin a line of its own.
+    private static func line(_ text: String) -> String {
+        String(text.map { $0.isNewline ? " " : $0 })
+    }
+
+    private static func cell(_ text: String) -> String {
+        line(text).split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+    }
+
+    private static func rounded(_ milliseconds: Double) -> Double { (milliseconds * 1000).rounded() / 1000 }
+
+    private static func text(_ milliseconds: Double) -> String { FloatText.plain(rounded(milliseconds)) }
+}

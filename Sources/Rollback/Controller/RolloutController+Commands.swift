@@ -1,0 +1,179 @@
+internal import JSON
+internal import MetricModel
+
+/// What a person may ask of a rollout.
+public struct RolloutCommand: Equatable, Sendable {
+    /// What is asked.
+    public enum Verb: Equatable, Sendable {
+        /// Begin a new generation.
+        case start
+        /// Stop promotion where it is.
+        case pause
+        /// Go on after a pause.
+        case resume
+        /// End the bake time of what is being watched, and approve it.
+        case promote
+        /// Take back what has been promoted so far. Always wins; without a rollout it does nothing.
+        case abort
+        /// Take back these services, or all, also after promotion.
+        case rollback(services: [String]?)
+    }
+
+    /// What is asked.
+    public var verb: Verb
+    /// Who asks.
+    public var by: String
+    /// Why.
+    public var reason: String
+
+    /// A command of `by`.
+    public init(_ verb: Verb, by: String, reason: String = "") {
+        self.verb = verb
+        self.by = by
+        self.reason = reason
+    }
+}
+
+/// What became of a command.
+public enum CommandOutcome: Equatable, Sendable {
+    case accepted
+    /// There was nothing to do.
+    case ignored(String)
+    case refused(String)
+}
+
+extension RolloutController {
+    /// A person asks for something.
+    public mutating func commanded(
+        _ command: RolloutCommand, at now: Instant
+    ) -> (outcome: CommandOutcome, actions: [Action]) {
+        guard mayAct else {
+            return (.refused(isHalted ? "the journal cannot be written" : "another process holds the lease"), [])
+        }
+        var outcome = CommandOutcome.accepted
+        let actions = handle(at: now) { controller in
+            outcome = controller.run(command, at: now)
+            controller.record(
+                .deployment,
+                [
+                    "step": "command", "command": .string("\(command.verb)"), "by": .string(command.by),
+                    "reason": .string(command.reason), "outcome": .string("\(outcome)"),
+                ], at: now)
+        }
+        return (outcome, actions)
+    }
+
+    private mutating func run(_ command: RolloutCommand, at now: Instant) -> CommandOutcome {
+        switch command.verb {
+        case .start: start(at: now)
+        case .pause: pause(command, at: now)
+        case .resume: resume(at: now)
+        case .promote: promote(at: now)
+        case .abort: abort(command, at: now)
+        case .rollback(let services): rollback(services, command, at: now)
+        }
+    }
+
+    private mutating func start(at now: Instant) -> CommandOutcome {
+        switch state.phase {
+        case .promoting, .paused, .rollingBack: return .refused("generation \(state.generation) is under way")
+        case .promoted, .retired:
+            return .refused("the candidates are promoted: make them the stable versions in the plan first")
+        case .idle, .rolledBack: break
+        }
+        if let until = state.cooldownUntil, now < until {
+            return .refused("cooldown for another \(Int((until.milliseconds(since: now) / 1000).rounded(.up))) s")
+        }
+        if let service = plan.services.first(where: { takesTraffic($0.name) }) {
+            return .refused("the candidate of \(service.name) still takes traffic: roll it back first")
+        }
+        state.generation &+= 1
+        state.phase = .promoting
+        state.lastPromotedAt = nil
+        state.cooldownUntil = nil
+        for service in plan.services {
+            var fresh = ServiceState()
+            fresh.revision = state.services[service.name]?.revision ?? 0
+            state.services[service.name] = fresh
+        }
+        pending = [:]
+        gateOpenSince = [:]
+        standings = [:]
+        outbox.append(.rearm)
+        journal("start", at: now)
+        return .accepted
+    }
+
+    private mutating func pause(_ command: RolloutCommand, at now: Instant) -> CommandOutcome {
+        switch state.phase {
+        case .promoting:
+            state.phase = .paused(reason: "\(command.by): \(command.reason)")
+            journal("pause", at: now)
+            return .accepted
+        case .paused: return .ignored("paused already")
+        case .idle, .promoted, .retired, .rollingBack, .rolledBack: return .refused("nothing is being promoted")
+        }
+    }
+
+    private mutating func resume(at now: Instant) -> CommandOutcome {
+        guard case .paused = state.phase else { return .refused("nothing is paused") }
+        if isCoolingDown(at: now) { return .refused("a trip forbids promotion until its cooldown is over") }
+        state.phase = .promoting
+        journal("resume", at: now)
+        return .accepted
+    }
+
+    private mutating func promote(at now: Instant) -> CommandOutcome {
+        guard state.phase == .promoting else { return .refused("nothing is being promoted") }
+        let baking = plan.services.map(\.name).filter { name in
+            if case .baking = state.services[name]?.progress { true } else { false }
+        }
+        guard !baking.isEmpty else { return .ignored("no service waits for approval") }
+        for service in baking {
+            state.services[service]?.isApproved = true
+            retryAt[service] = nil
+        }
+        journal("approved", at: now)
+        return .accepted
+    }
+
+    private mutating func abort(_ command: RolloutCommand, at now: Instant) -> CommandOutcome {
+        switch state.phase {
+        case .idle, .promoted, .retired, .rolledBack: return .ignored("there is no rollout to abort")
+        case .promoting, .paused, .rollingBack: break
+        }
+        let affected = plan.rollbackOrder.filter { takesTraffic($0) }
+        guard !affected.isEmpty else {
+            if state.phase == .rollingBack { return joinRollback(command, at: now) }
+            state.phase = .rolledBack
+            journal("abort", at: now)
+            return .accepted
+        }
+        beginRollback(of: affected, because: .command(by: command.by, reason: command.reason), at: now)
+        return .accepted
+    }
+
+    /// Everything goes back already; what follows must not be a new promotion.
+    private mutating func joinRollback(_ command: RolloutCommand, at now: Instant) -> CommandOutcome {
+        state.rollback?.add(.command(by: command.by, reason: command.reason))
+        journal("abort", at: now)
+        return .accepted
+    }
+
+    private mutating func rollback(
+        _ services: [String]?, _ command: RolloutCommand, at now: Instant
+    ) -> CommandOutcome {
+        switch state.phase {
+        case .idle: return .ignored("there is no rollout")
+        case .retired: return .refused("the stable version is no longer retained")
+        case .promoting, .paused, .promoted, .rollingBack, .rolledBack: break
+        }
+        if let unknown = services?.first(where: { plan.service($0) == nil }) {
+            return .refused("there is no service \"\(unknown)\"")
+        }
+        let affected = plan.rollbackOrder.filter { (services?.contains($0) ?? true) && takesTraffic($0) }
+        guard !affected.isEmpty else { return .ignored("no candidate takes traffic") }
+        beginRollback(of: affected, because: .command(by: command.by, reason: command.reason), at: now)
+        return .accepted
+    }
+}

@@ -1,0 +1,99 @@
+internal import MetricModel
+
+/// Validation: the stable version healthy, the candidate without traffic by read-back and by its request counters,
+/// compliance restored, and all that for several rounds in a row.
+extension RolloutController {
+    /// A rule was measured: healthy (`false`), violated (`true`) or missing (`nil`).
+    public mutating func ruleMeasured(_ name: String, isViolated: Bool?, at now: Instant) -> [Action] {
+        handle(at: now) { controller in
+            switch isViolated {
+            case true?:
+                controller.standings[name] = .violated
+                controller.validating.ruleRounds[name] = 0
+            case false?:
+                controller.standings[name] = .healthy
+                controller.validating.ruleRounds[name, default: 0] += 1
+            case nil: controller.standings[name] = .missing
+            }
+        }
+    }
+
+    /// Asks for rounds of checks until enough of them were good or time is up.
+    mutating func advanceValidation(_ rollback: RollbackRecord, at now: Instant) {
+        let since = rollback.validatingSince ?? now
+        let end = since + plan.validation.timeout
+        let unproven = plan.validation.rules.filter { validating.ruleRounds[$0, default: 0] < plan.validation.rounds }
+        if validating.goodRounds >= plan.validation.rounds, unproven.isEmpty {
+            let counters = validating.sawCounters ? "read-back and request counters" : "read-back"
+            let rules =
+                plan.validation.rules.isEmpty ? "" : "; \(plan.validation.rules.joined(separator: ", ")) healthy"
+            return conclude(
+                isValid: true,
+                "stable healthy, traffic confirmed by \(counters), \(validating.goodRounds) rounds in a row\(rules)",
+                at: now)
+        }
+        guard now < end else {
+            let fault =
+                validating.goodRounds >= plan.validation.rounds
+                ? "not measured healthy \(plan.validation.rounds) times: \(unproven.joined(separator: ", "))"
+                : validating.lastFault
+            return conclude(isValid: false, fault, at: now)
+        }
+        wake(at: end)
+        guard validating.awaited.isEmpty else { return }
+        if let next = validating.nextRound, next > now { return wake(at: next) }
+        let services = rollback.services
+        guard services.allSatisfy({ isFree($0, at: now) }) else { return }
+        validating.fault = nil
+        validating.awaited = Set(services)
+        validating.nextRound = now + plan.validation.interval
+        for service in services { operate(service, .validate, .inspect, at: now) }
+    }
+
+    private mutating func conclude(isValid: Bool, _ detail: String, at now: Instant) {
+        state.rollback?.verdict = RollbackRecord.Verdict(isValid: isValid, detail: detail)
+        state.rollback?.step = .report
+        recordStep(isValid ? "validated" : "invalid", nil, detail, at: now)
+        journal(isValid ? "validated" : "invalid", at: now)
+        validating = Validating()
+        guard !isValid else { return }
+        page("validation", "plan \(plan.name): the rollback is done but could not be validated: \(detail)")
+    }
+
+    /// The routers of one service have answered to a round.
+    mutating func validationAnswered(_ service: String, _ result: OperationResult, at now: Instant) {
+        guard validating.awaited.remove(service) != nil else { return }
+        hasChanged = true
+        if let fault = fault(of: service, in: result) { validating.fault = fault }
+        guard validating.awaited.isEmpty else { return }
+        if let fault = validating.fault {
+            validating.goodRounds = 0
+            validating.lastFault = fault
+        } else {
+            validating.goodRounds += 1
+        }
+    }
+
+    /// What is wrong with a service that has been rolled back.
+    private mutating func fault(of service: String, in result: OperationResult) -> String? {
+        guard case .inspected(let seen) = result else {
+            if case .failed(let reason) = result { return "\(service): the router cannot be read: \(reason)" }
+            return "\(service): the router cannot be read"
+        }
+        guard seen.split == .allStable else {
+            reconcileAt[service] = nil
+            return "\(service): traffic is divided \(seen.split?.description ?? "to nobody")"
+        }
+        switch seen.stable {
+        case .healthy: break
+        case .unhealthy(let reason), .unknown(let reason):
+            return "\(service): the stable version is not verified healthy: \(reason)"
+        }
+        guard let count = seen.candidateRequests else { return nil }
+        let before = validating.candidateRequests.updateValue(count, forKey: service)
+        guard let before else { return nil }
+        validating.sawCounters = true
+        // A counter that fell belongs to a router that was restarted.
+        return count > before ? "\(service): the candidate still got \(count - before) requests" : nil
+    }
+}

@@ -1,0 +1,277 @@
+internal import JSON
+internal import MetricModel
+
+/// Decides every step of a rollout and of its way back. A machine: events in, actions out.
+///
+/// The shell runs the actions of one event in their order. `journal` must be on disk before anything after it is run; when
+/// it cannot be written, the rest is dropped and ``journalFailed(at:)`` is called, after which the machine acts no more.
+///
+/// What must survive a crash stands in ``state`` and is journalled whole with each step, so that a restart is: read the last
+/// record, call ``recovered(at:)``. Everything else (operations under way, retries) is level-triggered: each event ends by
+/// looking at where every service stands and asking for what it needs next. Asking twice is harmless, because every
+/// operation is idempotent and is preceded by a reading of the live weights.
+public struct RolloutController: Equatable, Sendable {
+    /// What the shell has to do.
+    public enum Action: Equatable, Sendable {
+        /// Write this record and force it to disk, before anything else.
+        case journal(JournalRecord)
+        /// Ask a router; the answer comes back through ``replied(_:_:at:)``.
+        case operate(RouterOperation)
+        /// Ask the gates of a service; the answer comes back through ``gatesAnswered(_:_:at:)``.
+        case ask(GateQuestion)
+        /// Write to the history.
+        case record(RollbackEvent)
+        /// Raise or update an incident.
+        case raise(RollbackIncident)
+        /// Tell people.
+        case notify(RollbackNotice)
+        /// Publish the report of a finished rollback.
+        case report(RollbackReport)
+        /// Let rollback rules forget trips of an earlier rollout.
+        case rearm
+    }
+
+    /// What an operation under way is for.
+    enum Purpose: Equatable {
+        /// Whether the target is healthy, before traffic is shifted.
+        case target
+        case shift(TrafficSplit)
+        /// Whether the shift has come into effect.
+        case verify
+        case isolate
+        case gates
+        case validate
+        case reconcile
+    }
+
+    /// An operation under way.
+    struct Pending: Equatable {
+        var id: UInt64
+        var purpose: Purpose
+        var deadline: Instant
+    }
+
+    /// The last measurement of a rule.
+    enum RuleStanding: Equatable {
+        case healthy
+        case violated
+        case missing
+    }
+
+    /// What has been seen of a rollback since its validation began.
+    struct Validating: Equatable {
+        var goodRounds = 0
+        /// Services whose answer to this round is awaited.
+        var awaited: Set<String> = []
+        /// What was wrong in this round.
+        var fault: String?
+        /// The last thing that was wrong in any round.
+        var lastFault = "no round of checks was finished"
+        var nextRound: Instant?
+        /// Requests the candidates had got at the last round.
+        var candidateRequests: [String: UInt64] = [:]
+        var sawCounters = false
+        /// Healthy measurements in a row by rule.
+        var ruleRounds: [String: Int] = [:]
+    }
+
+    /// The plan.
+    public private(set) var plan: RolloutPlan
+    /// What must survive a crash.
+    public internal(set) var state: RolloutState
+    /// The fencing number of the lease; `nil` while another process holds it.
+    public private(set) var epoch: UInt64?
+    /// When ``timePassed(at:)`` must be called; `nil` while nothing waits for time.
+    public internal(set) var wakeAt: Instant?
+    /// Why promotion stands still although nobody paused it.
+    public internal(set) var freezes: Set<String> = []
+    /// Whether the journal failed, so that nothing may be done any more.
+    public private(set) var isHalted = false
+
+    var isHistoryAvailable = true
+    var standings: [String: RuleStanding] = [:]
+    var pending: [String: Pending] = [:]
+    var lastOperation: UInt64 = 0
+    var retryAt: [String: Instant] = [:]
+    var failures: [String: Int] = [:]
+    var reconcileAt: [String: Instant] = [:]
+    var refusedDrift: Set<String> = []
+    var gateOpenSince: [String: Instant] = [:]
+    var validating = Validating()
+    var outbox: [Action] = []
+    /// Whether the pass just made changed something that another pass may build on.
+    var hasChanged = false
+
+    /// A controller of `plan` that goes on from `state`.
+    ///
+    /// - Parameter epoch: the fencing number of the lease; `nil` while another process holds it.
+    public init(plan: RolloutPlan, state: RolloutState = RolloutState(), epoch: UInt64? = 1) {
+        self.plan = plan
+        self.state = state
+        self.epoch = epoch
+        for service in plan.services where self.state.services[service.name] == nil {
+            self.state.services[service.name] = ServiceState()
+        }
+    }
+
+    /// Whether anything may be done.
+    var mayAct: Bool { epoch != nil && !isHalted }
+
+    /// The process has come back and read the journal; to be called once, before any other event.
+    ///
+    /// People who were told before a crash may be told again: notices carry the same key.
+    public mutating func recovered(at now: Instant) -> [Action] {
+        handle(at: now) { controller in
+            guard let rollback = controller.state.rollback, controller.state.phase == .rollingBack else { return }
+            controller.note("resumed", nil, "epoch \(controller.epoch ?? 0)", at: now)
+            if rollback.step == .validate { controller.state.rollback?.validatingSince = now }
+            controller.journal("resumed", at: now)
+            if rollback.step.rawValue > RollbackRecord.Step.raiseIncident.rawValue { controller.raiseIncident(at: now) }
+            if rollback.step.rawValue > RollbackRecord.Step.notify.rawValue { controller.notifyRollback(at: now) }
+        }
+    }
+
+    /// The time that ``wakeAt`` asked for has come.
+    public mutating func timePassed(at now: Instant) -> [Action] {
+        handle(at: now) { _ in }
+    }
+
+    /// The journal could not be written: nothing may be done from now on, because nothing could be resumed.
+    public mutating func journalFailed(at now: Instant) -> [Action] {
+        isHalted = true
+        wakeAt = nil
+        pending = [:]
+        return [
+            .notify(
+                RollbackNotice(
+                    plan: plan.name, key: "\(plan.name)/journal", kind: .page,
+                    text: "plan \(plan.name): the journal cannot be written; nothing is shifted until a restart",
+                    receivers: plan.notify))
+        ]
+    }
+
+    /// The lease was won (`epoch` is its fencing number) or lost (`nil`). What is under way no longer counts.
+    public mutating func leaseChanged(epoch new: UInt64?, at now: Instant) -> [Action] {
+        pending = [:]
+        validating = Validating()
+        epoch = new
+        return handle(at: now) { _ in }
+    }
+
+    /// The history can, or cannot, be written. Without it nothing is promoted; rollbacks go on.
+    public mutating func historyChanged(isAvailable: Bool, at now: Instant) -> [Action] {
+        isHistoryAvailable = isAvailable
+        return handle(at: now) { _ in }
+    }
+
+    /// Data of a rule are missing in a way that must stop promotion (`isFrozen`), or are back.
+    public mutating func freezeChanged(by name: String, isFrozen: Bool, at now: Instant) -> [Action] {
+        if isFrozen { freezes.insert(name) } else { freezes.remove(name) }
+        return handle(at: now) { _ in }
+    }
+
+    /// A router answered, or its worker gave up. Answers to operations that are no longer under way are dropped.
+    public mutating func replied(_ operation: UInt64, _ result: OperationResult, at now: Instant) -> [Action] {
+        guard let (service, entry) = pending.first(where: { $0.value.id == operation }), entry.purpose != .gates else {
+            return []
+        }
+        return handle(at: now) { controller in
+            controller.pending[service] = nil
+            controller.settle(service, entry.purpose, result, at: now)
+        }
+    }
+
+    /// The plan file was read anew. Refused with the reason while a rollout depends on what changed.
+    ///
+    /// The rollout goes on with new gates, times and texts. Services, routes and stages may only change between rollouts.
+    public mutating func planChanged(to new: RolloutPlan, at now: Instant) -> (refusal: String?, actions: [Action]) {
+        func structure(_ plan: RolloutPlan) -> [RolloutPlan.Service] {
+            plan.services.map { service in
+                var bare = service
+                (bare.bake, bare.gates, bare.preflight, bare.priority) = (.zero, [], [], 0)
+                return bare
+            }
+        }
+        if structure(new) != structure(plan) {
+            switch state.phase {
+            case .promoting, .paused, .rollingBack:
+                return ("services, routes or stages changed while generation \(state.generation) is under way", [])
+            case .promoted where state.services.values.contains { $0.split.candidate > 0 }:
+                return ("the stable version of generation \(state.generation) is still retained", [])
+            case .idle, .promoted, .retired, .rolledBack: break
+            }
+            let generation = state.generation
+            let cooldown = state.cooldownUntil
+            self = RolloutController(plan: new, epoch: epoch)
+            state.generation = generation
+            state.cooldownUntil = cooldown
+        }
+        plan = new
+        let actions = handle(at: now) { controller in
+            controller.journal("plan", at: now)
+        }
+        return (nil, actions)
+    }
+
+    /// Runs `body`, then asks for whatever is needed next.
+    mutating func handle(at now: Instant, _ body: (inout RolloutController) -> Void) -> [Action] {
+        guard mayAct else {
+            wakeAt = nil
+            return []
+        }
+        body(&self)
+        repeat {
+            hasChanged = false
+            wakeAt = nil
+            advance(at: now)
+        } while hasChanged
+        defer { outbox = [] }
+        return outbox
+    }
+
+    /// Looks at where everything stands and asks for what is needed next.
+    private mutating func advance(at now: Instant) {
+        for service in plan.services.map(\.name) {
+            guard let entry = pending[service] else { continue }
+            if entry.deadline > now {
+                wake(at: entry.deadline)
+            } else {
+                pending[service] = nil
+                settle(service, entry.purpose, .failed("no answer"), at: now)
+                hasChanged = true
+            }
+        }
+        switch state.phase {
+        case .idle: return
+        case .promoting: advancePromotion(at: now)
+        case .promoted(let since): retire(since: since, at: now)
+        case .rollingBack: advanceRollback(at: now)
+        case .paused, .retired, .rolledBack: break
+        }
+        if !hasChanged { reconcile(at: now) }
+    }
+
+    /// Sends the result of an operation to those who wait for it.
+    private mutating func settle(_ service: String, _ purpose: Purpose, _ result: OperationResult, at now: Instant) {
+        switch purpose {
+        case .validate: validationAnswered(service, result, at: now)
+        case .reconcile: reconciled(service, result, at: now)
+        case .target, .shift, .verify, .isolate:
+            switch state.services[service]?.progress {
+            case .rollingBack(let step): rollbackAnswered(service, step, purpose, result, at: now)
+            case .shifting(let stage): promotionAnswered(service, stage, purpose, result, at: now)
+            case .waiting, .baking, .promoted, .rolledBack, nil: correctionAnswered(service, result, at: now)
+            }
+        case .gates: break
+        }
+    }
+
+    private mutating func retire(since: Instant, at now: Instant) {
+        let end = since + plan.retainStable
+        guard now >= end else { return wake(at: end) }
+        state.phase = .retired
+        journal("retired", at: now)
+        record(.deployment, ["step": "retired"], at: now)
+        hasChanged = true
+    }
+}

@@ -1,0 +1,142 @@
+internal import JSON
+internal import MetricModel
+
+/// The state as it stands in the journal. `init?(_:)` of `json` gives the same value.
+extension RolloutState {
+    var json: JSON {
+        [
+            "generation": .integer(Int64(clamping: generation)), "phase": phase.json,
+            "services": .object(
+                services.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) }),
+            "last_promoted_at": lastPromotedAt.json, "cooldown_until": cooldownUntil.json,
+            "rollback": rollback?.json ?? .null,
+        ]
+    }
+
+    init?(_ json: JSON) {
+        guard let generation = json["generation"]?.integer.flatMap(UInt64.init(exactly:)),
+            let phase = json["phase"].flatMap(Phase.init), let members = json["services"]?.members
+        else { return nil }
+        self.init()
+        self.generation = generation
+        self.phase = phase
+        for member in members {
+            guard let service = ServiceState(member.value) else { return nil }
+            services[member.name] = service
+        }
+        lastPromotedAt = Instant?(json["last_promoted_at"])
+        cooldownUntil = Instant?(json["cooldown_until"])
+        guard let rollback = json["rollback"], rollback != .null else { return }
+        guard let record = RollbackRecord(rollback) else { return nil }
+        self.rollback = record
+    }
+}
+
+extension Instant? {
+    fileprivate var json: JSON { map { .integer($0.nanoseconds) } ?? .null }
+
+    fileprivate init(_ json: JSON?) {
+        self = json?.integer.map { Instant(nanoseconds: $0) }
+    }
+}
+
+extension RolloutState.Phase {
+    /// The word for this phase in snapshots and in the journal.
+    public var name: String {
+        switch self {
+        case .idle: "idle"
+        case .promoting: "promoting"
+        case .paused: "paused"
+        case .promoted: "promoted"
+        case .retired: "retired"
+        case .rollingBack: "rolling_back"
+        case .rolledBack: "rolled_back"
+        }
+    }
+
+    fileprivate var json: JSON {
+        switch self {
+        case .paused(let reason): [.string(name), .string(reason)]
+        case .promoted(let at): [.string(name), .integer(at.nanoseconds)]
+        case .idle, .promoting, .retired, .rollingBack, .rolledBack: [.string(name)]
+        }
+    }
+
+    fileprivate init?(_ json: JSON) {
+        let parts = json.elements ?? []
+        switch (parts.first?.text, parts.dropFirst().first) {
+        case ("idle", nil): self = .idle
+        case ("promoting", nil): self = .promoting
+        case ("paused", let reason?): self = .paused(reason: reason.text ?? "")
+        case ("promoted", .integer(let at)?): self = .promoted(at: Instant(nanoseconds: at))
+        case ("retired", nil): self = .retired
+        case ("rolling_back", nil): self = .rollingBack
+        case ("rolled_back", nil): self = .rolledBack
+        default: return nil
+        }
+    }
+}
+
+extension ServiceState {
+    fileprivate var json: JSON {
+        [
+            "candidate": .integer(Int64(split.candidate)), "progress": progress.json,
+            "revision": .integer(Int64(clamping: revision)), "frozen": frozen.map(JSON.string) ?? .null,
+            "approved": .bool(isApproved),
+        ]
+    }
+
+    fileprivate init?(_ json: JSON) {
+        guard let candidate = json["candidate"]?.integer, let split = TrafficSplit(candidate: Int(candidate)),
+            let progress = json["progress"].flatMap(Progress.init),
+            let revision = json["revision"]?.integer.flatMap(UInt64.init(exactly:)),
+            let isApproved = json["approved"]?.bool
+        else { return nil }
+        self.init()
+        self.split = split
+        self.progress = progress
+        self.revision = revision
+        self.isApproved = isApproved
+        frozen = json["frozen"]?.text
+    }
+}
+
+extension ServiceState.Progress {
+    /// The word for this progress in snapshots and in the journal.
+    public var name: String {
+        switch self {
+        case .waiting: "waiting"
+        case .shifting: "shifting"
+        case .baking: "baking"
+        case .promoted: "promoted"
+        case .rollingBack: "rolling_back"
+        case .rolledBack: "rolled_back"
+        }
+    }
+
+    fileprivate var json: JSON {
+        switch self {
+        case .waiting, .promoted, .rolledBack: [.string(name)]
+        case .shifting(let stage): [.string(name), .integer(Int64(stage))]
+        case .baking(let stage, let since):
+            [.string(name), .integer(Int64(stage)), .integer(since.nanoseconds)]
+        case .rollingBack(let step): [.string(name), .integer(Int64(step.rawValue))]
+        }
+    }
+
+    fileprivate init?(_ json: JSON) {
+        let parts = json.elements ?? []
+        let numbers = parts.dropFirst().compactMap(\.integer)
+        switch (parts.first?.text, numbers.count) {
+        case ("waiting", 0): self = .waiting
+        case ("shifting", 1): self = .shifting(stage: Int(numbers[0]))
+        case ("baking", 2): self = .baking(stage: Int(numbers[0]), since: Instant(nanoseconds: numbers[1]))
+        case ("promoted", 0): self = .promoted
+        case ("rolling_back", 1):
+            guard let step = ServiceState.RollbackStep(rawValue: Int(numbers[0])) else { return nil }
+            self = .rollingBack(step)
+        case ("rolled_back", 0): self = .rolledBack
+        default: return nil
+        }
+    }
+}
