@@ -32,7 +32,8 @@ public struct GroupSchedule: Equatable, Sendable {
     private var lastEvaluation: Timestamp?
     /// Scrapes that were committed since the last evaluation began.
     private var pending: Scrape?
-    private var isEvaluating = false
+    /// Whether an evaluation was handed out and is not done.
+    public private(set) var isEvaluating = false
 
     /// A schedule that begins after `now`.
     ///
@@ -58,6 +59,9 @@ public struct GroupSchedule: Equatable, Sendable {
 
     /// When the clock has to be looked at next.
     public var due: Timestamp { lastTick + interval }
+
+    /// Whether `next` has something to do at `now`: a tick has come, or the clock was set back.
+    func isDue(at now: Timestamp) -> Bool { now >= due || now + interval < lastTick }
 
     /// The evaluation to be made at `now`, if any. `finished` must follow before the next one is handed out.
     public mutating func next(at now: Timestamp) -> Evaluation? {
@@ -88,6 +92,13 @@ public struct GroupSchedule: Equatable, Sendable {
             return
         }
         pending = Scrape(time: max(earlier.time, time), nanoseconds: min(earlier.nanoseconds, nanoseconds))
+    }
+
+    /// Takes over from the schedule of an earlier version of the group, so that evaluation times go on rising.
+    mutating func continued(from earlier: GroupSchedule) {
+        lastEvaluation = earlier.lastEvaluation
+        pending = trigger == .scrape ? earlier.pending : nil
+        if interval == earlier.interval { lastTick = earlier.lastTick }
     }
 
     private mutating func begin(at time: Timestamp, missed: Int, cause: Int64) -> Evaluation {

@@ -1,0 +1,242 @@
+internal import MetricModel
+internal import MetricStore
+internal import PromQL
+internal import Runtime
+internal import Synchronization
+
+/// The thread that keeps the time for all rule groups, and what it shares with the threads that evaluate.
+///
+/// `@unchecked`: `units`, `generation` and `earliest` belong to the thread in `run`.
+final class RuleClock: @unchecked Sendable {
+    enum Message: Sendable {
+        case load([RuleGroup], RuleSettings, restoring: Bool)
+        /// Scrapes were committed; they lie in the inbox.
+        case scrapes
+        /// A worker has evaluated the unit.
+        case evaluated(RuleUnit)
+    }
+
+    private struct Job: Sendable {
+        var unit: RuleUnit
+        var evaluation: GroupSchedule.Evaluation
+    }
+
+    /// Scrapes on their way to the clock. At most one message tells of them at a time.
+    private struct Inbox {
+        struct Scrape {
+            var time: Timestamp
+            var nanoseconds: Int64
+        }
+        var scrapes: [LaneID: Scrape] = [:]
+        /// The lanes that some unit reads from.
+        var wanted: Set<LaneID> = []
+        /// The state of the store for which `wanted` holds; `nil` where nothing waits for scrapes.
+        var generation: UInt64?
+    }
+
+    let mailbox = Mailbox<Message>(capacity: 1 << 20)
+    /// The groups as they were loaded, with their units.
+    let listing = Mutex<[RuleListing]>([])
+    private let jobs = Mailbox<Job>(capacity: 1 << 20)
+    private let inbox = Mutex(Inbox())
+    private let store: MetricStore
+    private let engine: QueryEngine
+    private let sinks: RuleRunner.Sinks
+    private let metrics: RuleMetrics
+    private let logger: Logger
+
+    private var units: [String: RuleUnit] = [:]
+    private var earliest = Timestamp.distantFuture
+
+    init(store: MetricStore, engine: QueryEngine, sinks: RuleRunner.Sinks, metrics: RuleMetrics, logger: Logger) {
+        self.store = store
+        self.engine = engine
+        self.sinks = sinks
+        self.metrics = metrics
+        self.logger = logger.with("component", "rules")
+    }
+
+    // MARK: Any thread
+
+    func scrapeCommitted(lane: LaneID, at time: Timestamp, nanoseconds: Int64) {
+        let generation = store.seriesGeneration
+        let isFirst = inbox.withLock { inbox in
+            guard let known = inbox.generation, known != generation || inbox.wanted.contains(lane) else { return false }
+            let earlier = inbox.scrapes[lane]
+            inbox.scrapes[lane] = Inbox.Scrape(
+                time: earlier.map { max($0.time, time) } ?? time,
+                nanoseconds: earlier.map { min($0.nanoseconds, nanoseconds) } ?? nanoseconds)
+            return earlier == nil && inbox.scrapes.count == 1
+        }
+        if isFirst { mailbox.send(.scrapes) }
+    }
+
+    // MARK: Workers
+
+    /// Evaluates what the clock hands out, until it ends.
+    func work() {
+        while case .message(let job) = jobs.receive() {
+            let failures = job.unit.run(job.evaluation, from: store)
+            if failures > 0 { logger.warn("rules failed", ["group": job.unit.plan.key, "count": failures]) }
+            mailbox.send(.evaluated(job.unit))
+        }
+    }
+
+    // MARK: The clock's thread
+
+    /// Hands out evaluations when they are due, until the mailbox is closed.
+    func run() {
+        defer { jobs.close() }
+        while true {
+            let wait = min(max(0, (earliest - now).rawValue), 60_000)
+            let deadline = SystemClock.monotonicNanoseconds() + wait * 1_000_000
+            switch mailbox.receive(deadline: deadline) {
+            case .closed: return
+            case .timedOut: tick()
+            case .message(.load(let groups, let settings, let restoring)): load(groups, settings, restoring)
+            case .message(.scrapes): deliverScrapes()
+            case .message(.evaluated(let unit)): evaluated(unit)
+            }
+            if now >= earliest { tick() }
+        }
+    }
+
+    private var now: Timestamp { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
+
+    private func tick() {
+        let now = now
+        for unit in units.values where unit.schedule.isDue(at: now) { handOut(unit, now) }
+        findEarliest()
+    }
+
+    /// When the next unit is due. One that is being evaluated is looked at again as soon as it is done.
+    private func findEarliest() {
+        earliest = units.values.lazy.filter { !$0.schedule.isEvaluating }.map(\.schedule.due).min() ?? .distantFuture
+    }
+
+    private func handOut(_ unit: RuleUnit, _ now: Timestamp) {
+        guard let evaluation = unit.schedule.next(at: now) else { return }
+        if unit.isLeaving {
+            unit.end(at: evaluation.time)
+            units[unit.plan.key] = nil
+            metrics.forget(unit.plan.key)
+        } else if !jobs.send(Job(unit: unit, evaluation: evaluation)) {
+            unit.schedule.finished()
+        }
+    }
+
+    private func evaluated(_ unit: RuleUnit) {
+        unit.schedule.finished()
+        switch unit.successor {
+        case nil:
+            handOut(unit, now)
+            earliest = min(earliest, unit.schedule.due)
+        case .replaced(let plan):
+            replace(unit, by: plan)
+            list()
+        case .gone:
+            unit.successor = nil
+            unit.isLeaving = true
+            earliest = min(earliest, unit.schedule.due)
+        }
+    }
+
+    // MARK: Scrapes
+
+    private func deliverScrapes() {
+        if inbox.withLock({ $0.generation }) != store.seriesGeneration { subscribe() }
+        let scrapes = inbox.withLock { inbox in
+            defer { inbox.scrapes.removeAll(keepingCapacity: true) }
+            return inbox.scrapes
+        }
+        let now = now
+        for unit in units.values where !unit.lanes.isEmpty && !unit.isLeaving {
+            for (lane, scrape) in scrapes where unit.lanes.contains(lane) {
+                unit.schedule.scrapeCommitted(at: scrape.time, nanoseconds: scrape.nanoseconds)
+            }
+            handOut(unit, now)
+        }
+    }
+
+    /// Finds out anew which lanes the units read from.
+    private func subscribe() {
+        let generation = store.seriesGeneration
+        var wanted: Set<LaneID> = []
+        var waits = false
+        for unit in units.values where unit.plan.group.trigger == .scrape && !unit.isLeaving {
+            waits = true
+            var lanes: Set<LaneID> = []
+            for matchers in unit.selectors {
+                do throws(SelectError) {
+                    lanes.formUnion(try store.lanes(matching: matchers))
+                } catch {
+                    logger.warn("selector cannot be followed", ["group": unit.plan.key, "err": error])
+                }
+            }
+            unit.lanes = lanes
+            wanted.formUnion(lanes)
+        }
+        inbox.withLock { [wanted] inbox in
+            inbox.wanted = wanted
+            inbox.generation = waits ? generation : nil
+        }
+    }
+
+    // MARK: Loading
+
+    private func load(_ groups: [RuleGroup], _ settings: RuleSettings, _ restoring: Bool) {
+        var plans: [String: RuleUnit.Plan] = [:]
+        var listed: [(RuleGroup, [String])] = []
+        for group in groups {
+            let parts = RuleUnit.Plan.units(of: group, settings: settings)
+            guard parts.allSatisfy({ plans[$0.key] == nil }) else { continue }
+            for part in parts { plans[part.key] = part }
+            listed.append((group, parts.map(\.key)))
+        }
+        for (key, unit) in units where plans[key] == nil { remove(unit) }
+        for (key, plan) in plans {
+            if let unit = units[key] { change(unit, to: plan) } else { add(plan, restoring) }
+        }
+        listing.withLock { [units] listing in
+            listing = listed.map { group, keys in
+                RuleListing(group: group, settings: settings, units: keys.compactMap { units[$0] })
+            }
+        }
+        subscribe()
+        findEarliest()
+    }
+
+    private func add(_ plan: RuleUnit.Plan, _ restoring: Bool) {
+        units[plan.key] = RuleUnit(
+            plan, engine: engine, sink: LaneSink(plan.key, store: store, sinks: sinks),
+            instruments: metrics.unit(plan.key), restoring: restoring, now: now)
+    }
+
+    private func remove(_ unit: RuleUnit) {
+        if unit.schedule.isEvaluating { unit.successor = .gone } else { unit.isLeaving = true }
+    }
+
+    private func change(_ unit: RuleUnit, to plan: RuleUnit.Plan) {
+        unit.successor = nil
+        unit.isLeaving = false
+        if unit.plan == plan { return }
+        if unit.schedule.isEvaluating { unit.successor = .replaced(by: plan) } else { replace(unit, by: plan) }
+    }
+
+    private func replace(_ unit: RuleUnit, by plan: RuleUnit.Plan) {
+        units[plan.key] = RuleUnit(
+            plan, engine: engine, sink: unit.sink, instruments: unit.instruments, restoring: false, now: now,
+            continuing: unit)
+    }
+
+    /// Shows units that were replaced after a reload, when their evaluation had ended.
+    private func list() {
+        listing.withLock { [units] listing in
+            for index in listing.indices {
+                listing[index].units = listing[index].units.compactMap { units[$0.plan.key] }
+            }
+        }
+        subscribe()
+        findEarliest()
+    }
+}

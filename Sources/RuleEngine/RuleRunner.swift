@@ -1,0 +1,83 @@
+public import Instrumentation
+public import MetricModel
+public import MetricStore
+public import PromQL
+public import Runtime
+internal import Synchronization
+
+/// Evaluates rule groups: on a clock, and as soon as a scrape has delivered what they read.
+///
+/// One thread keeps the time, a bounded number of others evaluate. Made by the composition root; any thread may call it.
+public final class RuleRunner: Sendable {
+    /// Where results go. Called from the evaluating threads, which wait: hand over and return.
+    public struct Sinks: Sendable {
+        /// Alerts that receivers must hear of, with external labels.
+        public var alerts: @Sendable ([Alert]) -> Void
+        /// What a rollback rule measured.
+        public var measurement: @Sendable (RollbackMeasurement) -> Void
+
+        /// A pair of sinks.
+        public init(
+            alerts: @escaping @Sendable ([Alert]) -> Void,
+            measurement: @escaping @Sendable (RollbackMeasurement) -> Void
+        ) {
+            self.alerts = alerts
+            self.measurement = measurement
+        }
+    }
+
+    private let clock: RuleClock
+    private let threads = Mutex<[WorkerThread]>([])
+    private let concurrency: Int
+
+    /// A runner for `groups`; nothing happens before `start`.
+    public init(
+        store: MetricStore, engine: QueryEngine, groups: [RuleGroup], settings: RuleSettings, sinks: Sinks,
+        registry: Registry, logger: Logger
+    ) {
+        concurrency = max(1, settings.concurrency)
+        clock = RuleClock(store: store, engine: engine, sinks: sinks, metrics: RuleMetrics(registry), logger: logger)
+        clock.mailbox.send(.load(groups, settings, restoring: true))
+    }
+
+    /// Starts the threads. To be called once.
+    public func start() {
+        let clock = clock
+        threads.withLock { threads in
+            threads.append(WorkerThread("rule-clock") { clock.run() })
+            for index in 0..<concurrency {
+                threads.append(WorkerThread("rules-\(index)") { clock.work() })
+            }
+        }
+    }
+
+    /// Lets running evaluations end and joins the threads.
+    public func stop() {
+        clock.mailbox.close()
+        for thread in threads.withLock({ threads in
+            defer { threads = [] }
+            return threads
+        }) { thread.join() }
+    }
+
+    /// Takes other groups. Groups that have not changed go on undisturbed; changed ones keep the state of those rules that keep
+    /// kind, name and labels; the series of groups that are gone end after one more interval.
+    public func reload(_ groups: [RuleGroup], settings: RuleSettings) {
+        clock.mailbox.send(.load(groups, settings, restoring: false))
+    }
+
+    /// Tells that a scrape was committed, at `nanoseconds` on the monotonic clock. Cheap; never waits for an evaluation.
+    ///
+    /// - Parameter time: the timestamp of the scrape's samples.
+    public func scrapeCommitted(lane: LaneID, at time: Timestamp, nanoseconds: Int64) {
+        clock.scrapeCommitted(lane: lane, at: time, nanoseconds: nanoseconds)
+    }
+
+    /// All groups with their rules, sorted by file and name.
+    public func snapshots() -> [RuleGroupSnapshot] {
+        clock.listing.withLock { $0 }.map(\.snapshot).sorted {
+            ByteOrder.equal($0.file, $1.file)
+                ? ByteOrder.precedes($0.name, $1.name) : ByteOrder.precedes($0.file, $1.file)
+        }
+    }
+}

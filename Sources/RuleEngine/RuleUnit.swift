@@ -1,0 +1,194 @@
+internal import MetricModel
+internal import MetricStore
+internal import PromQL
+internal import Runtime
+internal import Synchronization
+
+/// Rules that are scheduled together: a group, or the part of it that is evaluated at each scrape.
+///
+/// `@unchecked`: `schedule`, `lanes`, `successor` and `isLeaving` belong to the clock's thread; `evaluation` and `sink` to the
+/// worker that evaluates the unit, and to the clock while no worker does (the schedule hands out one evaluation at a time,
+/// and mailboxes pass the unit from thread to thread).
+final class RuleUnit: @unchecked Sendable {
+    /// What a reload wants done with the unit once it is not being evaluated.
+    enum Successor {
+        case replaced(by: Plan)
+        case gone
+    }
+
+    /// A unit to be made, equal to another where a reload has changed nothing.
+    struct Plan: Equatable {
+        /// The rules of the unit, under the name of their group.
+        var group: RuleGroup
+        /// Where each of the unit's rules stands in the group.
+        var positions: [Int]
+        var settings: RuleSettings
+
+        /// Unique among all units; names the lane.
+        var key: String
+    }
+
+    /// What the last evaluation left for those who look.
+    struct Published {
+        var states: [RuleState]
+        var evaluationSeconds = 0.0
+        var lastEvaluation: Timestamp?
+    }
+
+    let plan: Plan
+    let evaluation: GroupEvaluation
+    let sink: LaneSink
+    let instruments: RuleMetrics.Unit
+    let selectors: [[Matcher]]
+    let published: Mutex<Published>
+
+    var schedule: GroupSchedule
+    /// The lanes whose scrapes cause evaluations.
+    var lanes: Set<LaneID> = []
+    var successor: Successor?
+    /// Whether the unit only waits for the end of its series.
+    var isLeaving = false
+
+    init(
+        _ plan: Plan, engine: QueryEngine, sink: LaneSink, instruments: RuleMetrics.Unit, restoring: Bool,
+        now: Timestamp, continuing earlier: RuleUnit? = nil
+    ) {
+        self.plan = plan
+        self.sink = sink
+        self.instruments = instruments
+        let evaluation = GroupEvaluation(
+            plan.group, engine: engine, settings: plan.settings, restoring: restoring,
+            continuing: earlier?.evaluation)
+        self.evaluation = evaluation
+        published = Mutex(
+            Published(
+                states: evaluation.states, lastEvaluation: earlier?.published.withLock { $0.lastEvaluation }))
+        selectors =
+            plan.group.trigger == .scrape ? plan.group.rules.flatMap(\.expressions).flatMap(\.selectors) : []
+        schedule = GroupSchedule(
+            key: plan.group.key, interval: plan.interval, trigger: plan.group.trigger, now: now)
+        if let earlier { schedule.continued(from: earlier.schedule) }
+    }
+
+    /// Evaluates the rules. On a worker.
+    ///
+    /// - Returns: how many rules failed.
+    func run(_ evaluation: GroupSchedule.Evaluation, from store: MetricStore) -> Int {
+        let start = SystemClock.monotonicNanoseconds()
+        let failures = self.evaluation.evaluate(
+            at: evaluation.time, cause: evaluation.causeNanoseconds, from: store, into: sink)
+        let seconds = Double(SystemClock.monotonicNanoseconds() - start) / 1e9
+        published.withLock { [states = self.evaluation.states] published in
+            published = Published(states: states, evaluationSeconds: seconds, lastEvaluation: evaluation.time)
+        }
+        instruments.evaluated(evaluation, rules: plan.group.rules.count, failures: failures, seconds: seconds)
+        return failures
+    }
+
+    /// Ends every series and the lane. On the clock's thread, with no evaluation under way.
+    func end(at time: Timestamp) {
+        // What cannot be marked as ended fades after the lookback; there is nobody left to tell.
+        try? sink.store(evaluation.endings, at: time)
+        sink.close()
+    }
+}
+
+extension RuleUnit.Plan {
+    var interval: Milliseconds {
+        let interval = group.interval ?? settings.evaluationInterval
+        return interval > .zero ? interval : .minutes(1)
+    }
+
+    /// The units of `group`: rollback rules that are to be evaluated at once are taken out of a group that waits for the clock.
+    static func units(of group: RuleGroup, settings: RuleSettings) -> [RuleUnit.Plan] {
+        let isImmediate = group.rules.map { rule in
+            if case .rollback(let query) = rule { query.definition.immediate } else { false }
+        }
+        guard group.trigger == .interval, isImmediate.contains(true) else {
+            return [.init(group: group, positions: Array(group.rules.indices), settings: settings, key: group.key)]
+        }
+        return [false, true].compactMap { immediate in
+            let positions = group.rules.indices.filter { isImmediate[$0] == immediate }
+            if positions.isEmpty { return nil }
+            var part = group
+            part.rules = positions.map { group.rules[$0] }
+            part.trigger = immediate ? .scrape : .interval
+            return .init(
+                group: part, positions: positions, settings: settings,
+                key: group.key + (immediate ? ";immediate" : ""))
+        }
+    }
+}
+
+/// Writes the samples of one unit into its lane, and hands alerts and measurements on.
+///
+/// Owned by one thread at a time.
+final class LaneSink: RuleSink {
+    private let name: String
+    private let store: MetricStore
+    private let sinks: RuleRunner.Sinks
+    private var lane: Lane?
+    private var slots: [Labels: RingSlot] = [:]
+
+    init(_ name: String, store: MetricStore, sinks: RuleRunner.Sinks) {
+        self.name = name
+        self.store = store
+        self.sinks = sinks
+    }
+
+    func send(_ alerts: [Alert]) { sinks.alerts(alerts) }
+
+    func measured(_ measurement: RollbackMeasurement) { sinks.measurement(measurement) }
+
+    func store(_ samples: [RuleSample], at time: Timestamp) throws(RuleFailure) {
+        if samples.isEmpty { return }
+        do throws(StoreError) {
+            let lane = try openLane()
+            var refusal: StoreError?
+            var row = lane.beginAppend(at: time)
+            var ended: [Labels] = []
+            for sample in samples {
+                do throws(StoreError) {
+                    try append(sample, to: &row, of: lane)
+                    if sample.histogram == nil, sample.value.isStaleMarker { ended.append(sample.labels) }
+                } catch {
+                    // One series too many must not cost the others their samples.
+                    refusal = error
+                }
+            }
+            try row.commit()
+            for labels in ended { slots.removeValue(forKey: labels).map(lane.retire) }
+            if let refusal { throw refusal }
+        } catch {
+            throw RuleFailure(error.description)
+        }
+    }
+
+    private func append(_ sample: RuleSample, to row: inout Appender, of lane: Lane) throws(StoreError) {
+        let slot: RingSlot
+        if let known = slots[sample.labels] {
+            slot = known
+        } else {
+            slot = try lane.slot(for: sample.labels)
+            slots[sample.labels] = slot
+        }
+        if let histogram = sample.histogram {
+            row.append(slot, histogram: histogram)
+        } else {
+            row.append(slot, sample.value)
+        }
+    }
+
+    private func openLane() throws(StoreError) -> Lane {
+        if let lane { return lane }
+        let opened = try store.openLane("rules/\(name)")
+        lane = opened
+        return opened
+    }
+
+    func close() {
+        lane?.close()
+        lane = nil
+        slots = [:]
+    }
+}
