@@ -34,6 +34,17 @@ extension Ledger {
         ).map(LedgerRow.init)
     }
 
+    /// Up to `limit` rows of one kind after entry `sequence`, in their order.
+    func rows(
+        after sequence: Int64, ofKind kind: LedgerEvent.Kind, limit: Int
+    ) throws(HistoryError) -> [LedgerRow] {
+        try store.rows(
+            """
+            SELECT \(Self.columns) FROM ledger WHERE sequence > $1 AND kind = $2 ORDER BY sequence LIMIT \(limit)
+            """, [.integer(sequence), .text(kind.rawValue)]
+        ).map(LedgerRow.init)
+    }
+
     /// The signed notes over more than `size` entries, ascending.
     func notes(after size: Int64, limit: Int) throws(HistoryError) -> [(size: Int64, note: String)] {
         try store.rows(
