@@ -16,7 +16,7 @@ extension Parser {
             if [.keyword(.groupLeft), .keyword(.groupRight)].contains(peek().kind) {
                 let isLeft = take().kind == .keyword(.groupLeft)
                 modifiers.matching.cardinality = isLeft ? .manyToOne : .oneToMany
-                if peek().kind == .leftParen { modifiers.matching.include = try groupingLabels() }
+                if !startsOperand(peek()) { modifiers.matching.include = try groupingLabels() }
             }
         }
         switch peek().kind {
@@ -33,6 +33,15 @@ extension Parser {
         default: break
         }
         return modifiers
+    }
+
+    /// Whether the labels behind `group_left` were left out, going by what follows it.
+    private func startsOperand(_ following: Token) -> Bool {
+        switch following.kind {
+        case .leftParen: false
+        case .keyword(.fill), .keyword(.fillLeft), .keyword(.fillRight): true
+        default: following.startsExpression
+        }
     }
 
     private mutating func fillValue() throws(Interruption) -> Double {

@@ -144,6 +144,10 @@ import Testing
             "1:11: parse error: unexpected identifier \"b\" in grouping opts, expected \",\" or \")\""
         ),
         ("{a=\"b\" c}", "1:8: parse error: unexpected identifier \"c\" in label matching, expected \",\" or \"}\""),
+        (
+            "a * on (b) group_left == c",
+            "1:23: parse error: unexpected <op:==> in grouping opts, expected \"(\""
+        ),
         ("foo bar", "1:5: parse error: unexpected identifier \"bar\""),
         ("foo{a=~\"(\"}", "1:5: parse error: error parsing regexp: missing closing ): `(`"),
         ("rate(a)", "1:6: parse error: expected type range vector in call to function \"rate\", got instant vector"),
