@@ -10,10 +10,12 @@ public struct Annotations: Equatable, Sendable {
     public struct Item: Equatable, Sendable {
         /// How grave it is.
         public var level: Level
-        /// What is said, without prefix and position.
+        /// What is said, without prefix, details and position.
         public var text: String
         /// The part of the expression it is about.
         public var range: SourceRange
+        /// What is said behind the text.
+        var detail = Detail.none
     }
 
     /// In the order of their first appearance.
@@ -27,17 +29,21 @@ public struct Annotations: Equatable, Sendable {
 
     /// Adds a remark about `range`.
     public mutating func insert(_ level: Level, _ text: String, at range: SourceRange) {
-        let item = Item(level: level, text: text, range: range)
+        insert(level, text, detail: .none, at: range)
+    }
+
+    mutating func insert(_ level: Level, _ text: String, detail: Detail, at range: SourceRange) {
         if let index = items.firstIndex(where: { $0.level == level && $0.text == text }) {
-            items[index] = item
+            items[index].range = range
+            items[index].detail = items[index].detail.joined(with: detail)
         } else {
-            items.append(item)
+            items.append(Item(level: level, text: text, range: range, detail: detail))
         }
     }
 
     /// Adds all remarks of `other`.
     public mutating func formUnion(_ other: Annotations) {
-        for item in other.items { insert(item.level, item.text, at: item.range) }
+        for item in other.items { insert(item.level, item.text, detail: item.detail, at: item.range) }
     }
 
     /// The warnings as the HTTP API shows them, with positions in `query`.
@@ -49,7 +55,7 @@ public struct Annotations: Equatable, Sendable {
     private func texts(_ level: Level, in query: String) -> [String] {
         items.filter { $0.level == level }.map { item in
             let (line, column) = ParseError.position(of: item.range.start, in: query)
-            return "PromQL \(level.rawValue): \(item.text) (\(line):\(column))"
+            return "PromQL \(level.rawValue): \(item.text)\(item.detail.text) (\(line):\(column))"
         }
     }
 }

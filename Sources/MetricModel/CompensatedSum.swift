@@ -1,0 +1,72 @@
+/// A running sum that keeps what rounding loses (Kahan's method with Neumaier's improvement).
+///
+/// - Note: A. Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974.
+public struct CompensatedSum: Equatable, Sendable {
+    /// The rounded sum.
+    public var sum: Double
+    /// What is missing from it.
+    public var compensation = 0.0
+
+    /// A sum that begins with `sum`.
+    @inlinable
+    public init(_ sum: Double = 0) {
+        self.sum = sum
+    }
+
+    /// Sum and compensation together; an infinite sum stays what it is.
+    @inlinable public var total: Double { sum.isInfinite ? sum : sum + compensation }
+
+    /// Adds `value`.
+    @inlinable
+    public mutating func add(_ value: Double) {
+        let next = sum + value
+        if next.isInfinite {
+            compensation = 0
+        } else if sum.magnitude >= value.magnitude {
+            compensation += (sum - next) + value
+        } else {
+            compensation += (value - next) + sum
+        }
+        sum = next
+    }
+}
+
+/// A mean that is the plain quotient of a compensated sum as long as that does not overflow, and from then on is moved by
+/// each further value.
+public struct CompensatedMean: Sendable {
+    private var accumulated: CompensatedSum
+    private var count = 1.0
+    private var isIncremental = false
+
+    /// The mean of one value.
+    public init(first value: Double) {
+        accumulated = CompensatedSum(value)
+    }
+
+    /// Takes in one value more.
+    public mutating func add(_ value: Double) {
+        count += 1
+        if !isIncremental {
+            var next = accumulated
+            next.add(value)
+            if !next.sum.isInfinite {
+                accumulated = next
+                return
+            }
+            isIncremental = true
+            accumulated.sum /= count - 1
+            accumulated.compensation /= count - 1
+        }
+        let weight = (count - 1) / count
+        accumulated.sum *= weight
+        accumulated.compensation *= weight
+        accumulated.add(value / count)
+    }
+
+    /// The mean so far.
+    public var mean: Double {
+        isIncremental
+            ? accumulated.sum + accumulated.compensation
+            : accumulated.sum / count + accumulated.compensation / count
+    }
+}

@@ -1,0 +1,57 @@
+extension FloatHistogram {
+    /// Multiplies every count and the sum by `factor`.
+    public mutating func scale(by factor: Double) {
+        zeroCount *= factor
+        count *= factor
+        sum *= factor
+        for index in positiveBuckets.indices { positiveBuckets[index] *= factor }
+        for index in negativeBuckets.indices { negativeBuckets[index] *= factor }
+    }
+
+    /// Divides every count and the sum by `divisor`.
+    public mutating func divide(by divisor: Double) {
+        zeroCount /= divisor
+        count /= divisor
+        sum /= divisor
+        for index in positiveBuckets.indices { positiveBuckets[index] /= divisor }
+        for index in negativeBuckets.indices { negativeBuckets[index] /= divisor }
+    }
+
+    /// Adds `other`; layouts are reconciled as `HistogramAccumulator` says.
+    ///
+    /// - Returns: `nil`, and nothing changes, where exponential and custom buckets meet.
+    public mutating func add(_ other: FloatHistogram) -> HistogramAccumulator.Outcome? {
+        combine(other, factor: 1)
+    }
+
+    /// Subtracts `other` in the same way.
+    public mutating func subtract(_ other: FloatHistogram) -> HistogramAccumulator.Outcome? {
+        combine(other, factor: -1)
+    }
+
+    private mutating func combine(_ other: FloatHistogram, factor: Double) -> HistogramAccumulator.Outcome? {
+        var accumulator = HistogramAccumulator(self)
+        guard let outcome = accumulator.add(other, factor: factor) else { return nil }
+        self = accumulator.total
+        return outcome
+    }
+
+    /// Lowers the resolution of exponential buckets to `target`; a no-op where it is not higher.
+    public mutating func reduceResolution(to target: Int32) {
+        guard !usesCustomBuckets, target < schema else { return }
+        var accumulator = HistogramAccumulator(self)
+        accumulator.reduceResolution(to: target)
+        self = accumulator.total
+    }
+
+    /// Whether a counter was reset between `previous` and this histogram.
+    ///
+    /// The hint decides where it says anything about a counter.
+    public func isReset(after previous: FloatHistogram) -> Bool {
+        switch counterResetHint {
+        case .reset: true
+        case .notReset: false
+        case .unknown, .gauge: HistogramAccumulator(self).isReset(after: HistogramAccumulator(previous))
+        }
+    }
+}

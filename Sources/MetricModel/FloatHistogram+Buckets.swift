@@ -1,0 +1,206 @@
+internal import Glibc
+
+extension FloatHistogram {
+    /// One bucket with its bounds.
+    public struct Bucket: Equatable, Sendable {
+        /// The lower bound.
+        public var lower: Double
+        /// The upper bound.
+        public var upper: Double
+        /// Whether observations that equal the lower bound belong to the bucket.
+        public var lowerInclusive: Bool
+        /// Whether observations that equal the upper bound belong to the bucket.
+        public var upperInclusive: Bool
+        /// Observations in the bucket.
+        public var count: Double
+    }
+
+    /// The positive (or custom) buckets, ascending, empty ones included.
+    public var positiveBucketList: [Bucket] {
+        BucketRun(positiveSpans, positiveBuckets).entries.map { bucket($0, $1.sum, isPositive: true) }
+    }
+
+    /// The negative buckets in the order of their spans, which is from zero down.
+    public var negativeBucketList: [Bucket] {
+        BucketRun(negativeSpans, negativeBuckets).entries.map { bucket($0, $1.sum, isPositive: false) }
+    }
+
+    /// The bucket around zero.
+    public var zeroBucket: Bucket {
+        Bucket(
+            lower: -zeroThreshold, upper: zeroThreshold, lowerInclusive: true, upperInclusive: true, count: zeroCount)
+    }
+
+    /// All buckets from the lowest to the highest; the zero bucket if it holds anything, and the others cut off at it.
+    public var allBuckets: [Bucket] {
+        var result: [Bucket] = []
+        for var bucket in negativeBucketList.reversed() {
+            if bucket.upper < 0, bucket.upper > -zeroThreshold { bucket.upper = -zeroThreshold }
+            result.append(bucket)
+        }
+        if zeroCount > 0 { result.append(zeroBucket) }
+        for var bucket in positiveBucketList {
+            if bucket.lower > 0, bucket.lower < zeroThreshold { bucket.lower = zeroThreshold }
+            result.append(bucket)
+        }
+        return result
+    }
+
+    private func bucket(_ index: Int32, _ count: Double, isPositive: Bool) -> Bucket {
+        let outer = bound(index)
+        let inner = bound(index &- 1)
+        let (lower, upper) = isPositive ? (inner, outer) : (-outer, -inner)
+        return Bucket(
+            lower: lower, upper: upper, lowerInclusive: usesCustomBuckets ? index == 0 : lower < 0,
+            upperInclusive: usesCustomBuckets || upper > 0, count: count)
+    }
+
+    private func bound(_ index: Int32) -> Double {
+        usesCustomBuckets
+            ? Self.customBound(index, in: customValues) : Self.exponentialBound(index, schema: schema)
+    }
+
+    /// The upper bound of custom bucket `index`: -Inf before the first bound, +Inf behind the last.
+    static func customBound(_ index: Int32, in bounds: [Double]) -> Double {
+        if index < 0 { return -.infinity }
+        return index < bounds.count ? bounds[Int(index)] : .infinity
+    }
+
+    /// The upper bound of exponential bucket `index`; the last bucket of finite values ends at the greatest number.
+    static func exponentialBound(_ index: Int32, schema: Int32) -> Double {
+        let bound: Double
+        if schema < 0 {
+            bound = ldexp(1, Int32(clamping: Int64(index) << Int64(min(-schema, 16))))
+        } else {
+            let shift = min(schema, 30)
+            let fraction = index & (1 << shift - 1)
+            bound = ldexp(exp2(Double(fraction) / Double(Int32(1) << shift)), index >> shift)
+        }
+        let exponent = schema < 0 ? Int64(index) << Int64(min(-schema, 16)) : Int64(index) >> Int64(schema)
+        let isLast = exponent == 1024 && (schema <= 0 || index & (1 << min(schema, 30) - 1) == 0)
+        return isLast ? .greatestFiniteMagnitude : bound
+    }
+
+    /// Removes empty buckets and joins what then stands side by side.
+    public mutating func compact() {
+        (positiveSpans, positiveBuckets) = BucketRun(positiveSpans, positiveBuckets).compacted
+        (negativeSpans, negativeBuckets) = BucketRun(negativeSpans, negativeBuckets).compacted
+    }
+
+    /// This histogram without empty buckets.
+    public var compacted: FloatHistogram {
+        var copy = self
+        copy.compact()
+        return copy
+    }
+
+    /// Whether both say the same, whatever their hints and empty buckets. NaNs with the same bits are equal.
+    public func isEqual(to other: FloatHistogram) -> Bool {
+        let (left, right) = (compacted, other.compacted)
+        func same(_ first: [Double], _ second: [Double]) -> Bool {
+            first.elementsEqual(second) { $0.bitPattern == $1.bitPattern }
+        }
+        return schema == other.schema && same([count, sum], [other.count, other.sum])
+            && zeroThreshold == other.zeroThreshold && zeroCount == other.zeroCount
+            && left.positiveSpans == right.positiveSpans && left.negativeSpans == right.negativeSpans
+            && same(left.positiveBuckets, right.positiveBuckets)
+            && same(left.negativeBuckets, right.negativeBuckets)
+            && (!usesCustomBuckets || same(customValues, other.customValues))
+    }
+}
+
+/// Buckets of one side as index and count, ascending by index.
+struct BucketRun {
+    var entries: [(index: Int32, count: CompensatedSum)] = []
+
+    init() {}
+
+    /// Counts beyond the spans, or spans beyond the counts, are left out.
+    init(_ spans: [FloatHistogram.Span], _ counts: [Double]) {
+        entries.reserveCapacity(counts.count)
+        var index: Int32 = 0
+        for span in spans {
+            index &+= span.offset
+            for _ in 0..<min(Int(span.length), counts.count - entries.count) {
+                entries.append((index, CompensatedSum(counts[entries.count])))
+                index &+= 1
+            }
+        }
+    }
+
+    /// The run as spans and counts, empty buckets included.
+    var spans: ([FloatHistogram.Span], [Double]) {
+        var spans: [FloatHistogram.Span] = []
+        var next: Int32 = 0
+        for (index, _) in entries {
+            if spans.isEmpty || index != next {
+                spans.append(FloatHistogram.Span(offset: index &- next, length: 1))
+            } else {
+                spans[spans.count - 1].length += 1
+            }
+            next = index &+ 1
+        }
+        return (spans, entries.map(\.count.total))
+    }
+
+    /// The run as spans and counts, without empty buckets.
+    var compacted: ([FloatHistogram.Span], [Double]) {
+        var copy = self
+        copy.entries.removeAll { $0.count.total == 0 }
+        return copy.spans
+    }
+
+    /// Adds `factor` times the counts of `other`.
+    mutating func add(_ other: BucketRun, factor: Double) {
+        var result: [(index: Int32, count: CompensatedSum)] = []
+        result.reserveCapacity(max(entries.count, other.entries.count))
+        var (mine, theirs) = (0, 0)
+        while mine < entries.count || theirs < other.entries.count {
+            if theirs == other.entries.count
+                || (mine < entries.count && entries[mine].index < other.entries[theirs].index)
+            {
+                result.append(entries[mine])
+                mine += 1
+                continue
+            }
+            var entry = (index: other.entries[theirs].index, count: CompensatedSum())
+            if mine < entries.count, entries[mine].index == entry.index {
+                entry.count = entries[mine].count
+                mine += 1
+            }
+            entry.count.add(factor * other.entries[theirs].count.total)
+            result.append(entry)
+            theirs += 1
+        }
+        entries = result
+    }
+
+    /// Moves each bucket to another index; `transform` must keep the order.
+    mutating func reindex(_ transform: (Int32) -> Int32) {
+        var result: [(index: Int32, count: CompensatedSum)] = []
+        for (index, count) in entries {
+            let target = transform(index)
+            if result.last?.index == target {
+                result[result.count - 1].count.add(count.sum)
+                result[result.count - 1].count.compensation += count.compensation
+            } else {
+                result.append((target, count))
+            }
+        }
+        entries = result
+    }
+
+    mutating func scale(by factor: Double) {
+        for index in entries.indices {
+            entries[index].count.sum *= factor
+            entries[index].count.compensation *= factor
+        }
+    }
+
+    mutating func divide(by divisor: Double) {
+        for index in entries.indices {
+            entries[index].count.sum /= divisor
+            entries[index].count.compensation /= divisor
+        }
+    }
+}

@@ -1,0 +1,58 @@
+internal import MetricModel
+
+extension Annotations {
+    /// What is said behind a remark's text; remarks of the same text add theirs up.
+    enum Detail: Equatable, Sendable {
+        case none
+        /// How often the remark was made.
+        case occurrences(Int)
+        case monotonicity(Monotonicity)
+
+        func joined(with other: Detail) -> Detail {
+            switch (self, other) {
+            case (.occurrences(let mine), .occurrences(let theirs)): return .occurrences(mine + theirs)
+            case (.monotonicity(var mine), .monotonicity(let theirs)):
+                mine.join(theirs)
+                return .monotonicity(mine)
+            default: return other
+            }
+        }
+
+        var text: String {
+            switch self {
+            case .none, .occurrences(1): ""
+            case .occurrences(let count): " (\(count) occurrences)"
+            case .monotonicity(let monotonicity): monotonicity.text
+            }
+        }
+    }
+
+    /// How counts of classic histograms had to be raised, over all series and steps.
+    struct Monotonicity: Equatable, Sendable {
+        /// The lowest and the highest bound concerned.
+        var lowest: Double
+        var highest: Double
+        /// The greatest amount.
+        var greatest: Double
+        /// The first and the last evaluation time.
+        var first: Int64
+        var last: Int64
+        var count: Int
+
+        mutating func join(_ other: Monotonicity) {
+            lowest = min(lowest, other.lowest)
+            highest = max(highest, other.highest)
+            greatest = max(greatest, other.greatest)
+            first = min(first, other.first)
+            last = max(last, other.last)
+            count += other.count
+        }
+
+        var text: String {
+            let bounds = "\(NumberText.shortest(lowest)) to \(NumberText.shortest(highest))"
+            let times = "\(NumberText.time(first)) to \(NumberText.time(last))"
+            return ", from buckets \(bounds), with a max diff of \(NumberText.twoDigits(greatest)), over \(count) "
+                + "samples from \(times)"
+        }
+    }
+}

@@ -1,0 +1,26 @@
+/// Evaluation times: `count` instants from `start` on, `step` apart, in milliseconds.
+struct Grid: Equatable {
+    var start: Int64
+    var step: Int64
+    var count: Int
+
+    /// The single instant `moment`.
+    init(at moment: Int64) {
+        start = moment
+        step = 1
+        count = 1
+    }
+
+    /// The instants from `start` to `end`, both included if `step` divides the distance; none when `end` is earlier.
+    init(start: Int64, end: Int64, step: Int64) {
+        self.start = start
+        self.step = step
+        count = end < start ? 0 : Int((end - start) / step) + 1
+    }
+
+    /// The instant of column `index`.
+    func time(_ index: Int) -> Int64 { start + Int64(index) * step }
+
+    /// The last instant.
+    var end: Int64 { time(max(count - 1, 0)) }
+}

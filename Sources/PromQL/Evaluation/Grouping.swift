@@ -1,0 +1,43 @@
+internal import MetricModel
+
+/// `by (…)` or `without (…)`.
+struct Grouping {
+    let names: [String]
+    let without: Bool
+
+    /// The labels of the group that a series belongs to.
+    func labels(of series: Labels) -> Labels {
+        without ? series.dropping(names + [Labels.metricName]) : names.isEmpty ? .empty : series.keeping(names)
+    }
+}
+
+/// Which group each row of a set of series belongs to.
+final class GroupMap {
+    let source: SeriesSet
+    /// The groups, in the order in which rows mention them.
+    let groups: SeriesSet
+    /// The group of each row.
+    let group: [Int]
+
+    init(_ source: SeriesSet, _ grouping: Grouping) {
+        var known: [Labels: Int] = [:]
+        var labels: [Labels] = []
+        var drops: [Bool] = []
+        var group: [Int] = []
+        group.reserveCapacity(source.count)
+        for row in 0..<source.count {
+            let key = grouping.labels(of: source.labels[row])
+            let index = known[key] ?? labels.count
+            if index == labels.count {
+                known[key] = index
+                labels.append(key)
+                drops.append(false)
+            }
+            if source.dropsName(row) { drops[index] = true }
+            group.append(index)
+        }
+        self.source = source
+        self.group = group
+        groups = SeriesSet(labels, dropsName: drops)
+    }
+}

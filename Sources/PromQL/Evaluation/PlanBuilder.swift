@@ -1,0 +1,133 @@
+internal import MetricModel
+internal import RE2
+
+/// Turns an expression into a plan.
+///
+/// Parts whose value does not depend on the evaluation time (everything in them is fixed by `@`) are found here and wrapped,
+/// so that they are evaluated once.
+struct PlanBuilder {
+    /// A part of the plan.
+    struct Part {
+        let node: any PlanNode
+        /// Whether the value is the same at every step.
+        let isInvariant: Bool
+        /// Whether it is worth evaluating apart; plain numbers are not.
+        let isWrapped: Bool
+
+        init(_ node: any PlanNode, isInvariant: Bool = false, isWrapped: Bool? = nil) {
+            self.node = node
+            self.isInvariant = isInvariant
+            self.isWrapped = isWrapped ?? isInvariant
+        }
+
+        /// The node, evaluated once where that is enough.
+        var whole: any PlanNode { isWrapped ? InvariantNode(node) : node }
+    }
+
+    /// The plan for a vector or scalar expression.
+    static func plan(_ expression: Expression) -> any PlanNode {
+        PlanBuilder().part(expression).whole
+    }
+
+    /// The windows of a range vector expression; `nil` for other expressions.
+    static func rangeSource(_ expression: Expression) -> RangeSource? {
+        PlanBuilder().range(expression)?.source
+    }
+
+    func part(_ expression: Expression) -> Part {
+        switch expression {
+        case .number(let number): Part(NumberNode(.constant(number.value)), isInvariant: true, isWrapped: false)
+        case .string: Part(EmptyNode(), isInvariant: true, isWrapped: false)
+        case .paren(let paren): part(paren.expression)
+        case .unary(let unary): self.unary(unary)
+        case .vectorSelector(let selector): Part(SelectorNode(selector), isInvariant: selector.at != nil)
+        case .aggregate(let aggregate): self.aggregate(aggregate)
+        case .binary(let binary): self.binary(binary)
+        case .call(let call): self.call(call)
+        // Range vectors stand only where a function takes them.
+        case .matrixSelector, .subquery: Part(EmptyNode())
+        }
+    }
+
+    private func unary(_ unary: Unary) -> Part {
+        let inner = part(unary.expression)
+        if unary.operator == .plus { return inner }
+        return Part(NegationNode(inner.node), isInvariant: inner.isInvariant, isWrapped: inner.isWrapped)
+    }
+
+    private func aggregate(_ aggregate: Aggregate) -> Part {
+        let input = part(aggregate.expression)
+        let parameter = aggregate.parameter.map { part($0) }
+        let node: any PlanNode
+        switch (aggregate.operator, aggregate.parameter?.unwrapped) {
+        case (.countValues, .string(let label)):
+            node = CountValuesNode(aggregate, label: label.value, input: input.node)
+        case (.topk, _), (.bottomk, _), (.limitk, _), (.limitRatio, _):
+            node = RankingNode(aggregate, input: input.node, parameter: parameter?.whole ?? EmptyNode())
+        default: node = AggregateNode(aggregate, input: input.node, parameter: parameter?.whole)
+        }
+        return Part(node, isInvariant: input.isInvariant, isWrapped: input.isWrapped)
+    }
+
+    private func binary(_ binary: Binary) -> Part {
+        let left = part(binary.left)
+        let right = part(binary.right)
+        let isInvariant = left.isInvariant && right.isInvariant
+        let (first, second) = isInvariant ? (left.node, right.node) : (left.whole, right.whole)
+        let node: any PlanNode
+        switch (binary.left.valueType == .scalar, binary.right.valueType == .scalar) {
+        case (true, true): node = ScalarBinaryNode(binary.operator, left: first, right: second)
+        case (true, false): node = VectorScalarNode(binary, vector: second, scalar: first, isScalarFirst: true)
+        case (false, true): node = VectorScalarNode(binary, vector: first, scalar: second, isScalarFirst: false)
+        case (false, false):
+            let matching = binary.matching ?? VectorMatching()
+            node =
+                binary.operator.isSet
+                ? SetOperatorNode(binary.operator, matching, left: first, right: second)
+                : VectorBinaryNode(binary, matching, left: first, right: second)
+        }
+        return Part(node, isInvariant: isInvariant)
+    }
+
+    /// A range vector argument.
+    func range(_ expression: Expression) -> (source: RangeSource, isInvariant: Bool)? {
+        switch expression.unwrapped {
+        case .matrixSelector(let selector): (RangeSource(selector), selector.selector.at != nil)
+        case .subquery(let subquery):
+            (RangeSource(subquery, inner: part(subquery.expression).whole), subquery.at != nil)
+        default: nil
+        }
+    }
+}
+
+extension Expression {
+    /// The expression without the parentheses around it.
+    var unwrapped: Expression {
+        if case .paren(let paren) = self { paren.expression.unwrapped } else { self }
+    }
+
+    /// The text of a string literal.
+    var literalText: String? {
+        if case .string(let literal) = unwrapped { literal.value } else { nil }
+    }
+
+    /// The first instant selector in the order of the text.
+    var firstSelector: VectorSelector? {
+        if case .vectorSelector(let selector) = self { return selector }
+        for child in children {
+            if let selector = child.firstSelector { return selector }
+        }
+        return nil
+    }
+}
+
+/// An operation that always fails: what a plan says about arguments that make no sense.
+final class FailureNode: PlanNode {
+    private let error: QueryError
+
+    init(_ error: QueryError) {
+        self.error = error
+    }
+
+    func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block { throw error }
+}

@@ -1,0 +1,86 @@
+internal import MetricModel
+
+/// Where a range function's windows come from: a range selector or a subquery.
+final class RangeSource {
+    private enum Origin {
+        case selector(MatrixSelector)
+        case subquery(Subquery, any PlanNode)
+    }
+
+    /// The series with the width and place of the windows.
+    struct Contents {
+        var set: SeriesSet
+        var series: [RangeSeries]
+        var times: SampleTimes
+        /// Width of the windows in milliseconds.
+        var width: Int64
+        /// How much further than the window samples are needed.
+        var before: Int64 = 0
+        var after: Int64 = 0
+    }
+
+    private let origin: Origin
+    private var known: SeriesSet?
+
+    init(_ selector: MatrixSelector) {
+        origin = .selector(selector)
+    }
+
+    init(_ subquery: Subquery, inner: any PlanNode) {
+        origin = .subquery(subquery, inner)
+    }
+
+    /// `anchored` or `smoothed`.
+    var rangeExtension: RangeExtension? {
+        if case .selector(let selector) = origin { selector.selector.rangeExtension } else { nil }
+    }
+
+    /// The matchers of a plain range selector.
+    var matchers: [Matcher]? {
+        if case .selector(let selector) = origin { selector.selector.matchers } else { nil }
+    }
+
+    func load(_ run: Run, over grid: Grid) throws(QueryError) -> Contents {
+        switch origin {
+        case .selector(let selector): try load(selector, run, over: grid)
+        case .subquery(let subquery, let inner): try load(subquery, inner, run, over: grid)
+        }
+    }
+
+    private func load(_ selector: MatrixSelector, _ run: Run, over grid: Grid) throws(QueryError) -> Contents {
+        let times = try SampleTimes(offset: selector.selector.offset, at: selector.selector.at, run: run)
+        let width = try selector.window.resolved(run, mayBeNegative: false)
+        let lookback = run.options.lookback.rawValue
+        let before = selector.selector.rangeExtension == nil ? 0 : lookback
+        let after = selector.selector.rangeExtension == .smoothed ? lookback : 0
+        let (first, last) = times.references(grid)
+        let found = try run.select(
+            selector.selector.matchers, from: first &- width &- before &+ 1, through: last &+ after)
+        let set = SeriesSet.reusing(known, for: found.map(\.labels))
+        known = set
+        let withStarts = run.options.useStartTimestamps
+        return Contents(
+            set: set, series: found.map { RangeSeries($0, withStarts: withStarts) }, times: times, width: width,
+            before: before, after: after)
+    }
+
+    private func load(
+        _ subquery: Subquery, _ inner: any PlanNode, _ run: Run, over grid: Grid
+    ) throws(QueryError) -> Contents {
+        let times = try SampleTimes(offset: subquery.offset, at: subquery.at, run: run)
+        let width = try subquery.window.resolved(run, mayBeNegative: false)
+        let step = try subquery.step?.resolved(run, mayBeNegative: false) ?? run.options.defaultSubqueryStep.rawValue
+        guard step > 0 else { throw .execution("zero or negative subquery step") }
+        let (first, last) = times.references(grid)
+        // The first multiple of the step after the start of the earliest window.
+        let earliest = first &- width
+        var start = step &* (earliest / step)
+        if start <= earliest { start = start &+ step }
+        let inside = Grid(start: start, end: last, step: step)
+        guard inside.count <= run.options.maximumSamples else { throw .tooManySamples }
+        let block = try run.evaluate(inner, over: inside)
+        return Contents(
+            set: block.series, series: (0..<block.rows).map { RangeSeries(block, row: $0, grid: inside) },
+            times: times, width: width)
+    }
+}

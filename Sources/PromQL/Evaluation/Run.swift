@@ -1,0 +1,78 @@
+internal import MetricModel
+internal import MetricStore
+
+/// One evaluation under way: where samples come from, what was remarked, and when to stop.
+///
+/// Confined to the thread that evaluates.
+final class Run {
+    let source: any Queryable
+    let options: EngineOptions
+    /// First and last evaluation time and step of the whole query; the step of an instant query is 0.
+    let start: Int64
+    let end: Int64
+    let step: Int64
+    var annotations = Annotations()
+    private(set) var statistics = QueryStatistics()
+    private let cancellation: QueryCancellation?
+    private let deadline: ContinuousClock.Instant?
+    private var held = 0
+
+    init(
+        source: any Queryable, options: EngineOptions, start: Int64, end: Int64, step: Int64,
+        cancellation: QueryCancellation?
+    ) {
+        self.source = source
+        self.options = options
+        self.start = start
+        self.end = end
+        self.step = step
+        self.cancellation = cancellation
+        deadline = options.timeout.map { ContinuousClock.now + .milliseconds($0.rawValue) }
+    }
+
+    /// Stops the evaluation where it has been cancelled or takes too long.
+    func check() throws(QueryError) {
+        if let cancellation, cancellation.isCancelled { throw .cancelled }
+        if let deadline, ContinuousClock.now > deadline { throw .timeout }
+    }
+
+    /// The value of `node`; what its parts held meanwhile no longer counts afterwards.
+    func evaluate(_ node: any PlanNode, over grid: Grid) throws(QueryError) -> Block {
+        try check()
+        if grid.count == 0 { return Block(SeriesSet([]), width: 0) }
+        let before = held
+        let block = try node.evaluate(self, over: grid)
+        held = before
+        try hold(block.sampleCount)
+        return block
+    }
+
+    /// A result whose rows may have equal labels, with such rows made one.
+    ///
+    /// At a single step with delayed name removal that waits until the end, when all names have gone.
+    func settled(_ block: Block) throws(QueryError) -> Block {
+        block.width == 1 && options.delayedNameRemoval ? block : try block.merged()
+    }
+
+    /// Counts `samples` more in memory.
+    func hold(_ samples: Int) throws(QueryError) {
+        held += samples
+        statistics.peakSamples = max(statistics.peakSamples, held)
+        if held > options.maximumSamples { throw .tooManySamples }
+    }
+
+    /// Counts `samples` that an evaluation step used.
+    func used(_ samples: Int) { statistics.totalSamples += samples }
+
+    /// The samples of the matching series with `from <= timestamp <= through`.
+    func select(_ matchers: [Matcher], from: Int64, through: Int64) throws(QueryError) -> [SeriesSamples] {
+        try check()
+        do {
+            return try source.select(
+                matchers, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),
+                sampleLimit: options.maximumSamples)
+        } catch {
+            throw error.code == .sampleLimit ? .tooManySamples : .execution("expanding series: \(error.message)")
+        }
+    }
+}

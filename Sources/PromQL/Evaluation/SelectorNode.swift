@@ -1,0 +1,74 @@
+internal import MetricModel
+
+/// An instant selector: at each step the latest sample of each series, if it is fresh.
+final class SelectorNode: PlanNode {
+    /// What is taken from the sample.
+    enum Field {
+        case value
+        /// Its time in seconds, as `timestamp(x)` wants it.
+        case timestamp
+        /// Its start timestamp in seconds, where it has one.
+        case startTimestamp
+        /// Its time in milliseconds, which tells the newer of two info series.
+        case age
+    }
+
+    private let selector: VectorSelector
+    private let field: Field
+    private var series: SeriesSet?
+
+    init(_ selector: VectorSelector, field: Field = .value) {
+        self.selector = selector
+        self.field = field
+    }
+
+    func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block {
+        let times = try SampleTimes(offset: selector.offset, at: selector.at, run: run)
+        if times.fixed != nil && grid.count > 1 {
+            return try evaluate(run, over: Grid(at: grid.start)).repeated(grid.count)
+        }
+        if selector.rangeExtension == .smoothed && field == .value {
+            return try SmoothedSelection(selector: selector, times: times).evaluate(run, over: grid)
+        }
+        let lookback = run.options.lookback.rawValue
+        let (first, last) = times.references(grid)
+        let found = try run.select(selector.matchers, from: first &- lookback &+ 1, through: last)
+        let set = SeriesSet.reusing(series, for: found.map(\.labels))
+        series = set
+        var block = Block(set, width: grid.count)
+        for (row, samples) in found.enumerated() {
+            if row & 63 == 63 { try run.check() }
+            run.used(fill(&block, row: row, from: samples, times: times, grid: grid, lookback: lookback))
+        }
+        return block
+    }
+
+    private func fill(
+        _ block: inout Block, row: Int, from samples: SeriesSamples, times: SampleTimes, grid: Grid, lookback: Int64
+    ) -> Int {
+        var next = 0
+        var filled = 0
+        let count = samples.timestamps.count
+        for column in 0..<grid.count {
+            let reference = times.reference(grid.time(column))
+            while next < count, samples.timestamps[next] <= reference { next += 1 }
+            let index = next - 1
+            guard index >= 0, samples.timestamps[index] > reference &- lookback else { continue }
+            let cell = row * grid.count + column
+            let histogram = samples.histograms.isEmpty ? nil : samples.histograms[index]
+            if histogram?.isStaleMarker ?? samples.values[index].isStaleMarker { continue }
+            filled += 1
+            switch field {
+            case .value:
+                if let histogram { block.set(cell, to: histogram) } else { block.set(cell, to: samples.values[index]) }
+            case .timestamp: block.set(cell, to: Double(samples.timestamps[index]) / 1000)
+            case .age: block.set(cell, to: Double(samples.timestamps[index]))
+            case .startTimestamp:
+                // 0 stands for "not known", here as in the samples that Prometheus stores.
+                let known = index < samples.startTimestamps.count ? samples.startTimestamps[index] : .min
+                block.set(cell, to: known == .min ? 0 : Double(known) / 1000)
+            }
+        }
+        return filled
+    }
+}

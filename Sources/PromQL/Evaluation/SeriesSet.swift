@@ -1,0 +1,71 @@
+internal import MetricModel
+
+/// The series of a block: their labels, and which of them lose their names at the end of the evaluation.
+///
+/// Immutable and compared by identity: whatever is derived from a set of series alone (groups, partners, result labels)
+/// is remembered with the set it was derived from, so that it is worked out once however many steps and evaluations meet
+/// the same series. Confined to the evaluation that made it.
+final class SeriesSet {
+    /// The labels of each row.
+    let labels: [Labels]
+    /// Whether a row's name goes at the end; empty where no row's does. Used with delayed name removal only.
+    let dropsName: [Bool]
+
+    init(_ labels: [Labels], dropsName: [Bool] = []) {
+        self.labels = labels
+        self.dropsName = dropsName.contains(true) ? dropsName : []
+    }
+
+    /// One row without labels: what scalars look like.
+    static func nameless() -> SeriesSet { SeriesSet([.empty]) }
+
+    var count: Int { labels.count }
+
+    /// Whether the name of `row` goes at the end.
+    func dropsName(_ row: Int) -> Bool { dropsName.isEmpty ? false : dropsName[row] }
+
+    /// The reserved labels that describe a metric and go where its name goes.
+    static let reserved = [Labels.metricName, "__type__", "__unit__"]
+
+    /// The same rows without names: at once, or with a note to drop them at the end.
+    func withoutNames(delayed: Bool) -> SeriesSet { delayed ? marked : stripped }
+
+    private lazy var marked = SeriesSet(labels, dropsName: [Bool](repeating: true, count: labels.count))
+    private lazy var stripped = SeriesSet(labels.map(Self.droppingReserved))
+    /// The same rows without `__name__` but with the other reserved labels.
+    private(set) lazy var withoutMetricNames = SeriesSet(labels.map { $0.dropping([Labels.metricName]) })
+    /// The same rows after the names that are marked have gone.
+    private(set) lazy var cleaned: SeriesSet =
+        dropsName.isEmpty
+        ? self
+        : SeriesSet(labels.indices.map { dropsName[$0] ? Self.droppingReserved(labels[$0]) : labels[$0] })
+
+    private static func droppingReserved(_ labels: Labels) -> Labels { labels.dropping(reserved) }
+
+    /// How rows with equal labels fall together: the rows that stay, and for each row the one it goes to. `nil` where all
+    /// labels differ.
+    private(set) lazy var merging: (set: SeriesSet, target: [Int])? = {
+        var first: [Labels: Int] = [:]
+        first.reserveCapacity(labels.count)
+        var target: [Int] = []
+        var kept: [Int] = []
+        for row in labels.indices {
+            if let known = first[labels[row]] {
+                target.append(known)
+            } else {
+                first[labels[row]] = kept.count
+                target.append(kept.count)
+                kept.append(row)
+            }
+        }
+        if kept.count == labels.count { return nil }
+        let set = SeriesSet(kept.map { labels[$0] }, dropsName: dropsName.isEmpty ? [] : kept.map { dropsName[$0] })
+        return (set, target)
+    }()
+
+    /// This set if its rows are exactly these, else a new one; keeps identity, and with it everything derived.
+    static func reusing(_ former: SeriesSet?, for labels: [Labels]) -> SeriesSet {
+        if let former, former.labels == labels { return former }
+        return SeriesSet(labels)
+    }
+}
