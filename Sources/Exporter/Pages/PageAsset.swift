@@ -19,6 +19,7 @@ struct PageAsset: Sendable {
     static let all = [
         PageAsset("/ui/", "text/html", pageHTML), PageAsset("/ui/tribune.css", "text/css", pageStyle),
         PageAsset("/ui/tribune.js", "text/javascript", pageScript),
+        PageAsset("/ui/graph.js", "text/javascript", pageGraph),
     ]
 }
 
@@ -39,6 +40,12 @@ extension Exporter {
             response.body = []
         }
         return response
+    }
+
+    /// `/graph`, where links in alerts lead: Prometheus's parameters become those of the page.
+    func redirectToQuery(_ call: APICall) -> HTTPServerResponse {
+        let query = "?expr=" + URLEncoding.escape(call["g0.expr"]) + "#query"
+        return HTTPServerResponse(status: 302, headers: [("Location", settings.routePrefix + "/ui/" + query)])
     }
 
     /// `/`
