@@ -15,6 +15,13 @@ public struct RingSlot: Hashable, Sendable {
     init(_ rawValue: UInt32) {
         self.rawValue = rawValue
     }
+
+    init(block: Int, column: Int) {
+        rawValue = UInt32(block << 8 | column)
+    }
+
+    var block: Int { Int(rawValue >> 8) }
+    var column: Int { Int(rawValue & 0xff) }
 }
 
 /// What became of one appended sample.
@@ -27,6 +34,8 @@ public enum AppendOutcome: UInt8, Equatable, Sendable {
     case duplicateTimestamp
     /// The series has a newer sample; this one was dropped.
     case outOfOrder
-    /// The slot was retired or never given out.
+    /// The time lies more than 285,000 years from the epoch.
+    case outOfBounds
+    /// The slot was retired or never given out, or there was no memory for what the sample needs.
     case unknownSlot
 }

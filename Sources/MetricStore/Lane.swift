@@ -6,39 +6,79 @@ internal import Synchronization
 /// Its series share one ring of timestamps: what is appended between `beginAppend` and `commit` is a row with one value per
 /// series. The calls that write (`slot`, `beginAppend` and what follows, `retire`, `close`) must come from one thread at a
 /// time; readers on any thread neither wait for them nor hold them up.
-public final class Lane: Sendable {
+///
+/// `@unchecked`: the variables are the writer's, but for `active` and `finalHead`, which change under the index lock.
+public final class Lane: @unchecked Sendable {
     /// The lane's identity.
     public let id: LaneID
     /// The name it was opened under.
     public let name: String
-    let store: MetricStore
 
-    init(id: LaneID, name: String, store: MetricStore) {
+    let core: StoreCore
+    let directory = ChunkDirectory()
+    /// The chunk being written; `nil` once the lane is closed.
+    var active: ActiveChunk?
+    /// Rows committed when the lane was closed.
+    var finalHead = 0
+
+    /// The number of the chunk being written.
+    var chunk = 0
+    /// Rows committed, as in the header.
+    var head = 0
+    /// Rows begun and not committed.
+    var pendingRows = 0
+    /// Oldest and newest time in the pending rows.
+    var pendingOldest = Int64.max
+    var pendingNewest = Int64.min
+    /// Whether rows from `head` on hold leftovers of a rollback.
+    var hasLeftovers = false
+    /// Slots given up, with the last chunk each may hold samples in; in the order in which they may be taken again.
+    var freeSlots: [(slot: RingSlot, death: UInt32)] = []
+    var nextFreeSlot = 0
+    /// The companions of the slots that have some; places that are free again are in `freeCompanions`.
+    var companionList: [SeriesIndex.Companions] = []
+    var freeCompanions: [UInt32] = []
+    /// A slot that was taken and then not needed.
+    var spareSlot: RingSlot?
+    /// The slot after the last one that was ever taken.
+    var nextSlot = RingSlot(block: 0, column: 0)
+
+    init(id: LaneID, name: String, core: StoreCore) throws(StoreError) {
         self.id = id
         self.name = name
-        self.store = store
-    }
-
-    /// The slot of the series `labels`, which is created if need be.
-    ///
-    /// Takes the index's lock: remember the slot, do not ask per sample.
-    public func slot(for labels: Labels) throws(StoreError) -> RingSlot {
-        try store.slot(for: labels, lane: id)
+        self.core = core
+        let active = try ActiveChunk()
+        unsafe active.header[ActiveChunk.Word.oldest].store(UInt64(bitPattern: .max), ordering: .relaxed)
+        unsafe active.header[ActiveChunk.Word.newest].store(UInt64(bitPattern: .min), ordering: .relaxed)
+        self.active = active
     }
 
     /// Starts a row at `time`. It must end with `commit` or `rollback` before the next one starts.
     public func beginAppend(at time: Timestamp) -> Appender {
-        Appender(lane: self, time: time)
-    }
-
-    /// Gives up the slot of a series that has ended. Its samples stay until retention takes them; write a staleness marker
-    /// first. Asking for the same labels again later is fine.
-    public func retire(_ slot: RingSlot) {
-        store.retire(slot, lane: id)
+        Appender(lane: self, time: time.milliseconds)
     }
 
     /// Ends the lane: every slot is retired, and nothing more can be appended. Its name may be opened again.
     public func close() {
-        store.closeLane(id)
+        guard let active else { return }
+        for block in 0..<active.blockCount {
+            for column in 0..<(unsafe active.blocks[block].width) {
+                retire(RingSlot(block: block, column: column))
+            }
+        }
+        if head > chunk * ColumnCodec.rows { seal() }
+        core.catalog.write { catalog in
+            finalHead = head
+            self.active = nil
+            catalog.openNames.remove(name)
+        }
+    }
+
+    /// Rows committed, counted through all chunks. Under the index lock.
+    var committedRows: Int { active?.head ?? finalHead }
+
+    /// The chunk that the next sample goes to.
+    var nextChunk: Int {
+        pendingRows == 0 && head == (chunk + 1) * ColumnCodec.rows ? chunk + 1 : chunk
     }
 }

@@ -16,6 +16,8 @@ public struct StoreStatistics: Equatable, Sendable {
     public var labelPairCount = 0
     /// Lanes with samples.
     public var laneCount = 0
+    /// Samples in sealed chunks; the up to 32 newest of every series come on top.
+    public var sampleCount: UInt64 = 0
     /// Bytes that hold samples.
     public var sampleBytes = 0
     /// The oldest and the newest sample; `nil` in an empty store.

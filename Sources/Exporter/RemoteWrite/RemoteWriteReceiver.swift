@@ -103,6 +103,7 @@ final class RemoteWriteReceiver: Sendable {
         case .duplicateTimestamp:
             throw Refusal(status: 400, message: "duplicate sample for timestamp: series \(labels)")
         case .outOfOrder: throw Refusal(status: 400, message: "out of order sample: series \(labels)")
+        case .outOfBounds: throw Refusal(status: 400, message: "out of bounds: series \(labels)")
         case .unknownSlot: throw Refusal(status: 500, message: "series \(labels) has no place")
         }
     }

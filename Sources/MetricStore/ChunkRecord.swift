@@ -1,0 +1,73 @@
+internal import Glibc
+
+/// The beginning of a sealed chunk: up to 32 rows of one lane, immutable once it is in a segment.
+///
+/// ```
+/// ChunkHeader                                                       80 bytes
+/// UInt32 × (2 + blockCount)   where times, histograms and each block begin, from the start of the record
+/// times                       ColumnCodec.encodeTimes
+/// blocks                      UInt16 × (width + 1): where each slot's column begins, in units of 2 bytes from the block's
+///                             start; then the columns (ColumnCodec)
+/// histograms                  words the histogram columns point into
+/// ```
+/// All numbers are little-endian. `complete` is written last, so a record that a crash cut short is told from a whole one.
+struct ChunkHeader {
+    static let size = 80
+    static let mark: UInt64 = 0x3130_4b4e_5548_4354  // "TCHUNK01"
+    /// Records begin at multiples of this.
+    static let alignment = 16
+
+    var magic = ChunkHeader.mark
+    var length: UInt32
+    var lane: UInt32
+    var chunk: UInt32
+    var rowCount: UInt32
+    var blockCount: UInt32
+    var sampleCount: UInt32
+    /// Of all samples, their own timestamps included.
+    var oldest: Int64
+    var newest: Int64
+    /// 1 where every row is later than the one before.
+    var ascending: UInt64
+    var bodyChecksum: UInt64
+    /// Checksum of the fields above.
+    var complete: UInt64 = 0
+    var unused: UInt64 = 0
+
+    /// What `complete` must be.
+    var checksum: UInt64 {
+        var copy = self
+        copy.complete = 0
+        return unsafe withUnsafeBytes(of: &copy) { unsafe ByteHash.checksum($0) }
+    }
+}
+
+/// A sealed chunk in memory. Valid as long as the segment it lies in is pinned.
+@unsafe struct ChunkRecord {
+    let base: UnsafeRawPointer
+
+    var header: ChunkHeader { unsafe base.load(as: ChunkHeader.self) }
+
+    private func part(_ index: Int) -> UnsafeRawPointer {
+        unsafe base + Int(base.load(fromByteOffset: ChunkHeader.size + 4 * index, as: UInt32.self))
+    }
+
+    /// The times of the rows.
+    func times(_ count: Int) -> [Int64] {
+        unsafe ColumnCodec.decodeTimes(part(0), count: count)
+    }
+
+    /// The words that histogram columns point into.
+    var histograms: UnsafePointer<UInt64> {
+        unsafe part(1).assumingMemoryBound(to: UInt64.self)
+    }
+
+    /// Decodes the column of `slot`; a slot that did not exist when the chunk was sealed is empty.
+    func column(_ slot: RingSlot, rowCount: Int, into values: UnsafeMutablePointer<UInt64>) -> UInt32 {
+        guard unsafe slot.block < Int(base.load(fromByteOffset: 24, as: UInt32.self)) else { return 0 }
+        let block = unsafe part(2 + slot.block)
+        let start = unsafe 2 * Int(block.load(fromByteOffset: 2 * slot.column, as: UInt16.self))
+        let end = unsafe 2 * Int(block.load(fromByteOffset: 2 * slot.column + 2, as: UInt16.self))
+        return unsafe ColumnCodec.decode(block + start, length: end - start, rowCount: rowCount, into: values)
+    }
+}

@@ -1,0 +1,341 @@
+internal import MetricModel
+
+/// One slot's values in one chunk, as bytes: any bit pattern comes back as it was.
+///
+/// ```
+/// head    kind (2 bits), power of ten (4 bits), gaps follow, stale rows follow
+/// gaps    4 bytes, a bit per row that has a sample; left out where every row has one
+/// stale   4 bytes, a bit per row that holds the staleness marker; left out where none does
+/// body    constant: the bits of the value
+///         whole:    bits per step (1 byte), first value, smallest step (both zigzag varint), steps above the smallest one
+///         raw:      8 bytes per value
+/// ```
+/// A whole number stands for the value divided by 10^power, which is how decimals in expositions come about. Steps between
+/// neighbours are packed in as many bits as the largest needs: a counter that rises by 0…15 per scrape takes four bits.
+@safe enum ColumnCodec {
+    /// Rows of a chunk.
+    static let rows = 32
+    /// No encoding is longer.
+    static let longest = 9 + 8 * rows
+    /// Bytes that decoding may read beyond the end.
+    static let slack = 8
+
+    private static let constant: UInt8 = 0
+    private static let whole: UInt8 = 1
+    private static let raw: UInt8 = 2
+    private static let hasGaps: UInt8 = 0x40
+    private static let hasStale: UInt8 = 0x80
+    private static let widestStep = 56
+
+    private static let powers: [Double] = [
+        1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ]
+
+    /// Encodes the values of the rows in `present`, of `rowCount` rows.
+    ///
+    /// - Parameters:
+    ///   - values: the bits of one value per row; rows that are not present are ignored.
+    ///   - output: room for ``longest`` bytes.
+    /// - Returns: The number of bytes written; 0 where nothing is present.
+    static func encode(
+        _ values: UnsafePointer<UInt64>, present: UInt32, rowCount: Int, into output: UnsafeMutableRawPointer
+    ) -> Int {
+        guard present != 0 else { return 0 }
+        var stale: UInt32 = 0
+        return unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: rows) { packed in
+            var count = 0
+            var rest = present
+            while rest != 0 {
+                let row = rest.trailingZeroBitCount
+                rest &= rest - 1
+                if unsafe values[row] == Double.staleMarker.bitPattern {
+                    stale |= 1 << UInt32(row)
+                } else {
+                    unsafe packed[count] = unsafe values[row]
+                    count += 1
+                }
+            }
+            var head: UInt8 = 0
+            var end = 1
+            if present != everyRow(rowCount) {
+                head |= hasGaps
+                unsafe output.storeBytes(of: present.littleEndian, toByteOffset: end, as: UInt32.self)
+                end += 4
+            }
+            if stale != 0 {
+                head |= hasStale
+                unsafe output.storeBytes(of: stale.littleEndian, toByteOffset: end, as: UInt32.self)
+                end += 4
+            }
+            if count > 0 {
+                head |= unsafe encodeBody(UnsafeBufferPointer(rebasing: packed[..<count]), output, &end)
+            }
+            unsafe output.storeBytes(of: head, as: UInt8.self)
+            return end
+        }
+    }
+
+    /// Decodes into one value per row and says which rows have one.
+    ///
+    /// - Parameters:
+    ///   - length: as `encode` gave it; at least ``slack`` readable bytes follow.
+    ///   - values: room for ``rows`` values; rows without a sample keep whatever they held.
+    static func decode(
+        _ input: UnsafeRawPointer, length: Int, rowCount: Int, into values: UnsafeMutablePointer<UInt64>
+    ) -> UInt32 {
+        guard length > 0 else { return 0 }
+        let head = unsafe input.load(as: UInt8.self)
+        var offset = 1
+        var present = everyRow(rowCount)
+        var stale: UInt32 = 0
+        if head & hasGaps != 0 {
+            present &= unsafe UInt32(littleEndian: input.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            offset += 4
+        }
+        if head & hasStale != 0 {
+            stale = unsafe present & UInt32(littleEndian: input.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            offset += 4
+        }
+        let count = (present & ~stale).nonzeroBitCount
+        if count > 0 { unsafe decodeBody(input, &offset, head, count, values) }
+        if present != everyRow(rowCount) || stale != 0 { unsafe spread(values, count, present, stale) }
+        return present
+    }
+
+    /// A bit for each of the first `count` rows.
+    static func everyRow(_ count: Int) -> UInt32 {
+        count >= 32 ? .max : (1 << UInt32(count)) - 1
+    }
+
+    /// Moves `count` values from the front to their rows, from the last one down so that none is overwritten unread.
+    private static func spread(
+        _ values: UnsafeMutablePointer<UInt64>, _ count: Int, _ present: UInt32, _ stale: UInt32
+    ) {
+        var source = count
+        var rest = present
+        while rest != 0 {
+            let row = 31 - rest.leadingZeroBitCount
+            rest &= ~(1 << UInt32(row))
+            if stale & (1 << UInt32(row)) != 0 {
+                unsafe values[row] = Double.staleMarker.bitPattern
+            } else {
+                source -= 1
+                unsafe values[row] = unsafe values[source]
+            }
+        }
+    }
+}
+
+extension ColumnCodec {
+    private static func encodeBody(
+        _ values: UnsafeBufferPointer<UInt64>, _ output: UnsafeMutableRawPointer, _ end: inout Int
+    ) -> UInt8 {
+        let first = unsafe values[0]
+        if unsafe values.allSatisfy({ $0 == first }) {
+            unsafe output.storeBytes(of: first.littleEndian, toByteOffset: end, as: UInt64.self)
+            end += 8
+            return constant
+        }
+        return unsafe withUnsafeTemporaryAllocation(of: Int64.self, capacity: rows) { integers in
+            if let power = unsafe wholeNumbers(values, integers),
+                unsafe encodeSteps(integers, values.count, output, &end)
+            {
+                return whole | UInt8(power) << 2
+            }
+            for index in values.indices {
+                unsafe output.storeBytes(of: values[index].littleEndian, toByteOffset: end, as: UInt64.self)
+                end += 8
+            }
+            return raw
+        }
+    }
+
+    /// The power of ten that makes every value a whole number from which it can be had back exactly.
+    private static func wholeNumbers(
+        _ values: UnsafeBufferPointer<UInt64>, _ integers: UnsafeMutableBufferPointer<Int64>
+    ) -> Int? {
+        var power = 0
+        for index in values.indices {
+            let value = unsafe Double(bitPattern: values[index])
+            while true {
+                if let integer = exactInteger(value, power) {
+                    unsafe integers[index] = integer
+                    break
+                }
+                power += 1
+                if power == powers.count { return nil }
+            }
+        }
+        if power > 0 {
+            for index in values.indices {
+                guard let integer = exactInteger(unsafe Double(bitPattern: values[index]), power) else { return nil }
+                unsafe integers[index] = integer
+            }
+        }
+        return power
+    }
+
+    @inline(__always)
+    private static func exactInteger(_ value: Double, _ power: Int) -> Int64? {
+        let scaled = power == 0 ? value : (value * powers[power]).rounded()
+        // NaN fails this comparison; ±0 and fractions fail the next one.
+        guard scaled.magnitude <= 0x1p53 else { return nil }
+        let integer = Int64(scaled)
+        let back = power == 0 ? Double(integer) : Double(integer) / powers[power]
+        return back.bitPattern == value.bitPattern ? integer : nil
+    }
+
+    /// Writes first value and steps, unless raw values are shorter.
+    private static func encodeSteps(
+        _ integers: UnsafeMutableBufferPointer<Int64>, _ count: Int, _ output: UnsafeMutableRawPointer, _ end: inout Int
+    ) -> Bool {
+        var smallest = count == 1 ? 0 : Int64.max
+        var largest = count == 1 ? 0 : Int64.min
+        for index in 1..<max(count, 1) {
+            let (step, overflow) = unsafe integers[index].subtractingReportingOverflow(integers[index - 1])
+            if overflow { return false }
+            smallest = min(smallest, step)
+            largest = max(largest, step)
+        }
+        let (span, overflow) = largest.subtractingReportingOverflow(smallest)
+        let width = 64 - UInt64(bitPattern: span).leadingZeroBitCount
+        let packed = (width * (count - 1) + 7) / 8
+        let size = unsafe 1 + varintLength(integers[0]) + varintLength(smallest) + packed
+        guard !overflow, width <= widestStep, size <= 8 * count else { return false }
+        unsafe output.storeBytes(of: UInt8(width), toByteOffset: end, as: UInt8.self)
+        end += 1
+        unsafe writeVarint(integers[0], output, &end)
+        unsafe writeVarint(smallest, output, &end)
+        var pending: UInt64 = 0
+        var pendingBits = 0
+        for index in 1..<max(count, 1) {
+            let step = unsafe UInt64(bitPattern: integers[index] &- integers[index - 1] &- smallest)
+            pending |= step << UInt64(pendingBits)
+            pendingBits += width
+            while pendingBits >= 8 {
+                unsafe output.storeBytes(of: UInt8(truncatingIfNeeded: pending), toByteOffset: end, as: UInt8.self)
+                end += 1
+                pending >>= 8
+                pendingBits -= 8
+            }
+        }
+        if pendingBits > 0 {
+            unsafe output.storeBytes(of: UInt8(truncatingIfNeeded: pending), toByteOffset: end, as: UInt8.self)
+            end += 1
+        }
+        return true
+    }
+
+    private static func decodeBody(
+        _ input: UnsafeRawPointer, _ offset: inout Int, _ head: UInt8, _ count: Int,
+        _ values: UnsafeMutablePointer<UInt64>
+    ) {
+        switch head & 3 {
+        case constant:
+            let value = unsafe UInt64(littleEndian: input.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            for index in 0..<count { unsafe values[index] = value }
+        case whole:
+            unsafe decodeSteps(input, &offset, count) { index, integer in
+                unsafe values[index] = UInt64(bitPattern: integer)
+            }
+            let scale = powers[Int(head >> 2 & 15)]
+            if scale == 1 {
+                for index in 0..<count {
+                    unsafe values[index] = Double(Int64(bitPattern: values[index])).bitPattern
+                }
+            } else {
+                for index in 0..<count {
+                    unsafe values[index] = (Double(Int64(bitPattern: values[index])) / scale).bitPattern
+                }
+            }
+        default:
+            for index in 0..<count {
+                unsafe values[index] = UInt64(
+                    littleEndian: input.loadUnaligned(fromByteOffset: offset + 8 * index, as: UInt64.self))
+            }
+        }
+    }
+
+    @inline(__always)
+    private static func decodeSteps(
+        _ input: UnsafeRawPointer, _ offset: inout Int, _ count: Int, _ body: (Int, Int64) -> Void
+    ) {
+        let width = unsafe Int(input.load(fromByteOffset: offset, as: UInt8.self)) & 63
+        offset += 1
+        var value = unsafe readVarint(input, &offset)
+        let smallest = unsafe readVarint(input, &offset)
+        let mask: UInt64 = (1 << UInt64(width)) - 1
+        body(0, value)
+        var bit = 0
+        for index in 1..<max(count, 1) {
+            let word = unsafe UInt64(
+                littleEndian: input.loadUnaligned(fromByteOffset: offset + bit >> 3, as: UInt64.self))
+            let step = word >> UInt64(bit & 7) & mask
+            bit += width
+            value = value &+ smallest &+ Int64(bitPattern: step)
+            body(index, value)
+        }
+        offset += (bit + 7) / 8
+    }
+
+    private static func varintLength(_ value: Int64) -> Int {
+        let folded = UInt64(bitPattern: value << 1 ^ value >> 63)
+        return max(1, (70 - folded.leadingZeroBitCount) / 7)
+    }
+
+    private static func writeVarint(_ value: Int64, _ output: UnsafeMutableRawPointer, _ end: inout Int) {
+        var rest = UInt64(bitPattern: value << 1 ^ value >> 63)
+        while rest >= 0x80 {
+            unsafe output.storeBytes(of: UInt8(truncatingIfNeeded: rest) | 0x80, toByteOffset: end, as: UInt8.self)
+            end += 1
+            rest >>= 7
+        }
+        unsafe output.storeBytes(of: UInt8(rest), toByteOffset: end, as: UInt8.self)
+        end += 1
+    }
+
+    private static func readVarint(_ input: UnsafeRawPointer, _ offset: inout Int) -> Int64 {
+        var result: UInt64 = 0
+        var shift: UInt64 = 0
+        while shift < 70 {
+            let byte = unsafe input.load(fromByteOffset: offset, as: UInt8.self)
+            offset += 1
+            result |= UInt64(byte & 0x7f) << shift
+            if byte < 0x80 { break }
+            shift += 7
+        }
+        return Int64(bitPattern: result >> 1) ^ -Int64(bitPattern: result & 1)
+    }
+
+    /// Encodes `times` as steps, or raw where the steps are too wide; room for ``longest`` bytes.
+    static func encodeTimes(
+        _ times: UnsafeMutableBufferPointer<Int64>, into output: UnsafeMutableRawPointer
+    ) -> Int {
+        var end = 1
+        var head = whole
+        if unsafe !encodeSteps(times, times.count, output, &end) {
+            head = raw
+            for index in times.indices {
+                unsafe output.storeBytes(of: times[index].littleEndian, toByteOffset: end, as: Int64.self)
+                end += 8
+            }
+        }
+        unsafe output.storeBytes(of: head, as: UInt8.self)
+        return end
+    }
+
+    /// The `count` times that `encodeTimes` wrote.
+    static func decodeTimes(_ input: UnsafeRawPointer, count: Int) -> [Int64] {
+        var offset = 1
+        var times = [Int64](repeating: 0, count: count)
+        if unsafe input.load(as: UInt8.self) == whole {
+            unsafe decodeSteps(input, &offset, count) { times[$0] = $1 }
+        } else {
+            for index in 0..<count {
+                times[index] = unsafe Int64(
+                    littleEndian: input.loadUnaligned(fromByteOffset: offset + 8 * index, as: Int64.self))
+            }
+        }
+        return times
+    }
+}

@@ -1,0 +1,39 @@
+internal import Glibc
+
+/// Many readers or one writer; a waiting writer goes before new readers, so that queries cannot starve new series.
+///
+/// `@unchecked`: `state` is only touched under `lock`.
+@safe final class Guarded<State>: @unchecked Sendable {
+    private var state: State
+    private let lock: UnsafeMutablePointer<pthread_rwlock_t>
+
+    init(_ state: State) {
+        self.state = state
+        unsafe lock = .allocate(capacity: 1)
+        var attributes = pthread_rwlockattr_t()
+        unsafe pthread_rwlockattr_init(&attributes)
+        let writersFirst = Int32(PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP)
+        unsafe pthread_rwlockattr_setkind_np(&attributes, writersFirst)
+        unsafe pthread_rwlock_init(lock, &attributes)
+        unsafe pthread_rwlockattr_destroy(&attributes)
+    }
+
+    deinit {
+        unsafe pthread_rwlock_destroy(lock)
+        unsafe lock.deallocate()
+    }
+
+    /// Runs `body` beside other readers.
+    func read<Result, Failure: Error>(_ body: (borrowing State) throws(Failure) -> Result) throws(Failure) -> Result {
+        unsafe pthread_rwlock_rdlock(lock)
+        defer { unsafe pthread_rwlock_unlock(lock) }
+        return try body(state)
+    }
+
+    /// Runs `body` alone.
+    func write<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure) -> Result {
+        unsafe pthread_rwlock_wrlock(lock)
+        defer { unsafe pthread_rwlock_unlock(lock) }
+        return try body(&state)
+    }
+}

@@ -1,0 +1,55 @@
+/// A hash table of ids whose keys live elsewhere: four bytes per entry, linear probing, no tombstones.
+struct IDTable {
+    /// id + 1; 0 is empty. The count is a power of two.
+    private var buckets = [UInt32](repeating: 0, count: 64)
+    private(set) var count = 0
+
+    /// The id with this hash for which `matches` holds.
+    func find(_ hash: UInt32, _ matches: (UInt32) -> Bool) -> UInt32? {
+        var index = Int(hash) & (buckets.count - 1)
+        while buckets[index] != 0 {
+            if matches(buckets[index] - 1) { return buckets[index] - 1 }
+            index = (index + 1) & (buckets.count - 1)
+        }
+        return nil
+    }
+
+    /// Adds `id`, which must not be there; `hash` gives any id's hash.
+    mutating func insert(_ id: UInt32, hash: (UInt32) -> UInt32) {
+        if (count + 1) * 4 > buckets.count * 3 {
+            let old = buckets
+            buckets = [UInt32](repeating: 0, count: old.count * 2)
+            for entry in old where entry != 0 { place(entry, hash(entry - 1)) }
+        }
+        place(id + 1, hash(id))
+        count += 1
+    }
+
+    /// Removes `id` and closes the gap it leaves.
+    mutating func remove(_ id: UInt32, hash: (UInt32) -> UInt32) {
+        let mask = buckets.count - 1
+        var gap = Int(hash(id)) & mask
+        while buckets[gap] != id + 1 {
+            if buckets[gap] == 0 { return }
+            gap = (gap + 1) & mask
+        }
+        var next = (gap + 1) & mask
+        while buckets[next] != 0 {
+            let home = Int(hash(buckets[next] - 1)) & mask
+            // The entry may move into the gap unless its home lies behind the gap.
+            if (next - home) & mask >= (next - gap) & mask {
+                buckets[gap] = buckets[next]
+                gap = next
+            }
+            next = (next + 1) & mask
+        }
+        buckets[gap] = 0
+        count -= 1
+    }
+
+    private mutating func place(_ entry: UInt32, _ hash: UInt32) {
+        var index = Int(hash) & (buckets.count - 1)
+        while buckets[index] != 0 { index = (index + 1) & (buckets.count - 1) }
+        buckets[index] = entry
+    }
+}

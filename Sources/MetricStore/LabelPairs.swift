@@ -1,0 +1,82 @@
+internal import MetricModel
+
+/// Every label pair that some series has, with the series that have it.
+struct LabelPairs {
+    private(set) var symbols = SymbolTable()
+    private var names: [UInt32] = []
+    private var values: [UInt32] = []
+    private var postings: [[UInt32]] = []
+    /// Where a pair stands in its name's list.
+    private var positions: [UInt32] = []
+    private var free: [UInt32] = []
+    private var table = IDTable()
+    /// The pairs of each name.
+    private(set) var byName: [UInt32: [UInt32]] = [:]
+
+    /// Number of pairs.
+    var count: Int { table.count }
+
+    func name(_ pair: UInt32) -> UInt32 { names[Int(pair)] }
+    func value(_ pair: UInt32) -> UInt32 { values[Int(pair)] }
+    func nameText(_ pair: UInt32) -> String { symbols[names[Int(pair)]] }
+    func valueText(_ pair: UInt32) -> String { symbols[values[Int(pair)]] }
+
+    /// The series with `pair`, in no particular order.
+    func series(_ pair: UInt32) -> [UInt32] { postings[Int(pair)] }
+
+    /// The pair, if some series has it.
+    func find(_ name: String, _ value: String) -> UInt32? {
+        guard let name = symbols.find(name), let value = symbols.find(value) else { return nil }
+        return find(name, value)
+    }
+
+    private func find(_ name: UInt32, _ value: UInt32) -> UInt32? {
+        table.find(ByteHash.of(name, value)) { names[Int($0)] == name && values[Int($0)] == value }
+    }
+
+    /// The pair of `label`, new if need be. A new pair must get a series before anything else happens.
+    mutating func make(_ label: Label) -> UInt32 {
+        if let known = find(label.name, label.value) { return known }
+        let name = symbols.retain(label.name)
+        let value = symbols.retain(label.value)
+        let pair: UInt32
+        if let reused = free.popLast() {
+            pair = reused
+            names[Int(pair)] = name
+            values[Int(pair)] = value
+        } else {
+            pair = UInt32(names.count)
+            names.append(name)
+            values.append(value)
+            postings.append([])
+            positions.append(0)
+        }
+        positions[Int(pair)] = UInt32(byName[name]?.count ?? 0)
+        byName[name, default: []].append(pair)
+        table.insert(pair) { ByteHash.of(names[Int($0)], values[Int($0)]) }
+        return pair
+    }
+
+    /// Notes that `series` has `pair`.
+    mutating func add(_ series: UInt32, to pair: UInt32) {
+        postings[Int(pair)].append(series)
+    }
+
+    /// Forgets the series for which `isGone` holds, and the pair if it has no others.
+    mutating func remove(from pair: UInt32, where isGone: (UInt32) -> Bool) {
+        postings[Int(pair)].removeAll(where: isGone)
+        guard postings[Int(pair)].isEmpty else { return }
+        postings[Int(pair)] = []
+        let name = names[Int(pair)]
+        table.remove(pair) { ByteHash.of(names[Int($0)], values[Int($0)]) }
+        let position = Int(positions[Int(pair)])
+        if let last = byName[name]?.popLast(), last != pair {
+            byName[name]?[position] = last
+            positions[Int(last)] = UInt32(position)
+        }
+        if byName[name]?.isEmpty == true { byName[name] = nil }
+        symbols.release(name)
+        symbols.release(values[Int(pair)])
+        free.append(pair)
+    }
+}

@@ -1,0 +1,204 @@
+internal import MetricModel
+internal import Synchronization
+
+extension Lane {
+    /// Times beyond this many milliseconds from the epoch are refused: columns keep them as doubles.
+    static let farthestTime: Int64 = 1 << 53
+
+    /// The row, in the chunk, that pending samples begin at.
+    var firstPendingRow: Int { head - chunk * ColumnCodec.rows }
+
+    /// Begins a row after those that are pending, in a new chunk if this one is full. Whether the lane takes rows.
+    func openRow(_ time: Int64) -> Bool {
+        guard let active, time.magnitude <= Self.farthestTime.magnitude else { return false }
+        if head + pendingRows == (chunk + 1) * ColumnCodec.rows {
+            if pendingRows > 0 { publish() }
+            turn(active)
+        }
+        let row = firstPendingRow + pendingRows
+        if hasLeftovers {
+            active.clearMasks(keeping: ColumnCodec.everyRow(row))
+            hasLeftovers = false
+        }
+        unsafe active.header[ActiveChunk.Word.rowTimes + row].store(UInt64(bitPattern: time), ordering: .relaxed)
+        pendingRows += 1
+        pendingOldest = min(pendingOldest, time)
+        pendingNewest = max(pendingNewest, time)
+        return true
+    }
+
+    /// Seals the full chunk and makes its memory that of the next one.
+    private func turn(_ active: ActiveChunk) {
+        seal()
+        chunk += 1
+        unsafe active.header[ActiveChunk.Word.chunk].store(UInt64(chunk), ordering: .relaxed)
+        atomicMemoryFence(ordering: .releasing)
+        active.clearMasks(keeping: 0)
+        active.histograms.clear()
+        hasLeftovers = false
+        // The newest time is carried over, so that it never falls from one chunk to the next.
+        unsafe active.header[ActiveChunk.Word.oldest].store(UInt64(bitPattern: .max), ordering: .relaxed)
+    }
+
+    /// Makes the pending rows visible.
+    func publish() {
+        guard let active, pendingRows > 0 else { return }
+        typealias Word = ActiveChunk.Word
+        let oldest = unsafe Int64(bitPattern: active.header[Word.oldest].load(ordering: .relaxed))
+        let newest = unsafe Int64(bitPattern: active.header[Word.newest].load(ordering: .relaxed))
+        unsafe active.header[Word.oldest].store(UInt64(bitPattern: min(oldest, pendingOldest)), ordering: .relaxed)
+        unsafe active.header[Word.newest].store(UInt64(bitPattern: max(newest, pendingNewest)), ordering: .relaxed)
+        head += pendingRows
+        endPending()
+        unsafe active.header[Word.head].store(UInt64(head), ordering: .releasing)
+    }
+
+    /// Forgets the pending rows.
+    func rollBack() {
+        guard let active, pendingRows > 0 else { return }
+        let pending = ~ColumnCodec.everyRow(firstPendingRow) & ColumnCodec.everyRow(firstPendingRow + pendingRows)
+        endPending()
+        hasLeftovers = true
+        for blockIndex in 0..<active.blockCount {
+            let block = unsafe active.blocks[blockIndex]
+            for column in 0..<(unsafe block.width) {
+                let state = unsafe block.states[column]
+                guard state.series != SeriesIndex.none else { continue }
+                let slot = RingSlot(block: blockIndex, column: column)
+                guard active.rows(of: slot, companions(state)) & pending != 0 else { continue }
+                let newest = lastSample(slot, companions(state), birth: state.birth, death: UInt32(chunk))
+                unsafe block.states[column].newest = newest?.time ?? .min
+            }
+        }
+    }
+
+    private func endPending() {
+        pendingRows = 0
+        pendingOldest = .max
+        pendingNewest = .min
+    }
+
+    /// Appends any kind of sample, with every check.
+    func append(_ slot: RingSlot, _ value: StoredValue, at time: Int64, rowTime: Int64) -> AppendOutcome {
+        guard let active, let state = withState(of: slot, { $0 }), state.series != SeriesIndex.none else {
+            return .unknownSlot
+        }
+        guard time.magnitude <= Self.farthestTime.magnitude else { return .outOfBounds }
+        if time < state.newest { return .outOfOrder }
+        if time == state.newest {
+            let last = lastSample(slot, companions(state), birth: state.birth, death: UInt32(chunk))
+            return last.map { $0.value.isSame(as: value) } ?? true ? .alreadyPresent : .duplicateTimestamp
+        }
+        guard let companions = companions(of: slot, state, times: time != rowTime, histograms: value.isHistogram)
+        else { return .unknownSlot }
+        // A sample goes into the first pending row behind those that the series has already.
+        let used = active.rows(of: slot, companions) & ~ColumnCodec.everyRow(firstPendingRow)
+        var row = used == 0 ? firstPendingRow : 32 - used.leadingZeroBitCount
+        if row >= firstPendingRow + pendingRows {
+            guard openRow(rowTime) else { return .unknownSlot }
+            row = firstPendingRow + pendingRows - 1
+        }
+        switch value {
+        case .float(let value):
+            active.set(slot, row, value.bitPattern)
+        case .histogram(let histogram):
+            guard let column = companions.histograms?.slot, let words = HistogramWords.encode(histogram),
+                let offset = active.histograms.append(words)
+            else { return .unknownSlot }
+            active.set(column, row, Double(offset).bitPattern)
+        }
+        if time != rowTime, let column = companions.times?.slot { active.set(column, row, Double(time).bitPattern) }
+        pendingOldest = min(pendingOldest, time)
+        pendingNewest = max(pendingNewest, time)
+        withState(of: slot) { $0.newest = time }
+        return .appended
+    }
+
+    /// The slot's companions with the ones wanted, which are taken if need be; `nil` when there is no memory.
+    private func companions(
+        of slot: RingSlot, _ state: ActiveChunk.SlotState, times: Bool, histograms: Bool
+    ) -> SeriesIndex.Companions? {
+        var companions = companions(state)
+        let needsTimes = times && companions.times == nil
+        let needsHistograms = histograms && companions.histograms == nil
+        guard needsTimes || needsHistograms else { return companions }
+        do throws(StoreError) {
+            if needsTimes { companions.times = (try takeSlot(), UInt32(nextChunk)) }
+            if needsHistograms { companions.histograms = (try takeSlot(), UInt32(nextChunk)) }
+        } catch {
+            return nil
+        }
+        var place = state.companions
+        if place == ActiveChunk.SlotState.none {
+            if freeCompanions.isEmpty {
+                freeCompanions.append(UInt32(companionList.count))
+                companionList.append(companions)
+            }
+            place = freeCompanions.removeLast()
+            withState(of: slot) { $0.companions = place }
+        }
+        companionList[Int(place)] = companions
+        core.catalog.write {
+            $0.index.setCompanions(companions, lane: id.rawValue, slot: slot, birth: state.birth)
+        }
+        return companions
+    }
+
+    /// The newest sample, pending ones included, that a slot got in the chunks `birth...death`.
+    func lastSample(
+        _ slot: RingSlot, _ companions: SeriesIndex.Companions, birth: UInt32, death: UInt32
+    ) -> (time: Int64, value: StoredValue)? {
+        guard let active else { return nil }
+        let pins = SegmentPins(core.segments)
+        let lowest = max(Int(birth), directory.first.load(ordering: .relaxed))
+        var number = min(Int(death), chunk)
+        while number >= lowest {
+            let rows: ChunkColumns?
+            if let record = unsafe pins.record(of: number, in: self) {
+                rows = unsafe ChunkColumns(record, rowCount: Int(record.header.rowCount), slot, companions)
+            } else if number == chunk {
+                rows = ChunkColumns(active, chunk, rowCount: firstPendingRow + pendingRows, slot, companions)
+            } else {
+                rows = nil
+            }
+            if let last = rows?.last { return last }
+            number -= 1
+        }
+        return nil
+    }
+
+    /// Lets the new slot of a series continue where its former location ended.
+    func carryNewest(of former: SeriesIndex.Location, to slot: RingSlot) {
+        let companions = core.catalog.read { $0.index.companions(of: former) }
+        let last = lastSample(former.slot, companions, birth: former.birth, death: former.death)
+        if let last { withState(of: slot) { $0.newest = last.time } }
+    }
+}
+
+extension ActiveChunk {
+    /// Clears the bits of all rows but those in `kept`. The writer's.
+    func clearMasks(keeping kept: UInt32) {
+        let blocks = unsafe self.blocks
+        for index in 0..<blockCount {
+            for column in 0..<(unsafe blocks[index].width) {
+                let mask = unsafe blocks[index].masks[column].load(ordering: .relaxed)
+                if mask & ~kept != 0 { unsafe blocks[index].masks[column].store(mask & kept, ordering: .relaxed) }
+            }
+        }
+    }
+
+    /// Stores one value. The writer's.
+    func set(_ slot: RingSlot, _ row: Int, _ bits: UInt64) {
+        let block = unsafe blocks[slot.block]
+        let mask = unsafe block.masks[slot.column].load(ordering: .relaxed)
+        unsafe block.values[row * block.width + slot.column].store(bits, ordering: .relaxed)
+        unsafe block.masks[slot.column].store(mask | 1 << UInt32(row), ordering: .relaxed)
+    }
+
+    /// The rows in which a series has a sample of any kind.
+    func rows(of slot: RingSlot, _ companions: SeriesIndex.Companions) -> UInt32 {
+        let own = unsafe blocks[slot.block].masks[slot.column].load(ordering: .relaxed)
+        guard let column = companions.histograms?.slot else { return own }
+        return unsafe own | blocks[column.block].masks[column.column].load(ordering: .relaxed)
+    }
+}

@@ -1,0 +1,54 @@
+internal import Glibc
+internal import Synchronization
+
+/// Words that one thread writes while others read.
+typealias AtomicWords = UnsafeMutablePointer<Atomic<UInt64>>
+
+/// A stretch of memory from `mmap`, zeroed when it is new, given back when its owner lets go.
+///
+/// `@unchecked`: this owns the memory and never touches its content; who may is said by the types that lay it out.
+@safe final class Mapping: @unchecked Sendable {
+    /// The size of a page, to which every mapping is rounded.
+    static let page = 4096
+
+    let base: UnsafeMutableRawPointer
+    let count: Int
+
+    /// Private memory.
+    init(anonymous count: Int) throws(StoreError) {
+        self.count = count
+        unsafe base = try Self.map(count, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    }
+
+    /// `count` bytes of `file` from `offset` on, shared with the file.
+    init(_ file: borrowing OpenFile, offset: Int, count: Int) throws(StoreError) {
+        self.count = count
+        unsafe base = try Self.map(count, MAP_SHARED, file.descriptor, offset)
+    }
+
+    deinit {
+        unsafe munmap(base, count)
+    }
+
+    /// The words from byte `offset` on.
+    func words(at offset: Int) -> AtomicWords {
+        unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+
+    private static func map(
+        _ count: Int, _ flags: Int32, _ descriptor: Int32, _ offset: Int
+    ) throws(StoreError) -> UnsafeMutableRawPointer {
+        let memory = unsafe mmap(nil, count, PROT_READ | PROT_WRITE, flags, descriptor, offset)
+        guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {
+            throw StoreError(.system, "cannot map \(count) bytes: \(SystemFailure.text())")
+        }
+        return unsafe memory
+    }
+}
+
+/// The last system call's reason.
+enum SystemFailure {
+    static func text(_ number: Int32 = errno) -> String {
+        unsafe String(cString: strerror(number))
+    }
+}

@@ -1,0 +1,99 @@
+internal import Instrumentation
+internal import MetricModel
+internal import Synchronization
+
+extension MetricStore {
+    /// Figures with the ten largest entries of each list.
+    public var statistics: StoreStatistics { statistics(top: 10) }
+
+    /// Figures with the `limit` largest entries of each list. Looks at every label pair.
+    public func statistics(top limit: Int) -> StoreStatistics {
+        var result = figures()
+        core.catalog.read { catalog in
+            let pairs = catalog.index.pairs
+            result.labelPairCount = pairs.count
+            var metrics = TopEntries(limit)
+            var allPairs = TopEntries(limit)
+            var valueCounts = TopEntries(limit)
+            var bytes = TopEntries(limit)
+            for (name, own) in pairs.byName {
+                let text = pairs.symbols[name]
+                valueCounts.add(UInt64(own.count)) { text }
+                bytes.add(UInt64(own.reduce(0) { $0 + pairs.valueText($1).utf8.count })) { text }
+                for pair in own {
+                    let count = UInt64(pairs.series(pair).count)
+                    allPairs.add(count) { "\(text)=\(pairs.valueText(pair))" }
+                    if ByteOrder.equal(text, Labels.metricName) { metrics.add(count) { pairs.valueText(pair) } }
+                }
+            }
+            result.seriesCountByMetricName = metrics.entries
+            result.valueCountByLabelName = valueCounts.entries
+            result.bytesByLabelName = bytes.entries
+            result.seriesCountByLabelPair = allPairs.entries
+        }
+        return result
+    }
+
+    /// The figures that cost little.
+    private func figures() -> StoreStatistics {
+        var result = StoreStatistics()
+        result.sampleBytes = core.segments.byteCount
+        result.sampleCount = core.segments.sampleCount
+        var range: ClosedRange<Int64>? = core.segments.timeRange
+        core.catalog.read { catalog in
+            result.seriesCount = catalog.index.count
+            result.laneCount = catalog.lanes.count
+            for lane in catalog.lanes.values {
+                guard let active = lane.active else { continue }
+                result.sampleBytes += active.byteCount
+                if let own = active.timeRange {
+                    range =
+                        min(range?.lowerBound ?? .max, own.lowerBound)...max(range?.upperBound ?? .min, own.upperBound)
+                }
+            }
+        }
+        result.timeRange = range.map {
+            Timestamp(milliseconds: $0.lowerBound)...Timestamp(milliseconds: $0.upperBound)
+        }
+        return result
+    }
+
+    /// Publishes the cheap figures with every snapshot of `registry`.
+    func register(in registry: Registry) {
+        let series = registry.gauge("tribune_store_series", "Series in the store.")
+        let lanes = registry.gauge("tribune_store_lanes", "Writers whose samples are in the store.")
+        let samples = registry.gauge("tribune_store_sealed_samples", "Samples in sealed chunks.")
+        let bytes = registry.gauge("tribune_store_sample_bytes", "Bytes that hold samples.")
+        let oldest = registry.gauge("tribune_store_oldest_timestamp_seconds", "Time of the oldest sample kept.")
+        let newest = registry.gauge("tribune_store_newest_timestamp_seconds", "Time of the newest sample.")
+        let lost = registry.gauge("tribune_store_lost_chunks", "Chunks that found no memory when they were sealed.")
+        registry.onSnapshot { [weak self] in
+            guard let self else { return }
+            let figures = self.figures()
+            series.set(Double(figures.seriesCount))
+            lanes.set(Double(figures.laneCount))
+            samples.set(Double(figures.sampleCount))
+            bytes.set(Double(figures.sampleBytes))
+            oldest.set(figures.timeRange?.lowerBound.seconds ?? 0)
+            newest.set(figures.timeRange?.upperBound.seconds ?? 0)
+            lost.set(Double(self.core.lostChunks.load(ordering: .relaxed)))
+        }
+    }
+}
+
+/// The entries with the largest figures seen so far; texts are only made for those.
+private struct TopEntries {
+    private let limit: Int
+    private(set) var entries: [StoreStatistics.Entry] = []
+
+    init(_ limit: Int) {
+        self.limit = limit
+    }
+
+    mutating func add(_ value: UInt64, _ name: () -> String) {
+        if entries.count >= limit, value <= entries.last?.value ?? .max { return }
+        let position = entries.firstIndex { $0.value < value } ?? entries.count
+        entries.insert(.init(name: name(), value: value), at: position)
+        if entries.count > limit { entries.removeLast() }
+    }
+}

@@ -1,0 +1,48 @@
+internal import Glibc
+
+/// An open file, closed when its owner lets go.
+struct OpenFile: ~Copyable {
+    let descriptor: Int32
+    let path: String
+
+    /// Opens `path` for reading and writing; with `create` it must not exist yet.
+    init(_ path: String, create: Bool) throws(StoreError) {
+        let flags = O_RDWR | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0)
+        descriptor = unsafe open(path, flags, 0o644)
+        self.path = path
+        guard descriptor >= 0 else {
+            throw StoreError(.system, "cannot \(create ? "create" : "open") \(path): \(SystemFailure.text())")
+        }
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// The length in bytes.
+    var size: Int {
+        var status = stat()
+        return unsafe fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+    }
+
+    /// Makes sure that the bytes up to `size` exist on disk, so that writing to a mapping of them cannot fail later.
+    func reserve(through size: Int) throws(StoreError) {
+        let failure = posix_fallocate(descriptor, 0, size)
+        guard failure == 0 else {
+            throw StoreError(.system, "cannot reserve \(size) bytes for \(path): \(SystemFailure.text(failure))")
+        }
+    }
+
+    /// Appends all of `bytes`.
+    func append(_ bytes: [UInt8]) throws(StoreError) {
+        var done = 0
+        while done < bytes.count {
+            let written = unsafe bytes.withUnsafeBytes { buffer in
+                unsafe write(descriptor, buffer.baseAddress! + done, buffer.count - done)
+            }
+            if written < 0 && errno == EINTR { continue }
+            guard written > 0 else { throw StoreError(.system, "cannot write \(path): \(SystemFailure.text())") }
+            done += written
+        }
+    }
+}

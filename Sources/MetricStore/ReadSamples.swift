@@ -1,0 +1,56 @@
+internal import MetricModel
+
+/// Samples of one series on their way out, ascending in time.
+struct ReadSamples {
+    var timestamps: [Int64] = []
+    var values: [Double] = []
+    /// Empty for floats alone, else parallel to the others.
+    var histograms: [FloatHistogram?] = []
+
+    var count: Int { timestamps.count }
+
+    mutating func append(_ time: Int64, _ value: StoredValue) {
+        timestamps.append(time)
+        switch value {
+        case .float(let float):
+            values.append(float)
+            if !histograms.isEmpty { histograms.append(nil) }
+        case .histogram(let histogram):
+            if histograms.isEmpty { histograms = Array(repeating: nil, count: values.count) }
+            values.append(histogram.sum)
+            histograms.append(histogram)
+        }
+    }
+
+    /// Adds the samples of `other`; where both have one at the same time, the one here stays.
+    mutating func merge(_ other: ReadSamples) {
+        guard other.count > 0 else { return }
+        guard let last = timestamps.last else {
+            self = other
+            return
+        }
+        if last < other.timestamps[0] {
+            for index in 0..<other.count { append(other.timestamps[index], other.value(index)) }
+            return
+        }
+        var merged = ReadSamples()
+        var left = 0
+        var right = 0
+        while left < count || right < other.count {
+            if right == other.count || (left < count && timestamps[left] <= other.timestamps[right]) {
+                if right < other.count, timestamps[left] == other.timestamps[right] { right += 1 }
+                merged.append(timestamps[left], value(left))
+                left += 1
+            } else {
+                merged.append(other.timestamps[right], other.value(right))
+                right += 1
+            }
+        }
+        self = merged
+    }
+
+    private func value(_ index: Int) -> StoredValue {
+        if !histograms.isEmpty, let histogram = histograms[index] { return .histogram(histogram) }
+        return .float(values[index])
+    }
+}

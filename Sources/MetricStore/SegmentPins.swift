@@ -1,0 +1,26 @@
+/// Keeps every segment alive that a query has looked at.
+final class SegmentPins {
+    private let segments: SegmentLog
+    private var pins: [PinnedSegments]
+
+    init(_ segments: SegmentLog) {
+        self.segments = segments
+        pins = [segments.pin()]
+    }
+
+    /// The sealed chunk `number` of `lane`, if there is one and retention has not taken it. Valid as long as these pins.
+    func record(of number: Int, in lane: Lane) -> ChunkRecord? {
+        guard let place = lane.directory[number], let record = unsafe find(place) else { return nil }
+        let header = unsafe record.header
+        return header.lane == lane.id.rawValue && header.chunk == UInt32(number) ? unsafe record : nil
+    }
+
+    private func find(_ place: ChunkPlace) -> ChunkRecord? {
+        for pin in pins.reversed() {
+            if let record = unsafe pin.record(at: place) { return unsafe record }
+        }
+        // The segment is newer than the pins, or it is gone.
+        pins.append(segments.pin())
+        return unsafe pins[pins.count - 1].record(at: place)
+    }
+}

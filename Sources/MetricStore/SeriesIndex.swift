@@ -1,0 +1,245 @@
+internal import MetricModel
+
+/// Which series there are, which labels they have, and in which lanes their samples lie.
+///
+/// Flat arrays indexed by a series' id, so that a series costs some 100 bytes and no object. Guarded by the store's index
+/// lock. Ids of removed series are given out again.
+struct SeriesIndex {
+    /// A stretch of a lane's chunks that holds samples of a series.
+    struct Location {
+        var lane: UInt32
+        var slot: RingSlot
+        /// The first chunk that may hold samples.
+        var birth: UInt32
+        /// The last one; ``alive`` while the slot is in use.
+        var death = Location.alive
+        /// The next location of the same series, or ``SeriesIndex/none``.
+        var next = SeriesIndex.none
+
+        static let alive = UInt32.max
+    }
+
+    /// The slots of a location that hold what does not fit into a row of values.
+    ///
+    /// Each is taken when the first sample needs it; before its birth the slot may have been another series'.
+    struct Companions {
+        var times: (slot: RingSlot, birth: UInt32)?
+        var histograms: (slot: RingSlot, birth: UInt32)?
+
+        var isEmpty: Bool { times == nil && histograms == nil }
+
+        /// Those that exist in `chunk`.
+        func present(inChunk chunk: Int) -> Companions {
+            var result = self
+            if let birth = times?.birth, chunk < birth { result.times = nil }
+            if let birth = histograms?.birth, chunk < birth { result.histograms = nil }
+            return result
+        }
+    }
+
+    private struct CompanionKey: Hashable {
+        var lane: UInt32
+        var slot: RingSlot
+        var birth: UInt32
+    }
+
+    static let none = UInt32.max
+    static let mostLabels = Int(UInt16.max)
+
+    private(set) var pairs = LabelPairs()
+    private var firstPair: [UInt32] = []
+    private var pairCounts: [UInt16] = []
+    private var hashes: [UInt32] = []
+    private var firstLocation: [UInt32] = []
+    private var freeSeries: [UInt32] = []
+    private var table = IDTable()
+    /// The pairs of all series, those of one side by side; room that was given back is kept by length.
+    private var pairPool: [UInt32] = []
+    private var freePairs: [Int: [UInt32]] = [:]
+    private var locations: [Location] = []
+    private var freeLocations: [UInt32] = []
+    private var companions: [CompanionKey: Companions] = [:]
+    /// Locations that ended, per lane, by series and last chunk.
+    private var ended: [UInt32: [(series: UInt32, death: UInt32)]] = [:]
+
+    /// Number of series.
+    var count: Int { table.count }
+    /// Upper bound of the ids in use.
+    var idBound: UInt32 { UInt32(firstPair.count) }
+
+    /// Whether `series` is in use.
+    func contains(_ series: UInt32) -> Bool { firstLocation[Int(series)] != Self.none }
+
+    /// The pairs of `series`, sorted by name.
+    func pairs(of series: UInt32) -> ArraySlice<UInt32> {
+        let start = Int(firstPair[Int(series)])
+        return pairPool[start..<start + Int(pairCounts[Int(series)])]
+    }
+
+    /// The labels of `series`.
+    func labels(of series: UInt32) -> Labels {
+        Labels(sorted: pairs(of: series).map { Label(pairs.nameText($0), pairs.valueText($0)) })
+    }
+
+    /// Calls `body` with every location of `series`, the latest first.
+    func forEachLocation(of series: UInt32, _ body: (Location) -> Void) {
+        var index = firstLocation[Int(series)]
+        while index != Self.none {
+            body(locations[Int(index)])
+            index = locations[Int(index)].next
+        }
+    }
+
+    /// The companions of `location`.
+    func companions(of location: Location) -> Companions {
+        if companions.isEmpty { return Companions() }
+        return companions[CompanionKey(lane: location.lane, slot: location.slot, birth: location.birth)]
+            ?? Companions()
+    }
+
+    /// The series with exactly these labels.
+    func find(_ labels: Labels) -> UInt32? {
+        var ids: [UInt32] = []
+        ids.reserveCapacity(labels.count)
+        for pair in labels.pairs {
+            guard let id = pairs.find(pair.name, pair.value) else { return nil }
+            ids.append(id)
+        }
+        return find(ids, ByteHash.of(ids))
+    }
+
+    private func find(_ ids: [UInt32], _ hash: UInt32) -> UInt32? {
+        table.find(hash) { hashes[Int($0)] == hash && pairs(of: $0).elementsEqual(ids) }
+    }
+
+    /// The latest location that `lane` has for `labels`.
+    func latestLocation(of labels: Labels, in lane: UInt32) -> Location? {
+        guard let series = find(labels) else { return nil }
+        var found: Location?
+        forEachLocation(of: series) { location in
+            if location.lane == lane, found == nil { found = location }
+        }
+        return found
+    }
+
+    // MARK: Changes
+
+    /// Notes that from chunk `birth` on `slot` of `lane` holds samples of `labels`.
+    mutating func bind(
+        _ labels: Labels, lane: UInt32, slot: RingSlot, birth: UInt32
+    ) -> (series: UInt32, isNew: Bool) {
+        let ids = labels.pairs.map { pairs.make($0) }
+        let hash = ByteHash.of(ids)
+        let known = find(ids, hash)
+        let series = known ?? add(ids, hash)
+        let location = Location(lane: lane, slot: slot, birth: birth, next: firstLocation[Int(series)])
+        if let reused = freeLocations.popLast() {
+            locations[Int(reused)] = location
+            firstLocation[Int(series)] = reused
+        } else {
+            locations.append(location)
+            firstLocation[Int(series)] = UInt32(locations.count - 1)
+        }
+        return (series, known == nil)
+    }
+
+    private mutating func add(_ ids: [UInt32], _ hash: UInt32) -> UInt32 {
+        let start: UInt32
+        if let reused = freePairs[ids.count]?.popLast() {
+            start = reused
+            pairPool.replaceSubrange(Int(start)..<Int(start) + ids.count, with: ids)
+        } else {
+            start = UInt32(pairPool.count)
+            pairPool.append(contentsOf: ids)
+        }
+        let series: UInt32
+        if let reused = freeSeries.popLast() {
+            series = reused
+            firstPair[Int(series)] = start
+            pairCounts[Int(series)] = UInt16(ids.count)
+            hashes[Int(series)] = hash
+        } else {
+            series = UInt32(firstPair.count)
+            firstPair.append(start)
+            pairCounts.append(UInt16(ids.count))
+            hashes.append(hash)
+            firstLocation.append(Self.none)
+        }
+        for id in ids { pairs.add(series, to: id) }
+        table.insert(series) { hashes[Int($0)] }
+        return series
+    }
+
+    /// Notes that a location of `series` holds nothing after chunk `death`.
+    mutating func end(_ series: UInt32, lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32) {
+        var index = firstLocation[Int(series)]
+        while index != Self.none {
+            let location = locations[Int(index)]
+            if location.lane == lane, location.slot == slot, location.birth == birth {
+                locations[Int(index)].death = death
+                ended[lane, default: []].append((series, death))
+                return
+            }
+            index = location.next
+        }
+    }
+
+    /// Notes where what does not fit into the rows of a location lies.
+    mutating func setCompanions(_ new: Companions, lane: UInt32, slot: RingSlot, birth: UInt32) {
+        companions[CompanionKey(lane: lane, slot: slot, birth: birth)] = new
+    }
+
+    /// Forgets what ended in chunk `chunk` of `lane` or before, and the series that have no other samples.
+    ///
+    /// - Returns: How many series went.
+    mutating func forget(lane: UInt32, through chunk: UInt32) -> Int {
+        guard let all = ended[lane] else { return 0 }
+        let rest = all.filter { $0.death > chunk }
+        ended[lane] = rest.isEmpty ? nil : rest
+        var gone: [UInt32] = []
+        for (series, death) in all where death <= chunk {
+            if removeLocations(of: series, lane: lane, death: death), firstLocation[Int(series)] == Self.none {
+                gone.append(series)
+            }
+        }
+        remove(gone)
+        return gone.count
+    }
+
+    /// Whether there was such a location.
+    private mutating func removeLocations(of series: UInt32, lane: UInt32, death: UInt32) -> Bool {
+        var removed = false
+        var previous = Self.none
+        var index = firstLocation[Int(series)]
+        while index != Self.none {
+            let location = locations[Int(index)]
+            if location.lane == lane, location.death == death {
+                if previous == Self.none {
+                    firstLocation[Int(series)] = location.next
+                } else {
+                    locations[Int(previous)].next = location.next
+                }
+                companions[CompanionKey(lane: lane, slot: location.slot, birth: location.birth)] = nil
+                freeLocations.append(index)
+                removed = true
+            } else {
+                previous = index
+            }
+            index = location.next
+        }
+        return removed
+    }
+
+    private mutating func remove(_ gone: [UInt32]) {
+        guard !gone.isEmpty else { return }
+        var affected: Set<UInt32> = []
+        for series in gone {
+            affected.formUnion(pairs(of: series))
+            table.remove(series) { hashes[Int($0)] }
+            freePairs[Int(pairCounts[Int(series)]), default: []].append(firstPair[Int(series)])
+        }
+        let isGone = Set(gone)
+        for pair in affected { pairs.remove(from: pair) { isGone.contains($0) } }
+        freeSeries.append(contentsOf: gone)
+    }
+}

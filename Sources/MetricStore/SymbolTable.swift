@@ -1,0 +1,61 @@
+internal import MetricModel
+
+/// Every text that occurs as a label's name or value, once, told apart by bytes. Ids of forgotten texts are given out again.
+struct SymbolTable {
+    private var texts: [String] = []
+    private var hashes: [UInt32] = []
+    private var references: [UInt32] = []
+    private var free: [UInt32] = []
+    private var table = IDTable()
+
+    /// Number of texts.
+    var count: Int { table.count }
+
+    /// The texts, in no particular order.
+    var all: [String] { texts.indices.filter { references[$0] > 0 }.map { texts[$0] } }
+
+    subscript(symbol: UInt32) -> String { texts[Int(symbol)] }
+
+    /// The symbol of `text`, if it occurs.
+    func find(_ text: String) -> UInt32? {
+        find(text, ByteHash.of(text))
+    }
+
+    private func find(_ text: String, _ hash: UInt32) -> UInt32? {
+        table.find(hash) { hashes[Int($0)] == hash && ByteOrder.equal(texts[Int($0)], text) }
+    }
+
+    /// The symbol of `text`, to be given back with ``release(_:)``.
+    mutating func retain(_ text: String) -> UInt32 {
+        let hash = ByteHash.of(text)
+        if let known = find(text, hash) {
+            references[Int(known)] += 1
+            return known
+        }
+        var text = text
+        text.makeContiguousUTF8()
+        let symbol: UInt32
+        if let reused = free.popLast() {
+            symbol = reused
+            texts[Int(symbol)] = text
+            hashes[Int(symbol)] = hash
+            references[Int(symbol)] = 1
+        } else {
+            symbol = UInt32(texts.count)
+            texts.append(text)
+            hashes.append(hash)
+            references.append(1)
+        }
+        table.insert(symbol) { hashes[Int($0)] }
+        return symbol
+    }
+
+    /// Takes back one reference.
+    mutating func release(_ symbol: UInt32) {
+        references[Int(symbol)] -= 1
+        guard references[Int(symbol)] == 0 else { return }
+        table.remove(symbol) { hashes[Int($0)] }
+        texts[Int(symbol)] = ""
+        free.append(symbol)
+    }
+}

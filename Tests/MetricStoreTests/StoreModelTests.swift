@@ -1,0 +1,126 @@
+import MetricModel
+import Testing
+
+@testable import MetricStore
+
+/// Random operations on a store and on ``ModelStore`` must have the same results.
+@Suite struct StoreModelTests {
+    private struct World {
+        let store: MetricStore
+        var model = ModelStore()
+        var lanes: [Lane] = []
+        var generator: Seeded
+        var clock: Int64 = 1_700_000_000_000
+        var laneNumber = 0
+
+        init(seed: UInt64) throws {
+            store = try MetricStore(StoreConfiguration(), registry: nil)
+            generator = Seeded(seed: seed)
+            for _ in 0..<3 { try openLane() }
+        }
+
+        mutating func openLane() throws {
+            laneNumber += 1
+            lanes.append(try store.openLane("lane \(laneNumber)"))
+        }
+
+        mutating func number(_ range: Range<Int>) -> Int { Int.random(in: range, using: &generator) }
+
+        mutating func labels() -> Labels {
+            Labels(
+                metric: "m\(number(0..<3))",
+                [Label("i", "\(number(0..<30))"), Label("x", number(0..<2) == 0 ? "" : "y")])
+        }
+
+        mutating func value() -> StoredValue {
+            switch number(0..<12) {
+            case 0: return .float(.staleMarker)
+            case 1: return .float(Double.random(in: -1...1, using: &generator))
+            case 2:
+                var histogram = FloatHistogram()
+                histogram.count = Double(number(0..<100))
+                histogram.positiveSpans = [.init(offset: Int32(number(0..<9)) - 4, length: 2)]
+                histogram.positiveBuckets = [1, histogram.count]
+                histogram.customValues = (0..<number(0..<200)).map(Double.init)
+                return .histogram(histogram)
+            default: return .float(Double(number(0..<1000)))
+            }
+        }
+
+        /// One commit or rollback on a random lane; samples at the row's time, some at their own.
+        mutating func write() throws {
+            let lane = lanes[number(0..<lanes.count)]
+            clock += Int64(number(0..<20) == 0 ? 0 : number(1..<15_000))
+            let ownTimes = number(0..<4) == 0
+            var appender = lane.beginAppend(at: Timestamp(milliseconds: clock))
+            for _ in 0..<number(0..<40) {
+                let labels = labels()
+                let slot = try lane.slot(for: labels)
+                let time = ownTimes && number(0..<2) == 0 ? clock - Int64(number(0..<30_000)) + 10_000 : clock
+                let value = value()
+                let outcome =
+                    switch value {
+                    case .float(let float): appender.append(slot, float, at: Timestamp(milliseconds: time))
+                    case .histogram(let histogram):
+                        appender.append(slot, histogram: histogram, at: Timestamp(milliseconds: time))
+                    }
+                let expected = model.append(.init(lane: lane.id, labels: labels), value, at: time)
+                #expect(outcome == expected, "\(labels) at \(time)")
+            }
+            if number(0..<5) == 0, !model.hasSeveralPending {
+                appender.rollback()
+                model.rollBack()
+            } else {
+                try appender.commit()
+                model.commit()
+            }
+        }
+
+        mutating func check() throws {
+            let matchers: [[Matcher]] = [
+                [], [Matcher("__name__", .equal, "m1")], [Matcher("i", .regex, "1.*"), Matcher("x", .notEqual, "")],
+                [Matcher("__name__", .regex, "m0|m2"), Matcher("x", .equal, "")], [Matcher("i", .notRegex, "[0-9]")],
+            ]
+            let chosen = matchers[number(0..<matchers.count)]
+            var from = clock - Int64(number(0..<2_000_000))
+            var through = from + Int64(number(0..<1_000_000))
+            if number(0..<4) == 0 { (from, through) = (.min / 2, .max / 2) }
+            let found = try store.select(
+                chosen, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),
+                sampleLimit: .max)
+            let expected = model.select(chosen, from: from, through: through)
+            #expect(Set(found.map(\.labels)) == Set(expected.keys))
+            #expect(found.count == expected.count)
+            for series in found {
+                guard let samples = expected[series.labels] else { continue }
+                #expect(series.timestamps == samples.map(\.time), "\(series.labels)")
+                #expect(series.values.count == series.timestamps.count)
+                #expect(series.histograms.isEmpty || series.histograms.count == series.timestamps.count)
+                for (index, sample) in samples.enumerated() where index < series.count {
+                    let histogram = series.histograms.isEmpty ? nil : series.histograms[index]
+                    let value = histogram.map { StoredValue.histogram($0) } ?? .float(series.values[index])
+                    #expect(value.isSame(as: sample.value), "\(series.labels) at \(sample.time)")
+                }
+            }
+        }
+
+        mutating func step() throws {
+            switch number(0..<40) {
+            case 0..<4: try check()
+            case 4..<7:
+                let lane = lanes[number(0..<lanes.count)]
+                lane.retire(try lane.slot(for: labels()))
+            case 7 where number(0..<5) == 0:
+                lanes.remove(at: number(0..<lanes.count)).close()
+                try openLane()
+            default: try write()
+            }
+        }
+    }
+
+    @Test(arguments: 0..<8) func randomOperationsGiveWhatTheModelGives(run: Int) throws {
+        var world = try World(seed: testSeed &+ UInt64(run))
+        for _ in 0..<600 { try world.step() }
+        try world.check()
+    }
+}
