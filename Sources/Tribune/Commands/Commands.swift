@@ -3,6 +3,11 @@ enum Commands {
     static let all: [Command] = [
         DemoServiceCommand.command,
         CheckCommands.rules,
+        HistoryCommands.verify,
+        HistoryCommands.export,
+        HistoryCommands.migrate,
+        HistoryCommands.rollback,
+        HistoryCommands.verifySchema,
         QueryCommands.instant,
         QueryCommands.range,
         version,

@@ -48,6 +48,13 @@ struct TribuneFile {
         return try TribuneFile(node, file: path)
     }
 
+    /// How the history is kept below the directory `storage`.
+    func history(storage: String) -> HistoryConfiguration {
+        var configuration = HistoryConfiguration(directory: "\(storage)/history", database: database, origin: origin)
+        configuration.retention = retention
+        return configuration
+    }
+
     private init(prometheus: String) {
         self.prometheus = prometheus
     }
