@@ -138,7 +138,9 @@ let package = Package(
         tests("TLS", []),
         tests("SQLite", []),
         tests("PostgreSQL", []),
-        tests("History", ["MetricModel", "PostgreSQL", "SQLite", "TLS", "JSON", "Runtime"]),
+        tests(
+            "History",
+            ["MetricModel", "PostgreSQL", "SQLite", "Hiredis", "TLS", "JSON", "Runtime", "Instrumentation"]),
         tests(
             "Exporter",
             [

@@ -1,0 +1,140 @@
+import Glibc
+import Hiredis
+import Instrumentation
+import JSON
+import MetricModel
+import Runtime
+import TestSupport
+import Testing
+
+@testable import History
+
+/// A real Redis of a test's own on a Unix socket.
+private final class RedisServer {
+    private let directory = TemporaryDirectory()
+    private var process: ChildProcess?
+
+    static let isInstalled = access("/usr/bin/redis-server", X_OK) == 0
+
+    var address: RedisConnection.Address { .unix(path: directory.file("redis.sock")) }
+
+    init() throws { try start() }
+
+    deinit { stop() }
+
+    func start() throws {
+        process = try ChildProcess([
+            "/usr/bin/redis-server", "--port", "0", "--unixsocket", directory.file("redis.sock"), "--save", "",
+            "--appendonly", "no", "--requirepass", "hunter2", "--dir", directory.path,
+        ])
+        let isUp = Loopback.eventually { (try? RedisConnection(address)) != nil }
+        #expect(isUp)
+    }
+
+    func stop() {
+        process?.stop()
+        process = nil
+    }
+
+    func connect() throws -> RedisConnection {
+        let connection = try RedisConnection(address)
+        try connection.command(["AUTH", "hunter2"])
+        return connection
+    }
+}
+
+@Suite(.serialized, .enabled(if: RedisServer.isInstalled, "redis-server is not installed"))
+struct HotCacheTests {
+    private let server: RedisServer
+    private let registry = Registry()
+    private let labels: Labels = ["__name__": "up", "job": "api"]
+
+    init() throws {
+        server = try RedisServer()
+    }
+
+    private func cache(password: String = "hunter2") -> HotCache {
+        HotCache(
+            HotCacheConfiguration(address: server.address, password: .init(password)), logger: .silent,
+            registry: registry)
+    }
+
+    private func value(_ name: String) -> Double {
+        guard let family = registry.snapshot().first(where: { $0.name == name }),
+            case .number(let value)? = family.members.first?.value
+        else { return -1 }
+        return value
+    }
+
+    private func measurement(_ milliseconds: Int64, _ value: Double) -> Measurement {
+        Measurement(labels: labels, timestamp: Timestamp(milliseconds: milliseconds), value: value)
+    }
+
+    @Test func `every type of answer is read, and a refused command is an error without what was sent`() throws {
+        let connection = try server.connect()
+        #expect(try connection.command(["SET", "k", "é\n"]) == .status("OK"))
+        #expect(try connection.command(["GET", "k"]).text == "é\n")
+        #expect(try connection.command(["GET", "none"]) == .null)
+        #expect(try connection.command(["INCR", "n"]) == .integer(1))
+        #expect(try connection.command(["MGET", "n", "none"]) == .array([.bytes([0x31]), .null]))
+        #expect { try connection.command(["GET"]) } throws: { ($0 as? RedisError)?.code == .command }
+        #expect(try connection.pipeline([["NOPE"], ["PING"]]).last == .status("PONG"))
+        #expect { try RedisConnection(server.address).command(["AUTH", "wrong-secret"]) } throws: {
+            !"\($0)".contains("wrong-secret")
+        }
+    }
+
+    @Test func `the latest value and the last day stay for their time`() throws {
+        let cache = cache()
+        let now: Int64 = 1_700_000_000_000
+        cache.put([measurement(now - 90_000_000, 1), measurement(now - 1000, 2), measurement(now, 0.5)])
+        cache.put(archive: "a", ["x": 1], score: 0.3)
+        cache.put(archive: "b", ["x": 2], score: 0.6)
+        cache.put(archive: "c", ["x": 3], score: 0.9)
+        cache.stop()
+        let connection = try server.connect()
+        #expect(
+            try connection.command(["GET", "tribune:latest:\(labels)"]).text
+                == "{\"timestamp\":\(now),\"value\":\"0.5\"}")
+        func lifetime(_ key: String) throws -> Int64 {
+            guard case .integer(let seconds) = try connection.command(["TTL", key]) else { return -3 }
+            return (seconds + 59) / 60
+        }
+        #expect(try lifetime("tribune:latest:\(labels)") == 5)
+        #expect(try lifetime("tribune:series:\(labels)") == 24 * 60)
+        let series = try connection.command(["ZRANGE", "tribune:series:\(labels)", "0", "-1"])
+        #expect(series == .array([.bytes(Array("\(now - 1000):2".utf8)), .bytes(Array("\(now):0.5".utf8))]))
+        #expect(try ["a", "b", "c"].map { try lifetime("tribune:archive:\($0)") } == [60, 120, 240])
+        #expect(value("tribune_hot_cache_written_total") == 6)
+        #expect(value("tribune_hot_cache_dropped_total") == 0)
+    }
+
+    @Test func `an outage is counted, holds nobody up, and ends by itself`() throws {
+        let cache = cache()
+        cache.put([measurement(1, 1)])
+        #expect(Loopback.eventually { value("tribune_hot_cache_written_total") == 1 })
+        server.stop()
+        for number in 0..<1000 { cache.put([measurement(Int64(number), 1)]) }
+        #expect(Loopback.eventually { value("tribune_hot_cache_dropped_total") == 1000 })
+        #expect(value("tribune_hot_cache_up") == 0)
+        try server.start()
+        #expect(
+            Loopback.eventually {
+                cache.put([measurement(5, 5)])
+                return value("tribune_hot_cache_up") == 1
+            })
+        cache.stop()
+        #expect(try server.connect().command(["EXISTS", "tribune:latest:\(labels)"]) == .integer(1))
+    }
+
+    @Test func `a wrong password is an outage, and the password is never printed`() throws {
+        let cache = cache(password: "wrong-secret")
+        cache.put([measurement(1, 1)])
+        cache.stop()
+        #expect(value("tribune_hot_cache_dropped_total") == 1)
+        let configuration = HotCacheConfiguration(address: server.address, password: .init("wrong-secret"))
+        var dumped = ""
+        dump(configuration, to: &dumped)
+        #expect(!dumped.contains("wrong-secret") && !"\(configuration)".contains("wrong-secret"))
+    }
+}
