@@ -8,6 +8,7 @@ enum Commands {
         HistoryCommands.migrate,
         HistoryCommands.rollback,
         HistoryCommands.verifySchema,
+        TestCommands.promql,
         QueryCommands.instant,
         QueryCommands.range,
         version,
