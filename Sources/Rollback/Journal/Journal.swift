@@ -27,7 +27,9 @@ public struct JournalError: Error, Equatable, Sendable, CustomStringConvertible 
 ///
 /// After a failed write or a failed fsync it stays failed: what the disk holds is unknown then (the kernel may have dropped
 /// the dirty pages), and only reading the file anew tells.
-final class Journal {
+///
+/// `@unchecked`: whoever opens it hands it over to the one thread that appends.
+final class Journal: @unchecked Sendable {
     /// Payloads of the records found when it was opened, in order.
     let recovered: [[UInt8]]
     /// Bytes of an interrupted record that were cut off when it was opened.

@@ -99,6 +99,14 @@ extension RolloutPlan.Service {
         guard (1...RolloutPlan.routeLimit).contains(routes.count) else {
             throw fields.fault("a service has 1 to \(RolloutPlan.routeLimit) routes", field: "routes")
         }
+        for (index, route) in routes.enumerated() {
+            guard case .haproxy(let haproxy) = route.kind, haproxy.division == .weights else { continue }
+            if let stage = stages.first(where: { haproxy.weights(for: $0) == nil }) {
+                throw fields.fault(
+                    "the stage \(stage.candidate) needs weights above 256 for so unequal numbers of servers",
+                    field: "routes[\(index)]")
+            }
+        }
         self.routes = routes
         try fields.finish()
     }

@@ -39,6 +39,10 @@ extension HAProxyRoute {
     fileprivate init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
         var fields = try FieldReader(node, path: path, file: file)
         address = try fields.text("address")
+        guard address.hasPrefix("/") || address.contains(":") else {
+            throw fields.fault(
+                "expected the path of a socket, or IP:port", at: fields.optional("address"), field: "address")
+        }
         stable = try fields.servers("stable")
         candidate = try fields.servers("candidate")
         shutdownSessions = try fields.optionalFlag("shutdown_sessions") ?? false

@@ -38,7 +38,7 @@ public struct HAProxyRoute: Equatable, Sendable {
         case map(file: String, key: String)
     }
 
-    /// `/run/haproxy.sock`, or `host:port`.
+    /// `/run/haproxy.sock`, or `IP:port`; names are refused, since looking one up can hang.
     public var address: String
     /// The servers of the stable version, as `backend/server`.
     public var stable: [HAProxyServer]

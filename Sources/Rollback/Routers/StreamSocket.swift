@@ -38,7 +38,7 @@ struct StreamSocket: ~Copyable {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes {
-                unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+                unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
             if count > 0 {
                 rest = rest.dropFirst(count)
@@ -78,7 +78,8 @@ struct StreamSocket: ~Copyable {
     }
 
     private func connect(endpoint: String) throws(RouterError) -> Int32 {
-        guard let colon = endpoint.lastIndex(of: ":"), let port = UInt16(endpoint[endpoint.index(after: colon)...]) else {
+        guard let colon = endpoint.lastIndex(of: ":"), let port = UInt16(endpoint[endpoint.index(after: colon)...])
+        else {
             throw RouterError("not an address: \(endpoint)")
         }
         let host = endpoint[..<colon]

@@ -1,0 +1,180 @@
+public import Instrumentation
+internal import MetricModel
+public import RuleEngine
+public import Runtime
+internal import Synchronization
+
+/// Runs the rollouts and rollbacks of every plan. Any thread may call it; nothing it is asked waits for a router.
+public final class RollbackRunner: Sendable {
+    /// Evaluates PromQL now and gives the values of all elements.
+    public typealias Evaluation = @Sendable (_ expression: String) -> Result<[Double], EvaluationFault>
+
+    /// Why an expression has no value.
+    public struct EvaluationFault: Error, Equatable, Sendable, CustomStringConvertible {
+        /// The words of the query engine.
+        public var description: String
+
+        /// A fault.
+        public init(_ description: String) {
+            self.description = description
+        }
+    }
+
+    /// What the runner needs to know.
+    public struct Settings: Sendable {
+        /// Where the journals are kept; must exist.
+        public var directory: String
+        /// Evaluates the expressions of gates.
+        public var evaluate: Evaluation
+        /// Whether this process may act from the start; otherwise it waits for ``RollbackRunner/leaseChanged(epoch:)``.
+        public var holdsLease = true
+        /// Where its log goes.
+        public var logger: Logger
+        /// Where its metrics go.
+        public var registry: Registry
+        let client = RouterClient()
+
+        /// Settings of a process that runs alone.
+        public init(
+            directory: String, logger: Logger = .silent, registry: Registry = Registry(),
+            evaluate: @escaping Evaluation = { _ in .failure(EvaluationFault("no query engine")) }
+        ) {
+            self.directory = directory
+            self.logger = logger
+            self.registry = registry
+            self.evaluate = evaluate
+        }
+    }
+
+    /// What goes to the sinks.
+    enum Output: Sendable {
+        case event(RollbackEvent)
+        case incident(RollbackIncident)
+        case notice(RollbackNotice)
+        case report(RollbackReport)
+    }
+
+    private static let answerSeconds: Int64 = 10
+    private let plans: Mutex<[String: PlanRunner]>
+    private let output: Mailbox<Output>
+    private let sinkThread: Mutex<WorkerThread?>
+    private let settings: Settings
+    private let instruments: RollbackInstruments
+
+    /// Opens the journals of `plans` and takes up what they say; nothing runs before ``start()``.
+    ///
+    /// A damaged journal throws: it has been set aside, and somebody must look where traffic stands before a new one is
+    /// begun.
+    public convenience init(
+        plans: [RolloutPlan], settings: Settings, sinks: RollbackSinks = RollbackSinks()
+    ) throws(JournalError) {
+        try self.init(plans: plans, settings: settings, sinks: sinks, afterStep: nil)
+    }
+
+    /// - Parameter afterStep: called around every action, for tests that end the process there.
+    init(
+        plans: [RolloutPlan], settings: Settings, sinks: RollbackSinks, afterStep: (@Sendable (String) -> Void)?
+    ) throws(JournalError) {
+        self.settings = settings
+        let output = Mailbox<Output>(capacity: 65_536)
+        self.output = output
+        instruments = RollbackInstruments(settings.registry)
+        var runners: [String: PlanRunner] = [:]
+        for plan in plans {
+            runners[plan.name] = try PlanRunner(
+                plan, settings: settings, output: output, instruments: instruments, afterStep: afterStep)
+        }
+        self.plans = Mutex(runners)
+        sinkThread = Mutex(
+            WorkerThread("rollback sinks") {
+                while case .message(let message) = output.receive() {
+                    switch message {
+                    case .event(let event): sinks.event(event)
+                    case .incident(let incident): sinks.incident(incident)
+                    case .notice(let notice): sinks.notice(notice)
+                    case .report(let report): sinks.report(report)
+                    }
+                }
+            })
+    }
+
+    /// Goes on where the journals end.
+    public func start() {
+        for plan in plans.withLock({ Array($0.values) }) { plan.run() }
+    }
+
+    /// Ends every thread; what is under way is taken up by the next process.
+    public func stop() {
+        for plan in plans.withLock({ Array($0.values) }) { plan.stop() }
+        output.close()
+        sinkThread.withLock { $0.take() }?.join()
+    }
+
+    /// A rollback rule was evaluated. Never blocks. A measurement that finds no room counts as if it had not been made.
+    public func measured(_ measurement: RollbackMeasurement) {
+        guard let plan = runner(measurement.definition.action.plan) else { return instruments.unknownPlan.add() }
+        // The other half of the mailbox is kept for what routers answer.
+        guard plan.mailbox.count < 4096, plan.mailbox.send(.measured(measurement)) else {
+            return instruments.dropped.add()
+        }
+    }
+
+    /// Carries out `command` on the plan called `plan` and waits until it is journalled.
+    public func command(_ command: RolloutCommand, plan: String) -> CommandOutcome {
+        guard let runner = runner(plan) else { return .refused("there is no plan \"\(plan)\"") }
+        let answer = Answer<CommandOutcome>()
+        runner.mailbox.send(.command(command, answer))
+        return answer.wait(seconds: Self.answerSeconds) ?? .refused("the plan's thread does not answer")
+    }
+
+    /// The lease was won (`epoch` is its fencing number) or lost (`nil`).
+    public func leaseChanged(epoch: UInt64?) {
+        for plan in plans.withLock({ Array($0.values) }) { plan.mailbox.send(.lease(epoch: epoch)) }
+    }
+
+    /// The history can, or cannot, be written.
+    public func historyChanged(isAvailable: Bool) {
+        for plan in plans.withLock({ Array($0.values) }) { plan.mailbox.send(.history(isAvailable: isAvailable)) }
+    }
+
+    /// Takes over plan files that were read anew. Returns what was refused, each with its reason; the rest is in force.
+    /// Plans that are no longer there keep running until a restart.
+    public func reload(_ plans: [RolloutPlan]) -> [String] {
+        var refusals: [String] = []
+        for plan in plans {
+            if let runner = runner(plan.name) {
+                let answer = Answer<String?>()
+                runner.mailbox.send(.plan(plan, answer))
+                let refusal = answer.wait(seconds: Self.answerSeconds) ?? "the plan's thread does not answer"
+                if let refusal { refusals.append("plan \(plan.name): \(refusal)") }
+                continue
+            }
+            do throws(JournalError) {
+                let runner = try PlanRunner(
+                    plan, settings: settings, output: output, instruments: instruments, afterStep: nil)
+                self.plans.withLock { $0[plan.name] = runner }
+                runner.run()
+            } catch {
+                refusals.append("plan \(plan.name): \(error)")
+            }
+        }
+        return refusals
+    }
+
+    /// Every plan as it stands now, sorted by name.
+    public var snapshots: [RolloutSnapshot] {
+        plans.withLock { Array($0.values) }.map { $0.published.withLock(\.snapshot) }.sorted { $0.plan < $1.plan }
+    }
+
+    /// Where the rollback rule `file;group;name` stands; `nil` where it was never measured.
+    public func standing(of rule: String) -> RollbackRuleStanding? {
+        for plan in plans.withLock({ Array($0.values) }) {
+            if let standing = plan.published.withLock({ $0.rules[rule] }) { return standing }
+        }
+        return nil
+    }
+
+    private func runner(_ name: String) -> PlanRunner? {
+        plans.withLock { $0[name] }
+    }
+}

@@ -1,0 +1,99 @@
+internal import Glibc
+internal import JSON
+internal import MetricModel
+internal import RuleEngine
+internal import Runtime
+
+/// Streaks and trips of a plan's rules, kept so that a restart does not begin them anew.
+///
+/// Not forced to disk: it must survive the end of the process, which the page cache does. After a power failure the rules
+/// count again, as they would without the file; what was decided stands in the journal.
+struct RuleFile: Sendable {
+    let path: String
+
+    /// Replaces the file.
+    func write(_ rules: [String: RollbackRule]) {
+        let json = JSON.object(rules.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) })
+        guard FileText.write(json.encoded, to: path + ".new") else { return }
+        unsafe rename(path + ".new", path)
+    }
+
+    /// What was kept; empty where there is no file or it is none of ours.
+    func read() -> [String: RollbackRule] {
+        // Nothing depends on the reason: without the file every rule begins anew.
+        guard let text = FileText.read(path), let json = try? JSON(parsing: text) else { return [:] }
+        var rules: [String: RollbackRule] = [:]
+        for member in json.members ?? [] { rules[member.name] = RollbackRule(member.value) }
+        return rules
+    }
+}
+
+extension RollbackRule {
+    /// Tracks with something to remember, and what they were counted on.
+    var json: JSON {
+        let kept = tracks.filter { $0.value.streak > 0 || $0.value.state != .armed || $0.value.missingSince != nil }
+        return [
+            "name": .string(definition.name), "expr": .string(definition.expression),
+            "comparison": .string(definition.trip.comparison.rawValue),
+            "threshold": .string(FloatText.general(definition.trip.threshold)),
+            "plan": .string(definition.action.plan),
+            "tracks": .array(
+                kept.sorted { $0.key < $1.key }.map { labels, track in
+                    [
+                        "labels": .object(labels.pairs.map { JSON.Member($0.name, .string($0.value)) }),
+                        "track": track.json,
+                    ]
+                }),
+        ]
+    }
+
+    init?(_ json: JSON) {
+        guard let name = json["name"]?.text, let expression = json["expr"]?.text, let plan = json["plan"]?.text,
+            let comparison = json["comparison"]?.text.flatMap(RollbackDefinition.Condition.Comparison.init),
+            let threshold = json["threshold"]?.text.flatMap(Double.init)
+        else { return nil }
+        // The rest of the definition comes with the next measurement.
+        self.init(
+            RollbackDefinition(
+                name: name, expression: expression, trip: .init(comparison, threshold), action: .init(plan: plan)))
+        for element in json["tracks"]?.elements ?? [] {
+            guard let labels = element["labels"]?.members, let track = element["track"].flatMap(Track.init) else {
+                continue
+            }
+            tracks[Labels(labels.map { Label($0.name, $0.value.text ?? "") })] = track
+        }
+    }
+}
+
+extension RollbackRule.Track {
+    fileprivate var json: JSON {
+        let (trippedAt, clearSince): (Timestamp?, Timestamp?) =
+            switch state {
+            case .armed: (nil, nil)
+            case .tripped(let at, let since): (at, since)
+            }
+        func time(_ time: Timestamp?) -> JSON { time.map { .integer($0.milliseconds) } ?? .null }
+        return [
+            "streak": .integer(Int64(streak)), "tripped_at": time(trippedAt), "clear_since": time(clearSince),
+            "missing_since": time(missingSince), "told": .array(told.map(\.rawValue).sorted().map(JSON.string)),
+            "samples": .array(
+                samples.map { ["time": time($0.time), "value": .string(FloatText.general($0.value))] }),
+        ]
+    }
+
+    fileprivate init?(_ json: JSON) {
+        guard let streak = json["streak"]?.integer, streak >= 0 else { return nil }
+        func time(_ name: String) -> Timestamp? { json[name]?.integer.map(Timestamp.init(milliseconds:)) }
+        self.init()
+        self.streak = Int(streak)
+        if let at = time("tripped_at") { state = .tripped(at: at, clearSince: time("clear_since")) }
+        missingSince = time("missing_since")
+        told = Set((json["told"]?.elements ?? []).compactMap { $0.text.flatMap { .init(rawValue: $0) } })
+        samples = (json["samples"]?.elements ?? []).compactMap { sample in
+            guard let at = sample["time"]?.integer, let value = sample["value"]?.text.flatMap(Double.init) else {
+                return nil
+            }
+            return EvidenceSample(time: Timestamp(milliseconds: at), value: value)
+        }
+    }
+}

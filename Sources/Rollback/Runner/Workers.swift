@@ -1,0 +1,87 @@
+internal import CurlHTTP
+internal import MetricModel
+internal import RuleEngine
+internal import Runtime
+internal import Synchronization
+
+/// The HTTP client that routers and gates share. Hides the library from the runner's interface.
+final class RouterClient: Sendable {
+    let http = HTTPClient()
+}
+
+/// The thread that asks the routers of one service, one operation after the other.
+final class ServiceWorker: Sendable {
+    let mailbox = Mailbox<RouterOperation>(capacity: 64)
+    private let thread: Mutex<WorkerThread?>
+
+    init(_ router: ServiceRouter, _ name: String, mailbox plan: Mailbox<PlanMessage>) {
+        let mailbox = mailbox
+        let worker = WorkerThread("router \(name)") {
+            while case .message(let operation) = mailbox.receive() {
+                plan.send(.replied(operation.id, router.perform(operation)))
+            }
+        }
+        thread = Mutex(worker)
+    }
+
+    /// Ends the thread when what it has been asked is done.
+    func stop() {
+        mailbox.close()
+        thread.withLock { $0.take() }?.join()
+    }
+}
+
+/// The thread that asks the gates of one plan.
+final class GateWorker: Sendable {
+    let mailbox = Mailbox<GateQuestion>(capacity: 64)
+    let client: RouterClient
+    private let thread: Mutex<WorkerThread?>
+
+    init(
+        evaluate: @escaping RollbackRunner.Evaluation, client: RouterClient, mailbox plan: Mailbox<PlanMessage>
+    ) {
+        self.client = client
+        let mailbox = mailbox
+        let worker = WorkerThread("gates") {
+            while case .message(let question) = mailbox.receive() {
+                let answers = question.gates.map { Self.ask($0, evaluate, client.http) }
+                plan.send(.gatesAnswered(question.id, answers))
+            }
+        }
+        thread = Mutex(worker)
+    }
+
+    func stop() {
+        mailbox.close()
+        thread.withLock { $0.take() }?.join()
+    }
+
+    private static func ask(
+        _ gate: RolloutPlan.Gate, _ evaluate: RollbackRunner.Evaluation, _ client: HTTPClient
+    ) -> GateAnswer {
+        switch gate.kind {
+        case .expression(let text, let healthy):
+            switch evaluate(text) {
+            case .failure(let fault): return GateAnswer(name: gate.name, isOpen: false, detail: fault.description)
+            case .success(let values):
+                // Without data nothing is proven, so the gate stays closed.
+                guard !values.isEmpty else { return GateAnswer(name: gate.name, isOpen: false, detail: "no data") }
+                let bad = values.first { !healthy.holds(for: $0) }
+                let shown = FloatText.general(bad ?? values[0])
+                return GateAnswer(name: gate.name, isOpen: bad == nil, detail: "\(shown), healthy is \(healthy)")
+            }
+        case .http(let url):
+            var request = HTTPRequest(url: url)
+            request.timeoutMilliseconds = 10_000
+            request.maximumBodyBytes = 1 << 20
+            do throws(HTTPFailure) {
+                let status = try client.send(request).status
+                return GateAnswer(name: gate.name, isOpen: (200..<300).contains(status), detail: "answered \(status)")
+            } catch {
+                return GateAnswer(name: gate.name, isOpen: false, detail: error.message)
+            }
+        case .rule, .approval:
+            return GateAnswer(name: gate.name, isOpen: false, detail: "not asked from outside")
+        }
+    }
+}
