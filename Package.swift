@@ -117,6 +117,11 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Benchmarks
+        .executableTarget(
+            name: "ExpositionBenchmark", dependencies: ["MetricModel", "Exposition", "Runtime"],
+            path: "Benchmarks/Exposition", swiftSettings: testing),
+
         // Tests
         .target(
             name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport", swiftSettings: testing),

@@ -78,17 +78,19 @@ extension ExpositionParser {
 
     /// The labels of the sample that was read, with `le` and `quantile` in their canonical form.
     func seriesLabels() throws(ExpositionError) -> Labels {
-        try labels(of: series)
+        try labels(of: series, canonicalBounds: true)
     }
 
     /// The exemplar of the sample that was read.
     func exemplar() throws(ExpositionError) -> Exemplar? {
         guard !exemplarLabels.isEmpty else { return nil }
-        return Exemplar(labels: try labels(of: exemplarLabels), value: exemplarValue, timestamp: exemplarTimestamp)
+        return Exemplar(
+            labels: try labels(of: exemplarLabels, canonicalBounds: false), value: exemplarValue,
+            timestamp: exemplarTimestamp)
     }
 
     /// Decodes text that ``takeSeries()`` or ``takeLabels(isNamed:quotedNames:)`` has accepted.
-    private func labels(of range: Range<Int>) throws(ExpositionError) -> Labels {
+    private func labels(of range: Range<Int>, canonicalBounds: Bool) throws(ExpositionError) -> Labels {
         var scan = self
         scan.position = range.lowerBound
         var pairs: [Label] = []
@@ -99,38 +101,41 @@ extension ExpositionParser {
             switch scan.current {
             case UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: ","), UInt8(ascii: " "), UInt8(ascii: "\t"):
                 scan.position += 1
-            default: pairs.append(try scan.decodeLabel())
+            default: try insert(scan.decodeLabel(canonicalBounds), into: &pairs)
             }
         }
-        let labels = Labels(pairs)
-        if labels.count < pairs.count { try refuseDuplicates(pairs) }
-        return labels
+        pairs.removeAll { $0.value.isEmpty }
+        return Labels(sorted: pairs)
     }
 
-    private mutating func decodeLabel() throws(ExpositionError) -> Label {
-        let start = position
+    /// Puts a label in its place among sorted ones. Targets expose labels nearly in order, so the place is near the end.
+    private func insert(_ label: Label, into pairs: inout [Label]) throws(ExpositionError) {
+        var index = pairs.count
+        while index > 0, ByteOrder.precedes(label.name, pairs[index - 1].name) { index -= 1 }
+        if index > 0, ByteOrder.equal(label.name, pairs[index - 1].name) {
+            throw fault("label name \(MetricText.quoted(label.name)) is not unique")
+        }
+        pairs.insert(label, at: index)
+    }
+
+    private mutating func decodeLabel(_ canonicalBounds: Bool) throws(ExpositionError) -> Label {
+        let nameStart = position
         let isQuoted = current == UInt8(ascii: "\"")
         _ = isQuoted ? takeQuoted(newlines: true) : takeName(colon: false)
-        let name = try isQuoted ? unquoted(start..<position) : string(start..<position)
+        let name = try isQuoted ? unquoted(nameStart..<position) : string(nameStart..<position)
         skipBlanks()
         guard current == UInt8(ascii: "=") else { return Label(Labels.metricName, name) }
         position += 1
         skipBlanks()
-        let valueStart = position
+        let start = position
         _ = takeQuoted(newlines: true)
-        return Label(name, canonical(try unquoted(valueStart..<position), ofLabel: name))
+        let value = try unquoted(start..<position)
+        return Label(name, canonicalBounds ? canonical(value, ofLabel: name) : value)
     }
 
     private func canonical(_ text: String, ofLabel name: String) -> String {
         guard (type == .histogram && name == "le") || (type == .summary && name == "quantile") else { return text }
         return OpenMetricsNumber.canonical(text)
-    }
-
-    private func refuseDuplicates(_ pairs: [Label]) throws(ExpositionError) {
-        let names = pairs.map(\.name).sorted(by: ByteOrder.precedes)
-        for (one, next) in zip(names, names.dropFirst()) where ByteOrder.equal(one, next) {
-            throw fault("label name \(MetricText.quoted(one)) is not unique")
-        }
     }
 }
 

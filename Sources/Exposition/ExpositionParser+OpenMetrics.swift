@@ -7,6 +7,7 @@ extension ExpositionParser {
         try takeSeries()
         guard current == UInt8(ascii: " ") else { throw expected("value after metric") }
         position += 1
+        valueStart = position
         value = try takeNumber()
         try finishOpenMetricsSample()
         return .sample

@@ -10,6 +10,7 @@ extension ExpositionParser {
                 try takeSeries()
                 skipBlanks()
                 guard position < count, current != UInt8(ascii: "\n") else { throw expected("value after metric") }
+                valueStart = position
                 value = try takeNumber()
                 try finishTextSample()
                 return .sample

@@ -30,6 +30,8 @@ internal import MetricModel
     var text = 0..<0
     /// A sample's name and labels.
     var series = 0..<0
+    /// Where a sample's value begins.
+    var valueStart = 0
     /// A sample's value.
     var value = 0.0
     /// Milliseconds, if ``hasTimestamp``.

@@ -1,0 +1,40 @@
+public import MetricModel
+
+/// The samples of one body by number, as ``SeriesMatcher`` found them. Reused from scrape to scrape.
+///
+/// Series go by small numbers that the matcher gives out. Where ``isUnchanged``, the sequence of series is that of the last
+/// committed body and ``series`` is empty: whoever keeps a row of slots in that order needs to look nothing up.
+public struct ScrapedBody: Sendable {
+    /// Something that only some samples have.
+    public struct Extra<Value: Sendable>: Sendable {
+        /// The index of the sample in ``ScrapedBody/values``.
+        public var index: Int
+        /// What it has.
+        public var value: Value
+    }
+
+    /// Whether the series are those of the last committed body, in the same order.
+    public internal(set) var isUnchanged = true
+    /// Parallel to ``values``; empty where ``isUnchanged``.
+    public internal(set) var series: [Int32] = []
+    /// The values in the order of the body.
+    public internal(set) var values: [Double] = []
+    /// The timestamps of samples that bring their own, ascending by index.
+    public internal(set) var timestamps: [Extra<Timestamp>] = []
+    /// Exemplars, ascending by index.
+    public internal(set) var exemplars: [Extra<Exemplar>] = []
+    /// Series that were not in the last committed body, by number.
+    public internal(set) var newSeries: [(number: Int32, labels: Labels)] = []
+
+    /// Nothing yet.
+    public init() {}
+
+    mutating func removeAll() {
+        isUnchanged = true
+        series.removeAll(keepingCapacity: true)
+        values.removeAll(keepingCapacity: true)
+        timestamps.removeAll(keepingCapacity: true)
+        exemplars.removeAll(keepingCapacity: true)
+        newSeries.removeAll(keepingCapacity: true)
+    }
+}

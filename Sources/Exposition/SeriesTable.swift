@@ -1,0 +1,141 @@
+internal import Glibc
+
+/// The series that a ``SeriesMatcher`` knows, by number and by text. A value; its owner keeps the texts.
+///
+/// Open addressing with linear probing, at most half full. The hash is seeded, so that no target can choose its collisions.
+struct SeriesTable: Sendable {
+    /// A series. Texts count from the beginning of the owner's arena.
+    struct Known: Sendable {
+        var hash: UInt32
+        var text: UInt32
+        var textLength: UInt32
+        var context: SeriesMatcher.Context
+        /// Index of its line in the last committed body, or -1.
+        var line: Int32
+        var isLive: Bool
+        var isMarked = false
+    }
+
+    private static let empty: Int32 = -1
+    private static let removed: Int32 = -2
+
+    private var known: [Known] = []
+    private var free: [Int32] = []
+    private var cells: [Int32] = [Int32](repeating: empty, count: 16)
+    /// Cells that are not empty, removed ones included.
+    private var used = 0
+    private let seed = UInt64.random(in: 0...UInt64.max)
+
+    /// All numbers are below this.
+    var numberLimit: Int { known.count }
+
+    /// Index of the series' line in the last committed body, if it was there.
+    func line(of number: Int32) -> Int? {
+        let line = known[Int(number)].line
+        return line >= 0 ? Int(line) : nil
+    }
+
+    /// Sets the line of a series and marks it as one to keep.
+    mutating func setLine(_ index: Int, of number: Int32) {
+        known[Int(number)].line = Int32(index)
+        known[Int(number)].isMarked = true
+    }
+
+    /// Says where a text has moved to.
+    mutating func setText(_ offset: UInt32, of number: Int32) {
+        known[Int(number)].text = offset
+    }
+
+    /// Forgets every series without a mark, and takes the marks away.
+    mutating func forgetUnmarked() {
+        for number in known.indices {
+            if known[number].isMarked {
+                known[number].isMarked = false
+            } else if known[number].isLive {
+                remove(Int32(number))
+            }
+        }
+    }
+
+    /// The number of the series with this text, read in this context.
+    func find(
+        _ text: UnsafeBufferPointer<UInt8>, _ context: SeriesMatcher.Context, hash: UInt32,
+        in arena: UnsafeBufferPointer<UInt8>
+    ) -> Int32? {
+        var cell = Int(hash) & (cells.count - 1)
+        while cells[cell] != Self.empty {
+            let number = cells[cell]
+            if number >= 0 {
+                let series = known[Int(number)]
+                if unsafe series.hash == hash && Int(series.textLength) == text.count && series.context == context
+                    && memcmp(text.baseAddress!, arena.baseAddress! + Int(series.text), text.count) == 0
+                {
+                    return number
+                }
+            }
+            cell = (cell + 1) & (cells.count - 1)
+        }
+        return nil
+    }
+
+    /// Adds a series that is not there yet.
+    mutating func insert(text: UInt32, length: UInt32, context: SeriesMatcher.Context, hash: UInt32) -> Int32 {
+        if (used + 1) * 2 > cells.count { rebuild() }
+        let series = Known(hash: hash, text: text, textLength: length, context: context, line: -1, isLive: true)
+        let number: Int32
+        if let reused = free.popLast() {
+            number = reused
+            known[Int(reused)] = series
+        } else {
+            number = Int32(known.count)
+            known.append(series)
+        }
+        place(number, hash)
+        return number
+    }
+
+    /// Removes a series; its number may be given to another one.
+    mutating func remove(_ number: Int32) {
+        var cell = Int(known[Int(number)].hash) & (cells.count - 1)
+        while cells[cell] != number { cell = (cell + 1) & (cells.count - 1) }
+        cells[cell] = Self.removed
+        known[Int(number)].isLive = false
+        free.append(number)
+    }
+
+    private mutating func rebuild() {
+        let live = known.count - free.count
+        var size = 16
+        while size < (live + 1) * 4 { size *= 2 }
+        cells = [Int32](repeating: Self.empty, count: size)
+        used = 0
+        for (number, series) in known.enumerated() where series.isLive { place(Int32(number), series.hash) }
+    }
+
+    private mutating func place(_ number: Int32, _ hash: UInt32) {
+        var cell = Int(hash) & (cells.count - 1)
+        while cells[cell] != Self.empty { cell = (cell + 1) & (cells.count - 1) }
+        cells[cell] = number
+        used += 1
+    }
+
+    /// A seeded hash of `text`, eight bytes at a time; up to 7 bytes behind it are loaded and masked out.
+    func hash(_ text: UnsafeBufferPointer<UInt8>) -> UInt32 {
+        func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
+            let (high, low) = left.multipliedFullWidth(by: right)
+            return high ^ low
+        }
+        var state = seed ^ UInt64(text.count) &* 0x9e37_79b9_7f4a_7c15
+        // The text lies in a padded body.
+        var place = unsafe UnsafeRawPointer(text.baseAddress!)
+        var rest = text.count
+        while rest > 0 {
+            var word = unsafe place.loadUnaligned(as: UInt64.self)
+            if rest < 8 { word &= (1 << UInt64(rest * 8)) - 1 }
+            state = fold(state ^ word, 0xa076_1d64_78bd_642f ^ seed)
+            unsafe place += 8
+            rest -= 8
+        }
+        return UInt32(truncatingIfNeeded: fold(state, 0xe703_7ed1_a0b4_28db))
+    }
+}
