@@ -133,6 +133,7 @@ let package = Package(
         tests("Instrumentation", []),
         tests("MicroHTTP", []),
         tests("CurlHTTP", ["Runtime"]),
+        tests("Zlib", []),
         tests("Exposition", ["MetricModel", "JSON", "Instrumentation", "Runtime"]),
         tests("MetricStore", ["MetricModel"]),
         tests("PromQL", ["MetricModel", "MetricStore", "JSON", "Runtime"]),

@@ -1,0 +1,68 @@
+internal import CZlib
+
+/// Why compressed bytes were refused.
+public enum DecompressionError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The bytes are neither gzip nor zlib, or damaged, or cut off.
+    case damaged
+    /// The content is longer than the limit.
+    case tooLarge(limit: Int)
+    case outOfMemory
+
+    /// One line for an operator.
+    public var description: String {
+        switch self {
+        case .damaged: "damaged compressed data"
+        case .tooLarge(let limit): "the decompressed body exceeds the limit of \(limit) bytes"
+        case .outOfMemory: "out of memory"
+        }
+    }
+}
+
+/// Undoes gzip (several members too) or zlib compression. Any thread may call it.
+///
+/// - Parameters:
+///   - limit: The longest content that is accepted; never much more memory than that is used, whatever the bytes say.
+///   - expected: How long the content is likely to be; a good guess saves copying.
+///   - reserve: Capacity the result shall have beyond its end.
+public func decompress(
+    _ bytes: [UInt8], limit: Int, expected: Int = 0, reserve: Int = 0
+) throws(DecompressionError) -> [UInt8] {
+    var stream = unsafe z_stream()
+    // Adding 32 to the window size makes zlib tell gzip from zlib by the header.
+    guard unsafe inflateInit2_(&stream, 15 + 32, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+        throw .outOfMemory
+    }
+    defer { unsafe inflateEnd(&stream) }
+    guard bytes.count <= UInt32.max else { throw .damaged }
+    var content: [UInt8] = []
+    content.reserveCapacity(max(min(expected, limit), min(bytes.count * 8, limit)) + reserve)
+    try unsafe bytes.withUnsafeBufferPointer { input throws(DecompressionError) in
+        unsafe stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
+        unsafe stream.avail_in = UInt32(input.count)
+        var code = Z_OK
+        while true {
+            code = unsafe inflateStep(&stream, into: &content)
+            guard content.count <= limit else { throw .tooLarge(limit: limit) }
+            if code == Z_STREAM_END, unsafe stream.avail_in == 0 { return }
+            if code == Z_STREAM_END { code = unsafe inflateReset(&stream) }
+            let isStuck = unsafe stream.avail_in == 0 && stream.avail_out > 0
+            guard code == Z_OK || (code == Z_BUF_ERROR && !isStuck), !isStuck else { throw .damaged }
+        }
+    }
+    return content
+}
+
+/// Inflates as much as the capacity holds, at least 64 KiB and at most 16 MiB at a time.
+private func inflateStep(_ stream: inout z_stream, into content: inout [UInt8]) -> Int32 {
+    let start = content.count
+    let room = min(max(content.capacity - start, 64 << 10), 1 << 24)
+    content.append(contentsOf: repeatElement(0, count: room))
+    var code = Z_OK
+    unsafe content.withUnsafeMutableBufferPointer { output in
+        unsafe stream.next_out = output.baseAddress.map { unsafe $0 + start }
+        unsafe stream.avail_out = UInt32(room)
+        code = unsafe inflate(&stream, Z_NO_FLUSH)
+    }
+    content.removeLast(unsafe Int(stream.avail_out))
+    return code
+}
