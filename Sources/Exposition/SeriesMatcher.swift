@@ -74,13 +74,17 @@ public struct SeriesMatcher: Sendable {
     }
 
     /// Remembers the body that was read, and forgets the series that were not in it.
-    public mutating func commit() {
-        guard isPending else { return }
+    ///
+    /// - Returns: The numbers of the forgotten series, which may be given to others from now on.
+    @discardableResult
+    public mutating func commit() -> [Int32] {
+        guard isPending else { return [] }
         for (index, line) in pending.enumerated() { table.setLine(index, of: line.series) }
-        table.forgetUnmarked()
+        let forgotten = table.forgetUnmarked()
         lines = pending
         finishPending()
         compactIfWorthwhile()
+        return forgotten
     }
 
     /// Forgets the body that was read, as if it had never come.

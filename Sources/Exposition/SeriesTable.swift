@@ -46,15 +46,18 @@ struct SeriesTable: Sendable {
         known[Int(number)].text = offset
     }
 
-    /// Forgets every series without a mark, and takes the marks away.
-    mutating func forgetUnmarked() {
+    /// Forgets every series without a mark, and takes the marks away. Returns the forgotten numbers.
+    mutating func forgetUnmarked() -> [Int32] {
+        var forgotten: [Int32] = []
         for number in known.indices {
             if known[number].isMarked {
                 known[number].isMarked = false
             } else if known[number].isLive {
                 remove(Int32(number))
+                forgotten.append(Int32(number))
             }
         }
+        return forgotten
     }
 
     /// The number of the series with this text, read in this context.

@@ -1,0 +1,62 @@
+internal import MetricModel
+internal import YAML
+
+/// Kinds of value that stand in Prometheus's configuration.
+extension FieldReader {
+    /// A duration such as `1m30s`.
+    mutating func optionalDuration(_ name: String) throws(YAMLError) -> Milliseconds? {
+        guard let node = optional(name) else { return nil }
+        guard let text = node.text, let duration = Milliseconds(parsing: text) else {
+            throw fault("not a valid duration string: \"\(node.text ?? node.kind)\"", at: node, field: name)
+        }
+        return duration
+    }
+
+    /// A duration above zero.
+    mutating func optionalInterval(_ name: String) throws(YAMLError) -> Milliseconds? {
+        guard let duration = try optionalDuration(name) else { return nil }
+        guard duration > .zero else { throw fault("must be above zero", at: node[name], field: name) }
+        return duration
+    }
+
+    /// A count that is not negative; 0 means no limit.
+    mutating func optionalLimit(_ name: String) throws(YAMLError) -> Int? {
+        guard let limit = try optionalInteger(name) else { return nil }
+        guard limit >= 0 else { throw fault("must not be negative", at: node[name], field: name) }
+        return limit
+    }
+
+    /// A size such as `10MB` or `512KiB`; both count in 1024s, as Prometheus does.
+    mutating func optionalSize(_ name: String) throws(YAMLError) -> Int? {
+        guard let node = optional(name) else { return nil }
+        let text = node.text ?? ""
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        var unit = text.dropFirst(digits.count).uppercased()
+        if unit.hasSuffix("IB") { unit = String(unit.dropLast(2)) + "B" }
+        let units = ["B", "KB", "MB", "GB", "TB", "PB", "EB"]
+        if digits == "0", unit.isEmpty { return 0 }
+        guard let power = units.firstIndex(of: unit), let count = Int(digits),
+            case let (size, overflow) = count.multipliedReportingOverflow(by: 1 << (10 * power)), !overflow
+        else { throw fault("not a size: \"\(text)\" (such as 10MB)", at: node, field: name) }
+        return size
+    }
+
+    /// Labels as a mapping.
+    mutating func labels(_ name: String) throws(YAMLError) -> Labels {
+        var labels: [Label] = []
+        for pair in try textMapping(name) {
+            guard !pair.name.isEmpty, pair.name != Labels.metricName else {
+                throw fault("\"\(pair.name)\" is not a valid label name", at: pair.node, field: name)
+            }
+            labels.append(Label(pair.name, pair.value))
+        }
+        return Labels(labels)
+    }
+
+    /// Refuses `name` if it is there and not empty.
+    mutating func refuse(_ name: String, _ reason: String) throws(YAMLError) {
+        guard let node = optional(name) else { return }
+        if node.elements?.isEmpty == true || node.members?.isEmpty == true { return }
+        throw fault("\(name) is not supported: \(reason)", at: node, field: name)
+    }
+}

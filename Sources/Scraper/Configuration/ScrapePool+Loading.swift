@@ -1,0 +1,176 @@
+internal import Exposition
+internal import MetricModel
+internal import YAML
+
+extension FieldReader {
+    /// `http` or `https`.
+    mutating func scheme() throws(YAMLError) -> String? {
+        guard let scheme = try optionalText("scheme") else { return nil }
+        guard scheme == "http" || scheme == "https" else {
+            throw fault("unsupported scheme \"\(scheme)\"", at: node["scheme"], field: "scheme")
+        }
+        return scheme
+    }
+}
+
+extension ScrapePool {
+    /// Discovery mechanisms that Prometheus has and Tribune does not.
+    private static let otherDiscoveries = [
+        "aws", "azure", "consul", "digitalocean", "dns", "docker", "dockerswarm", "ec2", "eureka", "gce", "hetzner",
+        "http", "ionos", "kubernetes", "kuma", "lightsail", "linode", "marathon", "nerve", "nomad", "openstack",
+        "ovhcloud", "puppetdb", "scaleway", "serverset", "stackit", "triton", "uyuni", "vultr", "ecs", "msk",
+    ]
+
+    /// Reads one entry of `scrape_configs`; what it does not say is taken from `defaults`.
+    init(
+        _ node: YAMLNode, defaults: ScrapePool, path: String, file: String, _ warnings: inout [YAMLError]
+    ) throws(YAMLError) {
+        self = defaults
+        let directory = FilePath.directory(of: file)
+        var fields = try FieldReader(node, path: path, file: file)
+        name = try fields.text("job_name")
+        if name.isEmpty { throw fields.fault("job_name is empty", at: node["job_name"], field: "job_name") }
+        interval = try fields.optionalInterval("scrape_interval") ?? defaults.interval
+        let timeout = try fields.optionalInterval("scrape_timeout")
+        if let timeout, timeout > interval {
+            throw fields.fault(
+                "scrape timeout greater than scrape interval for scrape config with job name \"\(name)\"",
+                at: node["scrape_timeout"], field: "scrape_timeout")
+        }
+        self.timeout = timeout ?? min(defaults.timeout, interval)
+        metricsPath = try fields.optionalText("metrics_path") ?? metricsPath
+        scheme = try fields.scheme() ?? scheme
+        honorsLabels = try fields.optionalFlag("honor_labels") ?? false
+        honorsTimestamps = try fields.optionalFlag("honor_timestamps") ?? true
+        tracksTimestampStaleness = try fields.optionalFlag("track_timestamps_staleness") ?? false
+        asksForCompression = try fields.optionalFlag("enable_compression") ?? true
+        try readParameters(&fields)
+        try readSharedFields(&fields, &warnings)
+        if let word = try fields.optionalText("fallback_scrape_protocol") {
+            guard let known = ScrapeProtocol(rawValue: word) else {
+                throw fields.fault(
+                    "unknown or unsupported scrape protocol \"\(word)\"", at: node["fallback_scrape_protocol"],
+                    field: "fallback_scrape_protocol")
+            }
+            fallback = known.format
+        }
+        http = try HTTPSettings(&fields, directory: directory)
+        (staticTargets, fileDiscovery) = try Self.readDiscovery(&fields, directory)
+        relabelRules = try RelabelRule.list(&fields, "relabel_configs")
+        metricRelabelRules = try RelabelRule.list(&fields, "metric_relabel_configs")
+        for name in ["native_histogram_bucket_limit", "native_histogram_min_bucket_factor"]
+        where fields.optional(name) != nil {
+            warnings.append(fields.fault("has no effect", at: node[name], field: name))
+        }
+        try fields.finish()
+    }
+
+    /// Reads what both `global` and `scrape_configs` may say.
+    mutating func readSharedFields(_ fields: inout FieldReader, _ warnings: inout [YAMLError]) throws(YAMLError) {
+        limits.samples = try fields.optionalLimit("sample_limit") ?? limits.samples
+        limits.labels = try fields.optionalLimit("label_limit") ?? limits.labels
+        limits.labelNameLength = try fields.optionalLimit("label_name_length_limit") ?? limits.labelNameLength
+        limits.labelValueLength = try fields.optionalLimit("label_value_length_limit") ?? limits.labelValueLength
+        limits.bodyBytes = try fields.optionalSize("body_size_limit") ?? limits.bodyBytes
+        limits.targets = try fields.optionalLimit("target_limit") ?? limits.targets
+        _ = try fields.optionalLimit("keep_dropped_targets")
+        try readProtocols(&fields)
+        let ignored = [
+            "scrape_native_histograms", "always_scrape_classic_histograms", "scrape_classic_histograms",
+            "convert_classic_histograms_to_nhcb", "extra_scrape_metrics", "scrape_failure_log_file",
+            "metric_name_validation_scheme", "metric_name_escaping_scheme",
+        ]
+        for name in ignored {
+            guard let node = fields.optional(name), !["false", "utf8", "allow-utf-8", ""].contains(node.text) else {
+                continue
+            }
+            warnings.append(fields.fault("has no effect", at: node, field: name))
+        }
+    }
+
+    private mutating func readProtocols(_ fields: inout FieldReader) throws(YAMLError) {
+        let words = try fields.textList("scrape_protocols")
+        guard !words.isEmpty else { return }
+        let place = fields.node["scrape_protocols"]
+        var known: [ScrapeProtocol] = []
+        // Protobuf is left out of what is asked for; targets answer in the next best format.
+        for word in words where word != "PrometheusProto" {
+            guard let next = ScrapeProtocol(rawValue: word) else {
+                throw fields.fault("unknown scrape protocol \"\(word)\"", at: place, field: "scrape_protocols")
+            }
+            if known.contains(next) {
+                throw fields.fault("duplicated protocol \"\(word)\"", at: place, field: "scrape_protocols")
+            }
+            known.append(next)
+        }
+        if known.isEmpty {
+            throw fields.fault(
+                "PrometheusProto alone is not supported: add PrometheusText0.0.4", at: place, field: "scrape_protocols")
+        }
+        protocols = known
+    }
+
+    private mutating func readParameters(_ fields: inout FieldReader) throws(YAMLError) {
+        guard let node = fields.optional("params") else { return }
+        var section = try FieldReader(node, path: fields.path(of: "params"), file: fields.file)
+        for name in section.names.sorted(by: ByteOrder.precedes) {
+            parameters.append(Parameter(name: name, values: try section.textList(name)))
+        }
+    }
+
+    /// Reads `static_configs` and `file_sd_configs`, and refuses every other discovery by name.
+    static func readDiscovery(
+        _ fields: inout FieldReader, _ directory: String
+    ) throws(YAMLError) -> ([TargetGroup], [FileDiscovery]) {
+        for name in otherDiscoveries {
+            try fields.refuse(name + "_sd_configs", "use static_configs or file_sd_configs")
+        }
+        var groups: [TargetGroup] = []
+        for (index, node) in try fields.list("static_configs").enumerated() {
+            let path = fields.path(of: "static_configs[\(index)]")
+            groups.append(try TargetGroup(node, path: path, file: fields.file))
+        }
+        var files: [FileDiscovery] = []
+        for (index, node) in try fields.list("file_sd_configs").enumerated() {
+            let path = fields.path(of: "file_sd_configs[\(index)]")
+            files.append(try FileDiscovery(node, path: path, file: fields.file, directory))
+        }
+        return (groups, files)
+    }
+}
+
+extension ScrapePool.TargetGroup {
+    /// Reads one group of a configuration or discovery file.
+    init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: path, file: file)
+        self.init(targets: try fields.textList("targets"), labels: try fields.labels("labels"))
+        for (index, target) in targets.enumerated() where target.contains("/") {
+            throw fields.fault(
+                "\"\(target)\" is not a valid hostname", at: node["targets"]?.elements?[index],
+                field: "targets[\(index)]")
+        }
+        try fields.finish()
+    }
+}
+
+extension ScrapePool.FileDiscovery {
+    init(_ node: YAMLNode, path: String, file: String, _ directory: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: path, file: file)
+        let patterns = try fields.textList("files")
+        if patterns.isEmpty {
+            throw fields.fault("file service discovery config must contain at least one path name")
+        }
+        for (index, pattern) in patterns.enumerated() {
+            let isKnown = [".json", ".yml", ".yaml"].contains { pattern.lowercased().hasSuffix($0) }
+            let star = pattern.firstIndex(of: "*")
+            guard isKnown, star.map({ !pattern[$0...].contains("/") }) ?? true else {
+                throw fields.fault(
+                    "path name \"\(pattern)\" is not valid for file discovery", at: node["files"]?.elements?[index],
+                    field: "files[\(index)]")
+            }
+        }
+        let interval = try fields.optionalInterval("refresh_interval") ?? .minutes(5)
+        self.init(patterns: patterns.map { FilePath.resolve($0, in: directory) }, refreshInterval: interval)
+        try fields.finish()
+    }
+}

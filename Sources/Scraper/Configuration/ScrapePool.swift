@@ -1,0 +1,128 @@
+public import Exposition
+public import MetricModel
+
+/// One entry of `scrape_configs`: a job. A value.
+public struct ScrapePool: Equatable, Sendable {
+    /// A protocol that a target may be asked for.
+    public enum ScrapeProtocol: String, Equatable, Sendable, CaseIterable {
+        case openMetrics1 = "OpenMetricsText1.0.0"
+        case openMetrics0 = "OpenMetricsText0.0.1"
+        case text1 = "PrometheusText1.0.0"
+        case text0 = "PrometheusText0.0.4"
+
+        /// The format of the answer.
+        public var format: ExpositionFormat {
+            switch self {
+            case .openMetrics1, .openMetrics0: .openMetrics
+            case .text1, .text0: .text
+            }
+        }
+
+        /// The media range in `Accept`.
+        var mediaRange: String {
+            switch self {
+            case .openMetrics1: "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8"
+            case .openMetrics0: "application/openmetrics-text;version=0.0.1"
+            case .text1: "text/plain;version=1.0.0;escaping=allow-utf-8"
+            case .text0: "text/plain;version=0.0.4"
+            }
+        }
+    }
+
+    /// What a target must not exceed; 0 means no limit.
+    public struct Limits: Equatable, Sendable {
+        /// Samples per scrape, after relabelling.
+        public var samples = 0
+        /// Labels per sample.
+        public var labels = 0
+        /// Bytes of a label's name.
+        public var labelNameLength = 0
+        /// Bytes of a label's value.
+        public var labelValueLength = 0
+        /// Bytes of a body, decompressed.
+        public var bodyBytes = 0
+        /// Targets of the pool, after relabelling.
+        public var targets = 0
+    }
+
+    /// Targets with labels of their own, as a configuration or discovery file names them.
+    public struct TargetGroup: Equatable, Sendable {
+        /// `host:port`, one each.
+        public var targets: [String]
+        /// Labels of all of them.
+        public var labels: Labels
+
+        /// Targets that share `labels`.
+        public init(targets: [String], labels: Labels = .empty) {
+            self.targets = targets
+            self.labels = labels
+        }
+    }
+
+    /// Files that name targets.
+    public struct FileDiscovery: Equatable, Sendable {
+        /// Paths, with `*` in their last part.
+        public var patterns: [String]
+        /// How often the files are read again, however unchanged they look.
+        public var refreshInterval: Milliseconds
+    }
+
+    /// `job_name`.
+    public var name: String
+    /// Time from scrape to scrape.
+    public var interval: Milliseconds
+    /// The longest a scrape may take; not above the interval.
+    public var timeout: Milliseconds
+    /// `/metrics`, unless configured.
+    public var metricsPath = "/metrics"
+    /// `http` or `https`.
+    public var scheme = "http"
+    /// URL parameters in the order of their names.
+    public var parameters: [Parameter] = []
+    /// Whether exposed labels win over those of the target.
+    public var honorsLabels = false
+    /// Whether exposed timestamps count.
+    public var honorsTimestamps = true
+    /// Whether series with timestamps of their own get staleness markers too.
+    public var tracksTimestampStaleness = false
+    /// Whether gzip is asked for.
+    public var asksForCompression = true
+    /// What is asked for, best first.
+    public var protocols = ScrapeProtocol.allCases
+    /// The format of targets that do not say what they send.
+    public var fallback: ExpositionFormat?
+    /// How the targets are talked to.
+    public var http = HTTPSettings()
+    /// What targets must not exceed.
+    public var limits = Limits()
+    /// Targets that the configuration names.
+    public var staticTargets: [TargetGroup] = []
+    /// Files that name targets.
+    public var fileDiscovery: [FileDiscovery] = []
+    /// Rules for the labels of targets.
+    public var relabelRules: [RelabelRule] = []
+    /// Rules for the labels of samples.
+    public var metricRelabelRules: [RelabelRule] = []
+
+    /// A URL parameter with its values.
+    public struct Parameter: Equatable, Sendable {
+        /// The name.
+        public var name: String
+        /// The values, in order.
+        public var values: [String]
+    }
+
+    /// A job with Prometheus's defaults.
+    public init(name: String, interval: Milliseconds = .minutes(1), timeout: Milliseconds = .seconds(10)) {
+        self.name = name
+        self.interval = interval
+        self.timeout = timeout
+    }
+
+    /// The `Accept` header: what is asked for with falling weights, then anything.
+    var acceptHeader: String {
+        let weights = (0..<protocols.count).map { protocols.count + 1 - $0 }
+        let ranges = zip(protocols, weights).map { "\($0.mediaRange);q=0.\($1)" }
+        return (ranges + ["*/*;q=0.1"]).joined(separator: ",")
+    }
+}

@@ -1,0 +1,80 @@
+internal import MetricModel
+internal import Synchronization
+
+/// A target with its loop, its lane and what is known of its scrapes. May be shared between threads.
+final class RunningTarget: Sendable {
+    /// What is known of the target.
+    struct State: Sendable {
+        var target: ScrapeTarget
+        var pool: RunningPool
+        var loop: ScrapeLoop
+        var health = TargetSnapshot.Health.unknown
+        var lastError = ""
+        var lastScrape: Timestamp?
+        var lastDuration = 0.0
+        /// Size of the last body, to have room for the next one.
+        var bodyBytes = 0
+    }
+
+    let identity: ScrapeTarget.Identity
+    let state: Mutex<State>
+    /// Held while a scrape is written; only metadata is read beside that.
+    let writer: Mutex<TargetWriter>
+
+    init(_ target: ScrapeTarget, pool: RunningPool, writer: sending TargetWriter) {
+        identity = target.identity
+        state = Mutex(State(target: target, pool: pool, loop: ScrapeLoop(target.timing)))
+        self.writer = Mutex(writer)
+    }
+
+    /// Lets the loop take an event.
+    func step(_ event: (inout ScrapeLoop) -> [ScrapeLoop.Action]) -> [ScrapeLoop.Action] {
+        state.withLock { event(&$0.loop) }
+    }
+
+    var snapshot: TargetSnapshot {
+        state.withLock { state in
+            TargetSnapshot(
+                discoveredLabels: state.target.discoveredLabels, labels: state.target.labels,
+                scrapePool: identity.pool, scrapeURL: identity.url, lastError: state.lastError,
+                lastScrape: state.lastScrape, lastScrapeDuration: state.lastDuration, health: state.health,
+                scrapeInterval: state.target.interval, scrapeTimeout: state.target.timeout)
+        }
+    }
+}
+
+extension ScrapeTarget {
+    var timing: ScrapeLoop.Timing { ScrapeLoop.Timing(interval: interval, timeout: timeout, offset: offset) }
+}
+
+/// A job's settings, compiled. Immutable; shared by its targets.
+struct RunningPool: Sendable {
+    let pool: ScrapePool
+    let relabelling: Relabelling
+    let metricRelabelling: Relabelling
+    /// Changes when samples are treated differently.
+    let generation: Int
+    /// Why no target of the pool is scraped.
+    var refusal: String?
+
+    /// Compiles `pool`; keeps the generation of `previous` where samples are treated as before.
+    init(_ pool: ScrapePool, previous: RunningPool?) throws(RelabelError) {
+        self.pool = pool
+        relabelling = try Relabelling(pool.relabelRules)
+        metricRelabelling = try Relabelling(pool.metricRelabelRules)
+        let isSame =
+            previous.map {
+                $0.pool.metricRelabelRules == pool.metricRelabelRules && $0.pool.limits == pool.limits
+                    && $0.pool.honorsLabels == pool.honorsLabels && $0.pool.honorsTimestamps == pool.honorsTimestamps
+                    && $0.pool.tracksTimestampStaleness == pool.tracksTimestampStaleness
+            } ?? false
+        generation = previous.map { isSame ? $0.generation : $0.generation + 1 } ?? 0
+    }
+
+    func rules(for labels: Labels) -> SampleRules {
+        SampleRules(
+            targetLabels: labels, honorsLabels: pool.honorsLabels, honorsTimestamps: pool.honorsTimestamps,
+            tracksTimestampStaleness: pool.tracksTimestampStaleness, relabelling: metricRelabelling,
+            limits: pool.limits, generation: generation)
+    }
+}

@@ -1,0 +1,76 @@
+internal import MetricModel
+
+/// What turns exposed labels into those of a stored series: the target's labels, relabelling, limits. Immutable.
+struct SampleRules: Sendable {
+    let targetLabels: Labels
+    let honorsLabels: Bool
+    let honorsTimestamps: Bool
+    let tracksTimestampStaleness: Bool
+    let relabelling: Relabelling
+    let limits: ScrapePool.Limits
+    /// Tells rules of one configuration from those of another.
+    let generation: Int
+
+    /// The labels of the stored series; `nil` where relabelling drops it.
+    func resolve(_ exposed: Labels) throws(ScrapeFailure) -> Labels? {
+        guard let labels = relabelling.apply(to: merged(exposed)), !labels.isEmpty else { return nil }
+        guard labels.metricName != nil else { throw ScrapeFailure("missing metric name (__name__ label)") }
+        try check(labels)
+        return labels
+    }
+
+    /// Where both have a label, one keeps its name: ours unless exposed labels are honoured.
+    private func merged(_ exposed: Labels) -> Labels {
+        var labels = exposed
+        if honorsLabels {
+            for pair in targetLabels.pairs where exposed[pair.name] == nil { labels.set(pair.name, to: pair.value) }
+            return labels
+        }
+        var conflicts: [Label] = []
+        for pair in targetLabels.pairs {
+            if let value = exposed[pair.name] { conflicts.append(Label(pair.name, value)) }
+            labels.set(pair.name, to: pair.value)
+        }
+        for conflict in conflicts {
+            var name = "exported_" + conflict.name
+            while labels[name] != nil { name = "exported_" + name }
+            labels.set(name, to: conflict.value)
+        }
+        return labels
+    }
+
+    private func check(_ labels: Labels) throws(ScrapeFailure) {
+        let name = labels.metricName ?? ""
+        if limits.labels > 0, labels.count > limits.labels {
+            throw ScrapeFailure(
+                "label_limit exceeded (metric: \(name), number of labels: \(labels.count), limit: \(limits.labels))")
+        }
+        guard limits.labelNameLength > 0 || limits.labelValueLength > 0 else { return }
+        for pair in labels.pairs {
+            if limits.labelNameLength > 0, pair.name.utf8.count > limits.labelNameLength {
+                throw ScrapeFailure(
+                    "label_name_length_limit exceeded (metric: \(name), label name: \(pair.name.prefix(50)), "
+                        + "length: \(pair.name.utf8.count), limit: \(limits.labelNameLength))")
+            }
+            if limits.labelValueLength > 0, pair.value.utf8.count > limits.labelValueLength {
+                throw ScrapeFailure(
+                    "label_value_length_limit exceeded (metric: \(name), label name: \(pair.name), "
+                        + "length: \(pair.value.utf8.count), limit: \(limits.labelValueLength))")
+            }
+        }
+    }
+
+    /// The labels of a series that is about the scrape itself.
+    func reportLabels(_ name: String) -> Labels {
+        targetLabels.setting(Labels.metricName, to: name)
+    }
+}
+
+/// Why a scrape failed, in the words of `/api/v1/targets`.
+struct ScrapeFailure: Error, Equatable, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

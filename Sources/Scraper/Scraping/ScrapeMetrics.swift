@@ -1,0 +1,42 @@
+internal import Instrumentation
+
+/// The scraper's own metrics. Any thread may use them.
+struct ScrapeMetrics: Sendable {
+    let succeeded: Counter
+    let failed: Counter
+    let samples: Counter
+    let refusedSamples: Counter
+    let bodyBytes: Counter
+    let duration: Histogram
+    let lateness: Histogram
+    let discoveryProblems: Counter
+
+    init(_ registry: Registry) {
+        let outcome = "Scrapes that ended, by outcome."
+        succeeded = registry.counter("tribune_scrapes_total", outcome, labels: ["outcome": "success"])
+        failed = registry.counter("tribune_scrapes_total", outcome, labels: ["outcome": "failure"])
+        samples = registry.counter("tribune_scrape_samples_total", "Samples that targets exposed.")
+        refusedSamples = registry.counter(
+            "tribune_scrape_refused_samples_total",
+            "Samples that were not stored: duplicates, out of order, or too far in the future.")
+        bodyBytes = registry.counter("tribune_scrape_body_bytes_total", "Bytes of scraped bodies, decompressed.")
+        duration = registry.histogram(
+            "tribune_scrape_duration_seconds", "Time from the start of a scrape to its commit.")
+        lateness = registry.histogram(
+            "tribune_scrape_lateness_seconds", "How long after its due time a scrape began.")
+        discoveryProblems = registry.counter(
+            "tribune_scrape_discovery_problems_total", "Discovery files and targets that could not be used.")
+    }
+
+    /// Shows the number of targets by health.
+    func watch(_ registry: Registry, _ healths: @escaping @Sendable () -> [TargetSnapshot.Health]) {
+        let help = "Targets by the outcome of their last scrape."
+        let gauges = [TargetSnapshot.Health.up, .down, .unknown].map {
+            ($0, registry.gauge("tribune_scrape_targets", help, labels: ["health": $0.rawValue]))
+        }
+        registry.onSnapshot {
+            let healths = healths()
+            for (health, gauge) in gauges { gauge.set(Double(healths.count { $0 == health })) }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+public import CurlHTTP
+public import Instrumentation
+public import MetricModel
+public import MetricStore
+public import Runtime
+internal import Synchronization
+
+/// Scrapes every target on its schedule into the store. The shell around ``ScrapeLoop``; any thread may use it.
+///
+/// One thread keeps the schedule and the list of targets, one runs all connections, a few parse and append. Made and stopped
+/// by the composition root.
+public final class ScrapeRunner: Sendable {
+    /// What the composition root decides.
+    public struct Settings: Sendable {
+        /// The hash that targets are checked against; `nil` switches the check off.
+        public var constitutionalHash: String?
+        /// Threads that parse and append.
+        public var workers = 2
+        /// The longest body of any target, compressed or not, whatever `body_size_limit` says.
+        public var maximumBodyBytes = 256 << 20
+        /// The most series of any target, whatever `sample_limit` says.
+        public var maximumSeriesPerTarget = 1_000_000
+        /// What targets see as `User-Agent`.
+        public var userAgent = "Tribune"
+
+        /// The defaults, without a hash.
+        public init(constitutionalHash: String? = nil) {
+            self.constitutionalHash = constitutionalHash
+        }
+    }
+
+    /// Told of each committed scrape: the lane, the time of its samples, and the monotonic nanoseconds of the commit.
+    public typealias CommitObserver = @Sendable (LaneID, Timestamp, _ monotonicNanoseconds: Int64) -> Void
+
+    enum Command: Sendable {
+        case wake(RunningTarget, timer: Int, deadline: Int64)
+        case configure([ScrapePool], reply: Mailbox<RelabelError?>)
+        case ended(RunningTarget)
+    }
+
+    enum Work: Sendable {
+        case scraped(RunningTarget, Result<HTTPResponse, HTTPFailure>, at: Timestamp, began: Int64)
+        case end(RunningTarget, at: Timestamp)
+    }
+
+    private struct Threads: Sendable {
+        var timer: WorkerThread?
+        var workers: [WorkerThread] = []
+    }
+
+    let store: MetricStore
+    let settings: Settings
+    let metrics: ScrapeMetrics
+    let logger: Logger
+    let onCommit: CommitObserver
+    let multiplexer: HTTPMultiplexer
+    let commands = Mailbox<Command>(capacity: 1 << 20)
+    let work = Mailbox<Work>(capacity: 1 << 20)
+    let published = PublishedTargets()
+    let isStopping = Atomic(false)
+    private let threads = Mutex(Threads())
+
+    /// A runner without targets: ``reload(_:)`` brings them.
+    public init(
+        store: MetricStore, settings: Settings = Settings(), registry: Registry, logger: Logger = .silent,
+        onCommit: @escaping CommitObserver = { _, _, _ in }
+    ) throws(HTTPFailure) {
+        self.store = store
+        self.settings = settings
+        self.logger = logger
+        self.onCommit = onCommit
+        metrics = ScrapeMetrics(registry)
+        multiplexer = try HTTPMultiplexer(name: "scrape-http")
+        threads.withLock { threads in
+            threads.timer = WorkerThread("scrape-timer") { [self] in
+                var timer = ScrapeTimer(runner: self)
+                timer.run()
+            }
+            threads.workers = (0..<max(1, settings.workers)).map { index in
+                WorkerThread("scrape-\(index)") { [self] in runWork() }
+            }
+        }
+        metrics.watch(registry) { [published] in published.targets.map { $0.snapshot.health } }
+    }
+
+    /// Takes over the jobs of a configuration. Targets that stay keep their schedule, series and health.
+    ///
+    /// Returns when the new targets are known; fails without changing anything.
+    public func reload(_ pools: [ScrapePool]) throws(RelabelError) {
+        let reply = Mailbox<RelabelError?>(capacity: 1)
+        guard commands.send(.configure(pools, reply: reply)), case .message(let error?) = reply.receive() else {
+            return
+        }
+        throw error
+    }
+
+    /// Ends all scrapes and waits for the threads. Series get no staleness markers: the next run goes on with them. To be
+    /// called once.
+    public func stop() {
+        isStopping.store(true, ordering: .releasing)
+        commands.close()
+        let (timer, workers) = threads.withLock { ($0.timer, $0.workers) }
+        timer?.join()
+        multiplexer.stop()
+        work.close()
+        for worker in workers { worker.join() }
+    }
+
+    /// The targets, by job and URL.
+    public func snapshots() -> [TargetSnapshot] {
+        published.targets.map(\.snapshot).sorted {
+            ($0.scrapePool, $0.scrapeURL) < ($1.scrapePool, $1.scrapeURL)
+        }
+    }
+
+    /// Targets that relabelling dropped.
+    public func droppedTargets() -> [DroppedTarget] { published.content.withLock { $0.dropped } }
+
+    /// The metadata that each target exposes. Reads it off the remembered bodies, so it is not for every second.
+    public func metadata() -> [(labels: Labels, metadata: [MetricMetadata])] {
+        published.targets.map { target in
+            let entries = target.writer.withLock { $0.metadata() }
+            return (target.identity.labels, MetricMetadata.families(entries))
+        }
+    }
+}
+
+/// What others may see of the timer thread's list of targets. May be shared between threads.
+final class PublishedTargets: Sendable {
+    struct Content: Sendable {
+        var targets: [RunningTarget] = []
+        var dropped: [DroppedTarget] = []
+    }
+
+    let content = Mutex(Content())
+
+    var targets: [RunningTarget] { content.withLock { $0.targets } }
+}

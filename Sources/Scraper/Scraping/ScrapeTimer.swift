@@ -1,0 +1,111 @@
+internal import CurlHTTP
+internal import Instrumentation
+internal import MetricModel
+internal import MetricStore
+internal import Runtime
+internal import Synchronization
+
+/// The schedule and the list of targets: what the runner's timer thread owns.
+struct ScrapeTimer {
+    /// How often discovery files are looked at.
+    private static let discoveryNanoseconds: Int64 = 2_000_000_000
+
+    private let runner: ScrapeRunner
+    private var catalogue = TargetCatalogue()
+    private var running: [ScrapeTarget.Identity: RunningTarget] = [:]
+    /// Gone, but their series have not ended yet.
+    private var leaving: [ScrapeTarget.Identity: RunningTarget] = [:]
+    private var deadlines = DeadlineQueue<(RunningTarget, timer: Int)>()
+    private var nextDiscovery: Int64 = 0
+
+    init(runner: ScrapeRunner) {
+        self.runner = runner
+    }
+
+    /// Runs until the commands are closed.
+    mutating func run() {
+        while true {
+            let wake = min(deadlines.next ?? .max, nextDiscovery)
+            switch runner.commands.receive(deadline: wake) {
+            case .closed: return
+            case .timedOut: break
+            case .message(.wake(let target, let timer, let deadline)):
+                deadlines.insert((target, timer), at: deadline)
+            case .message(.ended(let target)): leaving[target.identity] = nil
+            case .message(.configure(let pools, let reply)): reply.send(configure(pools))
+            }
+            let now = SystemClock.monotonicNanoseconds()
+            while let (target, timer) = deadlines.popFirst(notAfter: now) {
+                runner.run(target.step { $0.timerFired(timer, at: .now) }, target)
+            }
+            if now >= nextDiscovery {
+                nextDiscovery = now + Self.discoveryNanoseconds
+                if let changes = catalogue.refresh() { apply(changes) }
+            }
+        }
+    }
+
+    private mutating func configure(_ pools: [ScrapePool]) -> RelabelError? {
+        do throws(RelabelError) {
+            var compiled: [RunningPool] = []
+            for pool in pools { compiled.append(try RunningPool(pool, previous: catalogue.pool(pool.name))) }
+            apply(catalogue.configure(compiled))
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private mutating func apply(_ changes: TargetCatalogue.Changes) {
+        for problem in changes.problems {
+            runner.metrics.discoveryProblems.add()
+            runner.logger.warn("target discovery", ["problem": problem])
+        }
+        for identity in changes.removed {
+            guard let target = running.removeValue(forKey: identity) else { continue }
+            leaving[identity] = target
+            runner.run(target.step { $0.targetRemoved(at: .now) }, target)
+        }
+        for (target, pool) in changes.kept { update(target, pool) }
+        for (target, pool) in changes.added { add(target, pool) }
+        let published = PublishedTargets.Content(targets: Array(running.values), dropped: catalogue.dropped)
+        runner.published.content.withLock { $0 = published }
+    }
+
+    private func update(_ target: ScrapeTarget, _ pool: RunningPool) {
+        guard let known = running[target.identity] else { return }
+        let actions = known.state.withLock { state in
+            state.target = target
+            state.pool = pool
+            return state.loop.timingChanged(target.timing, at: .now)
+        }
+        runner.run(actions, known)
+    }
+
+    private mutating func add(_ target: ScrapeTarget, _ pool: RunningPool) {
+        if let known = leaving[target.identity], known.state.withLock({ $0.loop.state }) != .ended {
+            leaving[target.identity] = nil
+            running[target.identity] = known
+            runner.run(known.step { $0.targetReturned(at: .now) }, known)
+            return update(target, pool)
+        }
+        do throws(StoreError) {
+            let lane = try runner.store.openLane(target.laneName)
+            let writer = TargetWriter(
+                lane: lane, constitutionalHash: runner.settings.constitutionalHash,
+                seriesCap: runner.settings.maximumSeriesPerTarget)
+            let fresh = RunningTarget(target, pool: pool, writer: writer)
+            running[target.identity] = fresh
+            runner.run(fresh.step { $0.started(at: .now) }, fresh)
+        } catch {
+            // The lane may still be on its way out.
+            catalogue.forget(target.identity)
+            runner.logger.warn("no lane for a target", ["target": target.identity.url, "reason": error.description])
+        }
+    }
+}
+
+extension Timestamp {
+    /// The wall clock.
+    static var now: Timestamp { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
+}

@@ -1,0 +1,271 @@
+internal import Exposition
+internal import MetricModel
+internal import MetricStore
+
+/// Puts the scrapes of one target into its lane: series to slots, staleness markers, the series about the scrape itself.
+///
+/// Not to be shared: used by whichever thread has the target's scrape in hand, one at a time.
+final class TargetWriter {
+    /// A body that came, decompressed.
+    struct Fetched {
+        var body: ExpositionBody
+        var format: ExpositionFormat
+        /// The response header of ``ConstitutionCheck``.
+        var constitutionalHash: String?
+    }
+
+    /// What became of a scrape.
+    struct Outcome {
+        var failure: ScrapeFailure?
+        /// Samples in the body.
+        var scraped = 0
+        /// Samples that relabelling left.
+        var kept = 0
+        /// Series that were not there before.
+        var added = 0
+        /// Samples that the store did not take: double, out of order, too far in the future.
+        var refused = 0
+    }
+
+    /// Timestamps further ahead than this are not taken.
+    private static let furthestFuture = Milliseconds.minutes(10)
+
+    private let lane: Lane
+    private let seriesCap: Int
+    private var matcher = SeriesMatcher()
+    private var body = ScrapedBody()
+    /// By the matcher's number; `nil` where relabelling drops the series.
+    private var slots: [RingSlot?] = []
+    /// How many numbers lead to a slot.
+    private var references: [RingSlot: Int] = [:]
+    /// The slots of the last committed body in its order.
+    private var row: [RingSlot?] = []
+    /// Ascending indices into `row` of the samples that are not tracked, because they bring their own timestamps.
+    private var untracked: [Int] = []
+    /// Whether the series of `row` have a sample that no staleness marker follows.
+    private var isLive = false
+    /// Live slots of a time before the rules changed.
+    private var carried: Set<RingSlot> = []
+    private var rulesGeneration = -1
+    private var reports: [String: RingSlot] = [:]
+    private var liveReports: Set<RingSlot> = []
+    private var check: ConstitutionCheck
+
+    /// A writer for a lane without series of ours.
+    ///
+    /// - Parameter seriesCap: No target may have more series, whatever its limits are.
+    init(lane: Lane, constitutionalHash: String?, seriesCap: Int) {
+        self.lane = lane
+        self.seriesCap = seriesCap
+        check = ConstitutionCheck(wanted: constitutionalHash)
+    }
+
+    /// The lane that is written.
+    var laneID: LaneID { lane.id }
+
+    /// The metadata of the last good body.
+    func metadata() -> [ExpositionEntry] { matcher.metadata() }
+
+    /// Writes what a scrape brought, or that it failed. `elapsed` tells the seconds since it began.
+    func write(
+        _ fetched: Result<Fetched, ScrapeFailure>, at time: Timestamp, rules: SampleRules, elapsed: () -> Double
+    ) throws(StoreError) -> Outcome {
+        if rules.generation != rulesGeneration { relearn(rules.generation) }
+        var outcome = Outcome()
+        var appender = lane.beginAppend(at: time)
+        var ended: [RingSlot] = []
+        do throws(ScrapeFailure) {
+            let fetched = try fetched.get()
+            ended = try append(fetched, at: time, rules, &appender, &outcome)
+            report(check.scraped(header: fetched.constitutionalHash), rules, &appender)
+        } catch {
+            outcome.failure = error
+            for slot in tracked() { appender.append(slot, .staleMarker) }
+            isLive = false
+            carried = []
+            report(nil, rules, &appender)
+        }
+        report("up", outcome.failure == nil ? 1 : 0, rules, &appender)
+        report("scrape_samples_scraped", Double(outcome.scraped), rules, &appender)
+        report("scrape_samples_post_metric_relabeling", Double(outcome.kept), rules, &appender)
+        report("scrape_series_added", Double(outcome.added), rules, &appender)
+        report("scrape_duration_seconds", elapsed(), rules, &appender)
+        try appender.commit()
+        for slot in ended { lane.retire(slot) }
+        return outcome
+    }
+
+    /// Ends every series with a staleness marker, and the lane.
+    func end(at time: Timestamp) throws(StoreError) {
+        var appender = lane.beginAppend(at: time)
+        for slot in tracked().union(liveReports) { appender.append(slot, .staleMarker) }
+        try appender.commit()
+        lane.close()
+    }
+
+    /// Forgets which series is which, because other rules hold; what they were called stays until the next scrape.
+    private func relearn(_ generation: Int) {
+        carried = tracked()
+        rulesGeneration = generation
+        matcher = SeriesMatcher()
+        check.forgotAll()
+        (slots, references, row, untracked, isLive) = ([], [:], [], [], false)
+    }
+}
+
+// MARK: Samples
+
+extension TargetWriter {
+    /// Appends a body whole, or nothing of it. Returns the slots that are not needed any more.
+    private func append(
+        _ fetched: Fetched, at time: Timestamp, _ rules: SampleRules, _ appender: inout Appender,
+        _ outcome: inout Outcome
+    ) throws(ScrapeFailure) -> [RingSlot] {
+        do throws(ExpositionError) {
+            try matcher.parse(fetched.body, format: fetched.format, into: &body)
+        } catch {
+            outcome.scraped = body.values.count
+            matcher.discard()
+            throw ScrapeFailure(error.description)
+        }
+        outcome.scraped = body.values.count
+        let ownTimestamps = rules.honorsTimestamps && !body.timestamps.isEmpty
+        // Usually nothing but the series that went away can have ended.
+        let isPlain = untracked.isEmpty && carried.isEmpty && !ownTimestamps
+        let before = isPlain ? [] : tracked()
+        let newRow: [RingSlot?]
+        do throws(ScrapeFailure) {
+            newRow = body.isUnchanged ? row : try learn(rules, &outcome)
+            outcome.kept = newRow.count { $0 != nil }
+            try checkCount(outcome.kept, rules)
+        } catch {
+            matcher.discard()
+            throw error
+        }
+        var ended = release(matcher.commit())
+        row = newRow
+        appendValues(at: time, ownTimestamps: ownTimestamps, &appender, &outcome)
+        untracked = ownTimestamps && !rules.tracksTimestampStaleness ? body.timestamps.map(\.index) : []
+        if isPlain {
+            if isLive { for slot in ended { appender.append(slot, .staleMarker) } }
+            isLive = true
+        } else {
+            isLive = true
+            ended += carried.filter { references[$0] == nil }
+            carried = []
+            for slot in before.subtracting(tracked()) { appender.append(slot, .staleMarker) }
+        }
+        return ended
+    }
+
+    /// The slots whose series get a staleness marker when they are not there the next time.
+    private func tracked() -> Set<RingSlot> {
+        guard isLive else { return carried }
+        var tracked = carried
+        var skipped = untracked[...]
+        for (index, slot) in row.enumerated() {
+            if skipped.first == index {
+                skipped.removeFirst()
+            } else if let slot {
+                tracked.insert(slot)
+            }
+        }
+        return tracked
+    }
+
+    /// Finds slots for the series that are new, and gives the row of the body.
+    private func learn(_ rules: SampleRules, _ outcome: inout Outcome) throws(ScrapeFailure) -> [RingSlot?] {
+        while slots.count < matcher.numberLimit { slots.append(nil) }
+        var stored: [(number: Int, labels: Labels)] = []
+        for series in body.newSeries {
+            slots[Int(series.number)] = nil
+            if let labels = try rules.resolve(series.labels) { stored.append((Int(series.number), labels)) }
+        }
+        // Counted before any slot is made, so that too many series leave nothing behind.
+        outcome.kept = stored.count + body.series.count { slots[Int($0)] != nil }
+        try checkCount(outcome.kept, rules)
+        var made: [RingSlot] = []
+        for (number, labels) in stored {
+            do throws(StoreError) {
+                let slot = try lane.slot(for: labels)
+                slots[number] = slot
+                references[slot, default: 0] += 1
+                made.append(slot)
+            } catch {
+                for slot in release(slot: made) { lane.retire(slot) }
+                throw ScrapeFailure("the store refuses a series: \(error)")
+            }
+        }
+        outcome.added = made.count { references[$0] == 1 }
+        for series in body.newSeries { check.learned(series.number, series.labels) }
+        return body.series.map { slots[Int($0)] }
+    }
+
+    private func checkCount(_ kept: Int, _ rules: SampleRules) throws(ScrapeFailure) {
+        if rules.limits.samples > 0, kept > rules.limits.samples { throw ScrapeFailure("sample_limit exceeded") }
+        if kept > seriesCap { throw ScrapeFailure("more than \(seriesCap) samples") }
+    }
+
+    /// Takes numbers back. Returns the slots that none leads to any more.
+    private func release(_ numbers: [Int32]) -> [RingSlot] {
+        for number in numbers { check.forgot(number) }
+        return release(slot: numbers.compactMap { slots[Int($0)] })
+    }
+
+    private func release(slot released: [RingSlot]) -> [RingSlot] {
+        released.filter { slot in
+            let left = (references[slot] ?? 1) - 1
+            references[slot] = left == 0 ? nil : left
+            return left == 0
+        }
+    }
+
+    private func appendValues(
+        at time: Timestamp, ownTimestamps: Bool, _ appender: inout Appender, _ outcome: inout Outcome
+    ) {
+        var timestamps = ownTimestamps ? body.timestamps[...] : []
+        let latest = time + Self.furthestFuture
+        for (index, slot) in row.enumerated() {
+            var own: Timestamp?
+            if let next = timestamps.first, next.index == index {
+                own = next.value
+                timestamps.removeFirst()
+            }
+            guard let slot else { continue }
+            let taken: AppendOutcome
+            if let own {
+                taken = own > latest ? .outOfOrder : appender.append(slot, body.values[index], at: own)
+            } else {
+                taken = appender.append(slot, body.values[index])
+            }
+            if taken != .appended && taken != .alreadyPresent { outcome.refused += 1 }
+        }
+    }
+}
+
+// MARK: Series about the scrape
+
+extension TargetWriter {
+    private func report(_ name: String, _ value: Double, _ rules: SampleRules, _ appender: inout Appender) {
+        let slot: RingSlot
+        if let known = reports[name] {
+            slot = known
+        } else {
+            // Where even these find no place, the store's own metrics tell of it.
+            guard let made = try? lane.slot(for: rules.reportLabels(name)) else { return }
+            reports[name] = made
+            slot = made
+        }
+        appender.append(slot, value)
+        if value.isStaleMarker { liveReports.remove(slot) } else { liveReports.insert(slot) }
+    }
+
+    /// The outcome of the constitution check; where there is none, its series ends.
+    private func report(_ match: Double?, _ rules: SampleRules, _ appender: inout Appender) {
+        if let match {
+            report(ConstitutionCheck.metric, match, rules, &appender)
+        } else if let slot = reports[ConstitutionCheck.metric], liveReports.contains(slot) {
+            report(ConstitutionCheck.metric, .staleMarker, rules, &appender)
+        }
+    }
+}
