@@ -137,7 +137,13 @@ let package = Package(
         tests("Exposition", ["MetricModel", "JSON", "Instrumentation", "Runtime"]),
         tests("MetricStore", ["MetricModel"]),
         tests("PromQL", ["MetricModel", "MetricStore", "JSON", "Runtime"]),
-        tests("Scraper", ["MetricModel", "MetricStore", "Exposition", "CurlHTTP", "MicroHTTP", "YAML", "Runtime"]),
+        tests(
+            "Scraper",
+            [
+                "MetricModel", "MetricStore", "Exposition", "CurlHTTP", "MicroHTTP", "YAML", "Runtime",
+                "Instrumentation",
+                "Zlib",
+            ]),
         tests("RuleEngine", ["MetricModel", "MetricStore", "PromQL", "YAML", "JSON"]),
         tests("Notification", ["MetricModel", "RuleEngine", "MicroHTTP", "JSON", "Runtime"]),
         tests("Rollback", ["MetricModel", "RuleEngine", "MicroHTTP", "CurlHTTP", "JSON", "Runtime", "YAML"]),
