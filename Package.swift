@@ -144,7 +144,8 @@ let package = Package(
                 "Instrumentation",
                 "Zlib",
             ]),
-        tests("RuleEngine", ["MetricModel", "MetricStore", "PromQL", "YAML", "JSON"]),
+        tests(
+            "RuleEngine", ["MetricModel", "MetricStore", "PromQL", "YAML", "JSON", "Runtime", "Instrumentation"]),
         tests("Notification", ["MetricModel", "RuleEngine", "MicroHTTP", "JSON", "Runtime"]),
         tests("Rollback", ["MetricModel", "RuleEngine", "MicroHTTP", "CurlHTTP", "JSON", "Runtime", "YAML"]),
         tests("TLS", []),
