@@ -67,15 +67,18 @@ struct PinnedSegments {
 /// dropped segment leaves the list at once, and its memory goes when the last such copy does, so no reader ever follows a
 /// place into memory that is gone. The lock is taken once per query, per seal and per drop; never per sample.
 final class SegmentLog: Sendable {
+    private struct Entry {
+        let segment: Segment
+        /// Bytes taken.
+        var used = 0
+        var oldest = Int64.max
+        var newest = Int64.min
+        var sampleCount: UInt64 = 0
+    }
+
     private struct State {
         /// With consecutive numbers.
-        var segments: [Segment] = []
-        /// Parallel to `segments`: the times and the number of their samples.
-        var oldest: [Int64] = []
-        var newest: [Int64] = []
-        var sampleCounts: [UInt64] = []
-        /// Bytes taken of the last segment.
-        var used = 0
+        var entries: [Entry] = []
         /// Newest chunk lost per lane since the last ``takeDropped()``.
         var dropped: [UInt32: UInt32] = [:]
         var nextNumber: UInt32 = 1
@@ -94,25 +97,26 @@ final class SegmentLog: Sendable {
 
     /// The segments as they are now.
     func pin() -> PinnedSegments {
-        PinnedSegments(segments: state.withLock { $0.segments })
+        PinnedSegments(segments: state.withLock { $0.entries.map(\.segment) })
     }
 
     /// Bytes of all segments.
     var byteCount: Int {
-        state.withLock { state in state.segments.reduce(0) { $0 + $1.mapping.count } }
+        state.withLock { state in state.entries.reduce(0) { $0 + $1.segment.mapping.count } }
+    }
+
+    /// Samples in all segments.
+    var sampleCount: UInt64 {
+        state.withLock { state in state.entries.reduce(0) { $0 + $1.sampleCount } }
     }
 
     /// From the oldest to the newest time in all segments.
     var timeRange: ClosedRange<Int64>? {
         state.withLock { state in
-            guard let oldest = state.oldest.min(), let newest = state.newest.max(), oldest <= newest else { return nil }
-            return oldest...newest
+            let oldest = state.entries.reduce(Int64.max) { min($0, $1.oldest) }
+            let newest = state.entries.reduce(Int64.min) { max($0, $1.newest) }
+            return oldest <= newest ? oldest...newest : nil
         }
-    }
-
-    /// Samples in all segments.
-    var sampleCount: UInt64 {
-        state.withLock { $0.sampleCounts.reduce(0, +) }
     }
 
     /// Writes a record: `header`, and `body` which begins after it.
@@ -123,78 +127,57 @@ final class SegmentLog: Sendable {
             & -ChunkHeader.alignment
         header.length = UInt32(length)
         unsafe header.bodyChecksum = ByteHash.checksum(body)
-        let (segment, offset, overBudget) = try reserve(header)
+        let (segment, offset) = try reserve(header)
         let start = unsafe segment.mapping.base + offset
         unsafe (start + ChunkHeader.size).copyMemory(from: body.baseAddress!, byteCount: body.count)
         // A crash before this line leaves a record whose length is known and whose content is not trusted.
         header.complete = header.checksum
         unsafe start.storeBytes(of: header, as: ChunkHeader.self)
-        for _ in 0..<overBudget { dropOldest() }
+        while dropOldest(if: { state in
+            state.entries.count > 1 && state.entries.reduce(0) { $0 + $1.segment.mapping.count } > budget
+        }) {}
         return ChunkPlace(segment: segment.number, offset: offset)
     }
 
     /// Takes room for the record and writes its header, so that the records behind it can be found whatever happens.
-    private func reserve(_ header: ChunkHeader) throws(StoreError) -> (Segment, Int, overBudget: Int) {
+    private func reserve(_ header: ChunkHeader) throws(StoreError) -> (Segment, Int) {
         let length = Int(header.length)
         return try state.withLock { state throws(StoreError) in
-            if state.segments.isEmpty || state.used + length > state.segments[state.segments.count - 1].mapping.count {
-                try addSegment(atLeast: length, &state)
-            }
-            let last = state.segments.count - 1
-            let segment = state.segments[last]
-            let offset = state.used
-            state.used += length
-            state.oldest[last] = min(state.oldest[last], header.oldest)
-            state.newest[last] = max(state.newest[last], header.newest)
-            state.sampleCounts[last] += UInt64(header.sampleCount)
+            let room = state.entries.last.map { $0.segment.mapping.count - $0.used } ?? 0
+            if room < length { try addSegment(atLeast: length, &state) }
+            let last = state.entries.count - 1
+            let offset = state.entries[last].used
+            let segment = state.entries[last].segment
+            state.entries[last].used += length
+            state.entries[last].oldest = min(state.entries[last].oldest, header.oldest)
+            state.entries[last].newest = max(state.entries[last].newest, header.newest)
+            state.entries[last].sampleCount += UInt64(header.sampleCount)
             unsafe (segment.mapping.base + offset).storeBytes(of: header, as: ChunkHeader.self)
-            var total = state.segments.reduce(0) { $0 + $1.mapping.count }
-            var overBudget = 0
-            while total > budget, overBudget < last {
-                total -= state.segments[overBudget].mapping.count
-                overBudget += 1
-            }
-            return (segment, offset, overBudget)
+            return (segment, offset)
         }
     }
 
     private func addSegment(atLeast length: Int, _ state: inout State) throws(StoreError) {
         let size = max(segmentSize, (length + Mapping.page - 1) & -Mapping.page)
-        let number = state.nextNumber
-        let segment = Segment(number: number, mapping: try Mapping(anonymous: size), path: nil)
-        state.segments.append(segment)
-        state.oldest.append(.max)
-        state.newest.append(.min)
-        state.sampleCounts.append(0)
-        state.used = 0
+        let segment = Segment(number: state.nextNumber, mapping: try Mapping(anonymous: size), path: nil)
+        state.entries.append(Entry(segment: segment))
         state.nextNumber += 1
     }
 
-    /// Drops every segment whose newest sample is older than `time`; the last one only if it is not empty.
+    /// Drops every segment whose newest sample is older than `time`.
     func drop(before time: Int64) {
-        while state.withLock({ state in
-            guard let newest = state.newest.first else { return false }
-            return newest < time && (state.segments.count > 1 || state.used > 0)
-        }) {
-            dropOldest()
-        }
+        while dropOldest(if: { $0.entries.first.map { $0.used > 0 && $0.newest < time } ?? false }) {}
     }
 
-    private func dropOldest() {
-        let (segment, used) = state.withLock { state in
-            let isLast = state.segments.count == 1
-            let used = isLast ? state.used : state.segments[0].mapping.count
-            state.oldest.removeFirst()
-            state.newest.removeFirst()
-            state.sampleCounts.removeFirst()
-            if isLast { state.used = 0 }
-            return (state.segments.removeFirst(), used)
-        }
+    /// Drops the oldest segment if `condition` holds. Whether it did.
+    private func dropOldest(if condition: (borrowing State) -> Bool) -> Bool {
+        guard let entry = state.withLock({ condition($0) ? $0.entries.removeFirst() : nil }) else { return false }
         var lost: [UInt32: UInt32] = [:]
-        for header in segment.headers(through: used) {
+        for header in entry.segment.headers(through: entry.used) {
             lost[header.lane] = max(lost[header.lane] ?? 0, header.chunk)
         }
         state.withLock { $0.dropped.merge(lost) { max($0, $1) } }
+        return true
     }
 
     /// The newest chunk each lane has lost since the last call.
