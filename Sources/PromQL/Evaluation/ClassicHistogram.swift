@@ -65,13 +65,10 @@ struct ClassicHistogram {
     /// The fraction of observations between `lower` and `upper`.
     func fraction(_ lower: Double, _ upper: Double) -> Double {
         guard buckets.last?.upper == .infinity else { return .nan }
-        var copy = self
-        _ = copy.makeMonotonic()
-        let buckets = copy.buckets
         let total = buckets[buckets.count - 1].count
         if total == 0 || lower.isNaN || upper.isNaN { return .nan }
         if lower >= upper { return 0 }
-        let (low, high) = (copy.rank(of: lower), copy.rank(of: upper))
+        let (low, high) = (rank(of: lower), rank(of: upper))
         return (min(high, total) - min(low, total)) / total
     }
 
@@ -83,10 +80,10 @@ struct ClassicHistogram {
             let lower = index > 0 ? buckets[index - 1].upper : bucket.upper > 0 ? 0 : -.infinity
             if lower >= value { return previous }
             if bucket.upper > value {
-                let count = bucket.count - previous
-                if lower == -.infinity { return previous }
+                // Nothing is known about where observations lie in a bucket of infinite width: none is counted in.
+                if lower == -.infinity { return bucket.count }
                 if bucket.upper == .infinity { return previous }
-                return previous + count * (value - lower) / (bucket.upper - lower)
+                return previous + (bucket.count - previous) * (value - lower) / (bucket.upper - lower)
             }
             previous = bucket.count
         }

@@ -9,45 +9,36 @@ extension FloatHistogram {
     /// Without the observations below `bound`.
     func trimmed(below bound: Double) -> FloatHistogram { trimmed(Trim(bound: bound, keepsLower: false)) }
 
+    /// Count and sum are estimated anew from what is left, unless everything is.
     private func trimmed(_ trim: Trim) -> FloatHistogram {
         var result = self
-        var remaining = 0.0
-        var removedSum = 0.0
-        var hasPositive = false
-        var hasNegative = false
+        var count = 0.0
+        var sum = 0.0
+        func keep(_ part: Trim.Part) -> Double {
+            count += part.count
+            sum += part.middle * part.count
+            return part.count
+        }
         for (index, bucket) in positiveBucketList.enumerated() where bucket.count != 0 {
-            if usesCustomBuckets {
-                hasNegative = hasNegative || bucket.upper <= 0 || bucket.lower < 0
-                hasPositive = hasPositive || bucket.upper > 0
-            } else {
-                hasPositive = true
-            }
-            let part = trim.apply(to: bucket, isLinear: usesCustomBuckets, isPositive: true)
-            result.positiveBuckets[index] = part.kept
-            remaining += part.kept
-            removedSum += part.removedSum
+            result.positiveBuckets[index] = keep(trim.part(of: bucket, isLinear: usesCustomBuckets, isPositive: true))
         }
         for (index, bucket) in negativeBucketList.enumerated() where bucket.count != 0 {
-            hasNegative = true
-            let part = trim.apply(to: bucket, isLinear: usesCustomBuckets, isPositive: false)
-            result.negativeBuckets[index] = part.kept
-            remaining += part.kept
-            removedSum += part.removedSum
+            result.negativeBuckets[index] = keep(trim.part(of: bucket, isLinear: false, isPositive: false))
         }
         if zeroCount > 0 {
-            // The zero bucket is spread evenly; what goes from it changes the sum by nothing.
-            let below = trim.countBelow(zeroBucket, isLinear: true, isPositive: true)
-            result.zeroCount = trim.keepsLower ? below : zeroCount - below
-            remaining += result.zeroCount
+            let hasPositive = positiveBuckets.contains { $0 != 0 }
+            let hasNegative = negativeBuckets.contains { $0 != 0 }
+            result.zeroCount = keep(
+                trim.part(
+                    ofZero: zeroBucket, lower: hasPositive && !hasNegative ? 0 : -zeroThreshold,
+                    upper: hasNegative && !hasPositive ? 0 : zeroThreshold))
         }
-        var newSum = 0.0
-        if remaining != 0 {
-            newSum = sum - removedSum
-            // Observations of one sign cannot add up to the other.
-            if !hasNegative && newSum < 0 || !hasPositive && newSum > 0 { newSum = 0 }
-        }
-        result.count = remaining
-        result.sum = newSum
+        let isWhole =
+            result.positiveBuckets == positiveBuckets && result.negativeBuckets == negativeBuckets
+            && result.zeroCount == zeroCount
+        if isWhole { return self }
+        result.count = count
+        result.sum = sum
         result.compact()
         return result
     }
@@ -55,65 +46,75 @@ extension FloatHistogram {
 
 /// A cut through a histogram.
 private struct Trim {
+    /// What is kept of a bucket: how many observations, and what each is taken to be.
+    struct Part {
+        var count: Double
+        var middle: Double
+
+        static let nothing = Part(count: 0, middle: 0)
+    }
+
     let bound: Double
     /// Whether the observations below the bound are kept.
     let keepsLower: Bool
 
-    /// How many observations of a bucket are kept, and what the others are estimated to add up to.
-    func apply(
-        to bucket: FloatHistogram.Bucket, isLinear: Bool, isPositive: Bool
-    ) -> (kept: Double, removedSum: Double) {
-        let isKept = keepsLower ? bucket.upper <= bound : bucket.lower >= bound
-        if isKept { return (bucket.count, 0) }
-        let isCut = keepsLower ? bucket.lower < bound : bucket.upper > bound
-        let part = cut(bucket, isLinear: isLinear, isPositive: isPositive)
-        if isCut { return (part.kept, (bucket.count - part.kept) * part.middle) }
-        let middle = isLinear ? part.middle : Self.middle(bucket.lower, bucket.upper, isPositive: isPositive)
-        return (0, bucket.count * middle)
-    }
-
-    /// What is kept of a bucket that is cut, and the middle of what is removed.
-    private func cut(
-        _ bucket: FloatHistogram.Bucket, isLinear: Bool, isPositive: Bool
-    ) -> (kept: Double, middle: Double) {
-        if bucket.lower == -.infinity { return cutFirst(bucket) }
-        if bucket.upper == .infinity {
-            // How far up it reaches is not known: what is not certainly kept goes.
-            return !keepsLower && bound <= bucket.lower ? (bucket.count, 0) : (0, bucket.lower)
+    func part(of bucket: FloatHistogram.Bucket, isLinear: Bool, isPositive: Bool) -> Part {
+        let (lower, upper) = (bucket.lower, bucket.upper)
+        if keepsLower ? upper <= bound : lower >= bound {
+            return Part(
+                count: bucket.count, middle: middle(lower, upper, isLinear: isLinear, isPositive: isPositive))
         }
-        let below = countBelow(bucket, isLinear: isLinear, isPositive: isPositive)
-        let middle =
-            isLinear
-            ? (bucket.lower + bucket.upper) / 2
-            : keepsLower
-                ? Self.middle(bucket.lower, bound, isPositive: isPositive)
-                : Self.middle(bound, bucket.upper, isPositive: isPositive)
-        return (keepsLower ? below : bucket.count - below, middle)
+        guard keepsLower ? lower < bound : upper > bound else { return .nothing }
+        if lower == -.infinity { return partOfFirst(bucket) }
+        // How far up the last bucket reaches is not known: it stays as a whole, at the bound, or goes as a whole.
+        if upper == .infinity { return keepsLower ? .nothing : Part(count: bucket.count, middle: bound) }
+        let below = bucket.count * share(of: bucket, isLinear: isLinear, isPositive: isPositive)
+        return keepsLower
+            ? Part(count: below, middle: middle(lower, bound, isLinear: isLinear, isPositive: isPositive))
+            : Part(
+                count: bucket.count - below,
+                middle: middle(bound, upper, isLinear: isLinear, isPositive: isPositive))
     }
 
-    /// A first custom bucket: it begins at zero if it ends above, else it is not known where.
-    private func cutFirst(_ bucket: FloatHistogram.Bucket) -> (kept: Double, middle: Double) {
-        if keepsLower && bound >= bucket.upper || !keepsLower && bound == -.infinity { return (bucket.count, 0) }
-        if bound >= 0 && bucket.upper > bound && bucket.upper != .infinity {
-            return keepsLower
-                ? (bucket.count * bound / bucket.upper, (bound + bucket.upper) / 2)
-                : (bucket.count * (1 - bound / bucket.upper), bound / 2)
+    /// A first custom bucket that is cut. It is taken to begin at zero if it ends above; else nobody knows where.
+    private func partOfFirst(_ bucket: FloatHistogram.Bucket) -> Part {
+        let (count, upper) = (bucket.count, bucket.upper)
+        if keepsLower {
+            if upper <= 0 { return Part(count: count, middle: bound) }
+            if bound <= 0 || upper == .infinity { return .nothing }
+            return Part(count: count * bound / upper, middle: bound / 2)
         }
-        return (0, bucket.upper)
+        if bound < 0 || upper == .infinity { return .nothing }
+        return Part(count: count * (1 - bound / upper), middle: (bound + upper) / 2)
     }
 
-    /// How many observations are estimated to lie below the bound.
-    func countBelow(_ bucket: FloatHistogram.Bucket, isLinear: Bool, isPositive: Bool) -> Double {
-        if bound <= bucket.lower { return 0 }
-        if bound >= bucket.upper { return bucket.count }
-        if isLinear { return bucket.count * (bound - bucket.lower) / (bucket.upper - bucket.lower) }
+    /// The zero bucket, taken to reach from `lower` to `upper` and to be filled evenly.
+    func part(ofZero bucket: FloatHistogram.Bucket, lower: Double, upper: Double) -> Part {
+        // Where the bucket has no width, the first of these decides, as in Prometheus.
+        if bound <= lower {
+            return keepsLower ? .nothing : Part(count: bucket.count, middle: (lower + upper) / 2)
+        }
+        if bound >= upper {
+            return keepsLower ? Part(count: bucket.count, middle: (lower + upper) / 2) : .nothing
+        }
+        let (from, to) = keepsLower ? (lower, bound) : (bound, upper)
+        return Part(count: bucket.count * ((to - from) / (upper - lower)), middle: (from + to) / 2)
+    }
+
+    /// Which share of the observations is estimated to lie below the bound.
+    private func share(of bucket: FloatHistogram.Bucket, isLinear: Bool, isPositive: Bool) -> Double {
+        if isLinear { return (bound - bucket.lower) / (bucket.upper - bucket.lower) }
         let (low, high, place) = (log2(bucket.lower.magnitude), log2(bucket.upper.magnitude), log2(bound.magnitude))
-        return bucket.count * (isPositive ? (place - low) / (high - low) : 1 - (place - high) / (low - high))
+        return isPositive ? (place - low) / (high - low) : 1 - (place - high) / (low - high)
     }
 
-    /// The geometric mean, with the sign of the side.
-    private static func middle(_ lower: Double, _ upper: Double, isPositive: Bool) -> Double {
-        let root = (lower.magnitude * upper.magnitude).squareRoot()
+    /// What observations between two bounds are taken to be: the arithmetic mean in custom buckets, the geometric one
+    /// elsewhere; with an infinite bound, the other one (or half of it, above zero).
+    private func middle(_ lower: Double, _ upper: Double, isLinear: Bool, isPositive: Bool) -> Double {
+        if lower.isInfinite { return upper.isInfinite ? 0 : upper > 0 ? upper / 2 : upper }
+        if upper.isInfinite { return lower }
+        if isLinear { return (lower + upper) / 2 }
+        let root = (lower * upper).magnitude.squareRoot()
         return isPositive ? root : -root
     }
 }

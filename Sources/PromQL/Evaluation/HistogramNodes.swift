@@ -86,15 +86,13 @@ final class HistogramFunctionNode: PlanNode {
 
     private let function: Function
     private let input: any PlanNode
-    private let inputPosition: SourceRange
-    /// Where the first argument stands.
+    /// Where the vector stands.
     private let position: SourceRange
     private var groups: ClassicGroups?
 
-    init(_ function: Function, input: any PlanNode, inputPosition: SourceRange, position: SourceRange) {
+    init(_ function: Function, input: any PlanNode, position: SourceRange) {
         self.function = function
         self.input = input
-        self.inputPosition = inputPosition
         self.position = position
     }
 
@@ -138,7 +136,7 @@ final class HistogramFunctionNode: PlanNode {
             let labels = block.series.labels[row]
             run.warn(
                 "bucket label \"le\" is missing or has a malformed value of \(MetricText.quoted(labels["le"] ?? ""))"
-                    + namePart(labels, run), at: inputPosition)
+                    + namePart(labels, run), at: position)
         }
         var classic: [Int: ClassicHistogram] = [:]
         for (index, group) in groups.groups.enumerated() {
@@ -155,7 +153,7 @@ final class HistogramFunctionNode: PlanNode {
                 if conflict >= 0, classic.removeValue(forKey: conflict) != nil {
                     run.warn(
                         "vector contains a mix of classic and native histograms"
-                            + namePart(block.series.labels[row], run), at: inputPosition)
+                            + namePart(block.series.labels[row], run), at: position)
                 } else {
                     found.native.append((row, histogram))
                 }
@@ -267,6 +265,6 @@ final class HistogramFunctionNode: PlanNode {
                 Annotations.Monotonicity(
                     lowest: correction.lowest, highest: correction.highest, greatest: correction.greatest,
                     first: time, last: time, count: 1)),
-            at: inputPosition)
+            at: position)
     }
 }

@@ -13,10 +13,10 @@ final class InfoNode: PlanNode {
     private let dataMatchers: [Matcher]
     private let data: [LabelMatch]
     private let names: [LabelMatch]
-    /// The selector that decides when info series are looked at.
-    private let reference: VectorSelector?
+    /// The modifiers that decide when info series are looked at.
+    private let reference: [TimeModifiers]
 
-    init(_ input: any PlanNode, matchers: [Matcher]?, reference: VectorSelector?) throws(QueryError) {
+    init(_ input: any PlanNode, matchers: [Matcher]?, reference: [TimeModifiers]) throws(QueryError) {
         self.input = input
         self.reference = reference
         nameMatchers =
@@ -56,10 +56,8 @@ final class InfoNode: PlanNode {
             matchers.append(Matcher(name, .regex, values.sorted().map(Self.quoted).joined(separator: "|")))
         }
         guard isIdentified else { return Block(SeriesSet([]), width: grid.count) }
-        let selector = VectorSelector(
-            name: "", matchers: matchers + dataMatchers, offset: reference?.offset, at: reference?.at,
-            range: SourceRange(0, 0))
-        return try run.evaluate(SelectorNode(selector, field: .age), over: grid)
+        let selector = VectorSelector(name: "", matchers: matchers + dataMatchers, range: SourceRange(0, 0))
+        return try run.evaluate(SelectorNode(selector, field: .age, modifiers: reference), over: grid)
     }
 
     /// `text` as a pattern that matches nothing else.

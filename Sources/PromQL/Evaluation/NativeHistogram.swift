@@ -81,7 +81,9 @@ extension FloatHistogram {
 
     private func share(of bucket: Bucket, below value: Double, isLinear: Bool) -> Double {
         if isLinear {
-            if bucket.lower == -.infinity || bucket.upper == .infinity { return 0 }
+            // Nothing is known about where observations lie in a bucket of infinite width: none is counted in.
+            if bucket.lower == -.infinity { return 1 }
+            if bucket.upper == .infinity { return 0 }
             return (value - bucket.lower) / (bucket.upper - bucket.lower)
         }
         let (low, high, place) = (log2(bucket.lower.magnitude), log2(bucket.upper.magnitude), log2(value.magnitude))

@@ -9,8 +9,9 @@ extension PlanBuilder {
     ]
 
     func call(_ call: Call) -> Part {
-        if let part = rangeCall(call) { return part }
-        let arguments = call.arguments.map { part($0.unwrapped) }
+        let builder = inside(function: call.function)
+        if let part = builder.rangeCall(call) { return part }
+        let arguments = call.arguments.map { builder.part($0.unwrapped) }
         let isInvariant =
             !Self.timeDependent.contains(call.function) && arguments.allSatisfy(\.isInvariant)
         let nodes = arguments.map { isInvariant ? $0.node : $0.whole }
@@ -104,18 +105,16 @@ extension PlanBuilder {
         switch call.function {
         case "histogram_quantile" where nodes.count == 2:
             return HistogramFunctionNode(
-                .quantiles([(nodes[0], positions[0])], label: nil), input: nodes[1], inputPosition: positions[1],
-                position: positions[0])
+                .quantiles([(nodes[0], positions[0])], label: nil), input: nodes[1], position: positions[1])
         case "histogram_fraction" where nodes.count == 3:
             return HistogramFunctionNode(
-                .fraction(lower: nodes[0], upper: nodes[1]), input: nodes[2], inputPosition: positions[2],
-                position: positions[0])
+                .fraction(lower: nodes[0], upper: nodes[1]), input: nodes[2], position: positions[2])
         case "histogram_quantiles" where nodes.count >= 3:
             return HistogramFunctionNode(
                 .quantiles(
                     Array(zip(nodes, positions).dropFirst(2)).map { (quantile: $0.0, position: $0.1) },
                     label: call.arguments[1].literalText ?? ""),
-                input: nodes[0], inputPosition: positions[0], position: positions[0])
+                input: nodes[0], position: positions[0])
         default: return unknown(call)
         }
     }
@@ -126,7 +125,7 @@ extension PlanBuilder {
             matchers = selector.matchers
         }
         do {
-            return try InfoNode(input, matchers: matchers, reference: call.arguments[0].firstSelector)
+            return try InfoNode(input, matchers: matchers, reference: call.arguments[0].selectorModifiers ?? [])
         } catch {
             return FailureNode(error)
         }

@@ -24,6 +24,33 @@ struct PlanBuilder {
         var whole: any PlanNode { isWrapped ? InvariantNode(node) : node }
     }
 
+    /// Whether selectors below find out about counter resets that histograms do not know of.
+    ///
+    /// Prometheus reads no buckets where only counts and sums are asked for, and then has to look for resets while
+    /// reading. Not so below subqueries and functions that need the buckets.
+    private enum HintResolution {
+        case undecided, yes, never
+    }
+
+    private var hints = HintResolution.undecided
+
+    /// The builder for the arguments of `function`.
+    func inside(function: String) -> PlanBuilder {
+        var builder = self
+        switch function {
+        case "histogram_quantile", "histogram_quantiles", "histogram_fraction": builder.hints = .never
+        case "histogram_count", "histogram_sum", "histogram_avg": if hints != .never { builder.hints = .yes }
+        default: break
+        }
+        return builder
+    }
+
+    private var insideSubquery: PlanBuilder {
+        var builder = self
+        builder.hints = .never
+        return builder
+    }
+
     /// The plan for a vector or scalar expression.
     static func plan(_ expression: Expression) -> any PlanNode {
         PlanBuilder().part(expression).whole
@@ -40,7 +67,8 @@ struct PlanBuilder {
         case .string: Part(EmptyNode(), isInvariant: true, isWrapped: false)
         case .paren(let paren): part(paren.expression)
         case .unary(let unary): self.unary(unary)
-        case .vectorSelector(let selector): Part(SelectorNode(selector), isInvariant: selector.at != nil)
+        case .vectorSelector(let selector):
+            Part(SelectorNode(selector, resolvesHints: hints == .yes), isInvariant: selector.at != nil)
         case .aggregate(let aggregate): self.aggregate(aggregate)
         case .binary(let binary): self.binary(binary)
         case .call(let call): self.call(call)
@@ -92,9 +120,10 @@ struct PlanBuilder {
     /// A range vector argument.
     func range(_ expression: Expression) -> (source: RangeSource, isInvariant: Bool)? {
         switch expression.unwrapped {
-        case .matrixSelector(let selector): (RangeSource(selector), selector.selector.at != nil)
+        case .matrixSelector(let selector):
+            (RangeSource(selector, resolvesHints: hints == .yes), selector.selector.at != nil)
         case .subquery(let subquery):
-            (RangeSource(subquery, inner: part(subquery.expression).whole), subquery.at != nil)
+            (RangeSource(subquery, inner: insideSubquery.part(subquery.expression).whole), subquery.at != nil)
         default: nil
         }
     }
@@ -111,13 +140,20 @@ extension Expression {
         if case .string(let literal) = unwrapped { literal.value } else { nil }
     }
 
-    /// The first instant selector in the order of the text.
-    var firstSelector: VectorSelector? {
-        if case .vectorSelector(let selector) = self { return selector }
-        for child in children {
-            if let selector = child.firstSelector { return selector }
+    /// The modifiers on the way to the first selector in the order of the text; `nil` where there is none.
+    var selectorModifiers: [TimeModifiers]? {
+        switch self {
+        case .vectorSelector(let selector): return [TimeModifiers(offset: selector.offset, at: selector.at)]
+        case .subquery(let subquery):
+            return subquery.expression.selectorModifiers.map {
+                [TimeModifiers(offset: subquery.offset, at: subquery.at)] + $0
+            }
+        default:
+            for child in children {
+                if let modifiers = child.selectorModifiers { return modifiers }
+            }
+            return nil
         }
-        return nil
     }
 }
 

@@ -140,6 +140,10 @@ struct HistogramInterpolation {
         let (from, to) = (series.histogramTimes[index], series.histogramTimes[index + 1])
         if time == from { return low }
         if time == to { return high }
+        guard low.usesCustomBuckets == high.usesCustomBuckets else {
+            context.remarkMixedSchemas(window)
+            return nil
+        }
         let fraction = Double(time - from) / Double(to - from)
         var result = high
         if isCounter && high.isReset(after: low) {

@@ -15,7 +15,7 @@ final class RangeSeries {
     let histogramStarts: [Int64]
 
     /// The samples as a store hands them out.
-    init(_ samples: SeriesSamples, withStarts: Bool) {
+    init(_ samples: SeriesSamples, withStarts: Bool, resolvesHints: Bool = false) {
         labels = samples.labels
         let wantsStarts = withStarts && !samples.startTimestamps.isEmpty
         let hasMarkers = samples.values.contains { $0.isStaleMarker }
@@ -31,8 +31,9 @@ final class RangeSeries {
         var parts = Parts()
         for index in samples.timestamps.indices {
             let start = wantsStarts && samples.startTimestamps[index] != .min ? samples.startTimestamps[index] : 0
-            if !samples.histograms.isEmpty, let histogram = samples.histograms[index] {
+            if !samples.histograms.isEmpty, var histogram = samples.histograms[index] {
                 if histogram.isStaleMarker { continue }
+                if resolvesHints { histogram.resolveHint(after: parts.histograms.last) }
                 parts.append(samples.timestamps[index], histogram, start)
             } else if !samples.values[index].isStaleMarker {
                 parts.append(samples.timestamps[index], samples.values[index], start)

@@ -20,14 +20,18 @@ final class RangeSource {
     }
 
     private let origin: Origin
+    private let resolvesHints: Bool
     private var known: SeriesSet?
 
-    init(_ selector: MatrixSelector) {
+    /// - Parameter resolvesHints: As for `SelectorNode`.
+    init(_ selector: MatrixSelector, resolvesHints: Bool = false) {
         origin = .selector(selector)
+        self.resolvesHints = resolvesHints
     }
 
     init(_ subquery: Subquery, inner: any PlanNode) {
         origin = .subquery(subquery, inner)
+        resolvesHints = false
     }
 
     /// `anchored` or `smoothed`.
@@ -60,7 +64,10 @@ final class RangeSource {
         known = set
         let withStarts = run.options.useStartTimestamps
         return Contents(
-            set: set, series: found.map { RangeSeries($0, withStarts: withStarts) }, times: times, width: width,
+            set: set,
+            series: found.map {
+                RangeSeries($0, withStarts: withStarts, resolvesHints: resolvesHints)
+            }, times: times, width: width,
             before: before, after: after)
     }
 

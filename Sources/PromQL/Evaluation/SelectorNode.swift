@@ -15,15 +15,25 @@ final class SelectorNode: PlanNode {
 
     private let selector: VectorSelector
     private let field: Field
+    private let modifiers: [TimeModifiers]
+    private let resolvesHints: Bool
     private var series: SeriesSet?
 
-    init(_ selector: VectorSelector, field: Field = .value) {
+    /// - Parameters:
+    ///   - modifiers: When to look, if not when the selector says.
+    ///   - resolvesHints: Whether histograms that do not know are compared with their predecessors for resets.
+    init(
+        _ selector: VectorSelector, field: Field = .value, modifiers: [TimeModifiers]? = nil,
+        resolvesHints: Bool = false
+    ) {
         self.selector = selector
         self.field = field
+        self.modifiers = modifiers ?? [TimeModifiers(offset: selector.offset, at: selector.at)]
+        self.resolvesHints = resolvesHints
     }
 
     func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block {
-        let times = try SampleTimes(offset: selector.offset, at: selector.at, run: run)
+        let times = try SampleTimes(modifiers, run: run)
         if times.fixed != nil && grid.count > 1 {
             return try evaluate(run, over: Grid(at: grid.start)).repeated(grid.count)
         }
@@ -38,14 +48,14 @@ final class SelectorNode: PlanNode {
         var block = Block(set, width: grid.count)
         for (row, samples) in found.enumerated() {
             if row & 63 == 63 { try run.check() }
-            run.used(fill(&block, row: row, from: samples, times: times, grid: grid, lookback: lookback))
+            run.used(try fill(&block, row: row, from: samples, times: times, grid: grid, lookback: lookback))
         }
         return block
     }
 
     private func fill(
         _ block: inout Block, row: Int, from samples: SeriesSamples, times: SampleTimes, grid: Grid, lookback: Int64
-    ) -> Int {
+    ) throws(QueryError) -> Int {
         var next = 0
         var filled = 0
         let count = samples.timestamps.count
@@ -60,9 +70,19 @@ final class SelectorNode: PlanNode {
             filled += 1
             switch field {
             case .value:
-                if let histogram { block.set(cell, to: histogram) } else { block.set(cell, to: samples.values[index]) }
+                if var histogram {
+                    if resolvesHints, index > 0 { histogram.resolveHint(after: samples.histograms[index - 1]) }
+                    block.set(cell, to: histogram)
+                } else {
+                    block.set(cell, to: samples.values[index])
+                }
             case .timestamp: block.set(cell, to: Double(samples.timestamps[index]) / 1000)
-            case .age: block.set(cell, to: Double(samples.timestamps[index]))
+            case .age:
+                if histogram != nil {
+                    throw .execution(
+                        "this should be an info metric, with float samples: \(samples.labels)")
+                }
+                block.set(cell, to: Double(samples.timestamps[index]))
             case .startTimestamp:
                 // 0 stands for "not known", here as in the samples that Prometheus stores.
                 let known = index < samples.startTimestamps.count ? samples.startTimestamps[index] : .min
@@ -70,5 +90,13 @@ final class SelectorNode: PlanNode {
             }
         }
         return filled
+    }
+}
+
+extension FloatHistogram {
+    /// Finds out whether there was a reset after `previous`, where this is not known.
+    mutating func resolveHint(after previous: FloatHistogram?) {
+        guard counterResetHint == .unknown, let previous, !previous.isStaleMarker else { return }
+        counterResetHint = isReset(after: previous) ? .reset : .notReset
     }
 }

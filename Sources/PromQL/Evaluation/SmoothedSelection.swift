@@ -46,7 +46,9 @@ struct SmoothedSelection {
                     : series.floats[index])
         }
         if !isBetween { return .histogram(series.histograms[index]) }
-        return HistogramInterpolation(series: series, isCounter: false, context: context)
+        // Histograms know whether they are gauges; numbers do not.
+        let isCounter = series.histograms[index + 1].counterResetHint != .gauge
+        return HistogramInterpolation(series: series, isCounter: isCounter, context: context)
             .value(after: index, at: moment, window).map { .histogram($0) }
     }
 }

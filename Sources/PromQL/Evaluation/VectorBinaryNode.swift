@@ -158,8 +158,9 @@ extension VectorBinaryNode {
     ) throws(QueryError) {
         let manyRows = (0..<many.rows).filter { many.kinds[many.cell($0, column)] != Block.Kind.none }
         let oneRows = (0..<one.rows).filter { one.kinds[one.cell($0, column)] != Block.Kind.none }
-        let fillsOne = manyIsLeft ? matching.fillRight : matching.fillLeft
-        let fillsMany = manyIsLeft ? matching.fillLeft : matching.fillRight
+        // Prometheus takes the right side's value for a missing "one" even where the "one" is on the left.
+        let fillsOne = matching.fillRight
+        let fillsMany = matching.fillLeft
         if manyRows.isEmpty && oneRows.isEmpty { return }
         if (manyRows.isEmpty || oneRows.isEmpty) && fillsOne == nil && fillsMany == nil { return }
         let partner = try partners(oneRows, table)
