@@ -14,7 +14,6 @@ final class CountValuesNode: PlanNode {
     }
 
     func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block {
-        guard !label.isEmpty else { throw .execution("invalid label name \(MetricText.quoted(label))") }
         let block = try run.evaluate(input, over: grid)
         var rows: [Labels: Int] = [:]
         var labels: [Labels] = []

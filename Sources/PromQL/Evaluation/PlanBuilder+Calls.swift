@@ -137,16 +137,16 @@ extension PlanBuilder {
 extension PlanBuilder {
     private func labelReplace(_ call: Call, _ input: any PlanNode) -> any PlanNode {
         let texts = call.arguments.map { $0.literalText ?? "" }
-        guard texts.count == 5 else { return unknown(call) }
-        let (target, replacement, source) = (texts[1], texts[2], texts[3])
+        guard texts.count == 5, let literal = call.arguments[1].literal else { return unknown(call) }
+        let (replacement, source) = (texts[2], texts[3])
         let pattern: RegularExpression
         do {
             pattern = try RegularExpression("(?s:\(texts[4]))")
         } catch {
             return FailureNode(.execution("invalid regular expression in label_replace(): \(texts[4])"))
         }
-        guard !target.isEmpty else {
-            return FailureNode(.execution("invalid destination label name in label_replace(): \(target)"))
+        guard let target = literal.labelName else {
+            return FailureNode(.execution("invalid destination label name in label_replace(): \(literal.value)"))
         }
         return RelabelNode(target: target, input: input) { labels in
             pattern.expandWhole(labels[source] ?? "", template: replacement)
@@ -154,15 +154,16 @@ extension PlanBuilder {
     }
 
     private func labelJoin(_ call: Call, _ input: any PlanNode) -> any PlanNode {
-        let texts = call.arguments.map { $0.literalText ?? "" }
-        guard texts.count >= 3 else { return unknown(call) }
-        let (target, separator, sources) = (texts[1], texts[2], texts[3...])
-        if let wrong = sources.first(where: \.isEmpty) {
-            return FailureNode(.execution("invalid source label name in label_join(): \(wrong)"))
+        let literals = call.arguments.dropFirst().compactMap(\.literal)
+        guard literals.count >= 2 else { return unknown(call) }
+        if let wrong = literals.dropFirst(2).first(where: { $0.labelName == nil }) {
+            return FailureNode(.execution("invalid source label name in label_join(): \(wrong.value)"))
         }
-        guard !target.isEmpty else {
-            return FailureNode(.execution("invalid destination label name in label_join(): \(target)"))
+        guard let target = literals[0].labelName else {
+            return FailureNode(.execution("invalid destination label name in label_join(): \(literals[0].value)"))
         }
+        let separator = literals[1].value
+        let sources = literals.dropFirst(2).map(\.value)
         return RelabelNode(target: target, input: input) { labels in
             sources.map { labels[$0] ?? "" }.joined(separator: separator)
         }

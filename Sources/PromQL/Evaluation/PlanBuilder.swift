@@ -89,7 +89,11 @@ struct PlanBuilder {
         let node: any PlanNode
         switch (aggregate.operator, aggregate.parameter?.unwrapped) {
         case (.countValues, .string(let label)):
-            node = CountValuesNode(aggregate, label: label.value, input: input.node)
+            if let name = label.labelName {
+                node = CountValuesNode(aggregate, label: name, input: input.node)
+            } else {
+                node = FailureNode(.execution("invalid label name \(GoText.quoted(label.bytes))"))
+            }
         case (.topk, _), (.bottomk, _), (.limitk, _), (.limitRatio, _):
             node = RankingNode(aggregate, input: input.node, parameter: parameter?.whole ?? EmptyNode())
         default: node = AggregateNode(aggregate, input: input.node, parameter: parameter?.whole)
@@ -136,8 +140,11 @@ extension Expression {
     }
 
     /// The text of a string literal.
-    var literalText: String? {
-        if case .string(let literal) = unwrapped { literal.value } else { nil }
+    var literalText: String? { literal?.value }
+
+    /// The string literal that this is.
+    var literal: StringLiteral? {
+        if case .string(let literal) = unwrapped { literal } else { nil }
     }
 
     /// The modifiers on the way to the first selector in the order of the text; `nil` where there is none.
@@ -154,6 +161,14 @@ extension Expression {
             }
             return nil
         }
+    }
+}
+
+extension StringLiteral {
+    /// The text as the name of a label; `nil` where it is empty or no UTF-8.
+    var labelName: String? {
+        guard !bytes.isEmpty else { return nil }
+        return String(validating: bytes, as: UTF8.self)
     }
 }
 
