@@ -32,7 +32,8 @@ extension FloatHistogram {
     private static func buckets(
         _ spans: [Span], _ counts: [Double], _ offsetName: String, _ countsName: String
     ) -> [String] {
-        let filled = occupied(spans, counts)
+        // Spans that reach behind the largest index go on at the smallest one.
+        let filled = occupied(spans, counts).sorted { $0.index < $1.index }
         guard let first = filled.first, let last = filled.last else { return [] }
         let width = last.index - first.index + 1
         // A text for people: huge gaps are not worth being written out.

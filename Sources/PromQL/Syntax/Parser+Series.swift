@@ -165,7 +165,7 @@ extension Parser {
                 at: latestRange)
             return false
         }
-        guard current.accumulate(increase, factor: sign == .plus ? 1 : -1) else {
+        guard (sign == .plus ? current.add(increase) : current.subtract(increase)) != nil else {
             report("error combining histograms: exponential and custom buckets do not mix", at: latestRange)
             return false
         }
@@ -201,7 +201,13 @@ extension Parser {
         let value: HistogramFields.Value
         switch key {
         case .sum, .count, .zeroBucket, .zeroBucketWidth: value = .number(try signedNumber())
-        case .schema, .offset, .negativeOffset: value = .integer(try integer())
+        case .schema:
+            let schema = try integer()
+            if !(-9...52).contains(schema) && schema != FloatHistogram.customBucketsSchema {
+                report("unsupported histogram schema \(schema)", at: taken)
+            }
+            value = .integer(schema)
+        case .offset, .negativeOffset: value = .integer(try integer())
         case .buckets, .negativeBuckets, .customValues: value = .numbers(try numbers())
         case .counterResetHint:
             guard case .resetHint(let hint) = peek().kind else { throw .unexpectedToken }
@@ -228,7 +234,7 @@ extension Parser {
                 if accept(.rightBracket) != nil { return numbers }
                 numbers.append(try signedNumber())
             } catch .unexpectedToken {
-                // The one place where Prometheus recovers without a word.
+                // Prometheus recovers here without a word, and may then take the line for right.
                 report("unexpected \(peek().summary) in buckets", at: latestRange)
                 throw .abandoned
             }

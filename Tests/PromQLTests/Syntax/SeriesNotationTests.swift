@@ -94,6 +94,9 @@ import Testing
         let seeds = [
             "a{b=\"c\"} 1+2x3 _ _x2 stale -Inf 0.5-1e3x2",
             "{\"x.y\"} {{schema:1 sum:-0.3 count:3 buckets:[5 -10 Inf] offset:-3 counter_reset_hint:gauge}}x2",
+            "x {{offset:2147483647 buckets:[1 2]}}+{{offset:-2147483648 buckets:[1 1]}}x2",
+            "y {{schema:-53 custom_values:[1 2] buckets:[1 2 3]}}+{{schema:-53 custom_values:[2 3] buckets:[1]}}x2",
+            "z {{schema:4 offset:-2147483648 n_buckets:[1 2]}}-{{schema:99 n_offset:2147483647 n_buckets:[1 1]}}x2",
             "m {{n_buckets:[1] n_offset:4 z_bucket:2 z_bucket_w:0.1 custom_values:[1 2]}}-{{schema:2}}x3",
         ].map { Array($0.utf8) }
         for _ in 0..<10_000 {
@@ -107,8 +110,11 @@ import Testing
                 default: bytes.insert(contentsOf: other.suffix(Int.random(in: 0...9, using: &generator)), at: place)
                 }
             }
+            let line = String(decoding: bytes, as: UTF8.self)
+            // Large repetitions are legal and slow.
+            if line.contains(/x\d{4,}/) { continue }
             do {
-                let series = try SeriesNotation(parsing: String(decoding: bytes, as: UTF8.self))
+                let series = try SeriesNotation(parsing: line)
                 for case .histogram(let histogram, _) in series.values { _ = histogram.seriesNotation }
             } catch {
                 #expect(!error.description.isEmpty, "seed \(generator.seed)")
