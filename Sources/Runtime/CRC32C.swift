@@ -7,8 +7,19 @@ public enum CRC32C {
 
     /// The checksum of `bytes`; of `"123456789"` it is 0xE3069283.
     public static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
+        // Arrays and their slices are read in place: through the iterator of an unknown type each byte costs five calls.
+        bytes.withContiguousStorageIfAvailable { unsafe fold($0) } ?? fold(Array(bytes))
+    }
+
+    private static func fold(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
         var value = UInt32.max
-        for byte in bytes { value = value >> 8 ^ table[Int(UInt8(truncatingIfNeeded: value) ^ byte)] }
+        unsafe table.withUnsafeBufferPointer { table in
+            for index in bytes.indices {
+                unsafe value = value >> 8 ^ table[Int(UInt8(truncatingIfNeeded: value) ^ bytes[index])]
+            }
+        }
         return ~value
     }
+
+    private static func fold(_ bytes: [UInt8]) -> UInt32 { unsafe bytes.withUnsafeBufferPointer { unsafe fold($0) } }
 }
