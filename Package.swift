@@ -121,6 +121,10 @@ let package = Package(
         .executableTarget(
             name: "ExpositionBenchmark", dependencies: ["MetricModel", "Exposition", "Runtime"],
             path: "Benchmarks/Exposition", swiftSettings: testing),
+        .executableTarget(
+            name: "HistoryBenchmark",
+            dependencies: ["History", "Instrumentation", "JSON", "MetricModel", "Runtime"],
+            path: "Benchmarks/History", swiftSettings: testing),
 
         // Tests
         .target(
