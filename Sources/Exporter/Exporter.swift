@@ -18,6 +18,7 @@ public final class Exporter: Sendable {
     let receiver: RemoteWriteReceiver?
     private let routes: Routes
     private let process: ProcessMetrics
+    private let rolloutMetrics: RolloutMetrics
 
     /// An exporter that shows `sources` and its own `registry`.
     public init(sources: ExporterSources, settings: ExporterSettings, registry: Registry) {
@@ -31,6 +32,7 @@ public final class Exporter: Sendable {
             settings.enablesRemoteWrite ? RemoteWriteReceiver(store: sources.store, registry: registry) : nil
         routes = Routes()
         process = ProcessMetrics(registry: registry, build: settings.build)
+        rolloutMetrics = RolloutMetrics(registry: registry, sources: sources)
     }
 
     /// The answer to `request`. May block as long as a query takes.

@@ -1,7 +1,9 @@
 import CurlHTTP
 import Instrumentation
 import MetricModel
+import RuleEngine
 import Runtime
+import Synchronization
 import Testing
 
 @testable import Exporter
@@ -82,6 +84,42 @@ import Testing
         #expect(text.contains("\nprocess_resident_memory_bytes "))
         let open = try fixture.send("/metrics", headers: [("Accept", "application/openmetrics-text")])
         #expect(open["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8")
+    }
+
+    @Test func rolloutsAndRollbackRulesAreMetricsAndGoWhenTheyAreGone() throws {
+        final class State: Sendable {
+            let rollouts = Mutex<[RolloutStatus]>([])
+        }
+        let state = State()
+        let fixture = try ExporterFixture(sources: { sources in
+            sources.rollouts = { state.rollouts.withLock { $0 } }
+            sources.ruleGroups = {
+                let rule = RuleSnapshot(
+                    name: "Low", query: "x", labels: .empty,
+                    kind: .rollback(trip: "< 1", severity: "high", mode: "enforce", streak: 2, isTripped: true),
+                    health: .ok, lastError: "", evaluationSeconds: 0, lastEvaluation: nil)
+                return [
+                    RuleGroupSnapshot(
+                        name: "g", file: "f", interval: .seconds(1), limit: 0, rules: [rule], evaluationSeconds: 0,
+                        lastEvaluation: nil)
+                ]
+            }
+        })
+        let route = RolloutStatus.Route(
+            service: "auth", state: "x", candidateWeight: 25, stable: "b", candidate: "g", isVerified: true)
+        state.rollouts.withLock { $0 = [RolloutStatus(plan: "p", state: "running", routes: [route], timeline: [])] }
+        let text = try fixture.text("/metrics")
+        for line in [
+            #"tribune_rollout_candidate_weight_ratio{plan="p",service="auth"} 0.25"#,
+            #"tribune_rollout_route_verified{plan="p",service="auth"} 1"#,
+            #"tribune_rollout_state{plan="p",state="running"} 1"#,
+            #"tribune_rollback_rule_tripped{rule_group="g",rule="Low"} 1"#,
+            #"tribune_rollback_rule_streak{rule_group="g",rule="Low"} 2"#,
+        ] {
+            #expect(text.contains(line + "\n"))
+        }
+        state.rollouts.withLock { $0 = [] }
+        #expect(try !fixture.text("/metrics").contains("tribune_rollout_"))
     }
 
     @Test func largeAnswersAreCompressed() throws {

@@ -98,7 +98,10 @@ private func names(_ value: JSON, _ place: String = "") -> Set<String> {
     ]
 
     private static let successes = [
-        "query_exemplars?query=test&start=1&end=2",
+        "query?query=1", "query?query=%22a%22", "query?query=nothing", "query?query=vector(1)",
+        "query?query=vector(1)[5m:1m]",
+        "query_range?query=1&start=0&end=60&step=15",
+        "query_range?query=nothing&start=0&end=60&step=15", "query_exemplars?query=test&start=1&end=2",
         "format_query?query=sum(up)by(job)", "labels?match[]=nothing", "label/nothing/values",
         "series?match[]=nothing", "metadata?metric=nothing", "alertmanagers", "status/walreplay",
     ]
@@ -106,7 +109,8 @@ private func names(_ value: JSON, _ place: String = "") -> Set<String> {
     /// Answers with content: every name in Prometheus's is in ours.
     private static let filled = [
         "targets?state=active", "rules", "alerts", "scrape_pools", "targets/metadata?metric=up", "status/buildinfo",
-        "status/runtimeinfo", "status/config",
+        "status/runtimeinfo", "status/tsdb", "status/config",
+        "query?query=1&stats=true",
     ]
 
     private func ask(_ port: Int, _ path: String) throws -> (status: Int, json: JSON) {
@@ -118,6 +122,7 @@ private func names(_ value: JSON, _ place: String = "") -> Set<String> {
         guard let real = try RealPrometheus() else { return }
         let fixture = try ExporterFixture()
         let full = try ExporterFixture(sources: Self.fill)
+        try full.append(["__name__": "up"], [1])
         for path in Self.errors {
             let theirs = try ask(real.port, path)
             let ours = try ask(fixture.runner.port, path)

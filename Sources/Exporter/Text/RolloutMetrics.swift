@@ -1,0 +1,84 @@
+internal import Instrumentation
+internal import RuleEngine
+internal import Synchronization
+
+/// Rollouts and rollback rules as metrics, read off the sources when metrics are read, so that dashboards can draw them.
+final class RolloutMetrics: Sendable {
+    /// A family; each has two labels.
+    private enum Family {
+        case weight, verified, state, tripped, streak
+
+        var name: String {
+            switch self {
+            case .weight: "tribune_rollout_candidate_weight_ratio"
+            case .verified: "tribune_rollout_route_verified"
+            case .state: "tribune_rollout_state"
+            case .tripped: "tribune_rollback_rule_tripped"
+            case .streak: "tribune_rollback_rule_streak"
+            }
+        }
+
+        var help: String {
+            switch self {
+            case .weight: "Share of traffic the candidate gets."
+            case .verified: "Whether the weights were read back from the router."
+            case .state: "A constant 1, labelled with where the rollout stands."
+            case .tripped: "Whether the rollback rule is tripped."
+            case .streak: "Violations in a row that the rollback rule has counted."
+            }
+        }
+    }
+
+    private struct Member: Hashable {
+        var family: Family
+        var first: String
+        var second: String
+
+        var labels: KeyValuePairs<String, String> {
+            switch family {
+            case .weight, .verified: ["plan": first, "service": second]
+            case .state: ["plan": first, "state": second]
+            case .tripped, .streak: ["rule_group": first, "rule": second]
+            }
+        }
+    }
+
+    private let shown = Mutex<Set<Member>>([])
+
+    /// Makes `registry` show what `sources` say.
+    init(registry: Registry, sources: ExporterSources) {
+        registry.onSnapshot { [self, weak registry] in
+            guard let registry else { return }
+            let values = Self.values(of: sources)
+            let gone = shown.withLock { shown in
+                defer { shown = Set(values.keys) }
+                return shown.subtracting(values.keys)
+            }
+            for member in gone { registry.remove(member.family.name, labels: member.labels) }
+            for (member, value) in values {
+                registry.gauge(member.family.name, member.family.help, labels: member.labels).set(value)
+            }
+        }
+    }
+
+    private static func values(of sources: ExporterSources) -> [Member: Double] {
+        var values: [Member: Double] = [:]
+        for rollout in sources.rollouts() {
+            values[Member(family: .state, first: rollout.plan, second: rollout.state)] = 1
+            for route in rollout.routes {
+                values[Member(family: .weight, first: rollout.plan, second: route.service)] =
+                    Double(route.candidateWeight) / 100
+                values[Member(family: .verified, first: rollout.plan, second: route.service)] =
+                    route.isVerified ? 1 : 0
+            }
+        }
+        for group in sources.ruleGroups() {
+            for rule in group.rules {
+                guard case .rollback(_, _, _, let streak, let isTripped) = rule.kind else { continue }
+                values[Member(family: .tripped, first: group.name, second: rule.name)] = isTripped ? 1 : 0
+                values[Member(family: .streak, first: group.name, second: rule.name)] = Double(streak)
+            }
+        }
+        return values
+    }
+}

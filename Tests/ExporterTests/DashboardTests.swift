@@ -1,0 +1,135 @@
+import Foundation
+import JSON
+import PromQL
+import Testing
+
+/// The Grafana dashboards in `dashboards/`: importable, and every question in them can have an answer.
+@Suite struct DashboardTests {
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    private static let dashboards: [(name: String, json: JSON)] = {
+        let directory = root.appending(path: "dashboards")
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
+        return names.filter { $0.hasSuffix(".json") }.sorted().compactMap { name in
+            guard let data = try? Data(contentsOf: directory.appending(path: name)),
+                let json = try? JSON(parsing: Array(data))
+            else {
+                Issue.record("\(name) is no JSON")
+                return nil
+            }
+            return (name, json)
+        }
+    }()
+
+    /// Every value under the name `key`, however deep.
+    private func values(of key: String, in json: JSON) -> [JSON] {
+        switch json {
+        case .object(let members):
+            members.flatMap { ($0.name == key ? [$0.value] : []) + values(of: key, in: $0.value) }
+        case .array(let elements): elements.flatMap { values(of: key, in: $0) }
+        case .null, .bool, .integer, .number, .string: []
+        }
+    }
+
+    @Test func bothAreThere() {
+        #expect(Self.dashboards.map(\.name) == ["tribune-acgs.json", "tribune-rollout.json"])
+    }
+
+    @Test func theyCanBeImported() {
+        for (name, json) in Self.dashboards {
+            #expect(json["schemaVersion"] == 39, "\(name)")
+            #expect(json["uid"]?.text?.hasPrefix("tribune-") == true)
+            #expect(json["title"]?.text?.isEmpty == false)
+            // An id belongs to one Grafana; a file that brings one replaces somebody else's dashboard.
+            #expect(json["id"] == nil)
+            let variables = json["templating"]?["list"]?.elements ?? []
+            #expect(variables.first?["name"] == "datasource")
+            #expect(variables.first?["type"] == "datasource")
+            let panels = json["panels"]?.elements ?? []
+            let identifiers = panels.compactMap { $0["id"]?.integer }
+            #expect(Set(identifiers).count == panels.count)
+            #expect(panels.allSatisfy { $0["title"]?.text?.isEmpty == false && $0["gridPos"] != nil })
+            #expect(panels.allSatisfy { $0["type"] == "row" || $0["description"]?.text?.isEmpty == false })
+            for source in values(of: "datasource", in: json) {
+                #expect(source == ["type": "prometheus", "uid": "${datasource}"], "\(name)")
+            }
+        }
+        #expect(Set(Self.dashboards.compactMap { $0.json["uid"]?.text }).count == Self.dashboards.count)
+    }
+
+    @Test func panelsDoNotOverlap() {
+        for (name, json) in Self.dashboards {
+            var taken: Set<Int64> = []
+            for panel in json["panels"]?.elements ?? [] {
+                func number(_ key: String) -> Int64 { panel["gridPos"]?[key]?.integer ?? -1 }
+                #expect(number("x") >= 0 && number("x") + number("w") <= 24, "\(name)")
+                for y in number("y")..<number("y") + number("h") {
+                    for x in number("x")..<number("x") + number("w") {
+                        #expect(taken.insert(y * 24 + x).inserted, "\(name): \(panel["title"]?.text ?? "")")
+                    }
+                }
+            }
+        }
+    }
+
+    /// What Grafana puts in place of its variables.
+    private func filled(_ text: String) -> String {
+        var text = text.replacing("$__rate_interval", with: "1m").replacing("$__interval", with: "15s")
+        for name in ["plan", "service", "env"] { text = text.replacing("$\(name)", with: ".*") }
+        return text
+    }
+
+    /// Metrics that no file of ours names: they come with every scrape, or with rules.
+    private static let given: Set = [
+        "ALERTS", "up", "scrape_duration_seconds", "scrape_samples_scraped", "constitutional_hash_match",
+    ]
+
+    /// The text of every source and rule file: a metric that is made stands there in quotes or as a rule.
+    private static let sources: String = {
+        let files = FileManager.default
+        return ["Sources", "rules"].flatMap { folder in
+            (files.enumerator(atPath: root.appending(path: folder).path)?.compactMap { $0 as? String } ?? [])
+                .filter { $0.hasSuffix(".swift") || $0.hasSuffix(".yml") }
+                .compactMap {
+                    try? String(contentsOf: root.appending(path: folder).appending(path: $0), encoding: .utf8)
+                }
+        }.joined(separator: "\n")
+    }()
+
+    private func exists(_ metric: String) -> Bool {
+        if Self.given.contains(metric) { return true }
+        let families = ["", "_bucket", "_sum", "_count"].filter(metric.hasSuffix).map { metric.dropLast($0.count) }
+        return families.contains { Self.sources.contains("\"\($0)\"") || Self.sources.contains("record: \($0)\n") }
+    }
+
+    @Test func everyExpressionParsesAndAsksForMetricsThatExist() throws {
+        for (name, json) in Self.dashboards {
+            let expressions = values(of: "expr", in: json).compactMap(\.text)
+            #expect(expressions.count > 10)
+            for text in expressions {
+                let expression = try #require(try? PromQL.Expression.parse(filled(text)), "\(name): \(text)")
+                #expect(!filled(text).contains("$"), "\(name): \(text)")
+                for metric in metrics(in: expression) { #expect(exists(metric), "\(name): no metric \(metric)") }
+            }
+            for query in values(of: "definition", in: json).compactMap(\.text) {
+                let metric = query.dropFirst("label_values(".count).prefix { $0 != "," }
+                #expect(exists(String(metric)), "\(name): \(query)")
+            }
+        }
+    }
+
+    private func metrics(in expression: PromQL.Expression) -> [String] {
+        switch expression {
+        case .number, .string: []
+        case .vectorSelector(let selector): [selector.name]
+        case .matrixSelector(let matrix): [matrix.selector.name]
+        case .subquery(let subquery): metrics(in: subquery.expression)
+        case .call(let call): call.arguments.flatMap(metrics)
+        case .aggregate(let aggregate): metrics(in: aggregate.expression)
+        case .binary(let binary): metrics(in: binary.left) + metrics(in: binary.right)
+        case .unary(let unary): metrics(in: unary.expression)
+        case .paren(let paren): metrics(in: paren.expression)
+        }
+    }
+}
