@@ -54,6 +54,11 @@ public struct ConfigurationError: Error, Equatable, Sendable, CustomStringConver
     /// The errors in the order of their places.
     public var errors: [YAMLError]
 
+    /// A refusal for `errors`, of which there is at least one.
+    public init(errors: [YAMLError]) {
+        self.errors = errors
+    }
+
     /// One error per line.
     public var description: String { errors.map(\.description).joined(separator: "\n") }
 }

@@ -1,7 +1,30 @@
+internal import Notification
+internal import Rollback
 internal import RuleEngine
+internal import Scraper
+internal import YAML
 
 /// `tribune check …`: says what is wrong with files before a server has to.
 enum CheckCommands {
+    static let config = Command(
+        "check config", "Check a configuration with every file it names.", operands: "FILE", count: 1...1,
+        details: "Accepts a tribune.yml or a stock prometheus.yml. Every fault is told, not only the first."
+    ) { (invocation) throws(CommandFailure) in
+        let path = invocation.operands[0]
+        do throws(ConfigurationError) {
+            let configuration = try LoadedConfiguration.load(path)
+            for warning in configuration.prometheus.warnings { Console.error("warning: \(warning)") }
+            let rules = configuration.groups.reduce(0) { $0 + $1.rules.count }
+            Console.print(
+                "SUCCESS: \(path) is valid: \(configuration.prometheus.pools.count) scrape jobs, \(rules) rules, "
+                    + "\(configuration.notification.receivers.count) receivers, \(configuration.plans.count) plans")
+            return 0
+        } catch {
+            for fault in error.errors { Console.print("FAILED: \(fault)") }
+            return CommandFailure.Code.failed.rawValue
+        }
+    }
+
     static let rules = Command(
         "check rules", "Check rule files.", operands: "FILE...", count: 1...10_000,
         details: "Accepts Prometheus rule files and rollback rules. Every fault is told, not only the first."

@@ -2,6 +2,8 @@
 enum Commands {
     static let all: [Command] = [
         DemoServiceCommand.command,
+        ServeCommand.command,
+        CheckCommands.config,
         CheckCommands.rules,
         HistoryCommands.verify,
         HistoryCommands.export,

@@ -1,0 +1,70 @@
+internal import Glibc
+internal import Runtime
+
+/// `tribune serve`: the service itself.
+enum ServeCommand {
+    static let command = Command(
+        "serve", "Run the service.", options: ServiceSettings.options,
+        details: """
+            SIGHUP reloads the configuration; a broken one is refused and the one before goes on. SIGTERM and SIGINT end the
+            service in order.
+            """
+    ) { (invocation) throws(CommandFailure) in
+        let settings = try ServiceSettings(invocation)
+        let logger = try invocation.logger()
+        Signals.block(ServiceLoop.signals)
+        let loop = ServiceLoop()
+        let service = try TribuneService(
+            settings, logger: logger, onReload: { loop.requestReload() }, onQuit: { loop.requestEnd() })
+        loop.run(service)
+        service.stop()
+        return 0
+    }
+}
+
+/// Waits for signals and for requests of `/-/reload` and `/-/quit`, and carries them out on the thread that owns the service.
+final class ServiceLoop: Sendable {
+    /// What `run` waits for; to be blocked before any thread is started.
+    static let signals = [SIGHUP, SIGINT, SIGTERM, SIGUSR1]
+
+    private struct Reload: Sendable {
+        let answer = Mailbox<String?>(capacity: 1)
+    }
+
+    private let reloads = Mailbox<Reload>(capacity: 16)
+
+    /// Asks for a reload and waits for it. Returns why it failed, or `nil`. For other threads than the one that runs.
+    func requestReload() -> String? {
+        let reload = Reload()
+        guard reloads.send(reload) else { return "too many reloads are waiting" }
+        kill(getpid(), SIGUSR1)
+        guard case .message(let outcome) = reload.answer.receive() else { return "the service is stopping" }
+        return outcome
+    }
+
+    /// Asks for an orderly end.
+    func requestEnd() {
+        kill(getpid(), SIGTERM)
+    }
+
+    /// Serves until the end is asked for.
+    func run(_ service: TribuneService) {
+        while let signal = Signals.wait(for: Self.signals) {
+            switch signal {
+            case SIGHUP: _ = service.reload()
+            case SIGUSR1: answerReloads(service)
+            default:
+                reloads.close()
+                while case .message(let waiting) = reloads.receive() { waiting.answer.close() }
+                return
+            }
+        }
+    }
+
+    private func answerReloads(_ service: TribuneService) {
+        let now = SystemClock.monotonicNanoseconds()
+        while case .message(let waiting) = reloads.receive(deadline: now) {
+            waiting.answer.send(service.reload())
+        }
+    }
+}

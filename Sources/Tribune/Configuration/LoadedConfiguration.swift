@@ -1,0 +1,118 @@
+internal import Notification
+internal import Rollback
+internal import RuleEngine
+internal import Runtime
+internal import Scraper
+internal import YAML
+
+/// Everything that configuration files say, read and checked against each other.
+struct LoadedConfiguration {
+    /// The file named by `--config.file`.
+    let file: TribuneFile
+    /// What to scrape.
+    let prometheus: PrometheusConfiguration
+    /// What to evaluate.
+    let ruleFiles: [RuleFile]
+    /// Whom to tell.
+    let notification: NotificationConfiguration
+    /// What may be rolled back.
+    let plans: [RolloutPlan]
+
+    /// All rule groups of all files.
+    var groups: [RuleGroup] { ruleFiles.flatMap(\.groups) }
+
+    /// Reads `path` and every file it names. Everything that is wrong is told, not only the first fault.
+    static func load(_ path: String) throws(ConfigurationError) -> LoadedConfiguration {
+        let file = try one { () throws(YAMLError) in try TribuneFile.load(path) }
+        var faults = Faults()
+        let prometheus = faults.collect { () throws(ConfigurationError) in
+            try PrometheusConfiguration(contentsOf: file.prometheus)
+        }
+        let notification = faults.collect { () throws(ConfigurationError) in
+            guard let path = file.alertmanager else { return NotificationConfiguration.silent }
+            return try one { () throws(YAMLError) in try NotificationConfiguration.load(path) }
+        }
+        var ruleFiles: [RuleFile] = []
+        for path in (prometheus?.ruleFiles ?? []).flatMap({ Paths.matching($0) }) {
+            let loaded = faults.collect { () throws(ConfigurationError) in
+                do throws(RuleFileError) { return try RuleFile.load(path) } catch {
+                    throw ConfigurationError(errors: error.faults)
+                }
+            }
+            if let loaded { ruleFiles.append(loaded) }
+        }
+        var plans: [RolloutPlan] = []
+        for pattern in file.plans {
+            let paths = Paths.matching(pattern)
+            if paths.isEmpty { faults.add(pattern, "no plan file is called so") }
+            for path in paths {
+                guard let plan = faults.collect({ () throws(ConfigurationError) in try loadPlan(path) }) else {
+                    continue
+                }
+                if plans.contains(where: { $0.name == plan.name }) {
+                    faults.add(path, "another file already holds a plan called \"\(plan.name)\"")
+                }
+                plans.append(plan)
+            }
+        }
+        if faults.errors.isEmpty { checkActions(of: ruleFiles, against: plans, &faults) }
+        guard faults.errors.isEmpty, let prometheus, let notification else {
+            throw ConfigurationError(errors: faults.errors)
+        }
+        return LoadedConfiguration(
+            file: file, prometheus: prometheus, ruleFiles: ruleFiles, notification: notification, plans: plans)
+    }
+
+    private static func loadPlan(_ path: String) throws(ConfigurationError) -> RolloutPlan {
+        let text: String
+        do throws(FileText.ReadError) {
+            text = String(decoding: try FileText.bytes(path, limit: 16 << 20), as: UTF8.self)
+        } catch {
+            throw ConfigurationError(errors: [
+                YAMLError(file: path, line: 0, column: 0, field: "", message: error.reason)
+            ])
+        }
+        return try one { () throws(YAMLError) in try RolloutPlan(parsing: text, file: path) }
+    }
+
+    /// A rollback rule must name a plan and a service that exist: it is too late to find out when it trips.
+    private static func checkActions(of files: [RuleFile], against plans: [RolloutPlan], _ faults: inout Faults) {
+        for file in files {
+            for group in file.groups {
+                for case .rollback(let rule) in group.rules {
+                    let action = rule.definition.action
+                    let place = "\(group.name): \(rule.definition.name)"
+                    guard let plan = plans.first(where: { $0.name == action.plan }) else {
+                        faults.add(file.path, "\(place): no plan is called \"\(action.plan)\"")
+                        continue
+                    }
+                    if let service = action.service, plan.service(service) == nil {
+                        faults.add(file.path, "\(place): the plan \"\(plan.name)\" has no service \"\(service)\"")
+                    }
+                }
+            }
+        }
+    }
+
+    private static func one<Value>(
+        _ read: () throws(YAMLError) -> Value
+    ) throws(ConfigurationError) -> Value {
+        do throws(YAMLError) { return try read() } catch { throw ConfigurationError(errors: [error]) }
+    }
+
+    /// What is wrong so far.
+    private struct Faults {
+        var errors: [YAMLError] = []
+
+        mutating func add(_ file: String, _ message: String) {
+            errors.append(YAMLError(file: file, line: 0, column: 0, field: "", message: message))
+        }
+
+        mutating func collect<Value>(_ read: () throws(ConfigurationError) -> Value) -> Value? {
+            do throws(ConfigurationError) { return try read() } catch {
+                errors += error.errors
+                return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+internal import History
+internal import MetricModel
+internal import MetricStore
+internal import Rollback
+internal import Runtime
+internal import Synchronization
+
+/// What must be done every second or so: lets old samples go, hands over measurements, and tells the rollback engine whether the
+/// history can be written, since promotions pause while it cannot.
+final class Housekeeping: Sendable {
+    private static let period: Int64 = 1_000_000_000
+
+    private let store: MetricStore
+    private let history: HistoryRunner
+    private let rollback: RollbackRunner
+    private let recorder: Recorder
+    private let ending = Mailbox<Void>(capacity: 1)
+    private let thread = Mutex<WorkerThread?>(nil)
+
+    init(store: MetricStore, history: HistoryRunner, rollback: RollbackRunner, recorder: Recorder) {
+        self.store = store
+        self.history = history
+        self.rollback = rollback
+        self.recorder = recorder
+    }
+
+    func start() {
+        thread.withLock { $0 = WorkerThread("housekeeping") { self.run() } }
+    }
+
+    func stop() {
+        ending.close()
+        thread.withLock { $0.take() }?.join()
+    }
+
+    private func run() {
+        var wasAvailable = true
+        while case .timedOut = ending.receive(deadline: SystemClock.monotonicNanoseconds() + Self.period) {
+            store.maintain(now: Timestamp(milliseconds: SystemClock.wallMilliseconds()))
+            recorder.flush(ifOlderThan: 10_000)
+            let isAvailable = !history.status.isBehind
+            if isAvailable != wasAvailable {
+                rollback.historyChanged(isAvailable: isAvailable)
+                wasAvailable = isAvailable
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+internal import MetricModel
+internal import Rollback
+internal import RuleEngine
+
+/// Rollbacks as alerts, so that they reach people by the same routes as everything else.
+enum IncidentAlerts {
+    /// How long an incident counts as open when nothing more is heard of it.
+    private static let openFor = Milliseconds.hours(4)
+
+    /// The alert of a rollback that has begun.
+    static func firing(_ incident: RollbackIncident, at now: Timestamp) -> Alert {
+        let annotations: Labels = [
+            "summary": incident.title, "tasks": incident.tasks.joined(separator: "\n"),
+            "services": incident.services.joined(separator: ", "), "incident": incident.id,
+        ]
+        return Alert(
+            labels: labels(plan: incident.plan, severity: incident.severity), annotations: annotations, startsAt: now,
+            endsAt: now + openFor, isResolved: false, generatorURL: "", value: 1)
+    }
+
+    /// The end of that alert, once the rollback has been found valid; `nil` while people still have to look.
+    static func resolved(by report: RollbackReport, at now: Timestamp) -> Alert? {
+        guard report.rollback.verdict?.isValid == true else { return nil }
+        return Alert(
+            labels: labels(plan: report.plan, severity: report.rollback.severity),
+            annotations: ["summary": "Rollback \(report.rollback.id) completed and validated"],
+            startsAt: report.start?.timestamp ?? now, endsAt: now, isResolved: true, generatorURL: "", value: 0)
+    }
+
+    /// The alert of a message on which somebody has to act; `nil` for others.
+    static func firing(_ notice: RollbackNotice, at now: Timestamp) -> Alert? {
+        guard notice.kind == .page else { return nil }
+        return Alert(
+            labels: [
+                "alertname": "TribuneRollbackNeedsHelp", "plan": notice.plan, "severity": "critical",
+                "message": notice.key,
+            ], annotations: ["summary": notice.text], startsAt: now, endsAt: now + openFor, isResolved: false,
+            generatorURL: "", value: 1)
+    }
+
+    private static func labels(plan: String, severity: String) -> Labels {
+        ["alertname": "TribuneRollback", "plan": plan, "severity": severity]
+    }
+}

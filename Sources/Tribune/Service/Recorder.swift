@@ -1,0 +1,111 @@
+internal import History
+internal import JSON
+internal import MetricModel
+internal import Notification
+internal import Rollback
+internal import RuleEngine
+internal import Runtime
+internal import Synchronization
+
+/// Turns what the engines report into entries of the ledger. Any thread may call it; nothing here waits for a database.
+final class Recorder: Sendable {
+    private struct Batch {
+        var measurements: [Measurement] = []
+        var since: Int64 = 0
+    }
+
+    private static let batchLimit = 5000
+    private static let batchAge: Int64 = 10_000
+
+    private let history: HistoryRunner
+    private let transitions = Mutex(AlertTransitions())
+    private let batch = Mutex(Batch())
+
+    init(_ history: HistoryRunner) {
+        self.history = history
+    }
+
+    /// Alerts went to the receivers.
+    func alerted(_ alerts: [Alert]) {
+        for alert in transitions.withLock({ $0.received(alerts) }) {
+            let at = alert.isResolved ? alert.endsAt : alert.startsAt
+            record(
+                .alert, at.milliseconds, alert.labels["alertname"] ?? "",
+                [
+                    "state": .string(alert.isResolved ? "resolved" : "firing"), "labels": Self.object(alert.labels),
+                    "annotations": Self.object(alert.annotations), "value": Self.number(alert.value),
+                    "starts_at": .string(RFC3339.text(milliseconds: alert.startsAt.milliseconds)),
+                ])
+        }
+    }
+
+    /// A receiver was told, or could not be told for the first time.
+    func notified(_ outcome: NotificationRunner.Outcome) {
+        guard outcome.failure == nil || outcome.attempt == 1 else { return }
+        record(
+            .alert, SystemClock.wallMilliseconds(), outcome.notification.groupKey,
+            [
+                "state": .string(outcome.failure == nil ? "delivered" : "failed"),
+                "receiver": .string(outcome.notification.receiver), "integration": .string(outcome.integration),
+                "attempt": .integer(Int64(outcome.attempt)), "error": outcome.failure.map(JSON.string) ?? .null,
+            ])
+    }
+
+    /// A rollback rule was evaluated. Measurements are recorded in batches.
+    func measured(_ measurement: RollbackMeasurement) {
+        guard !measurement.elements.isEmpty else { return }
+        let now = SystemClock.wallMilliseconds()
+        let name = measurement.definition.name
+        batch.withLock { batch in
+            if batch.measurements.isEmpty { batch.since = now }
+            for element in measurement.elements {
+                let labels = element.labels.setting(Labels.metricName, to: "tribune:rollback_measurement")
+                batch.measurements.append(
+                    Measurement(
+                        labels: labels.setting("rule", to: name), timestamp: measurement.time, value: element.value))
+            }
+        }
+        flush(ifOlderThan: Self.batchAge)
+    }
+
+    /// Something happened in a rollout or rollback.
+    func happened(_ event: RollbackEvent) {
+        guard let kind = LedgerEvent.Kind(rawValue: event.kind.rawValue) else { return }
+        record(kind, event.at.timestamp.milliseconds, event.subject, event.body)
+        // The measurements that led here should be in the record close to the decision they led to.
+        if event.kind == .decision { flush(ifOlderThan: 0) }
+    }
+
+    /// A configuration came into force, or was refused.
+    func configured(_ file: String, error: String?) {
+        record(
+            .configurationChange, SystemClock.wallMilliseconds(), file,
+            ["accepted": .bool(error == nil), "error": error.map(JSON.string) ?? .null])
+    }
+
+    /// Hands over the measurements that have waited for `age` milliseconds.
+    func flush(ifOlderThan age: Int64) {
+        let due: [Measurement] = batch.withLock { batch in
+            let waited = SystemClock.wallMilliseconds() - batch.since
+            guard !batch.measurements.isEmpty, waited >= age || batch.measurements.count >= Self.batchLimit else {
+                return []
+            }
+            defer { batch.measurements = [] }
+            return batch.measurements
+        }
+        if !due.isEmpty { history.record(measurements: due, subject: "rollback measurements") }
+    }
+
+    private func record(_ kind: LedgerEvent.Kind, _ milliseconds: Int64, _ subject: String, _ body: JSON) {
+        history.record(LedgerEvent(milliseconds: milliseconds, kind: kind, subject: subject, body: body))
+    }
+
+    private static func object(_ labels: Labels) -> JSON {
+        .object(labels.pairs.map { JSON.Member($0.name, .string($0.value)) })
+    }
+
+    /// JSON has no NaN and no infinity; the record must tell them apart from null.
+    private static func number(_ value: Double) -> JSON {
+        value.isFinite ? .number(value) : .string(FloatText.plain(value))
+    }
+}

@@ -1,0 +1,132 @@
+internal import MetricModel
+internal import Runtime
+
+/// What the flags of `tribune serve` say.
+struct ServiceSettings: Sendable {
+    /// The `tribune.yml`, or a stock `prometheus.yml`.
+    var configFile: String
+    /// Where samples, history and journals are kept.
+    var storagePath: String
+    /// `host:port`; port 0 takes any.
+    var listenAddress = "127.0.0.1:9190"
+    /// Under which URL users reach this server; `nil` makes one of the listen address.
+    var externalURL: String?
+    /// Whether `/-/reload` and `/-/quit` work.
+    var enablesLifecycle = false
+    /// Whether `/api/v1/write` takes samples.
+    var enablesRemoteWrite = false
+    /// Who may give orders to rollouts from other machines.
+    var commandToken: String?
+    /// How long samples are kept.
+    var retention = Milliseconds.hours(24)
+    /// How many bytes of samples are kept.
+    var retentionBytes = 1 << 30
+    /// Limits of ad hoc queries.
+    var queryTimeout = Milliseconds.minutes(2)
+    var queryLookback = Milliseconds.minutes(5)
+    var queryMaximumSamples = 50_000_000
+    var queryConcurrency = 20
+    /// Every flag with its value, for `/api/v1/status/flags`.
+    var flags: [String: String] = [:]
+
+    /// The options of `serve`.
+    static let options: [Command.Option] = [
+        .value("config.file", "FILE", "A tribune.yml, or a stock prometheus.yml.", default: "tribune.yml"),
+        .value("storage.path", "DIR", "Where samples, history and journals are kept.", default: "data"),
+        .value("storage.retention.time", "DURATION", "How long samples are kept.", default: "24h"),
+        .value("storage.retention.size", "SIZE", "How many bytes of samples are kept, such as 512MB.", default: "1GB"),
+        .value("web.listen-address", "HOST:PORT", "Where to listen.", default: "127.0.0.1:9190"),
+        .value("web.external-url", "URL", "Under which URL users reach this server."),
+        .flag("web.enable-lifecycle", "Allow /-/reload and /-/quit."),
+        .flag("web.enable-remote-write-receiver", "Accept samples at /api/v1/write."),
+        .value(
+            "web.command-token-file", "FILE",
+            "Holds the bearer token that rollout commands need. Without it only this machine may give them."),
+        .value("query.timeout", "DURATION", "Longest time of a query.", default: "2m"),
+        .value("query.lookback-delta", "DURATION", "How old a sample may be to count as current.", default: "5m"),
+        .value("query.max-samples", "COUNT", "Most samples a query may hold.", default: "50000000"),
+        .value("query.max-concurrency", "COUNT", "Queries evaluated at once.", default: "20"),
+        .value("log.level", "LEVEL", "debug, info, warn or error.", default: "info"),
+        .value("log.format", "FORMAT", "logfmt or json.", default: "logfmt"),
+    ]
+
+    init(configFile: String, storagePath: String) {
+        self.configFile = configFile
+        self.storagePath = storagePath
+    }
+
+    /// Reads the flags of `serve`.
+    init(_ invocation: Invocation) throws(CommandFailure) {
+        self.init(
+            configFile: invocation.value("config.file") ?? "", storagePath: invocation.value("storage.path") ?? "")
+        listenAddress = invocation.value("web.listen-address") ?? listenAddress
+        externalURL = invocation.value("web.external-url")
+        enablesLifecycle = invocation.flag("web.enable-lifecycle")
+        enablesRemoteWrite = invocation.flag("web.enable-remote-write-receiver")
+        retention = try invocation.duration("storage.retention.time")
+        retentionBytes = try invocation.size("storage.retention.size")
+        queryTimeout = try invocation.duration("query.timeout")
+        queryLookback = try invocation.duration("query.lookback-delta")
+        queryMaximumSamples = try invocation.count("query.max-samples")
+        queryConcurrency = try invocation.count("query.max-concurrency", atMost: 1000)
+        if let path = invocation.value("web.command-token-file") {
+            guard let token = FileText.read(path)?.split(whereSeparator: \.isWhitespace).first else {
+                throw CommandFailure("--web.command-token-file: \(path) cannot be read or is empty")
+            }
+            commandToken = String(token)
+        }
+        for option in Self.options {
+            flags[option.name] = invocation.value(option.name) ?? (option.value == nil ? "false" : "")
+        }
+    }
+
+    /// Host and port of the listen address.
+    func listenHostAndPort() throws(CommandFailure) -> (host: String, port: Int) {
+        guard let colon = listenAddress.lastIndex(of: ":"),
+            let port = Int(listenAddress[listenAddress.index(after: colon)...]), (0...65535).contains(port)
+        else {
+            throw CommandFailure("--web.listen-address must be HOST:PORT, got \"\(listenAddress)\"", code: .usage)
+        }
+        let host = String(listenAddress[..<colon].filter { $0 != "[" && $0 != "]" })
+        return (host.isEmpty ? "0.0.0.0" : host, port)
+    }
+}
+
+extension Invocation {
+    /// The logger that `--log.level` and `--log.format` ask for.
+    func logger() throws(CommandFailure) -> Logger {
+        guard let level = LogLevel(name: value("log.level") ?? "info") else {
+            throw CommandFailure("--log.level must be debug, info, warn or error", code: .usage)
+        }
+        guard let format = LogFormat(rawValue: value("log.format") ?? "logfmt") else {
+            throw CommandFailure("--log.format must be logfmt or json", code: .usage)
+        }
+        return Logger(level: level, format: format)
+    }
+
+    func duration(_ name: String) throws(CommandFailure) -> Milliseconds {
+        guard let duration = value(name).flatMap({ Milliseconds(parsing: $0) }), duration > .zero else {
+            throw CommandFailure("--\(name) must be a duration such as 90s or 24h", code: .usage)
+        }
+        return duration
+    }
+
+    func count(_ name: String, atMost limit: Int = .max) throws(CommandFailure) -> Int {
+        guard let count = value(name).flatMap({ Int($0) }), (1...limit).contains(count) else {
+            throw CommandFailure("--\(name) must be a whole number from 1 on", code: .usage)
+        }
+        return count
+    }
+
+    /// Bytes with a unit of Prometheus's: `512MB` is 512 × 2^20.
+    func size(_ name: String) throws(CommandFailure) -> Int {
+        let text = value(name) ?? ""
+        let units = [("B", 0), ("KB", 10), ("MB", 20), ("GB", 30), ("TB", 40), ("PB", 50)]
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        let unit = units.first { $0.0 == text.dropFirst(digits.count) }
+        guard let unit, let number = Int(digits), number > 0, number <= Int.max >> unit.1 else {
+            throw CommandFailure("--\(name) must be a size such as 512MB or 1GB", code: .usage)
+        }
+        return number << unit.1
+    }
+}

@@ -1,0 +1,104 @@
+internal import Exporter
+internal import History
+internal import JSON
+internal import MetricModel
+internal import MetricStore
+internal import PromQL
+internal import Rollback
+internal import RuleEngine
+internal import Scraper
+
+/// What the exporter shows, taken from the engines.
+struct ServiceSources {
+    let store: MetricStore
+    let scraper: ScrapeRunner
+    let rules: RuleRunner
+    let rollback: RollbackRunner
+    let history: HistoryRunner
+    let state: ServiceState
+    let engine: EngineOptions
+    let onReload: @Sendable () -> String?
+    let onQuit: @Sendable () -> Void
+
+    /// The sources as the exporter wants them.
+    var exporterSources: ExporterSources {
+        var sources = ExporterSources(store: store)
+        sources.engine = engine
+        sources.externalLabels = { [state] in state.configuration.prometheus.externalLabels }
+        sources.targets = { [scraper] in scraper.snapshots() }
+        sources.droppedTargets = { [scraper] in scraper.droppedTargets() }
+        sources.scrapePools = { [state] in state.configuration.prometheus.pools.map(\.name) }
+        sources.metadata = { [scraper] in
+            scraper.metadata().map { TargetMetadata(target: $0.labels, families: $0.metadata) }
+        }
+        sources.ruleGroups = { [rules, rollback] in rules.snapshots().map { Self.completed($0, by: rollback) } }
+        sources.isReady = { [state] in state.isReady }
+        sources.lastReload = { [state] in state.outcome }
+        sources.reload = onReload
+        sources.quit = onQuit
+        sources.rollouts = { [rollback] in rollback.snapshots.map { Self.status($0) } }
+        sources.command = { [rollback] in Self.command($0, rollback) }
+        sources.events = { [history] in Self.events($0, history) }
+        return sources
+    }
+
+    /// Fills in where rollback rules stand, which only the rollback engine knows.
+    private static func completed(_ group: RuleGroupSnapshot, by rollback: RollbackRunner) -> RuleGroupSnapshot {
+        var group = group
+        group.rules = group.rules.map { rule in
+            guard case .rollback(let trip, let severity, let mode, _, _) = rule.kind,
+                let standing = rollback.standing(of: "\(group.file);\(group.name);\(rule.name)")
+            else { return rule }
+            var rule = rule
+            rule.kind = .rollback(
+                trip: trip, severity: severity, mode: mode, streak: standing.streak, isTripped: standing.isTripped)
+            return rule
+        }
+        return group
+    }
+
+    private static func status(_ snapshot: RolloutSnapshot) -> RolloutStatus {
+        let timeline = snapshot.report?.rollback.timeline ?? []
+        return RolloutStatus(
+            plan: snapshot.plan, state: snapshot.phase,
+            routes: snapshot.services.map { service in
+                RolloutStatus.Route(
+                    service: service.name, state: service.frozen ?? service.progress,
+                    candidateWeight: service.split.candidate, stable: "stable", candidate: "candidate",
+                    isVerified: service.frozen == nil)
+            },
+            timeline: timeline.map { entry in
+                let subject = entry.service.map { "\($0): " } ?? ""
+                return RolloutStatus.Moment(at: entry.at.timestamp, text: "\(subject)\(entry.step) \(entry.detail)")
+            }, details: snapshot.json)
+    }
+
+    private static func command(_ order: RolloutOrder, _ rollback: RollbackRunner) -> RolloutOrderOutcome {
+        let verb: RolloutCommand.Verb =
+            switch order.verb {
+            case .start: .start
+            case .pause: .pause
+            case .resume: .resume
+            case .promote: .promote
+            case .abort: .abort
+            case .rollback: .rollback(services: nil)
+            }
+        guard rollback.snapshots.contains(where: { $0.plan == order.plan }) else { return .unknownPlan }
+        switch rollback.command(RolloutCommand(verb, by: order.actor, reason: order.reason), plan: order.plan) {
+        case .accepted, .ignored: return .accepted
+        case .refused(let reason): return .refused(reason)
+        }
+    }
+
+    private static func events(_ query: EventQuery, _ history: HistoryRunner) -> [RecordedEvent]? {
+        do throws(HistoryError) {
+            let found = try history.query(
+                LedgerQuery(
+                    kinds: query.kind.map { [$0] } ?? [], from: query.from?.milliseconds,
+                    through: query.through?.milliseconds, limit: query.limit))
+            return found.map { RecordedEvent(index: $0.sequence, event: $0.event) }
+        } catch {
+            return nil
+        }
+    }
+}

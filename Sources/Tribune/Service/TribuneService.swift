@@ -1,0 +1,271 @@
+internal import CurlHTTP
+internal import Exporter
+internal import History
+internal import Instrumentation
+internal import MetricModel
+internal import MetricStore
+internal import MicroHTTP
+internal import Notification
+internal import PromQL
+internal import Rollback
+internal import RuleEngine
+internal import Runtime
+internal import Scraper
+internal import YAML
+
+/// The whole of Tribune: every engine, wired. Made, reloaded and stopped by the one thread that owns it.
+///
+/// Engines start from the back of the chain to its front, so that nothing is produced before somebody takes it, and stop the
+/// other way round.
+final class TribuneService: Sendable {
+    private let settings: ServiceSettings
+    private let logger: Logger
+    private let state: ServiceState
+    private let store: MetricStore
+    private let history: HistoryRunner
+    private let recorder: Recorder
+    private let notifier: NotificationRunner
+    private let rollback: RollbackRunner
+    private let rules: RuleRunner
+    private let scraper: ScrapeRunner
+    private let exporter: ExporterRunner
+    private let housekeeping: Housekeeping
+
+    /// The port that is listened on.
+    var port: Int { exporter.port }
+
+    /// Reads the configuration and starts everything. Throws, with nothing left running, when something cannot start.
+    ///
+    /// - Parameter onReload: called by `/-/reload`; returns why the reload failed, or `nil`.
+    init(
+        _ settings: ServiceSettings, logger: Logger, onReload: @escaping @Sendable () -> String?,
+        onQuit: @escaping @Sendable () -> Void
+    ) throws(CommandFailure) {
+        let (host, port) = try settings.listenHostAndPort()
+        let configuration = try Self.configuration(settings)
+        guard Paths.makeDirectory(settings.storagePath) else {
+            throw CommandFailure("\(settings.storagePath): \(SystemError.current)")
+        }
+        let registry = Registry()
+        let externalURL = settings.externalURL ?? "http://\(host):\(port)"
+        self.settings = settings
+        self.logger = logger
+        state = ServiceState(configuration, registry: registry)
+
+        var storage = StoreConfiguration(directory: "\(settings.storagePath)/samples")
+        storage.retentionMilliseconds = settings.retention.rawValue
+        storage.retentionBytes = settings.retentionBytes
+        let store = try Self.start("the store") { () throws(StoreError) in try MetricStore(storage, registry: registry)
+        }
+        self.store = store
+
+        let history = try Self.start("the history") { () throws(HistoryError) in
+            try HistoryRunner(
+                configuration.file.history(storage: settings.storagePath), logger: logger, registry: registry)
+        }
+        self.history = history
+        let recorder = Recorder(history)
+        self.recorder = recorder
+        let notifier = NotificationRunner(
+            externalURL: externalURL, logger: logger, registry: registry, onOutcome: { recorder.notified($0) })
+        self.notifier = notifier
+
+        let engine = QueryEngine(options: settings.engineOptions)
+        do throws(CommandFailure) {
+            rollback = try Self.rollback(
+                configuration.plans, settings: settings, engine: engine, store: store, recorder: recorder,
+                notifier: notifier, logger: logger, registry: registry)
+            let rollback = rollback
+            rules = RuleRunner(
+                store: store, engine: engine, groups: configuration.groups,
+                settings: configuration.ruleSettings(externalURL: externalURL),
+                sinks: RuleRunner.Sinks(
+                    alerts: { alerts in
+                        notifier.receive(alerts)
+                        recorder.alerted(alerts)
+                    },
+                    measurement: { measurement in
+                        rollback.measured(measurement)
+                        recorder.measured(measurement)
+                    }), registry: registry, logger: logger)
+            let rules = rules
+            let scraper = try Self.start("the scraper") { () throws(HTTPFailure) in
+                try ScrapeRunner(
+                    store: store, settings: .init(constitutionalHash: configuration.file.constitution),
+                    registry: registry, logger: logger,
+                    onCommit: { rules.scrapeCommitted(lane: $0, at: $1, nanoseconds: $2) })
+            }
+            self.scraper = scraper
+            let sources = ServiceSources(
+                store: store, scraper: scraper, rules: rules, rollback: rollback, history: history, state: state,
+                engine: settings.engineOptions, onReload: onReload, onQuit: onQuit)
+            var web = HTTPServerConfiguration(address: host, port: port)
+            web.maximumBodyBytes = 64 << 20
+            exporter = try Self.start("the web server") { () throws(HTTPServerError) in
+                try ExporterRunner(
+                    Exporter(
+                        sources: sources.exporterSources, settings: settings.exporterSettings(externalURL),
+                        registry: registry), web)
+            }
+        } catch {
+            history.stop()
+            throw error
+        }
+        housekeeping = Housekeeping(store: store, history: history, rollback: rollback, recorder: recorder)
+        notifier.start(configuration.notification)
+        rollback.start()
+        rules.start()
+        housekeeping.start()
+        reloadTargets(configuration)
+        recorder.configured(settings.configFile, error: nil)
+        state.becameReady()
+        logger.info("ready", ["address": "\(host):\(exporter.port)", "targets": scraper.snapshots().count])
+    }
+
+    /// Reads the configuration again. What is wrong with it is returned, and then nothing has changed.
+    func reload() -> String? {
+        let configuration: LoadedConfiguration
+        do throws(CommandFailure) {
+            configuration = try Self.configuration(settings)
+        } catch {
+            state.reloadFailed(error.message)
+            recorder.configured(settings.configFile, error: error.message)
+            logger.error("the configuration was not reloaded", ["error": error.message])
+            return error.message
+        }
+        let externalURL = settings.externalURL ?? "http://\(settings.listenAddress)"
+        let refused = rollback.reload(configuration.plans)
+        for refusal in refused { logger.warn("a plan keeps running as it was", ["reason": refusal]) }
+        rules.reload(configuration.groups, settings: configuration.ruleSettings(externalURL: externalURL))
+        notifier.reload(configuration.notification)
+        reloadTargets(configuration)
+        state.reloaded(configuration)
+        recorder.configured(settings.configFile, error: nil)
+        logger.info("the configuration was reloaded", ["file": settings.configFile])
+        return nil
+    }
+
+    /// Ends everything in order; samples, journals and spooled records are on the disk afterwards.
+    func stop() {
+        logger.info("stopping")
+        state.isStopping()
+        scraper.stop()
+        rules.stop()
+        housekeeping.stop()
+        rollback.stop()
+        notifier.stop()
+        recorder.flush(ifOlderThan: 0)
+        exporter.stop()
+        history.stop()
+        store.close()
+        logger.info("stopped")
+    }
+
+    private func reloadTargets(_ configuration: LoadedConfiguration) {
+        for warning in configuration.prometheus.warnings { logger.warn(warning.description) }
+        do throws(RelabelError) {
+            try scraper.reload(configuration.prometheus.pools)
+        } catch {
+            logger.error("targets were not taken over", ["error": error.description])
+        }
+    }
+
+    private static func configuration(_ settings: ServiceSettings) throws(CommandFailure) -> LoadedConfiguration {
+        do throws(ConfigurationError) {
+            return try LoadedConfiguration.load(settings.configFile)
+        } catch {
+            throw CommandFailure(error.description)
+        }
+    }
+
+    private static func start<Part, Failure: Error & CustomStringConvertible>(
+        _ name: String, _ make: () throws(Failure) -> Part
+    ) throws(CommandFailure) -> Part {
+        do throws(Failure) { return try make() } catch {
+            throw CommandFailure("\(name) cannot start: \(error.description)")
+        }
+    }
+
+    private static func rollback(
+        _ plans: [RolloutPlan], settings: ServiceSettings, engine: QueryEngine, store: MetricStore, recorder: Recorder,
+        notifier: NotificationRunner, logger: Logger, registry: Registry
+    ) throws(CommandFailure) -> RollbackRunner {
+        let directory = "\(settings.storagePath)/journals"
+        guard Paths.makeDirectory(directory) else { throw CommandFailure("\(directory): \(SystemError.current)") }
+        let now: @Sendable () -> Timestamp = { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
+        let sinks = RollbackSinks(
+            event: { recorder.happened($0) },
+            incident: { notifier.receive([IncidentAlerts.firing($0, at: now())], urgent: true) },
+            notice: { notice in
+                logger.warn(notice.text, ["plan": notice.plan])
+                if let alert = IncidentAlerts.firing(notice, at: now()) { notifier.receive([alert], urgent: true) }
+            },
+            report: { report in
+                logger.info(
+                    "rollback finished",
+                    ["plan": report.plan, "id": report.rollback.id, "valid": report.rollback.verdict?.isValid ?? false])
+                if let alert = IncidentAlerts.resolved(by: report, at: now()) { notifier.receive([alert]) }
+            })
+        return try start("the rollback engine") { () throws(JournalError) in
+            try RollbackRunner(
+                plans: plans,
+                settings: .init(
+                    directory: directory, logger: logger, registry: registry,
+                    evaluate: { text in
+                        do throws(QueryError) {
+                            return .success(try engine.values(of: text, at: now(), from: store))
+                        } catch {
+                            return .failure(.init(error.description))
+                        }
+                    }), sinks: sinks)
+        }
+    }
+}
+
+extension QueryEngine {
+    /// The values of all elements of `text` at `time`; a scalar is one value.
+    fileprivate func values(of text: String, at time: Timestamp, from store: MetricStore) throws(QueryError) -> [Double]
+    {
+        let expression: Expression
+        do throws(ParseError) { expression = try Expression.parse(text) } catch { throw .parse(error) }
+        switch try instant(expression, at: time, from: store).value {
+        case .scalar(let value, _): return [value]
+        case .vector(let elements): return elements.map(\.value)
+        case .string, .matrix: throw .execution("a gate needs a number or an instant vector")
+        }
+    }
+}
+
+extension ServiceSettings {
+    /// Limits of the query engine.
+    var engineOptions: EngineOptions {
+        var options = EngineOptions()
+        options.lookback = queryLookback
+        options.maximumSamples = queryMaximumSamples
+        options.timeout = queryTimeout
+        return options
+    }
+
+    /// What the flags say about the web side.
+    func exporterSettings(_ externalURL: String) -> ExporterSettings {
+        var web = ExporterSettings()
+        web.externalURL = externalURL
+        web.enablesLifecycle = enablesLifecycle
+        web.enablesRemoteWrite = enablesRemoteWrite
+        web.commandToken = commandToken
+        web.maximumConcurrentQueries = queryConcurrency
+        web.build.version = Version.number
+        web.flags = flags
+        web.retention = retention.description
+        return web
+    }
+}
+
+extension LoadedConfiguration {
+    /// What the rule engine is told.
+    func ruleSettings(externalURL: String) -> RuleSettings {
+        RuleSettings(
+            externalLabels: prometheus.externalLabels, externalURL: externalURL,
+            evaluationInterval: prometheus.evaluationInterval, queryOffset: prometheus.ruleQueryOffset)
+    }
+}
