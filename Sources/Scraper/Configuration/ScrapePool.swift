@@ -43,6 +43,9 @@ public struct ScrapePool: Equatable, Sendable {
         public var bodyBytes = 0
         /// Targets of the pool, after relabelling.
         public var targets = 0
+
+        /// No limits.
+        public init() {}
     }
 
     /// Targets with labels of their own, as a configuration or discovery file names them.
@@ -63,8 +66,14 @@ public struct ScrapePool: Equatable, Sendable {
     public struct FileDiscovery: Equatable, Sendable {
         /// Paths, with `*` in their last part.
         public var patterns: [String]
-        /// How often the files are read again, however unchanged they look.
+        /// Accepted for Prometheus's sake: changes are noticed within seconds anyway.
         public var refreshInterval: Milliseconds
+
+        /// Files that match one of `patterns`.
+        public init(patterns: [String], refreshInterval: Milliseconds = .minutes(5)) {
+            self.patterns = patterns
+            self.refreshInterval = refreshInterval
+        }
     }
 
     /// `job_name`.
@@ -110,6 +119,12 @@ public struct ScrapePool: Equatable, Sendable {
         public var name: String
         /// The values, in order.
         public var values: [String]
+
+        /// A parameter, given once for each value.
+        public init(name: String, values: [String]) {
+            self.name = name
+            self.values = values
+        }
     }
 
     /// A job with Prometheus's defaults.
