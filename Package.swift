@@ -151,7 +151,13 @@ let package = Package(
         tests(
             "RuleEngine", ["MetricModel", "MetricStore", "PromQL", "YAML", "JSON", "Runtime", "Instrumentation"]),
         tests("Notification", ["MetricModel", "RuleEngine", "MicroHTTP", "JSON", "Runtime"]),
-        tests("Rollback", ["MetricModel", "RuleEngine", "MicroHTTP", "CurlHTTP", "JSON", "Runtime", "YAML"]),
+        // Killed and restarted by the tests of Rollback.
+        .executableTarget(
+            name: "RollbackCrashProcess", dependencies: ["Rollback", "RuleEngine", "MetricModel", "Runtime"],
+            path: "Tests/RollbackCrashProcess", swiftSettings: testing),
+        tests(
+            "Rollback",
+            ["RollbackCrashProcess", "MetricModel", "RuleEngine", "MicroHTTP", "CurlHTTP", "JSON", "Runtime", "YAML"]),
         tests("TLS", []),
         tests("SQLite", []),
         tests("PostgreSQL", []),

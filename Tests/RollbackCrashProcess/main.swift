@@ -1,0 +1,7 @@
+import Glibc
+
+guard let scenario = Scenario(CommandLine.arguments) else {
+    print("usage: RollbackCrashProcess PLAN DIRECTORY STEP")
+    exit(2)
+}
+exit(scenario.run())
