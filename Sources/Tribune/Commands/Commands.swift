@@ -1,6 +1,7 @@
 /// Every command, in the order of `tribune --help`.
 enum Commands {
     static let all: [Command] = [
+        DemoCommand.command,
         DemoServiceCommand.command,
         ServeCommand.command,
         CheckCommands.config,

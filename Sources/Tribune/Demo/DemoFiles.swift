@@ -138,6 +138,7 @@ struct DemoFiles {
         route:
           receiver: demo-webhook
           group_wait: 0s
+          group_interval: 1s
         receivers:
         - name: demo-webhook
           webhook_configs:

@@ -1,0 +1,54 @@
+internal import Glibc
+internal import Runtime
+
+/// `tribune demo`: the main job on real traffic, in a minute.
+enum DemoCommand {
+    static let command = Command(
+        "demo", "Show an automatic rollback on real traffic.",
+        options: [
+            .flag("once", "End by itself; exit code 0 only if the rollback completed and validated."),
+            .value("misbehave", "MODE", "hash, compliance, latency or errors.", default: "hash"),
+            .value("web.listen-address", "HOST:PORT", "Where Tribune listens.", default: "127.0.0.1:9190"),
+            .value("keep", "DIR", "Keep configuration, logs and data in this directory."),
+            .value("log.level", "LEVEL", "debug, info, warn or error.", default: "warn"),
+            .value("log.format", "FORMAT", "logfmt or json.", default: "logfmt"),
+        ],
+        details: "Needs haproxy and prometheus-node-exporter on the PATH; ./run installs them."
+    ) { (invocation) throws(CommandFailure) in
+        guard let mode = invocation.value("misbehave").flatMap({ DemoService.Misbehaviour(rawValue: $0) }) else {
+            throw CommandFailure("--misbehave must be hash, compliance, latency or errors", code: .usage)
+        }
+        let stopping = [SIGINT, SIGTERM]
+        Signals.block(stopping)
+        let directory = try workspace(invocation.value("keep"))
+        let scenario = DemoScenario(
+            directory: directory, logger: try invocation.logger(),
+            listenAddress: invocation.value("web.listen-address") ?? "", misbehaviour: mode)
+        let isValid = try scenario.play { service in
+            guard !invocation.flag("once") else { return }
+            Console.print(
+                "Tribune keeps serving at http://127.0.0.1:\(service.port)/ with everything around it. Ctrl-C ends it.")
+            _ = Signals.wait(for: stopping)
+        }
+        if invocation.value("keep") == nil { remove(directory) }
+        return isValid ? 0 : CommandFailure.Code.failed.rawValue
+    }
+
+    private static func workspace(_ wanted: String?) throws(CommandFailure) -> String {
+        if let wanted {
+            guard Paths.makeDirectory(wanted) else { throw CommandFailure("\(wanted): \(SystemError.current)") }
+            return wanted
+        }
+        var template = Array("/tmp/tribune-demo-XXXXXX".utf8CString)
+        guard unsafe mkdtemp(&template) != nil else { throw CommandFailure("/tmp: \(SystemError.current)") }
+        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private static func remove(_ directory: String) {
+        do throws(ChildProcess.StartError) {
+            _ = try ChildProcess(["rm", "-rf", directory]).wait()
+        } catch {
+            Console.error("\(directory) was left behind: \(error.description)")
+        }
+    }
+}

@@ -1,0 +1,154 @@
+internal import Glibc
+internal import JSON
+internal import MicroHTTP
+internal import Runtime
+internal import Synchronization
+
+/// The demo: a bad release behind a real HAProxy, and what Tribune does about it.
+struct DemoScenario {
+    /// How long green behaves before it is made to misbehave.
+    private static let calmMilliseconds: Int64 = 8000
+    /// Longest time until the report.
+    private static let patienceMilliseconds: Int64 = 120_000
+
+    let directory: String
+    let logger: Logger
+    let listenAddress: String
+    let misbehaviour: DemoService.Misbehaviour
+
+    /// Plays it. Returns whether the rollback completed and validated. `afterwards` runs while everything still serves.
+    func play(_ afterwards: (TribuneService) -> Void) throws(CommandFailure) -> Bool {
+        say("Starting HAProxy, two versions of a service, a node_exporter and a webhook receiver on loopback")
+        let fleet = try DemoFleet(directory: directory)
+        defer { fleet.stop() }
+        let inbox = DemoInbox()
+        let receiver = try inbox.serve(port: fleet.ports.webhook)
+        defer { receiver.stop() }
+        let load = LoadGenerator(url: "http://127.0.0.1:\(fleet.ports.traffic)/")
+        load.start(threads: 8, perSecond: 400)
+        defer { load.stop() }
+
+        say("Starting Tribune: \(directory)/tribune.yml")
+        var settings = ServiceSettings(configFile: "\(directory)/tribune.yml", storagePath: "\(directory)/data")
+        settings.listenAddress = listenAddress
+        let service = try TribuneService(settings, logger: logger, onReload: { nil }, onQuit: {})
+        defer { service.stop() }
+        let server = "http://127.0.0.1:\(service.port)"
+        tell("page      \(server)/")
+        tell("traffic   http://127.0.0.1:\(fleet.ports.traffic)/ (HAProxy; about 400 requests a second are under way)")
+        let api = APIClient(server)
+
+        say("Rollout: green gets 10 % of the traffic")
+        _ = try api.post("rollouts/demo/start", [("reason", "demo")])
+        sleep(milliseconds: Self.calmMilliseconds)
+        let before = load.count
+        tell("answers   \(text(of: before))")
+        tell("weights   \(try weights(api))")
+
+        say("Green begins to misbehave: \(misbehaviour.rawValue)")
+        try fleet.misbehave(misbehaviour)
+        let report = try awaitReport(api)
+        sleep(milliseconds: 2000)
+        let after = load.count
+        tell("weights   \(try weights(api))")
+        tell("answers   \(text(of: after))")
+        tell("broken    \(after.broken) requests without an answer, \(after.refused) with an error")
+        for line in inbox.lines { tell("webhook   \(line)") }
+        print(report)
+        let isValid = report["valid"]?.bool == true
+        say(isValid ? "The rollback completed and was validated." : "The rollback did not complete.")
+        afterwards(service)
+        return isValid && after.broken == 0
+    }
+
+    private func awaitReport(_ api: APIClient) throws(CommandFailure) -> JSON {
+        let deadline = SystemClock.monotonicNanoseconds() + Self.patienceMilliseconds * 1_000_000
+        while SystemClock.monotonicNanoseconds() < deadline {
+            let rollback = try plan(api)["details"]?["rollback"] ?? .null
+            if rollback["valid"]?.bool != nil { return rollback }
+            sleep(milliseconds: 50)
+        }
+        throw CommandFailure("no report of a rollback within \(Self.patienceMilliseconds / 1000) s")
+    }
+
+    private func plan(_ api: APIClient) throws(CommandFailure) -> JSON {
+        let data = try api.get("rollouts")["data"] ?? .null
+        return (data["rollouts"] ?? data).elements?.first { $0["plan"]?.text == "demo" } ?? .null
+    }
+
+    private func weights(_ api: APIClient) throws(CommandFailure) -> String {
+        let service = try plan(api)["details"]?["services"]?.elements?.first ?? .null
+        return "blue \(service["stable"]?.integer ?? -1) %, green \(service["candidate"]?.integer ?? -1) % "
+            + "(\(service["progress"]?.text ?? ""))"
+    }
+
+    private func text(of count: LoadGenerator.Count) -> String {
+        count.answers.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    }
+
+    /// The report as people read it: the cause, then the steps with milliseconds since the violating scrape.
+    private func print(_ report: JSON) {
+        say("Report \(report["id"]?.text ?? "")")
+        for trip in (report["causes"]?.elements ?? []).compactMap({ $0["trip"] }) {
+            let values = (trip["samples"]?.elements ?? []).compactMap { $0["value"]?.text }.joined(separator: ", ")
+            tell("rule      \(trip["name"]?.text ?? "") (\(trip["severity"]?.text ?? ""))")
+            tell("measured  \(trip["expr"]?.text ?? "") = \(values)")
+            tell("trips at  \(trip["comparison"]?.text ?? "") \(trip["threshold"]?.text ?? "")")
+            tell("rule hash \(trip["rule_hash"]?.text ?? "")")
+        }
+        tell("        ms  step")
+        for entry in report["timeline"]?.elements ?? [] {
+            let offset = entry["ms"]?.number.map { String(Int64(($0 * 10).rounded())) } ?? ""
+            let digits = offset.isEmpty ? "" : decimal(offset)
+            let padded = String(repeating: " ", count: max(0, 10 - digits.count)) + digits
+            let service = entry["service"]?.text.map { " \($0)" } ?? ""
+            tell("\(padded)  \(entry["step"]?.text ?? "")\(service)  \(entry["detail"]?.text ?? "")")
+        }
+    }
+
+    /// `123` tenths as `12.3`.
+    private func decimal(_ tenths: String) -> String {
+        let isNegative = tenths.hasPrefix("-")
+        let digits =
+            String(repeating: "0", count: max(0, 2 - tenths.drop { $0 == "-" }.count)) + tenths.drop { $0 == "-" }
+        return "\(isNegative ? "-" : "")\(digits.dropLast()).\(digits.suffix(1))"
+    }
+
+    private func say(_ text: String) {
+        Console.print(Console.isTerminal ? "\u{1b}[1m== \(text)\u{1b}[0m" : "== \(text)")
+    }
+
+    private func tell(_ text: String) { Console.print("   \(text)") }
+
+    private func sleep(milliseconds: Int64) {
+        usleep(UInt32(milliseconds * 1000))
+    }
+}
+
+/// The demo's webhook receiver.
+final class DemoInbox: Sendable {
+    private let received = Mutex<[String]>([])
+
+    /// What arrived, a line each.
+    var lines: [String] { received.withLock { $0 } }
+
+    /// Starts to listen on `port` of loopback.
+    func serve(port: Int) throws(CommandFailure) -> HTTPServer {
+        do throws(HTTPServerError) {
+            return try HTTPServer(HTTPServerConfiguration(address: "127.0.0.1", port: port)) { self.take($0) }
+        } catch {
+            throw CommandFailure(error.description)
+        }
+    }
+
+    private func take(_ request: HTTPServerRequest) -> HTTPServerResponse {
+        do throws(JSONError) {
+            let body = try JSON(parsing: request.body)
+            let summary = body["commonAnnotations"]?["summary"]?.text ?? ""
+            received.withLock { $0.append("\(body["status"]?.text ?? "?") \(summary)") }
+            return .text("ok\n")
+        } catch {
+            return .text("\(error)\n", status: 400)
+        }
+    }
+}
