@@ -3,7 +3,11 @@ internal import Synchronization
 
 /// The thread that reads from the database for whoever asks, so that a slow question delays no record.
 final class HistoryReader: Sendable {
-    private let requests = Mailbox<@Sendable (Result<any LedgerStore, HistoryError>) -> Bool>(capacity: 64)
+    /// Asks the database, or passes the failure to reach it on. Returns false where the asking failed; the failure is passed on
+    /// only where it is the last attempt.
+    private typealias Request = @Sendable (_ store: Result<any LedgerStore, HistoryError>, _ isLast: Bool) -> Bool
+
+    private let requests = Mailbox<Request>(capacity: 64)
     private let thread = Mutex<WorkerThread?>(nil)
 
     init(_ configuration: HistoryConfiguration) {
@@ -18,12 +22,12 @@ final class HistoryReader: Sendable {
         _ body: @escaping @Sendable (any LedgerStore) throws(HistoryError) -> Answer
     ) throws(HistoryError) -> Answer {
         let reply = Mailbox<Result<Answer, HistoryError>>(capacity: 1)
-        let accepted = requests.send { store in
+        let accepted = requests.send { store, isLast in
             do throws(HistoryError) {
                 reply.send(.success(try body(try store.get())))
                 return true
             } catch {
-                reply.send(.failure(error))
+                if isLast { reply.send(.failure(error)) }
                 return false
             }
         }
@@ -38,19 +42,17 @@ final class HistoryReader: Sendable {
         thread.withLock { $0.take() }?.join()
     }
 
-    private static func run(
-        _ requests: Mailbox<@Sendable (Result<any LedgerStore, HistoryError>) -> Bool>,
-        _ configuration: HistoryConfiguration
-    ) {
+    private static func run(_ requests: Mailbox<Request>, _ configuration: HistoryConfiguration) {
         var store: (any LedgerStore)?
         while case .message(let request) = requests.receive() {
+            // The server may have been restarted since the last question: that is worth a second attempt.
+            if let open = store, request(.success(open), false) { continue }
+            store = nil
             do throws(HistoryError) {
-                let open: any LedgerStore
-                if let store { open = store } else { open = try configuration.openReadingStore() }
-                // After a failure the connection may be of no more use.
-                store = request(.success(open)) ? open : nil
+                let fresh = try configuration.openReadingStore()
+                if request(.success(fresh), true) { store = fresh }
             } catch {
-                _ = request(.failure(error))
+                _ = request(.failure(error), true)
             }
         }
     }

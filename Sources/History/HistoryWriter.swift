@@ -217,7 +217,12 @@ final class HistoryWriter: Sendable {
         let position = applied
         let records = try session.reader.records(
             after: position, through: state.durable, in: state.segments, count: Self.batchLimit)
-        guard let last = records.last?.sequence else { return false }
+        guard let first = records.first?.sequence, let last = records.last?.sequence else { return false }
+        if first > position + 1 {
+            logger.error(
+                "records are neither in the database nor in the spool: either was damaged or restored from an old copy",
+                ["first": position + 1, "last": first - 1])
+        }
         var payloads: [SpoolPayload] = []
         for record in records { payloads.append(try SpoolPayload(decoding: record.payload)) }
         let start = SystemClock.monotonicNanoseconds()

@@ -88,6 +88,7 @@ import Testing
         try server.start()
         #expect(runner.drain(timeout: 30_000))
         #expect(!runner.status.isBehind)
+        #expect(try runner.query(LedgerQuery(limit: 1)).first?.event == event(100))
 
         var next = 101
         for outage in 0..<3 {
@@ -100,8 +101,10 @@ import Testing
             #expect(Loopback.eventually { runner.status.isBehind })
             try server.start()
             #expect(runner.drain(timeout: 30_000))
+            #expect(try runner.query(LedgerQuery(limit: 1)).first?.event == event(next - 1))
         }
         runner.stop()
+        #expect(throws: HistoryError.self) { try runner.query(LedgerQuery()) }
         #expect(try numbers(world.ledger()) == (1..<Int64(next)).map { $0 })
     }
 
