@@ -96,19 +96,19 @@ public struct RolloutStatus: Sendable {
         public var stable: String
         /// The version that is being tried.
         public var candidate: String
-        /// Whether the weights were read back from the router.
-        public var isVerified: Bool
+        /// Why nothing can be done with it at present; `nil` where nothing stands in the way.
+        public var frozen: String?
 
         /// Traffic of `service`.
         public init(
-            service: String, state: String, candidateWeight: Int, stable: String, candidate: String, isVerified: Bool
+            service: String, state: String, candidateWeight: Int, stable: String, candidate: String, frozen: String?
         ) {
             self.service = service
             self.state = state
             self.candidateWeight = candidateWeight
             self.stable = stable
             self.candidate = candidate
-            self.isVerified = isVerified
+            self.frozen = frozen
         }
     }
 

@@ -106,12 +106,12 @@ import Testing
             }
         })
         let route = RolloutStatus.Route(
-            service: "auth", state: "x", candidateWeight: 25, stable: "b", candidate: "g", isVerified: true)
+            service: "auth", state: "x", candidateWeight: 25, stable: "b", candidate: "g", frozen: "x")
         state.rollouts.withLock { $0 = [RolloutStatus(plan: "p", state: "running", routes: [route], timeline: [])] }
         let text = try fixture.text("/metrics")
         for line in [
             #"tribune_rollout_candidate_weight_ratio{plan="p",service="auth"} 0.25"#,
-            #"tribune_rollout_route_verified{plan="p",service="auth"} 1"#,
+            #"tribune_rollout_service_frozen{plan="p",service="auth"} 1"#,
             #"tribune_rollout_state{plan="p",state="running"} 1"#,
             #"tribune_rollback_rule_tripped{rule_group="g",rule="Low"} 1"#,
             #"tribune_rollback_rule_streak{rule_group="g",rule="Low"} 2"#,

@@ -14,7 +14,7 @@ import Testing
         routes: [
             RolloutStatus.Route(
                 service: "auth", state: "promoting", candidateWeight: 10, stable: "blue", candidate: "green",
-                isVerified: true)
+                frozen: "no \"blue\"")
         ], timeline: [RolloutStatus.Moment(at: Timestamp(milliseconds: 1500), text: "weight 10")],
         details: ["generation": 3])
 
@@ -40,7 +40,7 @@ import Testing
         let (fixture, _) = try fixture()
         let expected =
             #"{"plan":"acgs","state":"running","routes":[{"service":"auth","state":"promoting","candidateWeight":10,"#
-            + #""stableWeight":90,"stable":"blue","candidate":"green","verified":true}],"#
+            + #""stableWeight":90,"stable":"blue","candidate":"green","frozen":"no \"blue\""}],"#
             + #""timeline":[{"time":"1970-01-01T00:00:01.500Z","text":"weight 10"}],"details":{"generation":3}}"#
         #expect(try fixture.data("/api/v1/rollouts").encoded == #"{"rollouts":[\#(expected)]}"#)
         #expect(try fixture.data("/api/v1/rollouts/acgs").encoded == expected)

@@ -65,7 +65,8 @@ extension Exporter {
                     $0.member("stableWeight", 100 - route.candidateWeight)
                     $0.member("stable", route.stable)
                     $0.member("candidate", route.candidate)
-                    $0.member("verified", route.isVerified)
+                    $0.name("frozen")
+                    if let frozen = route.frozen { $0.string(frozen) } else { $0.null() }
                 }
             }
             writer.name("timeline")

@@ -94,7 +94,7 @@ let pageScript = #"""
     function plan(rollout) {
       const rows = rollout.routes.map((route) => el('tr', {}, el('th', { scope: 'row' }, route.service),
         el('td', {}, badge(route.state.replaceAll('_', ' '), kindOf(route.state))),
-        el('td', {}, weight(route)), el('td', {}, route.verified ? '✓ read back' : 'not yet')));
+        el('td', {}, weight(route)), el('td', {}, route.frozen ? badge(route.frozen, 'bad') : '–')));
       return el('article', { class: 'plan', 'aria-label': `Plan ${rollout.plan}` },
         el('div', { class: 'plan-head' }, el('h3', {}, rollout.plan),
           badge(rollout.state.replaceAll('_', ' '), kindOf(rollout.state)),
@@ -103,7 +103,7 @@ let pageScript = #"""
             onclick: () => command(rollout.plan, verb, name, text),
           }, name)))),
         el('div', { class: 'plan-body' },
-          table('Traffic by service', ['Service', 'State', 'Stable / candidate', 'Verified'], rows),
+          table('Traffic by service', ['Service', 'State', 'Stable / candidate', 'Frozen'], rows),
           el('div', {}, el('h3', {}, 'Timeline'), timeline(rollout.timeline))));
     }
 

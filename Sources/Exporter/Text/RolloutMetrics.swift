@@ -6,12 +6,12 @@ internal import Synchronization
 final class RolloutMetrics: Sendable {
     /// A family; each has two labels.
     private enum Family {
-        case weight, verified, state, tripped, streak
+        case weight, frozen, state, tripped, streak
 
         var name: String {
             switch self {
             case .weight: "tribune_rollout_candidate_weight_ratio"
-            case .verified: "tribune_rollout_route_verified"
+            case .frozen: "tribune_rollout_service_frozen"
             case .state: "tribune_rollout_state"
             case .tripped: "tribune_rollback_rule_tripped"
             case .streak: "tribune_rollback_rule_streak"
@@ -21,7 +21,7 @@ final class RolloutMetrics: Sendable {
         var help: String {
             switch self {
             case .weight: "Share of traffic the candidate gets."
-            case .verified: "Whether the weights were read back from the router."
+            case .frozen: "Whether nothing can be done with the service at present."
             case .state: "A constant 1, labelled with where the rollout stands."
             case .tripped: "Whether the rollback rule is tripped."
             case .streak: "Violations in a row that the rollback rule has counted."
@@ -36,7 +36,7 @@ final class RolloutMetrics: Sendable {
 
         var labels: KeyValuePairs<String, String> {
             switch family {
-            case .weight, .verified: ["plan": first, "service": second]
+            case .weight, .frozen: ["plan": first, "service": second]
             case .state: ["plan": first, "state": second]
             case .tripped, .streak: ["rule_group": first, "rule": second]
             }
@@ -68,8 +68,8 @@ final class RolloutMetrics: Sendable {
             for route in rollout.routes {
                 values[Member(family: .weight, first: rollout.plan, second: route.service)] =
                     Double(route.candidateWeight) / 100
-                values[Member(family: .verified, first: rollout.plan, second: route.service)] =
-                    route.isVerified ? 1 : 0
+                values[Member(family: .frozen, first: rollout.plan, second: route.service)] =
+                    route.frozen == nil ? 0 : 1
             }
         }
         for group in sources.ruleGroups() {

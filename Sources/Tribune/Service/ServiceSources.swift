@@ -63,9 +63,9 @@ struct ServiceSources {
             plan: snapshot.plan, state: snapshot.phase,
             routes: snapshot.services.map { service in
                 RolloutStatus.Route(
-                    service: service.name, state: service.frozen ?? service.progress,
+                    service: service.name, state: service.progress,
                     candidateWeight: service.split.candidate, stable: "stable", candidate: "candidate",
-                    isVerified: service.frozen == nil)
+                    frozen: service.frozen)
             },
             timeline: timeline.map { entry in
                 let subject = entry.service.map { "\($0): " } ?? ""
