@@ -125,6 +125,10 @@ let package = Package(
             name: "HistoryBenchmark",
             dependencies: ["History", "Instrumentation", "JSON", "MetricModel", "Runtime"],
             path: "Benchmarks/History", swiftSettings: testing),
+        .executableTarget(
+            name: "RuleBenchmark",
+            dependencies: ["Instrumentation", "MetricModel", "MetricStore", "PromQL", "RuleEngine", "Runtime"],
+            path: "Benchmarks/Rules", swiftSettings: testing),
 
         // Tests
         .target(
