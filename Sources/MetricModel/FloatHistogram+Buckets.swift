@@ -68,17 +68,12 @@ extension FloatHistogram {
 
     /// The upper bound of exponential bucket `index`; the last bucket of finite values ends at the greatest number.
     static func exponentialBound(_ index: Int32, schema: Int32) -> Double {
-        let bound: Double
-        if schema < 0 {
-            bound = ldexp(1, Int32(clamping: Int64(index) << Int64(min(-schema, 16))))
-        } else {
-            let shift = min(schema, 30)
-            let fraction = index & (1 << shift - 1)
-            bound = ldexp(exp2(Double(fraction) / Double(Int32(1) << shift)), index >> shift)
-        }
-        let exponent = schema < 0 ? Int64(index) << Int64(min(-schema, 16)) : Int64(index) >> Int64(schema)
-        let isLast = exponent == 1024 && (schema <= 0 || index & (1 << min(schema, 30) - 1) == 0)
-        return isLast ? .greatestFiniteMagnitude : bound
+        // Beyond these there is no schema; other numbers must not do harm.
+        let schema = max(-16, min(16, schema))
+        let exponent = schema < 0 ? Int64(index) << Int64(-schema) : Int64(index) >> Int64(schema)
+        let fraction = schema > 0 ? index & (1 << schema - 1) : 0
+        if exponent == 1024 && fraction == 0 { return .greatestFiniteMagnitude }
+        return ldexp(exp2(Double(fraction) / Double(Int32(1) << max(schema, 0))), Int32(clamping: exponent))
     }
 
     /// Removes empty buckets and joins what then stands side by side.

@@ -120,7 +120,7 @@ extension HistogramAccumulator {
     /// Lowers the resolution to `target`; a no-op where it is not higher.
     mutating func reduceResolution(to target: Int32) {
         guard !usesCustomBuckets, target < schema else { return }
-        let shift = schema - target
+        let shift = schema &- target
         positive.reindex { (($0 &- 1) >> shift) &+ 1 }
         negative.reindex { (($0 &- 1) >> shift) &+ 1 }
         schema = target

@@ -99,10 +99,10 @@ enum CalendarPart: String {
 
     /// The part of the moment `seconds` after the epoch; fractions do not count.
     func value(at seconds: Double) -> Double {
-        // Beyond this the civil calendar of 64 bits ends; Go wraps around there.
-        let whole = seconds.isNaN ? Int64.min : Int64(clamping: seconds.rounded(.towardZero))
+        // What no 64-bit integer holds becomes the least one, as on the processors Prometheus runs on.
+        let whole = Int64(exactly: seconds.rounded(.towardZero)) ?? .min
         let day = whole.dividedRoundingDown(by: 86_400)
-        let second = whole - day * 86_400
+        let second = whole &- day &* 86_400
         switch self {
         case .minute: return Double(second / 60 % 60)
         case .hour: return Double(second / 3600)

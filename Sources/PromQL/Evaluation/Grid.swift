@@ -15,7 +15,8 @@ struct Grid: Equatable {
     init(start: Int64, end: Int64, step: Int64) {
         self.start = start
         self.step = step
-        count = end < start ? 0 : Int((end - start) / step) + 1
+        let (distance, overflow) = end.subtractingReportingOverflow(start)
+        count = end < start ? 0 : overflow ? .max : Int(distance / step) &+ 1
     }
 
     /// The instant of column `index`.

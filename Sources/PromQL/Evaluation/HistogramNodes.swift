@@ -111,6 +111,7 @@ final class HistogramFunctionNode: PlanNode {
                 fractions.append(values)
             }
             let block = try run.evaluate(input, over: grid)
+            try run.allow(rows: 2 * block.rows * max(1, quantiles.count), width: grid.count)
             return try run.settled(self.quantiles(block, fractions, label: label, run, grid))
         }
     }

@@ -39,7 +39,7 @@ enum NumberText {
         let seconds = milliseconds.dividedRoundingDown(by: 1000)
         let day = seconds.dividedRoundingDown(by: 86_400)
         let date = CivilDate(day: day)
-        let second = seconds - day * 86_400
+        let second = seconds &- day &* 86_400
         func padded(_ number: Int64, _ width: Int) -> String {
             let digits = String(number)
             return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits

@@ -50,6 +50,8 @@ final class InvariantNode: PlanNode {
     }
 
     func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block {
-        try run.evaluate(inner, over: Grid(at: grid.start)).repeated(grid.count)
+        let block = try run.evaluate(inner, over: Grid(at: grid.start))
+        try run.allow(rows: block.rows, width: grid.count)
+        return block.repeated(grid.count)
     }
 }

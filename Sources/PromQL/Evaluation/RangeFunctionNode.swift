@@ -48,12 +48,14 @@ final class RangeFunctionNode: PlanNode {
         let set =
             definition.keepsName
             ? contents.set : contents.set.withoutNames(delayed: run.options.delayedNameRemoval)
+        try run.allow(rows: set.count, width: grid.count)
         var block = Block(set, width: grid.count)
-        for (row, series) in contents.series.enumerated() {
+        for row in 0..<set.count {
             if row & 63 == 63 { try run.check() }
-            try fill(&block, row: row, series: series, contents: contents, scalars: scalars, context, grid)
-            if definition.wantsCounter { remarkUnlessCounter(block, row: row, labels: series.labels, run) }
+            try fill(
+                &block, row: row, series: contents.series(row), contents: contents, scalars: scalars, context, grid)
         }
+        if definition.wantsCounter { remarkNonCounters(block, contents.set, run) }
         return run.options.delayedNameRemoval ? block : try block.merged(exclusive: true)
     }
 
@@ -63,6 +65,7 @@ final class RangeFunctionNode: PlanNode {
     ) throws(QueryError) {
         var window = Window(series: series)
         for column in 0..<grid.count {
+            if column & 63 == 63 { try context.run.check() }
             window.time = grid.time(column)
             window.end = contents.times.reference(window.time)
             window.start = window.end &- contents.width
@@ -92,22 +95,23 @@ final class RangeFunctionNode: PlanNode {
         }
     }
 
-    private func remarkUnlessCounter(_ block: Block, row: Int, labels: Labels, _ run: Run) {
-        guard let metric = labels.metricName, block.kinds[block.cells(of: row)].contains(Block.Kind.float) else {
-            return
-        }
-        let quoted = MetricText.quoted(metric)
-        if run.options.typeAndUnitLabels {
-            let type = labels["__type__"] ?? ""
-            if type != "counter" && type != "histogram" {
+    /// Tells users where the series that gave rates do not look like counters.
+    private func remarkNonCounters(_ block: Block, _ set: SeriesSet, _ run: Run) {
+        let typed = run.options.typeAndUnitLabels
+        for row in typed ? set.nonCounterTypes : set.nonCounterNames {
+            guard block.kinds[block.cells(of: row)].contains(Block.Kind.float) else { continue }
+            let labels = set.labels[row]
+            let metric = MetricText.quoted(labels.metricName ?? "")
+            if typed {
+                let type = MetricText.quoted(labels["__type__"] ?? "")
                 run.inform(
                     "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got "
-                        + "\(MetricText.quoted(type)): \(quoted)", at: position)
+                        + "\(type): \(metric)", at: position)
+            } else {
+                run.inform(
+                    "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \(metric)",
+                    at: position)
             }
-        } else if !["_total", "_sum", "_count", "_bucket"].contains(where: metric.hasSuffix) {
-            run.inform(
-                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \(quoted)",
-                at: position)
         }
     }
 }
@@ -130,8 +134,8 @@ final class AbsentOverTimeNode: PlanNode {
         }
         let contents = try source.load(run, over: grid)
         var found = [Bool](repeating: false, count: grid.count)
-        for series in contents.series {
-            var window = Window(series: series)
+        for row in 0..<contents.set.count {
+            var window = Window(series: contents.series(row))
             for column in 0..<grid.count {
                 let end = contents.times.reference(grid.time(column))
                 window.advance(from: end &- contents.width, through: end)

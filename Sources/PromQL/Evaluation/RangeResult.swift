@@ -16,8 +16,8 @@ struct RangeResult {
         let cleaned = run.options.delayedNameRemoval ? contents.set.cleaned : contents.set
         let context = RangeContext(run: run, position: SourceRange(0, 0), rangeExtension: source.rangeExtension)
         var result: [SeriesSamples] = []
-        for (row, series) in contents.series.enumerated() {
-            var window = Window(series: series)
+        for row in 0..<contents.set.count {
+            var window = Window(series: contents.series(row))
             window.time = time
             window.end = contents.times.reference(time)
             window.start = window.end &- contents.width

@@ -108,7 +108,7 @@ struct Window {
     /// The scalar arguments, in order.
     var parameters: [Double] = []
 
-    var seconds: Double { Double(end - start) / 1000 }
+    var seconds: Double { Double(end &- start) / 1000 }
     var isMixed: Bool { !floats.isEmpty && !histograms.isEmpty }
     var isEmpty: Bool { floats.isEmpty && histograms.isEmpty }
     var metricName: String { series.labels.metricName ?? "" }

@@ -10,7 +10,8 @@ final class RangeSource {
     /// The series with the width and place of the windows.
     struct Contents {
         var set: SeriesSet
-        var series: [RangeSeries]
+        /// Makes the series of a row: one after the other, so that not all take memory at once.
+        var series: (Int) -> RangeSeries
         var times: SampleTimes
         /// Width of the windows in milliseconds.
         var width: Int64
@@ -60,13 +61,13 @@ final class RangeSource {
         let (first, last) = times.references(grid)
         let found = try run.select(
             selector.selector.matchers, from: first &- width &- before &+ 1, through: last &+ after)
-        let set = SeriesSet.reusing(known, for: found.map(\.labels))
+        let set = SeriesSet.reusing(known, for: found)
         known = set
         let withStarts = run.options.useStartTimestamps
         return Contents(
             set: set,
-            series: found.map {
-                RangeSeries($0, withStarts: withStarts, resolvesHints: resolvesHints)
+            series: { [resolvesHints] row in
+                RangeSeries(found[row], withStarts: withStarts, resolvesHints: resolvesHints)
             }, times: times, width: width,
             before: before, after: after)
     }
@@ -87,7 +88,7 @@ final class RangeSource {
         guard inside.count <= run.options.maximumSamples else { throw .tooManySamples }
         let block = try run.evaluate(inner, over: inside)
         return Contents(
-            set: block.series, series: (0..<block.rows).map { RangeSeries(block, row: $0, grid: inside) },
+            set: block.series, series: { RangeSeries(block, row: $0, grid: inside) },
             times: times, width: width)
     }
 }

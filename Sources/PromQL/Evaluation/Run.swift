@@ -61,6 +61,14 @@ final class Run {
         if held > options.maximumSamples { throw .tooManySamples }
     }
 
+    /// Refuses a table of that many cells before it is made.
+    ///
+    /// Empty cells are no samples, but take memory all the same: of them as many again are allowed.
+    func allow(rows: Int, width: Int) throws(QueryError) {
+        let (cells, overflow) = rows.multipliedReportingOverflow(by: width)
+        if overflow || cells / 2 > options.maximumSamples { throw .tooManySamples }
+    }
+
     /// Counts `samples` that an evaluation step used.
     func used(_ samples: Int) { statistics.totalSamples += samples }
 

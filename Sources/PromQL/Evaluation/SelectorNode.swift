@@ -35,7 +35,9 @@ final class SelectorNode: PlanNode {
     func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block {
         let times = try SampleTimes(modifiers, run: run)
         if times.fixed != nil && grid.count > 1 {
-            return try evaluate(run, over: Grid(at: grid.start)).repeated(grid.count)
+            let block = try evaluate(run, over: Grid(at: grid.start))
+            try run.allow(rows: block.rows, width: grid.count)
+            return block.repeated(grid.count)
         }
         if selector.rangeExtension == .smoothed && field == .value {
             return try SmoothedSelection(selector: selector, times: times).evaluate(run, over: grid)
@@ -43,11 +45,12 @@ final class SelectorNode: PlanNode {
         let lookback = run.options.lookback.rawValue
         let (first, last) = times.references(grid)
         let found = try run.select(selector.matchers, from: first &- lookback &+ 1, through: last)
-        let set = SeriesSet.reusing(series, for: found.map(\.labels))
+        let set = SeriesSet.reusing(series, for: found)
         series = set
+        try run.allow(rows: set.count, width: grid.count)
         var block = Block(set, width: grid.count)
         for (row, samples) in found.enumerated() {
-            if row & 63 == 63 { try run.check() }
+            if grid.count > 16 || row & 63 == 63 { try run.check() }
             run.used(try fill(&block, row: row, from: samples, times: times, grid: grid, lookback: lookback))
         }
         return block

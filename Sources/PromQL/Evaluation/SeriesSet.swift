@@ -42,6 +42,17 @@ final class SeriesSet {
 
     private static func droppingReserved(_ labels: Labels) -> Labels { labels.dropping(reserved) }
 
+    /// The rows with a metric name that is none of a counter.
+    private(set) lazy var nonCounterNames: [Int] = labels.indices.filter { row in
+        guard let name = labels[row].metricName else { return false }
+        return !["_total", "_sum", "_count", "_bucket"].contains(where: name.hasSuffix)
+    }
+
+    /// The rows with a metric name and a type that is none of a counter.
+    private(set) lazy var nonCounterTypes: [Int] = labels.indices.filter { row in
+        labels[row].metricName != nil && !["counter", "histogram"].contains(labels[row]["__type__"] ?? "")
+    }
+
     /// How rows with equal labels fall together: the rows that stay, and for each row the one it goes to. `nil` where all
     /// labels differ.
     private(set) lazy var merging: (set: SeriesSet, target: [Int])? = {
@@ -63,9 +74,13 @@ final class SeriesSet {
         return (set, target)
     }()
 
-    /// This set if its rows are exactly these, else a new one; keeps identity, and with it everything derived.
-    static func reusing(_ former: SeriesSet?, for labels: [Labels]) -> SeriesSet {
-        if let former, former.labels == labels { return former }
-        return SeriesSet(labels)
+    /// `former` if its rows are exactly these, else a new set; keeps identity, and with it everything derived.
+    static func reusing(_ former: SeriesSet?, for samples: [SeriesSamples]) -> SeriesSet {
+        if let former, former.count == samples.count,
+            samples.indices.allSatisfy({ former.labels[$0] == samples[$0].labels })
+        {
+            return former
+        }
+        return SeriesSet(samples.map(\.labels))
     }
 }

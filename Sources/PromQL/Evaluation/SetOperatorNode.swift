@@ -24,7 +24,10 @@ final class SetOperatorNode: PlanNode {
             union = nil
         }
         guard let table else { return left }
-        if self.operator == .or { return try run.settled(joined(left, right, table)) }
+        if self.operator == .or {
+            try run.allow(rows: left.rows + right.rows, width: grid.count)
+            return try run.settled(joined(left, right, table))
+        }
         let present = Self.presence(right, table.right, table.count)
         let keepsPresent = self.operator == .and
         for row in 0..<left.rows {

@@ -10,9 +10,11 @@ struct SmoothedSelection {
         let (first, last) = times.references(grid)
         let found = try run.select(
             selector.matchers, from: first &- lookback &+ 1, through: last &+ lookback)
+        try run.allow(rows: found.count, width: grid.count)
         var block = Block(SeriesSet(found.map(\.labels)), width: grid.count)
         let context = RangeContext(run: run, position: selector.range, rangeExtension: .smoothed)
         for (row, samples) in found.enumerated() {
+            try run.check()
             var window = Window(series: RangeSeries(samples, withStarts: false))
             for column in 0..<grid.count {
                 let moment = times.reference(grid.time(column))
