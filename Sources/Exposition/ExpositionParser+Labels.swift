@@ -149,12 +149,17 @@ enum OpenMetricsNumber {
 
     /// `text` in that form if it is a number, else as it is.
     static func canonical(_ text: String) -> String {
+        value(text).map { Self.text($0) } ?? text
+    }
+
+    /// The number that the whole of `text` is.
+    static func value(_ text: String) -> Double? {
         var value = 0.0
         let padded = Array(text.utf8) + [UInt8](repeating: 0, count: 16)
         let length = unsafe padded.withUnsafeBufferPointer { buffer in
             // The padding makes sure that there is a base address.
             unsafe DecimalNumber.tables.read(buffer.baseAddress!, &value)
         }
-        return length > 0 && length == text.utf8.count ? Self.text(value) : text
+        return length > 0 && length == text.utf8.count ? value : nil
     }
 }
