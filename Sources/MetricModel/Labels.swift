@@ -165,4 +165,13 @@ extension Labels: CustomStringConvertible {
         if inner.isEmpty { return plainName ?? "{}" }
         return "\(plainName ?? ""){\(inner.joined(separator: ", "))}"
     }
+
+    /// `{__name__="name", a="b"}`, as Prometheus's error messages print a label set.
+    public var setDescription: String {
+        let texts = pairs.map { pair in
+            let name = MetricText.isLegacyLabelName(pair.name) ? pair.name : MetricText.quoted(pair.name)
+            return "\(name)=\(MetricText.quoted(pair.value))"
+        }
+        return "{\(texts.joined(separator: ", "))}"
+    }
 }

@@ -137,8 +137,8 @@ final class InfoNode: PlanNode {
             let (mine, theirs) = (infos.values[infos.cell(row, column)], infos.values[infos.cell(other, column)])
             if mine == theirs {
                 throw .execution(
-                    "found duplicate series for info metric: existing \(infos.series.labels[other]) @ "
-                        + "\(Int64(theirs)), new \(infos.series.labels[row]) @ \(Int64(mine))")
+                    "found duplicate series for info metric: existing \(infos.series.labels[other].setDescription) @ "
+                        + "\(Int64(theirs)), new \(infos.series.labels[row].setDescription) @ \(Int64(mine))")
             }
             if mine > theirs { latest[signatures[row]] = row }
         }

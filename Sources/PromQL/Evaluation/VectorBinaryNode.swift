@@ -209,9 +209,10 @@ extension VectorBinaryNode {
                     matching.on
                     ? labels[row].keeping(matching.labels)
                     : labels[row].dropping(matching.labels + [Labels.metricName])
+                let pair = "\(labels[row].setDescription), \(labels[partner[signature]].setDescription)"
                 throw .execution(
-                    "found duplicate series for the match group \(group) on the \(manyIsLeft ? "right" : "left") "
-                        + "hand-side of the operation: [\(labels[row]), \(labels[partner[signature]])];many-to-many "
+                    "found duplicate series for the match group \(group.setDescription) on the "
+                        + "\(manyIsLeft ? "right" : "left") hand-side of the operation: [\(pair)];many-to-many "
                         + "matching not allowed: matching labels must be unique on one side")
             }
             partner[signature] = row
