@@ -82,6 +82,8 @@ final class Journal: @unchecked Sendable {
 
     deinit {
         close(descriptor)
+        // Closing alone would leave it locked while a child that is just being started still has a copy.
+        flock(lock, LOCK_UN)
         close(lock)
     }
 
