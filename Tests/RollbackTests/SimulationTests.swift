@@ -20,7 +20,7 @@ struct SimulationTests {
     func seeds() throws {
         let environment = ProcessInfo.processInfo.environment
         let first = environment["TRIBUNE_SEED"].flatMap { UInt64($0) }
-        let count = environment["TRIBUNE_SEEDS"].flatMap { UInt64($0) } ?? 400
+        let count = environment["TRIBUNE_SEEDS"].flatMap { UInt64($0) } ?? 250
         var steps = 0
         var rollbacks = 0
         var crashes = 0
