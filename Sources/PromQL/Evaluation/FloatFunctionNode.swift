@@ -99,8 +99,9 @@ enum CalendarPart: String {
 
     /// The part of the moment `seconds` after the epoch; fractions do not count.
     func value(at seconds: Double) -> Double {
-        // What no 64-bit integer holds becomes the least one, as on the processors Prometheus runs on.
-        let whole = Int64(exactly: seconds.rounded(.towardZero)) ?? .min
+        // What no 64-bit integer holds becomes the least one on the processors Prometheus runs on, and Go's calendar, which
+        // counts from a year long before it, takes that for the time just behind the greatest one.
+        let whole = Int64(exactly: seconds.rounded(.towardZero)) ?? .max
         let day = whole.dividedRoundingDown(by: 86_400)
         let second = whole &- day &* 86_400
         switch self {
