@@ -141,11 +141,13 @@ final class HistoryWriter: Sendable {
         var signedAt: Int64 = .min / 2
         while !mustEnd {
             let now = SystemClock.monotonicNanoseconds()
+            // Asked before looking for records: whoever stops us has closed the spool, so that none comes after the last look.
+            let isEnding = isStopping
             if configuration.retention != nil, now - checkedRetention > Self.retentionInterval {
                 try retain(&session)
                 checkedRetention = now
             }
-            let mustSign = now - signedAt >= configuration.checkpointInterval.rawValue * 1_000_000 || isStopping
+            let mustSign = now - signedAt >= configuration.checkpointInterval.rawValue * 1_000_000 || isEnding
             if try apply(&session, signing: mustSign) {
                 if mustSign { signedAt = now }
                 continue
@@ -154,7 +156,7 @@ final class HistoryWriter: Sendable {
                 keep(note: try session.ledger.sign(session.head, with: signer), size: session.head.size)
                 signedAt = now
             }
-            if isStopping { return }
+            if isEnding { return }
             _ = wake.receive(deadline: now + configuration.checkpointInterval.rawValue * 1_000_000)
         }
     }
