@@ -130,6 +130,11 @@ let package = Package(
             dependencies: ["Instrumentation", "MetricModel", "MetricStore", "PromQL", "RuleEngine", "Runtime"],
             path: "Benchmarks/Rules", swiftSettings: testing),
 
+        // Benchmarks
+        .executableTarget(
+            name: "StoreBenchmark", dependencies: ["MetricModel", "MetricStore"], path: "Benchmarks/StoreBenchmark",
+            swiftSettings: testing),
+
         // Tests
         .target(
             name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport", swiftSettings: testing),

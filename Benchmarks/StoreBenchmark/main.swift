@@ -1,0 +1,131 @@
+import Glibc
+import MetricModel
+import MetricStore
+
+// Usage: StoreBenchmark [series, default 100000] [minutes of 5 s data, default 5]
+//
+// A fleet of targets of 1000 series each: 60 % histogram buckets, 30 % counters, 10 % gauges, seven labels. Times are CPU
+// times of this one thread; generating the values is left out.
+
+func cpuNanoseconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
+
+func residentBytes() -> Int {
+    guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+    defer { fclose(file) }
+    var text = [CChar](repeating: 0, count: 200)
+    fgets(&text, 200, file)
+    let fields = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).split(
+        separator: " ")
+    return (Int(fields[1]) ?? 0) * 4096
+}
+
+func machine() -> String {
+    guard let file = fopen("/proc/cpuinfo", "r") else { return "unknown" }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 300)
+    while fgets(&line, 300, file) != nil {
+        let text = String(decoding: line.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        if text.hasPrefix("model name") { return String(text.drop { $0 != ":" }.dropFirst(2)) }
+    }
+    return "unknown"
+}
+
+func run() throws {
+    let seriesCount = CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1]) ?? 100_000 : 100_000
+    let minutes = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 5 : 5
+    print(
+        "machine: \(machine()), \(sysconf(Int32(_SC_NPROCESSORS_ONLN))) cores; \(seriesCount) series, \(minutes) min of 5 s data"
+    )
+
+    let atStart = residentBytes()
+    let store = try MetricStore(StoreConfiguration(), registry: nil)
+    var targets: [(lane: Lane, slots: [RingSlot])] = []
+    var start = cpuNanoseconds()
+    for target in 0..<seriesCount / 1000 {
+        let lane = try store.openLane("target \(target)")
+        let common = [
+            Label("instance", "10.0.\(target / 250).\(target % 250):9100"), Label("job", "api"), Label("env", "green"),
+        ]
+        let slots = try (0..<1000).map { number in
+            let own: [Label] =
+                switch number % 10 {
+                case 0..<6:
+                    [
+                        Label("__name__", "http_request_duration_seconds_bucket"), Label("le", "\(number % 12)"),
+                        Label("path", "/api/v1/resource/\(number / 12)"), Label("method", "GET"),
+                    ]
+                case 6..<9:
+                    [
+                        Label("__name__", "http_requests_total"), Label("code", "\(200 + number % 7)"),
+                        Label("path", "/api/v1/resource/\(number)"), Label("method", "GET"),
+                    ]
+                default:
+                    [
+                        Label("__name__", "queue_length"), Label("queue", "q\(number)"),
+                        Label("shard", "\(number % 16)"),
+                        Label("zone", "eu-1"),
+                    ]
+                }
+            return try lane.slot(for: Labels(common + own))
+        }
+        targets.append((lane, slots))
+    }
+    print("creating a series:       \((cpuNanoseconds() - start) / seriesCount) ns")
+    let afterCreation = residentBytes()
+
+    var counters = [Double](repeating: 0, count: seriesCount)
+    var random: UInt64 = 1
+    var appending = 0
+    let rows = minutes * 12
+    for row in 0..<rows {
+        for index in counters.indices {
+            random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            counters[index] += index % 10 == 9 ? Double(Int(random >> 60)) - 7 : Double(random >> 61)
+        }
+        for (target, (lane, slots)) in targets.enumerated() {
+            let values = counters[(target * 1000)...]
+            start = cpuNanoseconds()
+            var appender = lane.beginAppend(at: Timestamp(milliseconds: Int64(row) * 5000 + Int64(target) * 7))
+            for index in 0..<1000 { appender.append(slots[index], values[target * 1000 + index]) }
+            try appender.commit()
+            appending += cpuNanoseconds() - start
+        }
+    }
+    let samples = seriesCount * rows
+    print("append, seal included:   \(Double(appending * 10 / samples) / 10) ns per value")
+    let atEnd = residentBytes()
+    print(
+        "resident:                \((atEnd - atStart - 8 * seriesCount) / seriesCount) bytes per series, of them \((afterCreation - atStart) / seriesCount) before the first sample"
+    )
+    let figures = store.statistics
+    print("sample memory mapped:    \(figures.sampleBytes / seriesCount) bytes per series")
+
+    for (name, matchers, window) in [
+        ("all buckets, 5 min", [Matcher("__name__", .equal, "http_request_duration_seconds_bucket")], 300),
+        ("all series, 1 min", [], 60),
+        ("one target, 5 min", [Matcher("instance", .equal, "10.0.0.7:9100")], 300),
+        ("one series, 5 min", [Matcher("instance", .equal, "10.0.0.7:9100"), Matcher("queue", .equal, "q9")], 300),
+    ] as [(String, [Matcher], Int)] {
+        let end = Timestamp(milliseconds: Int64(rows) * 5000)
+        var best = Int.max
+        var read = 0
+        var found = 0
+        for _ in 0..<5 {
+            start = cpuNanoseconds()
+            let series = try store.select(
+                matchers, from: end - .seconds(Int64(window)), through: end, sampleLimit: .max)
+            best = min(best, cpuNanoseconds() - start)
+            read = series.reduce(0) { $0 + $1.count }
+            found = series.count
+        }
+        print(
+            "select \(name): \(found) series, \(read) samples, \(best / 1000) µs, \(best / max(found, 1)) ns per series, \(Double(best * 10 / max(read, 1)) / 10) ns per sample"
+        )
+    }
+}
+
+try run()
