@@ -88,8 +88,8 @@ internal import Synchronization
         guard lane.active != nil else { throw StoreError(.closed, "lane \(lane.name) is closed") }
         // A row without samples would only take up room; rolled back, it is used again.
         guard isOpen, !isEmpty else { return }
+        try lane.publish()
         isOpen = false
-        lane.publish()
     }
 
     /// Forgets all samples.

@@ -48,6 +48,12 @@ struct ChunkHeader {
 
     var header: ChunkHeader { unsafe base.load(as: ChunkHeader.self) }
 
+    /// Of the bytes behind the header, the padding included.
+    var bodyChecksum: UInt64 {
+        unsafe ByteHash.checksum(
+            UnsafeRawBufferPointer(start: base + ChunkHeader.size, count: Int(header.length) - ChunkHeader.size))
+    }
+
     private func part(_ index: Int) -> UnsafeRawPointer {
         unsafe base + Int(base.load(fromByteOffset: ChunkHeader.size + 4 * index, as: UInt32.self))
     }

@@ -9,13 +9,16 @@ internal import Synchronization
 /// `@unchecked`: pieces are published by release stores, words are atomics, `mappings` and `used` are the writer's.
 @safe final class HistogramArena: @unchecked Sendable {
     private static let firstPiece = 1 << 9
-    private static let pieceCount = 20
+    static let pieceCount = 20
 
     private let pieces: UnsafeMutablePointer<Atomic<UInt>>
     private var mappings: [Mapping] = []
     private(set) var used = 0
 
-    init() {
+    private let files: LaneFiles?
+
+    init(_ files: LaneFiles?) {
+        self.files = files
         unsafe pieces = .allocate(capacity: Self.pieceCount)
         for index in 0..<Self.pieceCount { unsafe (pieces + index).initialize(to: Atomic(0)) }
     }
@@ -45,9 +48,7 @@ internal import Synchronization
         }
         guard piece < Self.pieceCount else { return nil }
         while mappings.count <= piece {
-            guard let mapping = try? Mapping(anonymous: 8 * Self.firstPiece << mappings.count) else { return nil }
-            unsafe pieces[mappings.count].store(UInt(bitPattern: mapping.base), ordering: .releasing)
-            mappings.append(mapping)
+            guard addPiece(create: true) else { return nil }
         }
         let offset = used
         for (index, word) in words.enumerated() {
@@ -55,6 +56,33 @@ internal import Synchronization
         }
         used += words.count
         return offset
+    }
+
+    /// Maps the next piece. Whether there was memory for it.
+    private func addPiece(create: Bool) -> Bool {
+        let size = 8 * Self.firstPiece << mappings.count
+        do throws(StoreError) {
+            let mapping: Mapping
+            if let files {
+                let file = try OpenFile(files.histograms(mappings.count), create: create)
+                if create { try file.reserve(through: size) }
+                guard file.size >= size else { return false }
+                mapping = try Mapping(file, offset: 0, count: size)
+            } else {
+                mapping = try Mapping(anonymous: size)
+            }
+            unsafe pieces[mappings.count].store(UInt(bitPattern: mapping.base), ordering: .releasing)
+            mappings.append(mapping)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// Maps what an earlier process left, of which `words` were in use. Histograms in missing pieces read as empty ones.
+    func recover(used words: Int) {
+        while mappings.count < Self.pieceCount, addPiece(create: false) {}
+        used = min(words, Self.start(ofPiece: mappings.count))
     }
 
     /// The word at `offset`, or `nil` beyond the memory there is.

@@ -38,7 +38,7 @@ extension Lane {
         let widths = (0..<active.blockCount).reduce(0) { $0 + ActiveChunk.width(ofBlock: $1) }
         let histograms = active.histograms.used
         let most =
-            4 * parts + ColumnCodec.longest + widths * (ColumnCodec.longest + 3) + 16 * parts + 8 * histograms
+            4 * parts + ColumnCodec.longest + widths * (ColumnCodec.longest + 3) + 16 * parts + 8 * histograms + 64
         unsafe buffer = .allocate(byteCount: most, alignment: 16)
         unsafe end = 4 * parts
         unsafe addTimes(active, rowCount)
@@ -48,6 +48,13 @@ extension Lane {
             unsafe buffer.storeBytes(of: active.histograms[offset], toByteOffset: end + 8 * offset, as: UInt64.self)
         }
         unsafe end += 8 * histograms
+        // Decoding may read a little beyond the end; the record as a whole is aligned.
+        let padded =
+            unsafe (ChunkHeader.size + end + ColumnCodec.slack + ChunkHeader.alignment - 1)
+            & -ChunkHeader.alignment
+        let padding = unsafe padded - ChunkHeader.size - end
+        unsafe (buffer + end).initializeMemory(as: UInt8.self, repeating: 0, count: padding)
+        unsafe end += padding
     }
 
     private mutating func beginPart(_ part: Int) {

@@ -7,7 +7,10 @@ extension Lane {
     public func slot(for labels: Labels) throws(StoreError) -> RingSlot {
         guard active != nil else { throw StoreError(.closed, "lane \(name) is closed") }
         let known = core.catalog.read { $0.index.latestLocation(of: labels, in: id.rawValue) }
-        if let known, known.death == SeriesIndex.Location.alive { return known.slot }
+        if let known, known.death == SeriesIndex.Location.alive {
+            if !unclaimed.isEmpty { unclaimed.remove(known.slot) }
+            return known.slot
+        }
         guard labels.count <= SeriesIndex.mostLabels else {
             throw StoreError(.seriesLimit, "a series with \(labels.count) labels")
         }
@@ -19,6 +22,7 @@ extension Lane {
                 spareSlot = slot
                 throw StoreError(.seriesLimit, "the limit of \(core.maximumSeries) series is reached")
             }
+            core.log?.add(.bind(lane: id.rawValue, slot: slot, birth: birth, labels))
             return catalog.index.bind(labels, lane: id.rawValue, slot: slot, birth: birth)
         }
         withState(of: slot) { state in
@@ -43,6 +47,7 @@ extension Lane {
         // Bound after the chunk was full, the series was to begin in the next one, which must not be given away again.
         let death = max(UInt32(chunk), old.birth)
         core.catalog.write { catalog in
+            core.log?.add(.end(lane: id.rawValue, slot: slot, birth: old.birth, death: death))
             catalog.index.end(old.series, lane: id.rawValue, slot: slot, birth: old.birth, death: death)
         }
         let companions = companions(old)

@@ -12,7 +12,7 @@ extension Lane {
     func openRow(_ time: Int64) -> Bool {
         guard let active, time.magnitude <= Self.farthestTime.magnitude else { return false }
         if head + pendingRows == (chunk + 1) * ColumnCodec.rows {
-            if pendingRows > 0 { publish() }
+            do throws(StoreError) { try publish() } catch { return false }
             turn(active)
         }
         let row = firstPendingRow + pendingRows
@@ -29,6 +29,10 @@ extension Lane {
 
     /// Seals the full chunk and makes its memory that of the next one.
     private func turn(_ active: ActiveChunk) {
+        if !unclaimed.isEmpty, chunk > unclaimedThrough {
+            for slot in unclaimed { retire(slot) }
+            unclaimed = []
+        }
         seal()
         chunk += 1
         unsafe active.header[ActiveChunk.Word.chunk].store(UInt64(chunk), ordering: .relaxed)
@@ -41,13 +45,17 @@ extension Lane {
     }
 
     /// Makes the pending rows visible.
-    func publish() {
+    ///
+    /// What the series log must say about their series is written first, so that no row is without its labels after a crash.
+    func publish() throws(StoreError) {
         guard let active, pendingRows > 0 else { return }
         typealias Word = ActiveChunk.Word
         let oldest = unsafe Int64(bitPattern: active.header[Word.oldest].load(ordering: .relaxed))
         let newest = unsafe Int64(bitPattern: active.header[Word.newest].load(ordering: .relaxed))
         unsafe active.header[Word.oldest].store(UInt64(bitPattern: min(oldest, pendingOldest)), ordering: .relaxed)
         unsafe active.header[Word.newest].store(UInt64(bitPattern: max(newest, pendingNewest)), ordering: .relaxed)
+        try core.log?.flush()
+        unsafe active.header[Word.histogramWords].store(UInt64(active.histograms.used), ordering: .relaxed)
         head += pendingRows
         endPending()
         unsafe active.header[Word.head].store(UInt64(head), ordering: .releasing)
@@ -87,7 +95,9 @@ extension Lane {
         if time < state.newest { return .outOfOrder }
         if time == state.newest {
             let last = lastSample(slot, companions(state), birth: state.birth, death: UInt32(chunk))
-            return last.map { $0.value.isSame(as: value) } ?? true ? .alreadyPresent : .duplicateTimestamp
+            if let last, last.time == time {
+                return last.value.isSame(as: value) ? .alreadyPresent : .duplicateTimestamp
+            }
         }
         guard let companions = companions(of: slot, state, times: time != rowTime, histograms: value.isHistogram)
         else { return .unknownSlot }
@@ -140,6 +150,18 @@ extension Lane {
         companionList[Int(place)] = companions
         core.catalog.write {
             $0.index.setCompanions(companions, lane: id.rawValue, slot: slot, birth: state.birth)
+            if needsTimes, let times = companions.times {
+                core.log?.add(
+                    .companion(
+                        lane: id.rawValue, slot: slot, birth: state.birth, isTimes: true, column: times.slot,
+                        columnBirth: times.birth))
+            }
+            if needsHistograms, let histograms = companions.histograms {
+                core.log?.add(
+                    .companion(
+                        lane: id.rawValue, slot: slot, birth: state.birth, isTimes: false, column: histograms.slot,
+                        columnBirth: histograms.birth))
+            }
         }
         return companions
     }

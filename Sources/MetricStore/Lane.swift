@@ -43,13 +43,15 @@ public final class Lane: @unchecked Sendable {
     /// The slot after the last one that was ever taken.
     var nextSlot = RingSlot(block: 0, column: 0)
 
-    init(id: LaneID, name: String, core: StoreCore) throws(StoreError) {
+    /// Slots that an earlier process used and this one has not asked for yet.
+    var unclaimed: Set<RingSlot> = []
+    /// The chunk after which unclaimed slots are retired.
+    var unclaimedThrough = 0
+
+    init(id: LaneID, name: String, core: StoreCore, active: ActiveChunk?) {
         self.id = id
         self.name = name
         self.core = core
-        let active = try ActiveChunk()
-        unsafe active.header[ActiveChunk.Word.oldest].store(UInt64(bitPattern: .max), ordering: .relaxed)
-        unsafe active.header[ActiveChunk.Word.newest].store(UInt64(bitPattern: .min), ordering: .relaxed)
         self.active = active
     }
 
@@ -67,11 +69,15 @@ public final class Lane: @unchecked Sendable {
             }
         }
         if head > chunk * ColumnCodec.rows { seal() }
+        core.log?.add(.closed(lane: id.rawValue, head: UInt64(head)))
         core.catalog.write { catalog in
             finalHead = head
             self.active = nil
             catalog.openNames.remove(name)
         }
+        // Should the log not take it, the lane comes back without its file after a restart and is closed then.
+        try? core.log?.flush()
+        core.files(ofLane: id.rawValue)?.remove()
     }
 
     /// Rows committed, counted through all chunks. Under the index lock.

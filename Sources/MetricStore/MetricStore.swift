@@ -9,10 +9,23 @@ internal import Synchronization
 public final class MetricStore: Sendable {
     let core: StoreCore
     private let retention: Int64
+    /// When `maintain` was first called.
+    private let orphansKnownSince = Mutex<Timestamp?>(nil)
+
+    /// What a restart found damaged and set aside or skipped, a line each, for the log.
+    public let recoveryNotes: [String]
 
     /// An empty store, or the one that `configuration.directory` holds.
+    ///
+    /// What was committed there is whole again. Lanes come back under their names: `openLane` gives the same lane with the
+    /// same slots, and `maintain` closes those that nobody has opened within an hour.
     public init(_ configuration: StoreConfiguration, registry: Registry?) throws(StoreError) {
-        core = StoreCore(configuration)
+        if let path = configuration.directory {
+            (core, recoveryNotes) = try StoreRecovery.run(path, configuration)
+        } else {
+            core = StoreCore(configuration, nil, nil)
+            recoveryNotes = []
+        }
         retention = configuration.retentionMilliseconds
         if let registry { register(in: registry) }
     }
@@ -29,10 +42,18 @@ public final class MetricStore: Sendable {
             guard !catalog.openNames.contains(name) else {
                 throw StoreError(.laneInUse, "lane \(name) already has a writer")
             }
-            let lane = try Lane(id: LaneID(catalog.nextLane), name: name, core: core)
+            if let orphan = catalog.orphans.removeValue(forKey: name), let lane = catalog.lanes[orphan] {
+                catalog.openNames.insert(name)
+                return lane
+            }
+            let id = catalog.nextLane
+            let active = try ActiveChunk(core.files(ofLane: id))
+            let lane = Lane(id: LaneID(id), name: name, core: core, active: active)
+            core.log?.add(.lane(id, name: name))
+            try core.log?.flush()
             catalog.nextLane += 1
             catalog.openNames.insert(name)
-            catalog.lanes[lane.id.rawValue] = lane
+            catalog.lanes[id] = lane
             return lane
         }
     }
@@ -62,6 +83,21 @@ public final class MetricStore: Sendable {
             }
         }
         if removed > 0 { core.seriesChanged() }
+        closeOrphans(now)
+    }
+
+    /// Closes the lanes that nobody has opened for an hour after the restart.
+    private func closeOrphans(_ now: Timestamp) {
+        let started = orphansKnownSince.withLock { started in
+            if started == nil { started = now }
+            return started ?? now
+        }
+        guard now - started > .hours(1) else { return }
+        let orphans = core.catalog.write { catalog in
+            defer { catalog.orphans = [:] }
+            return catalog.orphans.values.compactMap { catalog.lanes[$0] }
+        }
+        for lane in orphans { lane.close() }
     }
 
     /// Changes whenever a series appears or disappears.

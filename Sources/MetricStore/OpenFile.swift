@@ -15,6 +15,16 @@ struct OpenFile: ~Copyable {
         }
     }
 
+    /// Opens or creates `path` and keeps other processes from doing the same.
+    init(locking path: String) throws(StoreError) {
+        descriptor = unsafe open(path, O_RDWR | O_CLOEXEC | O_CREAT, 0o644)
+        self.path = path
+        guard descriptor >= 0 else { throw StoreError(.system, "cannot open \(path): \(SystemFailure.text())") }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            throw StoreError(.system, "\(path) is held by another process")
+        }
+    }
+
     deinit {
         if descriptor >= 0 { close(descriptor) }
     }

@@ -14,6 +14,15 @@ final class Segment: Sendable {
         self.path = path
     }
 
+    /// Records begin behind magic, version, store, number and checksum, a word each.
+    static let headerSize = 64
+
+    /// What the segment's file begins with.
+    static func identity(store: UInt64, number: UInt32) -> [UInt64] {
+        let words: [UInt64] = [0x3130_5347_4553_5254, 1, store, UInt64(number)]
+        return words + [unsafe words.withUnsafeBytes { unsafe ByteHash.checksum($0) }]
+    }
+
     /// The record at `offset`, which the lane's directory names.
     func record(at offset: Int) -> ChunkRecord {
         unsafe ChunkRecord(base: UnsafeRawPointer(mapping.base + offset))
@@ -22,7 +31,7 @@ final class Segment: Sendable {
     /// The headers of the records in the first `used` bytes.
     func headers(through used: Int) -> [ChunkHeader] {
         var found: [ChunkHeader] = []
-        var offset = 0
+        var offset = Self.headerSize
         while offset < used {
             let header = unsafe record(at: offset).header
             found.append(header)
@@ -70,7 +79,7 @@ final class SegmentLog: Sendable {
     private struct Entry {
         let segment: Segment
         /// Bytes taken.
-        var used = 0
+        var used = Segment.headerSize
         var oldest = Int64.max
         var newest = Int64.min
         var sampleCount: UInt64 = 0
@@ -84,12 +93,12 @@ final class SegmentLog: Sendable {
         var nextNumber: UInt32 = 1
     }
 
-    let directory: String?
+    let directory: StoreDirectory?
     private let budget: Int
     private let segmentSize: Int
     private let state = Mutex(State())
 
-    init(directory: String?, budget: Int) {
+    init(directory: StoreDirectory?, budget: Int) {
         self.directory = directory
         self.budget = budget
         segmentSize = min(max(budget / 16 & -Mapping.page, 1 << 18), 64 << 20)
@@ -119,13 +128,10 @@ final class SegmentLog: Sendable {
         }
     }
 
-    /// Writes a record: `header`, and `body` which begins after it.
+    /// Writes a record: `header`, and `body` which begins after it and fills the record up to its alignment.
     func append(_ header: ChunkHeader, _ body: UnsafeRawBufferPointer) throws(StoreError) -> ChunkPlace {
         var header = header
-        let length =
-            (ChunkHeader.size + body.count + ColumnCodec.slack + ChunkHeader.alignment - 1)
-            & -ChunkHeader.alignment
-        header.length = UInt32(length)
+        header.length = UInt32(ChunkHeader.size + body.count)
         unsafe header.bodyChecksum = ByteHash.checksum(body)
         let (segment, offset) = try reserve(header)
         let start = unsafe segment.mapping.base + offset
@@ -158,20 +164,38 @@ final class SegmentLog: Sendable {
     }
 
     private func addSegment(atLeast length: Int, _ state: inout State) throws(StoreError) {
-        let size = max(segmentSize, (length + Mapping.page - 1) & -Mapping.page)
-        let segment = Segment(number: state.nextNumber, mapping: try Mapping(anonymous: size), path: nil)
+        let size = max(segmentSize, (Segment.headerSize + length + Mapping.page - 1) & -Mapping.page)
+        let number = state.nextNumber
+        let segment: Segment
+        if let directory {
+            let path = directory.segment(number)
+            let file = try OpenFile(path, create: true)
+            do throws(StoreError) { try file.reserve(through: size) } catch {
+                unsafe unlink(path)
+                throw error
+            }
+            let mapping = try Mapping(file, offset: 0, count: size)
+            for (index, word) in Segment.identity(store: directory.store, number: number).enumerated() {
+                unsafe mapping.words(at: 8 * index).pointee.store(word, ordering: .relaxed)
+            }
+            segment = Segment(number: number, mapping: mapping, path: path)
+        } else {
+            segment = Segment(number: number, mapping: try Mapping(anonymous: size), path: nil)
+        }
         state.entries.append(Entry(segment: segment))
         state.nextNumber += 1
     }
 
     /// Drops every segment whose newest sample is older than `time`.
     func drop(before time: Int64) {
-        while dropOldest(if: { $0.entries.first.map { $0.used > 0 && $0.newest < time } ?? false }) {}
+        while dropOldest(if: { $0.entries.first.map { $0.used > Segment.headerSize && $0.newest < time } ?? false }) {}
     }
 
     /// Drops the oldest segment if `condition` holds. Whether it did.
     private func dropOldest(if condition: (borrowing State) -> Bool) -> Bool {
         guard let entry = state.withLock({ condition($0) ? $0.entries.removeFirst() : nil }) else { return false }
+        // Readers that still hold the segment keep its pages; the name can go.
+        if let path = entry.segment.path { unsafe unlink(path) }
         var lost: [UInt32: UInt32] = [:]
         for header in entry.segment.headers(through: entry.used) {
             lost[header.lane] = max(lost[header.lane] ?? 0, header.chunk)
@@ -187,5 +211,84 @@ final class SegmentLog: Sendable {
             state.dropped = [:]
             return dropped
         }
+    }
+}
+
+extension SegmentLog {
+    /// Takes up the segments that an earlier process left, oldest first, and tells `found` of every whole record.
+    ///
+    /// - Returns: What had to be set aside or skipped, in words.
+    func recover(_ found: (ChunkHeader, ChunkPlace) -> Void) -> [String] {
+        guard let directory else { return [] }
+        var notes: [String] = []
+        var numbers = StoreDirectory.numbers(in: "\(directory.path)/segments")
+        // Places are found by counting from the first segment, so numbers must be consecutive.
+        if let gap = numbers.indices.dropFirst().last(where: { numbers[$0] != numbers[$0 - 1] + 1 }) {
+            for number in numbers[..<gap] {
+                notes.append("segment \(number) stands alone: \(StoreDirectory.setAside(directory.segment(number)))")
+            }
+            numbers.removeFirst(gap)
+        }
+        for number in numbers {
+            do throws(StoreError) {
+                let entry = try recover(number, directory, &notes, found)
+                state.withLock { state in
+                    state.entries.append(entry)
+                    state.nextNumber = number + 1
+                }
+            } catch {
+                // What is older cannot be counted to any more.
+                let older = state.withLock { state in
+                    defer { state.entries = [] }
+                    state.nextNumber = number + 1
+                    return state.entries.map(\.segment)
+                }
+                for path in older.compactMap(\.path) + [directory.segment(number)] {
+                    notes.append("\(error.message): \(StoreDirectory.setAside(path))")
+                }
+            }
+        }
+        return notes
+    }
+
+    private func recover(
+        _ number: UInt32, _ directory: StoreDirectory, _ notes: inout [String],
+        _ found: (ChunkHeader, ChunkPlace) -> Void
+    ) throws(StoreError) -> Entry {
+        let path = directory.segment(number)
+        let file = try OpenFile(path, create: false)
+        let size = file.size & -Mapping.page
+        guard size > 0 else { throw StoreError(.system, "\(path) is empty") }
+        let mapping = try Mapping(file, offset: 0, count: size)
+        for (index, word) in Segment.identity(store: directory.store, number: number).enumerated() {
+            guard unsafe mapping.words(at: 8 * index).pointee.load(ordering: .relaxed) == word else {
+                throw StoreError(.system, "\(path) is not a segment of this store")
+            }
+        }
+        let segment = Segment(number: number, mapping: mapping, path: path)
+        var entry = Entry(segment: segment)
+        while entry.used + ChunkHeader.size <= size {
+            let record = unsafe segment.record(at: entry.used)
+            let header = unsafe record.header
+            let length = Int(header.length)
+            guard header.magic == ChunkHeader.mark, length % ChunkHeader.alignment == 0, length > ChunkHeader.size,
+                length <= size - entry.used
+            else {
+                if header.magic != 0 {
+                    notes.append("\(path) is damaged from byte \(entry.used) on; the rest is ignored")
+                }
+                break
+            }
+            if header.complete == header.checksum, unsafe record.bodyChecksum == header.bodyChecksum {
+                found(header, ChunkPlace(segment: number, offset: entry.used))
+                entry.oldest = min(entry.oldest, header.oldest)
+                entry.newest = max(entry.newest, header.newest)
+                entry.sampleCount += UInt64(header.sampleCount)
+            } else {
+                notes.append("\(path): the record at byte \(entry.used) is damaged and skipped")
+            }
+            entry.used += length
+        }
+        return entry
     }
 }

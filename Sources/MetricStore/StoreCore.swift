@@ -8,21 +8,33 @@ final class StoreCore: Sendable {
         /// Lanes with samples, by id.
         var lanes: [UInt32: Lane] = [:]
         var openNames: Set<String> = []
+        /// Lanes an earlier process left, by name, that nobody has opened yet.
+        var orphans: [String: UInt32] = [:]
         var nextLane: UInt32 = 0
         var isClosed = false
     }
 
     let catalog = Guarded(Catalog())
     let segments: SegmentLog
+    /// `nil` for a store in memory.
+    let directory: StoreDirectory?
+    let log: SeriesLog?
     let maximumSeries: Int
     /// Changes with the set of series.
     let generation = Atomic<UInt64>(0)
     /// Chunks that could not be sealed for lack of memory.
     let lostChunks = Atomic<UInt64>(0)
 
-    init(_ configuration: StoreConfiguration) {
-        segments = SegmentLog(directory: configuration.directory, budget: configuration.retentionBytes)
+    init(_ configuration: StoreConfiguration, _ directory: StoreDirectory?, _ log: SeriesLog?) {
+        self.directory = directory
+        self.log = log
+        segments = SegmentLog(directory: directory, budget: configuration.retentionBytes)
         maximumSeries = configuration.maximumSeries
+    }
+
+    /// The files of lane `id`, for a store that has files.
+    func files(ofLane id: UInt32) -> LaneFiles? {
+        directory.map { LaneFiles(directory: $0, lane: id) }
     }
 
     func seriesChanged() {

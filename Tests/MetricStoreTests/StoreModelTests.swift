@@ -6,22 +6,43 @@ import Testing
 /// Random operations on a store and on ``ModelStore`` must have the same results.
 @Suite struct StoreModelTests {
     private struct World {
-        let store: MetricStore
+        var store: MetricStore?
+        let directory: String?
         var model = ModelStore()
         var lanes: [Lane] = []
         var generator: Seeded
         var clock: Int64 = 1_700_000_000_000
         var laneNumber = 0
 
-        init(seed: UInt64) throws {
-            store = try MetricStore(StoreConfiguration(), registry: nil)
+        init(seed: UInt64, directory: String? = nil) throws {
+            self.directory = directory
+            store = try MetricStore(StoreConfiguration(directory: directory), registry: nil)
             generator = Seeded(seed: seed)
             for _ in 0..<3 { try openLane() }
         }
 
         mutating func openLane() throws {
             laneNumber += 1
-            lanes.append(try store.openLane("lane \(laneNumber)"))
+            lanes.append(try #require(store).openLane("lane \(laneNumber)"))
+        }
+
+        /// Ends the store as a crash would, sometimes in the middle of a row, and starts it again.
+        mutating func restart() throws {
+            if number(0..<2) == 0 {
+                clock += 1000
+                var appender = lanes[0].beginAppend(at: Timestamp(milliseconds: clock))
+                appender.append(try lanes[0].slot(for: labels()), 99)
+                appender.rollback()
+            }
+            let names = lanes.map(\.name)
+            let ids = lanes.map(\.id)
+            lanes = []
+            store = nil
+            let next = try MetricStore(StoreConfiguration(directory: directory), registry: nil)
+            #expect(next.recoveryNotes == [])
+            store = next
+            lanes = try names.map { try next.openLane($0) }
+            #expect(lanes.map(\.id) == ids)
         }
 
         mutating func number(_ range: Range<Int>) -> Int { Int.random(in: range, using: &generator) }
@@ -85,7 +106,7 @@ import Testing
             var from = clock - Int64(number(0..<2_000_000))
             var through = from + Int64(number(0..<1_000_000))
             if number(0..<4) == 0 { (from, through) = (.min / 2, .max / 2) }
-            let found = try store.select(
+            let found = try #require(store).select(
                 chosen, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),
                 sampleLimit: .max)
             let expected = model.select(chosen, from: from, through: through)
@@ -122,5 +143,15 @@ import Testing
         var world = try World(seed: testSeed &+ UInt64(run))
         for _ in 0..<600 { try world.step() }
         try world.check()
+    }
+
+    @Test(arguments: 0..<4) func afterEveryRestartEverythingCommittedIsThere(run: Int) throws {
+        let directory = try TemporaryDirectory()
+        var world = try World(seed: testSeed &+ 100 &+ UInt64(run), directory: directory.path)
+        for _ in 0..<12 {
+            for _ in 0..<world.number(0..<60) { try world.step() }
+            try world.restart()
+            try world.check()
+        }
     }
 }

@@ -1,0 +1,58 @@
+internal import Glibc
+
+/// The files of a store: `series.log`, `segments/` and `lanes/`.
+struct StoreDirectory: Sendable {
+    let path: String
+    /// Tells this store's files from another's.
+    let store: UInt64
+
+    var seriesLog: String { "\(path)/series.log" }
+    func segment(_ number: UInt32) -> String { "\(path)/segments/\(number)" }
+    func lane(_ id: UInt32) -> String { "\(path)/lanes/\(id)" }
+
+    /// Makes the directories that are missing.
+    static func prepare(_ path: String) throws(StoreError) {
+        for directory in [path, "\(path)/segments", "\(path)/lanes"] {
+            guard unsafe mkdir(directory, 0o755) == 0 || errno == EEXIST else {
+                throw StoreError(.system, "cannot create \(directory): \(SystemFailure.text())")
+            }
+        }
+    }
+
+    /// The names in `directory` that are numbers, ascending.
+    static func numbers(in directory: String) -> [UInt32] {
+        guard let handle = unsafe opendir(directory) else { return [] }
+        defer { unsafe closedir(handle) }
+        var found: [UInt32] = []
+        while let entry = unsafe readdir(handle) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
+                unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if let number = UInt32(name) { found.append(number) }
+        }
+        return found.sorted()
+    }
+
+    /// Renames `path` so that it is out of the way and can be looked at; says to what.
+    static func setAside(_ path: String) -> String {
+        var number = 1
+        while unsafe access("\(path).aside.\(number)", F_OK) == 0 { number += 1 }
+        unsafe rename(path, "\(path).aside.\(number)")
+        return "\(path).aside.\(number)"
+    }
+}
+
+/// Where a lane's active chunk lives on disk.
+struct LaneFiles: Sendable {
+    let directory: StoreDirectory
+    let lane: UInt32
+
+    var chunk: String { directory.lane(lane) }
+    func histograms(_ piece: Int) -> String { "\(directory.lane(lane)).histograms.\(piece)" }
+
+    /// Removes all of them.
+    func remove() {
+        unsafe unlink(chunk)
+        for piece in 0..<HistogramArena.pieceCount where unsafe unlink(histograms(piece)) != 0 { break }
+    }
+}
