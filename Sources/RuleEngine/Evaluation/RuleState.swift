@@ -55,7 +55,7 @@ extension RecordingRule {
             }
             samples.append(RuleSample(labels: series, value: element.value, histogram: element.histogram))
         }
-        guard limit == 0 || samples.count <= limit else {
+        guard limit <= 0 || samples.count <= limit else {
             throw RuleFailure("exceeded limit of \(limit) with \(samples.count) series")
         }
         return samples

@@ -5,6 +5,8 @@ internal import MetricModel
 enum GoFormat {
     /// Widths and precisions above this are refused, as Go does.
     private static let widest = 10_000
+    /// Formatting ends once a text is longer than this, which no template may use.
+    private static let longest = 4 << 20
 
     /// As `fmt.Sprint`: a blank between neighbours of which neither is a text.
     static func printed(_ values: [TemplateValue]) -> String {
@@ -36,7 +38,7 @@ enum GoFormat {
         var next = 0
         let scalars = Array(format.unicodeScalars)
         var index = 0
-        while index < scalars.count {
+        while index < scalars.count, result.utf8.count <= longest {
             let scalar = scalars[index]
             index += 1
             guard scalar == "%" else {

@@ -69,28 +69,30 @@ struct TemplateLexer {
 
     // MARK: Text between actions
 
-    /// Reads text up to and with the next `{{`. False at the end.
+    /// Reads text, and comments, up to and with the next `{{`. False at the end.
     private mutating func outside() -> Bool {
-        let start = index
-        while index < bytes.count, !starts("{{") { index += 1 }
-        let open = index
-        let trims = starts("{{-") && index + 3 < bytes.count && Self.isSpace(bytes[index + 3])
-        var end = open
-        if trims { while end > start, Self.isSpace(bytes[end - 1]) { end -= 1 } }
-        if end > start { add(.text, start, end) }
-        guard open < bytes.count else {
-            add(.end, open, open)
-            return false
+        while true {
+            let start = index
+            while index < bytes.count, !starts("{{") { index += 1 }
+            let open = index
+            let trims = starts("{{-") && index + 3 < bytes.count && Self.isSpace(bytes[index + 3])
+            var end = open
+            if trims { while end > start, Self.isSpace(bytes[end - 1]) { end -= 1 } }
+            if end > start { add(.text, start, end) }
+            guard open < bytes.count else {
+                add(.end, open, open)
+                return false
+            }
+            index += trims ? 3 : 2
+            let inner = index + (trims ? 1 : 0)
+            guard starts("/*", at: inner) else {
+                add(.leftDelimiter, open, index)
+                parentheses = 0
+                return true
+            }
+            index = inner
+            guard comment(start: open) else { return false }
         }
-        index += trims ? 3 : 2
-        let afterTrim = index + (trims ? 1 : 0)
-        if bytes[min(afterTrim, bytes.count)...].starts(with: "/*".utf8) {
-            index = afterTrim
-            return comment(start: open) ? outside() : false
-        }
-        add(.leftDelimiter, open, index)
-        parentheses = 0
-        return true
     }
 
     private mutating func comment(start: Int) -> Bool {
