@@ -17,6 +17,7 @@ public final class Exporter: Sendable {
     /// Present where remote write is enabled.
     let receiver: RemoteWriteReceiver?
     private let routes: Routes
+    private let requests: RequestInstruments
     private let process: ProcessMetrics
     private let rolloutMetrics: RolloutMetrics
 
@@ -31,6 +32,7 @@ public final class Exporter: Sendable {
         receiver =
             settings.enablesRemoteWrite ? RemoteWriteReceiver(store: sources.store, registry: registry) : nil
         routes = Routes()
+        requests = RequestInstruments(registry: registry)
         process = ProcessMetrics(registry: registry, build: settings.build)
         rolloutMetrics = RolloutMetrics(registry: registry, sources: sources)
     }
@@ -92,14 +94,8 @@ public final class Exporter: Sendable {
     }
 
     private func count(handler: String, status: Int, since began: Int64) {
-        registry.counter(
-            "tribune_http_requests_total", "Requests answered, by route and status.",
-            labels: ["handler": handler, "code": "\(status)"]
-        ).add()
-        registry.histogram(
-            "tribune_http_request_duration_seconds", "Time from having the request to having its answer.",
-            labels: ["handler": handler]
-        ).observe(Double(SystemClock.monotonicNanoseconds() - began) / 1e9)
+        let seconds = Double(SystemClock.monotonicNanoseconds() - began) / 1e9
+        requests.answered(handler: handler, status: status, seconds: seconds)
     }
 }
 

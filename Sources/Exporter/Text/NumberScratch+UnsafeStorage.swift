@@ -1,0 +1,69 @@
+internal import MetricModel
+
+/// A few bytes on the stack in which one point is put together, so that the growing answer is touched once per point and
+/// not once per byte.
+@unsafe struct NumberScratch {
+    /// Room for the longest point: a time of 21 bytes, a value of 25, and what stands around them.
+    private static let capacity = 96
+
+    private let base: UnsafeMutableBufferPointer<UInt8>
+    private var count = 0
+
+    private init(_ base: UnsafeMutableBufferPointer<UInt8>) {
+        unsafe self.base = unsafe base
+    }
+
+    /// Appends to `bytes` what `write` puts.
+    static func append(to bytes: inout [UInt8], _ write: (inout NumberScratch) -> Void) {
+        unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { memory in
+            var scratch = unsafe NumberScratch(memory)
+            unsafe write(&scratch)
+            unsafe bytes.append(contentsOf: UnsafeBufferPointer(rebasing: memory[..<scratch.count]))
+        }
+    }
+
+    mutating func put(_ byte: UInt8) {
+        // What is put here is bounded by the callers; a mistake of ours must not write elsewhere.
+        precondition(unsafe count < base.count)
+        unsafe base.initializeElement(at: count, to: byte)
+        unsafe count += 1
+    }
+
+    mutating func put(time milliseconds: Int64) {
+        if milliseconds < 0 { unsafe put(UInt8(ascii: "-")) }
+        let (seconds, fraction) = milliseconds.magnitude.quotientAndRemainder(dividingBy: 1000)
+        unsafe put(seconds)
+        guard fraction != 0 else { return }
+        unsafe put(UInt8(ascii: "."))
+        unsafe put(0x30 + UInt8(truncatingIfNeeded: fraction / 100))
+        unsafe put(0x30 + UInt8(truncatingIfNeeded: fraction / 10 % 10))
+        unsafe put(0x30 + UInt8(truncatingIfNeeded: fraction % 10))
+    }
+
+    mutating func put(value: Double) {
+        if value.magnitude < 0x1p53, value == value.rounded(.towardZero), value != 0 || value.sign == .plus {
+            if value < 0 { unsafe put(UInt8(ascii: "-")) }
+            return unsafe put(UInt64(value.magnitude))
+        }
+        // From 1e-4 up Swift writes what Prometheus writes.
+        let isPlain = value.magnitude >= 1e-4 && value.magnitude < 0x1p53
+        for byte in (isPlain ? value.description : FloatText.json(value)).utf8 { unsafe put(byte) }
+    }
+
+    private mutating func put(_ number: UInt64) {
+        var length = 1
+        var rest = number / 10
+        while rest > 0 {
+            length += 1
+            rest /= 10
+        }
+        precondition(unsafe count + length <= base.count)
+        rest = number
+        for index in unsafe (count..<count + length).reversed() {
+            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+            unsafe base.initializeElement(at: index, to: 0x30 + UInt8(truncatingIfNeeded: digit))
+            rest = quotient
+        }
+        unsafe count += length
+    }
+}
