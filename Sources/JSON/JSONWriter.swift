@@ -11,6 +11,11 @@ public struct JSONWriter: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
+    /// Makes room for `count` more bytes, where the size of what follows is known about.
+    public mutating func reserve(_ count: Int) {
+        bytes.reserveCapacity(bytes.count + count)
+    }
+
     /// The text so far as a string.
     public var text: String { String(decoding: bytes, as: UTF8.self) }
 

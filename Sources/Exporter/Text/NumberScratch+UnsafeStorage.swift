@@ -52,17 +52,27 @@ internal import MetricModel
 
     private mutating func put(_ number: UInt64) {
         var length = 1
-        var rest = number / 10
-        while rest > 0 {
+        var bound: UInt64 = 10
+        while length < 20, number >= bound {
             length += 1
-            rest /= 10
+            bound = length == 20 ? .max : bound * 10
         }
         precondition(unsafe count + length <= base.count)
-        rest = number
-        for index in unsafe (count..<count + length).reversed() {
-            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            unsafe base.initializeElement(at: index, to: 0x30 + UInt8(truncatingIfNeeded: digit))
+        var place = unsafe count + length
+        var rest = number
+        // Two digits per division: dividing is what this costs.
+        while rest >= 10 {
+            let (quotient, pair) = rest.quotientAndRemainder(dividingBy: 100)
+            let digits = UInt8(truncatingIfNeeded: pair)
+            place -= 1
+            unsafe base.initializeElement(at: place, to: 0x30 + digits % 10)
+            place -= 1
+            unsafe base.initializeElement(at: place, to: 0x30 + digits / 10)
             rest = quotient
+        }
+        if unsafe place > count {
+            place -= 1
+            unsafe base.initializeElement(at: place, to: 0x30 + UInt8(truncatingIfNeeded: rest))
         }
         unsafe count += length
     }

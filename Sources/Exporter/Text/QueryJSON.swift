@@ -16,7 +16,9 @@ enum QueryJSON {
             writer.string(text)
             writer.endArray()
         case .vector(let elements): writer.array(elements) { write($1, into: &$0) }
-        case .matrix(let series): writer.array(series) { write($1, into: &$0) }
+        case .matrix(let series):
+            writer.reserve(series.reduce(0) { $0 + 128 + $1.count * 24 })
+            writer.array(series) { write($1, into: &$0) }
         }
     }
 
