@@ -14,6 +14,8 @@ public struct ExporterSources: Sendable {
     public var store: MetricStore
     /// How queries are evaluated; a request may shorten the timeout and change the lookback.
     public var engine = EngineOptions()
+    /// Which expressions are accepted.
+    public var features = ParserFeatures.standard
     /// Labels that name this server to others; `/federate` adds them.
     public var externalLabels: @Sendable () -> Labels = { .empty }
     /// The active targets, in any order.

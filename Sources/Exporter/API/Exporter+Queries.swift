@@ -69,13 +69,13 @@ extension Exporter {
 
     /// `/api/v1/parse_query`
     func parseQuery(_ call: APICall, into writer: inout JSONWriter) throws(APIError) -> APINotes {
-        ExpressionJSON.write(try parsed(call), into: &writer)
+        writer.write(try parsed(call).apiJSON)
         return APINotes()
     }
 
     private func parsed(_ call: APICall) throws(APIError) -> Expression {
         do {
-            return try Expression.parse(call["query"])
+            return try Expression.parse(call["query"], features: sources.features)
         } catch {
             throw .invalid("query", error)
         }

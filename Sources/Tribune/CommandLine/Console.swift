@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Runtime
 
 /// Standard output and standard error.
 enum Console {
@@ -10,6 +11,23 @@ enum Console {
 
     /// Whether standard output is a terminal.
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// The text of standard input, at most 64 MiB.
+    static func standardInput() throws(CommandFailure) -> String {
+        do throws(FileText.ReadError) {
+            return String(decoding: try FileText.bytes("/dev/stdin", limit: 64 << 20), as: UTF8.self)
+        } catch {
+            throw CommandFailure("standard input: \(error.reason)")
+        }
+    }
+
+    /// The first word of the file at `path`, which holds a secret.
+    static func secret(in path: String) throws(CommandFailure) -> String {
+        guard let word = FileText.read(path)?.split(whereSeparator: \.isWhitespace).first else {
+            throw CommandFailure("\(path) cannot be read or is empty")
+        }
+        return String(word)
+    }
 
     /// Rows of two columns, the second one aligned and wrapped at 100 characters.
     static func table(_ rows: [(String, String)]) -> String {

@@ -1,21 +1,26 @@
 /// Every command, in the order of `tribune --help`.
 enum Commands {
-    static let all: [Command] = [
-        DemoCommand.command,
-        DemoServiceCommand.command,
-        ServeCommand.command,
-        CheckCommands.config,
-        CheckCommands.rules,
-        HistoryCommands.verify,
-        HistoryCommands.export,
-        HistoryCommands.migrate,
-        HistoryCommands.rollback,
-        HistoryCommands.verifySchema,
-        TestCommands.promql,
-        QueryCommands.instant,
-        QueryCommands.range,
-        version,
-    ]
+    static let all: [Command] =
+        [
+            ServeCommand.command,
+            CheckCommands.config,
+            CheckCommands.rules,
+            TestCommands.rules,
+            TestCommands.promql,
+            QueryCommands.instant,
+            QueryCommands.range,
+            PromQLCommands.format,
+            PromQLCommands.parse,
+        ] + RolloutCommands.all + [
+            HistoryCommands.verify,
+            HistoryCommands.export,
+            HistoryCommands.migrate,
+            HistoryCommands.rollback,
+            HistoryCommands.verifySchema,
+            DemoCommand.command,
+            DemoServiceCommand.command,
+            version,
+        ]
 
     static let version = Command("version", "Print the version.") { (_) throws(CommandFailure) in
         Console.print("tribune \(Version.number)")

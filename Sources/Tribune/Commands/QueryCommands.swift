@@ -1,7 +1,5 @@
-internal import CurlHTTP
 internal import JSON
 internal import MetricModel
-internal import MicroHTTP
 
 /// `tribune query …`: asks a running Tribune, or any server with Prometheus's HTTP API.
 enum QueryCommands {
@@ -39,8 +37,7 @@ enum QueryCommands {
     private static func ask(
         _ server: String, _ path: String, _ fields: [(String, String)]
     ) throws(CommandFailure) -> JSON {
-        let base = server.hasSuffix("/") ? String(server.dropLast()) : server
-        let answer = try APIClient(base).post(path, fields)
+        let answer = try APIClient(server).post(path, fields)
         for kind in ["warnings", "infos"] {
             for text in answer[kind]?.elements ?? [] { Console.error("\(kind.dropLast()): \(text.text ?? "")") }
         }
@@ -83,52 +80,5 @@ enum QueryCommands {
         guard parts.count == 2, let time = parts[0].number else { return "" }
         let value = parts[1].text ?? parts[1].encoded
         return "\(value) @[\(FloatText.plain(time))]"
-    }
-}
-
-/// Calls of Prometheus's HTTP API and of Tribune's own.
-struct APIClient {
-    private let server: String
-    private let client = HTTPClient()
-
-    /// A client of the server at `server`, a URL without a slash at its end.
-    init(_ server: String) {
-        self.server = server
-    }
-
-    /// The answer to a form posted to `/api/v1/` + `path`. An error of the server is thrown in its own words.
-    func post(_ path: String, _ fields: [(String, String)]) throws(CommandFailure) -> JSON {
-        var request = HTTPRequest(url: "\(server)/api/v1/\(path)")
-        request.method = "POST"
-        request.headers = [("Content-Type", "application/x-www-form-urlencoded")]
-        let form = fields.map { "\(URLEncoding.escape($0.0))=\(URLEncoding.escape($0.1))" }.joined(separator: "&")
-        request.body = Array(form.utf8)
-        return try send(request)
-    }
-
-    /// The answer to a GET of `/api/v1/` + `path`.
-    func get(_ path: String) throws(CommandFailure) -> JSON {
-        try send(HTTPRequest(url: "\(server)/api/v1/\(path)"))
-    }
-
-    private func send(_ request: HTTPRequest) throws(CommandFailure) -> JSON {
-        let response: HTTPResponse
-        do throws(HTTPFailure) {
-            response = try client.send(request)
-        } catch {
-            throw CommandFailure("\(request.url): \(error.message)")
-        }
-        let answer: JSON
-        do throws(JSONError) {
-            answer = try JSON(parsing: response.body)
-        } catch {
-            throw CommandFailure(
-                "\(request.url) answered \(response.status), which is not Prometheus's API: \(error.description)")
-        }
-        guard answer["status"]?.text == "success" else {
-            throw CommandFailure(
-                "\(answer["errorType"]?.text ?? "error"): \(answer["error"]?.text ?? "\(response.status)")")
-        }
-        return answer
     }
 }

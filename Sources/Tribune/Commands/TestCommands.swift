@@ -1,4 +1,5 @@
 internal import PromQL
+internal import RuleEngine
 internal import Runtime
 
 /// `tribune test …`: runs tests of queries and rules.
@@ -19,6 +20,27 @@ enum TestCommands {
             for failure in report.failures { Console.print("  \(failure)") }
         }
         if invocation.operands.count > 1 { Console.print("total: \(passed)/\(total)") }
+        return isSuccess ? 0 : CommandFailure.Code.failed.rawValue
+    }
+
+    static let rules = Command(
+        "test rules", "Run unit tests of rules.", operands: "FILE...", count: 1...10_000,
+        options: [
+            .value("run", "REGEX", "Only test groups whose names match; may be given several times."),
+            .flag("ignore-unknown-fields", "Pass over fields that do not exist."), .enabledFeatures,
+        ],
+        details: "The files are those of 'promtool test rules'. The rules run on the same machines as in the service."
+    ) { (invocation) throws(CommandFailure) in
+        let features = try invocation.features()
+        let options = RuleUnitTest.Options(
+            run: invocation.values("run"), ignoresUnknownFields: invocation.flag("ignore-unknown-fields"),
+            features: features.parser)
+        var isSuccess = true
+        for path in invocation.operands {
+            let report = RuleUnitTest.run(path: path, options: options)
+            Console.print(report.description)
+            isSuccess = isSuccess && report.isSuccess
+        }
         return isSuccess ? 0 : CommandFailure.Code.failed.rawValue
     }
 

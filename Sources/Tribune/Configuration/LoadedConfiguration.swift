@@ -1,4 +1,5 @@
 internal import Notification
+internal import PromQL
 internal import Rollback
 internal import RuleEngine
 internal import Runtime
@@ -22,7 +23,9 @@ struct LoadedConfiguration {
     var groups: [RuleGroup] { ruleFiles.flatMap(\.groups) }
 
     /// Reads `path` and every file it names. Everything that is wrong is told, not only the first fault.
-    static func load(_ path: String) throws(ConfigurationError) -> LoadedConfiguration {
+    static func load(
+        _ path: String, features: ParserFeatures = .standard
+    ) throws(ConfigurationError) -> LoadedConfiguration {
         let file = try one { () throws(YAMLError) in try TribuneFile.load(path) }
         var faults = Faults()
         let prometheus = faults.collect { () throws(ConfigurationError) in
@@ -35,7 +38,7 @@ struct LoadedConfiguration {
         var ruleFiles: [RuleFile] = []
         for path in (prometheus?.ruleFiles ?? []).flatMap({ Paths.matching($0) }) {
             let loaded = faults.collect { () throws(ConfigurationError) in
-                do throws(RuleFileError) { return try RuleFile.load(path) } catch {
+                do throws(RuleFileError) { return try RuleFile.load(path, options: .init(features: features)) } catch {
                     throw ConfigurationError(errors: error.faults)
                 }
             }

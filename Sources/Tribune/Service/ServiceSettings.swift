@@ -26,6 +26,8 @@ struct ServiceSettings: Sendable {
     var queryLookback = Milliseconds.minutes(5)
     var queryMaximumSamples = 50_000_000
     var queryConcurrency = 20
+    /// What `--enable-feature` switches on.
+    var features = Features()
     /// Every flag with its value, for `/api/v1/status/flags`.
     var flags: [String: String] = [:]
 
@@ -46,7 +48,7 @@ struct ServiceSettings: Sendable {
         .value("query.lookback-delta", "DURATION", "How old a sample may be to count as current.", default: "5m"),
         .value("query.max-samples", "COUNT", "Most samples a query may hold.", default: "50000000"),
         .value("query.max-concurrency", "COUNT", "Queries evaluated at once.", default: "20"),
-        .value("log.level", "LEVEL", "debug, info, warn or error.", default: "info"),
+        .enabledFeatures, .value("log.level", "LEVEL", "debug, info, warn or error.", default: "info"),
         .value("log.format", "FORMAT", "logfmt or json.", default: "logfmt"),
     ]
 
@@ -69,12 +71,8 @@ struct ServiceSettings: Sendable {
         queryLookback = try invocation.duration("query.lookback-delta")
         queryMaximumSamples = try invocation.count("query.max-samples")
         queryConcurrency = try invocation.count("query.max-concurrency", atMost: 1000)
-        if let path = invocation.value("web.command-token-file") {
-            guard let token = FileText.read(path)?.split(whereSeparator: \.isWhitespace).first else {
-                throw CommandFailure("--web.command-token-file: \(path) cannot be read or is empty")
-            }
-            commandToken = String(token)
-        }
+        if let path = invocation.value("web.command-token-file") { commandToken = try Console.secret(in: path) }
+        features = try invocation.features()
         for option in Self.options {
             flags[option.name] = invocation.value(option.name) ?? (option.value == nil ? "false" : "")
         }

@@ -17,6 +17,7 @@ struct ServiceSources {
     let history: HistoryRunner
     let state: ServiceState
     let engine: EngineOptions
+    let features: ParserFeatures
     let onReload: @Sendable () -> String?
     let onQuit: @Sendable () -> Void
 
@@ -24,6 +25,7 @@ struct ServiceSources {
     var exporterSources: ExporterSources {
         var sources = ExporterSources(store: store)
         sources.engine = engine
+        sources.features = features
         sources.externalLabels = { [state] in state.configuration.prometheus.externalLabels }
         sources.targets = { [scraper] in scraper.snapshots() }
         sources.droppedTargets = { [scraper] in scraper.droppedTargets() }

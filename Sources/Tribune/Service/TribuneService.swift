@@ -98,7 +98,7 @@ final class TribuneService: Sendable {
             self.scraper = scraper
             let sources = ServiceSources(
                 store: store, scraper: scraper, rules: rules, rollback: rollback, history: history, state: state,
-                engine: settings.engineOptions, onReload: onReload, onQuit: onQuit)
+                engine: settings.engineOptions, features: settings.features.parser, onReload: onReload, onQuit: onQuit)
             var web = HTTPServerConfiguration(address: host, port: port)
             web.maximumBodyBytes = 64 << 20
             exporter = try Self.start("the web server") { () throws(HTTPServerError) in
@@ -172,7 +172,7 @@ final class TribuneService: Sendable {
 
     private static func configuration(_ settings: ServiceSettings) throws(CommandFailure) -> LoadedConfiguration {
         do throws(ConfigurationError) {
-            return try LoadedConfiguration.load(settings.configFile)
+            return try LoadedConfiguration.load(settings.configFile, features: settings.features.parser)
         } catch {
             throw CommandFailure(error.description)
         }
@@ -243,6 +243,8 @@ extension ServiceSettings {
         options.lookback = queryLookback
         options.maximumSamples = queryMaximumSamples
         options.timeout = queryTimeout
+        options.delayedNameRemoval = features.delayedNameRemoval
+        options.useStartTimestamps = features.useStartTimestamps
         return options
     }
 

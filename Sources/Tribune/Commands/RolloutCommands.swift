@@ -1,0 +1,63 @@
+internal import JSON
+
+/// `tribune rollout …`: looks at rollouts of a running Tribune and gives orders.
+enum RolloutCommands {
+    private static let options: [Command.Option] = [
+        .value("server", "URL", "The running Tribune.", default: "http://127.0.0.1:9190"),
+        .value("token-file", "FILE", "Holds the bearer token, where the server is on another machine."),
+        .value("reason", "TEXT", "Why; goes into the record."),
+    ]
+
+    /// `rollout status` and one command for each order.
+    static let all: [Command] =
+        [status]
+        + [
+            ("start", "Begin a rollout."), ("pause", "Stop promotion where it is."), ("resume", "Go on after a pause."),
+            ("promote", "Approve the present stage and go on."), ("abort", "Take back what has been promoted so far."),
+            ("rollback", "Take everything back to the stable version, also after promotion."),
+        ].map { verb, summary in
+            Command("rollout \(verb)", summary, operands: "PLAN", count: 1...1, options: options) {
+                (invocation) throws(CommandFailure) in
+                let plan = invocation.operands[0]
+                _ = try client(invocation).post(
+                    "rollouts/\(plan)/\(verb)", [("reason", invocation.value("reason") ?? "")])
+                Console.print("\(plan): \(verb) accepted")
+                return 0
+            }
+        }
+
+    private static let status = Command(
+        "rollout status", "Show where rollouts stand.", operands: "[PLAN]", count: 0...1,
+        options: options + [.flag("json", "Everything, as JSON.")]
+    ) { (invocation) throws(CommandFailure) in
+        let data = try client(invocation).get("rollouts")["data"] ?? .null
+        let plans = (data["rollouts"]?.elements ?? []).filter { plan in
+            invocation.operands.first.map { plan["plan"]?.text == $0 } ?? true
+        }
+        if let wanted = invocation.operands.first, plans.isEmpty {
+            throw CommandFailure("no plan is called \"\(wanted)\"")
+        }
+        if invocation.flag("json") {
+            Console.print(JSON.array(plans).encoded)
+            return 0
+        }
+        for plan in plans {
+            Console.print("\(plan["plan"]?.text ?? ""): \(plan["state"]?.text ?? "")")
+            let rows = (plan["details"]?["services"]?.elements ?? []).map { service in
+                (
+                    "  \(service["name"]?.text ?? "")",
+                    "stable \(service["stable"]?.integer ?? 0) %, candidate \(service["candidate"]?.integer ?? 0) %, "
+                        + (service["frozen"]?.text ?? service["progress"]?.text ?? "")
+                )
+            }
+            Console.print(Console.table(rows))
+        }
+        return 0
+    }
+
+    private static func client(_ invocation: Invocation) throws(CommandFailure) -> APIClient {
+        var client = APIClient(invocation.value("server") ?? "")
+        if let path = invocation.value("token-file") { client.token = try Console.secret(in: path) }
+        return client
+    }
+}
