@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Runtime
 
 /// Why the journal cannot be used.
 public struct JournalError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -137,18 +138,11 @@ final class Journal: @unchecked Sendable {
     }
 
     private static func read(_ path: String) throws(JournalError) -> [UInt8] {
-        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        if file < 0, errno == ENOENT { return [] }
-        guard file >= 0 else { throw systemError(path, "cannot open") }
-        defer { close(file) }
-        var bytes: [UInt8] = []
-        var block = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = unsafe block.withUnsafeMutableBytes { unsafe Glibc.read(file, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw systemError(path, "cannot read") }
-            if count == 0 { return bytes }
-            bytes += block[..<count]
+        if unsafe access(path, F_OK) != 0, errno == ENOENT { return [] }
+        do throws(FileText.ReadError) {
+            return try FileText.bytes(path)
+        } catch {
+            throw JournalError(code: .system, path: path, message: "cannot read: \(error.reason)")
         }
     }
 
@@ -173,7 +167,6 @@ final class Journal: @unchecked Sendable {
     }
 
     private static func systemError(_ path: String, _ what: String) -> JournalError {
-        let reason = unsafe String(cString: strerror(errno))
-        return JournalError(code: .system, path: path, message: "\(what): \(reason)")
+        JournalError(code: .system, path: path, message: "\(what): \(SystemError.current)")
     }
 }

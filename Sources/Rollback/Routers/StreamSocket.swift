@@ -121,6 +121,6 @@ struct StreamSocket: ~Copyable {
     }
 
     private static func systemError(_ what: String) -> RouterError {
-        RouterError("\(what): \(unsafe String(cString: strerror(errno)))")
+        RouterError("\(what): \(SystemError.current)")
     }
 }
