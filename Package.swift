@@ -122,6 +122,12 @@ let package = Package(
             name: "ExpositionBenchmark", dependencies: ["MetricModel", "Exposition", "Runtime"],
             path: "Benchmarks/Exposition", swiftSettings: testing),
         .executableTarget(
+            name: "ScrapeBenchmark",
+            dependencies: [
+                "MetricModel", "MetricStore", "Scraper", "MicroHTTP", "CurlHTTP", "Instrumentation", "Runtime",
+            ],
+            path: "Benchmarks/Scrape", swiftSettings: testing),
+        .executableTarget(
             name: "HistoryBenchmark",
             dependencies: ["History", "Instrumentation", "JSON", "MetricModel", "Runtime"],
             path: "Benchmarks/History", swiftSettings: testing),
