@@ -23,7 +23,9 @@ extension Parser {
             return value(try duration(precedence: 1))
         }
         switch peek().kind {
-        case .number, .duration: return value(apply(sign, to: .literal(checkedLiteral(numberLiteral()))))
+        case .number, .duration:
+            let number = numberLiteral()
+            return value(apply(sign, to: .literal(checked(number, at: sign.range))))
         case .query:
             // Prometheus keeps a plus here and nowhere else.
             let inner = try primaryDuration()
@@ -92,7 +94,9 @@ extension Parser {
         while true {
             let token = peek()
             switch token.kind {
-            case .number, .duration: return .literal(checkedLiteral(numberLiteral()))
+            case .number, .duration:
+                let number = numberLiteral()
+                return .literal(checked(number, at: number.range))
             case .query(.step), .query(.range):
                 take()
                 try expect(.leftParen)
@@ -116,9 +120,10 @@ extension Parser {
         }
     }
 
-    private mutating func checkedLiteral(_ number: NumberLiteral) -> NumberLiteral {
+    /// `number`, or 0 where it is more than a duration can be, which is reported at `range`.
+    private mutating func checked(_ number: NumberLiteral, at range: SourceRange) -> NumberLiteral {
         guard number.value.magnitude > 0x1p63 / 1e9 else { return number }
-        report("duration out of range", at: number.range)
+        report("duration out of range", at: range)
         return NumberLiteral(value: 0, range: SourceRange(0, 0))
     }
 

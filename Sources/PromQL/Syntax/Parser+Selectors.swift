@@ -39,7 +39,6 @@ extension Parser {
     private mutating func matcher() throws(Interruption) -> Matcher? {
         let label = peek()
         guard label.kind == .identifier || label.kind == .string else {
-            // In this state an error that was just reported would be reported again.
             recover(in: "label matching", expected: "identifier or \"}\"")
             return nil
         }

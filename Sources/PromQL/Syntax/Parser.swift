@@ -213,7 +213,7 @@ extension Parser {
                 + (expected.isEmpty ? "" : ", expected \(expected)"), at: token.range)
     }
 
-    /// Where a message about a value points that Prometheus ascribes to the token read last.
+    /// Where the token read last stands. Some faults of values are reported there rather than at the value.
     var latestRange: SourceRange { latest.range }
 
     /// The range from the start of `first` to the end of `last`.

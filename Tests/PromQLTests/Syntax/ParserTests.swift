@@ -148,6 +148,8 @@ import Testing
             "a * on (b) group_left == c",
             "1:23: parse error: unexpected <op:==> in grouping opts, expected \"(\""
         ),
+        ("foo offset -9.5e10", "1:12: parse error: duration out of range"),
+        ("foo[-9.5e10]", "1:6: parse error: duration out of range"),
         ("foo bar", "1:5: parse error: unexpected identifier \"bar\""),
         ("foo{a=~\"(\"}", "1:5: parse error: error parsing regexp: missing closing ): `(`"),
         ("rate(a)", "1:6: parse error: expected type range vector in call to function \"rate\", got instant vector"),
