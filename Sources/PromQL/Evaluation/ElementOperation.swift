@@ -1,11 +1,26 @@
 internal import MetricModel
 
 /// A binary operator applied to two elements of vectors (or an element and a scalar).
+///
+/// Of the remarks made at one step only the last is kept, as Prometheus does.
 struct ElementOperation {
     let `operator`: BinaryOperator
     let run: Run
     /// Where the operation stands.
     let position: SourceRange
+    private var remark: (level: Annotations.Level, text: String)?
+
+    init(operator: BinaryOperator, run: Run, position: SourceRange) {
+        self.operator = `operator`
+        self.run = run
+        self.position = position
+    }
+
+    /// Hands over the remark of the step that ends.
+    mutating func endStep() {
+        if let remark { run.annotations.insert(remark.level, remark.text, at: position) }
+        remark = nil
+    }
 
     /// What comes out: a value, and whether a filter keeps the element.
     struct Outcome {
@@ -14,7 +29,7 @@ struct ElementOperation {
     }
 
     /// The result; `nil` with a remark where the operator has no meaning for these types.
-    func apply(_ left: Sample, _ right: Sample) -> Outcome? {
+    mutating func apply(_ left: Sample, _ right: Sample) -> Outcome? {
         switch (left, right) {
         case (.float(let left), .float(let right)): floats(left, right)
         case (.float(let left), .histogram(let right)):
@@ -24,7 +39,7 @@ struct ElementOperation {
         }
     }
 
-    private func floats(_ left: Double, _ right: Double) -> Outcome? {
+    private mutating func floats(_ left: Double, _ right: Double) -> Outcome? {
         switch self.operator {
         case .trimUpper, .trimLower: return incompatible("float", "float")
         case _ where self.operator.isComparison:
@@ -33,7 +48,7 @@ struct ElementOperation {
         }
     }
 
-    private func mixed(_ histogram: FloatHistogram, _ number: Double) -> Outcome? {
+    private mutating func mixed(_ histogram: FloatHistogram, _ number: Double) -> Outcome? {
         switch self.operator {
         case .multiply: scaled(histogram) { $0.scale(by: number) }
         case .divide: scaled(histogram) { $0.divide(by: number) }
@@ -43,7 +58,7 @@ struct ElementOperation {
         }
     }
 
-    private func histograms(_ left: FloatHistogram, _ right: FloatHistogram) -> Outcome? {
+    private mutating func histograms(_ left: FloatHistogram, _ right: FloatHistogram) -> Outcome? {
         switch self.operator {
         case .add: return combined(left, "addition") { $0.add(right) }
         case .subtract:
@@ -65,29 +80,34 @@ struct ElementOperation {
         return Outcome(sample: .histogram(result), isKept: true)
     }
 
-    private func combined(
+    private mutating func combined(
         _ histogram: FloatHistogram, _ name: String,
         _ change: (inout FloatHistogram) -> HistogramAccumulator.Outcome?
     ) -> Outcome? {
         var result = histogram
         guard let outcome = change(&result) else {
-            run.warn(
-                "incompatible bucket layout encountered for binary operator \(self.operator.rawValue)", at: position)
+            remark = (
+                .warning, "incompatible bucket layout encountered for binary operator \(self.operator.rawValue)"
+            )
             return nil
         }
-        if outcome.hintsCollided { run.warn("conflicting counter resets during histogram \(name)", at: position) }
+        if outcome.hintsCollided {
+            remark = (.warning, "conflicting counter resets during histogram \(name)")
+            return nil
+        }
         if outcome.boundsReconciled {
-            run.inform("mismatched custom buckets were reconciled during \(name)", at: position)
+            remark = (.info, "mismatched custom buckets were reconciled during \(name)")
         }
         result.compact()
         return Outcome(sample: .histogram(result), isKept: true)
     }
 
-    private func incompatible(_ left: String, _ right: String) -> Outcome? {
+    private mutating func incompatible(_ left: String, _ right: String) -> Outcome? {
         let symbol = self.operator.rawValue
-        run.inform(
-            "incompatible sample types encountered for binary operator \"\(symbol)\": \(left) \(symbol) \(right)",
-            at: position)
+        remark = (
+            .info,
+            "incompatible sample types encountered for binary operator \"\(symbol)\": \(left) \(symbol) \(right)"
+        )
         return nil
     }
 }

@@ -75,9 +75,9 @@ final class VectorScalarNode: PlanNode {
     }
 
     private func applyToSamples(_ block: inout Block, _ scalars: [Double], _ run: Run) {
-        let operation = ElementOperation(operator: self.operator, run: run, position: position)
-        for row in 0..<block.rows {
-            for column in 0..<block.width {
+        var operation = ElementOperation(operator: self.operator, run: run, position: position)
+        for column in 0..<block.width {
+            for row in 0..<block.rows {
                 let cell = block.cell(row, column)
                 guard let sample = block.sample(at: cell) else { continue }
                 let scalar = Sample.float(scalars[column])
@@ -93,6 +93,7 @@ final class VectorScalarNode: PlanNode {
                     block.set(cell, to: outcome.sample)
                 }
             }
+            operation.endStep()
         }
     }
 }

@@ -46,7 +46,8 @@ final class VectorBinaryNode: PlanNode {
         return try run.settled(steps(many, one, table, run))
     }
 
-    private func result(_ operation: ElementOperation, _ many: Sample, _ one: Sample) -> ElementOperation.Outcome? {
+    private func result(_ operation: inout ElementOperation, _ many: Sample, _ one: Sample) -> ElementOperation.Outcome?
+    {
         guard var outcome = manyIsLeft ? operation.apply(many, one) : operation.apply(one, many) else { return nil }
         if returnsBool { outcome.sample = .float(outcome.isKept ? 1 : 0) }
         return outcome
@@ -95,15 +96,16 @@ extension VectorBinaryNode {
 
     private func sampleResults(_ many: Block, _ one: Block, _ pairing: Pairing, _ run: Run) -> Block {
         var block = Block(pairing.series, width: many.width)
-        let operation = ElementOperation(operator: self.operator, run: run, position: position)
+        var operation = ElementOperation(operator: self.operator, run: run, position: position)
         for column in 0..<many.width {
             for (row, pair) in pairing.pairs.enumerated() {
                 guard let first = many.sample(at: many.cell(pair.many, column)),
                     let second = one.sample(at: one.cell(pair.one, column)),
-                    let outcome = result(operation, first, second), outcome.isKept || returnsBool
+                    let outcome = result(&operation, first, second), outcome.isKept || returnsBool
                 else { continue }
                 block.set(block.cell(row, column), to: outcome.sample)
             }
+            operation.endStep()
         }
         return block
     }
@@ -164,7 +166,8 @@ extension VectorBinaryNode {
         if manyRows.isEmpty && oneRows.isEmpty { return }
         if (manyRows.isEmpty || oneRows.isEmpty) && fillsOne == nil && fillsMany == nil { return }
         let partner = try partners(oneRows, table)
-        let operation = ElementOperation(operator: self.operator, run: run, position: position)
+        var operation = ElementOperation(operator: self.operator, run: run, position: position)
+        defer { operation.endStep() }
         var matched = [Bool](repeating: false, count: table.count)
         var seen: Set<MatchedResult> = []
         for row in manyRows {
@@ -180,14 +183,14 @@ extension VectorBinaryNode {
                 continue
             }
             try put(
-                Pair(many: row, one: other), result(operation, first, second), column, signature, table, &matched,
+                Pair(many: row, one: other), result(&operation, first, second), column, signature, table, &matched,
                 &seen, &results, run)
         }
         guard let fillsMany else { return }
         for other in oneRows where !matched[table.right[other]] {
             guard let second = one.sample(at: one.cell(other, column)) else { continue }
             try put(
-                Pair(many: -1, one: other), result(operation, .float(fillsMany), second), column,
+                Pair(many: -1, one: other), result(&operation, .float(fillsMany), second), column,
                 table.right[other], table, &matched, &seen, &results, run)
         }
     }
