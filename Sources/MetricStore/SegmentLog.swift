@@ -83,6 +83,9 @@ final class SegmentLog: Sendable {
         var oldest = Int64.max
         var newest = Int64.min
         var sampleCount: UInt64 = 0
+
+        /// Bytes in use, in whole pages.
+        var usedPages: Int { (used + Mapping.page - 1) & -Mapping.page }
     }
 
     private struct State {
@@ -91,16 +94,24 @@ final class SegmentLog: Sendable {
         /// Newest chunk lost per lane since the last ``takeDropped()``.
         var dropped: [UInt32: UInt32] = [:]
         var nextNumber: UInt32 = 1
+
+        /// Bytes of all segments; of those that are done only what they use.
+        var byteCount: Int {
+            entries.dropLast().reduce(entries.last?.segment.mapping.count ?? 0) { $0 + $1.usedPages }
+        }
     }
 
     let directory: StoreDirectory?
     private let budget: Int
     private let segmentSize: Int
+    /// A segment covers no more milliseconds than this, unless one chunk does, so that retention by time is not too coarse.
+    private let longestSpan: Int64
     private let state = Mutex(State())
 
-    init(directory: StoreDirectory?, budget: Int) {
+    init(directory: StoreDirectory?, budget: Int, retention: Int64) {
         self.directory = directory
         self.budget = budget
+        longestSpan = max(retention / 12, 1)
         segmentSize = min(max(budget / 16 & -Mapping.page, 1 << 18), 64 << 20)
     }
 
@@ -111,7 +122,7 @@ final class SegmentLog: Sendable {
 
     /// Bytes of all segments.
     var byteCount: Int {
-        state.withLock { state in state.entries.reduce(0) { $0 + $1.segment.mapping.count } }
+        state.withLock { $0.byteCount }
     }
 
     /// Samples in all segments.
@@ -140,7 +151,7 @@ final class SegmentLog: Sendable {
         header.complete = header.checksum
         unsafe start.storeBytes(of: header, as: ChunkHeader.self)
         while dropOldest(if: { state in
-            state.entries.count > 1 && state.entries.reduce(0) { $0 + $1.segment.mapping.count } > budget
+            state.entries.count > 1 && state.byteCount > budget
         }) {}
         return ChunkPlace(segment: segment.number, offset: offset)
     }
@@ -149,8 +160,11 @@ final class SegmentLog: Sendable {
     private func reserve(_ header: ChunkHeader) throws(StoreError) -> (Segment, Int) {
         let length = Int(header.length)
         return try state.withLock { state throws(StoreError) in
-            let room = state.entries.last.map { $0.segment.mapping.count - $0.used } ?? 0
-            if room < length { try addSegment(atLeast: length, &state) }
+            let hasRoom = state.entries.last.map { entry in
+                entry.used + length <= entry.segment.mapping.count
+                    && (entry.sampleCount == 0 || header.newest &- entry.oldest <= longestSpan)
+            }
+            if hasRoom != true { try addSegment(atLeast: length, &state) }
             let last = state.entries.count - 1
             let offset = state.entries[last].used
             let segment = state.entries[last].segment
@@ -182,6 +196,8 @@ final class SegmentLog: Sendable {
         } else {
             segment = Segment(number: number, mapping: try Mapping(anonymous: size), path: nil)
         }
+        // What the last segment does not need goes back to the disk.
+        if let last = state.entries.last, let path = last.segment.path { unsafe truncate(path, last.usedPages) }
         state.entries.append(Entry(segment: segment))
         state.nextNumber += 1
     }

@@ -28,7 +28,9 @@ final class StoreCore: Sendable {
     init(_ configuration: StoreConfiguration, _ directory: StoreDirectory?, _ log: SeriesLog?) {
         self.directory = directory
         self.log = log
-        segments = SegmentLog(directory: directory, budget: configuration.retentionBytes)
+        segments = SegmentLog(
+            directory: directory, budget: configuration.retentionBytes,
+            retention: configuration.retentionMilliseconds)
         maximumSeries = configuration.maximumSeries
     }
 
