@@ -1,0 +1,198 @@
+import CurlHTTP
+import Glibc
+import JSON
+import Runtime
+import TestSupport
+import Testing
+
+/// A `tribune serve` of its own, on a free port with its data in a temporary directory.
+private final class RunningTribune {
+    let directory: TemporaryDirectory
+    let port: Int
+    private(set) var process: ChildProcess
+    private let arguments: [String]
+    private let client = HTTPClient()
+
+    init(_ files: [String: String], config: String = "tribune.yml", flags: [String] = []) throws {
+        let directory = TemporaryDirectory()
+        let port = Loopback.freePort()
+        for (name, text) in files { directory.write(text.replacing("PORT", with: "\(port)"), to: name) }
+        self.directory = directory
+        self.port = port
+        arguments =
+            [
+                TribuneProgram.path, "serve", "--config.file=\(directory.file(config))",
+                "--storage.path=\(directory.file("data"))", "--web.listen-address=127.0.0.1:\(port)",
+            ] + flags
+        process = try ChildProcess(arguments, output: .file(directory.file("log")))
+        #expect(awaitReady(), "\(log)")
+    }
+
+    deinit {
+        process.signal(SIGKILL)
+        _ = process.wait()
+    }
+
+    var log: String { FileText.read(directory.file("log")) ?? "" }
+
+    func awaitReady() -> Bool { Loopback.eventually { (try? get("/-/ready").status) == 200 } }
+
+    func restart() throws {
+        process = try ChildProcess(arguments, output: .file(directory.file("log")))
+        #expect(awaitReady(), "\(log)")
+    }
+
+    func get(_ path: String) throws -> HTTPResponse {
+        try client.send(HTTPRequest(url: "http://127.0.0.1:\(port)\(path)"))
+    }
+
+    func post(_ path: String) throws -> HTTPResponse {
+        var request = HTTPRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.method = "POST"
+        return try client.send(request)
+    }
+
+    /// The values of an instant query by their labels in text form.
+    func query(_ expression: String) throws -> [String: String] {
+        let escaped = expression.utf8.map { byte in
+            let hex = String(byte, radix: 16)
+            return "%" + (hex.count < 2 ? "0" : "") + hex
+        }.joined()
+        let body = try JSON(parsing: try get("/api/v1/query?query=\(escaped)").body)
+        var values: [String: String] = [:]
+        for element in body["data"]?["result"]?.elements ?? [] {
+            values[element["metric"]?.encoded ?? ""] = element["value"]?.elements?.last?.text
+        }
+        return values
+    }
+}
+
+@Suite struct ServeTests {
+    private static let scrapesItself = """
+        global: {scrape_interval: 100ms, scrape_timeout: 100ms, evaluation_interval: 100ms}
+        rule_files: [rules.yml]
+        scrape_configs:
+        - job_name: self
+          static_configs: [{targets: ['127.0.0.1:PORT']}]
+        """
+    private static let rules = """
+        groups:
+        - name: g
+          rules:
+          - {record: 'job:up:sum', expr: 'sum by (job) (up)'}
+          - {alert: AlwaysFiring, expr: 'up == 1', annotations: {summary: 'up is {{ $value }}'}}
+        """
+
+    @Test func aStockPrometheusConfigurationIsServed() throws {
+        let tribune = try RunningTribune(
+            ["prometheus.yml": Self.scrapesItself, "rules.yml": Self.rules], config: "prometheus.yml")
+        #expect(
+            try Loopback.eventually {
+                try tribune.query("job:up:sum") == [#"{"__name__":"job:up:sum","job":"self"}"#: "1"]
+            })
+        #expect(try Loopback.eventually { try tribune.query(#"ALERTS{alertstate="firing"}"#).count == 1 })
+        let alerts = try JSON(parsing: try tribune.get("/api/v1/alerts").body)
+        #expect(alerts["data"]?["alerts"]?.elements?.first?["annotations"]?["summary"]?.text == "up is 1")
+        #expect(tribune.process.stop(graceMilliseconds: 20_000) == .code(0))
+    }
+
+    @Test func samplesAndTheRecordSurviveAKill() throws {
+        let tribune = try RunningTribune(
+            ["prometheus.yml": Self.scrapesItself, "rules.yml": Self.rules], config: "prometheus.yml")
+        #expect(
+            try Loopback.eventually { Int(try tribune.query("count_over_time(up[1h])").values.first ?? "0")! >= 10 })
+        let before = try #require(Int(try tribune.query("count_over_time(up[1h])").values.first ?? ""))
+        tribune.process.signal(SIGKILL)
+        #expect(tribune.process.wait() == .signal(9))
+        try tribune.restart()
+        #expect(try #require(Int(try tribune.query("count_over_time(up[1h])").values.first ?? "")) >= before)
+        #expect(tribune.process.stop(graceMilliseconds: 20_000) == .code(0))
+        let audit = try TribuneProgram.run([
+            "audit", "verify", "--config.file=\(tribune.directory.file("prometheus.yml"))",
+            "--storage.path=\(tribune.directory.file("data"))",
+        ])
+        #expect(audit.exit == .code(0), "\(audit.output)\(audit.errors)")
+        #expect(audit.output.contains("The record is intact."))
+    }
+
+    @Test func aBrokenReloadChangesNothing() throws {
+        let tribune = try RunningTribune(
+            ["prometheus.yml": Self.scrapesItself, "rules.yml": Self.rules], config: "prometheus.yml",
+            flags: ["--web.enable-lifecycle"])
+        tribune.directory.write("groups:\n- name: g\n  rules:\n  - {record: x, expr: 'sum('}\n", to: "rules.yml")
+        let refused = try tribune.post("/-/reload")
+        #expect(refused.status == 500)
+        let reason = String(decoding: refused.body, as: UTF8.self)
+        #expect(reason.contains("rules.yml:4:"))
+        #expect(reason.contains("unclosed left parenthesis"))
+        let metrics = String(decoding: try tribune.get("/metrics").body, as: UTF8.self)
+        #expect(metrics.contains("\ntribune_config_last_reload_successful 0\n"))
+        #expect(try Loopback.eventually { try tribune.query("job:up:sum").count == 1 })
+
+        tribune.directory.write("groups: []\n", to: "rules.yml")
+        tribune.process.signal(SIGHUP)
+        #expect(
+            try Loopback.eventually {
+                String(decoding: try tribune.get("/metrics").body, as: UTF8.self)
+                    .contains("\ntribune_config_last_reload_successful 1\n")
+            })
+        #expect(try JSON(parsing: try tribune.get("/api/v1/rules").body)["data"]?["groups"]?.elements == [])
+    }
+
+    @Test func lifecycleCallsAreOffUnlessAskedFor() throws {
+        let tribune = try RunningTribune(
+            ["prometheus.yml": "scrape_configs: []\n"], config: "prometheus.yml")
+        #expect(try tribune.post("/-/reload").status == 403)
+        #expect(try tribune.post("/-/quit").status == 403)
+    }
+
+    @Test func theOwnMetricsPleasePromtool() throws {
+        let tribune = try RunningTribune(
+            ["prometheus.yml": Self.scrapesItself, "rules.yml": Self.rules], config: "prometheus.yml")
+        #expect(try Loopback.eventually { try tribune.query("up").count == 1 })
+        let file = tribune.directory.write(
+            String(decoding: try tribune.get("/metrics").body, as: UTF8.self), to: "metrics")
+        let check = try ChildProcess(
+            ["promtool", "check", "metrics"], input: file, output: .file(tribune.directory.file("promtool")))
+        #expect(check.wait() == .code(0))
+        #expect(FileText.read(tribune.directory.file("promtool")) == "")
+    }
+
+    @Test func whatStopsTheStartIsOneClearLine() throws {
+        let directory = TemporaryDirectory()
+        let config = directory.write("scrape_configs: []\n", to: "prometheus.yml")
+        let taken = try RunningTribune(["prometheus.yml": "scrape_configs: []\n"], config: "prometheus.yml")
+        func start(_ flags: [String]) throws -> TribuneProgram.Result {
+            try TribuneProgram.run(
+                ["serve", "--config.file=\(config)", "--storage.path=\(directory.file("data"))"] + flags)
+        }
+        let port = try start(["--web.listen-address=127.0.0.1:\(taken.port)"])
+        #expect(port.exit == .code(1))
+        #expect(port.errors.contains("cannot listen on 127.0.0.1:\(taken.port): Address already in use"))
+        let missing = try TribuneProgram.run(["serve", "--config.file=/nonexistent/x.yml"])
+        #expect(missing.exit == .code(1))
+        #expect(missing.errors == "tribune serve: /nonexistent/x.yml: No such file or directory\n")
+        let usage = try start(["--storage.retention.size=lots"])
+        #expect(usage.exit == .code(2))
+        #expect(usage.errors.hasPrefix("tribune serve: --storage.retention.size must be a size"))
+    }
+
+    @Test func everyFaultOfAConfigurationIsTold() throws {
+        let directory = TemporaryDirectory()
+        directory.write(
+            "global: {scrape_interval: 5}\nscrape_configs:\n- job_name: a\n  consul_sd_configs: [{}]\n",
+            to: "prometheus.yml")
+        directory.write("route: {receiver: nobody}\n", to: "alertmanager.yml")
+        directory.write("plan: p\nservices: []\n", to: "plan.yml")
+        let file = directory.write(
+            "prometheus_config: prometheus.yml\nalertmanager_config: alertmanager.yml\nplans: [plan.yml]\n",
+            to: "tribune.yml")
+        let check = try TribuneProgram.run(["check", "config", file])
+        #expect(check.exit == .code(1))
+        for fault in [
+            "prometheus.yml:1:", "consul_sd_configs", "alertmanager.yml:1:", "plan.yml:1:1: services: a plan has",
+        ] {
+            #expect(check.output.contains(fault), "\(check.output)")
+        }
+    }
+}
