@@ -75,6 +75,14 @@ import Testing
         #expect(health == [.unknown, .ok])
     }
 
+    @Test func scrapesThatComeBeforeTheGroupsAreLoadedAreNotLost() throws {
+        let runner = try runner(Self.immediate)
+        _ = try scrape(runner, nowSeconds, 1)
+        runner.start()
+        defer { runner.stop() }
+        #expect(Loopback.eventually { received.measurements.count == 1 })
+    }
+
     @Test func lanesThatNoRuleReadsFromCauseNothing() throws {
         let runner = try runner(Self.immediate)
         runner.start()

@@ -30,8 +30,11 @@ final class RuleClock: @unchecked Sendable {
         var scrapes: [LaneID: Scrape] = [:]
         /// The lanes that some unit reads from.
         var wanted: Set<LaneID> = []
-        /// The state of the store for which `wanted` holds; `nil` where nothing waits for scrapes.
-        var generation: UInt64?
+        /// The state of the store for which `wanted` holds: `unknown` while that is being found out, so that no scrape is
+        /// lost meanwhile, and `nil` where nothing waits for scrapes.
+        var generation: UInt64? = unknown
+
+        static let unknown = UInt64.max
     }
 
     let mailbox = Mailbox<Message>(capacity: 1 << 20)
@@ -185,6 +188,7 @@ final class RuleClock: @unchecked Sendable {
     // MARK: Loading
 
     private func load(_ groups: [RuleGroup], _ settings: RuleSettings, _ restoring: Bool) {
+        inbox.withLock { $0.generation = Inbox.unknown }
         var plans: [String: RuleUnit.Plan] = [:]
         var listed: [(RuleGroup, [String])] = []
         for group in groups {
@@ -197,13 +201,13 @@ final class RuleClock: @unchecked Sendable {
         for (key, plan) in plans {
             if let unit = units[key] { change(unit, to: plan) } else { add(plan, restoring) }
         }
+        subscribe()
+        findEarliest()
         listing.withLock { [units] listing in
             listing = listed.map { group, keys in
                 RuleListing(group: group, settings: settings, units: keys.compactMap { units[$0] })
             }
         }
-        subscribe()
-        findEarliest()
     }
 
     private func add(_ plan: RuleUnit.Plan, _ restoring: Bool) {

@@ -64,7 +64,8 @@ final class RuleUnit: @unchecked Sendable {
             Published(
                 states: evaluation.states, lastEvaluation: earlier?.published.withLock { $0.lastEvaluation }))
         selectors =
-            plan.group.trigger == .scrape ? plan.group.rules.flatMap(\.expressions).flatMap(\.selectors) : []
+            plan.group.trigger == .scrape
+            ? Array(Set(plan.group.rules.flatMap(\.expressions).flatMap(\.selectors))) : []
         schedule = GroupSchedule(
             key: plan.group.key, interval: plan.interval, trigger: plan.group.trigger, now: now)
         if let earlier { schedule.continued(from: earlier.schedule) }
