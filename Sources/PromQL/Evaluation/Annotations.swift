@@ -20,6 +20,13 @@ public struct Annotations: Equatable, Sendable {
 
     /// In the order of their first appearance.
     public private(set) var items: [Item] = []
+    /// Where the remark of a level and text stands in `items`.
+    private var places: [Key: Int] = [:]
+
+    private struct Key: Hashable {
+        var level: Level
+        var text: String
+    }
 
     /// No remarks.
     public init() {}
@@ -33,10 +40,11 @@ public struct Annotations: Equatable, Sendable {
     }
 
     mutating func insert(_ level: Level, _ text: String, detail: Detail, at range: SourceRange) {
-        if let index = items.firstIndex(where: { $0.level == level && $0.text == text }) {
+        if let index = places[Key(level: level, text: text)] {
             items[index].range = range
             items[index].detail = items[index].detail.joined(with: detail)
         } else {
+            places[Key(level: level, text: text)] = items.count
             items.append(Item(level: level, text: text, range: range, detail: detail))
         }
     }
