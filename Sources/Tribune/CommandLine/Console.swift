@@ -14,8 +14,13 @@ enum Console {
 
     /// The text of standard input, at most 64 MiB.
     static func standardInput() throws(CommandFailure) -> String {
+        String(decoding: try standardInputBytes(), as: UTF8.self)
+    }
+
+    /// The bytes of standard input, at most 64 MiB.
+    static func standardInputBytes() throws(CommandFailure) -> [UInt8] {
         do throws(FileText.ReadError) {
-            return String(decoding: try FileText.bytes("/dev/stdin", limit: 64 << 20), as: UTF8.self)
+            return try FileText.bytes("/dev/stdin", limit: 64 << 20)
         } catch {
             throw CommandFailure("standard input: \(error.reason)")
         }

@@ -1,3 +1,4 @@
+internal import Exposition
 internal import Notification
 internal import Rollback
 internal import RuleEngine
@@ -24,6 +25,25 @@ enum CheckCommands {
             return CommandFailure.Code.failed.rawValue
         }
     }
+
+    static let metrics = Command(
+        "check metrics", "Check what a target exposes, read from standard input.",
+        details: """
+            Reads the Prometheus text format. Exit code 1 when a scrape would refuse it, 3 when it would be taken but does not
+            follow the conventions.
+
+            Example: curl -s http://127.0.0.1:9190/metrics | tribune check metrics
+            """
+    ) { (_) throws(CommandFailure) in
+        let body = ExpositionBody(try Console.standardInputBytes())
+        let problems = body.check()
+        for problem in problems { Console.error(problem.description) }
+        if problems.contains(where: { $0.severity == .refused }) { return CommandFailure.Code.failed.rawValue }
+        return problems.isEmpty ? 0 : lintExitCode
+    }
+
+    /// What promtool exits with when only conventions are hurt.
+    private static let lintExitCode: Int32 = 3
 
     static let rules = Command(
         "check rules", "Check rule files.", operands: "FILE...", count: 1...10_000,

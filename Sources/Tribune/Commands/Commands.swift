@@ -5,6 +5,7 @@ enum Commands {
             ServeCommand.command,
             CheckCommands.config,
             CheckCommands.rules,
+            CheckCommands.metrics,
             TestCommands.rules,
             TestCommands.promql,
             QueryCommands.instant,
