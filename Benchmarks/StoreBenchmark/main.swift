@@ -2,7 +2,7 @@ import Glibc
 import MetricModel
 import MetricStore
 
-// Usage: StoreBenchmark [series, default 100000] [minutes of 5 s data, default 5]
+// Usage: StoreBenchmark [series, default 100000] [minutes of 5 s data, default 5] [directory, default in memory]
 //
 // A fleet of targets of 1000 series each: 60 % histogram buckets, 30 % counters, 10 % gauges, seven labels. Times are CPU
 // times of this one thread; generating the values is left out.
@@ -10,6 +10,12 @@ import MetricStore
 func cpuNanoseconds() -> Int {
     var time = timespec()
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
+
+func wallNanoseconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
     return time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
@@ -42,7 +48,13 @@ func run() throws {
     )
 
     let atStart = residentBytes()
-    let store = try MetricStore(StoreConfiguration(), registry: nil)
+    let directory = CommandLine.arguments.count > 3 ? CommandLine.arguments[3] : nil
+    let opening = wallNanoseconds()
+    let store = try MetricStore(StoreConfiguration(directory: directory), registry: nil)
+    print(
+        "opening:                 \((wallNanoseconds() - opening) / 1_000_000) ms, \(store.statistics.seriesCount) series there"
+    )
+    for note in store.recoveryNotes { print(note) }
     var targets: [(lane: Lane, slots: [RingSlot])] = []
     var start = cpuNanoseconds()
     for target in 0..<seriesCount / 1000 {
@@ -81,6 +93,8 @@ func run() throws {
     var random: UInt64 = 1
     var appending = 0
     let rows = minutes * 12
+    // A second run in the same directory goes on after the first.
+    let began = (store.statistics.timeRange?.upperBound.milliseconds ?? 0) + 5000
     for row in 0..<rows {
         for index in counters.indices {
             random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -89,7 +103,7 @@ func run() throws {
         for (target, (lane, slots)) in targets.enumerated() {
             let values = counters[(target * 1000)...]
             start = cpuNanoseconds()
-            var appender = lane.beginAppend(at: Timestamp(milliseconds: Int64(row) * 5000 + Int64(target) * 7))
+            var appender = lane.beginAppend(at: Timestamp(milliseconds: began + Int64(row) * 5000 + Int64(target) * 7))
             for index in 0..<1000 { appender.append(slots[index], values[target * 1000 + index]) }
             try appender.commit()
             appending += cpuNanoseconds() - start
@@ -110,7 +124,7 @@ func run() throws {
         ("one target, 5 min", [Matcher("instance", .equal, "10.0.0.7:9100")], 300),
         ("one series, 5 min", [Matcher("instance", .equal, "10.0.0.7:9100"), Matcher("queue", .equal, "q9")], 300),
     ] as [(String, [Matcher], Int)] {
-        let end = Timestamp(milliseconds: Int64(rows) * 5000)
+        let end = Timestamp(milliseconds: began + Int64(rows) * 5000)
         var best = Int.max
         var read = 0
         var found = 0
