@@ -64,7 +64,7 @@ struct RollbackRuleTests {
         "violations in a row trip once, and missing measurements neither count nor reset",
         arguments: [
             ("-11-111-", ".12.12TC"),
-            ("-1111-", ".12T4C"),
+            ("-1111-", ".12T.C"),
             ("-11m1-", ".12.TC"),
             ("-1m1n1", ".1.2.T"),
             ("-11e1", ".12.T"),
@@ -114,7 +114,7 @@ struct RollbackRuleTests {
             ("1--m---", "T.....C"),
             ("1--x---", "T.....C"),
             ("1mmmmmmm", "T......."),
-            ("1--1---", "T..1..C"),
+            ("1--1---", "T.....C"),
             ("1---1", "T..CT"),
         ])
     func clearing(input: String, output: String) {

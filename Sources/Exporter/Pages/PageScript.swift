@@ -213,7 +213,7 @@ let pageScript = #"""
       const up = state.targets.filter((target) => target.health === 'up').length;
       const firing = state.alerts.filter((one) => one.state === 'firing').length;
       const failing = state.rules.flatMap((one) => one.rules).filter((rule) => rule.health === 'err').length;
-      const moving = state.rollouts.filter((one) => kindOf(one.state) !== 'good').length;
+      const moving = state.rollouts.filter((one) => /^(promoting|paused|rolling)/.test(one.state)).length;
       const list = [
         ['#targets', `${up} / ${state.targets.length}`, 'targets up', up < state.targets.length ? 'bad' : 'good'],
         ['#alerts', firing, 'alerts firing', firing ? 'bad' : 'good'],

@@ -8,7 +8,7 @@ public import RuleEngine
 public struct RollbackRule: Equatable, Sendable {
     /// What a measurement led to.
     public enum Action: Equatable, Sendable {
-        /// The trip condition held; `streak` violations in a row so far.
+        /// The trip condition held, and the rule has not tripped yet; `streak` violations in a row so far.
         case violated(labels: Labels, sample: EvidenceSample, streak: Int)
         /// The condition held often enough. Told once until the element clears.
         case tripped(Trip)
@@ -187,8 +187,10 @@ extension RollbackRule.Track {
         let sample = EvidenceSample(time: measurement.time, value: value)
         if streak < Int.max { streak += 1 }
         samples = samples.suffix(RollbackRule.sampleLimit - 1) + [sample]
+        // Once tripped, further violations are no news: the measurements are recorded, and the trip stands until it clears.
+        guard state == .armed else { return }
         actions.append(.violated(labels: labels, sample: sample, streak: streak))
-        guard state == .armed, streak >= max(1, measurement.definition.consecutive) else { return }
+        guard streak >= max(1, measurement.definition.consecutive) else { return }
         state = .tripped(at: measurement.time, clearSince: nil)
         actions.append(.tripped(Trip(of: measurement, labels: labels, samples: samples)))
     }

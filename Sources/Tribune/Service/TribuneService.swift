@@ -58,6 +58,7 @@ final class TribuneService: Sendable {
         let store = try Self.start("the store") { () throws(StoreError) in try MetricStore(storage, registry: registry)
         }
         self.store = store
+        for note in store.recoveryNotes { logger.warn(note, ["component": "store"]) }
 
         let history = try Self.start("the history") { () throws(HistoryError) in
             try HistoryRunner(
