@@ -158,6 +158,38 @@ private final class RunningTribune {
         #expect(FileText.read(tribune.directory.file("promtool")) == "")
     }
 
+    @Test func debiansPrometheusScrapesTheOwnMetricsWithoutAWarning() throws {
+        let tribune = try RunningTribune(
+            ["prometheus.yml": Self.scrapesItself, "rules.yml": Self.rules], config: "prometheus.yml")
+        let directory = TemporaryDirectory()
+        let config = directory.write(
+            """
+            global: {scrape_interval: 200ms, scrape_timeout: 200ms}
+            scrape_configs:
+            - job_name: tribune
+              static_configs: [{targets: ['127.0.0.1:\(tribune.port)']}]
+
+            """, to: "prometheus.yml")
+        let port = Loopback.freePort()
+        let prometheus = try ChildProcess(
+            [
+                "prometheus", "--config.file=\(config)", "--storage.tsdb.path=\(directory.file("data"))",
+                "--web.listen-address=127.0.0.1:\(port)",
+            ], output: .file(directory.file("log")))
+        defer { prometheus.stop() }
+        func ask(_ query: String) throws -> String? {
+            let response = try? HTTPClient().send(
+                HTTPRequest(url: "http://127.0.0.1:\(port)/api/v1/query?query=\(query)"))
+            guard let response, response.status == 200 else { return nil }
+            return try JSON(parsing: response.body)["data"]?["result"]?.elements?.first?["value"]?.elements?.last?.text
+        }
+        #expect(try Loopback.eventually(within: 30) { Int(try ask("sum_over_time(up[1m])") ?? "") ?? 0 >= 5 })
+        #expect(try ask("min_over_time(up[1m])") == "1")
+        #expect(try ask("tribune_config_last_reload_successful") == "1")
+        let log = FileText.read(directory.file("log")) ?? "level=warn: no log"
+        #expect(!log.contains("level=warn") && !log.contains("level=error"), "\(log)")
+    }
+
     @Test func whatStopsTheStartIsOneClearLine() throws {
         let directory = TemporaryDirectory()
         let config = directory.write("scrape_configs: []\n", to: "prometheus.yml")
