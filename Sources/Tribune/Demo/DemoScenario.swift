@@ -1,5 +1,6 @@
 internal import Glibc
 internal import JSON
+internal import MetricModel
 internal import MicroHTTP
 internal import Runtime
 internal import Synchronization
@@ -98,20 +99,17 @@ struct DemoScenario {
         }
         tell("        ms  step")
         for entry in report["timeline"]?.elements ?? [] {
-            let offset = entry["ms"]?.number.map { String(Int64(($0 * 10).rounded())) } ?? ""
-            let digits = offset.isEmpty ? "" : decimal(offset)
-            let padded = String(repeating: " ", count: max(0, 10 - digits.count)) + digits
+            let offset = entry["ms"]?.number.map { Self.tenths($0) } ?? ""
+            let padding = String(repeating: " ", count: max(0, 10 - offset.count))
             let service = entry["service"]?.text.map { " \($0)" } ?? ""
-            tell("\(padded)  \(entry["step"]?.text ?? "")\(service)  \(entry["detail"]?.text ?? "")")
+            tell("\(padding)\(offset)  \(entry["step"]?.text ?? "")\(service)  \(entry["detail"]?.text ?? "")")
         }
     }
 
-    /// `123` tenths as `12.3`.
-    private func decimal(_ tenths: String) -> String {
-        let isNegative = tenths.hasPrefix("-")
-        let digits =
-            String(repeating: "0", count: max(0, 2 - tenths.drop { $0 == "-" }.count)) + tenths.drop { $0 == "-" }
-        return "\(isNegative ? "-" : "")\(digits.dropLast()).\(digits.suffix(1))"
+    /// With one digit after the point.
+    private static func tenths(_ value: Double) -> String {
+        let tenths = Int64(clamping: value * 10)
+        return "\(tenths / 10).\(abs(tenths % 10))"
     }
 
     private func say(_ text: String) {
