@@ -34,7 +34,7 @@ extension Lane {
     }
 
     /// Gives up the slot of a series that has ended. Its samples stay until retention takes them; write a staleness marker
-    /// first. Asking for the same labels again later is fine.
+    /// first. A series that never got a sample is gone at once. Asking for the same labels again later is fine.
     public func retire(_ slot: RingSlot) {
         guard
             let old = withState(
@@ -46,11 +46,16 @@ extension Lane {
         else { return }
         // Bound after the chunk was full, the series was to begin in the next one, which must not be given away again.
         let death = max(UInt32(chunk), old.birth)
-        core.catalog.write { catalog in
-            core.log?.add(.end(lane: id.rawValue, slot: slot, birth: old.birth, death: death))
-            catalog.index.end(old.series, lane: id.rawValue, slot: slot, birth: old.birth, death: death)
-        }
         let companions = companions(old)
+        let isGone = core.catalog.write { catalog in
+            core.log?.add(.end(lane: id.rawValue, slot: slot, birth: old.birth, death: death))
+            guard old.newest == .min else {
+                catalog.index.end(old.series, lane: id.rawValue, slot: slot, birth: old.birth, death: death)
+                return false
+            }
+            return catalog.index.unbind(old.series, lane: id.rawValue, slot: slot, birth: old.birth)
+        }
+        if isGone { core.seriesChanged() }
         for given in [slot, companions.times?.slot, companions.histograms?.slot] {
             if let given { freeSlots.append((given, death)) }
         }

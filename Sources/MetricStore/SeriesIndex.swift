@@ -198,7 +198,9 @@ struct SeriesIndex {
         ended[lane] = rest.isEmpty ? nil : rest
         var gone: [UInt32] = []
         for (series, death) in all where death <= chunk {
-            if removeLocations(of: series, lane: lane, death: death), firstLocation[Int(series)] == Self.none {
+            if removeLocations(of: series, where: { $0.lane == lane && $0.death == death }),
+                firstLocation[Int(series)] == Self.none
+            {
                 gone.append(series)
             }
         }
@@ -206,20 +208,32 @@ struct SeriesIndex {
         return gone.count
     }
 
+    /// Takes back a location that never held a sample, and the series if it has no other.
+    ///
+    /// - Returns: Whether the series went.
+    mutating func unbind(_ series: UInt32, lane: UInt32, slot: RingSlot, birth: UInt32) -> Bool {
+        guard
+            removeLocations(of: series, where: { $0.lane == lane && $0.slot == slot && $0.birth == birth }),
+            firstLocation[Int(series)] == Self.none
+        else { return false }
+        remove([series])
+        return true
+    }
+
     /// Whether there was such a location.
-    private mutating func removeLocations(of series: UInt32, lane: UInt32, death: UInt32) -> Bool {
+    private mutating func removeLocations(of series: UInt32, where isGone: (Location) -> Bool) -> Bool {
         var removed = false
         var previous = Self.none
         var index = firstLocation[Int(series)]
         while index != Self.none {
             let location = locations[Int(index)]
-            if location.lane == lane, location.death == death {
+            if isGone(location) {
                 if previous == Self.none {
                     firstLocation[Int(series)] = location.next
                 } else {
                     locations[Int(previous)].next = location.next
                 }
-                companions[CompanionKey(lane: lane, slot: location.slot, birth: location.birth)] = nil
+                companions[CompanionKey(lane: location.lane, slot: location.slot, birth: location.birth)] = nil
                 freeLocations.append(index)
                 removed = true
             } else {

@@ -1,4 +1,5 @@
 import CurlHTTP
+import Instrumentation
 import MetricModel
 import MetricStore
 import Runtime
@@ -130,6 +131,43 @@ private struct Message {
         #expect(ahead.status == 400)
         #expect(try values("a", in: fixture) == [1])
         #expect(try values("b", in: fixture) == [])
+    }
+
+    @Test func aRefusedRequestLeavesNoSeriesBehind() throws {
+        let fixture = try fixture()
+        _ = try write([Message.series([("__name__", "a")], [(now, 1)])], to: fixture)
+        let before = fixture.store.statistics.seriesCount
+        for number in 0..<3 {
+            let refused = try write(
+                [
+                    Message.series([("__name__", "new\(number)")], [(now, 1)]),
+                    Message.series([("__name__", "a")], [(now - 1, 1)]),
+                ], to: fixture)
+            #expect(refused.status == 400)
+        }
+        #expect(fixture.store.statistics.seriesCount == before)
+        // The same series are welcome in a request that is right.
+        #expect(try write([Message.series([("__name__", "new0")], [(now, 7)])], to: fixture).status == 204)
+        #expect(try values("new0", in: fixture) == [7])
+    }
+
+    @Test func idleSeriesGiveUpTheirSlotAndComeBack() throws {
+        let store = try MetricStore(StoreConfiguration(), registry: nil)
+        let receiver = RemoteWriteReceiver(store: store, registry: Registry())
+        func send(_ name: String, _ value: Double, at time: Int64) throws {
+            let message = Message.make { $0.bytes(1, Message.series([("__name__", name)], [(time, value)])) }
+            try receiver.receive(Snappy.compress(message), now: Timestamp(milliseconds: time))
+        }
+        let hour: Int64 = 3_600_000
+        try send("a", 1, at: 0)
+        // Whatever is idle is given up, and more than a chunk of rows later its slot belongs to other series.
+        for minute in 1...70 { try send("b\(minute)", 2, at: hour + Int64(minute) * 60_000) }
+        try send("a", 3, at: 3 * hour)
+        try send("a", 4, at: 3 * hour + 1)
+        let series = try store.select(
+            [Matcher("__name__", .equal, "a")], from: .distantPast, through: .distantFuture, sampleLimit: 10)
+        #expect(series.map(\.values) == [[1, 3, 4]])
+        #expect(receiver.placeCount < 70)
     }
 
     @Test func seriesWithInvalidLabelsAreLeftOut() throws {

@@ -14,15 +14,32 @@ final class RemoteWriteReceiver: Sendable {
         var message: String
     }
 
+    private struct Place {
+        var slot: RingSlot
+        var lastUsed: Timestamp
+    }
+
     private struct State {
         var lane: Lane?
-        var slots: [Labels: RingSlot] = [:]
+        var places: [Labels: Place] = [:]
+        var nextSweep = Timestamp.distantPast
+    }
+
+    /// A series of a request with the slot it goes to.
+    private struct Destination {
+        var labels: Labels
+        var slot: RingSlot
+        var series: WriteRequest.Series
     }
 
     /// Longest decoded message, as in Prometheus.
     private static let longestMessage = 32 << 20
     /// How far in the future a sample may lie.
     private static let furthestAhead: Milliseconds = .minutes(10)
+    /// A series without samples for so long gives up its slot; it gets another when it comes back.
+    private static let idleLimit: Milliseconds = .hours(1)
+    /// How often idle series are looked for.
+    private static let sweepInterval: Milliseconds = .minutes(5)
 
     private let store: MetricStore
     private let state = Mutex(State())
@@ -33,6 +50,9 @@ final class RemoteWriteReceiver: Sendable {
         samples = registry.counter(
             "tribune_remote_write_samples_total", "Samples taken in from other servers by remote write.")
     }
+
+    /// How many series have a slot.
+    var placeCount: Int { state.withLock { $0.places.count } }
 
     /// Stores what `body` holds, all of it or nothing.
     func receive(_ body: [UInt8], now: Timestamp) throws(Refusal) {
@@ -55,46 +75,81 @@ final class RemoteWriteReceiver: Sendable {
     }
 
     private func append(_ message: WriteRequest, now: Timestamp, _ state: inout State) throws(Refusal) -> Int {
+        let newest = message.series.flatMap { $0.samples.map(\.time) + $0.histograms.map(\.time) }.max()
+        guard let newest else { return 0 }
+        if newest > (now + Self.furthestAhead).milliseconds {
+            throw Refusal(status: 400, message: "out of bounds: a sample lies more than 10 minutes in the future")
+        }
         do {
             let lane = try state.lane ?? store.openLane("remote-write")
             state.lane = lane
-            let newest = message.series.flatMap { $0.samples.map(\.time) + $0.histograms.map(\.time) }.max()
-            guard let newest else { return 0 }
-            if newest > (now + Self.furthestAhead).milliseconds {
-                throw Refusal(status: 400, message: "out of bounds: a sample lies more than 10 minutes in the future")
-            }
-            var slots: [(slot: RingSlot, series: WriteRequest.Series, labels: Labels)] = []
-            for series in message.series {
-                guard let labels = series.identity else { continue }
-                slots.append((try slot(of: labels, lane, &state), series, labels))
-            }
-            var count = 0
-            var appender = lane.beginAppend(at: Timestamp(milliseconds: newest))
-            for (slot, series, labels) in slots {
-                for sample in series.samples {
-                    try check(appender.append(slot, sample.value, at: Timestamp(milliseconds: sample.time)), labels)
-                    count += 1
-                }
-                for sample in series.histograms {
-                    let time = Timestamp(milliseconds: sample.time)
-                    try check(appender.append(slot, histogram: sample.histogram, at: time), labels)
-                    count += 1
-                }
-            }
-            try appender.commit()
-            return count
+            sweep(lane, now: now, &state)
+            return try append(message, newest: Timestamp(milliseconds: newest), now: now, lane, &state)
         } catch let refusal as Refusal {
+            // Should a slot be gone, all are asked for again when the sender tries again.
+            if refusal.status >= 500 { state.places = [:] }
             throw refusal
         } catch {
             throw Refusal(status: 500, message: "\(error)")
         }
     }
 
-    private func slot(of labels: Labels, _ lane: Lane, _ state: inout State) throws(StoreError) -> RingSlot {
-        if let known = state.slots[labels] { return known }
-        let slot = try lane.slot(for: labels)
-        state.slots[labels] = slot
-        return slot
+    private func append(
+        _ message: WriteRequest, newest: Timestamp, now: Timestamp, _ lane: Lane, _ state: inout State
+    ) throws -> Int {
+        var made: [Labels: Place] = [:]
+        do {
+            var destinations: [Destination] = []
+            for series in message.series where !(series.samples.isEmpty && series.histograms.isEmpty) {
+                guard let labels = series.identity else { continue }
+                let slot: RingSlot
+                if let known = state.places[labels] ?? made[labels] {
+                    slot = known.slot
+                } else {
+                    slot = try lane.slot(for: labels)
+                    made[labels] = Place(slot: slot, lastUsed: now)
+                }
+                destinations.append(Destination(labels: labels, slot: slot, series: series))
+            }
+            let count = try commit(destinations, at: newest, lane)
+            state.places.merge(made) { $1 }
+            for destination in destinations { state.places[destination.labels]?.lastUsed = now }
+            return count
+        } catch {
+            // What was made for a request that is refused must not stay behind.
+            for place in made.values { lane.retire(place.slot) }
+            throw error
+        }
+    }
+
+    private func commit(_ destinations: [Destination], at newest: Timestamp, _ lane: Lane) throws -> Int {
+        var count = 0
+        var appender = lane.beginAppend(at: newest)
+        for destination in destinations {
+            let slot = destination.slot
+            for sample in destination.series.samples {
+                let time = Timestamp(milliseconds: sample.time)
+                try check(appender.append(slot, sample.value, at: time), destination.labels)
+                count += 1
+            }
+            for sample in destination.series.histograms {
+                let time = Timestamp(milliseconds: sample.time)
+                try check(appender.append(slot, histogram: sample.histogram, at: time), destination.labels)
+                count += 1
+            }
+        }
+        try appender.commit()
+        return count
+    }
+
+    /// Gives up the slots of series that have not been heard of for long, so that their memory is used again.
+    private func sweep(_ lane: Lane, now: Timestamp, _ state: inout State) {
+        guard now >= state.nextSweep else { return }
+        state.nextSweep = now + Self.sweepInterval
+        for (labels, place) in state.places where now - place.lastUsed > Self.idleLimit {
+            lane.retire(place.slot)
+            state.places[labels] = nil
+        }
     }
 
     private func check(_ outcome: AppendOutcome, _ labels: Labels) throws(Refusal) {
@@ -104,7 +159,8 @@ final class RemoteWriteReceiver: Sendable {
             throw Refusal(status: 400, message: "duplicate sample for timestamp: series \(labels)")
         case .outOfOrder: throw Refusal(status: 400, message: "out of order sample: series \(labels)")
         case .outOfBounds: throw Refusal(status: 400, message: "out of bounds: series \(labels)")
-        case .unknownSlot: throw Refusal(status: 500, message: "series \(labels) has no place")
+        case .unknownSlot:
+            throw Refusal(status: 503, message: "series \(labels) has no place: the store is out of memory")
         }
     }
 }
