@@ -3,29 +3,39 @@ internal import PromQL
 
 /// Writes rollback rules as plain Prometheus alerts, for servers that know no rollback rules.
 ///
-/// The alert fires at the evaluation that would trip: `consecutive` violations become a `for` of one interval less. What
-/// Prometheus cannot say is lost: there a missing measurement ends the streak, and `clear` becomes `keep_firing_for`.
+/// The alert fires at the evaluation that would trip: `consecutive` violations become a `for` of one interval less. Conditions
+/// are written only where PromQL can say exactly the same; what it cannot say stands in a comment above the alert.
 public enum RuleExport {
     /// A rule file with an alert for each rollback rule of `groups`; `interval` holds for groups that name none.
+    ///
+    /// A group's name that came before, in another file, gets its file's name added: Prometheus wants them unique.
     public static func prometheusRules(for groups: [RuleGroup], interval: Milliseconds = .minutes(1)) -> String {
-        var lines = ["groups:"]
+        var lines: [String] = []
+        var names: Set<String> = []
         for group in groups {
             let queries = group.rules.compactMap { rule in
                 if case .rollback(let query) = rule { query } else { nil }
             }
             if queries.isEmpty { continue }
             let interval = group.interval ?? interval
-            lines += ["- name: \(quoted(group.name))", "  interval: \(interval)", "  rules:"]
-            for query in queries { lines += alert(query, interval: interval) }
+            let name = names.insert(group.name).inserted ? group.name : "\(group.name) (\(group.file))"
+            lines += ["- name: \(quoted(name))", "  interval: \(interval)", "  rules:"]
+            for query in queries { lines += alert(query, of: group, interval: interval) }
         }
-        return lines.joined(separator: "\n") + "\n"
+        if lines.isEmpty { return "groups: []\n" }
+        return (["groups:"] + lines).joined(separator: "\n") + "\n"
     }
 
-    private static func alert(_ query: RollbackQuery, interval: Milliseconds) -> [String] {
+    private static func alert(_ query: RollbackQuery, of group: RuleGroup, interval: Milliseconds) -> [String] {
         let definition = query.definition
-        var lines = ["  - alert: \(quoted(definition.name))", "    expr: \(quoted(condition(query)))"]
+        let conditions = conditions(of: query)
+        var lines = (losses(of: definition, in: group, interval: interval) + conditions.losses).map { "  # \($0)" }
+        let trip = "\(vector(definition.expression, query.expression)) \(definition.trip)"
+        lines += [
+            "  - alert: \(quoted(definition.name))",
+            "    expr: \(quoted(([trip] + conditions.texts).joined(separator: " and ")))",
+        ]
         if definition.consecutive > 1 { lines.append("    for: \(interval * Int64(definition.consecutive - 1))") }
-        if let clear = definition.clear, clear.hold > .zero { lines.append("    keep_firing_for: \(clear.hold)") }
         var labels = definition.labels.setting("severity", to: definition.severity)
         labels.set("plan", to: definition.action.plan)
         if let service = definition.action.service { labels.set("service", to: service) }
@@ -38,44 +48,95 @@ public enum RuleExport {
         return lines
     }
 
-    private static func condition(_ query: RollbackQuery) -> String {
-        let definition = query.definition
-        var text = "(\(definition.expression)) \(definition.trip)"
-        if query.expression.valueType == .scalar { text = "vector(\(definition.expression)) \(definition.trip)" }
-        if let minimum = query.minimumSamples, let amount = definition.minimumSamples {
-            let limit = FloatText.general(amount.value)
-            text += joined(query.expression, minimum) + "((\(amount.expression)) >= \(limit))"
+    // MARK: What Prometheus cannot say
+
+    private static func losses(
+        of definition: RollbackDefinition, in group: RuleGroup, interval: Milliseconds
+    ) -> [String] {
+        var losses: [String] = []
+        if definition.immediate || group.trigger == .scrape {
+            losses.append("Not expressible: evaluation at each scrape. The alert is evaluated every \(interval).")
         }
-        if let guardExpression = query.guardExpression, let source = definition.guardExpression {
-            text += joined(query.expression, guardExpression) + "((\(source)) != 0)"
+        let missing = definition.missing
+        if definition.consecutive > 1 || missing != RollbackDefinition.MissingPolicy() {
+            let later = missing.after.map { ", then \(missing.then.rawValue) after \($0)" } ?? ""
+            losses.append(
+                "Not expressible: missing: \(missing.policy.rawValue)\(later). Here a missing measurement is healthy.")
         }
-        return text
+        if definition.consecutive > 1, definition.minimumSamples != nil || definition.guardExpression != nil {
+            losses.append(
+                "Not expressible: a measurement that does not count but keeps the streak. Here it is healthy.")
+        }
+        if let clear = definition.clear {
+            losses.append(
+                "Not expressible: clear: \(clear.condition) for \(clear.hold). The alert resolves when it no longer trips; "
+                    + "keep_firing_for: \(clear.hold) (Prometheus 2.42) comes close.")
+        }
+        if definition.trip.comparison == .notEqual {
+            losses.append("Not expressible: NaN as missing data. Here it is not equal, and fires.")
+        }
+        return losses
     }
 
-    /// `and` on the labels that both sides are known to have; on all labels where neither side tells.
-    private static func joined(_ left: Expression, _ right: Expression) -> String {
-        switch (left.resultLabels, right.resultLabels) {
-        case (nil, nil): " and "
-        case (let labels?, nil), (nil, let labels?): " and on (\(labels.joined(separator: ", "))) "
-        case (let left?, let right?):
-            " and on (\(left.filter(right.contains).joined(separator: ", "))) "
+    /// Minimum samples and guard, where `and` says the same as ``RollbackQuery`` does.
+    ///
+    /// There an element speaks for a measured one where they agree on all labels both have. That is `and on` the common labels
+    /// if, and only if, each side tells which labels all its elements have.
+    private static func conditions(of query: RollbackQuery) -> (texts: [String], losses: [String]) {
+        var (texts, losses): ([String], [String]) = ([], [])
+        func add(_ field: String, _ source: String, _ expression: Expression, _ text: (String, String) -> String) {
+            guard let left = query.expression.resultLabels, let right = expression.resultLabels else {
+                let shown = source.split(whereSeparator: \.isNewline).joined(separator: " ")
+                losses.append("Not expressible: \(field) \(shown): the labels of both sides are not known.")
+                return
+            }
+            let common = left.filter(right.contains).joined(separator: ", ")
+            texts.append("on (\(common)) (\(text(vector(source, expression), common)))")
         }
+        if let expression = query.minimumSamples, let minimum = query.definition.minimumSamples {
+            add("min_samples", minimum.expression, expression) { amount, common in
+                "sum by (\(common)) \(amount) >= \(FloatText.general(minimum.value))"
+            }
+        }
+        if let expression = query.guardExpression, let source = query.definition.guardExpression {
+            // Unlike `!= 0`, this leaves NaN out.
+            add("guard", source, expression) { value, _ in "abs\(value) > 0" }
+        }
+        return (texts, losses)
+    }
+
+    /// `source` in parentheses, and as a vector.
+    private static func vector(_ source: String, _ expression: Expression) -> String {
+        // A comment at the end of the source must not swallow the parenthesis.
+        let source = source.contains("#") ? expression.description : source
+        return expression.valueType == .scalar ? "(vector(\(source)))" : "(\(source))"
     }
 
     private static func quoted(_ text: String) -> String { MetricText.quoted(text) }
 }
 
 extension Expression {
-    /// The labels that every element of the result has, where the expression says so by `by (…)`.
+    /// The labels that the elements of the result have, where the expression says so by `by (…)`; `nil` where it does not.
     fileprivate var resultLabels: [String]? {
+        if valueType == .scalar { return [] }
         switch self {
-        case .aggregate(let node): return node.without ? nil : node.grouping
+        case .aggregate(let node):
+            let keepsElements: Set<Aggregate.Operator> = [.topk, .bottomk, .limitk, .limitRatio, .countValues]
+            return node.without || keepsElements.contains(node.operator) ? nil : node.grouping
         case .paren(let node): return node.expression.resultLabels
         case .unary(let node): return node.expression.resultLabels
         case .binary(let node):
-            let sides = [node.left, node.right].filter { $0.valueType == .vector }
-            return sides.first?.resultLabels
+            let sides = [node.left, node.right].filter { $0.valueType == .vector }.map(\.resultLabels)
+            if let matching = node.matching {
+                guard !matching.on, matching.labels.isEmpty, matching.include.isEmpty else { return nil }
+            }
+            // Where the sides differ, the operator decides; that is not followed here.
+            guard let labels = sides.first, let labels, sides.allSatisfy({ $0.map(Set.init) == Set(labels) }) else {
+                return nil
+            }
+            return labels
         case .call(let node):
+            if ["label_replace", "label_join", "absent", "info"].contains(node.function) { return nil }
             let labels = node.arguments.first { $0.valueType == .vector }?.resultLabels
             return node.function == "histogram_quantile" ? labels?.filter { $0 != "le" } : labels
         case .number, .string, .vectorSelector, .matrixSelector, .subquery: return nil

@@ -12,6 +12,7 @@ enum Commands {
             QueryCommands.range,
             PromQLCommands.format,
             PromQLCommands.parse,
+            ExportRulesCommand.command,
         ] + RolloutCommands.all + [
             HistoryCommands.verify,
             HistoryCommands.export,

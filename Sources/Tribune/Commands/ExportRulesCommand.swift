@@ -1,0 +1,34 @@
+internal import MetricModel
+internal import RuleEngine
+internal import YAML
+
+/// `tribune export-rules`: rollback rules for those who only have Prometheus.
+enum ExportRulesCommand {
+    static let command = Command(
+        "export-rules", "Print rollback rules as plain Prometheus alerts.", operands: "FILE...", count: 1...10_000,
+        options: [
+            .value("evaluation.interval", "DURATION", "The interval of groups that name none.", default: "1m")
+        ],
+        details: """
+            The alert fires at the evaluation at which the rule would trip. What Prometheus cannot say, such as evaluation at
+            each scrape or what missing data mean, is told in a comment above the alert.
+
+            Example: tribune export-rules rules/rollback.yml > alerts.yml && promtool check rules alerts.yml
+            """
+    ) { (invocation) throws(CommandFailure) in
+        let interval = try invocation.duration("evaluation.interval")
+        var groups: [RuleGroup] = []
+        var faults: [String] = []
+        for path in invocation.operands {
+            do throws(RuleFileError) {
+                groups += try RuleFile.load(path).groups
+            } catch {
+                faults += error.faults.map(\.description)
+            }
+        }
+        guard faults.isEmpty else { throw CommandFailure(faults.joined(separator: "\n")) }
+        // The text ends with a line break of its own.
+        Console.print(String(RuleExport.prometheusRules(for: groups, interval: interval).dropLast()))
+        return 0
+    }
+}
