@@ -21,7 +21,7 @@ struct OpenFile: ~Copyable {
         self.path = path
         guard descriptor >= 0 else { throw StoreError(.system, "cannot open \(path): \(SystemFailure.text())") }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            throw StoreError(.system, "\(path) is held by another process")
+            throw StoreError(.inUse, "\(path) is held by another process")
         }
     }
 

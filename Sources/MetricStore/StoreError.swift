@@ -8,6 +8,8 @@ public struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case closed
         /// The lane already has a writer.
         case laneInUse
+        /// Another process holds the directory.
+        case inUse
         /// A system call failed: no space, no permission, too many mappings.
         case system
     }
