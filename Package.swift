@@ -185,7 +185,7 @@ let package = Package(
                 "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleEngine", "History", "Rollback", "MicroHTTP",
                 "CurlHTTP", "Snappy", "JSON", "Instrumentation", "Runtime",
             ]),
-        tests("Tribune", ["JSON", "CurlHTTP", "Runtime"]),
+        tests("Tribune", ["MetricModel", "MetricStore", "JSON", "CurlHTTP", "Runtime"]),
     ],
     cxxLanguageStandard: .cxx17
 )

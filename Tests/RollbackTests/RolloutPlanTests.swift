@@ -14,11 +14,11 @@ struct RolloutPlanTests {
         return try RolloutPlan(parsing: String(contentsOf: file, encoding: .utf8), file: "acgs.yml")
     }
 
-    private static func plan(_ services: String, top: String = "") -> String {
+    static func plan(_ services: String, top: String = "") -> String {
         "plan: p\nstages: [10, 100]\n\(top)services:\n" + services
     }
 
-    private static func service(_ name: String, _ extra: String = "") -> String {
+    static func service(_ name: String, _ extra: String = "") -> String {
         "- name: \(name)\n  \(extra)\n  routes: [{exec: {shift: [s], read: [r]}}]\n"
     }
 

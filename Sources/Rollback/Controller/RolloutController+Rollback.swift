@@ -8,7 +8,7 @@ extension RolloutController {
     /// A rollback rule tripped. `cause` is when the scrape that proved it was committed.
     public mutating func tripped(_ trip: Trip, cause: Instant? = nil, at now: Instant) -> [Action] {
         handle(at: now) { controller in
-            let targets = controller.targets(of: trip)
+            let targets = controller.plan.targets(of: trip)
             let affected = (targets ?? []).filter { controller.takesTraffic($0) }
             let decision = controller.decision(on: trip, targets: targets, affected: affected)
             controller.record(
@@ -38,16 +38,6 @@ extension RolloutController {
         switch state.phase {
         case .idle, .retired: false
         case .promoting, .paused, .promoted, .rollingBack, .rolledBack: true
-        }
-    }
-
-    /// The services that a trip means, dependents first; `nil` where it names none.
-    private func targets(of trip: Trip) -> [String]? {
-        switch trip.scope {
-        case .all: return plan.rollbackOrder
-        case .service, .serviceAndDependents:
-            guard let name = trip.service, plan.service(name) != nil else { return nil }
-            return trip.scope == .service ? [name] : plan.dependents(including: name)
         }
     }
 

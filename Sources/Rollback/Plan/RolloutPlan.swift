@@ -98,4 +98,14 @@ public struct RolloutPlan: Equatable, Sendable {
         }
         return rollbackOrder.filter { found.contains($0) }
     }
+
+    /// The services that `trip` means, dependents first; `nil` where it names none of the plan.
+    func targets(of trip: Trip) -> [String]? {
+        switch trip.scope {
+        case .all: return rollbackOrder
+        case .service, .serviceAndDependents:
+            guard let name = trip.service, service(name) != nil else { return nil }
+            return trip.scope == .service ? [name] : dependents(including: name)
+        }
+    }
 }

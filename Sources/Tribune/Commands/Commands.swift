@@ -13,6 +13,7 @@ enum Commands {
             PromQLCommands.format,
             PromQLCommands.parse,
             ExportRulesCommand.command,
+            ReplayCommand.command,
         ] + RolloutCommands.all + [
             HistoryCommands.verify,
             HistoryCommands.export,

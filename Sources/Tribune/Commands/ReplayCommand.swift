@@ -1,0 +1,112 @@
+internal import Glibc
+internal import JSON
+internal import MetricModel
+internal import MetricStore
+internal import PromQL
+internal import Rollback
+internal import RuleEngine
+internal import Runtime
+internal import Scraper
+internal import YAML
+
+/// `tribune replay`: would this have rolled back, when, and why.
+enum ReplayCommand {
+    static let command = Command(
+        "replay", "Tell what rollback rules would have done with stored samples.",
+        options: [
+            .value("config.file", "FILE", "The tribune.yml with rules and plans.", default: "tribune.yml"),
+            .value("storage.path", "DIR", "The directory of samples and history.", default: "data"),
+            .value("from", "TIME", "Unix seconds or RFC 3339."), .value("to", "TIME", "Unix seconds or RFC 3339."),
+            .value("rule", "NAME", "Only the rules called so."), .flag("json", "Print JSON."),
+            .value("query.lookback-delta", "DURATION", "How old a sample may be to count as current.", default: "5m"),
+            .enabledFeatures,
+        ],
+        details: """
+            Rules are evaluated at their group's interval; those evaluated at scrapes, at each time at which a series they
+            read has a sample. Recorded series are read as they were stored. Rules begin without a streak, and every service
+            is taken to have a candidate with traffic, unless the replay has rolled it back less than a cooldown ago.
+
+            The directory must not be in use by a server; copy it from one that runs. Exit code 0 also where a rule trips.
+
+            Example: tribune replay --from 2026-01-31T12:00:00Z --to 2026-01-31T13:00:00Z --rule ComplianceLow
+            """
+    ) { (invocation) throws(CommandFailure) in
+        let (from, to) = (try invocation.time("from"), try invocation.time("to"))
+        guard from <= to else { throw CommandFailure("--from must not be after --to", code: .usage) }
+        let features = try invocation.features()
+        let configuration = try configuration(invocation, features)
+        var options = EngineOptions()
+        options.lookback = try invocation.duration("query.lookback-delta")
+        options.delayedNameRemoval = features.delayedNameRemoval
+        options.useStartTimestamps = features.useStartTimestamps
+        let rules = RuleReplay(
+            configuration.groups, named: invocation.value("rule"), engine: QueryEngine(options: options),
+            settings: configuration.ruleSettings(externalURL: ""))
+        guard rules.ruleCount > 0 else {
+            throw CommandFailure(
+                invocation.value("rule").map { "no rollback rule is called \($0)" } ?? "there are no rollback rules")
+        }
+        let store = try store(invocation.value("storage.path") ?? "data")
+        defer { store.close() }
+        guard let stored = store.statistics.timeRange, stored.overlaps(from...to) else {
+            throw CommandFailure("no samples are stored between --from and --to")
+        }
+        // Before the first sample all would be missing, which says nothing about the rules.
+        let range = stored.clamped(to: from...to)
+        var replay = Replay(plans: configuration.plans)
+        do throws(SelectError) {
+            try rules.run(from: range.lowerBound, through: range.upperBound, source: store) { replay.measured($0) }
+        } catch {
+            throw CommandFailure(error.description)
+        }
+        let report = ReplayReport(replay, range: range)
+        if invocation.flag("json") {
+            Console.print(report.json.encoded)
+        } else {
+            for line in report.lines { Console.print(line) }
+        }
+        return 0
+    }
+
+    private static func configuration(
+        _ invocation: Invocation, _ features: Features
+    ) throws(CommandFailure) -> LoadedConfiguration {
+        do throws(ConfigurationError) {
+            return try LoadedConfiguration.load(invocation.value("config.file") ?? "", features: features.parser)
+        } catch {
+            throw CommandFailure(error.description)
+        }
+    }
+
+    /// The store below the directory `storage`, which must be there already and in nobody's use.
+    private static func store(_ storage: String) throws(CommandFailure) -> MetricStore {
+        let path = "\(storage)/samples"
+        guard unsafe access("\(path)/series.log", R_OK) == 0 else {
+            throw CommandFailure("there are no samples in \(path)")
+        }
+        var configuration = StoreConfiguration(directory: path)
+        // Reading must not make anything go.
+        configuration.retentionMilliseconds = Timestamp.distantFuture.milliseconds
+        configuration.retentionBytes = .max
+        do throws(StoreError) {
+            let store = try MetricStore(configuration, registry: nil)
+            for note in store.recoveryNotes { Console.error("warning: \(note)") }
+            return store
+        } catch {
+            guard error.code == .inUse else { throw CommandFailure(error.description) }
+            throw CommandFailure("a server uses \(path); stop it, or copy \(storage) and replay the copy")
+        }
+    }
+}
+
+extension Invocation {
+    /// A moment, as Unix seconds or RFC 3339.
+    fileprivate func time(_ name: String) throws(CommandFailure) -> Timestamp {
+        guard let text = value(name) else { throw CommandFailure("--from and --to are needed", code: .usage) }
+        if let milliseconds = RFC3339.milliseconds(parsing: text) { return Timestamp(milliseconds: milliseconds) }
+        guard let seconds = Double(text), seconds.magnitude < 1e11 else {
+            throw CommandFailure("--\(name) must be Unix seconds or RFC 3339", code: .usage)
+        }
+        return Timestamp(seconds: seconds)
+    }
+}
