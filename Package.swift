@@ -165,7 +165,9 @@ let package = Package(
             ]),
         tests(
             "RuleEngine", ["MetricModel", "MetricStore", "PromQL", "YAML", "JSON", "Runtime", "Instrumentation"]),
-        tests("Notification", ["MetricModel", "RuleEngine", "MicroHTTP", "JSON", "Runtime"]),
+        tests(
+            "Notification",
+            ["MetricModel", "RuleEngine", "CurlHTTP", "MicroHTTP", "JSON", "Runtime", "Instrumentation", "YAML"]),
         // Killed and restarted by the tests of Rollback.
         .executableTarget(
             name: "RollbackCrashProcess", dependencies: ["Rollback", "RuleEngine", "MetricModel", "Runtime"],

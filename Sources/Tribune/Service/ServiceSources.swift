@@ -3,6 +3,7 @@ internal import History
 internal import JSON
 internal import MetricModel
 internal import MetricStore
+internal import Notification
 internal import PromQL
 internal import Rollback
 internal import RuleEngine
@@ -15,6 +16,7 @@ struct ServiceSources {
     let rules: RuleRunner
     let rollback: RollbackRunner
     let history: HistoryRunner
+    let alertmanagers: AlertmanagerSender
     let state: ServiceState
     let engine: EngineOptions
     let features: ParserFeatures
@@ -34,6 +36,7 @@ struct ServiceSources {
             scraper.metadata().map { TargetMetadata(target: $0.labels, families: $0.metadata) }
         }
         sources.ruleGroups = { [rules, rollback] in rules.snapshots().map { Self.completed($0, by: rollback) } }
+        sources.alertmanagers = { [alertmanagers] in alertmanagers.urls }
         sources.isReady = { [state] in state.isReady }
         sources.lastReload = { [state] in state.outcome }
         sources.reload = onReload

@@ -25,6 +25,7 @@ final class TribuneService: Sendable {
     private let history: HistoryRunner
     private let recorder: Recorder
     private let notifier: NotificationRunner
+    private let alertmanagers: AlertmanagerSender
     private let rollback: RollbackRunner
     private let rules: RuleRunner
     private let scraper: ScrapeRunner
@@ -70,6 +71,8 @@ final class TribuneService: Sendable {
         let notifier = NotificationRunner(
             externalURL: externalURL, logger: logger, registry: registry, onOutcome: { recorder.notified($0) })
         self.notifier = notifier
+        let alertmanagers = AlertmanagerSender(logger: logger, registry: registry)
+        self.alertmanagers = alertmanagers
 
         let engine = QueryEngine(options: settings.engineOptions)
         do throws(CommandFailure) {
@@ -83,6 +86,7 @@ final class TribuneService: Sendable {
                 sinks: RuleRunner.Sinks(
                     alerts: { alerts in
                         notifier.receive(alerts)
+                        alertmanagers.receive(alerts)
                         recorder.alerted(alerts)
                     },
                     measurement: { measurement in
@@ -98,7 +102,8 @@ final class TribuneService: Sendable {
             }
             self.scraper = scraper
             let sources = ServiceSources(
-                store: store, scraper: scraper, rules: rules, rollback: rollback, history: history, state: state,
+                store: store, scraper: scraper, rules: rules, rollback: rollback, history: history,
+                alertmanagers: alertmanagers, state: state,
                 engine: settings.engineOptions, features: settings.features.parser, onReload: onReload, onQuit: onQuit)
             var web = HTTPServerConfiguration(address: host, port: port)
             web.maximumBodyBytes = 64 << 20
@@ -114,6 +119,7 @@ final class TribuneService: Sendable {
         }
         housekeeping = Housekeeping(store: store, history: history, rollback: rollback, recorder: recorder)
         notifier.start(configuration.notification)
+        reloadAlertmanagers(configuration)
         rollback.start()
         rules.start()
         housekeeping.start()
@@ -139,6 +145,7 @@ final class TribuneService: Sendable {
         for refusal in refused { logger.warn("a plan keeps running as it was", ["reason": refusal]) }
         rules.reload(configuration.groups, settings: configuration.ruleSettings(externalURL: externalURL))
         notifier.reload(configuration.notification)
+        reloadAlertmanagers(configuration)
         reloadTargets(configuration)
         state.reloaded(configuration)
         recorder.configured(settings.configFile, error: nil)
@@ -155,6 +162,7 @@ final class TribuneService: Sendable {
         housekeeping.stop()
         rollback.stop()
         notifier.stop()
+        alertmanagers.stop()
         recorder.flush(ifOlderThan: 0)
         exporter.stop()
         history.stop()
@@ -168,6 +176,17 @@ final class TribuneService: Sendable {
             try scraper.reload(configuration.prometheus.pools)
         } catch {
             logger.error("targets were not taken over", ["error": error.description])
+        }
+    }
+
+    private func reloadAlertmanagers(_ configuration: LoadedConfiguration) {
+        for group in configuration.prometheus.alertmanagers where !group.fileDiscovery.isEmpty {
+            logger.warn("alertmanagers are taken from static_configs only, file_sd_configs have no effect")
+        }
+        do throws(RelabelError) {
+            alertmanagers.reload(try configuration.alertmanagers())
+        } catch {
+            logger.error("alertmanagers were not taken over", ["error": error.description])
         }
     }
 

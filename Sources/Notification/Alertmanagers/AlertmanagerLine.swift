@@ -1,0 +1,110 @@
+internal import CurlHTTP
+internal import Instrumentation
+internal import JSON
+internal import MetricModel
+internal import RuleEngine
+internal import Runtime
+internal import Synchronization
+
+/// The way to one Alertmanager: the shell around ``AlertmanagerQueue`` with one thread.
+final class AlertmanagerLine: Sendable {
+    let url: String
+    /// How the server is talked to; may change while the line runs.
+    let server: Mutex<AlertmanagerServer>
+
+    private let queue = Mutex(AlertmanagerQueue())
+    /// Says that alerts came.
+    private let bell = Mailbox<Void>(capacity: 1)
+    private let client = HTTPClient()
+    private let thread = Mutex<WorkerThread?>(nil)
+    private let logger: Logger
+    private let sent: Counter
+    private let failed: Counter
+    private let dropped: Counter
+    private let waiting: Gauge
+    private let latency: Histogram
+
+    /// Starts the thread.
+    init(_ server: AlertmanagerServer, logger: Logger, registry: Registry) {
+        url = server.url
+        self.server = Mutex(server)
+        self.logger = logger
+        let labels: KeyValuePairs = ["alertmanager": server.url]
+        sent = registry.counter(
+            "tribune_alertmanager_alerts_sent_total", "Alerts sent to an Alertmanager, arrived or not.", labels: labels)
+        failed = registry.counter(
+            "tribune_alertmanager_errors_total", "Alerts that an Alertmanager did not take.", labels: labels)
+        dropped = registry.counter(
+            "tribune_alertmanager_alerts_dropped_total", "Alerts given up before they were sent.", labels: labels)
+        waiting = registry.gauge(
+            "tribune_alertmanager_queue_length", "Alerts that wait for an Alertmanager.", labels: labels)
+        latency = registry.histogram(
+            "tribune_alertmanager_latency_seconds", "Time an Alertmanager took to answer.", labels: labels)
+        thread.withLock { $0 = WorkerThread("alertmanager") { [self] in run() } }
+    }
+
+    func receive(_ alerts: [Alert]) {
+        guard !alerts.isEmpty else { return }
+        let (lost, count) = queue.withLock { ($0.received(alerts), $0.count) }
+        dropped.add(Double(lost))
+        waiting.set(Double(count))
+        // When the bell rings already, the thread will find these too.
+        bell.send(())
+    }
+
+    /// Ends the line after the request that is under way, or after what waits has been sent.
+    func close(abandoning: Bool) {
+        if abandoning { giveUp() }
+        bell.close()
+    }
+
+    func join() {
+        thread.withLock { $0.take() }?.join()
+    }
+
+    private func run() {
+        while case .message = bell.receive() { _ = sendAll(untilFailure: false) }
+        if !sendAll(untilFailure: true) { giveUp() }
+        waiting.set(0)
+    }
+
+    /// Sends batch after batch. Returns false when it stopped because one did not arrive.
+    private func sendAll(untilFailure: Bool) -> Bool {
+        while true {
+            let (batch, count) = queue.withLock { ($0.nextBatch(), $0.count) }
+            waiting.set(Double(count))
+            if batch.isEmpty { return true }
+            if !send(batch), untilFailure { return false }
+        }
+    }
+
+    private func send(_ batch: [Alert]) -> Bool {
+        let server = self.server.withLock { $0 }
+        var request = HTTPRequest(
+            method: "POST", url: server.url,
+            headers: [("Content-Type", "application/json"), ("User-Agent", "Tribune")],
+            body: Array(AlertmanagerPayload.body(batch).encoded.utf8), timeoutMilliseconds: server.timeout.rawValue)
+        request.maximumBodyBytes = 64 << 10
+        let started = SystemClock.monotonicNanoseconds()
+        let result: Result<HTTPResponse, HTTPFailure>
+        do throws(HTTPFailure) {
+            try server.prepare(&request)
+            result = .success(try client.send(request))
+        } catch {
+            result = .failure(error)
+        }
+        latency.observe(Double(SystemClock.monotonicNanoseconds() - started) / 1e9)
+        sent.add(Double(batch.count))
+        switch IntegrationRequest.verdict(result) {
+        case .delivered: return true
+        case .retry(let reason), .refused(let reason):
+            failed.add(Double(batch.count))
+            logger.warn("alerts did not arrive", ["url": url, "alerts": batch.count, "error": reason])
+            return false
+        }
+    }
+
+    private func giveUp() {
+        dropped.add(Double(queue.withLock { $0.abandoned() }))
+    }
+}

@@ -1,0 +1,38 @@
+internal import CurlHTTP
+internal import MetricModel
+internal import Notification
+internal import Scraper
+
+extension LoadedConfiguration {
+    /// Where `alerting` says that alerts go.
+    func alertmanagers() throws(RelabelError) -> AlertmanagerSettings {
+        let relabelling = try Relabelling(prometheus.alertRelabelRules)
+        var servers: [AlertmanagerServer] = []
+        for group in prometheus.alertmanagers { servers += try Self.servers(of: group) }
+        return AlertmanagerSettings(
+            externalLabels: prometheus.externalLabels, relabel: { relabelling.apply(to: $0) }, servers: servers)
+    }
+
+    private static func servers(
+        of group: PrometheusConfiguration.AlertmanagerGroup
+    ) throws(RelabelError) -> [AlertmanagerServer] {
+        let ofServers = try Relabelling(group.relabelRules)
+        let ofAlerts = try Relabelling(group.alertRelabelRules)
+        let prefix = group.pathPrefix.split(separator: "/").map { "/\($0)" }.joined()
+        var servers: [AlertmanagerServer] = []
+        for targets in group.staticTargets {
+            for address in targets.targets {
+                var labels = targets.labels.setting("__address__", to: address)
+                labels.set("__scheme__", to: group.scheme)
+                labels.set("__alerts_path__", to: "\(prefix)/api/v2/alerts")
+                guard let kept = ofServers.apply(to: labels), let address = kept["__address__"] else { continue }
+                servers.append(
+                    AlertmanagerServer(
+                        url: "\(kept["__scheme__"] ?? "http")://\(address)\(kept["__alerts_path__"] ?? "")",
+                        timeout: group.timeout, relabel: { ofAlerts.apply(to: $0) },
+                        prepare: { [http = group.http] (request) throws(HTTPFailure) in try http.apply(to: &request) }))
+            }
+        }
+        return servers
+    }
+}
