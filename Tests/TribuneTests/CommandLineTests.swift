@@ -33,6 +33,8 @@ import Testing
             (["version", "--nope"], "unknown option --nope"),
             (["demo-service", "--port"], "--port needs a value"),
             (["demo-service", "--port=x"], "--port must be a number"),
+            (["serve", "--storage.path="], "--storage.path must not be empty"),
+            (["serve", "--config.file="], "--config.file must not be empty"),
             (["query", "range", "http://127.0.0.1:1", "up"], "--start and --end are needed"),
         ] as [([String], String)])
     func wrongUsageIsExplainedAndEndsWithTwo(arguments: [String], message: String) throws {

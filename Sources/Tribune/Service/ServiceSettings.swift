@@ -59,8 +59,7 @@ struct ServiceSettings: Sendable {
 
     /// Reads the flags of `serve`.
     init(_ invocation: Invocation) throws(CommandFailure) {
-        self.init(
-            configFile: invocation.value("config.file") ?? "", storagePath: invocation.value("storage.path") ?? "")
+        self.init(configFile: try invocation.path("config.file"), storagePath: try invocation.path("storage.path"))
         listenAddress = invocation.value("web.listen-address") ?? listenAddress
         externalURL = invocation.value("web.external-url")
         enablesLifecycle = invocation.flag("web.enable-lifecycle")
@@ -100,6 +99,14 @@ extension Invocation {
             throw CommandFailure("--log.format must be logfmt or json", code: .usage)
         }
         return Logger(level: level, format: format)
+    }
+
+    /// A path; an empty one would mean the root of the file system.
+    func path(_ name: String) throws(CommandFailure) -> String {
+        guard let path = value(name), !path.isEmpty else {
+            throw CommandFailure("--\(name) must not be empty", code: .usage)
+        }
+        return path
     }
 
     func duration(_ name: String) throws(CommandFailure) -> Milliseconds {
