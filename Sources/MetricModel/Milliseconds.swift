@@ -46,7 +46,7 @@ extension Milliseconds: CustomStringConvertible {
 
     /// Reads `1h30m`, `15s`, `250ms` or `0`: units from large to small, each at most once.
     ///
-    /// - Returns: `nil` when the text is not such a duration or is longer than 292 million years.
+    /// - Returns: `nil` when the text is not such a duration, or is longer than the 292 years that a count of nanoseconds holds.
     public init?(parsing text: some StringProtocol) {
         if text == "0" {
             self = .zero
@@ -64,7 +64,7 @@ extension Milliseconds: CustomStringConvertible {
             guard let unit = Self.units[nextUnit...].firstIndex(where: { $0.name == wanted }) else { return nil }
             let (length, overflow) = count.multipliedReportingOverflow(by: Self.units[unit].length)
             let (sum, overflowed) = total.addingReportingOverflow(length)
-            if overflow || overflowed { return nil }
+            if overflow || overflowed || sum > Int64.max / 1_000_000 { return nil }
             total = sum
             nextUnit = unit + 1
             rest = rest.dropFirst(digits.count + name.count)

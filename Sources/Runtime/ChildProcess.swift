@@ -101,7 +101,7 @@ public final class ChildProcess: Sendable {
 
     /// Waits at most `milliseconds`; `nil` when it still runs.
     public func wait(milliseconds: Int64) -> Exit? {
-        let deadline = SystemClock.monotonicNanoseconds() + milliseconds * 1_000_000
+        let deadline = SystemClock.monotonicNanoseconds(in: milliseconds)
         while true {
             if let exit = poll() { return exit }
             if SystemClock.monotonicNanoseconds() >= deadline { return nil }

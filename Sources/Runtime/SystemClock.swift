@@ -20,6 +20,13 @@ public enum SystemClock {
         return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 
+    /// The monotonic clock's nanoseconds when `milliseconds` from now have passed; spans beyond 64 bits end at the last moment.
+    public static func monotonicNanoseconds(in milliseconds: Int64) -> Int64 {
+        let (span, isTooLong) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
+        let (moment, isTooLate) = monotonicNanoseconds().addingReportingOverflow(span)
+        return isTooLong || isTooLate ? (milliseconds < 0 ? .min : .max) : moment
+    }
+
     private static func time(_ clock: clockid_t) -> timespec {
         var now = timespec()
         unsafe clock_gettime(clock, &now)

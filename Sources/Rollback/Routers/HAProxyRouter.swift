@@ -60,7 +60,7 @@ struct HAProxyRouter: TrafficRouter {
     // MARK: exchanges
 
     private func ask(_ command: String) throws(RouterError) -> String {
-        let deadline = SystemClock.monotonicNanoseconds() + timeout.rawValue * 1_000_000
+        let deadline = SystemClock.monotonicNanoseconds(in: timeout.rawValue)
         return try StreamSocket(connectingTo: route.address, deadline: deadline).exchange(command + "\n")
     }
 

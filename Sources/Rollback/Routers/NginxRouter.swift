@@ -34,7 +34,7 @@ struct NginxRouter: TrafficRouter {
     }
 
     func shift(to split: TrafficSplit, for operation: RouterOperation) throws(RouterError) {
-        let deadline = SystemClock.monotonicNanoseconds() + timeout.rawValue * 1_000_000
+        let deadline = SystemClock.monotonicNanoseconds(in: timeout.rawValue)
         let old = FileText.read(route.file)
         try replace(with: text(for: split))
         do throws(RouterError) {

@@ -13,8 +13,10 @@ extension ScrapeRunner {
         for action in actions {
             switch action {
             case .wake(let time, let timer):
-                let delay = time.milliseconds * 1_000_000 - SystemClock.wallNanoseconds()
-                commands.send(.wake(target, timer: timer, deadline: SystemClock.monotonicNanoseconds() + delay))
+                let now = SystemClock.wallNanoseconds()
+                // Up to the due millisecond and not beyond it: the rest of this one is taken off.
+                let deadline = SystemClock.monotonicNanoseconds(in: time.milliseconds - now / 1_000_000)
+                commands.send(.wake(target, timer: timer, deadline: deadline - now % 1_000_000))
             case .scrape(let time, let timeout): scrape(target, at: time, timeout: timeout)
             case .endSeries(let time): work.send(.end(target, at: time))
             }
