@@ -93,6 +93,36 @@ import Zlib
         )
     }
 
+    /// The only ordinary worker is not kept by a target that takes for ever.
+    @Test func targetsDoNotWaitForLargeBodies() throws {
+        let small = LoopbackServer { _ in .ok("small 1\n") }
+        let large = LoopbackServer { _ in .ok(String(repeating: "# filling\n", count: 1 << 20) + "large 1\n") }
+        defer { for server in [small, large] { server.stop() } }
+        let store = try MetricStore(StoreConfiguration(), registry: nil)
+        let (others, isUnharmed) = (CommitCounter(), CommitCounter())
+        var settings = ScrapeRunner.Settings()
+        settings.workers = 1
+        let runner = try ScrapeRunner(store: store, settings: settings, registry: Registry()) { lane, _, _ in
+            let isLarge = (try? store.lanes(matching: [Matcher("__name__", .equal, "large")]).contains(lane)) ?? false
+            guard isLarge else {
+                others.count.add(1, ordering: .relaxed)
+                return
+            }
+            let before = others.count.load(ordering: .relaxed)
+            let went = Loopback.eventually { others.count.load(ordering: .relaxed) > before + 1 }
+            if went { isUnharmed.count.add(1, ordering: .relaxed) }
+        }
+        defer { runner.stop() }
+        try runner.reload(
+            [("small", small), ("large", large)].map { name, server in
+                pool(name, server.port) { pool in
+                    pool.interval = .seconds(1)
+                    pool.timeout = .seconds(1)
+                }
+            })
+        #expect(Loopback.eventually { isUnharmed.count.load(ordering: .relaxed) > 0 })
+    }
+
     /// A bad target is told apart, and a good one beside it is scraped as if nothing were.
     @Test func badTargetsHarmNoOther() throws {
         let good = LoopbackServer { _ in .ok("a 1\n") }

@@ -14,6 +14,8 @@ final class RunningTarget: Sendable {
         var lastDuration = 0.0
         /// Size of the last body, to have room for the next one.
         var bodyBytes = 0
+        /// Whether it took long to write the last scrape.
+        var isSlow = false
     }
 
     let identity: ScrapeTarget.Identity

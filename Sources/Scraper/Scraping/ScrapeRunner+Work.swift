@@ -30,8 +30,10 @@ extension ScrapeRunner {
         do throws(HTTPFailure) {
             if let refusal = pool.refusal { throw HTTPFailure(.badRequest, refusal) }
             let request = try request(pool.pool, url: url, timeout: timeout, bodyBytes: bodyBytes)
-            multiplexer.send(request) { [work] result in
-                work.send(.scraped(target, result, at: time, began: began))
+            multiplexer.send(request) { [work, slowWork] result in
+                let isLarge = if case .success(let answer) = result { answer.body.count > 8 << 20 } else { false }
+                let isSlow = isLarge || target.state.withLock { $0.isSlow }
+                (isSlow ? slowWork : work).send(.scraped(target, result, at: time, began: began))
             }
         } catch {
             work.send(.scraped(target, .failure(error), at: time, began: began))
@@ -57,8 +59,8 @@ extension ScrapeRunner {
         pool.limits.bodyBytes > 0 ? min(pool.limits.bodyBytes, settings.maximumBodyBytes) : settings.maximumBodyBytes
     }
 
-    /// A worker thread: writes what came until the work is closed.
-    func runWork() {
+    /// A worker thread: writes what came until `work` is closed.
+    func run(_ work: Mailbox<Work>) {
         while case .message(let item) = work.receive() {
             // What is cut off by stopping says nothing about the target.
             if isStopping.load(ordering: .acquiring) { continue }
@@ -72,6 +74,7 @@ extension ScrapeRunner {
     private func write(
         _ target: RunningTarget, _ result: Result<HTTPResponse, HTTPFailure>, at time: Timestamp, began: Int64
     ) {
+        let taken = SystemClock.monotonicNanoseconds()
         let (pool, labels) = target.state.withLock { ($0.pool, $0.target.labels) }
         let fetched = fetched(result, pool.pool)
         let bodyBytes = (try? fetched.get().body.count) ?? 0
@@ -106,6 +109,7 @@ extension ScrapeRunner {
             state.lastError = lastError
             state.lastScrape = time
             state.lastDuration = duration
+            state.isSlow = ended - taken > 500_000_000
             if bodyBytes > 0 { state.bodyBytes = bodyBytes }
             return state.loop.scrapeEnded(at: .now)
         }

@@ -56,6 +56,8 @@ public final class ScrapeRunner: Sendable {
     let multiplexer: HTTPMultiplexer
     let commands = Mailbox<Command>(capacity: 1 << 20)
     let work = Mailbox<Work>(capacity: 1 << 20)
+    /// Scrapes that keep a thread for long; they have one of their own, so that other targets do not wait for them.
+    let slowWork = Mailbox<Work>(capacity: 1 << 20)
     let published = PublishedTargets()
     let isStopping = Atomic(false)
     private let threads = Mutex(Threads())
@@ -77,8 +79,9 @@ public final class ScrapeRunner: Sendable {
                 timer.run()
             }
             threads.workers = (0..<max(1, settings.workers)).map { index in
-                WorkerThread("scrape-\(index)") { [self] in runWork() }
+                WorkerThread("scrape-\(index)") { [self] in run(work) }
             }
+            threads.workers.append(WorkerThread("scrape-slow") { [self] in run(slowWork) })
         }
         metrics.watch(registry) { [published] in published.targets.map { $0.snapshot.health } }
     }
@@ -103,6 +106,7 @@ public final class ScrapeRunner: Sendable {
         timer?.join()
         multiplexer.stop()
         work.close()
+        slowWork.close()
         for worker in workers { worker.join() }
     }
 
