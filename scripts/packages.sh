@@ -10,7 +10,7 @@ demo_packages=(haproxy prometheus-node-exporter)
 # What the tests run beside it.
 test_packages=(haproxy prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server)
 
-say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
+say() { if [ -t 2 ]; then printf '\033[1m== %s\033[0m\n' "$*" >&2; else printf '== %s\n' "$*" >&2; fi; }
 
 # packages_ensure NAME...: installs those of the packages that are not there yet.
 packages_ensure() {

@@ -75,11 +75,14 @@ final class TribuneService: Sendable {
         self.alertmanagers = alertmanagers
 
         let engine = QueryEngine(options: settings.engineOptions)
+        // Parts with threads of their own; they end when a later one cannot start.
+        var running: [() -> Void] = [{ history.stop() }]
         do throws(CommandFailure) {
             rollback = try Self.rollback(
                 configuration.plans, settings: settings, engine: engine, store: store, recorder: recorder,
                 notifier: notifier, logger: logger, registry: registry)
             let rollback = rollback
+            running.append { rollback.stop() }
             rules = RuleRunner(
                 store: store, engine: engine, groups: configuration.groups,
                 settings: configuration.ruleSettings(externalURL: externalURL),
@@ -101,6 +104,7 @@ final class TribuneService: Sendable {
                     onCommit: { rules.scrapeCommitted(lane: $0, at: $1, nanoseconds: $2) })
             }
             self.scraper = scraper
+            running.append { scraper.stop() }
             let sources = ServiceSources(
                 store: store, scraper: scraper, rules: rules, rollback: rollback, history: history,
                 alertmanagers: alertmanagers, state: state,
@@ -114,7 +118,7 @@ final class TribuneService: Sendable {
                         registry: registry), web)
             }
         } catch {
-            history.stop()
+            for stop in running.reversed() { stop() }
             throw error
         }
         housekeeping = Housekeeping(store: store, history: history, rollback: rollback, recorder: recorder)
