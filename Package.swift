@@ -187,7 +187,7 @@ let package = Package(
                 "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleEngine", "History", "Rollback", "MicroHTTP",
                 "CurlHTTP", "Snappy", "JSON", "Instrumentation", "Runtime",
             ]),
-        tests("Tribune", ["MetricModel", "MetricStore", "JSON", "CurlHTTP", "Runtime"]),
+        tests("Tribune", ["MetricModel", "MetricStore", "Snappy", "JSON", "CurlHTTP", "Runtime"]),
     ],
     cxxLanguageStandard: .cxx17
 )

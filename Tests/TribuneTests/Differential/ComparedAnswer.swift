@@ -1,0 +1,52 @@
+import JSON
+
+/// What a server said to a query, in a form that can be compared.
+struct ComparedAnswer: CustomStringConvertible {
+    private typealias Point = (time: Double, value: String)
+
+    private let json: JSON
+    private let type: String?
+    private var points: [String: [Point]] = [:]
+
+    init(_ json: JSON) {
+        self.json = json
+        type = json["data"]?["resultType"]?.text
+        let result = json["data"]?["result"]
+        if type == "vector" || type == "matrix" {
+            for element in result?.elements ?? [] {
+                let labels = element["metric"]?.canonical ?? ""
+                points[labels] = (element["values"]?.elements ?? [element["value"] ?? .null]).map(Self.point)
+            }
+        } else if let result {
+            points[""] = [Self.point(result)]
+        }
+    }
+
+    private static func point(_ json: JSON) -> Point {
+        (json.elements?.first?.number ?? .nan, json.elements?.last?.text ?? "")
+    }
+
+    /// Whether the query failed.
+    var isError: Bool { json["status"]?.text != "success" }
+    /// Whether there was nothing to answer.
+    var isEmpty: Bool { points.isEmpty }
+
+    /// Answers that are too long to be read are cut.
+    var description: String { String(json.canonical.prefix(2000)) }
+
+    /// Whether both are errors, or have the same labels, timestamps and values.
+    func agrees(with other: ComparedAnswer) -> Bool {
+        if isError || other.isError { return isError && other.isError }
+        return type == other.type && points.count == other.points.count
+            && points.allSatisfy { labels, own in
+                guard let others = other.points[labels] else { return false }
+                return own.elementsEqual(others) { $0.time == $1.time && Self.agree($0.value, $1.value) }
+            }
+    }
+
+    private static func agree(_ left: String, _ right: String) -> Bool {
+        guard left != right else { return true }
+        guard let left = Double(left), let right = Double(right) else { return false }
+        return (left - right).magnitude <= 1e-9 * max(1, left.magnitude, right.magnitude)
+    }
+}
