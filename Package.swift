@@ -128,6 +128,9 @@ let package = Package(
             ],
             path: "Benchmarks/Scrape", swiftSettings: testing),
         .executableTarget(
+            name: "SyntheticFleet", dependencies: ["MicroHTTP", "Runtime"], path: "Benchmarks/SyntheticFleet",
+            swiftSettings: testing),
+        .executableTarget(
             name: "HistoryBenchmark",
             dependencies: ["History", "Instrumentation", "JSON", "MetricModel", "Runtime"],
             path: "Benchmarks/History", swiftSettings: testing),

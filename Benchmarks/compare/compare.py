@@ -1,0 +1,219 @@
+"""Tribune, Prometheus and VictoriaMetrics against the same synthetic fleet, at the same time."""
+
+import argparse
+import contextlib
+import http.client
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from processes import Process, Server, busy_seconds, free_port, get, machine
+
+SELECTION = 'http_request_handled_total{instance="target-0",handler="/api/v1/resources/0/items",code="200"}'
+RATE = "sum by (service) (rate(http_request_handled_total[1m]))"
+ERRORS = 'sum by (service) (rate(http_request_handled_total{code="500"}[1m])) / ' + RATE
+P99 = "histogram_quantile(0.99, sum by (service, le) (rate(http_request_duration_seconds_bucket[1m])))"
+QUERIES = [
+    ("one series", SELECTION),
+    ("requests per second by service", RATE),
+    ("share of errors by service", ERRORS),
+    ("p99 by service", P99),
+    ("busiest ten", "topk(10, rate(http_request_handled_total[1m]))"),
+    ("average of a gauge by zone", "avg by (zone) (http_request_concurrency_average)"),
+]
+
+
+def options():
+    parser = argparse.ArgumentParser(
+        prog="Benchmarks/compare/run", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--targets", type=int, default=50, help="targets of the fleet")
+    parser.add_argument("--series", type=int, default=2000, help="series of each target, a multiple of 20")
+    parser.add_argument("--interval", type=int, default=5, help="seconds between scrapes")
+    parser.add_argument("--minutes", type=float, default=2, help="how long to measure, after the warm-up")
+    parser.add_argument("--repetitions", type=int, default=15, help="how often each query is timed; 0 leaves them out")
+    parser.add_argument("--tribune", help="the program; built when --tribune and --fleet are not given")
+    parser.add_argument("--fleet", help="the SyntheticFleet program")
+    return parser.parse_args()
+
+
+def write_configuration(path, fleet_port, targets, interval):
+    with open(path, "w") as file:
+        file.write(f"global:\n  scrape_interval: {interval}s\n  scrape_timeout: {interval}s\n")
+        file.write("scrape_configs:\n  - job_name: fleet\n    static_configs:\n")
+        for number in range(targets):
+            file.write(f"      - targets: ['127.0.0.1:{fleet_port}']\n")
+            file.write(f"        labels: {{__metrics_path__: /{number}, instance: target-{number}}}\n")
+
+
+def servers(tribune, configuration, directory):
+    """The three, none started: (name, part of its user agent, arguments)."""
+    ports = [free_port() for _ in range(3)]
+    data = [os.path.join(directory, name) for name in ("tribune", "prometheus", "victoria-metrics")]
+    arguments = [
+        [
+            tribune, "serve", f"--config.file={configuration}", f"--storage.path={data[0]}",
+            f"--web.listen-address=127.0.0.1:{ports[0]}",
+        ],
+        [
+            "prometheus", f"--config.file={configuration}", f"--storage.tsdb.path={data[1]}",
+            f"--web.listen-address=127.0.0.1:{ports[1]}",
+        ],
+        [
+            "victoria-metrics", f"-promscrape.config={configuration}", f"-storageDataPath={data[2]}",
+            f"-httpListenAddr=127.0.0.1:{ports[2]}",
+        ],
+    ]  # fmt: skip
+    names = [("Tribune", "tribune"), ("Prometheus", "prometheus"), ("VictoriaMetrics", "vm_promscrape")]
+    return [
+        Server(name, agent, arguments[index], ports[index], data[index] + ".log")
+        for index, (name, agent) in enumerate(names)
+    ]
+
+
+class Fleet:
+    """The scraped process and what it knows about who scraped it."""
+
+    def __init__(self, process):
+        self.process = process
+        deadline = time.monotonic() + 30
+        while not self._first_line():
+            process.ensure_running()
+            if time.monotonic() > deadline:
+                raise RuntimeError("the fleet does not say its port")
+            time.sleep(0.02)
+        self.port = int(self._first_line())
+
+    def _first_line(self):
+        with open(self.process.log) as log:
+            line = log.readline()
+        return line if line.endswith("\n") else ""
+
+    def scrapes(self, agent):
+        lines = get(self.port, "/scrapes")[1].decode().splitlines()
+        return sum(int(line.split()[0]) for line in lines if agent in line.split(" ", 1)[1].lower())
+
+    def wait_for_rounds(self, servers, rounds, targets):
+        deadline = time.monotonic() + 300
+        while any(self.scrapes(server.agent) < rounds * targets for server in servers):
+            for server in servers:
+                server.ensure_running()
+            if time.monotonic() > deadline:
+                raise RuntimeError("the servers do not scrape: " + get(self.port, "/scrapes")[1].decode())
+            time.sleep(0.5)
+
+
+def reading(server, fleet):
+    return server.cpu_seconds(), server.written_bytes(), fleet.scrapes(server.agent)
+
+
+def measure_scraping(all_servers, fleet, settings):
+    """For each server: CPU seconds per million samples, resident bytes per series, bytes written per sample, scrapes."""
+    fleet.wait_for_rounds(all_servers, 4, settings.targets)
+    before = [reading(server, fleet) for server in all_servers]
+    begin, busy = time.monotonic(), busy_seconds()
+    time.sleep(settings.minutes * 60)
+    after = [reading(server, fleet) for server in all_servers]
+    seconds, busy = time.monotonic() - begin, busy_seconds() - busy
+    own = sum(late[0] - early[0] for early, late in zip(before, after))
+    others = (busy - own) / seconds
+    print(f"\nMeasured for {seconds:.0f} s. All else on the machine, the fleet included, used {others:.2f} cores.")
+    rows = []
+    for server, early, late in zip(all_servers, before, after):
+        scrapes = late[2] - early[2]
+        samples = scrapes * settings.series
+        expected = seconds / settings.interval * settings.targets
+        if abs(scrapes - expected) > 2 * settings.targets:
+            print(f"Note: {server.name} made {scrapes} scrapes where {expected:.0f} were due.")
+        rows.append(
+            (
+                (late[0] - early[0]) / samples * 1e6,
+                server.resident_bytes() / (settings.targets * settings.series),
+                (late[1] - early[1]) / samples,
+                scrapes,
+            )
+        )
+    return rows
+
+
+def check_samples(all_servers, settings):
+    """Nobody may be cheap by leaving something out."""
+    for server in all_servers:
+        stored = server.series('count({job="fleet",service!=""})')
+        count = float(stored[0]["value"][1]) if stored else 0
+        down = server.series('count(min_over_time(up{job="fleet"}[1m]) == 0)')
+        if count != settings.targets * settings.series or down:
+            raise RuntimeError(f"{server.name} has {count:.0f} series, and targets that were down: {down}")
+
+
+def measure_queries(all_servers, repetitions, interval):
+    """Median milliseconds of each query as instant and as range query, for each server."""
+    rows = []
+    for kind in ("instant", "range"):
+        for name, expression in QUERIES:
+            medians, sizes = [], []
+            for server in all_servers:
+                with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)) as connection:
+                    durations = []
+                    for _ in range(repetitions + 2):
+                        now = time.time()
+                        window = {"start": now - 120, "end": now, "step": interval} if kind == "range" else {}
+                        duration, result = server.timed(expression, connection, **window)
+                        durations.append(duration * 1000)
+                medians.append(statistics.median(durations[2:]))
+                sizes.append(len(result))
+            # topk over a range lists whoever was among the ten at any step, which depends on when each server scraped.
+            if sizes[0] != sizes[1] and not expression.startswith("topk"):
+                raise RuntimeError(f"{name} ({kind}): series per server: {sizes}")
+            rows.append((f"{name}, {kind}", medians))
+    return rows
+
+
+def table(title, all_servers, rows, form="{:.2f}"):
+    print(f"\n| {title} | " + " | ".join(server.name for server in all_servers) + " | to Prometheus | to VictoriaMetrics |")
+    print("|---" * (len(all_servers) + 3) + "|")
+    for name, values in rows:
+        ratios = [f"1/{rival / values[0]:.1f}" if values[0] > 0 else "–" for rival in values[1:]]
+        print(f"| {name} | " + " | ".join([form.format(value) for value in values] + ratios) + " |", flush=True)
+
+
+def run(settings, directory):
+    with contextlib.ExitStack() as running:
+        fleet_arguments = [settings.fleet, str(settings.targets), str(settings.series)]
+        fleet = Fleet(running.enter_context(Process("fleet", fleet_arguments, os.path.join(directory, "fleet.log"))))
+        configuration = os.path.join(directory, "prometheus.yml")
+        write_configuration(configuration, fleet.port, settings.targets, settings.interval)
+        all_servers = servers(settings.tribune, configuration, directory)
+        for server in all_servers:
+            running.enter_context(server)
+        for server in all_servers:
+            server.wait_until_ready()
+        body = get(fleet.port, "/0")[1]
+        print(f"{settings.targets} targets × {settings.series} series, {len(body) / settings.series:.0f} bytes a line,")
+        print(f"scraped every {settings.interval} s by all three servers at the same time.", flush=True)
+
+        scraping = measure_scraping(all_servers, fleet, settings)
+        check_samples(all_servers, settings)
+        titles = ["CPU s per million samples", "resident bytes per series", "bytes written per sample"]
+        table("scraping", all_servers, [(title, [row[i] for row in scraping]) for i, title in enumerate(titles)])
+        if settings.repetitions > 0:
+            table("query p50, ms", all_servers, measure_queries(all_servers, settings.repetitions, settings.interval))
+        restarts = [server.restart_after_kill() for server in all_servers]
+        check_samples(all_servers, settings)
+        table("restart", all_servers, [("s from start to ready after SIGKILL", restarts)], "{:.3f}")
+
+
+def main():
+    settings = options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    print(machine())
+    print(subprocess.check_output(["dpkg-query", "-W", "prometheus", "victoria-metrics"], text=True), end="")
+    with tempfile.TemporaryDirectory(prefix="tribune-compare-") as directory:
+        run(settings, directory)
+
+
+main()
