@@ -9,14 +9,26 @@ extension MetricStore {
     public func select(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int
     ) throws(SelectError) -> [SeriesSamples] {
-        let found = try find([matchers], from, through)
+        var selection: SeriesSelection?
+        return try select(
+            matchers, from: from, through: through, sampleLimit: sampleLimit, remembering: &selection)
+    }
+
+    /// The same; what was found in the index is left in `selection` for the next call with the same matchers, which looks
+    /// anew only if the index has changed.
+    public func select(
+        _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int,
+        remembering selection: inout SeriesSelection?
+    ) throws(SelectError) -> [SeriesSamples] {
+        let (found, windows) = try find([matchers], from, through, selection)
+        selection = found
         var result: [SeriesSamples] = []
         result.reserveCapacity(found.series.count)
         var total = 0
         for series in found.series {
             var samples = ReadSamples()
             for part in found.parts[series.parts] {
-                let read = found.windows[part.window].read(part.location, part.companions)
+                let read = windows[part.lane].read(part.location, part.companions)
                 if samples.count == 0 { samples = read } else { samples.merge(read) }
             }
             if samples.count == 0 { continue }
@@ -71,72 +83,41 @@ extension MetricStore {
 
     // MARK: Finding
 
-    /// What fits, and where it lies.
-    private struct Found {
-        struct Part {
-            var window: Int
-            var location: SeriesIndex.Location
-            var companions: SeriesIndex.Companions
-        }
-        var series: [(labels: Labels, parts: Range<Int>)] = []
-        var parts: [Part] = []
-        var windows: [LaneWindow] = []
-    }
-
     private func compile(_ matchers: [Matcher]) throws(SelectError) -> [CompiledMatcher] {
         var compiled: [CompiledMatcher] = []
         for matcher in matchers { compiled.append(try CompiledMatcher(matcher)) }
         return compiled
     }
 
+    /// What fits any of the lists, and what the query sees of the lanes it lies in.
+    ///
+    /// - Parameter known: What the same lists gave before.
     private func find(
-        _ lists: [[Matcher]], _ from: Timestamp, _ through: Timestamp
-    ) throws(SelectError) -> Found {
-        var compiled: [[CompiledMatcher]] = []
-        for matchers in lists { compiled.append(try compile(matchers)) }
-        var found = Found()
-        var lanes: [(lane: Lane, active: ActiveChunk?, head: Int)] = []
-        try core.catalog.read { catalog throws(SelectError) in
+        _ lists: [[Matcher]], _ from: Timestamp, _ through: Timestamp, _ known: SeriesSelection? = nil
+    ) throws(SelectError) -> (SeriesSelection, [LaneWindow]) {
+        var heads: [(active: ActiveChunk?, head: Int)] = []
+        let found = try core.catalog.read { catalog throws(SelectError) in
             guard !catalog.isClosed else { throw SelectError(.unavailable, "the store is closed") }
-            var numbers: [UInt32: Int] = [:]
-            var latest: (id: UInt32, number: Int)?
-            for series in Self.matching(compiled, catalog.index) {
-                let start = found.parts.count
-                catalog.index.forEachLocation(of: series) { location in
-                    let number: Int
-                    if let latest, latest.id == location.lane {
-                        number = latest.number
-                    } else if let known = numbers[location.lane] {
-                        number = known
-                    } else if let lane = catalog.lanes[location.lane] {
-                        // Companions that rows below this head need are in the index already: they are entered under the
-                        // lock before the row is committed.
-                        lanes.append((lane, lane.active, lane.committedRows))
-                        number = lanes.count - 1
-                        numbers[location.lane] = number
-                    } else {
-                        return
-                    }
-                    latest = (location.lane, number)
-                    found.parts.append(
-                        .init(
-                            window: number, location: location, companions: catalog.index.companions(of: location)))
-                }
-                if found.parts.count - start > 1 {
-                    found.parts[start...].sort {
-                        ($0.location.lane, $0.location.birth) < ($1.location.lane, $1.location.birth)
-                    }
-                }
-                found.series.append((catalog.index.labels(of: series), start..<found.parts.count))
+            let found: SeriesSelection
+            if let known, known.core === core, known.version == catalog.index.version {
+                found = known
+            } else {
+                var compiled: [[CompiledMatcher]] = []
+                for matchers in lists { compiled.append(try compile(matchers)) }
+                found = SeriesSelection(Self.matching(compiled, catalog.index), catalog, core)
             }
+            // Companions that rows below these heads need are in the index already: they are entered under the lock before
+            // the row is committed.
+            heads = found.lanes.map { ($0.active, $0.committedRows) }
+            return found
         }
         let pins = SegmentPins(core.segments)
-        found.windows = lanes.map {
+        let windows = zip(found.lanes, heads).map { lane, head in
             LaneWindow(
-                $0.lane, $0.active, head: $0.head, pins: pins, from: from.milliseconds,
+                lane, head.active, head: head.head, pins: pins, from: from.milliseconds,
                 through: through.milliseconds)
         }
-        return found
+        return (found, windows)
     }
 
     private static func matching(_ lists: [[CompiledMatcher]], _ index: borrowing SeriesIndex) -> [UInt32] {
@@ -149,9 +130,9 @@ extension MetricStore {
     private func present(
         _ matching: [[Matcher]], _ from: Timestamp, _ through: Timestamp
     ) throws(SelectError) -> [Labels] {
-        let found = try find(matching, from, through)
+        let (found, windows) = try find(matching, from, through)
         return found.series.filter { series in
-            found.parts[series.parts].contains { found.windows[$0.window].overlaps($0.location) }
+            found.parts[series.parts].contains { windows[$0.lane].overlaps($0.location) }
         }.map(\.labels)
     }
 

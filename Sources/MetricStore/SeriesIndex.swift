@@ -59,6 +59,8 @@ struct SeriesIndex {
     private var locations: [Location] = []
     private var freeLocations: [UInt32] = []
     private var companions: [CompanionKey: Companions] = [:]
+    /// Changes with every series, location and companion; what the index said holds as long as this is the same.
+    private(set) var version: UInt64 = 0
     /// Locations that ended, per lane, by series and last chunk.
     private var ended: [UInt32: [(series: UInt32, death: UInt32)]] = [:]
 
@@ -128,6 +130,7 @@ struct SeriesIndex {
     mutating func bind(
         _ labels: Labels, lane: UInt32, slot: RingSlot, birth: UInt32
     ) -> (series: UInt32, isNew: Bool) {
+        version += 1
         let ids = labels.pairs.map { pairs.make($0) }
         let hash = ByteHash.of(ids)
         let known = find(ids, hash)
@@ -172,6 +175,7 @@ struct SeriesIndex {
 
     /// Notes that a location of `series` holds nothing after chunk `death`.
     mutating func end(_ series: UInt32, lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32) {
+        version += 1
         var index = firstLocation[Int(series)]
         while index != Self.none {
             let location = locations[Int(index)]
@@ -186,6 +190,7 @@ struct SeriesIndex {
 
     /// Notes where what does not fit into the rows of a location lies.
     mutating func setCompanions(_ new: Companions, lane: UInt32, slot: RingSlot, birth: UInt32) {
+        version += 1
         companions[CompanionKey(lane: lane, slot: slot, birth: birth)] = new
     }
 
@@ -194,6 +199,7 @@ struct SeriesIndex {
     /// - Returns: How many series went.
     mutating func forget(lane: UInt32, through chunk: UInt32) -> Int {
         guard let all = ended[lane] else { return 0 }
+        version += 1
         let rest = all.filter { $0.death > chunk }
         ended[lane] = rest.isEmpty ? nil : rest
         var gone: [UInt32] = []

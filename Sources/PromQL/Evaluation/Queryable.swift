@@ -9,6 +9,23 @@ public protocol Queryable: Sendable {
     func select(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int
     ) throws(SelectError) -> [SeriesSamples]
+
+    /// The same, asked again and again with the same matchers: `selection` is where a store leaves what it found for the
+    /// next time. Sources that have nothing to gain from it need not implement this.
+    func select(
+        _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int,
+        remembering selection: inout SeriesSelection?
+    ) throws(SelectError) -> [SeriesSamples]
+}
+
+extension Queryable {
+    /// Asks anew each time.
+    public func select(
+        _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int,
+        remembering selection: inout SeriesSelection?
+    ) throws(SelectError) -> [SeriesSamples] {
+        try select(matchers, from: from, through: through, sampleLimit: sampleLimit)
+    }
 }
 
 extension MetricStore: Queryable {}

@@ -1,4 +1,5 @@
 internal import MetricModel
+internal import MetricStore
 
 /// Where a range function's windows come from: a range selector or a subquery.
 final class RangeSource {
@@ -23,6 +24,7 @@ final class RangeSource {
     private let origin: Origin
     private let resolvesHints: Bool
     private var known: SeriesSet?
+    private var selection: SeriesSelection?
 
     /// - Parameter resolvesHints: As for `SelectorNode`.
     init(_ selector: MatrixSelector, resolvesHints: Bool = false) {
@@ -60,7 +62,8 @@ final class RangeSource {
         let after = selector.selector.rangeExtension == .smoothed ? lookback : 0
         let (first, last) = times.references(grid)
         let found = try run.select(
-            selector.selector.matchers, from: first &- width &- before &+ 1, through: last &+ after)
+            selector.selector.matchers, from: first &- width &- before &+ 1, through: last &+ after,
+            remembering: &selection)
         let set = SeriesSet.reusing(known, for: found)
         known = set
         let withStarts = run.options.useStartTimestamps

@@ -73,12 +73,16 @@ final class Run {
     func used(_ samples: Int) { statistics.totalSamples += samples }
 
     /// The samples of the matching series with `from <= timestamp <= through`.
-    func select(_ matchers: [Matcher], from: Int64, through: Int64) throws(QueryError) -> [SeriesSamples] {
+    ///
+    /// - Parameter selection: What the source found for these matchers the last time.
+    func select(
+        _ matchers: [Matcher], from: Int64, through: Int64, remembering selection: inout SeriesSelection?
+    ) throws(QueryError) -> [SeriesSamples] {
         try check()
         do {
             return try source.select(
                 matchers, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),
-                sampleLimit: options.maximumSamples)
+                sampleLimit: options.maximumSamples, remembering: &selection)
         } catch {
             throw error.code == .sampleLimit ? .tooManySamples : .execution("expanding series: \(error.message)")
         }

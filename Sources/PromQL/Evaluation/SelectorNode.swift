@@ -1,4 +1,5 @@
 internal import MetricModel
+internal import MetricStore
 
 /// An instant selector: at each step the latest sample of each series, if it is fresh.
 final class SelectorNode: PlanNode {
@@ -18,6 +19,7 @@ final class SelectorNode: PlanNode {
     private let modifiers: [TimeModifiers]
     private let resolvesHints: Bool
     private var series: SeriesSet?
+    private var selection: SeriesSelection?
 
     /// - Parameters:
     ///   - modifiers: When to look, if not when the selector says.
@@ -40,11 +42,13 @@ final class SelectorNode: PlanNode {
             return block.repeated(grid.count)
         }
         if selector.rangeExtension == .smoothed && field == .value {
-            return try SmoothedSelection(selector: selector, times: times).evaluate(run, over: grid)
+            return try SmoothedSelection(selector: selector, times: times).evaluate(
+                run, over: grid, remembering: &selection)
         }
         let lookback = run.options.lookback.rawValue
         let (first, last) = times.references(grid)
-        let found = try run.select(selector.matchers, from: first &- lookback &+ 1, through: last)
+        let found = try run.select(
+            selector.matchers, from: first &- lookback &+ 1, through: last, remembering: &selection)
         let set = SeriesSet.reusing(series, for: found)
         series = set
         try run.allow(rows: set.count, width: grid.count)
