@@ -13,6 +13,8 @@ import Testing
         var generator: Seeded
         var clock: Int64 = 1_700_000_000_000
         var laneNumber = 0
+        /// What earlier calls found for each choice of matchers; must never be used after the index has changed.
+        var selections = [SeriesSelection?](repeating: nil, count: 5)
 
         init(seed: UInt64, directory: String? = nil) throws {
             self.directory = directory
@@ -38,6 +40,7 @@ import Testing
             let ids = lanes.map(\.id)
             lanes = []
             store = nil
+            selections = selections.map { _ in nil }
             let next = try MetricStore(StoreConfiguration(directory: directory), registry: nil)
             #expect(next.recoveryNotes == [])
             store = next
@@ -102,13 +105,14 @@ import Testing
                 [], [Matcher("__name__", .equal, "m1")], [Matcher("i", .regex, "1.*"), Matcher("x", .notEqual, "")],
                 [Matcher("__name__", .regex, "m0|m2"), Matcher("x", .equal, "")], [Matcher("i", .notRegex, "[0-9]")],
             ]
-            let chosen = matchers[number(0..<matchers.count)]
+            let choice = number(0..<matchers.count)
+            let chosen = matchers[choice]
             var from = clock - Int64(number(0..<2_000_000))
             var through = from + Int64(number(0..<1_000_000))
             if number(0..<4) == 0 { (from, through) = (.min / 2, .max / 2) }
             let found = try #require(store).select(
                 chosen, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),
-                sampleLimit: .max)
+                sampleLimit: .max, remembering: &selections[choice])
             let expected = model.select(chosen, from: from, through: through)
             #expect(Set(found.map(\.labels)) == Set(expected.keys))
             #expect(found.count == expected.count)
