@@ -86,9 +86,13 @@ public final class LoopbackServer: Sendable {
     /// How many connections were made.
     public var connectionCount: Int { state.withLock { $0.accepted } }
 
-    /// Closes everything and waits for the threads. To be called once.
+    /// Closes everything and waits for the threads. Further calls do nothing.
     public func stop() {
-        state.withLock { $0.isStopped = true }
+        let isFirst = state.withLock { state in
+            defer { state.isStopped = true }
+            return !state.isStopped
+        }
+        guard isFirst else { return }
         shutdown(listener, Int32(SHUT_RDWR))
         acceptor.withLock { $0 }?.join()
         close(listener)
