@@ -27,7 +27,10 @@ extension PrometheusConfiguration {
                 throw YAMLError(
                     file: file, line: extra.line, column: extra.column, field: "", message: "more than one document")
             }
-            if let root = documents.first { try read(root, file: file, &errors) }
+            if let root = documents.first {
+                shownText = SecretMask.masked(root).blockText
+                try read(root, file: file, &errors)
+            }
         } catch {
             errors.append(error)
         }

@@ -29,6 +29,7 @@ struct ServiceSources {
         sources.engine = engine
         sources.features = features
         sources.externalLabels = { [state] in state.configuration.prometheus.externalLabels }
+        sources.configuration = { [state] in state.configuration.prometheus.shownText }
         sources.targets = { [scraper] in scraper.snapshots() }
         sources.droppedTargets = { [scraper] in scraper.droppedTargets() }
         sources.scrapePools = { [state] in state.configuration.prometheus.pools.map(\.name) }

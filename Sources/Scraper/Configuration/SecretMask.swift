@@ -1,0 +1,78 @@
+internal import YAML
+
+/// Takes the secrets out of a configuration, so that it can be shown.
+enum SecretMask {
+    private static let mask = "<secret>"
+
+    /// Fields whose value is secret as a whole. Files that hold a secret may be named.
+    private static let secretFields: Set<String> = [
+        "password", "credentials", "bearer_token", "client_secret", "secret", "secrets", "secret_key", "token",
+        "api_key",
+        "api_token", "routing_key", "service_key", "connection", "key", "client_certificate_key",
+        "application_credential_secret",
+    ]
+
+    /// `node` with every secret replaced by `<secret>`, also the password in a URL.
+    static func masked(_ node: YAMLNode) -> YAMLNode {
+        var node = node
+        switch node.content {
+        case .scalar(let text, let isPlain):
+            if let shown = withoutPassword(text) { node.content = .scalar(shown, isPlain: isPlain) }
+        case .sequence(let elements):
+            node.content = .sequence(elements.map { masked($0) })
+        case .mapping(let members):
+            node.content = .mapping(
+                members.map { member in
+                    let isSecret = secretFields.contains(member.key.text?.lowercased() ?? "")
+                    // The headers of requests are given by name, and any may hold a token.
+                    let isHeaders = member.key.text == "http_headers"
+                    return YAMLNode.Member(
+                        key: member.key,
+                        value: isSecret
+                            ? hidden(member.value) : isHeaders ? withoutValues(member.value) : masked(member.value))
+                })
+        }
+        return node
+    }
+
+    /// `node` with nothing of its texts.
+    private static func hidden(_ node: YAMLNode) -> YAMLNode {
+        var node = node
+        switch node.content {
+        case .scalar: if !node.isNull { node.content = .scalar(mask, isPlain: true) }
+        case .sequence(let elements): node.content = .sequence(elements.map { hidden($0) })
+        case .mapping(let members):
+            node.content = .mapping(members.map { YAMLNode.Member(key: $0.key, value: hidden($0.value)) })
+        }
+        return node
+    }
+
+    /// `node`, a mapping of header names, with the values hidden.
+    private static func withoutValues(_ node: YAMLNode) -> YAMLNode {
+        var node = node
+        node.content = .mapping(
+            (node.members ?? []).map { header in
+                var value = header.value
+                value.content = .mapping(
+                    (value.members ?? []).map { field in
+                        YAMLNode.Member(
+                            key: field.key, value: field.key.text == "files" ? field.value : hidden(field.value))
+                    })
+                return YAMLNode.Member(key: header.key, value: value)
+            })
+        return node
+    }
+
+    /// A URL with `user:password@` without the password; `nil` where there is none.
+    private static func withoutPassword(_ text: String) -> String? {
+        let bytes = Array(text.utf8)
+        guard let start = bytes.indices.dropLast(2).first(where: { bytes[$0...].starts(with: "://".utf8) }) else {
+            return nil
+        }
+        let authority = bytes[(start + 3)...].prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
+        guard let at = authority.lastIndex(of: UInt8(ascii: "@")),
+            let colon = authority[..<at].firstIndex(of: UInt8(ascii: ":"))
+        else { return nil }
+        return String(decoding: bytes[...colon], as: UTF8.self) + mask + String(decoding: bytes[at...], as: UTF8.self)
+    }
+}

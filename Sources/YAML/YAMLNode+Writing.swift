@@ -1,0 +1,80 @@
+extension YAMLNode {
+    /// The node as YAML text in block style, ending in a line feed. Comments, anchors and the way it was written are gone.
+    public var blockText: String {
+        var text = ""
+        switch content {
+        case .scalar: text = "\(inlineText)\n"
+        case .sequence(let elements) where elements.isEmpty: text = "[]\n"
+        case .mapping(let members) where members.isEmpty: text = "{}\n"
+        case .sequence, .mapping: write(indent: 0, to: &text)
+        }
+        return text
+    }
+
+    /// Writes the lines of a list or mapping that is not empty; the first is indented by what stands in `text` already.
+    private func write(indent: Int, to text: inout String) {
+        let margin = String(repeating: " ", count: indent)
+        var isFirst = true
+        func begin(_ text: inout String) {
+            if !isFirst { text += margin }
+            isFirst = false
+        }
+        for element in elements ?? [] {
+            begin(&text)
+            text += "- "
+            if element.isNested {
+                element.write(indent: indent + 2, to: &text)
+            } else {
+                text += "\(element.inlineText)\n"
+            }
+        }
+        for member in members ?? [] {
+            begin(&text)
+            text += "\(member.key.inlineText):"
+            if member.value.isNested {
+                text += "\n\(margin)  "
+                member.value.write(indent: indent + 2, to: &text)
+            } else {
+                text += " \(member.value.inlineText)\n"
+            }
+        }
+    }
+
+    /// Whether the node needs lines of its own.
+    private var isNested: Bool {
+        switch content {
+        case .scalar: false
+        case .sequence(let elements): !elements.isEmpty
+        case .mapping(let members): !members.isEmpty
+        }
+    }
+
+    private var inlineText: String {
+        switch content {
+        case .sequence: "[]"
+        case .mapping: "{}"
+        case .scalar("", isPlain: true): "null"
+        case .scalar(let text, isPlain: true) where !text.unicodeScalars.contains(where: { $0.value < 0x20 }): text
+        case .scalar(let text, _): Self.quoted(text)
+        }
+    }
+
+    /// `text` in double quotes.
+    private static func quoted(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": quoted += "\\\""
+            case "\\": quoted += "\\\\"
+            case "\n": quoted += "\\n"
+            case "\t": quoted += "\\t"
+            case "\r": quoted += "\\r"
+            case "\u{0}"..."\u{1f}", "\u{7f}"..."\u{9f}", "\u{2028}", "\u{2029}", "\u{feff}":
+                let digits = String(scalar.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
+    }
+}
