@@ -20,6 +20,25 @@ public struct HotCacheConfiguration: Sendable {
         self.password = password
     }
 
+    /// A cache at `text`: `host:port`, `[address]:port` or the path of a Unix socket. `nil` for anything else.
+    public init?(parsing text: String, password: Secret? = nil) {
+        if text.hasPrefix("/") {
+            self.init(address: .unix(path: text), password: password)
+            return
+        }
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (1...65_535).contains(port)
+        else { return nil }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        guard !host.isEmpty else { return nil }
+        self.init(address: .tcp(host: String(host), port: port), password: password)
+    }
+
     /// A text that is never printed.
     public struct Secret: Sendable, CustomStringConvertible, CustomReflectable {
         let text: String
@@ -121,7 +140,8 @@ public final class HotCache: Sendable {
                 isAway = false
             } catch {
                 connection = nil
-                retryAt = now + 1_000_000_000
+                // Counted from the end of the attempt: a server that hangs must not cost one time limit per request.
+                retryAt = SystemClock.monotonicNanoseconds() + 1_000_000_000
                 dropped.add(Double(commands.count))
                 if !isAway { logger.warn("Redis is away", ["err": error.message]) }
                 isAway = true

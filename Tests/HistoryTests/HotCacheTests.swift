@@ -138,3 +138,18 @@ struct HotCacheTests {
         #expect(!dumped.contains("wrong-secret") && !"\(configuration)".contains("wrong-secret"))
     }
 }
+
+@Suite struct HotCacheConfigurationTests {
+    @Test(arguments: [
+        ("127.0.0.1:6379", RedisConnection.Address.tcp(host: "127.0.0.1", port: 6379)),
+        ("redis:1", .tcp(host: "redis", port: 1)), ("[::1]:6379", .tcp(host: "::1", port: 6379)),
+        ("/run/redis.sock", .unix(path: "/run/redis.sock")),
+    ]) func addressesAreRead(text: String, address: RedisConnection.Address) {
+        #expect(HotCacheConfiguration(parsing: text)?.address == address)
+    }
+
+    @Test(arguments: ["", "redis", "redis:", ":6379", "redis:0", "redis:65536", "redis:x", "::1:6379", "[]:1"])
+    func otherTextsAreNone(text: String) {
+        #expect(HotCacheConfiguration(parsing: text)?.address == nil)
+    }
+}

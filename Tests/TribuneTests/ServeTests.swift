@@ -2,6 +2,7 @@ import CurlHTTP
 import Glibc
 import JSON
 import Runtime
+import Synchronization
 import TestSupport
 import Testing
 
@@ -94,6 +95,62 @@ private final class RunningTribune {
         let alerts = try JSON(parsing: try tribune.get("/api/v1/alerts").body)
         #expect(alerts["data"]?["alerts"]?.elements?.first?["annotations"]?["summary"]?.text == "up is 1")
         #expect(tribune.process.stop(graceMilliseconds: 20_000) == .code(0))
+    }
+
+    @Test func alertsReachTheAlertmanagersOfAStockConfiguration() throws {
+        let seen = Mutex<[LoopbackServer.Request]>([])
+        let alertmanager = LoopbackServer { request in
+            seen.withLock { $0.append(request) }
+            return .ok("")
+        }
+        defer { alertmanager.stop() }
+        let address = alertmanager.url.dropFirst("http://".count)
+        let alerting = """
+            alerting:
+              alert_relabel_configs: [{action: labeldrop, regex: instance}]
+              alertmanagers:
+              - path_prefix: /am/
+                basic_auth: {username: me, password: hunter2}
+                alert_relabel_configs: [{target_label: team, replacement: core}]
+                relabel_configs: [{source_labels: [__address__], regex: 'dropped:.*', action: drop}]
+                static_configs: [{targets: ['\(address)', 'dropped:1']}]
+            """
+        let global = Self.scrapesItself.replacing("global: {", with: "global: {external_labels: {cluster: eu}, ")
+        let tribune = try RunningTribune(
+            ["prometheus.yml": global + "\n" + alerting, "rules.yml": Self.rules], config: "prometheus.yml",
+            flags: ["--web.enable-lifecycle"])
+        #expect(Loopback.eventually { seen.withLock { !$0.isEmpty } })
+        let request = try #require(seen.withLock { $0.first })
+        #expect(request.line == "POST /am/api/v2/alerts HTTP/1.1")
+        #expect(request.headers["authorization"] == "Basic bWU6aHVudGVyMg==")
+        let alert = try #require(try JSON(parsing: request.body).elements?.first)
+        #expect(
+            alert["labels"] == ["alertname": "AlwaysFiring", "cluster": "eu", "job": "self", "team": "core"])
+
+        let known = try JSON(parsing: try tribune.get("/api/v1/alertmanagers").body)
+        #expect(
+            known["data"]?["activeAlertmanagers"] == [["url": .string("http://\(address)/am/api/v2/alerts")]])
+        let shown = try JSON(parsing: try tribune.get("/api/v1/status/config").body)["data"]?["yaml"]?.text ?? ""
+        #expect(shown.contains("password: <secret>"))
+        #expect(!shown.contains("hunter2"))
+
+        tribune.directory.write(global, to: "prometheus.yml")
+        #expect(try tribune.post("/-/reload").status == 200)
+        let after = try JSON(parsing: try tribune.get("/api/v1/alertmanagers").body)
+        #expect(after["data"]?["activeAlertmanagers"] == [])
+        #expect(tribune.process.stop(graceMilliseconds: 20_000) == .code(0))
+    }
+
+    @Test func aRedisThatIsAwayDoesNotMatter() throws {
+        let tribune = try RunningTribune([
+            "tribune.yml": """
+            prometheus_config: prometheus.yml
+            history: {redis: {address: '127.0.0.1:\(Loopback.freePort())', password_file: redis-password}}
+            """, "redis-password": "hunter2\n", "prometheus.yml": Self.scrapesItself, "rules.yml": Self.rules,
+        ])
+        #expect(try Loopback.eventually { try tribune.query("job:up:sum").count == 1 })
+        #expect(tribune.process.stop(graceMilliseconds: 20_000) == .code(0))
+        #expect(!tribune.log.contains("hunter2"))
     }
 
     @Test func samplesAndTheRecordSurviveAKill() throws {

@@ -13,6 +13,7 @@ internal import YAML
 ///   hash: cdd01ef066bc6cf2               # what every target must show
 /// history:
 ///   postgres: {connection_file: /run/secrets/history}
+///   redis: {address: 127.0.0.1:6379, password_file: /run/secrets/redis}   # or the path of a socket
 /// ```
 struct TribuneFile {
     /// The stock Prometheus configuration.
@@ -25,6 +26,8 @@ struct TribuneFile {
     var constitution: String?
     /// Where the history is kept.
     var database = HistoryConfiguration.Database.sqlite()
+    /// Where the latest measurements are put for others to read; `nil` for nowhere.
+    var hotCache: HotCacheConfiguration?
     /// The ledger's name in its checkpoints.
     var origin = "tribune"
     /// How long measurements are kept.
@@ -98,6 +101,11 @@ struct TribuneFile {
             database = .postgres(address: try Self.connection(&inner, directory: directory))
             try inner.finish()
         }
+        if let redis = fields.optional("redis") {
+            var inner = try FieldReader(redis, path: "history.redis", file: file)
+            hotCache = try Self.hotCache(&inner, directory: directory)
+            try inner.finish()
+        }
         try fields.finish()
     }
 
@@ -109,10 +117,31 @@ struct TribuneFile {
             return inline
         }
         guard inline == nil else { throw fields.fault("at most one of connection and connection_file may be given") }
-        guard let text = FileText.read(Paths.resolve(path, from: directory)) else {
+        return try secret(path, "connection_file", &fields, directory: directory)
+    }
+
+    private static func hotCache(
+        _ fields: inout FieldReader, directory: String
+    ) throws(YAMLError) -> HotCacheConfiguration {
+        let address = try fields.text("address")
+        var password: HotCacheConfiguration.Secret?
+        if let path = try fields.optionalText("password_file") {
+            password = .init(try secret(path, "password_file", &fields, directory: directory))
+        }
+        guard let cache = HotCacheConfiguration(parsing: address, password: password) else {
             throw fields.fault(
-                "cannot read \(path): \(SystemError.current)", at: fields.optional("connection_file"),
-                field: "connection_file")
+                "expected host:port or the path of a socket, not \"\(address)\"", at: fields.optional("address"),
+                field: "address")
+        }
+        return cache
+    }
+
+    /// The first line of the file at `path`, which the field `name` gives.
+    private static func secret(
+        _ path: String, _ name: String, _ fields: inout FieldReader, directory: String
+    ) throws(YAMLError) -> String {
+        guard let text = FileText.read(Paths.resolve(path, from: directory)) else {
+            throw fields.fault("cannot read \(path): \(SystemError.current)", at: fields.optional(name), field: name)
         }
         return String(text.split(whereSeparator: \.isNewline).first ?? "")
     }

@@ -18,11 +18,13 @@ final class Recorder: Sendable {
     private static let batchAge: Int64 = 10_000
 
     private let history: HistoryRunner
+    private let hotCache: HotCache?
     private let transitions = Mutex(AlertTransitions())
     private let batch = Mutex(Batch())
 
-    init(_ history: HistoryRunner) {
+    init(_ history: HistoryRunner, hotCache: HotCache? = nil) {
         self.history = history
+        self.hotCache = hotCache
     }
 
     /// Alerts went to the receivers.
@@ -93,7 +95,9 @@ final class Recorder: Sendable {
             defer { batch.measurements = [] }
             return batch.measurements
         }
-        if !due.isEmpty { history.record(measurements: due, subject: "rollback measurements") }
+        guard !due.isEmpty else { return }
+        history.record(measurements: due, subject: "rollback measurements")
+        hotCache?.put(due)
     }
 
     private func record(_ kind: LedgerEvent.Kind, _ milliseconds: Int64, _ subject: String, _ body: JSON) {

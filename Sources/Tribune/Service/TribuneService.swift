@@ -23,6 +23,7 @@ final class TribuneService: Sendable {
     private let state: ServiceState
     private let store: MetricStore
     private let history: HistoryRunner
+    private let hotCache: HotCache?
     private let recorder: Recorder
     private let notifier: NotificationRunner
     private let alertmanagers: AlertmanagerSender
@@ -66,7 +67,9 @@ final class TribuneService: Sendable {
                 configuration.file.history(storage: settings.storagePath), logger: logger, registry: registry)
         }
         self.history = history
-        let recorder = Recorder(history)
+        let hotCache = configuration.file.hotCache.map { HotCache($0, logger: logger, registry: registry) }
+        self.hotCache = hotCache
+        let recorder = Recorder(history, hotCache: hotCache)
         self.recorder = recorder
         let notifier = NotificationRunner(
             externalURL: externalURL, logger: logger, registry: registry, onOutcome: { recorder.notified($0) })
@@ -76,7 +79,7 @@ final class TribuneService: Sendable {
 
         let engine = QueryEngine(options: settings.engineOptions)
         // Parts with threads of their own; they end when a later one cannot start.
-        var running: [() -> Void] = [{ history.stop() }]
+        var running: [() -> Void] = [{ history.stop() }, { hotCache?.stop() }]
         do throws(CommandFailure) {
             rollback = try Self.rollback(
                 configuration.plans, settings: settings, engine: engine, store: store, recorder: recorder,
@@ -168,6 +171,7 @@ final class TribuneService: Sendable {
         notifier.stop()
         alertmanagers.stop()
         recorder.flush(ifOlderThan: 0)
+        hotCache?.stop()
         exporter.stop()
         history.stop()
         store.close()
