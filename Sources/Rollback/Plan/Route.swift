@@ -6,6 +6,7 @@ public struct Route: Equatable, Sendable {
     public enum Kind: Equatable, Sendable {
         case haproxy(HAProxyRoute)
         case nginx(NginxRoute)
+        case kubernetes(KubernetesRoute)
         case exec(ExecRoute)
         case webhook(WebhookRoute)
     }

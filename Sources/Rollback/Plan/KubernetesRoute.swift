@@ -1,0 +1,131 @@
+internal import Glibc
+internal import YAML
+
+/// A route through an object of a Kubernetes API server.
+public struct KubernetesRoute: Equatable, Sendable {
+    /// The object that divides the traffic.
+    public enum Object: Equatable, Sendable {
+        /// A Service whose selector gets the labels of one version: all or nothing.
+        case service(stable: [Label], candidate: [Label])
+        /// An HTTPRoute of the Gateway API, divided by the weights of two Services.
+        case httpRoute(stable: String, candidate: String)
+        /// A VirtualService of Istio, divided by the weights of two destinations.
+        case virtualService(stable: Destination, candidate: Destination)
+        /// The canary Ingress of ingress-nginx, divided by its annotation `canary-weight`.
+        case ingress
+    }
+
+    /// A label of a selector.
+    public struct Label: Equatable, Sendable {
+        /// The label's name.
+        public var name: String
+        /// Its value.
+        public var value: String
+    }
+
+    /// A destination of a VirtualService, written `host` or `host/subset`.
+    public struct Destination: Equatable, Sendable {
+        /// The host, as it stands in the VirtualService.
+        public var host: String
+        /// The subset; `nil` where hosts alone distinguish the versions.
+        public var subset: String?
+    }
+
+    /// The URL of the API server, without a slash at the end.
+    public var server: String
+    /// The file with the bearer token, read for every request since tokens rotate; `nil` to send none.
+    public var tokenFile: String?
+    /// The certificates to trust; `nil` for the system's.
+    public var authorityFile: String?
+    /// The namespace of the object.
+    public var namespace: String
+    /// The object's name.
+    public var name: String
+    /// The object that divides the traffic.
+    public var object: Object
+}
+
+extension KubernetesRoute {
+    /// What a pod finds about the API server.
+    private static let account = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+    init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: path, file: file)
+        let server = try fields.url("server")
+        let isInCluster = server == nil
+        guard var server = server ?? Self.clusterServer else {
+            throw fields.fault("outside of a cluster the field \"server\" is required")
+        }
+        while server.hasSuffix("/") { server.removeLast() }
+        self.server = server
+        tokenFile = try fields.optionalText("token_file") ?? (isInCluster ? "\(Self.account)/token" : nil)
+        authorityFile = try fields.optionalText("ca_file") ?? (isInCluster ? "\(Self.account)/ca.crt" : nil)
+        namespace = try fields.name("namespace")
+        name = try fields.name("name")
+        switch try fields.text("kind") {
+        case "service":
+            let stable = try fields.selector("stable")
+            let candidate = try fields.selector("candidate")
+            // A patch adds labels and takes none away: what only one side names would stay behind.
+            guard Set(stable.map(\.name)) == Set(candidate.map(\.name)), stable != candidate else {
+                throw fields.fault(
+                    "stable and candidate must give the same labels different values", at: fields.optional("candidate"),
+                    field: "candidate")
+            }
+            object = .service(stable: stable, candidate: candidate)
+        case "httproute":
+            object = .httpRoute(stable: try fields.name("stable"), candidate: try fields.name("candidate"))
+        case "virtualservice":
+            object = .virtualService(
+                stable: try fields.destination("stable"), candidate: try fields.destination("candidate"))
+        case "ingress": object = .ingress
+        case _:
+            throw fields.fault(
+                "expected service, httproute, virtualservice or ingress", at: fields.optional("kind"), field: "kind")
+        }
+        if !object.distinguishesVersions {
+            throw fields.fault(
+                "stable and candidate cannot be the same", at: fields.optional("candidate"), field: "candidate")
+        }
+        try fields.finish()
+    }
+
+    private static var clusterServer: String? {
+        guard let host = unsafe getenv("KUBERNETES_SERVICE_HOST"), let port = unsafe getenv("KUBERNETES_SERVICE_PORT")
+        else { return nil }
+        let name = unsafe String(cString: host)
+        return unsafe "https://\(name.contains(":") ? "[\(name)]" : name):\(String(cString: port))"
+    }
+}
+
+extension KubernetesRoute.Object {
+    fileprivate var distinguishesVersions: Bool {
+        switch self {
+        case .service(let stable, let candidate): stable != candidate
+        case .httpRoute(let stable, let candidate): stable != candidate
+        case .virtualService(let stable, let candidate): stable != candidate
+        case .ingress: true
+        }
+    }
+}
+
+extension FieldReader {
+    fileprivate mutating func selector(_ field: String) throws(YAMLError) -> [KubernetesRoute.Label] {
+        var labels: [KubernetesRoute.Label] = []
+        for entry in try textMapping(field) {
+            labels.append(KubernetesRoute.Label(name: entry.name, value: entry.value))
+        }
+        guard !labels.isEmpty else {
+            throw fault("expected the labels of a selector", at: optional(field), field: field)
+        }
+        return labels.sorted { $0.name < $1.name }
+    }
+
+    fileprivate mutating func destination(_ field: String) throws(YAMLError) -> KubernetesRoute.Destination {
+        let parts = try text(field).split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count <= 2, parts.allSatisfy({ !$0.isEmpty }) else {
+            throw fault("expected host or host/subset", at: optional(field), field: field)
+        }
+        return KubernetesRoute.Destination(host: parts[0], subset: parts.count == 2 ? parts[1] : nil)
+    }
+}
