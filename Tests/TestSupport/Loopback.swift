@@ -1,22 +1,34 @@
 import Glibc
 import Runtime
+import Synchronization
 
 /// Things tests need to run real servers on loopback.
 public enum Loopback {
-    /// A TCP port of 127.0.0.1 that was free a moment ago.
+    /// The next port to try. Runs of the tests that overlap begin at different places.
+    private static let candidate = Atomic<Int>(Int(getpid()) &* 61)
+
+    /// A TCP port of 127.0.0.1 that nobody listens on, handed out once.
+    ///
+    /// It lies below the range from which the system takes ports for connections and for `bind(0)`, so that no other test takes it
+    /// before the server that it is meant for has bound it, or while that server is restarted.
     public static func freePort() -> Int {
+        for _ in 0..<15_000 {
+            let port = 15_000 + candidate.wrappingAdd(1, ordering: .relaxed).newValue % 15_000
+            if canBind(port: port) { return port }
+        }
+        return 0
+    }
+
+    private static func canBind(port: Int) -> Bool {
         let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(socket) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(UInt16(port)).bigEndian
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        return withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                guard bind(socket, generic, length) == 0, getsockname(socket, generic, &length) == 0 else { return 0 }
-                return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                    Int(UInt16(bigEndian: $0.pointee.sin_port))
-                }
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
     }
