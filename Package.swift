@@ -138,6 +138,13 @@ let package = Package(
             name: "RuleBenchmark",
             dependencies: ["Instrumentation", "MetricModel", "MetricStore", "PromQL", "RuleEngine", "Runtime"],
             path: "Benchmarks/Rules", swiftSettings: testing),
+        // Labelled deployments: the benchmark counts how many the gate gets right, a test holds it to that.
+        .target(
+            name: "SyntheticDeployments", dependencies: ["Rollback"], path: "Benchmarks/SyntheticDeployments",
+            swiftSettings: testing),
+        .executableTarget(
+            name: "GateBenchmark", dependencies: ["Rollback", "Runtime", "SyntheticDeployments"],
+            path: "Benchmarks/Gates", swiftSettings: testing),
 
         // Benchmarks
         .executableTarget(
@@ -177,7 +184,10 @@ let package = Package(
             path: "Tests/RollbackCrashProcess", swiftSettings: testing),
         tests(
             "Rollback",
-            ["RollbackCrashProcess", "MetricModel", "RuleEngine", "MicroHTTP", "CurlHTTP", "JSON", "Runtime", "YAML"]),
+            [
+                "SyntheticDeployments", "RollbackCrashProcess", "MetricModel", "RuleEngine", "MicroHTTP", "CurlHTTP",
+                "JSON", "Runtime", "YAML",
+            ]),
         tests("TLS", []),
         tests("SQLite", []),
         tests("PostgreSQL", []),
