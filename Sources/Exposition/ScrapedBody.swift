@@ -29,6 +29,13 @@ public struct ScrapedBody: Sendable {
     /// Nothing yet.
     public init() {}
 
+    /// Gives back what only a body with new series needs, so that it does not lie idle until the next one.
+    public mutating func releaseSeries() {
+        series = []
+        newSeries = []
+        values = values.trimmed()
+    }
+
     mutating func removeAll() {
         isUnchanged = true
         series.removeAll(keepingCapacity: true)

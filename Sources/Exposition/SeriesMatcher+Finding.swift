@@ -2,19 +2,65 @@ internal import Glibc
 
 extension SeriesMatcher {
     /// The number and, if it was in the last body, the line of the series that the parser has read.
-    func find(_ parser: ExpositionParser, _ context: Context, near expected: Int) -> (number: Int32, line: Int?)? {
+    func find(_ parser: ExpositionParser, _ context: Context, _ place: Place) -> (number: Int32, line: Int?)? {
         let text = unsafe parser.buffer(parser.series)
+        if let near = unsafe findNear(text, parser, context, place) { return near }
+        let hash = unsafe table.hash(text)
+        return table.find(hash, length: text.count, context) { known in unsafe has(known, text) }
+            .map { ($0, table.line(of: $0)) }
+    }
+
+    /// Looks among the lines that are expected next.
+    private func findNear(
+        _ text: UnsafeBufferPointer<UInt8>, _ parser: ExpositionParser, _ context: Context, _ place: Place
+    ) -> (number: Int32, line: Int?)? {
+        let last = min(place.expected + Self.lookahead, lines.count)
+        guard place.expected < last else { return nil }
+        // Bytes that the text has in common with the line before the one looked at.
+        var common = 0
+        if place.expected > 0 {
+            let before = Int(lines[place.expected - 1].textLength)
+            common = unsafe Self.commonPrefix(
+                parser.buffer(place.anchor..<place.anchor + min(before, text.count)), text)
+        }
         return unsafe arena.withUnsafeBufferPointer { arena in
-            for index in expected..<min(expected + Self.lookahead, lines.count) {
+            for index in place.expected..<last {
                 let line = lines[index]
-                if unsafe Int(line.textLength) == text.count && line.after == context
-                    && memcmp(text.baseAddress!, arena.baseAddress! + Int(line.text), text.count) == 0
-                {
+                let shared = Int(line.shared)
+                // Where more is shared than is in common, the line differs where the one before did.
+                guard shared <= common else { continue }
+                let start = Int(line.own) + Int(line.lead)
+                let rest = unsafe UnsafeBufferPointer(rebasing: arena[start..<start + Int(line.textLength) - shared])
+                let wanted = unsafe UnsafeBufferPointer(rebasing: text[shared...])
+                common = unsafe shared + Self.commonPrefix(rest, wanted)
+                if common == text.count && Int(line.textLength) == text.count && line.after == context {
                     return (line.series, index)
                 }
             }
-            let hash = unsafe table.hash(text)
-            return unsafe table.find(text, context, hash: hash, in: arena).map { ($0, table.line(of: $0)) }
+            return nil
+        }
+    }
+
+    /// Whether a series from the table has this text.
+    private func has(_ known: SeriesTable.Known, _ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        unsafe arena.withUnsafeBufferPointer { arena in
+            guard known.line >= 0 else {
+                return unsafe memcmp(text.baseAddress!, arena.baseAddress! + Int(known.text), text.count) == 0
+            }
+            var index = Int(known.line)
+            // From the end to the beginning: what a line shares is looked at in the lines before it.
+            var end = text.count
+            while end > 0 {
+                let line = lines[index]
+                let shared = Int(line.shared)
+                if shared < end {
+                    let own = unsafe arena.baseAddress! + Int(line.own) + Int(line.lead)
+                    guard unsafe memcmp(text.baseAddress! + shared, own, end - shared) == 0 else { return false }
+                    end = shared
+                }
+                index -= 1
+            }
+            return true
         }
     }
 
@@ -31,20 +77,21 @@ extension SeriesMatcher {
         return number
     }
 
-    /// Drops the garbage between the segments when there is more of it than of them.
-    mutating func compactIfWorthwhile() {
-        let live = lines.reduce(0) { $0 + Int($1.segmentLength) }
-        guard arena.count > 2 * live + 4096 else { return }
-        var compact: [UInt8] = []
-        compact.reserveCapacity(live)
-        for index in lines.indices {
-            let line = lines[index]
-            let offset = UInt32(compact.count)
-            compact += arena[Int(line.segment)..<Int(line.segment + line.segmentLength)]
-            lines[index].segment = offset
-            lines[index].text = offset + (line.text - line.segment)
-            table.setText(lines[index].text, of: line.series)
+    /// How many bytes both begin with.
+    static func commonPrefix(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>) -> Int {
+        let count = min(left.count, right.count)
+        guard count > 0 else { return 0 }
+        let (left, right) = unsafe (UnsafeRawPointer(left.baseAddress!), UnsafeRawPointer(right.baseAddress!))
+        var length = 0
+        while length + 8 <= count {
+            let mine = unsafe left.loadUnaligned(fromByteOffset: length, as: UInt64.self)
+            let difference = unsafe mine ^ right.loadUnaligned(fromByteOffset: length, as: UInt64.self)
+            if difference != 0 { return length + UInt64(littleEndian: difference).trailingZeroBitCount / 8 }
+            length += 8
         }
-        arena = compact
+        while unsafe length < count
+            && left.load(fromByteOffset: length, as: UInt8.self) == right.load(fromByteOffset: length, as: UInt8.self)
+        { length += 1 }
+        return length
     }
 }

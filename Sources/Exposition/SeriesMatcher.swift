@@ -4,24 +4,40 @@ internal import Glibc
 ///
 /// A target exposes the same series in the same order, scrape after scrape. So per sample the *segment* is remembered: the
 /// bytes from the end of the previous sample's line to the beginning of the value, comments included. Where a segment comes
-/// again, one `memcmp` tells the series, and only the number is parsed. Where it does not, the line is read in full, its
+/// again, comparing bytes tells the series, and only the number is parsed. Where it does not, the line is read in full, its
 /// series is looked for among the next remembered lines and then in a hash table, and prediction goes on behind the line
 /// that was found. The outcome is always that of reading everything in full (DESIGN §4; measured in docs/design/0041).
 ///
+/// Neighbouring lines begin alike, so of a line's text only what differs from the line before is kept; the rest is compared
+/// with the line before in the body itself, which has just been found to be the remembered one.
+///
 /// Each ``parse(_:format:into:)`` is followed by ``commit()`` or ``discard()``.
 public struct SeriesMatcher: Sendable {
-    /// A line with a value, as it was remembered. Offsets count from the beginning of `arena`.
+    /// A line with a value, as it was remembered: lead, text (name and labels), blanks.
     struct Line: Sendable {
-        /// The segment: comments, name, labels, blanks.
-        var segment: UInt32
-        var segmentLength: UInt32
-        /// Name and labels, within the segment.
-        var text: UInt32
+        /// Where the line's own bytes begin in `arena`: the lead, the text without its first `shared` bytes, the blanks.
+        var own: UInt32
+        /// Bytes before the text: comments, empty lines, blanks.
+        var lead: UInt32
+        /// How many bytes the text has in common with that of the line before.
+        var shared: UInt32
         var textLength: UInt32
+        /// Bytes between the text and the value.
+        var blanks: UInt32
         var series: Int32
         /// What of the lines before has a bearing on this one, and what of this one on those behind.
         var before: Context
         var after: Context
+
+        /// The number of bytes at `own`.
+        var ownLength: Int { Int(lead) + Int(textLength - shared) + Int(blanks) }
+    }
+
+    /// Lines of the body being read that were taken over from the last one.
+    struct Run: Sendable {
+        /// Index of the first of them in `pending`, and in `lines`.
+        var start: Int
+        var source: Int
     }
 
     /// What the reading of a line depends on besides its bytes: the format and the last `# TYPE`.
@@ -33,14 +49,17 @@ public struct SeriesMatcher: Sendable {
     /// How many of the next remembered lines are compared before the hash table is asked.
     static let lookahead = 8
 
-    /// The bytes of the remembered segments, with garbage between them.
+    /// The lines' own bytes, with garbage between them; behind `committedArena` those of the body being read.
     var arena: [UInt8] = []
     /// The lines of the last committed body.
     var lines: [Line] = []
     /// The lines of the body being read; only where it differs.
     var pending: [Line] = []
+    private var runs: [Run] = []
     private var isPending = false
     private var committedArena = 0
+    /// The size of `arena` when it was last laid out anew.
+    var compactArena = 0
     var table = SeriesTable()
     /// The series that were given numbers since the last commit.
     var newNumbers: [Int32] = []
@@ -63,12 +82,12 @@ public struct SeriesMatcher: Sendable {
         committedArena = arena.count
         isPending = false
         try body.withParser(format) { parser throws(ExpositionError) in
-            var expected = 0
+            var place = Place()
             while true {
-                try predict(&parser, &expected, &result)
-                guard try readInFull(&parser, &expected, &result) else { break }
+                try predict(&parser, &place, &result)
+                guard try readInFull(&parser, &place, &result) else { break }
             }
-            if expected < lines.count || isPending { diverge(at: expected, &result) }
+            if place.expected < lines.count || isPending { diverge(at: place.expected, &result) }
         }
         result.isUnchanged = !isPending
     }
@@ -79,6 +98,7 @@ public struct SeriesMatcher: Sendable {
     @discardableResult
     public mutating func commit() -> [Int32] {
         guard isPending else { return [] }
+        for run in runs { unchain(run) }
         for (index, line) in pending.enumerated() { table.setLine(index, of: line.series) }
         let forgotten = table.forgetUnmarked()
         lines = pending
@@ -96,6 +116,7 @@ public struct SeriesMatcher: Sendable {
 
     private mutating func finishPending() {
         pending = []
+        runs = []
         newNumbers = []
         isPending = false
     }
@@ -105,8 +126,8 @@ public struct SeriesMatcher: Sendable {
     /// - Complexity: O(bytes of the body); for those who ask, not for every scrape.
     public func metadata() -> [ExpositionEntry] {
         var comments: [UInt8] = []
-        for line in lines where line.text > line.segment {
-            comments += arena[Int(line.segment)..<Int(line.text)]
+        for line in lines where line.lead > 0 {
+            comments += arena[Int(line.own)..<Int(line.own + line.lead)]
             comments.append(UInt8(ascii: "\n"))
         }
         guard let format = lines.first?.before.format else { return [] }
@@ -121,36 +142,49 @@ public struct SeriesMatcher: Sendable {
 // MARK: Reading
 
 extension SeriesMatcher {
+    /// How far the reading of a body has come.
+    struct Place {
+        /// The line expected next.
+        var expected = 0
+        /// Where the text of the line before that one stands in the body.
+        var anchor = 0
+    }
+
     /// Takes lines as long as they come as expected.
     private mutating func predict(
-        _ parser: inout ExpositionParser, _ expected: inout Int, _ result: inout ScrapedBody
+        _ parser: inout ExpositionParser, _ place: inout Place, _ result: inout ScrapedBody
     ) throws(ExpositionError) {
         var context = Context(format: parser.format, type: parser.type)
         let numbers = parser.numbers
         let (base, count) = unsafe (parser.base, parser.count)
         var position = parser.position
-        let first = expected
+        var (expected, anchor) = (place.expected, place.anchor)
         let isText = parser.format == .text
         let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || (isText && byte == UInt8(ascii: "\t")) }
         try unsafe arena.withUnsafeBufferPointer { arena throws(ExpositionError) in
             try unsafe lines.withUnsafeBufferPointer { lines throws(ExpositionError) in
                 while expected < lines.count {
                     let line = unsafe lines[expected]
-                    let length = Int(line.segmentLength)
-                    guard line.before == context, position + length < count,
-                        // There is a segment, so there is an arena.
-                        unsafe memcmp(base + position, arena.baseAddress! + Int(line.segment), length) == 0
+                    let text = position + Int(line.lead)
+                    let rest = text + Int(line.shared)
+                    let end = text + Int(line.textLength) + Int(line.blanks)
+                    // There is a line, so there is an arena.
+                    guard line.before == context, end < count,
+                        unsafe memcmp(base + text, base + anchor, rest - text) == 0,
+                        unsafe memcmp(
+                            base + rest, arena.baseAddress! + Int(line.own) + Int(line.lead), end - rest) == 0,
+                        unsafe line.lead == 0
+                            || memcmp(base + position, arena.baseAddress! + Int(line.own), Int(line.lead)) == 0
                     else { break }
                     var value = 0.0
-                    let taken = unsafe numbers.read(base + position + length, &value)
-                    let end = position + length + taken
-                    guard taken > 0, end < count else { break }
-                    if unsafe base[end] == UInt8(ascii: "\n") {
-                        position = end + 1
+                    let taken = unsafe numbers.read(base + end, &value)
+                    let after = end + taken
+                    guard taken > 0, after < count else { break }
+                    if unsafe base[after] == UInt8(ascii: "\n") {
+                        position = after + 1
                     } else {
-                        guard unsafe isBlank(base[end]) else { break }
-                        parser.position = end
-                        let text = position + Int(line.text - line.segment)
+                        guard unsafe isBlank(base[after]) else { break }
+                        parser.position = after
                         parser.series = text..<text + Int(line.textLength)
                         parser.type = line.after.type
                         try parser.finishSample()
@@ -159,21 +193,24 @@ extension SeriesMatcher {
                     }
                     result.values.append(value)
                     context = line.after
+                    anchor = text
                     expected += 1
                 }
             }
         }
         parser.position = position
         parser.type = context.type
-        if isPending {
-            pending += lines[first..<expected]
-            result.series += lines[first..<expected].map(\.series)
+        if isPending && expected > place.expected {
+            runs.append(Run(start: pending.count, source: place.expected))
+            pending += lines[place.expected..<expected]
+            result.series += lines[place.expected..<expected].map(\.series)
         }
+        place = Place(expected: expected, anchor: anchor)
     }
 
     /// Reads one sample with the comments before it. Returns false at the end of the body.
     private mutating func readInFull(
-        _ parser: inout ExpositionParser, _ expected: inout Int, _ result: inout ScrapedBody
+        _ parser: inout ExpositionParser, _ place: inout Place, _ result: inout ScrapedBody
     ) throws(ExpositionError) -> Bool {
         let start = parser.position
         let before = Context(format: parser.format, type: parser.type)
@@ -185,22 +222,22 @@ extension SeriesMatcher {
             }
             break
         }
-        diverge(at: expected, &result)
+        diverge(at: place.expected, &result)
         let after = Context(format: parser.format, type: parser.type)
-        let segment = arena.count
-        let text = segment + parser.series.lowerBound - start
+        let own = arena.count
+        let text = parser.series
         let number: Int32
-        if let known = find(parser, after, near: expected) {
+        if let known = find(parser, after, place) {
             number = known.number
-            if let line = known.line { expected = line + 1 }
+            if let line = known.line { place = Place(expected: line + 1, anchor: text.lowerBound) }
         } else {
-            number = try learn(parser, after, at: text, &result)
+            number = try learn(parser, after, at: own + text.lowerBound - start, &result)
         }
         unsafe arena += unsafe parser.buffer(start..<parser.valueStart)
         pending.append(
             Line(
-                segment: UInt32(segment), segmentLength: UInt32(parser.valueStart - start), text: UInt32(text),
-                textLength: UInt32(parser.series.count), series: number, before: before, after: after))
+                own: UInt32(own), lead: UInt32(text.lowerBound - start), shared: 0, textLength: UInt32(text.count),
+                blanks: UInt32(parser.valueStart - text.upperBound), series: number, before: before, after: after))
         result.series.append(number)
         try note(parser, &result)
         result.values.append(parser.value)
@@ -218,6 +255,7 @@ extension SeriesMatcher {
         guard !isPending else { return }
         isPending = true
         pending = Array(lines[..<expected])
+        runs = []
         result.series = pending.map(\.series)
     }
 }

@@ -1,12 +1,11 @@
-internal import Glibc
-
 /// The series that a ``SeriesMatcher`` knows, by number and by text. A value; its owner keeps the texts.
 ///
 /// Open addressing with linear probing, at most half full. The hash is seeded, so that no target can choose its collisions.
 struct SeriesTable: Sendable {
-    /// A series. Texts count from the beginning of the owner's arena.
+    /// A series.
     struct Known: Sendable {
         var hash: UInt32
+        /// Where its text begins in the owner's arena, as long as it has no line.
         var text: UInt32
         var textLength: UInt32
         var context: SeriesMatcher.Context
@@ -41,11 +40,6 @@ struct SeriesTable: Sendable {
         known[Int(number)].isMarked = true
     }
 
-    /// Says where a text has moved to.
-    mutating func setText(_ offset: UInt32, of number: Int32) {
-        known[Int(number)].text = offset
-    }
-
     /// Forgets every series without a mark, and takes the marks away. Returns the forgotten numbers.
     mutating func forgetUnmarked() -> [Int32] {
         var forgotten: [Int32] = []
@@ -60,18 +54,17 @@ struct SeriesTable: Sendable {
         return forgotten
     }
 
-    /// The number of the series with this text, read in this context.
+    /// The number of the series with a text of this hash and length, read in this context, for which `matches` holds.
     func find(
-        _ text: UnsafeBufferPointer<UInt8>, _ context: SeriesMatcher.Context, hash: UInt32,
-        in arena: UnsafeBufferPointer<UInt8>
+        _ hash: UInt32, length: Int, _ context: SeriesMatcher.Context, _ matches: (Known) -> Bool
     ) -> Int32? {
         var cell = Int(hash) & (cells.count - 1)
         while cells[cell] != Self.empty {
             let number = cells[cell]
             if number >= 0 {
                 let series = known[Int(number)]
-                if unsafe series.hash == hash && Int(series.textLength) == text.count && series.context == context
-                    && memcmp(text.baseAddress!, arena.baseAddress! + Int(series.text), text.count) == 0
+                if series.hash == hash && Int(series.textLength) == length && series.context == context
+                    && matches(series)
                 {
                     return number
                 }

@@ -152,7 +152,7 @@ import Testing
     ) {
         var random = SeededGenerator()
         var accepted = 0
-        for run in 0..<150 {
+        for run in 0..<100 {
             var checker = Checker()
             var lines = Self.lines(format, &random)
             for step in 0..<30 {
@@ -174,7 +174,7 @@ import Testing
                 }
             }
         }
-        #expect(accepted > 2000)
+        #expect(accepted > 1400)
     }
 
     private static func lines(_ format: ExpositionFormat, _ random: inout SeededGenerator) -> [String] {
@@ -183,8 +183,11 @@ import Testing
             let type = ["counter", "gauge", "histogram", "summary"].randomElement(using: &random)!
             lines.append("# TYPE f\(family) \(type)")
             if Bool.random(using: &random) { lines.append("# HELP f\(family) about \(family)") }
-            for series in 0..<Int.random(in: 1...6, using: &random) {
-                lines.append(line("f\(family)_bucket{le=\"\(series)\",l=\"v\"}", format, &random))
+            // Some are long enough for chains of lines that share their beginnings, and for the arena to be laid out anew.
+            let isLong = Int.random(in: 0..<4, using: &random) == 0
+            for series in 0..<Int.random(in: isLong ? 20...60 : 1...6, using: &random) {
+                let shared = isLong ? "path=\"\(String(repeating: "x", count: 40 + series / 7 % 3))\"," : ""
+                lines.append(line("f\(family)_bucket{\(shared)le=\"\(series)\",l=\"v\"}", format, &random))
             }
         }
         return lines

@@ -155,6 +155,7 @@ extension TargetWriter {
             carried = []
             for slot in before.subtracting(tracked()) { appender.append(slot, .staleMarker) }
         }
+        if !body.isUnchanged { body.releaseSeries() }
         return ended
     }
 

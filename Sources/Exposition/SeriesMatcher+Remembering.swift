@@ -1,0 +1,73 @@
+extension SeriesMatcher {
+    /// At least every so many lines a text is kept whole, so that no text is gathered from more than these.
+    private static let longestChain = 16
+
+    /// The text of a remembered line.
+    private func text(ofLine index: Int) -> [UInt8] {
+        var text = [UInt8](repeating: 0, count: Int(lines[index].textLength))
+        var (index, end) = (index, text.count)
+        while end > 0 {
+            let line = lines[index]
+            let shared = Int(line.shared)
+            if shared < end {
+                let own = Int(line.own) + Int(line.lead)
+                text.replaceSubrange(shared..<end, with: arena[own..<own + end - shared])
+                end = shared
+            }
+            index -= 1
+        }
+        return text
+    }
+
+    /// Makes the first line of `run` independent of the line that stood before it, if that has gone.
+    mutating func unchain(_ run: Run) {
+        let line = pending[run.start]
+        guard line.shared > 0 else { return }
+        if run.start > 0, pending[run.start - 1].series == lines[run.source - 1].series { return }
+        let own = Int(line.own)
+        let lead = arena[own..<own + Int(line.lead)]
+        let blanks = arena[own + line.ownLength - Int(line.blanks)..<own + line.ownLength]
+        pending[run.start].own = UInt32(arena.count)
+        pending[run.start].shared = 0
+        arena += Array(lead) + text(ofLine: run.source) + Array(blanks)
+    }
+
+    /// Lays the arena out anew when much of it is garbage or kept whole.
+    mutating func compactIfWorthwhile() {
+        guard arena.count > compactArena + compactArena / 2 + 4096 || compactArena == 0 else { return }
+        var compact: [UInt8] = []
+        var (before, text): ([UInt8], [UInt8]) = ([], [])
+        for index in lines.indices {
+            let line = lines[index]
+            let own = Int(line.own)
+            let rest = own + Int(line.lead)
+            let blanks = rest + Int(line.textLength - line.shared)
+            swap(&before, &text)
+            text.removeAll(keepingCapacity: true)
+            text += before[..<Int(line.shared)]
+            text += arena[rest..<blanks]
+            let isWhole = index % Self.longestChain == 0
+            let shared =
+                unsafe isWhole
+                ? 0
+                : before.withUnsafeBufferPointer { before in
+                    unsafe text.withUnsafeBufferPointer { unsafe Self.commonPrefix(before, $0) }
+                }
+            lines[index].own = UInt32(compact.count)
+            lines[index].shared = UInt32(shared)
+            compact += arena[own..<rest]
+            compact += text[shared...]
+            compact += arena[blanks..<blanks + Int(line.blanks)]
+        }
+        arena = compact.trimmed()
+        lines = lines.trimmed()
+        compactArena = arena.count
+    }
+}
+
+extension Array {
+    /// The same elements without room for more; to be kept for long.
+    func trimmed() -> [Element] {
+        capacity > count + count / 8 ? unsafe withUnsafeBufferPointer { unsafe Array($0) } : self
+    }
+}
