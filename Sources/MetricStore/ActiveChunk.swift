@@ -4,16 +4,15 @@ internal import Synchronization
 /// The chunk a lane is writing: up to 32 rows, as the lane's writer and any number of readers share them.
 ///
 /// ```
-/// header   words  0…4   magic, version, store, lane, checksum of these
-///          word   8     head: rows committed, counted through all chunks
+/// header   word   8     head: rows committed, counted through all chunks
 ///          words  9 10  oldest and newest time in the chunk
-///          word  11     histogram words in use
 ///          word  16     the chunk being written
 ///          words 32…63  time of each row
 /// block    UInt32 × width        a bit per row that has a sample
 ///          UInt64 × 32 × width   values, row by row
 /// ```
 /// The first blocks are small so that a lane of five series takes four pages; from the fifth on a block has 256 slots.
+/// All of it is private memory; the row log has what a restart needs.
 ///
 /// Why readers see only whole rows, and only their own chunk's:
 /// 1. The writer fills a row with relaxed stores and then stores `head` with release. A reader that loads `head` with acquire
@@ -31,7 +30,6 @@ internal import Synchronization
         static let head = 8
         static let oldest = 9
         static let newest = 10
-        static let histogramWords = 11
         static let chunk = 16
         static let rowTimes = 32
     }
@@ -73,7 +71,7 @@ internal import Synchronization
     }
 
     let header: AtomicWords
-    let histograms: HistogramArena
+    let histograms = HistogramArena()
     private let table: Atomic<UnsafeMutablePointer<Block>>
     private(set) var blockCount = 0
     private var capacity = 4
@@ -84,24 +82,8 @@ internal import Synchronization
     private var spare: UnsafeMutableRawPointer
     private var spareBlocks: Int
 
-    /// The file behind the memory, if any.
-    private let file: OpenFile?
-
-    /// An empty chunk, in new files if `files` is given.
-    init(_ files: LaneFiles?) throws(StoreError) {
-        let size = Self.offset(ofBlock: 1)
-        histograms = HistogramArena(files)
-        let first: Mapping
-        if let files {
-            files.remove()
-            let file = try OpenFile(files.chunk, create: true)
-            try file.reserve(through: size)
-            first = try Mapping(file, offset: 0, count: size)
-            self.file = consume file
-        } else {
-            file = nil
-            first = try Mapping(anonymous: size)
-        }
+    init() throws(StoreError) {
+        let first = try Mapping(anonymous: Mapping.page + Self.size(ofBlock: 0))
         mappings = [first]
         unsafe header = first.words(at: 0)
         unsafe spare = first.base + Mapping.page
@@ -109,49 +91,6 @@ internal import Synchronization
         unsafe table = Atomic(.allocate(capacity: capacity))
         unsafe header[Word.oldest].store(UInt64(bitPattern: .max), ordering: .relaxed)
         unsafe header[Word.newest].store(UInt64(bitPattern: .min), ordering: .relaxed)
-        if let files {
-            for (index, word) in identity(files).enumerated() {
-                unsafe header[index].store(word, ordering: .relaxed)
-            }
-        }
-    }
-
-    /// The chunk that an earlier process left in `files`, with `count` blocks.
-    init(recovering files: LaneFiles, blockCount count: Int) throws(StoreError) {
-        let file = try OpenFile(files.chunk, create: false)
-        let size = Self.offset(ofBlock: max(count, 1))
-        guard file.size >= size else { throw StoreError(.system, "\(files.chunk) is cut short") }
-        let mapping = try Mapping(file, offset: 0, count: size)
-        self.file = consume file
-        histograms = HistogramArena(files)
-        mappings = [mapping]
-        unsafe header = mapping.words(at: 0)
-        unsafe spare = mapping.base + Mapping.page
-        spareBlocks = max(count, 1)
-        unsafe table = Atomic(.allocate(capacity: capacity))
-        for (index, word) in identity(files).enumerated() {
-            guard unsafe header[index].load(ordering: .relaxed) == word else {
-                throw StoreError(.system, "\(files.chunk) is not a lane of this store")
-            }
-        }
-        let head = unsafe header[Word.head].load(ordering: .relaxed)
-        let chunk = unsafe header[Word.chunk].load(ordering: .relaxed)
-        let rows = UInt64(ColumnCodec.rows)
-        guard chunk < UInt32.max, head >= chunk * rows, head <= (chunk + 1) * rows else {
-            throw StoreError(.system, "\(files.chunk) is damaged: \(head) rows in chunk \(chunk)")
-        }
-        for _ in 0..<count { try addBlock(isRecovering: true) }
-        histograms.recover(used: unsafe Int(clamping: header[Word.histogramWords].load(ordering: .relaxed)))
-    }
-
-    private func identity(_ files: LaneFiles) -> [UInt64] {
-        let words: [UInt64] = [0x3130_454e_414c_5254, 1, files.directory.store, UInt64(files.lane)]
-        return words + [unsafe words.withUnsafeBytes { unsafe ByteHash.checksum($0) }]
-    }
-
-    /// Where block `index` begins in the file.
-    private static func offset(ofBlock index: Int) -> Int {
-        (0..<index).reduce(Mapping.page) { $0 + size(ofBlock: $1) }
     }
 
     deinit {
@@ -180,11 +119,11 @@ internal import Synchronization
     var byteCount: Int { (0..<blockCount).reduce(Mapping.page) { $0 + Self.size(ofBlock: $1) } }
 
     /// Adds a block of unused slots. The writer's.
-    func addBlock(isRecovering: Bool = false) throws(StoreError) {
+    func addBlock() throws(StoreError) {
         if spareBlocks == 0 {
             let count = max(1, blockCount / 4)
             let size = (blockCount..<blockCount + count).reduce(0) { $0 + Self.size(ofBlock: $1) }
-            let mapping = try mapMore(size)
+            let mapping = try Mapping(anonymous: size)
             mappings.append(mapping)
             unsafe spare = unsafe mapping.base
             spareBlocks = count
@@ -197,27 +136,12 @@ internal import Synchronization
         let states = UnsafeMutablePointer<SlotState>.allocate(capacity: width)
         unsafe states.initialize(repeating: SlotState(), count: width)
         let masks = unsafe base.assumingMemoryBound(to: Atomic<UInt32>.self)
-        if !isRecovering {
-            // An earlier process may have filled the block for series it never committed.
-            for column in 0..<width { unsafe masks[column].store(0, ordering: .relaxed) }
-        }
         // Readers learn of the block's slots through the index, under its lock, after this.
         unsafe (blocks + blockCount).initialize(
             to: Block(
                 width: width, masks: masks,
                 values: (base + 4 * width).assumingMemoryBound(to: Atomic<UInt64>.self), states: states))
         blockCount += 1
-    }
-
-    private func mapMore(_ size: Int) throws(StoreError) -> Mapping {
-        switch file {
-        case .none:
-            return try Mapping(anonymous: size)
-        case .some(let file):
-            let offset = Self.offset(ofBlock: blockCount)
-            try file.reserve(through: offset + size)
-            return try Mapping(file, offset: offset, count: size)
-        }
     }
 
     private func growTable() {

@@ -15,10 +15,7 @@ internal import Synchronization
     private var mappings: [Mapping] = []
     private(set) var used = 0
 
-    private let files: LaneFiles?
-
-    init(_ files: LaneFiles?) {
-        self.files = files
+    init() {
         unsafe pieces = .allocate(capacity: Self.pieceCount)
         for index in 0..<Self.pieceCount { unsafe (pieces + index).initialize(to: Atomic(0)) }
     }
@@ -48,7 +45,7 @@ internal import Synchronization
         }
         guard piece < Self.pieceCount else { return nil }
         while mappings.count <= piece {
-            guard addPiece(create: true) else { return nil }
+            guard addPiece() else { return nil }
         }
         let offset = used
         for (index, word) in words.enumerated() {
@@ -59,30 +56,28 @@ internal import Synchronization
     }
 
     /// Maps the next piece. Whether there was memory for it.
-    private func addPiece(create: Bool) -> Bool {
-        let size = 8 * Self.firstPiece << mappings.count
+    private func addPiece() -> Bool {
         do throws(StoreError) {
-            let mapping: Mapping
-            if let files {
-                let file = try OpenFile(files.histograms(mappings.count), create: create)
-                if create { try file.reserve(through: size) }
-                guard file.size >= size else { return false }
-                mapping = try Mapping(file, offset: 0, count: size)
-            } else {
-                mapping = try Mapping(anonymous: size)
-            }
+            let mapping = try Mapping(anonymous: 8 * Self.firstPiece << mappings.count)
             unsafe pieces[mappings.count].store(UInt(bitPattern: mapping.base), ordering: .releasing)
             mappings.append(mapping)
             return true
         } catch {
+            // The appender says that the sample was not taken.
             return false
         }
     }
 
-    /// Maps what an earlier process left, of which `words` were in use. Histograms in missing pieces read as empty ones.
-    func recover(used words: Int) {
-        while mappings.count < Self.pieceCount, addPiece(create: false) {}
-        used = min(words, Self.start(ofPiece: mappings.count))
+    /// Stores a word where an earlier process had it. Whether there was memory for it.
+    func restore(_ word: UInt64, at offset: Int) -> Bool {
+        let piece = Self.piece(of: offset)
+        guard piece < Self.pieceCount else { return false }
+        while mappings.count <= piece {
+            guard addPiece() else { return false }
+        }
+        unsafe self.word(offset)?.pointee.store(word, ordering: .relaxed)
+        used = max(used, offset + 1)
+        return true
     }
 
     /// The word at `offset`, or `nil` beyond the memory there is.

@@ -28,12 +28,13 @@ extension Lane {
     }
 
     /// Seals the full chunk and makes its memory that of the next one.
-    private func turn(_ active: ActiveChunk) {
+    func turn(_ active: ActiveChunk) {
         if !unclaimed.isEmpty, chunk > unclaimedThrough {
             for slot in unclaimed { retire(slot) }
             unclaimed = []
         }
         seal()
+        releaseRows()
         chunk += 1
         unsafe active.header[ActiveChunk.Word.chunk].store(UInt64(chunk), ordering: .relaxed)
         atomicMemoryFence(ordering: .releasing)
@@ -46,16 +47,18 @@ extension Lane {
 
     /// Makes the pending rows visible.
     ///
-    /// What the series log must say about their series is written first, so that no row is without its labels after a crash.
+    /// What the series log must say about their series is written first, so that no row is without its labels after a crash;
+    /// then the rows, so that nothing a reader has seen is gone after one.
     func publish() throws(StoreError) {
         guard let active, pendingRows > 0 else { return }
         typealias Word = ActiveChunk.Word
         let oldest = unsafe Int64(bitPattern: active.header[Word.oldest].load(ordering: .relaxed))
         let newest = unsafe Int64(bitPattern: active.header[Word.newest].load(ordering: .relaxed))
-        unsafe active.header[Word.oldest].store(UInt64(bitPattern: min(oldest, pendingOldest)), ordering: .relaxed)
-        unsafe active.header[Word.newest].store(UInt64(bitPattern: max(newest, pendingNewest)), ordering: .relaxed)
+        let range = (oldest: min(oldest, pendingOldest), newest: max(newest, pendingNewest))
         try core.log?.flush()
-        unsafe active.header[Word.histogramWords].store(UInt64(active.histograms.used), ordering: .relaxed)
+        try logPending(active, range)
+        unsafe active.header[Word.oldest].store(UInt64(bitPattern: range.oldest), ordering: .relaxed)
+        unsafe active.header[Word.newest].store(UInt64(bitPattern: range.newest), ordering: .relaxed)
         head += pendingRows
         endPending()
         unsafe active.header[Word.head].store(UInt64(head), ordering: .releasing)

@@ -7,7 +7,8 @@ internal import Synchronization
 /// series. The calls that write (`slot`, `beginAppend` and what follows, `retire`, `close`) must come from one thread at a
 /// time; readers on any thread neither wait for them nor hold them up.
 ///
-/// `@unchecked`: the variables are the writer's, but for `active` and `finalHead`, which change under the index lock.
+/// `@unchecked`: the variables are the writer's, but for `active` and `finalHead`, which change under the index lock, and
+/// `logged`, which has its own.
 public final class Lane: @unchecked Sendable {
     /// The lane's identity.
     public let id: LaneID
@@ -43,6 +44,9 @@ public final class Lane: @unchecked Sendable {
     /// The slot after the last one that was ever taken.
     var nextSlot = RingSlot(block: 0, column: 0)
 
+    /// What a restart would find of this chunk. The lock is the writer's but for ``rewriteRows(_:through:)``.
+    let logged = Mutex(LoggedRows())
+
     /// Slots that an earlier process used and this one has not asked for yet.
     var unclaimed: Set<RingSlot> = []
     /// The chunk after which unclaimed slots are retired.
@@ -75,9 +79,10 @@ public final class Lane: @unchecked Sendable {
             self.active = nil
             catalog.openNames.remove(name)
         }
-        // Should the log not take it, the lane comes back without its file after a restart and is closed then.
+        // Should the log not take it now, it does so with the next commit of any lane. A lane that comes back after a restart
+        // has only sealed rows, and is closed when nobody opens it.
         try? core.log?.flush()
-        core.files(ofLane: id.rawValue)?.remove()
+        releaseRows()
     }
 
     /// Rows committed, counted through all chunks. Under the index lock.

@@ -47,7 +47,7 @@ public final class MetricStore: Sendable {
                 return lane
             }
             let id = catalog.nextLane
-            let active = try ActiveChunk(core.files(ofLane: id))
+            let active = try ActiveChunk()
             let lane = Lane(id: LaneID(id), name: name, core: core, active: active)
             core.log?.add(.lane(id, name: name))
             try core.log?.flush()
@@ -83,7 +83,22 @@ public final class MetricStore: Sendable {
             }
         }
         if removed > 0 { core.seriesChanged() }
+        rewriteOverdueRows()
         closeOrphans(now)
+    }
+
+    /// Frees row log files that slow lanes hold back.
+    private func rewriteOverdueRows() {
+        guard let file = core.rowLog?.overdue else { return }
+        let lanes = core.catalog.read { catalog in
+            catalog.lanes.values.compactMap { lane in lane.active.map { (lane, $0) } }
+        }
+        for (lane, active) in lanes {
+            do throws(StoreError) { try lane.rewriteRows(active, through: file) } catch {
+                // No room on the disk; the files stay as they are until the next call.
+                return
+            }
+        }
     }
 
     /// Closes the lanes that nobody has opened for an hour after the restart.

@@ -43,12 +43,23 @@ struct OpenFile: ~Copyable {
         }
     }
 
+    /// Writes all of `bytes` from `offset` on. After a failure anything may stand there.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StoreError) {
+        var done = 0
+        while done < bytes.count {
+            let written = unsafe pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, offset + done)
+            if written < 0 && errno == EINTR { continue }
+            guard written > 0 else { throw StoreError(.system, "cannot write \(path): \(SystemFailure.text())") }
+            done += written
+        }
+    }
+
     /// Appends all of `bytes`.
     func append(_ bytes: [UInt8]) throws(StoreError) {
         var done = 0
         while done < bytes.count {
             let written = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe write(descriptor, buffer.baseAddress! + done, buffer.count - done)
+                unsafe Glibc.write(descriptor, buffer.baseAddress! + done, buffer.count - done)
             }
             if written < 0 && errno == EINTR { continue }
             guard written > 0 else { throw StoreError(.system, "cannot write \(path): \(SystemFailure.text())") }

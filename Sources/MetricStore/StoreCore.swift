@@ -19,6 +19,7 @@ final class StoreCore: Sendable {
     /// `nil` for a store in memory.
     let directory: StoreDirectory?
     let log: SeriesLog?
+    let rowLog: RowLog?
     let maximumSeries: Int
     /// Changes with the set of series.
     let generation = Atomic<UInt64>(0)
@@ -28,15 +29,11 @@ final class StoreCore: Sendable {
     init(_ configuration: StoreConfiguration, _ directory: StoreDirectory?, _ log: SeriesLog?) {
         self.directory = directory
         self.log = log
+        rowLog = directory.map { RowLog($0) }
         segments = SegmentLog(
             directory: directory, budget: configuration.retentionBytes,
             retention: configuration.retentionMilliseconds)
         maximumSeries = configuration.maximumSeries
-    }
-
-    /// The files of lane `id`, for a store that has files.
-    func files(ofLane id: UInt32) -> LaneFiles? {
-        directory.map { LaneFiles(directory: $0, lane: id) }
     }
 
     func seriesChanged() {

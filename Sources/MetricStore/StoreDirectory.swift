@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The files of a store: `series.log`, `segments/` and `lanes/`.
+/// The files of a store: `series.log`, `segments/` and `rows/`.
 struct StoreDirectory: Sendable {
     let path: String
     /// Tells this store's files from another's.
@@ -8,11 +8,12 @@ struct StoreDirectory: Sendable {
 
     var seriesLog: String { "\(path)/series.log" }
     func segment(_ number: UInt32) -> String { "\(path)/segments/\(number)" }
-    func lane(_ id: UInt32) -> String { "\(path)/lanes/\(id)" }
+    var rowFiles: String { "\(path)/rows" }
+    func rows(_ number: UInt32) -> String { "\(path)/rows/\(number)" }
 
     /// Makes the directories that are missing.
     static func prepare(_ path: String) throws(StoreError) {
-        for directory in [path, "\(path)/segments", "\(path)/lanes"] {
+        for directory in [path, "\(path)/segments", "\(path)/rows"] {
             guard unsafe mkdir(directory, 0o755) == 0 || errno == EEXIST else {
                 throw StoreError(.system, "cannot create \(directory): \(SystemFailure.text())")
             }
@@ -28,7 +29,8 @@ struct StoreDirectory: Sendable {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
                 unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
-            if let number = UInt32(name) { found.append(number) }
+            // Counting goes on behind the last one.
+            if let number = UInt32(name), number < .max { found.append(number) }
         }
         return found.sorted()
     }
@@ -39,20 +41,5 @@ struct StoreDirectory: Sendable {
         while unsafe access("\(path).aside.\(number)", F_OK) == 0 { number += 1 }
         unsafe rename(path, "\(path).aside.\(number)")
         return "\(path).aside.\(number)"
-    }
-}
-
-/// Where a lane's active chunk lives on disk.
-struct LaneFiles: Sendable {
-    let directory: StoreDirectory
-    let lane: UInt32
-
-    var chunk: String { directory.lane(lane) }
-    func histograms(_ piece: Int) -> String { "\(directory.lane(lane)).histograms.\(piece)" }
-
-    /// Removes all of them.
-    func remove() {
-        unsafe unlink(chunk)
-        for piece in 0..<HistogramArena.pieceCount where unsafe unlink(histograms(piece)) != 0 { break }
     }
 }

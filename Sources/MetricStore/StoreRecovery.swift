@@ -4,10 +4,10 @@ internal import Synchronization
 
 /// Brings back what an earlier process left in a directory.
 ///
-/// The series log gives lanes, series and slots; the segments give sealed chunks; each lane's own file gives the chunk that was
-/// being written. The log is then written anew with what is still needed.
+/// The series log gives lanes, series and slots; the segments give sealed chunks; the row log gives the chunks that were being
+/// written. The series log is then written anew with what is still needed.
 struct StoreRecovery {
-    private struct LaneState {
+    fileprivate struct LaneState {
         var name: String
         /// Rows committed when the lane was closed; `nil` for an open one.
         var finalHead: UInt64?
@@ -49,12 +49,12 @@ struct StoreRecovery {
         var places: [UInt32: [(header: ChunkHeader, place: ChunkPlace)]] = [:]
         notes += core.segments.recover { header, place in places[header.lane, default: []].append((header, place)) }
         var catalog = StoreCore.Catalog()
-        for (id, state) in lanes.sorted(by: { $0.key < $1.key }) {
-            let lane = recoverLane(id, state, places[id] ?? [], core)
-            catalog.lanes[id] = lane
-            if lane.active != nil { catalog.orphans[state.name] = id }
+        for (id, state) in lanes {
+            catalog.lanes[id] = try recoverLane(id, state, places[id] ?? [], core)
+            if state.finalHead == nil { catalog.orphans[state.name] = id }
             catalog.nextLane = max(catalog.nextLane, id + 1)
         }
+        recoverRows(core, catalog.lanes)
         // Numbers are not given out twice while segments may still hold records under them.
         catalog.nextLane = max(catalog.nextLane, places.keys.max().map { $0 &+ 1 } ?? 0)
         for (id, lane) in catalog.lanes {
@@ -102,7 +102,7 @@ struct StoreRecovery {
 
     /// Without a log, nothing that is there can be told apart.
     private mutating func setAsideEverything(because reason: String?) {
-        for name in ["series.log", "segments", "lanes"] {
+        for name in ["series.log", "segments", "rows", "lanes"] {
             let file = "\(path)/\(name)"
             let isEmpty = name != "series.log" && StoreDirectory.numbers(in: file).isEmpty
             guard unsafe access(file, F_OK) == 0, !isEmpty else { continue }
@@ -214,68 +214,137 @@ struct StoreRecovery {
 
     // MARK: Lanes
 
-    private mutating func recoverLane(
+    /// The lane with its sealed chunks.
+    private func recoverLane(
         _ id: UInt32, _ state: LaneState, _ sealed: [(header: ChunkHeader, place: ChunkPlace)], _ core: StoreCore
-    ) -> Lane {
-        var active: ActiveChunk?
-        if state.finalHead == nil, let files = core.files(ofLane: id) {
-            do throws(StoreError) {
-                active = try ActiveChunk(recovering: files, blockCount: state.blockCount)
-            } catch {
-                notes.append("\(error.message): \(StoreDirectory.setAside(files.chunk))")
-            }
-        }
+    ) throws(StoreError) -> Lane {
+        let active = state.finalHead == nil ? try ActiveChunk() : nil
         let lane = Lane(id: LaneID(id), name: state.name, core: core, active: active)
         let chunks = sealed.sorted { $0.header.chunk < $1.header.chunk }
-        lane.directory.lose(before: Int(chunks.first?.header.chunk ?? 0))
+        lane.chunk = chunks.last.map { Int($0.header.chunk) + 1 } ?? 0
+        lane.directory.lose(before: chunks.first.map { Int($0.header.chunk) } ?? 0)
         for (header, place) in chunks { lane.directory.add(Int(header.chunk), at: place) }
-        if active != nil {
-            lane.resume(
-                slots: state.slots, free: state.free.sorted { $0.value < $1.value }.map { ($0.key, $0.value) },
-                blockCount: state.blockCount,
-                lastSealed: chunks.last.map { Int($0.header.chunk) }, index: index)
-        } else {
-            // What was in the lost file is gone; what was sealed stays.
-            let sealedRows = chunks.last.map { (UInt64($0.header.chunk) + 1) * UInt64(ColumnCodec.rows) } ?? 0
-            if state.finalHead == nil { close(id, head: sealedRows) }
-            lane.finalHead = Int(clamping: state.finalHead ?? sealedRows)
+        lane.finalHead = state.finalHead.map { Int(clamping: $0) } ?? 0
+        if let active {
+            for _ in 0..<state.blockCount { try active.addBlock() }
+            let newest = chunks.reduce(Int64.min) { max($0, $1.header.newest) }
+            unsafe active.header[ActiveChunk.Word.newest].store(UInt64(bitPattern: newest), ordering: .relaxed)
         }
         return lane
+    }
+
+    /// Brings back the rows that are not sealed, and lets the lanes go on behind them.
+    private mutating func recoverRows(_ core: StoreCore, _ lanes: [UInt32: Lane]) {
+        guard let rowLog = core.rowLog else { return }
+        var rows: [UInt32: RestoredRows] = [:]
+        unsafe notes += rowLog.recover { header, record, file in
+            guard let lane = lanes[header.lane], let active = lane.active else { return }
+            unsafe rows[header.lane, default: RestoredRows(chunk: lane.chunk)].take(header, record, file, active)
+        }
+        for (id, lane) in lanes {
+            guard lane.active != nil, let state = self.lanes[id] else { continue }
+            let restored = rows[id] ?? RestoredRows(chunk: lane.chunk)
+            if let note = restored.note { notes.append("lane \(lane.name): \(note)") }
+            lane.resume(state, restored, index: index)
+        }
+        rowLog.recovered()
+    }
+}
+
+/// What a recovery has found of the chunk that a lane was writing.
+struct RestoredRows {
+    private(set) var chunk: Int
+    private(set) var rowCount = 0
+    /// The file in which the rows begin.
+    private(set) var pin: UInt32?
+    private(set) var wordCount = 0
+    private var isBroken = false
+
+    /// - Parameter chunk: The one behind the last that is sealed.
+    init(chunk: Int) {
+        self.chunk = chunk
+    }
+
+    /// What is missing.
+    var note: String? { isBroken ? "rows behind row \(rowCount) of chunk \(chunk) are lost" : nil }
+
+    /// Takes up a record if it is the next one of the newest chunk.
+    mutating func take(
+        _ header: RowRecordHeader, _ record: UnsafeRawBufferPointer, _ file: UInt32, _ active: ActiveChunk
+    ) {
+        guard Int(header.chunk) >= chunk, header.chunk < UInt32.max else { return }
+        if header.firstRow == 0 || Int(header.chunk) > chunk {
+            active.clearMasks(keeping: 0)
+            active.histograms.clear()
+            self = RestoredRows(chunk: Int(header.chunk))
+            pin = file
+        }
+        // Files that a lane no longer needs may go while others still hold rows of the same chunk; such rows come again later.
+        guard Int(header.firstRow) == rowCount, !isBroken else {
+            isBroken = true
+            return
+        }
+        do throws(StoreError) {
+            isBroken = try unsafe !active.restore(header, record)
+        } catch {
+            isBroken = true
+        }
+        if isBroken {
+            active.clearMasks(keeping: ColumnCodec.everyRow(rowCount))
+        } else {
+            rowCount += Int(header.rowCount)
+            wordCount = active.histograms.used
+        }
     }
 }
 
 extension Lane {
     /// Goes on where an earlier process stopped.
-    func resume(
-        slots: [RingSlot: (series: UInt32, birth: UInt32, companions: SeriesIndex.Companions)],
-        free: [(slot: RingSlot, death: UInt32)], blockCount: Int, lastSealed: Int?, index: borrowing SeriesIndex
-    ) {
+    fileprivate func resume(_ state: StoreRecovery.LaneState, _ rows: RestoredRows, index: borrowing SeriesIndex) {
         guard let active else { return }
-        head = active.head
-        chunk = unsafe Int(active.header[ActiveChunk.Word.chunk].load(ordering: .relaxed))
-        nextSlot = RingSlot(block: blockCount, column: 0)
-        freeSlots = free
-        hasLeftovers = true
-        if lastSealed == chunk {
-            // The end came between sealing and turning to the next chunk.
-            head = (chunk + 1) * ColumnCodec.rows
-            unsafe active.header[ActiveChunk.Word.head].store(UInt64(head), ordering: .releasing)
+        // Chunks are looked for from the first one that is not lost.
+        if chunk == 0 { directory.lose(before: rows.chunk) }
+        chunk = rows.chunk
+        head = chunk * ColumnCodec.rows + rows.rowCount
+        unsafe active.header[ActiveChunk.Word.chunk].store(UInt64(chunk), ordering: .relaxed)
+        unsafe active.header[ActiveChunk.Word.head].store(UInt64(head), ordering: .releasing)
+        if let pin = rows.pin {
+            core.rowLog?.pin(pin)
+            let range = active.timeRange.map { (oldest: $0.lowerBound, newest: $0.upperBound) }
+            logged.withLock {
+                $0 = LoggedRows(
+                    pin: pin, chunk: chunk, rowCount: rows.rowCount, blockCount: active.blockCount,
+                    wordCount: rows.wordCount, range: range ?? (.max, .min))
+            }
         }
-        active.clearMasks(keeping: ColumnCodec.everyRow(head - chunk * ColumnCodec.rows))
+        nextSlot = RingSlot(block: active.blockCount, column: 0)
+        freeSlots = state.free.sorted { $0.value < $1.value }.map { ($0.key, $0.value) }
         let newest = unsafe Int64(bitPattern: active.header[ActiveChunk.Word.newest].load(ordering: .relaxed))
-        let hasCompanions = slots.values.contains { !$0.companions.isEmpty }
-        for (slot, known) in slots {
+        let hasCompanions = state.slots.values.contains { !$0.companions.isEmpty }
+        var born = 0
+        for (slot, known) in state.slots {
             var own = ActiveChunk.SlotState(birth: known.birth, series: known.series)
             if !known.companions.isEmpty {
                 own.companions = UInt32(companionList.count)
                 companionList.append(known.companions)
             }
+            born = max(born, Int(known.birth))
             // Without times of their own no sample can be later than the lane's newest row.
             own.newest = hasCompanions ? newestTime(of: known.series, index) : newest
             withState(of: slot) { $0 = own }
         }
-        unclaimed = Set(slots.keys)
+        if born > nextChunk { skip(to: born, active) }
+        unclaimed = Set(state.slots.keys)
         unclaimedThrough = chunk + 1
+    }
+
+    /// Turns to `chunk`, since rows between are lost and series begin only there.
+    private func skip(to chunk: Int, _ active: ActiveChunk) {
+        if head > self.chunk * ColumnCodec.rows { turn(active) }
+        self.chunk = chunk
+        head = chunk * ColumnCodec.rows
+        unsafe active.header[ActiveChunk.Word.chunk].store(UInt64(chunk), ordering: .relaxed)
+        unsafe active.header[ActiveChunk.Word.head].store(UInt64(head), ordering: .releasing)
     }
 
     /// Time of the newest sample of `series` in this lane, in whatever slot.

@@ -88,19 +88,61 @@ import Testing
         #expect(try directory.files().filter { $0.contains(".aside.") }.count == 3)
     }
 
-    @Test(arguments: [0, 16, 8 * 8, 8 * 16]) func aDamagedLaneFileIsSetAsideAndSealedChunksStay(byte: Int) throws {
+    @Test(arguments: [0, 16]) func aForeignRowLogIsSetAsideAndSealedChunksStay(byte: Int) throws {
         try write(1...100)
-        try directory.edit("lanes/0") { $0[byte + 7] ^= 0x55 }
+        try directory.edit("rows/1") { $0[byte + 7] ^= 0x55 }
         let store = try open()
         #expect(store.recoveryNotes.count == 1)
+        #expect(try directory.files(in: "rows") == ["1.aside.1"])
         #expect(try values(store) == (1...96).map(Double.init))
-        // The name can be opened again, by a new lane.
-        _ = try store.openLane("target")
+        // The lane goes on behind what is left.
+        let lane = try store.openLane("target")
+        var appender = lane.beginAppend(at: Timestamp(milliseconds: 200_000))
+        appender.append(try lane.slot(for: ["__name__": "up", "job": "api"]), 200)
+        try appender.commit()
+        #expect(try values(store) == (1...96).map(Double.init) + [200])
+    }
+
+    /// A byte anywhere: what is before the damage stays, what follows goes.
+    @Test func aDamagedRowEndsTheChunkThere() throws {
+        let base = try TemporaryDirectory()
+        try write(1...40)
+        let whole = try Data(contentsOf: URL(fileURLWithPath: directory.path + "/rows/1"))
+        for byte in stride(from: RowLog.headerSize, to: whole.count, by: 11) {
+            try directory.edit("rows/1") {
+                $0 = whole
+                $0[byte] ^= 0x10
+            }
+            try FileManager.default.copyItem(atPath: directory.path, toPath: base.path + "/\(byte)")
+            let store = try MetricStore(StoreConfiguration(directory: base.path + "/\(byte)"), registry: nil)
+            let found = try values(store)
+            #expect(found == (1...max(1, found.count)).map(Double.init), "byte \(byte)")
+            #expect((32...39).contains(found.count) || found.count == 40, "byte \(byte)")
+            #expect(found.count == 40 || !store.recoveryNotes.isEmpty, "byte \(byte)")
+        }
+    }
+
+    /// The file as a crash may leave it, cut at every length: never more than what was committed, never a gap.
+    @Test func aTornRowLogLosesOnlyItsEnd() throws {
+        let base = try TemporaryDirectory()
+        try write(1...20)
+        let whole = try Data(contentsOf: URL(fileURLWithPath: directory.path + "/rows/1"))
+        var last = 0
+        for length in stride(from: RowLog.headerSize, through: whole.count, by: 8) {
+            try directory.edit("rows/1") { $0 = whole.prefix(length) }
+            try FileManager.default.copyItem(atPath: directory.path, toPath: base.path + "/\(length)")
+            let store = try MetricStore(StoreConfiguration(directory: base.path + "/\(length)"), registry: nil)
+            let found = try values(store)
+            #expect(found == (0..<found.count).map { Double($0 + 1) }, "\(length) bytes")
+            #expect(found.count >= last, "\(length) bytes")
+            last = found.count
+        }
+        #expect(last == 20)
     }
 
     @Test func truncatedFilesAreNeverTrusted() throws {
         for (file, length) in [
-            ("lanes/0", 5000), ("lanes/0", 0), ("segments/1", 0), ("segments/1", 100), ("series.log", 10),
+            ("rows/1", 200), ("rows/1", 0), ("segments/1", 0), ("segments/1", 100), ("series.log", 10),
         ] {
             try write(1...100)
             try directory.edit(file) { $0 = $0.prefix(length) }
@@ -121,10 +163,10 @@ import Testing
                 try FileManager.default.removeItem(atPath: "\(directory.path)/\(name)")
             }
             try write(1...70)
-            let file = ["lanes/0", "segments/1", "series.log"].randomElement(using: &generator)!
+            let file = ["rows/1", "segments/1", "series.log"].randomElement(using: &generator)!
             try directory.edit(file) { data in
-                let range = file == "lanes/0" ? 0..<512 : 0..<min(data.count, 1200)
-                data[Int.random(in: range, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+                data[Int.random(in: 0..<min(data.count, 1200), using: &generator)] = UInt8.random(
+                    in: 0...255, using: &generator)
             }
             let store = try open()
             for series in try store.select([], from: .distantPast, through: .distantFuture, sampleLimit: .max) {
@@ -143,9 +185,9 @@ import Testing
         try write(1...10)
         let store = try open()
         store.maintain(now: Timestamp(milliseconds: 0))
-        #expect(try directory.files(in: "lanes") == ["0"])
+        #expect(store.statistics.sampleCount == 0)
         store.maintain(now: Timestamp(milliseconds: 3_600_001))
-        #expect(try directory.files(in: "lanes") == [])
+        #expect(store.statistics.sampleCount == 10)
         #expect(try values(store) == (1...10).map(Double.init))
     }
 }
