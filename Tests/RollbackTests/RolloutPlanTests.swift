@@ -117,6 +117,16 @@ struct RolloutPlanTests {
                 "p.yml:5:45: services[0].routes[0].haproxy.stable[0]: expected backend/server"
             ),
             (
+                plan(
+                    "- name: a\n  stable_health: http://h/\n  stages: [50, 100]\n  routes: [{kubernetes: {server: 'http://x', "
+                        + "namespace: n, name: o, kind: service, stable: {v: a}, candidate: {v: b}}}]\n"),
+                "p.yml:7:12: services[0].routes[0]: the stage 50 cannot be set: the selector of a Service gives a version all or nothing, so that 100 must be the only stage"
+            ),
+            (
+                plan("- name: a\n  routes: [{envoy: {admin: 'http://x', stable: a, candidate: b}}]\n"),
+                "p.yml:5:20: services[0].routes[0].envoy: an Envoy route has exactly one of rds and runtime"
+            ),
+            (
                 "plan: a b\nservices: []\n",
                 "p.yml:1:7: plan: a name has 1 to 100 letters, digits, \"-\", \"_\" and \".\""
             ),

@@ -92,20 +92,17 @@ extension RolloutPlan.Service {
         preflight = try fields.textList("preflight")
         var routes: [Route] = []
         for (index, node) in try fields.list("routes").enumerated() {
-            routes.append(
-                try Route(
-                    node, path: "\(path).routes[\(index)]", file: file, hasHealthURL: stableHealth != nil))
+            let route = try Route(
+                node, path: "\(path).routes[\(index)]", file: file, hasHealthURL: stableHealth != nil)
+            for stage in stages {
+                guard let obstacle = route.obstacle(to: stage) else { continue }
+                throw fields.fault(
+                    "the stage \(stage.candidate) cannot be set: \(obstacle)", at: node, field: "routes[\(index)]")
+            }
+            routes.append(route)
         }
         guard (1...RolloutPlan.routeLimit).contains(routes.count) else {
             throw fields.fault("a service has 1 to \(RolloutPlan.routeLimit) routes", field: "routes")
-        }
-        for (index, route) in routes.enumerated() {
-            guard case .haproxy(let haproxy) = route.kind, haproxy.division == .weights else { continue }
-            if let stage = stages.first(where: { haproxy.weights(for: $0) == nil }) {
-                throw fields.fault(
-                    "the stage \(stage.candidate) needs weights above 256 for so unequal numbers of servers",
-                    field: "routes[\(index)]")
-            }
         }
         self.routes = routes
         try fields.finish()

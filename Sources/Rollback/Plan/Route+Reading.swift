@@ -12,6 +12,9 @@ extension Route {
         if let node = fields.optional("nginx") {
             kinds.append(.nginx(try NginxRoute(node, path: "\(path).nginx", file: file)))
         }
+        if let node = fields.optional("envoy") {
+            kinds.append(.envoy(try EnvoyRoute(node, path: "\(path).envoy", file: file)))
+        }
         if let node = fields.optional("kubernetes") {
             kinds.append(.kubernetes(try KubernetesRoute(node, path: "\(path).kubernetes", file: file)))
         }
@@ -22,7 +25,7 @@ extension Route {
             kinds.append(.webhook(try WebhookRoute(node, path: "\(path).webhook", file: file)))
         }
         guard let kind = kinds.first, kinds.count == 1 else {
-            throw fields.fault("a route has exactly one of haproxy, nginx, kubernetes, exec and webhook")
+            throw fields.fault("a route has exactly one of haproxy, nginx, envoy, kubernetes, exec and webhook")
         }
         if case .nginx = kind, !hasHealthURL {
             throw fields.fault("nginx does not tell whether servers are healthy: the service needs stable_health")

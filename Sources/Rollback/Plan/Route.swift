@@ -6,6 +6,7 @@ public struct Route: Equatable, Sendable {
     public enum Kind: Equatable, Sendable {
         case haproxy(HAProxyRoute)
         case nginx(NginxRoute)
+        case envoy(EnvoyRoute)
         case kubernetes(KubernetesRoute)
         case exec(ExecRoute)
         case webhook(WebhookRoute)
@@ -27,6 +28,19 @@ public struct Route: Equatable, Sendable {
     public var isolation: Isolation
     /// How long one operation may take.
     public var timeout: Milliseconds
+
+    /// Why the router has no way to express `split`; `nil` where it has.
+    func obstacle(to split: TrafficSplit) -> String? {
+        switch kind {
+        case .haproxy(let haproxy):
+            guard haproxy.division == .weights, haproxy.weights(for: split) == nil else { return nil }
+            return "so unequal numbers of servers need weights above 256"
+        case .kubernetes(let kubernetes):
+            guard case .service = kubernetes.object, split != .allStable, split != .allCandidate else { return nil }
+            return "the selector of a Service gives a version all or nothing, so that 100 must be the only stage"
+        case .nginx, .envoy, .exec, .webhook: return nil
+        }
+    }
 }
 
 /// A route through HAProxy's runtime API.

@@ -36,12 +36,12 @@ struct NginxRouter: TrafficRouter {
     func shift(to split: TrafficSplit, for operation: RouterOperation) throws(RouterError) {
         let deadline = SystemClock.monotonicNanoseconds(in: timeout.rawValue)
         let old = FileText.read(route.file)
-        try replace(with: text(for: split))
+        try DiscoveryFile.replace(route.file, with: text(for: split))
         do throws(RouterError) {
             _ = try Program.run(route.test, timeout: timeout)
         } catch {
             // A file that nginx refuses would keep it from starting again.
-            if let old { try replace(with: old) }
+            if let old { try DiscoveryFile.replace(route.file, with: old) }
             throw error
         }
         _ = try Program.run(route.reload, timeout: timeout)
@@ -95,13 +95,5 @@ struct NginxRouter: TrafficRouter {
             }
         }
         return true
-    }
-
-    /// Writes aside and renames, so that nginx never sees half a file.
-    private func replace(with text: String) throws(RouterError) {
-        let temporary = route.file + ".tribune"
-        guard FileText.write(text, to: temporary), unsafe rename(temporary, route.file) == 0 else {
-            throw RouterError("cannot write \(route.file): \(SystemError.current)")
-        }
     }
 }

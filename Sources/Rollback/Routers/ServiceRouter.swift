@@ -19,6 +19,7 @@ struct ServiceRouter: Sendable {
             case .haproxy(let haproxy):
                 HAProxyRouter(route: haproxy, isolation: route.isolation, timeout: route.timeout)
             case .nginx(let nginx): NginxRouter(route: nginx, timeout: route.timeout, client: client)
+            case .envoy(let envoy): EnvoyRouter(route: envoy, timeout: route.timeout, client: client)
             case .kubernetes(let kubernetes):
                 KubernetesRouter(route: kubernetes, timeout: route.timeout, client: client)
             case .exec(let exec): ExecRouter(route: exec, timeout: route.timeout)

@@ -1,0 +1,56 @@
+internal import YAML
+
+/// A route through Envoy, divided by the weights of two clusters.
+public struct EnvoyRoute: Equatable, Sendable {
+    /// How the weights reach Envoy.
+    public enum Division: Equatable, Sendable {
+        /// By a discovery file with the route configuration `configuration`, which replaces the one before as a whole.
+        case discoveryFile(path: String, configuration: String)
+        /// By runtime keys `prefix.CLUSTER`, set on the admin endpoint. Envoy forgets them when it is restarted.
+        case runtime(prefix: String)
+    }
+
+    /// The URL of the admin endpoint, without a slash at the end.
+    public var admin: String
+    /// The cluster of the stable version.
+    public var stable: String
+    /// The cluster of the candidate.
+    public var candidate: String
+    /// How the weights reach Envoy.
+    public var division: Division
+}
+
+extension EnvoyRoute {
+    init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: path, file: file)
+        guard var admin = try fields.url("admin") else { throw fields.fault("the field \"admin\" is required") }
+        while admin.hasSuffix("/") { admin.removeLast() }
+        self.admin = admin
+        stable = try fields.name("stable")
+        candidate = try fields.name("candidate")
+        guard stable != candidate else {
+            throw fields.fault(
+                "stable and candidate cannot be the same cluster", at: fields.optional("candidate"), field: "candidate")
+        }
+        var divisions: [Division] = []
+        if let node = fields.optional("rds") {
+            var inner = try FieldReader(node, path: "\(path).rds", file: file)
+            let discovery = try inner.text("file")
+            guard discovery.hasPrefix("/") else {
+                throw inner.fault("expected an absolute path", at: inner.optional("file"), field: "file")
+            }
+            divisions.append(.discoveryFile(path: discovery, configuration: try inner.name("route_config")))
+            try inner.finish()
+        }
+        if let node = fields.optional("runtime") {
+            var inner = try FieldReader(node, path: "\(path).runtime", file: file)
+            divisions.append(.runtime(prefix: try inner.name("prefix")))
+            try inner.finish()
+        }
+        guard let division = divisions.first, divisions.count == 1 else {
+            throw fields.fault("an Envoy route has exactly one of rds and runtime")
+        }
+        self.division = division
+        try fields.finish()
+    }
+}
