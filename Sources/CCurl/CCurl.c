@@ -70,19 +70,3 @@ void *ccurl_private(CURL *handle) {
     curl_easy_getinfo(handle, CURLINFO_PRIVATE, &context);
     return context;
 }
-
-CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
-    return curl_multi_setopt(multi, option, value);
-}
-
-_Bool ccurl_multi_next_done(CURLM *multi, CURL **handle, CURLcode *result) {
-    int remaining;
-    CURLMsg *message;
-    while ((message = curl_multi_info_read(multi, &remaining)) != NULL) {
-        if (message->msg != CURLMSG_DONE) continue;
-        *handle = message->easy_handle;
-        *result = message->data.result;
-        return 1;
-    }
-    return 0;
-}

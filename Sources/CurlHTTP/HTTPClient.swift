@@ -1,4 +1,5 @@
 internal import CCurl
+internal import Runtime
 internal import Synchronization
 
 /// Sends requests and waits for the answers. May be shared between threads; every caller waits on its own thread.
@@ -21,16 +22,17 @@ public final class HTTPClient: Sendable {
     ///
     /// An answer of any status is an answer, not a failure.
     public func send(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse {
+        let prepared = try PreparedRequest(request)
         guard let transfer = take() else { throw HTTPFailure(.other, "out of memory") }
         defer { putBack(transfer) }
-        try transfer.prepare(request)
+        try transfer.prepare(prepared, expectedBodyBytes: request.expectedBodyBytes)
         return try transfer.outcome(unsafe curl_easy_perform(transfer.handle)).get()
     }
 
     private func take() -> Transfer? {
         // The last one used is the likeliest to have a live connection.
         let known = idle.withLock { Idle(transfers: $0.transfers.popLast().map { [$0] } ?? []) }
-        return known.transfers.first ?? Transfer()
+        return known.transfers.first ?? Transfer(BodyBuffers(budget: ByteBudget(limit: .max)))
     }
 
     /// A handle beyond the limit is dropped here, outside the lock, since closing connections takes time.

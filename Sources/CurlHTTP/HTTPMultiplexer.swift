@@ -1,126 +1,122 @@
 internal import CCurl
-internal import Runtime
-internal import Synchronization
+public import Runtime
 
-/// Runs many requests at once on one thread of its own. May be shared between threads.
+/// Runs many requests at once on the thread of its owner, who calls ``run(until:_:)`` in a loop. Belongs to that thread, except
+/// for its ``waker``.
 ///
-/// Connections are kept for later requests to the same host. To be stopped by its owner.
-public final class HTTPMultiplexer: Sendable {
-    /// Told what came of a request, on the multiplexer's thread: it must not block.
-    public typealias Completion = @Sendable (Result<HTTPResponse, HTTPFailure>) -> Void
+/// Connections are kept for later requests to the same host. An event costs the same however many requests wait for theirs.
+@safe public final class HTTPMultiplexer {
+    /// Room that is left behind each body, for readers that load whole words.
+    public static let padding = 64
 
-    private struct Inbox {
-        var requests: [(HTTPRequest, Completion)] = []
-        var isStopped = false
-    }
-
-    private let shared: Shared
-    private let thread: WorkerThread
-
-    /// What the owner's threads and the multiplexer's thread both touch.
+    /// Ends the wait of a multiplexer's thread. May be shared between threads.
     ///
-    /// `@unchecked`: `multi` never changes, and away from its thread only `curl_multi_wakeup` is called on it, which
-    /// libcurl allows from any thread.
-    @safe private final class Shared: @unchecked Sendable {
-        let multi: UnsafeMutableRawPointer
-        let inbox = Mutex(Inbox())
+    /// `@unchecked`: the loop never changes, and waking is what libcurl's thread allows others to do.
+    @safe public final class Waker: @unchecked Sendable {
+        fileprivate let loop: OpaquePointer
 
-        init(multi: UnsafeMutableRawPointer) {
-            unsafe self.multi = unsafe multi
+        fileprivate init(_ loop: OpaquePointer) {
+            unsafe self.loop = unsafe loop
         }
 
         deinit {
-            unsafe curl_multi_cleanup(multi)
+            unsafe ccurl_loop_free(loop)
+        }
+
+        /// Makes the wait that is under way, or the next one, return at once.
+        public func wake() {
+            unsafe ccurl_loop_wake(loop)
         }
     }
 
-    /// Starts the thread. At most `maximumIdleConnections` are kept open between requests.
-    public init(name: String = "http", maximumIdleConnections: Int = 4096) throws(HTTPFailure) {
-        guard ccurl_global_init() == CURLE_OK, let multi = unsafe curl_multi_init() else {
+    /// Idle handles beyond these are let go.
+    private enum Limit {
+        static let idleTransfers = 64
+    }
+
+    /// Ends the wait in ``run(until:_:)``.
+    public let waker: Waker
+    private let buffers: BodyBuffers
+    private var running: [ObjectIdentifier: (transfer: Transfer, token: Int)] = [:]
+    private var idle: [Transfer] = []
+    /// Requests that could not be begun.
+    private var refused: [(token: Int, failure: HTTPFailure)] = []
+
+    /// - Parameters:
+    ///   - maximumIdleConnections: How many connections are kept open between requests.
+    ///   - budget: What the bodies that are under way may take up in total; shared with other multiplexers.
+    public init(
+        maximumIdleConnections: Int = 4096, budget: ByteBudget = ByteBudget(limit: .max)
+    ) throws(HTTPFailure) {
+        guard ccurl_global_init() == CURLE_OK, let loop = unsafe ccurl_loop_make(maximumIdleConnections) else {
             throw HTTPFailure(.other, "libcurl cannot be set up")
         }
-        let shared = unsafe Shared(multi: multi)
-        unsafe ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, maximumIdleConnections)
-        unsafe ccurl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_NOTHING))
-        self.shared = shared
-        thread = WorkerThread(name) {
-            var loop = Loop(shared: shared)
-            loop.run()
-        }
-        guard thread.didStart else { throw HTTPFailure(.other, "no thread for \(name)") }
+        waker = unsafe Waker(loop)
+        buffers = BodyBuffers(budget: budget)
     }
 
-    /// Starts `request`. `completion` is called exactly once.
-    public func send(_ request: HTTPRequest, completion: @escaping Completion) {
-        let accepted = shared.inbox.withLock { inbox in
-            if inbox.isStopped { return false }
-            inbox.requests.append((request, completion))
-            return true
-        }
-        guard accepted else { return completion(.failure(HTTPFailure(.cancelled, "the client is stopped"))) }
-        unsafe curl_multi_wakeup(shared.multi)
+    deinit {
+        cancelAll { _, _ in }
     }
 
-    /// Ends the running requests with ``HTTPFailure/Code/cancelled`` and waits for the thread. To be called once.
-    public func stop() {
-        shared.inbox.withLock { $0.isStopped = true }
-        unsafe curl_multi_wakeup(shared.multi)
-        thread.join()
+    /// Requests whose outcome is still to come.
+    public var count: Int { running.count + refused.count }
+
+    /// Begins a request. Its outcome is handed over under `token` by ``run(until:_:)``.
+    public func start(_ request: PreparedRequest, token: Int, expectedBodyBytes: Int = 0) {
+        guard let transfer = idle.popLast() ?? Transfer(buffers) else {
+            refused.append((token, HTTPFailure(.other, "out of memory")))
+            return
+        }
+        do throws(HTTPFailure) {
+            try transfer.prepare(request, expectedBodyBytes: expectedBodyBytes)
+        } catch {
+            refused.append((token, error))
+            return
+        }
+        guard unsafe ccurl_loop_add(waker.loop, transfer.handle) == CURLM_OK else {
+            refused.append((token, HTTPFailure(.other, "libcurl refuses the request")))
+            return
+        }
+        running[ObjectIdentifier(transfer)] = (transfer, token)
     }
 
-    /// What only the multiplexer's thread knows.
-    private struct Loop {
-        let shared: Shared
-        var running: [ObjectIdentifier: (transfer: Transfer, completion: Completion)] = [:]
-        var idle: [Transfer] = []
-
-        mutating func run() {
-            while true {
-                let (requests, isStopped) = shared.inbox.withLock { inbox in
-                    defer { inbox.requests = [] }
-                    return (inbox.requests, inbox.isStopped)
-                }
-                for (request, completion) in requests { start(request, completion) }
-                if isStopped { break }
-                var active: Int32 = 0
-                unsafe curl_multi_perform(shared.multi, &active)
-                finish()
-                // Anything that libcurl waits for ends the poll earlier, and so does a wake-up.
-                unsafe curl_multi_poll(shared.multi, nil, 0, 60_000, nil)
-            }
-            for (transfer, completion) in running.values {
-                unsafe curl_multi_remove_handle(shared.multi, transfer.handle)
-                completion(.failure(HTTPFailure(.cancelled, "the client is stopped")))
-            }
+    /// Moves bytes, and hands over what came of requests, each exactly once.
+    ///
+    /// Returns when the monotonic clock passes `deadline` (nanoseconds), when it is woken, or when something has happened; the
+    /// caller calls it again. `finished` may begin further requests.
+    public func run(until deadline: Int64, _ finished: (_ token: Int, Result<HTTPResponse, HTTPFailure>) -> Void) {
+        let wait = refused.isEmpty ? deadline &- SystemClock.monotonicNanoseconds() : 0
+        unsafe ccurl_loop_step(waker.loop, wait)
+        var handle: UnsafeMutableRawPointer?
+        var code = CURLE_OK
+        while unsafe ccurl_loop_next_done(waker.loop, &handle, &code) {
+            guard let done = unsafe handle, let context = unsafe ccurl_private(done) else { continue }
+            let transfer = unsafe Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+            unsafe ccurl_loop_remove(waker.loop, done)
+            guard let (_, token) = running.removeValue(forKey: ObjectIdentifier(transfer)) else { continue }
+            let outcome = transfer.outcome(code)
+            if idle.count < Limit.idleTransfers { idle.append(transfer) }
+            finished(token, outcome)
         }
+        let refused = refused
+        self.refused = []
+        for (token, failure) in refused { finished(token, .failure(failure)) }
+    }
 
-        private mutating func start(_ request: HTTPRequest, _ completion: @escaping Completion) {
-            guard let transfer = idle.popLast() ?? Transfer() else {
-                return completion(.failure(HTTPFailure(.other, "out of memory")))
-            }
-            do throws(HTTPFailure) {
-                try transfer.prepare(request)
-            } catch {
-                return completion(.failure(error))
-            }
-            guard unsafe curl_multi_add_handle(shared.multi, transfer.handle) == CURLM_OK else {
-                return completion(.failure(HTTPFailure(.other, "libcurl refuses the request")))
-            }
-            running[ObjectIdentifier(transfer)] = (transfer, completion)
-        }
+    /// Takes the buffer of a body that is not needed any more, for the next one.
+    public func recycle(_ buffer: consuming [UInt8]) {
+        buffers.putBack(buffer)
+    }
 
-        private mutating func finish() {
-            var handle: UnsafeMutableRawPointer?
-            var code = CURLE_OK
-            while unsafe ccurl_multi_next_done(shared.multi, &handle, &code) {
-                guard let finished = unsafe handle, let context = unsafe ccurl_private(finished) else { continue }
-                let transfer = unsafe Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
-                unsafe curl_multi_remove_handle(shared.multi, finished)
-                guard let (_, completion) = running.removeValue(forKey: ObjectIdentifier(transfer)) else { continue }
-                let outcome = transfer.outcome(code)
-                if idle.count < 64 { idle.append(transfer) }
-                completion(outcome)
-            }
+    /// Ends the running requests with ``HTTPFailure/Code/cancelled``.
+    public func cancelAll(_ finished: (_ token: Int, Result<HTTPResponse, HTTPFailure>) -> Void) {
+        let cancelled = running
+        running = [:]
+        for (transfer, token) in cancelled.values {
+            unsafe ccurl_loop_remove(waker.loop, transfer.handle)
+            transfer.abandon()
+            finished(token, .failure(HTTPFailure(.cancelled, "the client is stopped")))
         }
     }
 }

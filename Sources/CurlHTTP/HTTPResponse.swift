@@ -1,30 +1,34 @@
+public import Runtime
+
 /// An answer with its whole body. A value.
 public struct HTTPResponse: Sendable {
     /// The status code, such as 200.
     public var status: Int
-    /// Header fields of the last answer (after redirects) in the order they came.
-    public var headers: [(name: String, value: String)]
+    /// Header fields of the last answer (after redirects).
+    public var head: HTTPHead
     /// The body as it came over the wire; a `Content-Encoding` is not undone.
     public var body: [UInt8]
+    /// What the body holds of the multiplexer's budget: to be given back when the body is let go.
+    public internal(set) var budgeted = 0
 
-    /// An answer.
-    public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
+    init(status: Int, head: HTTPHead, body: [UInt8]) {
         self.status = status
-        self.headers = headers
+        self.head = head
         self.body = body
     }
 
-    /// The value of the first header field called `name`, whatever the case of its letters.
-    public subscript(header: String) -> String? {
-        headers.first { field in
-            field.name.utf8.count == header.utf8.count
-                && zip(field.name.utf8, header.utf8).allSatisfy { Self.lowercased($0) == Self.lowercased($1) }
-        }?.value
+    /// An answer.
+    public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
+        var head = HTTPHead()
+        for field in headers { head.append(field.name, field.value) }
+        self.init(status: status, head: head, body: body)
     }
 
-    private static func lowercased(_ byte: UInt8) -> UInt8 {
-        byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte
-    }
+    /// Header fields in the order they came.
+    public var headers: [(name: String, value: String)] { head.fields }
+
+    /// The value of the first header field called `name`, whatever the case of its letters.
+    public subscript(header: String) -> String? { head[header] }
 }
 
 /// Why there is no answer.
@@ -39,6 +43,8 @@ public struct HTTPFailure: Error, Equatable, Sendable, CustomStringConvertible {
         /// The peer's certificate, our own, or the handshake.
         case tls
         case bodyTooLarge
+        /// Other bodies take up all the memory there is for them.
+        case budgetExceeded
         case badURL
         /// A method, header or path that cannot be sent.
         case badRequest
@@ -60,4 +66,11 @@ public struct HTTPFailure: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// The message.
     public var description: String { message }
+}
+
+extension HTTPFailure {
+    /// The memory for bodies that are under way is used up.
+    public static func budgetExceeded(_ budget: ByteBudget) -> HTTPFailure {
+        HTTPFailure(.budgetExceeded, "the bodies under way exceed the limit of \(budget.limit) bytes in total")
+    }
 }

@@ -1,5 +1,6 @@
 internal import CCurl
 internal import Glibc
+internal import Runtime
 
 /// One libcurl easy handle and what a request and its answer need while it runs. Used by one thread at a time, reused for
 /// many requests: the handle keeps its connections.
@@ -10,84 +11,83 @@ internal import Glibc
 
     let handle: UnsafeMutableRawPointer
     private let reason: UnsafeMutablePointer<CChar>
-    private var headerList: UnsafeMutablePointer<curl_slist>?
-    private var connectToList: UnsafeMutablePointer<curl_slist>?
-    private var request = HTTPRequest(url: "")
-    private var headers: [(name: String, value: String)] = []
-    private var headerBytes = 0
+    /// What the handle is set up for; libcurl reads its lists.
+    private var prepared: PreparedRequest?
+    private var head = HTTPHead()
+    private var headBytes = 0
     private var body: [UInt8] = []
+    private var expectedBodyBytes = 0
+    /// Where the body's memory comes from, and how much of it is taken from the budget there.
+    private let buffers: BodyBuffers
+    private var budgeted = 0
     private var refusal: HTTPFailure?
 
     /// `nil` where libcurl has no memory.
-    init?() {
+    init?(_ buffers: BodyBuffers) {
         guard ccurl_global_init() == CURLE_OK, let handle = unsafe curl_easy_init() else { return nil }
+        self.buffers = buffers
         unsafe self.handle = unsafe handle
         unsafe reason = .allocate(capacity: Int(CURL_ERROR_SIZE))
     }
 
     deinit {
         unsafe curl_easy_cleanup(handle)
-        unsafe curl_slist_free_all(headerList)
-        unsafe curl_slist_free_all(connectToList)
         unsafe reason.deallocate()
     }
 
-    /// Forgets the last request and sets the handle up for `request`.
-    func prepare(_ request: HTTPRequest) throws(HTTPFailure) {
-        reset()
-        self.request = request
-        body.reserveCapacity(min(request.expectedBodyBytes, request.maximumBodyBytes))
-        let context = unsafe Unmanaged.passUnretained(self).toOpaque()
-        unsafe check(ccurl_set_error_buffer(handle, reason))
-        unsafe check(ccurl_set_private(handle, context))
-        unsafe check(ccurl_set_body_sink(handle, Transfer.bodySink, context))
-        unsafe check(ccurl_set_header_sink(handle, Transfer.headerSink, context))
-        try apply(request)
-        if let refusal { throw refusal }
-    }
-
-    private func reset() {
-        unsafe curl_easy_reset(handle)
-        unsafe curl_slist_free_all(headerList)
-        unsafe headerList = nil
-        unsafe curl_slist_free_all(connectToList)
-        unsafe connectToList = nil
+    /// Forgets the last request and sets the handle up for `next`. What both have in common stays as it is.
+    ///
+    /// - Parameter expectedBodyBytes: How long the body is likely to be.
+    func prepare(_ next: PreparedRequest, expectedBodyBytes: Int) throws(HTTPFailure) {
         unsafe reason[0] = 0
-        headers = []
-        headerBytes = 0
-        body = []
+        head = HTTPHead()
+        headBytes = 0
         refusal = nil
+        self.expectedBodyBytes = expectedBodyBytes
+        if let prepared, next.differsOnlyInAddress(from: prepared) {
+            if prepared !== next { applyAddress(next) }
+        } else {
+            unsafe curl_easy_reset(handle)
+            let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+            unsafe check(ccurl_set_error_buffer(handle, reason))
+            unsafe check(ccurl_set_private(handle, context))
+            unsafe check(ccurl_set_body_sink(handle, Transfer.bodySink, context))
+            unsafe check(ccurl_set_header_sink(handle, Transfer.headerSink, context))
+            apply(next)
+            applyAddress(next)
+        }
+        prepared = next
+        if let refusal {
+            prepared = nil
+            throw refusal
+        }
     }
 
     /// What came of the request, once libcurl is done with it.
     func outcome(_ code: CURLcode) -> Result<HTTPResponse, HTTPFailure> {
-        defer { request = HTTPRequest(url: "") }
-        if let refusal { return .failure(refusal) }
-        guard code == CURLE_OK else { return .failure(failure(code)) }
-        return .success(HTTPResponse(status: unsafe ccurl_status(handle), headers: headers, body: body))
+        defer {
+            body = []
+            budgeted = 0
+        }
+        guard refusal == nil, code == CURLE_OK else {
+            abandon()
+            return .failure(refusal ?? failure(code))
+        }
+        var response = HTTPResponse(status: unsafe ccurl_status(handle), head: head, body: body)
+        response.budgeted = budgeted
+        return .success(response)
+    }
+
+    /// Lets go what has come, because nobody waits for it any more.
+    func abandon() {
+        buffers.budget.give(budgeted)
+        budgeted = 0
+        body = []
     }
 
     /// Notes the first option that libcurl refuses.
     func check(_ code: CURLcode) {
         if code != CURLE_OK, refusal == nil { refusal = failure(code) }
-    }
-
-    /// Hands libcurl the header fields; it keeps the pointer until the next request.
-    func setHeaders(_ lines: [String]) {
-        for line in lines {
-            guard let longer = unsafe curl_slist_append(headerList, line) else {
-                refusal = HTTPFailure(.other, "out of memory")
-                return
-            }
-            unsafe headerList = unsafe longer
-        }
-        unsafe check(ccurl_set_list(handle, CURLOPT_HTTPHEADER, headerList))
-    }
-
-    /// Connects to another host than the URL's (`name:port:host:port`).
-    func setConnectTo(_ rule: String) {
-        unsafe connectToList = unsafe curl_slist_append(nil, rule)
-        unsafe check(ccurl_set_list(handle, CURLOPT_CONNECT_TO, connectToList))
     }
 
     private func failure(_ code: CURLcode) -> HTTPFailure {
@@ -130,35 +130,39 @@ extension Transfer {
 
     /// Taking fewer bytes than were offered makes libcurl give up.
     private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
-        guard bytes.count <= request.maximumBodyBytes - body.count else {
-            refusal = HTTPFailure(.bodyTooLarge, "the body exceeds the limit of \(request.maximumBodyBytes) bytes")
+        let limit = prepared?.request.maximumBodyBytes ?? 0
+        guard bytes.count <= limit - body.count else {
+            refusal = HTTPFailure(.bodyTooLarge, "the body exceeds the limit of \(limit) bytes")
             return 0
         }
+        guard makeRoom(for: bytes.count, limit: limit) else { return 0 }
         unsafe body.append(contentsOf: bytes)
         return bytes.count
     }
 
+    /// Doubles the room rather than adding to it, so that a long body is not copied again and again.
+    private func makeRoom(for count: Int, limit: Int) -> Bool {
+        // A buffer is kept no longer than there is something in it.
+        if body.capacity == 0 { body = buffers.take() }
+        let needed = body.count + count + HTTPMultiplexer.padding
+        guard needed > body.capacity else { return true }
+        let room = max(needed, min(max(2 * body.capacity, expectedBodyBytes), limit) + HTTPMultiplexer.padding)
+        guard buffers.budget.take(room - budgeted) else {
+            refusal = .budgetExceeded(buffers.budget)
+            return false
+        }
+        budgeted = room
+        body.reserveCapacity(room)
+        return true
+    }
+
     private func receivedHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
-        headerBytes += bytes.count
-        guard headerBytes <= Limit.headerBytes else {
+        headBytes += bytes.count
+        guard headBytes <= Limit.headerBytes else {
             refusal = HTTPFailure(.other, "the header exceeds the limit of \(Limit.headerBytes) bytes")
             return 0
         }
-        let line = unsafe String(decoding: bytes, as: UTF8.self)
-        if line.hasPrefix("HTTP/") {
-            // A further answer begins, after a redirect or an interim one.
-            headers = []
-        } else if let colon = line.utf8.firstIndex(of: UInt8(ascii: ":")) {
-            let value = line[line.utf8.index(after: colon)...]
-            headers.append((String(line[..<colon]), Self.trimmed(value)))
-        }
+        unsafe head.receive(bytes)
         return bytes.count
-    }
-
-    private static func trimmed(_ text: Substring) -> String {
-        let isBlank = { (byte: UInt8) in byte == 0x20 || byte == 0x09 || byte == 0x0d || byte == 0x0a }
-        let start = text.utf8.drop(while: isBlank)
-        guard let last = start.lastIndex(where: { !isBlank($0) }) else { return "" }
-        return String(decoding: start[...last], as: UTF8.self)
     }
 }

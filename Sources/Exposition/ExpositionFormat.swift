@@ -56,6 +56,9 @@ public struct ExpositionBody: Sendable {
         self.bytes = bytes
     }
 
+    /// The memory of the body, for another one; what is in it does not matter any more.
+    public consuming func releaseBuffer() -> [UInt8] { bytes }
+
     /// Calls `body` with a parser at the beginning.
     func withParser<Result>(
         _ format: ExpositionFormat, _ body: (inout ExpositionParser) throws(ExpositionError) -> Result

@@ -25,6 +25,8 @@ public struct ScrapedBody: Sendable {
     public internal(set) var exemplars: [Extra<Exemplar>] = []
     /// Series that were not in the last committed body, by number.
     public internal(set) var newSeries: [(number: Int32, labels: Labels)] = []
+    /// Why the body was not read to its end; `nil` where it was.
+    public internal(set) var stop: ReadingLimits.Stop?
 
     /// Nothing yet.
     public init() {}
@@ -38,6 +40,7 @@ public struct ScrapedBody: Sendable {
 
     mutating func removeAll() {
         isUnchanged = true
+        stop = nil
         series.removeAll(keepingCapacity: true)
         values.removeAll(keepingCapacity: true)
         timestamps.removeAll(keepingCapacity: true)

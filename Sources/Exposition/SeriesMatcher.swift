@@ -73,9 +73,11 @@ public struct SeriesMatcher: Sendable {
     /// An upper bound for the numbers given to series, exclusive.
     public var numberLimit: Int { table.numberLimit }
 
-    /// Reads a body. Where it is refused, ``discard()`` is still to be called.
+    /// Reads a body. Where it is refused, or ``ScrapedBody/stop`` says that it was not read to its end, ``discard()`` is still
+    /// to be called.
     public mutating func parse(
-        _ body: ExpositionBody, format: ExpositionFormat, into result: inout ScrapedBody
+        _ body: ExpositionBody, format: ExpositionFormat, into result: inout ScrapedBody,
+        limits: ReadingLimits = ReadingLimits()
     ) throws(ExpositionError) {
         result.removeAll()
         result.values.reserveCapacity(lines.count)
@@ -86,6 +88,8 @@ public struct SeriesMatcher: Sendable {
             while true {
                 try predict(&parser, &place, &result)
                 guard try readInFull(&parser, &place, &result) else { break }
+                result.stop = limits.stop(samples: result.values.count, newSeries: result.newSeries.count)
+                if result.stop != nil { break }
             }
             if place.expected < lines.count || isPending { diverge(at: place.expected, &result) }
         }

@@ -24,8 +24,10 @@ public enum DecompressionError: Error, Equatable, Sendable, CustomStringConverti
 ///   - limit: The longest content that is accepted; never much more memory than that is used, whatever the bytes say.
 ///   - expected: How long the content is likely to be; a good guess saves copying.
 ///   - reserve: Capacity the result shall have beyond its end.
+///   - mayGrow: Asked before the content gets longer by so many bytes at most; ``DecompressionError/outOfMemory`` where it may
+///     not.
 public func decompress(
-    _ bytes: [UInt8], limit: Int, expected: Int = 0, reserve: Int = 0
+    _ bytes: [UInt8], limit: Int, expected: Int = 0, reserve: Int = 0, mayGrow: (_ by: Int) -> Bool = { _ in true }
 ) throws(DecompressionError) -> [UInt8] {
     var stream = unsafe z_stream()
     // Adding 32 to the window size makes zlib tell gzip from zlib by the header.
@@ -41,6 +43,7 @@ public func decompress(
         unsafe stream.avail_in = UInt32(input.count)
         var code = Z_OK
         while true {
+            guard mayGrow(roomForStep(content)) else { throw .outOfMemory }
             code = unsafe inflateStep(&stream, into: &content)
             guard content.count <= limit else { throw .tooLarge(limit: limit) }
             if code == Z_STREAM_END, unsafe stream.avail_in == 0 { return }
@@ -52,10 +55,15 @@ public func decompress(
     return content
 }
 
-/// Inflates as much as the capacity holds, at least 64 KiB and at most 16 MiB at a time.
+/// What the capacity holds, at least 64 KiB and at most 16 MiB.
+private func roomForStep(_ content: [UInt8]) -> Int {
+    min(max(content.capacity - content.count, 64 << 10), 1 << 24)
+}
+
+/// Inflates as much as there is room for.
 private func inflateStep(_ stream: inout z_stream, into content: inout [UInt8]) -> Int32 {
     let start = content.count
-    let room = min(max(content.capacity - start, 64 << 10), 1 << 24)
+    let room = roomForStep(content)
     content.append(contentsOf: repeatElement(0, count: room))
     var code = Z_OK
     unsafe content.withUnsafeMutableBufferPointer { output in

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CCurlLoop.h"
+
 // Typed forms of libcurl's variadic functions, which Swift does not import.
 
 /// What libcurl calls with body or header bytes. Returns how many were taken; fewer than `size * count` aborts.
@@ -31,7 +33,3 @@ long ccurl_status(CURL *handle);
 /// The errno of the connection that failed, 0 where there is none.
 int ccurl_os_error(CURL *handle);
 void *ccurl_private(CURL *handle);
-
-CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value);
-/// Takes the next finished transfer off the queue; false when there is none.
-_Bool ccurl_multi_next_done(CURLM *multi, CURL **handle, CURLcode *result);

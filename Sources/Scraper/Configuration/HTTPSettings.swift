@@ -60,6 +60,17 @@ public struct HTTPSettings: Equatable, Sendable {
         }
     }
 
+    /// Whether a request made once stays right: no secret is in a file, which may be rotated.
+    var isConstant: Bool {
+        let secrets: [Secret] =
+            switch authentication {
+            case .none: []
+            case .basic(let user, let password): [user, password]
+            case .credentials(_, let secret): [secret]
+            }
+        return (secrets + headers.flatMap(\.values)).allSatisfy { if case .text = $0 { true } else { false } }
+    }
+
     private static func read(_ secret: Secret) throws(HTTPFailure) -> String {
         switch secret {
         case .text(let text): return text

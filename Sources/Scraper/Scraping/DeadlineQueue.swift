@@ -21,10 +21,11 @@ struct DeadlineQueue<Element> {
         heap.removeLast()
         var parent = 0
         while true {
-            let children = [2 * parent + 1, 2 * parent + 2].filter { $0 < heap.count }
-            guard let least = children.min(by: { heap[$0].deadline < heap[$1].deadline }),
-                heap[least].deadline < heap[parent].deadline
-            else { return first.element }
+            var least = parent
+            for child in 2 * parent + 1..<2 * parent + 3 {
+                if child < heap.count, heap[child].deadline < heap[least].deadline { least = child }
+            }
+            if least == parent { return first.element }
             heap.swapAt(parent, least)
             parent = least
         }

@@ -1,8 +1,26 @@
+internal import CurlHTTP
+internal import Exposition
 internal import MetricModel
 internal import Synchronization
 
 /// A target with its loop, its lane and what is known of its scrapes. May be shared between threads.
 final class RunningTarget: Sendable {
+    /// How long it takes to store a scrape, by the last one.
+    enum Pace: Equatable, Sendable {
+        /// Not known, or too long for the thread that scrapes others too.
+        case unhurried
+        /// Short enough for it.
+        case quick
+        /// So long that it is left to a thread of its own.
+        case slow
+    }
+
+    /// What was made of the last `Content-Type`, which hardly ever changes.
+    struct KnownFormat: Sendable {
+        var header: String?
+        var choice: ContentType.Choice
+    }
+
     /// What is known of the target.
     struct State: Sendable {
         var target: ScrapeTarget
@@ -14,17 +32,30 @@ final class RunningTarget: Sendable {
         var lastDuration = 0.0
         /// Size of the last body, to have room for the next one.
         var bodyBytes = 0
-        /// Whether it took long to write the last scrape.
-        var isSlow = false
+        var pace = Pace.unhurried
+        var format: KnownFormat?
+        /// `nil` where it has to be made anew for each scrape, or has not been yet.
+        var request: PreparedRequest?
+
+        /// Takes over a configuration.
+        mutating func configure(_ target: ScrapeTarget, _ pool: RunningPool) {
+            self.target = target
+            self.pool = pool
+            format = nil
+            request = nil
+        }
     }
 
     let identity: ScrapeTarget.Identity
+    /// The thread that scrapes it.
+    let home: ScrapeInbox
     let state: Mutex<State>
     /// Held while a scrape is written; only metadata is read beside that.
     let writer: Mutex<TargetWriter>
 
-    init(_ target: ScrapeTarget, pool: RunningPool, writer: sending TargetWriter) {
+    init(_ target: ScrapeTarget, pool: RunningPool, home: ScrapeInbox, writer: sending TargetWriter) {
         identity = target.identity
+        self.home = home
         state = Mutex(State(target: target, pool: pool, loop: ScrapeLoop(target.timing)))
         self.writer = Mutex(writer)
     }

@@ -1,4 +1,5 @@
 internal import Instrumentation
+internal import Runtime
 
 /// The scraper's own metrics. Any thread may use them.
 struct ScrapeMetrics: Sendable {
@@ -10,6 +11,7 @@ struct ScrapeMetrics: Sendable {
     let duration: Histogram
     let lateness: Histogram
     let discoveryProblems: Counter
+    let handedOver: Counter
 
     init(_ registry: Registry) {
         let outcome = "Scrapes that ended, by outcome."
@@ -24,8 +26,23 @@ struct ScrapeMetrics: Sendable {
             "tribune_scrape_duration_seconds", "Time from the start of a scrape to its commit.")
         lateness = registry.histogram(
             "tribune_scrape_lateness_seconds", "How long after its due time a scrape began.")
+        handedOver = registry.counter(
+            "tribune_scrape_handed_over_total",
+            "Scrapes that a worker stored, because they would have held up other targets of their thread.")
         discoveryProblems = registry.counter(
             "tribune_scrape_discovery_problems_total", "Discovery files and targets that could not be used.")
+    }
+
+    /// Shows the memory of the bodies that are under way.
+    func watch(_ registry: Registry, _ budget: ByteBudget) {
+        let used = registry.gauge(
+            "tribune_scrape_body_memory_bytes", "Memory of the bodies that are received or wait to be stored.")
+        let refusals = registry.gauge(
+            "tribune_scrape_body_memory_refusals", "How often a body was refused because others took up all memory.")
+        registry.onSnapshot {
+            used.set(Double(budget.used))
+            refusals.set(Double(budget.refusals))
+        }
     }
 
     /// Shows the number of targets by health.

@@ -7,18 +7,22 @@ internal import Synchronization
 
 /// Scrapes every target on its schedule into the store. The shell around ``ScrapeLoop``; any thread may use it.
 ///
-/// One thread keeps the schedule and the list of targets, one runs all connections, a few parse and append. Made and stopped
-/// by the composition root.
+/// One thread keeps the list of targets, one or a few scrape, and some workers store what takes long. Made and stopped by the
+/// composition root.
 public final class ScrapeRunner: Sendable {
     /// What the composition root decides.
     public struct Settings: Sendable {
         /// The hash that targets are checked against; `nil` switches the check off.
         public var constitutionalHash: String?
-        /// Threads that parse and append.
+        /// Threads that scrape, each its share of the targets.
+        public var loops = 1
+        /// Threads that store what would hold up other targets: bodies that are new, long or far from the last.
         public var workers = 2
         /// The longest body of any target, compressed or not, whatever `body_size_limit` says.
         public var maximumBodyBytes = 256 << 20
-        /// The most series of any target, whatever `sample_limit` says.
+        /// The memory for the bodies of all targets that are received, inflated or wait to be stored.
+        public var maximumBodyMemory = 512 << 20
+        /// The most samples of any body and the most series of any target, whatever `sample_limit` says.
         public var maximumSeriesPerTarget = 1_000_000
         /// What targets see as `User-Agent`.
         public var userAgent = "Tribune"
@@ -33,18 +37,18 @@ public final class ScrapeRunner: Sendable {
     public typealias CommitObserver = @Sendable (LaneID, Timestamp, _ monotonicNanoseconds: Int64) -> Void
 
     enum Command: Sendable {
-        case wake(RunningTarget, timer: Int, deadline: Int64)
         case configure([ScrapePool], reply: Mailbox<RelabelError?>)
         case ended(RunningTarget)
     }
 
     enum Work: Sendable {
-        case scraped(RunningTarget, Result<HTTPResponse, HTTPFailure>, at: Timestamp, began: Int64)
+        case scraped(ScrapeInHand, ScrapeAnswer)
         case end(RunningTarget, at: Timestamp)
     }
 
     private struct Threads: Sendable {
-        var timer: WorkerThread?
+        var roster: WorkerThread?
+        var loops: [WorkerThread] = []
         var workers: [WorkerThread] = []
     }
 
@@ -53,13 +57,16 @@ public final class ScrapeRunner: Sendable {
     let metrics: ScrapeMetrics
     let logger: Logger
     let onCommit: CommitObserver
-    let multiplexer: HTTPMultiplexer
+    let bodyBudget: ByteBudget
     let commands = Mailbox<Command>(capacity: 1 << 20)
+    /// Bounded by the number of targets: each has one scrape at a time.
     let work = Mailbox<Work>(capacity: 1 << 20)
     /// Scrapes that keep a thread for long; they have one of their own, so that other targets do not wait for them.
     let slowWork = Mailbox<Work>(capacity: 1 << 20)
     let published = PublishedTargets()
     let isStopping = Atomic(false)
+    /// One for each scraping thread.
+    let inboxes: [ScrapeInbox]
     private let threads = Mutex(Threads())
 
     /// A runner without targets: ``reload(_:)`` brings them.
@@ -72,18 +79,44 @@ public final class ScrapeRunner: Sendable {
         self.logger = logger
         self.onCommit = onCommit
         metrics = ScrapeMetrics(registry)
-        multiplexer = try HTTPMultiplexer(name: "scrape-http")
+        let budget = ByteBudget(limit: settings.maximumBodyMemory)
+        bodyBudget = budget
+        var inboxes: [ScrapeInbox] = []
+        var loops: [OwnedLoop] = []
+        for _ in 0..<max(1, settings.loops) {
+            let multiplexer = try HTTPMultiplexer(budget: budget)
+            inboxes.append(ScrapeInbox(waker: multiplexer.waker))
+            loops.append(OwnedLoop(ScrapeEventLoop(multiplexer)))
+        }
+        self.inboxes = inboxes
         threads.withLock { threads in
-            threads.timer = WorkerThread("scrape-timer") { [self] in
-                var timer = ScrapeTimer(runner: self)
-                timer.run()
+            threads.roster = WorkerThread("scrape-targets") { [self] in
+                var roster = TargetRoster(runner: self)
+                roster.run()
+            }
+            threads.loops = zip(loops, inboxes).enumerated().map { index, pair in
+                WorkerThread("scrape-\(index)") { [self] in pair.0.run(pair.1, self) }
             }
             threads.workers = (0..<max(1, settings.workers)).map { index in
-                WorkerThread("scrape-\(index)") { [self] in run(work) }
+                WorkerThread("scrape-work-\(index)") { [self] in run(work) }
             }
             threads.workers.append(WorkerThread("scrape-slow") { [self] in run(slowWork) })
         }
         metrics.watch(registry) { [published] in published.targets.map { $0.snapshot.health } }
+        metrics.watch(registry, budget)
+    }
+
+    /// A loop that its thread runs. The lock is taken once, for as long as the thread lives.
+    private final class OwnedLoop: Sendable {
+        private let loop: Mutex<ScrapeEventLoop>
+
+        init(_ loop: sending ScrapeEventLoop) {
+            self.loop = Mutex(loop)
+        }
+
+        func run(_ inbox: ScrapeInbox, _ runner: ScrapeRunner) {
+            loop.withLock { $0.run(inbox, runner) }
+        }
     }
 
     /// Takes over the jobs of a configuration. Targets that stay keep their schedule, series and health.
@@ -97,17 +130,17 @@ public final class ScrapeRunner: Sendable {
         throw error
     }
 
-    /// Ends all scrapes and waits for the threads. Series get no staleness markers: the next run goes on with them. To be
-    /// called once.
+    /// Ends all scrapes and waits for the threads: what is being received or stored is let go. Series get no staleness markers:
+    /// the next run goes on with them. To be called once.
     public func stop() {
         isStopping.store(true, ordering: .releasing)
         commands.close()
-        let (timer, workers) = threads.withLock { ($0.timer, $0.workers) }
-        timer?.join()
-        multiplexer.stop()
+        for inbox in inboxes { inbox.close() }
         work.close()
         slowWork.close()
-        for worker in workers { worker.join() }
+        let threads = threads.withLock { $0 }
+        threads.roster?.join()
+        for thread in threads.loops + threads.workers { thread.join() }
     }
 
     /// The targets, by job and URL.
@@ -129,7 +162,7 @@ public final class ScrapeRunner: Sendable {
     }
 }
 
-/// What others may see of the timer thread's list of targets. May be shared between threads.
+/// What others may see of the list of targets. May be shared between threads.
 final class PublishedTargets: Sendable {
     struct Content: Sendable {
         var targets: [RunningTarget] = []

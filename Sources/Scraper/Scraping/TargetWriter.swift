@@ -25,6 +25,8 @@ final class TargetWriter {
         var added = 0
         /// Samples that the store did not take: double, out of order, too far in the future.
         var refused = 0
+        /// The limits do not allow for all that is to be done: nothing was written, and the scrape is to be written again.
+        var isPostponed = false
     }
 
     /// Timestamps further ahead than this are not taken.
@@ -66,9 +68,15 @@ final class TargetWriter {
     /// The metadata of the last good body.
     func metadata() -> [ExpositionEntry] { matcher.metadata() }
 
+    /// How many series get a staleness marker when a scrape fails, at most.
+    var liveCount: Int { isLive ? row.count : carried.count }
+
     /// Writes what a scrape brought, or that it failed. `elapsed` tells the seconds since it began.
+    ///
+    /// - Parameter limits: Where ``ReadingLimits/newSeries`` is exceeded or the writing cancelled, nothing is written.
     func write(
-        _ fetched: Result<Fetched, ScrapeFailure>, at time: Timestamp, rules: SampleRules, elapsed: () -> Double
+        _ fetched: Result<Fetched, ScrapeFailure>, at time: Timestamp, rules: SampleRules,
+        limits: ReadingLimits = ReadingLimits(), elapsed: () -> Double
     ) throws(StoreError) -> Outcome {
         if rules.generation != rulesGeneration { relearn(rules.generation) }
         var outcome = Outcome()
@@ -76,7 +84,12 @@ final class TargetWriter {
         var ended: [RingSlot] = []
         do throws(ScrapeFailure) {
             let fetched = try fetched.get()
-            ended = try append(fetched, at: time, rules, &appender, &outcome)
+            guard let slots = try append(fetched, at: time, rules, limits, &appender, &outcome) else {
+                appender.rollback()
+                outcome.isPostponed = true
+                return outcome
+            }
+            ended = slots
             report(check.scraped(header: fetched.constitutionalHash), rules, &appender)
         } catch {
             outcome.failure = error
@@ -116,26 +129,40 @@ final class TargetWriter {
 // MARK: Samples
 
 extension TargetWriter {
-    /// Appends a body whole, or nothing of it. Returns the slots that are not needed any more.
+    /// Appends a body whole, or nothing of it. Returns the slots that are not needed any more; `nil` where the limits do not allow
+    /// for it.
     private func append(
-        _ fetched: Fetched, at time: Timestamp, _ rules: SampleRules, _ appender: inout Appender,
-        _ outcome: inout Outcome
-    ) throws(ScrapeFailure) -> [RingSlot] {
+        _ fetched: Fetched, at time: Timestamp, _ rules: SampleRules, _ limits: ReadingLimits,
+        _ appender: inout Appender, _ outcome: inout Outcome
+    ) throws(ScrapeFailure) -> [RingSlot]? {
         do throws(ExpositionError) {
-            try matcher.parse(fetched.body, format: fetched.format, into: &body)
+            try matcher.parse(fetched.body, format: fetched.format, into: &body, limits: limits)
         } catch {
             outcome.scraped = body.values.count
             matcher.discard()
             throw ScrapeFailure(error.description)
         }
         outcome.scraped = body.values.count
+        switch body.stop {
+        case nil: break
+        case .tooManySamples:
+            matcher.discard()
+            throw ScrapeFailure("more than \(limits.samples) samples")
+        case .tooManyNewSeries, .cancelled:
+            matcher.discard()
+            return nil
+        }
         let ownTimestamps = rules.honorsTimestamps && !body.timestamps.isEmpty
         // Usually nothing but the series that went away can have ended.
         let isPlain = untracked.isEmpty && carried.isEmpty && !ownTimestamps
         let before = isPlain ? [] : tracked()
         let newRow: [RingSlot?]
         do throws(ScrapeFailure) {
-            newRow = body.isUnchanged ? row : try learn(rules, &outcome)
+            guard let known = body.isUnchanged ? row : try learn(rules, limits, &outcome) else {
+                matcher.discard()
+                return nil
+            }
+            newRow = known
             outcome.kept = newRow.count { $0 != nil }
             try checkCount(outcome.kept, rules)
         } catch {
@@ -174,8 +201,10 @@ extension TargetWriter {
         return tracked
     }
 
-    /// Finds slots for the series that are new, and gives the row of the body.
-    private func learn(_ rules: SampleRules, _ outcome: inout Outcome) throws(ScrapeFailure) -> [RingSlot?] {
+    /// Finds slots for the series that are new, and gives the row of the body; `nil` where it is cancelled.
+    private func learn(
+        _ rules: SampleRules, _ limits: ReadingLimits, _ outcome: inout Outcome
+    ) throws(ScrapeFailure) -> [RingSlot?]? {
         while slots.count < matcher.numberLimit { slots.append(nil) }
         var stored: [(number: Int, labels: Labels)] = []
         for series in body.newSeries {
@@ -187,6 +216,10 @@ extension TargetWriter {
         try checkCount(outcome.kept, rules)
         var made: [RingSlot] = []
         for (number, labels) in stored {
+            if made.count % 1024 == 1023, limits.isCancelled() {
+                for slot in release(slot: made) { lane.retire(slot) }
+                return nil
+            }
             do throws(StoreError) {
                 let slot = try lane.slot(for: labels)
                 slots[number] = slot

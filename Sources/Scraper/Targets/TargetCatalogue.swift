@@ -1,7 +1,7 @@
 internal import MetricModel
 internal import YAML
 
-/// The targets of all jobs, as configuration and discovery files name them. A value; owned by the runner's timer thread.
+/// The targets of all jobs, as configuration and discovery files name them. A value; owned by the runner's roster.
 struct TargetCatalogue: Sendable {
     /// What is different from before.
     struct Changes {
@@ -21,6 +21,8 @@ struct TargetCatalogue: Sendable {
     private var pools: [RunningPool] = []
     private var files: [String: DiscoveryFile] = [:]
     private var known: Set<ScrapeTarget.Identity> = []
+    /// Whether a target is to be looked for again.
+    private var hasForgotten = false
     /// Targets that relabelling dropped.
     private(set) var dropped: [DroppedTarget] = []
 
@@ -38,13 +40,17 @@ struct TargetCatalogue: Sendable {
     /// Looks at the discovery files; `nil` when none has changed.
     mutating func refresh() -> Changes? {
         var changes = Changes()
-        return readFiles(&changes) ? rebuild(changes) : nil
+        let hasChanged = readFiles(&changes)
+        return hasChanged || hasForgotten ? rebuild(changes) : nil
     }
+
+    /// Whether ``refresh()`` may find something.
+    var mayChange: Bool { hasForgotten || pools.contains { !$0.pool.fileDiscovery.isEmpty } }
 
     /// A target that could not be taken in is looked for again at the next ``refresh()``.
     mutating func forget(_ identity: ScrapeTarget.Identity) {
         known.remove(identity)
-        files = files.mapValues { DiscoveryFile(stamp: [], groups: $0.groups) }
+        hasForgotten = true
     }
 
     /// A broken file keeps its last good content.
@@ -72,6 +78,7 @@ struct TargetCatalogue: Sendable {
 
     private mutating func rebuild(_ start: Changes) -> Changes {
         var changes = start
+        hasForgotten = false
         dropped = []
         var found: Set<ScrapeTarget.Identity> = []
         for index in pools.indices {

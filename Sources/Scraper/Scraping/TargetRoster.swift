@@ -1,12 +1,11 @@
-internal import CurlHTTP
 internal import Instrumentation
 internal import MetricModel
 internal import MetricStore
 internal import Runtime
 internal import Synchronization
 
-/// The schedule and the list of targets: what the runner's timer thread owns.
-struct ScrapeTimer {
+/// The list of targets: what the runner's `scrape-targets` thread owns.
+struct TargetRoster {
     /// How often discovery files are looked at.
     private static let discoveryNanoseconds: Int64 = 2_000_000_000
 
@@ -15,8 +14,6 @@ struct ScrapeTimer {
     private var running: [ScrapeTarget.Identity: RunningTarget] = [:]
     /// Gone, but their series have not ended yet.
     private var leaving: [ScrapeTarget.Identity: RunningTarget] = [:]
-    private var deadlines = DeadlineQueue<(RunningTarget, timer: Int)>()
-    private var nextDiscovery: Int64 = 0
 
     init(runner: ScrapeRunner) {
         self.runner = runner
@@ -25,24 +22,18 @@ struct ScrapeTimer {
     /// Runs until the commands are closed.
     mutating func run() {
         while true {
-            let wake = min(deadlines.next ?? .max, nextDiscovery)
-            switch runner.commands.receive(deadline: wake) {
+            switch runner.commands.receive(deadline: nextDiscovery) {
             case .closed: return
-            case .timedOut: break
-            case .message(.wake(let target, let timer, let deadline)):
-                deadlines.insert((target, timer), at: deadline)
+            case .timedOut: if let changes = catalogue.refresh() { apply(changes) }
             case .message(.ended(let target)): leaving[target.identity] = nil
             case .message(.configure(let pools, let reply)): reply.send(configure(pools))
             }
-            let now = SystemClock.monotonicNanoseconds()
-            while let (target, timer) = deadlines.popFirst(notAfter: now) {
-                runner.run(target.step { $0.timerFired(timer, at: .now) }, target)
-            }
-            if now >= nextDiscovery {
-                nextDiscovery = now + Self.discoveryNanoseconds
-                if let changes = catalogue.refresh() { apply(changes) }
-            }
         }
+    }
+
+    /// `nil` where there is nothing to look for.
+    private var nextDiscovery: Int64? {
+        catalogue.mayChange ? SystemClock.monotonicNanoseconds() + Self.discoveryNanoseconds : nil
     }
 
     private mutating func configure(_ pools: [ScrapePool]) -> RelabelError? {
@@ -64,7 +55,7 @@ struct ScrapeTimer {
         for identity in changes.removed {
             guard let target = running.removeValue(forKey: identity) else { continue }
             leaving[identity] = target
-            runner.run(target.step { $0.targetRemoved(at: .now) }, target)
+            runner.post(target.step { $0.targetRemoved(at: .now) }, target)
         }
         for (target, pool) in changes.kept { update(target, pool) }
         for (target, pool) in changes.added { add(target, pool) }
@@ -75,18 +66,22 @@ struct ScrapeTimer {
     private func update(_ target: ScrapeTarget, _ pool: RunningPool) {
         guard let known = running[target.identity] else { return }
         let actions = known.state.withLock { state in
-            state.target = target
-            state.pool = pool
+            state.configure(target, pool)
             return state.loop.timingChanged(target.timing, at: .now)
         }
-        runner.run(actions, known)
+        runner.post(actions, known)
+    }
+
+    /// The same thread in every run.
+    private func home(of target: ScrapeTarget) -> ScrapeInbox {
+        runner.inboxes[Int(target.identity.hash % UInt64(runner.inboxes.count))]
     }
 
     private mutating func add(_ target: ScrapeTarget, _ pool: RunningPool) {
         if let known = leaving[target.identity], known.state.withLock({ $0.loop.state }) != .ended {
             leaving[target.identity] = nil
             running[target.identity] = known
-            runner.run(known.step { $0.targetReturned(at: .now) }, known)
+            runner.post(known.step { $0.targetReturned(at: .now) }, known)
             return update(target, pool)
         }
         do throws(StoreError) {
@@ -94,18 +89,13 @@ struct ScrapeTimer {
             let writer = TargetWriter(
                 lane: lane, constitutionalHash: runner.settings.constitutionalHash,
                 seriesCap: runner.settings.maximumSeriesPerTarget)
-            let fresh = RunningTarget(target, pool: pool, writer: writer)
+            let fresh = RunningTarget(target, pool: pool, home: home(of: target), writer: writer)
             running[target.identity] = fresh
-            runner.run(fresh.step { $0.started(at: .now) }, fresh)
+            runner.post(fresh.step { $0.started(at: .now) }, fresh)
         } catch {
             // The lane may still be on its way out.
             catalogue.forget(target.identity)
             runner.logger.warn("no lane for a target", ["target": target.identity.url, "reason": error.description])
         }
     }
-}
-
-extension Timestamp {
-    /// The wall clock.
-    static var now: Timestamp { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
 }

@@ -1,0 +1,50 @@
+import CurlHTTP
+import Glibc
+import Instrumentation
+import MetricModel
+import MetricStore
+import Runtime
+import Scraper
+
+/// What is measured, each in a process of its own: `[port, targets, interval]`.
+enum ScrapingProcess {
+    /// The scraper with a store in memory.
+    static func tribune(_ numbers: [Int]) throws {
+        let (port, targets, interval) = (numbers[0], numbers[1], numbers[2])
+        let registry = Registry()
+        let runner = try ScrapeRunner(store: MetricStore(StoreConfiguration(), registry: registry), registry: registry)
+        var pool = ScrapePool(name: "fleet", interval: .seconds(Int64(interval)), timeout: .seconds(Int64(interval)))
+        pool.asksForCompression = false
+        pool.staticTargets = (0..<targets).map {
+            ScrapePool.TargetGroup(
+                targets: ["127.0.0.1:\(port)"], labels: ["__metrics_path__": "/\($0)", "pod": "\($0)"])
+        }
+        try runner.reload([pool])
+        while true { pause() }
+        _ = runner
+    }
+
+    /// The least that libcurl can do: one handle per target, evenly spaced requests, bodies thrown away.
+    static func receive(_ numbers: [Int]) throws {
+        let (port, targets, interval) = (numbers[0], numbers[1], numbers[2])
+        let multiplexer = try HTTPMultiplexer()
+        let requests = try (0..<targets).map { target in
+            var request = HTTPRequest(url: "http://127.0.0.1:\(port)/\(target)")
+            request.headers = [("User-Agent", "receive")]
+            return try PreparedRequest(request)
+        }
+        var due = SystemClock.monotonicNanoseconds()
+        while true {
+            for (target, request) in requests.enumerated() {
+                due += Int64(interval) * 1_000_000_000 / Int64(targets)
+                while SystemClock.monotonicNanoseconds() < due { multiplexer.run(until: due) { _, _ in } }
+                multiplexer.start(request, token: target, expectedBodyBytes: 1 << 20)
+                while multiplexer.count > 0 {
+                    multiplexer.run(until: .max) { _, outcome in
+                        if case .success(let answer) = outcome { multiplexer.recycle(answer.body) }
+                    }
+                }
+            }
+        }
+    }
+}

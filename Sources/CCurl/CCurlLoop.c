@@ -1,0 +1,139 @@
+#define _GNU_SOURCE
+#include "CCurlLoop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EVENTS = 64 };
+
+struct ccurl_loop {
+    CURLM *multi;
+    int sockets;
+    int waker;
+    /// Whether the system knows waits of nanoseconds.
+    bool is_precise;
+    /// When libcurl wants to be called whatever happens; INT64_MAX for never.
+    int64_t due;
+};
+
+static int64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+// The socket's own pointer tells whether it is in the epoll already.
+static int socket_changed(CURL *handle, curl_socket_t socket, int wanted, void *context, void *known) {
+    (void)handle;
+    ccurl_loop *loop = context;
+    if (wanted == CURL_POLL_REMOVE) {
+        // libcurl may have closed it, which takes it out as well.
+        epoll_ctl(loop->sockets, EPOLL_CTL_DEL, socket, NULL);
+        return 0;
+    }
+    struct epoll_event event = {.data.fd = socket};
+    if (wanted & CURL_POLL_IN) event.events |= EPOLLIN;
+    if (wanted & CURL_POLL_OUT) event.events |= EPOLLOUT;
+    if (epoll_ctl(loop->sockets, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &event) != 0) return -1;
+    if (!known) curl_multi_assign(loop->multi, socket, loop);
+    return 0;
+}
+
+static int timer_changed(CURLM *multi, long milliseconds, void *context) {
+    (void)multi;
+    ccurl_loop *loop = context;
+    loop->due = milliseconds < 0 ? INT64_MAX : now() + (int64_t)milliseconds * 1000000;
+    return 0;
+}
+
+ccurl_loop *ccurl_loop_make(long maximum_connections) {
+    ccurl_loop *loop = calloc(1, sizeof *loop);
+    if (loop == NULL) return NULL;
+    loop->multi = curl_multi_init();
+    loop->sockets = epoll_create1(EPOLL_CLOEXEC);
+    loop->waker = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    loop->is_precise = true;
+    loop->due = INT64_MAX;
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = loop->waker};
+    if (loop->multi == NULL || loop->sockets < 0 || loop->waker < 0
+        || epoll_ctl(loop->sockets, EPOLL_CTL_ADD, loop->waker, &event) != 0) {
+        ccurl_loop_free(loop);
+        return NULL;
+    }
+    curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, maximum_connections);
+    curl_multi_setopt(loop->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, socket_changed);
+    curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
+    curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, timer_changed);
+    curl_multi_setopt(loop->multi, CURLMOPT_TIMERDATA, loop);
+    return loop;
+}
+
+void ccurl_loop_free(ccurl_loop *loop) {
+    if (loop->multi != NULL) curl_multi_cleanup(loop->multi);
+    if (loop->sockets >= 0) close(loop->sockets);
+    if (loop->waker >= 0) close(loop->waker);
+    free(loop);
+}
+
+CURLMcode ccurl_loop_add(ccurl_loop *loop, CURL *handle) { return curl_multi_add_handle(loop->multi, handle); }
+
+CURLMcode ccurl_loop_remove(ccurl_loop *loop, CURL *handle) { return curl_multi_remove_handle(loop->multi, handle); }
+
+static int wait_for(ccurl_loop *loop, struct epoll_event *events, int64_t nanoseconds) {
+    if (loop->is_precise) {
+        struct timespec time = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+        int count = epoll_pwait2(loop->sockets, events, EVENTS, &time, NULL);
+        if (count >= 0 || errno != ENOSYS) return count;
+        loop->is_precise = false;
+    }
+    return epoll_wait(loop->sockets, events, EVENTS, (int)((nanoseconds + 999999) / 1000000));
+}
+
+void ccurl_loop_step(ccurl_loop *loop, int64_t nanoseconds) {
+    const int64_t longest = 60000000000;
+    int running;
+    if (nanoseconds > longest) nanoseconds = longest;
+    if (loop->due != INT64_MAX) {
+        int64_t left = loop->due - now();
+        if (left <= 0) {
+            // A transfer begins here too: libcurl asks for a timeout of 0 for it. What came of it is looked at before any wait.
+            loop->due = INT64_MAX;
+            curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+            return;
+        }
+        if (left < nanoseconds) nanoseconds = left;
+    }
+    struct epoll_event events[EVENTS];
+    int count = wait_for(loop, events, nanoseconds < 0 ? 0 : nanoseconds);
+    for (int index = 0; index < count; index += 1) {
+        if (events[index].data.fd == loop->waker) {
+            eventfd_t times;
+            eventfd_read(loop->waker, &times);
+            continue;
+        }
+        int ready = 0;
+        if (events[index].events & (EPOLLIN | EPOLLHUP)) ready |= CURL_CSELECT_IN;
+        if (events[index].events & EPOLLOUT) ready |= CURL_CSELECT_OUT;
+        if (events[index].events & EPOLLERR) ready |= CURL_CSELECT_ERR;
+        curl_multi_socket_action(loop->multi, events[index].data.fd, ready, &running);
+    }
+}
+
+void ccurl_loop_wake(ccurl_loop *loop) { eventfd_write(loop->waker, 1); }
+
+bool ccurl_loop_next_done(ccurl_loop *loop, CURL **handle, CURLcode *result) {
+    int remaining;
+    CURLMsg *message;
+    while ((message = curl_multi_info_read(loop->multi, &remaining)) != NULL) {
+        if (message->msg != CURLMSG_DONE) continue;
+        *handle = message->easy_handle;
+        *result = message->data.result;
+        return true;
+    }
+    return false;
+}

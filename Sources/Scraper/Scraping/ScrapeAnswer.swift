@@ -1,0 +1,97 @@
+internal import CurlHTTP
+internal import Exposition
+internal import Runtime
+internal import Zlib
+
+/// What came of a request, on its way into the store. A value; its body has one owner, so that it is never copied.
+struct ScrapeAnswer: Sendable {
+    /// What of an answer can be stored.
+    enum Body {
+        case exposed(ExpositionBody, ExpositionFormat)
+        case refused(ScrapeFailure)
+        /// Longer than the limit for now.
+        case tooLong
+    }
+
+    /// Why there is no answer.
+    let failure: HTTPFailure?
+    private var response: HTTPResponse
+    /// What inflating has taken from the budget.
+    private var inflatedBytes = 0
+
+    init(_ result: consuming Result<HTTPResponse, HTTPFailure>) {
+        switch consume result {
+        case .success(let answer):
+            failure = nil
+            response = answer
+        case .failure(let reason):
+            failure = reason
+            response = HTTPResponse(status: 0)
+        }
+    }
+
+    /// Whether there is something to parse.
+    var isSuccess: Bool { failure == nil && response.status == 200 }
+
+    /// The status code; 0 where there is no answer.
+    var status: Int { response.status }
+
+    /// The length of the body as it came.
+    var bodyBytes: Int { response.body.count }
+
+    /// The value of a header field.
+    subscript(header: String) -> String? { response[header] }
+
+    /// The body, without the memory that it took from the budget.
+    mutating func takeBody() -> [UInt8] {
+        let body = response.body
+        response.body = []
+        return body
+    }
+
+    /// Gives back the memory that the body took from `budget`.
+    mutating func settle(_ budget: ByteBudget) {
+        budget.give(response.budgeted + inflatedBytes)
+    }
+
+    /// The body to parse, inflated where need be: no longer than `limit`.
+    ///
+    /// A body that came as it is is lent: ``putBack(_:)`` returns it.
+    mutating func open(_ format: ExpositionFormat, limit: Int, budget: ByteBudget) -> Body {
+        switch self["Content-Encoding"]?.lowercased() {
+        case nil, "", "identity":
+            guard response.body.count <= limit else { return .tooLong }
+            return .exposed(ExpositionBody(takeBody()), format)
+        case "gzip", "x-gzip": return inflate(format, limit: limit, budget: budget)
+        case let other?: return .refused(ScrapeFailure("unsupported Content-Encoding \"\(other)\""))
+        }
+    }
+
+    /// Returns what ``open(_:limit:budget:)`` lent; an inflated body is let go.
+    mutating func putBack(_ body: consuming ExpositionBody) {
+        guard response.body.isEmpty else { return }
+        let count = body.count
+        var bytes = body.releaseBuffer()
+        bytes.removeLast(bytes.count - count)
+        response.body = bytes
+    }
+
+    private mutating func inflate(_ format: ExpositionFormat, limit: Int, budget: ByteBudget) -> Body {
+        var taken = 0
+        defer { inflatedBytes += taken }
+        do throws(DecompressionError) {
+            let bytes = try Zlib.decompress(response.body, limit: limit, reserve: ExpositionBody.padding) { growth in
+                guard budget.take(growth) else { return false }
+                taken += growth
+                return true
+            }
+            return .exposed(ExpositionBody(bytes), format)
+        } catch {
+            switch error {
+            case .tooLarge: return .tooLong
+            case .damaged: return .refused(ScrapeFailure(error.description))
+            case .outOfMemory: return .refused(ScrapeFailure(HTTPFailure.budgetExceeded(budget).message))
+            }
+        }
+    }
+}

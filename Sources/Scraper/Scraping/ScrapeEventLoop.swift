@@ -1,0 +1,110 @@
+internal import CurlHTTP
+internal import Instrumentation
+internal import MetricModel
+internal import Runtime
+internal import Synchronization
+
+/// The deadlines and connections of some of the targets, and the storing of what is quickly stored: what one scraping thread
+/// owns.
+///
+/// A scrape whose body is predicted and small begins, arrives and is stored here, without any other thread. What might hold up
+/// others goes to the workers.
+struct ScrapeEventLoop {
+    private let multiplexer: HTTPMultiplexer
+    private var deadlines = DeadlineQueue<(RunningTarget, timer: Int)>()
+    /// By token; `nil` where the token is free.
+    private var inHand: [ScrapeInHand?] = []
+    private var freeTokens: [Int] = []
+
+    init(_ multiplexer: HTTPMultiplexer) {
+        self.multiplexer = multiplexer
+    }
+
+    /// Runs until the inbox is closed.
+    mutating func run(_ inbox: ScrapeInbox, _ runner: ScrapeRunner) {
+        while let wakes = inbox.takeAll() {
+            for wake in wakes { deadlines.insert((wake.target, wake.timer), at: wake.deadline) }
+            while let (target, timer) = deadlines.popFirst(notAfter: SystemClock.monotonicNanoseconds()) {
+                perform(target.step { $0.timerFired(timer, at: .now) }, target, runner)
+            }
+            multiplexer.run(until: deadlines.next ?? .max) { token, result in finish(token, result, runner) }
+        }
+        // Nobody waits for what is cut off here.
+        multiplexer.cancelAll { _, _ in }
+    }
+
+    private mutating func perform(_ actions: [ScrapeLoop.Action], _ target: RunningTarget, _ runner: ScrapeRunner) {
+        for action in actions {
+            switch action {
+            case .wake(let time, let timer): deadlines.insert((target, timer), at: time.monotonicDeadline)
+            case .scrape(let time, let timeout): scrape(target, at: time, timeout: timeout, runner)
+            case .endSeries(let time): runner.work.send(.end(target, at: time))
+            }
+        }
+    }
+
+    private mutating func scrape(
+        _ target: RunningTarget, at time: Timestamp, timeout: Milliseconds, _ runner: ScrapeRunner
+    ) {
+        let began = SystemClock.monotonicNanoseconds()
+        runner.metrics.lateness.observe(max(0, (Timestamp.now - time).seconds))
+        let hand = ScrapeInHand(target: target, time: time, began: began)
+        do throws(HTTPFailure) {
+            let (request, bodyBytes) = try runner.request(target, timeout: timeout)
+            multiplexer.start(request, token: keep(hand), expectedBodyBytes: bodyBytes + bodyBytes / 32)
+        } catch {
+            store(hand, .failure(error), runner)
+        }
+    }
+
+    private mutating func keep(_ hand: ScrapeInHand) -> Int {
+        guard let token = freeTokens.popLast() else {
+            inHand.append(hand)
+            return inHand.count - 1
+        }
+        inHand[token] = hand
+        return token
+    }
+
+    private mutating func finish(
+        _ token: Int, _ result: consuming Result<HTTPResponse, HTTPFailure>, _ runner: ScrapeRunner
+    ) {
+        guard let hand = inHand[token] else { return }
+        inHand[token] = nil
+        freeTokens.append(token)
+        store(hand, result, runner)
+    }
+
+    private mutating func store(
+        _ hand: ScrapeInHand, _ result: consuming Result<HTTPResponse, HTTPFailure>, _ runner: ScrapeRunner
+    ) {
+        var received = ScrapeAnswer(result)
+        guard let actions = runner.store(hand, &received, .quick) else {
+            runner.handOver(hand, received)
+            return
+        }
+        multiplexer.recycle(received.takeBody())
+        perform(actions, hand.target, runner)
+    }
+}
+
+/// A scrape that has begun.
+struct ScrapeInHand: Sendable {
+    var target: RunningTarget
+    /// The time of its samples.
+    var time: Timestamp
+    /// Monotonic nanoseconds.
+    var began: Int64
+}
+
+extension Timestamp {
+    /// The wall clock.
+    static var now: Timestamp { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
+
+    /// The monotonic nanoseconds when the wall clock shows this time.
+    var monotonicDeadline: Int64 {
+        let now = SystemClock.wallNanoseconds()
+        // Up to the due millisecond and not beyond it: the rest of this one is taken off.
+        return SystemClock.monotonicNanoseconds(in: milliseconds - now / 1_000_000) - now % 1_000_000
+    }
+}

@@ -1,0 +1,174 @@
+internal import CurlHTTP
+internal import Exposition
+internal import Instrumentation
+internal import MetricModel
+internal import MetricStore
+internal import Runtime
+internal import Synchronization
+
+extension ScrapeRunner {
+    /// How much is done to store a scrape.
+    enum Effort {
+        /// What does not hold up the targets that the same thread scrapes.
+        case quick
+        case whole
+    }
+
+    /// What counts as quick. A thread is kept for some milliseconds by the longest body that is allowed.
+    private enum Quick {
+        static let bodyBytes = 1 << 20
+        /// Series that are created take a hundred times as long as those that are known.
+        static let newSeries = 64
+        /// Staleness markers of a scrape that fails.
+        static let liveSeries = 20_000
+        static let nanoseconds: Int64 = 20_000_000
+        /// Beyond this a target gets the thread for slow ones.
+        static let slowNanoseconds: Int64 = 500_000_000
+        static let slowBytes = 8 << 20
+    }
+
+    private struct Stored {
+        var outcome: Result<TargetWriter.Outcome, StoreError>
+        var lane: LaneID
+        var bodyBytes: Int
+    }
+
+    /// Leaves a scrape to the workers.
+    func handOver(_ hand: ScrapeInHand, _ answer: consuming ScrapeAnswer) {
+        let pace = hand.target.state.withLock { $0.pace }
+        let isSlow = pace == .slow || answer.bodyBytes > Quick.slowBytes
+        metrics.handedOver.add()
+        (isSlow ? slowWork : work).send(.scraped(hand, answer))
+    }
+
+    /// A worker thread: stores what came until `work` is closed.
+    func run(_ work: Mailbox<Work>) {
+        while case .message(let item) = work.receive() {
+            // What is cut off by stopping says nothing about the target.
+            if isStopping.load(ordering: .acquiring) { continue }
+            switch item {
+            case .scraped(let hand, var answer):
+                if let actions = store(hand, &answer, .whole) { post(actions, hand.target) }
+            case .end(let target, let time): end(target, at: time)
+            }
+        }
+    }
+
+    /// Stores a scrape. Returns what the target's loop wants next; `nil` where nothing was stored, because the effort does not
+    /// allow for it or the runner stops.
+    func store(
+        _ hand: ScrapeInHand, _ answer: inout ScrapeAnswer, _ effort: Effort
+    ) -> [ScrapeLoop.Action]? {
+        let taken = SystemClock.monotonicNanoseconds()
+        let target = hand.target
+        let (pool, labels, pace) = target.state.withLock { ($0.pool, $0.target.labels, $0.pace) }
+        if effort == .quick, answer.isSuccess, pace != .quick || answer.bodyBytes > Quick.bodyBytes { return nil }
+        guard let stored = write(hand, &answer, pool, labels, effort) else { return nil }
+        answer.settle(bodyBudget)
+        metrics.bodyBytes.add(Double(stored.bodyBytes))
+        var lastError = ""
+        let ended = SystemClock.monotonicNanoseconds()
+        switch stored.outcome {
+        case .success(let outcome):
+            metrics.samples.add(Double(outcome.scraped))
+            metrics.refusedSamples.add(Double(outcome.refused))
+            lastError = outcome.failure?.description ?? ""
+            onCommit(stored.lane, hand.time, ended)
+        case .failure(let error):
+            lastError = "cannot store the scrape: \(error)"
+            logger.error("cannot store a scrape", ["target": target.identity.url, "reason": error.description])
+        }
+        let duration = Double(ended - hand.began) / 1e9
+        (lastError.isEmpty ? metrics.succeeded : metrics.failed).add()
+        if !lastError.isEmpty {
+            logger.debug("scrape failed", ["target": target.identity.url, "reason": lastError])
+        }
+        metrics.duration.observe(duration)
+        return target.state.withLock { state in
+            state.health = lastError.isEmpty ? .up : .down
+            state.lastError = lastError
+            state.lastScrape = hand.time
+            state.lastDuration = duration
+            state.pace = Self.pace(ended - taken, effort)
+            if stored.bodyBytes > 0 { state.bodyBytes = stored.bodyBytes }
+            return state.loop.scrapeEnded(at: .now)
+        }
+    }
+
+    /// A worker begins with bodies of which every line is new: those are no measure for the ones to come.
+    private static func pace(_ nanoseconds: Int64, _ effort: Effort) -> RunningTarget.Pace {
+        if nanoseconds > Quick.slowNanoseconds { return .slow }
+        return effort == .whole || nanoseconds <= Quick.nanoseconds ? .quick : .unhurried
+    }
+
+    /// `nil` where nothing was written.
+    private func write(
+        _ hand: ScrapeInHand, _ answer: inout ScrapeAnswer, _ pool: RunningPool, _ labels: Labels, _ effort: Effort
+    ) -> Stored? {
+        let fetched: Result<TargetWriter.Fetched, ScrapeFailure>
+        switch open(&answer, hand.target, pool.pool, effort) {
+        case .exposed(let body, let format):
+            fetched = .success(
+                TargetWriter.Fetched(
+                    body: body, format: format, constitutionalHash: answer[ConstitutionCheck.header]))
+        case .refused(let failure): fetched = .failure(failure)
+        case .tooLong: return nil
+        }
+        defer { if case .success(let fetched) = fetched { answer.putBack(fetched.body) } }
+        let bodyBytes = (try? fetched.get().body.count) ?? 0
+        let limits = ReadingLimits(
+            samples: settings.maximumSeriesPerTarget, newSeries: effort == .quick ? Quick.newSeries : .max,
+            isCancelled: { [self] in isStopping.load(ordering: .acquiring) })
+        func write(_ writer: TargetWriter) -> Stored? {
+            do throws(StoreError) {
+                let outcome = try writer.write(
+                    fetched, at: hand.time, rules: pool.rules(for: labels), limits: limits
+                ) { Double(SystemClock.monotonicNanoseconds() - hand.began) / 1e9 }
+                if outcome.isPostponed { return nil }
+                return Stored(outcome: .success(outcome), lane: writer.laneID, bodyBytes: bodyBytes)
+            } catch {
+                return Stored(outcome: .failure(error), lane: writer.laneID, bodyBytes: bodyBytes)
+            }
+        }
+        switch effort {
+        case .whole: return hand.target.writer.withLock { write($0) }
+        case .quick:
+            // Whoever reads the metadata may have it for long.
+            return hand.target.writer.withLockIfAvailable { writer in
+                !answer.isSuccess && writer.liveCount > Quick.liveSeries ? nil : write(writer)
+            } ?? nil
+        }
+    }
+
+    private func open(
+        _ answer: inout ScrapeAnswer, _ target: RunningTarget, _ pool: ScrapePool, _ effort: Effort
+    ) -> ScrapeAnswer.Body {
+        if let failure = answer.failure { return .refused(ScrapeFailure(failure.message)) }
+        guard answer.isSuccess else { return .refused(ScrapeFailure("server returned HTTP status \(answer.status)")) }
+        let choice = choose(answer["Content-Type"], target, pool)
+        guard let format = choice.format else { return .refused(ScrapeFailure(choice.message)) }
+        let limit = bodyLimit(pool)
+        let body = answer.open(
+            format, limit: effort == .quick ? min(limit, Quick.bodyBytes) : limit, budget: bodyBudget)
+        guard effort == .whole, case .tooLong = body else { return body }
+        return .refused(ScrapeFailure("the decompressed body exceeds the limit of \(limit) bytes"))
+    }
+
+    private func choose(_ header: String?, _ target: RunningTarget, _ pool: ScrapePool) -> ContentType.Choice {
+        target.state.withLock { state in
+            if let known = state.format, known.header == header { return known.choice }
+            let choice = ContentType.choose(header, fallback: pool.fallback)
+            state.format = RunningTarget.KnownFormat(header: header, choice: choice)
+            return choice
+        }
+    }
+
+    private func end(_ target: RunningTarget, at time: Timestamp) {
+        do throws(StoreError) {
+            try target.writer.withLock { writer throws(StoreError) in try writer.end(at: time) }
+        } catch {
+            logger.error("cannot end series", ["target": target.identity.url, "reason": error.description])
+        }
+        commands.send(.ended(target))
+    }
+}
