@@ -76,4 +76,23 @@ struct ChunkHeader {
         let end = unsafe 2 * Int(block.load(fromByteOffset: 2 * slot.column + 2, as: UInt16.self))
         return unsafe ColumnCodec.decode(block + start, length: end - start, rowCount: rowCount, into: values)
     }
+
+    /// Decodes several columns of a block, each to its place `stride` values after the one before.
+    func copy(
+        _ columns: ArraySlice<UInt8>, block index: Int, into values: UnsafeMutablePointer<UInt64>, stride: Int,
+        _ masks: UnsafeMutablePointer<UInt32>
+    ) {
+        guard unsafe index < Int(base.load(fromByteOffset: 24, as: UInt32.self)) else {
+            for series in 0..<columns.count { unsafe masks[series] = 0 }
+            return
+        }
+        let rowCount = unsafe Int(header.rowCount)
+        let block = unsafe part(2 + index)
+        for (series, column) in columns.enumerated() {
+            let start = unsafe 2 * Int(block.load(fromByteOffset: 2 * Int(column), as: UInt16.self))
+            let end = unsafe 2 * Int(block.load(fromByteOffset: 2 * Int(column) + 2, as: UInt16.self))
+            unsafe masks[series] = ColumnCodec.decode(
+                block + start, length: end - start, rowCount: rowCount, into: values + series * stride)
+        }
+    }
 }

@@ -15,6 +15,8 @@ final class LaneWindow {
         let times: [Int64]
         /// The rows whose times lie in the window; has a meaning only where the window is uniform.
         var rows: Range<Int> = 0..<0
+        /// Rows of the views before this one.
+        var start = 0
     }
 
     private let lane: Lane
@@ -24,7 +26,9 @@ final class LaneWindow {
     private let through: Int64
     private var views: [View] = []
     /// Whether rows ascend in time throughout, so that rows in the window stand side by side.
-    private var isUniform = true
+    private(set) var isUniform = true
+    /// The times of all rows seen, for a uniform window; the first and the last ones may lie outside.
+    private(set) var rowTimes: [Int64] = []
     /// The times of the rows in the window, for a uniform one.
     private var times: [Int64] = []
     private var masks: [UInt32] = []
@@ -84,14 +88,16 @@ final class LaneWindow {
         var last = Int64.min
         for index in views.indices {
             let rowCount = views[index].rowCount
-            let rowTimes = views[index].times.prefix(rowCount)
-            for time in rowTimes {
+            let seen = views[index].times.prefix(rowCount)
+            for time in seen {
                 if time <= last { isUniform = false }
                 last = time
             }
-            let first = rowTimes.firstIndex { $0 >= from } ?? rowCount
-            let end = rowTimes.lastIndex { $0 <= through }.map { $0 + 1 } ?? 0
+            let first = seen.firstIndex { $0 >= from } ?? rowCount
+            let end = seen.lastIndex { $0 <= through }.map { $0 + 1 } ?? 0
             views[index].rows = first..<max(first, end)
+            views[index].start = rowTimes.count
+            rowTimes += seen
         }
         if isUniform { for view in views { times += view.times[view.rows] } }
     }
@@ -157,6 +163,38 @@ final class LaneWindow {
         guard let record = unsafe views[index].record else { return 0 }
         return unsafe record.column(slot, rowCount: Int(record.header.rowCount), into: values)
     }
+
+    /// Copies or decodes `rows` of several columns of a block, each to its place `stride` values after the one before, and
+    /// says which rows have a value. Rows beside those asked for may be written too.
+    func columns(
+        _ columns: ArraySlice<UInt8>, block: Int, _ rows: Range<Int>, ofView index: Int,
+        into values: UnsafeMutablePointer<UInt64>, stride: Int, _ masks: UnsafeMutablePointer<UInt32>
+    ) {
+        let view = views[index]
+        if unsafe view.record == nil {
+            let isRead = unsafe active?.copy(
+                columns, block: block, rows, ofChunk: view.number, into: values, stride: stride, masks)
+            if isRead == true { return }
+            unsafe views[index].record = unsafe pins.record(of: view.number, in: lane)
+        }
+        if let record = unsafe views[index].record {
+            unsafe record.copy(columns, block: block, into: values, stride: stride, masks)
+        } else {
+            for series in 0..<columns.count { unsafe masks[series] = 0 }
+        }
+    }
+
+    /// The views that `rows` lie in.
+    func touchedViews(_ rows: Range<Int>) -> Range<Int> {
+        let first = views.lastIndex { $0.start <= rows.lowerBound } ?? 0
+        let end = views.firstIndex { $0.start >= rows.upperBound } ?? views.count
+        return first..<end
+    }
+
+    func number(of view: Int) -> Int { views[view].number }
+    func rowCount(of view: Int) -> Int { views[view].rowCount }
+    func start(of view: Int) -> Int { views[view].start }
+    func end(of view: Int) -> Int { views[view].start + views[view].rowCount }
 
     /// Reads a series of any kind, sample by sample.
     private func readSamples(

@@ -10,38 +10,35 @@ extension MetricStore {
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int
     ) throws(SelectError) -> [SeriesSamples] {
         var selection: SeriesSelection?
-        return try select(
-            matchers, from: from, through: through, sampleLimit: sampleLimit, remembering: &selection)
-    }
-
-    /// The same; what was found in the index is left in `selection` for the next call with the same matchers, which looks
-    /// anew only if the index has changed.
-    public func select(
-        _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int,
-        remembering selection: inout SeriesSelection?
-    ) throws(SelectError) -> [SeriesSamples] {
-        let (found, windows) = try find([matchers], from, through, selection)
-        selection = found
+        let scan = try scan(matching: matchers, from: from, through: through, remembering: &selection)
+        guard case .each(let labels) = scan.selection.labelling else { return [] }
         var result: [SeriesSamples] = []
-        result.reserveCapacity(found.series.count)
+        result.reserveCapacity(labels.count)
         var total = 0
-        for series in found.series {
-            var samples = ReadSamples()
-            for part in found.parts[series.parts] {
-                let read = windows[part.lane].read(part.location, part.companions)
-                if samples.count == 0 { samples = read } else { samples.merge(read) }
-            }
+        for row in labels.indices {
+            var samples = scan.samples(of: row)
             if samples.count == 0 { continue }
             total += samples.count
             guard total <= sampleLimit else {
                 throw SelectError(.sampleLimit, "the query would load more than \(sampleLimit) samples")
             }
-            result.append(
-                SeriesSamples(
-                    labels: series.labels, timestamps: samples.timestamps, values: samples.values,
-                    histograms: samples.histograms))
+            samples.labels = labels[row]
+            result.append(samples)
         }
         return result
+    }
+
+    /// What `select` would read, to be read piece by piece.
+    ///
+    /// What was found in the index is left in `selection` for the next call with the same matchers, which looks anew only if
+    /// series of that metric have come or gone; otherwise the scan has the very same selection.
+    public func scan(
+        matching matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand = .each,
+        remembering selection: inout SeriesSelection?
+    ) throws(SelectError) -> SeriesScan {
+        let scan = try scan([matchers], from, through, labels, selection)
+        selection = scan.selection
+        return scan
     }
 
     /// The label sets that fit any of the matcher lists, sorted; no list at all means every series.
@@ -92,19 +89,21 @@ extension MetricStore {
     /// What fits any of the lists, and what the query sees of the lanes it lies in.
     ///
     /// - Parameter known: What the same lists gave before.
-    private func find(
-        _ lists: [[Matcher]], _ from: Timestamp, _ through: Timestamp, _ known: SeriesSelection? = nil
-    ) throws(SelectError) -> (SeriesSelection, [LaneWindow]) {
+    private func scan(
+        _ lists: [[Matcher]], _ from: Timestamp, _ through: Timestamp, _ demand: LabelDemand = .each,
+        _ known: SeriesSelection? = nil
+    ) throws(SelectError) -> SeriesScan {
         var heads: [(active: ActiveChunk?, head: Int)] = []
         let found = try core.catalog.read { catalog throws(SelectError) in
             guard !catalog.isClosed else { throw SelectError(.unavailable, "the store is closed") }
             let found: SeriesSelection
-            if let known, known.core === core, known.version == catalog.index.version {
+            if let known, known.holds(demand, catalog, core) {
                 found = known
             } else {
                 var compiled: [[CompiledMatcher]] = []
                 for matchers in lists { compiled.append(try compile(matchers)) }
-                found = SeriesSelection(Self.matching(compiled, catalog.index), catalog, core)
+                found = SeriesSelection(
+                    Self.matching(compiled, catalog.index), demand, SeriesIndex.Watch(any: lists), catalog, core)
             }
             // Companions that rows below these heads need are in the index already: they are entered under the lock before
             // the row is committed.
@@ -117,7 +116,7 @@ extension MetricStore {
                 lane, head.active, head: head.head, pins: pins, from: from.milliseconds,
                 through: through.milliseconds)
         }
-        return (found, windows)
+        return SeriesScan(found, windows, from: from.milliseconds, through: through.milliseconds)
     }
 
     private static func matching(_ lists: [[CompiledMatcher]], _ index: borrowing SeriesIndex) -> [UInt32] {
@@ -130,10 +129,9 @@ extension MetricStore {
     private func present(
         _ matching: [[Matcher]], _ from: Timestamp, _ through: Timestamp
     ) throws(SelectError) -> [Labels] {
-        let (found, windows) = try find(matching, from, through)
-        return found.series.filter { series in
-            found.parts[series.parts].contains { windows[$0.lane].overlaps($0.location) }
-        }.map(\.labels)
+        let scan = try scan(matching, from, through)
+        guard case .each(let labels) = scan.selection.labelling else { return [] }
+        return labels.indices.filter(scan.overlaps).map { labels[$0] }
     }
 
     private func distinct(_ texts: some Sequence<String>) -> [String] {

@@ -61,6 +61,8 @@ struct SeriesIndex {
     private var companions: [CompanionKey: Companions] = [:]
     /// Changes with every series, location and companion; what the index said holds as long as this is the same.
     private(set) var version: UInt64 = 0
+    /// Which metrics those changes concerned.
+    private(set) var changes = ChangeLog()
     /// Locations that ended, per lane, by series and last chunk.
     private var ended: [UInt32: [(series: UInt32, death: UInt32)]] = [:]
 
@@ -126,11 +128,24 @@ struct SeriesIndex {
 
     // MARK: Changes
 
+    /// Notes that a series called `name` changes; `nil` where it may be any.
+    private mutating func changed(_ name: String?) {
+        version += 1
+        changes.note(name, at: version)
+    }
+
+    private func metricName(of series: UInt32) -> String {
+        guard let name = pairs.symbols.find(Labels.metricName),
+            let pair = pairs(of: series).first(where: { pairs.name($0) == name })
+        else { return "" }
+        return pairs.valueText(pair)
+    }
+
     /// Notes that from chunk `birth` on `slot` of `lane` holds samples of `labels`.
     mutating func bind(
         _ labels: Labels, lane: UInt32, slot: RingSlot, birth: UInt32
     ) -> (series: UInt32, isNew: Bool) {
-        version += 1
+        changed(labels.metricName ?? "")
         let ids = labels.pairs.map { pairs.make($0) }
         let hash = ByteHash.of(ids)
         let known = find(ids, hash)
@@ -175,7 +190,7 @@ struct SeriesIndex {
 
     /// Notes that a location of `series` holds nothing after chunk `death`.
     mutating func end(_ series: UInt32, lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32) {
-        version += 1
+        changed(metricName(of: series))
         var index = firstLocation[Int(series)]
         while index != Self.none {
             let location = locations[Int(index)]
@@ -190,7 +205,7 @@ struct SeriesIndex {
 
     /// Notes where what does not fit into the rows of a location lies.
     mutating func setCompanions(_ new: Companions, lane: UInt32, slot: RingSlot, birth: UInt32) {
-        version += 1
+        changed(nil)
         companions[CompanionKey(lane: lane, slot: slot, birth: birth)] = new
     }
 
@@ -199,11 +214,11 @@ struct SeriesIndex {
     /// - Returns: How many series went.
     mutating func forget(lane: UInt32, through chunk: UInt32) -> Int {
         guard let all = ended[lane] else { return 0 }
-        version += 1
         let rest = all.filter { $0.death > chunk }
         ended[lane] = rest.isEmpty ? nil : rest
         var gone: [UInt32] = []
         for (series, death) in all where death <= chunk {
+            changed(metricName(of: series))
             if removeLocations(of: series, where: { $0.lane == lane && $0.death == death }),
                 firstLocation[Int(series)] == Self.none
             {
@@ -218,6 +233,7 @@ struct SeriesIndex {
     ///
     /// - Returns: Whether the series went.
     mutating func unbind(_ series: UInt32, lane: UInt32, slot: RingSlot, birth: UInt32) -> Bool {
+        changed(metricName(of: series))
         guard
             removeLocations(of: series, where: { $0.lane == lane && $0.slot == slot && $0.birth == birth }),
             firstLocation[Int(series)] == Self.none

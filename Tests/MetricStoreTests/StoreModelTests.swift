@@ -110,9 +110,12 @@ import Testing
             var from = clock - Int64(number(0..<2_000_000))
             var through = from + Int64(number(0..<1_000_000))
             if number(0..<4) == 0 { (from, through) = (.min / 2, .max / 2) }
-            let found = try #require(store).select(
-                chosen, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),
-                sampleLimit: .max, remembering: &selections[choice])
+            let scan = try #require(store).scan(
+                matching: chosen, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),
+                remembering: &selections[choice])
+            let found = try series(of: scan)
+            try checkBlocks(of: scan)
+            try checkGroups(chosen, Timestamp(milliseconds: from), Timestamp(milliseconds: through), scan)
             let expected = model.select(chosen, from: from, through: through)
             #expect(Set(found.map(\.labels)) == Set(expected.keys))
             #expect(found.count == expected.count)
@@ -127,6 +130,68 @@ import Testing
                     #expect(value.isSame(as: sample.value), "\(series.labels) at \(sample.time)")
                 }
             }
+        }
+
+        private func series(of scan: SeriesScan) throws -> [SeriesSamples] {
+            guard case .each(let labels) = scan.selection.labelling else { return [] }
+            #expect(labels.count == scan.selection.count)
+            return labels.indices.compactMap { row in
+                var samples = scan.samples(of: row)
+                samples.labels = labels[row]
+                return samples.count > 0 ? samples : nil
+            }
+        }
+
+        /// What is read by blocks must be what is read series by series.
+        private mutating func checkBlocks(of scan: SeriesScan) throws {
+            var tile = SampleTile()
+            var seen = scan.others
+            for block in scan.blocks {
+                seen += block.series
+                let times = scan.times(of: block)
+                if times.isEmpty { continue }
+                let first = number(0..<times.count)
+                let rows = first..<number(first..<times.count) + 1
+                scan.read(rows, of: block, into: &tile)
+                for (index, series) in block.series.enumerated() {
+                    let (readTimes, values) = tile.samples(of: index)
+                    let all = scan.samples(of: series)
+                    let inside = all.timestamps.indices.filter {
+                        all.timestamps[$0] >= times[rows.lowerBound] && all.timestamps[$0] <= times[rows.upperBound - 1]
+                    }
+                    // Rows outside the window may be read too.
+                    let kept = readTimes.indices.filter { scan.contains(readTimes[$0]) }
+                    #expect(kept.map { readTimes[$0] } == inside.map { all.timestamps[$0] })
+                    #expect(kept.map { values[$0].bitPattern } == inside.map { all.values[$0].bitPattern })
+                    #expect(tile.isComplete[index] == (readTimes.count == rows.count))
+                    guard tile.isComplete[index] else { continue }
+                    let column = rows.map { tile.values[index * tile.stride + $0 - tile.firstRow].bitPattern }
+                    #expect(column == values.map(\.bitPattern))
+                }
+            }
+            #expect(seen.sorted() == Array(0..<scan.selection.count))
+        }
+
+        /// Groups must be those of the labels, in every order of asking.
+        private mutating func checkGroups(
+            _ matchers: [Matcher], _ from: Timestamp, _ through: Timestamp, _ scan: SeriesScan
+        ) throws {
+            let without = number(0..<2) == 0
+            let names = [["i"], ["x", "__name__"], [], ["absent", "x"]][number(0..<4)]
+            var selection: SeriesSelection?
+            let grouped = try #require(store).scan(
+                matching: matchers, from: from, through: through, labels: .groups(names: names, without: without),
+                remembering: &selection)
+            guard case .each(let labels) = scan.selection.labelling,
+                case .groups(let group, let groups) = grouped.selection.labelling
+            else {
+                Issue.record("labels are not as asked for")
+                return
+            }
+            let keys = labels.map { without ? $0.dropping(names) : $0.keeping(names) }
+            #expect(group.map { groups[Int($0)] } == keys)
+            #expect(Set(groups).count == groups.count)
+            #expect(Set(groups) == Set(keys))
         }
 
         mutating func step() throws {

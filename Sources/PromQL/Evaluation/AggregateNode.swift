@@ -1,4 +1,5 @@
 internal import MetricModel
+internal import MetricStore
 
 /// `sum`, `avg`, `count`, `min`, `max`, `group`, `stddev`, `stdvar` and `quantile`: one value per group and step.
 final class AggregateNode: PlanNode {
@@ -9,6 +10,9 @@ final class AggregateNode: PlanNode {
     private let position: SourceRange
     private let parameterPosition: SourceRange
     private var map: GroupMap?
+    private var selected = SelectedSeries()
+    /// Whether the rows cannot be added up a few at a time.
+    private var hasMetHistograms = false
 
     init(_ aggregate: Aggregate, input: any PlanNode, parameter: (any PlanNode)?) {
         self.operator = aggregate.operator
@@ -20,6 +24,7 @@ final class AggregateNode: PlanNode {
     }
 
     func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block {
+        if let result = try summedUp(run, over: grid) { return result }
         let parameters = try parameter.map { parameter throws(QueryError) in
             try run.evaluate(parameter, over: grid)
         }
@@ -28,20 +33,39 @@ final class AggregateNode: PlanNode {
         self.map = map
         if let parameters { remarkQuantiles(parameters.values, run) }
         let remarks = AggregationRemarks(run: run, operator: self.operator, position: position)
-        switch self.operator {
-        case .quantile: return quantile(block, map, parameters!.values, remarks)
-        case .sum, .avg:
-            return block.hasHistograms
-                ? MixedAggregation(isAverage: self.operator == .avg, remarks: remarks).evaluate(block, map)
-                : self.operator == .sum ? sum(block, map) : average(block, map)
-        case .count: return fold(block, map, nil, first: { _ in 1 }) { count, _ in count += 1 }
-        case .group: return fold(block, map, nil, first: { _ in 1 }) { _, _ in }
-        case .min:
-            return fold(block, map, remarks, first: { $0 }) { if $0 > $1 || $0.isNaN { $0 = $1 } }
-        case .max:
-            return fold(block, map, remarks, first: { $0 }) { if $0 < $1 || $0.isNaN { $0 = $1 } }
-        default: return variance(block, map, remarks, takesRoot: self.operator == .stddev)
+        if self.operator == .quantile { return quantile(block, map, parameters!.values, remarks) }
+        if block.hasHistograms, self.operator == .sum || self.operator == .avg {
+            return MixedAggregation(isAverage: self.operator == .avg, remarks: remarks).evaluate(block, map)
         }
+        var totals = GroupTotals(self.operator, groups: map.groups.count, width: block.width)
+        totals.add(block, rows: block.rows, to: map.group[...], remarks)
+        return totals.block(map.groups)
+    }
+
+    /// The result for series of a store, which are read and added up a few at a time; `nil` where that cannot be done.
+    private func summedUp(_ run: Run, over grid: Grid) throws(QueryError) -> Block? {
+        guard !hasMetHistograms, self.operator != .quantile, let input = input as? any SeriesRowsNode,
+            let rows = try input.rows(run, over: grid, groupedBy: grouping),
+            let (groups, group) = selected.groups(of: rows.scan.selection)
+        else { return nil }
+        try run.allow(rows: groups.count + SeriesRows.longest, width: grid.count)
+        let (annotations, statistics) = (run.annotations, run.statistics)
+        let remarks = AggregationRemarks(run: run, operator: self.operator, position: position)
+        var totals = GroupTotals(self.operator, groups: groups.count, width: grid.count)
+        var block = Block(unnamedRows: SeriesRows.longest, width: grid.count)
+        for piece in rows.pieces {
+            try run.check()
+            block.clear(rows: piece.rows.count)
+            try rows.fill(piece, into: &block, at: 0)
+            if block.hasHistograms {
+                // Which of them go together depends on all: begin again with the whole vector.
+                hasMetHistograms = true
+                (run.annotations, run.statistics) = (annotations, statistics)
+                return nil
+            }
+            totals.add(block, rows: piece.rows.count, to: group[piece.rows], remarks)
+        }
+        return totals.block(groups)
     }
 
     private func remarkQuantiles(_ values: [Double], _ run: Run) {
@@ -50,109 +74,6 @@ final class AggregateNode: PlanNode {
         let numbers = values.filter { !$0.isNaN }
         if let greatest = numbers.max(), greatest > 1 { run.remarkInvalidQuantile(greatest, at: parameterPosition) }
         if let least = numbers.min(), least < 0 { run.remarkInvalidQuantile(least, at: parameterPosition) }
-    }
-
-    /// A running value per group and step. With `remarks`, histograms are passed over; without, they count like floats.
-    private func fold(
-        _ block: Block, _ map: GroupMap, _ remarks: AggregationRemarks?, first: (Double) -> Double,
-        _ next: (inout Double, Double) -> Void
-    ) -> Block {
-        var result = Block(map.groups, width: block.width)
-        for row in 0..<block.rows {
-            let target = map.group[row] * block.width
-            for column in 0..<block.width {
-                let kind = block.kinds[row * block.width + column]
-                if kind == Block.Kind.none { continue }
-                if kind == Block.Kind.histogram, let remarks {
-                    remarks.ignoredHistogram()
-                    continue
-                }
-                let value = block.values[row * block.width + column]
-                let cell = target + column
-                if result.kinds[cell] == Block.Kind.none {
-                    result.kinds[cell] = Block.Kind.float
-                    result.values[cell] = first(value)
-                } else {
-                    next(&result.values[cell], value)
-                }
-            }
-        }
-        return result
-    }
-
-    private func sum(_ block: Block, _ map: GroupMap) -> Block {
-        var result = Block(map.groups, width: block.width)
-        var sums = [CompensatedSum](repeating: CompensatedSum(), count: result.values.count)
-        for row in 0..<block.rows {
-            let target = map.group[row] * block.width
-            for column in 0..<block.width where block.kinds[row * block.width + column] != Block.Kind.none {
-                let value = block.values[row * block.width + column]
-                // The first value is taken as it is: 0 + -0 would lose the sign.
-                if result.kinds[target + column] == Block.Kind.none {
-                    sums[target + column] = CompensatedSum(value)
-                    result.kinds[target + column] = Block.Kind.float
-                } else {
-                    sums[target + column].add(value)
-                }
-            }
-        }
-        for cell in sums.indices { result.values[cell] = sums[cell].total }
-        return result
-    }
-
-    private func average(_ block: Block, _ map: GroupMap) -> Block {
-        var result = Block(map.groups, width: block.width)
-        var means = [CompensatedMean?](repeating: nil, count: result.values.count)
-        for row in 0..<block.rows {
-            let target = map.group[row] * block.width
-            for column in 0..<block.width where block.kinds[row * block.width + column] != Block.Kind.none {
-                let value = block.values[row * block.width + column]
-                if means[target + column]?.add(value) == nil { means[target + column] = CompensatedMean(first: value) }
-            }
-        }
-        for cell in means.indices {
-            if let mean = means[cell] { result.set(cell, to: mean.mean) }
-        }
-        return result
-    }
-
-    private func variance(
-        _ block: Block, _ map: GroupMap, _ remarks: AggregationRemarks, takesRoot: Bool
-    ) -> Block {
-        struct Moments {
-            var count = 0.0
-            var mean = 0.0
-            var squares = 0.0
-
-            mutating func add(_ value: Double) {
-                count += 1
-                if count == 1 {
-                    mean = value
-                    squares = value.isFinite ? 0 : .nan
-                    return
-                }
-                let delta = value - mean
-                mean += delta / count
-                squares += delta * (value - mean)
-            }
-        }
-        var result = Block(map.groups, width: block.width)
-        var moments = [Moments](repeating: Moments(), count: result.values.count)
-        for row in 0..<block.rows {
-            let target = map.group[row] * block.width
-            for column in 0..<block.width {
-                switch block.kinds[row * block.width + column] {
-                case Block.Kind.none: break
-                case Block.Kind.float: moments[target + column].add(block.values[row * block.width + column])
-                default: remarks.ignoredHistogram()
-                }
-            }
-        }
-        for cell in moments.indices where moments[cell].count > 0 {
-            let variance = moments[cell].squares / moments[cell].count
-            result.set(cell, to: takesRoot ? variance.squareRoot() : variance)
-        }
-        return result
     }
 
     private func quantile(
@@ -164,7 +85,7 @@ final class AggregateNode: PlanNode {
             for row in 0..<block.rows {
                 switch block.kinds[row * block.width + column] {
                 case Block.Kind.none: break
-                case Block.Kind.float: values[map.group[row]].append(block.values[row * block.width + column])
+                case Block.Kind.float: values[Int(map.group[row])].append(block.values[row * block.width + column])
                 default: remarks.ignoredHistogram()
                 }
             }
@@ -210,9 +131,9 @@ struct MixedAggregation {
             for row in 0..<block.rows {
                 switch block.sample(at: block.cell(row, column)) {
                 case nil: break
-                case .float(let value): add(value, to: &groups[map.group[row]])
+                case .float(let value): add(value, to: &groups[Int(map.group[row])])
                 case .histogram(let histogram):
-                    add(histogram, to: &groups[map.group[row]], name: block.series.labels[row].metricName ?? "")
+                    add(histogram, to: &groups[Int(map.group[row])], name: block.series.labels[row].metricName ?? "")
                 }
             }
             for (index, group) in groups.enumerated() {

@@ -30,6 +30,14 @@ struct Block {
         kinds = [UInt8](repeating: Kind.none, count: series.count * width)
     }
 
+    /// A block of empty cells whose rows stand for no series in particular.
+    init(unnamedRows rows: Int, width: Int) {
+        series = SeriesSet([])
+        self.width = width
+        values = [Double](repeating: 0, count: rows * width)
+        kinds = [UInt8](repeating: Kind.none, count: rows * width)
+    }
+
     /// The scalar whose value in each column is given.
     init(scalar values: [Double], series: SeriesSet) {
         self.series = series
@@ -78,6 +86,14 @@ struct Block {
     }
 
     mutating func clear(_ cell: Int) { kinds[cell] = Kind.none }
+
+    /// Empties the first `rows` rows.
+    mutating func clear(rows: Int) {
+        let count = rows * width
+        var kinds = kinds.mutableSpan
+        for cell in 0..<count { kinds[cell] = Kind.none }
+        histograms.removeAll(keepingCapacity: true)
+    }
 
     /// The samples in memory: one for a float, more for a histogram by its size.
     var sampleCount: Int {

@@ -1,4 +1,5 @@
 internal import MetricModel
+internal import MetricStore
 
 /// `by (…)` or `without (…)`.
 struct Grouping {
@@ -11,19 +12,33 @@ struct Grouping {
     }
 }
 
+extension Grouping {
+    /// What a store is to tell of the labels of series that are only grouped.
+    ///
+    /// - Parameter dropsNames: Whether names have gone before the series are grouped.
+    func demand(dropsNames: Bool) -> LabelDemand {
+        if without {
+            return .groups(
+                names: names + (dropsNames ? SeriesSet.reserved : [Labels.metricName]), without: true)
+        }
+        // What was dropped before can no longer tell groups apart.
+        return .groups(names: dropsNames ? names.filter { !SeriesSet.reserved.contains($0) } : names, without: false)
+    }
+}
+
 /// Which group each row of a set of series belongs to.
 final class GroupMap {
     let source: SeriesSet
     /// The groups, in the order in which rows mention them.
     let groups: SeriesSet
     /// The group of each row.
-    let group: [Int]
+    let group: [UInt32]
 
     init(_ source: SeriesSet, _ grouping: Grouping) {
         var known: [Labels: Int] = [:]
         var labels: [Labels] = []
         var drops: [Bool] = []
-        var group: [Int] = []
+        var group: [UInt32] = []
         group.reserveCapacity(source.count)
         for row in 0..<source.count {
             let key = grouping.labels(of: source.labels[row])
@@ -34,7 +49,7 @@ final class GroupMap {
                 drops.append(false)
             }
             if source.dropsName(row) { drops[index] = true }
-            group.append(index)
+            group.append(UInt32(index))
         }
         self.source = source
         self.group = group

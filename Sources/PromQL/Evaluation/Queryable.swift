@@ -10,22 +10,30 @@ public protocol Queryable: Sendable {
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int
     ) throws(SelectError) -> [SeriesSamples]
 
-    /// The same, asked again and again with the same matchers: `selection` is where a store leaves what it found for the
-    /// next time. Sources that have nothing to gain from it need not implement this.
-    func select(
-        _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int,
+    /// The same as something to be read piece by piece, which costs far less where many series are only added up.
+    ///
+    /// `selection` is where a store leaves what it found for these matchers for the next time. Sources that offer no scans,
+    /// because their samples have start timestamps or because they have nothing to gain, need not implement this.
+    func scan(
+        _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
         remembering selection: inout SeriesSelection?
-    ) throws(SelectError) -> [SeriesSamples]
+    ) throws(SelectError) -> SeriesScan?
 }
 
 extension Queryable {
-    /// Asks anew each time.
-    public func select(
-        _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int,
+    /// No scan.
+    public func scan(
+        _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
         remembering selection: inout SeriesSelection?
-    ) throws(SelectError) -> [SeriesSamples] {
-        try select(matchers, from: from, through: through, sampleLimit: sampleLimit)
-    }
+    ) throws(SelectError) -> SeriesScan? { nil }
 }
 
-extension MetricStore: Queryable {}
+extension MetricStore: Queryable {
+    /// Always a scan.
+    public func scan(
+        _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
+        remembering selection: inout SeriesSelection?
+    ) throws(SelectError) -> SeriesScan? {
+        try scan(matching: matchers, from: from, through: through, labels: labels, remembering: &selection)
+    }
+}

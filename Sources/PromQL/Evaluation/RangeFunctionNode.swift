@@ -1,4 +1,5 @@
 internal import MetricModel
+internal import MetricStore
 
 /// What a range function is told besides the window, and where it puts its remarks.
 struct RangeContext {
@@ -16,16 +17,18 @@ final class RangeFunctionNode: PlanNode {
     /// How a function is run and what becomes of the metric name.
     struct Definition: Sendable {
         var kernel: Kernel
+        /// Does the same for many series at once, where it can.
+        var tileKernel: RangeKernels.TileKernel?
         var keepsName = false
         /// Whether users are told when the series does not look like a counter.
         var wantsCounter = false
     }
 
     private let name: String
-    private let definition: Definition
-    private let source: RangeSource
-    private let parameters: [any PlanNode]
-    private let position: SourceRange
+    let definition: Definition
+    let source: RangeSource
+    let parameters: [any PlanNode]
+    let position: SourceRange
 
     /// - Parameter position: Where the first argument stands.
     init(
@@ -42,35 +45,47 @@ final class RangeFunctionNode: PlanNode {
         var scalars: [Block] = []
         for parameter in parameters { scalars.append(try run.evaluate(parameter, over: grid)) }
         try checkExtension()
+        if let scan = try source.scan(run, over: grid, labels: .each), let set = source.set(of: scan) {
+            try run.allow(rows: set.count, width: grid.count)
+            let block = try rows(scan, scalars, run, grid).whole(resultSet(set, run), width: grid.count, run)
+            return try finished(block, set, run)
+        }
         let contents = try source.load(run, over: grid)
         let context = RangeContext(
             run: run, position: position, rangeExtension: source.rangeExtension)
-        let set =
-            definition.keepsName
-            ? contents.set : contents.set.withoutNames(delayed: run.options.delayedNameRemoval)
-        try run.allow(rows: set.count, width: grid.count)
-        var block = Block(set, width: grid.count)
-        for row in 0..<set.count {
+        try run.allow(rows: contents.set.count, width: grid.count)
+        var block = Block(resultSet(contents.set, run), width: grid.count)
+        for row in 0..<contents.set.count {
             if row & 63 == 63 { try run.check() }
             try fill(
-                &block, row: row, series: contents.series(row), contents: contents, scalars: scalars, context, grid)
+                &block, row: row, series: contents.series(row), times: contents.times, width: contents.width,
+                before: contents.before, after: contents.after, scalars: scalars, context, grid)
         }
-        if definition.wantsCounter { remarkNonCounters(block, contents.set, run) }
+        return try finished(block, contents.set, run)
+    }
+
+    private func resultSet(_ set: SeriesSet, _ run: Run) -> SeriesSet {
+        definition.keepsName ? set : set.withoutNames(delayed: run.options.delayedNameRemoval)
+    }
+
+    private func finished(_ block: Block, _ set: SeriesSet, _ run: Run) throws(QueryError) -> Block {
+        if definition.wantsCounter { remarkNonCounters(block, set, run) }
         return run.options.delayedNameRemoval ? block : try block.merged(exclusive: true)
     }
 
-    private func fill(
-        _ block: inout Block, row: Int, series: RangeSeries, contents: RangeSource.Contents, scalars: [Block],
-        _ context: RangeContext, _ grid: Grid
+    /// Works out one row. `before` and `after` say how much further than the window samples are needed.
+    func fill(
+        _ block: inout Block, row: Int, series: RangeSeries, times: SampleTimes, width: Int64, before: Int64 = 0,
+        after: Int64 = 0, scalars: [Block], _ context: RangeContext, _ grid: Grid
     ) throws(QueryError) {
         var window = Window(series: series)
         for column in 0..<grid.count {
             if column & 63 == 63 { try context.run.check() }
             window.time = grid.time(column)
-            window.end = contents.times.reference(window.time)
-            window.start = window.end &- contents.width
-            if column == 0 || contents.times.fixed == nil {
-                window.advance(from: window.start &- contents.before, through: window.end &+ contents.after)
+            window.end = times.reference(window.time)
+            window.start = window.end &- width
+            if column == 0 || times.fixed == nil {
+                window.advance(from: window.start &- before, through: window.end &+ after)
             }
             if window.isEmpty { continue }
             context.run.used(window.floats.count + window.histograms.count)
@@ -108,11 +123,15 @@ final class RangeFunctionNode: PlanNode {
                     "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got "
                         + "\(type): \(metric)", at: position)
             } else {
-                run.inform(
-                    "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \(metric)",
-                    at: position)
+                remarkNonCounter(labels.metricName ?? "", run)
             }
         }
+    }
+
+    func remarkNonCounter(_ name: String, _ run: Run) {
+        run.inform(
+            "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "
+                + MetricText.quoted(name), at: position)
     }
 }
 

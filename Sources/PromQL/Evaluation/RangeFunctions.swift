@@ -6,9 +6,15 @@ extension RangeFunctionNode.Definition {
     static func named(_ name: String) -> RangeFunctionNode.Definition? { table[name] }
 
     private static let table: [String: RangeFunctionNode.Definition] = [
-        "rate": .init(kernel: RangeKernels.rate(.init(isCounter: true, isPerSecond: true)), wantsCounter: true),
-        "increase": .init(kernel: RangeKernels.rate(.init(isCounter: true, isPerSecond: false)), wantsCounter: true),
-        "delta": .init(kernel: RangeKernels.rate(.init(isCounter: false, isPerSecond: false))),
+        "rate": .init(
+            kernel: RangeKernels.rate(.init(isCounter: true, isPerSecond: true)),
+            tileKernel: RangeKernels.tileRate(.init(isCounter: true, isPerSecond: true)), wantsCounter: true),
+        "increase": .init(
+            kernel: RangeKernels.rate(.init(isCounter: true, isPerSecond: false)),
+            tileKernel: RangeKernels.tileRate(.init(isCounter: true, isPerSecond: false)), wantsCounter: true),
+        "delta": .init(
+            kernel: RangeKernels.rate(.init(isCounter: false, isPerSecond: false)),
+            tileKernel: RangeKernels.tileRate(.init(isCounter: false, isPerSecond: false))),
         "irate": .init(kernel: RangeKernels.instantChange(isRate: true)),
         "idelta": .init(kernel: RangeKernels.instantChange(isRate: false)),
         "deriv": .init(kernel: RangeKernels.derivative),

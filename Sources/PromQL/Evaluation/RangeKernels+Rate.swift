@@ -49,7 +49,7 @@ extension RangeKernels {
         } else if kind.isCounter, increase > 0, series.floats[first] >= 0 {
             extrapolation.limitStart(ratio: series.floats[first] / increase)
         }
-        return .float(increase * extrapolation.factor(window, kind))
+        return .float(increase * extrapolation.factor(window.seconds, kind))
     }
 
     /// The sum of the values from which a counter fell.
@@ -104,7 +104,7 @@ extension RangeKernels {
             extrapolation.limitStart(ratio: series.histograms[first].count / total)
         }
         guard var result = increase else { return nil }
-        result.scale(by: extrapolation.factor(window, kind))
+        result.scale(by: extrapolation.factor(window.seconds, kind))
         return .histogram(result)
     }
 
@@ -180,9 +180,18 @@ struct Extrapolation {
     private var toEnd: Double
 
     init(_ window: Window, first: Int64, last: Int64, count: Int) {
+        self.init(from: window.start, through: window.end, first: first, last: last, count: count)
+    }
+
+    /// - Parameters:
+    ///   - start: Where the window begins, in milliseconds, as all others.
+    ///   - end: Where it ends.
+    ///   - first: The first of `count` samples in it.
+    ///   - last: The last one.
+    init(from start: Int64, through end: Int64, first: Int64, last: Int64, count: Int) {
         interval = Double(last - first) / 1000
-        toStart = Double(first - window.start) / 1000
-        toEnd = Double(window.end - last) / 1000
+        toStart = Double(first - start) / 1000
+        toEnd = Double(end - last) / 1000
         let distance = count > 1 ? interval / Double(count - 1) : 0
         let threshold = distance * 1.1
         if toStart >= threshold { toStart = distance / 2 }
@@ -202,9 +211,9 @@ struct Extrapolation {
     }
 
     /// What the increase is multiplied by.
-    func factor(_ window: Window, _ kind: RangeKernels.RateKind) -> Double {
+    func factor(_ seconds: Double, _ kind: RangeKernels.RateKind) -> Double {
         let factor = interval == 0 ? 1 : (interval + toStart + toEnd) / interval
-        return kind.isPerSecond ? factor / window.seconds : factor
+        return kind.isPerSecond ? factor / seconds : factor
     }
 }
 

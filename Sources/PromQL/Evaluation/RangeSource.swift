@@ -23,8 +23,25 @@ final class RangeSource {
 
     private let origin: Origin
     private let resolvesHints: Bool
-    private var known: SeriesSet?
+    private var selected = SelectedSeries()
     private var selection: SeriesSelection?
+
+    /// Scanned series with the width and place of the windows.
+    struct Scan {
+        var scan: SeriesScan
+        var times: SampleTimes
+        /// Width of the windows in milliseconds.
+        var width: Int64
+        var resolvesHints: Bool
+        /// The name that all series have in common, if the selector says so.
+        var name: String?
+
+        /// The labels of a series; its name alone where no more was asked for.
+        func labels(of series: Int) -> Labels {
+            if case .each(let labels) = scan.selection.labelling { return labels[series] }
+            return name.map { Labels(metric: $0) } ?? .empty
+        }
+    }
 
     /// - Parameter resolvesHints: As for `SelectorNode`.
     init(_ selector: MatrixSelector, resolvesHints: Bool = false) {
@@ -47,6 +64,28 @@ final class RangeSource {
         if case .selector(let selector) = origin { selector.selector.matchers } else { nil }
     }
 
+    /// The name that all series of a plain range selector have.
+    var singleName: String? {
+        matchers?.first { $0.name == Labels.metricName && $0.operation == .equal && !$0.value.isEmpty }?.value
+    }
+
+    /// The series of a plain range selector, to be read piece by piece; `nil` for other sources.
+    func scan(_ run: Run, over grid: Grid, labels: LabelDemand) throws(QueryError) -> Scan? {
+        guard case .selector(let selector) = origin, selector.selector.rangeExtension == nil else { return nil }
+        let times = try SampleTimes(offset: selector.selector.offset, at: selector.selector.at, run: run)
+        let width = try selector.window.resolved(run, mayBeNegative: false)
+        let (first, last) = times.references(grid)
+        guard
+            let scan = try run.scan(
+                selector.selector.matchers, from: first &- width &+ 1, through: last, labels: labels,
+                remembering: &selection)
+        else { return nil }
+        return Scan(scan: scan, times: times, width: width, resolvesHints: resolvesHints, name: singleName)
+    }
+
+    /// The set of series of a scan that was asked for the labels of each.
+    func set(of scan: Scan) -> SeriesSet? { selected.set(of: scan.scan.selection) }
+
     func load(_ run: Run, over grid: Grid) throws(QueryError) -> Contents {
         switch origin {
         case .selector(let selector): try load(selector, run, over: grid)
@@ -62,10 +101,8 @@ final class RangeSource {
         let after = selector.selector.rangeExtension == .smoothed ? lookback : 0
         let (first, last) = times.references(grid)
         let found = try run.select(
-            selector.selector.matchers, from: first &- width &- before &+ 1, through: last &+ after,
-            remembering: &selection)
-        let set = SeriesSet.reusing(known, for: found)
-        known = set
+            selector.selector.matchers, from: first &- width &- before &+ 1, through: last &+ after)
+        let set = SeriesSet(found.map(\.labels))
         let withStarts = run.options.useStartTimestamps
         return Contents(
             set: set,

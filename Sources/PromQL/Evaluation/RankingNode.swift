@@ -86,7 +86,7 @@ final class RankingNode: PlanNode {
                 run.remarkIgnoredHistogram(self.operator, at: position)
                 continue
             }
-            members[map.group[row]].append(row)
+            members[Int(map.group[row])].append(row)
         }
         if self.operator == .limitRatio {
             let ratio = max(-1, min(1, limit))

@@ -12,7 +12,7 @@ final class Run {
     let end: Int64
     let step: Int64
     var annotations = Annotations()
-    private(set) var statistics = QueryStatistics()
+    var statistics = QueryStatistics()
     private let cancellation: QueryCancellation?
     private let deadline: ContinuousClock.Instant?
     private var held = 0
@@ -73,18 +73,37 @@ final class Run {
     func used(_ samples: Int) { statistics.totalSamples += samples }
 
     /// The samples of the matching series with `from <= timestamp <= through`.
-    ///
-    /// - Parameter selection: What the source found for these matchers the last time.
-    func select(
-        _ matchers: [Matcher], from: Int64, through: Int64, remembering selection: inout SeriesSelection?
-    ) throws(QueryError) -> [SeriesSamples] {
+    func select(_ matchers: [Matcher], from: Int64, through: Int64) throws(QueryError) -> [SeriesSamples] {
         try check()
         do {
             return try source.select(
                 matchers, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),
-                sampleLimit: options.maximumSamples, remembering: &selection)
+                sampleLimit: options.maximumSamples)
         } catch {
-            throw error.code == .sampleLimit ? .tooManySamples : .execution("expanding series: \(error.message)")
+            throw QueryError(error)
         }
+    }
+
+    /// The same, to be read piece by piece; `nil` where the source cannot do that.
+    ///
+    /// - Parameter selection: What the source found for these matchers the last time.
+    func scan(
+        _ matchers: [Matcher], from: Int64, through: Int64, labels: LabelDemand,
+        remembering selection: inout SeriesSelection?
+    ) throws(QueryError) -> SeriesScan? {
+        try check()
+        do {
+            return try source.scan(
+                matchers, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),
+                labels: labels, remembering: &selection)
+        } catch {
+            throw QueryError(error)
+        }
+    }
+}
+
+extension QueryError {
+    fileprivate init(_ error: SelectError) {
+        self = error.code == .sampleLimit ? .tooManySamples : .execution("expanding series: \(error.message)")
     }
 }

@@ -1,4 +1,5 @@
 internal import MetricModel
+internal import MetricStore
 
 /// The series of a block: their labels, and which of them lose their names at the end of the evaluation.
 ///
@@ -45,7 +46,12 @@ final class SeriesSet {
     /// The rows with a metric name that is none of a counter.
     private(set) lazy var nonCounterNames: [Int] = labels.indices.filter { row in
         guard let name = labels[row].metricName else { return false }
-        return !["_total", "_sum", "_count", "_bucket"].contains(where: name.hasSuffix)
+        return !Self.isCounterName(name)
+    }
+
+    /// Whether `name` ends as those of counters do.
+    static func isCounterName(_ name: String) -> Bool {
+        ["_total", "_sum", "_count", "_bucket"].contains(where: name.hasSuffix)
     }
 
     /// The rows with a metric name and a type that is none of a counter.
@@ -73,14 +79,27 @@ final class SeriesSet {
         let set = SeriesSet(kept.map { labels[$0] }, dropsName: dropsName.isEmpty ? [] : kept.map { dropsName[$0] })
         return (set, target)
     }()
+}
 
-    /// `former` if its rows are exactly these, else a new set; keeps identity, and with it everything derived.
-    static func reusing(_ former: SeriesSet?, for samples: [SeriesSamples]) -> SeriesSet {
-        if let former, former.count == samples.count,
-            samples.indices.allSatisfy({ former.labels[$0] == samples[$0].labels })
-        {
-            return former
-        }
-        return SeriesSet(samples.map(\.labels))
+/// The rows of a selection as a set of series, the same object as long as the selection is the same.
+struct SelectedSeries {
+    private var known: (selection: SeriesSelection, set: SeriesSet)?
+
+    /// `nil` where the selection has no labels by series.
+    mutating func set(of selection: SeriesSelection) -> SeriesSet? {
+        if let known, known.selection === selection { return known.set }
+        guard case .each(let labels) = selection.labelling else { return nil }
+        let set = SeriesSet(labels)
+        known = (selection, set)
+        return set
+    }
+
+    /// The groups of a selection.
+    mutating func groups(of selection: SeriesSelection) -> (set: SeriesSet, group: [UInt32])? {
+        guard case .groups(let group, let labels) = selection.labelling else { return nil }
+        if let known, known.selection === selection { return (known.set, group) }
+        let set = SeriesSet(labels)
+        known = (selection, set)
+        return (set, group)
     }
 }

@@ -1,19 +1,15 @@
 internal import MetricModel
-internal import MetricStore
 
 /// `x smoothed`: at each step the value on the line between the samples around it.
 struct SmoothedSelection {
     let selector: VectorSelector
     let times: SampleTimes
 
-    /// - Parameter selection: As for `Run.select`.
-    func evaluate(
-        _ run: Run, over grid: Grid, remembering selection: inout SeriesSelection?
-    ) throws(QueryError) -> Block {
+    func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block {
         let lookback = run.options.lookback.rawValue
         let (first, last) = times.references(grid)
         let found = try run.select(
-            selector.matchers, from: first &- lookback &+ 1, through: last &+ lookback, remembering: &selection)
+            selector.matchers, from: first &- lookback &+ 1, through: last &+ lookback)
         try run.allow(rows: found.count, width: grid.count)
         var block = Block(SeriesSet(found.map(\.labels)), width: grid.count)
         let context = RangeContext(run: run, position: selector.range, rangeExtension: .smoothed)

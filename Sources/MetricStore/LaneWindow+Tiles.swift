@@ -1,0 +1,45 @@
+extension LaneWindow {
+    /// Reads `rows`, counted through `rowTimes`, of the series in `bundle`. For uniform windows.
+    func read(
+        _ rows: Range<Int>, of bundle: SeriesSelection.Bundle, in selection: SeriesSelection,
+        into tile: inout SampleTile
+    ) {
+        let touched = touchedViews(rows)
+        let base = start(of: touched.lowerBound)
+        let end = end(of: touched.upperBound - 1)
+        tile.prepare(
+            times: Array(rowTimes[base..<end]), firstRow: base, chunkStarts: touched.map { start(of: $0) - base },
+            count: bundle.rows.count)
+        for view in touched {
+            let start = start(of: view)
+            let local = max(rows.lowerBound - start, 0)..<min(rows.upperBound - start, rowCount(of: view))
+            read(
+                local, ofView: view, bundle, selection, at: start - base, chunk: view - touched.lowerBound,
+                into: &tile)
+        }
+    }
+
+    private func read(
+        _ rows: Range<Int>, ofView view: Int, _ bundle: SeriesSelection.Bundle, _ selection: SeriesSelection,
+        at offset: Int, chunk: Int, into tile: inout SampleTile
+    ) {
+        let wanted = ColumnCodec.everyRow(rows.upperBound) & ~ColumnCodec.everyRow(rows.lowerBound)
+        let number = number(of: view)
+        let isWhole = number >= Int(bundle.birth) && number <= Int(bundle.death)
+        let stride = tile.stride
+        unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: bundle.rows.count) { masks in
+            unsafe masks.initialize(repeating: 0)
+            unsafe tile.withValues { values in
+                unsafe columns(
+                    selection.columns[bundle.rows], block: bundle.block, rows, ofView: view,
+                    into: values + offset, stride: stride, masks.baseAddress!)
+            }
+            for (series, row) in bundle.rows.enumerated() {
+                let isAlive =
+                    isWhole || (number >= Int(selection.births[row]) && number <= Int(selection.deaths[row]))
+                // Outside its life the slot was another series'.
+                tile.note(isAlive ? unsafe masks[series] : 0, wanted: wanted, series: series, chunk: chunk)
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+internal import MetricModel
+
+extension SeriesIndex {
+    /// The location of `series`, if it has only one and all its samples fit into rows.
+    func onlyLocation(of series: UInt32) -> Location? {
+        var only: Location?
+        var isOnly = true
+        forEachLocation(of: series) { location in
+            isOnly = only == nil
+            only = location
+        }
+        guard isOnly, let only, companions(of: only).isEmpty else { return nil }
+        return only
+    }
+
+    /// Whether some series has the label `name`.
+    func hasLabel(_ name: String) -> Bool {
+        pairs.symbols.find(name).flatMap { pairs.byName[$0] } != nil
+    }
+
+    /// Groups `series` by the labels called `names`, or by all others.
+    ///
+    /// - Returns: The group of each series, and the labels of each group, in the order in which series mention them.
+    func groups(of series: [UInt32], names: [String], without: Bool) -> (group: [UInt32], labels: [Labels]) {
+        let wanted = names.compactMap { pairs.symbols.find($0) }
+        var known: [[UInt32]: UInt32] = [:]
+        var keys: [[UInt32]] = []
+        var group: [UInt32] = []
+        group.reserveCapacity(series.count)
+        var key: [UInt32] = []
+        // Neighbours often belong together.
+        var former: UInt32?
+        for id in series {
+            key.removeAll(keepingCapacity: true)
+            for pair in pairs(of: id) where wanted.contains(pairs.name(pair)) != without { key.append(pair) }
+            if let former, keys[Int(former)] == key {
+                group.append(former)
+                continue
+            }
+            let number = known[key] ?? UInt32(keys.count)
+            if number == keys.count {
+                known[key] = number
+                keys.append(key)
+            }
+            group.append(number)
+            former = number
+        }
+        let labels = keys.map { key in
+            Labels(sorted: key.map { Label(pairs.nameText($0), pairs.valueText($0)) })
+        }
+        return (group, labels)
+    }
+}
+
+extension SeriesIndex {
+    /// What a set of matchers has to look out for: the series that may come to fit them, or cease to.
+    struct Watch: Equatable {
+        /// The metric's name, folded; `nil` for every series.
+        fileprivate var bucket: Int?
+
+        init(_ matchers: [Matcher]) {
+            let name = matchers.first { $0.name == Labels.metricName && $0.operation == .equal && !$0.value.isEmpty }
+            bucket = name.map { ChangeLog.bucket($0.value) }
+        }
+
+        /// For several lists of matchers.
+        init(any lists: [[Matcher]]) {
+            self.init(lists.count == 1 ? lists[0] : [])
+        }
+    }
+
+    /// The version at which a series last changed that `watch` looks out for.
+    func lastChange(_ watch: Watch) -> UInt64 {
+        watch.bucket.map { changes.last(in: $0) } ?? version
+    }
+}
+
+/// At which version of the index the series of a metric last changed.
+///
+/// Names are folded into a fixed number of places: two that share one make their readers look anew once too often, which
+/// costs little, while a list of names would grow with every name that ever was.
+struct ChangeLog {
+    private var versions = [UInt64](repeating: 0, count: ChangeLog.size)
+    private var every: UInt64 = 0
+    private static let size = 1024
+
+    static func bucket(_ name: String) -> Int { Int(ByteHash.of(name)) & (size - 1) }
+
+    /// Notes a change of series called `name`; `nil` where it may be any.
+    mutating func note(_ name: String?, at version: UInt64) {
+        if let name { versions[Self.bucket(name)] = version } else { every = version }
+    }
+
+    func last(in bucket: Int) -> UInt64 { max(versions[bucket], every) }
+}

@@ -1,0 +1,82 @@
+internal import MetricModel
+internal import MetricStore
+
+/// A node whose rows stand for series of a store and can be worked out a few at a time, without holding all of them.
+protocol SeriesRowsNode: PlanNode {
+    /// The rows over `grid`; `nil` where they cannot be had in this way, or where labels would be needed to tell rows apart.
+    ///
+    /// - Parameter grouping: What the rows are grouped by, where their labels do not matter otherwise.
+    func rows(_ run: Run, over grid: Grid, groupedBy grouping: Grouping) throws(QueryError) -> SeriesRows?
+}
+
+/// The rows of one evaluation over scanned series, in pieces of neighbouring series.
+struct SeriesRows {
+    /// Neighbouring rows.
+    struct Piece {
+        var rows: Range<Int>
+        /// Where they can be read together; `nil` where they must be read one by one.
+        var block: SeriesScan.Block?
+    }
+
+    /// Works out the rows of a piece into the rows of a block from a given one on.
+    typealias Filling = (_ piece: Piece, _ block: inout Block, _ row: Int) throws(QueryError) -> Void
+
+    /// No piece has more rows.
+    static let longest = 256
+
+    let scan: SeriesScan
+    let pieces: [Piece]
+    private let filling: Filling
+
+    init(_ scan: SeriesScan, filling: @escaping Filling) {
+        self.scan = scan
+        self.filling = filling
+        var pieces = scan.blocks.map { Piece(rows: $0.series, block: $0) }
+        for row in scan.others {
+            if let last = pieces.last, last.block == nil, last.rows.upperBound == row, last.rows.count < Self.longest {
+                pieces[pieces.count - 1].rows = last.rows.lowerBound..<row + 1
+            } else {
+                pieces.append(Piece(rows: row..<row + 1, block: nil))
+            }
+        }
+        self.pieces = pieces
+    }
+
+    /// Works out `piece` into `block`, whose rows from `row` on must be empty.
+    func fill(_ piece: Piece, into block: inout Block, at row: Int) throws(QueryError) {
+        try filling(piece, &block, row)
+    }
+
+    /// All rows in one block.
+    func whole(_ set: SeriesSet, width: Int, _ run: Run) throws(QueryError) -> Block {
+        var block = Block(set, width: width)
+        for piece in pieces {
+            try run.check()
+            try fill(piece, into: &block, at: piece.rows.lowerBound)
+        }
+        return block
+    }
+}
+
+/// The tables that blocks of series are read into, and what belongs to the lane they lie in; kept from block to block.
+final class TileReader<LaneSteps> {
+    let scan: SeriesScan
+    private(set) var tile = SampleTile()
+    private var lane: (id: Int, steps: LaneSteps)?
+
+    init(_ scan: SeriesScan) {
+        self.scan = scan
+    }
+
+    /// What `make` says of the times of the lane that `block` lies in, made once for neighbouring blocks of a lane.
+    func steps(of block: SeriesScan.Block, _ make: ([Int64]) -> LaneSteps) -> LaneSteps {
+        if let lane, lane.id == block.lane { return lane.steps }
+        let steps = make(scan.times(of: block))
+        lane = (block.lane, steps)
+        return steps
+    }
+
+    func read(_ rows: Range<Int>, of block: SeriesScan.Block) {
+        scan.read(rows, of: block, into: &tile)
+    }
+}
