@@ -70,10 +70,10 @@ final class AggregateNode: PlanNode {
 
     private func remarkQuantiles(_ values: [Double], _ run: Run) {
         // As Prometheus does: NaN, the greatest and the least value, each once.
-        if values.contains(where: \.isNaN) { run.remarkInvalidQuantile(.nan, at: parameterPosition) }
-        let numbers = values.filter { !$0.isNaN }
-        if let greatest = numbers.max(), greatest > 1 { run.remarkInvalidQuantile(greatest, at: parameterPosition) }
-        if let least = numbers.min(), least < 0 { run.remarkInvalidQuantile(least, at: parameterPosition) }
+        let range = ParameterRange(values)
+        if range.hasNaN { run.remarkInvalidQuantile(.nan, at: parameterPosition) }
+        if range.greatest > 1 { run.remarkInvalidQuantile(range.greatest, at: parameterPosition) }
+        if range.least < 0 { run.remarkInvalidQuantile(range.least, at: parameterPosition) }
     }
 
     private func quantile(
@@ -155,8 +155,8 @@ struct MixedAggregation {
     private func add(_ histogram: FloatHistogram, to group: inout Group, name: String) {
         if group.isIncompatible { return }
         group.hints.insert(histogram.counterResetHint)
-        // A group with floats has no result; there is no point in adding histograms up.
-        if group.hasFloat { return }
+        // A group that begins with a float has no result; there is no point in adding histograms up.
+        if group.hasFloat, group.histogramSum == nil, group.histogramMean == nil { return }
         var fits = true
         var reconciled = false
         if isAverage {

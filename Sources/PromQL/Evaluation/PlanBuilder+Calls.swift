@@ -91,7 +91,9 @@ extension PlanBuilder {
         guard case .vectorSelector(let selector) = call.arguments[0].unwrapped else {
             return isStart ? EmptyNode() : EvaluationTimeNode(input)
         }
-        return NamelessNode(SelectorNode(selector, field: isStart ? .startTimestamp : .timestamp))
+        // Prometheus forgets the offset where there is an `@` too.
+        let modifiers = isStart || selector.at == nil ? nil : [TimeModifiers(offset: nil, at: selector.at)]
+        return NamelessNode(SelectorNode(selector, field: isStart ? .startTimestamp : .timestamp, modifiers: modifiers))
     }
 
     private func sort(_ call: Call, _ input: any PlanNode) -> any PlanNode {

@@ -49,10 +49,8 @@ final class RankingNode: PlanNode {
 
     /// - Returns: `false` where nothing can be chosen at any step.
     private func check(_ limits: [Double], _ run: Run) throws(QueryError) -> Bool {
-        let numbers = limits.filter { !$0.isNaN }
-        let greatest = numbers.max() ?? .nan
-        let least = numbers.min() ?? .nan
-        let hasNaN = numbers.count < limits.count
+        let range = ParameterRange(limits)
+        let (greatest, least, hasNaN) = (range.greatest, range.least, range.hasNaN)
         if self.operator == .limitRatio {
             if greatest == 0 && least == 0 { return false }
             if hasNaN { throw .execution("Ratio value is NaN") }
@@ -79,7 +77,8 @@ final class RankingNode: PlanNode {
     private func rows(_ block: Block, _ map: GroupMap, column: Int, limit: Double, _ run: Run) -> [Int] {
         var members = [[Int]](repeating: [], count: map.groups.count)
         let ranks = self.operator == .topk || self.operator == .bottomk
-        for row in 0..<block.rows {
+        // The order of labels decides between equals, not the order in which series came.
+        for row in block.series.byLabels {
             let kind = block.kinds[block.cell(row, column)]
             if kind == Block.Kind.none { continue }
             if ranks && kind == Block.Kind.histogram {
@@ -94,16 +93,10 @@ final class RankingNode: PlanNode {
         }
         let count = Int(min(max(limit, 0), Double(block.rows)))
         if !ranks { return members.flatMap { $0.prefix(count) } }
-        let isTop = self.operator == .topk
         return members.flatMap { rows in
-            let values = rows.map { block.values[block.cell($0, column)] }
-            let order = rows.indices.sorted { first, second in
-                let (left, right) = (values[first], values[second])
-                // NaN comes last; equals stay in the order of the series.
-                if left.isNaN || right.isNaN { return left.isNaN == right.isNaN ? first < second : right.isNaN }
-                return left == right ? first < second : isTop ? left > right : left < right
-            }
-            return order.prefix(count).map { rows[$0] }
+            var best = BestElements(count, isTop: self.operator == .topk)
+            for row in rows { best.offer(row, block.values[block.cell(row, column)]) }
+            return best.ranked
         }
     }
 
@@ -111,5 +104,18 @@ final class RankingNode: PlanNode {
     private static func falls(_ labels: Labels, into ratio: Double) -> Bool {
         let place = Double(labels.xxHash) / Double(UInt64.max)
         return ratio >= 0 ? place < ratio : place >= 1 + ratio
+    }
+}
+
+/// The extremes of an aggregation's parameter over all steps. A NaN anywhere makes both NaN.
+struct ParameterRange {
+    let greatest: Double
+    let least: Double
+    let hasNaN: Bool
+
+    init(_ values: [Double]) {
+        greatest = values.reduce(-.greatestFiniteMagnitude, BinaryOperator.greater)
+        least = values.reduce(.greatestFiniteMagnitude, BinaryOperator.lesser)
+        hasNaN = values.contains(where: \.isNaN)
     }
 }

@@ -59,6 +59,9 @@ final class SeriesSet {
         labels[row].metricName != nil && !["counter", "histogram"].contains(labels[row]["__type__"] ?? "")
     }
 
+    /// The rows in the order of their labels.
+    private(set) lazy var byLabels: [Int] = labels.indices.sorted { labels[$0] < labels[$1] }
+
     /// How rows with equal labels fall together: the rows that stay, and for each row the one it goes to. `nil` where all
     /// labels differ.
     private(set) lazy var merging: (set: SeriesSet, target: [Int])? = {

@@ -28,6 +28,8 @@ struct ComparedAnswer: CustomStringConvertible {
 
     /// Whether the query failed.
     var isError: Bool { json["status"]?.text != "success" }
+    /// Why the query failed.
+    var error: String? { json["error"]?.text }
     /// Whether there was nothing to answer.
     var isEmpty: Bool { points.isEmpty }
 
