@@ -117,6 +117,17 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Fuzzing; the driver is added below.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "MetricModel", "MetricStore", "PromQL", "Exposition", "Exporter", "Scraper", "RuleEngine", "Snappy",
+                "YAML",
+            ],
+            path: "Fuzzing/Targets", swiftSettings: testing),
+        .testTarget(
+            name: "FuzzingTests", dependencies: ["FuzzTargets", "Runtime"], swiftSettings: testing),
+
         // Benchmarks
         .executableTarget(
             name: "ExpositionBenchmark", dependencies: ["MetricModel", "Exposition", "Runtime"],
@@ -204,3 +215,15 @@ let package = Package(
     ],
     cxxLanguageStandard: .cxx17
 )
+
+// libFuzzer's runtime, whose path Fuzzing/run gives, is needed by nobody else.
+if let runtime = Context.environment["TRIBUNE_FUZZING"] {
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer", path: "Fuzzing/CLibFuzzer"),
+        .executableTarget(
+            name: "FuzzDriver", dependencies: ["CLibFuzzer", "FuzzTargets"], path: "Fuzzing/Driver",
+            swiftSettings: testing,
+            linkerSettings: [.unsafeFlags([runtime]), .linkedLibrary("stdc++")]),
+    ]
+    package.products.append(.executable(name: "FuzzDriver", targets: ["FuzzDriver"]))
+}

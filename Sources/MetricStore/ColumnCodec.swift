@@ -12,13 +12,13 @@ internal import MetricModel
 /// ```
 /// A whole number stands for the value divided by 10^power, which is how decimals in expositions come about. Steps between
 /// neighbours are packed in as many bits as the largest needs: a counter that rises by 0…15 per scrape takes four bits.
-@safe enum ColumnCodec {
+@safe package enum ColumnCodec {
     /// Rows of a chunk.
-    static let rows = 32
+    package static let rows = 32
     /// No encoding is longer.
-    static let longest = 9 + 8 * rows
+    package static let longest = 9 + 8 * rows
     /// Bytes that decoding may read beyond the end.
-    static let slack = 8
+    package static let slack = 8
 
     private static let constant: UInt8 = 0
     private static let whole: UInt8 = 1
@@ -37,7 +37,7 @@ internal import MetricModel
     ///   - values: the bits of one value per row; rows that are not present are ignored.
     ///   - output: room for ``longest`` bytes.
     /// - Returns: The number of bytes written; 0 where nothing is present.
-    static func encode(
+    package static func encode(
         _ values: UnsafePointer<UInt64>, present: UInt32, rowCount: Int, into output: UnsafeMutableRawPointer
     ) -> Int {
         guard present != 0 else { return 0 }
@@ -80,7 +80,7 @@ internal import MetricModel
     /// - Parameters:
     ///   - length: as `encode` gave it; at least ``slack`` readable bytes follow.
     ///   - values: room for ``rows`` values; rows without a sample keep whatever they held.
-    static func decode(
+    package static func decode(
         _ input: UnsafeRawPointer, length: Int, rowCount: Int, into values: UnsafeMutablePointer<UInt64>
     ) -> UInt32 {
         guard length > 0 else { return 0 }
@@ -103,7 +103,7 @@ internal import MetricModel
     }
 
     /// A bit for each of the first `count` rows.
-    static func everyRow(_ count: Int) -> UInt32 {
+    package static func everyRow(_ count: Int) -> UInt32 {
         count >= 32 ? .max : (1 << UInt32(count)) - 1
     }
 
@@ -308,7 +308,7 @@ extension ColumnCodec {
     }
 
     /// Encodes `times` as steps, or raw where the steps are too wide; room for ``longest`` bytes.
-    static func encodeTimes(
+    package static func encodeTimes(
         _ times: UnsafeMutableBufferPointer<Int64>, into output: UnsafeMutableRawPointer
     ) -> Int {
         var end = 1
@@ -325,7 +325,7 @@ extension ColumnCodec {
     }
 
     /// The `count` times that `encodeTimes` wrote.
-    static func decodeTimes(_ input: UnsafeRawPointer, count: Int) -> [Int64] {
+    package static func decodeTimes(_ input: UnsafeRawPointer, count: Int) -> [Int64] {
         var offset = 1
         var times = [Int64](repeating: 0, count: count)
         if unsafe input.load(as: UInt8.self) == whole {

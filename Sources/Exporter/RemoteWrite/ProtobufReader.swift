@@ -1,7 +1,7 @@
 /// Reads the fields of one protobuf message. Unknown fields are for the caller to skip; malformed bytes end in an error.
-struct ProtobufReader {
+package struct ProtobufReader {
     /// The bytes are no protobuf message.
-    struct Fault: Error {}
+    package struct Fault: Error {}
 
     /// The content of a field, by wire type.
     enum Content {

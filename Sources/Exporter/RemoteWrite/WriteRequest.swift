@@ -1,7 +1,7 @@
 internal import MetricModel
 
 /// A remote-write 1.0 message, `prometheus.WriteRequest`. Exemplars and metadata are not kept.
-struct WriteRequest {
+package struct WriteRequest {
     struct Sample {
         var time: Int64
         var value: Double
@@ -30,7 +30,7 @@ struct WriteRequest {
 
     private(set) var series: [Series] = []
 
-    init(_ bytes: [UInt8]) throws(ProtobufReader.Fault) {
+    package init(_ bytes: [UInt8]) throws(ProtobufReader.Fault) {
         var reader = ProtobufReader(bytes[...])
         while let (number, content) = try reader.next() {
             if number == 1, case .bytes(let bytes) = content { series.append(try Self.series(bytes)) }

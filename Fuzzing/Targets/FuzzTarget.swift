@@ -1,0 +1,48 @@
+import Exposition
+
+/// What is fuzzed: each target reads arbitrary bytes with one of Tribune's readers and checks what must hold of the outcome.
+///
+/// A trap or a stall is a finding by itself; what else is wrong is returned as text.
+public enum FuzzTarget: String, CaseIterable, Sendable {
+    /// PromQL: what parses prints, and the print parses to the same print.
+    case expression = "promql-expression"
+    /// PromQL: what parses evaluates to a sound value or an error, within limits.
+    case evaluation = "promql-evaluation"
+    /// Series and values as in PromQL's test scripts.
+    case notation = "series-notation"
+    /// Prometheus text: a body that is predicted from another reads as it does in full.
+    case text = "exposition-text"
+    /// OpenMetrics: the same.
+    case openMetrics = "exposition-openmetrics"
+    /// A snappy-compressed remote-write message, and the message itself.
+    case remoteWrite = "remote-write"
+    /// Rule files, with their templates.
+    case rules = "rule-file"
+    /// Templates of annotations, expanded.
+    case template = "template"
+    /// `prometheus.yml`, with relabelling applied to a label set.
+    case configuration = "prometheus-configuration"
+    /// YAML documents.
+    case yaml = "yaml"
+    /// The store's encoding of a column of values.
+    case column = "column-codec"
+
+    /// Feeds `bytes` to the target.
+    ///
+    /// - Returns: What is wrong, or `nil`.
+    public func finding(in bytes: [UInt8]) -> String? {
+        switch self {
+        case .expression: ExpressionFuzzing.finding(in: bytes)
+        case .evaluation: EvaluationFuzzing.finding(in: bytes)
+        case .notation: ExpressionFuzzing.notationFinding(in: bytes)
+        case .text: ExpositionFuzzing.finding(in: bytes, .text)
+        case .openMetrics: ExpositionFuzzing.finding(in: bytes, .openMetrics)
+        case .remoteWrite: RemoteWriteFuzzing.finding(in: bytes)
+        case .rules: FileFuzzing.ruleFinding(in: bytes)
+        case .template: FileFuzzing.templateFinding(in: bytes)
+        case .configuration: FileFuzzing.configurationFinding(in: bytes)
+        case .yaml: FileFuzzing.yamlFinding(in: bytes)
+        case .column: ColumnFuzzing.finding(in: bytes)
+        }
+    }
+}
