@@ -189,6 +189,13 @@ let package = Package(
         tests(
             "Notification",
             ["MetricModel", "RuleEngine", "CurlHTTP", "MicroHTTP", "JSON", "Runtime", "Instrumentation", "YAML"]),
+        // Seeded worlds around the machines of Rollback.
+        .target(
+            name: "RollbackSimulation", dependencies: ["Rollback", "RuleEngine", "MetricModel", "JSON", "Runtime"],
+            path: "Tests/RollbackSimulation", swiftSettings: testing),
+        .executableTarget(
+            name: "Simulation", dependencies: ["RollbackSimulation", "Runtime"], path: "Benchmarks/Simulation",
+            swiftSettings: testing),
         // Killed and restarted by the tests of Rollback.
         .executableTarget(
             name: "RollbackCrashProcess", dependencies: ["Rollback", "RuleEngine", "MetricModel", "Runtime"],
@@ -196,8 +203,8 @@ let package = Package(
         tests(
             "Rollback",
             [
-                "SyntheticDeployments", "RollbackCrashProcess", "MetricModel", "RuleEngine", "MicroHTTP", "CurlHTTP",
-                "JSON", "Runtime", "YAML",
+                "SyntheticDeployments", "RollbackCrashProcess", "RollbackSimulation", "MetricModel", "RuleEngine",
+                "MicroHTTP", "CurlHTTP", "JSON", "Runtime", "YAML",
             ]),
         tests("TLS", []),
         tests("SQLite", []),

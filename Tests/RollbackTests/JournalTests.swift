@@ -1,5 +1,6 @@
 import Glibc
 import MetricModel
+import RollbackSimulation
 import RuleEngine
 import Runtime
 import TestSupport

@@ -1,5 +1,6 @@
 import JSON
 import MetricModel
+import RollbackSimulation
 import RuleEngine
 import Testing
 
@@ -10,25 +11,25 @@ struct RolloutControllerTests {
     private let plan: RolloutPlan
 
     init() throws {
-        plan = try RolloutPlan(parsing: Simulation.planText, file: "sim.yml")
+        plan = try RolloutPlan(parsing: Shape.diamond, file: "sim.yml")
     }
 
-    private func world(_ plan: RolloutPlan? = nil) -> Simulation {
-        Simulation(seed: 1, plan: plan ?? self.plan, faults: .none)
+    private func world(_ plan: RolloutPlan? = nil) -> World {
+        World(calm: plan ?? self.plan)
     }
 
-    private func promoted() -> Simulation {
+    private func promoted() -> World {
         var world = world()
         world.command(.start)
         world.run(for: .minutes(2))
         return world
     }
 
-    private func progress(_ world: Simulation) -> [String] {
+    private func progress(_ world: World) -> [String] {
         plan.services.map { world.lastState.services[$0.name]?.progress.name ?? "" }
     }
 
-    private func live(_ world: Simulation) -> [Int?] {
+    private func live(_ world: World) -> [Int?] {
         plan.services.map { world.routers[$0.name]?.live?.candidate }
     }
 
@@ -203,7 +204,7 @@ struct RolloutControllerTests {
         world.command(.start)
         world.run(for: .seconds(1))
         world.step { $0.historyChanged(isAvailable: false, at: $1) }
-        world.step { $0.freezeChanged(by: "R", isFrozen: true, at: $1) }
+        world.withhold("b", .init(policy: .freeze), for: .minutes(12))
         world.run(for: .minutes(5))
         #expect(live(world) == [10, 0, 0, 0])
         world.step { $0.historyChanged(isAvailable: true, at: $1) }
@@ -235,7 +236,7 @@ struct RolloutControllerTests {
 
     @Test("a service whose gate stays closed goes back, and the others go on while enough of the level succeed")
     func closedGate() throws {
-        var closed = try RolloutPlan(parsing: Simulation.planText, file: "sim.yml")
+        var closed = try RolloutPlan(parsing: Shape.diamond, file: "sim.yml")
         let index = try #require(closed.services.firstIndex { $0.name == "d" })
         closed.services[index].gates = [.init(name: "approval", kind: .approval)]
         var world = world(closed)

@@ -1,4 +1,5 @@
 import MetricModel
+import RollbackSimulation
 import RuleEngine
 import Runtime
 import TestSupport
@@ -20,7 +21,7 @@ struct RuleFileTests {
 
     @Test("streaks survive a restart, so that the third violation trips")
     func restart() throws {
-        let plan = try RolloutPlan(parsing: Simulation.planText, file: "sim.yml")
+        let plan = try RolloutPlan(parsing: Shape.diamond, file: "sim.yml")
         for (index, wanted) in [(0, (1, false)), (1, (2, false)), (2, (3, true))] {
             let runner = try RollbackRunner(plans: [plan], settings: .init(directory: directory.path))
             runner.start()

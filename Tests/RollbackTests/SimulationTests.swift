@@ -1,38 +1,42 @@
-import Foundation
-import MetricModel
-import RuleEngine
+import RollbackSimulation
 import Testing
 
-@testable import Rollback
-
-/// Seeds are printed on failure; `TRIBUNE_SEED` repeats one, `TRIBUNE_SEEDS` sets how many are run.
+/// Seeded worlds. `scripts/simulate.sh` runs many more, optimised; it prints how to repeat what fails.
 struct SimulationTests {
-    private let plan: RolloutPlan
-
-    init() throws {
-        plan = try RolloutPlan(parsing: Simulation.planText, file: "sim.yml")
+    @Test("the invariants hold at every step of every seeded world")
+    func seeds() {
+        let totals = Campaign.run(1..<301, threads: 1)
+        for failure in totals.failures.prefix(3) {
+            let strikes = Campaign.shrink(seed: failure.seed)?.strikes.map(\.description).joined(separator: ",")
+            Issue.record("--seed \(failure.seed) --keep \(strikes ?? ""): \(failure.violation)")
+        }
+        for invariant in Invariant.allCases {
+            #expect(totals.checks[invariant.rawValue] > 50, "\(invariant) was hardly checked")
+        }
+        for fault in Fault.allCases { #expect(totals.strikes[fault.rawValue] > 10, "\(fault) hardly struck") }
     }
 
-    private static let faults = Simulation.Faults(
-        crash: 0.01, lostReply: 0.05, failedReply: 0.05, duplicate: 0.1, disturbances: 0.5)
+    @Test("every defect of the shell is found, by the invariant that it violates", arguments: Sabotage.allCases)
+    func sabotage(_ sabotage: Sabotage) throws {
+        let totals = Campaign.run(1..<1001, threads: 1, sabotage: sabotage, limit: 1)
+        let found = Set(totals.failures.map(\.violation.invariant))
+        #expect(!found.isDisjoint(with: sabotage.foundBy), "found \(found.map(\.rawValue))")
+    }
 
-    @Test("the invariants hold at every step of every seeded world")
-    func seeds() throws {
-        let environment = ProcessInfo.processInfo.environment
-        let first = environment["TRIBUNE_SEED"].flatMap { UInt64($0) }
-        let count = environment["TRIBUNE_SEEDS"].flatMap { UInt64($0) } ?? 250
-        var steps = 0
-        var rollbacks = 0
-        var crashes = 0
-        for seed in first.map({ $0..<$0 + 1 }) ?? 1..<count + 1 {
-            var world = Simulation(seed: seed, plan: plan, faults: Self.faults)
-            world.run(for: .minutes(5))
-            if world.violations.isEmpty { world.calm() }
-            steps += world.steps
-            rollbacks += world.rollbacks.count
-            crashes += world.process
-            try #require(world.violations.isEmpty, "TRIBUNE_SEED=\(seed): \(world.violations)")
+    @Test("a failing world shrinks to strikes of which none can be left out, and repeats from its seed")
+    func shrinking() throws {
+        let totals = Campaign.run(300..<1001, threads: 1, sabotage: .skipsCooldown, limit: 1)
+        let failure = try #require(totals.failures.first)
+        let small = try #require(Campaign.shrink(seed: failure.seed, sabotage: .skipsCooldown))
+        func violation(_ strikes: [Strike]) -> Violation? {
+            var world = World(seed: failure.seed, kept: Set(strikes), sabotage: .skipsCooldown)
+            world.live()
+            return world.violations.first
         }
-        print("simulated \(steps) steps, \(rollbacks) rollbacks of a service, \(crashes) crashes")
+        #expect(small.strikes.count <= 6, "\(small.strikes)")
+        #expect(violation(small.strikes) == small.violation)
+        for strike in small.strikes {
+            #expect(violation(small.strikes.filter { $0 != strike })?.invariant != small.violation.invariant)
+        }
     }
 }

@@ -10,7 +10,7 @@ extension RolloutController {
     public func obstacle(at now: Instant) -> String? {
         if let until = state.cooldownUntil, now < until { return "cooldown" }
         if !isHistoryAvailable { return "the history cannot be written" }
-        if let freeze = freezes.min() { return "frozen by \(freeze)" }
+        if let freeze = freezes.min() { return "held back by \(freeze)" }
         for name in plan.freezeIf {
             switch standings[name] {
             case .healthy: continue

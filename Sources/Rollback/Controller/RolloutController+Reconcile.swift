@@ -35,7 +35,9 @@ extension RolloutController {
         }
         let drift = "live \(seen.split?.description ?? "nobody"), wanted \(wanted)"
         let raisesCandidate = wanted.candidate > (seen.split?.candidate ?? 0)
-        if raisesCandidate, state.phase == .rollingBack || state.phase == .rolledBack || isCoolingDown(at: now) {
+        let isForbidden =
+            state.phase == .rollingBack || state.phase == .rolledBack || isCoolingDown(at: now) || !freezes.isEmpty
+        if raisesCandidate, isForbidden {
             if refusedDrift.insert(service).inserted {
                 recordDrift(service, "left alone, a trip forbids more weight for a candidate: \(drift)", at: now)
             }

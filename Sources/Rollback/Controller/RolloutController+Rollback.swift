@@ -180,6 +180,8 @@ extension RolloutController {
         if seen.split == .allStable { return verified(service, seen, at: now) }
         switch seen.stable {
         case .healthy:
+            // A dependent may have joined the rollback since the question was asked.
+            guard state.rollback.map({ dependentsAreBack(of: service, in: $0) }) ?? true else { return }
             operate(service, .shift(.allStable), .shift(.allStable), at: now)
         case .unhealthy(let reason), .unknown(let reason):
             retryLater(service, at: now)
@@ -190,9 +192,10 @@ extension RolloutController {
     /// The live weights have been read back, or turned out to be right from the start.
     private mutating func verified(_ service: String, _ seen: Inspection, at now: Instant) {
         if seen.split == .allStable {
+            // Before anything else: the record of thawing must not hold a step that the history has not been told.
+            thaw(service, at: now)
             state.services[service]?.progress = .rollingBack(.verified)
             succeeded(service)
-            thaw(service, at: now)
             recordStep("verified", service, "read back \(TrafficSplit.allStable)", at: now)
             journal("verified", at: now)
         } else {

@@ -84,7 +84,7 @@ public struct RolloutController: Equatable, Sendable {
     /// When ``timePassed(at:)`` must be called; `nil` while nothing waits for time.
     public internal(set) var wakeAt: Instant?
     /// Why promotion stands still although nobody paused it.
-    public internal(set) var freezes: Set<String> = []
+    public private(set) var freezes: Set<String> = []
     /// Whether the journal failed, so that nothing may be done any more.
     public private(set) var isHalted = false
 
@@ -164,9 +164,10 @@ public struct RolloutController: Equatable, Sendable {
         return handle(at: now) { _ in }
     }
 
-    /// Data of a rule are missing in a way that must stop promotion (`isFrozen`), or are back.
-    public mutating func freezeChanged(by name: String, isFrozen: Bool, at now: Instant) -> [Action] {
-        if isFrozen { freezes.insert(name) } else { freezes.remove(name) }
+    /// What rules forbid any candidate more traffic for: trips that stand, data that are missing.
+    public mutating func freezesChanged(to new: Set<String>, at now: Instant) -> [Action] {
+        guard new != freezes else { return [] }
+        freezes = new
         return handle(at: now) { _ in }
     }
 

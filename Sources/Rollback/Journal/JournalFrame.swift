@@ -8,28 +8,28 @@ internal import Runtime
 /// ```
 ///
 /// The checksum covers length, sequence and payload. Sequences rise by one.
-enum JournalFrame {
+package enum JournalFrame {
     static let headerLength = 16
     /// Longer payloads are refused when written, and taken for damage when read.
     static let payloadLimit = 16 << 20
 
     /// The bytes of one frame.
-    static func encode(_ payload: [UInt8], sequence: UInt64) -> [UInt8] {
+    package static func encode(_ payload: [UInt8], sequence: UInt64) -> [UInt8] {
         let length = bytes(UInt32(payload.count))
         let number = bytes(sequence)
         return length + bytes(CRC32C.checksum(length + number + payload)) + number + payload
     }
 
     /// What a file of frames turned out to hold.
-    struct Scan: Equatable {
+    package struct Scan: Equatable {
         /// The payloads with their sequences, in order.
-        var frames: [(sequence: UInt64, payload: [UInt8])]
+        package var frames: [(sequence: UInt64, payload: [UInt8])]
         /// Bytes up to the end of the last good frame.
-        var goodLength: Int
+        package var goodLength: Int
         /// What follows the last good frame.
-        var rest: Rest
+        package var rest: Rest
 
-        enum Rest: Equatable {
+        package enum Rest: Equatable {
             case nothing
             /// The beginning of a frame whose writing was interrupted.
             case tornTail
@@ -37,7 +37,7 @@ enum JournalFrame {
             case damage(String)
         }
 
-        static func == (left: Scan, right: Scan) -> Bool {
+        package static func == (left: Scan, right: Scan) -> Bool {
             left.goodLength == right.goodLength && left.rest == right.rest
                 && left.frames.map(\.sequence) == right.frames.map(\.sequence)
                 && left.frames.map(\.payload) == right.frames.map(\.payload)
@@ -48,7 +48,7 @@ enum JournalFrame {
     ///
     /// A write that was interrupted leaves a beginning of the last frame, or its full length with some blocks missing. So
     /// a bad frame is a torn tail if nothing but it follows the good ones; a good frame behind it proves damage.
-    static func scan(_ bytes: [UInt8]) -> Scan {
+    package static func scan(_ bytes: [UInt8]) -> Scan {
         var scan = Scan(frames: [], goodLength: 0, rest: .nothing)
         while scan.goodLength < bytes.count {
             guard let frame = frame(in: bytes, at: scan.goodLength), isNext(frame.sequence, after: scan) else {

@@ -104,8 +104,28 @@ public struct RollbackRule: Equatable, Sendable {
         }
     }
 
+    /// Lets standing trips count again with the next violation, because they may never have been acted on.
+    mutating func reconsidered() {
+        for labels in tracks.keys where tracks[labels]?.state != .armed { reconsider(labels, definition) }
+    }
+
+    /// Whether `track` stands for a violation that must not be answered by more traffic for the candidate.
+    func holdsBack(_ track: Track) -> Bool {
+        definition.mode == .enforce && (track.state != .armed || track.streak >= max(1, definition.consecutive))
+    }
+
+    private mutating func reconsider(_ labels: Labels, _ definition: RollbackDefinition) {
+        tracks[labels]?.state = .armed
+        guard let streak = tracks[labels]?.streak else { return }
+        tracks[labels]?.streak = max(1, definition.consecutive, streak)
+    }
+
     private mutating func adopt(_ new: RollbackDefinition) {
         guard new != definition else { return }
+        if new.mode == .enforce, definition.mode == .shadow {
+            // What was only watched so far is acted on from now on, trips that stand included.
+            for labels in tracks.keys where tracks[labels]?.state != .armed { reconsider(labels, new) }
+        }
         if new.expression != definition.expression || new.trip != definition.trip {
             for labels in tracks.keys {
                 tracks[labels]?.streak = 0

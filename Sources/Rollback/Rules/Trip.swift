@@ -13,6 +13,11 @@ public struct EvidenceSample: Equatable, Sendable {
         self.time = time
         self.value = value
     }
+
+    /// Whether both say the same; unlike NaN by itself, absence equals absence.
+    public static func == (left: EvidenceSample, right: EvidenceSample) -> Bool {
+        left.time == right.time && (left.value == right.value || left.value.isNaN && right.value.isNaN)
+    }
 }
 
 /// The decision that a rollback rule has been violated often enough, with everything that proves it.

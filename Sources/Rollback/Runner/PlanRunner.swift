@@ -1,6 +1,4 @@
 internal import Instrumentation
-internal import JSON
-internal import MetricModel
 internal import RuleEngine
 internal import Runtime
 internal import Synchronization
@@ -16,8 +14,7 @@ final class PlanRunner: Sendable {
 
     /// What the plan's thread works on.
     struct Core: Sendable {
-        var controller: RolloutController
-        var rules: [String: RollbackRule]
+        var machine: PlanMachine
         let journal: Journal
     }
 
@@ -69,7 +66,7 @@ final class PlanRunner: Sendable {
                     controller, at: Instant(nanoseconds: SystemClock.monotonicNanoseconds() + anchor))))
         workers = Mutex([:])
         gates = GateWorker(evaluate: settings.evaluate, client: settings.client, mailbox: mailbox)
-        start = Mutex(Core(controller: controller, rules: ruleFile.read(), journal: journal))
+        start = Mutex(Core(machine: PlanMachine(controller, rules: ruleFile.read()), journal: journal))
         updateWorkers(plan, client: settings.client)
     }
 
@@ -94,13 +91,13 @@ final class PlanRunner: Sendable {
     // MARK: the thread
 
     private func loop(_ core: inout Core) {
-        perform(core.controller.recovered(at: now), &core)
+        perform(core.machine.recovered(at: now), &core)
         publish(core)
         while true {
-            let wake = core.controller.wakeAt.map { $0.nanoseconds - anchor }
+            let wake = core.machine.controller.wakeAt.map { $0.nanoseconds - anchor }
             switch mailbox.receive(deadline: wake) {
             case .message(let message): handle(message, &core)
-            case .timedOut: perform(core.controller.timePassed(at: now), &core)
+            case .timedOut: step(&core) { $0.timePassed(at: $1) }
             case .closed: return
             }
             publish(core)
@@ -111,122 +108,86 @@ final class PlanRunner: Sendable {
 
     private func handle(_ message: PlanMessage, _ core: inout Core) {
         switch message {
-        case .measured(let measurement): measured(measurement, &core)
-        case .replied(let operation, let result): perform(core.controller.replied(operation, result, at: now), &core)
-        case .gatesAnswered(let question, let answers):
-            perform(core.controller.gatesAnswered(question, answers, at: now), &core)
+        case .measured(let measurement):
+            let cause = measurement.causeNanoseconds
+            perform(
+                core.machine.measured(
+                    measurement, cause: cause > 0 ? Instant(nanoseconds: cause + anchor) : nil, at: now), &core)
+        case .replied(let operation, let result): step(&core) { $0.replied(operation, result, at: $1) }
+        case .gatesAnswered(let question, let answers): step(&core) { $0.gatesAnswered(question, answers, at: $1) }
         case .command(let command, let answer):
-            let (outcome, actions) = core.controller.commanded(command, at: now)
-            perform(actions, &core)
+            var outcome = CommandOutcome.accepted
+            step(&core) { controller, now in
+                let (result, actions) = controller.commanded(command, at: now)
+                outcome = result
+                return actions
+            }
             publish(core)
-            answer.give(core.controller.isHalted ? .refused("the journal cannot be written") : outcome)
+            answer.give(core.machine.controller.isHalted ? .refused("the journal cannot be written") : outcome)
         case .plan(let plan, let answer):
-            let (refusal, actions) = core.controller.planChanged(to: plan, at: now)
-            if refusal == nil { updateWorkers(plan, client: gates.client) }
-            perform(actions, &core)
+            var refusal: String?
+            step(&core) { controller, now in
+                let (result, actions) = controller.planChanged(to: plan, at: now)
+                refusal = result
+                if result == nil { updateWorkers(plan, client: gates.client) }
+                return actions
+            }
             answer.give(refusal)
-        case .history(let isAvailable):
-            perform(core.controller.historyChanged(isAvailable: isAvailable, at: now), &core)
-        case .lease(let epoch): perform(core.controller.leaseChanged(epoch: epoch, at: now), &core)
+        case .history(let isAvailable): step(&core) { $0.historyChanged(isAvailable: isAvailable, at: $1) }
+        case .lease(let epoch): perform(core.machine.leaseChanged(epoch: epoch, at: now), &core)
         }
     }
 
-    private func measured(_ measurement: RollbackMeasurement, _ core: inout Core) {
-        var rule = core.rules[measurement.rule] ?? RollbackRule(measurement.definition)
-        let before = rule
-        let actions = rule.measured(measurement)
-        core.rules[measurement.rule] = rule
-        // What trips comes first: everything else can wait until the shift is on its way.
-        for case .tripped(let trip) in actions {
-            instruments.trips.add()
-            let cause = trip.causeNanoseconds > 0 ? Instant(nanoseconds: trip.causeNanoseconds + anchor) : nil
-            perform(core.controller.tripped(trip, cause: cause, at: now), &core)
-        }
-        for action in actions { told(action, measurement, &core) }
-        let counted = measurement.failure == nil ? measurement.elements.filter { $0.counts && !$0.value.isNaN } : []
-        let isViolated = counted.contains { measurement.definition.trip.holds(for: $0.value) }
-        perform(
-            core.controller.ruleMeasured(
-                measurement.definition.name, isViolated: counted.isEmpty ? nil : isViolated, at: now), &core)
-        if rule != before { ruleFile.write(core.rules) }
-    }
-
-    private func told(_ action: RollbackRule.Action, _ measurement: RollbackMeasurement, _ core: inout Core) {
-        func notice(_ labels: Labels, _ text: String) {
-            let key = "\(name)/\(measurement.rule)/\(labels)/missing"
-            send(
-                .notice(
-                    RollbackNotice(
-                        plan: name, key: key, kind: .page,
-                        text: "plan \(name), rule \(measurement.definition.name): \(text)",
-                        receivers: core.controller.plan.notify)))
-        }
-        switch action {
-        case .violated(let labels, let sample, let streak):
-            event(
-                .violation, measurement, labels,
-                ["value": .string(FloatText.general(sample.value)), "streak": .integer(Int64(streak))])
-        case .cleared(let labels, _): event(.decision, measurement, labels, ["decision": "cleared"])
-        case .missing(let labels, let since):
-            notice(labels, "no data of \(labels) since \(RFC3339.text(milliseconds: since.milliseconds))")
-        case .frozen(let labels, _):
-            perform(
-                core.controller.freezeChanged(
-                    by: "\(measurement.definition.name) without data \(labels)", isFrozen: true, at: now), &core)
-        case .returned(let labels, _):
-            perform(
-                core.controller.freezeChanged(
-                    by: "\(measurement.definition.name) without data \(labels)", isFrozen: false, at: now), &core)
-        case .overflowed(let limit): notice(.empty, "more than \(limit) elements: the rest is not watched")
-        case .tripped: break
-        }
-    }
-
-    private func event(
-        _ kind: RollbackEvent.Kind, _ measurement: RollbackMeasurement, _ labels: Labels, _ more: JSON
+    private func step(
+        _ core: inout Core, _ body: (inout RolloutController, Instant) -> [RolloutController.Action]
     ) {
-        let common: [JSON.Member] = [
-            .init("plan", .string(name)), .init("rule", .string(measurement.rule)),
-            .init("rule_hash", .string(measurement.ruleHash)), .init("labels", .string(labels.description)),
-            .init("condition", .string(measurement.definition.trip.description)),
-        ]
-        send(
-            .event(
-                RollbackEvent(
-                    at: now, kind: kind, subject: measurement.rule, body: .object(common + (more.members ?? [])))))
+        let now = now
+        perform(core.machine.step(at: now) { body(&$0, now) }, &core)
     }
 
     /// Runs the actions of one event in their order. An intent that cannot be journalled is not acted on.
-    private func perform(_ actions: [RolloutController.Action], _ core: inout Core) {
+    private func perform(_ actions: [PlanMachine.Action], _ core: inout Core) {
         for action in actions {
             switch action {
-            case .journal(let record):
-                afterStep?("before journal \(record.step)")
-                do throws(JournalError) {
-                    let start = SystemClock.monotonicNanoseconds()
-                    try core.journal.append(record.payload)
-                    instruments.journal.observe(Double(SystemClock.monotonicNanoseconds() - start) / 1e9)
-                } catch {
-                    logger.error("the journal cannot be written; nothing is shifted any more", ["error": error])
-                    return perform(core.controller.journalFailed(at: now), &core)
+            case .tripped: instruments.trips.add()
+            case .keepRules: ruleFile.write(core.machine.rules)
+            case .control(let action):
+                guard perform(action, &core) else {
+                    return step(&core) { $0.journalFailed(at: $1) }
                 }
-                logger.info("step", ["step": record.step, "generation": record.state.generation])
-                afterStep?("after journal \(record.step)")
-            case .operate(let operation):
-                workers.withLock { $0[operation.service] }?.mailbox.send(operation)
-                afterStep?("operate \(operation.service) \(operation.kind)")
-            case .ask(let question): gates.mailbox.send(question)
-            case .record(let event): send(.event(event))
-            case .raise(let incident): send(.incident(incident))
-            case .notify(let notice): send(.notice(notice))
-            case .report(let report):
-                instruments.finished(report)
-                send(.report(report))
-            case .rearm:
-                for key in core.rules.keys { core.rules[key]?.rearmed() }
-                ruleFile.write(core.rules)
             }
         }
+    }
+
+    /// Runs one action; `false` where it was a record that could not be journalled.
+    private func perform(_ action: RolloutController.Action, _ core: inout Core) -> Bool {
+        switch action {
+        case .journal(let record):
+            afterStep?("before journal \(record.step)")
+            do throws(JournalError) {
+                let start = SystemClock.monotonicNanoseconds()
+                try core.journal.append(record.payload)
+                instruments.journal.observe(Double(SystemClock.monotonicNanoseconds() - start) / 1e9)
+            } catch {
+                logger.error("the journal cannot be written; nothing is shifted any more", ["error": error])
+                return false
+            }
+            logger.info("step", ["step": record.step, "generation": record.state.generation])
+            afterStep?("after journal \(record.step)")
+        case .operate(let operation):
+            workers.withLock { $0[operation.service] }?.mailbox.send(operation)
+            afterStep?("operate \(operation.service) \(operation.kind)")
+        case .ask(let question): gates.mailbox.send(question)
+        case .record(let event): send(.event(event))
+        case .raise(let incident): send(.incident(incident))
+        case .notify(let notice): send(.notice(notice))
+        case .report(let report):
+            instruments.finished(report)
+            send(.report(report))
+        // The machine has done it already.
+        case .rearm: break
+        }
+        return true
     }
 
     private func send(_ message: RollbackRunner.Output) {
@@ -234,8 +195,8 @@ final class PlanRunner: Sendable {
     }
 
     private func publish(_ core: Core) {
-        let snapshot = RolloutSnapshot(core.controller, at: now)
-        let rules = core.rules.mapValues { RollbackRuleStanding(streak: $0.streak, isTripped: $0.isTripped) }
+        let snapshot = RolloutSnapshot(core.machine.controller, at: now)
+        let rules = core.machine.rules.mapValues { RollbackRuleStanding(streak: $0.streak, isTripped: $0.isTripped) }
         published.withLock { $0 = Published(snapshot: snapshot, rules: rules) }
     }
 

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import JSON
+package import JSON
 internal import MetricModel
 internal import RuleEngine
 internal import Runtime
@@ -29,16 +29,17 @@ struct RuleFile: Sendable {
 }
 
 extension RollbackRule {
-    /// Tracks with something to remember, and what they were counted on.
-    var json: JSON {
-        let kept = tracks.filter { $0.value.streak > 0 || $0.value.state != .armed || $0.value.missingSince != nil }
-        return [
+    /// Every track, so that what goes missing while nobody looks is missed, and what they were counted on. `init?(_:)` of it
+    /// gives the same tracks.
+    package var json: JSON {
+        [
             "name": .string(definition.name), "expr": .string(definition.expression),
             "comparison": .string(definition.trip.comparison.rawValue),
             "threshold": .string(FloatText.general(definition.trip.threshold)),
-            "plan": .string(definition.action.plan),
+            "plan": .string(definition.action.plan), "consecutive": .integer(Int64(definition.consecutive)),
+            "mode": .string(definition.mode.rawValue),
             "tracks": .array(
-                kept.sorted { $0.key < $1.key }.map { labels, track in
+                tracks.sorted { $0.key < $1.key }.map { labels, track in
                     [
                         "labels": .object(labels.pairs.map { JSON.Member($0.name, .string($0.value)) }),
                         "track": track.json,
@@ -47,7 +48,7 @@ extension RollbackRule {
         ]
     }
 
-    init?(_ json: JSON) {
+    package init?(_ json: JSON) {
         guard let name = json["name"]?.text, let expression = json["expr"]?.text, let plan = json["plan"]?.text,
             let comparison = json["comparison"]?.text.flatMap(RollbackDefinition.Condition.Comparison.init),
             let threshold = json["threshold"]?.text.flatMap(Double.init)
@@ -55,7 +56,10 @@ extension RollbackRule {
         // The rest of the definition comes with the next measurement.
         self.init(
             RollbackDefinition(
-                name: name, expression: expression, trip: .init(comparison, threshold), action: .init(plan: plan)))
+                name: name, expression: expression, trip: .init(comparison, threshold),
+                consecutive: json["consecutive"]?.integer.map { Int($0) } ?? 1,
+                mode: json["mode"]?.text.flatMap(RollbackDefinition.Mode.init) ?? .enforce,
+                action: .init(plan: plan)))
         for element in json["tracks"]?.elements ?? [] {
             guard let labels = element["labels"]?.members, let track = element["track"].flatMap(Track.init) else {
                 continue

@@ -1,0 +1,133 @@
+internal import JSON
+internal import MetricModel
+package import RuleEngine
+internal import Runtime
+
+/// A plan's rollback rules and its controller as one machine: events in, actions out, in the order in which the shell has to
+/// run them. The live service and the simulation run the same one.
+///
+/// What stops promotion because of rules follows from where the rules stand, and from nothing else, so that neither a restart
+/// nor a change of the lease can lose it.
+package struct PlanMachine: Equatable, Sendable {
+    /// What the shell has to do.
+    package enum Action: Equatable, Sendable {
+        /// What the controller asks for; when a journal record cannot be written, everything behind it is dropped.
+        case control(RolloutController.Action)
+        /// A rule tripped; nothing is to be done but to count it.
+        case tripped
+        /// Keep ``PlanMachine/rules`` for the next process.
+        case keepRules
+    }
+
+    /// The rollout.
+    package private(set) var controller: RolloutController
+    /// The rules that have been measured, by `file;group;name`.
+    package private(set) var rules: [String: RollbackRule]
+
+    /// A machine that goes on with a controller and rules as they were kept.
+    package init(_ controller: RolloutController, rules: [String: RollbackRule] = [:]) {
+        self.controller = controller
+        self.rules = rules
+    }
+
+    /// The process has come back and read the journal; to be called once, before any other event.
+    package mutating func recovered(at now: Instant) -> [Action] {
+        // First what holds promotion back, then what goes on.
+        holdBack(at: now) + step(at: now) { $0.recovered(at: now) }
+    }
+
+    /// An event that concerns the controller alone.
+    package mutating func step(
+        at now: Instant, _ body: (inout RolloutController) -> [RolloutController.Action]
+    ) -> [Action] {
+        let actions = body(&controller)
+        guard actions.contains(.rearm) else { return actions.map(Action.control) }
+        for key in rules.keys { rules[key]?.rearmed() }
+        return actions.map { $0 == .rearm ? .keepRules : .control($0) } + holdBack(at: now)
+    }
+
+    /// The lease was won (`epoch` is its fencing number) or lost (`nil`). Trips of a time in which another process was
+    /// responsible count again with the next violation: that process may have ended before it acted on them.
+    package mutating func leaseChanged(epoch: UInt64?, at now: Instant) -> [Action] {
+        guard epoch != nil else { return step(at: now) { $0.leaseChanged(epoch: nil, at: now) } }
+        for key in rules.keys { rules[key]?.reconsidered() }
+        // Kept at once: a process that ends now must not take up trips that nobody acted on as settled.
+        return [.keepRules] + step(at: now) { $0.leaseChanged(epoch: epoch, at: now) }
+    }
+
+    /// A rule was evaluated.
+    ///
+    /// - Parameter cause: when the scrape that caused the evaluation was committed; `nil` for a timer.
+    package mutating func measured(
+        _ measurement: RollbackMeasurement, cause: Instant? = nil, at now: Instant
+    ) -> [Action] {
+        let before = rules[measurement.rule] ?? RollbackRule(measurement.definition)
+        var rule = before
+        let outcome = rule.measured(measurement)
+        rules[measurement.rule] = rule
+        var actions: [Action] = []
+        // What trips comes first: everything else can wait until the shift is on its way.
+        for case .tripped(let trip) in outcome {
+            actions.append(.tripped)
+            actions += step(at: now) { $0.tripped(trip, cause: cause, at: now) }
+        }
+        for action in outcome {
+            if let told = told(action, measurement, at: now) { actions.append(.control(told)) }
+        }
+        actions += holdBack(at: now)
+        let counted = measurement.failure == nil ? measurement.elements.filter { $0.counts && !$0.value.isNaN } : []
+        let isViolated = counted.contains { measurement.definition.trip.holds(for: $0.value) }
+        let standing = counted.isEmpty ? nil : isViolated
+        actions += step(at: now) { $0.ruleMeasured(measurement.definition.name, isViolated: standing, at: now) }
+        if rule != before { actions.append(.keepRules) }
+        return actions
+    }
+
+    /// Lets promotion stop, or go on, because of where the rules stand.
+    private mutating func holdBack(at now: Instant) -> [Action] {
+        var freezes: Set<String> = []
+        for rule in rules.values {
+            for (labels, track) in rule.tracks {
+                if rule.holdsBack(track) { freezes.insert("\(rule.definition.name)\(labels): tripped") }
+                if track.told.contains(.freeze) { freezes.insert("\(rule.definition.name)\(labels): no data") }
+            }
+        }
+        return controller.freezesChanged(to: freezes, at: now).map(Action.control)
+    }
+
+    /// What people and the history hear of a measurement's outcome.
+    private func told(
+        _ action: RollbackRule.Action, _ measurement: RollbackMeasurement, at now: Instant
+    ) -> RolloutController.Action? {
+        func event(_ kind: RollbackEvent.Kind, _ labels: Labels, _ more: [JSON.Member]) -> RolloutController.Action {
+            let common: [JSON.Member] = [
+                .init("plan", .string(controller.plan.name)), .init("rule", .string(measurement.rule)),
+                .init("rule_hash", .string(measurement.ruleHash)), .init("labels", .string(labels.description)),
+                .init("condition", .string(measurement.definition.trip.description)),
+            ]
+            return .record(
+                RollbackEvent(at: now, kind: kind, subject: measurement.rule, body: .object(common + more)))
+        }
+        func page(_ labels: Labels, _ text: String) -> RolloutController.Action {
+            let plan = controller.plan
+            return .notify(
+                RollbackNotice(
+                    plan: plan.name, key: "\(plan.name)/\(measurement.rule)/\(labels)/missing", kind: .page,
+                    text: "plan \(plan.name), rule \(measurement.definition.name): \(text)", receivers: plan.notify))
+        }
+        switch action {
+        case .violated(let labels, let sample, let streak):
+            return event(
+                .violation, labels,
+                [
+                    .init("value", .string(FloatText.general(sample.value))),
+                    .init("streak", .integer(Int64(streak))),
+                ])
+        case .cleared(let labels, _): return event(.decision, labels, [.init("decision", "cleared")])
+        case .missing(let labels, let since):
+            return page(labels, "no data of \(labels) since \(RFC3339.text(milliseconds: since.milliseconds))")
+        case .overflowed(let limit): return page(.empty, "more than \(limit) elements: the rest is not watched")
+        case .tripped, .frozen, .returned: return nil
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import Runtime
+import Synchronization
+
+/// What many worlds came to.
+public struct Totals: Sendable {
+    /// Worlds that were run.
+    public var worlds = 0
+    /// Events of all of them.
+    public var steps = 0
+    /// Processes that ended and were started again.
+    public var crashes = 0
+    /// Services taken back.
+    public var rollbacks = 0
+    /// How often each fault struck, by its raw value.
+    public var strikes = [Int](repeating: 0, count: Fault.allCases.count)
+    /// How often each invariant was checked, by its number.
+    public var checks = [Int](repeating: 0, count: 16)
+    /// Seeds in which a check failed, with the first violation.
+    public var failures: [(seed: UInt64, violation: Violation)] = []
+
+    /// Nothing yet.
+    public init() {}
+
+    /// Adds a finished world.
+    public mutating func add(_ world: World, seed: UInt64) {
+        worlds += 1
+        steps += world.steps
+        crashes += world.process
+        rollbacks += world.rollbacks.count
+        for strike in world.strikes { strikes[strike.fault.rawValue] += 1 }
+        for index in checks.indices { checks[index] += world.checks[index] }
+        if let violation = world.violations.first { failures.append((seed, violation)) }
+    }
+
+    mutating func add(_ other: Totals) {
+        worlds += other.worlds
+        steps += other.steps
+        crashes += other.crashes
+        rollbacks += other.rollbacks
+        for index in strikes.indices { strikes[index] += other.strikes[index] }
+        for index in checks.indices { checks[index] += other.checks[index] }
+        failures += other.failures
+    }
+}
+
+/// Runs the worlds of many seeds, on several threads.
+public enum Campaign {
+    /// Runs `seeds` until all are done or a thread has found `limit` failures.
+    public static func run(
+        _ seeds: Range<UInt64>, threads: Int, sabotage: Sabotage? = nil, limit: Int = 10
+    ) -> Totals {
+        let progress = Progress(seeds)
+        let workers = (0..<threads).map { number in
+            WorkerThread("worlds \(number)") {
+                var totals = Totals()
+                while totals.failures.count < limit, let part = progress.take() {
+                    for seed in part where totals.failures.count < limit {
+                        var world = World(seed: seed, sabotage: sabotage)
+                        world.live()
+                        totals.add(world, seed: seed)
+                    }
+                }
+                progress.finish(totals)
+            }
+        }
+        for worker in workers { worker.join() }
+        return progress.totals
+    }
+
+    /// Hands out seeds and gathers what came of them.
+    private final class Progress: Sendable {
+        private let next: Mutex<Range<UInt64>>
+        private let sum = Mutex(Totals())
+
+        init(_ seeds: Range<UInt64>) {
+            next = Mutex(seeds)
+        }
+
+        func take() -> Range<UInt64>? {
+            next.withLock { rest in
+                guard !rest.isEmpty else { return nil }
+                let end = min(rest.upperBound, rest.lowerBound + 16)
+                defer { rest = end..<rest.upperBound }
+                return rest.lowerBound..<end
+            }
+        }
+
+        func finish(_ totals: Totals) { sum.withLock { $0.add(totals) } }
+
+        var totals: Totals { sum.withLock(\.self) }
+    }
+
+    /// The fewest strikes that still violate the same invariant in the world of `seed`: what has to go wrong, and no more.
+    ///
+    /// Leaves out ever smaller parts of what struck, as long as the violation stays. Not the smallest set there is, but one
+    /// of which no single strike can be left out.
+    public static func shrink(seed: UInt64, sabotage: Sabotage? = nil) -> (strikes: [Strike], violation: Violation)? {
+        func run(_ kept: [Strike]?) -> (strikes: [Strike], violation: Violation)? {
+            var world = World(seed: seed, kept: kept.map(Set.init), sabotage: sabotage)
+            world.live()
+            return world.violations.first.map { (world.strikes, $0) }
+        }
+        guard var best = run(nil) else { return nil }
+        var size = best.strikes.count
+        while size > 0 {
+            var start = 0
+            while start < best.strikes.count {
+                var fewer = best.strikes
+                fewer.removeSubrange(start..<min(start + size, fewer.count))
+                if let found = run(fewer), found.violation.invariant == best.violation.invariant,
+                    found.strikes.count < best.strikes.count
+                {
+                    best = found
+                } else {
+                    start += size
+                }
+            }
+            size /= 2
+        }
+        return best
+    }
+}

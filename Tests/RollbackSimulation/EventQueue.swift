@@ -1,0 +1,61 @@
+import Rollback
+
+/// What happens in a world at a moment.
+enum Event: Sendable {
+    /// The router carries an operation out; `reply` is when the answer arrives, `nil` for never.
+    case effect(RouterOperation, process: Int, reply: Instant?)
+    case reply(OperationResult, RouterOperation, process: Int)
+    case gates(GateQuestion, process: Int)
+    case restart(process: Int)
+    case kill(process: Int)
+    case wake(process: Int, at: Instant)
+    case measure
+    case disturb
+    /// The rival gives the lease back.
+    case leaseReturns
+    case historyReturns
+}
+
+/// Events in the order of time, those of one moment in the order in which they were scheduled. A binary heap.
+struct EventQueue: Sendable {
+    private struct Entry: Sendable {
+        var at: Instant
+        var order: Int
+        var event: Event
+
+        func precedes(_ other: Entry) -> Bool { at == other.at ? order < other.order : at < other.at }
+    }
+
+    private var heap: [Entry] = []
+    private var order = 0
+
+    /// The moment of the next event.
+    var next: Instant? { heap.first?.at }
+
+    mutating func schedule(_ event: Event, at instant: Instant) {
+        order += 1
+        heap.append(Entry(at: instant, order: order, event: event))
+        var child = heap.count - 1
+        while child > 0, heap[child].precedes(heap[(child - 1) / 2]) {
+            heap.swapAt(child, (child - 1) / 2)
+            child = (child - 1) / 2
+        }
+    }
+
+    /// Takes the next event out.
+    mutating func take() -> (at: Instant, event: Event)? {
+        guard !heap.isEmpty else { return nil }
+        heap.swapAt(0, heap.count - 1)
+        let entry = heap.removeLast()
+        var parent = 0
+        while true {
+            var child = 2 * parent + 1
+            guard child < heap.count else { break }
+            if child + 1 < heap.count, heap[child + 1].precedes(heap[child]) { child += 1 }
+            guard heap[child].precedes(heap[parent]) else { break }
+            heap.swapAt(child, parent)
+            parent = child
+        }
+        return (entry.at, entry.event)
+    }
+}

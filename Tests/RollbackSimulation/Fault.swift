@@ -1,0 +1,134 @@
+/// What may go wrong in a world, and who does something in it.
+public enum Fault: Int, Sendable, CaseIterable {
+    /// The process is killed before an action; in the middle of a journal write, any part of the record may be on disk.
+    case crash
+    /// The disk refuses a journal write.
+    case writeError
+    case lostReply
+    case refusal
+    case duplicateReply
+    case slowRouter
+    /// Nothing passes between the process and the router of a service for a while.
+    case partition
+    /// Somebody sets live weights behind the controller's back.
+    case drift
+    /// Neither version gets traffic.
+    case blackout
+    case sickStable
+    case badCandidate
+    case missingData
+    /// Too little traffic for measurements to count.
+    case sparseData
+    case closedGate
+    case operatorCommand
+    case historyOutage
+    /// Another process takes the lease, and may move traffic.
+    case rival
+    case reload
+    /// The process stands still, or its clock starts elsewhere after a crash.
+    case clockJump
+}
+
+/// One occurrence of a fault: the `number`th time that it could strike and did.
+public struct Strike: Hashable, Sendable, CustomStringConvertible {
+    /// What struck.
+    public var fault: Fault
+    /// Counts the strikes of this fault from 1.
+    public var number: Int
+
+    /// `crash#3`.
+    public var description: String { "\(fault)#\(number)" }
+
+    /// A strike.
+    public init(_ fault: Fault, _ number: Int) {
+        self.fault = fault
+        self.number = number
+    }
+
+    /// Reads what `description` wrote.
+    public init?(_ text: String) {
+        let parts = text.split(separator: "#")
+        guard parts.count == 2, let number = Int(parts[1]),
+            let fault = Fault.allCases.first(where: { "\($0)" == String(parts[0]) })
+        else { return nil }
+        self.init(fault, number)
+    }
+}
+
+/// A small fast generator with a seed, so that every run can be repeated.
+public struct SplitMix: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    /// The numbers of `state`.
+    public init(state: UInt64) {
+        self.state = state
+    }
+
+    /// The next number.
+    public mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ mixed >> 31
+    }
+
+    /// Whether something of this probability happens.
+    public mutating func chance(_ probability: Double) -> Bool {
+        Double(next() >> 11) * 0x1p-53 < probability
+    }
+
+    /// A whole number of `range`, nearly evenly.
+    public mutating func pick(_ range: ClosedRange<Int64>) -> Int64 {
+        range.lowerBound + Int64(next() % UInt64(range.upperBound - range.lowerBound + 1))
+    }
+
+    /// One of `elements`.
+    public mutating func pick<Element>(_ elements: [Element]) -> Element {
+        elements[Int(next() % UInt64(elements.count))]
+    }
+}
+
+/// Decides when faults strike. Each fault has random numbers of its own, so that leaving one strike out moves the others as
+/// little as possible; that is what makes failures shrink.
+struct Injector: Sendable {
+    private var streams: [SplitMix]
+    private var counts: [Int]
+    /// How often a fault strikes where it may.
+    var rates: [Double]
+    /// The only strikes that take effect; `nil` for all.
+    var kept: Set<Strike>?
+    /// What took effect, in order.
+    private(set) var struck: [Strike] = []
+    /// Whether nothing strikes any more.
+    var isCalm = false
+
+    init(seed: UInt64) {
+        var source = SplitMix(state: seed)
+        streams = Fault.allCases.map { _ in SplitMix(state: source.next()) }
+        counts = Fault.allCases.map { _ in 0 }
+        rates = Fault.allCases.map { _ in 0 }
+    }
+
+    /// Whether `fault` strikes now.
+    mutating func strikes(_ fault: Fault) -> Bool {
+        let rate = rates[fault.rawValue]
+        guard rate > 0, !isCalm, streams[fault.rawValue].chance(rate) else { return false }
+        return force(fault)
+    }
+
+    /// `fault` strikes, unless it is left out.
+    mutating func force(_ fault: Fault) -> Bool {
+        counts[fault.rawValue] += 1
+        let strike = Strike(fault, counts[fault.rawValue])
+        if let kept, !kept.contains(strike) { return false }
+        struck.append(strike)
+        return true
+    }
+
+    /// The random numbers of `fault`.
+    subscript(_ fault: Fault) -> SplitMix {
+        get { streams[fault.rawValue] }
+        set { streams[fault.rawValue] = newValue }
+    }
+}

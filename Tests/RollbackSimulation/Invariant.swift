@@ -1,0 +1,54 @@
+import Rollback
+
+/// What must hold at every step of every world.
+public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
+    case oneRollback = 1
+    case weights
+    case noRiseWhileTripped
+    case healthyTarget
+    case missingNeverTrips
+    case missingNeverResets
+    case nothingDelaysTheShift
+    case recovery
+    case leaseHolderOnly
+    case readBack
+    case driftCorrected
+    case dependentsFirst
+    case evidence
+    case reload = 15
+
+    /// The number and what it says.
+    public var description: String {
+        let text =
+            switch self {
+            case .oneRollback: "a trip causes exactly one rollback of a route in a generation"
+            case .weights: "weights sum to 100, and an explicit 0 arrives"
+            case .noRiseWhileTripped: "no candidate's weight rises while a trip or a cooldown is active"
+            case .healthyTarget: "traffic goes to verified healthy targets only"
+            case .missingNeverTrips: "missing data alone never trip"
+            case .missingNeverResets: "missing data never reset a streak or a trip"
+            case .nothingDelaysTheShift: "a shift waits for nothing but its dependents"
+            case .recovery: "a restart goes on where the journal ends, and comes to rest"
+            case .leaseHolderOnly: "only the holder of the lease acts, under its own epoch"
+            case .readBack: "what counts as done has been read back"
+            case .driftCorrected: "drift is corrected"
+            case .dependentsFirst: "dependents go back first"
+            case .evidence: "every step stands in the history with its evidence"
+            case .reload: "a reload or restart loses no streak and no trip; abort wins"
+            }
+        return "\(rawValue) (\(text))"
+    }
+}
+
+/// A check that failed.
+public struct Violation: Equatable, Sendable, CustomStringConvertible {
+    /// What was violated.
+    public var invariant: Invariant
+    /// What happened.
+    public var detail: String
+    /// Milliseconds since the world began.
+    public var milliseconds: Int64
+
+    /// One line.
+    public var description: String { "at \(milliseconds) ms: invariant \(invariant): \(detail)" }
+}

@@ -1,0 +1,56 @@
+import Rollback
+import RuleEngine
+
+/// What must be true of one element of a rule: the least and the most violations in a row that may have been counted.
+///
+/// The two differ after a crash in the middle of a measurement, which may or may not have been kept.
+struct RuleModel: Sendable {
+    /// What one measurement of the element showed.
+    enum Outcome { case healthy, violated, missing, sparse }
+
+    /// Whether the element has ever been there; what was never seen is not missed.
+    private var isKnown = false
+    private(set) var least = 0
+    private(set) var most = 0
+    /// Whether the streak went on across missing data, and across a restart or a reload.
+    private(set) var spansGap = false
+    private(set) var spansRestart = false
+
+    mutating func measured(_ outcome: Outcome, _ missing: RollbackDefinition.MissingPolicy, isCertain: Bool) {
+        if outcome != .missing, isCertain { isKnown = true }
+        switch outcome {
+        case .violated: count(isCertain)
+        case .healthy: reset(isCertain)
+        case .sparse: if least > 0 { spansGap = true }
+        case .missing:
+            if least > 0 { spansGap = true }
+            if missing.policy == .trip || missing.after != nil && missing.then == .trip { most += 1 }
+            if missing.policy == .trip, isCertain, isKnown { least += 1 }
+            if missing.policy == .pass { reset(isCertain) }
+        }
+    }
+
+    private mutating func count(_ isCertain: Bool) {
+        most += 1
+        if isCertain { least += 1 }
+    }
+
+    private mutating func reset(_ isCertain: Bool) {
+        least = 0
+        if isCertain { most = 0 }
+        spansGap = false
+        spansRestart = false
+    }
+
+    mutating func rearmed(isCertain: Bool) { reset(isCertain) }
+
+    /// A standing trip may count again at the next violation.
+    mutating func reconsidered(_ consecutive: Int) { most = max(most, consecutive) }
+
+    mutating func restarted() { if least > 0 { spansRestart = true } }
+
+    mutating func reloaded() { if least > 0 { spansRestart = true } }
+
+    /// What is violated where a streak is shorter than it must be.
+    var shortened: Invariant { spansRestart ? .reload : spansGap ? .missingNeverResets : .oneRollback }
+}

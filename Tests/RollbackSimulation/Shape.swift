@@ -1,0 +1,155 @@
+import MetricModel
+import Rollback
+import RuleEngine
+
+/// What one seed's world looks like: its services, its rule, and which faults strike there how often.
+///
+/// Each seed has only some of the faults (swarm testing): what one fault prevents, another seed reaches without it.
+public struct Shape: Sendable {
+    /// The plan.
+    public var plan: RolloutPlan
+    /// The rule that watches every service of the plan.
+    public var rule: RollbackDefinition
+    /// How long things go wrong.
+    public var length = Milliseconds.seconds(40)
+    /// Milliseconds between two disturbances by people or surroundings.
+    public var pause: ClosedRange<Int64> = 200...4000
+    /// Milliseconds between two measurements.
+    public var interval: Int64 = 1000
+    /// Faults of surroundings, of which one strikes at each disturbance.
+    var disturbances: [Fault] = []
+    /// How often the others strike where they may.
+    var rates: [(Fault, Double)] = []
+    /// Whether a rollout is begun at once.
+    var startsAtOnce = true
+
+    /// A world of `plan` in which nothing goes wrong.
+    public init(calm plan: RolloutPlan) {
+        self.plan = plan
+        rule = Self.rule(of: plan)
+    }
+
+    /// The shape of the world of `seed`.
+    public init(seed: UInt64) {
+        var random = SplitMix(state: seed &* 0x2545_F491_4F6C_DD1D &+ 1)
+        plan = random.pick(Self.plans)
+        rule = Self.rule(of: plan)
+        rule.consecutive = Int(random.pick(1...3))
+        rule.cooldown = .seconds(random.pick(2...20))
+        rule.action.scope = random.pick(RollbackDefinition.Action.Scope.allCases)
+        rule.missing = random.pick(Self.missing)
+        if random.chance(0.5) { rule.clear = .init(condition: .init(.greaterOrEqual, 0.96), hold: .seconds(2)) }
+        if random.chance(0.05) { rule.mode = .shadow }
+        length = .seconds(random.pick(10...60))
+        pause = random.chance(0.3) ? 50...800 : 200...4000
+        startsAtOnce = random.chance(0.9)
+        let surroundings: [Fault] = [
+            .partition, .drift, .blackout, .sickStable, .badCandidate, .missingData, .sparseData, .operatorCommand,
+            .historyOutage, .rival, .reload, .clockJump,
+        ]
+        disturbances = surroundings.filter { _ in random.chance(0.5) }
+        if disturbances.isEmpty { disturbances = [.badCandidate] }
+        let single: [(Fault, Double)] = [
+            (.crash, 0.02), (.writeError, 0.01), (.lostReply, 0.08), (.refusal, 0.1), (.duplicateReply, 0.1),
+            (.slowRouter, 0.1), (.closedGate, 0.2),
+        ]
+        // After a crash, the clock may start elsewhere.
+        if disturbances.contains(.clockJump) { rates.append((.clockJump, 0.5)) }
+        for (fault, rate) in single where random.chance(0.5) { rates.append((fault, rate * random.pick([0.3, 1, 2]))) }
+    }
+
+    /// Four services in the shape of a diamond, with gates of both kinds.
+    public static let diamond = """
+        plan: sim
+        stages: [10, 100]
+        bake: 4s
+        settle: 6s
+        reconcile: 10s
+        retain_stable: 2h
+        gate_timeout: 2m
+        success_ratio: 0.5
+        max_concurrent: 2
+        validation: {rounds: 2, interval: 2s, timeout: 40s, rules: [R]}
+        services:
+        - {name: a, routes: [{exec: {shift: [s], read: [r]}}]}
+        - {name: b, depends: [a], gates: [{http: "http://gate/"}], routes: [{exec: {shift: [s], read: [r]}}]}
+        - {name: c, depends: [a, b], routes: [{exec: {shift: [s], read: [r]}}]}
+        - {name: d, depends: [a], gates: [{rule: R}], routes: [{exec: {shift: [s], read: [r]}}]}
+        """
+
+    private static let single = """
+        plan: sim
+        stages: [50, 100]
+        bake: 2s
+        settle: 1s
+        reconcile: 5s
+        retain_stable: 2h
+        gate_timeout: 20s
+        validation: {rounds: 2, interval: 1s, timeout: 20s}
+        services:
+        - {name: a, gates: [{approval: go}], routes: [{exec: {shift: [s], read: [r]}}]}
+        """
+
+    private static let chain = """
+        plan: sim
+        stages: [20, 100]
+        bake: 2s
+        settle: 2s
+        reconcile: 5s
+        retain_stable: 2h
+        gate_timeout: 20s
+        validation: {rounds: 1, interval: 1s, timeout: 20s, rules: [R]}
+        services:
+        - {name: a, routes: [{exec: {shift: [s], read: [r]}}]}
+        - {name: b, depends: [a], routes: [{exec: {shift: [s], read: [r]}}]}
+        - {name: c, depends: [b], routes: [{exec: {shift: [s], read: [r]}}]}
+        """
+
+    private static let flat = """
+        plan: sim
+        stages: [100]
+        bake: 1s
+        settle: 0s
+        reconcile: 5s
+        retain_stable: 30s
+        gate_timeout: 20s
+        success_ratio: 0.3
+        max_concurrent: 3
+        freeze_if: [R]
+        validation: {rounds: 2, interval: 1s, timeout: 20s}
+        services:
+        - {name: a, routes: [{exec: {shift: [s], read: [r]}}]}
+        - {name: b, gates: [{http: "http://gate/"}], routes: [{exec: {shift: [s], read: [r]}}]}
+        - {name: c, routes: [{exec: {shift: [s], read: [r]}}]}
+        """
+
+    private static let quickDiamond: String = {
+        var text = diamond
+        for (long, short) in [
+            ("bake: 4s", "bake: 2s"), ("settle: 6s", "settle: 2s"), ("reconcile: 10s", "reconcile: 5s"),
+        ] {
+            text = text.split(separator: long).joined(separator: short)
+        }
+        return text
+    }()
+
+    private static let plans: [RolloutPlan] = [single, chain, flat, quickDiamond].map { text in
+        do {
+            return try RolloutPlan(parsing: text, file: "simulation.yml")
+        } catch {
+            fatalError("\(error)")
+        }
+    }
+
+    private static let missing: [RollbackDefinition.MissingPolicy] = [
+        .init(), .init(), .init(policy: .hold, after: .seconds(3), then: .freeze),
+        .init(policy: .hold, after: .seconds(4), then: .trip), .init(policy: .pass), .init(policy: .trip),
+        .init(policy: .freeze), .init(policy: .alert),
+    ]
+
+    private static func rule(of plan: RolloutPlan) -> RollbackDefinition {
+        RollbackDefinition(
+            name: "R", expression: "x", trip: .init(.less, 0.95), cooldown: .seconds(30),
+            action: .init(plan: plan.name, scope: .serviceAndDependents))
+    }
+}

@@ -1,0 +1,175 @@
+import MetricModel
+import Rollback
+import RuleEngine
+
+/// What people and surroundings do, and what is checked when they have stopped.
+extension World {
+    mutating func disturb() {
+        let fault = random.pick(shape.disturbances)
+        let name = random.pick(plan.services).name
+        guard injector.force(fault) else { return }
+        var dice = injector[fault]
+        defer { injector[fault] = dice }
+        note("\(fault) \(name)")
+        switch fault {
+        case .partition:
+            let end = now + .milliseconds(dice.pick(100...12_000))
+            routers[name]?.silentUntil = end
+            routers[name]?.troubledAt = end
+        case .drift:
+            routers[name]?.live = TrafficSplit(candidate: Int(dice.pick(0...100)))
+            routers[name]?.troubledAt = now
+        case .blackout:
+            routers[name]?.live = nil
+            routers[name]?.troubledAt = now
+        case .sickStable:
+            routers[name]?.stableIsHealthy.toggle()
+            routers[name]?.troubledAt = now
+        case .badCandidate: spoil(name, .bad, &dice)
+        case .missingData: spoil(name, .missing, &dice)
+        case .sparseData: spoil(name, .sparse, &dice)
+        case .operatorCommand: command(dice, name)
+        case .historyOutage:
+            historyChanged(isAvailable: false)
+            schedule(.historyReturns, after: dice.pick(500...15_000))
+        case .rival: rivalTakesLease(&dice, name)
+        case .reload: reload(&dice)
+        case .clockJump:
+            // The process stood still, or the machine slept: everything comes late.
+            now = now + .milliseconds(dice.pick(100...20_000))
+            for name in routers.keys { routers[name]?.troubledAt = now }
+        case .crash, .writeError, .lostReply, .refusal, .duplicateReply, .slowRouter, .closedGate: break
+        }
+    }
+
+    private mutating func spoil(_ name: String, _ condition: Element.Condition, _ dice: inout SplitMix) {
+        // Most faults of a candidate are seen by its own service alone, some by all.
+        let names = dice.chance(0.8) ? [name] : plan.services.map(\.name)
+        for name in names {
+            elements[name]?.condition = condition
+            elements[name]?.until = now + .milliseconds(dice.pick(500...8000))
+        }
+    }
+
+    private mutating func command(_ dice: SplitMix, _ name: String) {
+        var dice = dice
+        switch dice.pick(0...10) {
+        case 0...3: command(.start)
+        case 4: command(.pause)
+        case 5, 6: command(.resume)
+        case 7, 8: command(.promote)
+        case 9: command(.abort)
+        default: command(.rollback(services: dice.chance(0.5) ? nil : [name]))
+        }
+    }
+
+    mutating func historyChanged(isAvailable: Bool) {
+        historyIsAvailable = isAvailable
+        step { $0.historyChanged(isAvailable: isAvailable, at: $1) }
+    }
+
+    private mutating func rivalTakesLease(_ dice: inout SplitMix, _ name: String) {
+        guard !leaseLost else { return }
+        epoch += 1
+        forgetReadings()
+        // It acts by a journal of its own, so all that we see of it is traffic that moves.
+        if dice.chance(0.5) { routers[name]?.live = TrafficSplit(candidate: Int(dice.pick(0...100))) }
+        schedule(.leaseReturns, after: dice.pick(100...10_000))
+        if sabotage == .ignoresLeaseLoss {
+            leaseLost = true
+            return
+        }
+        leaseChanged(to: nil)
+        leaseLost = true
+    }
+
+    mutating func leaseReturned() {
+        guard leaseLost else { return }
+        epoch += 1
+        leaseLost = false
+        forgetReadings()
+        leaseChanged(to: epoch)
+    }
+
+    mutating func leaseChanged(to epoch: UInt64?) {
+        note("lease \(epoch.map(String.init) ?? "lost")")
+        for name in elements.keys { elements[name]?.model.reconsidered(shape.rule.consecutive) }
+        let now = clock
+        step { (machine: inout PlanMachine) in machine.leaseChanged(epoch: epoch, at: now) }
+    }
+
+    private mutating func reload(_ dice: inout SplitMix) {
+        guard let controller else { return }
+        if dice.chance(0.5) {
+            var new = controller.plan
+            new.settle = .seconds(dice.pick(0...6))
+            for index in new.services.indices { new.services[index].bake = .seconds(dice.pick(1...4)) }
+            var refusal: String?
+            step { (controller: inout RolloutController, now) in
+                let (result, actions) = controller.planChanged(to: new, at: now)
+                refusal = result
+                return actions
+            }
+            check(.reload, refusal == nil, "new times of a plan were refused: \(refusal ?? "")")
+        } else {
+            // None of this bears on what has been counted so far.
+            rule.severity = dice.pick(["critical", "high", "warning"])
+            rule.annotations = ["summary": "\(dice.pick(0...9))"]
+        }
+        for name in elements.keys { elements[name]?.model.reloaded() }
+        guard sabotage == .forgetsStreaksAtReload, let machine else { return }
+        self.machine = PlanMachine(machine.controller)
+    }
+
+    /// Lets measurements of `service` be missing for `span`, under this policy.
+    public mutating func withhold(
+        _ service: String, _ policy: RollbackDefinition.MissingPolicy, for span: Milliseconds
+    ) {
+        rule.missing = policy
+        elements[service]?.condition = .missing
+        elements[service]?.until = now + span
+    }
+
+    /// Ends every disturbance and gives the world time to come to rest.
+    mutating func calm() {
+        injector.isCalm = true
+        for name in elements.keys { elements[name]?.until = now }
+        for name in routers.keys {
+            routers[name]?.stableIsHealthy = true
+            routers[name]?.troubledAt = now
+        }
+        note("calm")
+        run(for: .seconds(9))
+        leaseReturned()
+        historyChanged(isAvailable: true)
+        if random.chance(0.3) { command(.abort) }
+        let limit = now + .minutes(10)
+        while violations.isEmpty, now < limit, isBusy { run(for: .seconds(5)) }
+        // What drifted at the last moment is found at the next reading, which may wait for an answer that was lost.
+        run(for: plan.reconcile + Self.patience)
+        if violations.isEmpty { checkRest() }
+    }
+
+    private var isBusy: Bool {
+        switch controller?.state.phase {
+        case .promoting, .rollingBack, nil: true
+        case .idle, .paused, .promoted, .retired, .rolledBack: false
+        }
+    }
+}
+
+extension World {
+    /// A trip of the rule at `service`, as its machine would give it.
+    public func trip(
+        _ service: String, scope: RollbackDefinition.Action.Scope, mode: RollbackDefinition.Mode = .enforce
+    ) -> Trip {
+        var definition = rule
+        definition.mode = mode
+        definition.action.service = service
+        definition.action.scope = scope
+        return Trip(
+            of: RollbackMeasurement(
+                rule: "f;g;R", ruleHash: "h", definition: definition, time: clock.timestamp, elements: []),
+            labels: ["service": service], samples: [EvidenceSample(time: clock.timestamp, value: 0.5)])
+    }
+}

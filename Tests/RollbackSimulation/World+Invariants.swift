@@ -1,0 +1,200 @@
+import JSON
+import MetricModel
+import Rollback
+import RuleEngine
+
+/// A step that stands in the history.
+struct LedgerKey: Hashable, Sendable {
+    var rollback: String
+    var step: String
+    var service: String?
+}
+
+/// The invariants, checked from outside: against true weights, what the disk holds and what the world did.
+extension World {
+    /// The longest that a lost answer and a retry may take.
+    static var patience: Milliseconds { .seconds(35) }
+
+    /// A record has reached the disk.
+    mutating func durable(_ record: JournalRecord) {
+        let old = lastState
+        let new = record.state
+        let epoch = epoch
+        check(.leaseHolderOnly, record.epoch == epoch, "a record under epoch \(record.epoch), not \(epoch)")
+        for (name, service) in new.services {
+            let before = old.services[name] ?? ServiceState()
+            if service.progress != before.progress { moved(name, from: before, to: service, new, old) }
+            guard service.split.candidate > before.split.candidate else { continue }
+            check(.noRiseWhileTripped, new.phase == .promoting, "\(name) rises in phase \(new.phase.name)")
+            checkCooldown(name, new.cooldownUntil)
+        }
+        if abortedGenerations.contains(new.generation) {
+            switch new.phase {
+            case .promoting, .paused, .promoted:
+                check(.reload, false, "an aborted generation went on: \(new.phase.name)")
+            case .idle, .retired, .rollingBack, .rolledBack: check(.reload, true, "")
+            }
+        }
+        lastState = new
+    }
+
+    private mutating func moved(
+        _ name: String, from before: ServiceState, to service: ServiceState, _ new: RolloutState, _ old: RolloutState
+    ) {
+        routers[name]?.troubledAt = now
+        switch service.progress {
+        case .rollingBack(.intended):
+            guard new.generation == old.generation else { return }
+            switch before.progress {
+            case .rollingBack: return
+            case .rolledBack: check(.oneRollback, false, "\(name) goes back again in generation \(new.generation)")
+            case .waiting, .shifting, .baking, .promoted: rollbacks["\(name)/\(new.generation)", default: 0] += 1
+            }
+            check(.oneRollback, rollbacks["\(name)/\(new.generation)"] == 1, "\(name) goes back twice")
+            batch.intents.append(name)
+            checkLedger(new, "intended", nil)
+        case .rollingBack(.shifted): checkLedger(new, "shifted", name)
+        case .rollingBack(.verified):
+            checkRead(name, .allStable)
+            checkLedger(new, "verified", name)
+        case .rolledBack: checkLedger(new, "isolated", name)
+        case .baking: checkRead(name, service.split)
+        case .waiting, .shifting, .promoted: break
+        }
+    }
+
+    private mutating func checkRead(_ name: String, _ split: TrafficSplit) {
+        guard let router = routers[name] else { return }
+        check(
+            .readBack, router.seen?.split == split && router.seenAt == now,
+            "\(name) counts as \(split), last read \(router.seen?.split?.description ?? "never")")
+    }
+
+    private mutating func checkLedger(_ state: RolloutState, _ step: String, _ service: String?) {
+        let key = LedgerKey(rollback: state.rollback?.id ?? "", step: step, service: service)
+        check(.evidence, ledger.contains(key), "\(key.rollback): \(step) \(service ?? "") is not in the history")
+    }
+
+    private mutating func checkCooldown(_ name: String, _ until: Instant?) {
+        check(.noRiseWhileTripped, until.map { $0 <= clock } ?? true, "\(name) rises during a cooldown")
+        check(.noRiseWhileTripped, cooldownUntil <= clock, "\(name) rises before the cooldown of its rule is over")
+    }
+
+    /// Something goes to the history.
+    mutating func recorded(_ event: RollbackEvent) {
+        guard event.kind == .step, let step = event.body["step"]?.text, let id = event.body["rollback"]?.text else {
+            return
+        }
+        ledger.insert(LedgerKey(rollback: id, step: step, service: event.body["service"]?.text))
+        guard step == "intended" else { return }
+        let causes = event.body["causes"]?.elements ?? []
+        check(.evidence, !causes.isEmpty, "\(id) without a cause")
+        for cause in causes {
+            guard let trip = cause["trip"] else { continue }
+            let isProven =
+                trip["rule_hash"]?.text == "h" && trip["samples"]?.elements?.isEmpty == false
+                && trip["threshold"]?.text == "0.95"
+            check(.evidence, isProven, "\(id) without rule hash, samples or threshold")
+        }
+    }
+
+    /// A shift is about to be sent.
+    mutating func checkShift(_ operation: RouterOperation, _ split: TrafficSplit) {
+        let name = operation.service
+        guard let wanted = lastState.services[name], let router = routers[name] else {
+            return fail(.recovery, "no intent journalled for \(name)")
+        }
+        let key = "\(plan.name)/\(lastState.generation)/\(name)/\(wanted.revision)"
+        check(.recovery, wanted.split == split, "\(name) shifted to \(split), journalled was \(wanted.split)")
+        check(.recovery, operation.key == key, "\(name) shifted as \(operation.key), journalled was \(key)")
+        check(.weights, (0...100).contains(split.candidate), "\(split)")
+        let before = router.seen?.split?.candidate ?? 0
+        if split.candidate < before || split == .allStable {
+            let isVerified = router.seen?.stable == .healthy && router.seenAt == now
+            check(.healthyTarget, isVerified, "\(name) shifted to a stable version that was not verified healthy")
+        }
+        if split.candidate > before { checkRise(name) }
+        guard case .rollingBack = wanted.progress, let rollback = lastState.rollback else { return }
+        for dependent in order.dependents[name] ?? [] where rollback.services.contains(dependent) {
+            switch lastState.services[dependent]?.progress {
+            case .rollingBack(let step):
+                check(.dependentsFirst, step >= .verified, "\(name) went back before \(dependent)")
+            case .rolledBack, .waiting, .shifting, .baking, .promoted, nil: check(.dependentsFirst, true, "")
+            }
+        }
+    }
+
+    private mutating func checkRise(_ name: String) {
+        checkCooldown(name, lastState.cooldownUntil)
+        switch lastState.phase {
+        case .promoting, .paused, .promoted, .retired: break
+        case .idle, .rollingBack, .rolledBack: fail(.noRiseWhileTripped, "\(name) rises after a rollback")
+        }
+        guard rule.mode == .enforce else { return }
+        let isTripped = machine?.rules.values.contains(where: \.isTripped) == true
+        check(.noRiseWhileTripped, !isTripped, "\(name) rises while a trip stands")
+    }
+
+    /// What must be true when all actions of one event have been run.
+    mutating func checkBatch() {
+        guard !batch.crashed, !isHalted else { return }
+        for name in batch.intents where lastState.services[name]?.progress == .rollingBack(.intended) {
+            let waits = (order.dependents[name] ?? []).contains { dependent in
+                guard lastState.rollback?.services.contains(dependent) == true,
+                    case .rollingBack(let step) = lastState.services[dependent]?.progress
+                else { return false }
+                return step < .verified
+            }
+            check(.nothingDelaysTheShift, waits || batch.operated.contains(name), "nothing was asked of \(name)")
+        }
+    }
+
+    /// Drift of services at rest, with nothing in the way of its correction for long enough.
+    mutating func checkDrift() {
+        guard let controller, !isHalted, !leaseLost else { return }
+        for (name, router) in routers {
+            guard let service = controller.state.services[name], router.live != service.split, !isInMotion(service),
+                controller.state.phase != .idle, router.stableIsHealthy,
+                !isHeldBack(name, controller.state, controller.freezes)
+            else {
+                routers[name]?.driftedAt = nil
+                continue
+            }
+            let since = router.driftedAt ?? now
+            routers[name]?.driftedAt = since
+            let limit = max(since, router.troubledAt) + plan.reconcile + Self.patience
+            let live = describe(router.live)
+            check(.driftCorrected, now < limit, "\(name): live \(live), wanted \(service.split)")
+        }
+    }
+
+    /// Whether the live weight of a candidate is too low, and must stay so.
+    private func isHeldBack(_ name: String, _ state: RolloutState, _ freezes: Set<String>) -> Bool {
+        guard let service = state.services[name], service.split.candidate > (routers[name]?.live?.candidate ?? 0) else {
+            return false
+        }
+        return state.phase == .rolledBack || state.phase == .rollingBack || !freezes.isEmpty
+            || state.cooldownUntil.map { clock < $0 } ?? false
+    }
+
+    /// What must hold when nothing has gone wrong for a while.
+    mutating func checkRest() {
+        guard let controller else { return fail(.recovery, "the process is down") }
+        let state = controller.state
+        check(.recovery, disk.record == nil || state == lastState, "the state is not what the journal says")
+        check(
+            .recovery, state.phase != .rollingBack,
+            "a rollback never ended: \(state.rollback.map { "\($0.step)" } ?? "")")
+        let obstacle = controller.obstacle(at: clock) ?? "nothing stands in its way"
+        check(.recovery, state.phase != .promoting, "a promotion never ended: \(obstacle)")
+        if state.phase == .idle { return }
+        for (name, service) in state.services {
+            if case .shifting = service.progress { continue }
+            if isHeldBack(name, state, controller.freezes) { continue }
+            let (isRight, live) = (routers[name]?.live == service.split, describe(routers[name]?.live))
+            check(.driftCorrected, isRight, "\(name): live \(live), wanted \(service.split)")
+        }
+    }
+
+    private func describe(_ split: TrafficSplit?) -> String { split?.description ?? "nobody" }
+}

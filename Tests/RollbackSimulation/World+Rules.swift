@@ -1,0 +1,105 @@
+import MetricModel
+import Rollback
+import RuleEngine
+
+/// Measurements of the rule, and what must come of them.
+extension World {
+    private static let key = "f;g;R"
+
+    mutating func measure() {
+        guard let before = machine, !isHalted else { return }
+        var outcomes: [String: RuleModel.Outcome] = [:]
+        var values: [RollbackMeasurement.Element] = []
+        for service in plan.services {
+            guard let element = elements[service.name] else { continue }
+            if now >= element.until { elements[service.name]?.condition = .healthy }
+            let outcome = outcome(of: element, service.name)
+            outcomes[service.name] = outcome
+            let value: Double? =
+                switch outcome {
+                case .healthy: 1
+                case .violated: 0.5
+                case .sparse: 0.5
+                case .missing: sabotage == .countsMissing ? 0.5 : sabotage == .resetsOnMissing ? 1 : nil
+                }
+            guard let value else { continue }
+            values.append(
+                .init(labels: ["service": service.name], value: value, counts: outcome != .sparse))
+        }
+        var definition = rule
+        if sabotage == .dropsTrips { definition.mode = .shadow }
+        if sabotage == .skipsCooldown { definition.cooldown = .zero }
+        let measurement = RollbackMeasurement(
+            rule: Self.key, ruleHash: "h", definition: definition, time: clock.timestamp, elements: values)
+        let now = clock
+        let running = process
+        step { (machine: inout PlanMachine) in machine.measured(measurement, at: now) }
+        let isCertain = running == process && !isHalted
+        for (name, outcome) in outcomes { elements[name]?.model.measured(outcome, rule.missing, isCertain: isCertain) }
+        guard isCertain, let after = machine else { return }
+        for (name, outcome) in outcomes { checkRule(name, outcome, before, after) }
+        if let track = after.rules[Self.key]?.tracks[.empty], track.state != .armed {
+            check(.missingNeverTrips, tripsWithoutData, "the rule as a whole tripped")
+        }
+    }
+
+    private func outcome(of element: Element, _ name: String) -> RuleModel.Outcome {
+        guard now < element.until else { return .healthy }
+        // A bad candidate is seen only while it has traffic.
+        let hasTraffic = (routers[name]?.live?.candidate ?? 0) > 0
+        return switch element.condition {
+        case .healthy: .healthy
+        case .bad: hasTraffic ? .violated : .healthy
+        case .missing: .missing
+        case .sparse: .sparse
+        }
+    }
+
+    private var tripsWithoutData: Bool {
+        rule.missing.policy == .trip || rule.missing.after != nil && rule.missing.then == .trip
+    }
+
+    private mutating func checkRule(
+        _ name: String, _ outcome: RuleModel.Outcome, _ before: PlanMachine, _ after: PlanMachine
+    ) {
+        guard let model = elements[name]?.model else { return }
+        let labels: Labels = ["service": name]
+        let old = before.rules[Self.key]?.tracks[labels]?.state ?? .armed
+        let new = after.rules[Self.key]?.tracks[labels]?.state ?? .armed
+        switch (old, new) {
+        case (.armed, .tripped):
+            check(.missingNeverTrips, outcome == .violated || tripsWithoutData, "\(name) tripped on \(outcome) data")
+            let needed = rule.consecutive
+            check(
+                .missingNeverTrips, model.most >= needed,
+                "\(name) tripped after at most \(model.most) violations of \(needed)")
+            beginCooldown(before.controller.state.phase)
+        case (.tripped, .armed):
+            check(.missingNeverResets, outcome == .healthy, "\(name)'s trip ended on \(outcome) data")
+        case (.armed, .armed), (.tripped, .tripped): break
+        }
+        guard outcome == .violated, model.least >= rule.consecutive else { return }
+        check(model.shortened, new != .armed, "\(name) did not trip after \(model.least) violations")
+        checkTripActed(name, after.controller)
+    }
+
+    /// A rule has been violated often enough: nothing it means may have a candidate with traffic any more.
+    private mutating func checkTripActed(_ name: String, _ controller: RolloutController) {
+        guard rule.mode == .enforce, !leaseLost else { return }
+        switch controller.state.phase {
+        case .idle, .retired: return
+        case .promoting, .paused, .promoted, .rollingBack, .rolledBack: break
+        }
+        let targets = order.targets(of: name, rule.action.scope)
+        let traffic = targets.filter { (controller.state.services[$0]?.split.candidate ?? 0) > 0 }
+        check(.oneRollback, traffic.isEmpty, "\(name) is violated, \(traffic) still go forward")
+    }
+
+    private mutating func beginCooldown(_ phase: RolloutState.Phase) {
+        guard rule.mode == .enforce, !leaseLost else { return }
+        switch phase {
+        case .idle, .retired, .rolledBack: return
+        case .promoting, .paused, .promoted, .rollingBack: cooldownUntil = max(cooldownUntil, clock + rule.cooldown)
+        }
+    }
+}

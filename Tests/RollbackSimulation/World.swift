@@ -1,0 +1,209 @@
+import MetricModel
+import Rollback
+import RuleEngine
+
+/// A world around one plan's machine: virtual clock, disk, routers, people, a rival for the lease. It breaks things, restarts
+/// the process, and checks the invariants of a rollback at every step.
+public struct World: Sendable {
+    /// The router of one service.
+    public struct Router: Sendable {
+        /// How traffic is divided; `nil` where neither version gets any.
+        public var live: TrafficSplit? = .allStable
+        var isIsolated = false
+        /// Whether the stable version can take traffic.
+        public var stableIsHealthy = true
+        /// Requests the candidate has got.
+        public var candidateRequests: UInt64 = 0
+        var busyUntil = Instant(nanoseconds: 0)
+        var silentUntil = Instant(nanoseconds: 0)
+        /// When something last went wrong with it.
+        var troubledAt = Instant(nanoseconds: 0)
+        /// The operation that waits for its answer.
+        var asked: UInt64?
+        /// What the process that runs now was truly told by its last reading, and when.
+        var seen: Inspection?
+        var seenAt = Instant(nanoseconds: 0)
+        /// Since when it has been other than wanted.
+        var driftedAt: Instant?
+    }
+
+    /// What measurements of one service show.
+    struct Element: Sendable {
+        enum Condition: Sendable { case healthy, bad, missing, sparse }
+        var condition = Condition.healthy
+        var until = Instant(nanoseconds: 0)
+        var model = RuleModel()
+    }
+
+    /// The true plan.
+    public let plan: RolloutPlan
+    let shape: Shape
+    let sabotage: Sabotage?
+    let order: Topology
+    var injector: Injector
+    var random: SplitMix
+
+    /// True time.
+    public var now = World.beginning
+    /// The process's clock minus true time.
+    var skew = Milliseconds.zero
+    var queue = EventQueue()
+    /// Events that happened.
+    public var steps = 0
+    /// The first check that failed.
+    public var violations: [Violation] = []
+    /// How often each invariant was checked.
+    public var checks = [Int](repeating: 0, count: 16)
+    /// What happened, for people; kept only where asked for.
+    public var trace: [String]?
+
+    // The process.
+    var machine: PlanMachine?
+    /// Counts crashes.
+    public var process = 0
+    var scheduledWake: Instant?
+    var isHalted = false
+    var rule: RollbackDefinition
+    /// Crashes when the countdown of actions reaches zero; for exhaustive tests.
+    public var crashCountdown: Int?
+
+    // What is outside of it.
+    var disk = Disk()
+    /// Live weights and health.
+    public var routers: [String: Router] = [:]
+    var elements: [String: Element] = [:]
+    /// The fencing number of the lease.
+    var epoch: UInt64 = 0
+    var leaseLost = false
+    var historyIsAvailable = true
+
+    // What the checks remember.
+    /// The last state that reached the disk.
+    public var lastState = RolloutState()
+    /// Rollbacks of each service and generation.
+    public var rollbacks: [String: Int] = [:]
+    var abortedGenerations: Set<UInt64> = []
+    var ledger: Set<LedgerKey> = []
+    /// Until when the trips that were acted on forbid more traffic for a candidate, on the process's clock.
+    var cooldownUntil = Instant(nanoseconds: 0)
+    var batch = Batch()
+    /// Reports of finished rollbacks.
+    public var reports: [RollbackReport] = []
+    /// Incidents raised.
+    public var incidents: [RollbackIncident] = []
+    /// People told.
+    public var notices: [RollbackNotice] = []
+
+    static let beginning = Instant(nanoseconds: 1_800_000_000_000_000_000)
+
+    /// The machine's controller while the process runs.
+    public var controller: RolloutController? { machine?.controller }
+    /// What struck, in order.
+    public var strikes: [Strike] { injector.struck }
+    var clock: Instant { now + skew }
+
+    /// The world of `seed`.
+    ///
+    /// - Parameters:
+    ///   - kept: the only strikes that take effect; `nil` for all.
+    ///   - sabotage: a defect that the checks have to find.
+    public init(seed: UInt64, kept: Set<Strike>? = nil, sabotage: Sabotage? = nil) {
+        self.init(Shape(seed: seed), seed: seed, kept: kept, sabotage: sabotage)
+    }
+
+    /// A world of `plan` in which nothing fails by itself.
+    public init(calm plan: RolloutPlan) {
+        self.init(Shape(calm: plan), seed: 1, kept: nil, sabotage: nil)
+    }
+
+    private init(_ shape: Shape, seed: UInt64, kept: Set<Strike>?, sabotage: Sabotage?) {
+        self.shape = shape
+        self.sabotage = sabotage
+        plan = shape.plan
+        rule = shape.rule
+        order = Topology(shape.plan)
+        injector = Injector(seed: seed)
+        injector.kept = kept
+        for (fault, rate) in shape.rates { injector.rates[fault.rawValue] = rate }
+        random = SplitMix(state: seed ^ 0x5DEE_CE66)
+        for service in plan.services {
+            routers[service.name] = Router()
+            elements[service.name] = Element()
+        }
+        restart()
+        schedule(.measure, after: shape.interval)
+        if !shape.disturbances.isEmpty { schedule(.disturb, after: random.pick(shape.pause)) }
+    }
+
+    /// Runs the whole life of a seeded world: a time of faults, then calm.
+    public mutating func live() {
+        if shape.startsAtOnce { command(.start) }
+        run(for: shape.length)
+        if violations.isEmpty { calm() }
+    }
+
+    // MARK: time
+
+    mutating func schedule(_ event: Event, after milliseconds: Int64) {
+        queue.schedule(event, at: now + .milliseconds(milliseconds))
+    }
+
+    /// Runs until `end`, or until a check fails.
+    mutating func run(until end: Instant) {
+        while violations.isEmpty, let at = queue.next, at <= end, let next = queue.take() {
+            now = max(now, next.at)
+            steps += 1
+            if steps > 100_000 { fail(.recovery, "no rest after 100 000 steps") }
+            run(next.event)
+        }
+        now = max(now, end)
+    }
+
+    /// Runs for `span`, or until a check fails.
+    public mutating func run(for span: Milliseconds) { run(until: now + span) }
+
+    private mutating func run(_ event: Event) {
+        switch event {
+        case .effect(let operation, let process, let reply): carryOut(operation, process, reply)
+        case .reply(let result, let operation, let process): replied(result, operation, process)
+        case .gates(let question, let process): gatesAsked(question, process)
+        case .restart(let process):
+            if process == self.process, machine == nil { restart() }
+        case .kill(let process):
+            if process == self.process, machine != nil { crash() }
+        case .wake(let process, let instant):
+            guard process == self.process, scheduledWake == instant else { return }
+            scheduledWake = nil
+            step { $0.timePassed(at: $1) }
+        case .measure:
+            measure()
+            checkDrift()
+            schedule(.measure, after: shape.interval)
+        case .disturb:
+            guard !injector.isCalm else { return }
+            disturb()
+            schedule(.disturb, after: random.pick(shape.pause))
+        case .leaseReturns: leaseReturned()
+        case .historyReturns: historyChanged(isAvailable: true)
+        }
+    }
+
+    // MARK: checks
+
+    mutating func check(_ invariant: Invariant, _ condition: Bool, _ detail: @autoclosure () -> String) {
+        checks[invariant.rawValue] += 1
+        if !condition { fail(invariant, detail()) }
+    }
+
+    mutating func fail(_ invariant: Invariant, _ detail: String) {
+        violations.append(
+            Violation(
+                invariant: invariant, detail: detail,
+                milliseconds: (now.nanoseconds - Self.beginning.nanoseconds) / 1_000_000))
+    }
+
+    mutating func note(_ text: @autoclosure () -> String) {
+        guard trace != nil else { return }
+        trace?.append("\((now.nanoseconds - Self.beginning.nanoseconds) / 1_000_000) ms: \(text())")
+    }
+}
