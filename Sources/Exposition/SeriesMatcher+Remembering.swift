@@ -61,6 +61,7 @@ extension SeriesMatcher {
         }
         arena = compact.trimmed()
         lines = lines.trimmed()
+        table.trim()
         compactArena = arena.count
     }
 }

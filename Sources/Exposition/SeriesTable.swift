@@ -34,6 +34,11 @@ struct SeriesTable: Sendable {
         return line >= 0 ? Int(line) : nil
     }
 
+    /// Gives back room that was taken for more series than there are.
+    mutating func trim() {
+        known = known.trimmed()
+    }
+
     /// Sets the line of a series and marks it as one to keep.
     mutating func setLine(_ index: Int, of number: Int32) {
         known[Int(number)].line = Int32(index)

@@ -59,6 +59,9 @@ struct LabelPairs {
 
     /// Notes that `series` has `pair`.
     mutating func add(_ series: UInt32, to pair: UInt32) {
+        // Not doubled: there are many lists, and half of each would lie idle.
+        let count = postings[Int(pair)].count
+        if count == postings[Int(pair)].capacity { postings[Int(pair)].reserveCapacity(count + count / 4 + 2) }
         postings[Int(pair)].append(series)
     }
 

@@ -205,6 +205,7 @@ extension TargetWriter {
     private func learn(
         _ rules: SampleRules, _ limits: ReadingLimits, _ outcome: inout Outcome
     ) throws(ScrapeFailure) -> [RingSlot?]? {
+        if slots.capacity < matcher.numberLimit { slots.reserveCapacity(max(matcher.numberLimit, slots.count * 9 / 8)) }
         while slots.count < matcher.numberLimit { slots.append(nil) }
         var stored: [(number: Int, labels: Labels)] = []
         for series in body.newSeries {

@@ -5,10 +5,12 @@ internal import Rollback
 internal import Runtime
 internal import Synchronization
 
-/// What must be done every second or so: lets old samples go, hands over measurements, and tells the rollback engine whether the
+/// What must be done every second or so: lets old samples go, hands over measurements, gives idle memory back, and tells the rollback engine whether the
 /// history can be written, since promotions pause while it cannot.
 final class Housekeeping: Sendable {
     private static let period: Int64 = 1_000_000_000
+    /// Periods between two looks at the heap.
+    private static let trimmingEvery = 15
 
     private let store: MetricStore
     private let history: HistoryRunner
@@ -35,9 +37,13 @@ final class Housekeeping: Sendable {
 
     private func run() {
         var wasAvailable = true
+        var trimmer = HeapTrimmer()
+        var periods = 0
         while case .timedOut = ending.receive(deadline: SystemClock.monotonicNanoseconds() + Self.period) {
             store.maintain(now: Timestamp(milliseconds: SystemClock.wallMilliseconds()))
             recorder.flush(ifOlderThan: 10_000)
+            periods += 1
+            if periods % Self.trimmingEvery == 0 { trimmer.step() }
             let isAvailable = !history.status.isBehind
             if isAvailable != wasAvailable {
                 rollback.historyChanged(isAvailable: isAvailable)
