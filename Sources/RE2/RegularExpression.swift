@@ -68,13 +68,15 @@ internal import CRE2
     ///
     /// In the template `$1`, `${1}` and `${name}` stand for groups and `$$` for a dollar, as in Go's `Expand`: a group that
     /// does not exist is empty, and `$1x` names a group called `1x`.
-    public func expandWhole(_ text: String, template: String) -> String? {
+    ///
+    /// - Parameter limit: Where to stop: a result of more bytes than this is not complete.
+    public func expandWhole(_ text: String, template: String, limit: Int = .max) -> String? {
         var text = text
         return text.withUTF8 { bytes -> String? in
             var pieces = unsafe [cre2_piece](repeating: cre2_piece(), count: groupCount + 1)
             guard unsafe match(bytes, from: 0, anchored: true, pieces: &pieces) else { return nil }
             var result: [UInt8] = []
-            unsafe expand(Array(template.utf8), pieces: pieces, into: &result)
+            unsafe expand(Array(template.utf8), pieces: pieces, limit: limit, into: &result)
             return String(decoding: result, as: UTF8.self)
         }
     }
@@ -93,7 +95,7 @@ internal import CRE2
                 let emptyAfterMatch = range.isEmpty && range.lowerBound == copied && copied > 0
                 if !emptyAfterMatch {
                     unsafe result += bytes[copied..<range.lowerBound]
-                    unsafe expand(template, pieces: pieces, into: &result)
+                    unsafe expand(template, pieces: pieces, limit: .max, into: &result)
                     copied = range.upperBound
                 }
                 guard range.isEmpty else {
@@ -128,9 +130,9 @@ internal import CRE2
         return unsafe offset..<offset + piece.length
     }
 
-    private func expand(_ template: [UInt8], pieces: [cre2_piece], into result: inout [UInt8]) {
+    private func expand(_ template: [UInt8], pieces: [cre2_piece], limit: Int, into result: inout [UInt8]) {
         var index = 0
-        while index < template.count {
+        while index < template.count, result.count <= limit {
             guard template[index] == UInt8(ascii: "$"), index + 1 < template.count else {
                 result.append(template[index])
                 index += 1

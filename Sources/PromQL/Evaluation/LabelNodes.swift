@@ -3,8 +3,11 @@ internal import RE2
 
 /// `label_replace` and `label_join`: the same samples under other labels.
 final class RelabelNode: PlanNode {
-    /// The new value of the target label, or `nil` to leave the series alone.
+    /// The new value of the target label, or `nil` to leave the series alone. More than `longest` bytes need not be complete.
     typealias Value = (Labels) -> String?
+
+    /// Most bytes of a label's value. Where values are put together over and over, they would soon fill the memory.
+    static let longest = 1 << 20
 
     private let target: String
     private let value: Value
@@ -19,16 +22,20 @@ final class RelabelNode: PlanNode {
 
     func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block {
         var block = try run.evaluate(input, over: grid)
-        if former?.source !== block.series { former = (block.series, relabelled(block.series)) }
+        if former?.source !== block.series { former = (block.series, try relabelled(block.series, run)) }
         if let former { block.series = former.result }
         return try block.merged()
     }
 
-    private func relabelled(_ set: SeriesSet) -> SeriesSet {
+    private func relabelled(_ set: SeriesSet, _ run: Run) throws(QueryError) -> SeriesSet {
         var labels = set.labels
         var drops = (0..<set.count).map(set.dropsName)
         for row in labels.indices {
             guard let text = value(labels[row]) else { continue }
+            guard text.utf8.count <= Self.longest else {
+                throw .execution("label value is longer than \(Self.longest) bytes")
+            }
+            try run.keep(text: text.utf8.count)
             labels[row].set(target, to: text)
             if target == Labels.metricName { drops[row] = false }
         }

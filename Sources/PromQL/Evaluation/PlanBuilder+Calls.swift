@@ -151,7 +151,7 @@ extension PlanBuilder {
             return FailureNode(.execution("invalid destination label name in label_replace(): \(literal.value)"))
         }
         return RelabelNode(target: target, input: input) { labels in
-            pattern.expandWhole(labels[source] ?? "", template: replacement)
+            pattern.expandWhole(labels[source] ?? "", template: replacement, limit: RelabelNode.longest)
         }
     }
 
@@ -167,7 +167,12 @@ extension PlanBuilder {
         let separator = literals[1].value
         let sources = literals.dropFirst(2).map(\.value)
         return RelabelNode(target: target, input: input) { labels in
-            sources.map { labels[$0] ?? "" }.joined(separator: separator)
+            var text = ""
+            for (index, source) in sources.enumerated() where text.utf8.count <= RelabelNode.longest {
+                if index > 0 { text += separator }
+                text += labels[source] ?? ""
+            }
+            return text
         }
     }
 }

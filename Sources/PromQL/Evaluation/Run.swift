@@ -16,6 +16,7 @@ final class Run {
     private let cancellation: QueryCancellation?
     private let deadline: ContinuousClock.Instant?
     private var held = 0
+    private var keptText = 0
 
     init(
         source: any Queryable, options: EngineOptions, start: Int64, end: Int64, step: Int64,
@@ -59,6 +60,13 @@ final class Run {
         held += samples
         statistics.peakSamples = max(statistics.peakSamples, held)
         if held > options.maximumSamples { throw .tooManySamples }
+    }
+
+    /// Counts bytes of text that series get besides what the source gave them; they stay until the query ends.
+    func keep(text bytes: Int) throws(QueryError) {
+        keptText += bytes
+        // A sample takes 16 bytes.
+        if keptText / 16 > options.maximumSamples { throw .tooManySamples }
     }
 
     /// Refuses a table of that many cells before it is made.

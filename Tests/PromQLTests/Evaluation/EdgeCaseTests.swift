@@ -94,9 +94,26 @@ import Testing
               expect warn msg: PromQL warning: encountered a mix of histograms and floats for aggregation (1:5)
             """
         ),
+        (
+            "labels that are put together do not grow without end",
+            """
+            load 1m
+              m{x="0123456789"} 1
+
+            eval instant at 0 \(Self.nested("label_join(", 17, "m", #", "x", "-", "x", "x")"#))
+              expect fail msg: label value is longer than 1048576 bytes
+
+            eval instant at 0 \(Self.nested("label_replace(", 17, "m", #", "x", "$1$1", "x", "(.*)")"#))
+              expect fail msg: label value is longer than 1048576 bytes
+            """
+        ),
     ])
     func scriptPasses(subject: String, script: String) {
         let report = PromQLScript(script, name: subject).run()
         #expect(report.isSuccess, "\(report.failures.map(\.description).joined(separator: "\n"))")
+    }
+
+    private static func nested(_ start: String, _ count: Int, _ core: String, _ end: String) -> String {
+        String(repeating: start, count: count) + core + String(repeating: end, count: count)
     }
 }
