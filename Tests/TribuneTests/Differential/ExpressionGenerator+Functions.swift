@@ -77,7 +77,8 @@ extension ExpressionGenerator {
     private static let steady = [
         "abs", "sgn", "sqrt", "ln", "log2", "log10", "atan", "tanh", "asinh", "deg", "rad", "acos", "asin", "atanh",
     ]
-    private static let erratic = ["ceil", "floor", "sin", "cos", "tan", "exp", "sinh", "cosh"]
+    private static let erratic = ["ceil", "floor", "sin", "cos", "tan"]
+    private static let steep = ["exp", "sinh", "cosh"]
 
     mutating func function(_ depth: Int) -> String {
         let argument = vector(depth)
@@ -97,8 +98,11 @@ extension ExpressionGenerator {
         case 7: return "sum(absent_over_time(\(range(["nothing_such", "pod_load", "up"]))))"
         case 8: return "acosh(\(argument))"
         default:
-            return chance(30)
-                ? "\(pick(Self.erratic))(\(selector()))" : "\(pick(Self.steady))(\(argument))"
+            return switch roll(8) {
+            case 0: "\(pick(Self.erratic))(\(selector()))"
+            case 1: "\(pick(Self.steep))(\(selector(["up", "queue_depth", "pod_load"])))"
+            default: "\(pick(Self.steady))(\(argument))"
+            }
         }
     }
 

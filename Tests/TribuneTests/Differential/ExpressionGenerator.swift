@@ -102,7 +102,9 @@ struct ExpressionGenerator {
         case 17: return histogramQuantile()
         case 18: return relabelled(vector(depth - 1))
         case 19: return ranked()
-        default: return pick(["-", "+"]) + "(\(vector(depth - 1)))"
+        default:
+            let operand = vector(depth - 1)
+            return "\(operand.contains(" or ") ? "+" : pick(["-", "+"]))(\(operand))"
         }
     }
 }
