@@ -107,7 +107,7 @@ extension ExpositionParser {
     /// The unit must be the end of the name, after an underscore.
     private func checkUnit() throws(ExpositionError) {
         let unit = try plainText()
-        let metric = try metricName()
+        let metric = metricName()
         if !unit.isEmpty, !Self.ends(metric, with: "_" + unit) {
             throw fault("unit \(MetricText.quoted(unit)) not a suffix of metric \(MetricText.quoted(metric))")
         }

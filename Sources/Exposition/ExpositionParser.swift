@@ -160,8 +160,12 @@ extension ExpositionParser {
 
 extension ExpositionParser {
     /// The metric name of a metadata line.
-    func metricName() throws(ExpositionError) -> String {
-        try byte(name.lowerBound) == UInt8(ascii: "\"") ? unquoted(name) : string(name)
+    ///
+    /// Nobody has looked at it but the lexer: what is no UTF-8 there costs no scrape, as in Prometheus.
+    func metricName() -> String {
+        let isQuoted = byte(name.lowerBound) == UInt8(ascii: "\"")
+        if isQuoted, let unquoted = try? unquoted(name) { return unquoted }
+        return unsafe String(decoding: buffer(name), as: UTF8.self)
     }
 
     /// The help text without its escapes.

@@ -38,9 +38,9 @@ extension ExpositionBody {
             while true {
                 switch try parser.next() {
                 case .end: return entries
-                case .type: entries.append(.type(metric: try parser.metricName(), parser.type))
-                case .help: entries.append(.help(metric: try parser.metricName(), try parser.helpText()))
-                case .unit: entries.append(.unit(metric: try parser.metricName(), try parser.plainText()))
+                case .type: entries.append(.type(metric: parser.metricName(), parser.type))
+                case .help: entries.append(.help(metric: parser.metricName(), try parser.helpText()))
+                case .unit: entries.append(.unit(metric: parser.metricName(), try parser.plainText()))
                 case .comment: entries.append(.comment(parser.commentText()))
                 case .sample:
                     entries.append(

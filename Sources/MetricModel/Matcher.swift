@@ -27,7 +27,7 @@ public struct Matcher: Hashable, Sendable {
 extension Matcher: CustomStringConvertible {
     /// `name="value"`, the name quoted where it needs it.
     public var description: String {
-        let label = MetricText.isLegacyLabelName(name) ? name : MetricText.quoted(name)
-        return "\(label)\(operation.rawValue)\(MetricText.quoted(value))"
+        let label = MetricText.isLegacyLabelName(name) ? name : MetricText.literal(name)
+        return "\(label)\(operation.rawValue)\(MetricText.literal(value))"
     }
 }

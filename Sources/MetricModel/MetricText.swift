@@ -46,6 +46,11 @@ public enum MetricText {
         return result + "\""
     }
 
+    /// `text` in double quotes as PromQL reads it: U+FFFD, which stands there for bytes that are no UTF-8, is escaped too.
+    public static func literal(_ text: String) -> String {
+        quoted(text).replacing("\u{fffd}", with: "\\ufffd")
+    }
+
     private static func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned: true

@@ -54,8 +54,16 @@ extension YAMLNode {
         case .sequence: "[]"
         case .mapping: "{}"
         case .scalar("", isPlain: true): "null"
-        case .scalar(let text, isPlain: true) where !text.unicodeScalars.contains(where: { $0.value < 0x20 }): text
+        case .scalar(let text, isPlain: true) where !text.unicodeScalars.contains(where: Self.needsEscape): text
         case .scalar(let text, _): Self.quoted(text)
+        }
+    }
+
+    /// Whether a reader of YAML would refuse, drop or fold the character.
+    private static func needsEscape(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar {
+        case "\u{0}"..."\u{1f}", "\u{7f}"..."\u{9f}", "\u{2028}", "\u{2029}", "\u{feff}", "\u{fffe}", "\u{ffff}": true
+        default: false
         }
     }
 
@@ -69,7 +77,7 @@ extension YAMLNode {
             case "\n": quoted += "\\n"
             case "\t": quoted += "\\t"
             case "\r": quoted += "\\r"
-            case "\u{0}"..."\u{1f}", "\u{7f}"..."\u{9f}", "\u{2028}", "\u{2029}", "\u{feff}":
+            case _ where needsEscape(scalar):
                 let digits = String(scalar.value, radix: 16)
                 quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
             default: quoted.unicodeScalars.append(scalar)

@@ -5,7 +5,7 @@ extension Expression: CustomStringConvertible {
     public var description: String {
         switch self {
         case .number(let node): node.description
-        case .string(let node): GoText.quoted(node.bytes)
+        case .string(let node): GoText.quoted(node.bytes).replacing("\u{fffd}", with: "\\ufffd")
         case .vectorSelector(let node): node.description
         case .matrixSelector(let node): node.description
         case .subquery(let node): node.expression.description + node.suffix
@@ -91,7 +91,7 @@ extension VectorMatching {
 
 extension [String] {
     fileprivate var labelList: String {
-        map { MetricText.isLegacyLabelName($0) ? $0 : MetricText.quoted($0) }.joined(separator: ", ")
+        map { MetricText.isLegacyLabelName($0) ? $0 : MetricText.literal($0) }.joined(separator: ", ")
     }
 }
 
