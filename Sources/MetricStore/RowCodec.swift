@@ -92,16 +92,51 @@ enum RowCodec {
             }
         }
         end += (count + 1) / 2
-        let present = unsafe block.values + row * width
+        let reach = min(row, 2)
+        let cells = unsafe block.values + row * width
+        let needed: UInt32 = (bit &<< 1 &- 1) & ~(bit &>> UInt32(reach) &- 1)
+        if every & needed == needed {
+            unsafe encodeFull(cells, width: width, reach: reach, codes: codes, output, &end)
+        } else {
+            unsafe encodeSparse(block, row, cells, codes: codes, output, &end)
+        }
+    }
+
+    /// Writes a row of which every slot has a value, as it has in the `reach` rows before.
+    private static func encodeFull(
+        _ cells: AtomicWords, width: Int, reach: Int, codes: Int, _ output: UnsafeMutableRawPointer, _ end: inout Int
+    ) {
+        let before = unsafe cells - (reach > 0 ? width : 0)
+        let earlier = unsafe before - (reach > 1 ? width : 0)
+        let known: UInt64 = reach > 0 ? .max : 0
+        var position = end
+        for pair in 0..<width / 2 {
+            var both: UInt8 = 0
+            for column in 2 * pair..<2 * pair + 2 {
+                let last = unsafe before[column].load(ordering: .relaxed) & known
+                let lastButOne = unsafe earlier[column].load(ordering: .relaxed) & known
+                let value = unsafe cells[column].load(ordering: .relaxed)
+                both = unsafe both >> 4 | encode(value, last, lastButOne, output, &position) << 4
+            }
+            unsafe output.storeBytes(of: both, toByteOffset: codes + pair, as: UInt8.self)
+        }
+        end = position
+    }
+
+    /// Writes a row in which some slots have no value, or had none before.
+    private static func encodeSparse(
+        _ block: ActiveChunk.Block, _ row: Int, _ cells: AtomicWords, codes: Int, _ output: UnsafeMutableRawPointer,
+        _ end: inout Int
+    ) {
+        let width = unsafe block.width
         var index = 0
         var low: UInt8 = 0
         for column in 0..<width {
             let mask = unsafe block.masks[column].load(ordering: .relaxed) << UInt32(31 - row)
             if mask >> 31 == 0 { continue }
-            let value = unsafe present[column].load(ordering: .relaxed)
-            let before = unsafe mask & 1 << 30 == 0 ? 0 : present[column - width].load(ordering: .relaxed)
-            let earlier = unsafe mask >> 29 & 3 == 3 ? present[column - 2 * width].load(ordering: .relaxed) : before
-            let code = unsafe encode(value, before, earlier, output, &end)
+            let before = unsafe mask >> 30 & 1 == 0 ? 0 : cells[column - width].load(ordering: .relaxed)
+            let earlier = unsafe mask >> 29 & 3 == 3 ? cells[column - 2 * width].load(ordering: .relaxed) : before
+            let code = unsafe encode(cells[column].load(ordering: .relaxed), before, earlier, output, &end)
             if index & 1 == 0 {
                 low = code
             } else {
@@ -127,31 +162,32 @@ enum RowCodec {
     }
 
     /// Writes the data of one value and gives its code.
+    ///
+    /// Which code a whole number gets changes from value to value, so it is chosen without a branch.
     @inline(__always)
     private static func encode(
         _ value: UInt64, _ before: UInt64, _ earlier: UInt64, _ output: UnsafeMutableRawPointer, _ end: inout Int
     ) -> UInt8 {
-        if value == before { return 0 }
         if let present = whole(value) {
             let last = whole(before) ?? 0
-            let step = present - last
+            let step = present &- last
             let folded = zigzag(step)
-            let change = zigzag(step - (last - (whole(earlier) ?? last)))
-            if change < 3 { return 1 + UInt8(truncatingIfNeeded: change) }
-            // No step at all is left where the value before is not whole but counts as the same.
-            let length = max(1, (71 - folded.leadingZeroBitCount) / 8)
-            let changeLength = (71 - change.leadingZeroBitCount) / 8
-            if changeLength < length, changeLength <= 2 {
-                unsafe output.storeBytes(of: change.littleEndian, toByteOffset: end, as: UInt64.self)
-                end += changeLength
-                return 7 + UInt8(truncatingIfNeeded: changeLength)
-            }
+            let change = zigzag(step &- (last &- (whole(earlier) ?? last)))
+            let length = (71 - (folded | 1).leadingZeroBitCount) >> 3
+            let changeLength = (71 - (change | 1).leadingZeroBitCount) >> 3
             if length <= 4 {
-                unsafe output.storeBytes(of: folded.littleEndian, toByteOffset: end, as: UInt64.self)
-                end += length
-                return 3 + UInt8(truncatingIfNeeded: length)
+                let isChange = changeLength < min(length, 3)
+                let data = isChange ? change : folded
+                let code = isChange ? 7 + changeLength : 3 + length
+                let count = isChange ? changeLength : length
+                let isInCode = change < 3
+                let isSame = value == before
+                unsafe output.storeBytes(of: data.littleEndian, toByteOffset: end, as: UInt64.self)
+                end += isInCode || isSame ? 0 : count
+                return UInt8(truncatingIfNeeded: isSame ? 0 : isInCode ? 1 + Int(change) : code)
             }
         }
+        if value == before { return 0 }
         let difference = value ^ before
         let length = max(3, (71 - difference.leadingZeroBitCount) / 8)
         unsafe output.storeBytes(of: difference.littleEndian, toByteOffset: end, as: UInt64.self)
