@@ -109,7 +109,7 @@ func run() throws {
             appending += cpuNanoseconds() - start
         }
     }
-    let samples = seriesCount * rows
+    let samples = max(seriesCount * rows, 1)
     print("append, seal included:   \(Double(appending * 10 / samples) / 10) ns per value")
     let atEnd = residentBytes()
     print(

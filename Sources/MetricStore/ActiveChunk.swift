@@ -55,6 +55,8 @@ internal import Synchronization
         var birth: UInt32 = 0
         /// The present series, or ``SeriesIndex/none``.
         var series = SeriesIndex.none
+        /// Whether an earlier process left the slot and this one has not asked for it yet.
+        var isUnclaimed = false
 
         static let none = UInt32.max
     }
@@ -62,6 +64,23 @@ internal import Synchronization
     /// Slots in block `index`: 32, 32, 64, 128, 256, 256, …
     static func width(ofBlock index: Int) -> Int {
         index >= 4 ? 256 : max(32, 16 << index)
+    }
+
+    /// How many slots there are before `slot`.
+    static func position(of slot: RingSlot) -> Int {
+        start(ofBlock: slot.block) + slot.column
+    }
+
+    /// The slot at a position.
+    static func slot(at position: Int) -> RingSlot {
+        var block = position >= 256 ? 3 + position / 256 : 0
+        while start(ofBlock: block + 1) <= position { block += 1 }
+        return RingSlot(block: block, column: position - start(ofBlock: block))
+    }
+
+    /// How many slots there are before block `index`.
+    static func start(ofBlock index: Int) -> Int {
+        index >= 4 ? 256 * (index - 3) : index == 0 ? 0 : 16 << index
     }
 
     /// Bytes of block `index`, in whole pages.

@@ -13,6 +13,12 @@ struct LabelPairs {
     /// The pairs of each name.
     private(set) var byName: [UInt32: [UInt32]] = [:]
 
+    /// The pairs made since ``takeMade()`` was last called.
+    private var made: [UInt32] = []
+
+    /// Upper bound of the ids in use.
+    var idBound: UInt32 { UInt32(names.count) }
+
     /// Number of pairs.
     var count: Int { table.count }
 
@@ -54,7 +60,14 @@ struct LabelPairs {
         positions[Int(pair)] = UInt32(byName[name]?.count ?? 0)
         byName[name, default: []].append(pair)
         table.insert(pair) { ByteHash.of(names[Int($0)], values[Int($0)]) }
+        made.append(pair)
         return pair
+    }
+
+    /// The pairs that are new since the last call, for the series log.
+    mutating func takeMade() -> [UInt32] {
+        defer { made.removeAll(keepingCapacity: true) }
+        return made
     }
 
     /// Notes that `series` has `pair`.

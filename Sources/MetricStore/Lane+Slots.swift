@@ -8,7 +8,7 @@ extension Lane {
         guard active != nil else { throw StoreError(.closed, "lane \(name) is closed") }
         let known = core.catalog.read { $0.index.latestLocation(of: labels, in: id.rawValue) }
         if let known, known.death == SeriesIndex.Location.alive {
-            if !unclaimed.isEmpty { unclaimed.remove(known.slot) }
+            claim(known.slot)
             return known.slot
         }
         guard labels.count <= SeriesIndex.mostLabels else {
@@ -22,8 +22,9 @@ extension Lane {
                 spareSlot = slot
                 throw StoreError(.seriesLimit, "the limit of \(core.maximumSeries) series is reached")
             }
-            core.log?.add(.bind(lane: id.rawValue, slot: slot, birth: birth, labels))
-            return catalog.index.bind(labels, lane: id.rawValue, slot: slot, birth: birth)
+            let bound = catalog.index.bind(labels, lane: id.rawValue, slot: slot, birth: birth)
+            log(bound.series, slot, birth: birth, &catalog.index)
+            return bound
         }
         withState(of: slot) { state in
             state = ActiveChunk.SlotState(newest: .min, birth: birth, series: series)
@@ -31,6 +32,38 @@ extension Lane {
         if let known { carryNewest(of: known, to: slot) }
         if isNew { core.seriesChanged() }
         return slot
+    }
+
+    /// Notes a slot's new series, and the pairs that nobody had before. Under the index lock.
+    private func log(_ series: UInt32, _ slot: RingSlot, birth: UInt32, _ index: inout SeriesIndex) {
+        let made = index.takeMadePairs()
+        guard let log = core.log else { return }
+        for pair in made {
+            log.add(.pair(id: pair, Label(index.pairs.nameText(pair), index.pairs.valueText(pair))))
+        }
+        log.add(.bind(lane: id.rawValue, slot: slot, birth: birth, pairs: Array(index.pairs(of: series))))
+    }
+
+    /// Notes that the series of `slot`, which an earlier process left, is still wanted.
+    private func claim(_ slot: RingSlot) {
+        guard unclaimedCount > 0 else { return }
+        let wasUnclaimed = withState(of: slot) { state in
+            defer { state.isUnclaimed = false }
+            return state.isUnclaimed
+        }
+        if wasUnclaimed == true { unclaimedCount -= 1 }
+    }
+
+    /// Retires the series that nobody has claimed.
+    func retireUnclaimed() {
+        guard let active, unclaimedCount > 0 else { return }
+        for block in 0..<active.blockCount {
+            for column in 0..<(unsafe active.blocks[block].width)
+            where unsafe active.blocks[block].states[column].isUnclaimed {
+                retire(RingSlot(block: block, column: column))
+            }
+        }
+        unclaimedCount = 0
     }
 
     /// Gives up the slot of a series that has ended. Its samples stay until retention takes them; write a staleness marker

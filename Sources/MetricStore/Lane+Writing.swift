@@ -29,10 +29,7 @@ extension Lane {
 
     /// Seals the full chunk and makes its memory that of the next one.
     func turn(_ active: ActiveChunk) {
-        if !unclaimed.isEmpty, chunk > unclaimedThrough {
-            for slot in unclaimed { retire(slot) }
-            unclaimed = []
-        }
+        if chunk > unclaimedThrough { retireUnclaimed() }
         seal()
         releaseRows()
         chunk += 1
@@ -153,17 +150,12 @@ extension Lane {
         companionList[Int(place)] = companions
         core.catalog.write {
             $0.index.setCompanions(companions, lane: id.rawValue, slot: slot, birth: state.birth)
+            let location = SeriesIndex.Location(lane: id.rawValue, slot: slot, birth: state.birth)
             if needsTimes, let times = companions.times {
-                core.log?.add(
-                    .companion(
-                        lane: id.rawValue, slot: slot, birth: state.birth, isTimes: true, column: times.slot,
-                        columnBirth: times.birth))
+                core.log?.add(.companion(location, isTimes: true, column: times.slot, columnBirth: times.birth))
             }
-            if needsHistograms, let histograms = companions.histograms {
-                core.log?.add(
-                    .companion(
-                        lane: id.rawValue, slot: slot, birth: state.birth, isTimes: false, column: histograms.slot,
-                        columnBirth: histograms.birth))
+            if needsHistograms, let column = companions.histograms {
+                core.log?.add(.companion(location, isTimes: false, column: column.slot, columnBirth: column.birth))
             }
         }
         return companions
@@ -208,6 +200,16 @@ extension ActiveChunk {
             for column in 0..<(unsafe blocks[index].width) {
                 let mask = unsafe blocks[index].masks[column].load(ordering: .relaxed)
                 if mask & ~kept != 0 { unsafe blocks[index].masks[column].store(mask & kept, ordering: .relaxed) }
+            }
+        }
+    }
+
+    /// Clears the slots from `position` on. The writer's.
+    func clearMasks(from position: Int) {
+        let first = Self.slot(at: position)
+        for index in first.block..<max(first.block, blockCount) {
+            for column in (index == first.block ? first.column : 0)..<(unsafe blocks[index].width) {
+                unsafe blocks[index].masks[column].store(0, ordering: .relaxed)
             }
         }
     }

@@ -47,8 +47,8 @@ public final class Lane: @unchecked Sendable {
     /// What a restart would find of this chunk. The lock is the writer's but for ``rewriteRows(_:through:)``.
     let logged = Mutex(LoggedRows())
 
-    /// Slots that an earlier process used and this one has not asked for yet.
-    var unclaimed: Set<RingSlot> = []
+    /// Number of slots that an earlier process used and this one has not asked for yet; their states say which.
+    var unclaimedCount = 0
     /// The chunk after which unclaimed slots are retired.
     var unclaimedThrough = 0
 
@@ -73,8 +73,8 @@ public final class Lane: @unchecked Sendable {
             }
         }
         if head > chunk * ColumnCodec.rows { seal() }
-        core.log?.add(.closed(lane: id.rawValue, head: UInt64(head)))
         core.catalog.write { catalog in
+            core.log?.add(.closed(lane: id.rawValue, head: UInt64(head)))
             finalHead = head
             self.active = nil
             catalog.openNames.remove(name)

@@ -84,7 +84,18 @@ public final class MetricStore: Sendable {
         }
         if removed > 0 { core.seriesChanged() }
         rewriteOverdueRows()
+        compactLog()
         closeOrphans(now)
+    }
+
+    /// Writes the series log anew once most of it is about series that are gone.
+    private func compactLog() {
+        guard let log = core.log, let directory = core.directory, log.isWorthCompacting else { return }
+        core.catalog.read { catalog in
+            do throws(StoreError) { try log.compact(catalog, directory) } catch {
+                // No room on the disk; the present file stays until the next call.
+            }
+        }
     }
 
     /// Frees row log files that slow lanes hold back.

@@ -146,7 +146,26 @@ struct SeriesIndex {
         _ labels: Labels, lane: UInt32, slot: RingSlot, birth: UInt32
     ) -> (series: UInt32, isNew: Bool) {
         changed(labels.metricName ?? "")
-        let ids = labels.pairs.map { pairs.make($0) }
+        return bind(labels.pairs.map { pairs.make($0) }, lane, slot, birth)
+    }
+
+    /// The pairs that are new since the last call.
+    mutating func takeMadePairs() -> [UInt32] { pairs.takeMade() }
+
+    /// The pair of `label` for a series that is bound next.
+    mutating func makePair(_ label: Label) -> UInt32 { pairs.make(label) }
+
+    /// The same for labels given by their pairs, in the order of their names, before anyone has asked this index.
+    mutating func recover(
+        _ ids: [UInt32], lane: UInt32, slot: RingSlot, birth: UInt32
+    ) -> (series: UInt32, isNew: Bool) {
+        version += 1
+        return bind(ids, lane, slot, birth)
+    }
+
+    private mutating func bind(
+        _ ids: [UInt32], _ lane: UInt32, _ slot: RingSlot, _ birth: UInt32
+    ) -> (series: UInt32, isNew: Bool) {
         let hash = ByteHash.of(ids)
         let known = find(ids, hash)
         let series = known ?? add(ids, hash)

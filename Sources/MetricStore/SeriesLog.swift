@@ -3,10 +3,13 @@ internal import MetricModel
 internal import Synchronization
 
 /// What happened to lanes and series, in order; replaying it gives the index again.
-enum SeriesRecord: Equatable {
+enum SeriesRecord {
     case lane(UInt32, name: String)
-    case bind(lane: UInt32, slot: RingSlot, birth: UInt32, Labels)
-    case companion(lane: UInt32, slot: RingSlot, birth: UInt32, isTimes: Bool, column: RingSlot, columnBirth: UInt32)
+    /// From here on `id` stands for this label; it may have stood for another one that no series has any more.
+    case pair(id: UInt32, Label)
+    /// A slot has a series, given by its pairs in the order of their names; `death` is given if it has ended already.
+    case bind(lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32? = nil, pairs: [UInt32])
+    case companion(SeriesIndex.Location, isTimes: Bool, column: RingSlot, columnBirth: UInt32)
     case end(lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32)
     case closed(lane: UInt32, head: UInt64)
 }
@@ -14,35 +17,48 @@ enum SeriesRecord: Equatable {
 /// The file that keeps ``SeriesRecord``s.
 ///
 /// ```
-/// file     magic (8) · version (4) · unused (4) · store (8) · checksum of these (8), then records
-/// record   length of the payload (4) · checksum of the payload (4) · payload
+/// file     magic (8) · version (4) · unused (4) · store (8) · checksum of these (8), then frames
+/// frame    length of the records (4) · checksum of the records (4) · records
+/// record   kind (1) · numbers as varints, texts with their length before them
 /// ```
 /// Records are gathered in memory and written before the first commit that needs them; what the kernel has taken survives the
-/// end of the process. A torn end is cut off when the file is read again.
+/// end of the process. A torn end is cut off when the file is read again. Pairs are the index's own ids, so that a series takes
+/// some 25 bytes however long its labels are.
 final class SeriesLog: Sendable {
     static let mark: UInt64 = 0x3130_474f_4c42_5254
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     static let headerSize = 32
+    /// Longer frames are only written for single records.
+    static let frameSize = 1 << 18
 
     private struct State: ~Copyable {
-        let file: OpenFile
+        /// `nil` until the file is first written as a whole.
+        var file: OpenFile?
         /// Keeps other processes out of the directory.
         let lock: OpenFile
         var buffer: [UInt8] = []
+        /// Bytes in the file, and what they were when it was written as a whole.
+        var size = 0
+        var compactSize = 0
     }
 
     private let state: Mutex<State>
     /// Whether records wait to be written.
     private let isDirty = Atomic(false)
 
-    /// Takes over `file`, positioned at its end.
-    init(_ file: consuming OpenFile, lock: consuming OpenFile) {
-        state = Mutex(State(file: file, lock: lock))
+    /// Nothing can be flushed before ``compact(_:_:)`` has made the file.
+    init(lock: consuming OpenFile) {
+        state = Mutex(State(lock: lock))
     }
 
-    /// Adds a record to those that wait.
-    func add(_ record: SeriesRecord) {
-        state.withLock { $0.buffer += record.framed }
+    /// Bytes in the file.
+    var size: Int { state.withLock { $0.size } }
+
+    /// Adds records to those that wait.
+    func add(_ records: SeriesRecord...) {
+        state.withLock { state in
+            for record in records { record.write(to: &state.buffer) }
+        }
         isDirty.store(true, ordering: .relaxed)
     }
 
@@ -51,144 +67,141 @@ final class SeriesLog: Sendable {
         guard isDirty.load(ordering: .relaxed) else { return }
         try state.withLock { state throws(StoreError) in
             isDirty.store(false, ordering: .relaxed)
+            let frame = Self.frame(state.buffer)
             do throws(StoreError) {
-                try state.file.append(state.buffer)
+                // After a failure the next frame begins where this one did.
+                unsafe try frame.withBytes { (bytes) throws(StoreError) in
+                    try unsafe state.file?.write(bytes, at: state.size)
+                }
             } catch {
                 isDirty.store(true, ordering: .relaxed)
                 throw error
             }
+            state.size += frame.count
             state.buffer.removeAll(keepingCapacity: state.buffer.capacity < 1 << 20)
         }
     }
 
+    /// Whether most of the file is about what is gone.
+    var isWorthCompacting: Bool {
+        state.withLock { $0.size > 2 * $0.compactSize + 1 << 20 }
+    }
+
+    /// Puts a file with what `catalog` holds in the place of the present one. Under the index lock, so that nothing is added.
+    func compact(_ catalog: borrowing StoreCore.Catalog, _ directory: StoreDirectory) throws(StoreError) {
+        var snapshot = SeriesSnapshot(Self.header(store: directory.store))
+        snapshot.add(catalog)
+        let bytes = snapshot.finished
+        try state.withLock { state throws(StoreError) in
+            state.file = try Self.replace(directory.seriesLog, with: bytes)
+            state.buffer = []
+            state.size = bytes.count
+            state.compactSize = bytes.count
+        }
+    }
+
+    /// A new file with these bytes, under this name.
+    private static func replace(_ path: String, with bytes: [UInt8]) throws(StoreError) -> OpenFile {
+        let temporary = path + ".new"
+        unsafe unlink(temporary)
+        let file = try OpenFile(temporary, create: true)
+        try file.append(bytes)
+        guard unsafe rename(temporary, path) == 0 else {
+            throw StoreError(.system, "cannot rename \(temporary): \(SystemFailure.text())")
+        }
+        return file
+    }
+
     static func header(store: UInt64) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.append(number: mark)
-        bytes.append(number: version)
-        bytes.append(number: UInt32(0))
-        bytes.append(number: store)
-        bytes.append(number: bytes.checksum)
-        return bytes
-    }
-}
-
-extension SeriesRecord {
-    /// With length and checksum.
-    var framed: [UInt8] {
-        let payload = payload
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(payload.count + 8)
-        bytes.append(number: UInt32(payload.count))
-        bytes.append(number: UInt32(truncatingIfNeeded: payload.checksum))
-        return bytes + payload
-    }
-
-    private var payload: [UInt8] {
-        var bytes: [UInt8] = []
-        switch self {
-        case .lane(let id, let name):
-            bytes = [1]
-            bytes.append(number: id)
-            bytes.append(text: name)
-        case .bind(let lane, let slot, let birth, let labels):
-            bytes = [2]
-            for number in [lane, slot.rawValue, birth, UInt32(labels.count)] { bytes.append(number: number) }
-            for pair in labels.pairs {
-                bytes.append(text: pair.name)
-                bytes.append(text: pair.value)
-            }
-        case .companion(let lane, let slot, let birth, let isTimes, let column, let columnBirth):
-            bytes = [isTimes ? 3 : 4]
-            for number in [lane, slot.rawValue, birth, column.rawValue, columnBirth] { bytes.append(number: number) }
-        case .end(let lane, let slot, let birth, let death):
-            bytes = [5]
-            for number in [lane, slot.rawValue, birth, death] { bytes.append(number: number) }
-        case .closed(let lane, let head):
-            bytes = [6]
-            bytes.append(number: lane)
-            bytes.append(number: head)
-        }
+        for word in [mark, UInt64(version), store] { bytes.append(fixed: word) }
+        bytes.append(fixed: bytes.checksum)
         return bytes
     }
 
-    /// Reads one record at `offset` and moves behind it; `nil` where there is no whole, intact record.
-    static func read(_ bytes: UnsafeRawBufferPointer, _ offset: inout Int) -> SeriesRecord? {
-        var reader = unsafe ByteReader(bytes, offset)
-        guard let length: UInt32 = unsafe reader.number(), let checksum: UInt32 = unsafe reader.number(),
-            let payload = unsafe reader.bytes(Int(length)),
-            unsafe UInt32(truncatingIfNeeded: ByteHash.checksum(payload)) == checksum
-        else { return nil }
-        var body = unsafe ByteReader(payload, 0)
-        guard let record = unsafe parse(&body) else { return nil }
-        offset += 8 + Int(length)
-        return record
+    /// `records` with length and checksum.
+    static func frame(_ records: [UInt8]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(records.count + 8)
+        bytes.append(fixed: UInt32(records.count))
+        bytes.append(fixed: UInt32(truncatingIfNeeded: records.checksum))
+        return bytes + records
     }
 
-    private static func parse(_ reader: inout ByteReader) -> SeriesRecord? {
-        guard let kind: UInt8 = unsafe reader.number(), let lane: UInt32 = unsafe reader.number() else { return nil }
-        if kind == 1 { return unsafe reader.text().map { .lane(lane, name: $0) } }
-        if kind == 6 {
-            guard let head: UInt64 = unsafe reader.number() else { return nil }
-            return .closed(lane: lane, head: head)
-        }
-        guard let slot: UInt32 = unsafe reader.number(), let birth: UInt32 = unsafe reader.number(),
-            let next: UInt32 = unsafe reader.number()
-        else { return nil }
-        switch kind {
-        case 2:
-            guard next <= SeriesIndex.mostLabels else { return nil }
-            var pairs: [Label] = []
-            for _ in 0..<next {
-                guard let name = unsafe reader.text(), let value = unsafe reader.text() else { return nil }
-                pairs.append(Label(name, value))
+    /// The records of the frame at `offset`, if it is whole.
+    static func frame(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> UnsafeRawBufferPointer? {
+        guard bytes.count - offset >= 8 else { return nil }
+        let count = unsafe Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+        let checksum = unsafe UInt32(
+            littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self))
+        guard count > 0, count <= bytes.count - offset - 8 else { return nil }
+        let records = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset + 8..<offset + 8 + count])
+        return UInt32(truncatingIfNeeded: unsafe ByteHash.checksum(records)) == checksum ? unsafe records : nil
+    }
+}
+
+/// Everything an index holds, as the content of a series log.
+private struct SeriesSnapshot {
+    private var bytes: [UInt8]
+    private var records: [UInt8] = []
+
+    init(_ header: [UInt8]) {
+        bytes = header
+    }
+
+    /// Adds lanes, pairs and series. Records about different series may come in any order; the locations of one series come
+    /// oldest first.
+    mutating func add(_ catalog: borrowing StoreCore.Catalog) {
+        for lane in catalog.lanes.values { add(.lane(lane.id.rawValue, name: lane.name)) }
+        var isKnown = [Bool](repeating: false, count: Int(catalog.index.pairs.idBound))
+        var pairs: [UInt32] = []
+        var locations: [SeriesIndex.Location] = []
+        for series in 0..<catalog.index.idBound where catalog.index.contains(series) {
+            pairs.removeAll(keepingCapacity: true)
+            for pair in catalog.index.pairs(of: series) {
+                pairs.append(pair)
+                if isKnown[Int(pair)] { continue }
+                isKnown[Int(pair)] = true
+                let label = Label(catalog.index.pairs.nameText(pair), catalog.index.pairs.valueText(pair))
+                add(.pair(id: pair, label))
             }
-            return .bind(lane: lane, slot: RingSlot(slot), birth: birth, Labels(sorted: pairs))
-        case 3, 4:
-            guard let columnBirth: UInt32 = unsafe reader.number() else { return nil }
-            return .companion(
-                lane: lane, slot: RingSlot(slot), birth: birth, isTimes: kind == 3, column: RingSlot(next),
-                columnBirth: columnBirth)
-        case 5: return .end(lane: lane, slot: RingSlot(slot), birth: birth, death: next)
-        default: return nil
+            locations.removeAll(keepingCapacity: true)
+            catalog.index.forEachLocation(of: series) { locations.append($0) }
+            for location in locations.reversed() { add(location, catalog.index.companions(of: location), pairs) }
+        }
+        for lane in catalog.lanes.values where lane.active == nil {
+            add(.closed(lane: lane.id.rawValue, head: UInt64(lane.finalHead)))
         }
     }
-}
 
-extension [UInt8] {
-    fileprivate mutating func append(number: some FixedWidthInteger) {
-        unsafe Swift.withUnsafeBytes(of: number.littleEndian) { unsafe append(contentsOf: $0) }
+    private mutating func add(
+        _ location: SeriesIndex.Location, _ companions: SeriesIndex.Companions, _ pairs: [UInt32]
+    ) {
+        let death = location.death == SeriesIndex.Location.alive ? nil : location.death
+        add(.bind(lane: location.lane, slot: location.slot, birth: location.birth, death: death, pairs: pairs))
+        if let times = companions.times {
+            add(.companion(location, isTimes: true, column: times.slot, columnBirth: times.birth))
+        }
+        if let histograms = companions.histograms {
+            add(.companion(location, isTimes: false, column: histograms.slot, columnBirth: histograms.birth))
+        }
     }
 
-    fileprivate mutating func append(text: String) {
-        append(number: UInt32(text.utf8.count))
-        append(contentsOf: text.utf8)
+    private mutating func add(_ record: SeriesRecord) {
+        record.write(to: &records)
+        if records.count >= SeriesLog.frameSize { endFrame() }
     }
 
-    fileprivate var checksum: UInt64 { unsafe withUnsafeBytes { unsafe ByteHash.checksum($0) } }
-}
-
-/// Takes numbers and texts off bytes that may be damaged.
-@unsafe struct ByteReader {
-    private let source: UnsafeRawBufferPointer
-    private var offset: Int
-
-    init(_ source: UnsafeRawBufferPointer, _ offset: Int) {
-        unsafe self.source = unsafe source
-        unsafe self.offset = offset
+    private mutating func endFrame() {
+        bytes += SeriesLog.frame(records)
+        records.removeAll(keepingCapacity: true)
     }
 
-    mutating func bytes(_ count: Int) -> UnsafeRawBufferPointer? {
-        guard count >= 0, unsafe count <= source.count - offset else { return nil }
-        defer { unsafe offset += count }
-        return unsafe UnsafeRawBufferPointer(rebasing: source[offset..<offset + count])
-    }
-
-    mutating func number<Number: FixedWidthInteger & BitwiseCopyable>() -> Number? {
-        unsafe bytes(MemoryLayout<Number>.size).map { unsafe Number(littleEndian: $0.loadUnaligned(as: Number.self)) }
-    }
-
-    mutating func text() -> String? {
-        guard let count: UInt32 = unsafe number(), let bytes = unsafe bytes(Int(count)) else { return nil }
-        return unsafe String(decoding: bytes, as: UTF8.self)
+    /// The whole content.
+    var finished: [UInt8] {
+        mutating get {
+            if !records.isEmpty { endFrame() }
+            return bytes
+        }
     }
 }

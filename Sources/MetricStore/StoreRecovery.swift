@@ -7,21 +7,26 @@ internal import Synchronization
 /// The series log gives lanes, series and slots; the segments give sealed chunks; the row log gives the chunks that were being
 /// written. The series log is then written anew with what is still needed.
 struct StoreRecovery {
-    fileprivate struct LaneState {
-        var name: String
-        /// Rows committed when the lane was closed; `nil` for an open one.
-        var finalHead: UInt64?
-        /// The slots in use.
-        var slots: [RingSlot: (series: UInt32, birth: UInt32, companions: SeriesIndex.Companions)] = [:]
-        /// The slots given up, with the last chunk of each.
-        var free: [RingSlot: UInt32] = [:]
-        var blockCount = 0
-    }
-
     private(set) var notes: [String] = []
     private let path: String
     private var index = SeriesIndex()
-    private var lanes: [UInt32: LaneState] = [:]
+    private var lanes: [RecoveredLane] = []
+    /// Places in `lanes` by id.
+    private var places: [UInt32: Int] = [:]
+    /// The labels that the log's pairs stand for.
+    private var pairs: [LoggedPair] = []
+
+    /// A label of the series log.
+    private enum LoggedPair {
+        case unknown
+        /// Not needed yet.
+        case text(Label)
+        /// The index's id.
+        case pair(UInt32)
+    }
+
+    /// No log has more pairs at a time; a larger number is damage.
+    private static let mostPairs: UInt32 = 1 << 26
 
     /// Brings back the store in `path`, or begins one there. Gives its core and what was set aside or skipped, in words.
     static func run(
@@ -43,28 +48,46 @@ struct StoreRecovery {
     ) throws(StoreError) -> StoreCore {
         let store = try replayLog() ?? UInt64.random(in: .min ... .max)
         let directory = StoreDirectory(path: path, store: store)
-        let file = try writeLog(directory)
-        let log = SeriesLog(file, lock: lock)
+        let log = SeriesLog(lock: lock)
         let core = StoreCore(configuration, directory, log)
-        var places: [UInt32: [(header: ChunkHeader, place: ChunkPlace)]] = [:]
-        notes += core.segments.recover { header, place in places[header.lane, default: []].append((header, place)) }
+        var sealed: [UInt32: [(header: ChunkHeader, place: ChunkPlace)]] = [:]
+        notes += core.segments.recover { header, place in sealed[header.lane, default: []].append((header, place)) }
         var catalog = StoreCore.Catalog()
-        for (id, state) in lanes {
-            catalog.lanes[id] = try recoverLane(id, state, places[id] ?? [], core)
-            if state.finalHead == nil { catalog.orphans[state.name] = id }
-            catalog.nextLane = max(catalog.nextLane, id + 1)
+        for state in lanes {
+            catalog.lanes[state.id] = try state.makeLane(sealed[state.id] ?? [], core)
+            if state.finalHead == nil { catalog.orphans[state.name] = state.id }
+            catalog.nextLane = max(catalog.nextLane, state.id &+ 1)
         }
         recoverRows(core, catalog.lanes)
         // Numbers are not given out twice while segments may still hold records under them.
-        catalog.nextLane = max(catalog.nextLane, places.keys.max().map { $0 &+ 1 } ?? 0)
+        catalog.nextLane = max(catalog.nextLane, sealed.keys.max().map { $0 &+ 1 } ?? 0)
         for (id, lane) in catalog.lanes {
             let first = lane.directory.first.load(ordering: .relaxed)
             if first > 0 { _ = index.forget(lane: id, through: UInt32(first - 1)) }
             if lane.active == nil, lane.finalHead <= first * ColumnCodec.rows { catalog.lanes[id] = nil }
         }
+        _ = index.takeMadePairs()
         catalog.index = index
+        try log.compact(catalog, directory)
         core.catalog.write { $0 = catalog }
         return core
+    }
+
+    /// Brings back the rows that are not sealed, and lets the lanes go on behind them.
+    private mutating func recoverRows(_ core: StoreCore, _ lanes: [UInt32: Lane]) {
+        guard let rowLog = core.rowLog else { return }
+        var rows: [UInt32: RestoredRows] = [:]
+        unsafe notes += rowLog.recover { header, record, file in
+            guard let lane = lanes[header.lane], let active = lane.active else { return }
+            unsafe rows[header.lane, default: RestoredRows(chunk: lane.chunk)].take(header, record, file, active)
+        }
+        for state in self.lanes {
+            guard let lane = lanes[state.id], lane.active != nil else { continue }
+            let restored = rows[state.id] ?? RestoredRows(chunk: lane.chunk)
+            if let note = restored.note { notes.append("lane \(lane.name): \(note)") }
+            lane.resume(state, restored, index: index)
+        }
+        rowLog.recovered()
     }
 
     // MARK: Series log
@@ -91,12 +114,13 @@ struct StoreRecovery {
         }
         var offset = SeriesLog.headerSize
         while offset < size {
-            guard let record = unsafe SeriesRecord.read(bytes, &offset) else {
+            guard let frame = unsafe SeriesLog.frame(bytes, at: offset), unsafe replay(frame) else {
                 notes.append("\(name): the last \(size - offset) bytes are damaged and dropped")
                 break
             }
-            replay(record)
+            offset += 8 + frame.count
         }
+        pairs = []
         return store
     }
 
@@ -108,254 +132,79 @@ struct StoreRecovery {
             guard unsafe access(file, F_OK) == 0, !isEmpty else { continue }
             notes.append("\(reason ?? "\(path)/series.log is missing"): \(StoreDirectory.setAside(file))")
         }
-        // A failure here comes to light when the first file is made.
-        try? StoreDirectory.prepare(path)
+        do throws(StoreError) { try StoreDirectory.prepare(path) } catch {
+            // Comes to light when the first file is made there.
+            notes.append(error.message)
+        }
     }
 
-    private mutating func replay(_ record: SeriesRecord) {
-        switch record {
+    /// Replays the records of a frame. Whether all of them made sense; those before the first that does not are replayed.
+    private mutating func replay(_ frame: UnsafeRawBufferPointer) -> Bool {
+        var reader = unsafe SeriesRecordReader(frame)
+        while let record = unsafe reader.next() {
+            guard unsafe replay(record, pairs: reader.pairs) else { return false }
+        }
+        return unsafe reader.isAtEnd
+    }
+
+    private mutating func replay(_ record: SeriesRecordReader.Item, pairs ids: [UInt32]) -> Bool {
+        switch unsafe record {
         case .lane(let id, let name):
-            lanes[id] = LaneState(name: name)
-        case .bind(let id, let slot, let birth, let labels):
-            guard lanes[id] != nil else { return }
-            let series = index.bind(labels, lane: id, slot: slot, birth: birth).series
-            lanes[id]?.slots[slot] = (series, birth, SeriesIndex.Companions())
-            take(slot, of: id)
-        case .companion(let id, let slot, let birth, let isTimes, let column, let columnBirth):
-            guard var known = lanes[id]?.slots[slot], known.birth == birth else { return }
-            if isTimes {
-                known.companions.times = (column, columnBirth)
+            places[id] = lanes.count
+            lanes.append(RecoveredLane(id: id, name: name))
+        case .pair(let id, let name, let value):
+            guard id < Self.mostPairs else { return false }
+            while pairs.count <= id { pairs.append(.unknown) }
+            pairs[Int(id)] = unsafe .text(
+                Label(String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self)))
+        case .bind(let location):
+            guard let place = places[location.lane] else { return true }
+            guard let own = translate(ids) else { return false }
+            let series = index.recover(own, lane: location.lane, slot: location.slot, birth: location.birth).series
+            if location.death == SeriesIndex.Location.alive {
+                lanes[place].take(location.slot, series, birth: location.birth)
             } else {
-                known.companions.histograms = (column, columnBirth)
+                index.end(
+                    series, lane: location.lane, slot: location.slot, birth: location.birth, death: location.death)
+                lanes[place].free(location.slot, after: location.death)
             }
-            lanes[id]?.slots[slot] = known
-            index.setCompanions(known.companions, lane: id, slot: slot, birth: birth)
-            take(column, of: id)
-        case .end(let id, let slot, let birth, let death):
-            guard let known = lanes[id]?.slots[slot], known.birth == birth else { return }
-            end(slot, of: id, known, death: death)
-        case .closed(let id, let head):
-            close(id, head: head)
+        case .companion(let location, let isTimes, let column, let birth):
+            guard let place = places[location.lane] else { return true }
+            var companions = index.companions(of: location)
+            if isTimes {
+                companions.times = (column, birth)
+            } else {
+                companions.histograms = (column, birth)
+            }
+            index.setCompanions(companions, lane: location.lane, slot: location.slot, birth: location.birth)
+            if location.death == SeriesIndex.Location.alive {
+                lanes[place].take(column, companionsOf: location.slot, companions)
+            } else {
+                lanes[place].free(column, after: location.death)
+            }
+        case .end(let location):
+            guard let place = places[location.lane] else { return true }
+            lanes[place].end(location.slot, birth: location.birth, death: location.death, &index)
+        case .closed(let lane, let head):
+            guard let place = places[lane] else { return true }
+            lanes[place].close(head: head, &index)
         }
+        return true
     }
 
-    private mutating func take(_ slot: RingSlot, of lane: UInt32) {
-        guard var state = lanes.removeValue(forKey: lane) else { return }
-        state.free[slot] = nil
-        state.blockCount = max(state.blockCount, slot.block + 1)
-        lanes[lane] = state
-    }
-
-    private mutating func end(
-        _ slot: RingSlot, of lane: UInt32,
-        _ known: (series: UInt32, birth: UInt32, companions: SeriesIndex.Companions), death: UInt32
-    ) {
-        index.end(known.series, lane: lane, slot: slot, birth: known.birth, death: death)
-        lanes[lane]?.slots[slot] = nil
-        for given in [slot, known.companions.times?.slot, known.companions.histograms?.slot] {
-            if let given { lanes[lane]?.free[given] = death }
-        }
-    }
-
-    private mutating func close(_ lane: UInt32, head: UInt64) {
-        let last = UInt32(clamping: head == 0 ? 0 : (head - 1) / UInt64(ColumnCodec.rows))
-        for (slot, known) in lanes[lane]?.slots ?? [:] {
-            end(slot, of: lane, known, death: max(last, known.birth))
-        }
-        lanes[lane]?.finalHead = head
-    }
-
-    /// Writes what is still needed into a new log and puts it in the place of the old one.
-    private func writeLog(_ directory: StoreDirectory) throws(StoreError) -> OpenFile {
-        var bytes = SeriesLog.header(store: directory.store)
-        for (id, lane) in lanes.sorted(by: { $0.key < $1.key }) {
-            bytes += SeriesRecord.lane(id, name: lane.name).framed
-        }
-        var records: [(order: UInt64, record: SeriesRecord)] = []
-        for series in 0..<index.idBound where index.contains(series) {
-            let labels = index.labels(of: series)
-            index.forEachLocation(of: series) { records += self.records(of: $0, labels) }
-        }
-        // A slot that served several series, or as a companion, must get its parts in their order.
-        records.sort { $0.order < $1.order }
-        for (_, record) in records { bytes += record.framed }
-        for (id, lane) in lanes {
-            if let head = lane.finalHead { bytes += SeriesRecord.closed(lane: id, head: head).framed }
-        }
-        let temporary = directory.seriesLog + ".new"
-        unsafe unlink(temporary)
-        let file = try OpenFile(temporary, create: true)
-        try file.append(bytes)
-        guard unsafe rename(temporary, directory.seriesLog) == 0 else {
-            throw StoreError(.system, "cannot rename \(temporary): \(SystemFailure.text())")
-        }
-        return file
-    }
-
-    /// The records that make `location`, each with its place among all: by chunk, and within one first what begins.
-    private func records(
-        of location: SeriesIndex.Location, _ labels: Labels
-    ) -> [(order: UInt64, record: SeriesRecord)] {
-        let (lane, slot, birth) = (location.lane, location.slot, location.birth)
-        var records = [(UInt64(birth) * 4, SeriesRecord.bind(lane: lane, slot: slot, birth: birth, labels))]
-        let companions = index.companions(of: location)
-        for (column, isTimes) in [(companions.times, true), (companions.histograms, false)] {
-            guard let column else { continue }
-            let record = SeriesRecord.companion(
-                lane: lane, slot: slot, birth: birth, isTimes: isTimes, column: column.slot, columnBirth: column.birth)
-            records.append((UInt64(column.birth) * 4 + 1, record))
-        }
-        if location.death != SeriesIndex.Location.alive {
-            let record = SeriesRecord.end(lane: lane, slot: slot, birth: birth, death: location.death)
-            records.append((UInt64(location.death) * 4 + 2, record))
-        }
-        return records
-    }
-
-    // MARK: Lanes
-
-    /// The lane with its sealed chunks.
-    private func recoverLane(
-        _ id: UInt32, _ state: LaneState, _ sealed: [(header: ChunkHeader, place: ChunkPlace)], _ core: StoreCore
-    ) throws(StoreError) -> Lane {
-        let active = state.finalHead == nil ? try ActiveChunk() : nil
-        let lane = Lane(id: LaneID(id), name: state.name, core: core, active: active)
-        let chunks = sealed.sorted { $0.header.chunk < $1.header.chunk }
-        lane.chunk = chunks.last.map { Int($0.header.chunk) + 1 } ?? 0
-        lane.directory.lose(before: chunks.first.map { Int($0.header.chunk) } ?? 0)
-        for (header, place) in chunks { lane.directory.add(Int(header.chunk), at: place) }
-        lane.finalHead = state.finalHead.map { Int(clamping: $0) } ?? 0
-        if let active {
-            for _ in 0..<state.blockCount { try active.addBlock() }
-            let newest = chunks.reduce(Int64.min) { max($0, $1.header.newest) }
-            unsafe active.header[ActiveChunk.Word.newest].store(UInt64(bitPattern: newest), ordering: .relaxed)
-        }
-        return lane
-    }
-
-    /// Brings back the rows that are not sealed, and lets the lanes go on behind them.
-    private mutating func recoverRows(_ core: StoreCore, _ lanes: [UInt32: Lane]) {
-        guard let rowLog = core.rowLog else { return }
-        var rows: [UInt32: RestoredRows] = [:]
-        unsafe notes += rowLog.recover { header, record, file in
-            guard let lane = lanes[header.lane], let active = lane.active else { return }
-            unsafe rows[header.lane, default: RestoredRows(chunk: lane.chunk)].take(header, record, file, active)
-        }
-        for (id, lane) in lanes {
-            guard lane.active != nil, let state = self.lanes[id] else { continue }
-            let restored = rows[id] ?? RestoredRows(chunk: lane.chunk)
-            if let note = restored.note { notes.append("lane \(lane.name): \(note)") }
-            lane.resume(state, restored, index: index)
-        }
-        rowLog.recovered()
-    }
-}
-
-/// What a recovery has found of the chunk that a lane was writing.
-struct RestoredRows {
-    private(set) var chunk: Int
-    private(set) var rowCount = 0
-    /// The file in which the rows begin.
-    private(set) var pin: UInt32?
-    private(set) var wordCount = 0
-    private var isBroken = false
-
-    /// - Parameter chunk: The one behind the last that is sealed.
-    init(chunk: Int) {
-        self.chunk = chunk
-    }
-
-    /// What is missing.
-    var note: String? { isBroken ? "rows behind row \(rowCount) of chunk \(chunk) are lost" : nil }
-
-    /// Takes up a record if it is the next one of the newest chunk.
-    mutating func take(
-        _ header: RowRecordHeader, _ record: UnsafeRawBufferPointer, _ file: UInt32, _ active: ActiveChunk
-    ) {
-        guard Int(header.chunk) >= chunk, header.chunk < UInt32.max else { return }
-        if header.firstRow == 0 || Int(header.chunk) > chunk {
-            active.clearMasks(keeping: 0)
-            active.histograms.clear()
-            self = RestoredRows(chunk: Int(header.chunk))
-            pin = file
-        }
-        // Files that a lane no longer needs may go while others still hold rows of the same chunk; such rows come again later.
-        guard Int(header.firstRow) == rowCount, !isBroken else {
-            isBroken = true
-            return
-        }
-        do throws(StoreError) {
-            isBroken = try unsafe !active.restore(header, record)
-        } catch {
-            isBroken = true
-        }
-        if isBroken {
-            active.clearMasks(keeping: ColumnCodec.everyRow(rowCount))
-        } else {
-            rowCount += Int(header.rowCount)
-            wordCount = active.histograms.used
-        }
-    }
-}
-
-extension Lane {
-    /// Goes on where an earlier process stopped.
-    fileprivate func resume(_ state: StoreRecovery.LaneState, _ rows: RestoredRows, index: borrowing SeriesIndex) {
-        guard let active else { return }
-        // Chunks are looked for from the first one that is not lost.
-        if chunk == 0 { directory.lose(before: rows.chunk) }
-        chunk = rows.chunk
-        head = chunk * ColumnCodec.rows + rows.rowCount
-        unsafe active.header[ActiveChunk.Word.chunk].store(UInt64(chunk), ordering: .relaxed)
-        unsafe active.header[ActiveChunk.Word.head].store(UInt64(head), ordering: .releasing)
-        if let pin = rows.pin {
-            core.rowLog?.pin(pin)
-            let range = active.timeRange.map { (oldest: $0.lowerBound, newest: $0.upperBound) }
-            logged.withLock {
-                $0 = LoggedRows(
-                    pin: pin, chunk: chunk, rowCount: rows.rowCount, blockCount: active.blockCount,
-                    wordCount: rows.wordCount, range: range ?? (.max, .min))
+    /// The index's ids for the log's.
+    private mutating func translate(_ ids: [UInt32]) -> [UInt32]? {
+        var own = ids
+        for (position, id) in ids.enumerated() {
+            guard id < pairs.count else { return nil }
+            switch pairs[Int(id)] {
+            case .unknown: return nil
+            case .pair(let pair): own[position] = pair
+            case .text(let label):
+                own[position] = index.makePair(label)
+                pairs[Int(id)] = .pair(own[position])
             }
         }
-        nextSlot = RingSlot(block: active.blockCount, column: 0)
-        freeSlots = state.free.sorted { $0.value < $1.value }.map { ($0.key, $0.value) }
-        let newest = unsafe Int64(bitPattern: active.header[ActiveChunk.Word.newest].load(ordering: .relaxed))
-        let hasCompanions = state.slots.values.contains { !$0.companions.isEmpty }
-        var born = 0
-        for (slot, known) in state.slots {
-            var own = ActiveChunk.SlotState(birth: known.birth, series: known.series)
-            if !known.companions.isEmpty {
-                own.companions = UInt32(companionList.count)
-                companionList.append(known.companions)
-            }
-            born = max(born, Int(known.birth))
-            // Without times of their own no sample can be later than the lane's newest row.
-            own.newest = hasCompanions ? newestTime(of: known.series, index) : newest
-            withState(of: slot) { $0 = own }
-        }
-        if born > nextChunk { skip(to: born, active) }
-        unclaimed = Set(state.slots.keys)
-        unclaimedThrough = chunk + 1
-    }
-
-    /// Turns to `chunk`, since rows between are lost and series begin only there.
-    private func skip(to chunk: Int, _ active: ActiveChunk) {
-        if head > self.chunk * ColumnCodec.rows { turn(active) }
-        self.chunk = chunk
-        head = chunk * ColumnCodec.rows
-        unsafe active.header[ActiveChunk.Word.chunk].store(UInt64(chunk), ordering: .relaxed)
-        unsafe active.header[ActiveChunk.Word.head].store(UInt64(head), ordering: .releasing)
-    }
-
-    /// Time of the newest sample of `series` in this lane, in whatever slot.
-    private func newestTime(of series: UInt32, _ index: borrowing SeriesIndex) -> Int64 {
-        var newest = Int64.min
-        index.forEachLocation(of: series) { location in
-            guard location.lane == id.rawValue else { return }
-            let companions = index.companions(of: location)
-            let last = lastSample(location.slot, companions, birth: location.birth, death: location.death)
-            newest = max(newest, last?.time ?? .min)
-        }
-        return newest
+        return own
     }
 }

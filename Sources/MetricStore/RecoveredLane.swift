@@ -1,0 +1,207 @@
+internal import MetricModel
+internal import Synchronization
+
+/// What the series log tells of a lane.
+struct RecoveredLane {
+    let id: UInt32
+    let name: String
+    /// Rows committed when the lane was closed; `nil` for an open one.
+    private(set) var finalHead: UInt64?
+    /// By position (``ActiveChunk/position(of:)``).
+    private var slots: [Slot] = []
+    private var companions: [SeriesIndex.Companions] = []
+
+    private struct Slot {
+        enum Use {
+            /// Never taken, or given up; may be taken after chunk `death`.
+            case free
+            case series
+            case companion
+        }
+
+        var use = Use.free
+        var series = SeriesIndex.none
+        var birth: UInt32 = 0
+        var death: UInt32 = 0
+        /// Place in `companions`.
+        var companions = ActiveChunk.SlotState.none
+    }
+
+    init(id: UInt32, name: String) {
+        self.id = id
+        self.name = name
+    }
+
+    /// The position of `slot`, for which there is room after this.
+    private mutating func position(of slot: RingSlot) -> Int {
+        let position = ActiveChunk.position(of: slot)
+        while slots.count <= position { slots.append(Slot()) }
+        return position
+    }
+
+    /// Notes that `slot` has a series.
+    mutating func take(_ slot: RingSlot, _ series: UInt32, birth: UInt32) {
+        slots[position(of: slot)] = Slot(use: .series, series: series, birth: birth)
+    }
+
+    /// Notes that `column` is a companion of `slot`.
+    mutating func take(_ column: RingSlot, companionsOf slot: RingSlot, _ all: SeriesIndex.Companions) {
+        slots[position(of: column)] = Slot(use: .companion)
+        let owner = position(of: slot)
+        if slots[owner].companions == ActiveChunk.SlotState.none {
+            slots[owner].companions = UInt32(companions.count)
+            companions.append(all)
+        } else {
+            companions[Int(slots[owner].companions)] = all
+        }
+    }
+
+    /// Notes that a series or companion that `slot` once had ended with chunk `death`.
+    mutating func free(_ slot: RingSlot, after death: UInt32) {
+        let position = position(of: slot)
+        guard slots[position].use == .free else { return }
+        slots[position].death = max(slots[position].death, death)
+    }
+
+    /// Notes that the present series of `slot` has ended.
+    mutating func end(_ slot: RingSlot, birth: UInt32, death: UInt32, _ index: inout SeriesIndex) {
+        let position = position(of: slot)
+        let known = slots[position]
+        guard known.use == .series, known.birth == birth else { return }
+        index.end(known.series, lane: id, slot: slot, birth: birth, death: death)
+        slots[position] = Slot(death: death)
+        guard known.companions != ActiveChunk.SlotState.none else { return }
+        let own = companions[Int(known.companions)]
+        for column in [own.times?.slot, own.histograms?.slot] {
+            if let column { slots[self.position(of: column)] = Slot(death: death) }
+        }
+    }
+
+    /// Notes that the lane was closed with `head` rows.
+    mutating func close(head: UInt64, _ index: inout SeriesIndex) {
+        let last = UInt32(clamping: head == 0 ? 0 : (head - 1) / UInt64(ColumnCodec.rows))
+        for slot in self.positions where slots[ActiveChunk.position(of: slot)].use == .series {
+            let birth = slots[ActiveChunk.position(of: slot)].birth
+            end(slot, birth: birth, death: max(last, birth), &index)
+        }
+        finalHead = head
+    }
+
+    /// The slots, in the order of their positions.
+    private var positions: [RingSlot] {
+        var found: [RingSlot] = []
+        var block = 0
+        while found.count < slots.count {
+            for column in 0..<ActiveChunk.width(ofBlock: block) { found.append(RingSlot(block: block, column: column)) }
+            block += 1
+        }
+        return Array(found.prefix(slots.count))
+    }
+
+    /// The lane with its sealed chunks.
+    func makeLane(
+        _ sealed: [(header: ChunkHeader, place: ChunkPlace)], _ core: StoreCore
+    ) throws(StoreError) -> Lane {
+        let active = finalHead == nil ? try ActiveChunk() : nil
+        let lane = Lane(id: LaneID(id), name: name, core: core, active: active)
+        let chunks = sealed.sorted { $0.header.chunk < $1.header.chunk }
+        lane.chunk = chunks.last.map { Int($0.header.chunk) + 1 } ?? 0
+        lane.directory.lose(before: chunks.first.map { Int($0.header.chunk) } ?? 0)
+        for (header, place) in chunks { lane.directory.add(Int(header.chunk), at: place) }
+        lane.finalHead = finalHead.map { Int(clamping: $0) } ?? 0
+        if let active {
+            while ActiveChunk.start(ofBlock: active.blockCount) < slots.count { try active.addBlock() }
+            let newest = chunks.reduce(Int64.min) { max($0, $1.header.newest) }
+            unsafe active.header[ActiveChunk.Word.newest].store(UInt64(bitPattern: newest), ordering: .relaxed)
+        }
+        return lane
+    }
+
+    /// Tells the lane about every slot: its series, whether it is free, or that it is a companion.
+    fileprivate func forEachSlot(
+        _ body: (RingSlot, _ series: UInt32, _ birth: UInt32, SeriesIndex.Companions, _ death: UInt32?) -> Void
+    ) {
+        for (position, slot) in positions.enumerated() {
+            let own = slots[position]
+            let known = own.companions == ActiveChunk.SlotState.none ? nil : companions[Int(own.companions)]
+            body(slot, own.series, own.birth, known ?? .init(), own.use == .free ? own.death : nil)
+        }
+    }
+
+    fileprivate var hasCompanions: Bool { !companions.isEmpty }
+    fileprivate var slotCount: Int { slots.count }
+}
+
+extension Lane {
+    /// Goes on where an earlier process stopped.
+    func resume(_ state: RecoveredLane, _ rows: RestoredRows, index: borrowing SeriesIndex) {
+        guard let active else { return }
+        // Chunks are looked for from the first one that is not lost.
+        if chunk == 0 { directory.lose(before: rows.chunk) }
+        chunk = rows.chunk
+        head = chunk * ColumnCodec.rows + rows.rowCount
+        unsafe active.header[ActiveChunk.Word.chunk].store(UInt64(chunk), ordering: .relaxed)
+        unsafe active.header[ActiveChunk.Word.head].store(UInt64(head), ordering: .releasing)
+        keepRows(rows, active)
+        let newest = unsafe Int64(bitPattern: active.header[ActiveChunk.Word.newest].load(ordering: .relaxed))
+        var born = 0
+        state.forEachSlot { slot, series, birth, companions, death in
+            if let death {
+                freeSlots.append((slot, death))
+            } else if series != SeriesIndex.none {
+                var own = ActiveChunk.SlotState(birth: birth, series: series, isUnclaimed: true)
+                if !companions.isEmpty {
+                    own.companions = UInt32(companionList.count)
+                    companionList.append(companions)
+                }
+                born = max(born, Int(birth))
+                // Without times of their own no sample can be later than the lane's newest row.
+                own.newest = state.hasCompanions ? newestTime(of: series, index) : newest
+                withState(of: slot) { $0 = own }
+                unclaimedCount += 1
+            }
+        }
+        freeSlots.sort { $0.death < $1.death }
+        nextSlot = ActiveChunk.slot(at: state.slotCount)
+        active.clearMasks(from: state.slotCount)
+        unclaimedThrough = chunk + 1
+        if born > nextChunk {
+            unclaimedThrough = .max
+            skip(to: born, active)
+            unclaimedThrough = chunk + 1
+        }
+    }
+
+    /// Holds on to the row log's file.
+    private func keepRows(_ rows: RestoredRows, _ active: ActiveChunk) {
+        guard let pin = rows.pin else { return }
+        core.rowLog?.pin(pin)
+        let range = active.timeRange.map { (oldest: $0.lowerBound, newest: $0.upperBound) }
+        logged.withLock {
+            $0 = LoggedRows(
+                pin: pin, chunk: chunk, rowCount: rows.rowCount, blockCount: active.blockCount,
+                wordCount: rows.wordCount, range: range ?? (.max, .min))
+        }
+    }
+
+    /// Turns to `chunk`, since rows between are lost and series begin only there.
+    private func skip(to chunk: Int, _ active: ActiveChunk) {
+        if head > self.chunk * ColumnCodec.rows { turn(active) }
+        self.chunk = chunk
+        head = chunk * ColumnCodec.rows
+        unsafe active.header[ActiveChunk.Word.chunk].store(UInt64(chunk), ordering: .relaxed)
+        unsafe active.header[ActiveChunk.Word.head].store(UInt64(head), ordering: .releasing)
+    }
+
+    /// Time of the newest sample of `series` in this lane, in whatever slot.
+    private func newestTime(of series: UInt32, _ index: borrowing SeriesIndex) -> Int64 {
+        var newest = Int64.min
+        index.forEachLocation(of: series) { location in
+            guard location.lane == id.rawValue else { return }
+            let companions = index.companions(of: location)
+            let last = lastSample(location.slot, companions, birth: location.birth, death: location.death)
+            newest = max(newest, last?.time ?? .min)
+        }
+        return newest
+    }
+}
