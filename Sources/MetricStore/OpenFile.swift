@@ -15,6 +15,25 @@ struct OpenFile: ~Copyable {
         }
     }
 
+    /// Makes a file that nobody finds before `fill` is done with it, in the place of one that may be there.
+    static func make(
+        _ path: String, _ fill: (borrowing OpenFile) throws(StoreError) -> Void
+    ) throws(StoreError) -> OpenFile {
+        let temporary = path + ".new"
+        unsafe unlink(temporary)
+        let file = try OpenFile(temporary, create: true)
+        do throws(StoreError) {
+            try fill(file)
+            guard unsafe rename(temporary, path) == 0 else {
+                throw StoreError(.system, "cannot rename \(temporary): \(SystemFailure.text())")
+            }
+        } catch {
+            unsafe unlink(temporary)
+            throw error
+        }
+        return file
+    }
+
     /// Opens or creates `path` and keeps other processes from doing the same.
     init(locking path: String) throws(StoreError) {
         descriptor = unsafe open(path, O_RDWR | O_CLOEXEC | O_CREAT, 0o644)

@@ -202,66 +202,95 @@ enum RowCodec {
     static func decode(
         _ input: UnsafeRawBufferPointer, _ offset: inout Int, into block: ActiveChunk.Block, row: Int
     ) -> Bool {
-        let width = unsafe block.width
         guard offset < input.count else { return false }
         let kind = unsafe input[offset]
         offset += 1
-        switch kind {
-        case Presence.none: return true
-        case Presence.all: break
-        case Presence.asBefore where row > 0: break
-        case Presence.bitmap where offset + width / 8 <= input.count: break
-        default: return false
-        }
-        let bitmap = offset
-        if kind == Presence.bitmap { offset += width / 8 }
-        func isPresent(_ column: Int) -> Bool {
-            switch kind {
-            case Presence.all: true
-            case Presence.bitmap: unsafe input[bitmap + column / 8] >> UInt8(column % 8) & 1 == 1
-            default: unsafe block.masks[column].load(ordering: .relaxed) >> UInt32(row - 1) & 1 == 1
+        return unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 4) { present in
+            guard let count = unsafe readPresence(kind, input, &offset, block, row, present) else { return false }
+            let codes = offset
+            offset += (count + 1) / 2
+            guard offset <= input.count else { return false }
+            var length = 0
+            for index in 0..<count { unsafe length += Self.length(code(input, codes, index)) }
+            guard offset + length <= input.count else { return false }
+            var index = 0
+            for word in present.indices {
+                var rest = unsafe present[word]
+                while rest != 0 {
+                    let column = 64 * word + rest.trailingZeroBitCount
+                    rest &= rest - 1
+                    unsafe decode(code(input, codes, index), input, &offset, block, row, column)
+                    index += 1
+                }
             }
+            return true
         }
-        let count = (0..<width).reduce(0) { $0 + (isPresent($1) ? 1 : 0) }
-        let codes = offset
-        offset += (count + 1) / 2
-        guard offset <= input.count else { return false }
-        func code(_ index: Int) -> UInt8 { unsafe input[codes + index / 2] >> UInt8(4 * (index & 1)) & 15 }
-        guard offset + (0..<count).reduce(0, { $0 + length(code($1)) }) <= input.count else { return false }
-        var index = 0
-        for column in 0..<width where isPresent(column) {
-            let mask = unsafe block.masks[column].load(ordering: .relaxed)
-            let cell = row * width + column
-            let before = row > 0 && mask >> UInt32(row - 1) & 1 == 1
-            let earlier = row > 1 && before && mask >> UInt32(row - 2) & 1 == 1
-            let last = before ? unsafe block.values[cell - width].load(ordering: .relaxed) : 0
-            let lastButOne = earlier ? unsafe block.values[cell - 2 * width].load(ordering: .relaxed) : last
-            let value = unsafe decode(code(index), input, &offset, last, lastButOne)
-            unsafe block.values[cell].store(value, ordering: .relaxed)
-            unsafe block.masks[column].store(mask | 1 << UInt32(row), ordering: .relaxed)
-            index += 1
-        }
-        return true
     }
 
     @inline(__always)
+    private static func code(_ input: UnsafeRawBufferPointer, _ codes: Int, _ index: Int) -> UInt8 {
+        unsafe input[codes + index / 2] >> UInt8(4 * (index & 1)) & 15
+    }
+
+    /// Which slots have a value, a bit each; gives their number, or `nil` for bytes that make no sense.
+    private static func readPresence(
+        _ kind: UInt8, _ input: UnsafeRawBufferPointer, _ offset: inout Int, _ block: ActiveChunk.Block, _ row: Int,
+        _ present: UnsafeMutableBufferPointer<UInt64>
+    ) -> Int? {
+        let width = unsafe block.width
+        for word in present.indices { unsafe present[word] = 0 }
+        switch kind {
+        case Presence.none: break
+        case Presence.all:
+            for word in 0..<(width + 63) / 64 { unsafe present[word] = width >= 64 ? .max : 1 << UInt64(width) - 1 }
+        case Presence.asBefore where row > 0:
+            for column in 0..<width {
+                let mask = unsafe block.masks[column].load(ordering: .relaxed)
+                unsafe present[column / 64] |= UInt64(mask >> UInt32(row - 1) & 1) << UInt64(column % 64)
+            }
+        case Presence.bitmap where offset + width / 8 <= input.count:
+            for byte in 0..<width / 8 {
+                unsafe present[byte / 8] |= UInt64(input[offset + byte]) << UInt64(8 * (byte % 8))
+            }
+            offset += width / 8
+        default: return nil
+        }
+        return unsafe present.reduce(0) { $0 + $1.nonzeroBitCount }
+    }
+
+    /// Reads one value; its bytes are there.
+    @inline(__always)
     private static func decode(
-        _ code: UInt8, _ input: UnsafeRawBufferPointer, _ offset: inout Int, _ before: UInt64, _ earlier: UInt64
-    ) -> UInt64 {
-        var data: UInt64 = 0
+        _ code: UInt8, _ input: UnsafeRawBufferPointer, _ offset: inout Int, _ block: ActiveChunk.Block, _ row: Int,
+        _ column: Int
+    ) {
+        let width = unsafe block.width
+        let mask = unsafe block.masks[column].load(ordering: .relaxed)
+        // As when it was encoded: the rows before in the highest bits.
+        let before = (mask << UInt32(31 - row)) << 1
+        let cell = unsafe block.values + row * width + column
+        let last = unsafe before >> 31 == 0 ? 0 : cell[-width].load(ordering: .relaxed)
+        let lastButOne = unsafe before >> 30 == 3 ? cell[-2 * width].load(ordering: .relaxed) : last
         let length = length(code)
-        for index in 0..<length { unsafe data |= UInt64(input[offset + index]) << UInt64(8 * index) }
+        var data: UInt64 = 0
+        if offset + 8 <= input.count {
+            let word = unsafe UInt64(littleEndian: input.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            data = length == 8 ? word : word & (1 << UInt64(8 * length) - 1)
+        } else {
+            for index in 0..<length { unsafe data |= UInt64(input[offset + index]) << UInt64(8 * index) }
+        }
         offset += length
+        unsafe cell.pointee.store(value(code, data, last, lastButOne), ordering: .relaxed)
+        unsafe block.masks[column].store(mask | 1 << UInt32(row), ordering: .relaxed)
+    }
+
+    @inline(__always)
+    private static func value(_ code: UInt8, _ data: UInt64, _ before: UInt64, _ earlier: UInt64) -> UInt64 {
         if code == 0 { return before }
         if code >= 10 { return before ^ data }
         let last = whole(before) ?? 0
-        let step: Int64
-        if (4...7).contains(code) {
-            step = unzigzag(data)
-        } else {
-            let change = code < 4 ? UInt64(code - 1) : data
-            step = (last - (whole(earlier) ?? last)) &+ unzigzag(change)
-        }
-        return Double(last &+ step).bitPattern
+        if code >= 4, code < 8 { return Double(last &+ unzigzag(data)).bitPattern }
+        let change = code < 4 ? UInt64(code - 1) : data
+        return Double(last &+ (last - (whole(earlier) ?? last)) &+ unzigzag(change)).bitPattern
     }
 }

@@ -15,8 +15,6 @@ internal import Synchronization
 /// Writers hold the lock for one `pwrite` per commit. Readers never come here.
 final class RowLog: Sendable {
     static let headerSize = 64
-    /// A file that has reached this size gets no more records.
-    static let fileSize = 4 << 20
 
     private struct State: ~Copyable {
         /// `nil` before the first record and after a file is full.
@@ -29,11 +27,14 @@ final class RowLog: Sendable {
     let directory: StoreDirectory
     /// Bytes of finished files that may wait for slow lanes.
     let budget: Int
+    /// A file gets no more records than fit into this, unless it is a single one.
+    private let fileSize: Int
     private let state = Mutex(State())
 
-    init(_ directory: StoreDirectory, budget: Int = 32 << 20) {
+    init(_ directory: StoreDirectory, budget: Int) {
         self.directory = directory
         self.budget = budget
+        fileSize = budget / 8
     }
 
     /// What a file begins with.
@@ -51,7 +52,7 @@ final class RowLog: Sendable {
         let begins = unsafe record.load(as: RowRecordHeader.self).firstRow == 0
         let old = pin
         pin = try state.withLock { state throws(StoreError) in
-            if let last = state.files.last, last.size + record.count > Self.fileSize, last.size > Self.headerSize {
+            if let last = state.files.last, last.size + record.count > fileSize, last.size > Self.headerSize {
                 state.file = nil
             }
             if state.file == nil { try addFile(&state) }
@@ -74,15 +75,11 @@ final class RowLog: Sendable {
 
     private func addFile(_ state: inout State) throws(StoreError) {
         let number = state.nextNumber
-        let file = try OpenFile(directory.rows(number), create: true)
-        state.nextNumber += 1
         let identity = unsafe Self.identity(store: directory.store, number: number).withUnsafeBytes { unsafe Array($0) }
-        do throws(StoreError) {
+        let file = try OpenFile.make(directory.rows(number)) { (file) throws(StoreError) in
             try file.append(identity + [UInt8](repeating: 0, count: Self.headerSize - identity.count))
-        } catch {
-            unsafe unlink(directory.rows(number))
-            throw error
         }
+        state.nextNumber += 1
         state.file = consume file
         state.files.append((number, Self.headerSize, 0))
         removeUnneeded(&state)

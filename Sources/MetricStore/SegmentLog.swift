@@ -183,15 +183,14 @@ final class SegmentLog: Sendable {
         let segment: Segment
         if let directory {
             let path = directory.segment(number)
-            let file = try OpenFile(path, create: true)
-            do throws(StoreError) { try file.reserve(through: size) } catch {
-                unsafe unlink(path)
-                throw error
+            let identity = unsafe Segment.identity(store: directory.store, number: number).withUnsafeBytes {
+                unsafe Array($0)
+            }
+            let file = try OpenFile.make(path) { (file) throws(StoreError) in
+                try file.reserve(through: size)
+                try file.append(identity)
             }
             let mapping = try Mapping(file, offset: 0, count: size)
-            for (index, word) in Segment.identity(store: directory.store, number: number).enumerated() {
-                unsafe mapping.words(at: 8 * index).pointee.store(word, ordering: .relaxed)
-            }
             segment = Segment(number: number, mapping: mapping, path: path)
         } else {
             segment = Segment(number: number, mapping: try Mapping(anonymous: size), path: nil)
@@ -301,7 +300,7 @@ extension SegmentLog {
                 entry.newest = max(entry.newest, header.newest)
                 entry.sampleCount += UInt64(header.sampleCount)
             } else {
-                notes.append("\(path): the record at byte \(entry.used) is damaged and skipped")
+                notes.append("\(path): the record at byte \(entry.used) is torn or damaged and skipped")
             }
             entry.used += length
         }

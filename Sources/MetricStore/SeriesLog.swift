@@ -93,23 +93,11 @@ final class SeriesLog: Sendable {
         snapshot.add(catalog)
         let bytes = snapshot.finished
         try state.withLock { state throws(StoreError) in
-            state.file = try Self.replace(directory.seriesLog, with: bytes)
+            state.file = try OpenFile.make(directory.seriesLog) { (file) throws(StoreError) in try file.append(bytes) }
             state.buffer = []
             state.size = bytes.count
             state.compactSize = bytes.count
         }
-    }
-
-    /// A new file with these bytes, under this name.
-    private static func replace(_ path: String, with bytes: [UInt8]) throws(StoreError) -> OpenFile {
-        let temporary = path + ".new"
-        unsafe unlink(temporary)
-        let file = try OpenFile(temporary, create: true)
-        try file.append(bytes)
-        guard unsafe rename(temporary, path) == 0 else {
-            throw StoreError(.system, "cannot rename \(temporary): \(SystemFailure.text())")
-        }
-        return file
     }
 
     static func header(store: UInt64) -> [UInt8] {

@@ -6,6 +6,8 @@ public struct StoreConfiguration: Sendable {
     public var retentionMilliseconds: Int64 = 24 * 3_600_000
     /// Upper bound for sealed samples in bytes; the oldest segments go first.
     public var retentionBytes = 1 << 30
+    /// Bytes of the row log that slow lanes may hold back before their rows are written once more.
+    var rowLogBudget = 32 << 20
     /// Most series kept at a time; creating more is refused.
     public var maximumSeries = 5_000_000
 

@@ -29,7 +29,7 @@ final class StoreCore: Sendable {
     init(_ configuration: StoreConfiguration, _ directory: StoreDirectory?, _ log: SeriesLog?) {
         self.directory = directory
         self.log = log
-        rowLog = directory.map { RowLog($0) }
+        rowLog = directory.map { RowLog($0, budget: configuration.rowLogBudget) }
         segments = SegmentLog(
             directory: directory, budget: configuration.retentionBytes,
             retention: configuration.retentionMilliseconds)

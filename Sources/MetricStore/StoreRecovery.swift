@@ -115,7 +115,7 @@ struct StoreRecovery {
         var offset = SeriesLog.headerSize
         while offset < size {
             guard let frame = unsafe SeriesLog.frame(bytes, at: offset), unsafe replay(frame) else {
-                notes.append("\(name): the last \(size - offset) bytes are damaged and dropped")
+                notes.append("\(name): the last \(size - offset) bytes are torn or damaged and dropped")
                 break
             }
             offset += 8 + frame.count
