@@ -57,6 +57,29 @@ import Testing
             ] + more)
     }
 
+    @Test func rulesOfAnotherFileAreTriedOnTheSamePast() throws {
+        let rules = directory.write(
+            """
+            groups:
+            - name: g
+              interval: 10s
+              rules:
+              - {rollback: Stricter, expr: quality, trip: "< 0.6", immediate: true, action: {plan: p, scope: all}}
+              - {rollback: Elsewhere, expr: quality, trip: "< 0.1", action: {plan: q}}
+            """, to: "new.yml")
+        let result = try replay("--rules", rules)
+        #expect(result.exit == .code(0))
+        #expect(result.output.contains("Stricter"), "\(result.output)")
+        #expect(result.output.contains("would have rolled back web, db"))
+        #expect(!result.output.contains("Low"))
+        #expect(result.errors.contains("the plan q is not loaded"))
+        directory.write("groups: [{name: g, rules: [{rollback: X, expr: quality, trp: 1}]}]", to: "bad.yml")
+        let refused = try replay("--rules", directory.file("bad.yml"))
+        #expect(refused.exit == .code(1))
+        #expect(refused.errors.contains("bad.yml:1:"), "\(refused.errors)")
+        #expect(refused.errors.contains("trp"))
+    }
+
     @Test func aTripIsOneLineWithWhenWhyAndWhat() throws {
         let result = try replay()
         #expect(result.exit == .code(0))

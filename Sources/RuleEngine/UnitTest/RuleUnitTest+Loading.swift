@@ -66,10 +66,14 @@ private struct RuleUnitTestReader {
         for (index, node) in list(&fields, "promql_expr_test").enumerated() {
             if let test = expression(node, "\(path).promql_expr_test[\(index)]") { expressions.append(test) }
         }
+        var rollbacks: [RuleUnitTest.RollbackCase] = []
+        for (index, node) in list(&fields, "rollback_rule_test").enumerated() {
+            if let test = rollback(node, "\(path).rollback_rule_test[\(index)]") { rollbacks.append(test) }
+        }
         let own = rules.duration(&fields, "interval") ?? .zero
         let group = RuleUnitTest.Group(
             name: rules.text(&fields, "name") ?? "", interval: own > .zero ? own : interval, start: start(&fields),
-            series: series, alerts: alerts, expressions: expressions,
+            series: series, alerts: alerts, expressions: expressions, rollbacks: rollbacks,
             externalLabels: labels(&fields, "external_labels"),
             externalURL: rules.text(&fields, "external_url") ?? "")
         rules.finish(fields)
@@ -117,6 +121,22 @@ private struct RuleUnitTestReader {
         let time = rules.duration(&fields, "eval_time") ?? .zero
         rules.finish(fields)
         return RuleUnitTest.AlertCase(time: time, name: name, expected: expected)
+    }
+
+    private mutating func rollback(_ node: YAMLNode, _ path: String) -> RuleUnitTest.RollbackCase? {
+        guard var fields = rules.fields(node, path) else { return nil }
+        let name = rules.text(&fields, "rollback") ?? ""
+        if name.isEmpty { rules.refuse(fields.fault("rollback must name a rule", field: "rollback")) }
+        var expected: [RuleUnitTest.RollbackCase.Expected] = []
+        for (index, node) in list(&fields, "exp_trips").enumerated() {
+            guard var inner = rules.fields(node, "\(path).exp_trips[\(index)]") else { continue }
+            expected.append(
+                .init(labels: labels(&inner, "exp_labels"), trippedAt: rules.duration(&inner, "exp_tripped_at")))
+            rules.finish(inner)
+        }
+        let time = rules.duration(&fields, "eval_time") ?? .zero
+        rules.finish(fields)
+        return RuleUnitTest.RollbackCase(time: time, name: name, expected: expected)
     }
 
     private mutating func expression(_ node: YAMLNode, _ path: String) -> RuleUnitTest.ExpressionCase? {

@@ -30,7 +30,7 @@ extension RuleUnitTest {
         where selection.isEmpty || selection.contains(where: { $0.matchesAnywhere(group.name) }) {
             report.groupCount += 1
             let name = group.name.isEmpty ? "group \(index)" : "name: \(group.name)"
-            var run = RuleUnitTestRun(tests: self, group: group, rules: rules)
+            var run = RuleUnitTestRun(tests: self, group: group, rules: rules, judge: options.judge?())
             report.failures += run.failures().map { .init(group: name, text: $0) }
         }
     }
@@ -86,8 +86,10 @@ private struct RuleUnitTestRun {
     private let engine: QueryEngine
     private let evaluations: [GroupEvaluation]
     private let sink: MemorySink
+    private let judge: (any RollbackJudge)?
 
-    init(tests: RuleUnitTest, group: RuleUnitTest.Group, rules: [RuleGroup]) {
+    init(tests: RuleUnitTest, group: RuleUnitTest.Group, rules: [RuleGroup], judge: (any RollbackJudge)?) {
+        self.judge = judge
         self.tests = tests
         self.group = group
         var options = EngineOptions()
@@ -98,7 +100,7 @@ private struct RuleUnitTestRun {
             externalLabels: group.externalLabels, externalURL: group.externalURL,
             evaluationInterval: tests.evaluationInterval)
         evaluations = rules.map { GroupEvaluation($0, engine: engine, settings: settings, restoring: false) }
-        sink = MemorySink(source)
+        sink = MemorySink(source, judge)
         for series in group.series { source.append(series, interval: group.interval, from: group.start) }
     }
 
@@ -106,11 +108,14 @@ private struct RuleUnitTestRun {
     mutating func failures() -> [String] {
         var failures: [String] = []
         let alerts = group.alerts.sorted { $0.time < $1.time }
-        let last = max(alerts.last?.time ?? .zero, group.expressions.map(\.time).max() ?? .zero)
+        let rollbacks = group.rollbacks.sorted { $0.time < $1.time }
+        if judge == nil, !rollbacks.isEmpty { return ["rollback rules cannot be tested here"] }
+        let last = max(
+            alerts.last?.time ?? .zero, rollbacks.last?.time ?? .zero, group.expressions.map(\.time).max() ?? .zero)
         guard last.rawValue / tests.evaluationInterval.rawValue < Self.mostEvaluations else {
             return ["more than \(Self.mostEvaluations) evaluations up to \(last)"]
         }
-        var checked = 0
+        var (checked, judged) = (0, 0)
         var time = Milliseconds.zero
         while time <= last {
             let errors = evaluate(at: time)
@@ -119,6 +124,10 @@ private struct RuleUnitTestRun {
             while checked < alerts.count, alerts[checked].time < next {
                 if let failure = check(alerts[checked]) { failures.append(failure) }
                 checked += 1
+            }
+            while judged < rollbacks.count, rollbacks[judged].time < next {
+                if let failure = check(rollbacks[judged]) { failures.append(failure) }
+                judged += 1
             }
             time = next
         }
@@ -157,6 +166,25 @@ private struct RuleUnitTestRun {
 
     private static func lines(_ alert: RuleUnitTest.AlertCase.Expected) -> [String] {
         ["\(alert.labels)"] + alert.annotations.pairs.map { "    \($0.name): \(MetricText.quoted($0.value))" }
+    }
+
+    private func check(_ test: RuleUnitTest.RollbackCase) -> String? {
+        let isKnown = evaluations.flatMap(\.group.rules).contains { rule in
+            if case .rollback(let query) = rule { ByteOrder.equal(query.definition.name, test.name) } else { false }
+        }
+        guard isKnown else { return "rollback: \(test.name), time: \(test.time): there is no such rule" }
+        let standing = judge?.trips(of: test.name) ?? []
+        func line(_ labels: Labels, _ time: Milliseconds?) -> [String] {
+            ["\(labels)" + (time.map { " tripped at \($0)" } ?? "")]
+        }
+        let difference = RuleUnitTestDifference(
+            expected: test.expected.map { ($0.labels, line($0.labels, $0.trippedAt)) },
+            got: standing.map { trip in
+                // A time that nobody asked for is no difference.
+                let isTimed = test.expected.first { $0.labels == trip.labels }.map { $0.trippedAt != nil } ?? true
+                return (trip.labels, line(trip.labels, isTimed ? trip.trippedAt - group.start : nil))
+            })
+        return difference.text.map { "rollback: \(test.name), time: \(test.time)\n\($0)" }
     }
 
     private func check(_ test: RuleUnitTest.ExpressionCase) -> String? {
@@ -214,9 +242,11 @@ private struct PastSource: Queryable {
 /// Keeps what rules store; nobody is told of alerts.
 private final class MemorySink: RuleSink {
     private let source: MemorySource
+    private let judge: (any RollbackJudge)?
 
-    init(_ source: MemorySource) {
+    init(_ source: MemorySource, _ judge: (any RollbackJudge)?) {
         self.source = source
+        self.judge = judge
     }
 
     func store(_ samples: [RuleSample], at time: Timestamp) {
@@ -229,7 +259,7 @@ private final class MemorySink: RuleSink {
 
     func send(_ alerts: [Alert]) {}
 
-    func measured(_ measurement: RollbackMeasurement) {}
+    func measured(_ measurement: RollbackMeasurement) { judge?.measured(measurement) }
 }
 
 /// What was expected beside what came, matched by labels: `-` is missing, `+` is too much.

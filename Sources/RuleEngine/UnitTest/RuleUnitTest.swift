@@ -11,14 +11,18 @@ public struct RuleUnitTest: Sendable {
         public var ignoresUnknownFields: Bool
         /// Which expressions are accepted.
         public var features: ParserFeatures
+        /// Makes what decides on trips of rollback rules; without one, `rollback_rule_test` fails.
+        public var judge: (@Sendable () -> any RollbackJudge)?
 
         /// By default every group of a strictly read file.
         public init(
-            run: [String] = [], ignoresUnknownFields: Bool = false, features: ParserFeatures = .standard
+            run: [String] = [], ignoresUnknownFields: Bool = false, features: ParserFeatures = .standard,
+            judge: (@Sendable () -> any RollbackJudge)? = nil
         ) {
             self.run = run
             self.ignoresUnknownFields = ignoresUnknownFields
             self.features = features
+            self.judge = judge
         }
     }
 
@@ -36,6 +40,8 @@ public struct RuleUnitTest: Sendable {
         public var alerts: [AlertCase]
         /// What is expected of expressions.
         public var expressions: [ExpressionCase]
+        /// What is expected of rollback rules.
+        public var rollbacks: [RollbackCase]
         /// Labels of the server.
         public var externalLabels: Labels
         /// The URL of the server.
@@ -57,6 +63,24 @@ public struct RuleUnitTest: Sendable {
         /// The alert's name.
         public var name: String
         /// Exactly the alerts that must fire.
+        public var expected: [Expected]
+    }
+
+    /// Which elements of one rollback rule are tripped at one time.
+    public struct RollbackCase: Sendable {
+        /// An element that must be tripped.
+        public struct Expected: Sendable {
+            /// Its labels, without the metric's name.
+            public var labels: Labels
+            /// When it must have tripped, since the start; `nil` where any time will do.
+            public var trippedAt: Milliseconds?
+        }
+
+        /// The time since the start.
+        public var time: Milliseconds
+        /// The rule's name.
+        public var name: String
+        /// Exactly the elements that must be tripped.
         public var expected: [Expected]
     }
 
@@ -94,6 +118,28 @@ public struct RuleUnitTest: Sendable {
     public var isFuzzy: Bool
     /// The test groups.
     public var groups: [Group]
+}
+
+/// An element of a rollback rule that has tripped and has not cleared.
+public struct StandingTrip: Equatable, Sendable {
+    /// Labels of the element.
+    public var labels: Labels
+    /// When it tripped.
+    public var trippedAt: Timestamp
+
+    /// An element that tripped at a time.
+    public init(labels: Labels, trippedAt: Timestamp) {
+        self.labels = labels
+        self.trippedAt = trippedAt
+    }
+}
+
+/// Decides on trips. The machine of rollback rules stands above this module, so whoever runs unit tests lends it.
+public protocol RollbackJudge: AnyObject {
+    /// Takes a measurement; those of one rule come in order.
+    func measured(_ measurement: RollbackMeasurement)
+    /// The elements of the rules called `rule` that are tripped now.
+    func trips(of rule: String) -> [StandingTrip]
 }
 
 /// What a run of one file of rule unit tests found.

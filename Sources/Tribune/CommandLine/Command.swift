@@ -94,6 +94,8 @@ struct CommandFailure: Error {
         case failed = 1
         /// It was called wrongly.
         case usage = 2
+        /// Nothing is wrong, but something could be better, and the user asked that this count.
+        case lint = 3
     }
 
     /// The exit code.

@@ -47,14 +47,25 @@ enum CheckCommands {
 
     static let rules = Command(
         "check rules", "Check rule files.", operands: "FILE...", count: 1...10_000,
-        details: "Accepts Prometheus rule files and rollback rules. Every fault is told, not only the first."
+        options: [.flag("lint-fatal", "End with exit code 3 where rollback rules leave something open.")],
+        details: """
+            Accepts Prometheus rule files and rollback rules. Every fault is told, not only the first.
+
+            Of a rollback rule it is also told what it leaves open: what becomes of missing data, a ratio without
+            min_samples, a threshold without clear, no cooldown.
+            """
     ) { (invocation) throws(CommandFailure) in
-        var faulty = 0
+        var (faulty, remarks) = (0, 0)
         for path in invocation.operands {
             Console.print("Checking \(path)")
             do throws(RuleFileError) {
                 let file = try RuleFile.load(path)
-                Console.print("  SUCCESS: \(file.groups.reduce(0) { $0 + $1.rules.count }) rules found\n")
+                Console.print("  SUCCESS: \(file.groups.reduce(0) { $0 + $1.rules.count }) rules found")
+                for line in lint(file) {
+                    remarks += 1
+                    Console.print("  \(line)")
+                }
+                Console.print("")
             } catch {
                 faulty += 1
                 Console.print("  FAILED:")
@@ -62,6 +73,17 @@ enum CheckCommands {
                 Console.print("")
             }
         }
-        return faulty == 0 ? 0 : CommandFailure.Code.failed.rawValue
+        if faulty > 0 { return CommandFailure.Code.failed.rawValue }
+        return remarks > 0 && invocation.flag("lint-fatal") ? CommandFailure.Code.lint.rawValue : 0
+    }
+
+    /// What rollback rules leave open, a line for each.
+    private static func lint(_ file: RuleFile) -> [String] {
+        file.groups.flatMap { group in
+            group.rules.flatMap { rule -> [String] in
+                guard case .rollback(let query) = rule else { return [] }
+                return query.definition.lint.map { "LINT: \(group.name): \(query.definition.name): \($0)" }
+            }
+        }
     }
 }

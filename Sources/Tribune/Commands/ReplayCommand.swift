@@ -17,6 +17,7 @@ enum ReplayCommand {
             .value("config.file", "FILE", "The tribune.yml with rules and plans.", default: "tribune.yml"),
             .value("storage.path", "DIR", "The directory of samples and history.", default: "data"),
             .value("from", "TIME", "Unix seconds or RFC 3339."), .value("to", "TIME", "Unix seconds or RFC 3339."),
+            .value("rules", "FILE", "The rules of this file, in place of those that the configuration names."),
             .value("rule", "NAME", "Only the rules called so."), .flag("json", "Print JSON."),
             .value("query.lookback-delta", "DURATION", "How old a sample may be to count as current.", default: "5m"),
             .enabledFeatures,
@@ -28,7 +29,10 @@ enum ReplayCommand {
 
             The directory must not be in use by a server; copy it from one that runs. Exit code 0 also where a rule trips.
 
-            Example: tribune replay --from 2026-01-31T12:00:00Z --to 2026-01-31T13:00:00Z --rule ComplianceLow
+            With --rules, rules can be tried on the past before they are put in force. A plan that the configuration does not
+            know is told; its trips name no services.
+
+            Example: tribune replay --from 2026-01-31T12:00:00Z --to 2026-01-31T13:00:00Z --rules new.yml
             """
     ) { (invocation) throws(CommandFailure) in
         let (from, to) = (try invocation.time("from"), try invocation.time("to"))
@@ -39,12 +43,16 @@ enum ReplayCommand {
         options.lookback = try invocation.duration("query.lookback-delta")
         options.delayedNameRemoval = features.delayedNameRemoval
         options.useStartTimestamps = features.useStartTimestamps
+        let groups = try groups(invocation, features) ?? configuration.groups
         let rules = RuleReplay(
-            configuration.groups, named: invocation.value("rule"), engine: QueryEngine(options: options),
+            groups, named: invocation.value("rule"), engine: QueryEngine(options: options),
             settings: configuration.ruleSettings(externalURL: ""))
         guard rules.ruleCount > 0 else {
             throw CommandFailure(
                 invocation.value("rule").map { "no rollback rule is called \($0)" } ?? "there are no rollback rules")
+        }
+        for plan in groups.unknownPlans(configuration.plans) {
+            Console.error("warning: the plan \(plan) is not loaded, its trips name no services")
         }
         let store = try store(invocation.value("storage.path") ?? "data")
         defer { store.close() }
@@ -78,6 +86,18 @@ enum ReplayCommand {
         }
     }
 
+    /// The groups of the file `--rules`; `nil` without it.
+    private static func groups(
+        _ invocation: Invocation, _ features: Features
+    ) throws(CommandFailure) -> [RuleGroup]? {
+        guard let path = invocation.value("rules") else { return nil }
+        do throws(RuleFileError) {
+            return try RuleFile.load(path, options: .init(features: features.parser)).groups
+        } catch {
+            throw CommandFailure(error.faults.map(\.description).joined(separator: "\n"))
+        }
+    }
+
     /// The store below the directory `storage`, which must be there already and in nobody's use.
     private static func store(_ storage: String) throws(CommandFailure) -> MetricStore {
         let path = "\(storage)/samples"
@@ -96,6 +116,16 @@ enum ReplayCommand {
             guard error.code == .inUse else { throw CommandFailure(error.description) }
             throw CommandFailure("a server uses \(path); stop it, or copy \(storage) and replay the copy")
         }
+    }
+}
+
+extension [RuleGroup] {
+    /// Plans that rollback rules act on and `plans` does not hold, sorted.
+    fileprivate func unknownPlans(_ plans: [RolloutPlan]) -> [String] {
+        let wanted = flatMap(\.rules).compactMap { rule in
+            if case .rollback(let query) = rule { query.definition.action.plan } else { nil }
+        }
+        return Set(wanted).subtracting(plans.map(\.name)).sorted()
     }
 }
 

@@ -1,4 +1,5 @@
 internal import PromQL
+internal import Rollback
 internal import RuleEngine
 internal import Runtime
 
@@ -29,12 +30,24 @@ enum TestCommands {
             .value("run", "REGEX", "Only test groups whose names match; may be given several times."),
             .flag("ignore-unknown-fields", "Pass over fields that do not exist."), .enabledFeatures,
         ],
-        details: "The files are those of 'promtool test rules'. The rules run on the same machines as in the service."
+        details: """
+            The files are those of 'promtool test rules'. The rules run on the same machines as in the service.
+
+            Rollback rules are tested by 'rollback_rule_test' beside 'alert_rule_test': at eval_time exactly the elements
+            of exp_trips must have tripped and not cleared, where said at the time exp_tripped_at.
+
+              rollback_rule_test:
+              - eval_time: 2m
+                rollback: ComplianceLow
+                exp_trips:
+                - exp_labels: {service: ac}
+                  exp_tripped_at: 90s
+            """
     ) { (invocation) throws(CommandFailure) in
         let features = try invocation.features()
         let options = RuleUnitTest.Options(
             run: invocation.values("run"), ignoresUnknownFields: invocation.flag("ignore-unknown-fields"),
-            features: features.parser)
+            features: features.parser, judge: { RollbackRules() })
         var isSuccess = true
         for path in invocation.operands {
             let report = RuleUnitTest.run(path: path, options: options)
@@ -42,6 +55,24 @@ enum TestCommands {
             isSuccess = isSuccess && report.isSuccess
         }
         return isSuccess ? 0 : CommandFailure.Code.failed.rawValue
+    }
+
+    /// The rollback rules of one test group.
+    private final class RollbackRules: RollbackJudge {
+        private var rules: [String: RollbackRule] = [:]
+
+        func measured(_ measurement: RollbackMeasurement) {
+            _ = rules[measurement.rule, default: RollbackRule(measurement.definition)].measured(measurement)
+        }
+
+        func trips(of rule: String) -> [StandingTrip] {
+            rules.values.filter { $0.definition.name == rule }.flatMap { rule in
+                rule.tracks.compactMap { labels, track in
+                    guard case .tripped(let at, _) = track.state else { return nil }
+                    return StandingTrip(labels: labels, trippedAt: at)
+                }
+            }
+        }
     }
 
     private static func text(of path: String) throws(CommandFailure) -> String {
