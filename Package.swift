@@ -130,6 +130,13 @@ let package = Package(
 
         // Benchmarks
         .executableTarget(
+            name: "RollbackBenchmark",
+            dependencies: [
+                "Instrumentation", "MetricModel", "MetricStore", "MicroHTTP", "PromQL", "Rollback", "RollbackCrashProcess",
+                "RuleEngine", "Runtime", "TestSupport",
+            ],
+            path: "Benchmarks/Rollback", swiftSettings: testing),
+        .executableTarget(
             name: "ExpositionBenchmark", dependencies: ["MetricModel", "Exposition", "Runtime"],
             path: "Benchmarks/Exposition", swiftSettings: testing),
         .executableTarget(

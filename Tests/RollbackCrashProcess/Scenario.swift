@@ -1,10 +1,9 @@
 import Glibc
 import MetricModel
+import Rollback
 import RuleEngine
 import Runtime
 import Synchronization
-
-@testable import Rollback
 
 /// A rollout of a plan that ends in a rollback, driven to its end from wherever the journal says it is.
 ///

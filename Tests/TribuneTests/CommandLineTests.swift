@@ -57,3 +57,85 @@ import Testing
         #expect(try TribuneProgram.run(["--version"]).output.hasPrefix("tribune 0."))
     }
 }
+
+/// `tribune test rules` and `tribune check rules` with rollback rules.
+@Suite struct RollbackRuleCommandTests {
+    private let directory = TemporaryDirectory()
+
+    private func run(_ test: String) throws -> TribuneProgram.Result {
+        directory.write(
+            """
+            groups:
+            - name: g
+              rules:
+              - rollback: Low
+                expr: quality
+                trip: "< 0.95"
+                consecutive: 2
+                missing: {policy: hold, after: 2m}
+                clear: {trip: ">= 0.97", for: 0s}
+                action: {plan: p}
+            """, to: "rules.yml")
+        let path = directory.write(
+            """
+            rule_files: [rules.yml]
+            evaluation_interval: 30s
+            tests:
+            - interval: 30s
+              input_series: [{series: 'quality{service="a"}', values: "1 0.5 _ 0.5 0.96 0.98"}]
+              rollback_rule_test:
+
+            """ + test, to: "test.yml")
+        return try TribuneProgram.run(["test", "rules", path])
+    }
+
+    @Test func tripsAreExpectedByTheirElementAndTime() throws {
+        let result = try run(
+            """
+              - {eval_time: 1m, rollback: Low}
+              - {eval_time: 90s, rollback: Low, exp_trips: [{exp_labels: {service: a}, exp_tripped_at: 90s}]}
+              - {eval_time: 2m, rollback: Low, exp_trips: [{exp_labels: {service: a}}]}
+              - {eval_time: 150s, rollback: Low, exp_trips: []}
+            """)
+        #expect(result.exit == .code(0), "\(result.output)")
+    }
+
+    @Test(
+        arguments: [
+            ("{eval_time: 1m, rollback: Low, exp_trips: [{exp_labels: {service: a}}]}", "-       {service=\"a\"}"),
+            ("{eval_time: 90s, rollback: Low}", "+       {service=\"a\"}"),
+            (
+                "{eval_time: 90s, rollback: Low, exp_trips: [{exp_labels: {service: a}, exp_tripped_at: 1m}]}",
+                "tripped at 1m30s"
+            ),
+            ("{eval_time: 1m, rollback: Lo}", "there is no such rule"),
+            ("{eval_time: 1m, rollback: Low, exp_alerts: []}", "test.yml:7:"),
+        ])
+    func whatIsOtherwiseFails(test: String, text: String) throws {
+        let result = try run("  - \(test)\n")
+        #expect(result.exit == .code(1))
+        #expect(result.output.contains(text), "\(result.output)")
+    }
+
+    @Test func lintTellsWhatARollbackRuleLeavesOpen() throws {
+        let path = directory.write(
+            """
+            groups:
+            - name: g
+              rules:
+              - rollback: Errors
+                expr: rate(errors[5m]) / rate(requests[5m])
+                trip: "> 0.01"
+                cooldown: 0s
+                action: {plan: p}
+            """, to: "lint.yml")
+        let result = try TribuneProgram.run(["check", "rules", path])
+        #expect(result.exit == .code(0))
+        for field in ["missing:", "min_samples:", "clear:", "cooldown:"] {
+            #expect(result.output.contains("LINT: g: Errors: \(field)"), "\(result.output)")
+        }
+        #expect(try TribuneProgram.run(["check", "rules", "--lint-fatal", path]).exit == .code(3))
+        let shipped = ["rules/rollback.yml", "rules/acgs.yml"]
+        #expect(try TribuneProgram.run(["check", "rules", "--lint-fatal"] + shipped).exit == .code(0))
+    }
+}

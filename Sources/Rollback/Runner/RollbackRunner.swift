@@ -72,7 +72,7 @@ public final class RollbackRunner: Sendable {
     }
 
     /// - Parameter afterStep: called around every action, for tests that end the process there.
-    init(
+    package init(
         plans: [RolloutPlan], settings: Settings, sinks: RollbackSinks, afterStep: (@Sendable (String) -> Void)?
     ) throws(JournalError) {
         self.settings = settings
