@@ -132,8 +132,8 @@ let package = Package(
         .executableTarget(
             name: "RollbackBenchmark",
             dependencies: [
-                "Instrumentation", "MetricModel", "MetricStore", "MicroHTTP", "PromQL", "Rollback", "RollbackCrashProcess",
-                "RuleEngine", "Runtime", "TestSupport",
+                "Instrumentation", "MetricModel", "MetricStore", "MicroHTTP", "PromQL", "Rollback", "RuleEngine",
+                "Runtime", "TestSupport",
             ],
             path: "Benchmarks/Rollback", swiftSettings: testing),
         .executableTarget(

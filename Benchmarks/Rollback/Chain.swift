@@ -64,7 +64,8 @@ final class Chain {
     /// Begins a rollout and waits until every service is at `progress`.
     func advance(to progress: String) throws {
         try commit(1)
-        guard Loopback.eventually({ self.rollback.command(RolloutCommand(.start, by: "bench"), plan: "p") == .accepted })
+        guard
+            Loopback.eventually({ self.rollback.command(RolloutCommand(.start, by: "bench"), plan: "p") == .accepted })
         else { throw BenchmarkFailure("the rollout does not start: \(rollback.snapshots)") }
         guard Loopback.eventually({ self.rollback.snapshots[0].services.allSatisfy { $0.progress == progress } }) else {
             throw BenchmarkFailure("the services do not come to \(progress): \(rollback.snapshots)")

@@ -47,7 +47,9 @@ enum Shifts {
             shifted.append(report.milliseconds(to: "shifted") ?? .infinity)
             verified.append(report.milliseconds(to: "verified") ?? .infinity)
         }
-        print("\(count) trips of seven services in the order of their dependencies, from the commit of the violating scrape:")
+        print(
+            "\(count) trips of seven services in the order of their dependencies, from the commit of the violating scrape:"
+        )
         print("  to the last acknowledged shift: \(Spread(shifted))")
         print("  to the last weights read back: \(Spread(verified))")
     }

@@ -108,10 +108,12 @@ extension World {
 
     mutating func gatesAsked(_ question: GateQuestion, _ process: Int) {
         guard process == self.process else { return }
+        let version = candidateVersion
         let isOpen = !injector.strikes(.closedGate)
         step {
             $0.gatesAnswered(
-                question.id, question.gates.map { GateAnswer(name: $0.name, isOpen: isOpen, detail: "") }, at: $1)
+                question.id,
+                question.gates.map { GateAnswer(name: $0.name, isOpen: isOpen, detail: "", value: version) }, at: $1)
         }
     }
 }

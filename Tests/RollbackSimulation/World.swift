@@ -76,6 +76,8 @@ public struct World: Sendable {
     var epoch: UInt64 = 0
     var leaseLost = false
     var historyIsAvailable = true
+    /// What expressions of gates yield.
+    public var candidateVersion: Double?
 
     // What the checks remember.
     /// The last state that reached the disk.

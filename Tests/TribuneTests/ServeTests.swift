@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// A `tribune serve` of its own, on a free port with its data in a temporary directory.
-private final class RunningTribune {
+final class RunningTribune {
     let directory: TemporaryDirectory
     let port: Int
     private(set) var process: ChildProcess

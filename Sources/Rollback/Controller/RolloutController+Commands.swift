@@ -74,7 +74,7 @@ extension RolloutController {
         }
     }
 
-    private mutating func start(at now: Instant) -> CommandOutcome {
+    mutating func start(at now: Instant) -> CommandOutcome {
         switch state.phase {
         case .promoting, .paused, .rollingBack: return .refused("generation \(state.generation) is under way")
         case .promoted, .retired:

@@ -139,6 +139,7 @@ extension RolloutController {
         }
         return handle(at: now) { controller in
             controller.pending[name] = nil
+            if name == Self.versionQuestion { return controller.versionSeen(answers.first?.value, at: now) }
             guard case .baking(let stage, let since) = controller.state.services[name]?.progress,
                 let service = controller.plan.service(name)
             else { return }

@@ -51,6 +51,12 @@ public struct RolloutController: Equatable, Sendable {
         var deadline: Instant
     }
 
+    /// A version of the candidate, as it is seen.
+    struct Version: Equatable {
+        var value: Double
+        var readings: Int
+    }
+
     /// The last measurement of a rule.
     enum RuleStanding: Equatable {
         case healthy
@@ -97,6 +103,10 @@ public struct RolloutController: Equatable, Sendable {
     var reconcileAt: [String: Instant] = [:]
     var refusedDrift: Set<String> = []
     var gateOpenSince: [String: Instant] = [:]
+    /// What the candidate's version was last seen to be, and how often in a row.
+    var seenVersion: Version?
+    /// When it is to be read again.
+    var versionDue: Instant?
     var validating = Validating()
     var outbox: [Action] = []
     /// Whether the pass just made changed something that another pass may build on.
@@ -243,13 +253,14 @@ public struct RolloutController: Equatable, Sendable {
             }
         }
         switch state.phase {
-        case .idle: return
+        case .idle: break
         case .promoting: advancePromotion(at: now)
         case .promoted(let since): retire(since: since, at: now)
         case .rollingBack: advanceRollback(at: now)
         case .paused, .retired, .rolledBack: break
         }
-        if !hasChanged { reconcile(at: now) }
+        if !hasChanged { advanceStart(at: now) }
+        if !hasChanged, state.phase != .idle { reconcile(at: now) }
     }
 
     /// Sends the result of an operation to those who wait for it.

@@ -8,6 +8,7 @@ extension RolloutState {
             "generation": .integer(Int64(clamping: generation)), "phase": phase.json,
             "services": .object(
                 services.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) }),
+            "version": version.map { .string(FloatText.general($0)) } ?? .null,
             "last_promoted_at": lastPromotedAt.json, "cooldown_until": cooldownUntil.json,
             "rollback": rollback?.json ?? .null,
         ]
@@ -24,6 +25,7 @@ extension RolloutState {
             guard let service = ServiceState(member.value) else { return nil }
             services[member.name] = service
         }
+        version = json["version"]?.text.flatMap { Double($0) }
         lastPromotedAt = Instant?(json["last_promoted_at"])
         cooldownUntil = Instant?(json["cooldown_until"])
         guard let rollback = json["rollback"], rollback != .null else { return }

@@ -24,6 +24,8 @@ public struct RolloutState: Equatable, Sendable {
     public var phase = Phase.idle
     /// Where each service stands, by name.
     public var services: [String: ServiceState] = [:]
+    /// The version of the candidate that the last rollout was begun for by itself.
+    public var version: Double?
     /// When a service was last promoted to the end; the settle time of the next level counts from here.
     public var lastPromotedAt: Instant?
     /// No candidate's weight rises before this.

@@ -94,11 +94,14 @@ public struct GateAnswer: Equatable, Sendable {
     public var isOpen: Bool
     /// What was seen.
     public var detail: String
+    /// The value of its expression, where it has one.
+    public var value: Double?
 
     /// An answer.
-    public init(name: String, isOpen: Bool, detail: String) {
+    public init(name: String, isOpen: Bool, detail: String, value: Double? = nil) {
         self.name = name
         self.isOpen = isOpen
         self.detail = detail
+        self.value = value
     }
 }

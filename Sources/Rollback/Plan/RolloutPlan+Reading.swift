@@ -20,6 +20,9 @@ extension RolloutPlan {
     private init(_ document: YAMLNode, file: String) throws(YAMLError) {
         var fields = try FieldReader(document, path: "", file: file)
         name = try fields.name("plan")
+        start = try fields.optional("start").map { node throws(YAMLError) in
+            try RolloutStart(node, path: "start", file: file)
+        }
         settle = try fields.duration("settle") ?? .seconds(120)
         successRatio = try fields.ratio("success_ratio") ?? 0.8
         maximumConcurrent = try fields.count("max_concurrent", in: 1...Self.serviceLimit) ?? 1

@@ -63,6 +63,8 @@ public struct RolloutPlan: Equatable, Sendable {
     public var services: [Service]
     /// Services of equal standing, in the order of promotion: no service depends on one of its own level.
     public var levels: [[String]]
+    /// How rollouts begin by themselves; `nil` where they begin by command alone.
+    public var start: RolloutStart?
     /// How long a level is watched before the next begins.
     public var settle: Milliseconds
     /// Share of a level's services that must have been promoted for the next to begin.

@@ -68,7 +68,8 @@ final class GateWorker: Sendable {
                 guard !values.isEmpty else { return GateAnswer(name: gate.name, isOpen: false, detail: "no data") }
                 let bad = values.first { !healthy.holds(for: $0) }
                 let shown = FloatText.general(bad ?? values[0])
-                return GateAnswer(name: gate.name, isOpen: bad == nil, detail: "\(shown), healthy is \(healthy)")
+                return GateAnswer(
+                    name: gate.name, isOpen: bad == nil, detail: "\(shown), healthy is \(healthy)", value: values[0])
             }
         case .http(let url):
             var request = HTTPRequest(url: url)
