@@ -13,7 +13,8 @@ enum ScrapingProcess {
         let (port, targets, interval) = (numbers[0], numbers[1], numbers[2])
         let registry = Registry()
         let runner = try ScrapeRunner(store: MetricStore(StoreConfiguration(), registry: registry), registry: registry)
-        var pool = ScrapePool(name: "fleet", interval: .seconds(Int64(interval)), timeout: .seconds(Int64(interval)))
+        var pool = ScrapePool(
+            name: "fleet-\(getpid())", interval: .seconds(Int64(interval)), timeout: .seconds(Int64(interval)))
         pool.asksForCompression = false
         pool.staticTargets = (0..<targets).map {
             ScrapePool.TargetGroup(
@@ -41,7 +42,10 @@ enum ScrapingProcess {
                 multiplexer.start(request, token: target, expectedBodyBytes: 1 << 20)
                 while multiplexer.count > 0 {
                     multiplexer.run(until: .max) { _, outcome in
-                        if case .success(let answer) = outcome { multiplexer.recycle(answer.body) }
+                        switch consume outcome {
+                        case .success(var answer): multiplexer.recycle(answer.takeBody())
+                        case .failure: break
+                        }
                     }
                 }
             }

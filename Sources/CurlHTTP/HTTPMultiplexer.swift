@@ -84,8 +84,10 @@ public import Runtime
     /// Moves bytes, and hands over what came of requests, each exactly once.
     ///
     /// Returns when the monotonic clock passes `deadline` (nanoseconds), when it is woken, or when something has happened; the
-    /// caller calls it again. `finished` may begin further requests.
-    public func run(until deadline: Int64, _ finished: (_ token: Int, Result<HTTPResponse, HTTPFailure>) -> Void) {
+    /// caller calls it again. `finished` becomes the only owner of the body, and may begin further requests.
+    public func run(
+        until deadline: Int64, _ finished: (_ token: Int, consuming Result<HTTPResponse, HTTPFailure>) -> Void
+    ) {
         let wait = refused.isEmpty ? deadline &- SystemClock.monotonicNanoseconds() : 0
         unsafe ccurl_loop_step(waker.loop, wait)
         var handle: UnsafeMutableRawPointer?
@@ -95,9 +97,8 @@ public import Runtime
             let transfer = unsafe Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
             unsafe ccurl_loop_remove(waker.loop, done)
             guard let (_, token) = running.removeValue(forKey: ObjectIdentifier(transfer)) else { continue }
-            let outcome = transfer.outcome(code)
             if idle.count < Limit.idleTransfers { idle.append(transfer) }
-            finished(token, outcome)
+            finished(token, transfer.outcome(code))
         }
         let refused = refused
         self.refused = []

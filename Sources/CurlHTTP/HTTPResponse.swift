@@ -24,6 +24,13 @@ public struct HTTPResponse: Sendable {
         self.init(status: status, head: head, body: body)
     }
 
+    /// The body, of which the caller becomes the only owner: it can be changed without being copied.
+    public mutating func takeBody() -> [UInt8] {
+        let taken = body
+        body = []
+        return taken
+    }
+
     /// Header fields in the order they came.
     public var headers: [(name: String, value: String)] { head.fields }
 

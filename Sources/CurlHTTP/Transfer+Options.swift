@@ -11,10 +11,13 @@ extension Transfer {
         set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
         set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
         set(CURLOPT_TCP_NODELAY, 1)
+        // A body that is there already is taken with a quarter of the calls that libcurl's default takes.
+        set(CURLOPT_BUFFERSIZE, 64 << 10)
         set(CURLOPT_FOLLOWLOCATION, request.maximumRedirects > 0 ? 1 : 0)
         set(CURLOPT_MAXREDIRS, request.maximumRedirects)
-        // Set even when empty: otherwise libcurl takes the environment's proxy.
+        // Set even when empty: otherwise libcurl takes the environment's proxy and exceptions.
         set(CURLOPT_PROXY, request.proxy ?? "")
+        set(CURLOPT_NOPROXY, "")
         if let path = request.unixSocket { set(CURLOPT_UNIX_SOCKET_PATH, path) }
         applyMethod(request)
         applyTLS(request.tls)

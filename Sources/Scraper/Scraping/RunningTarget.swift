@@ -81,14 +81,16 @@ extension ScrapeTarget {
 }
 
 /// A job's settings, compiled. Immutable; shared by its targets.
-struct RunningPool: Sendable {
+///
+/// A class, since each scrape asks for it: as a struct it would be a copy of some thirty references.
+final class RunningPool: Sendable {
     let pool: ScrapePool
     let relabelling: Relabelling
     let metricRelabelling: Relabelling
     /// Changes when samples are treated differently.
     let generation: Int
     /// Why no target of the pool is scraped.
-    var refusal: String?
+    let refusal: String?
 
     /// Compiles `pool`; keeps the generation of `previous` where samples are treated as before.
     init(_ pool: ScrapePool, previous: RunningPool?) throws(RelabelError) {
@@ -102,6 +104,20 @@ struct RunningPool: Sendable {
                     && $0.pool.tracksTimestampStaleness == pool.tracksTimestampStaleness
             } ?? false
         generation = previous.map { isSame ? $0.generation : $0.generation + 1 } ?? 0
+        refusal = nil
+    }
+
+    private init(_ other: RunningPool, refusal: String?) {
+        pool = other.pool
+        relabelling = other.relabelling
+        metricRelabelling = other.metricRelabelling
+        generation = other.generation
+        self.refusal = refusal
+    }
+
+    /// The same pool, whose targets are not scraped for the reason given, or are where there is none.
+    func refusing(_ reason: String?) -> RunningPool {
+        reason == refusal ? self : RunningPool(self, refusal: reason)
     }
 
     func rules(for labels: Labels) -> SampleRules {

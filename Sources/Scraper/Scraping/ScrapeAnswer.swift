@@ -43,11 +43,7 @@ struct ScrapeAnswer: Sendable {
     subscript(header: String) -> String? { response[header] }
 
     /// The body, without the memory that it took from the budget.
-    mutating func takeBody() -> [UInt8] {
-        let body = response.body
-        response.body = []
-        return body
-    }
+    mutating func takeBody() -> [UInt8] { response.takeBody() }
 
     /// Gives back the memory that the body took from `budget`.
     mutating func settle(_ budget: ByteBudget) {

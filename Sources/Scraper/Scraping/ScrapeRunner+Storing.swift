@@ -114,16 +114,24 @@ extension ScrapeRunner {
         case .refused(let failure): fetched = .failure(failure)
         case .tooLong: return nil
         }
-        defer { if case .success(let fetched) = fetched { answer.putBack(fetched.body) } }
-        let bodyBytes = (try? fetched.get().body.count) ?? 0
+        let stored = write(fetched, of: hand, isSuccess: answer.isSuccess, pool.rules(for: labels), effort)
+        if case .success(let opened) = consume fetched { answer.putBack(opened.body) }
+        return stored
+    }
+
+    private func write(
+        _ fetched: Result<TargetWriter.Fetched, ScrapeFailure>, of hand: ScrapeInHand, isSuccess: Bool,
+        _ rules: SampleRules, _ effort: Effort
+    ) -> Stored? {
+        let bodyBytes = if case .success(let opened) = fetched { opened.body.count } else { 0 }
         let limits = ReadingLimits(
             samples: settings.maximumSeriesPerTarget, newSeries: effort == .quick ? Quick.newSeries : .max,
             isCancelled: { [self] in isStopping.load(ordering: .acquiring) })
         func write(_ writer: TargetWriter) -> Stored? {
             do throws(StoreError) {
-                let outcome = try writer.write(
-                    fetched, at: hand.time, rules: pool.rules(for: labels), limits: limits
-                ) { Double(SystemClock.monotonicNanoseconds() - hand.began) / 1e9 }
+                let outcome = try writer.write(fetched, at: hand.time, rules: rules, limits: limits) {
+                    Double(SystemClock.monotonicNanoseconds() - hand.began) / 1e9
+                }
                 if outcome.isPostponed { return nil }
                 return Stored(outcome: .success(outcome), lane: writer.laneID, bodyBytes: bodyBytes)
             } catch {
@@ -135,7 +143,7 @@ extension ScrapeRunner {
         case .quick:
             // Whoever reads the metadata may have it for long.
             return hand.target.writer.withLockIfAvailable { writer in
-                !answer.isSuccess && writer.liveCount > Quick.liveSeries ? nil : write(writer)
+                !isSuccess && writer.liveCount > Quick.liveSeries ? nil : write(writer)
             } ?? nil
         }
     }

@@ -49,8 +49,8 @@ final class TargetWriter {
     /// Live slots of a time before the rules changed.
     private var carried: Set<RingSlot> = []
     private var rulesGeneration = -1
-    private var reports: [String: RingSlot] = [:]
-    private var liveReports: Set<RingSlot> = []
+    /// By ``ScrapeReport``.
+    private var reports = [ReportSeries](repeating: ReportSeries(), count: ScrapeReport.allCases.count)
     private var check: ConstitutionCheck
 
     /// A writer for a lane without series of ours.
@@ -98,11 +98,11 @@ final class TargetWriter {
             carried = []
             report(nil, rules, &appender)
         }
-        report("up", outcome.failure == nil ? 1 : 0, rules, &appender)
-        report("scrape_samples_scraped", Double(outcome.scraped), rules, &appender)
-        report("scrape_samples_post_metric_relabeling", Double(outcome.kept), rules, &appender)
-        report("scrape_series_added", Double(outcome.added), rules, &appender)
-        report("scrape_duration_seconds", elapsed(), rules, &appender)
+        report(.up, outcome.failure == nil ? 1 : 0, rules, &appender)
+        report(.samplesScraped, Double(outcome.scraped), rules, &appender)
+        report(.samplesKept, Double(outcome.kept), rules, &appender)
+        report(.seriesAdded, Double(outcome.added), rules, &appender)
+        report(.duration, elapsed(), rules, &appender)
         try appender.commit()
         for slot in ended { lane.retire(slot) }
         return outcome
@@ -111,6 +111,7 @@ final class TargetWriter {
     /// Ends every series with a staleness marker, and the lane.
     func end(at time: Timestamp) throws(StoreError) {
         var appender = lane.beginAppend(at: time)
+        let liveReports = reports.compactMap { $0.isLive ? $0.slot : nil }
         for slot in tracked().union(liveReports) { appender.append(slot, .staleMarker) }
         try appender.commit()
         lane.close()
@@ -281,26 +282,50 @@ extension TargetWriter {
 // MARK: Series about the scrape
 
 extension TargetWriter {
-    private func report(_ name: String, _ value: Double, _ rules: SampleRules, _ appender: inout Appender) {
-        let slot: RingSlot
-        if let known = reports[name] {
-            slot = known
-        } else {
-            // Where even these find no place, the store's own metrics tell of it.
-            guard let made = try? lane.slot(for: rules.reportLabels(name)) else { return }
-            reports[name] = made
-            slot = made
-        }
+    private func report(
+        _ report: ScrapeReport, _ value: Double, _ rules: SampleRules, _ appender: inout Appender
+    ) {
+        let index = report.rawValue
+        // Where even these find no place, the store's own metrics tell of it.
+        guard let slot = try? reports[index].slot ?? lane.slot(for: rules.reportLabels(report.name)) else { return }
         appender.append(slot, value)
-        if value.isStaleMarker { liveReports.remove(slot) } else { liveReports.insert(slot) }
+        reports[index] = ReportSeries(slot: slot, isLive: !value.isStaleMarker)
     }
 
     /// The outcome of the constitution check; where there is none, its series ends.
     private func report(_ match: Double?, _ rules: SampleRules, _ appender: inout Appender) {
         if let match {
-            report(ConstitutionCheck.metric, match, rules, &appender)
-        } else if let slot = reports[ConstitutionCheck.metric], liveReports.contains(slot) {
-            report(ConstitutionCheck.metric, .staleMarker, rules, &appender)
+            report(.constitutionalHashMatch, match, rules, &appender)
+        } else if reports[ScrapeReport.constitutionalHashMatch.rawValue].isLive {
+            report(.constitutionalHashMatch, .staleMarker, rules, &appender)
         }
     }
+}
+
+/// A series about the scrape itself.
+private enum ScrapeReport: Int, CaseIterable {
+    case up
+    case samplesScraped
+    case samplesKept
+    case seriesAdded
+    case duration
+    case constitutionalHashMatch
+
+    var name: String {
+        switch self {
+        case .up: "up"
+        case .samplesScraped: "scrape_samples_scraped"
+        case .samplesKept: "scrape_samples_post_metric_relabeling"
+        case .seriesAdded: "scrape_series_added"
+        case .duration: "scrape_duration_seconds"
+        case .constitutionalHashMatch: ConstitutionCheck.metric
+        }
+    }
+}
+
+/// What is known of a series about the scrape.
+private struct ReportSeries {
+    var slot: RingSlot?
+    /// Whether it has a sample that no staleness marker follows.
+    var isLive = false
 }

@@ -84,9 +84,9 @@ struct TargetCatalogue: Sendable {
         for index in pools.indices {
             let targets = targets(of: pools[index], &found, &changes)
             let limit = pools[index].pool.limits.targets
-            pools[index].refusal =
+            pools[index] = pools[index].refusing(
                 limit > 0 && targets.count > limit
-                ? "target_limit exceeded (number of targets: \(targets.count), limit: \(limit))" : nil
+                    ? "target_limit exceeded (number of targets: \(targets.count), limit: \(limit))" : nil)
             for target in targets {
                 if known.contains(target.identity) {
                     changes.kept.append((target, pools[index]))
