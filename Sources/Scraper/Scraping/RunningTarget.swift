@@ -7,7 +7,8 @@ internal import Synchronization
 final class RunningTarget: Sendable {
     /// How long it takes to store a scrape, by the last one.
     enum Pace: Equatable, Sendable {
-        /// Not known, or too long for the thread that scrapes others too.
+        case unknown
+        /// Too long for the thread that scrapes others too.
         case unhurried
         /// Short enough for it.
         case quick
@@ -32,7 +33,7 @@ final class RunningTarget: Sendable {
         var lastDuration = 0.0
         /// Size of the last body, to have room for the next one.
         var bodyBytes = 0
-        var pace = Pace.unhurried
+        var pace = Pace.unknown
         var format: KnownFormat?
         /// `nil` where it has to be made anew for each scrape, or has not been yet.
         var request: PreparedRequest?

@@ -53,17 +53,21 @@ struct ScrapeAnswer: Sendable {
     /// The body to parse, inflated where need be: no longer than `limit`.
     ///
     /// A body that came as it is is lent: ``putBack(_:)`` returns it.
-    mutating func open(_ format: ExpositionFormat, limit: Int, budget: ByteBudget) -> Body {
+    ///
+    /// - Parameter isCancelled: Asked while a body is inflated; what comes of it then is of no use.
+    mutating func open(
+        _ format: ExpositionFormat, limit: Int, budget: ByteBudget, isCancelled: () -> Bool
+    ) -> Body {
         switch self["Content-Encoding"]?.lowercased() {
         case nil, "", "identity":
             guard response.body.count <= limit else { return .tooLong }
             return .exposed(ExpositionBody(takeBody()), format)
-        case "gzip", "x-gzip": return inflate(format, limit: limit, budget: budget)
+        case "gzip", "x-gzip": return inflate(format, limit: limit, budget: budget, isCancelled)
         case let other?: return .refused(ScrapeFailure("unsupported Content-Encoding \"\(other)\""))
         }
     }
 
-    /// Returns what ``open(_:limit:budget:)`` lent; an inflated body is let go.
+    /// Returns what ``open(_:limit:budget:isCancelled:)`` lent; an inflated body is let go.
     mutating func putBack(_ body: consuming ExpositionBody) {
         guard response.body.isEmpty else { return }
         let count = body.count
@@ -72,12 +76,14 @@ struct ScrapeAnswer: Sendable {
         response.body = bytes
     }
 
-    private mutating func inflate(_ format: ExpositionFormat, limit: Int, budget: ByteBudget) -> Body {
+    private mutating func inflate(
+        _ format: ExpositionFormat, limit: Int, budget: ByteBudget, _ isCancelled: () -> Bool
+    ) -> Body {
         var taken = 0
         defer { inflatedBytes += taken }
         do throws(DecompressionError) {
             let bytes = try Zlib.decompress(response.body, limit: limit, reserve: ExpositionBody.padding) { growth in
-                guard budget.take(growth) else { return false }
+                guard !isCancelled(), budget.take(growth) else { return false }
                 taken += growth
                 return true
             }

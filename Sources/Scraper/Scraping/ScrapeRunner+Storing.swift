@@ -17,6 +17,8 @@ extension ScrapeRunner {
     /// What counts as quick. A thread is kept for some milliseconds by the longest body that is allowed.
     private enum Quick {
         static let bodyBytes = 1 << 20
+        /// A first body: a target with a few series does not wait behind the first million of another.
+        static let unknownBytes = 16 << 10
         /// Series that are created take a hundred times as long as those that are known.
         static let newSeries = 64
         /// Staleness markers of a scrape that fails.
@@ -62,7 +64,10 @@ extension ScrapeRunner {
         let taken = SystemClock.monotonicNanoseconds()
         let target = hand.target
         let (pool, labels, pace) = target.state.withLock { ($0.pool, $0.target.labels, $0.pace) }
-        if effort == .quick, answer.isSuccess, pace != .quick || answer.bodyBytes > Quick.bodyBytes { return nil }
+        if effort == .quick, answer.isSuccess {
+            let limit = pace == .quick ? Quick.bodyBytes : pace == .unknown ? Quick.unknownBytes : 0
+            if answer.bodyBytes > limit { return nil }
+        }
         guard let stored = write(hand, &answer, pool, labels, effort) else { return nil }
         answer.settle(bodyBudget)
         metrics.bodyBytes.add(Double(stored.bodyBytes))
@@ -114,6 +119,8 @@ extension ScrapeRunner {
         case .refused(let failure): fetched = .failure(failure)
         case .tooLong: return nil
         }
+        // What is cut off by stopping says nothing about the target.
+        if isStopping.load(ordering: .acquiring) { return nil }
         let stored = write(fetched, of: hand, isSuccess: answer.isSuccess, pool.rules(for: labels), effort)
         if case .success(let opened) = consume fetched { answer.putBack(opened.body) }
         return stored
@@ -157,7 +164,8 @@ extension ScrapeRunner {
         guard let format = choice.format else { return .refused(ScrapeFailure(choice.message)) }
         let limit = bodyLimit(pool)
         let body = answer.open(
-            format, limit: effort == .quick ? min(limit, Quick.bodyBytes) : limit, budget: bodyBudget)
+            format, limit: effort == .quick ? min(limit, Quick.bodyBytes) : limit, budget: bodyBudget,
+            isCancelled: { isStopping.load(ordering: .acquiring) })
         guard effort == .whole, case .tooLong = body else { return body }
         return .refused(ScrapeFailure("the decompressed body exceeds the limit of \(limit) bytes"))
     }
