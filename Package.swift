@@ -149,6 +149,8 @@ let package = Package(
             name: "SyntheticFleet", dependencies: ["MicroHTTP", "Runtime"], path: "Benchmarks/SyntheticFleet",
             swiftSettings: testing),
         .executableTarget(
+            name: "QueryClient", dependencies: [], path: "Benchmarks/QueryClient", swiftSettings: testing),
+        .executableTarget(
             name: "HistoryBenchmark",
             dependencies: ["History", "Instrumentation", "JSON", "MetricModel", "Runtime"],
             path: "Benchmarks/History", swiftSettings: testing),

@@ -16,6 +16,9 @@ final class ClientWatch: Sendable {
     private struct State {
         var next = 0
         var watched: [Ticket: Watched] = [:]
+        var isCancelling = false
+        /// Whether the watcher sleeps until somebody wakes it.
+        var isIdle = false
     }
 
     private static let periodNanoseconds: Int64 = 20_000_000
@@ -24,14 +27,26 @@ final class ClientWatch: Sendable {
 
     /// Calls `gone` once when the client of `request` leaves before `end`.
     func begin(_ request: HTTPServerRequest, gone: @escaping @Sendable () -> Void) -> Ticket {
-        let ticket = state.withLock { state in
+        let (ticket, isCancelling, isIdle) = state.withLock { state in
             state.next += 1
             let ticket = Ticket(number: state.next)
             state.watched[ticket] = Watched(request: request, gone: gone)
-            return ticket
+            defer { state.isIdle = false }
+            return (ticket, state.isCancelling, state.isIdle)
         }
-        wake.send(())
+        if isCancelling { gone() }
+        // Waking a thread costs as much as a short query: a watcher that looks every few milliseconds anyway is left alone.
+        if isIdle { wake.send(()) }
         return ticket
+    }
+
+    /// Tells everybody, now and from now on, that nobody waits for an answer.
+    func cancelAll() {
+        let watched = state.withLock { state in
+            state.isCancelling = true
+            return Array(state.watched.values)
+        }
+        for query in watched { query.gone() }
     }
 
     func end(_ ticket: Ticket) {
@@ -41,7 +56,10 @@ final class ClientWatch: Sendable {
     /// Watches until `stop`; sleeps while there is nothing to watch.
     func work() {
         while true {
-            let isIdle = state.withLock { $0.watched.isEmpty }
+            let isIdle = state.withLock { state in
+                state.isIdle = state.watched.isEmpty
+                return state.isIdle
+            }
             if isIdle {
                 if case .closed = wake.receive() { return }
             }

@@ -1,6 +1,7 @@
 public import Instrumentation
 internal import MetricModel
 public import MicroHTTP
+internal import PromQL
 internal import Runtime
 
 /// Answers HTTP requests: the Prometheus API, Tribune's own, the management calls, `/metrics` and the pages.
@@ -14,6 +15,7 @@ public final class Exporter: Sendable {
     let startedAt: Timestamp
     let queries: QueryGate
     let watch: ClientWatch
+    let plans: PlanCache
     /// Present where remote write is enabled.
     let receiver: RemoteWriteReceiver?
     private let routes: Routes
@@ -29,6 +31,8 @@ public final class Exporter: Sendable {
         startedAt = Timestamp(milliseconds: SystemClock.wallMilliseconds())
         queries = QueryGate(limit: settings.maximumConcurrentQueries, registry: registry)
         watch = ClientWatch()
+        plans = PlanCache(features: sources.features)
+        PlanMetrics.show(plans, in: registry)
         receiver =
             settings.enablesRemoteWrite ? RemoteWriteReceiver(store: sources.store, registry: registry) : nil
         routes = Routes()
@@ -63,6 +67,12 @@ public final class Exporter: Sendable {
         case .api(let call): return envelope(APICall(request, path: gaps), call)
         case .plain(let respond): return respond(self)(APICall(request, path: gaps))
         }
+    }
+
+    /// Ends queries that are running or waiting, and refuses new ones: a stop must not wait for them.
+    public func cancelQueries() {
+        queries.close()
+        watch.cancelAll()
     }
 
     /// The path without the configured prefix, or `nil` outside it.

@@ -20,8 +20,12 @@ public final class ExporterRunner: Sendable {
     /// The port that is listened on.
     public var port: Int { server.port }
 
+    /// Ends queries that are running or waiting and refuses new ones; other requests are still answered.
+    public func cancelQueries() { exporter.cancelQueries() }
+
     /// Stops listening, cancels queries, and returns when every request is answered. To be called once.
     public func stop() {
+        exporter.cancelQueries()
         server.stop()
         exporter.watch.stop()
         watching.join()

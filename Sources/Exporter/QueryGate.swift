@@ -27,12 +27,16 @@ final class QueryGate: Sendable {
         let ahead = waiting.wrappingAdd(1, ordering: .relaxed).oldValue
         defer { waiting.wrappingSubtract(1, ordering: .relaxed) }
         let patience = ahead < Self.mostWaiting ? min(max(timeout.rawValue, 0), 3_600_000) * 1_000_000 : 0
-        guard case .message = free.receive(deadline: SystemClock.monotonicNanoseconds() + patience) else {
+        guard !free.isClosed, case .message = free.receive(deadline: SystemClock.monotonicNanoseconds() + patience)
+        else {
             return false
         }
         running.add(1)
         return true
     }
+
+    /// Gives no more turns; whoever waits for one is told so at once.
+    func close() { free.close() }
 
     /// Gives the turn back.
     func leave() {

@@ -65,6 +65,9 @@ public final class SeriesSelection: Sendable {
     /// Whether some series of the store describes its type or unit in a label, which goes where the metric's name goes.
     public let mayHaveMetadataLabels: Bool
 
+    /// About how much memory this takes, with what is usually derived from the labels: the same without names, and a table.
+    public let retainedBytes: Int
+
     /// The number of series.
     public var count: Int { columns.count + loose.count }
 
@@ -93,6 +96,12 @@ public final class SeriesSelection: Sendable {
         case .groups(let names, let without):
             let (group, labels) = catalog.index.groups(of: order, names: names, without: without)
             labelling = .groups(group, labels)
+        }
+        let places = 64 * bundles.count + 9 * columns.count + 72 * parts.count + 16 * loose.count
+        switch labelling {
+        case .each(let labels): retainedBytes = places + 2 * labels.reduce(0) { $0 + 40 + 32 * $1.count }
+        case .groups(let group, let labels):
+            retainedBytes = places + 4 * group.count + labels.reduce(0) { $0 + 80 + 64 * $1.count }
         }
         mayHaveMetadataLabels = catalog.index.hasLabel("__type__") || catalog.index.hasLabel("__unit__")
     }

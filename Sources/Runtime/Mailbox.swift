@@ -20,7 +20,7 @@ internal import Synchronization
     private let arrived: UnsafeMutablePointer<pthread_cond_t>
     private var storage: [Message] = []
     private var head = 0
-    private var isClosed = false
+    private var hasClosed = false
     private let droppedCount = Atomic<Int>(0)
 
     /// A mailbox that holds at most `capacity` messages.
@@ -46,6 +46,9 @@ internal import Synchronization
     /// Messages refused because the mailbox was full.
     public var dropped: Int { droppedCount.load(ordering: .relaxed) }
 
+    /// Whether ``close()`` was called.
+    public var isClosed: Bool { locked { hasClosed } }
+
     /// Messages waiting.
     public var count: Int { locked { storage.count - head } }
 
@@ -53,7 +56,7 @@ internal import Synchronization
     @discardableResult
     public func send(_ message: Message) -> Bool {
         let accepted = locked {
-            guard !isClosed, storage.count - head < capacity else { return false }
+            guard !hasClosed, storage.count - head < capacity else { return false }
             storage.append(message)
             unsafe pthread_cond_signal(arrived)
             return true
@@ -78,7 +81,7 @@ internal import Synchronization
                     }
                     return .message(message)
                 }
-                if isClosed { return .closed }
+                if hasClosed { return .closed }
                 guard let deadline else {
                     unsafe pthread_cond_wait(arrived, lock)
                     continue
@@ -86,7 +89,7 @@ internal import Synchronization
                 var until = timespec(
                     tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
                 if unsafe pthread_cond_timedwait(arrived, lock, &until) == ETIMEDOUT, head == storage.count {
-                    return isClosed ? .closed : .timedOut
+                    return hasClosed ? .closed : .timedOut
                 }
             }
         }
@@ -95,7 +98,7 @@ internal import Synchronization
     /// Refuses further messages; those that wait are still received.
     public func close() {
         locked {
-            isClosed = true
+            hasClosed = true
             unsafe pthread_cond_broadcast(arrived)
         }
     }

@@ -28,6 +28,34 @@ import Testing
         #expect(!gate.enter(timeout: .zero))
     }
 
+    @Test func aClosedGateSendsEverybodyAway() {
+        let gate = QueryGate(limit: 1, registry: Registry())
+        #expect(gate.enter(timeout: .seconds(1)))
+        let waiter = WorkerThread("waiter") {
+            #expect(!gate.enter(timeout: .minutes(60)))
+        }
+        gate.close()
+        waiter.join()
+        gate.leave()
+        #expect(!gate.enter(timeout: .minutes(60)))
+    }
+
+    @Test func aStopCancelsWhatRunsAndWhatComesAfter() throws {
+        let count = Mutex(0)
+        let watch = ClientWatch()
+        let server = try HTTPServer(HTTPServerConfiguration()) { request in
+            let ticket = watch.begin(request) { count.withLock { $0 += 1 } }
+            watch.cancelAll()
+            watch.end(ticket)
+            watch.end(watch.begin(request) { count.withLock { $0 += 1 } })
+            return .text("")
+        }
+        let client = RawHTTPClient(port: server.port)
+        client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(Loopback.eventually { count.withLock { $0 } == 2 })
+        server.stop()
+    }
+
     @Test func watchTellsWhenAClientLeaves() throws {
         final class Flags: Sendable {
             let begun = Atomic<Bool>(false)

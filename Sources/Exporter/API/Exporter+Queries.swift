@@ -12,10 +12,8 @@ extension Exporter {
         let limit = try call.limit()
         let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
         let time = try call.time("time", default: now)
-        let options = try engineOptions(call)
-        let expression = try parsed(call)
-        let outcome = try evaluate(call, options) { engine, cancellation throws(QueryError) in
-            try engine.instant(expression, at: time, from: sources.store, cancellation: cancellation)
+        let outcome = try evaluate(call, try engineOptions(call)) { plan, cancellation throws(QueryError) in
+            try plan.instant(at: time, from: sources.store, cancellation: cancellation)
         }
         return write(outcome, call, limit: limit, into: &writer)
     }
@@ -37,16 +35,9 @@ extension Exporter {
                 "exceeded maximum resolution of 11,000 points per timeseries. "
                     + "Try decreasing the query resolution (?step=XX)")
         }
-        let options = try engineOptions(call)
-        let expression = try parsed(call)
-        guard expression.valueType == .vector || expression.valueType == .scalar else {
-            let type = expression.valueType == .matrix ? "range vector" : expression.valueType.rawValue
-            throw .invalid(
-                "query", "invalid expression type \"\(type)\" for range query, must be Scalar or instant Vector")
-        }
-        let outcome = try evaluate(call, options) { engine, cancellation throws(QueryError) in
-            try engine.range(
-                expression, start: start, end: end, step: step, from: sources.store, cancellation: cancellation)
+        let outcome = try evaluate(call, try engineOptions(call), isRange: true) {
+            plan, cancellation throws(QueryError) in
+            try plan.range(start: start, end: end, step: step, from: sources.store, cancellation: cancellation)
         }
         return write(outcome, call, limit: limit, into: &writer)
     }
@@ -104,12 +95,19 @@ extension Exporter {
         var evaluationSeconds: Double
     }
 
-    /// Waits for its turn, evaluates, and gives up when the client goes away.
+    /// Waits for its turn, evaluates with a plan that may be an old one, and gives up when the client goes away.
     private func evaluate(
-        _ call: APICall, _ options: EngineOptions,
-        _ run: (QueryEngine, QueryCancellation) throws(QueryError) -> QueryResult
+        _ call: APICall, _ options: EngineOptions, isRange: Bool = false,
+        _ run: (PreparedQuery, QueryCancellation) throws(QueryError) -> QueryResult
     ) throws(APIError) -> Outcome {
         let began = SystemClock.monotonicNanoseconds()
+        let plan: PreparedQuery
+        do {
+            plan = try plans.take(call["query"], options: options)
+        } catch {
+            throw .invalid("query", error)
+        }
+        if isRange { try checkRange(plan.expression.valueType) }
         guard queries.enter(timeout: options.timeout ?? .minutes(2)) else {
             throw APIError(.timeout, "query timed out in query queue")
         }
@@ -119,7 +117,8 @@ extension Exporter {
         let ticket = watch.begin(call.request) { cancellation.cancel() }
         defer { watch.end(ticket) }
         do {
-            let result = try run(QueryEngine(options: options), cancellation)
+            let result = try run(plan, cancellation)
+            plans.giveBack(plan, call["query"], options: options)
             let ended = SystemClock.monotonicNanoseconds()
             return Outcome(
                 result: result, queueSeconds: Double(started - began) / 1e9,
@@ -132,6 +131,13 @@ extension Exporter {
             case .cancelled: throw APIError(.canceled, error.description)
             }
         }
+    }
+
+    private func checkRange(_ type: ValueType) throws(APIError) {
+        if type == .vector || type == .scalar { return }
+        let name = type == .matrix ? "range vector" : type.rawValue
+        throw .invalid(
+            "query", "invalid expression type \"\(name)\" for range query, must be Scalar or instant Vector")
     }
 
     private func write(_ outcome: Outcome, _ call: APICall, limit: Int, into writer: inout JSONWriter) -> APINotes {

@@ -1,7 +1,7 @@
 public import MetricModel
 
 /// How an engine evaluates and where it stops.
-public struct EngineOptions: Equatable, Sendable {
+public struct EngineOptions: Hashable, Sendable {
     /// How far an instant selector looks back for a sample; the window is open on the left.
     public var lookback: Milliseconds = .minutes(5)
     /// Most samples that a query may hold in memory at once.

@@ -15,6 +15,8 @@ public final class PreparedQuery {
     public let expression: Expression
     private let options: EngineOptions
     private let root: Root
+    /// About how much memory is kept from the last evaluation to the next.
+    private(set) var retainedBytes = 0
 
     init(_ expression: Expression, options: EngineOptions) {
         self.expression = expression
@@ -67,7 +69,8 @@ public final class PreparedQuery {
     }
 
     private func result(_ value: QueryValue, _ run: Run) -> QueryResult {
-        QueryResult(value: value, annotations: run.annotations, statistics: run.statistics)
+        retainedBytes = run.retainedBytes
+        return QueryResult(value: value, annotations: run.annotations, statistics: run.statistics)
     }
 
     /// The block after the names that were to go at the end have gone.

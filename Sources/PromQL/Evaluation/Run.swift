@@ -17,6 +17,8 @@ final class Run {
     private let deadline: ContinuousClock.Instant?
     private var held = 0
     private var keptText = 0
+    /// About how much memory the plan keeps of what the store found.
+    private(set) var retainedBytes = 0
 
     init(
         source: any Queryable, options: EngineOptions, start: Int64, end: Int64, step: Int64,
@@ -101,9 +103,11 @@ final class Run {
     ) throws(QueryError) -> SeriesScan? {
         try check()
         do {
-            return try source.scan(
+            let scan = try source.scan(
                 matchers, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),
                 labels: labels, remembering: &selection)
+            retainedBytes += scan?.selection.retainedBytes ?? 0
+            return scan
         } catch {
             throw QueryError(error)
         }

@@ -163,6 +163,8 @@ final class TribuneService: Sendable {
     /// Ends everything in order; samples, journals and spooled records are on the disk afterwards.
     func stop() {
         logger.info("stopping")
+        // Heavy queries would slow down everything that follows.
+        exporter.cancelQueries()
         state.isStopping()
         scraper.stop()
         rules.stop()

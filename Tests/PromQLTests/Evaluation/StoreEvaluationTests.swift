@@ -211,6 +211,7 @@ private struct ChurningWorld {
         let seed = world.generator.seed
         var plans: [(text: String, expression: PromQL.Expression, kept: PreparedQuery)] = []
         let engine = QueryEngine()
+        let cache = PlanCache(features: .all, mostPlans: 8)
         for round in 0..<240 {
             try world.step()
             if round % 6 == 0 {
@@ -234,8 +235,14 @@ private struct ChurningWorld {
                     outcome { () throws(QueryError) in
                         try engine.instant(expression, at: now, from: world.table)
                     }, exactly: false, note)
+                let lent = try cache.take(text, options: engine.options)
+                compare(
+                    standing, outcome { () throws(QueryError) in try lent.instant(at: now, from: world.store) },
+                    exactly: true, note)
+                cache.giveBack(lent, text, options: engine.options)
             }
         }
+        #expect(cache.statistics.hits > 0 && cache.statistics.evictions > 0)
     }
 
     @Test func aRangeQueryOverTheStoreGivesWhatPlainSamplesGive() throws {

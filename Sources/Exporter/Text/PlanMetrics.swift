@@ -1,0 +1,21 @@
+internal import Instrumentation
+internal import PromQL
+
+/// What became of the plans of ad hoc queries, refreshed when metrics are read.
+enum PlanMetrics {
+    static func show(_ plans: PlanCache, in registry: Registry) {
+        let hits = registry.counter("tribune_query_plan_hits_total", "Queries for which a plan was kept.")
+        let misses = registry.counter("tribune_query_plan_misses_total", "Queries for which a plan had to be made.")
+        let evictions = registry.counter("tribune_query_plan_evictions_total", "Plans dropped for want of room.")
+        let count = registry.gauge("tribune_query_plans", "Plans kept for queries that are asked again.")
+        let bytes = registry.gauge("tribune_query_plan_bytes", "About how much memory kept plans take, in bytes.")
+        registry.onSnapshot {
+            let statistics = plans.statistics
+            hits.add(max(Double(statistics.hits) - hits.value, 0))
+            misses.add(max(Double(statistics.misses) - misses.value, 0))
+            evictions.add(max(Double(statistics.evictions) - evictions.value, 0))
+            count.set(Double(statistics.count))
+            bytes.set(Double(statistics.bytes))
+        }
+    }
+}

@@ -1,0 +1,116 @@
+internal import Synchronization
+
+/// Plans of ad hoc queries that are likely to be asked again, as dashboards do, with all they have found out about series.
+///
+/// A plan is lent to one evaluation at a time; who asks the same meanwhile gets a plan of his own. What was not asked for
+/// longest goes first when there are too many, or when what they keep takes too much memory. May be asked by any thread.
+public final class PlanCache: Sendable {
+    /// What the cache did, and what it holds.
+    public struct Statistics: Equatable, Sendable {
+        /// Queries for which a plan was there.
+        public var hits = 0
+        /// Queries for which one had to be made.
+        public var misses = 0
+        /// Plans that had to go for want of room.
+        public var evictions = 0
+        /// Plans that wait to be used again.
+        public var count = 0
+        /// About how much memory they take.
+        public var bytes = 0
+    }
+
+    private struct Key: Hashable {
+        var text: String
+        var options: EngineOptions
+    }
+
+    private struct Entry {
+        var plan: PreparedQuery
+        var bytes: Int
+        /// When it was last put back, counted in plans put back.
+        var age: Int
+    }
+
+    private struct State {
+        var entries: [Key: Entry] = [:]
+        var clock = 0
+        var statistics = Statistics()
+    }
+
+    private let features: ParserFeatures
+    private let mostPlans: Int
+    private let mostBytes: Int
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - features: Which expressions are accepted.
+    ///   - mostPlans: How many plans are kept.
+    ///   - mostBytes: About how much memory they may take together.
+    public init(features: ParserFeatures, mostPlans: Int = 256, mostBytes: Int = 64 << 20) {
+        self.features = features
+        self.mostPlans = max(mostPlans, 0)
+        self.mostBytes = max(mostBytes, 0)
+    }
+
+    /// What happened so far.
+    public var statistics: Statistics {
+        state.withLock { state in
+            var result = state.statistics
+            result.count = state.entries.count
+            return result
+        }
+    }
+
+    /// A plan for `text` that nobody else uses; to be given back with ``giveBack(_:_:_:)`` after an evaluation.
+    public func take(_ text: String, options: EngineOptions) throws(ParseError) -> PreparedQuery {
+        let key = Key(text: text, options: options)
+        let known = state.withLock { state -> Lent? in
+            guard let entry = state.entries.removeValue(forKey: key) else {
+                state.statistics.misses += 1
+                return nil
+            }
+            state.statistics.hits += 1
+            state.statistics.bytes -= entry.bytes
+            return Lent(plan: entry.plan)
+        }
+        if let known { return known.plan }
+        return QueryEngine(options: options).prepare(try Expression.parse(text, features: features))
+    }
+
+    /// Takes back what ``take(_:options:)`` gave for `text` and `options`; the caller must not use the plan any more.
+    public func giveBack(_ plan: PreparedQuery, _ text: String, options: EngineOptions) {
+        let bytes = plan.retainedBytes + 2 * text.utf8.count + 2048
+        guard bytes <= mostBytes, mostPlans > 0 else { return }
+        let lent = Lent(plan: plan)
+        let gone = state.withLock { state -> Gone in
+            state.clock += 1
+            let key = Key(text: text, options: options)
+            let former = state.entries.updateValue(
+                Entry(plan: lent.plan, bytes: bytes, age: state.clock), forKey: key)
+            state.statistics.bytes += bytes - (former?.bytes ?? 0)
+            var gone = Gone(plans: former.map { [$0.plan] } ?? [])
+            while state.entries.count > mostPlans || state.statistics.bytes > mostBytes {
+                guard let oldest = state.entries.min(by: { $0.value.age < $1.value.age }) else { break }
+                state.entries[oldest.key] = nil
+                state.statistics.bytes -= oldest.value.bytes
+                state.statistics.evictions += 1
+                gone.plans.append(oldest.value.plan)
+            }
+            return gone
+        }
+        // Taking plans apart takes its time, which nobody should have to wait for.
+        _ = consume gone
+    }
+
+    /// A plan on its way through the lock.
+    ///
+    /// `@unchecked`: a plan is owned by whoever took it out of the table, and only the lock moves it in or out.
+    private struct Lent: @unchecked Sendable {
+        let plan: PreparedQuery
+    }
+
+    /// Plans that leave the table. `@unchecked`: as for `Lent`.
+    private struct Gone: @unchecked Sendable {
+        var plans: [PreparedQuery]
+    }
+}
