@@ -24,17 +24,16 @@ enum Drain {
             - name: web
               \(proxy.route("web"))
             """)
-        let (quick, slow) = (Count(), Count())
+        let (quick, slow, port) = (Count(), Count(), proxy.port)
         let senders = 16
         let pause = Int64(1_000_000_000 * senders / perSecond)
         let threads =
             (0..<senders).map { number in
-                WorkerThread("quick \(number)") { send("/web/", proxy.port, pause: pause, quick) }
+                WorkerThread("quick \(number)") { send("/web/", port, pause: pause, quick) }
             }
             + (0..<48).map { number in
-                WorkerThread("slow \(number)") { send("/web/slow", proxy.port, pause: 0, slow) }
+                WorkerThread("slow \(number)") { send("/web/slow", port, pause: 0, slow) }
             }
-        // Read once: the proxy outlives the threads.
         var inFlight = 0
         let start = SystemClock.monotonicNanoseconds()
         for _ in 0..<rounds {

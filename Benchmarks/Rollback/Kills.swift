@@ -1,6 +1,7 @@
 import Glibc
 import Runtime
 import Synchronization
+import TestSupport
 
 /// A process that runs a rollback is killed at each of its steps, many times, and the next one has to end in the same state.
 enum Kills {

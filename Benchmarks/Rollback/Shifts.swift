@@ -1,3 +1,4 @@
+import Rollback
 import Runtime
 
 /// From the commit of a violating scrape to HAProxy's acknowledgement.

@@ -1,5 +1,6 @@
 import MetricModel
 import RollbackSimulation
+import RuleEngine
 import Testing
 import YAML
 

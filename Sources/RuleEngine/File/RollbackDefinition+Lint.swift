@@ -1,3 +1,4 @@
+internal import MetricModel
 internal import PromQL
 
 extension RollbackDefinition {
