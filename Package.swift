@@ -50,6 +50,7 @@ let package = Package(
         // Values and ground floor
         source("MetricModel"),
         source("JSON"),
+        source("Protobuf"),
         source("Instrumentation"),
         shim("CRuntime", linked: []),
         source("Runtime", ["CRuntime"]),
@@ -78,7 +79,7 @@ let package = Package(
         shim("CFastFloat", linked: []),
 
         // Store and language
-        source("Exposition", ["MetricModel", "CFastFloat", "Instrumentation"]),
+        source("Exposition", ["MetricModel", "Protobuf", "CFastFloat", "Instrumentation"]),
         source("MetricStore", ["MetricModel", "Instrumentation", "RE2"]),
         source("PromQL", ["MetricModel", "MetricStore", "RE2", "JSON"]),
 
@@ -107,7 +108,8 @@ let package = Package(
             "Exporter",
             [
                 "MetricModel", "MetricStore", "PromQL", "Exposition", "Scraper", "RuleEngine", "Notification",
-                "Rollback", "History", "MicroHTTP", "Snappy", "TLS", "RE2", "JSON", "Runtime", "Instrumentation",
+                "Rollback", "History", "MicroHTTP", "Snappy", "Protobuf", "TLS", "RE2", "JSON", "Runtime",
+                "Instrumentation",
             ]),
         .executableTarget(
             name: "Tribune",
@@ -176,6 +178,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport", swiftSettings: testing),
         tests("MetricModel", []),
         tests("JSON", []),
+        tests("Protobuf", []),
         tests("YAML", []),
         tests("RE2", []),
         tests("Runtime", []),

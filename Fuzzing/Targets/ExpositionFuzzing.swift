@@ -6,30 +6,51 @@ import MetricModel
 /// The input is a row of bodies with a byte 0xFF between them, as one target might serve them scrape after scrape.
 enum ExpositionFuzzing {
     static func finding(in bytes: [UInt8], _ format: ExpositionFormat) -> String? {
-        var prediction = Prediction(format: format)
+        var prediction = Prediction(format)
+        var native = BodyReader(.protobuf, ExpositionOptions(nativeHistograms: true, classicHistograms: true))
+        var result = ScrapedBody()
         for body in bytes.split(separator: 0xff, maxSplits: 4, omittingEmptySubsequences: false) {
             if let finding = prediction.finding(in: Array(body)) { return finding }
+            // Text has no native histograms; of protobuf they must only do no harm.
+            if format == .protobuf { read(Array(body), &native, &result) }
         }
         return nil
     }
 
+    private static func read(_ body: [UInt8], _ reader: inout BodyReader, _ result: inout ScrapedBody) {
+        if (try? reader.parse(ExpositionBody(body), format: .protobuf, into: &result)) != nil {
+            reader.commit()
+        } else {
+            reader.discard()
+        }
+    }
+
     private struct Prediction {
         let format: ExpositionFormat
-        var matcher = SeriesMatcher()
+        var reader: BodyReader
         var result = ScrapedBody()
         /// The labels of each number, and the numbers of the last body.
         var labels: [Labels] = []
         var series: [Int32] = []
+        /// The last exemplar of each number: what is not reported must be unchanged.
+        var exemplars: [Int32: Exemplar] = [:]
+
+        init(_ format: ExpositionFormat) {
+            self.format = format
+            reader = BodyReader(format)
+        }
 
         mutating func finding(in body: [UInt8]) -> String? {
             let wanted = Result { try Self.samples(in: body, format) }
-            let found = Result { try predicted(body) }
+            let saved = exemplars
+            let found = Result { try predicted(body, (try? wanted.get()) ?? []) }
             switch (wanted, found) {
             case (.success(let wanted), .success(let found)):
-                matcher.commit()
+                for number in reader.commit() { exemplars[number] = nil }
                 return wanted == found ? nil : "in full \(wanted), predicted \(found)"
             case (.failure(let wanted), .failure(let found)):
-                matcher.discard()
+                reader.discard()
+                exemplars = saved
                 return "\(wanted)".isEmpty || "\(found)".isEmpty ? "an error without text" : nil
             case (.success, .failure(let error)): return "only prediction fails: \(error)"
             case (.failure(let error), .success): return "prediction takes what is refused: \(error)"
@@ -44,18 +65,29 @@ enum ExpositionFuzzing {
             }
         }
 
-        private mutating func predicted(_ body: [UInt8]) throws -> [ExpositionSample] {
-            try matcher.parse(ExpositionBody(body), format: format, into: &result)
-            for (number, one) in result.newSeries {
-                while labels.count <= Int(number) { labels.append(.empty) }
-                labels[Int(number)] = one
+        private mutating func predicted(
+            _ body: [UInt8], _ wanted: [ExpositionSample]
+        ) throws -> [ExpositionSample] {
+            try reader.parse(ExpositionBody(body), format: format, into: &result)
+            for new in result.newSeries {
+                while labels.count <= Int(new.number) { labels.append(.empty) }
+                labels[Int(new.number)] = new.labels
             }
             if !result.isUnchanged { series = result.series }
             var samples = zip(series, result.values).map {
                 ExpositionSample(labels: labels[Int($0)], value: $1)
             }
             for extra in result.timestamps { samples[extra.index].timestamp = extra.value }
-            for extra in result.exemplars { samples[extra.index].exemplar = extra.value }
+            var reported = result.exemplars[...]
+            for index in samples.indices {
+                if let extra = reported.first, extra.index == index {
+                    exemplars[series[index]] = extra.value
+                    reported.removeFirst()
+                }
+                if index < wanted.count, wanted[index].exemplar != nil {
+                    samples[index].exemplar = exemplars[series[index]]
+                }
+            }
             return samples.map(Self.comparable)
         }
 

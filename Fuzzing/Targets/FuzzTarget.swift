@@ -14,6 +14,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case text = "exposition-text"
     /// OpenMetrics: the same.
     case openMetrics = "exposition-openmetrics"
+    /// Delimited metric families: the same.
+    case protobuf = "exposition-protobuf"
     /// A snappy-compressed remote-write message, and the message itself.
     case remoteWrite = "remote-write"
     /// Rule files, with their templates.
@@ -37,6 +39,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .notation: ExpressionFuzzing.notationFinding(in: bytes)
         case .text: ExpositionFuzzing.finding(in: bytes, .text)
         case .openMetrics: ExpositionFuzzing.finding(in: bytes, .openMetrics)
+        case .protobuf: ExpositionFuzzing.finding(in: bytes, .protobuf)
         case .remoteWrite: RemoteWriteFuzzing.finding(in: bytes)
         case .rules: FileFuzzing.ruleFinding(in: bytes)
         case .template: FileFuzzing.templateFinding(in: bytes)

@@ -4,8 +4,12 @@ import Snappy
 /// What senders of remote write may send.
 enum RemoteWriteFuzzing {
     static func finding(in bytes: [UInt8]) -> String? {
-        _ = try? WriteRequest(bytes)
-        if let message = try? Snappy.uncompress(bytes, limit: 1 << 20) { _ = try? WriteRequest(message) }
+        for version in [WriteRequest.Version.one, .two] {
+            _ = try? WriteRequest(bytes, version: version)
+            if let message = try? Snappy.uncompress(bytes, limit: 1 << 20) {
+                _ = try? WriteRequest(message, version: version)
+            }
+        }
         return (try? Snappy.uncompress(Snappy.compress(bytes), limit: bytes.count)) == bytes
             ? nil : "snappy does not give back what it was given"
     }

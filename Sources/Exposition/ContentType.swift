@@ -19,6 +19,7 @@ public enum ContentType {
             switch type {
             case "text/plain": return Choice(format: .text, message: "")
             case "application/openmetrics-text": return Choice(format: .openMetrics, message: "")
+            case "application/vnd.google.protobuf": return Choice(format: .protobuf, message: "")
             default: problem = "received unsupported Content-Type \"\(header)\""
             }
         case .failure(let fault):
@@ -78,6 +79,7 @@ extension ExpositionFormat {
         switch self {
         case .text: "text/plain"
         case .openMetrics: "application/openmetrics-text"
+        case .protobuf: "application/vnd.google.protobuf"
         }
     }
 
@@ -86,6 +88,7 @@ extension ExpositionFormat {
         switch self {
         case .text: "text/plain; version=0.0.4; charset=utf-8"
         case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        case .protobuf: mediaType + "; proto=io.prometheus.client.MetricFamily; encoding=delimited"
         }
     }
 

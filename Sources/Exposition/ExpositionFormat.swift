@@ -1,9 +1,31 @@
-/// A text format in which targets expose their metrics.
+/// A format in which targets expose their metrics.
 public enum ExpositionFormat: UInt8, Equatable, Sendable {
     /// Prometheus's text format 0.0.4.
     case text
     /// OpenMetrics 1.0 (and 0.0.1).
     case openMetrics
+    /// Delimited `io.prometheus.client.MetricFamily` messages, which alone carry native histograms.
+    case protobuf
+}
+
+/// What of a body is wanted. A value.
+public struct ExpositionOptions: Equatable, Sendable {
+    /// Whether native histograms are taken; else the classic buckets beside them are.
+    public var nativeHistograms = false
+    /// Whether the classic buckets are taken of histograms that are native too.
+    public var classicHistograms = false
+    /// Whether it matters since when a counter counts.
+    public var startTimestamps = false
+
+    /// Classic histograms alone, as text formats have them.
+    public init() {}
+
+    /// Says what is wanted.
+    public init(nativeHistograms: Bool, classicHistograms: Bool = false, startTimestamps: Bool = false) {
+        self.nativeHistograms = nativeHistograms
+        self.classicHistograms = classicHistograms
+        self.startTimestamps = startTimestamps
+    }
 }
 
 /// What a `# TYPE` line says of a metric family.
@@ -81,4 +103,5 @@ public enum ExpositionEntry: Equatable, Sendable {
     case unit(metric: String, String)
     case comment(String)
     case sample(ExpositionSample)
+    case histogram(ExpositionHistogram)
 }

@@ -39,6 +39,8 @@ internal import MetricModel
     var hasTimestamp = false
     /// The braces of an exemplar; empty where there is none.
     var exemplarLabels = 0..<0
+    /// An exemplar up to the end of its line; empty where there is none.
+    var exemplarText: Range<Int> { exemplarLabels.isEmpty ? exemplarLabels : exemplarLabels.lowerBound..<position }
     var exemplarValue = 0.0
     var exemplarTimestamp: Timestamp?
 
@@ -53,6 +55,8 @@ internal import MetricModel
         switch format {
         case .text: try nextInText()
         case .openMetrics: try nextInOpenMetrics()
+        // Protobuf has a parser of its own.
+        case .protobuf: throw fault("not a text format")
         }
     }
 
@@ -61,6 +65,7 @@ internal import MetricModel
         switch format {
         case .text: try finishTextSample()
         case .openMetrics: try finishOpenMetricsSample()
+        case .protobuf: throw fault("not a text format")
         }
     }
 

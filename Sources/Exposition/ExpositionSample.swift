@@ -8,6 +8,8 @@ public struct ExpositionSample: Equatable, Sendable {
     public var value: Double
     /// The line's own timestamp, if it has one.
     public var timestamp: Timestamp?
+    /// Since when it counts, if that is known and asked for.
+    public var startTimestamp: Timestamp?
     /// The exemplar, if there is one.
     public var exemplar: Exemplar?
 
@@ -20,20 +22,29 @@ public struct ExpositionSample: Equatable, Sendable {
     }
 }
 
-/// An example of what a value was measured on, such as a trace.
-public struct Exemplar: Equatable, Sendable {
-    /// Its labels.
+/// One native histogram.
+public struct ExpositionHistogram: Equatable, Sendable {
+    /// The series.
     public var labels: Labels
-    /// The value that was observed.
-    public var value: Double
-    /// When, if that is known.
+    /// The histogram.
+    public var histogram: FloatHistogram
+    /// Its own timestamp, if it has one.
     public var timestamp: Timestamp?
+    /// Since when it counts, if that is known and asked for.
+    public var startTimestamp: Timestamp?
+    /// Its exemplars, each with a timestamp.
+    public var exemplars: [Exemplar] = []
 }
 
 extension ExpositionBody {
     /// Everything in the body, in order.
-    public func entries(_ format: ExpositionFormat) throws(ExpositionError) -> [ExpositionEntry] {
-        try withParser(format) { parser throws(ExpositionError) in
+    ///
+    /// - Parameter options: What of a protobuf body is wanted; text formats say everything.
+    public func entries(
+        _ format: ExpositionFormat, options: ExpositionOptions = ExpositionOptions()
+    ) throws(ExpositionError) -> [ExpositionEntry] {
+        if format == .protobuf { return try protobufEntries(options) }
+        return try withParser(format) { parser throws(ExpositionError) in
             var entries: [ExpositionEntry] = []
             while true {
                 switch try parser.next() {

@@ -21,12 +21,26 @@ public struct ScrapedBody: Sendable {
     public internal(set) var values: [Double] = []
     /// The timestamps of samples that bring their own, ascending by index.
     public internal(set) var timestamps: [Extra<Timestamp>] = []
-    /// Exemplars, ascending by index.
+    /// Native histograms, ascending by index. In ``values`` stands nothing of meaning for them.
+    public var histograms: [Extra<FloatHistogram>] = []
+    /// Since when samples count, ascending by index; where that was asked for.
+    public internal(set) var startTimestamps: [Extra<Timestamp>] = []
+    /// Exemplars that differ from those of the last committed body, ascending by index; several of a native histogram.
     public internal(set) var exemplars: [Extra<Exemplar>] = []
-    /// Series that were not in the last committed body, by number.
-    public internal(set) var newSeries: [(number: Int32, labels: Labels)] = []
+    /// Series that were not in the last committed body.
+    public internal(set) var newSeries: [NewSeries] = []
     /// Why the body was not read to its end; `nil` where it was.
     public internal(set) var stop: ReadingLimits.Stop?
+
+    /// A series that was not in the last committed body.
+    public struct NewSeries: Equatable, Sendable {
+        /// The number given to it.
+        public var number: Int32
+        /// Its labels, as exposed.
+        public var labels: Labels
+        /// The type of its family, as far as the body says.
+        public var type: MetricType
+    }
 
     /// Nothing yet.
     public init() {}
@@ -44,6 +58,8 @@ public struct ScrapedBody: Sendable {
         series.removeAll(keepingCapacity: true)
         values.removeAll(keepingCapacity: true)
         timestamps.removeAll(keepingCapacity: true)
+        histograms.removeAll(keepingCapacity: true)
+        startTimestamps.removeAll(keepingCapacity: true)
         exemplars.removeAll(keepingCapacity: true)
         newSeries.removeAll(keepingCapacity: true)
     }

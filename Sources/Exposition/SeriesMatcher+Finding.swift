@@ -73,7 +73,7 @@ extension SeriesMatcher {
         let number = table.insert(
             text: UInt32(offset), length: UInt32(parser.series.count), context: context, hash: hash)
         newNumbers.append(number)
-        result.newSeries.append((number, labels))
+        result.newSeries.append(.init(number: number, labels: labels, type: context.type))
         return number
     }
 

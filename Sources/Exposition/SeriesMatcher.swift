@@ -61,6 +61,7 @@ public struct SeriesMatcher: Sendable {
     /// The size of `arena` when it was last laid out anew.
     var compactArena = 0
     var table = SeriesTable()
+    private var seenExemplars = ExemplarMemory()
     /// The series that were given numbers since the last commit.
     var newNumbers: [Int32] = []
 
@@ -101,11 +102,15 @@ public struct SeriesMatcher: Sendable {
     /// - Returns: The numbers of the forgotten series, which may be given to others from now on.
     @discardableResult
     public mutating func commit() -> [Int32] {
-        guard isPending else { return [] }
+        guard isPending else {
+            seenExemplars.commit(forgotten: [])
+            return []
+        }
         for run in runs { unchain(run) }
         for (index, line) in pending.enumerated() { table.setLine(index, of: line.series) }
         let forgotten = table.forgetUnmarked()
         lines = pending
+        seenExemplars.commit(forgotten: forgotten)
         finishPending()
         compactIfWorthwhile()
         return forgotten
@@ -114,6 +119,7 @@ public struct SeriesMatcher: Sendable {
     /// Forgets the body that was read, as if it had never come.
     public mutating func discard() {
         for number in newNumbers { table.remove(number) }
+        seenExemplars.discard()
         arena.removeLast(arena.count - committedArena)
         finishPending()
     }
@@ -193,7 +199,7 @@ extension SeriesMatcher {
                         parser.type = line.after.type
                         try parser.finishSample()
                         position = parser.position
-                        try note(parser, &result)
+                        try note(parser, line.series, &result)
                     }
                     result.values.append(value)
                     context = line.after
@@ -243,14 +249,19 @@ extension SeriesMatcher {
                 own: UInt32(own), lead: UInt32(text.lowerBound - start), shared: 0, textLength: UInt32(text.count),
                 blanks: UInt32(parser.valueStart - text.upperBound), series: number, before: before, after: after))
         result.series.append(number)
-        try note(parser, &result)
+        try note(parser, number, &result)
         result.values.append(parser.value)
         return true
     }
 
-    private func note(_ parser: ExpositionParser, _ result: inout ScrapedBody) throws(ExpositionError) {
+    private mutating func note(
+        _ parser: ExpositionParser, _ number: Int32, _ result: inout ScrapedBody
+    ) throws(ExpositionError) {
         let index = result.values.count
         if let timestamp = parser.timestamp { result.timestamps.append(.init(index: index, value: timestamp)) }
+        if parser.exemplarText.isEmpty { return }
+        let hash = unsafe table.hash64(parser.buffer(parser.exemplarText), ExemplarMemory.start)
+        guard seenExemplars.isNew(hash, of: number) else { return }
         if let exemplar = try parser.exemplar() { result.exemplars.append(.init(index: index, value: exemplar)) }
     }
 

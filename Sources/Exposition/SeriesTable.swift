@@ -122,11 +122,16 @@ struct SeriesTable: Sendable {
 
     /// A seeded hash of `text`, eight bytes at a time; up to 7 bytes behind it are loaded and masked out.
     func hash(_ text: UnsafeBufferPointer<UInt8>) -> UInt32 {
+        UInt32(truncatingIfNeeded: unsafe hash64(text, 0))
+    }
+
+    /// The same in full, continuing from the hash of what came before.
+    func hash64(_ text: UnsafeBufferPointer<UInt8>, _ former: UInt64) -> UInt64 {
         func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
             let (high, low) = left.multipliedFullWidth(by: right)
             return high ^ low
         }
-        var state = seed ^ UInt64(text.count) &* 0x9e37_79b9_7f4a_7c15
+        var state = seed ^ former ^ UInt64(text.count) &* 0x9e37_79b9_7f4a_7c15
         // The text lies in a padded body.
         var place = unsafe UnsafeRawPointer(text.baseAddress!)
         var rest = text.count
@@ -137,6 +142,6 @@ struct SeriesTable: Sendable {
             unsafe place += 8
             rest -= 8
         }
-        return UInt32(truncatingIfNeeded: fold(state, 0xe703_7ed1_a0b4_28db))
+        return fold(state, 0xe703_7ed1_a0b4_28db)
     }
 }

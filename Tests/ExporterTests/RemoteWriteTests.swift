@@ -4,64 +4,32 @@ import MetricModel
 import MetricStore
 import Runtime
 import Snappy
+import TestSupport
 import Testing
 
 @testable import Exporter
 
-/// Writes protobuf fields.
-private struct Message {
-    var bytes: [UInt8] = []
+private typealias Message = ProtobufMessage
 
-    mutating func varint(_ value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(rest & 0x7f) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(rest))
-    }
-
-    mutating func number(_ field: UInt64, _ value: UInt64) {
-        varint(field << 3)
-        varint(value)
-    }
-
-    mutating func double(_ field: UInt64, _ value: Double) {
-        varint(field << 3 | 1)
-        for shift in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> (8 * UInt64(shift)))) }
-    }
-
-    mutating func bytes(_ field: UInt64, _ content: [UInt8]) {
-        varint(field << 3 | 2)
-        varint(UInt64(content.count))
-        bytes += content
-    }
-
-    static func make(_ fill: (inout Message) -> Void) -> [UInt8] {
-        var message = Message()
-        fill(&message)
-        return message.bytes
-    }
-
-    static func series(_ labels: [(String, String)], _ samples: [(Int64, Double)], histograms: [[UInt8]] = [])
+extension ProtobufMessage {
+    /// A series of version 1.
+    fileprivate static func series(
+        _ labels: [(String, String)], _ samples: [(Int64, Double)], histograms: [[UInt8]] = []
+    )
         -> [UInt8]
     {
         make { series in
             for (name, value) in labels {
-                series.bytes(
-                    1,
-                    make {
-                        $0.bytes(1, Array(name.utf8))
-                        $0.bytes(2, Array(value.utf8))
-                    })
+                series.message(1) {
+                    $0.text(1, name)
+                    $0.text(2, value)
+                }
             }
             for (time, value) in samples {
-                series.bytes(
-                    2,
-                    make {
-                        $0.double(1, value)
-                        $0.number(2, UInt64(bitPattern: time))
-                    })
+                series.message(2) {
+                    $0.double(1, value)
+                    $0.number(2, UInt64(bitPattern: time))
+                }
             }
             for histogram in histograms { series.bytes(4, histogram) }
         }

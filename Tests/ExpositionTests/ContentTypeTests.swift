@@ -11,11 +11,11 @@ import Testing
         #expect(cases.count == 14)
         for entry in cases {
             let id = entry["id"]?.text ?? ""
-            if id.contains("protobuf") { continue }
             let fallback: ExpositionFormat? =
                 switch entry["fallback_scrape_protocol"]?.text {
                 case "PrometheusText0.0.4": .text
                 case "OpenMetricsText0.0.1", "OpenMetricsText1.0.0": .openMetrics
+                case "PrometheusProto": .protobuf
                 default: nil
                 }
             let choice = ContentType.choose(entry["content_type"]?.text, fallback: fallback)

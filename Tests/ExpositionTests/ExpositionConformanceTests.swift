@@ -15,24 +15,7 @@ import Testing
 
     private static func input(_ entry: JSON) throws -> [UInt8] {
         if let text = entry["input"]?.text { return Array(text.utf8) }
-        return try #require(Self.base64(entry["input_base64"]?.text ?? ""))
-    }
-
-    private static func base64(_ text: String) -> [UInt8]? {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var bits = 0
-        var count = 0
-        var bytes: [UInt8] = []
-        for character in text.utf8 where character != UInt8(ascii: "=") {
-            guard let value = alphabet.firstIndex(of: character) else { return nil }
-            bits = bits << 6 | value
-            count += 6
-            if count >= 8 {
-                count -= 8
-                bytes.append(UInt8(truncatingIfNeeded: bits >> count))
-            }
-        }
-        return bytes
+        return try #require(Base64.bytes(entry["input_base64"]?.text ?? ""))
     }
 
     private static func refusal(_ bytes: [UInt8], _ format: ExpositionFormat) -> ExpositionError? {
@@ -133,6 +116,7 @@ import Testing
         case .help(let metric, let help): return "help \(metric) \(MetricText.quoted(help))"
         case .unit(let metric, let unit): return "unit \(metric) \(unit)"
         case .comment(let text): return text
+        case .histogram(let histogram): return "\(histogram.labels) \(histogram.histogram)"
         case .sample(let sample):
             let name = sample.labels.metricName ?? ""
             if name.hasSuffix("_created"), name != "fizz_created" { return nil }

@@ -10,6 +10,8 @@ import Testing
         var labels: [Labels] = []
         var result = ScrapedBody()
         var lastSeries: [Int32] = []
+        /// The last exemplar by number: what the matcher does not report must be unchanged.
+        var exemplars: [Int32: Exemplar] = [:]
 
         /// Reads `body` both ways and commits or discards it. Returns whether it was accepted.
         mutating func check(_ body: String, _ format: ExpositionFormat, commit: Bool = true, _ note: String) -> Bool {
@@ -21,31 +23,43 @@ import Testing
                 if case .sample(let sample) = entry { Self.comparable(sample) } else { nil }
             }
             var found: [ExpositionSample]?
-            let saved = labels
-            if (try? matcher.parse(ExpositionBody(body), format: format, into: &result)) != nil { found = samples() }
+            let saved = (labels, exemplars)
+            if (try? matcher.parse(ExpositionBody(body), format: format, into: &result)) != nil {
+                found = samples(wanted ?? [])
+            }
             let agree = found == wanted
             #expect(agree, "\(note): \(String(decoding: body, as: UTF8.self))")
             if commit && found != nil {
                 if !result.isUnchanged { lastSeries = result.series }
-                matcher.commit()
+                for number in matcher.commit() { exemplars[number] = nil }
             } else {
                 matcher.discard()
-                labels = saved
+                (labels, exemplars) = saved
             }
             return found != nil
         }
 
-        private mutating func samples() -> [ExpositionSample] {
-            for (number, series) in result.newSeries {
-                while labels.count <= Int(number) { labels.append(.empty) }
-                labels[Int(number)] = series
+        private mutating func samples(_ wanted: [ExpositionSample]) -> [ExpositionSample] {
+            for new in result.newSeries {
+                while labels.count <= Int(new.number) { labels.append(.empty) }
+                labels[Int(new.number)] = new.labels
             }
             let series = result.isUnchanged ? lastSeries : result.series
             var samples = zip(series, result.values).map {
                 ExpositionSample(labels: labels[Int($0)], value: $1)
             }
             for extra in result.timestamps { samples[extra.index].timestamp = extra.value }
-            for extra in result.exemplars { samples[extra.index].exemplar = extra.value }
+            // In their order, for a series may stand twice in a body.
+            var reported = result.exemplars[...]
+            for index in samples.indices {
+                if let extra = reported.first, extra.index == index {
+                    exemplars[series[index]] = extra.value
+                    reported.removeFirst()
+                }
+                if index < wanted.count, wanted[index].exemplar != nil {
+                    samples[index].exemplar = exemplars[series[index]]
+                }
+            }
             return samples.map(Self.comparable)
         }
 
@@ -123,6 +137,25 @@ import Testing
         _ = checker.check(typed.replacing("histogram", with: "untyped"), .text, "untyped")
         _ = checker.check("h_bucket{le=\"2\"} 1\n", .text, "bare")
         _ = checker.check(typed, .text, "typed again")
+    }
+
+    @Test func exemplarsAreReportedWhenTheyChange() throws {
+        var matcher = SeriesMatcher()
+        var result = ScrapedBody()
+        func parse(_ exemplar: String, commit: Bool = true) throws -> [String] {
+            let body = "# TYPE c counter\nc_total 5\(exemplar)\nd_total 1\n# EOF\n"
+            try matcher.parse(ExpositionBody(Array(body.utf8)), format: .openMetrics, into: &result)
+            if commit { matcher.commit() } else { matcher.discard() }
+            return result.exemplars.map { "\($0.index) \($0.value.labels) \($0.value.value)" }
+        }
+        #expect(try parse("") == [])
+        #expect(try parse(" # {id=\"a\"} 1") == ["0 {id=\"a\"} 1.0"])
+        #expect(try parse(" # {id=\"a\"} 1") == [])
+        #expect(result.isUnchanged)
+        #expect(try parse(" # {id=\"b\"} 1", commit: false) == ["0 {id=\"b\"} 1.0"])
+        #expect(try parse(" # {id=\"b\"} 1") == ["0 {id=\"b\"} 1.0"], "what was discarded was not seen")
+        #expect(try parse(" # {id=\"b\"} 1 5.5") == ["0 {id=\"b\"} 1.0"], "the timestamp has changed")
+        #expect(result.isUnchanged)
     }
 
     @Test func metadataIsThatOfTheLastBody() throws {

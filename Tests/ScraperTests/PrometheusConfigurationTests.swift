@@ -2,10 +2,11 @@ import CurlHTTP
 import Exposition
 import MetricModel
 import Runtime
-import Scraper
 import TestSupport
 import Testing
 import YAML
+
+@testable import Scraper
 
 @Suite struct PrometheusConfigurationTests {
     private static let whole = """
@@ -114,6 +115,57 @@ import YAML
     }
 
     @Test(arguments: [
+        ("", "openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"),
+        ("scrape_native_histograms: true", "delimited;q=0.6,application/openmetrics-text;version=1.0.0;"),
+        ("scrape_protocols: [PrometheusText0.0.4]", "text/plain;version=0.0.4;q=0.6,*/*;q=0.5"),
+        (
+            "scrape_native_histograms: true, scrape_protocols: [PrometheusText0.0.4, PrometheusProto]",
+            "text/plain;version=0.0.4;q=0.6,application/vnd.google.protobuf;"
+                + "proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.5,*/*;q=0.4"
+        ),
+    ])
+    func whatIsAskedForFollowsTheProtocols(fields: String, accept: String) throws {
+        let comma = fields.isEmpty ? "" : ", "
+        for text in [
+            "scrape_configs: [{job_name: a\(comma)\(fields)}]", "global: {\(fields)}\nscrape_configs: [{job_name: a}]",
+        ] {
+            let configuration = try PrometheusConfiguration(parsing: Array(text.utf8), file: "p.yml")
+            #expect(configuration.pools[0].acceptHeader(protobufFirst: false).contains(accept), "\(text)")
+            #expect(configuration.warnings.isEmpty)
+        }
+    }
+
+    @Test func theAcceptHeaderIsPrometheuss() {
+        #expect(
+            ScrapePool(name: "a").acceptHeader(protobufFirst: false)
+                == "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+                + "application/openmetrics-text;version=0.0.1;q=0.5,"
+                + "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2")
+        #expect(
+            ScrapePool(name: "a").acceptHeader(protobufFirst: true).hasSuffix(
+                "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"))
+    }
+
+    @Test func histogramSettingsAreRead() throws {
+        let text = """
+            global: {scrape_native_histograms: true, always_scrape_classic_histograms: true}
+            scrape_configs:
+            - {job_name: a}
+            - {job_name: b, scrape_native_histograms: false, scrape_classic_histograms: false}
+            - job_name: c
+              convert_classic_histograms_to_nhcb: true
+              native_histogram_bucket_limit: 100
+              native_histogram_min_bucket_factor: 1.1
+            """
+        let pools = try PrometheusConfiguration(parsing: Array(text.utf8), file: "p.yml").pools
+        #expect(pools.map(\.histograms.scrapesNative) == [true, false, true])
+        #expect(pools.map(\.histograms.alwaysScrapesClassic) == [true, false, true])
+        #expect(pools.map(\.histograms.convertsClassic) == [false, false, true])
+        #expect(pools.map(\.histograms.bucketLimit) == [0, 0, 100])
+        #expect(pools.map(\.histograms.minimumBucketFactor) == [0, 0, 1.1])
+    }
+
+    @Test(arguments: [
         (
             "scrape_configs: [{job_name: a, scrape_intervall: 5s}]",
             "p.yml:1:32: scrape_configs[0].scrape_intervall: unknown field"
@@ -181,8 +233,20 @@ import YAML
             "scrape_configs: [{job_name: a, relabel_configs: [{action: keepequal, target_label: x, regex: y}]}]",
             "requires only 'source_labels' and 'target_label'"
         ),
-        ("scrape_configs: [{job_name: a, scrape_protocols: [PrometheusProto]}]", "add PrometheusText0.0.4"),
-        ("scrape_configs: [{job_name: a, scrape_protocols: [Nonsense]}]", "unknown scrape protocol \"Nonsense\""),
+        ("scrape_configs: [{job_name: a, scrape_protocols: []}]", "scrape_protocols cannot be empty"),
+        (
+            "scrape_configs: [{job_name: a, scrape_protocols: [PrometheusProto, PrometheusProto]}]",
+            "duplicated protocol in scrape_protocols, got [PrometheusProto PrometheusProto]"
+        ),
+        (
+            "scrape_configs: [{job_name: a, scrape_protocols: [Nonsense]}]",
+            "unknown scrape protocol Nonsense, supported: [OpenMetricsText0.0.1 OpenMetricsText1.0.0 PrometheusProto "
+                + "PrometheusText0.0.4 PrometheusText1.0.0]"
+        ),
+        (
+            "scrape_configs: [{job_name: a, fallback_scrape_protocol: text}]",
+            "invalid fallback_scrape_protocol for scrape config with job name \"a\": unknown scrape protocol text"
+        ),
         ("remote_write: [{url: \"http://x\"}]", "remote_write is not supported"),
         ("alerting: {alertmanagers: [{api_version: v1}]}", "expected Alertmanager api version"),
         ("scrape_configs: {a: b}", "expected a list"),

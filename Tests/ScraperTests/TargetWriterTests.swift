@@ -13,6 +13,7 @@ import Testing
         let writer: TargetWriter
         var pool = ScrapePool(name: "job")
         var generation = 0
+        var zeroesStarts = false
         var step: Int64 = 0
 
         init(hash: String? = nil, seriesCap: Int = 1000) throws {
@@ -25,7 +26,7 @@ import Testing
                 targetLabels: ["job": "job", "instance": "i"], honorsLabels: pool.honorsLabels,
                 honorsTimestamps: pool.honorsTimestamps, tracksTimestampStaleness: pool.tracksTimestampStaleness,
                 relabelling: (try? Relabelling(pool.metricRelabelRules)) ?? .none, limits: pool.limits,
-                generation: generation)
+                histograms: pool.histograms, zeroesStarts: zeroesStarts, generation: generation)
         }
 
         @discardableResult

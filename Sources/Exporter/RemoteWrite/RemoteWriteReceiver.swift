@@ -101,7 +101,7 @@ final class RemoteWriteReceiver: Sendable {
         do {
             var destinations: [Destination] = []
             for series in message.series where !(series.samples.isEmpty && series.histograms.isEmpty) {
-                guard let labels = series.identity else { continue }
+                guard let labels = try? series.identity.get() else { continue }
                 let slot: RingSlot
                 if let known = state.places[labels] ?? made[labels] {
                     slot = known.slot
@@ -134,6 +134,9 @@ final class RemoteWriteReceiver: Sendable {
             }
             for sample in destination.series.histograms {
                 let time = Timestamp(milliseconds: sample.time)
+                if let fault = sample.fault {
+                    throw Refusal(status: 400, message: "\(fault): series \(destination.labels)")
+                }
                 try check(appender.append(slot, histogram: sample.histogram, at: time), destination.labels)
                 count += 1
             }

@@ -49,7 +49,8 @@ extension ScrapePool {
         if let word = try fields.optionalText("fallback_scrape_protocol") {
             guard let known = ScrapeProtocol(rawValue: word) else {
                 throw fields.fault(
-                    "unknown or unsupported scrape protocol \"\(word)\"", at: node["fallback_scrape_protocol"],
+                    "invalid fallback_scrape_protocol for scrape config with job name \"\(name)\": "
+                        + ScrapeProtocol.unknown(word), at: node["fallback_scrape_protocol"],
                     field: "fallback_scrape_protocol")
             }
             fallback = known.format
@@ -58,10 +59,8 @@ extension ScrapePool {
         (staticTargets, fileDiscovery) = try Self.readDiscovery(&fields, directory)
         relabelRules = try RelabelRule.list(&fields, "relabel_configs")
         metricRelabelRules = try RelabelRule.list(&fields, "metric_relabel_configs")
-        for name in ["native_histogram_bucket_limit", "native_histogram_min_bucket_factor"]
-        where fields.optional(name) != nil {
-            warnings.append(fields.fault("has no effect", at: node[name], field: name))
-        }
+        histograms.bucketLimit = try fields.optionalLimit("native_histogram_bucket_limit") ?? 0
+        histograms.minimumBucketFactor = try fields.optionalNumber("native_histogram_min_bucket_factor") ?? 0
         try fields.finish()
     }
 
@@ -75,10 +74,10 @@ extension ScrapePool {
         limits.targets = try fields.optionalLimit("target_limit") ?? limits.targets
         _ = try fields.optionalLimit("keep_dropped_targets")
         try readProtocols(&fields)
+        try readHistogramSettings(&fields)
         let ignored = [
-            "scrape_native_histograms", "always_scrape_classic_histograms", "scrape_classic_histograms",
-            "convert_classic_histograms_to_nhcb", "extra_scrape_metrics", "scrape_failure_log_file",
-            "metric_name_validation_scheme", "metric_name_escaping_scheme",
+            "extra_scrape_metrics", "scrape_failure_log_file", "metric_name_validation_scheme",
+            "metric_name_escaping_scheme",
         ]
         for name in ignored {
             guard let node = fields.optional(name), !["false", "utf8", "allow-utf-8", ""].contains(node.text) else {
@@ -89,25 +88,32 @@ extension ScrapePool {
     }
 
     private mutating func readProtocols(_ fields: inout FieldReader) throws(YAMLError) {
+        guard let place = fields.node["scrape_protocols"] else { return }
         let words = try fields.textList("scrape_protocols")
-        guard !words.isEmpty else { return }
-        let place = fields.node["scrape_protocols"]
+        func fault(_ message: String) -> YAMLError {
+            fields.fault(message, at: place, field: "scrape_protocols")
+        }
+        guard !words.isEmpty else { throw fault("scrape_protocols cannot be empty") }
         var known: [ScrapeProtocol] = []
-        // Protobuf is left out of what is asked for; targets answer in the next best format.
-        for word in words where word != "PrometheusProto" {
-            guard let next = ScrapeProtocol(rawValue: word) else {
-                throw fields.fault("unknown scrape protocol \"\(word)\"", at: place, field: "scrape_protocols")
-            }
+        for word in words {
+            guard let next = ScrapeProtocol(rawValue: word) else { throw fault(ScrapeProtocol.unknown(word)) }
             if known.contains(next) {
-                throw fields.fault("duplicated protocol \"\(word)\"", at: place, field: "scrape_protocols")
+                throw fault("duplicated protocol in scrape_protocols, got [\(words.joined(separator: " "))]")
             }
             known.append(next)
         }
-        if known.isEmpty {
-            throw fields.fault(
-                "PrometheusProto alone is not supported: add PrometheusText0.0.4", at: place, field: "scrape_protocols")
-        }
         protocols = known
+    }
+
+    private mutating func readHistogramSettings(_ fields: inout FieldReader) throws(YAMLError) {
+        histograms.scrapesNative =
+            try fields.optionalFlag("scrape_native_histograms") ?? histograms.scrapesNative
+        // The second is what the first was called before 3.0.
+        for name in ["always_scrape_classic_histograms", "scrape_classic_histograms"] {
+            histograms.alwaysScrapesClassic = try fields.optionalFlag(name) ?? histograms.alwaysScrapesClassic
+        }
+        histograms.convertsClassic =
+            try fields.optionalFlag("convert_classic_histograms_to_nhcb") ?? histograms.convertsClassic
     }
 
     private mutating func readParameters(_ fields: inout FieldReader) throws(YAMLError) {
@@ -136,6 +142,13 @@ extension ScrapePool {
             files.append(try FileDiscovery(node, path: path, file: fields.file, directory))
         }
         return (groups, files)
+    }
+}
+
+extension ScrapePool.ScrapeProtocol {
+    fileprivate static func unknown(_ word: String) -> String {
+        let known = allCases.map(\.rawValue).sorted(by: ByteOrder.precedes).joined(separator: " ")
+        return "unknown scrape protocol \(word), supported: [\(known)]"
     }
 }
 

@@ -3,32 +3,6 @@ public import MetricModel
 
 /// One entry of `scrape_configs`: a job. A value.
 public struct ScrapePool: Equatable, Sendable {
-    /// A protocol that a target may be asked for.
-    public enum ScrapeProtocol: String, Equatable, Sendable, CaseIterable {
-        case openMetrics1 = "OpenMetricsText1.0.0"
-        case openMetrics0 = "OpenMetricsText0.0.1"
-        case text1 = "PrometheusText1.0.0"
-        case text0 = "PrometheusText0.0.4"
-
-        /// The format of the answer.
-        public var format: ExpositionFormat {
-            switch self {
-            case .openMetrics1, .openMetrics0: .openMetrics
-            case .text1, .text0: .text
-            }
-        }
-
-        /// The media range in `Accept`.
-        var mediaRange: String {
-            switch self {
-            case .openMetrics1: "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8"
-            case .openMetrics0: "application/openmetrics-text;version=0.0.1"
-            case .text1: "text/plain;version=1.0.0;escaping=allow-utf-8"
-            case .text0: "text/plain;version=0.0.4"
-            }
-        }
-    }
-
     /// What a target must not exceed; 0 means no limit.
     public struct Limits: Equatable, Sendable {
         /// Samples per scrape, after relabelling.
@@ -96,14 +70,16 @@ public struct ScrapePool: Equatable, Sendable {
     public var tracksTimestampStaleness = false
     /// Whether gzip is asked for.
     public var asksForCompression = true
-    /// What is asked for, best first.
-    public var protocols = ScrapeProtocol.allCases
+    /// What is asked for, best first, where the configuration says so; see ``askedProtocols(protobufFirst:)``.
+    public var protocols: [ScrapeProtocol]?
     /// The format of targets that do not say what they send.
     public var fallback: ExpositionFormat?
     /// How the targets are talked to.
     public var http = HTTPSettings()
     /// What targets must not exceed.
     public var limits = Limits()
+    /// What becomes of histograms.
+    public var histograms = HistogramSettings()
     /// Targets that the configuration names.
     public var staticTargets: [TargetGroup] = []
     /// Files that name targets.
@@ -132,12 +108,5 @@ public struct ScrapePool: Equatable, Sendable {
         self.name = name
         self.interval = interval
         self.timeout = timeout
-    }
-
-    /// The `Accept` header: what is asked for with falling weights, then anything.
-    var acceptHeader: String {
-        let weights = (0..<protocols.count).map { protocols.count + 1 - $0 }
-        let ranges = zip(protocols, weights).map { "\($0.mediaRange);q=0.\($1)" }
-        return (ranges + ["*/*;q=0.1"]).joined(separator: ",")
     }
 }

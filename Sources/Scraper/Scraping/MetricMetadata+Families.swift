@@ -16,7 +16,7 @@ extension MetricMetadata {
             case .type(let metric, let type): families[index(of: metric)].type = type.name
             case .help(let metric, let text): families[index(of: metric)].help = text
             case .unit(let metric, let unit): families[index(of: metric)].unit = unit
-            case .comment, .sample: break
+            case .comment, .sample, .histogram: break
             }
         }
         return families

@@ -103,6 +103,7 @@ final class RunningPool: Sendable {
                 $0.pool.metricRelabelRules == pool.metricRelabelRules && $0.pool.limits == pool.limits
                     && $0.pool.honorsLabels == pool.honorsLabels && $0.pool.honorsTimestamps == pool.honorsTimestamps
                     && $0.pool.tracksTimestampStaleness == pool.tracksTimestampStaleness
+                    && $0.pool.histograms == pool.histograms
             } ?? false
         generation = previous.map { isSame ? $0.generation : $0.generation + 1 } ?? 0
         refusal = nil
@@ -121,10 +122,11 @@ final class RunningPool: Sendable {
         reason == refusal ? self : RunningPool(self, refusal: reason)
     }
 
-    func rules(for labels: Labels) -> SampleRules {
+    /// - Parameter zeroesStarts: Whether counters begin with a zero at the time since when they count.
+    func rules(for labels: Labels, zeroesStarts: Bool) -> SampleRules {
         SampleRules(
             targetLabels: labels, honorsLabels: pool.honorsLabels, honorsTimestamps: pool.honorsTimestamps,
             tracksTimestampStaleness: pool.tracksTimestampStaleness, relabelling: metricRelabelling,
-            limits: pool.limits, generation: generation)
+            limits: pool.limits, histograms: pool.histograms, zeroesStarts: zeroesStarts, generation: generation)
     }
 }

@@ -1,3 +1,4 @@
+internal import Exposition
 internal import MetricModel
 
 /// What turns exposed labels into those of a stored series: the target's labels, relabelling, limits. Immutable.
@@ -8,8 +9,18 @@ struct SampleRules: Sendable {
     let tracksTimestampStaleness: Bool
     let relabelling: Relabelling
     let limits: ScrapePool.Limits
+    let histograms: ScrapePool.HistogramSettings
+    /// Whether counters begin with a zero at the time since when they count.
+    let zeroesStarts: Bool
     /// Tells rules of one configuration from those of another.
     let generation: Int
+
+    /// What of a body is wanted.
+    var exposition: ExpositionOptions {
+        ExpositionOptions(
+            nativeHistograms: histograms.scrapesNative,
+            classicHistograms: histograms.alwaysScrapesClassic, startTimestamps: zeroesStarts)
+    }
 
     /// The labels of the stored series; `nil` where relabelling drops it.
     func resolve(_ exposed: Labels) throws(ScrapeFailure) -> Labels? {

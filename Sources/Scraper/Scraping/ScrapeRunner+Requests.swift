@@ -29,7 +29,7 @@ extension ScrapeRunner {
     private func request(_ pool: ScrapePool, url: String, timeout: Milliseconds) throws(HTTPFailure) -> HTTPRequest {
         var request = HTTPRequest(url: url, timeoutMilliseconds: timeout.rawValue)
         request.headers = [
-            ("Accept", pool.acceptHeader), ("User-Agent", settings.userAgent),
+            ("Accept", pool.acceptHeader(protobufFirst: settings.zeroesStarts)), ("User-Agent", settings.userAgent),
             ("X-Prometheus-Scrape-Timeout-Seconds", FloatText.plain(timeout.seconds)),
         ]
         if pool.asksForCompression { request.headers.append(("Accept-Encoding", "gzip")) }

@@ -121,7 +121,8 @@ extension ScrapeRunner {
         }
         // What is cut off by stopping says nothing about the target.
         if isStopping.load(ordering: .acquiring) { return nil }
-        let stored = write(fetched, of: hand, isSuccess: answer.isSuccess, pool.rules(for: labels), effort)
+        let rules = pool.rules(for: labels, zeroesStarts: settings.zeroesStarts)
+        let stored = write(fetched, of: hand, isSuccess: answer.isSuccess, rules, effort)
         if case .success(let opened) = consume fetched { answer.putBack(opened.body) }
         return stored
     }

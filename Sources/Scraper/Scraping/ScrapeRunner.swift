@@ -24,6 +24,8 @@ public final class ScrapeRunner: Sendable {
         public var maximumBodyMemory = 512 << 20
         /// The most samples of any body and the most series of any target, whatever `sample_limit` says.
         public var maximumSeriesPerTarget = 1_000_000
+        /// Whether counters begin with a zero at the time since when they count (`created-timestamp-zero-ingestion`).
+        public var zeroesStarts = false
         /// What targets see as `User-Agent`.
         public var userAgent = "Tribune"
 

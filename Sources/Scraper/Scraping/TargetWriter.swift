@@ -34,9 +34,9 @@ final class TargetWriter {
 
     private let lane: Lane
     private let seriesCap: Int
-    private var matcher = SeriesMatcher()
+    private var reader = BodyReader()
     private var body = ScrapedBody()
-    /// By the matcher's number; `nil` where relabelling drops the series.
+    /// By the reader's number; `nil` where relabelling drops the series.
     private var slots: [RingSlot?] = []
     /// How many numbers lead to a slot.
     private var references: [RingSlot: Int] = [:]
@@ -66,7 +66,7 @@ final class TargetWriter {
     var laneID: LaneID { lane.id }
 
     /// The metadata of the last good body.
-    func metadata() -> [ExpositionEntry] { matcher.metadata() }
+    func metadata() -> [ExpositionEntry] { reader.metadata() }
 
     /// How many series get a staleness marker when a scrape fails, at most.
     var liveCount: Int { isLive ? row.count : carried.count }
@@ -78,7 +78,9 @@ final class TargetWriter {
         _ fetched: Result<Fetched, ScrapeFailure>, at time: Timestamp, rules: SampleRules,
         limits: ReadingLimits = ReadingLimits(), elapsed: () -> Double
     ) throws(StoreError) -> Outcome {
-        if rules.generation != rulesGeneration { relearn(rules.generation) }
+        // Formats tell series apart in ways of their own.
+        let isOther = (try? fetched.get()).map { !reader.reads($0.format) } ?? false
+        if rules.generation != rulesGeneration || isOther { relearn(rules, for: (try? fetched.get())?.format) }
         var outcome = Outcome()
         var appender = lane.beginAppend(at: time)
         var ended: [RingSlot] = []
@@ -117,11 +119,11 @@ final class TargetWriter {
         lane.close()
     }
 
-    /// Forgets which series is which, because other rules hold; what they were called stays until the next scrape.
-    private func relearn(_ generation: Int) {
+    /// Forgets which series is which, because other rules hold or the format is another one; what they were called stays until the next scrape.
+    private func relearn(_ rules: SampleRules, for format: ExpositionFormat?) {
         carried = tracked()
-        rulesGeneration = generation
-        matcher = SeriesMatcher()
+        rulesGeneration = rules.generation
+        reader = BodyReader(format ?? .text, rules.exposition)
         check.forgotAll()
         (slots, references, row, untracked, isLive) = ([], [:], [], [], false)
     }
@@ -137,20 +139,20 @@ extension TargetWriter {
         _ appender: inout Appender, _ outcome: inout Outcome
     ) throws(ScrapeFailure) -> [RingSlot]? {
         do throws(ExpositionError) {
-            try matcher.parse(fetched.body, format: fetched.format, into: &body, limits: limits)
+            try reader.parse(fetched.body, format: fetched.format, into: &body, limits: limits)
         } catch {
             outcome.scraped = body.values.count
-            matcher.discard()
+            reader.discard()
             throw ScrapeFailure(error.description)
         }
         outcome.scraped = body.values.count
         switch body.stop {
         case nil: break
         case .tooManySamples:
-            matcher.discard()
+            reader.discard()
             throw ScrapeFailure("more than \(limits.samples) samples")
         case .tooManyNewSeries, .cancelled:
-            matcher.discard()
+            reader.discard()
             return nil
         }
         let ownTimestamps = rules.honorsTimestamps && !body.timestamps.isEmpty
@@ -160,17 +162,18 @@ extension TargetWriter {
         let newRow: [RingSlot?]
         do throws(ScrapeFailure) {
             guard let known = body.isUnchanged ? row : try learn(rules, limits, &outcome) else {
-                matcher.discard()
+                reader.discard()
                 return nil
             }
             newRow = known
             outcome.kept = newRow.count { $0 != nil }
             try checkCount(outcome.kept, rules)
+            try body.limitHistograms(rules.histograms)
         } catch {
-            matcher.discard()
+            reader.discard()
             throw error
         }
-        var ended = release(matcher.commit())
+        var ended = release(reader.commit())
         row = newRow
         appendValues(at: time, ownTimestamps: ownTimestamps, &appender, &outcome)
         untracked = ownTimestamps && !rules.tracksTimestampStaleness ? body.timestamps.map(\.index) : []
@@ -206,8 +209,8 @@ extension TargetWriter {
     private func learn(
         _ rules: SampleRules, _ limits: ReadingLimits, _ outcome: inout Outcome
     ) throws(ScrapeFailure) -> [RingSlot?]? {
-        if slots.capacity < matcher.numberLimit { slots.reserveCapacity(max(matcher.numberLimit, slots.count * 9 / 8)) }
-        while slots.count < matcher.numberLimit { slots.append(nil) }
+        if slots.capacity < reader.numberLimit { slots.reserveCapacity(max(reader.numberLimit, slots.count * 9 / 8)) }
+        while slots.count < reader.numberLimit { slots.append(nil) }
         var stored: [(number: Int, labels: Labels)] = []
         for series in body.newSeries {
             slots[Int(series.number)] = nil
@@ -259,23 +262,32 @@ extension TargetWriter {
     private func appendValues(
         at time: Timestamp, ownTimestamps: Bool, _ appender: inout Appender, _ outcome: inout Outcome
     ) {
+        if !ownTimestamps, body.histograms.isEmpty {
+            for (index, slot) in row.enumerated() {
+                guard let slot else { continue }
+                note(appender.append(slot, body.values[index]), &outcome)
+            }
+            return
+        }
         var timestamps = ownTimestamps ? body.timestamps[...] : []
+        var histograms = body.histograms[...]
         let latest = time + Self.furthestFuture
         for (index, slot) in row.enumerated() {
-            var own: Timestamp?
-            if let next = timestamps.first, next.index == index {
-                own = next.value
-                timestamps.removeFirst()
-            }
+            let own = timestamps.take(index)
+            let histogram = histograms.take(index)
             guard let slot else { continue }
-            let taken: AppendOutcome
-            if let own {
-                taken = own > latest ? .outOfOrder : appender.append(slot, body.values[index], at: own)
+            if let own, own > latest {
+                outcome.refused += 1
+            } else if let histogram {
+                note(appender.append(slot, histogram: histogram, at: own), &outcome)
             } else {
-                taken = appender.append(slot, body.values[index])
+                note(appender.append(slot, body.values[index], at: own ?? time), &outcome)
             }
-            if taken != .appended && taken != .alreadyPresent { outcome.refused += 1 }
         }
+    }
+
+    private func note(_ appended: AppendOutcome, _ outcome: inout Outcome) {
+        if appended != .appended && appended != .alreadyPresent { outcome.refused += 1 }
     }
 }
 

@@ -1,0 +1,70 @@
+extension FloatHistogram {
+    /// The schemas of exponential buckets that are stored.
+    public static let exponentialSchemas: ClosedRange<Int32> = -4...8
+    /// Finer schemas that are taken in at the finest one that is stored.
+    private static let reducibleSchemas: ClosedRange<Int32> = 9...52
+
+    /// What makes this no histogram that can be stored; `nil` when nothing does.
+    ///
+    /// Everything that reads buckets relies on it, so whatever comes from a peer is checked once when it arrives.
+    ///
+    /// - Parameter countsAreIntegers: Whether the counts were exact, so that those of the buckets must add up to ``count``.
+    ///   Float counts need not: they carry rounding.
+    public func fault(countsAreIntegers: Bool) -> String? {
+        if let fault = layoutFault { return fault }
+        // NaN is not among what is allowed either.
+        guard positiveBuckets.allSatisfy({ $0 >= 0 }) else { return "a positive bucket with a negative count" }
+        guard negativeBuckets.allSatisfy({ $0 >= 0 }) else { return "a negative bucket with a negative count" }
+        guard count >= 0, zeroCount >= 0 else { return "a negative count of observations" }
+        guard countsAreIntegers, count < 0x1p53 else { return nil }
+        let counted = zeroCount + (positiveBuckets + negativeBuckets).reduce(0, +)
+        if sum.isNaN ? counted > count : counted != count {
+            let (buckets, all) = (FloatText.general(counted), FloatText.general(count))
+            return "\(buckets) observations in the buckets, but a count of \(all)"
+        }
+        return nil
+    }
+
+    /// What makes it impossible to say where the buckets lie; `nil` when nothing does. Part of ``fault(countsAreIntegers:)``.
+    public var layoutFault: String? {
+        schemaFault ?? sideFault("positive", positiveSpans, positiveBuckets)
+            ?? sideFault("negative", negativeSpans, negativeBuckets)
+    }
+
+    private var schemaFault: String? {
+        guard usesCustomBuckets else {
+            guard Self.exponentialSchemas.contains(schema) || Self.reducibleSchemas.contains(schema) else {
+                return "unknown histogram schema \(schema)"
+            }
+            if !customValues.isEmpty { return "custom bounds in an exponential histogram" }
+            return zeroThreshold >= 0 ? nil : "a zero threshold that is not a width"
+        }
+        guard zeroThreshold == 0, zeroCount == 0 else { return "a zero bucket in a histogram with custom bounds" }
+        guard negativeSpans.isEmpty, negativeBuckets.isEmpty else {
+            return "negative buckets in a histogram with custom bounds"
+        }
+        if customValues.contains(where: { !$0.isFinite }) { return "a custom bound that is not finite" }
+        if zip(customValues, customValues.dropFirst()).contains(where: { $0 >= $1 }) {
+            return "custom bounds do not ascend"
+        }
+        let last = positiveSpans.reduce(Int64(0)) { $0 + Int64($1.offset) + Int64($1.length) }
+        return last <= customValues.count + 1 && (positiveSpans.first?.offset ?? 0) >= 0
+            ? nil : "buckets beyond the custom bounds"
+    }
+
+    private func sideFault(_ side: String, _ spans: [Span], _ counts: [Double]) -> String? {
+        var length: UInt64 = 0
+        var index: Int64 = 0
+        for (number, span) in spans.enumerated() {
+            if number > 0, span.offset < 0 { return "\(side) span \(number + 1) has a negative offset" }
+            length += UInt64(span.length)
+            index += Int64(span.offset) + Int64(span.length)
+            // Lengths are checked against what there is before anything is made of them.
+            guard length <= counts.count, Int32(exactly: index) != nil else { break }
+        }
+        guard length == counts.count, Int32(exactly: index) != nil else {
+            return "\(side) spans need \(length) buckets, have \(counts.count)"
+        }
+        return nil
+    }
+}
