@@ -2,10 +2,12 @@ import Glibc
 import MetricModel
 import MetricStore
 
-// Usage: StoreBenchmark [series, default 100000] [minutes of 5 s data, default 5] [directory, default in memory]
+// Usage: StoreBenchmark [series, default 100000] [minutes of data, default 5] [directory, default in memory]
+//                       [seconds between samples, default 5]
 //
-// A fleet of targets of 1000 series each: 60 % histogram buckets, 30 % counters, 10 % gauges, seven labels. Times are CPU
-// times of this one thread; generating the values is left out.
+// A fleet of targets of 1000 series each: 60 % histogram buckets, 30 % counters, 10 % gauges with three decimals, seven labels.
+// Counters rise by 0 to 7 a sample. Times are CPU times of this one thread; generating the values is left out. A run in a
+// directory that has data goes on behind it, whatever ended the one before.
 
 func cpuNanoseconds() -> Int {
     var time = timespec()
@@ -29,6 +31,35 @@ func residentBytes() -> Int {
     return (Int(fields[1]) ?? 0) * 4096
 }
 
+/// What this process has given the kernel to write to disks: pages that became dirty.
+func writtenBytes() -> Int {
+    guard let file = fopen("/proc/self/io", "r") else { return 0 }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 100)
+    while fgets(&line, 100, file) != nil {
+        let text = String(decoding: line.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        if text.hasPrefix("write_bytes: ") { return Int(text.dropFirst(13)) ?? 0 }
+    }
+    return 0
+}
+
+/// Bytes on disk of the files in `directory`.
+func diskBytes(_ directory: String) -> Int {
+    guard let handle = opendir(directory) else { return 0 }
+    defer { closedir(handle) }
+    var total = 0
+    while let entry = readdir(handle) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        var status = stat()
+        if stat("\(directory)/\(name)", &status) == 0, status.st_mode & S_IFMT == S_IFREG {
+            total += Int(status.st_blocks) * 512
+        }
+    }
+    return total
+}
+
 func machine() -> String {
     guard let file = fopen("/proc/cpuinfo", "r") else { return "unknown" }
     defer { fclose(file) }
@@ -43,16 +74,17 @@ func machine() -> String {
 func run() throws {
     let seriesCount = CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1]) ?? 100_000 : 100_000
     let minutes = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 5 : 5
+    let step = CommandLine.arguments.count > 4 ? Int(CommandLine.arguments[4]) ?? 5 : 5
     print(
-        "machine: \(machine()), \(sysconf(Int32(_SC_NPROCESSORS_ONLN))) cores; \(seriesCount) series, \(minutes) min of 5 s data"
+        "machine: \(machine()), \(sysconf(Int32(_SC_NPROCESSORS_ONLN))) cores; \(seriesCount) series, \(minutes) min of \(step) s data"
     )
 
     let atStart = residentBytes()
     let directory = CommandLine.arguments.count > 3 ? CommandLine.arguments[3] : nil
-    let opening = wallNanoseconds()
+    let (opening, openingCPU) = (wallNanoseconds(), cpuNanoseconds())
     let store = try MetricStore(StoreConfiguration(directory: directory), registry: nil)
     print(
-        "opening:                 \((wallNanoseconds() - opening) / 1_000_000) ms, \(store.statistics.seriesCount) series there"
+        "opening:                 \((wallNanoseconds() - opening) / 1_000_000) ms, of them \((cpuNanoseconds() - openingCPU) / 1_000_000) ms CPU; \(store.statistics.seriesCount) series there"
     )
     for note in store.recoveryNotes { print(note) }
     var targets: [(lane: Lane, slots: [RingSlot])] = []
@@ -92,22 +124,29 @@ func run() throws {
     var counters = [Double](repeating: 0, count: seriesCount)
     var random: UInt64 = 1
     var appending = 0
-    let rows = minutes * 12
+    let written = writtenBytes()
+    let rows = minutes * 60 / step
     // A second run in the same directory goes on after the first.
     let began = (store.statistics.timeRange?.upperBound.milliseconds ?? 0) + 5000
     for row in 0..<rows {
         for index in counters.indices {
             random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            counters[index] += index % 10 == 9 ? Double(Int(random >> 60)) - 7 : Double(random >> 61)
+            if index % 10 == 9 {
+                counters[index] = Double(index % 90_000 + Int(random >> 51)) / 1000
+            } else {
+                counters[index] += Double(random >> 61)
+            }
         }
         for (target, (lane, slots)) in targets.enumerated() {
             let values = counters[(target * 1000)...]
             start = cpuNanoseconds()
-            var appender = lane.beginAppend(at: Timestamp(milliseconds: began + Int64(row) * 5000 + Int64(target) * 7))
+            var appender = lane.beginAppend(
+                at: Timestamp(milliseconds: began + Int64(row * step) * 1000 + Int64(target) * 7))
             for index in 0..<1000 { appender.append(slots[index], values[target * 1000 + index]) }
             try appender.commit()
             appending += cpuNanoseconds() - start
         }
+        if row % 16 == 15 { store.maintain(now: Timestamp(milliseconds: began + Int64(row * step) * 1000)) }
     }
     let samples = max(seriesCount * rows, 1)
     print("append, seal included:   \(Double(appending * 10 / samples) / 10) ns per value")
@@ -115,7 +154,19 @@ func run() throws {
     print(
         "resident:                \((atEnd - atStart - 8 * seriesCount) / seriesCount) bytes per series, of them \((afterCreation - atStart) / seriesCount) before the first sample"
     )
+    if let directory {
+        print(
+            "written:                 \(Double((writtenBytes() - written) * 100 / samples) / 100) bytes per sample, in pages"
+        )
+        let parts = ["segments", "rows", ""].map { diskBytes("\(directory)/\($0)") >> 20 }
+        print("files:                   segments \(parts[0]) MiB, rows \(parts[1]) MiB, series log \(parts[2]) MiB")
+    }
     let figures = store.statistics
+    if let range = figures.timeRange {
+        print(
+            "samples kept:            \(figures.sampleCount) sealed, \((range.upperBound.milliseconds - range.lowerBound.milliseconds) / 1000) s"
+        )
+    }
     print("sample memory mapped:    \(figures.sampleBytes / seriesCount) bytes per series")
 
     for (name, matchers, window) in [
@@ -124,7 +175,7 @@ func run() throws {
         ("one target, 5 min", [Matcher("instance", .equal, "10.0.0.7:9100")], 300),
         ("one series, 5 min", [Matcher("instance", .equal, "10.0.0.7:9100"), Matcher("queue", .equal, "q9")], 300),
     ] as [(String, [Matcher], Int)] {
-        let end = Timestamp(milliseconds: began + Int64(rows) * 5000)
+        let end = Timestamp(milliseconds: began + Int64(rows * step) * 1000)
         var best = Int.max
         var read = 0
         var found = 0
