@@ -49,7 +49,7 @@ enum Kills {
             settle: 0s
             max_concurrent: 2
             reconcile: 200ms
-            validation: {rounds: 2, interval: 1ms, timeout: 10s}
+            validation: {rounds: 2, interval: 10ms, timeout: 10s}
             services:
             - {name: \(names[0]), priority: 1, \(proxy.route(names[0]))}
             - {name: \(names[1]), depends: [], \(proxy.route(names[1]))}
