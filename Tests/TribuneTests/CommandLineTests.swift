@@ -82,7 +82,7 @@ import Testing
             evaluation_interval: 30s
             tests:
             - interval: 30s
-              input_series: [{series: 'quality{service="a"}', values: "1 0.5 _ 0.5 0.96 0.98"}]
+              input_series: [{series: 'quality{service="a"}', values: "1 0.5 stale 0.5 0.96 0.98"}]
               rollback_rule_test:
 
             """ + test, to: "test.yml")
@@ -102,8 +102,8 @@ import Testing
 
     @Test(
         arguments: [
-            ("{eval_time: 1m, rollback: Low, exp_trips: [{exp_labels: {service: a}}]}", "-       {service=\"a\"}"),
-            ("{eval_time: 90s, rollback: Low}", "+       {service=\"a\"}"),
+            ("{eval_time: 1m, rollback: Low, exp_trips: [{exp_labels: {service: a}}]}", "- {service=\"a\"}"),
+            ("{eval_time: 90s, rollback: Low}", "+ {service=\"a\"}"),
             (
                 "{eval_time: 90s, rollback: Low, exp_trips: [{exp_labels: {service: a}, exp_tripped_at: 1m}]}",
                 "tripped at 1m30s"

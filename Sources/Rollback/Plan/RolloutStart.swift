@@ -51,10 +51,10 @@ extension RolloutStart {
             windows.append(window)
         }
         self.windows = windows
+        try fields.finish()
         guard version != nil || !windows.isEmpty, windows.count <= 50 else {
             throw fields.fault("says neither \"version\" nor 1 to 50 \"windows\"")
         }
-        try fields.finish()
     }
 }
 
