@@ -3,6 +3,7 @@ public import JSON
 public import MetricModel
 public import MetricStore
 public import PromQL
+public import Rollback
 public import RuleEngine
 public import Scraper
 
@@ -42,8 +43,16 @@ public struct ExporterSources: Sendable {
     public var lastReload: @Sendable () -> ReloadOutcome = { ReloadOutcome() }
     /// Where rollouts stand.
     public var rollouts: @Sendable () -> [RolloutStatus] = { [] }
+    /// The report of a plan's last rollback, in Markdown; `nil` where there was none.
+    public var report: @Sendable (_ plan: String) -> String? = { _ in nil }
     /// Carries out what an operator wants of a rollout.
     public var command: @Sendable (RolloutOrder) -> RolloutOrderOutcome = { _ in .unknownPlan }
+    /// Who may ask the deployment gates; `nil` refuses everybody.
+    public var gateToken: @Sendable () -> String? = { nil }
+    /// Carries out what a delivery pipeline asks.
+    public var gate: @Sendable (GateRequest) -> Result<JSON, GateRefusal> = { _ in .success(.null) }
+    /// What holds the services up, ranked; an object.
+    public var bottlenecks: @Sendable () -> JSON = { [:] }
     /// The ledger, newest first. `nil` when it cannot be read now.
     public var events: @Sendable (EventQuery) -> [RecordedEvent]? = { _ in [] }
 

@@ -1,5 +1,6 @@
 internal import JSON
 internal import MicroHTTP
+internal import Rollback
 
 /// What answers the requests for one path.
 struct Route: Sendable {
@@ -56,7 +57,7 @@ struct Routes: Sendable {
     }
 
     private mutating func addAPI() {
-        for entry in Self.api {
+        for entry in Self.api + Self.gates {
             add(
                 Route(
                     name: "/api/v1/" + entry.path, methods: entry.methods, answer: .api(entry.answer),
@@ -113,9 +114,23 @@ struct Routes: Sendable {
         ("notifications", read, Exporter.notifications),
         ("rollouts", read, Exporter.rollouts),
         ("rollouts/:", read, Exporter.rollout),
+        ("rollouts/:/report", read, Exporter.rolloutReport),
         ("rollouts/:/:", ["POST"], Exporter.commandRollout),
         ("history/events", read, Exporter.events),
+        ("bottlenecks", read, Exporter.bottlenecks),
     ]
+
+    private static let gates: [(path: String, methods: Set<String>, answer: Route.APIAnswer)] = {
+        var entries: [(path: String, methods: Set<String>, answer: Route.APIAnswer)] = [
+            ("safety/checkpoint/:/restore", ["POST"], Exporter.restoreCheckpoint)
+        ]
+        for kind in GateRequest.Kind.allCases {
+            entries.append((kind.rawValue, form, { exporter in exporter.gates(kind) }))
+            let methods = kind == .improvement ? form : read
+            entries.append((kind.rawValue + "/:", methods, { exporter in exporter.gateRecord(kind) }))
+        }
+        return entries
+    }()
 
     private static let plain: [(path: String, methods: Set<String>, answer: Route.PlainAnswer)] = [
         ("/", read, Exporter.redirectToPage),

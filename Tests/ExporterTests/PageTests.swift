@@ -65,7 +65,8 @@ import Testing
 
     @Test func everyCallOfTheScriptHasARoute() {
         let paths = [
-            "rollouts", "alerts", "targets", "rules", "history/events", "query", "query_range", "status/buildinfo",
+            "rollouts", "alerts", "bottlenecks", "targets", "rules", "history/events", "query", "query_range",
+            "status/buildinfo",
         ]
         let routes = Routes()
         for path in paths {

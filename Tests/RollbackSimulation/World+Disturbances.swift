@@ -59,7 +59,20 @@ extension World {
         case 5, 6: command(.resume)
         case 7, 8: command(.promote)
         case 9: command(.abort)
-        default: command(.rollback(services: dice.chance(0.5) ? nil : [name]))
+        default:
+            if dice.chance(0.5) {
+                _ = command(.rollback(services: nil))
+                return
+            }
+            guard dice.chance(0.5) else {
+                _ = command(.rollback(services: [name]))
+                return
+            }
+            // A checkpoint may say anything, also more than there is now.
+            let weights = plan.services.map {
+                ($0.name, TrafficSplit(candidate: Int(dice.pick(0...100))) ?? .allStable)
+            }
+            command(.restore(Dictionary(uniqueKeysWithValues: weights)))
         }
     }
 

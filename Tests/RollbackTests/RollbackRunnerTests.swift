@@ -82,6 +82,8 @@ struct RollbackRunnerTests {
         #expect(verified < 1000)
         #expect(report.markdown.contains("SHA-256 `c0ffee`"))
         #expect(report.markdown.contains(": 0.4"))
+        #expect(report.markdown.contains("- [ ] Check what the candidate wrote while it had traffic."))
+        #expect(report.json["incident"]?["tasks"]?.elements?.count == 4)
         let steps = report.rollback.timeline.map(\.step)
         let wanted = [
             "violated", "decided", "intended", "shifted", "verified", "incident", "notified", "validated", "reported",

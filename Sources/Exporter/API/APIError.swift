@@ -8,6 +8,8 @@ struct APIError: Error, Equatable {
         case `internal`
         case unavailable
         case notFound = "not_found"
+        /// Tribune's own: the caller has not shown the token.
+        case unauthorized
         /// Tribune's own: the caller may not do that.
         case forbidden
         /// Tribune's own: it makes no sense now.
@@ -22,6 +24,7 @@ struct APIError: Error, Equatable {
             case .timeout: 503
             case .internal, .unavailable: 500
             case .notFound: 404
+            case .unauthorized: 401
             case .forbidden: 403
             case .conflict: 409
             }

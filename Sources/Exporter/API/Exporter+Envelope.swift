@@ -32,6 +32,8 @@ extension HTTPServerResponse {
             $0.member("errorType", error.kind.rawValue)
             $0.member("error", error.message)
         }
-        return .json(writer.bytes, status: error.kind.status)
+        var response = HTTPServerResponse.json(writer.bytes, status: error.kind.status)
+        if error.kind == .unauthorized { response.headers.append(("WWW-Authenticate", "Bearer realm=\"tribune\"")) }
+        return response
     }
 }

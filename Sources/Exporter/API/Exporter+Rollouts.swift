@@ -24,6 +24,15 @@ extension Exporter {
         return APINotes()
     }
 
+    /// `/api/v1/rollouts/<plan>/report`: what the last rollback was about, for people (`markdown`).
+    func rolloutReport(_ call: APICall, into writer: inout JSONWriter) throws(APIError) -> APINotes {
+        guard let text = sources.report(call.path[0]) else {
+            throw APIError(.notFound, "the plan \(MetricText.quoted(call.path[0])) was never rolled back")
+        }
+        writer.object { $0.member("markdown", text) }
+        return APINotes()
+    }
+
     /// `POST /api/v1/rollouts/<plan>/<verb>`, with an optional `reason` and `actor`.
     func commandRollout(_ call: APICall, into writer: inout JSONWriter) throws(APIError) -> APINotes {
         let verbs = RolloutOrder.Verb.allCases.map(\.rawValue)

@@ -19,6 +19,7 @@ let pageHTML = #"""
         <nav aria-label="Sections">
           <a href="#rollouts">Rollouts</a>
           <a href="#alerts">Alerts</a>
+          <a href="#bottlenecks">Bottlenecks</a>
           <a href="#targets">Targets</a>
           <a href="#rules">Rules</a>
           <a href="#query">Query</a>
@@ -36,6 +37,10 @@ let pageHTML = #"""
       </section>
       <section id="alerts" aria-labelledby="alerts-title">
         <h2 id="alerts-title">Alerts</h2>
+        <div class="content"></div>
+      </section>
+      <section id="bottlenecks" aria-labelledby="bottlenecks-title">
+        <h2 id="bottlenecks-title">Bottlenecks</h2>
         <div class="content"></div>
       </section>
       <section id="targets" aria-labelledby="targets-title">

@@ -169,6 +169,35 @@ let pageScript = #"""
         el('td', {}, ago(one.activeAt)));
     }
 
+    function bottlenecks(found) {
+      const row = (one) => el('tr', {},
+        el('th', { scope: 'row' }, one.subject || '–', el('p', {}, `${one.kind}: ${one.name.replaceAll('_', ' ')}`)),
+        el('td', {}, badge(one.status, { bottleneck: 'bad', near: 'warn', ok: 'good' }[one.status])),
+        el('td', { class: 'number' }, one.score === null ? '–' : Number(one.score).toFixed(2)),
+        el('td', { class: 'number' }, one.value === null ? one.evidence.reason : `${Number(one.value).toPrecision(3)} of ${one.threshold}`),
+        el('td', {}, one.dependents.join(', ') || '–'));
+      const heads = ['What', 'State', { text: 'Score', class: 'number' }, { text: 'Value', class: 'number' }, 'Holds up'];
+      const known = found.filter((one) => one.status !== 'unknown');
+      const unknown = found.filter((one) => one.status === 'unknown');
+      return [known.length ? table('Worst first', heads, known.slice(0, 15).map(row)) : empty('Nothing of it has been measured.'),
+        unknown.length ? fold('unknown bottlenecks', `${unknown.length} are unknown`, false,
+          table('Without data', heads, unknown.map(row))) : null].filter(Boolean);
+    }
+
+    // A dozen queries stand behind it: asked every half a minute.
+    let surveyed = 0;
+
+    async function survey() {
+      if (Date.now() - surveyed < 30000) return;
+      surveyed = Date.now();
+      try {
+        const found = (await ask('bottlenecks')).data.bottlenecks ?? [];
+        show('bottlenecks', found, '', () => bottlenecks(found));
+      } catch (fault) {
+        show('bottlenecks', fault.message, '', () => el('p', { class: 'notice warn' }, fault.message));
+      }
+    }
+
     function targets(active) {
       const bad = (target) => target.health !== 'up';
       const row = (target) => el('tr', {},
@@ -233,6 +262,7 @@ let pageScript = #"""
         const [rollouts, alerts, active, rules, events] = answers.map((answer) => answer.data);
         const state = { rollouts: rollouts.rollouts, alerts: alerts.alerts, targets: active.activeTargets, rules: rules.groups };
         figures(state);
+        survey();
         show('rollouts', state.rollouts, '', () => state.rollouts.length ? state.rollouts.map(plan) : empty('No rollout plan is loaded.'));
         const sorted = [...state.alerts].sort((a, b) => a.state.localeCompare(b.state) || b.activeAt.localeCompare(a.activeAt));
         show('alerts', sorted, '', () => sorted.length ? table('Alerts that are pending or firing',

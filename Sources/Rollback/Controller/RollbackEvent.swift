@@ -8,6 +8,8 @@ public struct RollbackEvent: Equatable, Sendable {
         case decision
         case step = "rollback_step"
         case deployment
+        /// How traffic was divided was written down.
+        case checkpoint
     }
 
     /// When.
@@ -26,22 +28,6 @@ public struct RollbackEvent: Equatable, Sendable {
         self.subject = subject
         self.body = body
     }
-}
-
-/// A rollback as people have to deal with it. Raised once per rollback; the same id again is an update.
-public struct RollbackIncident: Equatable, Sendable {
-    /// The id of the rollback.
-    public var id: String
-    /// The plan.
-    public var plan: String
-    /// The worst severity of its causes.
-    public var severity: String
-    /// One line.
-    public var title: String
-    /// The services that went back.
-    public var services: [String]
-    /// What is left to do for people.
-    public var tasks: [String]
 }
 
 /// A message to people.

@@ -32,6 +32,7 @@ public struct RollbackReport: Equatable, Sendable {
             "valid": rollback.verdict.map { .bool($0.isValid) } ?? .null,
             "validation": rollback.verdict.map { .string($0.detail) } ?? .null,
             "causes": .array(rollback.causes.map(\.json)),
+            "incident": RollbackIncident(rollback, plan: plan).json,
             "milliseconds": .object(
                 steps.compactMap { step in milliseconds(to: step).map { JSON.Member(step, .number(Self.rounded($0))) } }
             ),
@@ -55,6 +56,8 @@ public struct RollbackReport: Equatable, Sendable {
         if let detail = rollback.verdict?.detail { lines.append("Validation: \(Self.line(detail)).") }
         lines += ["", "## Evidence", ""]
         for cause in rollback.causes { lines += Self.evidence(cause) }
+        lines += ["", "## Tasks", ""]
+        lines += RollbackIncident(rollback, plan: plan).tasks.map { "- [ ] \(Self.line($0))" }
         lines += ["", "## Timeline", "", "| ms | time | step | service | detail |", "|---:|---|---|---|---|"]
         for entry in rollback.timeline {
             let offset = start.map { Self.text(entry.at.milliseconds(since: $0)) } ?? ""

@@ -17,6 +17,8 @@ public struct RolloutCommand: Equatable, Sendable {
         case abort
         /// Take back these services, or all, also after promotion.
         case rollback(services: [String]?)
+        /// Take services back whose candidate has more now than it had in these divisions. Never raises a candidate.
+        case restore([String: TrafficSplit])
     }
 
     /// What is asked.
@@ -71,6 +73,7 @@ extension RolloutController {
         case .promote: promote(at: now)
         case .abort: abort(command, at: now)
         case .rollback(let services): rollback(services, command, at: now)
+        case .restore(let splits): restore(splits, command, at: now)
         }
     }
 

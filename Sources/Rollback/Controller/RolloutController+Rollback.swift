@@ -108,7 +108,8 @@ extension RolloutController {
         case .raiseIncident:
             raiseIncident(at: now)
             state.rollback?.step = .notify
-            recordStep("incident", nil, rollback.id, at: now)
+            let incident = RollbackIncident(rollback, plan: plan.name)
+            recordStep("incident", nil, rollback.id, more: [.init("incident", incident.json)], at: now)
             journal("incident", at: now)
         case .notify:
             notifyRollback(at: now)
@@ -229,19 +230,7 @@ extension RolloutController {
     /// Raises the incident of the rollback under way; the same id again is an update.
     mutating func raiseIncident(at now: Instant) {
         guard let rollback = state.rollback else { return }
-        let names = rollback.services.joined(separator: ", ")
-        outbox.append(
-            .raise(
-                RollbackIncident(
-                    id: rollback.id, plan: plan.name, severity: rollback.severity,
-                    title: "\(plan.name): \(names) rolled back: \(rollback.causes.first?.summary ?? "")",
-                    services: rollback.services,
-                    tasks: [
-                        "Find out why the candidate of \(names) violated the rule, from the evidence in the report.",
-                        "Keep the isolated candidate for analysis, or remove it.",
-                        "Check what the candidate wrote while it had traffic.",
-                        "Start a new generation only when the cause is removed.",
-                    ])))
+        outbox.append(.raise(RollbackIncident(rollback, plan: plan.name)))
     }
 
     /// Tells the plan's receivers of the rollback under way.

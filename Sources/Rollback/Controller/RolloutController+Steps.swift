@@ -32,15 +32,17 @@ extension RolloutController {
     }
 
     /// Writes a step of the rollback under way to the history, with what proves that it was due.
-    mutating func recordStep(_ step: String, _ service: String?, _ detail: String, at now: Instant) {
+    mutating func recordStep(
+        _ step: String, _ service: String?, _ detail: String, more: [JSON.Member] = [], at now: Instant
+    ) {
         note(step, service, detail, at: now)
         guard let rollback = state.rollback else { return }
-        record(
-            .step,
-            [
-                "rollback": .string(rollback.id), "step": .string(step), "service": service.map(JSON.string) ?? .null,
-                "detail": .string(detail), "causes": .array(rollback.causes.map(\.json)),
-            ], at: now)
+        let members: [JSON.Member] = [
+            .init("rollback", .string(rollback.id)), .init("step", .string(step)),
+            .init("service", service.map(JSON.string) ?? .null), .init("detail", .string(detail)),
+            .init("causes", .array(rollback.causes.map(\.json))),
+        ]
+        record(.step, .object(members + more), at: now)
     }
 
     /// Whether `service` may be asked something now. Wakes when its retry is due.

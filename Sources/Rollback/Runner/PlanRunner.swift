@@ -8,6 +8,7 @@ internal import Synchronization
 final class PlanRunner: Sendable {
     /// What other threads may see.
     struct Published: Sendable {
+        var plan: RolloutPlan
         var snapshot: RolloutSnapshot
         var rules: [String: RollbackRuleStanding] = [:]
     }
@@ -62,6 +63,7 @@ final class PlanRunner: Sendable {
         ruleFile = RuleFile(path: "\(settings.directory)/\(plan.name).rules")
         published = Mutex(
             Published(
+                plan: plan,
                 snapshot: RolloutSnapshot(
                     controller, at: Instant(nanoseconds: SystemClock.monotonicNanoseconds() + anchor))))
         workers = Mutex([:])
@@ -197,7 +199,8 @@ final class PlanRunner: Sendable {
     private func publish(_ core: Core) {
         let snapshot = RolloutSnapshot(core.machine.controller, at: now)
         let rules = core.machine.rules.mapValues { RollbackRuleStanding(streak: $0.streak, isTripped: $0.isTripped) }
-        published.withLock { $0 = Published(snapshot: snapshot, rules: rules) }
+        let plan = core.machine.controller.plan
+        published.withLock { $0 = Published(plan: plan, snapshot: snapshot, rules: rules) }
     }
 
     /// Gives each service a worker with the routers of `plan`.

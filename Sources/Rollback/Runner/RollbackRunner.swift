@@ -55,10 +55,10 @@ public final class RollbackRunner: Sendable {
     }
 
     private static let answerSeconds: Int64 = 10
-    private let plans: Mutex<[String: PlanRunner]>
+    let plans: Mutex<[String: PlanRunner]>
     private let output: Mailbox<Output>
     private let sinkThread: Mutex<WorkerThread?>
-    private let settings: Settings
+    let settings: Settings
     private let instruments: RollbackInstruments
 
     /// Opens the journals of `plans` and takes up what they say; nothing runs before ``start()``.

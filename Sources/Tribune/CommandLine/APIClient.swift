@@ -24,6 +24,15 @@ struct APIClient {
         return try send(request)
     }
 
+    /// The answer to JSON posted to `/api/v1/` + `path`.
+    func post(_ path: String, json: [UInt8]) throws(CommandFailure) -> JSON {
+        var request = HTTPRequest(url: "\(server)/api/v1/\(path)")
+        request.method = "POST"
+        request.headers = [("Content-Type", "application/json")]
+        request.body = json
+        return try send(request)
+    }
+
     /// The answer to a GET of `/api/v1/` + `path`.
     func get(_ path: String) throws(CommandFailure) -> JSON {
         try send(HTTPRequest(url: "\(server)/api/v1/\(path)"))

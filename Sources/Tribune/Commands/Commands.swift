@@ -14,7 +14,7 @@ enum Commands {
             PromQLCommands.parse,
             ExportRulesCommand.command,
             ReplayCommand.command,
-        ] + RolloutCommands.all + [
+        ] + RolloutCommands.all + GateCommands.all + [
             HistoryCommands.verify,
             HistoryCommands.export,
             HistoryCommands.migrate,

@@ -10,7 +10,7 @@ enum RolloutCommands {
 
     /// `rollout status` and one command for each order.
     static let all: [Command] =
-        [status]
+        [status, report]
         + [
             ("start", "Begin a rollout."), ("pause", "Stop promotion where it is."), ("resume", "Go on after a pause."),
             ("promote", "Approve the present stage and go on."), ("abort", "Take back what has been promoted so far."),
@@ -52,6 +52,15 @@ enum RolloutCommands {
             }
             Console.print(Console.table(rows))
         }
+        return 0
+    }
+
+    private static let report = Command(
+        "rollout report", "Print the report of a plan's last rollback, in Markdown.", operands: "PLAN", count: 1...1,
+        options: options
+    ) { (invocation) throws(CommandFailure) in
+        let data = try client(invocation).get("rollouts/\(invocation.operands[0])/report")["data"] ?? .null
+        Console.print(data["markdown"]?.text ?? "")
         return 0
     }
 

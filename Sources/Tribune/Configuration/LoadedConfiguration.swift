@@ -58,6 +58,12 @@ struct LoadedConfiguration {
                 plans.append(plan)
             }
         }
+        for (field, text) in file.gates.selectors {
+            if case .failure(let fault) = Expression.matchers(of: text) {
+                faults.errors.append(
+                    YAMLError(file: path, line: 0, column: 0, field: field, message: fault.description))
+            }
+        }
         if faults.errors.isEmpty { checkActions(of: ruleFiles, against: plans, &faults) }
         guard faults.errors.isEmpty, let prometheus, let notification else {
             throw ConfigurationError(errors: faults.errors)

@@ -1,5 +1,7 @@
 internal import History
+internal import JSON
 internal import MetricModel
+internal import Rollback
 internal import Runtime
 internal import YAML
 
@@ -14,6 +16,8 @@ internal import YAML
 /// history:
 ///   postgres: {connection_file: /run/secrets/history}
 ///   redis: {address: 127.0.0.1:6379, password_file: /run/secrets/redis}   # or the path of a socket
+/// gates:                                  # see GateConfiguration
+///   token_file: /run/secrets/gates
 /// ```
 struct TribuneFile {
     /// The stock Prometheus configuration.
@@ -32,6 +36,8 @@ struct TribuneFile {
     var origin = "tribune"
     /// How long measurements are kept.
     var retention: Milliseconds?
+    /// What delivery pipelines may ask.
+    var gates = GateConfiguration()
 
     /// Reads the file at `path`, which is a `tribune.yml`, or a stock `prometheus.yml` that stands for itself.
     static func load(_ path: String) throws(YAMLError) -> TribuneFile {
@@ -74,6 +80,14 @@ struct TribuneFile {
             try inner.finish()
         }
         if let node = fields.optional("history") { try readHistory(node, file: file, directory: directory) }
+        if let node = fields.optional("gates") {
+            gates = try GateConfiguration(node, file: file) { (path) throws(JSONFieldError) in
+                guard let text = FileText.read(Paths.resolve(path, from: directory)) else {
+                    throw JSONFieldError(field: "", message: "cannot read \(path): \(SystemError.current)")
+                }
+                return String(text.split(whereSeparator: \.isWhitespace).first ?? "")
+            }
+        }
         try fields.finish()
     }
 

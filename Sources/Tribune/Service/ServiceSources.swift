@@ -15,6 +15,7 @@ struct ServiceSources {
     let scraper: ScrapeRunner
     let rules: RuleRunner
     let rollback: RollbackRunner
+    let gates: GateRunner
     let history: HistoryRunner
     let alertmanagers: AlertmanagerSender
     let state: ServiceState
@@ -43,7 +44,11 @@ struct ServiceSources {
         sources.reload = onReload
         sources.quit = onQuit
         sources.rollouts = { [rollback] in rollback.snapshots.map { Self.status($0) } }
+        sources.report = { [rollback] plan in rollback.snapshots.first { $0.plan == plan }?.report?.markdown }
         sources.command = { [rollback] in Self.command($0, rollback) }
+        sources.gateToken = { [state] in state.configuration.file.gates.token }
+        sources.gate = { [gates] in gates.answer($0) }
+        sources.bottlenecks = { [gates] in gates.bottlenecks() }
         sources.events = { [history] in Self.events($0, history) }
         return sources
     }

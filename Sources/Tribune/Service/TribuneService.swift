@@ -28,6 +28,7 @@ final class TribuneService: Sendable {
     private let notifier: NotificationRunner
     private let alertmanagers: AlertmanagerSender
     private let rollback: RollbackRunner
+    private let gates: GateRunner
     private let rules: RuleRunner
     private let scraper: ScrapeRunner
     private let exporter: ExporterRunner
@@ -86,6 +87,17 @@ final class TribuneService: Sendable {
                 notifier: notifier, logger: logger, registry: registry)
             let rollback = rollback
             running.append { rollback.stop() }
+            gates = try Self.start("the gates") { () throws(GateArchiveError) in
+                let now: @Sendable () -> Timestamp = { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
+                return try GateRunner(
+                    configuration.file.gates,
+                    .init(
+                        directory: "\(settings.storagePath)/gates", data: .of(store, engine, now: now),
+                        rollback: rollback, event: { recorder.happened($0) }, logger: logger.with("component", "gates"),
+                        registry: registry, now: now))
+            }
+            let gates = gates
+            running.append { gates.stop() }
             rules = RuleRunner(
                 store: store, engine: engine, groups: configuration.groups,
                 settings: configuration.ruleSettings(externalURL: externalURL),
@@ -109,7 +121,7 @@ final class TribuneService: Sendable {
             self.scraper = scraper
             running.append { scraper.stop() }
             let sources = ServiceSources(
-                store: store, scraper: scraper, rules: rules, rollback: rollback, history: history,
+                store: store, scraper: scraper, rules: rules, rollback: rollback, gates: gates, history: history,
                 alertmanagers: alertmanagers, state: state,
                 engine: settings.engineOptions, features: settings.features.parser, onReload: onReload, onQuit: onQuit)
             var web = HTTPServerConfiguration(address: host, port: port)
@@ -128,6 +140,7 @@ final class TribuneService: Sendable {
         notifier.start(configuration.notification)
         reloadAlertmanagers(configuration)
         rollback.start()
+        gates.start()
         rules.start()
         housekeeping.start()
         reloadTargets(configuration)
@@ -150,6 +163,7 @@ final class TribuneService: Sendable {
         let externalURL = settings.externalURL ?? "http://\(settings.listenAddress)"
         let refused = rollback.reload(configuration.plans)
         for refusal in refused { logger.warn("a plan keeps running as it was", ["reason": refusal]) }
+        gates.reload(configuration.file.gates)
         rules.reload(configuration.groups, settings: configuration.ruleSettings(externalURL: externalURL))
         notifier.reload(configuration.notification)
         reloadAlertmanagers(configuration)
@@ -169,6 +183,7 @@ final class TribuneService: Sendable {
         scraper.stop()
         rules.stop()
         housekeeping.stop()
+        gates.stop()
         rollback.stop()
         notifier.stop()
         alertmanagers.stop()
@@ -243,25 +258,11 @@ final class TribuneService: Sendable {
                     directory: directory, logger: logger, registry: registry,
                     evaluate: { text in
                         do throws(QueryError) {
-                            return .success(try engine.values(of: text, at: now(), from: store))
+                            return .success(try engine.elements(of: text, at: now(), from: store).map(\.value))
                         } catch {
                             return .failure(.init(error.description))
                         }
                     }), sinks: sinks)
-        }
-    }
-}
-
-extension QueryEngine {
-    /// The values of all elements of `text` at `time`; a scalar is one value.
-    fileprivate func values(of text: String, at time: Timestamp, from store: MetricStore) throws(QueryError) -> [Double]
-    {
-        let expression: Expression
-        do throws(ParseError) { expression = try Expression.parse(text) } catch { throw .parse(error) }
-        switch try instant(expression, at: time, from: store).value {
-        case .scalar(let value, _): return [value]
-        case .vector(let elements): return elements.map(\.value)
-        case .string, .matrix: throw .execution("a gate needs a number or an instant vector")
         }
     }
 }

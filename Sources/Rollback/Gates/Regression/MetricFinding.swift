@@ -122,7 +122,7 @@ public struct MetricFinding: Equatable, Sendable {
     static func number(_ value: Double) -> String {
         guard value.isFinite, value != 0 else { return FloatText.general(value) }
         var scale = 1.0
-        while value.magnitude * scale < 100, scale < 1e15 { scale *= 10 }
+        while value.magnitude * scale < 100, scale < 1e300 { scale *= 10 }
         return FloatText.general((value * scale).rounded() / scale)
     }
 }

@@ -239,6 +239,16 @@ public enum RegressionTest {
             MetricEffect(
                 name: "hodges_lehmann_shift", estimate: shift.estimate, interval: shift.interval, minimum: minimum)
         ]
+        // A change of exactly the size that matters, as the stable version's own samples would show it.
+        let moved = OrdinalCounts(stableSamples: allStable, candidateSamples: allStable.map { $0 + minimum })
+        func power(_ scale: Double) -> Double {
+            RankTest.power(
+                moved, superiority: moved.superiority, sizes: (sizes.stable * scale, sizes.candidate * scale),
+                significance: level)
+        }
+        finding.power = power(1)
+        finding.needed = needed(
+            power, of: Double(min(allStable.count, allCandidate.count)), confidence.confidence)
         finding.notes.append("probability of superiority \(MetricFinding.number(counts.superiority))")
         return finding
     }

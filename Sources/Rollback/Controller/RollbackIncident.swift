@@ -1,0 +1,59 @@
+internal import JSON
+
+/// A rollback as people have to deal with it. Raised once per rollback; the same id again is an update.
+public struct RollbackIncident: Equatable, Sendable {
+    /// The id of the rollback.
+    public var id: String
+    /// The plan.
+    public var plan: String
+    /// The worst severity of its causes.
+    public var severity: String
+    /// One line.
+    public var title: String
+    /// The services that went back.
+    public var services: [String]
+    /// What is left to do for people.
+    public var tasks: [String]
+
+    /// The incident of `rollback`, with the tasks that follow from why it happened and how it went.
+    init(_ rollback: RollbackRecord, plan: String) {
+        let names = rollback.services.joined(separator: ", ")
+        id = rollback.id
+        self.plan = plan
+        severity = rollback.severity
+        title = "\(plan): \(names) rolled back: \(rollback.causes.first?.summary ?? "")"
+        services = rollback.services
+        var tasks: [String] = []
+        for cause in rollback.causes {
+            let task =
+                switch cause {
+                case .trip(let trip):
+                    "Find out why the candidate of \(names) violated \(trip.name), from the evidence in the report."
+                case .command(let by, _): "Write down with \(by) what made them ask for the rollback."
+                case .promotion(let service, _): "Find out why \(service) could not be promoted."
+                }
+            if !tasks.contains(task) { tasks.append(task) }
+        }
+        if rollback.verdict?.isValid == false {
+            tasks.insert("Look at the services now: the rollback was not confirmed.", at: 0)
+        }
+        let notIsolated = rollback.timeline.filter { $0.step == "isolated" && $0.detail.hasPrefix("not isolated") }
+        for service in notIsolated.compactMap(\.service) {
+            tasks.append("Take the candidate of \(service) out by hand: its router did not isolate it.")
+        }
+        tasks += [
+            "Keep the isolated candidate for analysis, or remove it.",
+            "Check what the candidate wrote while it had traffic.",
+            "Start a new generation only when the cause is removed.",
+        ]
+        self.tasks = tasks
+    }
+
+    /// The incident for machines.
+    var json: JSON {
+        [
+            "id": .string(id), "severity": .string(severity), "title": .string(title),
+            "tasks": .array(tasks.map(JSON.string)),
+        ]
+    }
+}
