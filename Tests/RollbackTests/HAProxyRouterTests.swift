@@ -10,6 +10,14 @@ import Testing
 /// Against a real HAProxy. Skipped, saying so, where none is installed.
 @Suite(.enabled(if: HAProxyFixture.program != nil, "haproxy is not installed"), .serialized)
 struct HAProxyRouterTests {
+    @Test("a health check that is just under way does not make the stable version look unverified")
+    func checksUnderWay() throws {
+        let proxy = try HAProxyFixture()
+        let router = proxy.router()
+        let unverified = try (0..<1000).filter { _ in try router.read().stable != .healthy }
+        #expect(unverified == [])
+    }
+
     @Test("weights are set, read back and seen in the traffic")
     func weights() throws {
         let proxy = try HAProxyFixture()

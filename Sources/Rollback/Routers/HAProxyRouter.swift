@@ -1,3 +1,4 @@
+internal import Glibc
 internal import MetricModel
 internal import Runtime
 
@@ -13,7 +14,7 @@ struct HAProxyRouter: TrafficRouter {
     var description: String { "haproxy \(route.address) \(route.stable[0].backend)" }
 
     func read() throws(RouterError) -> Inspection {
-        let servers = try state()
+        let servers = try checkedState()
         let stable = try pick(route.stable, from: servers)
         let candidate = try pick(route.candidate, from: servers)
         let split: TrafficSplit?
@@ -69,6 +70,21 @@ struct HAProxyRouter: TrafficRouter {
         let answer = try ask(commands.joined(separator: ";"))
         let words = answer.split(whereSeparator: \.isNewline).joined(separator: " ")
         guard words.isEmpty else { throw RouterError("HAProxy says: \(words.prefix(200))") }
+    }
+
+    /// The state of all servers. HAProxy forgets the result of a health check while the next one runs, so what is read in
+    /// that moment is read again, for a tenth of a second at most: a rollback must not wait for its next attempt, nor
+    /// people be paged, because of a check under way.
+    private func checkedState() throws(RouterError) -> [HAProxyServer: ServerState] {
+        let end = SystemClock.monotonicNanoseconds(in: min(100, timeout.rawValue / 2))
+        while true {
+            let servers = try state()
+            let stable = route.stable.compactMap { servers[$0] }
+            guard Self.health(of: stable) != .healthy, stable.contains(where: \.isBeingChecked),
+                SystemClock.monotonicNanoseconds() < end
+            else { return servers }
+            usleep(500)
+        }
     }
 
     private func state() throws(RouterError) -> [HAProxyServer: ServerState] {

@@ -9,7 +9,7 @@ extension HAProxyRouter {
         var operation: Int
         /// 0 unknown, 1 neutral, 2 failed, 3 passed, 4 conditionally passed.
         var checkResult: Int
-        /// Bits: 2 configured, 4 enabled.
+        /// Bits: 1 under way, 2 configured, 4 enabled.
         var check: Int
 
         private static let maintenance = 0x01 | 0x02 | 0x04 | 0x20
@@ -17,6 +17,9 @@ extension HAProxyRouter {
 
         /// Whether new requests are kept away from it.
         var isOut: Bool { admin & (Self.maintenance | Self.drain) != 0 }
+
+        /// Whether a check is under way, and the result of the last one forgotten.
+        var isBeingChecked: Bool { check & 1 != 0 && checkResult == 0 }
 
         /// What it contributes to the division. A server that is down keeps its share: that is a matter of health.
         var share: Int { isOut ? 0 : weight }
