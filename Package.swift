@@ -216,7 +216,7 @@ let package = Package(
             "Rollback",
             [
                 "SyntheticDeployments", "RollbackCrashProcess", "RollbackSimulation", "MetricModel", "RuleEngine",
-                "MicroHTTP", "CurlHTTP", "JSON", "Runtime", "YAML",
+                "PromQL", "MicroHTTP", "CurlHTTP", "JSON", "Runtime", "YAML",
             ]),
         tests("TLS", []),
         tests("SQLite", []),
