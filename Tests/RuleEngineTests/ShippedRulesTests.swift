@@ -94,7 +94,7 @@ import Testing
         #expect(exported.map(\.2) == [.minutes(1), .seconds(30), .minutes(1), .zero, .zero])
         #expect(
             exported[3].1 == "(avg by (service) (avg_over_time(up{env=\"green\"}[5m]))) < 0.999 and on (service) "
-                + "(abs(min by (service) (up{env=\"blue\"})) > 0)")
+                + "(abs(min by (service) (min_over_time(up{env=\"blue\"}[5m]))) > 0)")
     }
 
     private func expectPromtoolAccepts(_ path: String) throws {
