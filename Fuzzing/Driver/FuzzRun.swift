@@ -6,11 +6,11 @@ import Glibc
 enum FuzzRun {
     nonisolated(unsafe) private static var target = FuzzTarget.expression
 
-    /// Fuzzes `target` with the arguments behind its name; returns at the end of the run.
+    /// Fuzzes `target` as the arguments say; returns at the end of the run.
     static func start(_ target: FuzzTarget) -> Int32 {
         self.target = target
-        var count = CommandLine.argc - 1
-        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv + 1
+        var count = CommandLine.argc
+        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
         return LLVMFuzzerRunDriver(&count, &arguments) { bytes, length in
             let input = Array(UnsafeBufferPointer(start: bytes, count: length))
             if let finding = FuzzRun.target.finding(in: input) {

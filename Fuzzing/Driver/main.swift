@@ -1,10 +1,11 @@
-// Runs libFuzzer on one target: `FuzzDriver TARGET [LIBFUZZER-ARGUMENT...]`. See Fuzzing/run.
+// Runs libFuzzer on the target that TRIBUNE_FUZZ_TARGET names, so that the processes which libFuzzer starts know it too. See
+// Fuzzing/run.
 
 import CLibFuzzer
 import FuzzTargets
 import Glibc
 
-guard CommandLine.argc > 1, let target = FuzzTarget(rawValue: CommandLine.arguments[1]) else {
+guard let name = getenv("TRIBUNE_FUZZ_TARGET"), let target = FuzzTarget(rawValue: String(cString: name)) else {
     print("one of: \(FuzzTarget.allCases.map(\.rawValue).joined(separator: " "))")
     exit(2)
 }

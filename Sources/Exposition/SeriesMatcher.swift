@@ -180,6 +180,8 @@ extension SeriesMatcher {
                     let end = text + Int(line.textLength) + Int(line.blanks)
                     // There is a line, so there is an arena.
                     guard line.before == context, end < count,
+                        // A name that the value follows at once may be longer this time.
+                        unsafe line.blanks > 0 || base[end - 1] == UInt8(ascii: "}"),
                         unsafe memcmp(base + text, base + anchor, rest - text) == 0,
                         unsafe memcmp(
                             base + rest, arena.baseAddress! + Int(line.own) + Int(line.lead), end - rest) == 0,

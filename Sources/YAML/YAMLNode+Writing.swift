@@ -54,9 +54,14 @@ extension YAMLNode {
         case .sequence: "[]"
         case .mapping: "{}"
         case .scalar("", isPlain: true): "null"
-        case .scalar(let text, isPlain: true) where !text.unicodeScalars.contains(where: Self.needsEscape): text
+        case .scalar(let text, isPlain: true) where Self.staysPlain(text): text
         case .scalar(let text, _): Self.quoted(text)
         }
+    }
+
+    /// Whether `text` without quotes is read as it stands. `---` and `...` are marks of documents at the beginning of a line.
+    private static func staysPlain(_ text: String) -> Bool {
+        !text.hasPrefix("---") && !text.hasPrefix("...") && !text.unicodeScalars.contains(where: needsEscape)
     }
 
     /// Whether a reader of YAML would refuse, drop or fold the character.
