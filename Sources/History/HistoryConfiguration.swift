@@ -38,6 +38,9 @@ public struct HistoryConfiguration: Sendable {
     public var behindAfter = Milliseconds.seconds(30)
     /// Measurements are refused while more than this waits in memory for a disk that is full. Events never are.
     public var pendingLimit = 256 << 20
+    /// Whether nothing is written to the database before ``HistoryRunner/turnChanged(isOurs:)`` says so, because another process
+    /// may be writing the same ledger.
+    public var waitsForTurn = false
     /// How long ``HistoryRunner/stop()`` goes on bringing spooled records to the database.
     public var stopTimeout = Milliseconds.seconds(5)
 

@@ -104,6 +104,9 @@ public final class HistoryRunner: Sendable {
         try reader.perform { (store) throws(HistoryError) in try Ledger(store: store).entries(query) }
     }
 
+    /// It is this process's turn to write to the database, or another one's. What is recorded meanwhile stays in the spool.
+    public func turnChanged(isOurs: Bool) { writer.turnChanged(isOurs: isOurs) }
+
     /// How things stand.
     public var status: HistoryStatus { writer.status }
 

@@ -14,6 +14,8 @@ final class HistoryWriter: Sendable {
         var root: [UInt8] = []
         var epoch: Int64 = 0
         var signedSize: Int64 = 0
+        /// Whether this process is the one that writes.
+        var isOurTurn = true
         /// A record that waits, and since when at the latest, on the monotonic clock; `nil` while none waits.
         var waiting: (record: UInt64, since: Int64)?
 
@@ -62,6 +64,7 @@ final class HistoryWriter: Sendable {
         self.wake = wake
         self.logger = logger
         self.metrics = metrics
+        shared.withLock { $0.isOurTurn = !configuration.waitsForTurn }
         thread.withLock { $0 = WorkerThread("history") { [self] in run() } }
     }
 
@@ -72,15 +75,31 @@ final class HistoryWriter: Sendable {
         let spooled = spool.state
         let (shared, isLate) = shared.withLock { shared in
             let age = shared.age(accepted: spooled.accepted, now: SystemClock.monotonicNanoseconds())
-            return (shared, age > configuration.behindAfter.rawValue * 1_000_000)
+            return (shared, shared.isOurTurn && age > configuration.behindAfter.rawValue * 1_000_000)
         }
         return HistoryStatus(
             database: configuration.database.description, isConnected: shared.isConnected,
             spooled: Int(spooled.accepted - min(spooled.accepted, shared.applied)), spooledBytes: spooled.bytes,
-            isBehind: !shared.isConnected || spooled.failure != nil || isLate,
+            isBehind: shared.isOurTurn && !shared.isConnected || spooled.failure != nil || isLate,
             lastError: spooled.failure ?? shared.lastError, size: shared.size,
             root: shared.root.isEmpty ? "" : Base64.text(shared.root), epoch: shared.epoch,
             signedSize: shared.signedSize, publicKey: signer.verifier.text)
+    }
+
+    /// Another process writes from now on, or this one does.
+    func turnChanged(isOurs: Bool) {
+        shared.withLock { $0.isOurTurn = isOurs }
+        wake.send(())
+    }
+
+    private var isOurTurn: Bool { shared.withLock(\.isOurTurn) }
+
+    /// Returns false when the history was stopped meanwhile.
+    private func awaitTurn() -> Bool {
+        while !isOurTurn {
+            if case .closed = wake.receive() { return false }
+        }
+        return true
     }
 
     /// Goes on for as long as the configuration allows, then ends the thread.
@@ -93,13 +112,23 @@ final class HistoryWriter: Sendable {
     private func run() {
         var epoch: Int64?
         var backoff = retryNanoseconds
-        while true {
+        while awaitTurn() {
             do throws(HistoryError) {
                 try work(&epoch, connected: { backoff = retryNanoseconds })
-                return
+                if isOurTurn || isStopping { return }
+                // Whoever writes next takes the ledger over, and so does this process with its next turn.
+                epoch = nil
+                shared.withLock { $0.isConnected = false }
+                continue
             } catch {
                 failed(error)
-                if error.code == .fenced || isStopping { return }
+                if isStopping { return }
+                if error.code == .fenced {
+                    guard configuration.waitsForTurn else { return }
+                    epoch = nil
+                    turnChanged(isOurs: false)
+                    continue
+                }
             }
             // A conflict is over as soon as the head is read again.
             pause(backoff)
@@ -133,13 +162,13 @@ final class HistoryWriter: Sendable {
         if isNews { logger.error("the history cannot be written; it is spooled", ["err": error.message]) }
     }
 
-    /// Connects and works until the history is stopped and everything is applied, or something fails.
+    /// Connects and works until the history is stopped and everything is applied, another process's turn comes, or something fails.
     private func work(_ epoch: inout Int64?, connected: () -> Void) throws(HistoryError) {
         var session = try connect(&epoch)
         connected()
         var checkedRetention: Int64 = .min / 2
         var signedAt: Int64 = .min / 2
-        while !mustEnd {
+        while !mustEnd, isOurTurn {
             let now = SystemClock.monotonicNanoseconds()
             // Asked before looking for records: whoever stops us has closed the spool, so that none comes after the last look.
             let isEnding = isStopping

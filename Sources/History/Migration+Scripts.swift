@@ -104,6 +104,24 @@ extension Migration {
                 """,
             verify: measurementVerification + ";\nSELECT time, labels, value, batch FROM measurements LIMIT 0",
             down: "DROP VIEW measurements; DROP TABLE measurement; DROP TABLE series"),
+        Migration(
+            version: 3, name: "lease",
+            up: """
+                CREATE TABLE lease (
+                    id BIGINT PRIMARY KEY CHECK (id = 1),
+                    holder TEXT NOT NULL,
+                    epoch BIGINT NOT NULL,
+                    renewals BIGINT NOT NULL,
+                    expires BIGINT NOT NULL
+                );
+                INSERT INTO lease (id, holder, epoch, renewals, expires) VALUES (1, '', 0, 0, 0);
+                CREATE TABLE rollout (plan TEXT PRIMARY KEY, epoch BIGINT NOT NULL, record TEXT NOT NULL);
+                """,
+            verify: """
+                SELECT id, holder, epoch, renewals, expires FROM lease LIMIT 0;
+                SELECT plan, epoch, record FROM rollout LIMIT 0
+                """,
+            down: "DROP TABLE lease; DROP TABLE rollout"),
     ]
 
     private static let ledgerVerification = """

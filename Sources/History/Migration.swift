@@ -67,7 +67,7 @@ struct Migrator {
                     "the first step holds the ledger with \(size) entries, which is never undone: "
                         + "drop the database by hand if it must go")
             }
-            if !discarding, try store.hasTable("measurement"),
+            if !discarding, migration.name == "measurements",
                 try !store.rows("SELECT 1 FROM measurement LIMIT 1").isEmpty
             {
                 throw HistoryError(.refused, "the step's tables hold measurements: export them, then allow discarding")

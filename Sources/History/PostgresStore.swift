@@ -12,9 +12,13 @@ final class PostgresStore: LedgerStore {
     /// A key for advisory locks that nobody else uses: "tribune" in ASCII.
     private static let lockKey: Int64 = 0x74_7269_6275_6e65
 
-    init(address: String) throws(HistoryError) {
+    /// Connects.
+    ///
+    /// - Parameter answerSeconds: how long one statement may take.
+    init(address: String, answerSeconds: Int = 30) throws(HistoryError) {
         do throws(PostgreSQLError) {
-            connection = try PostgreSQLConnection(address: address)
+            connection = try PostgreSQLConnection(
+                address: address, connectSeconds: min(5, answerSeconds), answerSeconds: answerSeconds)
         } catch {
             throw HistoryError(error)
         }

@@ -20,6 +20,12 @@ public enum SystemClock {
         return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 
+    /// Nanoseconds since an arbitrary moment; never jumps, and goes on while the machine sleeps.
+    public static func bootNanoseconds() -> Int64 {
+        let now = time(CLOCK_BOOTTIME)
+        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+    }
+
     /// The monotonic clock's nanoseconds when `milliseconds` from now have passed; spans beyond 64 bits end at the last moment.
     public static func monotonicNanoseconds(in milliseconds: Int64) -> Int64 {
         let (span, isTooLong) = milliseconds.multipliedReportingOverflow(by: 1_000_000)

@@ -48,11 +48,28 @@ package struct PlanMachine: Equatable, Sendable {
 
     /// The lease was won (`epoch` is its fencing number) or lost (`nil`). Trips of a time in which another process was
     /// responsible count again with the next violation: that process may have ended before it acted on them.
-    package mutating func leaseChanged(epoch: UInt64?, at now: Instant) -> [Action] {
-        guard epoch != nil else { return step(at: now) { $0.leaseChanged(epoch: nil, at: now) } }
+    ///
+    /// - Parameter isAlone: whether the time of the lease is over although nobody can have taken it.
+    package mutating func leaseChanged(epoch: UInt64?, isAlone: Bool = false, at now: Instant) -> [Action] {
+        let isWon = epoch != nil && epoch != controller.epoch
+        return (isWon ? reconsider() : [])
+            + step(at: now) { $0.leaseChanged(epoch: epoch, isAlone: isAlone, at: now) }
+    }
+
+    /// The lease was won, and another process has left the rollout as `record` says, or later:
+    /// ``RolloutController/tookOver(_:isComplete:epoch:at:)``.
+    package mutating func tookOver(
+        _ record: JournalRecord, isComplete: Bool, epoch: UInt64, at now: Instant
+    ) -> [Action] {
+        reconsider()
+            + step(at: now) { $0.tookOver(record, isComplete: isComplete, epoch: epoch, at: now) }
+            + holdBack(at: now)
+    }
+
+    private mutating func reconsider() -> [Action] {
         for key in rules.keys { rules[key]?.reconsidered() }
         // Kept at once: a process that ends now must not take up trips that nobody acted on as settled.
-        return [.keepRules] + step(at: now) { $0.leaseChanged(epoch: epoch, at: now) }
+        return [.keepRules]
     }
 
     /// A rule was evaluated.

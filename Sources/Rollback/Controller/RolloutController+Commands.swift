@@ -94,6 +94,7 @@ extension RolloutController {
         state.phase = .promoting
         state.lastPromotedAt = nil
         state.cooldownUntil = nil
+        state.doubts = []
         for service in plan.services {
             var fresh = ServiceState()
             fresh.revision = state.services[service.name]?.revision ?? 0

@@ -9,6 +9,7 @@ extension RolloutController {
     /// Why no candidate may get more traffic now; `nil` when it may.
     public func obstacle(at now: Instant) -> String? {
         if let until = state.cooldownUntil, now < until { return "cooldown" }
+        if isAlone { return "the lease cannot be renewed" }
         if !isHistoryAvailable { return "the history cannot be written" }
         if let freeze = freezes.min() { return "held back by \(freeze)" }
         for name in plan.freezeIf {

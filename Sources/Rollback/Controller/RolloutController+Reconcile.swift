@@ -30,16 +30,19 @@ extension RolloutController {
         }
         guard seen.split != wanted else {
             refusedDrift.remove(service)
+            confirm(service, at: now)
             if state.services[service]?.frozen != nil { thaw(service, at: now) }
             return
         }
+        if wasTakenBack(service, seen, at: now) { return }
         let drift = "live \(seen.split?.description ?? "nobody"), wanted \(wanted)"
         let raisesCandidate = wanted.candidate > (seen.split?.candidate ?? 0)
         let isForbidden =
             state.phase == .rollingBack || state.phase == .rolledBack || isCoolingDown(at: now) || !freezes.isEmpty
-        if raisesCandidate, isForbidden {
+        if raisesCandidate, isForbidden || isAlone {
             if refusedDrift.insert(service).inserted {
-                recordDrift(service, "left alone, a trip forbids more weight for a candidate: \(drift)", at: now)
+                recordDrift(
+                    service, "left alone, a trip or the lease forbids more weight for a candidate: \(drift)", at: now)
             }
             return
         }

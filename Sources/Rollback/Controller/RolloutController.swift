@@ -86,11 +86,14 @@ public struct RolloutController: Equatable, Sendable {
     /// What must survive a crash.
     public internal(set) var state: RolloutState
     /// The fencing number of the lease; `nil` while another process holds it.
-    public private(set) var epoch: UInt64?
+    public internal(set) var epoch: UInt64?
     /// When ``timePassed(at:)`` must be called; `nil` while nothing waits for time.
     public internal(set) var wakeAt: Instant?
     /// Why promotion stands still although nobody paused it.
     public private(set) var freezes: Set<String> = []
+    /// Whether the lease could not be renewed in time: rollbacks go on, since nobody else can have taken it without its database,
+    /// but no candidate gets more traffic.
+    public private(set) var isAlone = false
     /// Whether the journal failed, so that nothing may be done any more.
     public private(set) var isHalted = false
 
@@ -131,14 +134,17 @@ public struct RolloutController: Equatable, Sendable {
     ///
     /// People who were told before a crash may be told again: notices carry the same key.
     public mutating func recovered(at now: Instant) -> [Action] {
-        handle(at: now) { controller in
-            guard let rollback = controller.state.rollback, controller.state.phase == .rollingBack else { return }
-            controller.note("resumed", nil, "epoch \(controller.epoch ?? 0)", at: now)
-            if rollback.step == .validate { controller.state.rollback?.validatingSince = now }
-            controller.journal("resumed", at: now)
-            if rollback.step.rawValue > RollbackRecord.Step.raiseIncident.rawValue { controller.raiseIncident(at: now) }
-            if rollback.step.rawValue > RollbackRecord.Step.notify.rawValue { controller.notifyRollback(at: now) }
-        }
+        handle(at: now) { $0.resumeRollback(at: now) }
+    }
+
+    /// Goes on with a rollback that another process began.
+    mutating func resumeRollback(at now: Instant) {
+        guard let rollback = state.rollback, state.phase == .rollingBack else { return }
+        note("resumed", nil, "epoch \(epoch ?? 0)", at: now)
+        if rollback.step == .validate { state.rollback?.validatingSince = now }
+        journal("resumed", at: now)
+        if rollback.step.rawValue > RollbackRecord.Step.raiseIncident.rawValue { raiseIncident(at: now) }
+        if rollback.step.rawValue > RollbackRecord.Step.notify.rawValue { notifyRollback(at: now) }
     }
 
     /// The time that ``wakeAt`` asked for has come.
@@ -161,11 +167,22 @@ public struct RolloutController: Equatable, Sendable {
     }
 
     /// The lease was won (`epoch` is its fencing number) or lost (`nil`). What is under way no longer counts.
-    public mutating func leaseChanged(epoch new: UInt64?, at now: Instant) -> [Action] {
+    ///
+    /// - Parameter isAlone: whether the time of the lease is over although nobody can have taken it.
+    public mutating func leaseChanged(epoch new: UInt64?, isAlone: Bool = false, at now: Instant) -> [Action] {
+        if new != epoch { forgetOperations() }
+        epoch = new
+        self.isAlone = isAlone
+        return handle(at: now) { _ in }
+    }
+
+    /// Forgets what is under way, and when it was to be tried again.
+    mutating func forgetOperations() {
         pending = [:]
         validating = Validating()
-        epoch = new
-        return handle(at: now) { _ in }
+        retryAt = [:]
+        failures = [:]
+        gateOpenSince = [:]
     }
 
     /// The history can, or cannot, be written. Without it nothing is promoted; rollbacks go on.

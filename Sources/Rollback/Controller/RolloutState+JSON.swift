@@ -10,7 +10,7 @@ extension RolloutState {
                 services.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) }),
             "version": version.map { .string(FloatText.general($0)) } ?? .null,
             "last_promoted_at": lastPromotedAt.json, "cooldown_until": cooldownUntil.json,
-            "rollback": rollback?.json ?? .null,
+            "rollback": rollback?.json ?? .null, "doubts": .array(doubts.sorted().map(JSON.string)),
         ]
     }
 
@@ -28,6 +28,7 @@ extension RolloutState {
         version = json["version"]?.text.flatMap { Double($0) }
         lastPromotedAt = Instant?(json["last_promoted_at"])
         cooldownUntil = Instant?(json["cooldown_until"])
+        doubts = Set((json["doubts"]?.elements ?? []).compactMap(\.text))
         guard let rollback = json["rollback"], rollback != .null else { return }
         guard let record = RollbackRecord(rollback) else { return nil }
         self.rollback = record

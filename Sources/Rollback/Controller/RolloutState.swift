@@ -32,6 +32,8 @@ public struct RolloutState: Equatable, Sendable {
     public var cooldownUntil: Instant?
     /// The rollback under way, or the last one.
     public var rollback: RollbackRecord?
+    /// Services taken over from another node whose live weights have not been compared with the record yet.
+    public var doubts: Set<String> = []
 
     /// A plan that was never started.
     public init() {}

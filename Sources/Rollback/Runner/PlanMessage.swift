@@ -35,7 +35,8 @@ enum PlanMessage: Sendable {
     case command(RolloutCommand, Answer<CommandOutcome>)
     case plan(RolloutPlan, Answer<String?>)
     case history(isAvailable: Bool)
-    case lease(epoch: UInt64?)
+    /// What the lease allows has changed; ``LeaseRunner`` knows how it stands.
+    case lease
 }
 
 /// A place for one answer to one question between threads.

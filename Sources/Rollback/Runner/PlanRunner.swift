@@ -17,17 +17,24 @@ final class PlanRunner: Sendable {
     struct Core: Sendable {
         var machine: PlanMachine
         let journal: Journal
+        /// The fencing number of the last record in the journal.
+        var journalEpoch: UInt64
+        /// What the lease was known to allow.
+        var standing = Lease.Standing.none
+        /// The last term of the lease in which this node took up the rollout.
+        var term: UInt64?
     }
 
     let mailbox = Mailbox<PlanMessage>(capacity: 8192)
     let published: Mutex<Published>
-    private let name: String
+    let name: String
     private let workers: Mutex<[String: ServiceWorker]>
     private let gates: GateWorker
     private let output: Mailbox<RollbackRunner.Output>
     private let instruments: RollbackInstruments
-    private let logger: Logger
+    let logger: Logger
     private let ruleFile: RuleFile
+    let lease: LeaseRunner?
     private let afterStep: (@Sendable (String) -> Void)?
     /// Wall clock minus monotonic clock when the process started.
     private let anchor: Int64
@@ -36,10 +43,12 @@ final class PlanRunner: Sendable {
     private let start: Mutex<Core?>
 
     init(
-        _ plan: RolloutPlan, settings: RollbackRunner.Settings, output: Mailbox<RollbackRunner.Output>,
-        instruments: RollbackInstruments, afterStep: (@Sendable (String) -> Void)?
+        _ plan: RolloutPlan, settings: RollbackRunner.Settings, lease: LeaseRunner?,
+        output: Mailbox<RollbackRunner.Output>, instruments: RollbackInstruments,
+        afterStep: (@Sendable (String) -> Void)?
     ) throws(JournalError) {
         name = plan.name
+        self.lease = lease
         self.output = output
         self.instruments = instruments
         self.afterStep = afterStep
@@ -58,7 +67,9 @@ final class PlanRunner: Sendable {
         if journal.truncatedBytes > 0 {
             logger.warn("an interrupted record was cut off the journal", ["bytes": journal.truncatedBytes])
         }
-        let epoch = settings.holdsLease ? (record?.epoch ?? 0) &+ 1 : nil
+        let journalEpoch = record?.epoch ?? 0
+        let epoch = lease == nil ? journalEpoch &+ 1 : nil
+        lease?.knows(epoch: journalEpoch)
         let controller = RolloutController(plan: plan, state: record?.state ?? RolloutState(), epoch: epoch)
         ruleFile = RuleFile(path: "\(settings.directory)/\(plan.name).rules")
         published = Mutex(
@@ -68,8 +79,11 @@ final class PlanRunner: Sendable {
                     controller, at: Instant(nanoseconds: SystemClock.monotonicNanoseconds() + anchor))))
         workers = Mutex([:])
         gates = GateWorker(evaluate: settings.evaluate, client: settings.client, mailbox: mailbox)
-        start = Mutex(Core(machine: PlanMachine(controller, rules: ruleFile.read()), journal: journal))
+        start = Mutex(
+            Core(
+                machine: PlanMachine(controller, rules: ruleFile.read()), journal: journal, journalEpoch: journalEpoch))
         updateWorkers(plan, client: settings.client)
+        lease?.listen { [mailbox] in mailbox.send(.lease) }
     }
 
     /// Starts the thread. To be called once.
@@ -97,7 +111,10 @@ final class PlanRunner: Sendable {
         publish(core)
         while true {
             let wake = core.machine.controller.wakeAt.map { $0.nanoseconds - anchor }
-            switch mailbox.receive(deadline: wake) {
+            let reception = mailbox.receive(deadline: wake)
+            // Before anything is decided, since the process may have stood still for any time.
+            followLease(&core)
+            switch reception {
             case .message(let message): handle(message, &core)
             case .timedOut: step(&core) { $0.timePassed(at: $1) }
             case .closed: return
@@ -106,7 +123,7 @@ final class PlanRunner: Sendable {
         }
     }
 
-    private var now: Instant { Instant(nanoseconds: SystemClock.monotonicNanoseconds() + anchor) }
+    var now: Instant { Instant(nanoseconds: SystemClock.monotonicNanoseconds() + anchor) }
 
     private func handle(_ message: PlanMessage, _ core: inout Core) {
         switch message {
@@ -136,7 +153,7 @@ final class PlanRunner: Sendable {
             }
             answer.give(refusal)
         case .history(let isAvailable): step(&core) { $0.historyChanged(isAvailable: isAvailable, at: $1) }
-        case .lease(let epoch): perform(core.machine.leaseChanged(epoch: epoch, at: now), &core)
+        case .lease: break  // Followed before every message.
         }
     }
 
@@ -148,7 +165,7 @@ final class PlanRunner: Sendable {
     }
 
     /// Runs the actions of one event in their order. An intent that cannot be journalled is not acted on.
-    private func perform(_ actions: [PlanMachine.Action], _ core: inout Core) {
+    func perform(_ actions: [PlanMachine.Action], _ core: inout Core) {
         for action in actions {
             switch action {
             case .tripped: instruments.trips.add()
@@ -170,8 +187,12 @@ final class PlanRunner: Sendable {
                 let start = SystemClock.monotonicNanoseconds()
                 try core.journal.append(record.payload)
                 instruments.journal.observe(Double(SystemClock.monotonicNanoseconds() - start) / 1e9)
+                core.journalEpoch = record.epoch
+                lease?.keep(record.payload, of: name, epoch: record.epoch)
             } catch {
                 logger.error("the journal cannot be written; nothing is shifted any more", ["error": error])
+                // A node that can do nothing must not keep others from it.
+                lease?.resign()
                 return false
             }
             logger.info("step", ["step": record.step, "generation": record.state.generation])
@@ -206,7 +227,10 @@ final class PlanRunner: Sendable {
     /// Gives each service a worker with the routers of `plan`.
     private func updateWorkers(_ plan: RolloutPlan, client: RouterClient) {
         let fresh = plan.services.map { service in
-            (service.name, ServiceWorker(ServiceRouter(service, client: client.http), service.name, mailbox: mailbox))
+            (
+                service.name,
+                ServiceWorker(ServiceRouter(service, client: client.http), service.name, lease: lease, mailbox: mailbox)
+            )
         }
         let old = workers.withLock { workers in
             let old = Array(workers.values)

@@ -26,8 +26,8 @@ public final class RollbackRunner: Sendable {
         public var directory: String
         /// Evaluates the expressions of gates.
         public var evaluate: Evaluation
-        /// Whether this process may act from the start; otherwise it waits for ``RollbackRunner/leaseChanged(epoch:)``.
-        public var holdsLease = true
+        /// The lease that this process shares with others; `nil` for one that runs alone and may always act.
+        public var lease: LeaseSettings?
         /// Where its log goes.
         public var logger: Logger
         /// Where its metrics go.
@@ -60,6 +60,7 @@ public final class RollbackRunner: Sendable {
     private let sinkThread: Mutex<WorkerThread?>
     let settings: Settings
     private let instruments: RollbackInstruments
+    private let keeper: LeaseRunner?
 
     /// Opens the journals of `plans` and takes up what they say; nothing runs before ``start()``.
     ///
@@ -79,10 +80,11 @@ public final class RollbackRunner: Sendable {
         let output = Mailbox<Output>(capacity: 65_536)
         self.output = output
         instruments = RollbackInstruments(settings.registry)
+        keeper = settings.lease.map { LeaseRunner($0, logger: settings.logger, registry: settings.registry) }
         var runners: [String: PlanRunner] = [:]
         for plan in plans {
             runners[plan.name] = try PlanRunner(
-                plan, settings: settings, output: output, instruments: instruments, afterStep: afterStep)
+                plan, settings: settings, lease: keeper, output: output, instruments: instruments, afterStep: afterStep)
         }
         self.plans = Mutex(runners)
         sinkThread = Mutex(
@@ -101,11 +103,14 @@ public final class RollbackRunner: Sendable {
     /// Goes on where the journals end.
     public func start() {
         for plan in plans.withLock({ Array($0.values) }) { plan.run() }
+        keeper?.start()
     }
 
     /// Ends every thread; what is under way is taken up by the next process.
     public func stop() {
         for plan in plans.withLock({ Array($0.values) }) { plan.stop() }
+        // Given back only when nobody acts any more.
+        keeper?.stop()
         output.close()
         sinkThread.withLock { $0.take() }?.join()
     }
@@ -127,10 +132,11 @@ public final class RollbackRunner: Sendable {
         return answer.wait(seconds: Self.answerSeconds) ?? .refused("the plan's thread does not answer")
     }
 
-    /// The lease was won (`epoch` is its fencing number) or lost (`nil`).
-    public func leaseChanged(epoch: UInt64?) {
-        for plan in plans.withLock({ Array($0.values) }) { plan.mailbox.send(.lease(epoch: epoch)) }
-    }
+    /// Whether it is this process that acts, tells people and records, and not another one.
+    public var isResponsible: Bool { keeper.map { $0.standing != .none } ?? true }
+
+    /// How the lease stands; `nil` for a process that runs alone.
+    public var lease: LeaseStatus? { keeper?.status }
 
     /// The history can, or cannot, be written.
     public func historyChanged(isAvailable: Bool) {
@@ -151,7 +157,7 @@ public final class RollbackRunner: Sendable {
             }
             do throws(JournalError) {
                 let runner = try PlanRunner(
-                    plan, settings: settings, output: output, instruments: instruments, afterStep: nil)
+                    plan, settings: settings, lease: keeper, output: output, instruments: instruments, afterStep: nil)
                 self.plans.withLock { $0[plan.name] = runner }
                 runner.run()
             } catch {
@@ -163,7 +169,12 @@ public final class RollbackRunner: Sendable {
 
     /// Every plan as it stands now, sorted by name.
     public var snapshots: [RolloutSnapshot] {
-        plans.withLock { Array($0.values) }.map { $0.published.withLock(\.snapshot) }.sorted { $0.plan < $1.plan }
+        let lease = lease
+        return plans.withLock { Array($0.values) }.map { plan in
+            var snapshot = plan.published.withLock(\.snapshot)
+            snapshot.lease = lease
+            return snapshot
+        }.sorted { $0.plan < $1.plan }
     }
 
     /// Where the rollback rule `file;group;name` stands; `nil` where it was never measured.

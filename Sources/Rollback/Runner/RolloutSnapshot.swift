@@ -28,6 +28,8 @@ public struct RolloutSnapshot: Equatable, Sendable {
     public var obstacle: String?
     /// The fencing number of the lease; `nil` while another process holds it.
     public var epoch: UInt64?
+    /// The lease that decides which of several processes acts; `nil` for one that runs alone.
+    public var lease: LeaseStatus?
     /// The services in the order of promotion.
     public var services: [Service]
     /// Until when nothing is promoted.
@@ -59,7 +61,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
         [
             "plan": .string(plan), "generation": .integer(Int64(clamping: generation)), "phase": .string(phase),
             "obstacle": obstacle.map(JSON.string) ?? .null,
-            "epoch": epoch.map { .integer(Int64(clamping: $0)) } ?? .null,
+            "epoch": epoch.map { .integer(Int64(clamping: $0)) } ?? .null, "lease": lease?.json ?? .null,
             "services": .array(
                 services.map { service in
                     [

@@ -14,11 +14,14 @@ final class ServiceWorker: Sendable {
     let mailbox = Mailbox<RouterOperation>(capacity: 64)
     private let thread: Mutex<WorkerThread?>
 
-    init(_ router: ServiceRouter, _ name: String, mailbox plan: Mailbox<PlanMessage>) {
+    init(_ router: ServiceRouter, _ name: String, lease: LeaseRunner?, mailbox plan: Mailbox<PlanMessage>) {
         let mailbox = mailbox
         let worker = WorkerThread("router \(name)") {
             while case .message(let operation) = mailbox.receive() {
-                plan.send(.replied(operation.id, router.perform(operation)))
+                // It may have waited here while the lease was lost, or the process stood still.
+                let isPermitted = lease?.permits(operation) ?? true
+                let result = isPermitted ? router.perform(operation) : .failed("the lease does not permit it any more")
+                plan.send(.replied(operation.id, result))
             }
         }
         thread = Mutex(worker)

@@ -42,7 +42,8 @@ enum RolloutCommands {
             return 0
         }
         for plan in plans {
-            Console.print("\(plan["plan"]?.text ?? ""): \(plan["state"]?.text ?? "")")
+            let lease = plan["details"]?["lease"].flatMap(leaseText) ?? ""
+            Console.print("\(plan["plan"]?.text ?? ""): \(plan["state"]?.text ?? "")\(lease)")
             let rows = (plan["details"]?["services"]?.elements ?? []).map { service in
                 (
                     "  \(service["name"]?.text ?? "")",
@@ -62,6 +63,18 @@ enum RolloutCommands {
         let data = try client(invocation).get("rollouts/\(invocation.operands[0])/report")["data"] ?? .null
         Console.print(data["markdown"]?.text ?? "")
         return 0
+    }
+
+    /// How the lease stands, for a process that shares one; `nil` for one that runs alone.
+    private static func leaseText(_ lease: JSON) -> String? {
+        guard let standing = lease["standing"]?.text, let holder = lease["holder"]?.text else { return nil }
+        let epoch = lease["epoch"]?.integer ?? 0
+        switch standing {
+        case "leading": return " (this node leads, epoch \(epoch))"
+        case "alone": return " (this node leads, epoch \(epoch); the lease cannot be renewed, only rollbacks go on)"
+        case "standby" where !holder.isEmpty: return " (standby; \(holder) leads, epoch \(epoch))"
+        case _: return " (standby; nobody is known to lead)"
+        }
     }
 
     private static func client(_ invocation: Invocation) throws(CommandFailure) -> APIClient {

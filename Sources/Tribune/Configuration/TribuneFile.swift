@@ -18,6 +18,9 @@ internal import YAML
 ///   redis: {address: 127.0.0.1:6379, password_file: /run/secrets/redis}   # or the path of a socket
 /// gates:                                  # see GateConfiguration
 ///   token_file: /run/secrets/gates
+/// lease:                                                # left out: this process runs alone
+///   postgres: {connection_file: /run/secrets/history}
+///   ttl: 15s
 /// ```
 struct TribuneFile {
     /// The stock Prometheus configuration.
@@ -38,6 +41,18 @@ struct TribuneFile {
     var retention: Milliseconds?
     /// What delivery pipelines may ask.
     var gates = GateConfiguration()
+    /// The lease that decides which of several Tribunes acts; `nil` for one that runs alone.
+    var lease: Lease?
+
+    /// Where the lease is kept, and for how long it is given.
+    struct Lease {
+        /// A libpq connection string; may hold a password.
+        var address: String
+        /// How long it lasts without renewal.
+        var duration: Milliseconds
+        /// How this node is called; `nil` for the host's name.
+        var node: String?
+    }
 
     /// Reads the file at `path`, which is a `tribune.yml`, or a stock `prometheus.yml` that stands for itself.
     static func load(_ path: String) throws(YAMLError) -> TribuneFile {
@@ -61,6 +76,7 @@ struct TribuneFile {
     func history(storage: String) -> HistoryConfiguration {
         var configuration = HistoryConfiguration(directory: "\(storage)/history", database: database, origin: origin)
         configuration.retention = retention
+        configuration.waitsForTurn = lease != nil
         return configuration
     }
 
@@ -79,6 +95,7 @@ struct TribuneFile {
             constitution = try inner.text("hash")
             try inner.finish()
         }
+        if let node = fields.optional("lease") { lease = try Self.lease(node, file: file, directory: directory) }
         if let node = fields.optional("history") { try readHistory(node, file: file, directory: directory) }
         if let node = fields.optional("gates") {
             gates = try GateConfiguration(node, file: file) { (path) throws(JSONFieldError) in
@@ -89,6 +106,30 @@ struct TribuneFile {
             }
         }
         try fields.finish()
+    }
+
+    private static func lease(_ node: YAMLNode, file: String, directory: String) throws(YAMLError) -> Lease {
+        var fields = try FieldReader(node, path: "lease", file: file)
+        guard let postgres = fields.optional("postgres") else {
+            throw fields.fault("the field \"postgres\" is required")
+        }
+        var inner = try FieldReader(postgres, path: "lease.postgres", file: file)
+        let address = try connection(&inner, directory: directory)
+        try inner.finish()
+        var duration = Milliseconds.seconds(15)
+        if let text = try fields.optionalText("ttl") {
+            // An answer of the database may take a fourth of it, and libpq counts in seconds.
+            guard let given = Milliseconds(parsing: text), given >= .seconds(4), given <= .minutes(10) else {
+                throw fields.fault("must be a duration of 4s to 10m", at: fields.optional("ttl"), field: "ttl")
+            }
+            duration = given
+        }
+        let name = try fields.optionalText("node")
+        if let name, name.isEmpty || name.utf8.count > 100 {
+            throw fields.fault("a node's name has 1 to 100 bytes", at: fields.optional("node"), field: "node")
+        }
+        try fields.finish()
+        return Lease(address: address, duration: duration, node: name)
     }
 
     private mutating func readHistory(_ node: YAMLNode, file: String, directory: String) throws(YAMLError) {

@@ -21,11 +21,16 @@ final class Recorder: Sendable {
     private let hotCache: HotCache?
     private let transitions = Mutex(AlertTransitions())
     private let batch = Mutex(Batch())
+    /// Whether what the engines report is this process's to record: a standby sees the same as the one that leads.
+    private let isActive = Atomic<Bool>(true)
 
     init(_ history: HistoryRunner, hotCache: HotCache? = nil) {
         self.history = history
         self.hotCache = hotCache
     }
+
+    /// This process leads from now on, or another one does.
+    func leads(_ isLeading: Bool) { isActive.store(isLeading, ordering: .relaxed) }
 
     /// Alerts went to the receivers.
     func alerted(_ alerts: [Alert]) {
@@ -55,7 +60,7 @@ final class Recorder: Sendable {
 
     /// A rollback rule was evaluated. Measurements are recorded in batches.
     func measured(_ measurement: RollbackMeasurement) {
-        guard !measurement.elements.isEmpty else { return }
+        guard !measurement.elements.isEmpty, isActive.load(ordering: .relaxed) else { return }
         let now = SystemClock.wallMilliseconds()
         let name = measurement.definition.name
         batch.withLock { batch in
@@ -72,6 +77,8 @@ final class Recorder: Sendable {
 
     /// Something happened in a rollout or rollback.
     func happened(_ event: RollbackEvent) {
+        // A standby sees violations, but decides and does nothing.
+        guard isActive.load(ordering: .relaxed) || event.kind != .violation else { return }
         guard let kind = LedgerEvent.Kind(rawValue: event.kind.rawValue) else { return }
         record(kind, event.at.timestamp.milliseconds, event.subject, event.body)
         // The measurements that led here should be in the record close to the decision they led to.

@@ -83,8 +83,8 @@ final class TribuneService: Sendable {
         var running: [() -> Void] = [{ history.stop() }, { hotCache?.stop() }]
         do throws(CommandFailure) {
             rollback = try Self.rollback(
-                configuration.plans, settings: settings, engine: engine, store: store, recorder: recorder,
-                notifier: notifier, logger: logger, registry: registry)
+                configuration, settings: settings, engine: engine, store: store, history: history,
+                recorder: recorder, notifier: notifier, logger: logger, registry: registry)
             let rollback = rollback
             running.append { rollback.stop() }
             gates = try Self.start("the gates") { () throws(GateArchiveError) in
@@ -103,6 +103,8 @@ final class TribuneService: Sendable {
                 settings: configuration.ruleSettings(externalURL: externalURL),
                 sinks: RuleRunner.Sinks(
                     alerts: { alerts in
+                        // Several Tribunes see the same: the one that leads tells people.
+                        guard rollback.isResponsible else { return }
                         notifier.receive(alerts)
                         alertmanagers.receive(alerts)
                         recorder.alerted(alerts)
@@ -232,11 +234,22 @@ final class TribuneService: Sendable {
     }
 
     private static func rollback(
-        _ plans: [RolloutPlan], settings: ServiceSettings, engine: QueryEngine, store: MetricStore, recorder: Recorder,
-        notifier: NotificationRunner, logger: Logger, registry: Registry
+        _ configuration: LoadedConfiguration, settings: ServiceSettings, engine: QueryEngine, store: MetricStore,
+        history: HistoryRunner, recorder: Recorder, notifier: NotificationRunner, logger: Logger, registry: Registry
     ) throws(CommandFailure) -> RollbackRunner {
         let directory = "\(settings.storagePath)/journals"
         guard Paths.makeDirectory(directory) else { throw CommandFailure("\(directory): \(SystemError.current)") }
+        var lease: LeaseSettings?
+        if let wanted = configuration.file.lease {
+            recorder.leads(false)
+            lease = LeaseSettings(
+                store: PostgresLease(wanted, origin: configuration.file.origin),
+                holder: try NodeName.text(wanted.node, in: directory), milliseconds: wanted.duration.rawValue,
+                onChange: { standing in
+                    recorder.leads(standing != .none)
+                    history.turnChanged(isOurs: standing != .none)
+                })
+        }
         let now: @Sendable () -> Timestamp = { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
         let sinks = RollbackSinks(
             event: { recorder.happened($0) },
@@ -251,18 +264,18 @@ final class TribuneService: Sendable {
                     ["plan": report.plan, "id": report.rollback.id, "valid": report.rollback.verdict?.isValid ?? false])
                 if let alert = IncidentAlerts.resolved(by: report, at: now()) { notifier.receive([alert]) }
             })
+        var engineSettings = RollbackRunner.Settings(
+            directory: directory, logger: logger, registry: registry,
+            evaluate: { text in
+                do throws(QueryError) {
+                    return .success(try engine.elements(of: text, at: now(), from: store).map(\.value))
+                } catch {
+                    return .failure(.init(error.description))
+                }
+            })
+        engineSettings.lease = lease
         return try start("the rollback engine") { () throws(JournalError) in
-            try RollbackRunner(
-                plans: plans,
-                settings: .init(
-                    directory: directory, logger: logger, registry: registry,
-                    evaluate: { text in
-                        do throws(QueryError) {
-                            return .success(try engine.elements(of: text, at: now(), from: store).map(\.value))
-                        } catch {
-                            return .failure(.init(error.description))
-                        }
-                    }), sinks: sinks)
+            try RollbackRunner(plans: configuration.plans, settings: engineSettings, sinks: sinks)
         }
     }
 }

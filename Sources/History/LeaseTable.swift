@@ -1,0 +1,144 @@
+/// The lease over the rollouts in a PostgreSQL database, and the last journal record of each plan.
+///
+/// One thread uses it. It connects when it is asked something, and again after each failure; every answer comes within a few
+/// seconds or is a failure. Times are the database's.
+public final class LeaseTable {
+    /// The lease as it stands.
+    public struct Row: Equatable, Sendable {
+        /// Who holds it; empty when it was given back.
+        public var holder: String
+        /// Counts changes of the holder.
+        public var epoch: Int64
+        /// Counts renewals by this holder.
+        public var renewals: Int64
+        /// Whether its time is over.
+        public var isOver: Bool
+
+        /// A lease.
+        public init(holder: String, epoch: Int64, renewals: Int64, isOver: Bool) {
+            self.holder = holder
+            self.epoch = epoch
+            self.renewals = renewals
+            self.isOver = isOver
+        }
+    }
+
+    private let address: String
+    private let origin: String
+    private let answerSeconds: Int
+    private let now: () -> Int64
+    private var store: PostgresStore?
+
+    /// Milliseconds since the epoch by the clock of the database, also within a transaction.
+    private static let clock = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+    /// A table that is not connected yet.
+    ///
+    /// - Parameters:
+    ///   - address: a connection string or URI as libpq takes it.
+    ///   - origin: the name of the ledger, in case the schema has to be made.
+    ///   - answerSeconds: how long an answer may take.
+    ///   - now: milliseconds since the epoch, for the record of schema steps.
+    public init(address: String, origin: String, answerSeconds: Int, now: @escaping () -> Int64) {
+        self.address = address
+        self.origin = origin
+        self.answerSeconds = answerSeconds
+        self.now = now
+    }
+
+    /// The lease as it stands.
+    public func look() throws(HistoryError) -> Row {
+        try perform { (store) throws(HistoryError) in
+            let rows = try store.rows(
+                "SELECT holder, epoch, renewals, CASE WHEN expires <= \(Self.clock) THEN 1::bigint ELSE 0 END FROM lease"
+            )
+            guard let row = rows.first else { throw HistoryError(.schema, "the table of the lease is empty") }
+            return Row(
+                holder: row[0].text, epoch: row[1].integer, renewals: row[2].integer, isOver: row[3].integer == 1)
+        }
+    }
+
+    /// Gives the lease to `holder`, if it still stands as in `row` and is over, given back, or the holder's own.
+    ///
+    /// - Returns: the new epoch, above the old one and above `floor`; `nil` where the lease stands otherwise.
+    public func take(_ row: Row, holder: String, milliseconds: Int64, above floor: Int64) throws(HistoryError) -> Int64?
+    {
+        try perform { (store) throws(HistoryError) in
+            try store.rows(
+                """
+                UPDATE lease SET holder = $1, epoch = greatest(epoch, $2) + 1, renewals = 0, expires = \(Self.clock) + $3
+                WHERE epoch = $4 AND renewals = $5 AND (holder IN ('', $1) OR expires <= \(Self.clock)) RETURNING epoch
+                """,
+                [.text(holder), .integer(floor), .integer(milliseconds), .integer(row.epoch), .integer(row.renewals)]
+            ).first?.first?.integer
+        }
+    }
+
+    /// Prolongs the lease of `holder`. False where it is no longer theirs.
+    public func renew(holder: String, epoch: Int64, milliseconds: Int64) throws(HistoryError) -> Bool {
+        try perform { (store) throws(HistoryError) in
+            try store.change(
+                "UPDATE lease SET renewals = renewals + 1, expires = \(Self.clock) + $3 WHERE holder = $1 AND epoch = $2",
+                [.text(holder), .integer(epoch), .integer(milliseconds)]) == 1
+        }
+    }
+
+    /// Ends the lease of `holder`; the epoch stays.
+    public func release(holder: String, epoch: Int64) throws(HistoryError) {
+        try perform { (store) throws(HistoryError) in
+            _ = try store.change(
+                "UPDATE lease SET holder = '', expires = 0 WHERE holder = $1 AND epoch = $2",
+                [.text(holder), .integer(epoch)])
+        }
+    }
+
+    /// Keeps the last journal record of a plan.
+    ///
+    /// Locks the lease meanwhile, so that whoever takes it over reads either this record or refuses it.
+    ///
+    /// - Returns: false, changing nothing, where the lease is no longer the holder's.
+    public func keep(_ record: String, plan: String, holder: String, epoch: Int64) throws(HistoryError) -> Bool {
+        try perform { (store) throws(HistoryError) in
+            try store.transaction { () throws(HistoryError) in
+                let owned = try store.rows(
+                    "SELECT 1::bigint FROM lease WHERE holder = $1 AND epoch = $2 FOR SHARE",
+                    [.text(holder), .integer(epoch)])
+                guard !owned.isEmpty else { return false }
+                _ = try store.change(
+                    """
+                    INSERT INTO rollout (plan, epoch, record) VALUES ($1, $2, $3)
+                    ON CONFLICT (plan) DO UPDATE SET epoch = excluded.epoch, record = excluded.record
+                    """, [.text(plan), .integer(epoch), .text(record)])
+                return true
+            }
+        }
+    }
+
+    /// The last journal record of each plan.
+    public func records() throws(HistoryError) -> [String: String] {
+        try perform { (store) throws(HistoryError) in
+            let rows = try store.rows("SELECT plan, record FROM rollout")
+            return Dictionary(rows.map { ($0[0].text, $0[1].text) }) { $1 }
+        }
+    }
+
+    private func perform<Result>(_ body: (PostgresStore) throws(HistoryError) -> Result) throws(HistoryError) -> Result
+    {
+        do throws(HistoryError) {
+            if let store { return try body(store) }
+            let fresh = try connect()
+            store = fresh
+            return try body(fresh)
+        } catch {
+            // What state the connection is in does not matter: the next question gets a new one.
+            store = nil
+            throw error
+        }
+    }
+
+    private func connect() throws(HistoryError) -> PostgresStore {
+        let store = try PostgresStore(address: address, answerSeconds: answerSeconds)
+        _ = try Migrator(store: store, origin: origin, now: now()).migrate()
+        return store
+    }
+}

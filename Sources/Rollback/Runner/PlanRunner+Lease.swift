@@ -1,0 +1,48 @@
+internal import MetricModel
+internal import Runtime
+
+/// Following the lease, where there is one.
+extension PlanRunner {
+    /// Takes over what the lease allows now, and the rollout where this node has just won it.
+    func followLease(_ core: inout Core) {
+        guard let lease else { return }
+        let standing = lease.standing
+        guard standing != core.standing else { return }
+        core.standing = standing
+        switch standing {
+        case .none: perform(core.machine.leaseChanged(epoch: nil, at: now), &core)
+        case .alone(let epoch), .leading(let epoch):
+            if core.term != epoch {
+                guard takeUp(epoch, lease, &core) else { return }
+                core.term = epoch
+            }
+            let isAlone = standing == .alone(epoch: epoch)
+            perform(core.machine.leaseChanged(epoch: epoch, isAlone: isAlone, at: now), &core)
+        }
+    }
+
+    /// Goes on where the node before, or this one, has left the rollout. Returns false where that cannot be read.
+    private func takeUp(_ epoch: UInt64, _ lease: LeaseRunner, _ core: inout Core) -> Bool {
+        guard let handOver = lease.handOver, let payload = handOver.records[name] else {
+            resume(epoch, &core)
+            return true
+        }
+        guard let record = JournalRecord(payload: payload) else {
+            logger.error(
+                "the record of the node before is of a version this program does not know; nothing is done", [:])
+            return false
+        }
+        // Of records of one term this node's own is the newer one: it is written first.
+        if record.epoch > core.journalEpoch {
+            perform(core.machine.tookOver(record, isComplete: handOver.isComplete, epoch: epoch, at: now), &core)
+        } else {
+            resume(epoch, &core)
+        }
+        return true
+    }
+
+    private func resume(_ epoch: UInt64, _ core: inout Core) {
+        perform(core.machine.leaseChanged(epoch: epoch, at: now), &core)
+        perform(core.machine.recovered(at: now), &core)
+    }
+}

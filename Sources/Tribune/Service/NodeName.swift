@@ -1,0 +1,22 @@
+internal import Glibc
+internal import Runtime
+
+/// The name of a node: equal after a restart, different from every other node's.
+enum NodeName {
+    /// `name`, or else the host's, with a suffix that is kept in `directory`. Whoever has the directory is the node.
+    static func text(_ name: String?, in directory: String) throws(CommandFailure) -> String {
+        let path = "\(directory)/node"
+        if let kept = FileText.read(path)?.split(whereSeparator: \.isNewline).first, !kept.isEmpty {
+            return "\(name ?? host)#\(kept)"
+        }
+        let suffix = String(UInt64.random(in: .min ... .max), radix: 36)
+        guard FileText.write(suffix + "\n", to: path) else { throw CommandFailure("\(path): \(SystemError.current)") }
+        return "\(name ?? host)#\(suffix)"
+    }
+
+    private static var host: String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard unsafe gethostname(&buffer, buffer.count - 1) == 0 else { return "node" }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,110 @@
+import Instrumentation
+import JSON
+import Runtime
+import TestSupport
+import Testing
+
+@testable import History
+
+/// The lease in a real PostgreSQL. Skipped, saying so, where none is installed.
+@Suite(.enabled(if: PostgresServer.programDirectory != nil, "PostgreSQL is not installed"), .serialized)
+struct LeaseTableTests {
+    private func table(_ server: PostgresServer) -> LeaseTable {
+        LeaseTable(address: server.address, origin: "t", answerSeconds: 2, now: { SystemClock.wallMilliseconds() })
+    }
+
+    @Test("one of two takes the lease; epochs rise with every change; what is over or given back can be taken")
+    func terms() throws {
+        let server = try PostgresServer()
+        let (one, two) = (table(server), table(server))
+        let free = try one.look()
+        #expect(free == .init(holder: "", epoch: 0, renewals: 0, isOver: true))
+        #expect(try one.take(free, holder: "a", milliseconds: 60_000, above: 0) == 1)
+        #expect(try two.take(free, holder: "b", milliseconds: 60_000, above: 0) == nil, "it is not as it was")
+        let held = try two.look()
+        #expect(held == .init(holder: "a", epoch: 1, renewals: 0, isOver: false))
+        #expect(try two.take(held, holder: "b", milliseconds: 60_000, above: 0) == nil, "it is not over")
+        #expect(try one.renew(holder: "a", epoch: 1, milliseconds: 1))
+        #expect(try !two.renew(holder: "b", epoch: 1, milliseconds: 60_000))
+        #expect(try !one.renew(holder: "a", epoch: 0, milliseconds: 60_000))
+        #expect(try Loopback.eventually { try two.look().isOver })
+        #expect(try two.take(held, holder: "b", milliseconds: 60_000, above: 0) == nil, "it was renewed meanwhile")
+        #expect(
+            try two.take(two.look(), holder: "b", milliseconds: 60_000, above: 41) == 42, "above what a journal holds")
+        #expect(try !one.renew(holder: "a", epoch: 1, milliseconds: 60_000))
+        try one.release(holder: "a", epoch: 1)
+        #expect(try one.look().holder == "b", "only the holder gives it back")
+        try two.release(holder: "b", epoch: 42)
+        #expect(try one.take(one.look(), holder: "a", milliseconds: 60_000, above: 0) == 43)
+        #expect(try one.take(one.look(), holder: "a", milliseconds: 60_000, above: 0) == 44, "after a restart")
+    }
+
+    @Test("records of plans are kept by the holder only")
+    func records() throws {
+        let server = try PostgresServer()
+        let (one, two) = (table(server), table(server))
+        #expect(try one.take(one.look(), holder: "a", milliseconds: 1, above: 0) == 1)
+        #expect(try one.keep("{\"n\":1}", plan: "p", holder: "a", epoch: 1))
+        #expect(try one.keep("{\"n\":2}", plan: "p", holder: "a", epoch: 1))
+        #expect(try Loopback.eventually { try two.look().isOver })
+        #expect(try two.take(two.look(), holder: "b", milliseconds: 60_000, above: 0) == 2)
+        #expect(try !one.keep("{\"n\":3}", plan: "p", holder: "a", epoch: 1))
+        #expect(try two.records() == ["p": "{\"n\":2}"])
+    }
+
+    @Test("a database that hangs or is gone is an error within the time for an answer, and is connected to again")
+    func unreachable() throws {
+        let server = try PostgresServer()
+        let table = table(server)
+        _ = try table.look()
+        server.freeze()
+        #expect(throws: HistoryError.self) { try table.look() }
+        server.thaw()
+        #expect(Loopback.eventually { (try? table.look()) != nil })
+        server.kill()
+        #expect(throws: HistoryError.self) { try table.look() }
+        try server.start()
+        #expect(Loopback.eventually { (try? table.look()) != nil })
+    }
+
+    @Test("two processes write one ledger in turns, and nothing is lost")
+    func turns() throws {
+        let server = try PostgresServer()
+        let directory = TemporaryDirectory()
+        func runner(_ name: String) throws -> HistoryRunner {
+            var configuration = HistoryConfiguration(directory: directory.file(name), origin: "test.example/ledger")
+            configuration.database = .postgres(address: server.address)
+            configuration.waitsForTurn = true
+            return try HistoryRunner(configuration, logger: .silent, registry: Registry())
+        }
+        func record(_ runner: HistoryRunner, _ number: Int64) {
+            runner.record(
+                LedgerEvent(milliseconds: number, kind: .decision, subject: "s", body: ["number": .integer(number)]))
+        }
+        let (one, two) = (try runner("one"), try runner("two"))
+        defer {
+            one.stop()
+            two.stop()
+        }
+        record(one, 1)
+        record(two, 2)
+        #expect(!one.drain(timeout: 300))
+        #expect(!one.status.isBehind, "a standby is not late")
+        one.turnChanged(isOurs: true)
+        #expect(one.drain(timeout: 20_000))
+        #expect(try one.query(LedgerQuery(kinds: [.decision])).map(\.event.milliseconds) == [1])
+        // The first does not know yet that its turn is over.
+        two.turnChanged(isOurs: true)
+        #expect(two.drain(timeout: 20_000))
+        record(one, 3)
+        #expect(!one.drain(timeout: 500))
+        record(two, 4)
+        #expect(two.drain(timeout: 20_000))
+        two.turnChanged(isOurs: false)
+        one.turnChanged(isOurs: true)
+        #expect(one.drain(timeout: 20_000))
+        record(one, 5)
+        #expect(one.drain(timeout: 20_000))
+        #expect(try one.query(LedgerQuery(kinds: [.decision])).map(\.event.milliseconds) == [5, 3, 4, 2, 1])
+    }
+}

@@ -1,0 +1,224 @@
+import CurlHTTP
+import Glibc
+import JSON
+import Runtime
+import TestSupport
+import Testing
+
+/// Two real Tribunes that share a real PostgreSQL, in front of a stand-in for a router that keeps what it was told in files.
+@Suite(.enabled(if: PostgresServer.programDirectory != nil, "PostgreSQL is not installed"), .serialized)
+struct LeaseTests {
+    /// The database, the routers, and what both nodes are told.
+    private final class World {
+        let server: PostgresServer
+        let routers = TemporaryDirectory()
+        var nodes: [RunningTribune] = []
+
+        init() throws {
+            server = try PostgresServer()
+            for service in ["auth", "ac"] {
+                set(service, candidate: 0)
+                setHealth(of: service, true)
+            }
+            routers.write("", to: "log")
+            // Refuses nothing, so that the tests see who tried what.
+            routers.write(
+                """
+                #!/bin/bash
+                input=$(cat)
+                echo "$TRIBUNE_EPOCH $1 $(sed 's/.*"stable":[0-9]*,"candidate":\\([0-9]*\\).*/\\1/' <<<"$input")" >> \(routers.path)/log
+                sed 's/.*"candidate":\\([0-9]*\\).*/\\1/' <<<"$input" > \(routers.path)/$1.new
+                mv \(routers.path)/$1.new \(routers.path)/$1
+                """, to: "shift")
+            routers.write(
+                """
+                #!/bin/bash
+                candidate=$(cat \(routers.path)/$1)
+                echo "{\\"stable\\": $((100 - candidate)), \\"candidate\\": $candidate, \\"stable_healthy\\": $(cat \(routers.path)/$1.health)}"
+                """, to: "read")
+            for _ in 0..<2 { try nodes.append(RunningTribune(files)) }
+        }
+
+        func set(_ service: String, candidate: Int) { routers.write("\(candidate)\n", to: service) }
+        func setHealth(of service: String, _ isHealthy: Bool) {
+            routers.write("\(isHealthy)\n", to: "\(service).health")
+        }
+        func candidate(_ service: String) -> Int? {
+            FileText.read(routers.file(service)).flatMap { Int($0.filter(\.isNumber)) }
+        }
+
+        /// The epochs under which shifts came, in order.
+        var epochs: [Int] {
+            (FileText.read(routers.file("log")) ?? "").split(whereSeparator: \.isNewline).compactMap { line in
+                line.split(separator: " ").first.flatMap { Int($0) }
+            }
+        }
+
+        private var files: [String: String] {
+            func service(_ name: String, _ more: String) -> String {
+                """
+                - name: \(name)
+                  \(more)
+                  routes:
+                  - exec:
+                      shift: [bash, \(routers.file("shift")), \(name)]
+                      read: [bash, \(routers.file("read")), \(name)]
+
+                """
+            }
+            return [
+                "prometheus.yml": "global: {scrape_interval: 1s}\n",
+                "plan.yml": """
+                plan: acgs
+                stages: [50, 100]
+                bake: 1h
+                settle: 0s
+                max_concurrent: 2
+                reconcile: 200ms
+                validation: {rounds: 2, interval: 50ms, timeout: 20s}
+                services:
+
+                """ + service("auth", "priority: 1") + service("ac", "priority: 0"),
+                "tribune.yml": """
+                prometheus_config: prometheus.yml
+                plans: [plan.yml]
+                history: {postgres: {connection: '\(server.address)'}}
+                lease: {postgres: {connection: '\(server.address)'}, ttl: 4s}
+                """,
+            ]
+        }
+
+        /// What `node` says of the plan.
+        func details(_ node: RunningTribune) -> JSON? {
+            guard let body = try? node.get("/api/v1/rollouts/acgs").body else { return nil }
+            return (try? JSON(parsing: body))?["data"]?["details"]
+        }
+
+        func standing(_ node: RunningTribune) -> String? { details(node)?["lease"]?["standing"]?.text }
+
+        /// The node that leads, and the other one.
+        func leader() throws -> (leader: RunningTribune, standby: RunningTribune) {
+            var index: Int?
+            let isThere = Loopback.eventually(within: 40) {
+                index = nodes.firstIndex { standing($0) == "leading" }
+                return index != nil && nodes.contains { standing($0) == "standby" }
+            }
+            try #require(isThere, "\(nodes.map(\.log))")
+            return (nodes[index!], nodes[1 - index!])
+        }
+
+        func order(_ node: RunningTribune, _ verb: String) throws -> Int {
+            try Int(node.post("/api/v1/rollouts/acgs/\(verb)").status)
+        }
+
+        /// Starts a rollout and waits until both services are watched at 50 %.
+        func start(_ node: RunningTribune) throws {
+            #expect(try order(node, "start") == 200)
+            let isBaking = Loopback.eventually(within: 30) {
+                (details(node)?["services"]?.elements ?? []).map { $0["progress"]?.text } == ["baking", "baking"]
+            }
+            try #require(isBaking, "\(details(node)?.encoded ?? "") \(node.log)")
+        }
+
+        /// Whether the last record of the plan that reached the database is of `step`.
+        func hasKept(_ step: String) throws -> Bool {
+            let program = try #require(PostgresServer.programDirectory) + "/psql"
+            let output = routers.file("psql")
+            unlink(output)
+            let socket = server.address.split(separator: " ")[0].dropFirst("host=".count)
+            _ = try ChildProcess(
+                [
+                    program, "-h", String(socket), "-U", "tribune", "-d", "postgres", "-Atc",
+                    "SELECT record FROM tribune.rollout",
+                ],
+                output: .file(output)
+            ).wait()
+            return try JSON(parsing: FileText.read(output) ?? "")["step"]?.text == step
+        }
+    }
+
+    @Test("killed in the middle of a rollback, the leader leaves it to the standby, which ends it under a higher epoch")
+    func killed() throws {
+        let world = try World()
+        let (leader, standby) = try world.leader()
+        #expect(try world.order(standby, "start") == 409, "a standby takes no orders")
+        try world.start(leader)
+        // auth cannot go back: the rollback stops in its middle.
+        world.setHealth(of: "auth", false)
+        #expect(try world.order(leader, "rollback") == 200)
+        #expect(Loopback.eventually(within: 20) { world.candidate("ac") == 0 })
+        #expect(try Loopback.eventually(within: 20) { try world.hasKept("isolated") })
+        let before = world.epochs
+        leader.process.signal(SIGKILL)
+        _ = leader.process.wait()
+        world.setHealth(of: "auth", true)
+        let isBack = Loopback.eventually(within: 40) { world.details(standby)?["phase"]?.text == "rolled_back" }
+        #expect(isBack, "\(standby.log)")
+        #expect(world.candidate("auth") == 0)
+        #expect(world.candidate("ac") == 0)
+        let details = try #require(world.details(standby))
+        #expect(details["rollback"]?["id"]?.text == "acgs-1-1", "it is the same rollback")
+        #expect(details["rollback"]?["valid"] == true)
+        #expect(details["lease"]?["standing"]?.text == "leading")
+        #expect(world.epochs.dropFirst(before.count).allSatisfy { $0 > before.last ?? 0 })
+        let metrics = String(decoding: try standby.get("/metrics").body, as: UTF8.self)
+        #expect(metrics.contains("tribune_lease_holder 1\n"))
+        #expect(metrics.contains("tribune_lease_epoch \(details["lease"]?["epoch"]?.integer ?? 0)\n"))
+        // The dead one comes back and only watches.
+        try leader.restart()
+        #expect(Loopback.eventually(within: 20) { world.standing(leader) == "standby" })
+    }
+
+    @Test("a leader that stood still for longer than its lease does nothing when it wakes")
+    func stopped() throws {
+        let world = try World()
+        let (leader, standby) = try world.leader()
+        try world.start(leader)
+        let old = try #require(world.epochs.last)
+        leader.process.signal(SIGSTOP)
+        let isTaken = Loopback.eventually(within: 40) { world.standing(standby) == "leading" }
+        try #require(isTaken, "\(standby.log)")
+        #expect(world.details(standby)?["phase"]?.text == "paused", "what the old leader did last is not certain")
+        #expect(try world.order(standby, "abort") == 200)
+        #expect(Loopback.eventually(within: 20) { world.details(standby)?["phase"]?.text == "rolled_back" })
+        // For the sleeper this is drift: live 0, wanted 50.
+        let before = world.epochs.count
+        leader.process.signal(SIGCONT)
+        #expect(Loopback.eventually(within: 20) { world.standing(leader) == "standby" })
+        #expect(try world.order(leader, "rollback") == 409)
+        world.set("auth", candidate: 30)
+        #expect(Loopback.eventually(within: 20) { world.candidate("auth") == 0 }, "the new leader corrects drift")
+        #expect(world.epochs.dropFirst(before).allSatisfy { $0 > old }, "\(world.epochs)")
+    }
+
+    @Test("without the database the leader still takes services back, but promotes nothing")
+    func databaseGone() throws {
+        let world = try World()
+        let (leader, standby) = try world.leader()
+        try world.start(leader)
+        world.server.kill()
+        #expect(Loopback.eventually(within: 30) { world.standing(leader) == "alone" })
+        #expect(Loopback.eventually { world.details(leader)?["obstacle"]?.text == "the lease cannot be renewed" })
+        #expect(world.standing(standby) == "standby")
+        #expect(try world.order(leader, "rollback") == 200)
+        #expect(Loopback.eventually(within: 20) { world.details(leader)?["phase"]?.text == "rolled_back" })
+        #expect(world.candidate("auth") == 0)
+        try world.server.start()
+        // Who leads then is open; what was done is not lost.
+        let (next, _) = try world.leader()
+        #expect(Loopback.eventually(within: 20) { world.details(next)?["phase"]?.text == "rolled_back" })
+    }
+
+    @Test("a leader that is ended in order gives the lease back, and the standby goes on as if nothing had happened")
+    func handedOver() throws {
+        let world = try World()
+        let (leader, standby) = try world.leader()
+        try world.start(leader)
+        #expect(leader.process.stop(graceMilliseconds: 20_000) == .code(0))
+        let isTaken = Loopback.eventually(within: 20) { world.standing(standby) == "leading" }
+        try #require(isTaken, "\(standby.log)")
+        #expect(Loopback.eventually { world.details(standby)?["phase"]?.text == "promoting" })
+        #expect(try world.order(standby, "promote") == 200)
+        #expect(Loopback.eventually(within: 20) { world.candidate("auth") == 100 && world.candidate("ac") == 100 })
+    }
+}
