@@ -10,6 +10,10 @@ final class FakeAPIServer: Sendable {
         var version: Int64 = 7
         /// Every request, as `METHOD type status`.
         var log: [String] = []
+        /// The patches that were applied, with their types.
+        var patches: [(type: String, body: JSON)] = []
+        /// Whether requests need the token.
+        var requiresToken = true
         /// Answered instead of the next PATCH requests.
         var failures: [Int] = []
         /// How many patches find that somebody else has just written.
@@ -37,15 +41,19 @@ final class FakeAPIServer: Sendable {
     func stop() { server.withLock { $0 }?.stop() }
 
     private func answer(_ request: HTTPServerRequest) -> HTTPServerResponse {
-        guard request[header: "Authorization"] == "Bearer secret" else { return Self.failure(401, "Unauthorized") }
+        if state.withLock(\.requiresToken), request[header: "Authorization"] != "Bearer secret" {
+            return Self.failure(401, "Unauthorized")
+        }
+        if request.method == "GET", let found = discovery(request.path) { return Self.success(found) }
         guard request.path == path else { return Self.failure(404, "not found") }
         return state.withLock { state in
-            if request.method == "GET" { return Self.success(state) }
+            if request.method == "GET" { return Self.success(Self.stamped(state)) }
             guard request.method == "PATCH" else { return Self.failure(405, "not allowed") }
             if !state.failures.isEmpty { return Self.failure(state.failures.removeFirst(), "told to fail") }
             guard let body = try? JSON(parsing: request.body) else { return Self.failure(400, "no JSON") }
             let isCustom = path.contains("gateway") || path.contains("istio")
-            switch request[header: "Content-Type"] {
+            let type = request[header: "Content-Type"]
+            switch type {
             case "application/strategic-merge-patch+json" where !isCustom:
                 state.object = Self.merge(state.object, body)
             case "application/json-patch+json":
@@ -61,17 +69,48 @@ final class FakeAPIServer: Sendable {
             default: return Self.failure(415, "the body of the request was in an unknown format")
             }
             state.version += 1
-            return Self.success(state)
+            state.patches.append((type ?? "", body))
+            return Self.success(Self.stamped(state))
         }
     }
 
-    private static func success(_ state: State) -> HTTPServerResponse {
-        HTTPServerResponse(status: 200, body: Array(stamped(state).encoded.utf8))
+    /// What clients that know nothing ask for first: which groups there are, and which kinds in them.
+    private func discovery(_ asked: String) -> JSON? {
+        let parts = path.split(separator: "/").map(String.init)
+        let isCore = parts[0] == "api"
+        let version = isCore ? parts[1] : "\(parts[1])/\(parts[2])"
+        switch asked {
+        case "/api": return ["kind": "APIVersions", "versions": isCore ? ["v1"] : []]
+        case "/apis":
+            let preferred: JSON = ["groupVersion": .string(version), "version": .string(parts[2])]
+            let group: JSON = [
+                "name": .string(parts[1]), "versions": [preferred], "preferredVersion": preferred,
+            ]
+            return ["kind": "APIGroupList", "apiVersion": "v1", "groups": isCore ? [] : [group]]
+        case isCore ? "/api/v1" : "/apis/\(version)":
+            let kind = state.withLock { $0.object["kind"] ?? .null }
+            return [
+                "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": .string(version),
+                "resources": [
+                    [
+                        "name": .string(parts[parts.count - 2]), "namespaced": true, "kind": kind,
+                        "verbs": ["get", "patch"],
+                    ]
+                ],
+            ]
+        case _: return nil
+        }
+    }
+
+    private static func success(_ body: JSON) -> HTTPServerResponse {
+        HTTPServerResponse(
+            status: 200, headers: [("Content-Type", "application/json")], body: Array(body.encoded.utf8))
     }
 
     private static func failure(_ status: Int, _ message: String) -> HTTPServerResponse {
         let body: JSON = ["kind": "Status", "message": .string(message)]
-        return HTTPServerResponse(status: status, body: Array(body.encoded.utf8))
+        return HTTPServerResponse(
+            status: status, headers: [("Content-Type", "application/json")], body: Array(body.encoded.utf8))
     }
 
     private static func stamped(_ state: State) -> JSON {

@@ -15,6 +15,7 @@ enum Commands {
             ExportRulesCommand.command,
             ReplayCommand.command,
         ] + RolloutCommands.all + GateCommands.all + [
+            RoutesCommand.test,
             HistoryCommands.verify,
             HistoryCommands.export,
             HistoryCommands.migrate,

@@ -72,7 +72,8 @@ struct LoadedConfiguration {
             file: file, prometheus: prometheus, ruleFiles: ruleFiles, notification: notification, plans: plans)
     }
 
-    private static func loadPlan(_ path: String) throws(ConfigurationError) -> RolloutPlan {
+    /// Reads the plan file at `path`.
+    static func loadPlan(_ path: String) throws(ConfigurationError) -> RolloutPlan {
         let text: String
         do throws(FileText.ReadError) {
             text = String(decoding: try FileText.bytes(path, limit: 16 << 20), as: UTF8.self)
