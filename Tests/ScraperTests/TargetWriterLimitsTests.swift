@@ -23,7 +23,8 @@ import Testing
         {
             let rules = SampleRules(
                 targetLabels: ["job": "job"], honorsLabels: false, honorsTimestamps: true,
-                tracksTimestampStaleness: false, relabelling: .none, limits: ScrapePool.Limits(), generation: 0)
+                tracksTimestampStaleness: false, relabelling: .none, limits: ScrapePool.Limits(),
+                histograms: ScrapePool.HistogramSettings(), zeroesStarts: false, generation: 0)
             let fetched = TargetWriter.Fetched(
                 body: ExpositionBody(Array(body.utf8)), format: .text, constitutionalHash: nil)
             return try writer.write(
