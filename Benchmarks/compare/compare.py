@@ -2,30 +2,17 @@
 
 import argparse
 import contextlib
-import http.client
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+from memory import measure_memory
 from processes import Process, Server, busy_seconds, free_port, get, machine
-
-SELECTION = 'http_request_handled_total{instance="target-0",handler="/api/v1/resources/0/items",code="200"}'
-RATE = "sum by (service) (rate(http_request_handled_total[1m]))"
-ERRORS = 'sum by (service) (rate(http_request_handled_total{code="500"}[1m])) / ' + RATE
-P99 = "histogram_quantile(0.99, sum by (service, le) (rate(http_request_duration_seconds_bucket[1m])))"
-QUERIES = [
-    ("one series", SELECTION),
-    ("requests per second by service", RATE),
-    ("share of errors by service", ERRORS),
-    ("p99 by service", P99),
-    ("busiest ten", "topk(10, rate(http_request_handled_total[1m]))"),
-    ("average of a gauge by zone", "avg by (zone) (http_request_concurrency_average)"),
-]
-
+from queries import measure_queries
+from rules import measure_rules
 
 def options():
     parser = argparse.ArgumentParser(
@@ -36,6 +23,10 @@ def options():
     parser.add_argument("--interval", type=int, default=5, help="seconds between scrapes")
     parser.add_argument("--minutes", type=float, default=2, help="how long to measure, after the warm-up")
     parser.add_argument("--repetitions", type=int, default=15, help="how often each query is timed; 0 leaves them out")
+    parser.add_argument("--rules", type=int, default=0, help="also measure so many rules, on Tribune and Prometheus")
+    parser.add_argument("--memory", action="store_true", help="also measure the memory of a large range query on both")
+    parser.add_argument("--without-victoria-metrics", action="store_true", help="leave VictoriaMetrics out")
+    parser.add_argument("--client", help="the QueryClient program")
     parser.add_argument("--tribune", help="the program; built when --tribune and --fleet are not given")
     parser.add_argument("--fleet", help="the SyntheticFleet program")
     return parser.parse_args()
@@ -44,6 +35,7 @@ def options():
 def write_configuration(path, fleet_port, targets, interval):
     with open(path, "w") as file:
         file.write(f"global:\n  scrape_interval: {interval}s\n  scrape_timeout: {interval}s\n")
+        file.write(f"  evaluation_interval: {interval}s\n")
         file.write("scrape_configs:\n  - job_name: fleet\n    static_configs:\n")
         for number in range(targets):
             file.write(f"      - targets: ['127.0.0.1:{fleet_port}']\n")
@@ -57,11 +49,11 @@ def servers(tribune, configuration, directory):
     arguments = [
         [
             tribune, "serve", f"--config.file={configuration}", f"--storage.path={data[0]}",
-            f"--web.listen-address=127.0.0.1:{ports[0]}",
+            f"--web.listen-address=127.0.0.1:{ports[0]}", "--web.enable-remote-write-receiver",
         ],
         [
             "prometheus", f"--config.file={configuration}", f"--storage.tsdb.path={data[1]}",
-            f"--web.listen-address=127.0.0.1:{ports[1]}",
+            f"--web.listen-address=127.0.0.1:{ports[1]}", "--web.enable-remote-write-receiver",
         ],
         [
             "victoria-metrics", f"-promscrape.config={configuration}", f"-storageDataPath={data[2]}",
@@ -150,32 +142,10 @@ def check_samples(all_servers, settings):
             raise RuntimeError(f"{server.name} has {count:.0f} series, and targets that were down: {down}")
 
 
-def measure_queries(all_servers, repetitions, interval):
-    """Median milliseconds of each query as instant and as range query, for each server."""
-    rows = []
-    for kind in ("instant", "range"):
-        for name, expression in QUERIES:
-            medians, sizes = [], []
-            for server in all_servers:
-                with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)) as connection:
-                    durations = []
-                    for _ in range(repetitions + 2):
-                        now = time.time()
-                        window = {"start": now - 120, "end": now, "step": interval} if kind == "range" else {}
-                        duration, result = server.timed(expression, connection, **window)
-                        durations.append(duration * 1000)
-                medians.append(statistics.median(durations[2:]))
-                sizes.append(len(result))
-            # topk over a range lists whoever was among the ten at any step, which depends on when each server scraped.
-            if sizes[0] != sizes[1] and not expression.startswith("topk"):
-                raise RuntimeError(f"{name} ({kind}): series per server: {sizes}")
-            rows.append((f"{name}, {kind}", medians))
-    return rows
-
-
 def table(title, all_servers, rows, form="{:.2f}"):
-    print(f"\n| {title} | " + " | ".join(server.name for server in all_servers) + " | to Prometheus | to VictoriaMetrics |")
-    print("|---" * (len(all_servers) + 3) + "|")
+    titles = [title] + [server.name for server in all_servers] + [f"to {server.name}" for server in all_servers[1:]]
+    print("\n| " + " | ".join(titles) + " |")
+    print("|---" * len(titles) + "|")
     for name, values in rows:
         ratios = [f"1/{rival / values[0]:.1f}" if values[0] > 0 else "–" for rival in values[1:]]
         print(f"| {name} | " + " | ".join([form.format(value) for value in values] + ratios) + " |", flush=True)
@@ -188,32 +158,57 @@ def run(settings, directory):
         configuration = os.path.join(directory, "prometheus.yml")
         write_configuration(configuration, fleet.port, settings.targets, settings.interval)
         all_servers = servers(settings.tribune, configuration, directory)
+        if settings.without_victoria_metrics:
+            all_servers.pop()
         for server in all_servers:
             running.enter_context(server)
         for server in all_servers:
             server.wait_until_ready()
         body = get(fleet.port, "/0")[1]
         print(f"{settings.targets} targets × {settings.series} series, {len(body) / settings.series:.0f} bytes a line,")
-        print(f"scraped every {settings.interval} s by all three servers at the same time.", flush=True)
+        print(f"scraped every {settings.interval} s by all servers at the same time.", flush=True)
 
         scraping = measure_scraping(all_servers, fleet, settings)
         check_samples(all_servers, settings)
         titles = ["CPU s per million samples", "resident bytes per series", "bytes written per sample"]
         table("scraping", all_servers, [(title, [row[i] for row in scraping]) for i, title in enumerate(titles)])
         if settings.repetitions > 0:
-            table("query p50, ms", all_servers, measure_queries(all_servers, settings.repetitions, settings.interval))
+            table("query p50, ms", all_servers, measure_queries(all_servers, settings.client, settings.repetitions, settings.interval))
+        if settings.rules > 0:
+            rules = os.path.join(directory, "rules.yml")
+            cores = measure_rules(all_servers[:2], configuration, rules, settings)
+            names = ["cores without rules", f"cores with {settings.rules} rules", "the rules alone"]
+            table("rules", all_servers[:2], list(zip(names, cores)), "{:.3f}")
         restarts = [server.restart_after_kill() for server in all_servers]
         check_samples(all_servers, settings)
         table("restart", all_servers, [("s from start to ready after SIGKILL", restarts)], "{:.3f}")
+
+
+def run_memory(settings, directory):
+    """Servers of their own: Prometheus takes no samples that are older than those it has."""
+    with contextlib.ExitStack() as running:
+        configuration = os.path.join(directory, "empty.yml")
+        with open(configuration, "w") as file:
+            file.write("global: {scrape_interval: 15s}\n")
+        both = servers(settings.tribune, configuration, os.path.join(directory, "memory"))[:2]
+        for server in both:
+            running.enter_context(server)
+        for server in both:
+            server.wait_until_ready()
+        table("peak of memory above what was there, MiB", both, measure_memory(both), "{:.1f}")
 
 
 def main():
     settings = options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(machine())
-    print(subprocess.check_output(["dpkg-query", "-W", "prometheus", "victoria-metrics"], text=True), end="")
+    packages = ["prometheus"] + ([] if settings.without_victoria_metrics else ["victoria-metrics"])
+    print(subprocess.check_output(["dpkg-query", "-W", *packages], text=True), end="")
     with tempfile.TemporaryDirectory(prefix="tribune-compare-") as directory:
         run(settings, directory)
+        if settings.memory:
+            os.mkdir(os.path.join(directory, "memory"))
+            run_memory(settings, directory)
 
 
 main()

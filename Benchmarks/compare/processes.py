@@ -65,6 +65,14 @@ class Process:
     def resident_bytes(self):
         return self._field("status", "VmRSS") * 1024
 
+    def reset_peak(self):
+        """Lets the peak of resident memory begin anew."""
+        with open(f"/proc/{self.child.pid}/clear_refs", "w") as file:
+            file.write("5")
+
+    def peak_bytes(self):
+        return self._field("status", "VmHWM") * 1024
+
     def written_bytes(self):
         return self._field("io", "write_bytes")
 
@@ -97,31 +105,42 @@ class Server(Process):
         self.start()
         return self.wait_until_ready()
 
-    def series(self, expression, **range_parameters):
-        return self.timed(expression, **range_parameters)[1]
+    def last_minutes(self, minutes, step):
+        now = time.time()
+        return {"start": now - minutes * 60, "end": now, "step": step}
 
-    def timed(self, expression, connection=None, **range_parameters):
-        """How long a query took in seconds, with all of its body read, and the series it gave."""
+    def json(self, path):
+        return json.loads(get(self.port, path)[1])
+
+    def read(self, path, **parameters):
+        """Status of an answer and its bytes, which are read piece by piece and thrown away."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
+        connection.request("GET", path + "?" + urllib.parse.urlencode(parameters))
+        response = connection.getresponse()
+        size = 0
+        while piece := response.read(1 << 16):
+            size += len(piece)
+        connection.close()
+        return response.status, size
+
+    def series(self, expression, **range_parameters):
+        """The series that a query gives."""
         path = "/api/v1/query_range?" if range_parameters else "/api/v1/query?"
-        path += urllib.parse.urlencode({"query": expression, **range_parameters})
-        begin = time.perf_counter()
-        status, body = get(self.port, path, connection)
-        duration = time.perf_counter() - begin
+        status, body = get(self.port, path + urllib.parse.urlencode({"query": expression, **range_parameters}))
         if status != 200:
             raise RuntimeError(f"{self.name}: {expression}: {status} {body[:300]!r}")
-        return duration, json.loads(body)["data"]["result"]
+        return json.loads(body)["data"]["result"]
 
 
-def get(port, path, connection=None):
-    """Status and body; over `connection` when one is given."""
-    used = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+def get(port, path):
+    """Status and body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
-        used.request("GET", path)
-        response = used.getresponse()
+        connection.request("GET", path)
+        response = connection.getresponse()
         return response.status, response.read()
     finally:
-        if used is not connection:
-            used.close()
+        connection.close()
 
 
 def busy_seconds():

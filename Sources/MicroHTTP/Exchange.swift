@@ -54,10 +54,13 @@ internal import Glibc
 
     /// Queues `answer` on the connection. Only from inside the access handler.
     func queue(_ answer: HTTPServerResponse) -> MHD_Result {
-        let response = unsafe answer.body.withUnsafeBytes { body in
-            unsafe MHD_create_response_from_buffer(
-                body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
-        }
+        let response =
+            answer.body.count > Self.longestCopy
+            ? unsafe Self.lending(answer.body)
+            : unsafe answer.body.withUnsafeBytes { body in
+                unsafe MHD_create_response_from_buffer(
+                    body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
+            }
         guard let response = unsafe response else { return .NO }
         defer { unsafe MHD_destroy_response(response) }
         for header in answer.headers {
@@ -66,6 +69,42 @@ internal import Glibc
         }
         let status = (200...599).contains(answer.status) ? UInt32(answer.status) : 500
         return unsafe MHD_queue_response(connection, status, response)
+    }
+
+    /// Longer bodies are handed over in pieces as they are sent, so that they are not in memory twice.
+    private static let longestCopy = 1 << 16
+    private static let pieceSize = 1 << 17
+
+    /// Keeps a body until libmicrohttpd has sent it.
+    private final class LentBody: Sendable {
+        let bytes: [UInt8]
+
+        init(_ bytes: [UInt8]) {
+            self.bytes = bytes
+        }
+    }
+
+    private static func lending(_ body: [UInt8]) -> OpaquePointer? {
+        let owner = unsafe Unmanaged.passRetained(LentBody(body)).toOpaque()
+        let read: MHD_ContentReaderCallback = { owner, position, buffer, room in
+            guard let owner = unsafe owner, let buffer = unsafe buffer else { return -1 }
+            let body = unsafe Unmanaged<LentBody>.fromOpaque(owner).takeUnretainedValue()
+            let start = Int(clamping: position)
+            let count = min(room, body.bytes.count - start)
+            guard count > 0 else { return -1 }
+            unsafe body.bytes.withUnsafeBytes { bytes in
+                unsafe UnsafeMutableRawPointer(buffer).copyMemory(
+                    from: bytes.baseAddress! + start, byteCount: count)
+            }
+            return count
+        }
+        let release: MHD_ContentReaderFreeCallback = { owner in
+            if let owner = unsafe owner { unsafe Unmanaged<LentBody>.fromOpaque(owner).release() }
+        }
+        let response = unsafe MHD_create_response_from_callback(
+            UInt64(body.count), pieceSize, read, owner, release)
+        if unsafe response == nil { unsafe Unmanaged<LentBody>.fromOpaque(owner).release() }
+        return unsafe response
     }
 
     private static func text(of address: UnsafePointer<sockaddr>?) -> String {

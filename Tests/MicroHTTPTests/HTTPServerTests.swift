@@ -44,6 +44,26 @@ import Testing
         #expect(client.isClosed())
     }
 
+    @Test func largeBodiesArriveAsTheyAre() throws {
+        let sizes = [65_535, 65_536, 65_537, 131_073, 1_000_003]
+        @Sendable func byte(_ index: Int) -> UInt8 { UInt8(33 + index * 31 % 89) }
+        let server = try HTTPServer(HTTPServerConfiguration()) { request in
+            let size = Int(request.path.dropFirst()) ?? 0
+            return HTTPServerResponse(status: 200, headers: [], body: (0..<size).map(byte))
+        }
+        let client = RawHTTPClient(port: server.port)
+        for size in sizes + sizes.reversed() {
+            client.send("GET /\(size) HTTP/1.1\r\nHost: x\r\n\r\n")
+            let answer = try #require(client.answer())
+            #expect(answer.header("Content-Length") == "\(size)")
+            #expect(Array(answer.text.utf8) == (0..<size).map(byte))
+        }
+        // A client that leaves in the middle of an answer must not keep anything.
+        client.send("GET /1000003 HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.hangUp()
+        server.stop()
+    }
+
     @Test func pipelinedRequestsAreAnsweredInOrder() throws {
         let server = try echo()
         let client = RawHTTPClient(port: server.port)

@@ -24,6 +24,7 @@ struct ClassicHistogram {
     /// - Parameter buckets: Ascending by bound, at least one; counts at equal bounds are added up.
     init(ascending buckets: [Bucket]) {
         var joined: [Bucket] = []
+        joined.reserveCapacity(buckets.count)
         for bucket in buckets {
             if joined.last?.upper == bucket.upper {
                 joined[joined.count - 1].count += bucket.count

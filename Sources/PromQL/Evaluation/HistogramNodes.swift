@@ -52,6 +52,8 @@ final class ClassicGroups {
     private(set) var malformed: Set<Int> = []
     /// The group with exactly the labels of a row, which a native histogram there contradicts; -1 for none.
     private(set) var conflicts: [Int]
+    /// The rows of a result that no label tells apart, once they were asked for.
+    fileprivate var results: SeriesSet?
 
     init(_ source: SeriesSet) {
         self.source = source
@@ -139,9 +141,10 @@ final class HistogramFunctionNode: PlanNode {
                 "bucket label \"le\" is missing or has a malformed value of \(MetricText.quoted(labels["le"] ?? ""))"
                     + namePart(labels, run), at: position)
         }
-        var classic: [Int: ClassicHistogram] = [:]
+        var classic = [ClassicHistogram?](repeating: nil, count: groups.groups.count)
+        var buckets: [ClassicHistogram.Bucket] = []
         for (index, group) in groups.groups.enumerated() {
-            var buckets: [ClassicHistogram.Bucket] = []
+            buckets.removeAll(keepingCapacity: true)
             for (row, upper) in group.buckets where block.kinds[block.cell(row, column)] == Block.Kind.float {
                 buckets.append(.init(upper: upper, count: block.values[block.cell(row, column)]))
             }
@@ -151,7 +154,8 @@ final class HistogramFunctionNode: PlanNode {
             for row in 0..<block.rows {
                 guard let histogram = block.histogram(at: block.cell(row, column)) else { continue }
                 let conflict = groups.conflicts[row]
-                if conflict >= 0, classic.removeValue(forKey: conflict) != nil {
+                if conflict >= 0, classic[conflict] != nil {
+                    classic[conflict] = nil
                     run.warn(
                         "vector contains a mix of classic and native histograms"
                             + namePart(block.series.labels[row], run), at: position)
@@ -160,8 +164,9 @@ final class HistogramFunctionNode: PlanNode {
                 }
             }
         }
-        for index in groups.groups.indices {
-            if let histogram = classic[index] { found.classic.append((index, histogram)) }
+        found.classic.reserveCapacity(classic.count)
+        for (index, histogram) in classic.enumerated() {
+            if let histogram { found.classic.append((index, histogram)) }
         }
         return found
     }
@@ -178,9 +183,12 @@ final class HistogramFunctionNode: PlanNode {
     private func resultSeries(_ block: Block, _ groups: ClassicGroups, label: (String, String)?, _ run: Run)
         -> SeriesSet
     {
+        if label == nil, let results = groups.results { return results }
         var labels = block.series.labels + groups.groups.map(\.labels)
         if let (name, value) = label { labels = labels.map { $0.setting(name, to: value) } }
-        return SeriesSet(labels).withoutNames(delayed: run.options.delayedNameRemoval)
+        let results = SeriesSet(labels).withoutNames(delayed: run.options.delayedNameRemoval)
+        if label == nil { groups.results = results }
+        return results
     }
 
     private func fractions(_ block: Block, _ lower: [Double], _ upper: [Double], _ run: Run) -> Block {

@@ -116,7 +116,9 @@ final class GroupEvaluation {
         switch group.rules[index] {
         case .recording(let rule):
             let elements = try elements(queries[index].main, at: time - offset, from: source)
-            return states[index].storing(try rule.samples(for: elements, limit: group.limit))
+            let samples = try rule.samples(
+                for: elements, limit: group.limit, recorded: &states[index].recorded)
+            return states[index].storing(samples)
         case .alerting(let rule):
             return try evaluate(rule, index, at: time, from: source, into: sink)
         case .rollback(let query):

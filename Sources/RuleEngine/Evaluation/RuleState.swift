@@ -17,13 +17,19 @@ public struct RuleState: Equatable, Sendable {
     public internal(set) var isRestored = false
     /// The series that the last evaluation stored.
     private(set) var stored: Set<Labels> = []
+    /// The same in their order, and what a recording rule made them of.
+    private var order: [Labels] = []
+    var recorded = RecordedSeries()
 
     /// A rule that was never evaluated.
     public init() {}
 
     /// Takes the samples of an evaluation, and gives them with a staleness marker for each series that is gone.
     mutating func storing(_ samples: [RuleSample]) -> [RuleSample] {
-        let now = Set(samples.lazy.map(\.labels))
+        // Mostly the very same labels in the same order, which is seen without looking into them.
+        if samples.count == order.count, zip(samples, order).allSatisfy({ $0.labels == $1 }) { return samples }
+        order = samples.map(\.labels)
+        let now = Set(order)
         defer { stored = now }
         if now == stored { return samples }
         let gone = stored.subtracting(now).sorted()
@@ -40,12 +46,40 @@ func ruleElements(of value: QueryValue, at time: Timestamp) throws(RuleFailure) 
     }
 }
 
+/// The series that a recording rule made of the elements of its last result.
+struct RecordedSeries: Equatable, Sendable {
+    fileprivate var elements: [Labels] = []
+    fileprivate var series: [Labels] = []
+
+    fileprivate func holds(for elements: [VectorElement]) -> Bool {
+        elements.count == self.elements.count && zip(elements, self.elements).allSatisfy { $0.labels == $1 }
+    }
+}
+
 extension RecordingRule {
     /// What is stored for the elements of the result. `limit` is the group's; 0 for none.
-    func samples(for elements: [VectorElement], limit: Int) throws(RuleFailure) -> [RuleSample] {
+    ///
+    /// - Parameter recorded: What this rule made of its last result; holds as long as the elements have the same labels.
+    func samples(
+        for elements: [VectorElement], limit: Int, recorded: inout RecordedSeries
+    ) throws(RuleFailure) -> [RuleSample] {
+        if !recorded.holds(for: elements) {
+            recorded = RecordedSeries()
+            let series = try series(for: elements)
+            recorded = RecordedSeries(elements: elements.map(\.labels), series: series)
+        }
+        guard limit <= 0 || elements.count <= limit else {
+            throw RuleFailure("exceeded limit of \(limit) with \(elements.count) series")
+        }
+        return zip(elements, recorded.series).map { element, series in
+            RuleSample(labels: series, value: element.value, histogram: element.histogram)
+        }
+    }
+
+    private func series(for elements: [VectorElement]) throws(RuleFailure) -> [Labels] {
         var known = Set<Labels>(minimumCapacity: elements.count)
-        var samples: [RuleSample] = []
-        samples.reserveCapacity(elements.count)
+        var result: [Labels] = []
+        result.reserveCapacity(elements.count)
         for element in elements {
             var series = element.labels
             series.set(Labels.metricName, to: name)
@@ -53,12 +87,9 @@ extension RecordingRule {
             guard known.insert(series).inserted else {
                 throw RuleFailure("vector contains metrics with the same labelset after applying rule labels")
             }
-            samples.append(RuleSample(labels: series, value: element.value, histogram: element.histogram))
+            result.append(series)
         }
-        guard limit <= 0 || samples.count <= limit else {
-            throw RuleFailure("exceeded limit of \(limit) with \(samples.count) series")
-        }
-        return samples
+        return result
     }
 }
 

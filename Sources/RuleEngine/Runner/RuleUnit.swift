@@ -130,6 +130,8 @@ final class LaneSink: RuleSink {
     private let sinks: RuleRunner.Sinks
     private var lane: Lane?
     private var slots: [Labels: RingSlot] = [:]
+    /// What the last row held, in its order: the next one mostly holds the same.
+    private var former: [(labels: Labels, slot: RingSlot)] = []
 
     init(_ name: String, store: MetricStore, sinks: RuleRunner.Sinks) {
         self.name = name
@@ -148,9 +150,9 @@ final class LaneSink: RuleSink {
             var refusal: StoreError?
             var row = lane.beginAppend(at: time)
             var ended: [Labels] = []
-            for sample in samples {
+            for (position, sample) in samples.enumerated() {
                 do throws(StoreError) {
-                    try append(sample, to: &row, of: lane)
+                    try append(sample, at: position, to: &row, of: lane)
                     if sample.histogram == nil, sample.value.isStaleMarker { ended.append(sample.labels) }
                 } catch {
                     // One series too many must not cost the others their samples.
@@ -158,6 +160,7 @@ final class LaneSink: RuleSink {
                 }
             }
             try row.commit()
+            if !ended.isEmpty { former = [] }
             for labels in ended { slots.removeValue(forKey: labels).map(lane.retire) }
             if let refusal { throw refusal }
         } catch {
@@ -165,19 +168,32 @@ final class LaneSink: RuleSink {
         }
     }
 
-    private func append(_ sample: RuleSample, to row: inout Appender, of lane: Lane) throws(StoreError) {
-        let slot: RingSlot
-        if let known = slots[sample.labels] {
-            slot = known
-        } else {
-            slot = try lane.slot(for: sample.labels)
-            slots[sample.labels] = slot
-        }
+    private func append(
+        _ sample: RuleSample, at position: Int, to row: inout Appender, of lane: Lane
+    ) throws(StoreError) {
+        let slot = try slot(of: sample.labels, at: position, in: lane)
         if let histogram = sample.histogram {
             row.append(slot, histogram: histogram)
         } else {
             row.append(slot, sample.value)
         }
+    }
+
+    private func slot(of labels: Labels, at position: Int, in lane: Lane) throws(StoreError) -> RingSlot {
+        if position < former.count, former[position].labels == labels { return former[position].slot }
+        let slot: RingSlot
+        if let known = slots[labels] {
+            slot = known
+        } else {
+            slot = try lane.slot(for: labels)
+            slots[labels] = slot
+        }
+        if position < former.count {
+            former[position] = (labels, slot)
+        } else if position == former.count {
+            former.append((labels, slot))
+        }
+        return slot
     }
 
     private func openLane() throws(StoreError) -> Lane {
@@ -191,5 +207,6 @@ final class LaneSink: RuleSink {
         lane?.close()
         lane = nil
         slots = [:]
+        former = []
     }
 }
