@@ -17,17 +17,22 @@ typealias AtomicWords = UnsafeMutablePointer<Atomic<UInt64>>
     /// Private memory.
     init(anonymous count: Int) throws(StoreError) {
         self.count = count
-        unsafe base = try Self.map(count, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        unsafe base = try Self.map(count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     }
 
-    /// `count` bytes of `file` from `offset` on, shared with the file.
+    /// `count` bytes of `file` from `offset` on, to be read; what is written to the file shows.
     init(_ file: borrowing OpenFile, offset: Int, count: Int) throws(StoreError) {
         self.count = count
-        unsafe base = try Self.map(count, MAP_SHARED, file.descriptor, offset)
+        unsafe base = try Self.map(count, PROT_READ, MAP_SHARED, file.descriptor, offset)
     }
 
     deinit {
         unsafe munmap(base, count)
+    }
+
+    /// Lets the kernel take the pages of a file from this process's memory; they come back when they are looked at.
+    func release() {
+        unsafe madvise(base, count, MADV_DONTNEED)
     }
 
     /// The words from byte `offset` on.
@@ -36,9 +41,9 @@ typealias AtomicWords = UnsafeMutablePointer<Atomic<UInt64>>
     }
 
     private static func map(
-        _ count: Int, _ flags: Int32, _ descriptor: Int32, _ offset: Int
+        _ count: Int, _ protection: Int32, _ flags: Int32, _ descriptor: Int32, _ offset: Int
     ) throws(StoreError) -> UnsafeMutableRawPointer {
-        let memory = unsafe mmap(nil, count, PROT_READ | PROT_WRITE, flags, descriptor, offset)
+        let memory = unsafe mmap(nil, count, protection, flags, descriptor, offset)
         guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {
             throw StoreError(.system, "cannot map \(count) bytes: \(SystemFailure.text())")
         }

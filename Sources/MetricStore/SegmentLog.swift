@@ -75,6 +75,9 @@ struct PinnedSegments {
 /// Reclamation: a reader takes a copy of the list of segments (one reference) before it looks into a lane's directory. A
 /// dropped segment leaves the list at once, and its memory goes when the last such copy does, so no reader ever follows a
 /// place into memory that is gone. The lock is taken once per query, per seal and per drop; never per sample.
+///
+/// Files are written with `pwrite` and read through a mapping, which on Linux see the same pages: only what queries have looked at
+/// counts as the process's memory. A lane's directory names a record after it is written.
 final class SegmentLog: Sendable {
     private struct Entry {
         let segment: Segment
@@ -88,9 +91,11 @@ final class SegmentLog: Sendable {
         var usedPages: Int { (used + Mapping.page - 1) & -Mapping.page }
     }
 
-    private struct State {
+    private struct State: ~Copyable {
         /// With consecutive numbers.
         var entries: [Entry] = []
+        /// The last segment's file; `nil` in memory, and until something is added to one that an earlier process left.
+        var file: OpenFile?
         /// Newest chunk lost per lane since the last ``takeDropped()``.
         var dropped: [UInt32: UInt32] = [:]
         var nextNumber: UInt32 = 1
@@ -144,43 +149,51 @@ final class SegmentLog: Sendable {
         var header = header
         header.length = UInt32(ChunkHeader.size + body.count)
         unsafe header.bodyChecksum = ByteHash.checksum(body)
-        let (segment, offset) = try reserve(header)
-        let start = unsafe segment.mapping.base + offset
-        unsafe (start + ChunkHeader.size).copyMemory(from: body.baseAddress!, byteCount: body.count)
-        // A crash before this line leaves a record whose length is known and whose content is not trusted.
         header.complete = header.checksum
-        unsafe start.storeBytes(of: header, as: ChunkHeader.self)
-        while dropOldest(if: { state in
-            state.entries.count > 1 && state.byteCount > budget
-        }) {}
-        return ChunkPlace(segment: segment.number, offset: offset)
-    }
-
-    /// Takes room for the record and writes its header, so that the records behind it can be found whatever happens.
-    private func reserve(_ header: ChunkHeader) throws(StoreError) -> (Segment, Int) {
-        let length = Int(header.length)
-        return try state.withLock { state throws(StoreError) in
-            let hasRoom = state.entries.last.map { entry in
-                entry.used + length <= entry.segment.mapping.count
-                    && (entry.sampleCount == 0 || header.newest &- entry.oldest <= longestSpan)
-            }
-            if hasRoom != true { try addSegment(atLeast: length, &state) }
+        let place = try state.withLock { state throws(StoreError) in
+            let offset = try makeRoom(header, &state)
             let last = state.entries.count - 1
-            let offset = state.entries[last].used
             let segment = state.entries[last].segment
-            state.entries[last].used += length
+            if let path = segment.path {
+                if state.file == nil { state.file = try OpenFile(path, create: false) }
+                let head = unsafe withUnsafeBytes(of: &header) { unsafe Array($0) }
+                unsafe try head.withBytes { (bytes) throws(StoreError) in
+                    try unsafe state.file?.write(bytes, at: offset)
+                }
+                try unsafe state.file?.write(body, at: offset + ChunkHeader.size)
+            } else {
+                let start = unsafe segment.mapping.base + offset
+                unsafe (start + ChunkHeader.size).copyMemory(from: body.baseAddress!, byteCount: body.count)
+                unsafe start.storeBytes(of: header, as: ChunkHeader.self)
+            }
+            state.entries[last].used += Int(header.length)
             state.entries[last].oldest = min(state.entries[last].oldest, header.oldest)
             state.entries[last].newest = max(state.entries[last].newest, header.newest)
             state.entries[last].sampleCount += UInt64(header.sampleCount)
-            unsafe (segment.mapping.base + offset).storeBytes(of: header, as: ChunkHeader.self)
-            return (segment, offset)
+            return ChunkPlace(segment: segment.number, offset: offset)
         }
+        while dropOldest(if: { state in
+            state.entries.count > 1 && state.byteCount > budget
+        }) {}
+        return place
+    }
+
+    /// Where the record goes, in a new segment if need be.
+    private func makeRoom(_ header: ChunkHeader, _ state: inout State) throws(StoreError) -> Int {
+        let length = Int(header.length)
+        let hasRoom = state.entries.last.map { entry in
+            entry.used + length <= entry.segment.mapping.count
+                && (entry.sampleCount == 0 || header.newest &- entry.oldest <= longestSpan)
+        }
+        if hasRoom != true { try addSegment(atLeast: length, &state) }
+        return state.entries[state.entries.count - 1].used
     }
 
     private func addSegment(atLeast length: Int, _ state: inout State) throws(StoreError) {
         let size = max(segmentSize, (Segment.headerSize + length + Mapping.page - 1) & -Mapping.page)
         let number = state.nextNumber
         let segment: Segment
+        var opened: OpenFile?
         if let directory {
             let path = directory.segment(number)
             let identity = unsafe Segment.identity(store: directory.store, number: number).withUnsafeBytes {
@@ -190,14 +203,15 @@ final class SegmentLog: Sendable {
                 try file.reserve(through: size)
                 try file.append(identity)
             }
-            let mapping = try Mapping(file, offset: 0, count: size)
-            segment = Segment(number: number, mapping: mapping, path: path)
+            segment = Segment(number: number, mapping: try Mapping(file, offset: 0, count: size), path: path)
+            opened = consume file
         } else {
             segment = Segment(number: number, mapping: try Mapping(anonymous: size), path: nil)
         }
         // What the last segment does not need goes back to the disk.
         if let last = state.entries.last, let path = last.segment.path { unsafe truncate(path, last.usedPages) }
         state.entries.append(Entry(segment: segment))
+        state.file = consume opened
         state.nextNumber += 1
     }
 
@@ -304,6 +318,7 @@ extension SegmentLog {
             }
             entry.used += length
         }
+        mapping.release()
         return entry
     }
 }
