@@ -96,7 +96,8 @@ import Zlib
     /// The only ordinary worker is not kept by a target that takes for ever.
     @Test func targetsDoNotWaitForLargeBodies() throws {
         let small = LoopbackServer { _ in .ok("small 1\n") }
-        let large = LoopbackServer { _ in .ok(String(repeating: "# filling\n", count: 1 << 20) + "large 1\n") }
+        let body = Array((String(repeating: "# filling\n", count: 1 << 20) + "large 1\n").utf8)
+        let large = LoopbackServer { _ in .ok(body) }
         defer { for server in [small, large] { server.stop() } }
         let store = try MetricStore(StoreConfiguration(), registry: nil)
         let (others, isUnharmed) = (CommitCounter(), CommitCounter())
