@@ -20,9 +20,11 @@ extension PlanBuilder {
 
     /// A function with a range vector among its arguments.
     private func rangeCall(_ call: Call) -> Part? {
-        guard let index = call.arguments.firstIndex(where: { range($0) != nil }),
-            let (source, isFixed) = range(call.arguments[index])
-        else { return nil }
+        // Each argument is planned once: twice would double the work with every subquery inside another.
+        let ranges = call.arguments.map { range($0) }
+        guard let index = ranges.firstIndex(where: { $0 != nil }), let (source, isFixed) = ranges[index] else {
+            return nil
+        }
         let others = call.arguments.indices.filter { $0 != index }.map { part(call.arguments[$0].unwrapped) }
         let isInvariant =
             isFixed && !Self.timeDependent.contains(call.function) && others.allSatisfy(\.isInvariant)
