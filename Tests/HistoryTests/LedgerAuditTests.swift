@@ -244,8 +244,8 @@ import Testing
         let store = try configuration.openStore()
         #expect(try store.rows("SELECT count(*) FROM measurements WHERE labels->>'path' = '/\"0'") == [[.integer(12)]])
         try store.run(
-            "UPDATE ledger SET subject = 'x' WHERE sequence = 20; UPDATE measurement SET value = 7 WHERE batch = 24")
-        #expect(try audit.verify().problems.map(\.sequences) == [20...20, 24...24])
+            "UPDATE ledger SET subject = 'x' WHERE sequence = 21; UPDATE measurement SET value = 7 WHERE batch = 25")
+        #expect(try audit.verify().problems.map(\.sequences) == [21...21, 25...25])
     }
 }
 
@@ -259,24 +259,30 @@ import Testing
         var configuration = HistoryConfiguration(directory: directory.path)
         if let server { configuration.database = .postgres(address: server.address) }
         let audit = LedgerAudit(configuration)
+        // Only Postgres can be shared, so only there is a lease.
+        let lease = onPostgres ? ["3 lease"] : []
         if onPostgres { #expect(throws: HistoryError.self) { try audit.verifySchema() } }
-        #expect(try audit.migrate() == ["1 ledger", "2 measurements"])
+        #expect(try audit.migrate() == ["1 ledger", "2 measurements"] + lease)
         #expect(try audit.migrate() == [])
         try audit.verifySchema()
-        #expect(try audit.rollback() == "2 measurements")
-        #expect { try audit.verifySchema() } throws: { "\($0)".contains("step 1 of 2") }
+        for step in lease + ["2 measurements"] { #expect(try audit.rollback() == step) }
+        #expect { try audit.verifySchema() } throws: { "\($0)".contains("step 1 of \(2 + lease.count)") }
         #expect { try audit.rollback() } throws: { "\($0)".contains("never undone") }
-        #expect(try audit.migrate() == ["2 measurements"])
+        #expect(try audit.migrate() == ["2 measurements"] + lease)
         let store = try configuration.openStore()
         let entries = try Ledger(store: store).entries(LedgerQuery(kinds: [.migration]))
-        #expect(entries.map { $0.event.body["direction"]?.text } == ["up", "down", "up", "up"])
+        let (ups, downs) = (lease.map { _ in "up" }, lease.map { _ in "down" })
+        #expect(
+            entries.map { $0.event.body["direction"]?.text } == ups + ["up", "down"] + downs + ups + ["up", "up"],
+            "the latest first")
         try store.run("INSERT INTO series (id, digest, labels) VALUES (1, 'x', '{}')")
         if onPostgres { try store.prepare(Month(year: 2026, month: 11)) }
         let time = Month(year: 2026, month: 11).start
         try store.run("INSERT INTO measurement (batch, series, milliseconds, value) VALUES (1, 1, \(time), 1)")
+        for step in lease { #expect(try audit.rollback() == step) }
         #expect { try audit.rollback() } throws: { "\($0)".contains("measurements") }
         #expect(try audit.rollback(discarding: true) == "2 measurements")
-        #expect(try audit.migrate() == ["2 measurements"])
+        #expect(try audit.migrate() == ["2 measurements"] + lease)
         try store.run("UPDATE schema_migration SET checksum = 'other' WHERE version = 2")
         #expect { try audit.verifySchema() } throws: { "\($0)".contains("another form") }
         try store.run("DELETE FROM schema_migration WHERE version = 2; DROP TABLE spool")
@@ -300,6 +306,6 @@ import Testing
         threads.forEach { $0.join() }
         var total = 0
         for _ in threads { if case .message(let count) = results.receive() { total += count } }
-        #expect(total == 2)
+        #expect(total == 3)
     }
 }
