@@ -34,7 +34,8 @@ public final class Exporter: Sendable {
         plans = PlanCache(features: sources.features)
         PlanMetrics.show(plans, in: registry)
         receiver =
-            settings.enablesRemoteWrite ? RemoteWriteReceiver(store: sources.store, registry: registry) : nil
+            settings.enablesRemoteWrite
+            ? RemoteWriteReceiver(store: sources.store, registry: registry, zeroesStarts: settings.zeroesStarts) : nil
         routes = Routes()
         requests = RequestInstruments(registry: registry)
         process = ProcessMetrics(registry: registry, build: settings.build)

@@ -8,6 +8,8 @@ public struct ExporterSettings: Sendable {
     public var enablesLifecycle = false
     /// Whether `/api/v1/write` takes samples.
     public var enablesRemoteWrite = false
+    /// Whether written series begin with a zero at the time since when they count.
+    public var zeroesStarts = false
     /// Which origins other than the server's own may read the API; `nil` for all.
     public var allowsOrigin: (@Sendable (String) -> Bool)?
     /// Who may pause, promote or roll back. Without it, clients on this machine alone.

@@ -33,7 +33,19 @@ public struct ExpositionHistogram: Equatable, Sendable {
     /// Since when it counts, if that is known and asked for.
     public var startTimestamp: Timestamp?
     /// Its exemplars, each with a timestamp.
-    public var exemplars: [Exemplar] = []
+    public var exemplars: [Exemplar]
+
+    /// A native histogram.
+    public init(
+        labels: Labels, histogram: FloatHistogram, timestamp: Timestamp? = nil, startTimestamp: Timestamp? = nil,
+        exemplars: [Exemplar] = []
+    ) {
+        self.labels = labels
+        self.histogram = histogram
+        self.timestamp = timestamp
+        self.startTimestamp = startTimestamp
+        self.exemplars = exemplars
+    }
 }
 
 extension ExpositionBody {

@@ -19,3 +19,15 @@ extension FloatHistogram {
         return true
     }
 }
+
+extension FloatHistogram {
+    /// A histogram of the same kind without observations.
+    public var emptied: FloatHistogram {
+        var histogram = FloatHistogram()
+        histogram.schema = schema
+        histogram.zeroThreshold = zeroThreshold
+        histogram.customValues = customValues
+        histogram.counterResetHint = counterResetHint == .gauge ? .gauge : .unknown
+        return histogram
+    }
+}

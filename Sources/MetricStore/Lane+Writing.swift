@@ -91,14 +91,7 @@ extension Lane {
         guard let active, let state = withState(of: slot, { $0 }), state.series != SeriesIndex.none else {
             return .unknownSlot
         }
-        guard time.magnitude <= Self.farthestTime.magnitude else { return .outOfBounds }
-        if time < state.newest { return .outOfOrder }
-        if time == state.newest {
-            let last = lastSample(slot, companions(state), birth: state.birth, death: UInt32(chunk))
-            if let last, last.time == time {
-                return last.value.isSame(as: value) ? .alreadyPresent : .duplicateTimestamp
-            }
-        }
+        if let conflict = conflict(slot, value, at: time, state) { return conflict }
         guard let companions = companions(of: slot, state, times: time != rowTime, histograms: value.isHistogram)
         else { return .unknownSlot }
         // A sample goes into the first pending row behind those that the series has already.
@@ -122,6 +115,18 @@ extension Lane {
         pendingNewest = max(pendingNewest, time)
         withState(of: slot) { $0.newest = time }
         return .appended
+    }
+
+    /// Why a sample would not be taken, or `nil`.
+    func conflict(
+        _ slot: RingSlot, _ value: StoredValue, at time: Int64, _ state: ActiveChunk.SlotState
+    ) -> AppendOutcome? {
+        guard time.magnitude <= Self.farthestTime.magnitude else { return .outOfBounds }
+        if time < state.newest { return .outOfOrder }
+        guard time == state.newest else { return nil }
+        let last = lastSample(slot, companions(state), birth: state.birth, death: UInt32(chunk))
+        guard let last, last.time == time else { return nil }
+        return last.value.isSame(as: value) ? .alreadyPresent : .duplicateTimestamp
     }
 
     /// The slot's companions with the ones wanted, which are taken if need be; `nil` when there is no memory.

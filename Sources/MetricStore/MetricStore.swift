@@ -27,7 +27,10 @@ public final class MetricStore: Sendable {
             recoveryNotes = []
         }
         retention = configuration.retentionMilliseconds
-        if let registry { register(in: registry) }
+        if let registry {
+            register(in: registry)
+            registerExemplars(in: registry)
+        }
     }
 
     deinit {

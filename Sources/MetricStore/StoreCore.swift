@@ -21,6 +21,7 @@ final class StoreCore: Sendable {
     let log: SeriesLog?
     let rowLog: RowLog?
     let maximumSeries: Int
+    let exemplars: ExemplarStorage
     /// Changes with the set of series.
     let generation = Atomic<UInt64>(0)
     /// Chunks that could not be sealed for lack of memory.
@@ -34,6 +35,7 @@ final class StoreCore: Sendable {
             directory: directory, budget: configuration.retentionBytes,
             retention: configuration.retentionMilliseconds)
         maximumSeries = configuration.maximumSeries
+        exemplars = ExemplarStorage(capacity: configuration.maximumExemplars)
     }
 
     func seriesChanged() {

@@ -1,6 +1,7 @@
 import CurlHTTP
 import JSON
 import MetricModel
+import MetricStore
 import Testing
 
 @testable import Exporter
@@ -68,6 +69,38 @@ import Testing
             headers: [("Content-Type", "application/x-www-form-urlencoded")], body: "time=wrong")
         #expect(response.status == 400)
         #expect(String(decoding: response.body, as: UTF8.self).contains("wrong"))
+    }
+
+    @Test func exemplarsAreThoseOfTheSelectedSeries() throws {
+        let fixture = try ExporterFixture()
+        let labels: [Labels] = [
+            ["__name__": "a_bucket", "le": "1"], ["__name__": "a_bucket", "le": "2"], ["__name__": "b"],
+        ]
+        fixture.store.append(
+            exemplars: labels.enumerated().map { index, labels in
+                (
+                    labels,
+                    Exemplar(
+                        labels: ["trace": "t\(index)"], value: Double(index) + 0.5,
+                        timestamp: Timestamp(milliseconds: 1_600_000_000_000 + Int64(index) * 500))
+                )
+            }, at: Timestamp(milliseconds: 0))
+        let first = """
+            {"seriesLabels":{"__name__":"a_bucket","le":"1"},"exemplars":[{"labels":{"trace":"t0"},"value":"0.5",\
+            "timestamp":1600000000}]}
+            """
+        let second = """
+            {"seriesLabels":{"__name__":"a_bucket","le":"2"},"exemplars":[{"labels":{"trace":"t1"},"value":"1.5",\
+            "timestamp":1600000000.500}]}
+            """
+        func text(_ query: String) throws -> String { try fixture.text("/api/v1/query_exemplars?\(query)") }
+        #expect(
+            try text("query=histogram_quantile(0.9,sum+by(le)(rate(a_bucket[5m])))")
+                == "{\"status\":\"success\",\"data\":[\(first),\(second)]}")
+        #expect(try text("query=a_bucket{le='2'}/b{x='y'}&start=1600000000&end=1600000001").contains("[\(second)]"))
+        #expect(try text("query=a_bucket&start=1600000000.5").contains("[\(second)]"))
+        #expect(try text("query=a_bucket&end=1600000000").contains("[\(first)]"))
+        #expect(try text("query=1%2B1").contains("[]"))
     }
 
     @Test func exemplarsAreNone() throws {

@@ -124,7 +124,8 @@ extension ProtobufMessage {
         let receiver = RemoteWriteReceiver(store: store, registry: Registry())
         func send(_ name: String, _ value: Double, at time: Int64) throws {
             let message = Message.make { $0.bytes(1, Message.series([("__name__", name)], [(time, value)])) }
-            try receiver.receive(Snappy.compress(message), now: Timestamp(milliseconds: time))
+            let (_, refusal) = receiver.receive(Snappy.compress(message), now: Timestamp(milliseconds: time))
+            #expect(refusal == nil)
         }
         let hour: Int64 = 3_600_000
         try send("a", 1, at: 0)
@@ -185,8 +186,9 @@ extension ProtobufMessage {
         let fixture = try fixture()
         #expect(try write([], to: fixture, headers: [("Content-Encoding", "gzip")]).status == 415)
         #expect(try write([], to: fixture, headers: [("Content-Type", "application/json")]).status == 415)
-        let second = "application/x-protobuf;proto=io.prometheus.write.v2.Request"
-        #expect(try write([], to: fixture, headers: [("Content-Type", second)]).status == 415)
+        let third = "application/x-protobuf;proto=io.prometheus.write.v3.Request"
+        #expect(try write([], to: fixture, headers: [("Content-Type", third)]).status == 415)
+        #expect(try write([], to: fixture, headers: [("Content-Type", "application/x-protobuf;proto")]).status == 415)
         let first = "application/x-protobuf;proto=prometheus.WriteRequest"
         #expect(try write([], to: fixture, headers: [("Content-Type", first)]).status == 204)
         let off = try ExporterFixture()

@@ -25,7 +25,7 @@ import YAML
             timeout: 3s
             api_version: v2
             static_configs: [{targets: ["am:9093"]}]
-        storage: {tsdb: {out_of_order_time_window: 1m}}
+        storage: {tsdb: {out_of_order_time_window: 1m}, exemplars: {max_exemplars: 500}}
         scrape_configs:
         - job_name: plain
           static_configs:
@@ -80,7 +80,8 @@ import YAML
         #expect(configuration.alertmanagers.first?.scheme == "https")
         #expect(configuration.alertmanagers.first?.pathPrefix == "/am")
         #expect(configuration.alertmanagers.first?.staticTargets == [.init(targets: ["am:9093"])])
-        #expect(configuration.warnings.map(\.field) == ["storage"])
+        #expect(configuration.warnings.map(\.field) == ["storage.tsdb"])
+        #expect(configuration.maximumExemplars == 500)
         let plain = try #require(configuration.pools.first)
         #expect((plain.name, plain.interval, plain.timeout) == ("plain", .seconds(15), .seconds(5)))
         #expect(plain.limits.bodyBytes == 10 << 20)

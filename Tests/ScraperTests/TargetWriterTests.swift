@@ -7,67 +7,7 @@ import Testing
 @testable import Scraper
 
 @Suite struct TargetWriterTests {
-    /// A lane of a store in memory and a writer for it; steps are a second apart.
-    private final class Bench {
-        let store: MetricStore
-        let writer: TargetWriter
-        var pool = ScrapePool(name: "job")
-        var generation = 0
-        var zeroesStarts = false
-        var step: Int64 = 0
-
-        init(hash: String? = nil, seriesCap: Int = 1000) throws {
-            store = try MetricStore(StoreConfiguration(), registry: nil)
-            writer = TargetWriter(lane: try store.openLane("test"), constitutionalHash: hash, seriesCap: seriesCap)
-        }
-
-        private var rules: SampleRules {
-            SampleRules(
-                targetLabels: ["job": "job", "instance": "i"], honorsLabels: pool.honorsLabels,
-                honorsTimestamps: pool.honorsTimestamps, tracksTimestampStaleness: pool.tracksTimestampStaleness,
-                relabelling: (try? Relabelling(pool.metricRelabelRules)) ?? .none, limits: pool.limits,
-                histograms: pool.histograms, zeroesStarts: zeroesStarts, generation: generation)
-        }
-
-        @discardableResult
-        func scrape(_ body: String, header: String? = nil) throws -> TargetWriter.Outcome {
-            try write(
-                .success(
-                    TargetWriter.Fetched(
-                        body: ExpositionBody(Array(body.utf8)), format: .text, constitutionalHash: header)))
-        }
-
-        @discardableResult
-        func fail() throws -> TargetWriter.Outcome { try write(.failure(ScrapeFailure("no answer"))) }
-
-        private func write(_ fetched: Result<TargetWriter.Fetched, ScrapeFailure>) throws -> TargetWriter.Outcome {
-            step += 1
-            return try writer.write(fetched, at: Timestamp(milliseconds: step * 1000), rules: rules) { 0.25 }
-        }
-
-        func end() throws {
-            step += 1
-            try writer.end(at: Timestamp(milliseconds: step * 1000))
-        }
-
-        /// `1@1s stale@2s`.
-        func samples(_ name: String, _ matchers: Matcher...) throws -> String {
-            let found = try store.select(
-                [Matcher("__name__", .equal, name)] + matchers, from: .distantPast, through: .distantFuture,
-                sampleLimit: 1000)
-            return found.map { series in
-                zip(series.timestamps, series.values).map { time, value in
-                    "\(value.isStaleMarker ? "stale" : FloatText.general(value))@\(Double(time) / 1000)"
-                }.joined(separator: " ")
-            }.joined(separator: " | ")
-        }
-
-        func labels(_ name: String) throws -> [Labels] {
-            try store.select(
-                [Matcher("__name__", .equal, name)], from: .distantPast, through: .distantFuture, sampleLimit: 1000
-            ).map(\.labels)
-        }
-    }
+    private typealias Bench = TargetWriterBench
 
     @Test func samplesGetTheTargetsLabels() throws {
         let bench = try Bench()
@@ -92,7 +32,7 @@ import Testing
 
     @Test func everyScrapeReportsOnItself() throws {
         let bench = try Bench()
-        bench.pool.metricRelabelRules = [dropRule("dropped")]
+        bench.pool.metricRelabelRules = [RelabelRule.dropping("dropped")]
         let first = try bench.scrape("a 1\nb 2\ndropped 3\n")
         #expect((first.scraped, first.kept, first.added) == (3, 2, 2))
         try bench.scrape("a 1\nb 2\nc 2\ndropped 3\n")
@@ -104,14 +44,6 @@ import Testing
         #expect(try bench.samples("scrape_duration_seconds") == "0.25@1.0 0.25@2.0 0.25@3.0")
         #expect(try bench.samples("dropped") == "")
         #expect(try bench.labels("up") == [["__name__": "up", "job": "job", "instance": "i"]])
-    }
-
-    private func dropRule(_ name: String) -> RelabelRule {
-        var rule = RelabelRule()
-        rule.action = .drop
-        rule.sourceLabels = ["__name__"]
-        rule.regex = name
-        return rule
     }
 
     @Test func vanishedSeriesGoStaleOnce() throws {
@@ -233,7 +165,7 @@ import Testing
     @Test func newRulesApplyAtOnce() throws {
         let bench = try Bench()
         try bench.scrape("a 1\nb 1\n")
-        bench.pool.metricRelabelRules = [dropRule("b")]
+        bench.pool.metricRelabelRules = [RelabelRule.dropping("b")]
         bench.generation += 1
         try bench.scrape("a 2\nb 2\n")
         try bench.scrape("a 3\nb 3\n")

@@ -42,16 +42,6 @@ extension Exporter {
         return write(outcome, call, limit: limit, into: &writer)
     }
 
-    /// `/api/v1/query_exemplars`: none are kept, but a wrong question is still told so.
-    func exemplars(_ call: APICall, into writer: inout JSONWriter) throws(APIError) -> APINotes {
-        let start = try call.time("start", default: .distantPast)
-        let end = try call.time("end", default: .distantFuture)
-        if end < start { throw APIError(.badData, "end timestamp must not be before start timestamp") }
-        _ = try parsed(call)
-        writer.array([String]()) { $0.string($1) }
-        return APINotes()
-    }
-
     /// `/api/v1/format_query`
     func formatQuery(_ call: APICall, into writer: inout JSONWriter) throws(APIError) -> APINotes {
         writer.string(try parsed(call).pretty())
@@ -64,7 +54,8 @@ extension Exporter {
         return APINotes()
     }
 
-    private func parsed(_ call: APICall) throws(APIError) -> Expression {
+    /// The expression that is asked for.
+    func parsed(_ call: APICall) throws(APIError) -> Expression {
         do {
             return try Expression.parse(call["query"], features: sources.features)
         } catch {

@@ -45,6 +45,14 @@ extension Expression {
     }
 }
 
+extension Expression {
+    /// Every selector of series in the expression, in the order they were written.
+    public var selectors: [VectorSelector] {
+        if case .vectorSelector(let selector) = self { return [selector] }
+        return children.flatMap(\.selectors)
+    }
+}
+
 extension ValueType {
     /// The name users know: `instant vector`, `range vector`.
     public var documentedName: String {

@@ -72,7 +72,10 @@ extension PrometheusConfiguration {
                 errors.append(error)
             }
         }
-        for name in ["storage", "tracing", "otlp"] {
+        if let node = fields.optional("storage") {
+            do throws(YAMLError) { try readStorage(node, file: file) } catch { errors.append(error) }
+        }
+        for name in ["tracing", "otlp"] {
             guard let node = fields.optional(name) else { continue }
             warnings.append(
                 fields.fault("this section belongs to Prometheus and has no effect", at: node, field: name))
@@ -99,6 +102,22 @@ extension PrometheusConfiguration {
         }
         try fields.finish()
         return defaults
+    }
+
+    /// Exemplars are kept here too; the rest speaks of Prometheus's own files.
+    private mutating func readStorage(_ node: YAMLNode, file: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: "storage", file: file)
+        if let exemplars = fields.optional("exemplars") {
+            var section = try FieldReader(exemplars, path: "storage.exemplars", file: file)
+            maximumExemplars = try section.optionalInteger("max_exemplars")
+            try section.finish()
+        }
+        for name in ["tsdb", "parquet", "out_of_order_time_window"] {
+            guard let place = fields.optional(name) else { continue }
+            warnings.append(
+                fields.fault("this section belongs to Prometheus and has no effect", at: place, field: name))
+        }
+        try fields.finish()
     }
 
     private mutating func readPools(

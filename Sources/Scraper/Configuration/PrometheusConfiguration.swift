@@ -42,6 +42,8 @@ public struct PrometheusConfiguration: Equatable, Sendable {
     public var alertmanagers: [AlertmanagerGroup] = []
     /// `alerting.alert_relabel_configs`.
     public var alertRelabelRules: [RelabelRule] = []
+    /// `storage.exemplars.max_exemplars`, where it is given.
+    public var maximumExemplars: Int?
     /// The main file as YAML, with `<secret>` for every secret.
     public var shownText = ""
     /// Settings that were understood but have no effect here.

@@ -22,6 +22,13 @@ struct SampleRules: Sendable {
             classicHistograms: histograms.alwaysScrapesClassic, startTimestamps: zeroesStarts)
     }
 
+    /// What becomes of a body's series.
+    var conversion: ConversionOptions {
+        ConversionOptions(
+            convertsClassic: histograms.convertsClassic, keepsClassic: histograms.alwaysScrapesClassic,
+            takesCreated: zeroesStarts)
+    }
+
     /// The labels of the stored series; `nil` where relabelling drops it.
     func resolve(_ exposed: Labels) throws(ScrapeFailure) -> Labels? {
         guard let labels = relabelling.apply(to: merged(exposed)), !labels.isEmpty else { return nil }

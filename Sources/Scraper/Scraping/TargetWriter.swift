@@ -48,6 +48,8 @@ final class TargetWriter {
     private var isLive = false
     /// Live slots of a time before the rules changed.
     private var carried: Set<RingSlot> = []
+    /// Since when series count, where that was stored as a zero.
+    private var starts: [RingSlot: Timestamp] = [:]
     private var rulesGeneration = -1
     /// By ``ScrapeReport``.
     private var reports = [ReportSeries](repeating: ReportSeries(), count: ScrapeReport.allCases.count)
@@ -106,7 +108,11 @@ final class TargetWriter {
         report(.seriesAdded, Double(outcome.added), rules, &appender)
         report(.duration, elapsed(), rules, &appender)
         try appender.commit()
-        for slot in ended { lane.retire(slot) }
+        if outcome.failure == nil, !body.exemplars.isEmpty { storeExemplars(at: time) }
+        for slot in ended {
+            lane.retire(slot)
+            if !starts.isEmpty { starts[slot] = nil }
+        }
         return outcome
     }
 
@@ -119,13 +125,15 @@ final class TargetWriter {
         lane.close()
     }
 
-    /// Forgets which series is which, because other rules hold or the format is another one; what they were called stays until the next scrape.
+    /// Forgets which series is which, because other rules hold or the format is another one; what they were called stays until
+    /// the next scrape.
     private func relearn(_ rules: SampleRules, for format: ExpositionFormat?) {
         carried = tracked()
         rulesGeneration = rules.generation
-        reader = BodyReader(format ?? .text, rules.exposition)
+        reader = BodyReader(format ?? .text, rules.exposition, converting: rules.conversion)
         check.forgotAll()
         (slots, references, row, untracked, isLive) = ([], [:], [], [], false)
+        starts = [:]
     }
 }
 
@@ -175,6 +183,7 @@ extension TargetWriter {
         }
         var ended = release(reader.commit())
         row = newRow
+        if !body.startTimestamps.isEmpty { appendZeroes(before: time, &appender) }
         appendValues(at: time, ownTimestamps: ownTimestamps, &appender, &outcome)
         untracked = ownTimestamps && !rules.tracksTimestampStaleness ? body.timestamps.map(\.index) : []
         if isPlain {
@@ -284,6 +293,33 @@ extension TargetWriter {
                 note(appender.append(slot, body.values[index], at: own ?? time), &outcome)
             }
         }
+    }
+
+    /// Gives counters that are new, or have begun anew, a zero at the time since when they count. Where the series has a later
+    /// sample it comes too late, which is no fault.
+    private func appendZeroes(before time: Timestamp, _ appender: inout Appender) {
+        var histograms = body.histograms[...]
+        for extra in body.startTimestamps {
+            while let first = histograms.first, first.index < extra.index { histograms.removeFirst() }
+            guard let slot = row[extra.index], starts[slot] != extra.value, extra.value < time else { continue }
+            starts[slot] = extra.value
+            if let histogram = histograms.take(extra.index) {
+                appender.append(slot, histogram: histogram.emptied, at: extra.value)
+            } else {
+                appender.append(slot, 0, at: extra.value)
+            }
+        }
+    }
+
+    /// Hands over the exemplars that have changed since the last body, those of a native histogram by time.
+    private func storeExemplars(at time: Timestamp) {
+        let latest = time + Self.furthestFuture
+        let timed = body.exemplars.map { (index: $0.index, time: $0.value.timestamp ?? time, exemplar: $0.value) }
+        var exemplars: [(slot: RingSlot, exemplar: Exemplar)] = []
+        for found in timed.sorted(by: { ($0.index, $0.time) < ($1.index, $1.time) }) where found.time <= latest {
+            if let slot = row[found.index] { exemplars.append((slot, found.exemplar)) }
+        }
+        lane.append(exemplars: exemplars, at: time)
     }
 
     private func note(_ appended: AppendOutcome, _ outcome: inout Outcome) {

@@ -9,15 +9,19 @@ struct Features {
     /// Whether start timestamps count in `rate` and its relatives.
     var useStartTimestamps = false
 
+    /// Whether counters begin with a zero at the time since when they count.
+    var zeroesStarts = false
+
     private static let names: [(name: String, enable: @Sendable (inout Features) -> Void)] = [
         ("promql-experimental-functions", { $0.parser.experimentalFunctions = true }),
         ("promql-extended-range-selectors", { $0.parser.extendedRangeSelectors = true }),
         ("promql-binop-fill-modifiers", { $0.parser.fillModifiers = true }),
         ("promql-delayed-name-removal", { $0.delayedNameRemoval = true }),
+        ("created-timestamp-zero-ingestion", { $0.zeroesStarts = true }),
         ("use-start-timestamps", { $0.useStartTimestamps = true }),
         // On without being asked for; named so that flags of Prometheus can be taken over.
         ("promql-duration-expr", { _ in }), ("native-histograms", { _ in }), ("promql-at-modifier", { _ in }),
-        ("promql-negative-offset", { _ in }),
+        ("promql-negative-offset", { _ in }), ("exemplar-storage", { _ in }),
     ]
 
     /// Nothing experimental.
@@ -38,7 +42,7 @@ struct Features {
 extension Command.Option {
     /// `--enable-feature`.
     static let enabledFeatures = Command.Option.value(
-        "enable-feature", "NAMES", "Switch on experimental parts of PromQL, by Prometheus's names for them.")
+        "enable-feature", "NAMES", "Switch on experimental parts, by Prometheus's names for them.")
 }
 
 extension Invocation {

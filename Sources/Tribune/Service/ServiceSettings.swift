@@ -21,6 +21,8 @@ struct ServiceSettings: Sendable {
     var retention = Milliseconds.hours(24)
     /// How many bytes of samples are kept.
     var retentionBytes = 1 << 30
+    /// How many exemplars are kept, where the configuration does not say so.
+    var maximumExemplars = 100_000
     /// Limits of ad hoc queries.
     var queryTimeout = Milliseconds.minutes(2)
     var queryLookback = Milliseconds.minutes(5)
@@ -37,6 +39,9 @@ struct ServiceSettings: Sendable {
         .value("storage.path", "DIR", "Where samples, history and journals are kept.", default: "data"),
         .value("storage.retention.time", "DURATION", "How long samples are kept.", default: "24h"),
         .value("storage.retention.size", "SIZE", "How many bytes of samples are kept, such as 512MB.", default: "1GB"),
+        .value(
+            "storage.exemplars.max", "COUNT",
+            "How many exemplars are kept in memory, unless prometheus.yml says so; 0 keeps none.", default: "100000"),
         .value("web.listen-address", "HOST:PORT", "Where to listen.", default: "127.0.0.1:9190"),
         .value("web.external-url", "URL", "Under which URL users reach this server."),
         .flag("web.enable-lifecycle", "Allow /-/reload and /-/quit."),
@@ -66,6 +71,7 @@ struct ServiceSettings: Sendable {
         enablesRemoteWrite = invocation.flag("web.enable-remote-write-receiver")
         retention = try invocation.duration("storage.retention.time")
         retentionBytes = try invocation.size("storage.retention.size")
+        maximumExemplars = try invocation.count("storage.exemplars.max", atLeast: 0, atMost: 10_000_000)
         queryTimeout = try invocation.duration("query.timeout")
         queryLookback = try invocation.duration("query.lookback-delta")
         queryMaximumSamples = try invocation.count("query.max-samples")
@@ -116,9 +122,9 @@ extension Invocation {
         return duration
     }
 
-    func count(_ name: String, atMost limit: Int = .max) throws(CommandFailure) -> Int {
-        guard let count = value(name).flatMap({ Int($0) }), (1...limit).contains(count) else {
-            throw CommandFailure("--\(name) must be a whole number from 1 on", code: .usage)
+    func count(_ name: String, atLeast least: Int = 1, atMost limit: Int = .max) throws(CommandFailure) -> Int {
+        guard let count = value(name).flatMap({ Int($0) }), (least...limit).contains(count) else {
+            throw CommandFailure("--\(name) must be a whole number from \(least) on", code: .usage)
         }
         return count
     }

@@ -58,6 +58,7 @@ final class TribuneService: Sendable {
         var storage = StoreConfiguration(directory: "\(settings.storagePath)/samples")
         storage.retentionMilliseconds = settings.retention.rawValue
         storage.retentionBytes = settings.retentionBytes
+        storage.maximumExemplars = configuration.prometheus.maximumExemplars ?? settings.maximumExemplars
         let store = try Self.start("the store") { () throws(StoreError) in try MetricStore(storage, registry: registry)
         }
         self.store = store
@@ -114,9 +115,11 @@ final class TribuneService: Sendable {
                         recorder.measured(measurement)
                     }), registry: registry, logger: logger)
             let rules = rules
+            var scraping = ScrapeRunner.Settings(constitutionalHash: configuration.file.constitution)
+            scraping.zeroesStarts = settings.features.zeroesStarts
             let scraper = try Self.start("the scraper") { () throws(HTTPFailure) in
                 try ScrapeRunner(
-                    store: store, settings: .init(constitutionalHash: configuration.file.constitution),
+                    store: store, settings: scraping,
                     registry: registry, logger: logger,
                     onCommit: { rules.scrapeCommitted(lane: $0, at: $1, nanoseconds: $2) })
             }
@@ -169,6 +172,7 @@ final class TribuneService: Sendable {
         rules.reload(configuration.groups, settings: configuration.ruleSettings(externalURL: externalURL))
         notifier.reload(configuration.notification)
         reloadAlertmanagers(configuration)
+        store.keepExemplars(configuration.prometheus.maximumExemplars ?? settings.maximumExemplars)
         reloadTargets(configuration)
         state.reloaded(configuration)
         recorder.configured(settings.configFile, error: nil)
@@ -298,6 +302,7 @@ extension ServiceSettings {
         web.externalURL = externalURL
         web.enablesLifecycle = enablesLifecycle
         web.enablesRemoteWrite = enablesRemoteWrite
+        web.zeroesStarts = features.zeroesStarts
         web.commandToken = commandToken
         web.maximumConcurrentQueries = queryConcurrency
         web.build.version = Version.number

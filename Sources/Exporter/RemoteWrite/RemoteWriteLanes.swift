@@ -1,0 +1,105 @@
+internal import MetricModel
+internal import MetricStore
+
+/// Which lane and slot each remotely written series has. A value; used by one thread at a time.
+///
+/// A sender passes on what it has scraped, so the samples of a target share their times: each pair of `job` and `instance`
+/// gets a lane, whose rows are then as dense as those of a scraped target. Series without either, and those of more targets
+/// than ``mostLanes``, share one.
+struct RemoteWriteLanes {
+    /// Where a series goes.
+    struct Place: Equatable {
+        /// Index of the lane; means something until the next ``sweep(now:)``.
+        var lane: Int
+        var slot: RingSlot
+        var lastUsed: Timestamp
+    }
+
+    /// What senders choose must not decide over how much memory lanes take.
+    static let mostLanes = 1000
+    /// A series without samples for so long gives up its slot; it gets another when it comes back.
+    private static let idleLimit: Milliseconds = .hours(1)
+    /// How often idle series are looked for.
+    private static let sweepInterval: Milliseconds = .minutes(5)
+
+    private let store: MetricStore
+    private var lanes: [Lane?] = []
+    private var indices: [String: Int] = [:]
+    private var places: [Labels: Place] = [:]
+    private var nextSweep = Timestamp.distantPast
+
+    init(_ store: MetricStore) {
+        self.store = store
+    }
+
+    /// How many series have a slot.
+    var placeCount: Int { places.count }
+    /// How many lanes are open.
+    var laneCount: Int { indices.count }
+
+    /// The lane of a place that was given out since the last sweep.
+    func lane(_ index: Int) -> Lane? { lanes[index] }
+
+    /// The place of a series, which is made if need be.
+    ///
+    /// - Returns: Whether it is new; then ``give(up:)`` takes it back.
+    mutating func place(for labels: Labels, now: Timestamp) throws(StoreError) -> (place: Place, isNew: Bool) {
+        if let known = places[labels] {
+            places[labels]?.lastUsed = now
+            return (known, false)
+        }
+        let (index, lane) = try lane(for: labels)
+        let place = Place(lane: index, slot: try lane.slot(for: labels), lastUsed: now)
+        places[labels] = place
+        return (place, true)
+    }
+
+    /// Takes places back that were made for nothing.
+    mutating func give(up series: [Labels]) {
+        for labels in series {
+            guard let place = places.removeValue(forKey: labels) else { continue }
+            lanes[place.lane]?.retire(place.slot)
+        }
+    }
+
+    /// Forgets all places, so that slots are asked for anew.
+    mutating func forgetPlaces() {
+        places = [:]
+    }
+
+    /// Gives up the slots of series that have not been heard of for long, and lanes without series, so that their memory is
+    /// used again.
+    mutating func sweep(now: Timestamp) {
+        guard now >= nextSweep else { return }
+        nextSweep = now + Self.sweepInterval
+        var used: Set<Int> = []
+        for (labels, place) in places {
+            if now - place.lastUsed > Self.idleLimit {
+                lanes[place.lane]?.retire(place.slot)
+                places[labels] = nil
+            } else {
+                used.insert(place.lane)
+            }
+        }
+        for (name, index) in indices where !used.contains(index) {
+            lanes[index]?.close()
+            lanes[index] = nil
+            indices[name] = nil
+        }
+        if indices.isEmpty { lanes = [] }
+    }
+
+    private mutating func lane(for labels: Labels) throws(StoreError) -> (index: Int, lane: Lane) {
+        var name = "remote-write"
+        if let job = labels["job"], let instance = labels["instance"] {
+            let own = "remote-write \(MetricText.quoted(job)) \(MetricText.quoted(instance))"
+            if indices[own] != nil || (indices.count < Self.mostLanes && own.utf8.count <= 1000) { name = own }
+        }
+        if let known = indices[name], let lane = lanes[known] { return (known, lane) }
+        let lane = try store.openLane(name)
+        let index = lanes.firstIndex { $0 == nil } ?? lanes.count
+        if index == lanes.count { lanes.append(lane) } else { lanes[index] = lane }
+        indices[name] = index
+        return (index, lane)
+    }
+}

@@ -1,0 +1,18 @@
+/// What becomes of a body's series before they are stored. A value.
+public struct ConversionOptions: Equatable, Sendable {
+    /// Whether classic histograms become native ones with custom bounds.
+    public var convertsClassic: Bool
+    /// Whether the classic histograms stay beside them.
+    public var keepsClassic: Bool
+    /// Whether `_created` series of OpenMetrics tell since when others count, instead of being series.
+    public var takesCreated: Bool
+
+    /// Says what changes; nothing by default.
+    public init(convertsClassic: Bool = false, keepsClassic: Bool = false, takesCreated: Bool = false) {
+        self.convertsClassic = convertsClassic
+        self.keepsClassic = keepsClassic
+        self.takesCreated = takesCreated
+    }
+
+    var isNeeded: Bool { convertsClassic || takesCreated }
+}

@@ -1,0 +1,89 @@
+internal import MetricModel
+
+/// What is done with a body whose series are known. A value, made when the set of series changes.
+struct ConversionPlan: Sendable {
+    /// For each value where it goes, or -1.
+    private(set) var places: [Int32] = []
+    /// Which values stay, in order.
+    private(set) var kept: [Int] = []
+    /// The series in the order of their places.
+    private(set) var series: [Int32] = []
+    /// Histograms to be made, whose places come behind what stays.
+    private(set) var histograms: [ClassicHistogram] = []
+    /// For each value the histogram it is a part of, or -1.
+    private(set) var histogramOf: [Int32] = []
+    /// `_created` values with the places of the series they are about.
+    private(set) var created: [(index: Int, places: [Int])] = []
+
+    init() {}
+
+    /// - Parameters:
+    ///   - roles: What the series of the body are, in its order.
+    ///   - native: Which of them are native histograms already.
+    ///   - number: The number for the histogram of a metric.
+    init(
+        _ series: [Int32], _ roles: [SeriesRole?], native: Set<Int>, _ options: ConversionOptions,
+        number: (Labels) -> Int32
+    ) {
+        histogramOf = [Int32](repeating: -1, count: series.count)
+        if options.convertsClassic { collectHistograms(roles, native, number) }
+        for index in series.indices {
+            let isCreated = options.takesCreated && roles[index]?.part == .created
+            if isCreated || (histogramOf[index] >= 0 && !options.keepsClassic) {
+                places.append(-1)
+            } else {
+                places.append(Int32(kept.count))
+                kept.append(index)
+                self.series.append(2 * series[index])
+            }
+        }
+        self.series += histograms.map(\.number)
+        if options.takesCreated { collectCreated(roles) }
+    }
+
+    /// The place of a histogram that is made.
+    func place(ofHistogram index: Int) -> Int { kept.count + index }
+
+    private mutating func collectHistograms(_ roles: [SeriesRole?], _ native: Set<Int>, _ number: (Labels) -> Int32) {
+        let exponential = Set(native.compactMap { roles[$0]?.metric })
+        var indices: [Labels: Int] = [:]
+        // Buckets make a histogram; sums and counts alone do not.
+        for (index, role) in roles.enumerated() {
+            guard let role, case .bucket(let bound) = role.part, !exponential.contains(role.metric) else { continue }
+            let place = indices[role.metric] ?? histograms.count
+            if place == histograms.count {
+                histograms.append(ClassicHistogram(number: number(role.metric)))
+                indices[role.metric] = place
+            }
+            histograms[place].add(bucket: index, upTo: bound)
+            histogramOf[index] = Int32(place)
+        }
+        for (index, role) in roles.enumerated() {
+            guard let role, role.type == .histogram, let place = indices[role.metric] else { continue }
+            switch role.part {
+            case .sum: histograms[place].sum = index
+            case .count: histograms[place].count = index
+            case .value, .bucket, .created: continue
+            }
+            histogramOf[index] = Int32(place)
+        }
+    }
+
+    private mutating func collectCreated(_ roles: [SeriesRole?]) {
+        var indices: [Labels: Int] = [:]
+        for (index, role) in roles.enumerated() where role?.part == .created {
+            guard let metric = role?.metric else { continue }
+            indices[metric] = created.count
+            created.append((index, []))
+        }
+        if created.isEmpty { return }
+        for (index, role) in roles.enumerated() {
+            guard let role, role.part != .created, let about = indices[role.metric] else { continue }
+            if places[index] >= 0 { created[about].places.append(Int(places[index])) }
+            let histogram = Int(histogramOf[index])
+            if histogram >= 0, !created[about].places.contains(place(ofHistogram: histogram)) {
+                created[about].places.append(place(ofHistogram: histogram))
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+internal import MetricModel
+
+/// Turns classic histograms into native ones with custom bounds, and `_created` series into start timestamps. A value; used
+/// by one thread at a time.
+///
+/// What is to be done is planned when the set of series changes; a body with the same series costs a walk over its values.
+/// Series keep the matcher's numbers, doubled; histograms that are made get odd ones.
+struct SeriesConversion: Sendable {
+    private let options: ConversionOptions
+    private var roles: [Int32: SeriesRole] = [:]
+    /// The numbers of histograms that are made, by metric; halved they count up from 0.
+    private var made: [Labels: Int32] = [:]
+    private var freeNumbers: [Int32] = []
+    private var numberCount: Int32 = 0
+    private var plan = ConversionPlan()
+
+    /// The plan for the body being read, where it differs, and what it has added.
+    private var pending: ConversionPlan?
+    private var newRoles: [Int32] = []
+    private var newMade: [Labels] = []
+
+    init(_ options: ConversionOptions) {
+        self.options = options
+    }
+
+    /// An upper bound for all numbers where the matcher's is `limit`, exclusive.
+    func numberLimit(_ limit: Int) -> Int { 2 * max(limit, Int(numberCount)) }
+
+    /// Converts what was read.
+    mutating func apply(to body: inout ScrapedBody) {
+        if !body.isUnchanged { makePlan(&body) }
+        let plan = pending ?? self.plan
+        var converted = ScrapedBody()
+        converted.isUnchanged = body.isUnchanged
+        converted.series = body.isUnchanged ? [] : plan.series
+        converted.newSeries = body.newSeries
+        converted.values.reserveCapacity(plan.series.count)
+        for index in plan.kept { converted.values.append(body.values[index]) }
+        converted.timestamps = Self.move(body.timestamps, plan, once: true)
+        converted.startTimestamps = Self.move(body.startTimestamps, plan, once: true)
+        // As with every native histogram, exemplars that do not say when could not be told from new ones.
+        converted.exemplars = Self.move(body.exemplars, plan, once: false) { $0.timestamp != nil }
+        for extra in body.histograms {
+            converted.histograms.append(.init(index: Int(plan.places[extra.index]), value: extra.value))
+        }
+        for (index, classic) in plan.histograms.enumerated() {
+            let histogram = classic.native(body.values)
+            if let histogram {
+                converted.histograms.append(.init(index: plan.place(ofHistogram: index), value: histogram))
+            }
+            // Where the counts cannot be, the series ends until they can.
+            converted.values.append(histogram == nil ? .staleMarker : 0)
+        }
+        for (index, places) in plan.created {
+            let start = Timestamp(seconds: body.values[index])
+            guard body.values[index].isFinite, start.milliseconds > 0 else { continue }
+            converted.startTimestamps += places.map { .init(index: $0, value: start) }
+        }
+        converted.startTimestamps.sort { $0.index < $1.index }
+        body = converted
+    }
+
+    /// What only some values have, at the places of these values and of the histograms made of them.
+    ///
+    /// - Parameter once: Whether a histogram takes the first of what its parts have, and not all of it.
+    private static func move<Value>(
+        _ extras: [ScrapedBody.Extra<Value>], _ plan: ConversionPlan, once: Bool,
+        forHistograms isWanted: (Value) -> Bool = { _ in true }
+    ) -> [ScrapedBody.Extra<Value>] {
+        if extras.isEmpty { return [] }
+        var moved: [ScrapedBody.Extra<Value>] = []
+        var ofHistograms: [(place: Int, order: Int, value: Value)] = []
+        for extra in extras {
+            if plan.places[extra.index] >= 0 {
+                moved.append(.init(index: Int(plan.places[extra.index]), value: extra.value))
+            }
+            let histogram = Int(plan.histogramOf[extra.index])
+            if histogram >= 0, isWanted(extra.value) {
+                ofHistograms.append((plan.place(ofHistogram: histogram), ofHistograms.count, extra.value))
+            }
+        }
+        ofHistograms.sort { ($0.place, $0.order) < ($1.place, $1.order) }
+        for extra in ofHistograms where !once || moved.last?.index != extra.place {
+            moved.append(.init(index: extra.place, value: extra.value))
+        }
+        return moved
+    }
+
+    private mutating func makePlan(_ body: inout ScrapedBody) {
+        for series in body.newSeries {
+            roles[series.number] = SeriesRole(series.labels, type: series.type)
+            newRoles.append(series.number)
+        }
+        body.newSeries = body.newSeries.map { .init(number: 2 * $0.number, labels: $0.labels, type: $0.type) }
+        pending = ConversionPlan(
+            body.series, body.series.map { roles[$0] }, native: Set(body.histograms.map(\.index)), options
+        ) { metric in
+            if let known = made[metric] { return known }
+            let half = freeNumbers.popLast() ?? numberCount
+            numberCount = max(numberCount, half + 1)
+            made[metric] = 2 * half + 1
+            newMade.append(metric)
+            body.newSeries.append(.init(number: 2 * half + 1, labels: metric, type: .histogram))
+            return 2 * half + 1
+        }
+    }
+
+    /// Keeps what the body said. Takes the matcher's forgotten numbers, and gives its own.
+    mutating func commit(forgotten: [Int32]) -> [Int32] {
+        var numbers = forgotten.map { 2 * $0 }
+        for number in forgotten { roles[number] = nil }
+        if let pending {
+            let live = Set(pending.histograms.map(\.number))
+            for (metric, number) in made where !live.contains(number) {
+                made[metric] = nil
+                freeNumbers.append(number / 2)
+                numbers.append(number)
+            }
+            plan = pending
+        }
+        finish()
+        return numbers
+    }
+
+    /// Forgets what the body said.
+    mutating func discard() {
+        for number in newRoles { roles[number] = nil }
+        for metric in newMade {
+            if let number = made.removeValue(forKey: metric) { freeNumbers.append(number / 2) }
+        }
+        finish()
+    }
+
+    private mutating func finish() {
+        pending = nil
+        newRoles = []
+        newMade = []
+    }
+}

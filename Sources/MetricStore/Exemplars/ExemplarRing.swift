@@ -1,0 +1,189 @@
+internal import MetricModel
+
+/// What became of an exemplar.
+public enum ExemplarOutcome: Equatable, Sendable {
+    /// It is kept.
+    case appended
+    /// The series' newest exemplar is the same one.
+    case duplicate
+    /// The series has a newer one.
+    case outOfOrder
+    /// Its labels have more than 128 characters together.
+    case tooLong
+    /// None are kept.
+    case disabled
+}
+
+/// The newest exemplars of all series, up to a number of them. A value; ``ExemplarStorage`` guards the one there is.
+///
+/// Exemplars stand in a ring in the order in which they came; each knows the next newer one of its series. Whatever is
+/// overwritten is the oldest one of its series, so that the chains lose their heads and nothing else. Memory grows with what
+/// comes, up to ``capacity``, and a series without exemplars is forgotten.
+struct ExemplarRing {
+    /// The longest labels of an exemplar, as OpenMetrics has it.
+    static let longestLabels = 128
+
+    private struct Entry {
+        var exemplar: Exemplar
+        /// Whether the exemplar brought its time; else it is that of the sample.
+        var hasTime: Bool
+        var series: Int32
+        /// The next newer one of the series.
+        var newer: Int32
+    }
+
+    private struct Chain {
+        var labels: Labels
+        var oldest: Int32
+        var newest: Int32
+    }
+
+    private static let none: Int32 = -1
+    private static let entryBytes = MemoryLayout<Entry>.stride
+    private static let chainBytes = MemoryLayout<Chain>.stride + MemoryLayout<Labels>.stride + 16
+
+    /// How many exemplars are kept.
+    let capacity: Int
+    private var entries: [Entry] = []
+    /// Where the next exemplar goes.
+    private var next = 0
+    private var chains: [Chain?] = []
+    private var freeChains: [Int32] = []
+    private var index: [Labels: Int32] = [:]
+    /// What all of it takes, nearly: texts, pairs and the ring's own bookkeeping.
+    private(set) var byteCount = 0
+
+    init(capacity: Int) {
+        self.capacity = max(0, min(capacity, Int(Int32.max)))
+    }
+
+    /// How many exemplars there are.
+    var count: Int { entries.count }
+    /// How many series have some.
+    var seriesCount: Int { index.count }
+
+    /// Adds an exemplar of the series `labels`.
+    ///
+    /// - Parameter sampleTime: When it happened if it does not say.
+    mutating func append(_ exemplar: Exemplar, of labels: Labels, sampleTime: Timestamp) -> ExemplarOutcome {
+        guard capacity > 0 else { return .disabled }
+        guard Self.length(exemplar.labels) <= Self.longestLabels else { return .tooLong }
+        var exemplar = exemplar
+        let hasTime = exemplar.timestamp != nil
+        exemplar.timestamp = exemplar.timestamp ?? sampleTime
+        if let chain = index[labels].flatMap({ chains[Int($0)] }) {
+            let newest = entries[Int(chain.newest)]
+            if let outcome = Self.conflict(exemplar, hasTime: hasTime, with: newest) { return outcome }
+        }
+        if entries.count == capacity { forget(at: next) }
+        // Only now: the series may have lost its last exemplar to this one.
+        let series = chain(of: labels)
+        let entry = Entry(exemplar: exemplar, hasTime: hasTime, series: series, newer: Self.none)
+        if entries.count < capacity { entries.append(entry) } else { entries[next] = entry }
+        byteCount += Self.entryBytes + Self.bytes(exemplar.labels)
+        link(Int32(next), to: series)
+        next = (next + 1) % capacity
+        return .appended
+    }
+
+    /// The exemplars in `from...through` of the series that `accepts` takes, sorted by series, then by time.
+    func select(
+        from: Timestamp, through: Timestamp, where accepts: (Labels) -> Bool
+    ) -> [(labels: Labels, exemplars: [Exemplar])] {
+        var found: [(labels: Labels, exemplars: [Exemplar])] = []
+        for case let chain? in chains where accepts(chain.labels) {
+            var exemplars: [Exemplar] = []
+            var place = chain.oldest
+            while place != Self.none {
+                let entry = entries[Int(place)]
+                if let time = entry.exemplar.timestamp, time >= from, time <= through {
+                    exemplars.append(entry.exemplar)
+                }
+                place = entry.newer
+            }
+            if !exemplars.isEmpty { found.append((chain.labels, exemplars)) }
+        }
+        return found.sorted { $0.labels < $1.labels }
+    }
+
+    /// The same exemplars in a ring for `capacity` of them; the oldest go if there are too many.
+    func resized(to capacity: Int) -> ExemplarRing {
+        var ring = ExemplarRing(capacity: capacity)
+        let order = entries.count < self.capacity ? entries[...] : entries[next...] + entries[..<next]
+        for entry in order.suffix(ring.capacity) {
+            guard let labels = chains[Int(entry.series)]?.labels else { continue }
+            var exemplar = entry.exemplar
+            let time = exemplar.timestamp ?? .distantPast
+            if !entry.hasTime { exemplar.timestamp = nil }
+            _ = ring.append(exemplar, of: labels, sampleTime: time)
+        }
+        return ring
+    }
+}
+
+// MARK: Order
+
+extension ExemplarRing {
+    /// Whether the exemplar is the newest one again, or comes before it.
+    private static func conflict(_ exemplar: Exemplar, hasTime: Bool, with newest: Entry) -> ExemplarOutcome? {
+        let (old, time) = (newest.exemplar, exemplar.timestamp ?? .distantPast)
+        let oldTime = old.timestamp ?? .distantPast
+        let isSame = exemplar.value == old.value && exemplar.labels == old.labels
+        // Where neither says when, it is the same one, seen again.
+        if isSame, !(hasTime || newest.hasTime) || time == oldTime { return .duplicate }
+        if time != oldTime { return time < oldTime ? .outOfOrder : nil }
+        if exemplar.value != old.value { return exemplar.value < old.value ? .outOfOrder : nil }
+        return exemplar.labels < old.labels ? .outOfOrder : nil
+    }
+
+    private static func length(_ labels: Labels) -> Int {
+        labels.pairs.reduce(0) { $0 + $1.name.unicodeScalars.count + $1.value.unicodeScalars.count }
+    }
+
+    private static func bytes(_ labels: Labels) -> Int {
+        labels.pairs.reduce(0) { $0 + MemoryLayout<Label>.stride + $1.name.utf8.count + $1.value.utf8.count }
+    }
+}
+
+// MARK: Chains
+
+extension ExemplarRing {
+    private mutating func chain(of labels: Labels) -> Int32 {
+        if let known = index[labels] { return known }
+        let chain = Chain(labels: labels, oldest: Self.none, newest: Self.none)
+        let place: Int32
+        if let free = freeChains.popLast() {
+            place = free
+            chains[Int(free)] = chain
+        } else {
+            place = Int32(chains.count)
+            chains.append(chain)
+        }
+        index[labels] = place
+        byteCount += Self.chainBytes + Self.bytes(labels)
+        return place
+    }
+
+    private mutating func link(_ place: Int32, to series: Int32) {
+        guard var chain = chains[Int(series)] else { return }
+        if chain.newest == Self.none { chain.oldest = place } else { entries[Int(chain.newest)].newer = place }
+        chain.newest = place
+        chains[Int(series)] = chain
+    }
+
+    /// Takes the exemplar at `place`, the oldest of its series, out of its chain.
+    private mutating func forget(at place: Int) {
+        let entry = entries[place]
+        byteCount -= Self.entryBytes + Self.bytes(entry.exemplar.labels)
+        guard var chain = chains[Int(entry.series)] else { return }
+        if entry.newer == Self.none {
+            chains[Int(entry.series)] = nil
+            freeChains.append(entry.series)
+            index[chain.labels] = nil
+            byteCount -= Self.chainBytes + Self.bytes(chain.labels)
+        } else {
+            chain.oldest = entry.newer
+            chains[Int(entry.series)] = chain
+        }
+    }
+}

@@ -1,0 +1,82 @@
+internal import Instrumentation
+public import MetricModel
+
+/// The exemplars of one series.
+public struct SeriesExemplars: Equatable, Sendable {
+    /// The series.
+    public var labels: Labels
+    /// Its exemplars by time, each with one.
+    public var exemplars: [Exemplar]
+}
+
+extension MetricStore {
+    /// The exemplars in `from...through` of the series that fit any of the matcher lists, sorted by series.
+    ///
+    /// - Complexity: O(series with exemplars + exemplars), of which `StoreConfiguration.maximumExemplars` is the bound.
+    public func exemplars(
+        matching lists: [[Matcher]], from: Timestamp, through: Timestamp
+    ) throws(SelectError) -> [SeriesExemplars] {
+        var compiled: [[CompiledMatcher]] = []
+        for matchers in lists {
+            var list: [CompiledMatcher] = []
+            for matcher in matchers { list.append(try CompiledMatcher(matcher)) }
+            compiled.append(list)
+        }
+        return core.exemplars.select(from: from, through: through) { labels in
+            compiled.contains { $0.allSatisfy { $0.accepts(labels[$0.name] ?? "") } }
+        }.map { SeriesExemplars(labels: $0.labels, exemplars: $0.exemplars) }
+    }
+
+    /// Adds exemplars of series by their labels. `time` is that of exemplars without one.
+    ///
+    /// - Returns: An outcome for each of them.
+    @discardableResult
+    public func append(
+        exemplars: [(labels: Labels, exemplar: Exemplar)], at time: Timestamp
+    ) -> [ExemplarOutcome] {
+        exemplars.isEmpty ? [] : core.exemplars.append(exemplars, at: time)
+    }
+
+    /// From now on so many exemplars are kept; the oldest go if there are more.
+    public func keepExemplars(_ count: Int) {
+        core.exemplars.resize(to: count)
+    }
+
+    /// Publishes what is known of exemplars with every snapshot of `registry`.
+    func registerExemplars(in registry: Registry) {
+        let count = registry.gauge("tribune_store_exemplars", "Exemplars in the store.")
+        let series = registry.gauge("tribune_store_exemplar_series", "Series with exemplars in the store.")
+        let bytes = registry.gauge("tribune_store_exemplar_bytes", "Bytes that hold exemplars, nearly.")
+        let appended = registry.gauge("tribune_store_exemplars_appended", "Exemplars that were taken so far.")
+        let help = "Exemplars that were not taken so far, by reason."
+        let outOfOrder = registry.gauge("tribune_store_exemplars_refused", help, labels: ["reason": "out_of_order"])
+        let tooLong = registry.gauge("tribune_store_exemplars_refused", help, labels: ["reason": "too_long"])
+        registry.onSnapshot { [weak self] in
+            guard let figures = self?.core.exemplars.figures else { return }
+            count.set(Double(figures.count))
+            series.set(Double(figures.seriesCount))
+            bytes.set(Double(figures.byteCount))
+            appended.set(Double(figures.appended))
+            outOfOrder.set(Double(figures.outOfOrder))
+            tooLong.set(Double(figures.tooLong))
+        }
+    }
+}
+
+extension Lane {
+    /// Adds exemplars of series of this lane. `time` is that of exemplars without one. The writer's.
+    ///
+    /// - Returns: An outcome for each of them; ``ExemplarOutcome/disabled`` where the slot belongs to no series.
+    @discardableResult
+    public func append(
+        exemplars: [(slot: RingSlot, exemplar: Exemplar)], at time: Timestamp
+    ) -> [ExemplarOutcome] {
+        let named = core.catalog.read { catalog in
+            exemplars.map { slot, exemplar in
+                let series = withState(of: slot) { $0.series } ?? SeriesIndex.none
+                return (labels: series == SeriesIndex.none ? Labels.empty : catalog.index.labels(of: series), exemplar)
+            }
+        }
+        return core.exemplars.append(named, at: time)
+    }
+}

@@ -1,0 +1,21 @@
+public import MetricModel
+
+extension Lane {
+    /// What would become of a sample: ``AppendOutcome/appended`` where it would be taken, memory permitting. The writer's, and
+    /// not while something is being appended.
+    public func outcome(_ slot: RingSlot, _ value: Double, at time: Timestamp) -> AppendOutcome {
+        outcome(slot, .float(value), time)
+    }
+
+    /// What would become of a native histogram.
+    public func outcome(_ slot: RingSlot, histogram: FloatHistogram, at time: Timestamp) -> AppendOutcome {
+        outcome(slot, .histogram(histogram), time)
+    }
+
+    private func outcome(_ slot: RingSlot, _ value: StoredValue, _ time: Timestamp) -> AppendOutcome {
+        guard active != nil, let state = withState(of: slot, { $0 }), state.series != SeriesIndex.none else {
+            return .unknownSlot
+        }
+        return conflict(slot, value, at: time.milliseconds, state) ?? .appended
+    }
+}
