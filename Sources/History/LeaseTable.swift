@@ -94,23 +94,19 @@ public final class LeaseTable {
 
     /// Keeps the last journal record of a plan.
     ///
-    /// Locks the lease meanwhile, so that whoever takes it over reads either this record or refuses it.
+    /// One statement, which locks the lease while it runs: whoever takes the lease over either finds this record, or has refused
+    /// it. Several statements would keep the lock for as long as this process stands still between them, and nobody could take
+    /// its place.
     ///
     /// - Returns: false, changing nothing, where the lease is no longer the holder's.
     public func keep(_ record: String, plan: String, holder: String, epoch: Int64) throws(HistoryError) -> Bool {
         try perform { (store) throws(HistoryError) in
-            try store.transaction { () throws(HistoryError) in
-                let owned = try store.rows(
-                    "SELECT 1::bigint FROM lease WHERE holder = $1 AND epoch = $2 FOR SHARE",
-                    [.text(holder), .integer(epoch)])
-                guard !owned.isEmpty else { return false }
-                _ = try store.change(
-                    """
-                    INSERT INTO rollout (plan, epoch, record) VALUES ($1, $2, $3)
-                    ON CONFLICT (plan) DO UPDATE SET epoch = excluded.epoch, record = excluded.record
-                    """, [.text(plan), .integer(epoch), .text(record)])
-                return true
-            }
+            try store.change(
+                """
+                WITH owned AS (SELECT epoch FROM lease WHERE holder = $1 AND epoch = $2 FOR SHARE)
+                INSERT INTO rollout (plan, epoch, record) SELECT $3, epoch, $4 FROM owned
+                ON CONFLICT (plan) DO UPDATE SET epoch = excluded.epoch, record = excluded.record
+                """, [.text(holder), .integer(epoch), .text(plan), .text(record)]) == 1
         }
     }
 

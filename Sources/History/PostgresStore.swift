@@ -22,7 +22,12 @@ final class PostgresStore: LedgerStore {
         } catch {
             throw HistoryError(error)
         }
-        try run("SET search_path TO tribune; SET synchronous_commit TO on")
+        // A process that stands still in the middle of a transaction must not keep its locks from others.
+        try run(
+            """
+            SET search_path TO tribune; SET synchronous_commit TO on;
+            SET idle_in_transaction_session_timeout TO '\(answerSeconds)s'
+            """)
     }
 
     func run(_ script: String) throws(HistoryError) {

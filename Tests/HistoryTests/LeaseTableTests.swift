@@ -52,6 +52,21 @@ struct LeaseTableTests {
         #expect(try two.records() == ["p": "{\"n\":2}"])
     }
 
+    @Test("a process that stands still in a transaction loses its locks, so that another one can take the lease")
+    func standingStill() throws {
+        let server = try PostgresServer()
+        let table = table(server)
+        _ = try table.look()
+        let stalled = try PostgresStore(address: server.address, answerSeconds: 2)
+        try stalled.begin()
+        _ = try stalled.rows("SELECT epoch FROM lease FOR SHARE")
+        #expect(
+            Loopback.eventually(within: 20) {
+                guard let row = try? table.look() else { return false }
+                return (try? table.take(row, holder: "b", milliseconds: 60_000, above: 0)) == 1
+            })
+    }
+
     @Test("a database that hangs or is gone is an error within the time for an answer, and is connected to again")
     func unreachable() throws {
         let server = try PostgresServer()

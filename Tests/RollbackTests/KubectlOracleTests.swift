@@ -135,7 +135,9 @@ enum Kubectl {
         let outcome = try run(
             ["patch", "--local", "--filename=\(file)", "--type=\(kind)", "--patch=\(patch.encoded)", "--output=json"],
             in: directory)
-        return outcome.exit == .code(0) ? try JSON(parsing: outcome.output) : nil
+        // Not `nil`, which could be the JSON value.
+        guard outcome.exit == .code(0) else { return Optional.none }
+        return try JSON(parsing: outcome.output)
     }
 }
 

@@ -101,7 +101,11 @@ struct LeaseTests {
             var index: Int?
             let isThere = Loopback.eventually(within: 40) {
                 index = nodes.firstIndex { standing($0) == "leading" }
-                return index != nil && nodes.contains { standing($0) == "standby" }
+                return index != nil
+                    && nodes.contains { node in
+                        let lease = details(node)?["lease"]
+                        return lease?["standing"]?.text == "standby" && lease?["holder"]?.text?.isEmpty == false
+                    }
             }
             try #require(isThere, "\(nodes.map(\.log))")
             return (nodes[index!], nodes[1 - index!])
@@ -178,7 +182,8 @@ struct LeaseTests {
         leader.process.signal(SIGSTOP)
         let isTaken = Loopback.eventually(within: 40) { world.standing(standby) == "leading" }
         try #require(isTaken, "\(standby.log)")
-        #expect(world.details(standby)?["phase"]?.text == "paused", "what the old leader did last is not certain")
+        let isPaused = Loopback.eventually { world.details(standby)?["phase"]?.text == "paused" }
+        #expect(isPaused, "what the old leader did last is not certain")
         #expect(try world.order(standby, "abort") == 200)
         #expect(Loopback.eventually(within: 20) { world.details(standby)?["phase"]?.text == "rolled_back" })
         // For the sleeper this is drift: live 0, wanted 50.
