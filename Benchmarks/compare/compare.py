@@ -56,7 +56,9 @@ def servers(tribune, configuration, directory):
             f"--web.listen-address=127.0.0.1:{ports[1]}", "--web.enable-remote-write-receiver",
         ],
         [
-            "victoria-metrics", f"-promscrape.config={configuration}", f"-storageDataPath={data[2]}",
+            "victoria-metrics", f"-promscrape.config={configuration}",
+            # The rivals' file has an evaluation interval, which it does not know.
+            "-promscrape.config.strictParse=false", f"-storageDataPath={data[2]}",
             f"-httpListenAddr=127.0.0.1:{ports[2]}",
         ],
     ]  # fmt: skip
