@@ -1,6 +1,7 @@
 extension FloatHistogram {
-    /// Multiplies every count and the sum by `factor`.
+    /// Multiplies every count and the sum by `factor`. What a negative factor leaves is no counter, but a gauge.
     public mutating func scale(by factor: Double) {
+        if factor < 0 { counterResetHint = .gauge }
         zeroCount *= factor
         count *= factor
         sum *= factor
@@ -8,11 +9,17 @@ extension FloatHistogram {
         for index in negativeBuckets.indices { negativeBuckets[index] *= factor }
     }
 
-    /// Divides every count and the sum by `divisor`.
+    /// Divides every count and the sum by `divisor`. What a negative divisor leaves is no counter, but a gauge; zero takes
+    /// the buckets away, since nothing can be said about how infinitely many observations are spread over them.
     public mutating func divide(by divisor: Double) {
+        if divisor < 0 { counterResetHint = .gauge }
         zeroCount /= divisor
         count /= divisor
         sum /= divisor
+        if divisor == 0 {
+            (positiveSpans, positiveBuckets, negativeSpans, negativeBuckets) = ([], [], [], [])
+            return
+        }
         for index in positiveBuckets.indices { positiveBuckets[index] /= divisor }
         for index in negativeBuckets.indices { negativeBuckets[index] /= divisor }
     }

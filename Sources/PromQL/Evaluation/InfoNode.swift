@@ -19,9 +19,7 @@ final class InfoNode: PlanNode {
     init(_ input: any PlanNode, matchers: [Matcher]?, reference: [TimeModifiers]) throws(QueryError) {
         self.input = input
         self.reference = reference
-        nameMatchers =
-            matchers?.filter { $0.name == Labels.metricName }
-            ?? [Matcher(Labels.metricName, .equal, Self.defaultMetric)]
+        nameMatchers = Self.metrics(matchers?.filter { $0.name == Labels.metricName } ?? [])
         dataMatchers = matchers?.filter { $0.name != Labels.metricName } ?? []
         var data: [LabelMatch] = []
         for matcher in dataMatchers { data.append(try LabelMatch(matcher)) }
@@ -31,10 +29,18 @@ final class InfoNode: PlanNode {
         self.names = names
     }
 
+    /// The conditions that say which metrics are info metrics: `target_info` where there is none, and everything that is
+    /// called like one where they only say which are not.
+    private static func metrics(_ matchers: [Matcher]) -> [Matcher] {
+        if matchers.contains(where: { $0.operation == .equal || $0.operation == .regex }) { return matchers }
+        if matchers.isEmpty { return [Matcher(Labels.metricName, .equal, defaultMetric)] }
+        return [Matcher(Labels.metricName, .regex, ".+_info")] + matchers
+    }
+
     func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block {
         let block = try run.evaluate(input, over: grid)
         let isInfo = block.series.labels.map { labels in
-            !names.isEmpty && names.allSatisfy { $0.matches(labels[Labels.metricName] ?? "") }
+            names.allSatisfy { $0.matches(labels[Labels.metricName] ?? "") }
         }
         let infos = try select(block, isInfo, run, over: grid)
         return try run.settled(enriched(block, isInfo, infos))
@@ -44,7 +50,7 @@ final class InfoNode: PlanNode {
 
     /// The info series; their values are the times of their samples.
     private func select(_ block: Block, _ isInfo: [Bool], _ run: Run, over grid: Grid) throws(QueryError) -> Block {
-        var matchers = nameMatchers.isEmpty ? [Matcher(Labels.metricName, .equal, Self.defaultMetric)] : nameMatchers
+        var matchers = nameMatchers
         var isIdentified = false
         for name in Self.identifying {
             var values: Set<String> = []

@@ -13,7 +13,9 @@ extension FloatHistogram {
         let isForward = sum.isNaN || quantile < 0.5
         let buckets = isForward ? allBuckets : allBuckets.reversed()
         var rank = (isForward ? quantile : 1 - quantile) * count
+        // Where no bucket holds anything, all there is to say is zero.
         var found = zeroBucket
+        (found.lower, found.upper) = (0, 0)
         var seen = 0.0
         for bucket in buckets where bucket.count != 0 {
             found = bucket
@@ -39,8 +41,10 @@ extension FloatHistogram {
         if usesCustomBuckets || (found.lower <= 0 && found.upper >= 0) {
             return found.lower + (found.upper - found.lower) * fraction
         }
-        let (low, high) = (log2(found.lower.magnitude), log2(found.upper.magnitude))
-        return found.lower > 0 ? exp2(low + (high - low) * fraction) : -exp2(high + (low - high) * (1 - fraction))
+        let low = log2(found.lower.magnitude)
+        let high = log2(found.upper.magnitude)
+        if found.lower > 0 { return exp2(low + (high - low) * fraction) }
+        return -exp2(high + (low - high) * (1 - fraction))
     }
 
     /// In a histogram with buckets on one side only the zero bucket is taken to lie on that side, too.

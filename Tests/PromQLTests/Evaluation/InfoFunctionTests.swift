@@ -1,0 +1,56 @@
+import Testing
+
+@testable import PromQL
+
+/// Which metrics `info` takes for info metrics.
+@Suite struct InfoFunctionTests {
+    private static let load = """
+        load 5m
+          requests{instance="i1", job="web", zone="a"} 4 5 6
+          target_info{instance="i1", job="web", os="linux"} 1 1 1
+          build_info{instance="i1", job="web", commit="c0ffee"} 1 1 1
+
+
+        """
+
+    @Test(arguments: [
+        (
+            "what is only excluded leaves everything called …_info",
+            """
+            eval instant at 5m info(requests, {__name__!="target_info"})
+              requests{instance="i1", job="web", zone="a", commit="c0ffee"} 5
+            """
+        ),
+        (
+            "no info metric is left",
+            """
+            eval instant at 5m info(requests, {__name__!~".+_info"})
+              requests{instance="i1", job="web", zone="a"} 5
+
+            eval instant at 5m info(requests, {__name__!~".+_info", os=~".+"})
+            """
+        ),
+        (
+            "info metrics stay as they are, whatever else is asked for",
+            """
+            eval instant at 5m info(target_info, {shell=~".+"})
+              target_info{instance="i1", job="web", os="linux"} 1
+
+            eval instant at 5m info(target_info, {__name__!="build_info"})
+              target_info{instance="i1", job="web", os="linux"} 1
+            """
+        ),
+        (
+            "an excluded one is a series like others",
+            """
+            eval instant at 5m info(build_info, {__name__!="build_info"})
+              build_info{instance="i1", job="web", commit="c0ffee", os="linux"} 1
+            """
+        ),
+    ])
+    func script(name: String, evals: String) {
+        let report = PromQLScript(Self.load + evals, name: name).run()
+        #expect(report.isSuccess, "\(report.failures.map(\.description).joined(separator: "\n"))")
+        #expect(report.total > 0)
+    }
+}
