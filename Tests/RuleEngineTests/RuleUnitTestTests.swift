@@ -147,6 +147,21 @@ import Testing
         #expect(report.failures == [])
     }
 
+    @Test func expressionsSeeNothingBehindTheLastEvaluation() throws {
+        let report = try report(
+            """
+            evaluation_interval: 1m
+            tests:
+            - interval: 20s
+              input_series: [{series: steps, values: 0+1x30}]
+              promql_expr_test:
+              - {expr: steps, eval_time: 100s, exp_samples: [{labels: steps, value: 3}]}
+              - {expr: steps offset -10m, eval_time: 20s, exp_samples: []}
+              - {expr: steps offset -40s, eval_time: 20s, exp_samples: [{labels: steps, value: 3}]}
+            """)
+        #expect(report.isSuccess, "\(report)")
+    }
+
     @Test func faultsOfTheFileAreAllTold() throws {
         let report = try report(
             """

@@ -138,7 +138,12 @@ extension DurationExpression {
             ]
         }
         return switch self {
-        case .literal(let number): number.apiJSON
+        case .literal(let number):
+            // Only here it matters whether a number was written as a length of time.
+            [
+                "type": "numberLiteral", "val": .string(FloatText.plain(number.value)),
+                "duration": .bool(number.isDuration),
+            ]
         case .binary(let symbol, let left, let right, let wrapped, _): node(symbol.rawValue, left, right, wrapped)
         case .unary(let symbol, let operand, let wrapped, _): node(symbol.rawValue, nil, operand, wrapped)
         case .step(let wrapped, _): node("step", nil, nil, wrapped)

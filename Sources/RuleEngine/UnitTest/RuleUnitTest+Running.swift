@@ -131,7 +131,9 @@ private struct RuleUnitTestRun {
             }
             time = next
         }
-        return failures + group.expressions.compactMap(check)
+        // Expressions, too, see only what was there at the last evaluation.
+        let seen = PastSource(source: source, now: group.start + time - tests.evaluationInterval)
+        return failures + group.expressions.compactMap { check($0, in: seen) }
     }
 
     private func evaluate(at time: Milliseconds) -> [String] {
@@ -187,13 +189,13 @@ private struct RuleUnitTestRun {
         return difference.text.map { "rollback: \(test.name), time: \(test.time)\n\($0)" }
     }
 
-    private func check(_ test: RuleUnitTest.ExpressionCase) -> String? {
+    private func check(_ test: RuleUnitTest.ExpressionCase, in past: PastSource) -> String? {
         let place = "expr: \(MetricText.quoted(test.text)), time: \(test.time)"
         let elements: [VectorElement]
         let now = group.start + test.time
         do {
             elements = try ruleElements(
-                of: try engine.instant(test.expression, at: now, from: source).value, at: now)
+                of: try engine.instant(test.expression, at: now, from: past).value, at: now)
         } catch {
             return "\(place), err: \(error)"
         }

@@ -52,6 +52,12 @@ import Testing
                 {"card":"many-to-one","labels":["x"],"on":true,"include":[],"fillValues":{"lhs":1,"rhs":1}}
                 """)
         #expect(matched["bool"]?.bool == true)
+        let computed = try Expression.parse("a[5m + step() * 2]", features: .all).apiJSON
+        #expect(
+            computed["rangeExpr"]?["lhs"]?.encoded == #"{"type":"numberLiteral","val":"300","duration":true}"#)
+        #expect(
+            computed["rangeExpr"]?["rhs"]?["rhs"]?.encoded
+                == #"{"type":"numberLiteral","val":"2","duration":false}"#)
         let call = try Expression.parse("round(-a, Inf)", features: .all).apiJSON
         #expect(
             call["func"]?.encoded == """
