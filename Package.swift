@@ -183,7 +183,7 @@ let package = Package(
         tests("RE2", []),
         tests("Runtime", []),
         tests("Instrumentation", []),
-        tests("MicroHTTP", []),
+        tests("MicroHTTP", ["Zlib"]),
         tests("CurlHTTP", ["Runtime"]),
         tests("Zlib", []),
         tests("Exposition", ["MetricModel", "JSON", "Instrumentation", "Runtime"]),

@@ -16,6 +16,12 @@ public struct JSONWriter: Sendable {
         bytes.reserveCapacity(bytes.count + count)
     }
 
+    /// Appends the text so far to `other` and forgets it; what is written next goes on where it ended.
+    public mutating func drain(into other: inout [UInt8]) {
+        if other.isEmpty { swap(&bytes, &other) } else { other += bytes }
+        bytes.removeAll(keepingCapacity: true)
+    }
+
     /// The text so far as a string.
     public var text: String { String(decoding: bytes, as: UTF8.self) }
 

@@ -53,22 +53,32 @@ internal import Glibc
     }
 
     /// Queues `answer` on the connection. Only from inside the access handler.
-    func queue(_ answer: HTTPServerResponse) -> MHD_Result {
-        let response =
-            answer.body.count > Self.longestCopy
-            ? unsafe Self.lending(answer.body)
-            : unsafe answer.body.withUnsafeBytes { body in
-                unsafe MHD_create_response_from_buffer(
-                    body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
-            }
-        guard let response = unsafe response else { return .NO }
+    ///
+    /// - Parameter requests: Who makes the rest of the body, where it has one.
+    func queue(_ answer: HTTPServerResponse, _ requests: RequestQueue) -> MHD_Result {
+        guard let response = unsafe response(answer, requests) else { return .NO }
         defer { unsafe MHD_destroy_response(response) }
         for header in answer.headers {
             // A header that cannot be sent (line breaks in its value) is left out rather than the whole answer.
             _ = unsafe MHD_add_response_header(response, header.name, header.value)
         }
+        // libmicrohttpd ends a chunked body that HEAD has not got all the same: nothing may follow it.
+        if answer.rest != nil, method == "HEAD" { unsafe MHD_add_response_header(response, "Connection", "close") }
         let status = (200...599).contains(answer.status) ? UInt32(answer.status) : 500
         return unsafe MHD_queue_response(connection, status, response)
+    }
+
+    private func response(_ answer: HTTPServerResponse, _ requests: RequestQueue) -> OpaquePointer? {
+        if let rest = answer.rest {
+            return unsafe BodyStream(
+                connection: connection, beginning: answer.body, source: rest, requests: requests
+            ).response()
+        }
+        if answer.body.count > Self.longestCopy { return unsafe Self.lending(answer.body) }
+        return unsafe answer.body.withUnsafeBytes { body in
+            unsafe MHD_create_response_from_buffer(
+                body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
+        }
     }
 
     /// Longer bodies are handed over in pieces as they are sent, so that they are not in memory twice.

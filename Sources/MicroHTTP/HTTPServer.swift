@@ -99,7 +99,7 @@ extension HTTPServer {
             let piece = unsafe UnsafeRawBufferPointer(start: bytes, count: length)
             return unsafe requests.bodyArrived(piece, exchange)
         case .working:
-            return exchange.response.map(exchange.queue) ?? .NO
+            return exchange.response.map { exchange.queue($0, requests) } ?? .NO
         }
     }
 }

@@ -6,14 +6,20 @@ public struct HTTPServerResponse: Sendable {
     public var status: Int
     /// The headers; `Date`, `Connection` and `Content-Length` are added by the server.
     public var headers: [(name: String, value: String)]
-    /// The body; not sent for `HEAD`.
+    /// The body, or its beginning; not sent for `HEAD`.
     public var body: [UInt8]
+    /// What follows `body` and is made while it is sent. The answer then goes out in chunks, without `Content-Length`.
+    public var rest: (any HTTPBodySource)?
 
     /// An answer of bytes.
-    public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
+    public init(
+        status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = [],
+        rest: (any HTTPBodySource)? = nil
+    ) {
         self.status = status
         self.headers = headers
         self.body = body
+        self.rest = rest
     }
 
     /// An answer of text.
@@ -30,7 +36,7 @@ public struct HTTPServerResponse: Sendable {
     mutating func compress(accepted: String?) {
         if headers.contains(where: { ASCIIText.equal($0.name, "Content-Encoding") }) { return }
         headers.append(("Vary", "Accept-Encoding"))
-        guard let accepted, body.count >= Self.worthCompressing else { return }
+        guard let accepted, rest != nil || body.count >= Self.worthCompressing else { return }
         for entry in accepted.split(separator: ",") {
             let parts = entry.split(separator: ";", maxSplits: 1).map { ASCIIText.trimmed($0) }
             guard let name = parts.first, parts.count == 1 || !Self.isRefused(parts[1]) else { continue }
@@ -40,12 +46,22 @@ public struct HTTPServerResponse: Sendable {
             case "deflate": format = .zlib
             default: continue
             }
-            if let compressed = Zlib.compress(body, as: format) {
-                body = compressed
-                headers.append(("Content-Encoding", name))
-            }
+            if compress(as: format) { headers.append(("Content-Encoding", name)) }
             return
         }
+    }
+
+    /// False where there is no memory for it.
+    private mutating func compress(as format: CompressedFormat) -> Bool {
+        if let rest {
+            guard let compressed = CompressedBody(body, rest, as: format) else { return false }
+            body = []
+            self.rest = compressed
+            return true
+        }
+        guard let compressed = Zlib.compress(body, as: format) else { return false }
+        body = compressed
+        return true
     }
 
     /// Whether `parameter` is a quality of zero: `q=0`, `q=0.0`.

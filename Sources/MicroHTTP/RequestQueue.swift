@@ -4,10 +4,16 @@ internal import Synchronization
 
 /// What stands between the polling thread and the workers: limits, the queue, and the handler.
 final class RequestQueue: Sendable {
+    /// Something for a worker to do; the connection is suspended meanwhile.
+    private enum Job {
+        case answer(Exchange)
+        case makePiece(BodyStream)
+    }
+
     private let limit: Int
     private let compresses: Bool
     private let handler: @Sendable (HTTPServerRequest) -> HTTPServerResponse
-    private let waiting: Mailbox<Exchange>
+    private let waiting: Mailbox<Job>
     private let isStopping = Atomic<Bool>(false)
 
     init(
@@ -17,7 +23,7 @@ final class RequestQueue: Sendable {
         limit = max(configuration.maximumBodyBytes, 0)
         compresses = configuration.compressesResponses
         self.handler = handler
-        // A connection has at most one request under way, so that this never overflows.
+        // A connection waits for at most one answer or piece at a time, so that this never overflows.
         waiting = Mailbox(capacity: max(configuration.maximumConnections, 1))
     }
 
@@ -31,7 +37,7 @@ final class RequestQueue: Sendable {
 
     func headersArrived(_ exchange: Exchange) -> MHD_Result {
         // An answer given here makes libmicrohttpd close the connection, so that only a body that will not be read gets one.
-        if let length = exchange.announcedLength, length > limit { return exchange.queue(.bodyTooLarge) }
+        if let length = exchange.announcedLength, length > limit { return exchange.queue(.bodyTooLarge, self) }
         if let length = exchange.announcedLength { exchange.body.reserveCapacity(min(length, 1 << 16)) }
         return .YES
     }
@@ -48,23 +54,32 @@ final class RequestQueue: Sendable {
     }
 
     func requestArrived(_ exchange: Exchange) -> MHD_Result {
-        if exchange.excess > 0 { return exchange.queue(.bodyTooLarge) }
+        if exchange.excess > 0 { return exchange.queue(.bodyTooLarge, self) }
         exchange.phase = .working
         unsafe MHD_suspend_connection(exchange.connection)
-        if !waiting.send(exchange) {
+        if !waiting.send(.answer(exchange)) {
             exchange.response = .text("Service Unavailable", status: 503)
             unsafe MHD_resume_connection(exchange.connection)
         }
         return .YES
     }
 
+    /// Has a worker make the next piece of `stream`, whose connection is suspended. False when the server is stopping.
+    func makePiece(of stream: BodyStream) -> Bool {
+        waiting.send(.makePiece(stream))
+    }
+
     // MARK: On the workers
 
-    /// Handles requests until `close`.
+    /// Does what waits until `close`.
     func work() {
-        while case .message(let exchange) = waiting.receive() {
-            exchange.response = response(to: exchange)
-            unsafe MHD_resume_connection(exchange.connection)
+        while case .message(let job) = waiting.receive() {
+            switch job {
+            case .answer(let exchange):
+                exchange.response = response(to: exchange)
+                unsafe MHD_resume_connection(exchange.connection)
+            case .makePiece(let stream): stream.makePiece()
+            }
         }
     }
 

@@ -13,26 +13,72 @@ public enum CompressedFormat: Sendable {
 /// - Parameter level: 1 (fast) to 9 (small).
 /// - Returns: `nil` when zlib has no memory to work with.
 public func compress(_ bytes: [UInt8], as format: CompressedFormat, level: Int32 = 1) -> [UInt8]? {
-    var stream = unsafe z_stream()
-    // Adding 16 to the window size is zlib's way of asking for a gzip header.
-    let windowBits: Int32 = format == .gzip ? 15 + 16 : 15
-    let code = unsafe deflateInit2_(
-        &stream, level, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
-        Int32(MemoryLayout<z_stream>.size))
-    guard code == Z_OK else { return nil }
-    defer { unsafe deflateEnd(&stream) }
-    let bound = unsafe Int(deflateBound(&stream, UInt(bytes.count)))
-    guard bytes.count <= UInt32.max, bound <= UInt32.max else { return nil }
-    var isWhole = false
-    let result = unsafe [UInt8](unsafeUninitializedCapacity: bound) { output, count in
-        unsafe bytes.withUnsafeBufferPointer { input in
-            unsafe stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
-            unsafe stream.avail_in = UInt32(input.count)
-            unsafe stream.next_out = output.baseAddress
-            unsafe stream.avail_out = UInt32(output.count)
-            isWhole = unsafe deflate(&stream, Z_FINISH) == Z_STREAM_END
+    guard let deflater = Deflater(as: format, level: level) else { return nil }
+    var result: [UInt8] = []
+    deflater.append(bytes, isLast: true, to: &result)
+    return result
+}
+
+/// Compresses bytes that come piece by piece. Owned by one thread at a time.
+@safe public final class Deflater {
+    private let stream: UnsafeMutablePointer<z_stream>
+
+    /// - Parameter level: 1 (fast) to 9 (small).
+    /// - Returns: `nil` when zlib has no memory to work with.
+    public init?(as format: CompressedFormat, level: Int32 = 1) {
+        unsafe stream = .allocate(capacity: 1)
+        unsafe stream.initialize(to: z_stream())
+        // Adding 16 to the window size is zlib's way of asking for a gzip header.
+        let windowBits: Int32 = format == .gzip ? 15 + 16 : 15
+        let code = unsafe deflateInit2_(
+            stream, level, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+            Int32(MemoryLayout<z_stream>.size))
+        if code != Z_OK {
+            unsafe stream.deallocate()
+            return nil
         }
-        count = unsafe output.count - Int(stream.avail_out)
     }
-    return isWhole ? result : nil
+
+    deinit {
+        unsafe deflateEnd(stream)
+        unsafe stream.deallocate()
+    }
+
+    /// Takes `bytes` in and appends to `output` what is ready; all of it where they are the last, after which nothing may come.
+    public func append(_ bytes: [UInt8], isLast: Bool, to output: inout [UInt8]) {
+        // zlib counts in 32 bits.
+        let longest = 1 << 30
+        var start = 0
+        repeat {
+            let count = min(longest, bytes.count - start)
+            let isEnd = isLast && start + count == bytes.count
+            unsafe bytes.withUnsafeBufferPointer { input in
+                unsafe stream.pointee.next_in = UnsafeMutablePointer(mutating: input.baseAddress).map {
+                    unsafe $0 + start
+                }
+                unsafe stream.pointee.avail_in = UInt32(count)
+                drain(isEnd ? Z_FINISH : Z_NO_FLUSH, to: &output)
+            }
+            start += count
+        } while start < bytes.count
+    }
+
+    /// Deflates until zlib has nothing more to give. With a valid stream and room to write it does not fail.
+    private func drain(_ flush: Int32, to output: inout [UInt8]) {
+        var room = unsafe flush == Z_FINISH ? Int(deflateBound(stream, UInt(stream.pointee.avail_in))) : 1 << 15
+        room = min(max(room, 64), 1 << 20)
+        var isFull = true
+        while isFull {
+            let start = output.count
+            output.append(contentsOf: repeatElement(0, count: room))
+            unsafe output.withUnsafeMutableBufferPointer { buffer in
+                unsafe stream.pointee.next_out = buffer.baseAddress.map { unsafe $0 + start }
+                unsafe stream.pointee.avail_out = UInt32(room)
+                unsafe deflate(stream, flush)
+            }
+            let rest = unsafe Int(stream.pointee.avail_out)
+            output.removeLast(rest)
+            isFull = rest == 0
+        }
+    }
 }

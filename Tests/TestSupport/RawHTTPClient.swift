@@ -79,11 +79,41 @@ public final class RawHTTPClient {
         buffer.removeFirst(end + 4)
         var answer = Answer(status: Int(head.split(separator: " ")[1]) ?? 0, head: head, body: [])
         if toHead { return answer }
+        if answer.header("Transfer-Encoding") == "chunked" {
+            guard let body = chunks() else { return nil }
+            answer.body = body
+            return answer
+        }
         let length = Int(answer.header("Content-Length") ?? "") ?? 0
         while buffer.count < length, fill() {}
         answer.body = Array(buffer.prefix(length))
         buffer.removeFirst(min(length, buffer.count))
         return answer
+    }
+
+    /// A body in chunks without trailers, or `nil` when it breaks off.
+    private func chunks() -> [UInt8]? {
+        var body: [UInt8] = []
+        while let line = line() {
+            guard let size = Int(line, radix: 16) else { return nil }
+            while buffer.count < size + 2 { if !fill() { return nil } }
+            body += buffer.prefix(size)
+            buffer.removeFirst(size + 2)
+            if size == 0 { return body }
+        }
+        return nil
+    }
+
+    /// What comes before the next line end, which goes too.
+    private func line() -> String? {
+        while true {
+            if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
+                let line = String(decoding: buffer[..<end].filter { $0 != UInt8(ascii: "\r") }, as: UTF8.self)
+                buffer.removeFirst(end + 1)
+                return line
+            }
+            if !fill() { return nil }
+        }
     }
 
     /// Whether the server has closed the connection.

@@ -22,6 +22,19 @@ import Zlib
         if count > 0 { #expect(failure(compressed, limit: count - 1) == .tooLarge(limit: count - 1)) }
     }
 
+    @Test(arguments: [CompressedFormat.gzip, .zlib], [1, 100, 40_000, 1_000_000])
+    func piecesAreOneContent(format: CompressedFormat, length: Int) throws {
+        var random = SeededGenerator()
+        let content = (0..<200_000).map { _ in UInt8(truncatingIfNeeded: random.next() % 7) }
+        let deflater = try #require(Deflater(as: format))
+        var compressed: [UInt8] = []
+        for start in stride(from: 0, to: length == 1 ? 1000 : content.count, by: length) {
+            deflater.append(Array(content[start..<min(start + length, content.count)]), isLast: false, to: &compressed)
+        }
+        deflater.append([], isLast: true, to: &compressed)
+        #expect(try decompress(compressed, limit: content.count) == Array(content.prefix(length == 1 ? 1000 : .max)))
+    }
+
     @Test func severalMembersAreOneContent() throws {
         let one = try #require(compress(Array("one".utf8), as: .gzip))
         let two = try #require(compress(Array("two".utf8), as: .gzip))

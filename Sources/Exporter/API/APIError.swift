@@ -45,13 +45,15 @@ struct APIError: Error, Equatable {
     }
 }
 
-/// What a call has to say besides its data.
+/// What a call has to say besides its data, and data that it has not written yet.
 struct APINotes {
     /// Most entries of one kind in an answer.
     static let most = 10
 
     var warnings: [String] = []
     var infos: [String] = []
+    /// What the data goes on with; it may be long.
+    var rest: (any JSONPieces)?
 
     static let truncated = "results truncated due to limit"
 

@@ -15,7 +15,7 @@ extension Exporter {
         let outcome = try evaluate(call, try engineOptions(call)) { plan, cancellation throws(QueryError) in
             try plan.instant(at: time, from: sources.store, cancellation: cancellation)
         }
-        return write(outcome, call, limit: limit, into: &writer)
+        return notes(outcome, call, limit: limit)
     }
 
     /// `/api/v1/query_range`
@@ -39,7 +39,7 @@ extension Exporter {
             plan, cancellation throws(QueryError) in
             try plan.range(start: start, end: end, step: step, from: sources.store, cancellation: cancellation)
         }
-        return write(outcome, call, limit: limit, into: &writer)
+        return notes(outcome, call, limit: limit)
     }
 
     /// `/api/v1/format_query`
@@ -82,8 +82,13 @@ extension Exporter {
 
     private struct Outcome {
         var result: QueryResult
+        var timings: Timings
+    }
+
+    private struct Timings {
         var queueSeconds: Double
         var evaluationSeconds: Double
+        var statistics: QueryStatistics
     }
 
     /// Waits for its turn, evaluates with a plan that may be an old one, and gives up when the client goes away.
@@ -112,8 +117,10 @@ extension Exporter {
             plans.giveBack(plan, call["query"], options: options)
             let ended = SystemClock.monotonicNanoseconds()
             return Outcome(
-                result: result, queueSeconds: Double(started - began) / 1e9,
-                evaluationSeconds: Double(ended - started) / 1e9)
+                result: result,
+                timings: Timings(
+                    queueSeconds: Double(started - began) / 1e9, evaluationSeconds: Double(ended - started) / 1e9,
+                    statistics: result.statistics))
         } catch {
             switch error {
             case .parse(let fault): throw .invalid("query", fault)
@@ -131,21 +138,21 @@ extension Exporter {
             "query", "invalid expression type \"\(name)\" for range query, must be Scalar or instant Vector")
     }
 
-    private func write(_ outcome: Outcome, _ call: APICall, limit: Int, into writer: inout JSONWriter) -> APINotes {
+    /// The notes of the answer, with its data as what is left to write.
+    private func notes(_ outcome: Outcome, _ call: APICall, limit: Int) -> APINotes {
         let query = call["query"]
         var notes = APINotes(
             warnings: outcome.result.annotations.warnings(in: query),
             infos: outcome.result.annotations.infos(in: query))
         let (value, isTruncated) = Self.truncated(outcome.result.value, to: limit)
         if isTruncated { notes.warnings.append(APINotes.truncated) }
-        writer.object { writer in
-            QueryJSON.write(value, into: &writer)
-            let stats = call["stats"]
-            if stats.isEmpty { return }
-            if stats != "true", stats != "all" {
-                notes.warnings.append("stats=\(stats) is deprecated, use stats=true or stats=all")
-            }
-            Self.write(outcome, into: &writer)
+        let stats = call["stats"]
+        if !stats.isEmpty, stats != "true", stats != "all" {
+            notes.warnings.append("stats=\(stats) is deprecated, use stats=true or stats=all")
+        }
+        let timings = outcome.timings
+        notes.rest = QueryJSON(value) { writer in
+            if !stats.isEmpty { Self.write(timings, into: &writer) }
         }
         return notes
     }
@@ -159,23 +166,23 @@ extension Exporter {
         }
     }
 
-    private static func write(_ outcome: Outcome, into writer: inout JSONWriter) {
+    private static func write(_ timings: Timings, into writer: inout JSONWriter) {
         writer.name("stats")
         writer.object { writer in
             writer.name("timings")
             writer.object {
-                $0.member("evalTotalTime", outcome.evaluationSeconds)
+                $0.member("evalTotalTime", timings.evaluationSeconds)
                 $0.member("resultSortTime", 0)
                 $0.member("queryPreparationTime", 0)
-                $0.member("innerEvalTime", outcome.evaluationSeconds)
-                $0.member("execQueueTime", outcome.queueSeconds)
-                $0.member("execTotalTime", outcome.queueSeconds + outcome.evaluationSeconds)
+                $0.member("innerEvalTime", timings.evaluationSeconds)
+                $0.member("execQueueTime", timings.queueSeconds)
+                $0.member("execTotalTime", timings.queueSeconds + timings.evaluationSeconds)
             }
             writer.name("samples")
             writer.object {
-                $0.member("totalQueryableSamples", outcome.result.statistics.totalSamples)
-                $0.member("peakSamples", outcome.result.statistics.peakSamples)
-                $0.member("samplesRead", outcome.result.statistics.totalSamples)
+                $0.member("totalQueryableSamples", timings.statistics.totalSamples)
+                $0.member("peakSamples", timings.statistics.peakSamples)
+                $0.member("samplesRead", timings.statistics.totalSamples)
             }
         }
     }

@@ -12,8 +12,9 @@ extension Exporter {
             try sources.store.labelSets(
                 matching: window.selectors, from: window.from, through: window.through, limit: limit)
         }
-        writer.array(found.elements) { $0.labels($1) }
-        return found.notes
+        var notes = found.notes
+        notes.rest = ListPieces(found.elements) { $0.labels($1) }
+        return notes
     }
 
     /// `/api/v1/labels`
@@ -23,8 +24,9 @@ extension Exporter {
             try sources.store.labelNames(
                 matching: window.selectors, from: window.from, through: window.through, limit: limit)
         }
-        writer.strings(found.elements)
-        return found.notes
+        var notes = found.notes
+        notes.rest = ListPieces(found.elements) { $0.string($1) }
+        return notes
     }
 
     /// `/api/v1/label/<name>/values`
@@ -36,8 +38,9 @@ extension Exporter {
             try sources.store.labelValues(
                 name, matching: window.selectors, from: window.from, through: window.through, limit: limit)
         }
-        writer.strings(found.elements)
-        return found.notes
+        var notes = found.notes
+        notes.rest = ListPieces(found.elements) { $0.string($1) }
+        return notes
     }
 
     private struct Window {

@@ -20,6 +20,14 @@ enum HistogramJSON {
         var count: Double
     }
 
+    /// `[t,{…}]`.
+    static func write(_ histogram: FloatHistogram, at time: Int64, into writer: inout JSONWriter) {
+        writer.beginArray()
+        writer.raw { SampleText.append(time: time, to: &$0) }
+        write(histogram, into: &writer)
+        writer.endArray()
+    }
+
     static func write(_ histogram: FloatHistogram, into writer: inout JSONWriter) {
         writer.object { writer in
             writer.member("count", FloatText.json(histogram.count))

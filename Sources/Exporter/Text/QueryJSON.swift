@@ -2,11 +2,49 @@ internal import JSON
 internal import MetricModel
 internal import PromQL
 
-/// The value of a query as the members `resultType` and `result`.
-enum QueryJSON {
-    static func write(_ value: QueryValue, into writer: inout JSONWriter) {
-        writer.member("resultType", value.type.rawValue)
-        writer.name("result")
+/// The value of a query as the members `resultType` and `result` of an object, and that object's end.
+struct QueryJSON: JSONPieces {
+    private enum Part {
+        case single(QueryValue)
+        case list(any JSONPieces)
+    }
+
+    private let type: ValueType
+    private var part: Part
+    private let end: @Sendable (inout JSONWriter) -> Void
+    private var isBegun = false
+
+    /// - Parameter end: Writes the members that come after the result.
+    init(_ value: QueryValue, end: @escaping @Sendable (inout JSONWriter) -> Void) {
+        type = value.type
+        self.end = end
+        switch value {
+        case .scalar, .string: part = .single(value)
+        case .vector(let elements): part = .list(ListPieces(elements[...]) { Self.write($1, into: &$0) })
+        case .matrix(let series): part = .list(MatrixPieces(series))
+        }
+    }
+
+    mutating func write(to writer: inout JSONWriter, until size: Int) -> Bool {
+        if !isBegun {
+            isBegun = true
+            writer.beginObject()
+            writer.member("resultType", type.rawValue)
+            writer.name("result")
+        }
+        switch part {
+        case .single(let value): Self.write(value, into: &writer)
+        case .list(var pieces):
+            let isWhole = pieces.write(to: &writer, until: size)
+            part = .list(pieces)
+            guard isWhole else { return false }
+        }
+        end(&writer)
+        writer.endObject()
+        return true
+    }
+
+    private static func write(_ value: QueryValue, into writer: inout JSONWriter) {
         switch value {
         case .scalar(let number, let time):
             writer.raw { SampleText.append(point: time.milliseconds, number, to: &$0) }
@@ -15,11 +53,7 @@ enum QueryJSON {
             writer.raw { SampleText.append(time: time.milliseconds, to: &$0) }
             writer.string(text)
             writer.endArray()
-        case .vector(let elements): writer.array(elements) { write($1, into: &$0) }
-        case .matrix(let series):
-            // Room for the longest points: what is not written to takes no memory, while growing would copy everything.
-            writer.reserve(series.reduce(0) { $0 + 256 + $1.count * 40 })
-            writer.array(series) { write($1, into: &$0) }
+        case .vector, .matrix: writer.null()
         }
     }
 
@@ -28,46 +62,105 @@ enum QueryJSON {
             writer.member("metric", element.labels)
             if let histogram = element.histogram {
                 writer.name("histogram")
-                write(histogram, at: element.timestamp.milliseconds, into: &writer)
+                HistogramJSON.write(histogram, at: element.timestamp.milliseconds, into: &writer)
             } else {
                 writer.name("value")
                 writer.raw { SampleText.append(point: element.timestamp.milliseconds, element.value, to: &$0) }
             }
         }
     }
+}
 
-    private static func write(_ series: SeriesSamples, into writer: inout JSONWriter) {
-        writer.object { writer in
-            writer.member("metric", series.labels)
-            let floats =
-                series.histograms.isEmpty ? nil : series.histograms.indices.filter { series.histograms[$0] == nil }
-            if floats.map({ !$0.isEmpty }) ?? !series.timestamps.isEmpty {
-                writer.name("values")
-                writer.raw { bytes in
-                    bytes.append(UInt8(ascii: "["))
-                    var isFirst = true
-                    for index in series.timestamps.indices {
-                        if floats != nil, series.histograms[index] != nil { continue }
-                        if !isFirst { bytes.append(UInt8(ascii: ",")) }
-                        isFirst = false
-                        SampleText.append(point: series.timestamps[index], series.values[index], to: &bytes)
-                    }
-                    bytes.append(UInt8(ascii: "]"))
-                }
-            }
-            let histograms = zip(series.timestamps, series.histograms).compactMap { time, histogram in
-                histogram.map { (time, $0) }
-            }
-            if histograms.isEmpty { return }
-            writer.name("histograms")
-            writer.array(histograms) { write($1.1, at: $1.0, into: &$0) }
-        }
+/// Series with their points: first the floats of each, then its histograms.
+struct MatrixPieces: JSONPieces {
+    private enum Place {
+        case start
+        /// Before the series.
+        case series(Int)
+        /// In the floats of a series, before the sample that is named second.
+        case floats(Int, Int)
+        case histograms(Int, Int)
     }
 
-    private static func write(_ histogram: FloatHistogram, at time: Int64, into writer: inout JSONWriter) {
+    private let series: [SeriesSamples]
+    private var place = Place.start
+
+    init(_ series: [SeriesSamples]) {
+        self.series = series
+    }
+
+    /// Points that are written before the size is looked at again.
+    private static let stride = 256
+
+    mutating func write(to writer: inout JSONWriter, until size: Int) -> Bool {
+        while writer.bytes.count < size {
+            switch place {
+            case .start:
+                writer.beginArray()
+                place = .series(0)
+            case .series(let row):
+                guard row < series.count else {
+                    writer.endArray()
+                    return true
+                }
+                writer.beginObject()
+                writer.member("metric", series[row].labels)
+                place = begin(row, &writer)
+            case .floats(let row, let next): place = writeFloats(row, next, &writer)
+            case .histograms(let row, let next):
+                let samples = series[row]
+                if let index = (next..<samples.histograms.count).first(where: { samples.histograms[$0] != nil }),
+                    let histogram = samples.histograms[index]
+                {
+                    HistogramJSON.write(histogram, at: samples.timestamps[index], into: &writer)
+                    place = .histograms(row, index + 1)
+                } else {
+                    writer.endArray()
+                    place = end(row, &writer)
+                }
+            }
+        }
+        return false
+    }
+
+    private func begin(_ row: Int, _ writer: inout JSONWriter) -> Place {
+        let samples = series[row]
+        let hasFloats = samples.histograms.isEmpty ? samples.count > 0 : samples.histograms.contains { $0 == nil }
+        guard hasFloats else { return beginHistograms(row, &writer) }
+        writer.name("values")
         writer.beginArray()
-        writer.raw { SampleText.append(time: time, to: &$0) }
-        HistogramJSON.write(histogram, into: &writer)
+        return .floats(row, 0)
+    }
+
+    private func beginHistograms(_ row: Int, _ writer: inout JSONWriter) -> Place {
+        guard series[row].histograms.contains(where: { $0 != nil }) else { return end(row, &writer) }
+        writer.name("histograms")
+        writer.beginArray()
+        return .histograms(row, 0)
+    }
+
+    private func end(_ row: Int, _ writer: inout JSONWriter) -> Place {
+        writer.endObject()
+        return .series(row + 1)
+    }
+
+    private func writeFloats(_ row: Int, _ start: Int, _ writer: inout JSONWriter) -> Place {
+        let samples = series[row]
+        let stop = min(samples.count, start + Self.stride)
+        if samples.histograms.isEmpty {
+            writer.raw { bytes in
+                for index in start..<stop {
+                    if index > start { bytes.append(UInt8(ascii: ",")) }
+                    SampleText.append(point: samples.timestamps[index], samples.values[index], to: &bytes)
+                }
+            }
+        } else {
+            for index in start..<stop where samples.histograms[index] == nil {
+                writer.raw { SampleText.append(point: samples.timestamps[index], samples.values[index], to: &$0) }
+            }
+        }
+        if stop < samples.count { return .floats(row, stop) }
         writer.endArray()
+        return beginHistograms(row, &writer)
     }
 }
