@@ -186,8 +186,8 @@ public enum RolloutOrderOutcome: Sendable {
 
 /// Which events of the ledger are wanted.
 public struct EventQuery: Equatable, Sendable {
-    /// Only events of this kind.
-    public var kind: LedgerEvent.Kind?
+    /// Only events of these kinds; of all where there are none.
+    public var kinds: [LedgerEvent.Kind]
     /// Only events from then on.
     public var from: Timestamp?
     /// Only events up to then.

@@ -134,6 +134,7 @@ struct Routes: Sendable {
 
     private static let plain: [(path: String, methods: Set<String>, answer: Route.PlainAnswer)] = [
         ("/", read, Exporter.redirectToPage),
+        ("/ui", read, Exporter.redirectToPage),
         ("/graph", read, Exporter.redirectToQuery),
         ("/-/healthy", read, Exporter.healthy),
         ("/-/ready", read, Exporter.ready),

@@ -6,9 +6,11 @@ import Testing
 @Suite struct PageTests {
     @Test func theRootLeadsToThePage() throws {
         let fixture = try ExporterFixture()
-        let root = try fixture.send("/")
-        #expect(root.status == 302)
-        #expect(root["Location"] == "/ui/")
+        for path in ["/", "/ui"] {
+            let root = try fixture.send(path)
+            #expect(root.status == 302)
+            #expect(root["Location"] == "/ui/")
+        }
         // Links in alerts are made as Prometheus makes them.
         let link = try fixture.send("/graph?g0.expr=up%20%3D%3D%200%26&g0.tab=1")
         #expect(link["Location"] == "/ui/?expr=up%20%3D%3D%200%26#query")

@@ -113,12 +113,15 @@ import Testing
             }
         })
         #expect(
-            try fixture.data("/api/v1/history/events?kind=rollback_step&start=1&limit=5000").encoded
+            try fixture.data(
+                "/api/v1/history/events?kind=rollback_step&kind=violation&kind=rollback_step&start=1&limit=5000"
+            ).encoded
                 == #"{"events":[{"index":7,"time":"1970-01-01T00:00:01Z","kind":"violation","subject":"Low","#
                 + #""body":{"value":0.5}},{"time":"1970-01-01T00:00:00Z","kind":"login","subject":"eve","body":{}}]}"#)
         #expect(
             box.query.withLock { $0 }
-                == EventQuery(kind: .rollbackStep, from: Timestamp(milliseconds: 1000), through: nil, limit: 1000))
+                == EventQuery(
+                    kinds: [.rollbackStep, .violation], from: Timestamp(milliseconds: 1000), through: nil, limit: 1000))
         #expect(
             try fixture.error("/api/v1/history/events?kind=x").hasPrefix("400 bad_data: invalid parameter \"kind\""))
         let down = try ExporterFixture(sources: { $0.events = { _ in nil } })

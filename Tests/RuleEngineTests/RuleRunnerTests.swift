@@ -3,6 +3,7 @@ import MetricModel
 import MetricStore
 import PromQL
 import Runtime
+import Synchronization
 import TestSupport
 import Testing
 
@@ -96,6 +97,32 @@ import Testing
         _ = try scrape(runner, nowSeconds, 1)
         try #require(Loopback.eventually { !received.measurements.isEmpty })
         #expect(received.measurements.map(\.causeNanoseconds) != [1])
+    }
+
+    @Test func aRuleThatFailsOnAndOnIsToldOnceAndAgainWhenItWorks() throws {
+        let other: Labels = ["__name__": "match", "service": "b"]
+        try fixture.scrape(nowSeconds - 2, [(match, 1), (other, 1)])
+        let lines = Mutex<[String]>([])
+        let runner = RuleRunner(
+            store: fixture.store, engine: QueryEngine(),
+            groups: try RuleFixture.groups(
+                """
+                groups: [{name: g, interval: 20ms, rules: [{record: fine, expr: match}, {record: bad, expr: match + on () match}]}]
+                """),
+            settings: RuleSettings(), sinks: received.sinks, registry: registry,
+            logger: Logger { line in lines.withLock { $0.append(line) } })
+        runner.start()
+        defer { runner.stop() }
+        func evaluations() -> Double { value(of: "tribune_rule_group_iterations_total", "r.yml;g") ?? 0 }
+        try #require(Loopback.eventually { evaluations() >= 3 })
+        try fixture.scrape(nowSeconds - 1, [(match, 1), (other, .staleMarker)])
+        try #require(Loopback.eventually { lines.withLock { $0.count } >= 2 })
+        let told = lines.withLock { $0 }
+        #expect(told.count == 2)
+        #expect(
+            told[0].contains(
+                "level=warn msg=\"rule failed\" component=rules group=r.yml;g rule=bad err=\"found duplicate"))
+        #expect(told[1].contains("level=info msg=\"rule works again\" component=rules group=r.yml;g rule=bad"))
     }
 
     @Test func groupsOnTheClockAreEvaluatedAtExactDistances() throws {

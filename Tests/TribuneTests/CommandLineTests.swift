@@ -24,6 +24,13 @@ import Testing
         }
     }
 
+    @Test func aGroupOfCommandsExplainsItself() throws {
+        let result = try TribuneProgram.run(["gate", "--help"])
+        #expect(result.exit == .code(0))
+        #expect(result.output.contains("\n  gate analyze "))
+        #expect(result.errors.isEmpty)
+    }
+
     @Test(
         arguments: [
             ([], "Usage: tribune COMMAND"),

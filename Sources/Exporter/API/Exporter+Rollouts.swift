@@ -90,15 +90,15 @@ extension Exporter {
         }
     }
 
-    /// `/api/v1/history/events`: newest first; `kind`, `start`, `end`, `limit` (100 unless given, at most 1000).
+    /// `/api/v1/history/events`: newest first; `kind` (may be repeated), `start`, `end`, `limit` (100 unless given, at most 1000).
     func events(_ call: APICall, into writer: inout JSONWriter) throws(APIError) -> APINotes {
-        var query = EventQuery(kind: nil, from: nil, through: nil, limit: 100)
-        if !call["kind"].isEmpty {
-            guard let kind = LedgerEvent.Kind(rawValue: call["kind"]) else {
+        var query = EventQuery(kinds: [], from: nil, through: nil, limit: 100)
+        for name in call.all("kind") where !name.isEmpty {
+            guard let kind = LedgerEvent.Kind(rawValue: name) else {
                 let kinds = LedgerEvent.Kind.allCases.map(\.rawValue).joined(separator: ", ")
                 throw .invalid("kind", "no such kind; there are \(kinds)")
             }
-            query.kind = kind
+            if !query.kinds.contains(kind) { query.kinds.append(kind) }
         }
         if !call["start"].isEmpty { query.from = try call.time("start") }
         if !call["end"].isEmpty { query.through = try call.time("end") }

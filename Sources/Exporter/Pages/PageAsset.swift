@@ -48,7 +48,7 @@ extension Exporter {
         return HTTPServerResponse(status: 302, headers: [("Location", settings.routePrefix + "/ui/" + query)])
     }
 
-    /// `/`
+    /// `/` and `/ui`
     func redirectToPage(_ call: APICall) -> HTTPServerResponse {
         HTTPServerResponse(status: 302, headers: [("Location", settings.routePrefix + "/ui/")])
     }

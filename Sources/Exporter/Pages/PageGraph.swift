@@ -3,6 +3,9 @@ let pageGraph = #"""
     const space = 'http://www.w3.org/2000/svg';
     const size = { width: 960, height: 260, left: 64, right: 12, top: 10, bottom: 26 };
 
+    /** Most lines that are drawn. */
+    export const most = 20;
+
     /** A colour per series; neighbours differ in hue, and all are readable on light and dark. */
     export const colour = (index) => `hsl(${(215 + index * 137.5) % 360} 62% 52%)`;
 
@@ -18,9 +21,9 @@ let pageGraph = #"""
       const rough = (high - low) / count;
       const power = 10 ** Math.floor(Math.log10(rough));
       const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
-      const list = [];
-      for (let value = Math.ceil(low / step) * step; value <= high + step / 1e6; value += step) list.push(value);
-      return list;
+      const first = Math.ceil(low / step);
+      // Counted, not added up: a step may be smaller than what huge numbers can differ by.
+      return Array.from({ length: 2 * count }, (_, index) => (first + index) * step).filter((value) => value >= low && value <= high + step / 1e6);
     }
 
     function short(value) {
@@ -35,7 +38,7 @@ let pageGraph = #"""
     /** Draws the series of a matrix between two moments; gaps in the samples are gaps in the lines. */
     export function draw(series, start, end, width) {
       size.width = Math.max(300, width);
-      const shown = series.slice(0, 20).map((one) => (one.values ?? []).map(([time, text]) => [time, Number(text)])
+      const shown = series.slice(0, most).map((one) => (one.values ?? []).map(([time, text]) => [time, Number(text)])
         .filter(([, value]) => Number.isFinite(value)));
       const all = shown.flat().map(([, value]) => value);
       if (all.length === 0) return '';

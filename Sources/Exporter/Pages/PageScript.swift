@@ -1,6 +1,6 @@
 /// What fills the page. Everything that comes from outside is put in as text, never as markup.
 let pageScript = #"""
-    import { draw, colour } from './graph.js';
+    import { draw, colour, most } from './graph.js';
 
     const api = new URL('../api/v1/', document.baseURI);
     const period = 5000;
@@ -49,8 +49,8 @@ let pageScript = #"""
     const ago = (time) => never(time) ? 'never'
       : el('time', { datetime: time, 'data-ago': true, title: new Date(time).toLocaleString() }, age(time));
 
-    function table(caption, heads, rows) {
-      return el('div', { class: 'scroll' }, el('table', {}, el('caption', {}, caption),
+    function table(caption, heads, rows, kind) {
+      return el('div', { class: 'scroll' }, el('table', { class: kind }, el('caption', {}, caption),
         el('thead', {}, el('tr', {}, heads.map((head) => el('th', { scope: 'col', class: head.class }, head.text ?? head)))),
         el('tbody', {}, rows)));
     }
@@ -180,7 +180,7 @@ let pageScript = #"""
       const known = found.filter((one) => one.status !== 'unknown');
       const unknown = found.filter((one) => one.status === 'unknown');
       return [known.length ? table('Worst first', heads, known.slice(0, 15).map(row)) : empty('Nothing of it has been measured.'),
-        unknown.length ? fold('unknown bottlenecks', `${unknown.length} are unknown`, false,
+        unknown.length ? fold('unknown bottlenecks', `${unknown.length} ${unknown.length === 1 ? 'is' : 'are'} unknown`, false,
           table('Without data', heads, unknown.map(row))) : null].filter(Boolean);
     }
 
@@ -230,24 +230,42 @@ let pageScript = #"""
           { firing: 'bad', pending: 'warn', inactive: 'good' }[rule.state])),
         el('td', {}, badge(rule.health, { ok: 'good', err: 'bad' }[rule.health])), el('td', {}, ago(rule.lastEvaluation))));
       return fold(`group ${one.file} ${one.name}`, head, failing || active,
-        table(`Rules of ${one.name}`, ['Rule', 'State', 'Health', 'Evaluated'], rows));
+        table(`Rules of ${one.name}`, ['Rule', 'State', 'Health', 'Evaluated'], rows, 'stacked'));
     }
 
-    const event = (one) => el('tr', {}, el('td', { class: 'number' }, one.index ?? '…'),
-      el('td', {}, el('time', { datetime: one.time }, new Date(one.time).toLocaleString())),
-      el('td', {}, badge(one.kind.replaceAll('_', ' '), { violation: 'bad', rollback_step: 'warn', decision: 'warn' }[one.kind])),
-      el('th', { scope: 'row' }, one.subject), el('td', {}, el('code', {}, JSON.stringify(one.body))));
+    // Batches of measurements come every few seconds and would push out everything else.
+    const wanted = ['violation', 'decision', 'rollback_step', 'alert', 'acknowledgement', 'deployment', 'checkpoint',
+      'config_change', 'login', 'migration', 'retention'].map((kind) => `&kind=${kind}`).join('');
+
+    /** What one wants to know at a glance; the whole body unfolds. */
+    function gist(body) {
+      const trip = body.cause?.trip ?? body.causes?.[0]?.trip;
+      const parts = [body.step, body.verb ?? body.command, body.detail, body.condition, body.state, body.receiver && `to ${body.receiver}`,
+        body.error, body.reason, body.annotations?.summary, !body.detail && trip?.name];
+      return parts.filter((part) => typeof part === 'string' && part !== '').join(' · ');
+    }
+
+    function event(one) {
+      const key = `event ${one.index ?? `${one.time} ${one.kind} ${one.subject}`}`;
+      return el('tr', {}, el('td', { class: 'number' }, one.index ?? '…'),
+        el('td', {}, el('time', { datetime: one.time }, new Date(one.time).toLocaleString())),
+        el('td', {}, badge(one.kind.replaceAll('_', ' '), { violation: 'bad', rollback_step: 'warn', decision: 'warn' }[one.kind])),
+        el('th', { scope: 'row', class: 'subject' }, one.subject.startsWith('{') ? one.subject : one.subject.split(/[/;]/).pop()),
+        el('td', { class: 'particulars' }, fold(key, gist(one.body) || 'Particulars', false, el('pre', { tabindex: 0 }, JSON.stringify(one.body, null, 2)))));
+    }
 
     function figures(state) {
       const up = state.targets.filter((target) => target.health === 'up').length;
       const firing = state.alerts.filter((one) => one.state === 'firing').length;
       const failing = state.rules.flatMap((one) => one.rules).filter((rule) => rule.health === 'err').length;
       const moving = state.rollouts.filter((one) => /^(promoting|paused|rolling)/.test(one.state)).length;
+      const stuck = state.rollouts.filter((one) => /^(rolled_back|frozen|failed)/.test(one.state) || one.routes.some((route) => route.frozen)).length;
       const list = [
         ['#targets', `${up} / ${state.targets.length}`, 'targets up', up < state.targets.length ? 'bad' : 'good'],
         ['#alerts', firing, 'alerts firing', firing ? 'bad' : 'good'],
         ['#rules', failing, 'rules failing', failing ? 'bad' : 'good'],
-        ['#rollouts', `${moving} / ${state.rollouts.length}`, 'rollouts under way', moving ? 'warn' : 'good'],
+        stuck ? ['#rollouts', `${stuck} / ${state.rollouts.length}`, 'rollouts taken back or frozen', 'bad']
+          : ['#rollouts', `${moving} / ${state.rollouts.length}`, 'rollouts under way', moving ? 'warn' : 'good'],
       ];
       document.getElementById('figures').replaceChildren(...list.map(([href, value, name, kind]) =>
         el('li', { class: kind }, el('a', { href }, el('span', { class: 'value' }, String(value)), el('span', { class: 'name' }, name)))));
@@ -257,7 +275,7 @@ let pageScript = #"""
     async function refresh() {
       const connection = document.getElementById('connection');
       try {
-        const answers = await Promise.all(['rollouts', 'alerts', 'targets?state=active', 'rules', 'history/events?limit=20']
+        const answers = await Promise.all(['rollouts', 'alerts', 'targets?state=active', 'rules', `history/events?limit=20${wanted}`]
           .map((path) => ask(path).catch((fault) => path.startsWith('history') ? { data: { events: null } } : Promise.reject(fault))));
         const [rollouts, alerts, active, rules, events] = answers.map((answer) => answer.data);
         const state = { rollouts: rollouts.rollouts, alerts: alerts.alerts, targets: active.activeTargets, rules: rules.groups };
@@ -269,10 +287,10 @@ let pageScript = #"""
           ['Alert', 'State', 'Labels', { text: 'Value', class: 'number' }, 'Since'], sorted.map(alert)) : empty('Nothing is pending or firing.'));
         show('targets', state.targets, '', () => state.targets.length ? targets(state.targets) : empty('No target is configured.'));
         show('rules', state.rules, '', () => state.rules.length ? state.rules.map(group) : empty('No rule is loaded.'));
-        show('ledger', events.events, events.events?.length ? 'the last 20 events' : '', () => !events.events
+        show('ledger', events.events, events.events?.length ? 'the last 20 events, without batches of measurements' : '', () => !events.events
           ? el('p', { class: 'notice warn' }, 'The history database cannot be read now. Events are kept in the spool.')
           : events.events.length ? table('Newest first', [{ text: 'No.', class: 'number' }, 'Time', 'Kind', 'Subject', 'Particulars'],
-            events.events.map(event)) : empty('No event has been recorded yet.'));
+            events.events.map(event), 'stacked') : empty('No event has been recorded yet.'));
         connection.textContent = `as of ${new Date().toLocaleTimeString()}`;
         connection.className = '';
       } catch (fault) {
@@ -298,19 +316,25 @@ let pageScript = #"""
         const drawn = type === 'vector' || type === 'scalar'
           ? await ask('query_range', { query: expression, start: end - range, end, step: Math.max(1, Math.round(range / 300)), limit: 50 }) : null;
         const notes = [...(now.warnings ?? []), ...(now.infos ?? [])].map((note) => el('p', { class: 'notice warn' }, note));
-        result.replaceChildren(...notes, drawn && drawn.data.result.length ? draw(drawn.data.result, end - range, end, result.clientWidth) : '', values(now.data));
+        const lines = drawn?.data.result ?? [];
+        if (lines.length > most) notes.push(el('p', { class: 'quiet' }, `The graph shows the first ${most} series.`));
+        result.replaceChildren(...notes, lines.length ? draw(lines, end - range, end, result.clientWidth) : '', values(now.data, lines));
       } catch (fault) {
         result.replaceChildren(el('p', { class: 'notice bad', role: 'alert' }, fault.message));
       }
     }
 
-    function values(data) {
+    /** The latest values. A series has the colour of its line: the graph also has series that ended, so places differ. */
+    function values(data, lines) {
       if (!Array.isArray(data.result) || data.result.length === 0) return empty('The result is empty.');
       if (data.resultType === 'scalar' || data.resultType === 'string') return el('p', {}, el('code', {}, data.result[1]));
-      const rows = data.result.map((one, index) => {
+      const identity = (metric) => JSON.stringify(Object.entries(metric).sort());
+      const places = new Map(lines.slice(0, most).map((line, index) => [identity(line.metric), index]));
+      const rows = data.result.map((one) => {
         const { __name__: name, ...rest } = one.metric;
+        const place = places.get(identity(one.metric));
         const swatch = el('span', { class: 'swatch', 'aria-hidden': 'true' });
-        swatch.style.background = colour(index);
+        if (place !== undefined) swatch.style.background = colour(place);
         const value = one.value?.[1] ?? (one.histogram ? `count ${one.histogram[1].count}, sum ${one.histogram[1].sum}`
           : (one.values ?? []).map(([time, text]) => `${text} @${time}`).join('\n'));
         return el('tr', {}, el('td', {}, swatch, name ? el('code', {}, name) : '', ' ', labels(rest)), el('td', { class: 'number' }, value));

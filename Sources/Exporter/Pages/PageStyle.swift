@@ -62,6 +62,10 @@ let pageStyle = #"""
     code, .labels, textarea { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .85em; }
     .labels, td code { display: inline-block; min-width: 13rem; overflow-wrap: break-word; } th code { overflow-wrap: anywhere; }
     .labels i { font-style: normal; color: var(--quiet); }
+    .subject { max-width: 20rem; overflow-wrap: break-word; }
+    .particulars { width: 50%; min-width: 14rem; } .particulars details, .particulars summary { padding: 0; border: 0; }
+    .particulars summary { flex-wrap: nowrap; overflow-wrap: anywhere; }
+    pre { margin: .4rem 0; max-height: 24rem; overflow: auto; font-size: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
     .plan + .plan { margin-top: 1.2rem; padding-top: 1.2rem; border-top: 1px solid var(--line); }
     .plan-head { display: flex; flex-wrap: wrap; gap: .5rem .8rem; align-items: center; margin-bottom: .6rem; }
     .plan-head .buttons { margin-left: auto; display: flex; flex-wrap: wrap; gap: .4rem; }
@@ -99,12 +103,15 @@ let pageStyle = #"""
     dialog label { display: block; margin-top: .7rem; font-size: .88rem; color: var(--quiet); } dialog .controls { justify-content: flex-end; margin-top: 1rem; }
     @media (min-width: 60rem) {
       main { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-      .figures, #rollouts, #alerts, #query, #ledger { grid-column: 1 / -1; }
+      .figures, #rollouts, #alerts, #rules, #query, #ledger { grid-column: 1 / -1; }
       .plan-body { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); }
     }
     @media (max-width: 40rem) {
       .bar { flex-wrap: wrap; } nav { order: 3; flex-basis: 100%; } #connection { margin-left: auto; }
       .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } html { scroll-padding-top: 6rem; }
+      .stacked thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+      .stacked tr { display: flex; flex-wrap: wrap; gap: .1rem .7rem; border-top: 1px solid var(--line); padding: .4rem 0; }
+      .stacked td, .stacked th { border: 0; padding: 0; min-width: 0; } .stacked tbody th, .particulars { flex-basis: 100%; max-width: 100%; }
       section { padding: .9rem; } .plan-head .buttons { margin-left: 0; flex-basis: 100%; }
     }
     @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } .weight .track span { transition: width .4s; } }

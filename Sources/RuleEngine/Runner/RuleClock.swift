@@ -79,8 +79,14 @@ final class RuleClock: @unchecked Sendable {
     /// Evaluates what the clock hands out, until it ends.
     func work() {
         while case .message(let job) = jobs.receive() {
-            let failures = job.unit.run(job.evaluation, from: store)
-            if failures > 0 { logger.warn("rules failed", ["group": job.unit.plan.key, "count": failures]) }
+            for change in job.unit.run(job.evaluation, from: store) {
+                let (group, rule) = (job.unit.plan.key, change.rule)
+                if change.error.isEmpty {
+                    logger.info("rule works again", ["group": group, "rule": rule])
+                } else {
+                    logger.warn("rule failed", ["group": group, "rule": rule, "err": change.error])
+                }
+            }
             mailbox.send(.evaluated(job.unit))
         }
     }

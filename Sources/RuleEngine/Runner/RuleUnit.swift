@@ -71,19 +71,31 @@ final class RuleUnit: @unchecked Sendable {
         if let earlier { schedule.continued(from: earlier.schedule) }
     }
 
+    /// A rule that fails, or fails in another way than before, or works again.
+    struct Change: Equatable {
+        var rule: String
+        /// Empty where it works again.
+        var error: String
+    }
+
     /// Evaluates the rules. On a worker.
     ///
-    /// - Returns: how many rules failed.
-    func run(_ evaluation: GroupSchedule.Evaluation, from store: MetricStore) -> Int {
+    /// - Returns: how it differs from the evaluation before, for the log: a rule that fails on and on is told once.
+    func run(_ evaluation: GroupSchedule.Evaluation, from store: MetricStore) -> [Change] {
         let start = SystemClock.monotonicNanoseconds()
         let failures = self.evaluation.evaluate(
             at: evaluation.time, cause: evaluation.causeNanoseconds, from: store, into: sink)
         let seconds = Double(SystemClock.monotonicNanoseconds() - start) / 1e9
-        published.withLock { [states = self.evaluation.states] published in
-            published = Published(states: states, evaluationSeconds: seconds, lastEvaluation: evaluation.time)
+        let states = self.evaluation.states
+        let before = published.withLock { published in
+            defer { published = Published(states: states, evaluationSeconds: seconds, lastEvaluation: evaluation.time) }
+            return published.states
         }
         instruments.evaluated(evaluation, rules: plan.group.rules.count, failures: failures, seconds: seconds)
-        return failures
+        return zip(states, before).enumerated().compactMap { index, pair in
+            pair.0.lastError == pair.1.lastError
+                ? nil : Change(rule: plan.group.rules[index].name, error: pair.0.lastError)
+        }
     }
 
     /// Ends every series and the lane. On the clock's thread, with no evaluation under way.

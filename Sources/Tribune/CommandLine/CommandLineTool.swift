@@ -65,7 +65,8 @@ enum CommandLineTool {
         guard command.operandCount.contains(operands.count) else {
             let problem =
                 operands.count < command.operandCount.lowerBound ? "an operand is missing" : "too many operands"
-            throw CommandFailure("\(problem); usage: tribune \(command.name) \(command.operands)", code: .usage)
+            let operands = command.operands.isEmpty ? "" : " " + command.operands
+            throw CommandFailure("\(problem); usage: tribune \(command.name)\(operands)", code: .usage)
         }
         for option in command.options where options[option.name] == nil {
             if let fallback = option.fallback { options[option.name] = [fallback] }
@@ -81,7 +82,8 @@ enum CommandLineTool {
 
         Commands:
         \(Console.table(commands.map { ("  " + $0.name, $0.summary) }))
-        'tribune COMMAND --help' explains a command. Exit codes: 0 success, 1 something is wrong, 2 wrong usage.
+        'tribune COMMAND --help' explains a command. Exit codes: 0 success, 1 something is wrong, 2 wrong usage,
+        3 remarks that were asked to count, or a gate without a verdict.
         """
     }
 
@@ -90,9 +92,14 @@ enum CommandLineTool {
         if group.isEmpty {
             Console.error("tribune: unknown command '\(words[0])'. Try 'tribune --help'.")
         } else {
-            Console.error(
+            let list =
                 "tribune \(words[0]) needs one of these words:\n"
-                    + Console.table(group.map { ("  " + $0.name, $0.summary) }))
+                + Console.table(group.map { ("  " + $0.name, $0.summary) })
+            if words.dropFirst().allSatisfy({ ["--help", "-h"].contains($0) }), words.count > 1 {
+                Console.print(list)
+                return 0
+            }
+            Console.error(list)
         }
         return CommandFailure.Code.usage.rawValue
     }

@@ -80,7 +80,9 @@ struct ServiceSources {
             },
             timeline: timeline.map { entry in
                 let subject = entry.service.map { "\($0): " } ?? ""
-                return RolloutStatus.Moment(at: entry.at.timestamp, text: "\(subject)\(entry.step) \(entry.detail)")
+                return RolloutStatus.Moment(
+                    at: entry.at.timestamp,
+                    text: subject + entry.step + (entry.detail.isEmpty ? "" : ": " + entry.detail))
             }, details: snapshot.json)
     }
 
@@ -105,7 +107,7 @@ struct ServiceSources {
         do throws(HistoryError) {
             let found = try history.query(
                 LedgerQuery(
-                    kinds: query.kind.map { [$0] } ?? [], from: query.from?.milliseconds,
+                    kinds: query.kinds, from: query.from?.milliseconds,
                     through: query.through?.milliseconds, limit: query.limit))
             return found.map { RecordedEvent(index: $0.sequence, event: $0.event) }
         } catch {
