@@ -13,7 +13,7 @@ enum Kills {
     }
 
     static func run(_ times: Int, workers: Int = 4) throws {
-        let program = Paths.resolve("RollbackCrashProcess", from: Paths.directory(of: CommandLine.arguments[0]))
+        let program = "\(Paths.directory(of: CommandLine.arguments[0]))/RollbackCrashProcess"
         guard access(program, X_OK) == 0 else { throw BenchmarkFailure("\(program) has not been built") }
         let proxy = try Proxy(services: (0..<workers).flatMap { ["auth\($0)", "ac\($0)"] })
         let outcomes = Mutex<[Outcome]>([])
