@@ -13,6 +13,7 @@ from memory import measure_memory
 from processes import Process, Server, busy_seconds, free_port, get, machine
 from queries import measure_queries
 from rules import measure_rules
+from sustained import measure_sustained
 
 def options():
     parser = argparse.ArgumentParser(
@@ -26,6 +27,10 @@ def options():
     parser.add_argument("--rules", type=int, default=0, help="also measure so many rules, on Tribune and Prometheus")
     parser.add_argument("--memory", action="store_true", help="also measure the memory of a large range query on both")
     parser.add_argument("--without-victoria-metrics", action="store_true", help="leave VictoriaMetrics out")
+    parser.add_argument(
+        "--sustained", action="store_true",
+        help="run Tribune alone, and print its memory and missed scrapes every minute; the interval has to divide 60",
+    )
     parser.add_argument("--client", help="the QueryClient program")
     parser.add_argument("--tribune", help="the program; built when --tribune and --fleet are not given")
     parser.add_argument("--fleet", help="the SyntheticFleet program")
@@ -160,7 +165,9 @@ def run(settings, directory):
         configuration = os.path.join(directory, "prometheus.yml")
         write_configuration(configuration, fleet.port, settings.targets, settings.interval)
         all_servers = servers(settings.tribune, configuration, directory)
-        if settings.without_victoria_metrics:
+        if settings.sustained:
+            all_servers = all_servers[:1]
+        elif settings.without_victoria_metrics:
             all_servers.pop()
         for server in all_servers:
             running.enter_context(server)
@@ -169,6 +176,8 @@ def run(settings, directory):
         body = get(fleet.port, "/0")[1]
         print(f"{settings.targets} targets × {settings.series} series, {len(body) / settings.series:.0f} bytes a line,")
         print(f"scraped every {settings.interval} s by all servers at the same time.", flush=True)
+        if settings.sustained:
+            return measure_sustained(all_servers[0], fleet, settings)
 
         scraping = measure_scraping(all_servers, fleet, settings)
         check_samples(all_servers, settings)
@@ -205,7 +214,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(machine())
     packages = ["prometheus"] + ([] if settings.without_victoria_metrics else ["victoria-metrics"])
-    print(subprocess.check_output(["dpkg-query", "-W", *packages], text=True), end="")
+    if not settings.sustained:
+        print(subprocess.check_output(["dpkg-query", "-W", *packages], text=True), end="")
     with tempfile.TemporaryDirectory(prefix="tribune-compare-") as directory:
         run(settings, directory)
         if settings.memory:

@@ -8,7 +8,7 @@ enum ColumnFuzzing {
         let words = stride(from: 4, to: bytes.count, by: 8).prefix(ColumnCodec.rows).map { word(bytes, $0, 8) }
         guard !words.isEmpty else { return nil }
         var values = words + [UInt64](repeating: 0, count: ColumnCodec.rows - words.count)
-        let present = UInt32(truncatingIfNeeded: word(bytes, 0, 4)) & ColumnCodec.everyRow(words.count)
+        let present = RowMask(truncatingIfNeeded: word(bytes, 0, 4)) & ColumnCodec.everyRow(words.count)
         var encoded = [UInt8](repeating: 0xaa, count: ColumnCodec.longest + ColumnCodec.slack)
         let length = unsafe encoded.withUnsafeMutableBytes {
             unsafe ColumnCodec.encode(&values, present: present, rowCount: words.count, into: $0.baseAddress!)
@@ -19,7 +19,7 @@ enum ColumnFuzzing {
             unsafe ColumnCodec.decode($0.baseAddress!, length: length, rowCount: words.count, into: &decoded)
         }
         if mask != present { return "rows \(present) come back as \(mask)" }
-        for row in words.indices where present & 1 << UInt32(row) != 0 && decoded[row] != words[row] {
+        for row in words.indices where present & 1 << RowMask(row) != 0 && decoded[row] != words[row] {
             return "row \(row): \(words[row]) comes back as \(decoded[row])"
         }
         return timesFinding(words.map(Int64.init(bitPattern:)))

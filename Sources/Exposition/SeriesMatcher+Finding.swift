@@ -44,10 +44,10 @@ extension SeriesMatcher {
     /// Whether a series from the table has this text.
     private func has(_ known: SeriesTable.Known, _ text: UnsafeBufferPointer<UInt8>) -> Bool {
         unsafe arena.withUnsafeBufferPointer { arena in
-            guard known.line >= 0 else {
-                return unsafe memcmp(text.baseAddress!, arena.baseAddress! + Int(known.text), text.count) == 0
+            guard known.state == .line else {
+                return unsafe memcmp(text.baseAddress!, arena.baseAddress! + Int(known.place), text.count) == 0
             }
-            var index = Int(known.line)
+            var index = Int(known.place)
             // From the end to the beginning: what a line shares is looked at in the lines before it.
             var end = text.count
             while end > 0 {

@@ -1,18 +1,23 @@
 /// The series that a ``SeriesMatcher`` knows, by number and by text. A value; its owner keeps the texts.
 ///
-/// Open addressing with linear probing, at most half full. The hash is seeded, so that no target can choose its collisions.
+/// Open addressing with linear probing, at most three quarters full. The hash is seeded, so that no target can choose its collisions.
 struct SeriesTable: Sendable {
     /// A series.
     struct Known: Sendable {
-        var hash: UInt32
-        /// Where its text begins in the owner's arena, as long as it has no line.
-        var text: UInt32
-        var textLength: UInt32
-        var context: SeriesMatcher.Context
-        /// Index of its line in the last committed body, or -1.
-        var line: Int32
-        var isLive: Bool
-        var isMarked = false
+        /// What ``place`` is. A series begins without a line.
+        enum State: UInt8 {
+            case removed
+            case text
+            case line
+        }
+
+        let hash: UInt32
+        /// The series' line in the last committed body, or where its text begins in the owner's arena.
+        fileprivate(set) var place: UInt32
+        let textLength: UInt32
+        let context: SeriesMatcher.Context
+        fileprivate(set) var state: State
+        fileprivate var isMarked = false
     }
 
     private static let empty: Int32 = -1
@@ -30,8 +35,8 @@ struct SeriesTable: Sendable {
 
     /// Index of the series' line in the last committed body, if it was there.
     func line(of number: Int32) -> Int? {
-        let line = known[Int(number)].line
-        return line >= 0 ? Int(line) : nil
+        let series = known[Int(number)]
+        return series.state == .line ? Int(series.place) : nil
     }
 
     /// Gives back room that was taken for more series than there are.
@@ -41,7 +46,8 @@ struct SeriesTable: Sendable {
 
     /// Sets the line of a series and marks it as one to keep.
     mutating func setLine(_ index: Int, of number: Int32) {
-        known[Int(number)].line = Int32(index)
+        known[Int(number)].place = UInt32(index)
+        known[Int(number)].state = .line
         known[Int(number)].isMarked = true
     }
 
@@ -51,7 +57,7 @@ struct SeriesTable: Sendable {
         for number in known.indices {
             if known[number].isMarked {
                 known[number].isMarked = false
-            } else if known[number].isLive {
+            } else if known[number].state != .removed {
                 remove(Int32(number))
                 forgotten.append(Int32(number))
             }
@@ -81,8 +87,8 @@ struct SeriesTable: Sendable {
 
     /// Adds a series that is not there yet.
     mutating func insert(text: UInt32, length: UInt32, context: SeriesMatcher.Context, hash: UInt32) -> Int32 {
-        if (used + 1) * 2 > cells.count { rebuild() }
-        let series = Known(hash: hash, text: text, textLength: length, context: context, line: -1, isLive: true)
+        if (used + 1) * 4 > cells.count * 3 { rebuild() }
+        let series = Known(hash: hash, place: text, textLength: length, context: context, state: .text)
         let number: Int32
         if let reused = free.popLast() {
             number = reused
@@ -100,17 +106,17 @@ struct SeriesTable: Sendable {
         var cell = Int(known[Int(number)].hash) & (cells.count - 1)
         while cells[cell] != number { cell = (cell + 1) & (cells.count - 1) }
         cells[cell] = Self.removed
-        known[Int(number)].isLive = false
+        known[Int(number)].state = .removed
         free.append(number)
     }
 
     private mutating func rebuild() {
         let live = known.count - free.count
         var size = 16
-        while size < (live + 1) * 4 { size *= 2 }
+        while size * 2 < (live + 1) * 3 { size *= 2 }
         cells = [Int32](repeating: Self.empty, count: size)
         used = 0
-        for (number, series) in known.enumerated() where series.isLive { place(Int32(number), series.hash) }
+        for (number, series) in known.enumerated() where series.state != .removed { place(Int32(number), series.hash) }
     }
 
     private mutating func place(_ number: Int32, _ hash: UInt32) {

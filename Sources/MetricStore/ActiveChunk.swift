@@ -1,17 +1,17 @@
 internal import Glibc
 internal import Synchronization
 
-/// The chunk a lane is writing: up to 32 rows, as the lane's writer and any number of readers share them.
+/// The chunk a lane is writing: up to 16 rows, as the lane's writer and any number of readers share them.
 ///
 /// ```
 /// header   word   8     head: rows committed, counted through all chunks
 ///          words  9 10  oldest and newest time in the chunk
 ///          word  16     the chunk being written
-///          words 32…63  time of each row
-/// block    UInt32 × width        a bit per row that has a sample
-///          UInt64 × 32 × width   values, row by row
+///          words 32…47  time of each row
+/// block    UInt16 × width        a bit per row that has a sample
+///          UInt64 × 16 × width   values, row by row
 /// ```
-/// The first blocks are small so that a lane of five series takes four pages; from the fifth on a block has 256 slots.
+/// The first blocks are small so that a lane of five series takes two pages; from the fifth on a block has 256 slots.
 /// All of it is private memory; the row log has what a restart needs.
 ///
 /// Why readers see only whole rows, and only their own chunk's:
@@ -38,7 +38,7 @@ internal import Synchronization
     @unsafe struct Block {
         let width: Int
         /// A bit per row, by slot.
-        let masks: UnsafeMutablePointer<Atomic<UInt32>>
+        let masks: UnsafeMutablePointer<Atomic<RowMask>>
         /// Values, row by row.
         let values: AtomicWords
         /// The writer's own.
@@ -83,11 +83,15 @@ internal import Synchronization
         index >= 4 ? 256 * (index - 3) : index == 0 ? 0 : 16 << index
     }
 
-    /// Bytes of block `index`, in whole pages.
+    /// Bytes of block `index`: whole lines of the cache, since blocks lie side by side.
     static func size(ofBlock index: Int) -> Int {
         let width = width(ofBlock: index)
-        return (4 * width + 8 * ColumnCodec.rows * width + Mapping.page - 1) & -Mapping.page
+        return maskBytes(width) + 8 * ColumnCodec.rows * width
     }
+
+    private static func maskBytes(_ width: Int) -> Int { (MemoryLayout<RowMask>.size * width + 63) & -64 }
+
+    private static let headerBytes = 512
 
     let header: AtomicWords
     let histograms = HistogramArena()
@@ -102,10 +106,10 @@ internal import Synchronization
     private var spareBlocks: Int
 
     init() throws(StoreError) {
-        let first = try Mapping(anonymous: Mapping.page + Self.size(ofBlock: 0))
+        let first = try Mapping(anonymous: Self.headerBytes + Self.size(ofBlock: 0))
         mappings = [first]
         unsafe header = first.words(at: 0)
-        unsafe spare = first.base + Mapping.page
+        unsafe spare = first.base + Self.headerBytes
         spareBlocks = 1
         unsafe table = Atomic(.allocate(capacity: capacity))
         unsafe header[Word.oldest].store(UInt64(bitPattern: .max), ordering: .relaxed)
@@ -135,7 +139,7 @@ internal import Synchronization
     }
 
     /// Bytes taken for blocks.
-    var byteCount: Int { (0..<blockCount).reduce(Mapping.page) { $0 + Self.size(ofBlock: $1) } }
+    var byteCount: Int { (0..<blockCount).reduce(Self.headerBytes) { $0 + Self.size(ofBlock: $1) } }
 
     /// Adds a block of unused slots. The writer's.
     func addBlock() throws(StoreError) {
@@ -154,12 +158,12 @@ internal import Synchronization
         let width = Self.width(ofBlock: blockCount)
         let states = UnsafeMutablePointer<SlotState>.allocate(capacity: width)
         unsafe states.initialize(repeating: SlotState(), count: width)
-        let masks = unsafe base.assumingMemoryBound(to: Atomic<UInt32>.self)
+        let masks = unsafe base.assumingMemoryBound(to: Atomic<RowMask>.self)
         // Readers learn of the block's slots through the index, under its lock, after this.
         unsafe (blocks + blockCount).initialize(
             to: Block(
                 width: width, masks: masks,
-                values: (base + 4 * width).assumingMemoryBound(to: Atomic<UInt64>.self), states: states))
+                values: (base + Self.maskBytes(width)).assumingMemoryBound(to: Atomic<UInt64>.self), states: states))
         blockCount += 1
     }
 
@@ -186,7 +190,7 @@ extension ActiveChunk {
     /// writer has turned to another chunk.
     func column(
         _ slot: RingSlot, ofChunk chunk: Int, count: Int, into values: UnsafeMutablePointer<UInt64>
-    ) -> UInt32? {
+    ) -> RowMask? {
         let block = unsafe blocks[slot.block]
         let mask = unsafe block.masks[slot.column].load(ordering: .relaxed) & ColumnCodec.everyRow(count)
         var cell = slot.column
@@ -203,7 +207,7 @@ extension ActiveChunk {
     /// Goes through the rows eight at a time, so that each line of memory is fetched once.
     func copy(
         _ columns: ArraySlice<UInt8>, block index: Int, _ rows: Range<Int>, ofChunk chunk: Int,
-        into values: UnsafeMutablePointer<UInt64>, stride: Int, _ masks: UnsafeMutablePointer<UInt32>
+        into values: UnsafeMutablePointer<UInt64>, stride: Int, _ masks: UnsafeMutablePointer<RowMask>
     ) -> Bool {
         let block = unsafe blocks[index]
         let width = unsafe block.width

@@ -40,7 +40,7 @@ internal import Synchronization
             let block = unsafe blocks[slot.block]
             let column = slot.column
             if unsafe column < block.width, unsafe block.states[column].newest < time {
-                let bit: UInt32 = 1 << UInt32(row)
+                let bit: RowMask = 1 << RowMask(row)
                 let mask = unsafe block.masks[column].load(ordering: .relaxed)
                 if mask & bit == 0, unsafe block.states[column].companions == ActiveChunk.SlotState.none {
                     isEmpty = false

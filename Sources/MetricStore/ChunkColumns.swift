@@ -42,18 +42,18 @@ struct ChunkColumns {
 
     /// One value per row.
     private struct Column {
-        var mask: UInt32 = 0
+        var mask: RowMask = 0
         var values: [UInt64] = []
 
         init() {}
 
-        init(_ fill: (UnsafeMutablePointer<UInt64>) -> UInt32) {
+        init(_ fill: (UnsafeMutablePointer<UInt64>) -> RowMask) {
             values = [UInt64](repeating: 0, count: ColumnCodec.rows)
             mask = unsafe values.withUnsafeMutableBufferPointer { unsafe fill($0.baseAddress!) }
         }
 
         subscript(row: Int) -> Double? {
-            mask & 1 << UInt32(row) == 0 ? nil : Double(bitPattern: values[row])
+            mask & 1 << RowMask(row) == 0 ? nil : Double(bitPattern: values[row])
         }
     }
 

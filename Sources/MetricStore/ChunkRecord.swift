@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The beginning of a sealed chunk: up to 32 rows of one lane, immutable once it is in a segment.
+/// The beginning of a sealed chunk: up to 16 rows of one lane, immutable once it is in a segment.
 ///
 /// ```
 /// ChunkHeader                                                       80 bytes
@@ -69,7 +69,7 @@ struct ChunkHeader {
     }
 
     /// Decodes the column of `slot`; a slot that did not exist when the chunk was sealed is empty.
-    func column(_ slot: RingSlot, rowCount: Int, into values: UnsafeMutablePointer<UInt64>) -> UInt32 {
+    func column(_ slot: RingSlot, rowCount: Int, into values: UnsafeMutablePointer<UInt64>) -> RowMask {
         guard unsafe slot.block < Int(base.load(fromByteOffset: 24, as: UInt32.self)) else { return 0 }
         let block = unsafe part(2 + slot.block)
         let start = unsafe 2 * Int(block.load(fromByteOffset: 2 * slot.column, as: UInt16.self))
@@ -80,7 +80,7 @@ struct ChunkHeader {
     /// Decodes several columns of a block, each to its place `stride` values after the one before.
     func copy(
         _ columns: ArraySlice<UInt8>, block index: Int, into values: UnsafeMutablePointer<UInt64>, stride: Int,
-        _ masks: UnsafeMutablePointer<UInt32>
+        _ masks: UnsafeMutablePointer<RowMask>
     ) {
         guard unsafe index < Int(base.load(fromByteOffset: 24, as: UInt32.self)) else {
             for series in 0..<columns.count { unsafe masks[series] = 0 }

@@ -1,20 +1,26 @@
 internal import MetricModel
 
+/// A bit per row of a chunk, the first row's the lowest.
+package typealias RowMask = UInt16
+
 /// One slot's values in one chunk, as bytes: any bit pattern comes back as it was.
 ///
 /// ```
 /// head    kind (2 bits), power of ten (4 bits), gaps follow, stale rows follow
-/// gaps    4 bytes, a bit per row that has a sample; left out where every row has one
-/// stale   4 bytes, a bit per row that holds the staleness marker; left out where none does
+/// gaps    2 bytes, a bit per row that has a sample; left out where every row has one
+/// stale   2 bytes, a bit per row that holds the staleness marker; left out where none does
 /// body    constant: the bits of the value
+///         level:    the one value (zigzag varint), where that is shorter
 ///         whole:    bits per step (1 byte), first value, smallest step (both zigzag varint), steps above the smallest one
 ///         raw:      8 bytes per value
 /// ```
 /// A whole number stands for the value divided by 10^power, which is how decimals in expositions come about. Steps between
 /// neighbours are packed in as many bits as the largest needs: a counter that rises by 0…15 per scrape takes four bits.
 @safe package enum ColumnCodec {
-    /// Rows of a chunk.
-    package static let rows = 32
+    /// Rows of a chunk. Every series pays eight bytes a row for the chunk that is being written, and a head and a first value
+    /// per chunk on the disk; docs/design/0010 has what 16 and 32 cost.
+    package static let rows = RowMask.bitWidth
+    private static let maskSize = RowMask.bitWidth / 8
     /// No encoding is longer.
     package static let longest = 9 + 8 * rows
     /// Bytes that decoding may read beyond the end.
@@ -23,6 +29,7 @@ internal import MetricModel
     private static let constant: UInt8 = 0
     private static let whole: UInt8 = 1
     private static let raw: UInt8 = 2
+    private static let level: UInt8 = 3
     private static let hasGaps: UInt8 = 0x40
     private static let hasStale: UInt8 = 0x80
     private static let widestStep = 56
@@ -38,10 +45,10 @@ internal import MetricModel
     ///   - output: room for ``longest`` bytes.
     /// - Returns: The number of bytes written; 0 where nothing is present.
     package static func encode(
-        _ values: UnsafePointer<UInt64>, present: UInt32, rowCount: Int, into output: UnsafeMutableRawPointer
+        _ values: UnsafePointer<UInt64>, present: RowMask, rowCount: Int, into output: UnsafeMutableRawPointer
     ) -> Int {
         guard present != 0 else { return 0 }
-        var stale: UInt32 = 0
+        var stale: RowMask = 0
         return unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: rows) { packed in
             var count = 0
             var rest = present
@@ -49,7 +56,7 @@ internal import MetricModel
                 let row = rest.trailingZeroBitCount
                 rest &= rest - 1
                 if unsafe values[row] == Double.staleMarker.bitPattern {
-                    stale |= 1 << UInt32(row)
+                    stale |= 1 << RowMask(row)
                 } else {
                     unsafe packed[count] = unsafe values[row]
                     count += 1
@@ -59,13 +66,13 @@ internal import MetricModel
             var end = 1
             if present != everyRow(rowCount) {
                 head |= hasGaps
-                unsafe output.storeBytes(of: present.littleEndian, toByteOffset: end, as: UInt32.self)
-                end += 4
+                unsafe output.storeBytes(of: present.littleEndian, toByteOffset: end, as: RowMask.self)
+                end += maskSize
             }
             if stale != 0 {
                 head |= hasStale
-                unsafe output.storeBytes(of: stale.littleEndian, toByteOffset: end, as: UInt32.self)
-                end += 4
+                unsafe output.storeBytes(of: stale.littleEndian, toByteOffset: end, as: RowMask.self)
+                end += maskSize
             }
             if count > 0 {
                 head |= unsafe encodeBody(UnsafeBufferPointer(rebasing: packed[..<count]), output, &end)
@@ -82,19 +89,20 @@ internal import MetricModel
     ///   - values: room for ``rows`` values; rows without a sample keep whatever they held.
     package static func decode(
         _ input: UnsafeRawPointer, length: Int, rowCount: Int, into values: UnsafeMutablePointer<UInt64>
-    ) -> UInt32 {
+    ) -> RowMask {
         guard length > 0 else { return 0 }
         let head = unsafe input.load(as: UInt8.self)
         var offset = 1
         var present = everyRow(rowCount)
-        var stale: UInt32 = 0
+        var stale: RowMask = 0
         if head & hasGaps != 0 {
-            present &= unsafe UInt32(littleEndian: input.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-            offset += 4
+            present &= unsafe RowMask(littleEndian: input.loadUnaligned(fromByteOffset: offset, as: RowMask.self))
+            offset += maskSize
         }
         if head & hasStale != 0 {
-            stale = unsafe present & UInt32(littleEndian: input.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-            offset += 4
+            stale =
+                unsafe present & RowMask(littleEndian: input.loadUnaligned(fromByteOffset: offset, as: RowMask.self))
+            offset += maskSize
         }
         let count = (present & ~stale).nonzeroBitCount
         if count > 0 { unsafe decodeBody(input, &offset, head, count, values) }
@@ -103,20 +111,20 @@ internal import MetricModel
     }
 
     /// A bit for each of the first `count` rows.
-    package static func everyRow(_ count: Int) -> UInt32 {
-        count >= 32 ? .max : (1 << UInt32(count)) - 1
+    package static func everyRow(_ count: Int) -> RowMask {
+        count >= rows ? .max : (1 << RowMask(count)) - 1
     }
 
     /// Moves `count` values from the front to their rows, from the last one down so that none is overwritten unread.
     private static func spread(
-        _ values: UnsafeMutablePointer<UInt64>, _ count: Int, _ present: UInt32, _ stale: UInt32
+        _ values: UnsafeMutablePointer<UInt64>, _ count: Int, _ present: RowMask, _ stale: RowMask
     ) {
         var source = count
         var rest = present
         while rest != 0 {
-            let row = 31 - rest.leadingZeroBitCount
-            rest &= ~(1 << UInt32(row))
-            if stale & (1 << UInt32(row)) != 0 {
+            let row = rows - 1 - rest.leadingZeroBitCount
+            rest &= ~(1 << RowMask(row))
+            if stale & (1 << RowMask(row)) != 0 {
                 unsafe values[row] = Double.staleMarker.bitPattern
             } else {
                 source -= 1
@@ -132,6 +140,10 @@ extension ColumnCodec {
     ) -> UInt8 {
         let first = unsafe values[0]
         if unsafe values.allSatisfy({ $0 == first }) {
+            if let (integer, power) = wholeNumber(Double(bitPattern: first)), varintLength(integer) < 8 {
+                unsafe writeVarint(integer, output, &end)
+                return level | UInt8(power) << 2
+            }
             unsafe output.storeBytes(of: first.littleEndian, toByteOffset: end, as: UInt64.self)
             end += 8
             return constant
@@ -173,6 +185,14 @@ extension ColumnCodec {
             }
         }
         return power
+    }
+
+    /// The same for one value, with the power.
+    private static func wholeNumber(_ value: Double) -> (integer: Int64, power: Int)? {
+        for power in powers.indices {
+            if let integer = exactInteger(value, power) { return (integer, power) }
+        }
+        return nil
     }
 
     @inline(__always)
@@ -234,6 +254,9 @@ extension ColumnCodec {
         case constant:
             let value = unsafe UInt64(littleEndian: input.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
             for index in 0..<count { unsafe values[index] = value }
+        case level:
+            let value = unsafe Double(readVarint(input, &offset)) / powers[Int(head >> 2 & 15)]
+            for index in 0..<count { unsafe values[index] = value.bitPattern }
         case whole:
             unsafe decodeSteps(input, &offset, count) { index, integer in
                 unsafe values[index] = UInt64(bitPattern: integer)

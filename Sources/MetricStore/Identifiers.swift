@@ -20,6 +20,9 @@ public struct RingSlot: Hashable, Sendable {
         rawValue = UInt32(block << 8 | column)
     }
 
+    /// How many slots of the lane come before this one: numbers from 0 on without large gaps, for tables by slot.
+    public var ordinal: Int { ActiveChunk.position(of: self) }
+
     var block: Int { Int(rawValue >> 8) }
     var column: Int { Int(rawValue & 0xff) }
 }

@@ -5,7 +5,7 @@ struct LabelPairs {
     private(set) var symbols = SymbolTable()
     private var names: [UInt32] = []
     private var values: [UInt32] = []
-    private var postings: [[UInt32]] = []
+    private var postings: [PostingList] = []
     /// Where a pair stands in its name's list.
     private var positions: [UInt32] = []
     private var free: [UInt32] = []
@@ -28,7 +28,7 @@ struct LabelPairs {
     func valueText(_ pair: UInt32) -> String { symbols[values[Int(pair)]] }
 
     /// The series with `pair`, in no particular order.
-    func series(_ pair: UInt32) -> [UInt32] { postings[Int(pair)] }
+    func series(_ pair: UInt32) -> PostingList { postings[Int(pair)] }
 
     /// The pair, if some series has it.
     func find(_ name: String, _ value: String) -> UInt32? {
@@ -54,7 +54,7 @@ struct LabelPairs {
             pair = UInt32(names.count)
             names.append(name)
             values.append(value)
-            postings.append([])
+            postings.append(PostingList())
             positions.append(0)
         }
         positions[Int(pair)] = UInt32(byName[name]?.count ?? 0)
@@ -72,9 +72,6 @@ struct LabelPairs {
 
     /// Notes that `series` has `pair`.
     mutating func add(_ series: UInt32, to pair: UInt32) {
-        // Not doubled: there are many lists, and half of each would lie idle.
-        let count = postings[Int(pair)].count
-        if count == postings[Int(pair)].capacity { postings[Int(pair)].reserveCapacity(count + count / 4 + 2) }
         postings[Int(pair)].append(series)
     }
 
@@ -82,7 +79,6 @@ struct LabelPairs {
     mutating func remove(from pair: UInt32, where isGone: (UInt32) -> Bool) {
         postings[Int(pair)].removeAll(where: isGone)
         guard postings[Int(pair)].isEmpty else { return }
-        postings[Int(pair)] = []
         let name = names[Int(pair)]
         table.remove(pair) { ByteHash.of(names[Int($0)], values[Int($0)]) }
         let position = Int(positions[Int(pair)])

@@ -96,7 +96,7 @@ extension Lane {
         else { return .unknownSlot }
         // A sample goes into the first pending row behind those that the series has already.
         let used = active.rows(of: slot, companions) & ~ColumnCodec.everyRow(firstPendingRow)
-        var row = used == 0 ? firstPendingRow : 32 - used.leadingZeroBitCount
+        var row = used == 0 ? firstPendingRow : RowMask.bitWidth - used.leadingZeroBitCount
         if row >= firstPendingRow + pendingRows {
             guard openRow(rowTime) else { return .unknownSlot }
             row = firstPendingRow + pendingRows - 1
@@ -199,7 +199,7 @@ extension Lane {
 
 extension ActiveChunk {
     /// Clears the bits of all rows but those in `kept`. The writer's.
-    func clearMasks(keeping kept: UInt32) {
+    func clearMasks(keeping kept: RowMask) {
         let blocks = unsafe self.blocks
         for index in 0..<blockCount {
             for column in 0..<(unsafe blocks[index].width) {
@@ -224,11 +224,11 @@ extension ActiveChunk {
         let block = unsafe blocks[slot.block]
         let mask = unsafe block.masks[slot.column].load(ordering: .relaxed)
         unsafe block.values[row * block.width + slot.column].store(bits, ordering: .relaxed)
-        unsafe block.masks[slot.column].store(mask | 1 << UInt32(row), ordering: .relaxed)
+        unsafe block.masks[slot.column].store(mask | 1 << RowMask(row), ordering: .relaxed)
     }
 
     /// The rows in which a series has a sample of any kind.
-    func rows(of slot: RingSlot, _ companions: SeriesIndex.Companions) -> UInt32 {
+    func rows(of slot: RingSlot, _ companions: SeriesIndex.Companions) -> RowMask {
         let own = unsafe blocks[slot.block].masks[slot.column].load(ordering: .relaxed)
         guard let column = companions.histograms?.slot else { return own }
         return unsafe own | blocks[column.block].masks[column.column].load(ordering: .relaxed)

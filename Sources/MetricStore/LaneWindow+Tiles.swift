@@ -27,7 +27,7 @@ extension LaneWindow {
         let number = number(of: view)
         let isWhole = number >= Int(bundle.birth) && number <= Int(bundle.death)
         let stride = tile.stride
-        unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: bundle.rows.count) { masks in
+        unsafe withUnsafeTemporaryAllocation(of: RowMask.self, capacity: bundle.rows.count) { masks in
             unsafe masks.initialize(repeating: 0)
             unsafe tile.withValues { values in
                 unsafe columns(

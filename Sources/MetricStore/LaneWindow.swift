@@ -31,7 +31,7 @@ final class LaneWindow {
     private(set) var rowTimes: [Int64] = []
     /// The times of the rows in the window, for a uniform one.
     private var times: [Int64] = []
-    private var masks: [UInt32] = []
+    private var masks: [RowMask] = []
 
     /// - Parameters:
     ///   - active: the lane's, taken under the index lock together with `head`.
@@ -119,7 +119,7 @@ final class LaneWindow {
                 let scratch = scratch.baseAddress!
                 for index in views.indices {
                     let rows = views[index].rows
-                    var mask: UInt32 = 0
+                    var mask: RowMask = 0
                     if contains(location, views[index]), !rows.isEmpty {
                         mask = unsafe column(location.slot, index, scratch)
                         mask &= ColumnCodec.everyRow(rows.upperBound) & ~ColumnCodec.everyRow(rows.lowerBound)
@@ -153,7 +153,7 @@ final class LaneWindow {
     }
 
     /// Decodes one column; a reader that the writer overtook finds the chunk sealed.
-    private func column(_ slot: RingSlot, _ index: Int, _ values: UnsafeMutablePointer<UInt64>) -> UInt32 {
+    private func column(_ slot: RingSlot, _ index: Int, _ values: UnsafeMutablePointer<UInt64>) -> RowMask {
         let view = views[index]
         if unsafe view.record == nil {
             let mask = unsafe active?.column(slot, ofChunk: view.number, count: view.rowCount, into: values)
@@ -168,7 +168,7 @@ final class LaneWindow {
     /// says which rows have a value. Rows beside those asked for may be written too.
     func columns(
         _ columns: ArraySlice<UInt8>, block: Int, _ rows: Range<Int>, ofView index: Int,
-        into values: UnsafeMutablePointer<UInt64>, stride: Int, _ masks: UnsafeMutablePointer<UInt32>
+        into values: UnsafeMutablePointer<UInt64>, stride: Int, _ masks: UnsafeMutablePointer<RowMask>
     ) {
         let view = views[index]
         if unsafe view.record == nil {

@@ -27,6 +27,8 @@ enum RowCodec {
         static let bitmap: UInt8 = 3
     }
 
+    /// The highest bit of a row mask.
+    private static let highest = RowMask.bitWidth - 1
     /// Bytes that encoding may write beyond the end it reports.
     static let slack = 8
     /// Data bytes by code, half a byte each.
@@ -64,16 +66,16 @@ enum RowCodec {
         _ block: ActiveChunk.Block, row: Int, into output: UnsafeMutableRawPointer, _ end: inout Int
     ) {
         let width = unsafe block.width
-        var every = UInt32.max
-        var some: UInt32 = 0
-        var changed: UInt32 = 0
+        var every = RowMask.max
+        var some: RowMask = 0
+        var changed: RowMask = 0
         for column in 0..<width {
             let mask = unsafe block.masks[column].load(ordering: .relaxed)
             every &= mask
             some |= mask
             changed |= mask ^ mask << 1
         }
-        let bit: UInt32 = 1 << UInt32(row)
+        let bit: RowMask = 1 << RowMask(row)
         guard some & bit != 0 else {
             unsafe output.storeBytes(of: Presence.none, toByteOffset: end, as: UInt8.self)
             end += 1
@@ -88,13 +90,13 @@ enum RowCodec {
         if kind != Presence.all {
             count = 0
             for column in 0..<width {
-                unsafe count += Int(block.masks[column].load(ordering: .relaxed) >> UInt32(row) & 1)
+                unsafe count += Int(block.masks[column].load(ordering: .relaxed) >> RowMask(row) & 1)
             }
         }
         end += (count + 1) / 2
         let reach = min(row, 2)
         let cells = unsafe block.values + row * width
-        let needed: UInt32 = (bit &<< 1 &- 1) & ~(bit &>> UInt32(reach) &- 1)
+        let needed: RowMask = (bit &<< 1 &- 1) & ~(bit &>> RowMask(reach) &- 1)
         if every & needed == needed {
             unsafe encodeFull(cells, width: width, reach: reach, codes: codes, output, &end)
         } else {
@@ -132,10 +134,13 @@ enum RowCodec {
         var index = 0
         var low: UInt8 = 0
         for column in 0..<width {
-            let mask = unsafe block.masks[column].load(ordering: .relaxed) << UInt32(31 - row)
-            if mask >> 31 == 0 { continue }
-            let before = unsafe mask >> 30 & 1 == 0 ? 0 : cells[column - width].load(ordering: .relaxed)
-            let earlier = unsafe mask >> 29 & 3 == 3 ? cells[column - 2 * width].load(ordering: .relaxed) : before
+            let mask = unsafe block.masks[column].load(ordering: .relaxed) << RowMask(highest - row)
+            if mask >> RowMask(highest) == 0 { continue }
+            let before =
+                unsafe mask >> RowMask(highest - 1) & 1 == 0 ? 0 : cells[column - width].load(ordering: .relaxed)
+            let earlier =
+                unsafe mask >> RowMask(highest - 2) & 3 == 3
+                ? cells[column - 2 * width].load(ordering: .relaxed) : before
             let code = unsafe encode(cells[column].load(ordering: .relaxed), before, earlier, output, &end)
             if index & 1 == 0 {
                 low = code
@@ -154,7 +159,7 @@ enum RowCodec {
             var byte: UInt8 = 0
             for bit in 0..<8 {
                 let mask = unsafe block.masks[column + bit].load(ordering: .relaxed)
-                byte |= UInt8(truncatingIfNeeded: mask >> UInt32(row) & 1) << UInt8(bit)
+                byte |= UInt8(truncatingIfNeeded: mask >> RowMask(row) & 1) << UInt8(bit)
             }
             unsafe output.storeBytes(of: byte, toByteOffset: end, as: UInt8.self)
             end += 1
@@ -246,7 +251,7 @@ enum RowCodec {
         case Presence.asBefore where row > 0:
             for column in 0..<width {
                 let mask = unsafe block.masks[column].load(ordering: .relaxed)
-                unsafe present[column / 64] |= UInt64(mask >> UInt32(row - 1) & 1) << UInt64(column % 64)
+                unsafe present[column / 64] |= UInt64(mask >> RowMask(row - 1) & 1) << UInt64(column % 64)
             }
         case Presence.bitmap where offset + width / 8 <= input.count:
             for byte in 0..<width / 8 {
@@ -267,10 +272,10 @@ enum RowCodec {
         let width = unsafe block.width
         let mask = unsafe block.masks[column].load(ordering: .relaxed)
         // As when it was encoded: the rows before in the highest bits.
-        let before = (mask << UInt32(31 - row)) << 1
+        let before = (mask << RowMask(highest - row)) << 1
         let cell = unsafe block.values + row * width + column
-        let last = unsafe before >> 31 == 0 ? 0 : cell[-width].load(ordering: .relaxed)
-        let lastButOne = unsafe before >> 30 == 3 ? cell[-2 * width].load(ordering: .relaxed) : last
+        let last = unsafe before >> RowMask(highest) == 0 ? 0 : cell[-width].load(ordering: .relaxed)
+        let lastButOne = unsafe before >> RowMask(highest - 1) == 3 ? cell[-2 * width].load(ordering: .relaxed) : last
         let length = length(code)
         var data: UInt64 = 0
         if offset + 8 <= input.count {
@@ -281,7 +286,7 @@ enum RowCodec {
         }
         offset += length
         unsafe cell.pointee.store(value(code, data, last, lastButOne), ordering: .relaxed)
-        unsafe block.masks[column].store(mask | 1 << UInt32(row), ordering: .relaxed)
+        unsafe block.masks[column].store(mask | 1 << RowMask(row), ordering: .relaxed)
     }
 
     @inline(__always)

@@ -39,7 +39,7 @@ final class RowLog: Sendable {
 
     /// What a file begins with.
     static func identity(store: UInt64, number: UInt32) -> [UInt64] {
-        let words: [UInt64] = [0x3130_5357_4f52_5254, 1, store, UInt64(number)]
+        let words: [UInt64] = [0x3130_5357_4f52_5254, 2, store, UInt64(number)]
         return words + [unsafe words.withUnsafeBytes { unsafe ByteHash.checksum($0) }]
     }
 

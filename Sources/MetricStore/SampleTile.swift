@@ -20,7 +20,7 @@ public struct SampleTile: Sendable {
 
     private var storage: [Double] = []
     /// A bit per row that has a sample, by series and chunk.
-    private var masks: [UInt32] = []
+    private var masks: [RowMask] = []
     private var chunkStarts: [Int] = []
 
     /// A table without room.
@@ -42,7 +42,7 @@ public struct SampleTile: Sendable {
     }
 
     /// Notes which rows of chunk `chunk` have a sample of a series, of those in `wanted`.
-    mutating func note(_ mask: UInt32, wanted: UInt32, series: Int, chunk: Int) {
+    mutating func note(_ mask: RowMask, wanted: RowMask, series: Int, chunk: Int) {
         masks[series * chunkStarts.count + chunk] = mask & wanted
         if mask & wanted != wanted { isComplete[series] = false }
     }

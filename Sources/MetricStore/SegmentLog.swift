@@ -19,7 +19,7 @@ final class Segment: Sendable {
 
     /// What the segment's file begins with.
     static func identity(store: UInt64, number: UInt32) -> [UInt64] {
-        let words: [UInt64] = [0x3130_5347_4553_5254, 1, store, UInt64(number)]
+        let words: [UInt64] = [0x3130_5347_4553_5254, 2, store, UInt64(number)]
         return words + [unsafe words.withUnsafeBytes { unsafe ByteHash.checksum($0) }]
     }
 
@@ -308,7 +308,9 @@ extension SegmentLog {
                 }
                 break
             }
-            if header.complete == header.checksum, unsafe record.bodyChecksum == header.bodyChecksum {
+            if header.complete == header.checksum, header.rowCount <= ColumnCodec.rows,
+                unsafe record.bodyChecksum == header.bodyChecksum
+            {
                 found(header, ChunkPlace(segment: number, offset: entry.used))
                 entry.oldest = min(entry.oldest, header.oldest)
                 entry.newest = max(entry.newest, header.newest)

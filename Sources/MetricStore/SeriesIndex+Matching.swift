@@ -13,7 +13,7 @@ extension SeriesIndex {
             // Testing every value of a label is not worth it when there are fewer series to check.
             if let start, resolved[index].valueCount(pairs) >= start.size { continue }
             let fitting = resolved[index].fittingPairs(pairs)
-            let size = fitting.reduce(0) { $0 + pairs.series($1).count }
+            let size = fitting.reduce(0) { $0 + Int(pairs.series($1).count) }
             if size == 0 { return [] }
             if size < start?.size ?? .max { start = (index, fitting, size) }
         }
@@ -21,7 +21,7 @@ extension SeriesIndex {
         if let start {
             candidates = []
             candidates.reserveCapacity(start.size)
-            for pair in start.pairs { candidates += pairs.series(pair) }
+            for pair in start.pairs { pairs.series(pair).append(to: &candidates) }
             resolved.remove(at: start.index)
         } else {
             candidates = (0..<idBound).filter { contains($0) }

@@ -26,7 +26,7 @@ enum SeriesRecord {
 /// some 25 bytes however long its labels are.
 final class SeriesLog: Sendable {
     static let mark: UInt64 = 0x3130_474f_4c42_5254
-    static let version: UInt32 = 2
+    static let version: UInt32 = 3
     static let headerSize = 32
     /// Longer frames are only written for single records.
     static let frameSize = 1 << 18

@@ -6,7 +6,7 @@ import Testing
 @Suite struct ColumnCodecTests {
     /// Encodes, decodes and compares the rows in `present`; gives the encoded length.
     private func roundTrip(
-        _ values: [UInt64], present: UInt32? = nil, sourceLocation: SourceLocation = #_sourceLocation
+        _ values: [UInt64], present: RowMask? = nil, sourceLocation: SourceLocation = #_sourceLocation
     ) -> Int {
         let present = (present ?? .max) & ColumnCodec.everyRow(values.count)
         var padded = values + Array(repeating: 0, count: ColumnCodec.rows - values.count)
@@ -20,7 +20,7 @@ import Testing
             ColumnCodec.decode($0.baseAddress!, length: length, rowCount: values.count, into: &decoded)
         }
         #expect(mask == present, sourceLocation: sourceLocation)
-        for row in values.indices where present & 1 << UInt32(row) != 0 {
+        for row in values.indices where present & 1 << RowMask(row) != 0 {
             #expect(decoded[row] == values[row], "row \(row) of \(values)", sourceLocation: sourceLocation)
         }
         return length
@@ -42,14 +42,14 @@ import Testing
             _ = roundTrip([first])
             for second in Self.special {
                 _ = roundTrip([first, second])
-                _ = roundTrip(Array(repeating: first, count: 31) + [second])
-                _ = roundTrip([second] + Array(repeating: first, count: 20), present: 0b1010_0111)
+                _ = roundTrip(Array(repeating: first, count: ColumnCodec.rows - 1) + [second])
+                _ = roundTrip([second] + Array(repeating: first, count: 11), present: 0b1010_0111)
             }
         }
     }
 
     @Test func everyGapPatternOfFiveRowsComesBack() {
-        for pattern in 0..<UInt32(32) {
+        for pattern in 0..<RowMask(32) {
             for stale in 0..<32 {
                 let values = (0..<5).map { (row: Int) -> UInt64 in
                     let isStale = (stale >> row) & 1 == 1
@@ -65,7 +65,7 @@ import Testing
         for _ in 0..<20 {
             let limit = Int64(1) << Int64(min(width, 48))
             var value = Int64.random(in: -limit...limit, using: &generator)
-            let values = (0..<32).map { _ in
+            let values = (0..<ColumnCodec.rows).map { _ in
                 value += Int64.random(in: -limit...limit, using: &generator)
                 return Double(value).bitPattern
             }
@@ -76,7 +76,7 @@ import Testing
     @Test func timesComeBackHoweverFarApart() {
         for times: [Int64] in [
             [5], [1_700_000_000_000, 1_700_000_005_000, 1_700_000_010_003], [.min / 4, .max / 4, 0], [3, 3, 2, 1],
-            Array(repeating: 7, count: 32), [-(1 << 53), 1 << 53, 0],
+            Array(repeating: 7, count: ColumnCodec.rows), [-(1 << 53), 1 << 53, 0],
         ] {
             var bytes = [UInt8](repeating: 0, count: ColumnCodec.longest + ColumnCodec.slack)
             var copy = times
@@ -89,25 +89,27 @@ import Testing
     }
 
     @Test func usualColumnsAreSmall() {
-        #expect(roundTrip(bits(Array(repeating: 42.5, count: 32))) == 9)
+        let rows = ColumnCodec.rows
+        #expect(roundTrip(bits(Array(repeating: 42.5, count: rows))) == 3)
+        #expect(roundTrip(bits(Array(repeating: .pi, count: rows))) == 9)
         // A counter that rises by 100…115 per row: four bits a step.
-        let counter = (0..<32).reduce(into: [1_000_000.0]) { $0.append($0.last! + 100 + Double($1 * 7 % 16)) }
-        #expect(roundTrip(bits(Array(counter.prefix(32)))) <= 24)
-        #expect(roundTrip(bits((0..<32).map { 20.0 + Double($0 % 3) / 10 })) <= 16)
-        #expect(roundTrip(bits((0..<31).map { Double($0) } + [.staleMarker])) <= 12)
-        #expect(roundTrip(bits((1...32).map { 1 / Double($0) + .pi })) == 1 + 8 * 32)
+        let counter = (0..<rows).reduce(into: [1_000_000.0]) { $0.append($0.last! + 100 + Double($1 * 7 % 16)) }
+        #expect(roundTrip(bits(Array(counter.prefix(rows)))) <= 16)
+        #expect(roundTrip(bits((0..<rows).map { 20.0 + Double($0 % 3) / 10 })) <= 10)
+        #expect(roundTrip(bits((1..<rows).map { Double($0) } + [.staleMarker])) <= 8)
+        #expect(roundTrip(bits((1...rows).map { 1 / Double($0) + .pi })) == 1 + 8 * rows)
     }
 
     @Test func anyMixOfSpecialAndRandomBitsComesBack() {
         var generator = Seeded(seed: testSeed)
         for _ in 0..<2000 {
-            let count = Int.random(in: 1...32, using: &generator)
+            let count = Int.random(in: 1...ColumnCodec.rows, using: &generator)
             let values = (0..<count).map { _ in
                 Bool.random(using: &generator)
                     ? Self.special.randomElement(using: &generator)!
                     : UInt64.random(in: .min ... .max, using: &generator)
             }
-            _ = roundTrip(values, present: UInt32.random(in: .min ... .max, using: &generator))
+            _ = roundTrip(values, present: RowMask.random(in: .min ... .max, using: &generator))
         }
     }
 }

@@ -51,7 +51,7 @@ import Testing
         try directory.edit("segments/1") { $0[Segment.headerSize + ChunkHeader.size + 30] ^= 1 }
         let store = try open()
         #expect(store.recoveryNotes.count == 1)
-        #expect(try values(store) == (33...100).map(Double.init))
+        #expect(try values(store) == (17...100).map(Double.init))
     }
 
     @Test func aForeignSegmentIsSetAside() throws {
@@ -86,6 +86,24 @@ import Testing
         #expect(store.recoveryNotes.count == 3)
         #expect(try values(store) == [])
         #expect(try directory.files().filter { $0.contains(".aside.") }.count == 3)
+    }
+
+    /// Numbers of chunks mean other rows in another version.
+    @Test func aStoreOfAnOlderVersionIsSetAsideWhole() throws {
+        try write(1...100)
+        try directory.edit("series.log") { data in
+            var header: [UInt8] = []
+            for word in [SeriesLog.mark, UInt64(SeriesLog.version - 1)] { header.append(fixed: word) }
+            header += data[16..<24]
+            header.append(fixed: header.checksum)
+            data.replaceSubrange(..<SeriesLog.headerSize, with: header)
+        }
+        let store = try open()
+        #expect(store.statistics.seriesCount == 0)
+        #expect(try values(store) == [])
+        #expect(store.recoveryNotes.count == 3)
+        #expect(store.recoveryNotes.allSatisfy { $0.contains("is not a series log of this version") })
+        #expect(try directory.files().filter { $0.contains(".aside.1") }.count == 3)
     }
 
     @Test(arguments: [0, 16]) func aForeignRowLogIsSetAsideAndSealedChunksStay(byte: Int) throws {

@@ -40,7 +40,7 @@ import Testing
         for column in 0..<source.width {
             let mask = source.masks[column].load(ordering: .relaxed)
             #expect(target.masks[column].load(ordering: .relaxed) == mask)
-            for row in rows.indices where mask >> UInt32(row) & 1 == 1 {
+            for row in rows.indices where mask >> RowMask(row) & 1 == 1 {
                 let cell = row * source.width + column
                 let value = source.values[cell].load(ordering: .relaxed)
                 #expect(target.values[cell].load(ordering: .relaxed) == value, "row \(row), column \(column)")
@@ -93,7 +93,7 @@ import Testing
 
     @Test func steadyCountersTakeHalfAByte() throws {
         func rows(_ value: (_ row: Int, _ column: Int) -> Int) -> [[UInt64?]] {
-            (0..<32).map { row in (0..<256).map { column in Double(value(row, column)).bitPattern } }
+            (0..<ColumnCodec.rows).map { row in (0..<256).map { column in Double(value(row, column)).bitPattern } }
         }
         let jittered = try roundTrip(rows { 1000 * $1 + $0 * ($1 + 5) + $0 % 2 }, block: 4)
         #expect(jittered[2...].allSatisfy { $0.count <= 1 + 128 + 256 })

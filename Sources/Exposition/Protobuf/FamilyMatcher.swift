@@ -174,7 +174,7 @@ extension FamilyMatcher {
     }
 
     private func text(of known: SeriesTable.Known) -> UInt32 {
-        known.line < 0 ? known.text : lines[Int(known.line)].start + lines[Int(known.line)].family
+        known.state == .line ? lines[Int(known.place)].start + lines[Int(known.place)].family : known.place
     }
 
     /// Whether the series of the sample is the one at `start` of the arena.

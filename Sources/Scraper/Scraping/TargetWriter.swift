@@ -39,7 +39,7 @@ final class TargetWriter {
     /// By the reader's number; `nil` where relabelling drops the series.
     private var slots: [RingSlot?] = []
     /// How many numbers lead to a slot.
-    private var references: [RingSlot: Int] = [:]
+    private var references = SlotCounts()
     /// The slots of the last committed body in its order.
     private var row: [RingSlot?] = []
     /// Ascending indices into `row` of the samples that are not tracked, because they bring their own timestamps.
@@ -132,7 +132,7 @@ final class TargetWriter {
         rulesGeneration = rules.generation
         reader = BodyReader(format ?? .text, rules.exposition, converting: rules.conversion)
         check.forgotAll()
-        (slots, references, row, untracked, isLive) = ([], [:], [], [], false)
+        (slots, references, row, untracked, isLive) = ([], SlotCounts(), [], [], false)
         starts = [:]
     }
 }
@@ -191,7 +191,7 @@ extension TargetWriter {
             isLive = true
         } else {
             isLive = true
-            ended += carried.filter { references[$0] == nil }
+            ended += carried.filter { references[$0] == 0 }
             carried = []
             for slot in before.subtracting(tracked()) { appender.append(slot, .staleMarker) }
         }
@@ -237,7 +237,7 @@ extension TargetWriter {
             do throws(StoreError) {
                 let slot = try lane.slot(for: labels)
                 slots[number] = slot
-                references[slot, default: 0] += 1
+                references.add(slot)
                 made.append(slot)
             } catch {
                 for slot in release(slot: made) { lane.retire(slot) }
@@ -261,11 +261,7 @@ extension TargetWriter {
     }
 
     private func release(slot released: [RingSlot]) -> [RingSlot] {
-        released.filter { slot in
-            let left = (references[slot] ?? 1) - 1
-            references[slot] = left == 0 ? nil : left
-            return left == 0
-        }
+        released.filter { references.remove($0) }
     }
 
     private func appendValues(
