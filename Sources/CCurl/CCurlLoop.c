@@ -2,6 +2,7 @@
 #include "CCurlLoop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -18,7 +19,13 @@ struct ccurl_loop {
     bool is_precise;
     /// When libcurl wants to be called whatever happens; INT64_MAX for never.
     int64_t due;
+    /// Tokens of the caller's sockets that the last step found ready.
+    uint32_t ready[EVENTS];
+    int ready_count;
 };
+
+/// Marks the caller's sockets among what the epoll tells; the lower half is the token. libcurl's go by their descriptor.
+static const uint64_t own_socket = 1ull << 32;
 
 static int64_t now(void) {
     struct timespec time;
@@ -35,7 +42,7 @@ static int socket_changed(CURL *handle, curl_socket_t socket, int wanted, void *
         epoll_ctl(loop->sockets, EPOLL_CTL_DEL, socket, NULL);
         return 0;
     }
-    struct epoll_event event = {.data.fd = socket};
+    struct epoll_event event = {.data.u64 = (uint32_t)socket};
     if (wanted & CURL_POLL_IN) event.events |= EPOLLIN;
     if (wanted & CURL_POLL_OUT) event.events |= EPOLLOUT;
     if (epoll_ctl(loop->sockets, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &event) != 0) return -1;
@@ -58,7 +65,7 @@ ccurl_loop *ccurl_loop_make(long maximum_connections) {
     loop->waker = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     loop->is_precise = true;
     loop->due = INT64_MAX;
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = loop->waker};
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint32_t)loop->waker};
     if (loop->multi == NULL || loop->sockets < 0 || loop->waker < 0
         || epoll_ctl(loop->sockets, EPOLL_CTL_ADD, loop->waker, &event) != 0) {
         ccurl_loop_free(loop);
@@ -97,6 +104,7 @@ static int wait_for(ccurl_loop *loop, struct epoll_event *events, int64_t nanose
 void ccurl_loop_step(ccurl_loop *loop, int64_t nanoseconds) {
     const int64_t longest = 60000000000;
     int running;
+    loop->ready_count = 0;
     if (nanoseconds > longest) nanoseconds = longest;
     if (loop->due != INT64_MAX) {
         int64_t left = loop->due - now();
@@ -111,6 +119,10 @@ void ccurl_loop_step(ccurl_loop *loop, int64_t nanoseconds) {
     struct epoll_event events[EVENTS];
     int count = wait_for(loop, events, nanoseconds < 0 ? 0 : nanoseconds);
     for (int index = 0; index < count; index += 1) {
+        if (events[index].data.u64 & own_socket) {
+            loop->ready[loop->ready_count++] = (uint32_t)events[index].data.u64;
+            continue;
+        }
         if (events[index].data.fd == loop->waker) {
             eventfd_t times;
             eventfd_read(loop->waker, &times);
@@ -136,4 +148,25 @@ bool ccurl_loop_next_done(ccurl_loop *loop, CURL **handle, CURLcode *result) {
         return true;
     }
     return false;
+}
+
+int ccurl_loop_take_socket(ccurl_loop *loop, CURL *handle) {
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    errno = ENOTCONN;
+    if (curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK || socket == CURL_SOCKET_BAD) return -1;
+    // The descriptor's copy would keep the original, which libcurl closes, in the epoll.
+    epoll_ctl(loop->sockets, EPOLL_CTL_DEL, socket, NULL);
+    return fcntl(socket, F_DUPFD_CLOEXEC, 0);
+}
+
+bool ccurl_loop_watch(ccurl_loop *loop, int socket, uint32_t token, bool is_writing, bool is_known) {
+    struct epoll_event event = {.events = EPOLLIN | (is_writing ? EPOLLOUT : 0), .data.u64 = own_socket | token};
+    return epoll_ctl(loop->sockets, is_known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &event) == 0;
+}
+
+bool ccurl_loop_next_ready(ccurl_loop *loop, uint32_t *token) {
+    if (loop->ready_count == 0) return false;
+    loop->ready_count -= 1;
+    *token = loop->ready[loop->ready_count];
+    return true;
 }

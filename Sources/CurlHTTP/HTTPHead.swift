@@ -8,30 +8,39 @@ public struct HTTPHead: Sendable {
     /// No fields.
     public init() {}
 
+    init(bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
     /// The fields, names as they came, values without the blanks around them.
     public var fields: [(name: String, value: String)] {
-        var fields: [(name: String, value: String)] = []
-        forEachLine { line in
-            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return true }
-            fields.append(
-                (String(decoding: line[..<colon], as: UTF8.self), Self.trimmed(line[line.index(after: colon)...])))
-            return true
+        bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+            return (String(decoding: line[..<colon], as: UTF8.self), Self.trimmed(line[(colon + 1)...]))
         }
-        return fields
     }
 
     /// The value of the first field called `name`, whatever the case of its letters.
     public subscript(name: String) -> String? {
-        var value: String?
-        forEachLine { line in
-            let length = name.utf8.count
-            guard line.count > length, line[line.startIndex + length] == UInt8(ascii: ":"),
-                zip(line, name.utf8).allSatisfy({ Self.lowercased($0) == Self.lowercased($1) })
-            else { return true }
-            value = Self.trimmed(line.dropFirst(length + 1))
-            return false
+        let name = name.utf8Span.span
+        let bytes = bytes.span
+        var start = 0
+        while start < bytes.count {
+            var end = start
+            while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
+            let colon = start + name.count
+            if colon < end, bytes[colon] == UInt8(ascii: ":"), Self.isSame(name, bytes, at: start) {
+                return Self.trimmed(self.bytes[colon + 1..<end])
+            }
+            start = end + 1
         }
-        return value
+        return nil
+    }
+
+    /// Whether `name` stands at `start`, whatever the case of its letters.
+    private static func isSame(_ name: Span<UInt8>, _ bytes: Span<UInt8>, at start: Int) -> Bool {
+        for index in 0..<name.count where lowercased(name[index]) != lowercased(bytes[start + index]) { return false }
+        return true
     }
 
     mutating func append(_ name: String, _ value: String) {
@@ -45,15 +54,6 @@ public struct HTTPHead: Sendable {
         } else {
             if bytes.isEmpty { bytes.reserveCapacity(512) }
             unsafe bytes.append(contentsOf: line)
-        }
-    }
-
-    private func forEachLine(_ body: (ArraySlice<UInt8>) -> Bool) {
-        var start = 0
-        while start < bytes.count {
-            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
-            guard body(bytes[start..<end]) else { return }
-            start = end + 1
         }
     }
 

@@ -1,10 +1,15 @@
 internal import CCurl
+internal import Glibc
 public import Runtime
+internal import Synchronization
 
 /// Runs many requests at once on the thread of its owner, who calls ``run(until:_:)`` in a loop. Belongs to that thread, except
 /// for its ``waker``.
 ///
 /// Connections are kept for later requests to the same host. An event costs the same however many requests wait for theirs.
+///
+/// libcurl connects. A plain `GET` is then exchanged over the socket without it (``PlainConnection``); whatever needs more –
+/// TLS, a proxy, a redirect, a body to send – is libcurl's to the end.
 @safe public final class HTTPMultiplexer {
     /// Room that is left behind each body, for readers that load whole words.
     public static let padding = 64
@@ -37,9 +42,12 @@ public import Runtime
     /// Ends the wait in ``run(until:_:)``.
     public let waker: Waker
     private let buffers: BodyBuffers
-    private var running: [ObjectIdentifier: (transfer: Transfer, token: Int)] = [:]
+    private let plain: PlainConnections
+    /// What libcurl does; with an exchange where it only connects.
+    private var running: [ObjectIdentifier: (transfer: Transfer, token: Int, exchange: PlainConnections.Exchange?)] =
+        [:]
     private var idle: [Transfer] = []
-    /// Requests that could not be begun.
+    /// Requests that failed while they were begun, or for lack of time.
     private var refused: [(token: Int, failure: HTTPFailure)] = []
 
     /// - Parameters:
@@ -53,6 +61,7 @@ public import Runtime
         }
         waker = unsafe Waker(loop)
         buffers = BodyBuffers(budget: budget)
+        unsafe plain = PlainConnections(waker.loop, buffers, maximumIdle: maximumIdleConnections)
     }
 
     deinit {
@@ -60,25 +69,46 @@ public import Runtime
     }
 
     /// Requests whose outcome is still to come.
-    public var count: Int { running.count + refused.count }
+    public var count: Int { running.count + plain.count + refused.count }
 
     /// Begins a request. Its outcome is handed over under `token` by ``run(until:_:)``.
     public func start(_ request: PreparedRequest, token: Int, expectedBodyBytes: Int = 0) {
-        guard let transfer = idle.popLast() ?? Transfer(buffers) else {
-            refused.append((token, HTTPFailure(.other, "out of memory")))
-            return
+        let began = SystemClock.monotonicNanoseconds()
+        let timeout = request.request.timeoutMilliseconds
+        let exchange = PlainConnections.Exchange(
+            request: request, token: token, expectedBodyBytes: expectedBodyBytes, began: began,
+            deadline: timeout > 0 ? SystemClock.monotonicNanoseconds(in: timeout) : .max)
+        if request.plain != nil, !request.isRedirected.load(ordering: .relaxed) {
+            carryOut(plain.begin(exchange))
+        } else {
+            startTransfer(exchange, .exchange)
         }
+    }
+
+    private func carryOut(_ event: PlainConnections.Event?) {
+        switch event {
+        case .answered, nil: break
+        case .failed(let token, let failure): refused.append((token, failure))
+        case .connect(let exchange): startTransfer(exchange, .connection)
+        case .follow(let exchange):
+            exchange.request.isRedirected.store(true, ordering: .relaxed)
+            startTransfer(exchange, .exchange)
+        }
+    }
+
+    private func startTransfer(_ exchange: PlainConnections.Exchange, _ purpose: Transfer.Purpose) {
         do throws(HTTPFailure) {
-            try transfer.prepare(request, expectedBodyBytes: expectedBodyBytes)
+            guard let transfer = idle.popLast() ?? Transfer(buffers) else { throw HTTPFailure(.other, "out of memory") }
+            try transfer.prepare(
+                exchange.request, purpose, expectedBodyBytes: exchange.expectedBodyBytes,
+                timeoutMilliseconds: exchange.millisecondsLeft)
+            guard unsafe ccurl_loop_add(waker.loop, transfer.handle) == CURLM_OK else {
+                throw HTTPFailure(.other, "libcurl refuses the request")
+            }
+            running[ObjectIdentifier(transfer)] = (transfer, exchange.token, purpose == .connection ? exchange : nil)
         } catch {
-            refused.append((token, error))
-            return
+            refused.append((exchange.token, error))
         }
-        guard unsafe ccurl_loop_add(waker.loop, transfer.handle) == CURLM_OK else {
-            refused.append((token, HTTPFailure(.other, "libcurl refuses the request")))
-            return
-        }
-        running[ObjectIdentifier(transfer)] = (transfer, token)
     }
 
     /// Moves bytes, and hands over what came of requests, each exactly once.
@@ -88,21 +118,46 @@ public import Runtime
     public func run(
         until deadline: Int64, _ finished: (_ token: Int, consuming Result<HTTPResponse, HTTPFailure>) -> Void
     ) {
-        let wait = refused.isEmpty ? deadline &- SystemClock.monotonicNanoseconds() : 0
-        unsafe ccurl_loop_step(waker.loop, wait)
+        let next = min(deadline, plain.nextDeadline() ?? .max)
+        unsafe ccurl_loop_step(waker.loop, refused.isEmpty ? next &- SystemClock.monotonicNanoseconds() : 0)
+        while let event = plain.nextReady() {
+            if case .answered(let token) = event {
+                finished(token, .success(plain.takeAnswer()))
+            } else {
+                carryOut(event)
+            }
+        }
+        if let next = plain.nextDeadline(), next <= SystemClock.monotonicNanoseconds() {
+            while let event = plain.nextExpired(now: SystemClock.monotonicNanoseconds()) { carryOut(event) }
+        }
+        takeDone(finished)
+        let refused = refused
+        self.refused = []
+        for (token, failure) in refused { finished(token, .failure(failure)) }
+    }
+
+    /// What libcurl is done with.
+    private func takeDone(_ finished: (_ token: Int, consuming Result<HTTPResponse, HTTPFailure>) -> Void) {
         var handle: UnsafeMutableRawPointer?
         var code = CURLE_OK
         while unsafe ccurl_loop_next_done(waker.loop, &handle, &code) {
             guard let done = unsafe handle, let context = unsafe ccurl_private(done) else { continue }
             let transfer = unsafe Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+            let entry = running.removeValue(forKey: ObjectIdentifier(transfer))
+            let isConnected = code == CURLE_OK && entry?.exchange != nil
+            let socket = unsafe isConnected ? ccurl_loop_take_socket(waker.loop, done) : -1
+            let systemError = errno
             unsafe ccurl_loop_remove(waker.loop, done)
-            guard let (_, token) = running.removeValue(forKey: ObjectIdentifier(transfer)) else { continue }
+            guard let (_, token, exchange) = entry else { continue }
             if idle.count < Limit.idleTransfers { idle.append(transfer) }
-            finished(token, transfer.outcome(code))
+            if let exchange, isConnected {
+                carryOut(
+                    socket < 0
+                        ? .failed(token: token, .system(systemError)) : plain.begin(exchange, socket: socket))
+            } else {
+                finished(token, transfer.outcome(code))
+            }
         }
-        let refused = refused
-        self.refused = []
-        for (token, failure) in refused { finished(token, .failure(failure)) }
     }
 
     /// Takes the buffer of a body that is not needed any more, for the next one.
@@ -114,10 +169,12 @@ public import Runtime
     public func cancelAll(_ finished: (_ token: Int, Result<HTTPResponse, HTTPFailure>) -> Void) {
         let cancelled = running
         running = [:]
-        for (transfer, token) in cancelled.values {
+        let failure = HTTPFailure(.cancelled, "the client is stopped")
+        for (transfer, token, _) in cancelled.values {
             unsafe ccurl_loop_remove(waker.loop, transfer.handle)
             transfer.abandon()
-            finished(token, .failure(HTTPFailure(.cancelled, "the client is stopped")))
+            finished(token, .failure(failure))
         }
+        for token in plain.cancelAll() { finished(token, .failure(failure)) }
     }
 }

@@ -1,3 +1,4 @@
+internal import Glibc
 public import Runtime
 
 /// An answer with its whole body. A value.
@@ -76,6 +77,11 @@ public struct HTTPFailure: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension HTTPFailure {
+    /// The system refuses to go on with a connection.
+    static func system(_ code: Int32) -> HTTPFailure {
+        HTTPFailure(.connect, "the connection broke: " + (unsafe String(cString: strerror(code))))
+    }
+
     /// The memory for bodies that are under way is used up.
     public static func budgetExceeded(_ budget: ByteBudget) -> HTTPFailure {
         HTTPFailure(.budgetExceeded, "the bodies under way exceed the limit of \(budget.limit) bytes in total")

@@ -1,14 +1,19 @@
 internal import CCurl
+internal import Synchronization
 
 /// A request that is sent again and again: checked, and its header put into libcurl's form, once. May be shared between threads.
 ///
-/// `@unchecked`: nothing changes after `init`, and libcurl only reads the lists.
+/// `@unchecked`: nothing but an atomic changes after `init`, and libcurl only reads the lists.
 @safe public final class PreparedRequest: @unchecked Sendable {
     /// What was prepared.
     public let request: HTTPRequest
     /// The URL that libcurl is given.
     let url: String
     let headerList: UnsafeMutablePointer<curl_slist>?
+    /// `nil` where libcurl does the whole exchange.
+    let plain: PlainRequest?
+    /// Whether the target has sent this request elsewhere, which libcurl follows.
+    let isRedirected = Atomic(false)
     /// The host to connect to instead of the URL's (`name:port:host:port`).
     let connectToList: UnsafeMutablePointer<curl_slist>?
 
@@ -18,6 +23,7 @@ internal import CCurl
         self.request = request
         let address = try Self.address(of: request)
         url = address.url
+        plain = PlainRequest(request)
         unsafe headerList = unsafe Self.list(Self.lines(request, host: address.host))
         unsafe connectToList = unsafe Self.list(address.connectTo.map { [$0] } ?? [])
     }
@@ -87,46 +93,5 @@ internal import CCurl
             guard !field.name.isEmpty, field.name.utf8.allSatisfy(isToken), !field.value.utf8.contains(where: isControl)
             else { throw HTTPFailure(.badRequest, "not a header field: \(field.name)") }
         }
-    }
-}
-
-/// A URL in its parts.
-private struct Location {
-    var scheme: String
-    /// IPv6 addresses stand in brackets.
-    var host: String
-    var port: String
-    /// Host and, where it is not the scheme's own, port.
-    var authority: String
-    private let text: String
-
-    init?(_ text: String) {
-        guard let parts = unsafe curl_url() else { return nil }
-        defer { unsafe curl_url_cleanup(parts) }
-        guard unsafe curl_url_set(parts, CURLUPART_URL, text, 0) == CURLUE_OK,
-            let scheme = unsafe Self.part(parts, CURLUPART_SCHEME), let host = unsafe Self.part(parts, CURLUPART_HOST),
-            let port = unsafe Self.part(parts, CURLUPART_PORT, flags: UInt32(CURLU_DEFAULT_PORT))
-        else { return nil }
-        self.text = text
-        self.scheme = scheme
-        self.host = host
-        self.port = port
-        self.authority = unsafe Self.part(parts, CURLUPART_PORT).map { "\(host):\($0)" } ?? host
-    }
-
-    func url(withHost name: String) -> String? {
-        guard let parts = unsafe curl_url() else { return nil }
-        defer { unsafe curl_url_cleanup(parts) }
-        guard unsafe curl_url_set(parts, CURLUPART_URL, text, 0) == CURLUE_OK,
-            unsafe curl_url_set(parts, CURLUPART_HOST, name, 0) == CURLUE_OK
-        else { return nil }
-        return unsafe Self.part(parts, CURLUPART_URL)
-    }
-
-    private static func part(_ parts: OpaquePointer, _ part: CURLUPart, flags: UInt32 = 0) -> String? {
-        var text: UnsafeMutablePointer<CChar>?
-        guard unsafe curl_url_get(parts, part, &text, flags) == CURLUE_OK, let text = unsafe text else { return nil }
-        defer { unsafe curl_free(text) }
-        return unsafe String(cString: text)
     }
 }

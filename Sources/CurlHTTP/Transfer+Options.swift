@@ -2,9 +2,10 @@ internal import CCurl
 
 extension Transfer {
     /// Sets every option of a request on the handle.
-    func apply(_ prepared: PreparedRequest) {
+    func apply(_ prepared: PreparedRequest, _ purpose: Purpose) {
         let request = prepared.request
         set(CURLOPT_NOSIGNAL, 1)
+        set(CURLOPT_CONNECT_ONLY, purpose == .connection ? 1 : 0)
         // Otherwise whoever ends a transfer waits until its host's name is resolved, which may take long.
         set(CURLOPT_QUICK_EXIT, 1)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
@@ -24,11 +25,15 @@ extension Transfer {
         unsafe check(ccurl_set_list(handle, CURLOPT_CONNECT_TO, prepared.connectToList))
     }
 
-    /// Sets what differs between requests that share everything else.
+    /// Sets what differs, beside the timeout, between requests that share everything else.
     func applyAddress(_ prepared: PreparedRequest) {
         set(CURLOPT_URL, prepared.url)
         unsafe check(ccurl_set_list(handle, CURLOPT_HTTPHEADER, prepared.headerList))
-        let timeout = Int(clamping: max(0, prepared.request.timeoutMilliseconds))
+    }
+
+    /// Sets how long all may take; 0 for as long as it wants.
+    func applyTimeout(_ milliseconds: Int64) {
+        let timeout = Int(clamping: max(0, milliseconds))
         set(CURLOPT_TIMEOUT_MS, timeout)
         set(CURLOPT_CONNECTTIMEOUT_MS, timeout)
     }

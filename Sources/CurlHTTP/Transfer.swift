@@ -5,8 +5,15 @@ internal import Runtime
 /// One libcurl easy handle and what a request and its answer need while it runs. Used by one thread at a time, reused for
 /// many requests: the handle keeps its connections.
 @safe final class Transfer {
-    private enum Limit {
+    enum Limit {
         static let headerBytes = 256 << 10
+    }
+
+    /// What libcurl is to do.
+    enum Purpose {
+        case exchange
+        /// Only connect; the socket is then somebody else's.
+        case connection
     }
 
     let handle: UnsafeMutableRawPointer
@@ -15,17 +22,15 @@ internal import Runtime
     private var prepared: PreparedRequest?
     private var head = HTTPHead()
     private var headBytes = 0
-    private var body: [UInt8] = []
-    private var expectedBodyBytes = 0
-    /// Where the body's memory comes from, and how much of it is taken from the budget there.
-    private let buffers: BodyBuffers
-    private var budgeted = 0
+    private var body: ReceivedBody
+    private var purpose = Purpose.exchange
+    private var timeoutMilliseconds: Int64 = -1
     private var refusal: HTTPFailure?
 
     /// `nil` where libcurl has no memory.
     init?(_ buffers: BodyBuffers) {
         guard ccurl_global_init() == CURLE_OK, let handle = unsafe curl_easy_init() else { return nil }
-        self.buffers = buffers
+        body = ReceivedBody(buffers)
         unsafe self.handle = unsafe handle
         unsafe reason = .allocate(capacity: Int(CURL_ERROR_SIZE))
     }
@@ -37,26 +42,34 @@ internal import Runtime
 
     /// Forgets the last request and sets the handle up for `next`. What both have in common stays as it is.
     ///
-    /// - Parameter expectedBodyBytes: How long the body is likely to be.
-    func prepare(_ next: PreparedRequest, expectedBodyBytes: Int) throws(HTTPFailure) {
+    /// - Parameters:
+    ///   - expectedBodyBytes: How long the body is likely to be.
+    ///   - timeoutMilliseconds: What is left of the request's own timeout; `nil` for all of it.
+    func prepare(
+        _ next: PreparedRequest, _ purpose: Purpose = .exchange, expectedBodyBytes: Int,
+        timeoutMilliseconds timeout: Int64? = nil
+    ) throws(HTTPFailure) {
         unsafe reason[0] = 0
         head = HTTPHead()
         headBytes = 0
         refusal = nil
-        self.expectedBodyBytes = expectedBodyBytes
-        if let prepared, next.differsOnlyInAddress(from: prepared) {
+        body.begin(limit: next.request.maximumBodyBytes, expected: expectedBodyBytes)
+        let timeout = timeout ?? next.request.timeoutMilliseconds
+        if let prepared, purpose == self.purpose, next.differsOnlyInAddress(from: prepared) {
             if prepared !== next { applyAddress(next) }
         } else {
             unsafe curl_easy_reset(handle)
+            timeoutMilliseconds = -1
             let context = unsafe Unmanaged.passUnretained(self).toOpaque()
             unsafe check(ccurl_set_error_buffer(handle, reason))
             unsafe check(ccurl_set_private(handle, context))
             unsafe check(ccurl_set_body_sink(handle, Transfer.bodySink, context))
             unsafe check(ccurl_set_header_sink(handle, Transfer.headerSink, context))
-            apply(next)
+            apply(next, purpose)
             applyAddress(next)
         }
-        prepared = next
+        if timeout != timeoutMilliseconds { applyTimeout(timeout) }
+        (prepared, self.purpose, timeoutMilliseconds) = (next, purpose, timeout)
         if let refusal {
             prepared = nil
             throw refusal
@@ -65,25 +78,18 @@ internal import Runtime
 
     /// What came of the request, once libcurl is done with it.
     func outcome(_ code: CURLcode) -> Result<HTTPResponse, HTTPFailure> {
-        defer {
-            body = []
-            budgeted = 0
-        }
         guard refusal == nil, code == CURLE_OK else {
             abandon()
             return .failure(refusal ?? failure(code))
         }
-        var response = HTTPResponse(status: unsafe ccurl_status(handle), head: head, body: body)
+        let (bytes, budgeted) = body.take()
+        var response = HTTPResponse(status: unsafe ccurl_status(handle), head: head, body: bytes)
         response.budgeted = budgeted
         return .success(response)
     }
 
     /// Lets go what has come, because nobody waits for it any more.
-    func abandon() {
-        buffers.budget.give(budgeted)
-        budgeted = 0
-        body = []
-    }
+    func abandon() { body.abandon() }
 
     /// Notes the first option that libcurl refuses.
     func check(_ code: CURLcode) {
@@ -130,30 +136,13 @@ extension Transfer {
 
     /// Taking fewer bytes than were offered makes libcurl give up.
     private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
-        let limit = prepared?.request.maximumBodyBytes ?? 0
-        guard bytes.count <= limit - body.count else {
-            refusal = HTTPFailure(.bodyTooLarge, "the body exceeds the limit of \(limit) bytes")
+        do throws(HTTPFailure) {
+            unsafe try body.append(bytes)
+            return bytes.count
+        } catch {
+            refusal = error
             return 0
         }
-        guard makeRoom(for: bytes.count, limit: limit) else { return 0 }
-        unsafe body.append(contentsOf: bytes)
-        return bytes.count
-    }
-
-    /// Doubles the room rather than adding to it, so that a long body is not copied again and again.
-    private func makeRoom(for count: Int, limit: Int) -> Bool {
-        // A buffer is kept no longer than there is something in it.
-        if body.capacity == 0 { body = buffers.take() }
-        let needed = body.count + count + HTTPMultiplexer.padding
-        guard needed > body.capacity else { return true }
-        let room = max(needed, min(max(2 * body.capacity, expectedBodyBytes), limit) + HTTPMultiplexer.padding)
-        guard buffers.budget.take(room - budgeted) else {
-            refusal = .budgetExceeded(buffers.budget)
-            return false
-        }
-        budgeted = room
-        body.reserveCapacity(room)
-        return true
     }
 
     private func receivedHeader(_ bytes: UnsafeRawBufferPointer) -> Int {

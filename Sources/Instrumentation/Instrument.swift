@@ -13,6 +13,17 @@ public final class Counter: Sendable {
         bits.addDouble(amount)
     }
 
+    /// Takes over a total that is kept elsewhere; a smaller one than before changes nothing.
+    public func raise(to total: Double) {
+        var known = bits.load(ordering: .relaxed)
+        while Double(bitPattern: known) < total {
+            let (isDone, found) = bits.weakCompareExchange(
+                expected: known, desired: total.bitPattern, ordering: .relaxed)
+            if isDone { return }
+            known = found
+        }
+    }
+
     /// The total so far.
     public var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
 }

@@ -143,4 +143,31 @@ import Testing
         }
         #expect(budget.used == 0)
     }
+
+    /// Whoever gets a body may change it without a copy, whether libcurl has read it or not.
+    @Test(arguments: [0, 1]) func theReceiverIsTheOnlyOwnerOfABody(redirects: Int) throws {
+        let server = LoopbackServer { request in
+            request.target == "/from"
+                ? .ok("", status: "302 Found", headers: "Location: /to\r\n")
+                : .ok(String(repeating: "x", count: 100_000))
+        }
+        defer { server.stop() }
+        let multiplexer = try HTTPMultiplexer()
+        var request = HTTPRequest(url: server.url + (redirects == 0 ? "/" : "/from"))
+        request.maximumRedirects = redirects
+        multiplexer.start(try PreparedRequest(request), token: 0)
+        var isDone = false
+        let deadline = SystemClock.monotonicNanoseconds() + 20_000_000_000
+        while !isDone, SystemClock.monotonicNanoseconds() < deadline {
+            multiplexer.run(until: deadline) { _, outcome in
+                isDone = true
+                guard case .success(var response) = consume outcome else { Issue.record("failed"); return }
+                var body = response.takeBody()
+                let place = body.withUnsafeBytes { $0.baseAddress }
+                body.append(0)
+                #expect(body.withUnsafeBytes { $0.baseAddress } == place)
+            }
+        }
+        #expect(isDone)
+    }
 }

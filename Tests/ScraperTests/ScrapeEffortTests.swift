@@ -46,6 +46,11 @@ import Zlib
             _ = registry.snapshot()
             return registry.gauge(name, "").value
         }
+
+        func counter(_ name: String) -> Double {
+            _ = registry.snapshot()
+            return registry.counter(name, "").value
+        }
     }
 
     @Test func onlyTheFirstOfManyAlikeBodiesGoesToAWorker() throws {
@@ -103,7 +108,7 @@ import Zlib
                 bench.error("bombing") == "the bodies under way exceed the limit of 1048576 bytes in total"
             })
         #expect(Loopback.eventually { bench.succeeded >= 3 })
-        #expect(bench.gauge("tribune_scrape_body_memory_refusals") >= 2)
+        #expect(bench.counter("tribune_scrape_body_memory_refusals_total") >= 2)
         for server in [large, bombing, small] { server.stop() }
         #expect(Loopback.eventually { bench.gauge("tribune_scrape_body_memory_bytes") == 0 }, "all of it is given back")
     }

@@ -21,6 +21,8 @@ public final class LoopbackServer: Sendable {
     public enum Reply: Sendable {
         /// Sends bytes as they are and keeps the connection.
         case bytes([UInt8])
+        /// Sends pieces one by one, without waiting for more to fill a packet, and keeps the connection.
+        case pieces([[UInt8]])
         /// Sends bytes as they are and closes.
         case bytesThenClose([UInt8])
         /// Sends the chunk again and again until the peer goes away.
@@ -127,6 +129,13 @@ public final class LoopbackServer: Sendable {
             switch handler(request) {
             case .bytes(let bytes):
                 guard Self.write(connection, bytes) else { return }
+            case .pieces(let pieces):
+                var yes: Int32 = 1
+                setsockopt(connection, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
+                for piece in pieces {
+                    guard Self.write(connection, piece) else { return }
+                    sched_yield()
+                }
             case .bytesThenClose(let bytes):
                 _ = Self.write(connection, bytes)
                 return

@@ -24,3 +24,12 @@ void ccurl_loop_step(ccurl_loop *loop, int64_t nanoseconds);
 void ccurl_loop_wake(ccurl_loop *loop);
 /// Takes the next finished transfer off the queue; false when there is none.
 bool ccurl_loop_next_done(ccurl_loop *loop, CURL **handle, CURLcode *result);
+
+/// Takes the socket out of a handle that was only to connect (`CURLOPT_CONNECT_ONLY`) and has done so, before it is removed. The
+/// caller closes it. -1 where there is none, with errno set.
+int ccurl_loop_take_socket(ccurl_loop *loop, CURL *handle);
+/// Waits for a socket of the caller's too, under `token`, until it is closed: for bytes to read, and for room to write where
+/// `is_writing`. `is_known` says that it is waited for already.
+bool ccurl_loop_watch(ccurl_loop *loop, int socket, uint32_t token, bool is_writing, bool is_known);
+/// Takes the next of the caller's sockets that the last step found ready; false when there is none.
+bool ccurl_loop_next_ready(ccurl_loop *loop, uint32_t *token);

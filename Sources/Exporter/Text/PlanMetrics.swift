@@ -11,9 +11,9 @@ enum PlanMetrics {
         let bytes = registry.gauge("tribune_query_plan_bytes", "About how much memory kept plans take, in bytes.")
         registry.onSnapshot {
             let statistics = plans.statistics
-            hits.add(max(Double(statistics.hits) - hits.value, 0))
-            misses.add(max(Double(statistics.misses) - misses.value, 0))
-            evictions.add(max(Double(statistics.evictions) - evictions.value, 0))
+            hits.raise(to: Double(statistics.hits))
+            misses.raise(to: Double(statistics.misses))
+            evictions.raise(to: Double(statistics.evictions))
             count.set(Double(statistics.count))
             bytes.set(Double(statistics.bytes))
         }

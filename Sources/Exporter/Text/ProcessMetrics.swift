@@ -17,7 +17,7 @@ final class ProcessMetrics: Sendable {
         let threads = registry.gauge("process_threads", "Threads of the process.")
         registry.onSnapshot {
             let figures = ProcessFigures.read()
-            cpu.add(max(figures.cpuSeconds - cpu.value, 0))
+            cpu.raise(to: figures.cpuSeconds)
             resident.set(Double(figures.residentBytes))
             virtual.set(Double(figures.virtualBytes))
             started.set(figures.startSeconds)

@@ -37,11 +37,11 @@ struct ScrapeMetrics: Sendable {
     func watch(_ registry: Registry, _ budget: ByteBudget) {
         let used = registry.gauge(
             "tribune_scrape_body_memory_bytes", "Memory of the bodies that are received or wait to be stored.")
-        let refusals = registry.gauge(
-            "tribune_scrape_body_memory_refusals", "How often a body was refused because others took up all memory.")
+        let refusals = registry.counter(
+            "tribune_scrape_body_memory_refusals_total", "Bodies that were refused because others took up all memory.")
         registry.onSnapshot {
             used.set(Double(budget.used))
-            refusals.set(Double(budget.refusals))
+            refusals.raise(to: Double(budget.refusals))
         }
     }
 

@@ -1,7 +1,6 @@
+import Runtime
 import TestSupport
 import Testing
-
-@testable import Scraper
 
 @Suite struct DeadlineQueueTests {
     /// Against a sorted array, with places used again and again.
@@ -29,5 +28,15 @@ import Testing
         }
         while queue.popFirst(notAfter: .max) != nil { model.removeLast() }
         #expect(model.isEmpty && queue.next == nil, "TRIBUNE_SEED=\(random.seed)")
+    }
+
+    @Test func elementsThatNobodyWantsAreDropped() {
+        var queue = DeadlineQueue<Int>()
+        for deadline in 1...9 { queue.insert(deadline, at: Int64(deadline)) }
+        #expect(queue.next { $0 >= 4 } == 4)
+        #expect(queue.popFirst(notAfter: 3) == nil)
+        #expect(queue.popFirst(notAfter: 4) == 4)
+        #expect(queue.next { _ in false } == nil)
+        #expect(queue.popFirst(notAfter: .max) == nil)
     }
 }

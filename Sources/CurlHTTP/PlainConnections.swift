@@ -1,0 +1,216 @@
+internal import CCurl
+internal import Runtime
+
+/// The connections that carry exchanges without libcurl, the idle ones among them. Belongs to its multiplexer's thread.
+@safe final class PlainConnections {
+    typealias Exchange = PlainConnection.Exchange
+
+    /// What a multiplexer does next.
+    enum Event {
+        /// ``takeAnswer()`` has it: on its way through values a body would get a second owner, and be copied to be changed.
+        case answered(token: Int)
+        case failed(token: Int, HTTPFailure)
+        /// The request is to be sent over a new connection.
+        case connect(Exchange)
+        /// The request is libcurl's.
+        case follow(Exchange)
+    }
+
+    private enum Limit {
+        /// As old as libcurl lets an idle connection get.
+        static let idleNanoseconds: Int64 = 118_000_000_000
+        static let scratchBytes = 16 << 10
+    }
+
+    /// The loop stands for the time of the multiplexer that owns both.
+    private let loop: OpaquePointer
+    private let buffers: BodyBuffers
+    private let maximumIdle: Int
+    private let scratch: UnsafeMutableRawBufferPointer
+    /// By place, the token that the loop knows; `nil` where the place is free.
+    private var connections: [PlainConnection?] = []
+    private var freePlaces: [Int] = []
+    /// Places by origin, the one that was used last at the end.
+    private var idle: [String: [Int]] = [:]
+    private var idleCount = 0
+    private var lastLook: Int64 = 0
+    private var answer: HTTPResponse?
+    private var deadlines = DeadlineQueue<(place: Int, number: Int)>()
+    /// Exchanges whose outcome is still to come.
+    private(set) var count = 0
+
+    init(_ loop: OpaquePointer, _ buffers: BodyBuffers, maximumIdle: Int) {
+        unsafe self.loop = unsafe loop
+        self.buffers = buffers
+        self.maximumIdle = maximumIdle
+        unsafe scratch = .allocate(byteCount: Limit.scratchBytes, alignment: 16)
+    }
+
+    deinit {
+        unsafe scratch.deallocate()
+    }
+
+    /// The earliest deadline of an exchange.
+    func nextDeadline() -> Int64? {
+        deadlines.next { place, number in
+            guard let connection = connections[place] else { return false }
+            return connection.number == number && connection.exchange != nil
+        }
+    }
+
+    /// Sends a request over an idle connection. Otherwise it needs a new one, or has failed.
+    func begin(_ exchange: Exchange) -> Event? {
+        guard let plain = exchange.request.plain, let place = takeIdle(plain.origin, now: exchange.began) else {
+            return .connect(exchange)
+        }
+        return begin(exchange, place)
+    }
+
+    /// Sends a request over a connection that was just made; `socket` is closed in time.
+    func begin(_ exchange: Exchange, socket: Int32) -> Event? {
+        let failure = Event.failed(token: exchange.token, HTTPFailure(.other, "out of memory"))
+        guard let plain = exchange.request.plain,
+            let connection = PlainConnection(socket: socket, origin: plain.origin, buffers)
+        else { return failure }
+        closeOldIdle(now: exchange.began)
+        let place = freePlaces.popLast() ?? connections.count
+        if place == connections.count { connections.append(nil) }
+        connections[place] = connection
+        guard unsafe ccurl_loop_watch(loop, socket, UInt32(place), false, false) else {
+            close(place)
+            return failure
+        }
+        return begin(exchange, place)
+    }
+
+    private func begin(_ exchange: Exchange, _ place: Int) -> Event? {
+        guard let connection = connections[place] else { return .connect(exchange) }
+        count += 1
+        let progress = connection.begin(exchange)
+        if exchange.deadline < .max { deadlines.insert((place, connection.number), at: exchange.deadline) }
+        switch progress {
+        case .waiting(isWriting: false): return nil
+        case .failed, .wasClosed: connection.abandon()
+        case .waiting, .done, .redirected: break
+        }
+        return event(progress, exchange, place)
+    }
+
+    /// Goes on where the loop found something to read or room to write.
+    func nextReady() -> Event? {
+        var place: UInt32 = 0
+        while unsafe ccurl_loop_next_ready(loop, &place) {
+            guard let connection = connections[Int(place)] else { continue }
+            guard let exchange = connection.exchange else {
+                // An idle connection: its peer has closed it, or says what nobody asked for.
+                removeIdle(Int(place), connection.origin)
+                close(Int(place))
+                continue
+            }
+            if let progress = unsafe connection.ready(scratch), let event = event(progress, exchange, Int(place)) {
+                return event
+            }
+        }
+        return nil
+    }
+
+    /// The answer of the exchange that was last said to be answered.
+    func takeAnswer() -> HTTPResponse {
+        defer { answer = nil }
+        return answer ?? HTTPResponse(status: 0)
+    }
+
+    /// Ends an exchange whose time is over.
+    func nextExpired(now: Int64) -> Event? {
+        while let (place, number) = deadlines.popFirst(notAfter: now) {
+            guard let connection = connections[place], connection.number == number, let exchange = connection.exchange
+            else { continue }
+            return event(.failed(connection.timedOut(now: now)), exchange, place)
+        }
+        return nil
+    }
+
+    /// Ends all exchanges; returns their tokens.
+    func cancelAll() -> [Int] {
+        var tokens: [Int] = []
+        for place in connections.indices {
+            guard let connection = connections[place], let exchange = connection.exchange else { continue }
+            connection.abandon()
+            tokens.append(exchange.token)
+            close(place)
+        }
+        count = 0
+        return tokens
+    }
+
+    private func event(_ progress: PlainConnection.Progress, _ exchange: Exchange, _ place: Int) -> Event? {
+        switch progress {
+        case .waiting(let isWriting):
+            guard let connection = connections[place], connection.isWriting != isWriting else { return nil }
+            connection.isWriting = isWriting
+            // Where it fails the exchange runs into its timeout.
+            _ = unsafe ccurl_loop_watch(loop, connection.socket, UInt32(place), isWriting, true)
+            return nil
+        case .done:
+            answer = connections[place]?.takeAnswer()
+            release(place)
+            return .answered(token: exchange.token)
+        case .failed(let failure):
+            release(place)
+            return .failed(token: exchange.token, failure)
+        case .wasClosed:
+            release(place)
+            return .connect(exchange)
+        case .redirected:
+            release(place)
+            return .follow(exchange)
+        }
+    }
+
+    /// Keeps the connection for later, or closes it.
+    private func release(_ place: Int) {
+        count -= 1
+        guard let connection = connections[place] else { return }
+        guard connection.isReusable, idleCount < maximumIdle else {
+            close(place)
+            return
+        }
+        connection.idleSince = SystemClock.monotonicNanoseconds()
+        idle[connection.origin, default: []].append(place)
+        idleCount += 1
+    }
+
+    private func takeIdle(_ origin: String, now: Int64) -> Int? {
+        while let place = idle[origin]?.popLast() {
+            idleCount -= 1
+            if let connection = connections[place], connection.idleSince > now - Limit.idleNanoseconds { return place }
+            close(place)
+        }
+        return nil
+    }
+
+    private func removeIdle(_ place: Int, _ origin: String) {
+        guard let index = idle[origin]?.lastIndex(of: place) else { return }
+        idle[origin]?.remove(at: index)
+        idleCount -= 1
+    }
+
+    /// Connections to peers that nobody asks any more; looked for now and then, when others are made.
+    private func closeOldIdle(now: Int64) {
+        guard now - lastLook > Limit.idleNanoseconds / 2 else { return }
+        lastLook = now
+        for place in connections.indices {
+            guard let connection = connections[place], connection.exchange == nil,
+                connection.idleSince <= now - Limit.idleNanoseconds
+            else { continue }
+            removeIdle(place, connection.origin)
+            close(place)
+        }
+        idle = idle.filter { !$0.value.isEmpty }
+    }
+
+    private func close(_ place: Int) {
+        connections[place] = nil
+        freePlaces.append(place)
+    }
+}
