@@ -66,16 +66,6 @@ extension FloatHistogram {
         return index < bounds.count ? bounds[Int(index)] : .infinity
     }
 
-    /// The upper bound of exponential bucket `index`; the last bucket of finite values ends at the greatest number.
-    static func exponentialBound(_ index: Int32, schema: Int32) -> Double {
-        // Beyond these there is no schema; other numbers must not do harm.
-        let schema = max(-16, min(16, schema))
-        let exponent = schema < 0 ? Int64(index) << Int64(-schema) : Int64(index) >> Int64(schema)
-        let fraction = schema > 0 ? index & (1 << schema - 1) : 0
-        if exponent == 1024 && fraction == 0 { return .greatestFiniteMagnitude }
-        return ldexp(exp2(Double(fraction) / Double(Int32(1) << max(schema, 0))), Int32(clamping: exponent))
-    }
-
     /// Removes empty buckets and joins what then stands side by side.
     public mutating func compact() {
         (positiveSpans, positiveBuckets) = BucketRun(positiveSpans, positiveBuckets).compacted

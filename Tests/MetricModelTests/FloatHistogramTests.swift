@@ -31,6 +31,32 @@ import Testing
         #expect(sum.count == 8)
     }
 
+    /// Bounds as Debian's Prometheus shows them.
+    @Test(
+        arguments: [
+            (1, 1, "{count:1, sum:1, (1,1.414213562373095]:1}"),
+            (1, -3, "{count:1, sum:1, (0.25,0.35355339059327373]:1}"),
+            (3, 3, "{count:1, sum:1, (1.189207115002721,1.2968395546510096]:1}"),
+            (0, 3, "{count:1, sum:1, (4,8]:1}"),
+            (8, 1, "{count:1, sum:1, (1,1.0027112750502025]:1}"),
+            (8, 256, "{count:1, sum:1, (1.9945921121709396,2]:1}"),
+            (-2, 1, "{count:1, sum:1, (1,16]:1}"),
+        ] as [(Int32, Int32, String)])
+    func boundsAreThoseOfPrometheus(schema: Int32, index: Int32, text: String) {
+        #expect(exponential(schema: schema, offset: index, [1]).description == text)
+    }
+
+    @Test func boundsAscend() {
+        for schema in FloatHistogram.exponentialSchemas {
+            let bounds = exponential(schema: schema, offset: -300, [Double](repeating: 1, count: 600))
+                .positiveBucketList.map(\.upper)
+            #expect(
+                zip(bounds, bounds.dropFirst()).allSatisfy {
+                    $0 < $1 || $0 == 0 || $0 == .infinity || $0 == .greatestFiniteMagnitude
+                })
+        }
+    }
+
     @Test func addsAtTheLowerResolution() {
         // At schema 1 the buckets 1 and 2 together are bucket 1 of schema 0.
         var sum = exponential(schema: 1, offset: 1, [1, 2, 4])

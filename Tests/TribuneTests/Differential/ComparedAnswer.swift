@@ -15,7 +15,10 @@ struct ComparedAnswer: CustomStringConvertible {
         if type == "vector" || type == "matrix" {
             for element in result?.elements ?? [] {
                 let labels = element["metric"]?.canonical ?? ""
-                points[labels] = (element["values"]?.elements ?? [element["value"] ?? .null]).map(Self.point)
+                let floats = element["values"]?.elements ?? element["value"].map { [$0] } ?? []
+                let histograms = element["histograms"]?.elements ?? element["histogram"].map { [$0] } ?? []
+                points[labels] = (floats.map(Self.point) + histograms.map(Self.histogramPoint))
+                    .sorted { $0.time < $1.time }
             }
         } else if let result {
             points[""] = [Self.point(result)]
@@ -24,6 +27,16 @@ struct ComparedAnswer: CustomStringConvertible {
 
     private static func point(_ json: JSON) -> Point {
         (json.elements?.first?.number ?? .nan, json.elements?.last?.text ?? "")
+    }
+
+    /// A histogram as its count, its sum and all that is said of its buckets.
+    private static func histogramPoint(_ json: JSON) -> Point {
+        let histogram = json.elements?.last
+        let buckets = (histogram?["buckets"]?.elements ?? []).flatMap { bucket in
+            (bucket.elements ?? []).map { $0.text ?? $0.canonical }
+        }
+        let parts = [histogram?["count"]?.text ?? "", histogram?["sum"]?.text ?? ""] + buckets
+        return (json.elements?.first?.number ?? .nan, parts.joined(separator: " "))
     }
 
     /// Whether the query failed.
@@ -48,6 +61,10 @@ struct ComparedAnswer: CustomStringConvertible {
 
     private static func agree(_ left: String, _ right: String) -> Bool {
         guard left != right else { return true }
+        let (parts, others) = (left.split(separator: " "), right.split(separator: " "))
+        if parts.count > 1 || others.count > 1 {
+            return parts.count == others.count && zip(parts, others).allSatisfy { agree(String($0), String($1)) }
+        }
         guard let left = Double(left), let right = Double(right) else { return false }
         return (left - right).magnitude <= 1e-9 * max(1, left.magnitude, right.magnitude)
     }

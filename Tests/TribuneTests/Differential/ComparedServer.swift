@@ -37,7 +37,9 @@ final class ComparedServer {
 
     /// Debian's Prometheus.
     static func prometheus() throws -> ComparedServer {
-        try ComparedServer { ["/usr/bin/prometheus", "--storage.tsdb.path=\($0.file("data"))"] }
+        try ComparedServer {
+            ["/usr/bin/prometheus", "--storage.tsdb.path=\($0.file("data"))", "--enable-feature=native-histograms"]
+        }
     }
 
     /// The program under test.

@@ -12,7 +12,9 @@ struct ExpressionGenerator {
 
     /// The next expression.
     mutating func next() -> String {
-        switch roll(24) {
+        switch roll(28) {
+        case 24, 25: histogram(roll(4))
+        case 26, 27: numberOfHistogram(roll(3))
         case 0: scalar(3)
         case 1: range()
         case 2: subquery(of: vector(1))

@@ -14,6 +14,7 @@ struct SampleSet {
     struct Series {
         var labels: [(name: String, value: String)]
         var samples: [Sample]
+        var histograms: [(time: Int64, value: CountedHistogram)] = []
     }
 
     /// Milliseconds between two samples of a series.
@@ -35,6 +36,9 @@ struct SampleSet {
             for instance in ["i0", "i1", "i2"] { addInstance([("job", job), ("instance", instance)]) }
         }
         for pod in 0..<12 { addPod("p\(pod)") }
+        for job in ["api", "web"] {
+            for instance in ["i0", "i1", "i2"] { addNative([("job", job), ("instance", instance)]) }
+        }
     }
 
     private mutating func addInstance(_ labels: [(String, String)]) {
@@ -89,6 +93,30 @@ struct SampleSet {
         for (bound, values) in zip(bounds, buckets) { add("latency_seconds_bucket", labels + [("le", bound)], values) }
         add("latency_seconds_sum", labels, sums)
         add("latency_seconds_count", labels, buckets[bounds.count - 1])
+    }
+
+    /// Native histograms that are counters: now and then one starts anew, or gets coarser, as clients do that have no room.
+    private mutating func addNative(_ labels: [(String, String)]) {
+        var histogram = CountedHistogram(schema: Int32.random(in: 1...3, using: &random))
+        histogram.observe(5000, using: &random)
+        let shift = Int64.random(in: 0..<15, using: &random) * 1000 + 137
+        let start = end - Int64(Self.count) * Self.interval
+        var samples: [(time: Int64, value: CountedHistogram)] = []
+        for index in 0..<Self.count {
+            switch Int.random(in: 0..<200, using: &random) {
+            case 0:
+                // Far from zero, as all counters here.
+                histogram.reset()
+                histogram.observe(2000, using: &random)
+            case 1: histogram.makeCoarser()
+            case 2: histogram.widenZeroBucket()
+            default: histogram.observe(Int.random(in: 0...20, using: &random), using: &random)
+            }
+            samples.append((start + Int64(index) * Self.interval + shift, histogram))
+        }
+        let labels = ([("__name__", "delay_seconds")] + labels).sorted { $0.0 < $1.0 }
+        series.append(
+            Series(labels: labels.map { (name: $0.0, value: $0.1) }, samples: [], histograms: samples))
     }
 
     /// A series that comes and goes once, with or without a marker at its end.
@@ -172,7 +200,8 @@ struct SampleSet {
             var message = ProtobufMessage()
             for one in series {
                 let samples = one.samples.filter { (from..<(from + slice)).contains($0.time) }
-                guard !samples.isEmpty else { continue }
+                let histograms = one.histograms.filter { (from..<(from + slice)).contains($0.time) }
+                guard !samples.isEmpty || !histograms.isEmpty else { continue }
                 message.message(1) { message in
                     for label in one.labels {
                         message.message(1) {
@@ -186,47 +215,10 @@ struct SampleSet {
                             $0.number(2, UInt64(bitPattern: sample.time))
                         }
                     }
+                    for sample in histograms { message.message(4) { sample.value.write(to: &$0, at: sample.time) } }
                 }
             }
             return Snappy.compress(message.content)
         }
-    }
-}
-
-/// Writes fields of protobuf.
-private struct ProtobufMessage {
-    private(set) var content: [UInt8] = []
-
-    private mutating func varint(_ value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            content.append(UInt8(rest & 0x7f) | 0x80)
-            rest >>= 7
-        }
-        content.append(UInt8(rest))
-    }
-
-    mutating func number(_ field: UInt64, _ value: UInt64) {
-        varint(field << 3)
-        varint(value)
-    }
-
-    mutating func double(_ field: UInt64, _ value: Double) {
-        varint(field << 3 | 1)
-        for shift in stride(from: 0 as UInt64, to: 64, by: 8) {
-            content.append(UInt8(truncatingIfNeeded: value.bitPattern >> shift))
-        }
-    }
-
-    mutating func bytes(_ field: UInt64, _ bytes: [UInt8]) {
-        varint(field << 3 | 2)
-        varint(UInt64(bytes.count))
-        content += bytes
-    }
-
-    mutating func message(_ field: UInt64, _ fill: (inout ProtobufMessage) -> Void) {
-        var inner = ProtobufMessage()
-        fill(&inner)
-        bytes(field, inner.content)
     }
 }
