@@ -152,6 +152,9 @@ let package = Package(
             name: "SyntheticFleet", dependencies: ["MicroHTTP", "Runtime"], path: "Benchmarks/SyntheticFleet",
             swiftSettings: testing),
         .executableTarget(
+            name: "WebhookBenchmark", dependencies: ["JSON", "MicroHTTP", "Runtime", "TestSupport"],
+            path: "Benchmarks/Webhook", swiftSettings: testing),
+        .executableTarget(
             name: "QueryClient", dependencies: [], path: "Benchmarks/QueryClient", swiftSettings: testing),
         .executableTarget(
             name: "HistoryBenchmark",

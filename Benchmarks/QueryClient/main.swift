@@ -1,7 +1,7 @@
 // Asks an HTTP server the same questions again and again over one connection and prints how long each takes.
 // The client itself costs some ten microseconds a request, so that short answers are not hidden behind it.
 // Usage: QueryClient PORT REPETITIONS < paths, one a line; `{now}` and `{now-N}` stand for the time in seconds.
-// Output, one line per path: status, bytes of the body, median and least microseconds.
+// Output, one line per path: status, bytes of the body, median, least and 99th percentile of the microseconds.
 import Glibc
 
 /// A kept connection to a server on this machine.
@@ -153,5 +153,7 @@ while let path = readLine() {
     }
     durations.sort()
     let median = durations.isEmpty ? 0 : durations[durations.count / 2]
-    print("\(last.status) \(last.bytes) \(Int(median.rounded())) \(Int((durations.first ?? 0).rounded()))")
+    let slow = durations.isEmpty ? 0 : durations[(durations.count - 1) * 99 / 100]
+    let figures = [median, durations.first ?? 0, slow].map { "\(Int($0.rounded()))" }.joined(separator: " ")
+    print("\(last.status) \(last.bytes) \(figures)")
 }

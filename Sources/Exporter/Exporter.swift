@@ -49,13 +49,41 @@ public final class Exporter: Sendable {
             count(handler: "unknown", status: 404, since: began)
             return .text("404 page not found\n", status: 404)
         }
-        var response = answer(request, route, gaps)
+        let result: HTTPServerResponse
+        do {
+            result = try answer(request, route, gaps, .full)
+        } catch {
+            result = .error(error)
+        }
+        return finished(result, request, route, since: began)
+    }
+
+    /// The answer to `request` if it can be given without waiting and in a matter of microseconds, else `nil`: for a thread that
+    /// others wait for.
+    public func briefResponse(to request: HTTPServerRequest) -> HTTPServerResponse? {
+        let began = SystemClock.monotonicNanoseconds()
+        guard let path = stripped(request.path), let (route, gaps) = routes.find(path), route.mayBeBrief else {
+            return nil
+        }
+        do {
+            return finished(try answer(request, route, gaps, .brief), request, route, since: began)
+        } catch {
+            return error.kind == .deferred ? nil : finished(.error(error), request, route, since: began)
+        }
+    }
+
+    private func finished(
+        _ result: HTTPServerResponse, _ request: HTTPServerRequest, _ route: Route, since began: Int64
+    ) -> HTTPServerResponse {
+        var response = result
         addOriginHeaders(to: &response, request)
         count(handler: route.name, status: response.status, since: began)
         return response
     }
 
-    private func answer(_ request: HTTPServerRequest, _ route: Route, _ gaps: [String]) -> HTTPServerResponse {
+    private func answer(
+        _ request: HTTPServerRequest, _ route: Route, _ gaps: [String], _ effort: EvaluationEffort
+    ) throws(APIError) -> HTTPServerResponse {
         if request.method == "OPTIONS", route.name.hasPrefix("/api/") { return HTTPServerResponse(status: 204) }
         let method = request.method == "HEAD" ? "GET" : request.method
         guard route.methods.contains(method) else {
@@ -65,8 +93,8 @@ public final class Exporter: Sendable {
         }
         if route.needsStore, !sources.isReady() { return .notReady }
         switch route.answer {
-        case .api(let call): return envelope(APICall(request, path: gaps), call)
-        case .plain(let respond): return respond(self)(APICall(request, path: gaps))
+        case .api(let call): return try envelope(APICall(request, path: gaps, effort: effort), call)
+        case .plain(let respond): return respond(self)(APICall(request, path: gaps, effort: effort))
         }
     }
 

@@ -13,7 +13,7 @@ public final class ExporterRunner: Sendable {
         configuration.workers = max(exporter.settings.maximumConcurrentQueries, 1) + QueryGate.spareWorkers
         configuration.compressesResponses = true
         self.exporter = exporter
-        server = try HTTPServer(configuration) { exporter.response(to: $0) }
+        server = try HTTPServer(configuration, brief: { exporter.briefResponse(to: $0) }) { exporter.response(to: $0) }
         watching = WorkerThread("http-clients") { exporter.watch.work() }
     }
 

@@ -21,6 +21,8 @@ struct Route: Sendable {
     var answer: Answer
     /// Whether it waits for the store to be ready.
     var needsStore = false
+    /// Whether some of its answers take next to no time and no waiting, and it says of others that they are deferred.
+    var mayBeBrief = false
     /// What is said to other methods.
     var methodMessage: String?
 }
@@ -61,7 +63,8 @@ struct Routes: Sendable {
             add(
                 Route(
                     name: "/api/v1/" + entry.path, methods: entry.methods, answer: .api(entry.answer),
-                    needsStore: entry.path != "status/walreplay"))
+                    needsStore: entry.path != "status/walreplay",
+                    mayBeBrief: ["query", "query_range"].contains(entry.path)))
         }
     }
 
@@ -71,6 +74,7 @@ struct Routes: Sendable {
                 Route(
                     name: entry.path, methods: entry.methods, answer: .plain(entry.answer),
                     needsStore: ["/api/v1/write", "/federate"].contains(entry.path),
+                    mayBeBrief: ["/-/healthy", "/-/ready"].contains(entry.path),
                     methodMessage: entry.path.hasPrefix("/-/") ? "Only POST or PUT requests allowed" : nil))
         }
     }

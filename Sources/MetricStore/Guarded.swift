@@ -30,6 +30,13 @@ internal import Glibc
         return try body(state)
     }
 
+    /// Runs `body` beside other readers unless that would mean to wait; `nil` then.
+    func readIfFree<Result>(_ body: (borrowing State) -> Result?) -> Result? {
+        guard unsafe pthread_rwlock_tryrdlock(lock) == 0 else { return nil }
+        defer { unsafe pthread_rwlock_unlock(lock) }
+        return body(state)
+    }
+
     /// Runs `body` alone.
     func write<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure) -> Result {
         unsafe pthread_rwlock_wrlock(lock)

@@ -41,6 +41,19 @@ extension MetricStore {
         return scan
     }
 
+    /// What `known` found before, to be read once more, without looking anything up and without waiting for anybody.
+    ///
+    /// - Parameter labels: What `known` was asked for.
+    /// - Returns: `nil` where series of that metric may have come or gone since, or while the index is being changed.
+    public func rescan(
+        _ known: SeriesSelection, from: Timestamp, through: Timestamp, labels: LabelDemand
+    ) -> SeriesScan? {
+        let heads = core.catalog.readIfFree { catalog in
+            catalog.isClosed || !known.holds(labels, catalog, core) ? nil : Self.heads(of: known)
+        }
+        return heads.map { scan(known, $0, from, through) }
+    }
+
     /// The label sets that fit any of the matcher lists, sorted; no list at all means every series.
     ///
     /// Looks no closer than at chunks: a series is among them if its lane has a chunk that overlaps `from...through` while the
@@ -93,7 +106,7 @@ extension MetricStore {
         _ lists: [[Matcher]], _ from: Timestamp, _ through: Timestamp, _ demand: LabelDemand = .each,
         _ known: SeriesSelection? = nil
     ) throws(SelectError) -> SeriesScan {
-        var heads: [(active: ActiveChunk?, head: Int)] = []
+        var heads: [LaneHead] = []
         let found = try core.catalog.read { catalog throws(SelectError) in
             guard !catalog.isClosed else { throw SelectError(.unavailable, "the store is closed") }
             let found: SeriesSelection
@@ -105,11 +118,24 @@ extension MetricStore {
                 found = SeriesSelection(
                     Self.matching(compiled, catalog.index), demand, SeriesIndex.Watch(any: lists), catalog, core)
             }
-            // Companions that rows below these heads need are in the index already: they are entered under the lock before
-            // the row is committed.
-            heads = found.lanes.map { ($0.active, $0.committedRows) }
+            heads = Self.heads(of: found)
             return found
         }
+        return scan(found, heads, from, through)
+    }
+
+    /// How far a lane is written, as one query sees it.
+    private typealias LaneHead = (active: ActiveChunk?, head: Int)
+
+    /// Under the index lock: companions that rows below these heads need are in the index already, for they are entered under
+    /// the lock before the row is committed.
+    private static func heads(of selection: SeriesSelection) -> [LaneHead] {
+        selection.lanes.map { ($0.active, $0.committedRows) }
+    }
+
+    private func scan(
+        _ found: SeriesSelection, _ heads: [LaneHead], _ from: Timestamp, _ through: Timestamp
+    ) -> SeriesScan {
         let pins = SegmentPins(core.segments)
         let windows = zip(found.lanes, heads).map { lane, head in
             LaneWindow(

@@ -47,6 +47,11 @@ internal import Glibc
         peer = unsafe Self.text(of: cmicrohttp_peer(connection))
     }
 
+    /// What the handlers see of it, once the body is there; `nil` where the path cannot be decoded.
+    private(set) lazy var request: HTTPServerRequest? = URLEncoding.split(target).map { path, query in
+        HTTPServerRequest(method: method, path: path, query: query, headers: headers, body: body, peer: peer)
+    }
+
     /// The length the client has announced.
     var announcedLength: Int? {
         headers.first { ASCIIText.equal($0.name, "Content-Length") }.flatMap { Int($0.value) }

@@ -18,14 +18,20 @@ internal import Synchronization
     private var workers: [WorkerThread] = []
     private let isStopped = Mutex(false)
 
-    /// Starts to listen. `handler` runs on the workers, several at once.
+    /// Starts to listen.
+    ///
+    /// - Parameters:
+    ///   - brief: Answers at once what takes no time, or gives `nil` to have the request go to a worker. It runs on the polling
+    ///     thread, so that every connection waits for it: it must neither wait nor work for longer than a millisecond or two.
+    ///   - handler: Answers everything else; runs on the workers, several at once.
     public init(
         _ configuration: HTTPServerConfiguration,
+        brief: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse? = { _ in nil },
         handler: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse
     ) throws(HTTPServerError) {
         let (socket, port) = try ListeningSocket.open(address: configuration.address, port: configuration.port)
         self.port = port
-        let requests = RequestQueue(configuration, handler: handler)
+        let requests = RequestQueue(configuration, brief: brief, handler: handler)
         self.requests = requests
         unsafe daemon = cmicrohttp_start(
             socket, UInt32(clamping: configuration.maximumConnections),

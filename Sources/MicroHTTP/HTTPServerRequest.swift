@@ -12,7 +12,8 @@ public struct HTTPServerRequest: Sendable {
     public var body: [UInt8]
     /// The client's numeric address, without port.
     public var peer: String
-    private var connection: ClientConnection?
+    /// Asked whether anybody waits; absent while nobody has to ask.
+    var connection: ClientConnection?
 
     /// A request made up by a test.
     public init(

@@ -12,16 +12,19 @@ final class RequestQueue: Sendable {
 
     private let limit: Int
     private let compresses: Bool
+    private let brief: @Sendable (HTTPServerRequest) -> HTTPServerResponse?
     private let handler: @Sendable (HTTPServerRequest) -> HTTPServerResponse
     private let waiting: Mailbox<Job>
     private let isStopping = Atomic<Bool>(false)
 
     init(
         _ configuration: HTTPServerConfiguration,
+        brief: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse?,
         handler: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse
     ) {
         limit = max(configuration.maximumBodyBytes, 0)
         compresses = configuration.compressesResponses
+        self.brief = brief
         self.handler = handler
         // A connection waits for at most one answer or piece at a time, so that this never overflows.
         waiting = Mailbox(capacity: max(configuration.maximumConnections, 1))
@@ -55,6 +58,8 @@ final class RequestQueue: Sendable {
 
     func requestArrived(_ exchange: Exchange) -> MHD_Result {
         if exchange.excess > 0 { return exchange.queue(.bodyTooLarge, self) }
+        guard let request = exchange.request else { return exchange.queue(.badRequest, self) }
+        if let response = brief(request) { return exchange.queue(encoded(response, request), self) }
         exchange.phase = .working
         unsafe MHD_suspend_connection(exchange.connection)
         if !waiting.send(.answer(exchange)) {
@@ -84,22 +89,24 @@ final class RequestQueue: Sendable {
     }
 
     private func response(to exchange: Exchange) -> HTTPServerResponse {
-        guard let (path, query) = URLEncoding.split(exchange.target) else {
-            return .text("Bad Request", status: 400)
-        }
+        guard var request = exchange.request else { return .badRequest }
         let connection = ClientConnection(descriptor: unsafe cmicrohttp_socket(exchange.connection)) { [self] in
             isStopping.load(ordering: .relaxed)
         }
         defer { connection.release() }
-        let request = HTTPServerRequest(
-            method: exchange.method, path: path, query: query, headers: exchange.headers, body: exchange.body,
-            peer: exchange.peer, connection: connection)
-        var response = handler(request)
-        if compresses { response.compress(accepted: request[header: "Accept-Encoding"]) }
+        request.connection = connection
+        return encoded(handler(request), request)
+    }
+
+    private func encoded(_ response: HTTPServerResponse, _ request: HTTPServerRequest) -> HTTPServerResponse {
+        guard compresses else { return response }
+        var response = response
+        response.compress(accepted: request[header: "Accept-Encoding"])
         return response
     }
 }
 
 extension HTTPServerResponse {
+    fileprivate static var badRequest: HTTPServerResponse { .text("Bad Request", status: 400) }
     fileprivate static var bodyTooLarge: HTTPServerResponse { .text("Request Entity Too Large", status: 413) }
 }

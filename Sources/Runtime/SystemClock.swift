@@ -20,6 +20,12 @@ public enum SystemClock {
         return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 
+    /// Nanoseconds of processor time that the calling thread has used. A system call.
+    public static func threadNanoseconds() -> Int64 {
+        let used = time(CLOCK_THREAD_CPUTIME_ID)
+        return Int64(used.tv_sec) * 1_000_000_000 + Int64(used.tv_nsec)
+    }
+
     /// Nanoseconds since an arbitrary moment; never jumps, and goes on while the machine sleeps.
     public static func bootNanoseconds() -> Int64 {
         let now = time(CLOCK_BOOTTIME)

@@ -38,6 +38,11 @@ import Testing
                 + "Try a positive integer"
         ),
         (
+            "start=1&end=2&step=0.0009",
+            #"invalid parameter "step": zero or negative query resolution step widths are not accepted. "#
+                + "Try a positive integer"
+        ),
+        (
             "start=0&end=11001&step=1",
             "exceeded maximum resolution of 11,000 points per timeseries. "
                 + "Try decreasing the query resolution (?step=XX)"

@@ -160,6 +160,33 @@ import Testing
         server.stop()
     }
 
+    @Test func briefAnswersNeedNoWorker() throws {
+        let isReleased = Atomic<Bool>(false)
+        let isBusy = Atomic<Bool>(false)
+        var configuration = HTTPServerConfiguration()
+        configuration.workers = 1
+        let server = try HTTPServer(
+            configuration, brief: { $0.path == "/brief" ? .text("\($0.query.count) \($0.body.count)") : nil },
+            handler: { request in
+                isBusy.store(true, ordering: .relaxed)
+                _ = Loopback.eventually { isReleased.load(ordering: .relaxed) }
+                return .text("slow \(request.path)")
+            })
+        let slow = RawHTTPClient(port: server.port)
+        slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(Loopback.eventually { isBusy.load(ordering: .relaxed) })
+        let client = RawHTTPClient(port: server.port)
+        for _ in 0..<20 {
+            client.send("POST /brief?a=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+            #expect(client.answer()?.text == "1 3")
+        }
+        isReleased.store(true, ordering: .relaxed)
+        #expect(slow.answer()?.text == "slow /slow")
+        client.send("GET /other HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(client.answer()?.text == "slow /other")
+        server.stop()
+    }
+
     @Test func requestsBeyondTheWorkersWait() throws {
         let running = Atomic<Int>(0)
         let most = Atomic<Int>(0)

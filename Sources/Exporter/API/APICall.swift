@@ -1,5 +1,6 @@
 internal import MetricModel
 internal import MicroHTTP
+internal import PromQL
 internal import Runtime
 
 /// The parameters of one API call.
@@ -9,9 +10,12 @@ struct APICall {
     let parameters: [(name: String, value: String)]
     /// Pieces of the path where its pattern has a gap.
     let path: [String]
+    /// What the answer may take.
+    let effort: EvaluationEffort
 
-    init(_ request: HTTPServerRequest, path: [String] = []) {
+    init(_ request: HTTPServerRequest, path: [String] = [], effort: EvaluationEffort = .full) {
         self.request = request
+        self.effort = effort
         self.parameters = (request.method == "POST" || request.method == "PUT" ? request.form : []) + request.query
         self.path = path
     }
@@ -84,11 +88,11 @@ struct APICall {
     static func duration(_ text: String) -> Result<Milliseconds, DurationFault> {
         let quoted = MetricText.quoted(text)
         if let seconds = number(text) {
-            // Prometheus counts in nanoseconds.
+            // Prometheus counts in nanoseconds, and leaves out what is less than a millisecond where it evaluates.
             guard (seconds * 1e9).magnitude < 0x1p63 else {
                 return .failure(DurationFault(cause: "cannot parse \(quoted) to a valid duration. It overflows int64"))
             }
-            return .success(.milliseconds(Int64((seconds * 1000).rounded())))
+            return .success(.milliseconds(Int64(seconds * 1e9) / 1_000_000))
         }
         guard let duration = Milliseconds(parsing: text) else {
             return .failure(DurationFault(cause: "cannot parse \(quoted) to a valid duration"))

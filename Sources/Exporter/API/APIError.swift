@@ -14,6 +14,8 @@ struct APIError: Error, Equatable {
         case forbidden
         /// Tribune's own: it makes no sense now.
         case conflict
+        /// Never sent: the answer takes longer than a brief call may, so that a worker has to give it.
+        case deferred
 
         var status: Int {
             switch self {
@@ -21,7 +23,7 @@ struct APIError: Error, Equatable {
             case .execution: 422
             // Not in the standard: nginx's code for a client that went away.
             case .canceled: 499
-            case .timeout: 503
+            case .timeout, .deferred: 503
             case .internal, .unavailable: 500
             case .notFound: 404
             case .unauthorized: 401
@@ -38,6 +40,9 @@ struct APIError: Error, Equatable {
         self.kind = kind
         self.message = message
     }
+
+    /// A worker has to give the answer.
+    static var deferred: APIError { APIError(.deferred, "the answer takes too long") }
 
     /// `invalid parameter "name": cause`.
     static func invalid(_ name: String, _ cause: some CustomStringConvertible) -> APIError {

@@ -2,29 +2,25 @@ internal import JSON
 internal import MicroHTTP
 
 extension Exporter {
-    /// Runs `call` and puts its data, or its error, into Prometheus's envelope.
+    /// Runs `call` and puts its data into Prometheus's envelope.
     ///
     /// Errors are known before anything is sent: what is left for later is only the text of long data.
-    func envelope(_ call: APICall, _ answer: Route.APIAnswer) -> HTTPServerResponse {
+    func envelope(_ call: APICall, _ answer: Route.APIAnswer) throws(APIError) -> HTTPServerResponse {
         var writer = JSONWriter(reserving: 4096)
         writer.beginObject()
         writer.member("status", "success")
         writer.name("data")
-        do {
-            var notes = try answer(self)(call, &writer)
-            if var rest = notes.rest {
-                notes.rest = nil
-                if !rest.write(to: &writer, until: JSONBody.pieceSize) {
-                    var beginning: [UInt8] = []
-                    writer.drain(into: &beginning)
-                    return .json(beginning, rest: JSONBody(writer, rest, notes))
-                }
+        var notes = try answer(self)(call, &writer)
+        if var rest = notes.rest {
+            notes.rest = nil
+            if !rest.write(to: &writer, until: JSONBody.pieceSize) {
+                var beginning: [UInt8] = []
+                writer.drain(into: &beginning)
+                return .json(beginning, rest: JSONBody(writer, rest, notes))
             }
-            notes.endEnvelope(&writer)
-            return .json(writer.bytes)
-        } catch {
-            return .error(error)
         }
+        notes.endEnvelope(&writer)
+        return .json(writer.bytes)
     }
 }
 

@@ -13,7 +13,7 @@ extension Exporter {
         let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
         let time = try call.time("time", default: now)
         let outcome = try evaluate(call, try engineOptions(call)) { plan, cancellation throws(QueryError) in
-            try plan.instant(at: time, from: sources.store, cancellation: cancellation)
+            try plan.instant(at: time, from: sources.store, effort: call.effort, cancellation: cancellation)
         }
         return notes(outcome, call, limit: limit)
     }
@@ -29,15 +29,18 @@ extension Exporter {
             throw .invalid(
                 "step", "zero or negative query resolution step widths are not accepted. Try a positive integer")
         }
-        if (end - start).rawValue / step.rawValue > Self.mostPoints {
+        let steps = (end - start).rawValue / step.rawValue
+        if steps > Self.mostPoints {
             throw APIError(
                 .badData,
                 "exceeded maximum resolution of 11,000 points per timeseries. "
                     + "Try decreasing the query resolution (?step=XX)")
         }
-        let outcome = try evaluate(call, try engineOptions(call), isRange: true) {
+        let outcome = try evaluate(call, try engineOptions(call), Extent(steps: steps + 1, length: end - start)) {
             plan, cancellation throws(QueryError) in
-            try plan.range(start: start, end: end, step: step, from: sources.store, cancellation: cancellation)
+            try plan.range(
+                start: start, end: end, step: step, from: sources.store, effort: call.effort, cancellation: cancellation
+            )
         }
         return notes(outcome, call, limit: limit)
     }
@@ -91,30 +94,39 @@ extension Exporter {
         var statistics: QueryStatistics
     }
 
+    /// Over which steps a range query asks.
+    private struct Extent {
+        var steps: Int64
+        var length: Milliseconds
+    }
+
     /// Waits for its turn, evaluates with a plan that may be an old one, and gives up when the client goes away.
+    ///
+    /// - Parameter extent: Absent for an instant query.
     private func evaluate(
-        _ call: APICall, _ options: EngineOptions, isRange: Bool = false,
+        _ call: APICall, _ options: EngineOptions, _ extent: Extent? = nil,
         _ run: (PreparedQuery, QueryCancellation) throws(QueryError) -> QueryResult
     ) throws(APIError) -> Outcome {
         let began = SystemClock.monotonicNanoseconds()
-        let plan: PreparedQuery
-        do {
-            plan = try plans.take(call["query"], options: options)
-        } catch {
-            throw .invalid("query", error)
-        }
-        if isRange { try checkRange(plan.expression.valueType) }
-        guard queries.enter(timeout: options.timeout ?? .minutes(2)) else {
-            throw APIError(.timeout, "query timed out in query queue")
+        let plan = try plan(call, options, extent)
+        if extent != nil { try checkRange(plan.expression.valueType) }
+        let patience = call.effort == .brief ? .zero : options.timeout ?? .minutes(2)
+        guard queries.enter(timeout: patience) else {
+            throw call.effort == .brief ? .deferred : APIError(.timeout, "query timed out in query queue")
         }
         defer { queries.leave() }
         let started = SystemClock.monotonicNanoseconds()
+        let used = SystemClock.threadNanoseconds()
         let cancellation = QueryCancellation()
-        let ticket = watch.begin(call.request) { cancellation.cancel() }
-        defer { watch.end(ticket) }
+        // Nobody can leave in the time that a brief evaluation takes.
+        let ticket = call.effort == .full ? watch.begin(call.request) { cancellation.cancel() } : nil
+        defer { if let ticket { watch.end(ticket) } }
         do {
             let result = try run(plan, cancellation)
-            plans.giveBack(plan, call["query"], options: options)
+            let cost = EvaluationCost(
+                nanoseconds: SystemClock.threadNanoseconds() - used, values: result.value.count,
+                steps: extent?.steps ?? 1, milliseconds: extent?.length.rawValue ?? 0)
+            plans.giveBack(plan, call["query"], options: options, cost: cost)
             let ended = SystemClock.monotonicNanoseconds()
             return Outcome(
                 result: result,
@@ -122,11 +134,29 @@ extension Exporter {
                     queueSeconds: Double(started - began) / 1e9, evaluationSeconds: Double(ended - started) / 1e9,
                     statistics: result.statistics))
         } catch {
+            if call.effort == .brief { throw .deferred }
             switch error {
             case .parse(let fault): throw .invalid("query", fault)
             case .execution, .tooManySamples: throw APIError(.execution, error.description)
             case .timeout: throw APIError(.timeout, error.description)
             case .cancelled: throw APIError(.canceled, error.description)
+            }
+        }
+    }
+
+    /// A plan to evaluate with, and to be given back; a brief call takes only one that is known to be quick.
+    private func plan(_ call: APICall, _ options: EngineOptions, _ extent: Extent?) throws(APIError) -> PreparedQuery {
+        switch call.effort {
+        case .brief:
+            let plan = plans.takeBrief(
+                call["query"], options: options, steps: extent?.steps ?? 1, milliseconds: extent?.length.rawValue ?? 0)
+            guard let plan else { throw .deferred }
+            return plan
+        case .full:
+            do {
+                return try plans.take(call["query"], options: options)
+            } catch {
+                throw .invalid("query", error)
             }
         }
     }

@@ -33,9 +33,9 @@ final class AggregateNode: PlanNode {
         self.map = map
         if let parameters { remarkQuantiles(parameters.values, run) }
         let remarks = AggregationRemarks(run: run, operator: self.operator, position: position)
-        if self.operator == .quantile { return quantile(block, map, parameters!.values, remarks) }
+        if self.operator == .quantile { return try quantile(block, map, parameters!.values, remarks) }
         if block.hasHistograms, self.operator == .sum || self.operator == .avg {
-            return MixedAggregation(isAverage: self.operator == .avg, remarks: remarks).evaluate(block, map)
+            return try MixedAggregation(isAverage: self.operator == .avg, remarks: remarks).evaluate(block, map)
         }
         var totals = GroupTotals(self.operator, groups: map.groups.count, width: block.width)
         totals.add(block, rows: block.rows, to: map.group[...], remarks)
@@ -78,9 +78,10 @@ final class AggregateNode: PlanNode {
 
     private func quantile(
         _ block: Block, _ map: GroupMap, _ fractions: [Double], _ remarks: AggregationRemarks
-    ) -> Block {
-        var result = Block(map.groups, width: block.width)
+    ) throws(QueryError) -> Block {
+        var result = try Block(map.groups, width: block.width, remarks.run)
         for column in 0..<block.width {
+            if column & 15 == 15 { try remarks.run.check() }
             var values = [[Double]](repeating: [], count: map.groups.count)
             for row in 0..<block.rows {
                 switch block.kinds[row * block.width + column] {
@@ -124,9 +125,10 @@ struct MixedAggregation {
         var hasHistogram: Bool { !hints.isEmpty }
     }
 
-    func evaluate(_ block: Block, _ map: GroupMap) -> Block {
-        var result = Block(map.groups, width: block.width)
+    func evaluate(_ block: Block, _ map: GroupMap) throws(QueryError) -> Block {
+        var result = try Block(map.groups, width: block.width, remarks.run)
         for column in 0..<block.width {
+            if column & 15 == 15 { try remarks.run.check() }
             var groups = [Group](repeating: Group(), count: map.groups.count)
             for row in 0..<block.rows {
                 switch block.sample(at: block.cell(row, column)) {

@@ -30,6 +30,25 @@ struct Block {
         kinds = [UInt8](repeating: Kind.none, count: series.count * width)
     }
 
+    /// The same for a block that may be so large that making it takes a while: stops where `run` has been cancelled meanwhile.
+    init(_ series: SeriesSet, width: Int, _ run: Run) throws(QueryError) {
+        let count = series.count * width
+        self.series = series
+        self.width = width
+        values = []
+        kinds = []
+        values.reserveCapacity(count)
+        kinds.reserveCapacity(count)
+        while values.count < count {
+            let piece = min(Self.cellsAtATime, count - values.count)
+            values.append(contentsOf: repeatElement(0, count: piece))
+            kinds.append(contentsOf: repeatElement(Kind.none, count: piece))
+            if values.count < count { try run.check() }
+        }
+    }
+
+    private static let cellsAtATime = 1 << 18
+
     /// A block of empty cells whose rows stand for no series in particular.
     init(unnamedRows rows: Int, width: Int) {
         series = SeriesSet([])

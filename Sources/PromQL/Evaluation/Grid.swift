@@ -3,18 +3,22 @@ struct Grid: Equatable {
     var start: Int64
     var step: Int64
     var count: Int
+    /// Whether one moment was asked for, and not a range that has room for but one.
+    let isInstant: Bool
 
     /// The single instant `moment`.
     init(at moment: Int64) {
         start = moment
         step = 1
         count = 1
+        isInstant = true
     }
 
     /// The instants from `start` to `end`, both included if `step` divides the distance; none when `end` is earlier.
     init(start: Int64, end: Int64, step: Int64) {
         self.start = start
         self.step = step
+        isInstant = start == end
         let (distance, overflow) = end.subtractingReportingOverflow(start)
         count = end < start ? 0 : overflow ? .max : Int(distance / step) &+ 1
     }

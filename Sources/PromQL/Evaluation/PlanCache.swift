@@ -27,6 +27,8 @@ public final class PlanCache: Sendable {
     private struct Entry {
         var plan: PreparedQuery
         var bytes: Int
+        /// What its last evaluation took; the kind of evaluation is the caller's to tell.
+        var cost: EvaluationCost?
         /// When it was last put back, counted in plans put back.
         var age: Int
     }
@@ -77,8 +79,31 @@ public final class PlanCache: Sendable {
         return QueryEngine(options: options).prepare(try Expression.parse(text, features: features))
     }
 
-    /// Takes back what ``take(_:options:)`` gave for `text` and `options`; the caller must not use the plan any more.
-    public func giveBack(_ plan: PreparedQuery, _ text: String, options: EngineOptions) {
+    /// A plan for `text` whose evaluation over so many steps is likely to be a matter of microseconds; `nil` if that is not so,
+    /// or not known.
+    public func takeBrief(
+        _ text: String, options: EngineOptions, steps: Int64, milliseconds: Int64
+    ) -> PreparedQuery? {
+        let key = Key(text: text, options: options)
+        let lent = state.withLock { state -> Lent? in
+            guard let entry = state.entries[key], let cost = entry.cost,
+                cost.promisesBrief(steps: steps, milliseconds: milliseconds)
+            else { return nil }
+            state.entries[key] = nil
+            state.statistics.hits += 1
+            state.statistics.bytes -= entry.bytes
+            return Lent(plan: entry.plan)
+        }
+        return lent?.plan
+    }
+
+    /// Takes back what ``take(_:options:)`` or ``takeBrief(_:options:steps:milliseconds:)`` gave for `text` and `options`; the
+    /// caller must not use the plan any more.
+    ///
+    /// - Parameter cost: What the evaluation took.
+    public func giveBack(
+        _ plan: PreparedQuery, _ text: String, options: EngineOptions, cost: EvaluationCost? = nil
+    ) {
         let bytes = plan.retainedBytes + 2 * text.utf8.count + 2048
         guard bytes <= mostBytes, mostPlans > 0 else { return }
         let lent = Lent(plan: plan)
@@ -86,7 +111,7 @@ public final class PlanCache: Sendable {
             state.clock += 1
             let key = Key(text: text, options: options)
             let former = state.entries.updateValue(
-                Entry(plan: lent.plan, bytes: bytes, age: state.clock), forKey: key)
+                Entry(plan: lent.plan, bytes: bytes, cost: cost, age: state.clock), forKey: key)
             state.statistics.bytes += bytes - (former?.bytes ?? 0)
             var gone = Gone(plans: former.map { [$0.plan] } ?? [])
             while state.entries.count > mostPlans || state.statistics.bytes > mostBytes {

@@ -32,11 +32,13 @@ public final class PreparedQuery {
 
     /// The value at one moment.
     public func instant(
-        at moment: Timestamp, from source: any Queryable, cancellation: QueryCancellation? = nil
+        at moment: Timestamp, from source: any Queryable, effort: EvaluationEffort = .full,
+        cancellation: QueryCancellation? = nil
     ) throws(QueryError) -> QueryResult {
         let time = moment.milliseconds
         let run = Run(
-            source: source, options: options, start: time, end: time, step: 0, cancellation: cancellation)
+            source: source, options: options, start: time, end: time, step: 0, effort: effort,
+            cancellation: cancellation)
         switch root {
         case .string(let text): return result(.string(text, moment), run)
         case .range(let source): return try result(.matrix(RangeResult(source, time).value(run)), run)
@@ -50,7 +52,7 @@ public final class PreparedQuery {
     /// The values from `start` to `end`, both included, every `step`.
     public func range(
         start: Timestamp, end: Timestamp, step: Milliseconds, from source: any Queryable,
-        cancellation: QueryCancellation? = nil
+        effort: EvaluationEffort = .full, cancellation: QueryCancellation? = nil
     ) throws(QueryError) -> QueryResult {
         guard case .node(let node, _) = root else {
             throw .execution(
@@ -62,10 +64,9 @@ public final class PreparedQuery {
         guard grid.count <= options.maximumSamples else { throw .tooManySamples }
         let run = Run(
             source: source, options: options, start: start.milliseconds, end: end.milliseconds, step: step.rawValue,
-            cancellation: cancellation)
+            effort: effort, cancellation: cancellation)
         let block = try cleaned(run.evaluate(node, over: grid))
-        try run.check()
-        return result(.matrix(series(block, over: grid)), run)
+        return result(.matrix(try series(block, over: grid, run)), run)
     }
 
     private func result(_ value: QueryValue, _ run: Run) -> QueryResult {
@@ -93,11 +94,12 @@ public final class PreparedQuery {
         }
     }
 
-    private func series(_ block: Block, over grid: Grid) -> [SeriesSamples] {
+    private func series(_ block: Block, over grid: Grid, _ run: Run) throws(QueryError) -> [SeriesSamples] {
         // Rows without gaps share their timestamps.
         let times = (0..<grid.count).map(grid.time)
         var result: [SeriesSamples] = []
         for row in 0..<block.rows {
+            if row & 63 == 0 { try run.check() }
             let cells = block.cells(of: row)
             let kinds = block.kinds[cells]
             if kinds.allSatisfy({ $0 == Block.Kind.float }) {

@@ -29,6 +29,15 @@ public enum QueryValue: Sendable {
     /// Sorted by labels.
     case matrix([SeriesSamples])
 
+    /// The number of samples.
+    public var count: Int {
+        switch self {
+        case .scalar, .string: 1
+        case .vector(let elements): elements.count
+        case .matrix(let series): series.reduce(0) { $0 + $1.count }
+        }
+    }
+
     /// The type as the HTTP API names it.
     public var type: ValueType {
         switch self {

@@ -18,6 +18,12 @@ public protocol Queryable: Sendable {
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
         remembering selection: inout SeriesSelection?
     ) throws(SelectError) -> SeriesScan?
+
+    /// What `selection`, found before with the same demand, stands for now, as a scan that neither looks anything up nor waits;
+    /// `nil` where that is not possible.
+    func rescan(
+        _ selection: SeriesSelection, from: Timestamp, through: Timestamp, labels: LabelDemand
+    ) -> SeriesScan?
 }
 
 extension Queryable {
@@ -26,6 +32,11 @@ extension Queryable {
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
         remembering selection: inout SeriesSelection?
     ) throws(SelectError) -> SeriesScan? { nil }
+
+    /// Not possible.
+    public func rescan(
+        _ selection: SeriesSelection, from: Timestamp, through: Timestamp, labels: LabelDemand
+    ) -> SeriesScan? { nil }
 }
 
 extension MetricStore: Queryable {

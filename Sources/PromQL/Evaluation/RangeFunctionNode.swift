@@ -54,7 +54,7 @@ final class RangeFunctionNode: PlanNode {
         let context = RangeContext(
             run: run, position: position, rangeExtension: source.rangeExtension)
         try run.allow(rows: contents.set.count, width: grid.count)
-        var block = Block(resultSet(contents.set, run), width: grid.count)
+        var block = try Block(resultSet(contents.set, run), width: grid.count, run)
         for row in 0..<contents.set.count {
             if row & 63 == 63 { try run.check() }
             try fill(

@@ -27,6 +27,7 @@ final class RankingNode: PlanNode {
         guard try check(limits, run) else { return Block(SeriesSet([]), width: grid.count) }
         var chosen: [[Int]] = []
         for column in 0..<grid.count {
+            if column & 15 == 15 { try run.check() }
             chosen.append(rows(block, map, column: column, limit: limits[column], run))
         }
         if grid.count == 1 {
@@ -35,7 +36,7 @@ final class RankingNode: PlanNode {
                 rows.map { block.series.labels[$0] }, dropsName: rows.map { block.series.dropsName($0) })
             return block.selecting(rows, series: series)
         }
-        var result = Block(block.series, width: grid.count)
+        var result = try Block(block.series, width: grid.count, run)
         result.histograms = block.histograms
         for (column, rows) in chosen.enumerated() {
             for row in rows {

@@ -13,6 +13,7 @@ final class Run {
     let step: Int64
     var annotations = Annotations()
     var statistics = QueryStatistics()
+    private let effort: EvaluationEffort
     private let cancellation: QueryCancellation?
     private let deadline: ContinuousClock.Instant?
     private var held = 0
@@ -22,7 +23,7 @@ final class Run {
 
     init(
         source: any Queryable, options: EngineOptions, start: Int64, end: Int64, step: Int64,
-        cancellation: QueryCancellation?
+        effort: EvaluationEffort = .full, cancellation: QueryCancellation?
     ) {
         self.source = source
         self.options = options
@@ -30,7 +31,12 @@ final class Run {
         self.end = end
         self.step = step
         self.cancellation = cancellation
-        deadline = options.timeout.map { ContinuousClock.now + .milliseconds($0.rawValue) }
+        self.effort = effort
+        deadline =
+            switch effort {
+            case .full: options.timeout.map { ContinuousClock.now + .milliseconds($0.rawValue) }
+            case .brief: ContinuousClock.now + EvaluationEffort.longestBrief
+            }
     }
 
     /// Stops the evaluation where it has been cancelled or takes too long.
@@ -85,6 +91,7 @@ final class Run {
     /// The samples of the matching series with `from <= timestamp <= through`.
     func select(_ matchers: [Matcher], from: Int64, through: Int64) throws(QueryError) -> [SeriesSamples] {
         try check()
+        if effort == .brief { throw .timeout }
         do {
             return try source.select(
                 matchers, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),
@@ -102,6 +109,15 @@ final class Run {
         remembering selection: inout SeriesSelection?
     ) throws(QueryError) -> SeriesScan? {
         try check()
+        if effort == .brief {
+            let scan = selection.flatMap {
+                source.rescan(
+                    $0, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through), labels: labels)
+            }
+            guard let scan else { throw .timeout }
+            retainedBytes += scan.selection.retainedBytes
+            return scan
+        }
         do {
             let scan = try source.scan(
                 matchers, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),

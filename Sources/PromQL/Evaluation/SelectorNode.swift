@@ -52,7 +52,7 @@ final class SelectorNode: PlanNode {
         let found = try run.select(
             selector.matchers, from: first &- run.options.lookback.rawValue &+ 1, through: last)
         try run.allow(rows: found.count, width: grid.count)
-        var block = Block(SeriesSet(found.map(\.labels)), width: grid.count)
+        var block = try Block(SeriesSet(found.map(\.labels)), width: grid.count, run)
         for (row, samples) in found.enumerated() {
             if grid.count > 16 || row & 63 == 63 { try run.check() }
             try fill(&block, row: row, from: samples, times: times, grid: grid, run)

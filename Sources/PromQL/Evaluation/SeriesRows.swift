@@ -49,7 +49,7 @@ struct SeriesRows {
 
     /// All rows in one block.
     func whole(_ set: SeriesSet, width: Int, _ run: Run) throws(QueryError) -> Block {
-        var block = Block(set, width: width)
+        var block = try Block(set, width: width, run)
         for piece in pieces {
             try run.check()
             try fill(piece, into: &block, at: piece.rows.lowerBound)

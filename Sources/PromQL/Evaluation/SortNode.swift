@@ -25,7 +25,7 @@ final class SortNode: PlanNode {
         if case .value = key {
             for cell in block.kinds.indices where block.kinds[cell] == Block.Kind.histogram { block.clear(cell) }
         }
-        guard grid.count == 1 else {
+        guard grid.isInstant else {
             run.warn(
                 "sort is ineffective for range queries since results are always ordered by labels", at: position)
             return block

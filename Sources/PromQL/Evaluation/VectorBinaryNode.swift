@@ -40,8 +40,8 @@ final class VectorBinaryNode: PlanNode {
         }
         guard let table else { return left }
         if let pairing {
-            return many.hasHistograms || one.hasHistograms
-                ? sampleResults(many, one, pairing, run) : floatResults(many, one, pairing)
+            return try many.hasHistograms || one.hasHistograms
+                ? sampleResults(many, one, pairing, run) : floatResults(many, one, pairing, run)
         }
         return try run.settled(steps(many, one, table, run))
     }
@@ -71,10 +71,11 @@ extension VectorBinaryNode {
         return series.merging == nil ? Pairing(pairs: pairs, series: series) : nil
     }
 
-    private func floatResults(_ many: Block, _ one: Block, _ pairing: Pairing) -> Block {
-        var result = Block(pairing.series, width: many.width)
+    private func floatResults(_ many: Block, _ one: Block, _ pairing: Pairing, _ run: Run) throws(QueryError) -> Block {
+        var result = try Block(pairing.series, width: many.width, run)
         let isFilter = self.operator.isComparison && !returnsBool
         for (row, pair) in pairing.pairs.enumerated() {
+            if row & 63 == 63 { try run.check() }
             for column in 0..<many.width {
                 let manyCell = pair.many * many.width + column
                 let oneCell = pair.one * many.width + column
@@ -148,7 +149,7 @@ extension VectorBinaryNode {
             try step(column, many, one, table, &results, run)
         }
         let drops = returnsBool ? results.labels.map { _ in true } : []
-        var block = Block(SeriesSet(results.labels, dropsName: drops), width: many.width)
+        var block = try Block(SeriesSet(results.labels, dropsName: drops), width: many.width, run)
         for (row, samples) in results.columns.enumerated() {
             for (column, sample) in samples { block.set(block.cell(row, column), to: sample) }
         }

@@ -14,6 +14,29 @@ import Testing
         #expect(XXHash64.hash(Array(text.utf8)) == expected)
     }
 
+    @Test func makingALargeBlockStopsWhenTheQueryIsCancelled() throws {
+        let cancellation = QueryCancellation()
+        let run = Run(
+            source: MemorySource(), options: EngineOptions(), start: 0, end: 0, step: 0, cancellation: cancellation)
+        let set = SeriesSet([.empty, .empty])
+        let whole = try Block(set, width: 300_000, run)
+        #expect(whole.values.count == 600_000)
+        #expect(whole.kinds == [UInt8](repeating: Block.Kind.none, count: 600_000))
+        cancellation.cancel()
+        #expect(throws: QueryError.cancelled) { try Block(set, width: 300_000, run) }
+    }
+
+    @Test(arguments: [(0, 0, 1, false), (0, 4, 5, true), (0, 5, 5, true)] as [(Int64, Int64, Int64, Bool)])
+    func sortWarnsWhereARangeIsAskedForEvenIfItHasOneStep(
+        start: Int64, end: Int64, step: Int64, warns: Bool
+    ) throws {
+        let expression = try Expression.parse("sort(vector(time()))", features: .standard)
+        let result = try QueryEngine().range(
+            expression, start: Timestamp(milliseconds: start), end: Timestamp(milliseconds: end),
+            step: .milliseconds(step), from: MemorySource())
+        #expect(result.annotations.warnings(in: "sort(vector(time()))").isEmpty == !warns)
+    }
+
     @Test func naturalOrderCountsInRunsOfDigits() {
         let names = ["a10", "a2", "b1", "a02b", "", "a", "10", "9"]
         #expect(
