@@ -123,7 +123,7 @@ func run(_ program: String, trips wanted: Int, interval: Int) throws {
 }
 
 let arguments = CommandLine.arguments.dropFirst()
-guard let program = arguments.first else {
+guard let program = arguments.first, access(program, X_OK) == 0 else {
     print("usage: WebhookBenchmark PATH-OF-TRIBUNE [trips] [milliseconds between scrapes]")
     exit(2)
 }

@@ -1,3 +1,4 @@
+internal import Instrumentation
 public import MicroHTTP
 internal import Runtime
 
@@ -12,6 +13,10 @@ public final class ExporterRunner: Sendable {
         var configuration = configuration
         configuration.workers = max(exporter.settings.maximumConcurrentQueries, 1) + QueryGate.spareWorkers
         configuration.compressesResponses = true
+        let evicted = exporter.registry.counter(
+            "tribune_http_connections_evicted_total",
+            "Silent connections closed because as many were open as may be, and another came.")
+        configuration.onEviction = { evicted.add() }
         self.exporter = exporter
         server = try HTTPServer(configuration, brief: { exporter.briefResponse(to: $0) }) { exporter.response(to: $0) }
         watching = WorkerThread("http-clients") { exporter.watch.work() }

@@ -37,7 +37,7 @@ internal import Synchronization
             socket, UInt32(clamping: configuration.maximumConnections),
             UInt32(clamping: configuration.idleTimeoutSeconds), max(configuration.maximumHeaderBytes, 1024),
             Unmanaged.passUnretained(requests).toOpaque(), HTTPServer.began, HTTPServer.received,
-            HTTPServer.completed)
+            HTTPServer.completed, HTTPServer.connected)
         guard unsafe daemon != nil else {
             close(socket)
             throw HTTPServerError(
@@ -82,7 +82,20 @@ extension HTTPServer {
             return unsafe Unmanaged.passRetained(exchange).toOpaque()
         }
 
-    private static let completed: MHD_RequestCompletedCallback = { _, _, state, _ in
+    private static let connected: MHD_NotifyConnectionCallback = { context, connection, _, event in
+        guard let context = unsafe context, let connection = unsafe connection else { return }
+        let table = unsafe Unmanaged<RequestQueue>.fromOpaque(context).takeUnretainedValue().connections
+        if event == .CONNECTION_NOTIFY_STARTED {
+            unsafe table.opened(connection)
+        } else {
+            unsafe table.closed(connection)
+        }
+    }
+
+    private static let completed: MHD_RequestCompletedCallback = { context, connection, state, _ in
+        if let context = unsafe context, let connection = unsafe connection {
+            unsafe Unmanaged<RequestQueue>.fromOpaque(context).takeUnretainedValue().connections.heard(connection)
+        }
         guard let pointer = unsafe state?.pointee else { return }
         unsafe state?.pointee = nil
         unsafe Unmanaged<Exchange>.fromOpaque(pointer).release()

@@ -10,8 +10,11 @@ public struct HTTPServerConfiguration: Sendable {
     public var maximumBodyBytes = 8 << 20
     /// Memory for the request line and headers of one connection; more is answered with 414 or 431.
     public var maximumHeaderBytes = 64 << 10
-    /// Connections held open at once; further ones wait or are closed.
+    /// Connections held open at once. For a further one the longest silent one without a request under way is closed; where
+    /// each has one, further ones wait.
     public var maximumConnections = 512
+    /// Called whenever a connection is closed to make room. On the polling thread: must not block.
+    public var onEviction: @Sendable () -> Void = {}
     /// Seconds after which a silent connection is closed.
     public var idleTimeoutSeconds = 300
     /// Whether bodies are compressed for clients that accept gzip or deflate.

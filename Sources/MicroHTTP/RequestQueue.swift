@@ -15,6 +15,7 @@ final class RequestQueue: Sendable {
     private let brief: @Sendable (HTTPServerRequest) -> HTTPServerResponse?
     private let handler: @Sendable (HTTPServerRequest) -> HTTPServerResponse
     private let waiting: Mailbox<Job>
+    let connections: ConnectionTable
     private let isStopping = Atomic<Bool>(false)
 
     init(
@@ -28,6 +29,8 @@ final class RequestQueue: Sendable {
         self.handler = handler
         // A connection waits for at most one answer or piece at a time, so that this never overflows.
         waiting = Mailbox(capacity: max(configuration.maximumConnections, 1))
+        connections = ConnectionTable(
+            capacity: configuration.maximumConnections, onEviction: configuration.onEviction)
     }
 
     /// Lets the workers finish what waits and refuses what comes after.
@@ -46,6 +49,7 @@ final class RequestQueue: Sendable {
     }
 
     func bodyArrived(_ bytes: UnsafeRawBufferPointer, _ exchange: Exchange) -> MHD_Result {
+        unsafe connections.heard(exchange.connection)
         guard exchange.excess == 0, exchange.body.count + bytes.count <= limit else {
             // Of unknown length and too long. No answer can be given before its end: read on for a while, then hang up.
             exchange.body = []
@@ -61,6 +65,7 @@ final class RequestQueue: Sendable {
         guard let request = exchange.request else { return exchange.queue(.badRequest, self) }
         if let response = brief(request) { return exchange.queue(encoded(response, request), self) }
         exchange.phase = .working
+        unsafe connections.heard(exchange.connection, isHeld: true)
         unsafe MHD_suspend_connection(exchange.connection)
         if !waiting.send(.answer(exchange)) {
             exchange.response = .text("Service Unavailable", status: 503)

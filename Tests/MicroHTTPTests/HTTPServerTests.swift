@@ -207,6 +207,49 @@ import Testing
         server.stop()
     }
 
+    @Test func silentConnectionsLockNobodyOut() throws {
+        let evictions = Atomic<Int>(0)
+        let server = try echo {
+            $0.maximumConnections = 8
+            $0.onEviction = { evictions.add(1, ordering: .relaxed) }
+        }
+        let kept = RawHTTPClient(port: server.port)
+        let silent = (0..<30).map { index in
+            let client = RawHTTPClient(port: server.port)
+            if index % 3 == 1 { client.send("GET / HTTP/1.1\r\nHos") }
+            if index % 3 == 2 { client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab") }
+            // One that speaks now and then is not the longest silent.
+            kept.send("GET /kept HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(kept.answer()?.status == 200)
+            return client
+        }
+        #expect(RawHTTPClient.get(server.port, "/")?.status == 200)
+        #expect(silent[0].isClosed())
+        let count = evictions.load(ordering: .relaxed)
+        #expect(count >= 20)
+        server.stop()
+    }
+
+    @Test func requestsUnderWayAreNotClosedForOthers() throws {
+        let running = Atomic<Int>(0)
+        let isReleased = Atomic<Bool>(false)
+        var configuration = HTTPServerConfiguration()
+        configuration.maximumConnections = 4
+        let server = try HTTPServer(configuration) { _ in
+            running.add(1, ordering: .relaxed)
+            while !isReleased.load(ordering: .relaxed) { usleep(500) }
+            return .text("done")
+        }
+        let busy = (0..<3).map { _ in RawHTTPClient(port: server.port) }
+        for client in busy { client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n") }
+        #expect(Loopback.eventually { running.load(ordering: .relaxed) == 3 })
+        let silent = (0..<6).map { _ in RawHTTPClient(port: server.port) }
+        #expect(silent[0].isClosed())
+        isReleased.store(true, ordering: .relaxed)
+        for client in busy { #expect(client.answer()?.text == "done") }
+        server.stop()
+    }
+
     @Test func handlerSeesThatTheClientHasGone() throws {
         let isBegun = Atomic<Bool>(false)
         let sawIt = Atomic<Bool>(false)

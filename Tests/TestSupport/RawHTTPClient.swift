@@ -117,7 +117,12 @@ public final class RawHTTPClient {
     }
 
     /// Whether the server has closed the connection.
-    public func isClosed() -> Bool { !fill() }
+    public func isClosed() -> Bool {
+        var byte: UInt8 = 0
+        let count = recv(descriptor, &byte, 1, 0)
+        // Silence until the client's limit of time is no end.
+        return count == 0 || count < 0 && errno != EAGAIN
+    }
 
     private func fill() -> Bool {
         var piece = [UInt8](repeating: 0, count: 65536)
