@@ -63,9 +63,15 @@ public final class NotificationRunner: Sendable {
     }
 
     /// Starts the threads.
-    public func start(_ configuration: NotificationConfiguration) {
-        let stepper = WorkerThread("notify") { self.step(configuration) }
-        let senders = (1...Self.senders).map { number in WorkerThread("notify-\(number)") { self.send() } }
+    ///
+    /// - Parameter mayTell: whether it is for this process to tell people, and not for another one that sees the same. Asked from
+    ///   any thread, again before each notification is sent. While it is not, all groups are forgotten, repetitions and attempts
+    ///   that wait included: who tells people now has groups of its own.
+    public func start(
+        _ configuration: NotificationConfiguration, mayTell: @escaping @Sendable () -> Bool = { true }
+    ) {
+        let stepper = WorkerThread("notify") { self.step(configuration, mayTell) }
+        let senders = (1...Self.senders).map { number in WorkerThread("notify-\(number)") { self.send(mayTell) } }
         threads.withLock { $0 = [stepper] + senders }
     }
 
@@ -97,10 +103,14 @@ public final class NotificationRunner: Sendable {
         for thread in running.dropFirst() { thread.join() }
     }
 
-    private func step(_ initial: NotificationConfiguration) {
+    private func step(_ initial: NotificationConfiguration, _ mayTell: () -> Bool) {
         var configuration = initial
         var queue = NotificationQueue(initial)
         while true {
+            if !mayTell(), queue.groupCount + queue.pendingCount > 0 {
+                logger.info("another process tells people: groups are forgotten", ["groups": queue.groupCount])
+                queue = NotificationQueue(configuration)
+            }
             let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
             for delivery in queue.advanced(to: now) {
                 let integrations = configuration.receivers[delivery.receiver]?.integrations ?? []
@@ -143,8 +153,13 @@ public final class NotificationRunner: Sendable {
         }
     }
 
-    private func send() {
+    private func send(_ mayTell: () -> Bool) {
         while case .message(let job) = jobs.receive() {
+            // It may have waited here while another process took over, or this one stood still.
+            guard mayTell() else {
+                events.send(.finished(job.delivery, .refused("another process tells people")))
+                continue
+            }
             let request = IntegrationRequest.request(
                 job.delivery.notification, to: job.integration, externalURL: externalURL)
             let started = SystemClock.monotonicNanoseconds()

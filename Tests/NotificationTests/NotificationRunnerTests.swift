@@ -106,6 +106,43 @@ private final class FakeReceiver: Sendable {
         #expect(result.outcomes == ["status 503", "status 429", nil])
     }
 
+    @Test("a process for which it is not to tell people sends nothing, and has forgotten it when its turn comes")
+    func standby() throws {
+        let fake = FakeReceiver()
+        let server = try HTTPServer(HTTPServerConfiguration()) { fake.answer($0) }
+        defer { server.stop() }
+        let text = """
+            route: {receiver: r, group_wait: 0s, group_by: [alertname]}
+            receivers: [{name: r, webhook_configs: [{url: 'http://127.0.0.1:\(server.port)/'}]}]
+            """
+        let configuration = try NotificationConfiguration(
+            try #require(try YAML.parse(text, file: "am.yml").first), file: "am.yml")
+        let leads = Atomic<Bool>(false)
+        let asked = Atomic<Int>(0)
+        let runner = NotificationRunner(externalURL: "http://tribune:9190", logger: .silent, registry: Registry())
+        runner.start(configuration) {
+            asked.add(1, ordering: .relaxed)
+            return leads.load(ordering: .relaxed)
+        }
+        defer { runner.stop() }
+        #expect(Loopback.eventually { asked.load(ordering: .relaxed) > 0 })
+        func settle(_ alert: Alert) {
+            let before = asked.load(ordering: .relaxed)
+            runner.receive([alert])
+            #expect(Loopback.eventually { asked.load(ordering: .relaxed) > before })
+        }
+        settle(firing)
+        var other = firing
+        other.labels = ["alertname": "Slow"]
+        settle(other)
+        leads.store(true, ordering: .relaxed)
+        other.labels = ["alertname": "Up"]
+        runner.receive([other])
+        #expect(Loopback.eventually { fake.bodies.withLock { !$0.isEmpty } })
+        let told = fake.bodies.withLock { $0.map { $0.body["commonLabels"]?["alertname"]?.text } }
+        #expect(told == ["Up"])
+    }
+
     @Test func refusalsAreNotTriedAgain() throws {
         let result = try run(
             "  webhook_configs: [{url: 'http://127.0.0.1:PORT/'}]", statuses: [400], alerts: [firing], expecting: 1)

@@ -14,7 +14,7 @@ public struct Totals: Sendable {
     /// How often each fault struck, by its raw value.
     public var strikes = [Int](repeating: 0, count: Fault.allCases.count)
     /// How often each invariant was checked, by its number.
-    public var checks = [Int](repeating: 0, count: 16)
+    public var checks = [Int](repeating: 0, count: Invariant.slots)
     /// Seeds in which a check failed, with the first violation.
     public var failures: [(seed: UInt64, violation: Violation)] = []
 

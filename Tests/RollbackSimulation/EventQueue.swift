@@ -14,19 +14,25 @@ enum Event: Sendable {
     /// The rival gives the lease back.
     case leaseReturns
     case historyReturns
+    /// The lease's database answers again.
+    case leaseDatabaseReturns
 }
 
-/// Events in the order of time, those of one moment in the order in which they were scheduled. A binary heap.
+/// Events in the order of time, those of one moment in the order in which they were scheduled. A binary heap of small entries;
+/// the events themselves stay where they are.
 struct EventQueue: Sendable {
     private struct Entry: Sendable {
         var at: Instant
         var order: Int
-        var event: Event
+        /// Where the event is.
+        var slot: Int
 
         func precedes(_ other: Entry) -> Bool { at == other.at ? order < other.order : at < other.at }
     }
 
     private var heap: [Entry] = []
+    private var events: [Event] = []
+    private var free: [Int] = []
     private var order = 0
 
     /// The moment of the next event.
@@ -34,7 +40,9 @@ struct EventQueue: Sendable {
 
     mutating func schedule(_ event: Event, at instant: Instant) {
         order += 1
-        heap.append(Entry(at: instant, order: order, event: event))
+        let slot = free.popLast() ?? events.count
+        if slot < events.count { events[slot] = event } else { events.append(event) }
+        heap.append(Entry(at: instant, order: order, slot: slot))
         var child = heap.count - 1
         while child > 0, heap[child].precedes(heap[(child - 1) / 2]) {
             heap.swapAt(child, (child - 1) / 2)
@@ -56,6 +64,7 @@ struct EventQueue: Sendable {
             heap.swapAt(child, parent)
             parent = child
         }
-        return (entry.at, entry.event)
+        free.append(entry.slot)
+        return (entry.at, events[entry.slot])
     }
 }

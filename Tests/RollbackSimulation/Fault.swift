@@ -27,6 +27,12 @@ public enum Fault: Int, Sendable, CaseIterable {
     case reload
     /// The process stands still, or its clock starts elsewhere after a crash.
     case clockJump
+    /// Another node goes on from what reached the database of the journal, in place of the process.
+    case handOver
+    /// The database of the lease does not answer, so that the holder is alone.
+    case leaseOutage
+    /// There is another candidate, or it cannot be told which one.
+    case newVersion
 }
 
 /// One occurrence of a fault: the `number`th time that it could strike and did.

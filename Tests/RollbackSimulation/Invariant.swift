@@ -16,6 +16,10 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
     case dependentsFirst
     case evidence
     case reload = 15
+    case ownStart
+
+    /// How many numbers there are, 0 included.
+    static let slots = 17
 
     /// The number and what it says.
     public var description: String {
@@ -35,6 +39,7 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
             case .dependentsFirst: "dependents go back first"
             case .evidence: "every step stands in the history with its evidence"
             case .reload: "a reload or restart loses no streak and no trip; abort wins"
+            case .ownStart: "a rollout begins by itself where its plan says so, and once for a candidate"
             }
         return "\(rawValue) (\(text))"
     }

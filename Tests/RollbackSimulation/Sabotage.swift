@@ -40,6 +40,12 @@ public enum Sabotage: String, Sendable, CaseIterable {
     case dropsTrips
     /// Cooldowns end at once.
     case skipsCooldown
+    /// A restart forgets which candidate the last rollout was begun for.
+    case forgetsVersion
+    /// What another node left is taken for all that it did.
+    case trustsEveryRecord
+    /// The process does not hear that the lease's database is away.
+    case ignoresSolitude
 
     /// What is expected to find it.
     public var foundBy: Set<Invariant> {
@@ -61,6 +67,9 @@ public enum Sabotage: String, Sendable, CaseIterable {
         case .omitsZero: [.weights]
         case .dropsTrips: [.oneRollback]
         case .skipsCooldown: [.noRiseWhileTripped]
+        case .forgetsVersion: [.ownStart]
+        case .trustsEveryRecord: [.noRiseWhileTripped]
+        case .ignoresSolitude: [.leaseHolderOnly]
         }
     }
 }

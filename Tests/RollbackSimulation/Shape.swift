@@ -20,6 +20,10 @@ public struct Shape: Sendable {
     var disturbances: [Fault] = []
     /// How often the others strike where they may.
     var rates: [(Fault, Double)] = []
+    /// Seconds after the world's beginning within which a rollout may begin by itself, for a plan with a window.
+    var window: ClosedRange<Int64>?
+    /// Whether processes share a lease, so that they begin without it.
+    var hasLease: Bool { disturbances.contains { $0 == .rival || $0 == .handOver || $0 == .leaseOutage } }
     /// Whether a rollout is begun at once.
     var startsAtOnce = true
 
@@ -45,10 +49,11 @@ public struct Shape: Sendable {
         startsAtOnce = random.chance(0.9)
         let surroundings: [Fault] = [
             .partition, .drift, .blackout, .sickStable, .badCandidate, .missingData, .sparseData, .operatorCommand,
-            .historyOutage, .rival, .reload, .clockJump,
+            .historyOutage, .rival, .reload, .clockJump, .handOver, .leaseOutage,
         ]
         disturbances = surroundings.filter { _ in random.chance(0.5) }
         if disturbances.isEmpty { disturbances = [.badCandidate] }
+        if random.chance(0.4) { beginsByItself(&random) }
         let single: [(Fault, Double)] = [
             (.crash, 0.02), (.writeError, 0.01), (.lostReply, 0.08), (.refusal, 0.1), (.duplicateReply, 0.1),
             (.slowRouter, 0.1), (.closedGate, 0.2),
@@ -56,6 +61,22 @@ public struct Shape: Sendable {
         // After a crash, the clock may start elsewhere.
         if disturbances.contains(.clockJump) { rates.append((.clockJump, 0.5)) }
         for (fault, rate) in single where random.chance(0.5) { rates.append((fault, rate * random.pick([0.3, 1, 2]))) }
+    }
+
+    /// A plan whose rollouts are scheduled, continuous, or both.
+    private mutating func beginsByItself(_ random: inout SplitMix) {
+        var start = RolloutStart(windows: [], version: nil)
+        if random.chance(0.6) { start.version = "build" }
+        if start.version == nil || random.chance(0.3) {
+            // The world begins on a Friday at 08:00. Some windows end while things go wrong, some begin then, or later.
+            let first = random.pick(0...2)
+            let minutes = random.pick(1...5)
+            start.windows = [.init(days: [5], start: 480 + Int(first), end: 480 + Int(first + minutes))]
+            window = 60 * first...60 * (first + minutes) - 1
+        }
+        if start.version != nil { disturbances.append(.newVersion) }
+        plan.start = start
+        startsAtOnce = random.chance(0.3)
     }
 
     /// Four services in the shape of a diamond, with gates of both kinds.

@@ -38,16 +38,19 @@ extension World {
             // The process stood still, or the machine slept: everything comes late.
             now = now + .milliseconds(dice.pick(100...20_000))
             for name in routers.keys { routers[name]?.troubledAt = now }
+        case .handOver: otherNodeTakesOver(&dice)
+        case .leaseOutage: leaseDatabaseAway(for: dice.pick(500...15_000))
+        case .newVersion: versionChanged(to: dice.chance(0.2) ? nil : Double(dice.pick(1...4)))
         case .crash, .writeError, .lostReply, .refusal, .duplicateReply, .slowRouter, .closedGate: break
         }
     }
 
     private mutating func spoil(_ name: String, _ condition: Element.Condition, _ dice: inout SplitMix) {
         // Most faults of a candidate are seen by its own service alone, some by all.
-        let names = dice.chance(0.8) ? [name] : plan.services.map(\.name)
-        for name in names {
-            elements[name]?.condition = condition
-            elements[name]?.until = now + .milliseconds(dice.pick(500...8000))
+        let isOwn = dice.chance(0.8)
+        for index in elements.indices where !isOwn || elements[index].service == name {
+            elements[index].condition = condition
+            elements[index].until = now + .milliseconds(dice.pick(500...8000))
         }
     }
 
@@ -82,33 +85,14 @@ extension World {
     }
 
     private mutating func rivalTakesLease(_ dice: inout SplitMix, _ name: String) {
-        guard !leaseLost else { return }
+        guard !leaseLost, !isAlone else { return }
         epoch += 1
         forgetReadings()
         // It acts by a journal of its own, so all that we see of it is traffic that moves.
         if dice.chance(0.5) { routers[name]?.live = TrafficSplit(candidate: Int(dice.pick(0...100))) }
         schedule(.leaseReturns, after: dice.pick(100...10_000))
-        if sabotage == .ignoresLeaseLoss {
-            leaseLost = true
-            return
-        }
-        leaseChanged(to: nil)
+        if sabotage != .ignoresLeaseLoss { loseLease() }
         leaseLost = true
-    }
-
-    mutating func leaseReturned() {
-        guard leaseLost else { return }
-        epoch += 1
-        leaseLost = false
-        forgetReadings()
-        leaseChanged(to: epoch)
-    }
-
-    mutating func leaseChanged(to epoch: UInt64?) {
-        note("lease \(epoch.map(String.init) ?? "lost")")
-        for name in elements.keys { elements[name]?.model.reconsidered(shape.rule.consecutive) }
-        let now = clock
-        step { (machine: inout PlanMachine) in machine.leaseChanged(epoch: epoch, at: now) }
     }
 
     private mutating func reload(_ dice: inout SplitMix) {
@@ -129,7 +113,7 @@ extension World {
             rule.severity = dice.pick(["critical", "high", "warning"])
             rule.annotations = ["summary": "\(dice.pick(0...9))"]
         }
-        for name in elements.keys { elements[name]?.model.reloaded() }
+        for index in elements.indices { elements[index].model.reloaded() }
         guard sabotage == .forgetsStreaksAtReload, let machine else { return }
         self.machine = PlanMachine(machine.controller)
     }
@@ -139,27 +123,34 @@ extension World {
         _ service: String, _ policy: RollbackDefinition.MissingPolicy, for span: Milliseconds
     ) {
         rule.missing = policy
-        elements[service]?.condition = .missing
-        elements[service]?.until = now + span
+        for index in elements.indices where elements[index].service == service {
+            elements[index].condition = .missing
+            elements[index].until = now + span
+        }
     }
 
     /// Ends every disturbance and gives the world time to come to rest.
     mutating func calm() {
         injector.isCalm = true
-        for name in elements.keys { elements[name]?.until = now }
+        for index in elements.indices { elements[index].until = now }
         for name in routers.keys {
             routers[name]?.stableIsHealthy = true
             routers[name]?.troubledAt = now
         }
         note("calm")
         run(for: .seconds(9))
+        if isAlone { leaseDatabaseReturned() }
         leaseReturned()
         historyChanged(isAvailable: true)
+        if candidateVersion == nil, !versions.isEmpty { versionChanged(to: 1) }
         if random.chance(0.3) { command(.abort) }
         let limit = now + .minutes(10)
-        while violations.isEmpty, now < limit, isBusy { run(for: .seconds(5)) }
-        // What drifted at the last moment is found at the next reading, which may wait for an answer that was lost.
-        run(for: plan.reconcile + Self.patience)
+        repeat {
+            while violations.isEmpty, now < limit, isBusy { run(for: .seconds(5)) }
+            // What drifted at the last moment is found at the next reading, which may wait for an answer that was lost. So is a
+            // candidate that nobody has begun with.
+            run(for: plan.reconcile + Self.patience)
+        } while violations.isEmpty && now < limit && isBusy
         if violations.isEmpty { checkRest() }
     }
 

@@ -21,9 +21,33 @@ extension World {
         let new = record.state
         let epoch = epoch
         check(.leaseHolderOnly, record.epoch == epoch, "a record under epoch \(record.epoch), not \(epoch)")
+        if shape.hasLease {
+            database.append(record)
+            if database.count > 4 { database.removeFirst() }
+        }
+        let isTakenOver = record.step == "took over"
+        // What was only about to be raised is not raised any more, so that there is nothing to be read.
+        // Without a stable version there is no way back, so that a candidate has to have everything.
+        if new.phase == .retired { unread = [] }
+        if isTakenOver { unread = unread.filter { new.services[$0]?.split.candidate ?? 0 > 0 } }
+        if !isTakenOver, new.generation != old.generation {
+            unread = []
+            check(
+                .noRiseWhileTripped, cooldownUntil <= clock, "a rollout begins before the cooldown of its rule is over")
+            if commanded != .start {
+                hasBegun = true
+                checkOwnStart(new, old)
+            }
+            // It is over for good, also for a clock that starts earlier after a crash.
+            cooldownUntil = Instant(nanoseconds: 0)
+        } else if !isTakenOver {
+            checkKept(new, old)
+        }
+        begunFor = new.version
         for (name, service) in new.services {
             let before = old.services[name] ?? ServiceState()
-            if service.progress != before.progress { moved(name, from: before, to: service, new, old) }
+            // What another node did not record counts as not done; nothing of that is a step of this one.
+            if !isTakenOver, service.progress != before.progress { moved(name, from: before, to: service, new, old) }
             guard service.split.candidate > before.split.candidate else { continue }
             check(.noRiseWhileTripped, new.phase == .promoting, "\(name) rises in phase \(new.phase.name)")
             checkCooldown(name, new.cooldownUntil)
@@ -36,6 +60,17 @@ extension World {
             }
         }
         lastState = new
+        lastEpoch = record.epoch
+    }
+
+    /// What no step within one rollout may lose.
+    private mutating func checkKept(_ new: RolloutState, _ old: RolloutState) {
+        let (candidate, generation) = (begunFor, new.generation)
+        let isCooldownKept = old.cooldownUntil.map { until in new.cooldownUntil.map { until <= $0 } ?? false } ?? true
+        check(.noRiseWhileTripped, isCooldownKept, "generation \(generation) forgot its cooldown")
+        check(
+            .ownStart, new.version == candidate || commanded == .abort,
+            "generation \(generation) was begun for \(candidate ?? .nan), and now for \(new.version ?? .nan)")
     }
 
     private mutating func moved(
@@ -108,6 +143,8 @@ extension World {
         check(.recovery, wanted.split == split, "\(name) shifted to \(split), journalled was \(wanted.split)")
         check(.recovery, operation.key == key, "\(name) shifted as \(operation.key), journalled was \(key)")
         check(.weights, (0...100).contains(split.candidate), "\(split)")
+        let meant = keys.updateValue(split, forKey: key) ?? split
+        check(.recovery, meant == split, "\(key) meant \(meant) before, and \(split) now")
         let before = router.seen?.split?.candidate ?? 0
         if split.candidate < before || split == .allStable {
             let isVerified = router.seen?.stable == .healthy && router.seenAt == now
@@ -126,6 +163,9 @@ extension World {
 
     private mutating func checkRise(_ name: String) {
         checkCooldown(name, lastState.cooldownUntil)
+        check(.leaseHolderOnly, !isAlone, "\(name) rises although the lease cannot be renewed")
+        check(
+            .noRiseWhileTripped, !unread.contains(name), "\(name) rises, and may have been taken back by another node")
         switch lastState.phase {
         case .promoting, .paused, .promoted, .retired: break
         case .idle, .rollingBack, .rolledBack: fail(.noRiseWhileTripped, "\(name) rises after a rollback")
@@ -151,7 +191,7 @@ extension World {
 
     /// Drift of services at rest, with nothing in the way of its correction for long enough.
     mutating func checkDrift() {
-        guard let controller, !isHalted, !leaseLost else { return }
+        guard let controller, !isHalted, !leaseLost, !isAlone else { return }
         for (name, router) in routers {
             guard let service = controller.state.services[name], router.live != service.split, !isInMotion(service),
                 controller.state.phase != .idle, router.stableIsHealthy,

@@ -57,16 +57,22 @@ extension World {
         note("command \(verb)")
         if verb == .abort, sabotage == .swallowsAbort { return aborted(.accepted, from: before) }
         var outcome: CommandOutcome?
+        commanded = verb
         step { (controller: inout RolloutController, now) in
             let (result, actions) = controller.commanded(RolloutCommand(verb, by: "ops"), at: now)
             outcome = result
             return actions
         }
-        if verb == .start, batch.crashed || isHalted || outcome == .accepted {
-            let isCertain = !batch.crashed && !isHalted
-            for name in elements.keys { elements[name]?.model.rearmed(isCertain: isCertain) }
-        }
+        commanded = nil
+        if verb == .start, batch.crashed || isHalted || outcome == .accepted { rearmed() }
         return verb == .abort ? aborted(outcome, from: before) : outcome
+    }
+
+    /// The rules have forgotten what they counted, because a rollout began.
+    mutating func rearmed() {
+        hasBegun = false
+        let isCertain = !batch.crashed && !isHalted
+        for index in elements.indices { elements[index].model.rearmed(isCertain: isCertain) }
     }
 
     private mutating func aborted(_ outcome: CommandOutcome?, from before: RolloutController) -> CommandOutcome? {
@@ -147,6 +153,8 @@ extension World {
         machine = nil
         isHalted = false
         batch.crashed = true
+        // The next process finds that it has led itself.
+        if handOver != nil, !leaseLost { handOver?.leader = epoch }
         process += 1
         scheduledWake = nil
         if sabotage == .skipsFsync, disk.written > 0 { disk.record = disk.previous }
@@ -180,7 +188,9 @@ extension World {
         var state = RolloutState()
         if let payload = scan.frames.last?.payload {
             guard let record = JournalRecord(payload: payload) else { return fail(.recovery, "unreadable record") }
-            check(.recovery, record.state == lastState, "the journal gives another state than was written")
+            check(
+                .recovery, isHandedOver || isBehind || record.state == lastState,
+                "the journal gives another state than was written")
             state = record.state
         }
         var rules: [String: RollbackRule] = [:]
@@ -190,22 +200,27 @@ extension World {
             check(.reload, isSame, "the file of rules gives other streaks")
         }
         if sabotage == .forgetsCooldown { state.cooldownUntil = nil }
+        if sabotage == .forgetsVersion { state.version = nil }
         if sabotage == .forgetsStreaks { rules = [:] }
-        for name in elements.keys { elements[name]?.model.restarted() }
+        for index in elements.indices { elements[index].model.restarted() }
         // Where there is a lease to be had, a process begins without it.
-        let hasRival = shape.disturbances.contains(.rival)
+        let hasLease = shape.hasLease
         if process > 0, injector.strikes(.clockJump) { skew = .seconds(injector[.clockJump].pick(-100...100)) }
         epoch += 1
         forgetReadings()
+        isHistoryTold = false
         let epoch = epoch
         note("restart, epoch \(epoch)")
         var plan = plan
         if sabotage == .ignoresDependencies { for index in plan.services.indices { plan.services[index].depends = [] } }
         machine = PlanMachine(
-            RolloutController(plan: plan, state: state, epoch: hasRival ? nil : epoch), rules: rules)
+            RolloutController(plan: plan, state: state, epoch: hasLease ? nil : epoch), rules: rules)
         let now = clock
         step { (machine: inout PlanMachine) in machine.recovered(at: now) }
-        if hasRival, !leaseLost { leaseChanged(to: epoch) }
+        // A process that comes back cannot know whose the lease is before the database answers.
+        if isAlone { (isAlone, leaseLost) = (false, true) }
+        if hasLease, !leaseLost { winLease() }
+        isHistoryTold = true
         if !historyIsAvailable { step { $0.historyChanged(isAvailable: false, at: $1) } }
     }
 

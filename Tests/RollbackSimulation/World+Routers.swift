@@ -83,6 +83,7 @@ extension World {
             if routers[name]?.asked == operation.id {
                 routers[name]?.seen = inspection
                 routers[name]?.seenAt = now
+                if unread.contains(name) { nodeRead(name, inspection) }
             }
             var lie = inspection
             if sabotage == .assumesHealthyTarget { lie.stable = .healthy }

@@ -7,14 +7,15 @@ extension World {
     private static let key = "f;g;R"
 
     mutating func measure() {
-        guard let before = machine, !isHalted else { return }
-        var outcomes: [String: RuleModel.Outcome] = [:]
+        guard let phase = machine?.controller.state.phase, !isHalted else { return }
+        let tracks = machine?.rules[Self.key]?.tracks ?? [:]
         var values: [RollbackMeasurement.Element] = []
-        for service in plan.services {
-            guard let element = elements[service.name] else { continue }
-            if now >= element.until { elements[service.name]?.condition = .healthy }
-            let outcome = outcome(of: element, service.name)
-            outcomes[service.name] = outcome
+        values.reserveCapacity(elements.count)
+        for index in elements.indices {
+            if now >= elements[index].until { elements[index].condition = .healthy }
+            let outcome = outcome(of: elements[index])
+            elements[index].outcome = outcome
+            elements[index].before = tracks[elements[index].labels]?.state ?? .armed
             let value: Double? =
                 switch outcome {
                 case .healthy: 1
@@ -23,8 +24,7 @@ extension World {
                 case .missing: sabotage == .countsMissing ? 0.5 : sabotage == .resetsOnMissing ? 1 : nil
                 }
             guard let value else { continue }
-            values.append(
-                .init(labels: ["service": service.name], value: value, counts: outcome != .sparse))
+            values.append(.init(labels: elements[index].labels, value: value, counts: outcome != .sparse))
         }
         var definition = rule
         if sabotage == .dropsTrips { definition.mode = .shadow }
@@ -35,18 +35,21 @@ extension World {
         let running = process
         step { (machine: inout PlanMachine) in machine.measured(measurement, at: now) }
         let isCertain = running == process && !isHalted
-        for (name, outcome) in outcomes { elements[name]?.model.measured(outcome, rule.missing, isCertain: isCertain) }
+        for index in elements.indices {
+            elements[index].model.measured(elements[index].outcome, rule.missing, isCertain: isCertain)
+        }
+        if hasBegun { rearmed() }
         guard isCertain, let after = machine else { return }
-        for (name, outcome) in outcomes { checkRule(name, outcome, before, after) }
+        for element in elements { checkRule(element, phase, after) }
         if let track = after.rules[Self.key]?.tracks[.empty], track.state != .armed {
             check(.missingNeverTrips, tripsWithoutData, "the rule as a whole tripped")
         }
     }
 
-    private func outcome(of element: Element, _ name: String) -> RuleModel.Outcome {
+    private func outcome(of element: Element) -> RuleModel.Outcome {
         guard now < element.until else { return .healthy }
         // A bad candidate is seen only while it has traffic.
-        let hasTraffic = (routers[name]?.live?.candidate ?? 0) > 0
+        let hasTraffic = (routers[element.service]?.live?.candidate ?? 0) > 0
         return switch element.condition {
         case .healthy: .healthy
         case .bad: hasTraffic ? .violated : .healthy
@@ -59,13 +62,10 @@ extension World {
         rule.missing.policy == .trip || rule.missing.after != nil && rule.missing.then == .trip
     }
 
-    private mutating func checkRule(
-        _ name: String, _ outcome: RuleModel.Outcome, _ before: PlanMachine, _ after: PlanMachine
-    ) {
-        guard let model = elements[name]?.model else { return }
-        let labels: Labels = ["service": name]
-        let old = before.rules[Self.key]?.tracks[labels]?.state ?? .armed
-        let new = after.rules[Self.key]?.tracks[labels]?.state ?? .armed
+    /// - Parameter phase: where the rollout stood before the measurement.
+    private mutating func checkRule(_ element: Element, _ phase: RolloutState.Phase, _ after: PlanMachine) {
+        let (name, outcome, model, old) = (element.service, element.outcome, element.model, element.before)
+        let new = after.rules[Self.key]?.tracks[element.labels]?.state ?? .armed
         switch (old, new) {
         case (.armed, .tripped):
             check(.missingNeverTrips, outcome == .violated || tripsWithoutData, "\(name) tripped on \(outcome) data")
@@ -73,7 +73,7 @@ extension World {
             check(
                 .missingNeverTrips, model.most >= needed,
                 "\(name) tripped after at most \(model.most) violations of \(needed)")
-            beginCooldown(before.controller.state.phase)
+            beginCooldown(phase)
         case (.tripped, .armed):
             check(.missingNeverResets, outcome == .healthy, "\(name)'s trip ended on \(outcome) data")
         case (.armed, .armed), (.tripped, .tripped): break

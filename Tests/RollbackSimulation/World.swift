@@ -30,9 +30,20 @@ public struct World: Sendable {
     /// What measurements of one service show.
     struct Element: Sendable {
         enum Condition: Sendable { case healthy, bad, missing, sparse }
+        let service: String
+        let labels: Labels
         var condition = Condition.healthy
         var until = Instant(nanoseconds: 0)
         var model = RuleModel()
+        /// What the last measurement showed.
+        var outcome = RuleModel.Outcome.healthy
+        /// Where the process's rule stood before it.
+        var before = RollbackRule.Track.State.armed
+
+        init(_ service: String) {
+            self.service = service
+            labels = ["service": service]
+        }
     }
 
     /// The true plan.
@@ -53,7 +64,7 @@ public struct World: Sendable {
     /// The first check that failed.
     public var violations: [Violation] = []
     /// How often each invariant was checked.
-    public var checks = [Int](repeating: 0, count: 16)
+    public var checks = [Int](repeating: 0, count: Invariant.slots)
     /// What happened, for people; kept only where asked for.
     public var trace: [String]?
 
@@ -71,20 +82,44 @@ public struct World: Sendable {
     var disk = Disk()
     /// Live weights and health.
     public var routers: [String: Router] = [:]
-    var elements: [String: Element] = [:]
+    var elements: [Element] = []
     /// The fencing number of the lease.
     var epoch: UInt64 = 0
     var leaseLost = false
+    /// Whether the lease's database does not answer, so that the holder may only take traffic off candidates.
+    var isAlone = false
+    /// The last records that reached the database of the journal, or were on their way.
+    var database: [JournalRecord] = []
+    /// What another node left; this one has to take it up before it does anything.
+    var handOver: (record: JournalRecord, leader: UInt64?)?
+    /// The disk of the node that does not run.
+    var otherDisk = Disk()
     var historyIsAvailable = true
+    /// Whether the process that runs has been told so.
+    var isHistoryTold = true
     /// What expressions of gates yield.
-    public var candidateVersion: Double?
+    public var candidateVersion: Double? { didSet { if let candidateVersion { versions.insert(candidateVersion) } } }
+    /// Versions that there have been.
+    var versions: Set<Double> = []
 
     // What the checks remember.
     /// The last state that reached the disk.
     public var lastState = RolloutState()
+    /// The epoch of that record.
+    var lastEpoch: UInt64 = 0
     /// Rollbacks of each service and generation.
     public var rollbacks: [String: Int] = [:]
     var abortedGenerations: Set<UInt64> = []
+    /// The candidate that the last rollout was begun for, or that was there when it was aborted.
+    var begunFor: Double?
+    /// What a person asks for at this moment.
+    var commanded: RolloutCommand.Verb?
+    /// Whether a rollout began by itself in this event.
+    var hasBegun = false
+    /// Candidates of whose traffic a node that took over has read nothing yet.
+    var unread: Set<String> = []
+    /// What each idempotency key stands for.
+    var keys: [String: TrafficSplit] = [:]
     var ledger: Set<LedgerKey> = []
     /// Until when the trips that were acted on forbid more traffic for a candidate, on the process's clock.
     var cooldownUntil = Instant(nanoseconds: 0)
@@ -130,8 +165,9 @@ public struct World: Sendable {
         random = SplitMix(state: seed ^ 0x5DEE_CE66)
         for service in plan.services {
             routers[service.name] = Router()
-            elements[service.name] = Element()
+            elements.append(Element(service.name))
         }
+        if shape.disturbances.contains(.newVersion) { versionChanged(to: 1) }
         restart()
         schedule(.measure, after: shape.interval)
         if !shape.disturbances.isEmpty { schedule(.disturb, after: random.pick(shape.pause)) }
@@ -174,20 +210,24 @@ public struct World: Sendable {
         case .kill(let process):
             if process == self.process, machine != nil { crash() }
         case .wake(let process, let instant):
-            guard process == self.process, scheduledWake == instant else { return }
-            scheduledWake = nil
-            step { $0.timePassed(at: $1) }
+            if process == self.process, scheduledWake == instant {
+                scheduledWake = nil
+                step { $0.timePassed(at: $1) }
+            }
         case .measure:
             measure()
             checkDrift()
             schedule(.measure, after: shape.interval)
         case .disturb:
-            guard !injector.isCalm else { return }
-            disturb()
-            schedule(.disturb, after: random.pick(shape.pause))
+            if !injector.isCalm {
+                disturb()
+                schedule(.disturb, after: random.pick(shape.pause))
+            }
         case .leaseReturns: leaseReturned()
         case .historyReturns: historyChanged(isAvailable: true)
+        case .leaseDatabaseReturns: leaseDatabaseReturned()
         }
+        if hasBegun { rearmed() }
     }
 
     // MARK: checks

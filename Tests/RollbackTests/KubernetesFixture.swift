@@ -55,6 +55,10 @@ final class FakeAPIServer: Sendable {
             let type = request[header: "Content-Type"]
             switch type {
             case "application/strategic-merge-patch+json" where !isCustom:
+                // A version in the patch makes it hold for that version only.
+                if let wanted = body["metadata"]?["resourceVersion"]?.text, wanted != String(state.version) {
+                    return Self.failure(409, "the object has been modified")
+                }
                 state.object = Self.merge(state.object, body)
             case "application/json-patch+json":
                 if state.rivals > 0 {
@@ -148,7 +152,9 @@ final class FakeAPIServer: Sendable {
     private static func change(_ object: JSON, _ names: ArraySlice<String>, _ operation: String, _ value: JSON) -> JSON?
     {
         guard let name = names.first else {
-            return operation == "add" || operation == "test" && object == value ? value : nil
+            // Not `? value : nil`, which is the value null.
+            guard operation == "add" || operation == "test" && object == value else { return nil }
+            return value
         }
         let rest = names.dropFirst()
         switch object {

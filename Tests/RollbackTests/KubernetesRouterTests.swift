@@ -63,6 +63,42 @@ struct KubernetesRouterTests {
         }
     }
 
+    @Test(
+        "a process that has lost its lease does not write over what its successor wrote",
+        arguments: [
+            (Self.httpRoute, "kind: httproute, stable: a, candidate: b", Self.refs),
+            (
+                Self.service, "kind: service, stable: {v: '1'}, candidate: {v: '2'}",
+                #"{"spec": {"selector": {"v": "1"}}}"#
+            ),
+        ])
+    func fenced(path: String, fields: String, object: String) throws {
+        let server = try FakeAPIServer(path, JSON(parsing: object))
+        defer { server.stop() }
+        var router = try router(server, fields)
+        router.fence = Fence(isShared: true) { _ in true }
+        var operation = HAProxyFixture.operation
+        operation.epoch = 8
+        try router.shift(to: .allCandidate, for: operation)
+        #expect(
+            server.state.withLock { $0.object["metadata"]?["annotations"]?["tribune/epoch"]?.text } == "8")
+        operation.epoch = 7
+        let error = #expect(throws: RouterError.self) { try router.shift(to: .allStable, for: operation) }
+        #expect(error?.description.contains("written under epoch 8") == true, "\(error?.description ?? "")")
+        #expect(try router.read().split == .allCandidate)
+        // It read before its successor wrote: what it read is not what is there any more.
+        operation.epoch = 9
+        router.fence = Fence(isShared: true) { _ in
+            server.state.withLock { state in
+                state.object = state.object.setting("metadata", ["annotations": ["tribune/epoch": "10"]])
+                state.version += 1
+            }
+            return true
+        }
+        #expect(throws: RouterError.self) { try router.shift(to: .allStable, for: operation) }
+        #expect(try router.read().split == .allCandidate)
+    }
+
     @Test("the selector of a Service gives one version everything and keeps its other labels")
     func selector() throws {
         let server = try FakeAPIServer(

@@ -122,6 +122,30 @@ struct RollbackRuleTests {
         #expect(run(input, definition(consecutive: 1, clear: clear)) == output)
     }
 
+    @Test(
+        "a trip of a rule that had never been measured clears by what it measures then",
+        arguments: [
+            ("mmm-", "12TC", nil),
+            ("mmm1-", "12T1C", nil),
+            ("mmmx-", "12T.C", nil),
+            ("mmmn-", "12T.C", nil),
+            ("mmm-111", "12TC12T", nil),
+            ("mmm--~---", "12T.....C", 0.96),
+            ("mmm--m---", "12T..1..C", 0.96),
+        ] as [(String, String, Double?)])
+    func neverMeasured(input: String, output: String, clear: Double?) {
+        let clear = clear.map {
+            RollbackDefinition.Clearance(condition: .init(.greaterOrEqual, $0), hold: .seconds(20))
+        }
+        #expect(run(input, definition(missing: .init(policy: .trip), clear: clear)) == output)
+    }
+
+    @Test("what was told of a rule that had never been measured is taken back with its first data")
+    func firstData() {
+        #expect(run("mm-mm-", definition(missing: .init(policy: .alert))) == "A.RA.R")
+        #expect(run("mm-", definition(missing: .init(policy: .freeze))) == "F.R")
+    }
+
     @Test("a passing absence does not clear a trip")
     func passDoesNotClear() {
         #expect(run("1mmmm-", definition(consecutive: 1, missing: .init(policy: .pass))) == "T....C")

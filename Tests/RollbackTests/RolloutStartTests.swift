@@ -83,6 +83,25 @@ struct RolloutStartTests {
         #expect(world.violations == [])
     }
 
+    @Test("an abort begins nothing: neither the candidate that is there by now, nor again when the process comes back")
+    func aborted() throws {
+        var world = try world("{version: v}")
+        world.candidateVersion = 1
+        world.run(for: .seconds(25))
+        world.candidateVersion = 2
+        world.run(for: .seconds(40))
+        world.command(.abort)
+        world.run(for: .minutes(10))
+        #expect(world.lastState.phase == .rolledBack)
+        world.crashCountdown = 0
+        world.run(for: .minutes(10))
+        #expect(world.lastState.generation == 1)
+        world.candidateVersion = 3
+        world.run(for: .seconds(30))
+        #expect(world.lastState.generation == 2)
+        #expect(world.violations == [])
+    }
+
     @Test(
         "what cannot be understood is refused with its line and field",
         arguments: [

@@ -146,6 +146,8 @@ extension RolloutController {
         case .idle, .promoted, .retired, .rolledBack: return .ignored("there is no rollout to abort")
         case .promoting, .paused, .rollingBack: break
         }
+        // A candidate that took the place of the aborted one meanwhile must not begin by itself at once.
+        if let seen = seenVersion?.value { state.version = seen }
         let affected = plan.rollbackOrder.filter { takesTraffic($0) }
         guard !affected.isEmpty else {
             if state.phase == .rollingBack { return joinRollback(command, at: now) }

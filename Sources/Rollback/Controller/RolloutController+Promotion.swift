@@ -67,7 +67,10 @@ extension RolloutController {
     }
 
     private mutating func advancePromotion(of service: String, at now: Instant) {
-        guard let definition = plan.service(service), let current = state.services[service] else { return }
+        // What another node left has to be read first: it may have been on its way back.
+        guard let definition = plan.service(service), let current = state.services[service],
+            !state.doubts.contains(service)
+        else { return }
         switch current.progress {
         case .waiting: beginStage(0, of: definition, at: now)
         case .shifting:

@@ -170,10 +170,14 @@ public struct RolloutController: Equatable, Sendable {
     ///
     /// - Parameter isAlone: whether the time of the lease is over although nobody can have taken it.
     public mutating func leaseChanged(epoch new: UInt64?, isAlone: Bool = false, at now: Instant) -> [Action] {
+        let isTerm = new != nil && new != epoch
         if new != epoch { forgetOperations() }
         epoch = new
         self.isAlone = isAlone
-        return handle(at: now) { _ in }
+        return handle(at: now) { controller in
+            // So that a term in which nothing else is written can be told from one whose records are lost.
+            if isTerm, controller.state.phase != .idle { controller.journal("leads", at: now) }
+        }
     }
 
     /// Forgets what is under way, and when it was to be tried again.

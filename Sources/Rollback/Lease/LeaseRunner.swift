@@ -187,7 +187,8 @@ final class LeaseRunner: Sendable {
                 if let epoch {
                     // Without what the one before left nothing may be done: then it is taken once more.
                     handOver = HandOver(
-                        records: try settings.store.records(), isComplete: sighting.holder.isEmpty)
+                        records: try settings.store.records(),
+                        leader: sighting.holder.isEmpty ? nil : sighting.epoch)
                     answer = .ours(epoch: epoch)
                 } else {
                     answer = .refused

@@ -33,8 +33,9 @@ public struct LeaseFault: Error, Equatable, Sendable, CustomStringConvertible {
 public struct HandOver: Equatable, Sendable {
     /// The last journal record of each plan that reached the database.
     public var records: [String: [UInt8]]
-    /// Whether nothing can be missing: the one before gave the lease back.
-    public var isComplete: Bool
+    /// The epoch under which the lease was held before, by a process whose last records may be missing; `nil` where the lease was
+    /// given back.
+    public var leader: UInt64?
 }
 
 /// What a node has to know to share the work with others.

@@ -17,6 +17,19 @@ public struct RolloutStart: Equatable, Sendable {
         public var start: Int
         /// Minutes since midnight; the first one outside.
         public var end: Int
+
+        /// A window within each of `days`.
+        public init(days: Set<Int>, start: Int, end: Int) {
+            self.days = days
+            self.start = start
+            self.end = end
+        }
+    }
+
+    /// Rollouts that begin within `windows`, with a new `version`, or both.
+    public init(windows: [Window], version: String?) {
+        self.windows = windows
+        self.version = version
     }
 
     /// How long until rollouts may begin by themselves; zero inside of a window.

@@ -12,6 +12,7 @@ struct EnvoyRouter: TrafficRouter {
     let route: EnvoyRoute
     let timeout: Milliseconds
     let client: HTTPClient
+    var fence = Fence.none
 
     /// Workers follow the main thread, whose view is what the endpoint shows, within milliseconds. A cluster that has just
     /// lost its traffic is watched until it has got nothing for a moment, or for this long: others may send to it as well.
@@ -41,9 +42,17 @@ struct EnvoyRouter: TrafficRouter {
         switch route.division {
         case .discoveryFile(let path, let name): try publish(split, name, path, operation, admin)
         case .runtime(let prefix):
-            try admin.setRuntime([
+            var values = [
                 ("\(prefix).\(route.stable)", split.stable), ("\(prefix).\(route.candidate)", split.candidate),
-            ])
+            ]
+            if fence.isShared {
+                let key = "\(prefix).tribune_epoch"
+                let last = try admin.runtime()[key].flatMap { UInt64($0) }
+                try fence.check(operation, against: last, in: "the runtime key \(key) of \(route.admin)")
+                values.append((key, Int(clamping: operation.epoch)))
+            }
+            try fence.check(operation)
+            try admin.setRuntime(values)
             guard try running(prefix, admin) == split else {
                 throw RouterError(
                     "Envoy does not run the weights that it was given; does a later runtime layer set them?")
@@ -105,7 +114,11 @@ struct EnvoyRouter: TrafficRouter {
         let changed = try division.setting(split, in: resource(name, in: old, path))
         let new = old.setting("version_info", .string(version)).setting("resources", [changed])
         let before = try admin.updates(of: name)
-        try DiscoveryFile.replace(path, with: new.encoded)
+        try DiscoveryFile.replace(path, with: new.encoded) { () throws(RouterError) in
+            // Read again: this is as late as it can be.
+            try fence.check(operation, against: Self.epoch(in: try document(path)), in: path)
+            try fence.check(operation)
+        }
         while true {
             let live = try configuration(name, admin)
             let updates = try admin.updates(of: name)
@@ -114,12 +127,19 @@ struct EnvoyRouter: TrafficRouter {
             let isRefused = updates.refused > before.refused
             guard !isRefused, SystemClock.monotonicNanoseconds() < admin.deadline else {
                 // Envoy goes on with what it has, but without this would have no routes when it is started again.
-                try DiscoveryFile.replace(path, with: old.encoded)
+                try DiscoveryFile.restore(path, to: old.encoded, from: new.encoded)
                 let what = isRefused ? "refused the routes, its log says why" : "did not take the routes in time"
                 throw RouterError("Envoy \(what); \(path) is as it was")
             }
             usleep(1000)
         }
+    }
+
+    /// The epoch under which the file was written; `nil` where it was not by Tribune.
+    private static func epoch(in document: JSON) -> UInt64? {
+        let words = (document["version_info"]?.text ?? "").split(separator: " ")
+        guard words.count >= 2, words[words.count - 2] == "epoch" else { return nil }
+        return UInt64(words[words.count - 1])
     }
 
     private func configuration(_ name: String, _ admin: EnvoyAdmin) throws(RouterError) -> EnvoyAdmin.Configuration {

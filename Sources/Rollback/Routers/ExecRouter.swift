@@ -8,6 +8,7 @@ internal import Runtime
 struct ExecRouter: TrafficRouter {
     let route: ExecRoute
     let timeout: Milliseconds
+    var fence = Fence.none
 
     var description: String { "exec \(route.shift[0])" }
 
@@ -27,6 +28,7 @@ struct ExecRouter: TrafficRouter {
     private func run(
         _ command: [String], _ name: String, _ split: TrafficSplit?, _ operation: RouterOperation
     ) throws(RouterError) {
+        try fence.check(operation)
         _ = try Program.run(
             command, input: RouterMessage.request(name, split, operation).encoded,
             environment: [

@@ -10,6 +10,7 @@ struct HAProxyRouter: TrafficRouter {
     let route: HAProxyRoute
     let isolation: Route.Isolation
     let timeout: Milliseconds
+    var fence = Fence.none
 
     var description: String { "haproxy \(route.address) \(route.stable[0].backend)" }
 
@@ -32,42 +33,45 @@ struct HAProxyRouter: TrafficRouter {
     /// The side that gains is set first, so that at no moment neither has a share.
     func shift(to split: TrafficSplit, for operation: RouterOperation) throws(RouterError) {
         if split.candidate > 0 {
-            try run(route.candidate.map { "set server \($0) state ready" })
+            try run(route.candidate.map { "set server \($0) state ready" }, operation)
         }
         switch route.division {
         case .weights:
             guard let weights = route.weights(for: split) else { throw RouterError("\(split) needs weights above 256") }
             let stable = route.stable.map { "set server \($0) weight \(weights.stable)" }
             let candidate = route.candidate.map { "set server \($0) weight \(weights.candidate)" }
-            try run(split.candidate == 100 ? candidate + stable : stable + candidate)
+            try run(split.candidate == 100 ? candidate + stable : stable + candidate, operation)
         case .map(let file, let key):
             do throws(RouterError) {
-                try run(["set map \(file) \(key) \(split.candidate)"])
+                try run(["set map \(file) \(key) \(split.candidate)"], operation)
             } catch {
                 guard error.description.contains("entry not found") else { throw error }
-                try run(["add map \(file) \(key) \(split.candidate)"])
+                try run(["add map \(file) \(key) \(split.candidate)"], operation)
             }
         }
     }
 
     func isolate(for operation: RouterOperation) throws(RouterError) {
         switch isolation {
-        case .drain, .maint: try run(route.candidate.map { "set server \($0) state \(isolation.rawValue)" })
+        case .drain, .maint: try run(route.candidate.map { "set server \($0) state \(isolation.rawValue)" }, operation)
         case .none: break
         }
-        if route.shutdownSessions { try run(route.candidate.map { "shutdown sessions server \($0)" }) }
+        if route.shutdownSessions { try run(route.candidate.map { "shutdown sessions server \($0)" }, operation) }
     }
 
     // MARK: exchanges
 
-    private func ask(_ command: String) throws(RouterError) -> String {
+    private func ask(_ command: String, for write: RouterOperation? = nil) throws(RouterError) -> String {
         let deadline = SystemClock.monotonicNanoseconds(in: timeout.rawValue)
-        return try StreamSocket(connectingTo: route.address, deadline: deadline).exchange(command + "\n")
+        let socket = try StreamSocket(connectingTo: route.address, deadline: deadline)
+        // HAProxy keeps no epoch, so this is as late as it can be asked.
+        if let write { try fence.check(write) }
+        return try socket.exchange(command + "\n")
     }
 
     /// Runs commands that answer nothing when they succeed; whatever HAProxy says is an error.
-    private func run(_ commands: [String]) throws(RouterError) {
-        let answer = try ask(commands.joined(separator: ";"))
+    private func run(_ commands: [String], _ operation: RouterOperation) throws(RouterError) {
+        let answer = try ask(commands.joined(separator: ";"), for: operation)
         let words = answer.split(whereSeparator: \.isNewline).joined(separator: " ")
         guard words.isEmpty else { throw RouterError("HAProxy says: \(words.prefix(200))") }
     }

@@ -4,6 +4,8 @@ internal import JSON
 struct KubernetesDivision {
     private let route: KubernetesRoute
 
+    /// The annotation that holds the epoch under which an object was written last.
+    static let epoch = "tribune/epoch"
     private static let canary = "nginx.ingress.kubernetes.io/canary"
 
     /// Where the weights of both versions stand in one rule of an object.
@@ -37,7 +39,11 @@ struct KubernetesDivision {
     }
 
     /// The JSON patch that turns `object`, if it still is at `version`, to `split`. Weights of 0 are written too.
-    func patch(of object: JSON, version: String, to split: TrafficSplit) throws(RouterError) -> JSON {
+    ///
+    /// - Parameter epoch: left in an annotation where several processes share a lease.
+    func patch(
+        of object: JSON, version: String, to split: TrafficSplit, epoch: UInt64? = nil
+    ) throws(RouterError) -> JSON {
         var steps: [JSON] = [["op": "test", "path": "/metadata/resourceVersion", "value": .string(version)]]
         func add(_ path: String, _ value: JSON) {
             // "add" replaces a member that is there.
@@ -53,6 +59,10 @@ struct KubernetesDivision {
                 add(place.stable.path, .integer(Int64(split.stable)))
                 add(place.candidate.path, .integer(Int64(split.candidate)))
             }
+        }
+        if let epoch {
+            if object["metadata"]?["annotations"]?.members == nil { add("/metadata/annotations", .object([])) }
+            add("/metadata/annotations/tribune~1epoch", .string(String(epoch)))
         }
         return .array(steps)
     }

@@ -10,6 +10,7 @@ struct KubernetesRouter: TrafficRouter {
     let route: KubernetesRoute
     let timeout: Milliseconds
     let client: HTTPClient
+    var fence = Fence.none
 
     /// How often a shift is tried against others who write to the same object.
     private static let attempts = 5
@@ -24,14 +25,8 @@ struct KubernetesRouter: TrafficRouter {
 
     func shift(to split: TrafficSplit, for operation: RouterOperation) throws(RouterError) {
         let deadline = deadline
-        if case .service(let stable, let candidate) = route.object {
-            guard split == .allStable || split == .allCandidate else {
-                throw RouterError("the selector of a Service gives a version all or nothing, not \(split)")
-            }
-            let labels = (split == .allStable ? stable : candidate).map { JSON.Member($0.name, .string($0.value)) }
-            let patch: JSON = ["spec": ["selector": .object(labels)]]
-            let answer = try send("PATCH", by: deadline, type: "application/strategic-merge-patch+json", patch)
-            return try check(answer, "PATCH")
+        if case .service = route.object, split != .allStable, split != .allCandidate {
+            throw RouterError("the selector of a Service gives a version all or nothing, not \(split)")
         }
         var refused: String?
         for _ in 0..<Self.attempts {
@@ -39,8 +34,10 @@ struct KubernetesRouter: TrafficRouter {
             guard let version = object["metadata"]?["resourceVersion"]?.text else {
                 throw RouterError("\(path) has no resourceVersion")
             }
-            let patch = try KubernetesDivision(route).patch(of: object, version: version, to: split)
-            let answer = try send("PATCH", by: deadline, type: "application/json-patch+json", patch)
+            let epoch = try stamp(operation, over: object)
+            let (type, patch) = try patch(of: object, version: version, to: split, epoch: epoch)
+            try fence.check(operation)
+            let answer = try send("PATCH", by: deadline, type: type, patch)
             // Another writer shows as 409, or as 422 when the API server finds that the test of the version fails. An
             // object that is refused twice at the same version is refused for what it says.
             guard answer.status == 409 || answer.status == 422 && refused != version else {
@@ -49,6 +46,31 @@ struct KubernetesRouter: TrafficRouter {
             refused = version
         }
         throw RouterError("\(path) was changed by others \(Self.attempts) times during the shift")
+    }
+
+    /// The epoch to leave in the object, where a lease is shared. Since a patch holds for the version that was read only, a process
+    /// that has lost its lease cannot write after its successor has.
+    private func stamp(_ operation: RouterOperation, over object: JSON) throws(RouterError) -> UInt64? {
+        let last = object["metadata"]?["annotations"]?[KubernetesDivision.epoch]?.text.flatMap { UInt64($0) }
+        try fence.check(operation, against: last, in: path)
+        return fence.isShared ? operation.epoch : nil
+    }
+
+    private func patch(
+        of object: JSON, version: String, to split: TrafficSplit, epoch: UInt64?
+    ) throws(RouterError) -> (type: String, patch: JSON) {
+        let division = KubernetesDivision(route)
+        guard case .service(let stable, let candidate) = route.object else {
+            let patch = try division.patch(of: object, version: version, to: split, epoch: epoch)
+            return ("application/json-patch+json", patch)
+        }
+        let labels = (split == .allStable ? stable : candidate).map { JSON.Member($0.name, .string($0.value)) }
+        var metadata: [JSON.Member] = [.init("resourceVersion", .string(version))]
+        if let epoch { metadata.append(.init("annotations", [KubernetesDivision.epoch: .string(String(epoch))])) }
+        return (
+            "application/strategic-merge-patch+json",
+            ["metadata": .object(metadata), "spec": ["selector": .object(labels)]]
+        )
     }
 
     /// At weight 0 nothing reaches the candidate: nothing is left to do.

@@ -11,19 +11,21 @@ struct ServiceRouter: Sendable {
     /// The longest a health URL may take; beyond it the target counts as not verified.
     private static let healthTimeout: Int64 = 1000
 
-    init(_ service: RolloutPlan.Service, client: HTTPClient) {
+    init(_ service: RolloutPlan.Service, client: HTTPClient, fence: Fence = .none) {
         self.client = client
         healthURL = service.stableHealth
         routers = service.routes.map { route in
             switch route.kind {
             case .haproxy(let haproxy):
-                HAProxyRouter(route: haproxy, isolation: route.isolation, timeout: route.timeout)
-            case .nginx(let nginx): NginxRouter(route: nginx, timeout: route.timeout, client: client)
-            case .envoy(let envoy): EnvoyRouter(route: envoy, timeout: route.timeout, client: client)
+                HAProxyRouter(route: haproxy, isolation: route.isolation, timeout: route.timeout, fence: fence)
+            case .nginx(let nginx):
+                NginxRouter(route: nginx, timeout: route.timeout, client: client, fence: fence)
+            case .envoy(let envoy): EnvoyRouter(route: envoy, timeout: route.timeout, client: client, fence: fence)
             case .kubernetes(let kubernetes):
-                KubernetesRouter(route: kubernetes, timeout: route.timeout, client: client)
-            case .exec(let exec): ExecRouter(route: exec, timeout: route.timeout)
-            case .webhook(let webhook): WebhookRouter(route: webhook, timeout: route.timeout, client: client)
+                KubernetesRouter(route: kubernetes, timeout: route.timeout, client: client, fence: fence)
+            case .exec(let exec): ExecRouter(route: exec, timeout: route.timeout, fence: fence)
+            case .webhook(let webhook):
+                WebhookRouter(route: webhook, timeout: route.timeout, client: client, fence: fence)
             }
         }
     }

@@ -7,6 +7,7 @@ struct WebhookRouter: TrafficRouter {
     let route: WebhookRoute
     let timeout: Milliseconds
     let client: HTTPClient
+    var fence = Fence.none
 
     var description: String { "webhook \(route.url)" }
 
@@ -24,6 +25,7 @@ struct WebhookRouter: TrafficRouter {
 
     private func post(_ name: String, _ split: TrafficSplit?, _ operation: RouterOperation) throws(RouterError) {
         let body = RouterMessage.request(name, split, operation).encoded
+        try fence.check(operation)
         _ = try send(
             "POST", route.url,
             headers: [

@@ -86,7 +86,10 @@ public struct RollbackRule: Equatable, Sendable {
                 }
             }
         }
-        if !present.isEmpty, !present.contains(.empty), tracks[.empty]?.state == .armed { tracks[.empty] = nil }
+        if !present.isEmpty, !present.contains(.empty), tracks[.empty] != nil {
+            stopStanding(for: measurement, &actions)
+            present.insert(.empty)
+        }
         var absent = tracks.keys.filter { !present.contains($0) }
         if present.isEmpty, tracks.isEmpty { absent = [.empty] }
         for labels in absent.sorted() {
@@ -133,6 +136,24 @@ public struct RollbackRule: Equatable, Sendable {
             }
         }
         definition = new
+    }
+
+    /// The rule has elements, so the empty label set no longer stands for it. A trip for want of data ends like any other: when
+    /// what there is now, every element of it, meets the condition to clear for long enough.
+    private mutating func stopStanding(for measurement: RollbackMeasurement, _ actions: inout [Action]) {
+        let elements = measurement.elements.filter { !$0.value.isNaN }
+        let clear = measurement.definition.clear?.condition
+        let worst =
+            elements.first { !$0.counts } ?? elements.first { measurement.definition.trip.holds(for: $0.value) }
+            ?? elements.first { clear?.holds(for: $0.value) == false } ?? elements.first
+        guard var element = worst, let standing = tracks[.empty], standing.state != .armed else {
+            if tracks[.empty]?.told.isEmpty == false { actions.append(.returned(labels: .empty, at: measurement.time)) }
+            tracks[.empty] = nil
+            return
+        }
+        element.labels = .empty
+        step(.empty, &actions) { track, actions in track.arrived(element, measurement, &actions) }
+        if tracks[.empty]?.state == .armed { tracks[.empty] = nil }
     }
 
     private mutating func step(

@@ -23,20 +23,21 @@ extension PlanRunner {
 
     /// Goes on where the node before, or this one, has left the rollout. Returns false where that cannot be read.
     private func takeUp(_ epoch: UInt64, _ lease: LeaseRunner, _ core: inout Core) -> Bool {
-        guard let handOver = lease.handOver, let payload = handOver.records[name] else {
-            resume(epoch, &core)
-            return true
+        let handOver = lease.handOver
+        var left: JournalRecord?
+        if let payload = handOver?.records[name] {
+            left = JournalRecord(payload: payload)
+            guard left != nil else {
+                logger.error(
+                    "the record of the node before is of a version this program does not know; nothing is done", [:])
+                return false
+            }
         }
-        guard let record = JournalRecord(payload: payload) else {
-            logger.error(
-                "the record of the node before is of a version this program does not know; nothing is done", [:])
-            return false
-        }
-        // Of records of one term this node's own is the newer one: it is written first.
-        if record.epoch > core.journalEpoch {
-            perform(core.machine.tookOver(record, isComplete: handOver.isComplete, epoch: epoch, at: now), &core)
-        } else {
-            resume(epoch, &core)
+        let own = JournalRecord(epoch: core.journalEpoch, at: now, step: "own", state: core.machine.controller.state)
+        switch TakeUp(own: core.journalEpoch > 0 ? own : nil, left: left, leader: handOver?.leader) {
+        case .own: resume(epoch, &core)
+        case .record(let record, let isComplete):
+            perform(core.machine.tookOver(record, isComplete: isComplete, epoch: epoch, at: now), &core)
         }
         return true
     }

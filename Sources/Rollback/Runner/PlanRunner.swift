@@ -229,7 +229,9 @@ final class PlanRunner: Sendable {
         let fresh = plan.services.map { service in
             (
                 service.name,
-                ServiceWorker(ServiceRouter(service, client: client.http), service.name, lease: lease, mailbox: mailbox)
+                ServiceWorker(
+                    ServiceRouter(service, client: client.http, fence: Fence(lease)), service.name, lease: lease,
+                    mailbox: mailbox)
             )
         }
         let old = workers.withLock { workers in

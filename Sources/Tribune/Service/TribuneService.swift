@@ -142,7 +142,7 @@ final class TribuneService: Sendable {
             throw error
         }
         housekeeping = Housekeeping(store: store, history: history, rollback: rollback, recorder: recorder)
-        notifier.start(configuration.notification)
+        notifier.start(configuration.notification) { [rollback] in rollback.isResponsible }
         reloadAlertmanagers(configuration)
         rollback.start()
         gates.start()

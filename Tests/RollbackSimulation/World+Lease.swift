@@ -1,0 +1,146 @@
+import Rollback
+import RuleEngine
+
+/// Who holds the lease, and what a node that takes it over finds.
+extension World {
+    /// The process wins the lease under the epoch that stands, and takes the rollout up as the live service does.
+    mutating func winLease() {
+        let (epoch, now) = (epoch, clock)
+        note("lease \(epoch)")
+        for index in elements.indices { elements[index].model.reconsidered(shape.rule.consecutive) }
+        guard case .record(let record, let isComplete) = takeUp else {
+            // Whatever was done to a rollout that this node has never begun is lost.
+            if isBehind {
+                rewind(to: disk.record?.state ?? RolloutState(), isComplete: false)
+                lastEpoch = disk.record?.epoch ?? 0
+            }
+            step { (machine: inout PlanMachine) in machine.leaseChanged(epoch: epoch, at: now) }
+            return step { (machine: inout PlanMachine) in machine.recovered(at: now) }
+        }
+        rewind(to: record.state, isComplete: isComplete)
+        let told = isComplete || sabotage == .trustsEveryRecord
+        step { (machine: inout PlanMachine) in machine.tookOver(record, isComplete: told, epoch: epoch, at: now) }
+    }
+
+    mutating func loseLease() {
+        note("lease lost")
+        for index in elements.indices { elements[index].model.reconsidered(shape.rule.consecutive) }
+        let now = clock
+        step { (machine: inout PlanMachine) in machine.leaseChanged(epoch: nil, at: now) }
+    }
+
+    /// The rival gives the lease back.
+    mutating func leaseReturned() {
+        guard leaseLost else { return }
+        epoch += 1
+        leaseLost = false
+        forgetReadings()
+        winLease()
+    }
+
+    // MARK: the database away
+
+    mutating func leaseDatabaseAway(for milliseconds: Int64) {
+        guard !leaseLost, !isAlone, machine != nil else { return }
+        isAlone = true
+        schedule(.leaseDatabaseReturns, after: milliseconds)
+        if sabotage != .ignoresSolitude { tellStanding() }
+    }
+
+    mutating func leaseDatabaseReturned() {
+        // A process that began in the meantime, or has lost the lease since, gets it as any other does.
+        guard isAlone else { return leaseReturned() }
+        isAlone = false
+        for name in routers.keys { routers[name]?.troubledAt = now }
+        tellStanding()
+    }
+
+    private mutating func tellStanding() {
+        let (epoch, isAlone, now) = (epoch, isAlone, clock)
+        note(isAlone ? "alone" : "no longer alone")
+        step { (machine: inout PlanMachine) in machine.leaseChanged(epoch: epoch, isAlone: isAlone, at: now) }
+    }
+
+    // MARK: hand-over
+
+    /// What the process goes on with when it wins the lease.
+    var takeUp: TakeUp { TakeUp(own: disk.record, left: handOver?.record, leader: handOver?.leader) }
+
+    /// Whether that is something that another node has done, or may have done.
+    var isHandedOver: Bool { takeUp != .own }
+
+    /// Whether another record than the last one of this node's journal was the last to be written.
+    var isBehind: Bool { handOver != nil && disk.record?.epoch ?? 0 != lastEpoch }
+
+    /// The process ends, and after the span of the lease another node is there, with an older journal of its own. What it finds in
+    /// the database is everything where the lease was given back; otherwise the last records may be missing.
+    mutating func otherNodeTakesOver(_ dice: inout SplitMix) {
+        guard !leaseLost, !isAlone, !database.isEmpty else { return }
+        let isComplete = machine != nil && !isHalted && !isHandedOver && dice.chance(0.4)
+        let lost = isComplete ? 0 : Int(dice.pick(0...Int64(database.count - 1)))
+        let record = database[database.count - 1 - lost]
+        note("another node takes over, \(isComplete ? "told everything" : "\(lost) records behind")")
+        // It has watched the same measurements.
+        let rules = machine?.rules ?? disk.rules
+        machine = nil
+        isHalted = false
+        scheduledWake = nil
+        batch.crashed = true
+        process += 1
+        swap(&disk, &otherDisk)
+        disk.rules = rules
+        (disk.torn, disk.written) = ([], 0)
+        database = [record]
+        handOver = (record, isComplete ? nil : epoch)
+        schedule(.restart(process: process), after: dice.pick(10...20_000))
+    }
+
+    /// What is known from here on is `state`; what the other node did after it, it did.
+    private mutating func rewind(to state: RolloutState, isComplete: Bool) {
+        lastState = state
+        begunFor = state.version
+        if isComplete { return }
+        cooldownUntil = state.cooldownUntil ?? Instant(nanoseconds: 0)
+        abortedGenerations.remove(state.generation)
+        unread = Set(state.services.filter { $0.value.split.candidate > 0 }.keys)
+        for (name, service) in state.services {
+            let isBack =
+                switch service.progress {
+                case .rollingBack, .rolledBack: true
+                case .waiting, .shifting, .baking, .promoted: false
+                }
+            rollbacks["\(name)/\(state.generation)"] = isBack ? 1 : nil
+        }
+    }
+
+    /// The node that took over has been told how the traffic of `name` is divided. Where the candidate has what was recorded, it
+    /// was not being taken back.
+    mutating func nodeRead(_ name: String, _ inspection: Inspection) {
+        let recorded = lastState.services[name]?.split.candidate ?? 0
+        if inspection.split?.candidate ?? 0 >= recorded { unread.remove(name) }
+    }
+
+    // MARK: candidates
+
+    mutating func versionChanged(to version: Double?) {
+        candidateVersion = version
+    }
+
+    /// A rollout has begun that nobody asked for.
+    mutating func checkOwnStart(_ new: RolloutState, _ old: RolloutState) {
+        check(.ownStart, plan.start != nil, "generation \(new.generation) began by itself")
+        check(.ownStart, historyIsAvailable || !isHistoryTold, "generation \(new.generation) began unrecorded")
+        check(.ownStart, !isAlone, "generation \(new.generation) began without the lease's database")
+        if let window = shape.window {
+            let seconds = (clock.nanoseconds - Self.beginning.nanoseconds) / 1_000_000_000
+            check(
+                .ownStart, window.contains(seconds), "generation \(new.generation) began \(seconds) s after the start")
+        }
+        guard plan.start?.version != nil else {
+            return check(.ownStart, old.phase == .idle, "generation \(new.generation) began after \(old.phase.name)")
+        }
+        let before = begunFor
+        check(.ownStart, new.version != before, "a second rollout began for \(new.version ?? .nan)")
+        check(.ownStart, versions.contains(new.version ?? .nan), "there is no \(new.version ?? .nan)")
+    }
+}
