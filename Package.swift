@@ -191,7 +191,7 @@ let package = Package(
         tests("CurlHTTP", ["Runtime"]),
         tests("Zlib", []),
         tests("Exposition", ["MetricModel", "JSON", "Instrumentation", "Runtime"]),
-        tests("MetricStore", ["MetricModel"]),
+        tests("MetricStore", ["MetricModel", "Runtime"]),
         tests("PromQL", ["MetricModel", "MetricStore", "JSON", "Runtime"]),
         tests(
             "Scraper",

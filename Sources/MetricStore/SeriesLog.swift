@@ -58,27 +58,26 @@ final class SeriesLog: Sendable {
     func add(_ records: SeriesRecord...) {
         state.withLock { state in
             for record in records { record.write(to: &state.buffer) }
+            isDirty.store(true, ordering: .relaxed)
         }
-        isDirty.store(true, ordering: .relaxed)
     }
 
     /// Writes what waits. A record that the calling thread added is in the file after this.
     func flush() throws(StoreError) {
-        guard isDirty.load(ordering: .relaxed) else { return }
+        // Clean means written: whoever finds another thread writing its records waits for that thread.
+        guard isDirty.load(ordering: .acquiring) else { return }
         try state.withLock { state throws(StoreError) in
-            isDirty.store(false, ordering: .relaxed)
-            let frame = Self.frame(state.buffer)
-            do throws(StoreError) {
+            // A log that was written anew has taken them; a frame without records would end it for who reads it.
+            if !state.buffer.isEmpty {
+                let frame = Self.frame(state.buffer)
                 // After a failure the next frame begins where this one did.
                 unsafe try frame.withBytes { (bytes) throws(StoreError) in
                     try unsafe state.file?.write(bytes, at: state.size)
                 }
-            } catch {
-                isDirty.store(true, ordering: .relaxed)
-                throw error
+                state.size += frame.count
+                state.buffer.removeAll(keepingCapacity: state.buffer.capacity < 1 << 20)
             }
-            state.size += frame.count
-            state.buffer.removeAll(keepingCapacity: state.buffer.capacity < 1 << 20)
+            isDirty.store(false, ordering: .releasing)
         }
     }
 
