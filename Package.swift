@@ -81,7 +81,7 @@ let package = Package(
 
         // Store and language
         source("Exposition", ["MetricModel", "Protobuf", "CFastFloat", "Instrumentation"]),
-        source("MetricStore", ["MetricModel", "Instrumentation", "RE2"]),
+        source("MetricStore", ["MetricModel", "Instrumentation", "RE2", "Runtime"]),
         source("PromQL", ["MetricModel", "MetricStore", "RE2", "JSON"]),
 
         // Engines

@@ -65,6 +65,10 @@ class Process:
     def resident_bytes(self):
         return self._field("status", "VmRSS") * 1024
 
+    def resident_parts(self):
+        """Resident bytes of anonymous memory, of mapped files, and of shared memory."""
+        return [self._field("status", name) * 1024 for name in ("RssAnon", "RssFile", "RssShmem")]
+
     def reset_peak(self):
         """Lets the peak of resident memory begin anew."""
         with open(f"/proc/{self.child.pid}/clear_refs", "w") as file:

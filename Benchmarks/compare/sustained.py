@@ -21,8 +21,8 @@ def measure_sustained(server, fleet, settings):
     fleet.wait_for_rounds([server], 4, settings.targets)
     series = settings.targets * settings.series
     # Queries are asked of whole minutes that the store has.
-    print("\n| minute | resident MiB | bytes per series | CPU s per million samples | scrapes missed | scrapes failed |")
-    print("|---|---|---|---|---|---|", flush=True)
+    print("\n| minute | resident MiB | anonymous + files + shared | bytes per series | CPU s per million samples | scrapes missed | scrapes failed |")
+    print("|---|---|---|---|---|---|---|", flush=True)
     begin, resident, lost = time.monotonic(), [], [0, 0]
     before = server.cpu_seconds(), fleet.scrapes(server.agent)
     for minute in range(1, int(settings.minutes) + 1):
@@ -31,10 +31,11 @@ def measure_sustained(server, fleet, settings):
         cost = (now[0] - before[0]) / max((now[1] - before[1]) * settings.series, 1) * 1e6
         before = now
         resident.append(server.resident_bytes())
+        parts = " + ".join(f"{part / 2**20:.0f}" for part in server.resident_parts())
         figures = missed(server, 1, settings)
         lost = [old + new for old, new in zip(lost, figures)]
         print(
-            f"| {minute} | {resident[-1] / 2**20:.0f} | {resident[-1] / series:.0f} | {cost:.3f} | {figures[0]} | {figures[1]} |",
+            f"| {minute} | {resident[-1] / 2**20:.0f} | {parts} | {resident[-1] / series:.0f} | {cost:.3f} | {figures[0]} | {figures[1]} |",
             flush=True,
         )
     half = resident[len(resident) // 2 :]

@@ -25,6 +25,17 @@ struct IDTable {
         count += 1
     }
 
+    /// Adds `ids`, none of which may be there, with room for them made at once.
+    mutating func insert(all ids: Range<UInt32>, hash: (UInt32) -> UInt32) {
+        var size = buckets.count
+        while (count + ids.count) * 4 > size * 3 { size *= 2 }
+        let old = size > buckets.count ? buckets : []
+        if size > buckets.count { buckets = [UInt32](repeating: 0, count: size) }
+        for entry in old where entry != 0 { place(entry, hash(entry - 1)) }
+        for id in ids { place(id + 1, hash(id)) }
+        count += ids.count
+    }
+
     /// Removes `id` and closes the gap it leaves.
     mutating func remove(_ id: UInt32, hash: (UInt32) -> UInt32) {
         let mask = buckets.count - 1

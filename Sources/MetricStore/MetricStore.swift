@@ -69,8 +69,8 @@ public final class MetricStore: Sendable {
         }
     }
 
-    /// Lets samples older than the retention go, and forgets series and lanes without samples. Call it every few seconds, from
-    /// one thread at a time.
+    /// Lets samples older than the retention go, forgets series and lanes without samples, and gives back the memory that queries
+    /// have taken by looking at files. Call it every few seconds, from one thread at a time.
     public func maintain(now: Timestamp) {
         core.segments.drop(before: now.milliseconds &- retention)
         let lost = core.segments.takeDropped()
@@ -86,6 +86,7 @@ public final class MetricStore: Sendable {
             }
         }
         if removed > 0 { core.seriesChanged() }
+        core.segments.releaseRead()
         rewriteOverdueRows()
         compactLog()
         closeOrphans(now)

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Runtime
 internal import Synchronization
 
 /// A fixed stretch of memory or file that sealed chunks are appended to. Freed as a whole when nobody holds it.
@@ -7,6 +8,8 @@ final class Segment: Sendable {
     let number: UInt32
     let mapping: Mapping
     let path: String?
+    /// Whether a query has looked at it since ``releaseIfRead()``.
+    private let isRead = Atomic(false)
 
     init(number: UInt32, mapping: Mapping, path: String?) {
         self.number = number
@@ -26,6 +29,17 @@ final class Segment: Sendable {
     /// The record at `offset`, which the lane's directory names.
     func record(at offset: Int) -> ChunkRecord {
         unsafe ChunkRecord(base: UnsafeRawPointer(mapping.base + offset))
+    }
+
+    /// Notes that a query looks at the segment. Read before it is written: queries share the line.
+    func noteRead() {
+        if !isRead.load(ordering: .relaxed) { isRead.store(true, ordering: .relaxed) }
+    }
+
+    /// Takes the pages that queries have looked at out of the process's memory; they stay in the system's cache of files.
+    func releaseIfRead() {
+        guard path != nil, isRead.exchange(false, ordering: .relaxed) else { return }
+        mapping.release()
     }
 
     /// The headers of the records in the first `used` bytes.
@@ -66,7 +80,9 @@ struct PinnedSegments {
         guard let first = segments.first, place.segment >= first.number,
             place.segment - first.number < UInt32(segments.count)
         else { return nil }
-        return unsafe segments[Int(place.segment - first.number)].record(at: place.offset)
+        let segment = segments[Int(place.segment - first.number)]
+        segment.noteRead()
+        return unsafe segment.record(at: place.offset)
     }
 }
 
@@ -77,7 +93,7 @@ struct PinnedSegments {
 /// place into memory that is gone. The lock is taken once per query, per seal and per drop; never per sample.
 ///
 /// Files are written with `pwrite` and read through a mapping, which on Linux see the same pages: only what queries have looked at
-/// counts as the process's memory. A lane's directory names a record after it is written.
+/// counts as the process's memory, and only until ``releaseRead()``. A lane's directory names a record after it is written.
 final class SegmentLog: Sendable {
     private struct Entry {
         let segment: Segment
@@ -233,6 +249,12 @@ final class SegmentLog: Sendable {
         return true
     }
 
+    /// Takes what queries have looked at since the last call out of the process's memory. Queries may go on meanwhile: what they
+    /// still look at comes back by itself, 16 pages for a fault, since the system keeps the files' pages as long as it likes.
+    func releaseRead() {
+        for segment in pin().segments { segment.releaseIfRead() }
+    }
+
     /// The newest chunk each lane has lost since the last call.
     func takeDropped() -> [UInt32: UInt32] {
         state.withLock { state in
@@ -258,11 +280,20 @@ extension SegmentLog {
             }
             numbers.removeFirst(gap)
         }
-        for number in numbers {
+        // Whole segments are checked, which is all that takes time; two at a time, one of them here.
+        let places = numbers.indices
+        let others = Overlapped("store-segments2") { [numbers] in
+            places.filter { $0 % 2 == 1 }.map { Self.check(numbers[$0], directory) }
+        }
+        let own = places.filter { $0 % 2 == 0 }.map { Self.check(numbers[$0], directory) }
+        let rest = others.value()
+        for (place, number) in numbers.enumerated() {
             do throws(StoreError) {
-                let entry = try recover(number, directory, &notes, found)
+                let checked = try (place % 2 == 0 ? own : rest)[place / 2].get()
+                for (header, place) in checked.records { found(header, place) }
+                notes += checked.notes
                 state.withLock { state in
-                    state.entries.append(entry)
+                    state.entries.append(checked.entry)
                     state.nextNumber = number + 1
                 }
             } catch {
@@ -280,10 +311,18 @@ extension SegmentLog {
         return notes
     }
 
-    private func recover(
-        _ number: UInt32, _ directory: StoreDirectory, _ notes: inout [String],
-        _ found: (ChunkHeader, ChunkPlace) -> Void
-    ) throws(StoreError) -> Entry {
+    /// A segment whose records have been looked at.
+    private struct Checked {
+        var entry: Entry
+        var records: [(ChunkHeader, ChunkPlace)] = []
+        var notes: [String] = []
+    }
+
+    private static func check(_ number: UInt32, _ directory: StoreDirectory) -> Result<Checked, StoreError> {
+        Result { () throws(StoreError) in try checked(number, directory) }
+    }
+
+    private static func checked(_ number: UInt32, _ directory: StoreDirectory) throws(StoreError) -> Checked {
         let path = directory.segment(number)
         let file = try OpenFile(path, create: false)
         let size = file.size & -Mapping.page
@@ -295,32 +334,32 @@ extension SegmentLog {
             }
         }
         let segment = Segment(number: number, mapping: mapping, path: path)
-        var entry = Entry(segment: segment)
-        while entry.used + ChunkHeader.size <= size {
-            let record = unsafe segment.record(at: entry.used)
+        var result = Checked(entry: Entry(segment: segment))
+        while result.entry.used + ChunkHeader.size <= size {
+            let record = unsafe segment.record(at: result.entry.used)
             let header = unsafe record.header
             let length = Int(header.length)
             guard header.magic == ChunkHeader.mark, length % ChunkHeader.alignment == 0, length > ChunkHeader.size,
-                length <= size - entry.used
+                length <= size - result.entry.used
             else {
                 if header.magic != 0 {
-                    notes.append("\(path) is damaged from byte \(entry.used) on; the rest is ignored")
+                    result.notes.append("\(path) is damaged from byte \(result.entry.used) on; the rest is ignored")
                 }
                 break
             }
             if header.complete == header.checksum, header.rowCount <= ColumnCodec.rows,
                 unsafe record.bodyChecksum == header.bodyChecksum
             {
-                found(header, ChunkPlace(segment: number, offset: entry.used))
-                entry.oldest = min(entry.oldest, header.oldest)
-                entry.newest = max(entry.newest, header.newest)
-                entry.sampleCount += UInt64(header.sampleCount)
+                result.records.append((header, ChunkPlace(segment: number, offset: result.entry.used)))
+                result.entry.oldest = min(result.entry.oldest, header.oldest)
+                result.entry.newest = max(result.entry.newest, header.newest)
+                result.entry.sampleCount += UInt64(header.sampleCount)
             } else {
-                notes.append("\(path): the record at byte \(entry.used) is torn or damaged and skipped")
+                result.notes.append("\(path): the record at byte \(result.entry.used) is torn or damaged and skipped")
             }
-            entry.used += length
+            result.entry.used += length
         }
         mapping.release()
-        return entry
+        return result
     }
 }

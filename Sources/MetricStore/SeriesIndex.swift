@@ -53,6 +53,8 @@ struct SeriesIndex {
     private var firstLocation: [UInt32] = []
     private var freeSeries: [UInt32] = []
     private var table = IDTable()
+    /// Series from this one on are not in the table yet; only while a log is replayed.
+    private var untabled = none
     /// The pairs of all series, those of one side by side; room that was given back is kept by length.
     private var pairPool: [UInt32] = []
     private var freePairs: [Int: [UInt32]] = [:]
@@ -156,11 +158,41 @@ struct SeriesIndex {
     mutating func makePair(_ label: Label) -> UInt32 { pairs.make(label) }
 
     /// The same for labels given by their pairs, in the order of their names, before anyone has asked this index.
-    mutating func recover(
-        _ ids: [UInt32], lane: UInt32, slot: RingSlot, birth: UInt32
-    ) -> (series: UInt32, isNew: Bool) {
+    mutating func recover(_ ids: [UInt32], lane: UInt32, slot: RingSlot, birth: UInt32) -> UInt32 {
         version += 1
-        return bind(ids, lane, slot, birth)
+        enterTable()
+        return bind(ids, lane, slot, birth).series
+    }
+
+    /// The same for series of which each is either the one before or one that was not there, as a log that was written anew has
+    /// them: none is looked for, and the table is made at the end.
+    mutating func recover(listed ids: [UInt32], lane: UInt32, slot: RingSlot, birth: UInt32) -> UInt32 {
+        version += 1
+        if untabled == Self.none { untabled = idBound }
+        var series = idBound
+        if series > untabled, pairs(of: series - 1).elementsEqual(ids) {
+            series -= 1
+        } else {
+            series = add(ids, ByteHash.of(ids))
+        }
+        locate(series, lane, slot, birth)
+        return series
+    }
+
+    /// Makes room for `count` series.
+    mutating func reserve(_ count: Int) {
+        firstPair.reserveCapacity(count)
+        pairCounts.reserveCapacity(count)
+        hashes.reserveCapacity(count)
+        firstLocation.reserveCapacity(count)
+        locations.reserveCapacity(count)
+    }
+
+    /// Puts the series that were only listed into the table.
+    mutating func enterTable() {
+        guard untabled != Self.none else { return }
+        table.insert(all: untabled..<idBound) { hashes[Int($0)] }
+        untabled = Self.none
     }
 
     private mutating func bind(
@@ -169,6 +201,11 @@ struct SeriesIndex {
         let hash = ByteHash.of(ids)
         let known = find(ids, hash)
         let series = known ?? add(ids, hash)
+        locate(series, lane, slot, birth)
+        return (series, known == nil)
+    }
+
+    private mutating func locate(_ series: UInt32, _ lane: UInt32, _ slot: RingSlot, _ birth: UInt32) {
         let location = Location(lane: lane, slot: slot, birth: birth, next: firstLocation[Int(series)])
         if let reused = freeLocations.popLast() {
             locations[Int(reused)] = location
@@ -177,7 +214,6 @@ struct SeriesIndex {
             locations.append(location)
             firstLocation[Int(series)] = UInt32(locations.count - 1)
         }
-        return (series, known == nil)
     }
 
     private mutating func add(_ ids: [UInt32], _ hash: UInt32) -> UInt32 {
@@ -203,7 +239,7 @@ struct SeriesIndex {
             firstLocation.append(Self.none)
         }
         for id in ids { pairs.add(series, to: id) }
-        table.insert(series) { hashes[Int($0)] }
+        if untabled == Self.none { table.insert(series) { hashes[Int($0)] } }
         return series
     }
 

@@ -4,6 +4,10 @@ internal import Synchronization
 
 /// What happened to lanes and series, in order; replaying it gives the index again.
 enum SeriesRecord {
+    /// The log begins with so many series, all of them different, those with several locations one after the other.
+    case listing(series: UInt32)
+    /// What follows may be about any series.
+    case listed
     case lane(UInt32, name: String)
     /// From here on `id` stands for this label; it may have stood for another one that no series has any more.
     case pair(id: UInt32, Label)
@@ -26,7 +30,9 @@ enum SeriesRecord {
 /// some 25 bytes however long its labels are.
 final class SeriesLog: Sendable {
     static let mark: UInt64 = 0x3130_474f_4c42_5254
-    static let version: UInt32 = 3
+    static let version: UInt32 = 4
+    /// What can be read; version 3 had no ``SeriesRecord/listing(series:)``.
+    static let versions: ClosedRange<UInt32> = 3...4
     static let headerSize = 32
     /// Longer frames are only written for single records.
     static let frameSize = 1 << 18
@@ -99,7 +105,7 @@ final class SeriesLog: Sendable {
         }
     }
 
-    static func header(store: UInt64) -> [UInt8] {
+    static func header(store: UInt64, version: UInt32 = SeriesLog.version) -> [UInt8] {
         var bytes: [UInt8] = []
         for word in [mark, UInt64(version), store] { bytes.append(fixed: word) }
         bytes.append(fixed: bytes.checksum)
@@ -139,6 +145,7 @@ private struct SeriesSnapshot {
     /// Adds lanes, pairs and series. Records about different series may come in any order; the locations of one series come
     /// oldest first.
     mutating func add(_ catalog: borrowing StoreCore.Catalog) {
+        add(.listing(series: UInt32(catalog.index.count)))
         for lane in catalog.lanes.values { add(.lane(lane.id.rawValue, name: lane.name)) }
         var isKnown = [Bool](repeating: false, count: Int(catalog.index.pairs.idBound))
         var pairs: [UInt32] = []
@@ -156,6 +163,7 @@ private struct SeriesSnapshot {
             catalog.index.forEachLocation(of: series) { locations.append($0) }
             for location in locations.reversed() { add(location, catalog.index.companions(of: location), pairs) }
         }
+        add(.listed)
         for lane in catalog.lanes.values where lane.active == nil {
             add(.closed(lane: lane.id.rawValue, head: UInt64(lane.finalHead)))
         }

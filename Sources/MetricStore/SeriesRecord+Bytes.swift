@@ -9,11 +9,17 @@ extension SeriesRecord {
         static let histograms: UInt8 = 5
         static let end: UInt8 = 6
         static let closed: UInt8 = 7
+        static let listing: UInt8 = 8
+        static let listed: UInt8 = 9
     }
 
     /// Appends the record to `bytes`.
     func write(to bytes: inout [UInt8]) {
         switch self {
+        case .listing(let series):
+            bytes.append(Kind.listing)
+            bytes.append(varint: UInt64(series))
+        case .listed: bytes.append(Kind.listed)
         case .lane(let id, let name):
             bytes.append(Kind.lane)
             bytes.append(varint: UInt64(id))
@@ -101,6 +107,8 @@ extension [UInt8] {
 
     /// A record without the texts and lists that are not always needed.
     @unsafe enum Item {
+        case listing(series: UInt32)
+        case listed
         case lane(UInt32, name: String)
         /// Label name and value are the texts at these places.
         case pair(id: UInt32, name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)
@@ -119,6 +127,8 @@ extension [UInt8] {
         let kind = unsafe source[offset]
         unsafe offset += 1
         switch kind {
+        case SeriesRecord.Kind.listing: return unsafe number().map { unsafe .listing(series: $0) }
+        case SeriesRecord.Kind.listed: return unsafe .listed
         case SeriesRecord.Kind.lane:
             guard let id = unsafe number(), let name = unsafe text() else { return nil }
             return unsafe .lane(id, name: String(decoding: name, as: UTF8.self))

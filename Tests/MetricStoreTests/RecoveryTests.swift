@@ -93,7 +93,7 @@ import Testing
         try write(1...100)
         try directory.edit("series.log") { data in
             var header: [UInt8] = []
-            for word in [SeriesLog.mark, UInt64(SeriesLog.version - 1)] { header.append(fixed: word) }
+            for word in [SeriesLog.mark, UInt64(SeriesLog.versions.lowerBound - 1)] { header.append(fixed: word) }
             header += data[16..<24]
             header.append(fixed: header.checksum)
             data.replaceSubrange(..<SeriesLog.headerSize, with: header)
@@ -104,6 +104,79 @@ import Testing
         #expect(store.recoveryNotes.count == 3)
         #expect(store.recoveryNotes.allSatisfy { $0.contains("is not a series log of this version") })
         #expect(try directory.files().filter { $0.contains(".aside.1") }.count == 3)
+    }
+
+    /// Version 3 does not say that its series are all different.
+    @Test func aSeriesLogOfTheVersionBeforeIsRead() throws {
+        try write(1...100)
+        try directory.edit("series.log") { data in
+            let store = UInt64(littleEndian: data[16..<24].withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) })
+            data.replaceSubrange(..<SeriesLog.headerSize, with: SeriesLog.header(store: store, version: 3))
+        }
+        let store = try open()
+        #expect(store.recoveryNotes == [])
+        #expect(try values(store) == (1...100).map(Double.init))
+    }
+
+    /// A log that was written anew lists series without looking for any; those that follow are looked for.
+    @Test func seriesThatAreListedAndComeAgainAreOne() throws {
+        try write(1...10)
+        var expected: [Labels: Int] = [:]
+        for round in 1...4 {
+            let store = try open()
+            let lanes = try ["target", "second"].map { try store.openLane($0) }
+            for (number, lane) in lanes.enumerated() {
+                var appender = lane.beginAppend(at: Timestamp(milliseconds: Int64(round) * 100_000))
+                // Some in both lanes, some new, and some again in another slot.
+                for index in 0..<round * 20 {
+                    let labels: Labels = ["__name__": "m", "i": "\(index / (number + 1))"]
+                    let slot = try lane.slot(for: labels)
+                    if appender.append(slot, 1) == .appended { expected[labels, default: 0] += 1 }
+                }
+                try appender.commit()
+                for index in stride(from: round, to: 20, by: 3) {
+                    lane.retire(try lane.slot(for: ["__name__": "m", "i": "\(index)"]))
+                }
+            }
+            store.close()
+        }
+        let store = try open()
+        #expect(store.recoveryNotes == [])
+        let found = try store.select(
+            [Matcher("__name__", .equal, "m")], from: .distantPast, through: .distantFuture, sampleLimit: .max)
+        #expect(found.count == expected.count)
+        #expect(Set(found.map(\.labels)) == Set(expected.keys))
+        #expect(store.statistics.seriesCount == expected.count + 1)
+    }
+
+    /// Segments are checked by two threads; whichever is damaged, what is behind it stays and the notes come in order.
+    @Test(arguments: 1...4) func aForeignSegmentTakesOnlyOlderOnesWithIt(damaged: Int) throws {
+        do {
+            let store = try open()
+            let lane = try store.openLane("target")
+            let slots = try (0..<100).map { try lane.slot(for: ["__name__": "m", "i": "\($0)"]) }
+            var generator = Seeded(seed: testSeed)
+            for row in 1...16 * 90 {
+                var appender = lane.beginAppend(at: Timestamp(milliseconds: Int64(row) * 1000))
+                for slot in slots { appender.append(slot, Double.random(in: 0...1, using: &generator)) }
+                try appender.commit()
+            }
+        }
+        #expect(try directory.files(in: "segments").count >= 4)
+        let before = try open().statistics
+        try directory.edit("segments/\(damaged)") { $0[17] ^= 1 }
+        let store = try open()
+        #expect(store.recoveryNotes.count == damaged)
+        let aside = (1...damaged).map { "\($0).aside.1" }
+        #expect(try directory.files(in: "segments").filter { $0.contains("aside") } == aside)
+        #expect(store.statistics.seriesCount == 100)
+        let found = try store.select(
+            [Matcher("i", .equal, "7")], from: .distantPast, through: .distantFuture, sampleLimit: .max)
+        let times = try #require(found.first?.timestamps)
+        #expect(times.first.map { $0 > 1000 } == true)
+        #expect(times == Array(stride(from: times[0], through: 16 * 90_000, by: 1000)))
+        #expect(store.statistics.sampleCount < before.sampleCount)
+        #expect(store.statistics.timeRange?.lowerBound.milliseconds == times[0])
     }
 
     @Test(arguments: [0, 16]) func aForeignRowLogIsSetAsideAndSealedChunksStay(byte: Int) throws {

@@ -1,3 +1,4 @@
+import Foundation
 import Instrumentation
 import MetricModel
 import Testing
@@ -60,6 +61,38 @@ import Testing
             }
         }
         #expect(sizes[1] == sizes[3])
+    }
+
+    /// What queries have looked at in files counts as this process's memory until then.
+    @Test func maintenanceTakesFilesOutOfMemory() throws {
+        let directory = try TemporaryDirectory()
+        let store = try MetricStore(StoreConfiguration(directory: directory.path), registry: nil)
+        let lane = try store.openLane("lane")
+        let slots = try (0..<200).map { try lane.slot(for: ["__name__": "m", "i": "\($0)"]) }
+        for row in 0..<160 {
+            var appender = lane.beginAppend(at: Timestamp(milliseconds: Int64(row) * 1000))
+            for (index, slot) in slots.enumerated() { appender.append(slot, Double(row * index) / 7) }
+            try appender.commit()
+        }
+        func read() throws -> [Double] {
+            try store.select([], from: .distantPast, through: .distantFuture, sampleLimit: .max).flatMap(\.values)
+        }
+        let values = try read()
+        #expect(values.count == 160 * 200)
+        #expect(try residentKilobytes(of: directory.path + "/segments/1") > 20)
+        store.maintain(now: Timestamp(milliseconds: 160_000))
+        #expect(try residentKilobytes(of: directory.path + "/segments/1") == 0)
+        #expect(try read() == values)
+        #expect(try residentKilobytes(of: directory.path + "/segments/1") > 20)
+    }
+
+    private func residentKilobytes(of path: String) throws -> Int {
+        // Files of /proc do not say how long they are.
+        let file = try #require(FileHandle(forReadingAtPath: "/proc/self/smaps"))
+        let maps = String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self).split(separator: "\n")
+        let start = try #require(maps.firstIndex { $0.hasSuffix(path) })
+        let line = try #require(maps[start...].first { $0.hasPrefix("Rss:") })
+        return try #require(Int(line.split(separator: " ")[1]))
     }
 
     @Test func closedLanesGoWithTheirLastSample() throws {

@@ -70,6 +70,52 @@ import Testing
         }
     }
 
+    /// With and without entries before, within the room there is and beyond it.
+    @Test(arguments: [0, 5, 40], [0, 1, 3, 60, 500]) func idTablesTakeManyAtOnce(before: UInt32, added: UInt32) {
+        var table = IDTable()
+        func hash(_ id: UInt32) -> UInt32 { id &* 2_654_435_769 >> 7 }
+        for id in 0..<before { table.insert(id, hash: hash) }
+        table.insert(all: before..<before + added, hash: hash)
+        #expect(table.count == Int(before + added))
+        for id in 0..<before + added + 20 {
+            #expect((table.find(hash(id)) { $0 == id } != nil) == (id < before + added))
+        }
+        table.insert(before + added, hash: hash)
+        #expect(table.find(hash(before + added)) { $0 == before + added } == before + added)
+    }
+
+    @Test func listedSeriesAreFoundAsBoundOnesAre() {
+        var bound = SeriesIndex()
+        var listed = SeriesIndex()
+        listed.reserve(200)
+        for number in 0..<200 {
+            // Every third has a second location, in another lane.
+            for lane in 0..<(number % 3 == 0 ? 2 : 1) as Range<UInt32> {
+                let slot = RingSlot(UInt32(number % 100))
+                let ids = Self.labels(number).pairs.map { listed.makePair($0) }
+                let (series, _) = bound.bind(Self.labels(number), lane: lane, slot: slot, birth: lane)
+                #expect(listed.recover(listed: ids, lane: lane, slot: slot, birth: lane) == series)
+            }
+        }
+        // One that is known, one that is new.
+        for number in [17, 200] {
+            let ids = Self.labels(number).pairs.map { listed.makePair($0) }
+            let series = listed.recover(ids, lane: 3, slot: RingSlot(0), birth: 0)
+            #expect(series == bound.bind(Self.labels(number), lane: 3, slot: RingSlot(0), birth: 0).series)
+        }
+        #expect(listed.count == bound.count)
+        for number in 0...200 {
+            for lane in [0, 1, 3] as [UInt32] {
+                let (own, other) = (
+                    listed.latestLocation(of: Self.labels(number), in: lane),
+                    bound.latestLocation(of: Self.labels(number), in: lane)
+                )
+                #expect(own?.slot == other?.slot && own?.birth == other?.birth)
+            }
+        }
+        #expect(listed.latestLocation(of: Self.labels(201), in: 0) == nil)
+    }
+
     @Test func idTablesFindEverythingThatWasNotRemoved() {
         var generator = Seeded(seed: testSeed)
         var table = IDTable()
