@@ -156,6 +156,8 @@ chttp_progress chttp_read_end(chttp_reader *reader) {
 
 int chttp_reader_status(const chttp_reader *reader) { return reader->parser.status_code; }
 
+bool chttp_reader_is_coded(const chttp_reader *reader) { return reader->parser.uses_transfer_encoding; }
+
 int64_t chttp_reader_remaining(const chttp_reader *reader) {
     if (reader->parser.flags & F_CHUNKED || reader->parser.content_length > INT64_MAX) return -1;
     return (int64_t)reader->parser.content_length;

@@ -52,16 +52,19 @@ internal import Synchronization
 
     /// - Parameters:
     ///   - maximumIdleConnections: How many connections are kept open between requests.
+    ///   - idleNanoseconds: For how long a plain one is kept; as long as libcurl keeps its own.
     ///   - budget: What the bodies that are under way may take up in total; shared with other multiplexers.
     public init(
-        maximumIdleConnections: Int = 4096, budget: ByteBudget = ByteBudget(limit: .max)
+        maximumIdleConnections: Int = 4096, idleNanoseconds: Int64 = 118_000_000_000,
+        budget: ByteBudget = ByteBudget(limit: .max)
     ) throws(HTTPFailure) {
         guard ccurl_global_init() == CURLE_OK, let loop = unsafe ccurl_loop_make(maximumIdleConnections) else {
             throw HTTPFailure(.other, "libcurl cannot be set up")
         }
         waker = unsafe Waker(loop)
         buffers = BodyBuffers(budget: budget)
-        unsafe plain = PlainConnections(waker.loop, buffers, maximumIdle: maximumIdleConnections)
+        unsafe plain = PlainConnections(
+            waker.loop, buffers, maximumIdle: maximumIdleConnections, idleNanoseconds: idleNanoseconds)
     }
 
     deinit {

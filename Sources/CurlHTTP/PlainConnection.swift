@@ -38,6 +38,8 @@ internal import Runtime
         static let bodyBytes = 64 << 10
         /// Reads before other connections have their turn.
         static let reads = 32
+        /// What may have come before the loop is told, at most.
+        static let mark = 512 << 10
     }
 
     let socket: Int32
@@ -51,6 +53,10 @@ internal import Runtime
     private var hasHead = false
     /// Whether any byte of the answer has come.
     private var hasBegun = false
+    /// How many bytes have to come before the loop is told (`SO_RCVLOWAT`).
+    private var mark = 1
+    /// Whether the loop is not told of every piece of the answer; nothing but time depends on it.
+    private(set) var isPatient = false
     /// Whether the connection can carry a further exchange.
     private(set) var isReusable = true
     /// Whether the loop waits for room to write.
@@ -82,7 +88,15 @@ internal import Runtime
         (sentBytes, hasHead, hasBegun) = (0, false, false)
         unsafe chttp_reader_reset(reader)
         body.begin(limit: next.request.request.maximumBodyBytes, expected: next.expectedBodyBytes)
+        isPatient = next.expectedBodyBytes > 0
+        waitForRest(next)
         return send(next)
+    }
+
+    /// Has the loop told of whatever has come, and comes, of the answer.
+    func losePatience() {
+        isPatient = false
+        tell(from: 1)
     }
 
     /// Ends the exchange without an answer.
@@ -101,8 +115,11 @@ internal import Runtime
                 progress = send(exchange)
             }
             switch progress {
-            case .waiting: break
-            case .done: self.exchange = nil
+            case .waiting: waitForRest(exchange)
+            case .done:
+                self.exchange = nil
+                // While it is idle, every byte is one too many.
+                tell(from: 1)
             case .failed, .wasClosed, .redirected: abandon()
             }
             return progress
@@ -137,6 +154,23 @@ internal import Runtime
             }
         }
         return .waiting(isWriting: false)
+    }
+
+    /// One wake-up for what is still to come, where it is known, or likely because the last body was as long.
+    private func waitForRest(_ exchange: Exchange) {
+        guard isPatient else { return }
+        let remaining = hasHead ? unsafe chttp_reader_remaining(reader) : -1
+        let likely = exchange.expectedBodyBytes - exchange.expectedBodyBytes / 8 - body.bytes.count
+        tell(from: remaining < 0 ? likely : Int(clamping: remaining))
+    }
+
+    private func tell(from count: Int) {
+        let wanted = max(1, min(count, Limit.mark))
+        guard wanted != mark else { return }
+        mark = wanted
+        var value = Int32(wanted)
+        // Where it fails the loop is told too often.
+        _ = unsafe setsockopt(socket, SOL_SOCKET, SO_RCVLOWAT, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
     private func broken(_ code: Int32) -> Progress {
@@ -196,6 +230,7 @@ internal import Runtime
         read.progress = unsafe chttp_read(
             reader, scratch.baseAddress, read.count, scratch.baseAddress, &consumed, &bodyCount)
         guard read.progress == CHTTP_HEAD, !isRedirect(exchange) else { return read }
+        try checkCoding()
         hasHead = true
         let rest = unsafe UnsafeRawBufferPointer(rebasing: scratch[consumed..<read.count])
         unsafe try body.append(room: max(rest.count, wantedRoom)) { room in
@@ -207,6 +242,15 @@ internal import Runtime
             return bodyCount
         }
         return read
+    }
+
+    /// Chunks are the only coding that is understood; a body in another one would be taken for text.
+    private func checkCoding() throws(HTTPFailure) {
+        guard unsafe chttp_reader_is_coded(reader) else { return }
+        let codings = head.fields.filter { $0.name.lowercased() == "transfer-encoding" }.map(\.value)
+        guard codings.count == 1, codings[0].lowercased() == "chunked" else {
+            throw HTTPFailure(.other, "unsupported Transfer-Encoding \"\(codings.joined(separator: ", "))\"")
+        }
     }
 
     /// What comes goes to the body's memory; where it is in chunks, their frames are taken out there.

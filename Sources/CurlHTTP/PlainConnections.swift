@@ -17,8 +17,8 @@ internal import Runtime
     }
 
     private enum Limit {
-        /// As old as libcurl lets an idle connection get.
-        static let idleNanoseconds: Int64 = 118_000_000_000
+        /// For so long an exchange may wait for several pieces of its answer at once.
+        static let patienceNanoseconds: Int64 = 20_000_000
         static let scratchBytes = 16 << 10
     }
 
@@ -26,6 +26,7 @@ internal import Runtime
     private let loop: OpaquePointer
     private let buffers: BodyBuffers
     private let maximumIdle: Int
+    private let idleNanoseconds: Int64
     private let scratch: UnsafeMutableRawBufferPointer
     /// By place, the token that the loop knows; `nil` where the place is free.
     private var connections: [PlainConnection?] = []
@@ -39,10 +40,11 @@ internal import Runtime
     /// Exchanges whose outcome is still to come.
     private(set) var count = 0
 
-    init(_ loop: OpaquePointer, _ buffers: BodyBuffers, maximumIdle: Int) {
+    init(_ loop: OpaquePointer, _ buffers: BodyBuffers, maximumIdle: Int, idleNanoseconds: Int64) {
         unsafe self.loop = unsafe loop
         self.buffers = buffers
         self.maximumIdle = maximumIdle
+        self.idleNanoseconds = idleNanoseconds
         unsafe scratch = .allocate(byteCount: Limit.scratchBytes, alignment: 16)
     }
 
@@ -50,7 +52,7 @@ internal import Runtime
         unsafe scratch.deallocate()
     }
 
-    /// The earliest deadline of an exchange.
+    /// The earliest deadline of an exchange, or the end of its patience.
     func nextDeadline() -> Int64? {
         deadlines.next { place, number in
             guard let connection = connections[place] else { return false }
@@ -87,13 +89,19 @@ internal import Runtime
         guard let connection = connections[place] else { return .connect(exchange) }
         count += 1
         let progress = connection.begin(exchange)
-        if exchange.deadline < .max { deadlines.insert((place, connection.number), at: exchange.deadline) }
+        let patience = connection.isPatient ? exchange.began + Limit.patienceNanoseconds : .max
+        expire(exchange, place, at: min(patience, exchange.deadline))
         switch progress {
         case .waiting(isWriting: false): return nil
         case .failed, .wasClosed: connection.abandon()
         case .waiting, .done, .redirected: break
         }
         return event(progress, exchange, place)
+    }
+
+    private func expire(_ exchange: Exchange, _ place: Int, at deadline: Int64) {
+        guard let connection = connections[place], deadline < .max else { return }
+        deadlines.insert((place, connection.number), at: deadline)
     }
 
     /// Goes on where the loop found something to read or room to write.
@@ -120,12 +128,14 @@ internal import Runtime
         return answer ?? HTTPResponse(status: 0)
     }
 
-    /// Ends an exchange whose time is over.
+    /// Ends an exchange whose time is over; one whose patience is, goes on with what has come.
     func nextExpired(now: Int64) -> Event? {
         while let (place, number) = deadlines.popFirst(notAfter: now) {
             guard let connection = connections[place], connection.number == number, let exchange = connection.exchange
             else { continue }
-            return event(.failed(connection.timedOut(now: now)), exchange, place)
+            if exchange.deadline <= now { return event(.failed(connection.timedOut(now: now)), exchange, place) }
+            connection.losePatience()
+            expire(exchange, place, at: exchange.deadline)
         }
         return nil
     }
@@ -183,7 +193,7 @@ internal import Runtime
     private func takeIdle(_ origin: String, now: Int64) -> Int? {
         while let place = idle[origin]?.popLast() {
             idleCount -= 1
-            if let connection = connections[place], connection.idleSince > now - Limit.idleNanoseconds { return place }
+            if let connection = connections[place], connection.idleSince > now - idleNanoseconds { return place }
             close(place)
         }
         return nil
@@ -197,11 +207,11 @@ internal import Runtime
 
     /// Connections to peers that nobody asks any more; looked for now and then, when others are made.
     private func closeOldIdle(now: Int64) {
-        guard now - lastLook > Limit.idleNanoseconds / 2 else { return }
+        guard now - lastLook > idleNanoseconds / 2 else { return }
         lastLook = now
         for place in connections.indices {
             guard let connection = connections[place], connection.exchange == nil,
-                connection.idleSince <= now - Limit.idleNanoseconds
+                connection.idleSince <= now - idleNanoseconds
             else { continue }
             removeIdle(place, connection.origin)
             close(place)

@@ -72,6 +72,24 @@ import Testing
         #expect(text(run(try HTTPMultiplexer(), try PreparedRequest(request(server.url)))) == "other")
     }
 
+    @Test(arguments: [
+        "Transfer-Encoding: gzip\r\n", "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding: gzip\r\nContent-Length: 2\r\n", "transfer-encoding: chunked, chunked\r\n",
+        "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+    ])
+    func otherCodingsThanChunksAreRefused(fields: String) throws {
+        let server = LoopbackServer { _ in
+            .bytesThenClose(Array("HTTP/1.1 200 OK\r\n\(fields)\r\n2\r\nab\r\n0\r\n\r\n".utf8))
+        }
+        defer { server.stop() }
+        let outcome = run(try HTTPMultiplexer(), try PreparedRequest(request(server.url)))
+        guard case .failure(let failure)? = outcome else {
+            Issue.record("\(text(outcome))")
+            return
+        }
+        #expect(failure.message.hasPrefix("unsupported Transfer-Encoding"), "\(failure)")
+    }
+
     /// An answer in two pieces, cut anywhere, and byte by byte.
     @Test(arguments: [answers[0], answers[1], answers[10]]) func piecesDoNotMatter(answer: String) throws {
         let bytes = Array(answer.utf8)
@@ -129,6 +147,72 @@ import Testing
             #expect(text(refused) == "bodyTooLarge", "\(path)")
         }
         #expect(budget.used == 0)
+    }
+
+    /// The loop is told of an answer when as much has come as the last time; other answers must not wait for that.
+    @Test(arguments: [1, 1000, 100_000, 3_000_000]) func anAnswerMayBeShorterThanExpected(expected: Int) throws {
+        let server = LoopbackServer { request in
+            switch request.target {
+            case "/chunks":
+                .pieces(
+                    ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "2\r\nab\r\n", "0\r\n\r\n"].map {
+                        Array($0.utf8)
+                    })
+            case "/close": .bytesThenClose(Array("HTTP/1.0 200 OK\r\n\r\nab".utf8))
+            default: .ok("ab")
+            }
+        }
+        defer { server.stop() }
+        let multiplexer = try HTTPMultiplexer()
+        for path in ["/", "/chunks", "/", "/close"] {
+            let prepared = try PreparedRequest(request(server.url + path, timeout: 10_000))
+            #expect(text(run(multiplexer, prepared, expected: expected)).hasSuffix(" ab"), "\(path)")
+        }
+    }
+
+    /// What comes when nothing was asked for belongs to no answer, however little it is.
+    @Test func unaskedBytesCloseTheConnection() throws {
+        let body = [UInt8](repeating: 0x61, count: 100_000)
+        let server = LoopbackServer { _ in
+            let answer = Array("HTTP/1.1 200 OK\r\nContent-Length: \(body.count)\r\n\r\n".utf8) + body
+            return .pieces([Array(answer[..<90_000]), Array(answer[90_000...]), Array("c".utf8)])
+        }
+        defer { server.stop() }
+        let multiplexer = try HTTPMultiplexer()
+        let prepared = try PreparedRequest(request(server.url))
+        for expected in [0, body.count] {
+            #expect(text(run(multiplexer, prepared, expected: expected)).hasSuffix("a"))
+            let deadline = SystemClock.monotonicNanoseconds() + 10_000_000_000
+            while server.openCount > 0, SystemClock.monotonicNanoseconds() < deadline {
+                multiplexer.run(until: SystemClock.monotonicNanoseconds() + 5_000_000) { _, _ in }
+            }
+            #expect(server.openCount == 0)
+        }
+    }
+
+    @Test func idleConnectionsAreKeptForAWhile() throws {
+        let server = LoopbackServer { _ in .ok("ab") }
+        defer { server.stop() }
+        let prepared = try PreparedRequest(request(server.url))
+        for (age, connections) in [(60_000_000_000 as Int64, 1), (0, 4)] {
+            let multiplexer = try HTTPMultiplexer(idleNanoseconds: age)
+            for _ in 0..<3 { #expect(text(run(multiplexer, prepared)).hasSuffix(" ab")) }
+            #expect(server.connectionCount == connections)
+        }
+    }
+
+    /// Connections to servers that nobody asks any more do not stay open.
+    @Test func connectionsThatAreIdleForTooLongAreClosed() throws {
+        let (left, asked) = (LoopbackServer { _ in .ok("ab") }, LoopbackServer { _ in .ok("ab") })
+        defer { for server in [left, asked] { server.stop() } }
+        let multiplexer = try HTTPMultiplexer(idleNanoseconds: 0)
+        _ = run(multiplexer, try PreparedRequest(request(left.url)))
+        let deadline = SystemClock.monotonicNanoseconds() + 10_000_000_000
+        repeat {
+            _ = run(multiplexer, try PreparedRequest(request(asked.url)))
+        } while left.openCount > 0
+            && SystemClock.monotonicNanoseconds() < deadline
+        #expect(left.openCount == 0)
     }
 
     /// The server closes after each answer, told or not: the next request finds that out before or after it is sent.

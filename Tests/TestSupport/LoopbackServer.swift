@@ -52,6 +52,7 @@ public final class LoopbackServer: Sendable {
         var connections: [Int32] = []
         var threads: [WorkerThread] = []
         var accepted = 0
+        var open = 0
         var isStopped = false
     }
 
@@ -88,6 +89,9 @@ public final class LoopbackServer: Sendable {
     /// How many connections were made.
     public var connectionCount: Int { state.withLock { $0.accepted } }
 
+    /// How many of them neither side has closed.
+    public var openCount: Int { state.withLock { $0.open } }
+
     /// Closes everything and waits for the threads. Further calls do nothing.
     public func stop() {
         let isFirst = state.withLock { state in
@@ -111,9 +115,11 @@ public final class LoopbackServer: Sendable {
                 if connection >= 0 { close(connection) }
                 return
             }
+            state.withLock { $0.open += 1 }
             let thread = WorkerThread("test-serve") { [self] in
                 serve(connection)
                 shutdown(connection, Int32(SHUT_RDWR))
+                state.withLock { $0.open -= 1 }
             }
             state.withLock { state in
                 state.connections.append(connection)

@@ -32,6 +32,8 @@ chttp_progress chttp_read(
 chttp_progress chttp_read_end(chttp_reader *reader);
 
 int chttp_reader_status(const chttp_reader *reader);
+/// Whether the head has a `Transfer-Encoding`, of whatever kind. From `CHTTP_HEAD` on.
+bool chttp_reader_is_coded(const chttp_reader *reader);
 /// How many bytes of the body are still to come, or -1 where the head does not say. From `CHTTP_HEAD` on.
 int64_t chttp_reader_remaining(const chttp_reader *reader);
 /// Whether the connection may be used again, after `CHTTP_DONE`.

@@ -31,7 +31,7 @@ final class RunningTarget: Sendable {
         var lastError = ""
         var lastScrape: Timestamp?
         var lastDuration = 0.0
-        /// Size of the last body, to have room for the next one.
+        /// Size of the last body as it came, to have room and patience for the next one.
         var bodyBytes = 0
         var pace = Pace.unknown
         var format: KnownFormat?

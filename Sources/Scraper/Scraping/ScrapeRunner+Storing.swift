@@ -62,6 +62,7 @@ extension ScrapeRunner {
         _ hand: ScrapeInHand, _ answer: inout ScrapeAnswer, _ effort: Effort
     ) -> [ScrapeLoop.Action]? {
         let taken = SystemClock.monotonicNanoseconds()
+        let arrivedBytes = answer.bodyBytes
         let target = hand.target
         let (pool, labels, pace) = target.state.withLock { ($0.pool, $0.target.labels, $0.pace) }
         if effort == .quick, answer.isSuccess {
@@ -95,7 +96,7 @@ extension ScrapeRunner {
             state.lastScrape = hand.time
             state.lastDuration = duration
             state.pace = Self.pace(ended - taken, effort)
-            if stored.bodyBytes > 0 { state.bodyBytes = stored.bodyBytes }
+            if stored.bodyBytes > 0 { state.bodyBytes = arrivedBytes }
             return state.loop.scrapeEnded(at: .now)
         }
     }
