@@ -36,22 +36,59 @@ internal import Synchronization
     /// Appends at the time of the row. Pass `Double.staleMarker` to end a series.
     @discardableResult
     public mutating func append(_ slot: RingSlot, _ value: Double) -> AppendOutcome {
-        if slot.block < blockCount {
-            let block = unsafe blocks[slot.block]
-            let column = slot.column
-            if unsafe column < block.width, unsafe block.states[column].newest < time {
-                let bit: RowMask = 1 << RowMask(row)
-                let mask = unsafe block.masks[column].load(ordering: .relaxed)
-                if mask & bit == 0, unsafe block.states[column].companions == ActiveChunk.SlotState.none {
-                    isEmpty = false
-                    unsafe block.states[column].newest = time
-                    unsafe block.masks[column].store(mask | bit, ordering: .relaxed)
-                    unsafe block.values[row * block.width + column].store(value.bitPattern, ordering: .relaxed)
-                    return .appended
+        let isTaken = unsafe withUnsafePointer(to: value) { value in
+            unsafe appendPlain(slot, UnsafeBufferPointer(start: value, count: 1)) == 1
+        }
+        return isTaken ? .appended : appendWithChecks(slot, .float(value), at: time)
+    }
+
+    /// Appends a value to each slot of `row`, at the time of the row.
+    ///
+    /// - Parameter values: One for each place of the row; those of places without a slot are left out.
+    /// - Returns: How many were not taken.
+    public mutating func append(_ row: SlotRow, _ values: [Double]) -> Int {
+        precondition(values.count == row.count, "a row of \(row.count) places gets \(values.count) values")
+        var refused = 0
+        unsafe values.withUnsafeBufferPointer { values in
+            for run in row.runs {
+                guard let first = run.first else { continue }
+                let values = unsafe UnsafeBufferPointer(rebasing: values[run.start..<run.start + run.count])
+                var done = 0
+                while true {
+                    unsafe done += appendPlain(first + done, UnsafeBufferPointer(rebasing: values[done...]))
+                    if done == run.count { break }
+                    let outcome = unsafe appendWithChecks(first + done, .float(values[done]), at: time)
+                    if outcome != .appended && outcome != .alreadyPresent { refused += 1 }
+                    done += 1
                 }
             }
         }
-        return appendWithChecks(slot, .float(value), at: time)
+        return refused
+    }
+
+    /// Appends to slots that lie side by side until one needs checks. Returns how many values were taken.
+    @inline(__always)
+    private mutating func appendPlain(_ slot: RingSlot, _ values: UnsafeBufferPointer<Double>) -> Int {
+        guard slot.block < blockCount else { return 0 }
+        let block = unsafe blocks[slot.block]
+        let first = slot.column
+        let end = unsafe min(block.width, first + values.count)
+        let bit: RowMask = 1 << RowMask(row)
+        let cells = unsafe block.values + row * block.width
+        var column = first
+        while column < end {
+            let mask = unsafe block.masks[column].load(ordering: .relaxed)
+            guard mask & bit == 0, unsafe block.states[column].newest < time,
+                unsafe block.states[column].companions == ActiveChunk.SlotState.none
+            else { break }
+            unsafe block.states[column].newest = time
+            unsafe block.masks[column].store(mask | bit, ordering: .relaxed)
+            unsafe cells[column].store(values[column - first].bitPattern, ordering: .relaxed)
+            column += 1
+        }
+        guard column > first else { return 0 }
+        isEmpty = false
+        return column - first
     }
 
     /// Appends a sample with its own timestamp.

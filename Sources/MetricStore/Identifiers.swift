@@ -25,6 +25,11 @@ public struct RingSlot: Hashable, Sendable {
 
     var block: Int { Int(rawValue >> 8) }
     var column: Int { Int(rawValue & 0xff) }
+
+    /// The slot so many columns on in its block.
+    static func + (slot: RingSlot, columns: Int) -> RingSlot {
+        RingSlot(block: slot.block, column: slot.column + columns)
+    }
 }
 
 /// What became of one appended sample.

@@ -41,7 +41,7 @@ final class TargetWriter {
     /// How many numbers lead to a slot.
     private var references = SlotCounts()
     /// The slots of the last committed body in its order.
-    private var row: [RingSlot?] = []
+    private var row = SlotRow()
     /// Ascending indices into `row` of the samples that are not tracked, because they bring their own timestamps.
     private var untracked: [Int] = []
     /// Whether the series of `row` have a sample that no staleness marker follows.
@@ -132,7 +132,7 @@ final class TargetWriter {
         rulesGeneration = rules.generation
         reader = BodyReader(format ?? .text, rules.exposition, converting: rules.conversion)
         check.forgotAll()
-        (slots, references, row, untracked, isLive) = ([], SlotCounts(), [], [], false)
+        (slots, references, row, untracked, isLive) = ([], SlotCounts(), SlotRow(), [], false)
         starts = [:]
     }
 }
@@ -167,14 +167,14 @@ extension TargetWriter {
         // Usually nothing but the series that went away can have ended.
         let isPlain = untracked.isEmpty && carried.isEmpty && !ownTimestamps
         let before = isPlain ? [] : tracked()
-        let newRow: [RingSlot?]
+        let newRow: SlotRow
         do throws(ScrapeFailure) {
             guard let known = body.isUnchanged ? row : try learn(rules, limits, &outcome) else {
                 reader.discard()
                 return nil
             }
             newRow = known
-            outcome.kept = newRow.count { $0 != nil }
+            outcome.kept = newRow.slotCount
             try checkCount(outcome.kept, rules)
             try body.limitHistograms(rules.histograms)
         } catch {
@@ -217,7 +217,7 @@ extension TargetWriter {
     /// Finds slots for the series that are new, and gives the row of the body; `nil` where it is cancelled.
     private func learn(
         _ rules: SampleRules, _ limits: ReadingLimits, _ outcome: inout Outcome
-    ) throws(ScrapeFailure) -> [RingSlot?]? {
+    ) throws(ScrapeFailure) -> SlotRow? {
         if slots.capacity < reader.numberLimit { slots.reserveCapacity(max(reader.numberLimit, slots.count * 9 / 8)) }
         while slots.count < reader.numberLimit { slots.append(nil) }
         var stored: [(number: Int, labels: Labels)] = []
@@ -246,7 +246,7 @@ extension TargetWriter {
         }
         outcome.added = made.count { references[$0] == 1 }
         for series in body.newSeries { check.learned(series.number, series.labels) }
-        return body.series.map { slots[Int($0)] }
+        return SlotRow(body.series.lazy.map { [slots] in slots[Int($0)] })
     }
 
     private func checkCount(_ kept: Int, _ rules: SampleRules) throws(ScrapeFailure) {
@@ -268,10 +268,7 @@ extension TargetWriter {
         at time: Timestamp, ownTimestamps: Bool, _ appender: inout Appender, _ outcome: inout Outcome
     ) {
         if !ownTimestamps, body.histograms.isEmpty {
-            for (index, slot) in row.enumerated() {
-                guard let slot else { continue }
-                note(appender.append(slot, body.values[index]), &outcome)
-            }
+            outcome.refused += appender.append(row, body.values)
             return
         }
         var timestamps = ownTimestamps ? body.timestamps[...] : []
