@@ -66,7 +66,8 @@ extension MetricStore {
         let bytes = registry.gauge("tribune_store_sample_bytes", "Bytes that hold samples.")
         let oldest = registry.gauge("tribune_store_oldest_timestamp_seconds", "Time of the oldest sample kept.")
         let newest = registry.gauge("tribune_store_newest_timestamp_seconds", "Time of the newest sample.")
-        let lost = registry.gauge("tribune_store_lost_chunks", "Chunks that found no memory when they were sealed.")
+        let lost = registry.counter(
+            "tribune_store_lost_chunks_total", "Chunks that found no memory when they were sealed.")
         registry.onSnapshot { [weak self] in
             guard let self else { return }
             let figures = self.figures()
@@ -76,7 +77,7 @@ extension MetricStore {
             bytes.set(Double(figures.sampleBytes))
             oldest.set(figures.timeRange?.lowerBound.seconds ?? 0)
             newest.set(figures.timeRange?.upperBound.seconds ?? 0)
-            lost.set(Double(self.core.lostChunks.load(ordering: .relaxed)))
+            lost.raise(to: Double(self.core.lostChunks.load(ordering: .relaxed)))
         }
     }
 }

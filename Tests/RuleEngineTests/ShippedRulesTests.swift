@@ -104,4 +104,23 @@ import Testing
         let exit = process.wait()
         #expect(exit == .code(0), "\(FileText.read(log) ?? "")")
     }
+
+    /// What is said of a metric in the alerts on Tribune itself, and in the page of its metrics, holds for one that there is.
+    @Test func alertsOnTribuneAskForItsOwnMetrics() throws {
+        let documented = try String(decoding: FileText.bytes(Self.directory + "../docs/metrics.md"), as: UTF8.self)
+        let rules = try load("tribune.yml").groups.flatMap(\.rules)
+        #expect(rules.count == 11)
+        for rule in rules {
+            guard case .alerting(let alert) = rule else {
+                Issue.record("\(rule.name) is no alert")
+                continue
+            }
+            let names = alert.expression.description.matches(of: /tribune_[a-z_]+/).map {
+                $0.output.replacing(/_bucket$/, with: "")
+            }
+            #expect(!names.isEmpty)
+            for name in names { #expect(documented.contains("`\(name)`"), "\(rule.name): \(name)") }
+            #expect(alert.labelSources.pairs.contains { $0.name == "severity" })
+        }
+    }
 }

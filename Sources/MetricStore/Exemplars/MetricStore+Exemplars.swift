@@ -47,18 +47,19 @@ extension MetricStore {
         let count = registry.gauge("tribune_store_exemplars", "Exemplars in the store.")
         let series = registry.gauge("tribune_store_exemplar_series", "Series with exemplars in the store.")
         let bytes = registry.gauge("tribune_store_exemplar_bytes", "Bytes that hold exemplars, nearly.")
-        let appended = registry.gauge("tribune_store_exemplars_appended", "Exemplars that were taken so far.")
-        let help = "Exemplars that were not taken so far, by reason."
-        let outOfOrder = registry.gauge("tribune_store_exemplars_refused", help, labels: ["reason": "out_of_order"])
-        let tooLong = registry.gauge("tribune_store_exemplars_refused", help, labels: ["reason": "too_long"])
+        let appended = registry.counter("tribune_store_exemplars_appended_total", "Exemplars that were taken.")
+        let help = "Exemplars that were not taken, by reason."
+        let outOfOrder = registry.counter(
+            "tribune_store_exemplars_refused_total", help, labels: ["reason": "out_of_order"])
+        let tooLong = registry.counter("tribune_store_exemplars_refused_total", help, labels: ["reason": "too_long"])
         registry.onSnapshot { [weak self] in
             guard let figures = self?.core.exemplars.figures else { return }
             count.set(Double(figures.count))
             series.set(Double(figures.seriesCount))
             bytes.set(Double(figures.byteCount))
-            appended.set(Double(figures.appended))
-            outOfOrder.set(Double(figures.outOfOrder))
-            tooLong.set(Double(figures.tooLong))
+            appended.raise(to: Double(figures.appended))
+            outOfOrder.raise(to: Double(figures.outOfOrder))
+            tooLong.raise(to: Double(figures.tooLong))
         }
     }
 }

@@ -43,6 +43,8 @@ struct ComparedAnswer: CustomStringConvertible {
     var isError: Bool { json["status"]?.text != "success" }
     /// Why the query failed.
     var error: String? { json["error"]?.text }
+    /// What the server remarked on.
+    var infos: [String] { (json["infos"]?.elements ?? []).compactMap(\.text) }
     /// Whether there was nothing to answer.
     var isEmpty: Bool { points.isEmpty }
 

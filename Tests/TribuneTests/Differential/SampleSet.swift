@@ -143,8 +143,10 @@ struct SampleSet {
         let rate = Double(Int.random(in: 1...40, using: &random))
         // Far from zero at first: where a counter reaches zero is extrapolated differently from 2.50 on.
         var value = Double(Int.random(in: 20_000...200_000, using: &random))
-        return (0..<Self.count).map { _ in
-            if Double.random(in: 0..<1, using: &random) < resets { value = rate * 8 }
+        return (0..<Self.count).map { index in
+            let isReset = Double.random(in: 0..<1, using: &random) < resets
+            // Nor near zero in the first ten minutes, when windows begin before the samples.
+            if isReset && index >= 40 { value = rate * 8 }
             value += (Double.random(in: 0...rate, using: &random) * 8).rounded() / 8
             return value
         }
