@@ -3,34 +3,72 @@ import Runtime
 import SyntheticDeployments
 
 // How often the deployment gate is right: labelled synthetic deployments by traffic size.
-// Usage: GateBenchmark [deployments of each kind, default 200] [seed, default 5]
+// Usage: GateBenchmark [deployments of each kind and 10 000 requests, default 200] [seed, default 5]
+// Of smaller ones up to ten times as many are made, because their limits would be wide otherwise.
 
 let arguments = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
 let each = Int(arguments.first ?? 200)
 let seed = arguments.dropFirst().first ?? 5
+let sizes = [100, 300, 1000, 3000, 10_000, 100_000]
 
-func percent(_ share: Double?) -> String {
-    guard let share else { return "–" }
-    return "\((share * 1000).rounded() / 10) %"
+func percent(_ share: Double) -> String {
+    // Two digits behind the point where they are what matters.
+    let scale = share < 0.01 || share > 0.99 ? 10_000.0 : 1000
+    return "\((share * scale).rounded() * 100 / scale)"
 }
 
-print("\(each) deployments of each of 7 kinds (3 good, 4 bad), seed \(seed)")
-print("| requests of each version | sensitivity | specificity | bad undecided | good undecided | ms for one |")
-print("|---:|---:|---:|---:|---:|---:|")
-var details: [String] = []
-for requests in [100, 1000, 10_000, 100_000] {
-    let rate = DetectionRate(requests: requests, each: each, seed: seed)
-    let sample = SyntheticDeployment(.slower, requests: requests, seed: seed)
+func text(_ proportion: Proportion) -> String {
+    guard let share = proportion.share else { return "–" }
+    let limits = proportion.limits
+    return "\(percent(share)) % (\(percent(limits.lower)) to \(percent(limits.upper)))"
+}
+
+func row(_ cells: [String]) -> String { "| \(cells.joined(separator: " | ")) |" }
+
+func number(of requests: Int) -> Int { each * min(10, max(1, 10_000 / requests)) }
+
+let rates = sizes.map { DetectionRate(requests: $0, each: number(of: $0), seed: seed) }
+let strict = sizes.map {
+    DetectionRate(requests: $0, each: number(of: $0), seed: seed, confidence: GateConfidence(significance: 0.001))
+}
+
+print("Labelled deployments, 3 good and 4 bad kinds, seed \(seed); with Wilson's 95 % limits.")
+print("\nOf all deployments:\n")
+print(
+    row([
+        "requests", "of each kind", "specificity: good not failed", "sensitivity: bad not passed", "good passed",
+        "bad failed", "ms for one",
+    ]))
+print("|---:|---:|---:|---:|---:|---:|---:|")
+for rate in rates {
+    let sample = SyntheticDeployment(.slower, requests: rate.requests, seed: seed)
     let began = SystemClock.monotonicNanoseconds()
     for _ in 0..<20 { _ = sample.verdict() }
     let milliseconds = Double(SystemClock.monotonicNanoseconds() - began) / 20e6
     print(
-        "| \(requests) | \(percent(rate.sensitivity)) | \(percent(rate.specificity)) | \(percent(rate.undecidedBad)) "
-            + "| \(percent(rate.undecidedGood)) | \((milliseconds * 100).rounded() / 100) |")
-    for kind in SyntheticDeployment.Kind.allCases {
-        let counts = GateVerdict.allCases.map { "\($0.rawValue) \(rate.kinds[kind]?[$0] ?? 0)" }
-        details.append("\(requests) \(kind.rawValue): \(counts.joined(separator: ", "))")
+        row([
+            "\(rate.requests)", "\(rate.each)", text(rate.specificity), text(rate.sensitivity),
+            text(rate.share(.pass, isBad: false)), text(rate.share(.fail, isBad: true)),
+            "\((milliseconds * 100).rounded() / 100)",
+        ]))
+}
+for (title, rates) in [("", rates), (", significance 0.001", strict)] {
+    print("\nOf the decided ones\(title):\n")
+    print(row(["requests", "specificity", "good decided", "sensitivity", "bad decided", "bad failed, of all"]))
+    print("|---:|---:|---:|---:|---:|---:|")
+    for rate in rates {
+        let (good, bad) = (rate.decidedSpecificity, rate.decidedSensitivity)
+        print(
+            row([
+                "\(rate.requests)", text(good), "\(good.cases)", text(bad), "\(bad.cases)",
+                text(rate.share(.fail, isBad: true)),
+            ]))
     }
 }
 print("")
-print(details.joined(separator: "\n"))
+for rate in rates {
+    for kind in SyntheticDeployment.Kind.allCases {
+        let counts = GateVerdict.allCases.map { "\($0.rawValue) \(rate.kinds[kind]?[$0] ?? 0)" }
+        print("\(rate.requests) \(kind.rawValue): \(counts.joined(separator: ", "))")
+    }
+}

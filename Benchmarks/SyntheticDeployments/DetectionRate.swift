@@ -1,44 +1,75 @@
 import Rollback
 
+/// A share of cases that were counted, with limits.
+public struct Proportion: Equatable, Sendable {
+    /// Cases that are meant.
+    public var hits: Int
+    /// All cases.
+    public var cases: Int
+
+    /// `hits` of `cases`.
+    public init(_ hits: Int, of cases: Int) {
+        self.hits = hits
+        self.cases = cases
+    }
+
+    /// `nil` where there was no case.
+    public var share: Double? { cases > 0 ? Double(hits) / Double(cases) : nil }
+
+    /// Wilson's limits at 95 %, two-sided; 0 and 1 where there was no case.
+    public var limits: (lower: Double, upper: Double) {
+        guard cases > 0 else { return (0, 1) }
+        let interval = CountTest.wilson(EventCount(events: Double(hits), trials: Double(cases)), 0.975)
+        return (interval.lower, interval.upper)
+    }
+}
+
 /// How a gate answers many labelled deployments of one size.
+///
+/// A gate has three answers, so there are two ways to count. **Of all** deployments: a good one is wronged when it fails, a bad one
+/// gets through when it passes; an undecided one is neither. **Of the decided** ones only: what is undecided is left out.
 public struct DetectionRate {
     /// Requests of each version.
     public let requests: Int
-    /// Verdicts on deployments that are no worse.
-    public private(set) var good: [GateVerdict: Int] = [:]
-    /// Verdicts on deployments that are worse.
-    public private(set) var bad: [GateVerdict: Int] = [:]
+    /// Deployments of each kind.
+    public let each: Int
     /// Verdicts by kind.
     public private(set) var kinds: [SyntheticDeployment.Kind: [GateVerdict: Int]] = [:]
 
     /// Makes `each` deployments of every kind and judges them.
-    public init(requests: Int, each: Int, seed: UInt64 = 5) {
+    public init(requests: Int, each: Int, seed: UInt64 = 5, confidence: GateConfidence = GateConfidence()) {
         self.requests = requests
+        self.each = each
         for (index, kind) in SyntheticDeployment.Kind.allCases.enumerated() {
             for round in 0..<each {
                 let own = seed &* 1_000_003 &+ UInt64(index * 100_000 + round) &* 7919 &+ UInt64(requests)
-                let verdict = SyntheticDeployment(kind, requests: requests, seed: own).verdict()
+                let verdict = SyntheticDeployment(kind, requests: requests, seed: own).verdict(confidence)
                 kinds[kind, default: [:]][verdict, default: 0] += 1
-                if kind.isBad { bad[verdict, default: 0] += 1 } else { good[verdict, default: 0] += 1 }
             }
         }
     }
 
-    /// Failed among the worse ones that were decided; `nil` where none was.
-    public var sensitivity: Double? { Self.share(bad[.fail], bad[.pass]) }
-    /// Passed among the others that were decided; `nil` where none was.
-    public var specificity: Double? { Self.share(good[.pass], good[.fail]) }
-    /// Undecided among the worse ones.
-    public var undecidedBad: Double {
-        Self.share(bad[.inconclusive], bad.values.reduce(0, +) - (bad[.inconclusive] ?? 0)) ?? 0
-    }
-    /// Undecided among the others.
-    public var undecidedGood: Double {
-        Self.share(good[.inconclusive], good.values.reduce(0, +) - (good[.inconclusive] ?? 0)) ?? 0
+    /// Of all deployments that are worse (`isBad`), or of all that are not, those with this verdict.
+    public func share(_ verdict: GateVerdict, isBad: Bool) -> Proportion {
+        Proportion(count(verdict, isBad), of: GateVerdict.allCases.reduce(0) { $0 + count($1, isBad) })
     }
 
-    private static func share(_ hits: Int?, _ rest: Int?) -> Double? {
-        let (hits, rest) = (hits ?? 0, rest ?? 0)
-        return hits + rest > 0 ? Double(hits) / Double(hits + rest) : nil
+    /// Of all good deployments those that did not fail.
+    public var specificity: Proportion { complement(share(.fail, isBad: false)) }
+    /// Of all bad deployments those that did not pass.
+    public var sensitivity: Proportion { complement(share(.pass, isBad: true)) }
+    /// Of the good deployments that were decided those that passed.
+    public var decidedSpecificity: Proportion {
+        Proportion(count(.pass, false), of: count(.pass, false) + count(.fail, false))
+    }
+    /// Of the bad deployments that were decided those that failed.
+    public var decidedSensitivity: Proportion {
+        Proportion(count(.fail, true), of: count(.fail, true) + count(.pass, true))
+    }
+
+    private func complement(_ part: Proportion) -> Proportion { Proportion(part.cases - part.hits, of: part.cases) }
+
+    private func count(_ verdict: GateVerdict, _ isBad: Bool) -> Int {
+        kinds.reduce(0) { $1.key.isBad == isBad ? $0 + ($1.value[verdict] ?? 0) : $0 }
     }
 }

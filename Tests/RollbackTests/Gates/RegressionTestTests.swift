@@ -111,15 +111,29 @@ import Testing
     }
 
     @Test(
-        "labelled deployments are told apart: at least 95 % sensitivity and specificity",
-        arguments: [(100, 40), (1000, 40), (10_000, 12)])
+        "of all good deployments at most one in twenty fails, of all bad ones at most one in twenty passes, at every size",
+        arguments: [(100, 120), (300, 80), (1000, 60), (3000, 40), (10_000, 40)])
     func labelledDeployments(requests: Int, each: Int) {
         let rate = DetectionRate(requests: requests, each: each)
-        #expect((rate.sensitivity ?? 1) >= 0.95, "\(rate.kinds)")
-        // Of 100 requests hardly any good deployment can be told from a bad one; false alarms must stay rare all the same.
-        let alarms = Double(rate.good[.fail] ?? 0) / Double(3 * each)
-        #expect(alarms <= 0.02, "\(rate.kinds)")
-        if requests >= 1000 { #expect((rate.specificity ?? 1) >= 0.95, "\(rate.kinds)") }
-        if requests >= 10_000 { #expect(rate.undecidedBad <= 0.05 && rate.undecidedGood <= 0.5, "\(rate.kinds)") }
+        // The lower limits, not the shares: what a few cases happen to show proves nothing.
+        #expect(rate.specificity.limits.lower >= 0.95, "\(rate.kinds)")
+        #expect(rate.sensitivity.limits.lower >= 0.95, "\(rate.kinds)")
+        if requests >= 1000 {
+            #expect((rate.decidedSpecificity.share ?? 0) >= 0.95, "\(rate.kinds)")
+            #expect((rate.decidedSensitivity.share ?? 0) >= 0.95, "\(rate.kinds)")
+        }
+        if requests >= 10_000 {
+            #expect((rate.share(.fail, isBad: true).share ?? 0) >= 0.95, "\(rate.kinds)")
+            #expect((rate.share(.pass, isBad: false).share ?? 0) >= 0.5, "\(rate.kinds)")
+        }
+    }
+
+    @Test("a share has Wilson's limits, and none without cases")
+    func proportions() {
+        let none = Proportion(0, of: 100)
+        // 1.96² / (100 + 1.96²)
+        #expect(none.limits.lower == 0 && (none.limits.upper - 0.036993).magnitude < 1e-6)
+        #expect(Proportion(0, of: 0).share == nil)
+        #expect(Proportion(0, of: 0).limits.lower == 0 && Proportion(0, of: 0).limits.upper == 1)
     }
 }
