@@ -79,6 +79,24 @@ struct RollbackRuleTests {
         #expect(run(input, definition()) == output)
     }
 
+    @Test(
+        "a value at the threshold is where the comparison says",
+        arguments: [
+            (RollbackDefinition.Condition.Comparison.less, "T.."), (.lessOrEqual, "TT."), (.equal, ".T."),
+            (.notEqual, "T.T"),
+            (.greaterOrEqual, ".TT"), (.greater, "..T"),
+        ])
+    func threshold(comparison: RollbackDefinition.Condition.Comparison, output: String) {
+        var definition = definition(consecutive: 1)
+        definition.trip = .init(comparison, 0.95)
+        let trips = [0.9499999999999999, 0.95, 0.9500000000000001].map { value in
+            var rule = RollbackRule(definition)
+            let element = RollbackMeasurement.Element(labels: ["service": "auth"], value: value)
+            return symbol(rule.measured(measurement(definition, at: 0, [element])))
+        }
+        #expect(trips.joined() == output)
+    }
+
     @Test("a rule without streak trips on the first violation")
     func first() {
         #expect(run("-m1-1", definition(consecutive: 1)) == "..TCT")

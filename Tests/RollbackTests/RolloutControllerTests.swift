@@ -126,6 +126,18 @@ struct RolloutControllerTests {
         #expect(recorded.map(\.body["decision"]) == ["shadow: would roll back d, c, b, a"])
     }
 
+    @Test("a later trip with a shorter cooldown does not shorten the one that runs")
+    func longestCooldown() {
+        var world = promoted()
+        for (service, cooldown) in [("d", Milliseconds.minutes(10)), ("c", .seconds(1))] {
+            var trip = world.trip(service, scope: .service)
+            trip.cooldown = cooldown
+            world.step { $0.tripped(trip, at: $1) }
+        }
+        world.run(for: .minutes(1))
+        #expect(world.command(.start) == .refused("cooldown for another 540 s"))
+    }
+
     @Test("after a trip nothing is promoted until the cooldown is over")
     func cooldown() {
         var world = promoted()

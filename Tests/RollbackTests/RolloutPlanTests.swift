@@ -102,6 +102,18 @@ struct RolloutPlanTests {
                 plan(service("a", "gates: [{http: \"http://x/\", rule: r}]")),
                 "p.yml:5:11: services[0].gates[0]: a gate has exactly one of expr, http, rule and approval"
             ),
+            (
+                plan(service("a", "gates: [{rule: r, retries: 3}]")),
+                "p.yml:5:21: services[0].gates[0].retries: unknown field \"retries\""
+            ),
+            (
+                plan(service("a", "priority: 1\n  weigth: 3")),
+                "p.yml:6:3: services[0].weigth: unknown field \"weigth\""
+            ),
+            (
+                plan(service("a"), top: "validation: {round: 3}\n"),
+                "p.yml:3:14: validation.round: unknown field \"round\""
+            ),
             (plan(service("a"), top: "success_ratio: 80\n"), "p.yml:3:16: success_ratio: must be between 0 and 1"),
             (plan("- name: a\n"), "p.yml:4:3: services[0].routes: a service has 1 to 8 routes"),
             (

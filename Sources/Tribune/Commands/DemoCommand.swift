@@ -36,8 +36,12 @@ enum DemoCommand {
 
     private static func workspace(_ wanted: String?) throws(CommandFailure) -> String {
         if let wanted {
-            guard Paths.makeDirectory(wanted) else { throw CommandFailure("\(wanted): \(SystemError.current)") }
-            return wanted
+            // The files name each other, and what reads them would take a relative path for a host.
+            guard Paths.makeDirectory(wanted), let path = unsafe realpath(wanted, nil) else {
+                throw CommandFailure("\(wanted): \(SystemError.current)")
+            }
+            defer { unsafe free(path) }
+            return unsafe String(cString: path)
         }
         var template = Array("/tmp/tribune-demo-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw CommandFailure("/tmp: \(SystemError.current)") }
