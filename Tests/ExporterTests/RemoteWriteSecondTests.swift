@@ -1,5 +1,6 @@
 import CurlHTTP
 import Instrumentation
+import JSON
 import MetricModel
 import MetricStore
 import Runtime
@@ -17,7 +18,10 @@ private struct Request {
         var start: Int64 = 0
         var histograms: [[UInt8]] = []
         var exemplars: [(labels: [(String, String)], value: Double, time: Int64)] = []
+        /// Of the family, as `Metadata.type`; 1 is a counter.
+        var type: UInt64 = 1
         var help = ""
+        var unit = ""
     }
 
     private var symbols = [""]
@@ -36,7 +40,7 @@ private struct Request {
     mutating func add(_ series: Series) {
         let labels = references(series.labels)
         let exemplars = series.exemplars.map { (references($0.labels), $0.value, $0.time) }
-        let help = symbol(series.help)
+        let (help, unit) = (symbol(series.help), symbol(series.unit))
         self.series.append(
             ProtobufMessage.make { message in
                 message.packed(1, labels)
@@ -56,8 +60,9 @@ private struct Request {
                     }
                 }
                 message.message(5) {
-                    $0.number(1, 1)
+                    $0.number(1, series.type)
                     $0.number(3, help)
+                    if unit != 0 { $0.number(4, unit) }
                 }
             })
     }
@@ -117,6 +122,37 @@ private struct Request {
             $0.packedSigned(12, deltas)
             $0.number(15, UInt64(time))
         }
+    }
+
+    @Test func metadataIsOfWholeFamilies() throws {
+        let fixture = try fixture()
+        func series(_ name: String, type: UInt64, help: String = "Help.", unit: String = "") -> Series {
+            Series(labels: [("__name__", name)], samples: [(now, 1)], type: type, help: help, unit: unit)
+        }
+        let message = Request.of(
+            series("a_total", type: 1, unit: "things"), series("h_bucket", type: 3), series("h_sum", type: 3),
+            series("h_count", type: 3), series("q", type: 5), series("q_sum", type: 5), series("g_sum", type: 2),
+            series("g_gcount", type: 4), series("future", type: 99), series("said_nothing", type: 0, help: ""),
+            series("_sum", type: 3))
+        #expect(try send(message, to: fixture).0 == 204)
+        let families = try #require(try fixture.data("/api/v1/metadata").members)
+        let shown = families.map { family in
+            "\(family.name) \((family.value.elements ?? []).map { $0["type"]?.text ?? "" })"
+        }
+        #expect(
+            shown == [
+                #"_sum ["histogram"]"#, #"a_total ["counter"]"#, #"future ["unknown"]"#, #"g ["gaugehistogram"]"#,
+                #"g_sum ["gauge"]"#, #"h ["histogram"]"#, #"q ["summary"]"#,
+            ])
+        #expect(
+            try fixture.data("/api/v1/metadata?metric=a_total").encoded
+                == #"{"a_total":[{"type":"counter","help":"Help.","unit":"things"}]}"#)
+        // The last word counts.
+        let again = Series(labels: [("__name__", "a_total")], samples: [(now + 1, 1)], help: "Better.")
+        #expect(try send(Request.of(again), to: fixture).0 == 204)
+        #expect(
+            try fixture.data("/api/v1/metadata?metric=a_total").encoded
+                == #"{"a_total":[{"type":"counter","help":"Better.","unit":""}]}"#)
     }
 
     @Test func samplesHistogramsAndExemplarsAreStored() throws {

@@ -61,12 +61,14 @@ extension Exporter {
         let perFamily = try metadataLimit(call, "limit_per_metric")
         let wanted = call["metric"]
         var families: [String: [MetricMetadata]] = [:]
-        for target in sources.metadata() {
-            for entry in target.families where wanted.isEmpty || entry.family == wanted {
+        func add(_ entries: [MetricMetadata]) {
+            for entry in entries where wanted.isEmpty || entry.family == wanted {
                 if families[entry.family, default: []].contains(entry) { continue }
                 families[entry.family, default: []].append(entry)
             }
         }
+        for target in sources.metadata() { add(target.families) }
+        add(receiver?.families ?? [])
         let names = families.keys.sorted(by: ByteOrder.precedes)
         writer.object { writer in
             for name in limit.map({ Array(names.prefix($0)) }) ?? names {

@@ -1,6 +1,7 @@
 internal import Instrumentation
 internal import MetricModel
 internal import MetricStore
+internal import Scraper
 internal import Snappy
 internal import Synchronization
 
@@ -24,10 +25,12 @@ final class RemoteWriteReceiver: Sendable {
 
     private let store: MetricStore
     private let lanes: Mutex<RemoteWriteLanes>
+    private let metadata = Mutex(RemoteWriteMetadata())
     private let zeroesStarts: Bool
     private let samples: Counter
     private let exemplars: Counter
     private let refused: Counter
+    private let metadataRefused: Counter
 
     /// - Parameter zeroesStarts: Whether series begin with a zero at the time since when they count.
     init(store: MetricStore, registry: Registry, zeroesStarts: Bool = false) {
@@ -41,6 +44,9 @@ final class RemoteWriteReceiver: Sendable {
         refused = registry.counter(
             "tribune_remote_write_refused_total",
             "Samples and series that other servers sent and that were not stored.")
+        metadataRefused = registry.counter(
+            "tribune_remote_write_metadata_refused_total",
+            "Metadata of metric families that other servers sent and that there was no room for.")
         let open = registry.gauge("tribune_remote_write_lanes", "Writers kept for other servers' targets.")
         registry.onSnapshot { [weak self] in open.set(Double(self?.laneCount ?? 0)) }
     }
@@ -48,6 +54,9 @@ final class RemoteWriteReceiver: Sendable {
     /// How many series have a slot, and how many lanes they are in.
     var placeCount: Int { lanes.withLock { $0.placeCount } }
     var laneCount: Int { lanes.withLock { $0.laneCount } }
+
+    /// What senders have said of metric families, in no order.
+    var families: [MetricMetadata] { metadata.withLock { $0.families } }
 
     /// Stores what `body` holds. Of version 1 all or nothing; of version 2 what is right, and the refusal tells of the rest.
     func receive(
@@ -72,6 +81,8 @@ final class RemoteWriteReceiver: Sendable {
             refused.add()
             return (Written(), error)
         }
+        let unknown = metadata.withLock { $0.take(message, now: now) }
+        if unknown > 0 { metadataRefused.add(Double(unknown)) }
         let written = taking.written
         samples.add(Double(written.samples + written.histograms))
         exemplars.add(Double(written.exemplars))
