@@ -46,6 +46,10 @@ public enum Sabotage: String, Sendable, CaseIterable {
     case trustsEveryRecord
     /// The process does not hear that the lease's database is away.
     case ignoresSolitude
+    /// What was handed to the notifier is handed over again.
+    case repeatsNotices
+    /// A restart raises the last incident again, though its rollback is over.
+    case raisesAgain
 
     /// What is expected to find it.
     public var foundBy: Set<Invariant> {
@@ -70,6 +74,7 @@ public enum Sabotage: String, Sendable, CaseIterable {
         case .forgetsVersion: [.ownStart]
         case .trustsEveryRecord: [.noRiseWhileTripped]
         case .ignoresSolitude: [.leaseHolderOnly]
+        case .repeatsNotices, .raisesAgain: [.toldOnce]
         }
     }
 }

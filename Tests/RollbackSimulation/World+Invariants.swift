@@ -46,6 +46,8 @@ extension World {
         begunFor = new.version
         for (name, service) in new.services {
             let before = old.services[name] ?? ServiceState()
+            // Who was told of one obstacle is told of the next.
+            if before.frozen != nil, service.frozen == nil { told = told.filter { !$0.contains("/\(name)/frozen") } }
             // What another node did not record counts as not done; nothing of that is a step of this one.
             if !isTakenOver, service.progress != before.progress { moved(name, from: before, to: service, new, old) }
             guard service.split.candidate > before.split.candidate else { continue }
@@ -59,8 +61,29 @@ extension World {
             case .idle, .retired, .rollingBack, .rolledBack: check(.reload, true, "")
             }
         }
+        if let rollback = new.rollback, rollback.step == .finished { ended.insert(rollback.id) }
         lastState = new
         lastEpoch = record.epoch
+    }
+
+    // MARK: people
+
+    mutating func raised(_ incident: RollbackIncident) {
+        incidents.append(incident)
+        checkTold("incident \(incident.id): \(incident.title)", of: incident.id)
+    }
+
+    mutating func notified(_ notice: RollbackNotice) {
+        note("notice \(notice.kind): \(notice.text)")
+        notices.append(notice)
+        checkTold("\(notice.kind) \(notice.key): \(notice.text)", of: notice.key)
+    }
+
+    /// More services or causes make another message of the same incident.
+    private mutating func checkTold(_ message: String, of rollback: String) {
+        let (isNew, isOver) = (told.insert(message).inserted, ended.contains(rollback))
+        check(.toldOnce, isNew, "told twice: \(message)")
+        check(.toldOnce, !isOver, "told after its end: \(message)")
     }
 
     /// What no step within one rollout may lose.

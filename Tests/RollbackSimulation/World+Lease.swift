@@ -14,8 +14,7 @@ extension World {
                 rewind(to: disk.record?.state ?? RolloutState(), isComplete: false)
                 lastEpoch = disk.record?.epoch ?? 0
             }
-            step { (machine: inout PlanMachine) in machine.leaseChanged(epoch: epoch, at: now) }
-            return step { (machine: inout PlanMachine) in machine.recovered(at: now) }
+            return step { (machine: inout PlanMachine) in machine.leaseChanged(epoch: epoch, at: now) }
         }
         rewind(to: record.state, isComplete: isComplete)
         let told = isComplete || sabotage == .trustsEveryRecord
@@ -100,6 +99,7 @@ extension World {
         lastState = state
         begunFor = state.version
         if isComplete { return }
+        ended = []
         cooldownUntil = state.cooldownUntil ?? Instant(nanoseconds: 0)
         abortedGenerations.remove(state.generation)
         unread = Set(state.services.filter { $0.value.split.candidate > 0 }.keys)

@@ -125,15 +125,15 @@ extension World {
         case .record(let event):
             if sabotage != .dropsEvidence { recorded(event) }
         case .raise(let incident):
-            incidents.append(incident)
+            raised(incident)
             for name in incident.services {
                 check(
                     .nothingDelaysTheShift, lastState.services[name]?.progress == .rolledBack,
                     "the incident was raised before \(name) was back")
             }
         case .notify(let notice):
-            note("notice \(notice.kind): \(notice.text)")
-            notices.append(notice)
+            notified(notice)
+            if sabotage == .repeatsNotices { notified(notice) }
         case .report(let report): reports.append(report)
         case .rearm: break
         }
@@ -216,6 +216,7 @@ extension World {
         machine = PlanMachine(
             RolloutController(plan: plan, state: state, epoch: hasLease ? nil : epoch), rules: rules)
         let now = clock
+        if sabotage == .raisesAgain, let last = incidents.last { raised(last) }
         step { (machine: inout PlanMachine) in machine.recovered(at: now) }
         // A process that comes back cannot know whose the lease is before the database answers.
         if isAlone { (isAlone, leaseLost) = (false, true) }
@@ -231,6 +232,8 @@ extension World {
             routers[name]?.seen = nil
             routers[name]?.troubledAt = now
         }
+        // Who follows cannot know whether people were told.
+        told = []
     }
 }
 

@@ -121,6 +121,10 @@ public struct World: Sendable {
     /// What each idempotency key stands for.
     var keys: [String: TrafficSplit] = [:]
     var ledger: Set<LedgerKey> = []
+    /// What people were told under this term.
+    var told: Set<String> = []
+    /// Rollbacks that are over, by their journal.
+    var ended: Set<String> = []
     /// Until when the trips that were acted on forbid more traffic for a candidate, on the process's clock.
     var cooldownUntil = Instant(nanoseconds: 0)
     var batch = Batch()

@@ -117,4 +117,35 @@ struct TakeUpTests {
         #expect(steps(.promoted(at: now)) == ["leads"])
         #expect(steps(.idle) == [])
     }
+
+    @Test("who takes a rollback up tells people once of it, also while a rule holds promotion back")
+    func toldOnce() throws {
+        let text = "plan: p\nstages: [100]\nservices:\n- {name: a, routes: [{exec: {shift: [s], read: [r]}}]}\n"
+        let plan = try RolloutPlan(parsing: text, file: "p.yml")
+        let now = Instant(nanoseconds: 1_800_000_000_000_000_000)
+        var rollback = RollbackRecord(
+            id: "p-1-1", generation: 1, number: 1, causes: [.command(by: "x", reason: "y")], services: ["a"])
+        rollback.step = .raiseIncident
+        var state = RolloutState()
+        (state.phase, state.generation, state.rollback) = (.rollingBack, 1, rollback)
+        var service = ServiceState()
+        service.progress = .rolledBack
+        state.services["a"] = service
+        func told(_ actions: [RolloutController.Action]) -> [String] {
+            actions.compactMap {
+                switch $0 {
+                case .raise: "incident"
+                case .notify: "notice"
+                case .journal, .operate, .ask, .record, .report, .rearm: nil
+                }
+            }
+        }
+        var alone = RolloutController(plan: plan, state: state)
+        #expect(told(alone.recovered(freezes: ["R: no data"], at: now)) == ["incident", "notice"])
+        #expect(alone.freezes == ["R: no data"])
+        var shared = RolloutController(plan: plan, state: state, epoch: nil)
+        #expect(told(shared.recovered(at: now)) == [])
+        #expect(told(shared.leaseChanged(epoch: 4, at: now)) == ["incident", "notice"])
+        #expect(told(shared.leaseChanged(epoch: 4, isAlone: true, at: now)) == [])
+    }
 }

@@ -23,6 +23,14 @@ struct SimulationTests {
         #expect(!found.isDisjoint(with: sabotage.foundBy), "found \(found.map(\.rawValue))")
     }
 
+    @Test("each invariant is the one that finds some defect, so that no check is idle")
+    func coverage() {
+        let found = Sabotage.allCases.filter { $0.foundBy.count == 1 }.reduce(into: Set<Invariant>()) {
+            $0.formUnion($1.foundBy)
+        }
+        #expect(found == Set(Invariant.allCases))
+    }
+
     @Test("a failing world shrinks to strikes of which none can be left out, and repeats from its seed")
     func shrinking() throws {
         let totals = Campaign.run(300..<1001, threads: 1, sabotage: .skipsCooldown, limit: 1)

@@ -32,8 +32,8 @@ package struct PlanMachine: Equatable, Sendable {
 
     /// The process has come back and read the journal; to be called once, before any other event.
     package mutating func recovered(at now: Instant) -> [Action] {
-        // First what holds promotion back, then what goes on.
-        holdBack(at: now) + step(at: now) { $0.recovered(at: now) }
+        let freezes = freezes
+        return step(at: now) { $0.recovered(freezes: freezes, at: now) }
     }
 
     /// An event that concerns the controller alone.
@@ -102,6 +102,11 @@ package struct PlanMachine: Equatable, Sendable {
 
     /// Lets promotion stop, or go on, because of where the rules stand.
     private mutating func holdBack(at now: Instant) -> [Action] {
+        controller.freezesChanged(to: freezes, at: now).map(Action.control)
+    }
+
+    /// What of the rules forbids promotion.
+    private var freezes: Set<String> {
         var freezes: Set<String> = []
         for rule in rules.values {
             for (labels, track) in rule.tracks {
@@ -109,7 +114,7 @@ package struct PlanMachine: Equatable, Sendable {
                 if track.told.contains(.freeze) { freezes.insert("\(rule.definition.name)\(labels): no data") }
             }
         }
-        return controller.freezesChanged(to: freezes, at: now).map(Action.control)
+        return freezes
     }
 
     /// What people and the history hear of a measurement's outcome.

@@ -133,8 +133,11 @@ public struct RolloutController: Equatable, Sendable {
     /// The process has come back and read the journal; to be called once, before any other event.
     ///
     /// People who were told before a crash may be told again: notices carry the same key.
-    public mutating func recovered(at now: Instant) -> [Action] {
-        handle(at: now) { $0.resumeRollback(at: now) }
+    ///
+    /// - Parameter freezes: what rules forbid promotion for, as in ``freezesChanged(to:at:)``.
+    public mutating func recovered(freezes: Set<String> = [], at now: Instant) -> [Action] {
+        self.freezes = freezes
+        return handle(at: now) { $0.resumeRollback(at: now) }
     }
 
     /// Goes on with a rollback that another process began.
@@ -166,7 +169,8 @@ public struct RolloutController: Equatable, Sendable {
         ]
     }
 
-    /// The lease was won (`epoch` is its fencing number) or lost (`nil`). What is under way no longer counts.
+    /// The lease was won (`epoch` is its fencing number) or lost (`nil`). What is under way no longer counts; a rollback of this
+    /// node's journal goes on.
     ///
     /// - Parameter isAlone: whether the time of the lease is over although nobody can have taken it.
     public mutating func leaseChanged(epoch new: UInt64?, isAlone: Bool = false, at now: Instant) -> [Action] {
@@ -175,8 +179,13 @@ public struct RolloutController: Equatable, Sendable {
         epoch = new
         self.isAlone = isAlone
         return handle(at: now) { controller in
+            guard isTerm else { return }
             // So that a term in which nothing else is written can be told from one whose records are lost.
-            if isTerm, controller.state.phase != .idle { controller.journal("leads", at: now) }
+            switch controller.state.phase {
+            case .idle: break
+            case .rollingBack: controller.resumeRollback(at: now)
+            case .promoting, .paused, .promoted, .retired, .rolledBack: controller.journal("leads", at: now)
+            }
         }
     }
 

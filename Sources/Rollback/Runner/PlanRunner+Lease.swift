@@ -35,15 +35,10 @@ extension PlanRunner {
         }
         let own = JournalRecord(epoch: core.journalEpoch, at: now, step: "own", state: core.machine.controller.state)
         switch TakeUp(own: core.journalEpoch > 0 ? own : nil, left: left, leader: handOver?.leader) {
-        case .own: resume(epoch, &core)
+        case .own: break
         case .record(let record, let isComplete):
             perform(core.machine.tookOver(record, isComplete: isComplete, epoch: epoch, at: now), &core)
         }
         return true
-    }
-
-    private func resume(_ epoch: UInt64, _ core: inout Core) {
-        perform(core.machine.leaseChanged(epoch: epoch, at: now), &core)
-        perform(core.machine.recovered(at: now), &core)
     }
 }
