@@ -87,6 +87,10 @@ struct KnownDifference {
                 "the last bit of a power is Go's or the C library's, and the remainder of a large number is all last bits",
             exclusion: .words(["^", "%"])),
         KnownDifference(
+            name: "powers by an average",
+            reason: "a negative number to a power that is whole but for the last bit of an average is not a number",
+            exclusion: .words(["^", "avg"])),
+        KnownDifference(
             name: "interpolation in native histograms",
             reason: "2.42 takes observations to be spread evenly in a bucket, 3.x exponentially",
             exclusion: .construction("no histogram_quantile of them, and fractions between bounds of buckets")),
