@@ -53,8 +53,8 @@ internal import Synchronization
         stop()
     }
 
-    /// Stops listening, lets requests that are being worked on finish (they see `isClientGone`), and closes every
-    /// connection. Returns when all of it is done; must not be called by a handler.
+    /// Stops listening, lets requests that are being worked on finish (they see `isClientGone`), gives their clients three
+    /// seconds to take the answers, and closes every connection. Returns when all of it is done; must not be called by a handler.
     public func stop() {
         let isFirst = isStopped.withLock { stopped in
             defer { stopped = true }
@@ -66,6 +66,8 @@ internal import Synchronization
         requests.close()
         // libmicrohttpd must not be stopped while connections are suspended; once the workers are gone none is.
         for worker in workers { worker.join() }
+        // It closes connections without sending what they were about to be sent.
+        requests.waitUntilSent(limitNanoseconds: 3_000_000_000)
         unsafe MHD_stop_daemon(daemon)
     }
 }
@@ -92,13 +94,11 @@ extension HTTPServer {
         }
     }
 
-    private static let completed: MHD_RequestCompletedCallback = { context, connection, state, _ in
-        if let context = unsafe context, let connection = unsafe connection {
-            unsafe Unmanaged<RequestQueue>.fromOpaque(context).takeUnretainedValue().connections.heard(connection)
-        }
-        guard let pointer = unsafe state?.pointee else { return }
+    private static let completed: MHD_RequestCompletedCallback = { context, _, state, _ in
+        guard let context = unsafe context, let pointer = unsafe state?.pointee else { return }
         unsafe state?.pointee = nil
-        unsafe Unmanaged<Exchange>.fromOpaque(pointer).release()
+        let exchange = unsafe Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
+        unsafe Unmanaged<RequestQueue>.fromOpaque(context).takeUnretainedValue().completed(exchange)
     }
 
     private static let received: MHD_AccessHandlerCallback = { context, _, _, method, _, bytes, count, state in

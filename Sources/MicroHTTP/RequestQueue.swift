@@ -17,6 +17,8 @@ final class RequestQueue: Sendable {
     private let waiting: Mailbox<Job>
     let connections: ConnectionTable
     private let isStopping = Atomic<Bool>(false)
+    /// Requests that went to a worker and whose answers are not sent to their end.
+    private let underWay = Atomic<Int>(0)
 
     init(
         _ configuration: HTTPServerConfiguration,
@@ -39,7 +41,18 @@ final class RequestQueue: Sendable {
         waiting.close()
     }
 
+    /// Waits until what the workers answered has been sent, or until a client has been too slow for that.
+    func waitUntilSent(limitNanoseconds: Int64) {
+        let deadline = SystemClock.monotonicNanoseconds() + limitNanoseconds
+        while underWay.load(ordering: .acquiring) > 0, SystemClock.monotonicNanoseconds() < deadline { usleep(200) }
+    }
+
     // MARK: On the polling thread
+
+    func completed(_ exchange: Exchange) {
+        unsafe connections.heard(exchange.connection)
+        if exchange.phase == .working { underWay.subtract(1, ordering: .releasing) }
+    }
 
     func headersArrived(_ exchange: Exchange) -> MHD_Result {
         // An answer given here makes libmicrohttpd close the connection, so that only a body that will not be read gets one.
@@ -65,6 +78,7 @@ final class RequestQueue: Sendable {
         guard let request = exchange.request else { return exchange.queue(.badRequest, self) }
         if let response = brief(request) { return exchange.queue(encoded(response, request), self) }
         exchange.phase = .working
+        underWay.add(1, ordering: .relaxed)
         unsafe connections.heard(exchange.connection, isHeld: true)
         unsafe MHD_suspend_connection(exchange.connection)
         if !waiting.send(.answer(exchange)) {

@@ -1,5 +1,6 @@
 import Glibc
 import MicroHTTP
+import Runtime
 import Synchronization
 import TestSupport
 import Testing
@@ -283,6 +284,19 @@ import Testing
         server.stop()
         #expect(client.answer()?.text == "finished")
         server.stop()
+    }
+
+    @Test func stopSendsAnswersToTheirEnd() throws {
+        let size = 16 << 20
+        let server = try HTTPServer(HTTPServerConfiguration()) { _ in .text(String(repeating: "x", count: size)) }
+        let client = RawHTTPClient(port: server.port)
+        client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        // Begun to arrive, but far too much for the buffers of the two sockets.
+        #expect(Loopback.eventually { client.hasBytes })
+        let stopping = WorkerThread("stop") { server.stop() }
+        usleep(100_000)
+        #expect(client.answer()?.body.count == size)
+        stopping.join()
     }
 
     @Test func portInUseIsSaid() throws {

@@ -124,6 +124,12 @@ public final class RawHTTPClient {
         return count == 0 || count < 0 && errno != EAGAIN
     }
 
+    /// Whether something has arrived that was not read.
+    public var hasBytes: Bool {
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) > 0
+    }
+
     private func fill() -> Bool {
         var piece = [UInt8](repeating: 0, count: 65536)
         let count = recv(descriptor, &piece, piece.count, 0)
