@@ -39,7 +39,12 @@ import Testing
             (["query", "instant"], "an operand is missing"),
             (["version", "--nope"], "unknown option --nope"),
             (["demo-service", "--port"], "--port needs a value"),
-            (["demo-service", "--port=x"], "--port must be a number"),
+            (["demo-service", "--port=x"], "--port must be a number from 0 to 65535, got \"x\""),
+            (
+                ["query", "instant", "--format=xml", "http://127.0.0.1:1", "up"],
+                "--format must be promql or json, got \"xml\""
+            ),
+            (["serve", "--storage.retention.time=abc"], "must be a duration such as 90s or 24h, got \"abc\""),
             (["serve", "--storage.path="], "--storage.path must not be empty"),
             (["serve", "--config.file="], "--config.file must not be empty"),
             (["query", "range", "http://127.0.0.1:1", "up"], "--start and --end are needed"),

@@ -84,6 +84,11 @@ struct Invocation: Sendable {
 
     /// Whether the switch `name` was given.
     func flag(_ name: String) -> Bool { options[name]?.last == "true" }
+
+    /// That the value of `name` is not what is `wanted`.
+    func misuse(of name: String, _ wanted: String) -> CommandFailure {
+        CommandFailure("--\(name) must be \(wanted), got \"\(value(name) ?? "")\"", code: .usage)
+    }
 }
 
 /// Why a command ended early.

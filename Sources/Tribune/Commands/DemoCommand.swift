@@ -16,7 +16,7 @@ enum DemoCommand {
         details: "Needs haproxy and prometheus-node-exporter on the PATH; ./run installs them."
     ) { (invocation) throws(CommandFailure) in
         guard let mode = invocation.value("misbehave").flatMap({ DemoService.Misbehaviour(rawValue: $0) }) else {
-            throw CommandFailure("--misbehave must be hash, compliance, latency or errors", code: .usage)
+            throw invocation.misuse(of: "misbehave", "hash, compliance, latency or errors")
         }
         let stopping = [SIGINT, SIGTERM]
         Signals.block(stopping)

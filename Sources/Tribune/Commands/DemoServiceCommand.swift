@@ -19,10 +19,10 @@ enum DemoServiceCommand {
         details: "POST /misbehave?mode=none|hash|compliance|latency|errors makes it misbehave."
     ) { (invocation) throws(CommandFailure) in
         guard let port = invocation.value("port").flatMap({ Int($0) }), (0...65535).contains(port) else {
-            throw CommandFailure("--port must be a number from 0 to 65535", code: .usage)
+            throw invocation.misuse(of: "port", "a number from 0 to 65535")
         }
         guard let lifetime = invocation.value("lifetime").flatMap({ Int64($0) }), (1...10_000_000).contains(lifetime)
-        else { throw CommandFailure("--lifetime must be a number of seconds", code: .usage) }
+        else { throw invocation.misuse(of: "lifetime", "a number of seconds") }
         let stopping = [SIGINT, SIGTERM]
         Signals.block(stopping)
         let service = DemoService(

@@ -10,9 +10,10 @@ enum QueryCommands {
             .value("format", "FORMAT", "promql or json.", default: "promql"),
         ], details: "Example: tribune query instant http://127.0.0.1:9190 'sum by (job) (up)'"
     ) { (invocation) throws(CommandFailure) in
+        let format = try AnswerFormat(invocation)
         var fields = [("query", invocation.operands[1])]
         if let time = invocation.value("time") { fields.append(("time", time)) }
-        return try print(try ask(invocation.operands[0], "query", fields), format: invocation.value("format"))
+        return print(try ask(invocation.operands[0], "query", fields), format)
     }
 
     static let range = Command(
@@ -26,11 +27,12 @@ enum QueryCommands {
         guard let start = invocation.value("start"), let end = invocation.value("end") else {
             throw CommandFailure("--start and --end are needed", code: .usage)
         }
+        let format = try AnswerFormat(invocation)
         let fields = [
             ("query", invocation.operands[1]), ("start", start), ("end", end),
             ("step", invocation.value("step") ?? "15s"),
         ]
-        return try print(try ask(invocation.operands[0], "query_range", fields), format: invocation.value("format"))
+        return print(try ask(invocation.operands[0], "query_range", fields), format)
     }
 
     /// The `data` of the server's answer; its error otherwise.
@@ -44,12 +46,23 @@ enum QueryCommands {
         return answer["data"] ?? .null
     }
 
-    private static func print(_ data: JSON, format: String?) throws(CommandFailure) -> Int32 {
+    /// How an answer is printed.
+    private enum AnswerFormat: String {
+        case promql, json
+
+        init(_ invocation: Invocation) throws(CommandFailure) {
+            guard let format = invocation.value("format").flatMap(Self.init(rawValue:)) else {
+                throw invocation.misuse(of: "format", "promql or json")
+            }
+            self = format
+        }
+    }
+
+    private static func print(_ data: JSON, _ format: AnswerFormat) -> Int32 {
         switch format {
-        case "json": Console.print((data["result"] ?? .null).encoded)
-        case "promql":
+        case .json: Console.print((data["result"] ?? .null).encoded)
+        case .promql:
             for line in lines(of: data) { Console.print(line) }
-        default: throw CommandFailure("--format must be promql or json", code: .usage)
         }
         return 0
     }

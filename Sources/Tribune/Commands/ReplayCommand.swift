@@ -135,7 +135,7 @@ extension Invocation {
         guard let text = value(name) else { throw CommandFailure("--from and --to are needed", code: .usage) }
         if let milliseconds = RFC3339.milliseconds(parsing: text) { return Timestamp(milliseconds: milliseconds) }
         guard let seconds = Double(text), seconds.magnitude < 1e11 else {
-            throw CommandFailure("--\(name) must be Unix seconds or RFC 3339", code: .usage)
+            throw misuse(of: name, "Unix seconds or RFC 3339")
         }
         return Timestamp(seconds: seconds)
     }

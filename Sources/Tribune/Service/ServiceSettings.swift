@@ -99,10 +99,10 @@ extension Invocation {
     /// The logger that `--log.level` and `--log.format` ask for.
     func logger() throws(CommandFailure) -> Logger {
         guard let level = LogLevel(name: value("log.level") ?? "info") else {
-            throw CommandFailure("--log.level must be debug, info, warn or error", code: .usage)
+            throw misuse(of: "log.level", "debug, info, warn or error")
         }
         guard let format = LogFormat(rawValue: value("log.format") ?? "logfmt") else {
-            throw CommandFailure("--log.format must be logfmt or json", code: .usage)
+            throw misuse(of: "log.format", "logfmt or json")
         }
         return Logger(level: level, format: format)
     }
@@ -117,14 +117,14 @@ extension Invocation {
 
     func duration(_ name: String) throws(CommandFailure) -> Milliseconds {
         guard let duration = value(name).flatMap({ Milliseconds(parsing: $0) }), duration > .zero else {
-            throw CommandFailure("--\(name) must be a duration such as 90s or 24h", code: .usage)
+            throw misuse(of: name, "a duration such as 90s or 24h")
         }
         return duration
     }
 
     func count(_ name: String, atLeast least: Int = 1, atMost limit: Int = .max) throws(CommandFailure) -> Int {
         guard let count = value(name).flatMap({ Int($0) }), (least...limit).contains(count) else {
-            throw CommandFailure("--\(name) must be a whole number from \(least) on", code: .usage)
+            throw misuse(of: name, "a whole number from \(least) \(limit == .max ? "on" : "to \(limit)")")
         }
         return count
     }
@@ -136,7 +136,7 @@ extension Invocation {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let unit = units.first { $0.0 == text.dropFirst(digits.count) }
         guard let unit, let number = Int(digits), number > 0, number <= Int.max >> unit.1 else {
-            throw CommandFailure("--\(name) must be a size such as 512MB or 1GB", code: .usage)
+            throw misuse(of: name, "a size such as 512MB or 1GB")
         }
         return number << unit.1
     }
