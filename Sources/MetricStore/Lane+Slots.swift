@@ -23,7 +23,7 @@ extension Lane {
                 throw StoreError(.seriesLimit, "the limit of \(core.maximumSeries) series is reached")
             }
             let bound = catalog.index.bind(labels, lane: id.rawValue, slot: slot, birth: birth)
-            log(bound.series, slot, birth: birth, &catalog.index)
+            log(bound, slot, birth: birth, &catalog.index)
             return bound
         }
         withState(of: slot) { state in
@@ -35,13 +35,18 @@ extension Lane {
     }
 
     /// Notes a slot's new series, and the pairs that nobody had before. Under the index lock.
-    private func log(_ series: UInt32, _ slot: RingSlot, birth: UInt32, _ index: inout SeriesIndex) {
+    private func log(
+        _ bound: (series: UInt32, isNew: Bool), _ slot: RingSlot, birth: UInt32, _ index: inout SeriesIndex
+    ) {
         let made = index.takeMadePairs()
         guard let log = core.log else { return }
         for pair in made {
             log.add(.pair(id: pair, Label(index.pairs.nameText(pair), index.pairs.valueText(pair))))
         }
-        log.add(.bind(lane: id.rawValue, slot: slot, birth: birth, pairs: Array(index.pairs(of: series))))
+        log.add(
+            .bind(
+                lane: id.rawValue, slot: slot, birth: birth, isNew: bound.isNew,
+                pairs: Array(index.pairs(of: bound.series))))
     }
 
     /// Notes that the series of `slot`, which an earlier process left, is still wanted.

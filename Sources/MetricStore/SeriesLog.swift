@@ -1,5 +1,6 @@
 internal import Glibc
 internal import MetricModel
+internal import Runtime
 internal import Synchronization
 
 /// What happened to lanes and series, in order; replaying it gives the index again.
@@ -11,8 +12,9 @@ enum SeriesRecord {
     case lane(UInt32, name: String)
     /// From here on `id` stands for this label; it may have stood for another one that no series has any more.
     case pair(id: UInt32, Label)
-    /// A slot has a series, given by its pairs in the order of their names; `death` is given if it has ended already.
-    case bind(lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32? = nil, pairs: [UInt32])
+    /// A slot has a series, given by its pairs in the order of their names; `death` is given if it has ended already. One that
+    /// is new was not in the index before.
+    case bind(lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32? = nil, isNew: Bool, pairs: [UInt32])
     case companion(SeriesIndex.Location, isTimes: Bool, column: RingSlot, columnBirth: UInt32)
     case end(lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32)
     case closed(lane: UInt32, head: UInt64)
@@ -27,7 +29,7 @@ enum SeriesRecord {
 /// ```
 /// Records are gathered in memory and written before the first commit that needs them; what the kernel has taken survives the
 /// end of the process. A torn end is cut off when the file is read again. Pairs are the index's own ids, so that a series takes
-/// some 25 bytes however long its labels are.
+/// some 15 bytes however long its labels are.
 final class SeriesLog: Sendable {
     static let mark: UInt64 = 0x3130_474f_4c42_5254
     static let version: UInt32 = 4
@@ -37,28 +39,64 @@ final class SeriesLog: Sendable {
     /// Longer frames are only written for single records.
     static let frameSize = 1 << 18
 
+    /// The file as it was written as a whole.
+    private final class Start: Sendable {
+        let file: Mutex<OpenFile?>
+        let size: Int
+
+        init(_ file: consuming OpenFile, size: Int) {
+            self.file = Mutex(file)
+            self.size = size
+        }
+    }
+
     private struct State: ~Copyable {
         /// `nil` until the file is first written as a whole.
         var file: OpenFile?
+        /// The writing of it, where that goes on beside what the store does.
+        var pending: Overlapped<Result<Start, StoreError>>?
         /// Keeps other processes out of the directory.
         let lock: OpenFile
         var buffer: [UInt8] = []
         /// Bytes in the file, and what they were when it was written as a whole.
         var size = 0
         var compactSize = 0
+
+        /// Takes up the file that another thread has written; waits for it if need be.
+        mutating func settle() throws(StoreError) {
+            guard let writing = pending.take() else { return }
+            let start = try writing.value().get()
+            file = start.file.withLock { $0.take() }
+            size = start.size
+            compactSize = start.size
+        }
     }
 
     private let state: Mutex<State>
     /// Whether records wait to be written.
     private let isDirty = Atomic(false)
 
-    /// Nothing can be flushed before ``compact(_:_:)`` has made the file.
+    /// Nothing can be flushed before ``compact(_:_:)`` or ``begin(_:_:)`` has made the file.
     init(lock: consuming OpenFile) {
         state = Mutex(State(lock: lock))
     }
 
+    deinit {
+        // The lock on the directory goes only after the last write to it.
+        state.withLock { state in
+            do throws(StoreError) { try state.settle() } catch {
+                // The file that was there before stays.
+            }
+        }
+    }
+
     /// Bytes in the file.
-    var size: Int { state.withLock { $0.size } }
+    var size: Int {
+        state.withLock { state in
+            do throws(StoreError) { try state.settle() } catch { return 0 }
+            return state.size
+        }
+    }
 
     /// Adds records to those that wait.
     func add(_ records: SeriesRecord...) {
@@ -73,6 +111,9 @@ final class SeriesLog: Sendable {
         // Clean means written: whoever finds another thread writing its records waits for that thread.
         guard isDirty.load(ordering: .acquiring) else { return }
         try state.withLock { state throws(StoreError) in
+            try state.settle()
+            // Until `maintain` has written it, no record has a place.
+            guard state.file != nil else { throw StoreError(.system, "the series log could not be written") }
             // A log that was written anew has taken them; a frame without records would end it for who reads it.
             if !state.buffer.isEmpty {
                 let frame = Self.frame(state.buffer)
@@ -87,22 +128,51 @@ final class SeriesLog: Sendable {
         }
     }
 
-    /// Whether most of the file is about what is gone.
+    /// Whether most of the file is about what is gone, or there is none.
     var isWorthCompacting: Bool {
-        state.withLock { $0.size > 2 * $0.compactSize + 1 << 20 }
+        state.withLock { state in
+            do throws(StoreError) { try state.settle() } catch { return true }
+            return state.file == nil || state.size > 2 * state.compactSize + 1 << 20
+        }
     }
 
     /// Puts a file with what `catalog` holds in the place of the present one. Under the index lock, so that nothing is added.
     func compact(_ catalog: borrowing StoreCore.Catalog, _ directory: StoreDirectory) throws(StoreError) {
-        var snapshot = SeriesSnapshot(Self.header(store: directory.store))
-        snapshot.add(catalog)
-        let bytes = snapshot.finished
+        let snapshot = SeriesSnapshot(catalog)
         try state.withLock { state throws(StoreError) in
-            state.file = try OpenFile.make(directory.seriesLog) { (file) throws(StoreError) in try file.append(bytes) }
+            do throws(StoreError) { try state.settle() } catch {
+                // What could not be written then is written now.
+            }
+            let start = try Self.write(snapshot, directory)
+            state.file = start.file.withLock { $0.take() }
             state.buffer = []
-            state.size = bytes.count
-            state.compactSize = bytes.count
+            state.size = start.size
+            state.compactSize = start.size
         }
+    }
+
+    /// The same, by a thread of its own, for a log that has no file yet. Records may be added at once; whoever wants them
+    /// written waits.
+    func begin(_ catalog: borrowing StoreCore.Catalog, _ directory: StoreDirectory) {
+        let snapshot = SeriesSnapshot(catalog)
+        state.withLock { state in
+            state.pending = Overlapped("store-log") {
+                Result { () throws(StoreError) in try Self.write(snapshot, directory) }
+            }
+        }
+    }
+
+    private static func write(_ snapshot: SeriesSnapshot, _ directory: StoreDirectory) throws(StoreError) -> Start {
+        var size = headerSize
+        let file = try OpenFile.make(directory.seriesLog) { (file) throws(StoreError) in
+            try file.append(header(store: directory.store))
+            try snapshot.write { (records) throws(StoreError) in
+                let frame = frame(records)
+                try file.append(frame)
+                size += frame.count
+            }
+        }
+        return Start(file, size: size)
     }
 
     static func header(store: UInt64, version: UInt32 = SeriesLog.version) -> [UInt8] {
@@ -130,73 +200,5 @@ final class SeriesLog: Sendable {
         guard count > 0, count <= bytes.count - offset - 8 else { return nil }
         let records = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset + 8..<offset + 8 + count])
         return UInt32(truncatingIfNeeded: unsafe ByteHash.checksum(records)) == checksum ? unsafe records : nil
-    }
-}
-
-/// Everything an index holds, as the content of a series log.
-private struct SeriesSnapshot {
-    private var bytes: [UInt8]
-    private var records: [UInt8] = []
-
-    init(_ header: [UInt8]) {
-        bytes = header
-    }
-
-    /// Adds lanes, pairs and series. Records about different series may come in any order; the locations of one series come
-    /// oldest first.
-    mutating func add(_ catalog: borrowing StoreCore.Catalog) {
-        add(.listing(series: UInt32(catalog.index.count)))
-        for lane in catalog.lanes.values { add(.lane(lane.id.rawValue, name: lane.name)) }
-        var isKnown = [Bool](repeating: false, count: Int(catalog.index.pairs.idBound))
-        var pairs: [UInt32] = []
-        var locations: [SeriesIndex.Location] = []
-        for series in 0..<catalog.index.idBound where catalog.index.contains(series) {
-            pairs.removeAll(keepingCapacity: true)
-            for pair in catalog.index.pairs(of: series) {
-                pairs.append(pair)
-                if isKnown[Int(pair)] { continue }
-                isKnown[Int(pair)] = true
-                let label = Label(catalog.index.pairs.nameText(pair), catalog.index.pairs.valueText(pair))
-                add(.pair(id: pair, label))
-            }
-            locations.removeAll(keepingCapacity: true)
-            catalog.index.forEachLocation(of: series) { locations.append($0) }
-            for location in locations.reversed() { add(location, catalog.index.companions(of: location), pairs) }
-        }
-        add(.listed)
-        for lane in catalog.lanes.values where lane.active == nil {
-            add(.closed(lane: lane.id.rawValue, head: UInt64(lane.finalHead)))
-        }
-    }
-
-    private mutating func add(
-        _ location: SeriesIndex.Location, _ companions: SeriesIndex.Companions, _ pairs: [UInt32]
-    ) {
-        let death = location.death == SeriesIndex.Location.alive ? nil : location.death
-        add(.bind(lane: location.lane, slot: location.slot, birth: location.birth, death: death, pairs: pairs))
-        if let times = companions.times {
-            add(.companion(location, isTimes: true, column: times.slot, columnBirth: times.birth))
-        }
-        if let histograms = companions.histograms {
-            add(.companion(location, isTimes: false, column: histograms.slot, columnBirth: histograms.birth))
-        }
-    }
-
-    private mutating func add(_ record: SeriesRecord) {
-        record.write(to: &records)
-        if records.count >= SeriesLog.frameSize { endFrame() }
-    }
-
-    private mutating func endFrame() {
-        bytes += SeriesLog.frame(records)
-        records.removeAll(keepingCapacity: true)
-    }
-
-    /// The whole content.
-    var finished: [UInt8] {
-        mutating get {
-            if !records.isEmpty { endFrame() }
-            return bytes
-        }
     }
 }

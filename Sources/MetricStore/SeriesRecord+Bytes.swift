@@ -11,6 +11,7 @@ extension SeriesRecord {
         static let closed: UInt8 = 7
         static let listing: UInt8 = 8
         static let listed: UInt8 = 9
+        static let bindNew: UInt8 = 10
     }
 
     /// Appends the record to `bytes`.
@@ -29,8 +30,8 @@ extension SeriesRecord {
             bytes.append(varint: UInt64(id))
             bytes.append(text: label.name)
             bytes.append(text: label.value)
-        case .bind(let lane, let slot, let birth, let death, let pairs):
-            bytes.append(Kind.bind)
+        case .bind(let lane, let slot, let birth, let death, let isNew, let pairs):
+            bytes.append(isNew ? Kind.bindNew : Kind.bind)
             bytes.append(lane: lane, slot, birth: birth, death: death)
             bytes.append(varint: UInt64(pairs.count))
             for pair in pairs { bytes.append(varint: UInt64(pair)) }
@@ -113,7 +114,7 @@ extension [UInt8] {
         /// Label name and value are the texts at these places.
         case pair(id: UInt32, name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)
         /// The pairs are the reader's.
-        case bind(SeriesIndex.Location)
+        case bind(SeriesIndex.Location, isNew: Bool)
         case companion(SeriesIndex.Location, isTimes: Bool, column: RingSlot, columnBirth: UInt32)
         case end(SeriesIndex.Location)
         case closed(lane: UInt32, head: UInt64)
@@ -135,7 +136,7 @@ extension [UInt8] {
         case SeriesRecord.Kind.pair:
             guard let id = unsafe number(), let name = unsafe text(), let value = unsafe text() else { return nil }
             return unsafe .pair(id: id, name: name, value: value)
-        case SeriesRecord.Kind.bind:
+        case SeriesRecord.Kind.bind, SeriesRecord.Kind.bindNew:
             guard let location = unsafe location(), let count = unsafe number(), count <= SeriesIndex.mostLabels
             else { return nil }
             unsafe pairs.removeAll(keepingCapacity: true)
@@ -143,7 +144,7 @@ extension [UInt8] {
                 guard let pair = unsafe number() else { return nil }
                 unsafe pairs.append(pair)
             }
-            return unsafe .bind(location)
+            return unsafe .bind(location, isNew: kind == SeriesRecord.Kind.bindNew)
         case SeriesRecord.Kind.times, SeriesRecord.Kind.histograms:
             guard let location = unsafe location(), let column = unsafe slot(), let birth = unsafe number()
             else { return nil }

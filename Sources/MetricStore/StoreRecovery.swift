@@ -9,7 +9,7 @@ internal import Synchronization
 /// written. The series log is then written anew with what is still needed.
 ///
 /// What does not need each other is done at the same time, by three threads at most: the series log is replayed while segments
-/// are checked, and written while rows are read.
+/// are checked, and written while rows are read and the store is already used.
 struct StoreRecovery {
     private(set) var notes: [String] = []
     private let path: String
@@ -21,6 +21,9 @@ struct StoreRecovery {
     private var pairs: [LoggedPair] = []
     /// Whether the series that come are all different, as a log that was written anew has them.
     private var isListing = false
+    /// Whether a series has ended: the index that wrote the log may have forgotten it, so that one which was new then is
+    /// perhaps known here.
+    private var hasEnded = false
     /// A series' pairs, by the index's ids.
     private var own: [UInt32] = []
 
@@ -79,9 +82,8 @@ struct StoreRecovery {
         forgetLost(&catalog)
         _ = index.takeMadePairs()
         catalog.index = index
-        let written = Result { () throws(StoreError) in try log.compact(catalog, directory) }
+        log.begin(catalog, directory)
         resume(catalog.lanes, rows.value(), core)
-        try written.get()
         // Where no chunk of a lane is sealed, the rows say which are lost.
         catalog.index = SeriesIndex()
         forgetLost(&catalog)
@@ -207,17 +209,18 @@ struct StoreRecovery {
             while pairs.count <= id { pairs.append(.unknown) }
             pairs[Int(id)] = unsafe .text(
                 Label(String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self)))
-        case .bind(let location):
+        case .bind(let location, let isNew):
             guard let place = places[location.lane] else { return true }
             guard translate(ids) else { return false }
             let (lane, slot, birth) = (location.lane, location.slot, location.birth)
             let series =
-                isListing
+                isListing || isNew && !hasEnded
                 ? index.recover(listed: own, lane: lane, slot: slot, birth: birth)
                 : index.recover(own, lane: lane, slot: slot, birth: birth)
             if location.death == SeriesIndex.Location.alive {
                 lanes[place].take(location.slot, series, birth: location.birth)
             } else {
+                hasEnded = true
                 index.end(
                     series, lane: location.lane, slot: location.slot, birth: location.birth, death: location.death)
                 lanes[place].free(location.slot, after: location.death)
@@ -238,9 +241,11 @@ struct StoreRecovery {
             }
         case .end(let location):
             guard let place = places[location.lane] else { return true }
+            hasEnded = true
             lanes[place].end(location.slot, birth: location.birth, death: location.death, &index)
         case .closed(let lane, let head):
             guard let place = places[lane] else { return true }
+            hasEnded = true
             lanes[place].close(head: head, &index)
         }
         return true

@@ -3,7 +3,7 @@ internal import Synchronization
 /// Something worked out on a thread of its own while its owner does something else.
 ///
 /// Whoever makes one asks for the value once. Where the system has no thread to give, the work is done when it is asked for.
-public struct Overlapped<Value: Sendable>: ~Copyable {
+public struct Overlapped<Value: Sendable>: ~Copyable, Sendable {
     private final class Slot: Sendable {
         let value = Mutex<Value?>(nil)
     }

@@ -149,6 +149,55 @@ import Testing
         #expect(store.statistics.seriesCount == expected.count + 1)
     }
 
+    /// A series that got no sample is forgotten at once and new when it comes again; who replays the log still knows it.
+    @Test func seriesThatAreNewTwiceAreOne() throws {
+        do {
+            let store = try open()
+            let lane = try store.openLane("target")
+            for index in 0..<10 { lane.retire(try lane.slot(for: ["__name__": "m", "i": "\(index)"])) }
+            var appender = lane.beginAppend(at: Timestamp(milliseconds: 1000))
+            for index in 0..<20 { appender.append(try lane.slot(for: ["__name__": "m", "i": "\(index)"]), 1) }
+            try appender.commit()
+        }
+        let store = try open()
+        #expect(store.recoveryNotes == [])
+        #expect(store.statistics.seriesCount == 20)
+        let found = try store.select([], from: .distantPast, through: .distantFuture, sampleLimit: .max)
+        #expect(Set(found.map(\.labels)).count == 20)
+    }
+
+    /// The series log is written anew beside the first queries. Where that fails, samples are read and taken, new series are
+    /// not, and maintenance tries again.
+    @Test func aSeriesLogThatCannotBeWrittenKeepsOnlyNewSeriesOut() throws {
+        try write(1...10)
+        let obstacle = directory.path + "/series.log.new"
+        try FileManager.default.createDirectory(atPath: obstacle + "/full", withIntermediateDirectories: true)
+        let known: Labels = ["__name__": "up", "job": "api"]
+        do {
+            let store = try open()
+            #expect(try values(store) == (1...10).map(Double.init))
+            let lane = try store.openLane("target")
+            func append(_ labels: Labels, at second: Int64) throws {
+                var appender = lane.beginAppend(at: Timestamp(milliseconds: second * 1000))
+                #expect(appender.append(try lane.slot(for: labels), Double(second)) == .appended)
+                try appender.commit()
+            }
+            try append(known, at: 11)
+            #expect(throws: StoreError.self) { try append(["__name__": "new"], at: 12) }
+            store.maintain(now: Timestamp(milliseconds: 0))
+            #expect(throws: StoreError.self) { try append(["__name__": "new"], at: 13) }
+            try FileManager.default.removeItem(atPath: obstacle)
+            store.maintain(now: Timestamp(milliseconds: 0))
+            try append(["__name__": "new"], at: 14)
+            try append(known, at: 15)
+        }
+        let store = try open()
+        #expect(store.recoveryNotes == [])
+        let found = try store.select([], from: .distantPast, through: .distantFuture, sampleLimit: .max)
+        #expect(found.first { $0.labels == known }?.values == (1...11).map(Double.init) + [15])
+        #expect(found.first { $0.labels == ["__name__": "new"] }?.values == [14])
+    }
+
     /// Segments are checked by two threads; whichever is damaged, what is behind it stays and the notes come in order.
     @Test(arguments: 1...4) func aForeignSegmentTakesOnlyOlderOnesWithIt(damaged: Int) throws {
         do {
@@ -237,10 +286,12 @@ import Testing
         ] {
             try write(1...100)
             try directory.edit(file) { $0 = $0.prefix(length) }
-            let store = try open()
-            #expect(!store.recoveryNotes.isEmpty, "\(file)")
-            let values = try values(store)
-            #expect(values == values.sorted() && values.count < 100)
+            do {
+                let store = try open()
+                #expect(!store.recoveryNotes.isEmpty, "\(file)")
+                let values = try values(store)
+                #expect(values == values.sorted() && values.count < 100)
+            }
             for name in try directory.files() {
                 try FileManager.default.removeItem(atPath: "\(directory.path)/\(name)")
             }
@@ -259,9 +310,11 @@ import Testing
                 data[Int.random(in: 0..<min(data.count, 1200), using: &generator)] = UInt8.random(
                     in: 0...255, using: &generator)
             }
-            let store = try open()
-            for series in try store.select([], from: .distantPast, through: .distantFuture, sampleLimit: .max) {
-                #expect(series.values.allSatisfy { $0 >= 1 && $0 <= 70 })
+            do {
+                let store = try open()
+                for series in try store.select([], from: .distantPast, through: .distantFuture, sampleLimit: .max) {
+                    #expect(series.values.allSatisfy { $0 >= 1 && $0 <= 70 })
+                }
             }
         }
     }
