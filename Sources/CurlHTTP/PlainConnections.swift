@@ -19,7 +19,8 @@ internal import Runtime
     private enum Limit {
         /// For so long an exchange may wait for several pieces of its answer at once.
         static let patienceNanoseconds: Int64 = 20_000_000
-        static let scratchBytes = 16 << 10
+        /// A head, mostly: what of the body comes along is copied once more.
+        static let scratchBytes = 4 << 10
     }
 
     /// The loop stands for the time of the multiplexer that owns both.
