@@ -73,6 +73,25 @@ import Testing
         #expect(try rows("fast") == [(1...3000).map { Int64($0) }])
     }
 
+    /// What a kill leaves: room behind the records that none has taken. Records are smaller than a page, some pages, or larger
+    /// than the piece of the file that is in memory at a time.
+    @Test(arguments: [1, 900, 20_000]) func theFileInUseHasAllRowsAndNothingElse(series: Int) throws {
+        let base = try TemporaryDirectory()
+        let store = try MetricStore(StoreConfiguration(directory: directory.path), registry: nil)
+        let lane = try store.openLane("lane")
+        for row in 1...12 {
+            try write(lane, row, series: series)
+            if row % 4 != 0 { continue }
+            try FileManager.default.copyItem(atPath: directory.path, toPath: base.path + "/\(row)")
+            let copy = try MetricStore(StoreConfiguration(directory: base.path + "/\(row)"), registry: nil)
+            #expect(copy.recoveryNotes == [])
+            let found = try copy.select(
+                [Matcher("i", .equal, "\(series - 1)")], from: .distantPast, through: .distantFuture, sampleLimit: .max)
+            #expect(found.map(\.values) == [(1...row).map { Double($0) + 1 / Double(series + 2) }])
+        }
+        withExtendedLifetime(store) {}
+    }
+
     /// 10 % of the series are replaced every minute, for an hour: files, memory and index stay as large as after half of it.
     @Test func churnKeepsFilesAndMemoryFlat() throws {
         var configuration = StoreConfiguration(directory: directory.path)
