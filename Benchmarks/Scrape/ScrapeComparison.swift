@@ -33,8 +33,11 @@ struct ScrapeComparison {
         var rivals = [
             Rival(name: "Tribune", agent: "Tribune", process: try ChildProcess([own, "tribune"] + arguments)),
             Rival(
-                name: "libcurl, receiving only", agent: "receive",
+                name: "Tribune's client, receiving only", agent: "receive",
                 process: try ChildProcess([own, "receive"] + arguments)),
+            Rival(
+                name: "libcurl, receiving only", agent: "libcurl",
+                process: try ChildProcess([own, "libcurl"] + arguments)),
         ]
         defer { for rival in rivals { rival.process.stop() } }
         let directory = "/tmp/scrape-benchmark-\(getpid())"

@@ -25,25 +25,30 @@ enum ScrapingProcess {
         _ = runner
     }
 
-    /// The least that libcurl can do: one handle per target, evenly spaced requests, bodies thrown away.
-    static func receive(_ numbers: [Int]) throws {
+    /// The least that a client can do: evenly spaced requests, bodies thrown away.
+    ///
+    /// - Parameter user: One in the URL leaves the whole exchange to libcurl; without, the scraper's own path is measured.
+    static func receive(_ numbers: [Int], agent: String, user: String = "") throws {
         let (port, targets, interval) = (numbers[0], numbers[1], numbers[2])
         let multiplexer = try HTTPMultiplexer()
         let requests = try (0..<targets).map { target in
-            var request = HTTPRequest(url: "http://127.0.0.1:\(port)/\(target)")
-            request.headers = [("User-Agent", "receive")]
+            var request = HTTPRequest(url: "http://\(user)127.0.0.1:\(port)/\(target)")
+            request.headers = [("User-Agent", agent)]
             return try PreparedRequest(request)
         }
         var due = SystemClock.monotonicNanoseconds()
+        var expected = [Int](repeating: 0, count: targets)
         while true {
             for (target, request) in requests.enumerated() {
                 due += Int64(interval) * 1_000_000_000 / Int64(targets)
                 while SystemClock.monotonicNanoseconds() < due { multiplexer.run(until: due) { _, _ in } }
-                multiplexer.start(request, token: target, expectedBodyBytes: 1 << 20)
+                multiplexer.start(request, token: target, expectedBodyBytes: expected[target])
                 while multiplexer.count > 0 {
                     multiplexer.run(until: .max) { _, outcome in
                         switch consume outcome {
-                        case .success(var answer): multiplexer.recycle(answer.takeBody())
+                        case .success(var answer):
+                            expected[target] = answer.body.count + answer.body.count / 32
+                            multiplexer.recycle(answer.takeBody())
                         case .failure: break
                         }
                     }

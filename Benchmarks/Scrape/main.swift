@@ -1,5 +1,5 @@
-// Scrapes a synthetic fleet and prints what a scrape costs, beside what it costs others at the same time: a loop of libcurl's
-// that only receives the same bodies, and Prometheus where it is installed. All of them are processes of their own.
+// Scrapes a synthetic fleet and prints what a scrape costs, beside what it costs others at the same time: loops that
+// only receive the same bodies, over the scraper's connections and with libcurl, and Prometheus where it is installed. All of them are processes of their own.
 // Counted: the CPU time of every thread of each process, HTTP included, after each target was scraped twice.
 // Usage: swift run -c release ScrapeBenchmark [targets] [series] [interval, s] [seconds]
 import Glibc
@@ -7,7 +7,10 @@ import Glibc
 switch CommandLine.arguments.dropFirst().first {
 case "fleet": try Fleet.serve(CommandLine.arguments.dropFirst(2).compactMap { Int($0) })
 case "tribune": try ScrapingProcess.tribune(CommandLine.arguments.dropFirst(2).compactMap { Int($0) })
-case "receive": try ScrapingProcess.receive(CommandLine.arguments.dropFirst(2).compactMap { Int($0) })
+case "receive": try ScrapingProcess.receive(CommandLine.arguments.dropFirst(2).compactMap { Int($0) }, agent: "receive")
+case "libcurl":
+    let numbers = CommandLine.arguments.dropFirst(2).compactMap { Int($0) }
+    try ScrapingProcess.receive(numbers, agent: "libcurl", user: "libcurl@")
 default:
     let numbers = CommandLine.arguments.dropFirst().compactMap { Int($0) }
     try ScrapeComparison(
