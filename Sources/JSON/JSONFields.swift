@@ -71,6 +71,13 @@ public struct JSONFields {
         return text
     }
 
+    /// True or false.
+    public mutating func optionalFlag(_ name: String) throws(JSONFieldError) -> Bool? {
+        guard let value = optional(name) else { return nil }
+        guard let flag = value.bool else { throw fault(name, "expected true or false") }
+        return flag
+    }
+
     /// A number within `range`.
     public mutating func optionalNumber(
         _ name: String, in range: ClosedRange<Double>

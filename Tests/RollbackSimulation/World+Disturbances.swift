@@ -75,7 +75,10 @@ extension World {
             let weights = plan.services.map {
                 ($0.name, TrafficSplit(candidate: Int(dice.pick(0...100))) ?? .allStable)
             }
-            command(.restore(Dictionary(uniqueKeysWithValues: weights)))
+            let generation = lastState.generation
+            command(
+                .restore(
+                    Dictionary(uniqueKeysWithValues: weights), exactlyIn: dice.chance(0.5) ? generation : nil))
         }
     }
 

@@ -99,6 +99,35 @@ struct RollbackRunnerTests {
         #expect(sinks.events.withLock { $0 }.filter { $0.kind == .violation }.count == 3)
     }
 
+    @Test("going back to a checkpoint exactly gives the live weights it shows, and a process that ends keeps them")
+    func exactRestore() throws {
+        let proxy = try HAProxyFixture()
+        let sinks = Sinks()
+        var runner = try runner(proxy, sinks)
+        func weights() throws -> [Int?] {
+            try ["auth", "ac"].map { try proxy.router(backend: $0).read().split?.candidate }
+        }
+        let then = runner.live(plan: "acgs")[0]
+        let splits = Dictionary(uniqueKeysWithValues: then.services.map { ($0.name, $0.live ?? .allStable) })
+        #expect(try weights() == [50, 50])
+        #expect(runner.command(RolloutCommand(.promote, by: "ops"), plan: "acgs") == .accepted)
+        try #require(Loopback.eventually { (try? weights()) == [100, 100] })
+        let restore = RolloutCommand(.restore(splits, exactlyIn: then.generation), by: "ci", reason: "too slow")
+        #expect(runner.command(restore, plan: "acgs") == .accepted)
+        try #require(progress(runner, ["baking", "baking"]))
+        #expect(try weights() == [50, 50])
+        #expect(runner.snapshots[0].phase == "paused" && runner.snapshots[0].obstacle == "ci: too slow")
+        runner.stop()
+        runner = try RollbackRunner(
+            plans: [try RolloutPlan(parsing: proxy.plan(), file: "plan.yml")],
+            settings: .init(directory: proxy.directory.path), sinks: sinks.sinks)
+        runner.start()
+        try #require(phase(runner, "paused"))
+        #expect(runner.command(restore, plan: "acgs") == .ignored("no candidate has more traffic than it had then"))
+        #expect(try weights() == [50, 50])
+        runner.stop()
+    }
+
     @Test("a sink that hangs does not delay the shift")
     func hangingSink() throws {
         let proxy = try HAProxyFixture()

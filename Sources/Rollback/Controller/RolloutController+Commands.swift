@@ -18,7 +18,9 @@ public struct RolloutCommand: Equatable, Sendable {
         /// Take back these services, or all, also after promotion.
         case rollback(services: [String]?)
         /// Take services back whose candidate has more now than it had in these divisions. Never raises a candidate.
-        case restore([String: TrafficSplit])
+        ///
+        /// They go back whole, unless `exactlyIn` is the generation under way: then those that had a part have it again.
+        case restore([String: TrafficSplit], exactlyIn: UInt64? = nil)
     }
 
     /// What is asked.
@@ -73,7 +75,7 @@ extension RolloutController {
         case .promote: promote(at: now)
         case .abort: abort(command, at: now)
         case .rollback(let services): rollback(services, command, at: now)
-        case .restore(let splits): restore(splits, command, at: now)
+        case .restore(let splits, let generation): restore(splits, exactlyIn: generation, command, at: now)
         }
     }
 

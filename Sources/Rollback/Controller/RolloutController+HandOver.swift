@@ -45,7 +45,10 @@ extension RolloutController {
         case .promoting, .paused:
             state.phase = .paused(reason: "taken over from a node that may have gone further: resume or abort")
             for service in plan.services {
-                guard case .shifting(let stage)? = state.services[service.name]?.progress else { continue }
+                guard case .shifting(let stage)? = state.services[service.name]?.progress,
+                    // That only ever takes traffic from a candidate.
+                    state.services[service.name]?.isRestoring != true
+                else { continue }
                 let isFirst = stage == 0
                 state.services[service.name]?.split = isFirst ? .allStable : service.stages[stage - 1]
                 state.services[service.name]?.progress = isFirst ? .waiting : .baking(stage: stage - 1, since: now)

@@ -174,6 +174,7 @@ extension RolloutController {
         guard let wanted = state.services[service]?.split else { return }
         switch (purpose, result) {
         case (.target, .inspected(let seen)):
+            if state.services[service]?.isRestoring == true { return restoreInspected(service, seen, at: now) }
             guard mayRaise(at: now), obstacle(at: now) == nil else { return }
             guard case .healthy = seen.stable else {
                 return raiseFailed(service, "there is no verified way back: \(seen.stable)", at: now)
@@ -187,6 +188,7 @@ extension RolloutController {
         case (.verify, .inspected(let seen)) where seen.split == wanted:
             succeeded(service)
             state.services[service]?.progress = .baking(stage: stage, since: now)
+            state.services[service]?.isRestoring = false
             recordStage("verified", service, stage, "read back \(wanted)", at: now)
             journal("baking", at: now)
         case (.verify, .inspected(let seen)):
@@ -201,6 +203,7 @@ extension RolloutController {
     /// A stage could not be reached. After some attempts the service counts as failed.
     private mutating func raiseFailed(_ service: String, _ reason: String, at now: Instant) {
         retryLater(service, at: now)
+        if state.services[service]?.isRestoring == true { return freeze(service, reason, at: now) }
         if state.phase == .promoting, failures[service, default: 0] >= 10 { fail(service, reason, at: now) }
     }
 
@@ -210,7 +213,7 @@ extension RolloutController {
         page("\(service)/promotion", "plan \(plan.name): \(service) could not be promoted: \(reason)")
     }
 
-    private mutating func recordStage(
+    mutating func recordStage(
         _ step: String, _ service: String, _ stage: Int, _ detail: String, at now: Instant
     ) {
         record(

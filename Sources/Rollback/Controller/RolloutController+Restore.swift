@@ -1,11 +1,15 @@
+internal import JSON
+
 /// Back to a division that was written down earlier. A candidate never gets more traffic by it: what a checkpoint gave it may have
 /// been taken away for a reason since.
 extension RolloutController {
-    /// Takes services back whose candidate has more traffic now than in `splits`. They go back whole, in the way of a rollback: the
-    /// part that a candidate had at the checkpoint was a step of a promotion, and what made somebody ask for the restore is a
-    /// reason not to repeat it before the next generation.
+    /// Takes services back whose candidate has more traffic now than in `splits`, in the way of a rollback.
+    ///
+    /// They go back whole: the part that a candidate had at the checkpoint was a step of a promotion, and what made somebody ask for
+    /// the restore is a reason not to repeat it before the next generation. With `generation`, those that had a part go down to it
+    /// and are watched there, and promotion is paused. It must be the one under way, because the part was given to its candidate.
     mutating func restore(
-        _ splits: [String: TrafficSplit], _ command: RolloutCommand, at now: Instant
+        _ splits: [String: TrafficSplit], exactlyIn generation: UInt64?, _ command: RolloutCommand, at now: Instant
     ) -> CommandOutcome {
         if let unknown = splits.keys.sorted().first(where: { plan.service($0) == nil }) {
             return .refused("there is no service \"\(unknown)\"")
@@ -15,12 +19,83 @@ extension RolloutController {
         case .retired: return .refused("the stable version is no longer retained")
         case .promoting, .paused, .promoted, .rollingBack, .rolledBack: break
         }
-        let back = plan.rollbackOrder.filter { name in
+        if let generation, generation != state.generation {
+            return .refused(
+                "the checkpoint shows the candidates of generation \(generation), and generation \(state.generation) is under way: "
+                    + "they can only go back whole")
+        }
+        let affected = plan.rollbackOrder.filter { name in
             guard let then = splits[name] else { return false }
             return then.candidate < state.services[name]?.split.candidate ?? 0
         }
-        guard !back.isEmpty else { return .ignored("no candidate has more traffic than it had then") }
-        beginRollback(of: back, because: .command(by: command.by, reason: command.reason), at: now)
+        guard !affected.isEmpty else { return .ignored("no candidate has more traffic than it had then") }
+        let cause = RollbackRecord.Cause.command(by: command.by, reason: command.reason)
+        let lowered = generation == nil ? [] : affected.filter { (splits[$0]?.candidate ?? 0) > 0 }
+        for service in lowered { lower(service, to: splits[service] ?? .allStable, at: now) }
+        let back = affected.filter { !lowered.contains($0) }
+        guard back.isEmpty else {
+            beginRollback(of: back, because: cause, at: now)
+            return .accepted
+        }
+        switch state.phase {
+        case .promoting, .paused, .promoted: state.phase = .paused(reason: "\(command.by): \(command.reason)")
+        // Promotion must not go on by itself when the rollback is over.
+        case .rollingBack: state.rollback?.add(cause)
+        case .idle, .retired, .rolledBack: break
+        }
+        journal("restore", at: now)
         return .accepted
+    }
+
+    /// Makes the part of a checkpoint what is wanted. From there the next stage is the first one above it.
+    private mutating func lower(_ service: String, to split: TrafficSplit, at now: Instant) {
+        let stages = plan.service(service)?.stages ?? []
+        let stage = stages.lastIndex { $0.candidate <= split.candidate } ?? 0
+        // The reply to a question asked at rest must not be taken for one about the new weight.
+        pending[service] = nil
+        gateOpenSince[service] = nil
+        succeeded(service)
+        state.doubts.remove(service)
+        state.services[service]?.progress = .shifting(stage: stage)
+        state.services[service]?.isRestoring = true
+        state.services[service]?.split = split
+        state.services[service]?.revision &+= 1
+        state.services[service]?.isApproved = false
+        recordStage("restoring", service, stage, "", at: now)
+    }
+
+    /// Goes on with what is being lowered. Neither a pause nor what holds promotion back holds this up, but dependents that go back
+    /// whole go first.
+    mutating func advanceRestores(at now: Instant) {
+        for service in plan.rollbackOrder where state.services[service]?.isRestoring == true {
+            let waits = plan.dependents(including: service).contains { name in
+                guard name != service, case .rollingBack(let step)? = state.services[name]?.progress else {
+                    return false
+                }
+                return step < .verified
+            }
+            guard !waits, isFree(service, at: now) else { continue }
+            operate(service, .target, .inspect, at: now)
+        }
+    }
+
+    /// The router of a service that is being lowered has been read.
+    mutating func restoreInspected(_ service: String, _ seen: Inspection, at now: Instant) {
+        guard let wanted = state.services[service]?.split else { return }
+        let live = seen.split ?? .allStable
+        if live.candidate < wanted.candidate {
+            // Somebody has taken more away since; a restore gives nothing back.
+            state.services[service]?.split = live
+            state.services[service]?.revision &+= 1
+            return journal("restore", at: now)
+        }
+        switch seen.stable {
+        case .healthy:
+            thaw(service, at: now)
+            operate(service, .shift(wanted), .shift(wanted), at: now)
+        case .unhealthy(let reason), .unknown(let reason):
+            retryLater(service, at: now)
+            freeze(service, "the stable version is not verified healthy: \(reason)", at: now)
+        }
     }
 }

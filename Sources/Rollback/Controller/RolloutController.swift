@@ -282,6 +282,7 @@ public struct RolloutController: Equatable, Sendable {
                 hasChanged = true
             }
         }
+        advanceRestores(at: now)
         switch state.phase {
         case .idle: break
         case .promoting: advancePromotion(at: now)

@@ -85,7 +85,7 @@ extension ServiceState {
         [
             "candidate": .integer(Int64(split.candidate)), "progress": progress.json,
             "revision": .integer(Int64(clamping: revision)), "frozen": frozen.map(JSON.string) ?? .null,
-            "approved": .bool(isApproved),
+            "approved": .bool(isApproved), "restoring": .bool(isRestoring),
         ]
     }
 
@@ -100,6 +100,8 @@ extension ServiceState {
         self.progress = progress
         self.revision = revision
         self.isApproved = isApproved
+        // Journals of earlier versions do not have it.
+        isRestoring = json["restoring"]?.bool ?? false
         frozen = json["frozen"]?.text
     }
 }

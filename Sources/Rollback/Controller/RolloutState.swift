@@ -80,6 +80,8 @@ public struct ServiceState: Equatable, Sendable {
     public var frozen: String?
     /// Whether a person has approved the next stage.
     public var isApproved = false
+    /// Whether the weight that is being set is that of a checkpoint, below the one before. Only while `shifting`.
+    public var isRestoring = false
 
     /// A service whose turn has not come.
     public init() {}

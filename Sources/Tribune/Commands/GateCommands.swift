@@ -58,16 +58,26 @@ enum GateCommands {
     private static let restore = Command(
         "gate restore", "Take back candidates that have more traffic than at a checkpoint.", operands: "CHECKPOINT",
         count: 1...1,
-        options: options + [.value("reason", "TEXT", "Why; goes into the record.")],
-        details: "A candidate never gets more traffic by it."
+        options: options + [
+            .flag("exact", "Give candidates that had a part at the checkpoint that part again, and pause promotion."),
+            .value("reason", "TEXT", "Why; goes into the record."),
+        ],
+        details: """
+            Without --exact, a candidate that has more than it had loses all its traffic. A candidate never gets more traffic by it.
+            """
     ) { (invocation) throws(CommandFailure) in
-        let members = invocation.value("reason").map { [JSON.Member("reason", .string($0))] } ?? []
+        var members = invocation.value("reason").map { [JSON.Member("reason", .string($0))] } ?? []
+        if invocation.flag("exact") { members.append(.init("exact", true)) }
         let data = try post(invocation, "safety/checkpoint/\(invocation.operands[0])/restore", .object(members))
         let plans = data["restore"]?["plans"]?.elements ?? []
         for plan in plans {
             let detail = plan["detail"]?.text ?? ""
             Console.print(
                 "\(plan["plan"]?.text ?? ""): \(plan["outcome"]?.text ?? "")" + (detail.isEmpty ? "" : ", \(detail)"))
+            for (member, text) in [("not_raised", "not raised"), ("unread", "not read at the checkpoint, left alone")] {
+                let names = (plan[member]?.elements ?? []).compactMap(\.text)
+                if !names.isEmpty { Console.print("  \(text): \(names.joined(separator: ", "))") }
+            }
         }
         return plans.contains { $0["outcome"]?.text == "refused" } ? CommandFailure.Code.failed.rawValue : 0
     }

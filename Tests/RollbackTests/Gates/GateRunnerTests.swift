@@ -195,6 +195,27 @@ private final class GateFixture {
         #expect(kinds.contains(.deployment), "\(kinds)")
     }
 
+    @Test("an exact restore gives the part back that a candidate had, and names what it does not raise")
+    func exactRestore() throws {
+        let fixture = try GateFixture()
+        #expect(fixture.rollback.command(RolloutCommand(.start, by: "ci"), plan: "p") == .accepted)
+        #expect(Loopback.eventually { fixture.rollback.snapshots[0].services[0].progress == "baking" })
+        let part = try #require(try fixture.ask(.create, .checkpoint)["checkpoint_id"]?.text)
+        #expect(fixture.rollback.command(RolloutCommand(.promote, by: "ci"), plan: "p") == .accepted)
+        #expect(Loopback.eventually { fixture.live("a") == 100 })
+        let whole = try #require(try fixture.ask(.create, .checkpoint)["checkpoint_id"]?.text)
+        #expect(
+            fixture.refusal(.restore(id: part), .checkpoint, #"{"exact": "yes"}"#)?.message
+                == "exact: expected true or false")
+        let restored = try fixture.ask(.restore(id: part), .checkpoint, #"{"exact": true}"#)["restore"]
+        #expect(restored?["exact"] == true)
+        #expect(restored?["plans"]?.elements?.first?["outcome"] == "accepted", "\(restored?.encoded ?? "")")
+        #expect(Loopback.eventually { fixture.live("a") == 10 })
+        let raised = try fixture.ask(.restore(id: whole), .checkpoint, #"{"exact": true}"#)["restore"]
+        #expect(raised?["plans"]?.elements?.first?["not_raised"] == ["a"])
+        #expect(fixture.live("a") == 10)
+    }
+
     @Test("a router that cannot be read leaves a checkpoint incomplete, and its service is not touched by a restore")
     func unreadable() throws {
         let fixture = try GateFixture()

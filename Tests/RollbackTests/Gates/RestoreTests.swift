@@ -1,5 +1,6 @@
 import MetricModel
 import RollbackSimulation
+import RuleEngine
 import Testing
 
 @testable import Rollback
@@ -56,6 +57,89 @@ import Testing
         #expect(idle.command(.restore(splits(["a": 0]))) == .ignored("there is no rollout"))
         var world = promoted()
         #expect(world.command(.restore(splits(["x": 0]))) == .refused("there is no service \"x\""))
+    }
+
+    @Test("with its generation, what had a part goes down to it and stays there until somebody resumes")
+    func exact() {
+        var world = promoted()
+        let then = splits(["a": 100, "b": 100, "c": 10, "d": 7])
+        #expect(world.command(.restore(then, exactlyIn: 1)) == .accepted)
+        world.run(for: .hours(1))
+        #expect(live(world) == [100, 100, 10, 7])
+        #expect(world.lastState.phase == .paused(reason: "ops: "))
+        #expect(world.lastState.services["c"]?.progress.name == "baking")
+        #expect(world.reports.isEmpty && world.lastState.rollback == nil)
+        #expect(world.command(.resume) == .accepted)
+        world.run(for: .minutes(5))
+        #expect(live(world) == [100, 100, 100, 100])
+        #expect(world.violations == [])
+    }
+
+    @Test("what had nothing goes back whole, before what it depends on goes down to its part")
+    func exactAndWhole() {
+        var world = promoted()
+        #expect(world.command(.restore(splits(["a": 50, "b": 10, "c": 100, "d": 0]), exactlyIn: 1)) == .accepted)
+        world.run(for: .minutes(5))
+        #expect(live(world) == [50, 10, 100, 0])
+        #expect(world.lastState.rollback?.services == ["d"])
+        #expect(world.lastState.phase == .rolledBack)
+        #expect(world.command(.resume) == .refused("nothing is paused"))
+        #expect(world.command(.start) == .refused("the candidate of a still takes traffic: roll it back first"))
+        #expect(world.violations == [])
+    }
+
+    @Test("a checkpoint of another generation tells nothing of this one's candidates")
+    func otherGeneration() {
+        var world = promoted()
+        let before = world.lastState
+        let outcome = world.command(.restore(splits(["c": 10]), exactlyIn: 7))
+        if case .refused(let reason) = outcome {
+            #expect(reason.contains("generation 7"))
+        } else {
+            Issue.record("\(outcome)")
+        }
+        #expect(world.lastState == before)
+    }
+
+    @Test("a lowered candidate is never raised by it, also where somebody took more away since")
+    func exactNeverRaises() {
+        var world = promoted()
+        world.routers["c"]?.live = TrafficSplit(candidate: 3)
+        #expect(world.command(.restore(splits(["c": 10, "d": 100]), exactlyIn: 1)) == .accepted)
+        world.run(for: .minutes(5))
+        #expect(live(world) == [100, 100, 3, 100])
+        #expect(world.violations == [])
+    }
+
+    @Test("a cooldown does not hold up what takes traffic away, an unhealthy stable version does")
+    func exactDuringCooldown() {
+        var world = promoted()
+        var trip = world.trip("d", scope: .service)
+        trip.cooldown = .hours(1)
+        world.step { $0.tripped(trip, at: $1) }
+        world.run(for: .minutes(1))
+        world.routers["b"]?.stableIsHealthy = false
+        #expect(world.command(.restore(splits(["b": 10, "c": 10]), exactlyIn: 1)) == .accepted)
+        world.run(for: .minutes(1))
+        #expect(live(world) == [100, 100, 10, 0])
+        #expect(world.lastState.services["b"]?.frozen?.contains("not verified healthy") == true)
+        #expect(world.notices.filter { $0.kind == .page }.count == 1)
+        world.routers["b"]?.stableIsHealthy = true
+        world.run(for: .minutes(2))
+        #expect(live(world) == [100, 10, 10, 0])
+        #expect(world.violations == [])
+    }
+
+    @Test("a crash at any step of an exact one ends in the same state")
+    func exactCrashes() {
+        for countdown in 0..<40 {
+            var world = promoted()
+            world.crashCountdown = countdown
+            world.command(.restore(splits(["a": 100, "b": 10, "c": 100, "d": 0]), exactlyIn: 1))
+            world.run(for: .minutes(5))
+            #expect([[100, 10, 100, 0], [100, 100, 100, 100]].contains(live(world)), "\(countdown): \(live(world))")
+            #expect(world.violations == [], "\(countdown)")
+        }
     }
 
     @Test("a crash at any step of it ends in the same state")

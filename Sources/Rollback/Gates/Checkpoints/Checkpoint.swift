@@ -52,16 +52,20 @@ struct Checkpoint: Equatable {
         ]
     }
 
-    /// How traffic was divided, by plan and service, as the record says.
-    static func splits(_ json: JSON) -> [(plan: String, services: [(name: String, live: TrafficSplit?)])] {
+    /// How traffic was divided, by plan and service, as the record says, with the plan's generation.
+    static func splits(
+        _ json: JSON
+    ) -> [(plan: String, generation: UInt64, services: [(name: String, live: TrafficSplit?)])] {
         (json["plans"]?.elements ?? []).compactMap { plan in
-            guard let name = plan["plan"]?.text else { return nil }
+            guard let name = plan["plan"]?.text,
+                let generation = plan["generation"]?.integer.flatMap({ UInt64(exactly: $0) })
+            else { return nil }
             let services = (plan["services"]?.elements ?? []).compactMap { service -> (String, TrafficSplit?)? in
                 guard let name = service["service"]?.text else { return nil }
                 let weight = service["live"]?["candidate"]?.integer.flatMap { Int(exactly: $0) }
                 return (name, weight.flatMap { TrafficSplit(candidate: $0) })
             }
-            return (name, services)
+            return (name, generation, services)
         }
     }
 }

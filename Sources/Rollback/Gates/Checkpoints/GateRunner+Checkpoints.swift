@@ -27,19 +27,21 @@ extension GateRunner {
     /// Gives the controllers of the checkpoint's plans the order to go back to it. They journal it, and decide what they can do.
     func restore(_ id: String, _ request: GateRequest) throws(GateRefusal) -> JSON {
         let kept = try record(id, .checkpoint)
-        let reason = try parsed(request) { json throws(JSONFieldError) in
+        let (reason, isExact) = try parsed(request) { json throws(JSONFieldError) in
             var fields = try JSONFields(json)
-            let reason = try fields.optionalText("reason") ?? ""
+            let read = (try fields.optionalText("reason") ?? "", try fields.optionalFlag("exact") ?? false)
             try fields.finish()
-            return reason
+            return read
         }
         let now = settings.now()
         var outcomes: [JSON] = []
-        for (plan, services) in Checkpoint.splits(kept) {
+        for (plan, generation, services) in Checkpoint.splits(kept) {
             let known = services.compactMap { service in service.live.map { (service.name, $0) } }
             let unread = services.filter { $0.live == nil }.map(\.name)
             let command = RolloutCommand(
-                .restore(Dictionary(known, uniquingKeysWith: { first, _ in first })), by: request.actor,
+                .restore(
+                    Dictionary(known, uniquingKeysWith: { first, _ in first }), exactlyIn: isExact ? generation : nil),
+                by: request.actor,
                 reason: reason.isEmpty ? "back to \(id)" : "back to \(id): \(reason)")
             let before = settings.rollback.snapshots.first { $0.plan == plan }
             let (word, detail) = Self.words(settings.rollback.command(command, plan: plan))
@@ -55,7 +57,7 @@ extension GateRunner {
         }
         let restore: JSON = [
             "time": .string(RFC3339.text(milliseconds: now.milliseconds)), "actor": .string(request.actor),
-            "reason": .string(reason), "plans": .array(outcomes),
+            "reason": .string(reason), "exact": .bool(isExact), "plans": .array(outcomes),
         ]
         let changed = JSON.object(
             (kept.members ?? []).map { member in
