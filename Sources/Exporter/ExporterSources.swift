@@ -173,12 +173,16 @@ public struct RolloutOrder: Equatable, Sendable {
     public var actor: String
     /// Why, in the operator's words; may be empty.
     public var reason: String
+    /// The services to roll back; all where there are none. Other orders concern the whole plan.
+    public var services: [String] = []
 }
 
 /// What became of a ``RolloutOrder``.
 public enum RolloutOrderOutcome: Sendable {
     /// It is recorded and being carried out.
     case accepted
+    /// It is recorded, and there was nothing to do, for this reason.
+    case ignored(String)
     case unknownPlan
     /// It makes no sense now.
     case refused(String)

@@ -59,6 +59,25 @@ import Testing
                 == [RolloutOrder(verb: verb, plan: "acgs", actor: "eve", reason: "too slow")])
     }
 
+    @Test func aRollbackMayNameServices() throws {
+        let (fixture, orders) = try fixture()
+        let response = try fixture.send(
+            "/api/v1/rollouts/acgs/rollback?service=ac&service=auth", method: "POST")
+        #expect(response.status == 200)
+        #expect(orders.taken.withLock { $0.map(\.services) } == [["ac", "auth"]])
+        let other = try fixture.send("/api/v1/rollouts/acgs/abort?service=ac", method: "POST")
+        #expect(other.status == 400)
+        #expect(orders.taken.withLock { $0.count } == 1)
+    }
+
+    @Test func whatHadNothingToDoIsToldAsSuch() throws {
+        let (fixture, _) = try fixture(.ignored("there is no rollout to abort"))
+        let response = try fixture.send("/api/v1/rollouts/acgs/abort", method: "POST")
+        #expect(response.status == 200)
+        let data = try JSON(parsing: response.body)["data"]
+        #expect(data?["accepted"] == false && data?["ignored"] == "there is no rollout to abort")
+    }
+
     @Test func refusalsAreTold() throws {
         let (unknown, _) = try fixture(.unknownPlan)
         #expect(try unknown.send("/api/v1/rollouts/x/abort", method: "POST").status == 404)

@@ -48,6 +48,20 @@ struct RolloutPlanTests {
         #expect(plan.successRatio == 0.8)
     }
 
+    @Test("the ACGS gates have the documented thresholds, each with its direction")
+    func thresholds() throws {
+        let plan = try acgs()
+        func conditions(_ gate: Int) -> [String] {
+            plan.services.map { service in
+                guard case .expression(let text, let healthy) = service.gates[gate].kind else { return "no expression" }
+                return text.contains("service=\"\(service.name)\"") ? "\(healthy)" : "another service's"
+            }
+        }
+        #expect(conditions(0) == ["< 200", "< 300", "< 100", "< 5000", "< 500", "< 400", "< 600"])
+        #expect(Set(conditions(1)) == ["< 0.001"])
+        #expect(Set(conditions(2)) == [">= 0.95"])
+    }
+
     @Test("rollback takes dependents before what they depend on")
     func rollbackOrder() throws {
         let plan = try acgs()

@@ -33,7 +33,7 @@ extension Exporter {
         return APINotes()
     }
 
-    /// `POST /api/v1/rollouts/<plan>/<verb>`, with an optional `reason` and `actor`.
+    /// `POST /api/v1/rollouts/<plan>/<verb>`, with an optional `reason` and `actor`, and for `rollback` any number of `service`.
     func commandRollout(_ call: APICall, into writer: inout JSONWriter) throws(APIError) -> APINotes {
         let verbs = RolloutOrder.Verb.allCases.map(\.rawValue)
         guard let verb = RolloutOrder.Verb(rawValue: call.path[1]) else {
@@ -42,12 +42,22 @@ extension Exporter {
         guard Sameness.isOwnOrigin(call.request), mayCommand(call) else {
             throw APIError(.forbidden, "commands need the configured token, or a client on this machine where none is")
         }
-        let order = RolloutOrder(
+        var order = RolloutOrder(
             verb: verb, plan: call.path[0], actor: call["actor"].isEmpty ? call.request.peer : call["actor"],
             reason: call["reason"])
+        order.services = call.all("service")
+        guard order.services.isEmpty || verb == .rollback else {
+            throw APIError.invalid("service", "only a rollback can be ordered for single services")
+        }
         switch sources.command(order) {
         case .accepted:
             writer.object { $0.member("accepted", true) }
+            return APINotes()
+        case .ignored(let reason):
+            writer.object {
+                $0.member("accepted", false)
+                $0.member("ignored", reason)
+            }
             return APINotes()
         case .unknownPlan: throw APIError(.notFound, "no rollout plan \(MetricText.quoted(order.plan))")
         case .refused(let reason): throw APIError(.conflict, reason)

@@ -16,6 +16,8 @@ public struct RolloutSnapshot: Equatable, Sendable {
         public var frozen: String?
         /// What it depends on.
         public var depends: [String]
+        /// What people check before its rollout begins.
+        public var preflight: [String]
     }
 
     /// The plan's name.
@@ -48,7 +50,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
             let current = state.services[service.name] ?? ServiceState()
             return Service(
                 name: service.name, progress: current.progress.name, split: current.split, frozen: current.frozen,
-                depends: service.depends)
+                depends: service.depends, preflight: service.preflight)
         }
         cooldownUntil = state.cooldownUntil
         report = state.rollback.map {
@@ -70,6 +72,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
                         "candidate": .integer(Int64(service.split.candidate)),
                         "frozen": service.frozen.map(JSON.string) ?? .null,
                         "depends": .array(service.depends.map(JSON.string)),
+                        "preflight": .array(service.preflight.map(JSON.string)),
                     ]
                 }),
             "cooldown_until": cooldownUntil.map {

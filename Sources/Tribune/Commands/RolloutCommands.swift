@@ -5,26 +5,38 @@ enum RolloutCommands {
     private static let options: [Command.Option] = [
         .value("server", "URL", "The running Tribune.", default: "http://127.0.0.1:9190"),
         .value("token-file", "FILE", "Holds the bearer token, where the server is on another machine."),
-        .value("reason", "TEXT", "Why; goes into the record."),
     ]
+    private static let reason = Command.Option.value("reason", "TEXT", "Why; goes into the record.")
 
     /// `rollout status` and one command for each order.
     static let all: [Command] =
-        [status, report]
+        [status, report, preflight]
         + [
             ("start", "Begin a rollout."), ("pause", "Stop promotion where it is."), ("resume", "Go on after a pause."),
             ("promote", "Approve the present stage and go on."), ("abort", "Take back what has been promoted so far."),
-            ("rollback", "Take everything back to the stable version, also after promotion."),
-        ].map { verb, summary in
-            Command("rollout \(verb)", summary, operands: "PLAN", count: 1...1, options: options) {
-                (invocation) throws(CommandFailure) in
-                let plan = invocation.operands[0]
-                _ = try client(invocation).post(
-                    "rollouts/\(plan)/\(verb)", [("reason", invocation.value("reason") ?? "")])
+            ("rollback", "Go back to the stable version, also after promotion."),
+        ].map(order)
+
+    private static func order(_ verb: String, _ summary: String) -> Command {
+        let service = Command.Option.value(
+            "service", "NAME", "Only this service, and no other, whatever depends on it. Can be repeated.")
+        return Command(
+            "rollout \(verb)", summary, operands: "PLAN", count: 1...1,
+            options: options + [reason] + (verb == "rollback" ? [service] : [])
+        ) { (invocation) throws(CommandFailure) in
+            let plan = invocation.operands[0]
+            let services = verb == "rollback" ? invocation.values("service") : []
+            let answer = try client(invocation).post(
+                "rollouts/\(plan)/\(verb)",
+                [("reason", invocation.value("reason") ?? "")] + services.map { ("service", $0) })
+            if let ignored = answer["data"]?["ignored"]?.text {
+                Console.print("\(plan): nothing to \(verb): \(ignored)")
+            } else {
                 Console.print("\(plan): \(verb) accepted")
-                return 0
             }
+            return 0
         }
+    }
 
     private static let status = Command(
         "rollout status", "Show where rollouts stand.", operands: "[PLAN]", count: 0...1,
@@ -52,14 +64,45 @@ enum RolloutCommands {
                 )
             }
             Console.print(Console.table(rows))
+            if ["promoting", "paused"].contains(plan["state"]?.text), let obstacle = plan["details"]?["obstacle"]?.text
+            {
+                Console.print("  No candidate gets more traffic: \(obstacle)")
+            }
+            if let until = plan["details"]?["cooldown_until"]?.text { Console.print("  Cooldown until \(until)") }
+        }
+        return 0
+    }
+
+    private static let preflight = Command(
+        "rollout preflight", "Print what people check before a rollout, in the order of promotion.", operands: "PLAN",
+        count: 1...1, options: options, details: "The lists are those of `preflight` in the plan."
+    ) { (invocation) throws(CommandFailure) in
+        let data = try client(invocation).get("rollouts/\(invocation.operands[0])")["data"] ?? .null
+        let services = data["details"]?["services"]?.elements ?? []
+        for service in services {
+            let checks = (service["preflight"]?.elements ?? []).compactMap(\.text)
+            if checks.isEmpty { continue }
+            Console.print("\(service["name"]?.text ?? "")")
+            for check in checks { Console.print("- [ ] \(check)") }
+        }
+        if services.allSatisfy({ $0["preflight"]?.elements?.isEmpty ?? true }) {
+            Console.print("the plan \"\(invocation.operands[0])\" has no checks")
         }
         return 0
     }
 
     private static let report = Command(
         "rollout report", "Print the report of a plan's last rollback, in Markdown.", operands: "PLAN", count: 1...1,
-        options: options
+        options: options + [.flag("json", "The report as JSON, with every sample and step.")]
     ) { (invocation) throws(CommandFailure) in
+        if invocation.flag("json") {
+            let plan = try client(invocation).get("rollouts/\(invocation.operands[0])")["data"] ?? .null
+            guard let report = plan["details"]?["rollback"], report != .null else {
+                throw CommandFailure("the plan \"\(invocation.operands[0])\" was never rolled back")
+            }
+            Console.print(report.encoded)
+            return 0
+        }
         let data = try client(invocation).get("rollouts/\(invocation.operands[0])/report")["data"] ?? .null
         Console.print(data["markdown"]?.text ?? "")
         return 0

@@ -94,11 +94,12 @@ struct ServiceSources {
             case .resume: .resume
             case .promote: .promote
             case .abort: .abort
-            case .rollback: .rollback(services: nil)
+            case .rollback: .rollback(services: order.services.isEmpty ? nil : order.services)
             }
         guard rollback.snapshots.contains(where: { $0.plan == order.plan }) else { return .unknownPlan }
         switch rollback.command(RolloutCommand(verb, by: order.actor, reason: order.reason), plan: order.plan) {
-        case .accepted, .ignored: return .accepted
+        case .accepted: return .accepted
+        case .ignored(let reason): return .ignored(reason)
         case .refused(let reason): return .refused(reason)
         }
     }
