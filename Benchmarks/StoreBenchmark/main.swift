@@ -4,6 +4,7 @@ import MetricStore
 
 // Usage: StoreBenchmark [series, default 100000] [minutes of data, default 5] [directory, default in memory]
 //                       [seconds between samples, default 5]
+//        StoreBenchmark churn [series, default 100000] [minutes, default 60] [minutes of retention, default 20] [directory]
 //
 // A fleet of targets of 1000 series each: 60 % histogram buckets, 30 % counters, 10 % gauges with three decimals, seven labels.
 // Counters rise by 0 to 7 a sample. Times are CPU times of this one thread; generating the values is left out. A run in a
@@ -193,4 +194,12 @@ func run() throws {
     }
 }
 
-try run()
+if CommandLine.arguments.dropFirst().first == "churn" {
+    let numbers = CommandLine.arguments.dropFirst(2).prefix(3).map { Int($0) ?? 0 }
+    let directory = CommandLine.arguments.count > 5 ? CommandLine.arguments[5] : nil
+    var churn = try Churn(
+        series: numbers.first ?? 100_000, retention: numbers.count > 2 ? numbers[2] : 20, directory: directory)
+    try churn.run(minutes: numbers.count > 1 ? numbers[1] : 60)
+} else {
+    try run()
+}
