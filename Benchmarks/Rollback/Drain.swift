@@ -8,11 +8,12 @@ enum Drain {
     private final class Count: Sendable {
         let sent = Atomic<Int>(0)
         let failed = Atomic<Int>(0)
+        /// Sent anew because the proxy had closed the idle connection meanwhile, as it may.
+        let again = Atomic<Int>(0)
         let isOver = Atomic<Bool>(false)
     }
 
-    static func run(_ rounds: Int, perSecond: Int) throws {
-        let proxy = try Proxy(services: ["web"])
+    static func run(_ rounds: Int, perSecond: Int, through proxy: any LoadedProxy) throws {
         let chain = try Chain(
             """
             plan: p
@@ -51,6 +52,8 @@ enum Drain {
             "\(rounds) rollbacks in drain mode, \(sent) requests at \(Int(Double(sent) / seconds)) a second and "
                 + "\(slow.sent.load(ordering: .relaxed)) slow ones, of which \(inFlight) were in flight on the candidate when "
                 + "it lost its traffic:")
+        let again = quick.again.load(ordering: .relaxed) + slow.again.load(ordering: .relaxed)
+        if again > 0 { print("  sent anew over another connection: \(again)") }
         print("  failed: \(quick.failed.load(ordering: .relaxed)) and \(slow.failed.load(ordering: .relaxed))")
     }
 
@@ -61,9 +64,18 @@ enum Drain {
         var connection: Int32 = -1
         var next = SystemClock.monotonicNanoseconds()
         while !count.isOver.load(ordering: .relaxed) {
+            let isKept = connection >= 0
             if connection < 0 { connection = connect(port) }
             count.sent.wrappingAdd(1, ordering: .relaxed)
-            if connection < 0 || !ask(connection, request, &buffer) {
+            var answer = connection < 0 ? Answer.bad : ask(connection, request, &buffer)
+            if answer == .none, isKept {
+                // What is closed before the first byte of an answer was not in flight (RFC 9112, 9.3.1).
+                count.again.wrappingAdd(1, ordering: .relaxed)
+                close(connection)
+                connection = connect(port)
+                answer = connection < 0 ? .bad : ask(connection, request, &buffer)
+            }
+            if answer != .whole {
                 count.failed.wrappingAdd(1, ordering: .relaxed)
                 if connection >= 0 { close(connection) }
                 connection = -1
@@ -75,20 +87,31 @@ enum Drain {
         if connection >= 0 { close(connection) }
     }
 
-    /// Whether the answer is a whole one with status 200.
-    private static func ask(_ connection: Int32, _ request: [UInt8], _ buffer: inout [UInt8]) -> Bool {
-        guard write(connection, request, request.count) == request.count else { return false }
+    /// What came back.
+    private enum Answer {
+        /// All of it, with status 200.
+        case whole
+        /// Not a byte.
+        case none
+        case bad
+    }
+
+    private static func ask(_ connection: Int32, _ request: [UInt8], _ buffer: inout [UInt8]) -> Answer {
+        // Not `write`, whose signal on a closed connection would end the process.
+        guard Glibc.send(connection, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
+            return .none
+        }
         var length = 0
         while length < buffer.count {
             let count = buffer.withUnsafeMutableBytes { read(connection, $0.baseAddress! + length, $0.count - length) }
-            guard count > 0 else { return false }
+            guard count > 0 else { return length == 0 ? .none : .bad }
             length += count
             // Every answer's body is "ok" and a line's end.
             if buffer[..<length].suffix(3) == [0x6f, 0x6b, 0x0a] {
-                return buffer.starts(with: Array("HTTP/1.1 200".utf8))
+                return buffer.starts(with: Array("HTTP/1.1 200".utf8)) ? .whole : .bad
             }
         }
-        return false
+        return .bad
     }
 
     private static func connect(_ port: Int) -> Int32 {

@@ -4,10 +4,20 @@ import Runtime
 import Synchronization
 import TestSupport
 
+/// A real proxy between senders and two versions of a service.
+protocol LoadedProxy: AnyObject {
+    /// Where it listens.
+    var port: Int { get }
+    /// Requests that green is working on.
+    var busy: Proxy.Busy { get }
+    /// The fields of `service` in a plan that lead through this proxy.
+    func route(_ service: String) -> String
+}
+
 /// A real HAProxy in front of two small servers, blue and green, with a backend of both for each of `services`.
 ///
 /// `/slow` is answered after 300 ms, everything else at once.
-final class Proxy {
+final class Proxy: LoadedProxy {
     let directory = TemporaryDirectory()
     let port = Loopback.freePort()
     /// Requests that green is working on.
@@ -65,7 +75,7 @@ final class Proxy {
         func leave() { counter.wrappingSubtract(1, ordering: .relaxed) }
     }
 
-    private static func server(_ busy: Busy?) throws -> HTTPServer {
+    static func server(_ busy: Busy?) throws -> HTTPServer {
         var configuration = HTTPServerConfiguration()
         configuration.workers = 64
         return try HTTPServer(configuration) { request in

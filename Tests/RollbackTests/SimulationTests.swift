@@ -23,6 +23,26 @@ struct SimulationTests {
         #expect(!found.isDisjoint(with: sabotage.foundBy), "found \(found.map(\.rawValue))")
     }
 
+    @Test(
+        "worlds in which a check once failed hold",
+        arguments: [
+            // A rule that had tripped before its first data held promotion back for ever.
+            (48232, "slowRouter#1,missingData#1,clockJump#1,operatorCommand#2,clockJump#2"),
+            // People were told twice: by a process that came back, and by one that won the lease.
+            (4756, "badCandidate#1,crash#1"), (1467, "clockJump#1,badCandidate#2,crash#2"),
+            (
+                688,
+                "reload#2,operatorCommand#2,crash#2,drift#2,partition#2,operatorCommand#3,newVersion#1,missingData#1,crash#3"
+            ),
+        ] as [(UInt64, String)])
+    func regressions(seed: UInt64, strikes: String) {
+        for kept in [nil, Set(strikes.split(separator: ",").compactMap { Strike(String($0)) })] {
+            var world = World(seed: seed, kept: kept)
+            world.live()
+            #expect(world.violations == [])
+        }
+    }
+
     @Test("each invariant is the one that finds some defect, so that no check is idle")
     func coverage() {
         let found = Sabotage.allCases.filter { $0.foundBy.count == 1 }.reduce(into: Set<Invariant>()) {
