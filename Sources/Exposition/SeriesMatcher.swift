@@ -169,44 +169,51 @@ extension SeriesMatcher {
         let (base, count) = unsafe (parser.base, parser.count)
         var position = parser.position
         var (expected, anchor) = (place.expected, place.anchor)
+        // Taken out of the result, so that nothing is asked of an array per line.
+        var values = result.values
+        result.values = []
+        defer { result.values = values }
+        let first = values.count
         let isText = parser.format == .text
         let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || (isText && byte == UInt8(ascii: "\t")) }
-        try unsafe arena.withUnsafeBufferPointer { arena throws(ExpositionError) in
-            try unsafe lines.withUnsafeBufferPointer { lines throws(ExpositionError) in
-                while expected < lines.count {
-                    let line = unsafe lines[expected]
-                    let text = position + Int(line.lead)
-                    let rest = text + Int(line.shared)
-                    let end = text + Int(line.textLength) + Int(line.blanks)
-                    // There is a line, so there is an arena.
-                    guard line.before == context, end < count,
-                        // A name that the value follows at once may be longer this time.
-                        unsafe line.blanks > 0 || base[end - 1] == UInt8(ascii: "}"),
-                        unsafe memcmp(base + text, base + anchor, rest - text) == 0,
-                        unsafe memcmp(
-                            base + rest, arena.baseAddress! + Int(line.own) + Int(line.lead), end - rest) == 0,
-                        unsafe line.lead == 0
-                            || memcmp(base + position, arena.baseAddress! + Int(line.own), Int(line.lead)) == 0
-                    else { break }
-                    var value = 0.0
-                    let taken = unsafe numbers.read(base + end, &value)
-                    let after = end + taken
-                    guard taken > 0, after < count else { break }
-                    if unsafe base[after] == UInt8(ascii: "\n") {
-                        position = after + 1
-                    } else {
-                        guard unsafe isBlank(base[after]) else { break }
-                        parser.position = after
-                        parser.series = text..<text + Int(line.textLength)
-                        parser.type = line.after.type
-                        try parser.finishSample()
-                        position = parser.position
-                        try note(parser, line.series, &result)
+        try values.append(addingCapacity: lines.count - expected) { values throws(ExpositionError) in
+            try unsafe arena.withUnsafeBufferPointer { arena throws(ExpositionError) in
+                try unsafe lines.withUnsafeBufferPointer { lines throws(ExpositionError) in
+                    while expected < lines.count {
+                        let line = unsafe lines[expected]
+                        let text = position + Int(line.lead)
+                        let rest = text + Int(line.shared)
+                        let end = text + Int(line.textLength) + Int(line.blanks)
+                        // There is a line, so there is an arena.
+                        guard line.before == context, end < count,
+                            // A name that the value follows at once may be longer this time.
+                            unsafe line.blanks > 0 || base[end - 1] == UInt8(ascii: "}"),
+                            unsafe memcmp(base + text, base + anchor, rest - text) == 0,
+                            unsafe memcmp(
+                                base + rest, arena.baseAddress! + Int(line.own) + Int(line.lead), end - rest) == 0,
+                            unsafe line.lead == 0
+                                || memcmp(base + position, arena.baseAddress! + Int(line.own), Int(line.lead)) == 0
+                        else { break }
+                        var value = 0.0
+                        let taken = unsafe numbers.read(base + end, &value)
+                        let after = end + taken
+                        guard taken > 0, after < count else { break }
+                        if unsafe base[after] == UInt8(ascii: "\n") {
+                            position = after + 1
+                        } else {
+                            guard unsafe isBlank(base[after]) else { break }
+                            parser.position = after
+                            parser.series = text..<text + Int(line.textLength)
+                            parser.type = line.after.type
+                            try parser.finishSample()
+                            position = parser.position
+                            try note(parser, line.series, at: first + values.count, &result)
+                        }
+                        values.append(value)
+                        context = line.after
+                        anchor = text
+                        expected += 1
                     }
-                    result.values.append(value)
-                    context = line.after
-                    anchor = text
-                    expected += 1
                 }
             }
         }
@@ -251,15 +258,14 @@ extension SeriesMatcher {
                 own: UInt32(own), lead: UInt32(text.lowerBound - start), shared: 0, textLength: UInt32(text.count),
                 blanks: UInt32(parser.valueStart - text.upperBound), series: number, before: before, after: after))
         result.series.append(number)
-        try note(parser, number, &result)
+        try note(parser, number, at: result.values.count, &result)
         result.values.append(parser.value)
         return true
     }
 
     private mutating func note(
-        _ parser: ExpositionParser, _ number: Int32, _ result: inout ScrapedBody
+        _ parser: ExpositionParser, _ number: Int32, at index: Int, _ result: inout ScrapedBody
     ) throws(ExpositionError) {
-        let index = result.values.count
         if let timestamp = parser.timestamp { result.timestamps.append(.init(index: index, value: timestamp)) }
         if parser.exemplarText.isEmpty { return }
         let hash = unsafe table.hash64(parser.buffer(parser.exemplarText), ExemplarMemory.start)
