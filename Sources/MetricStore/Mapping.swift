@@ -26,12 +26,6 @@ typealias AtomicWords = UnsafeMutablePointer<Atomic<UInt64>>
         unsafe base = try Self.map(count, PROT_READ, MAP_SHARED, file.descriptor, offset)
     }
 
-    /// `count` bytes of `file` from `offset` on, which are there, to be written: see ``takePages(_:)``.
-    init(writing file: borrowing OpenFile, offset: Int, count: Int) throws(StoreError) {
-        self.count = count
-        unsafe base = try Self.map(count, PROT_READ | PROT_WRITE, MAP_SHARED, file.descriptor, offset)
-    }
-
     deinit {
         unsafe munmap(base, count)
     }
@@ -39,13 +33,6 @@ typealias AtomicWords = UnsafeMutablePointer<Atomic<UInt64>>
     /// Lets the kernel take the pages of a file from this process's memory; they come back when they are looked at.
     func release() {
         unsafe madvise(base, count, MADV_DONTNEED)
-    }
-
-    /// Has the kernel make room for what is written to these bytes. Where it cannot, writing to them would be a signal.
-    func takePages(_ bytes: Range<Int>) -> Bool {
-        let populateWrite: Int32 = 23  // MADV_POPULATE_WRITE, of Linux 5.14; Glibc's module lacks it.
-        let first = bytes.lowerBound & -Self.page
-        return unsafe madvise(base + first, bytes.upperBound - first, populateWrite) == 0
     }
 
     /// The words from byte `offset` on.

@@ -5,21 +5,20 @@ internal import Synchronization
 /// The rows that no sealed chunk holds yet, of all lanes, in the order in which they were committed.
 ///
 /// ```
-/// rows/N   magic, version, store, number, checksum of these, a word each and padded to 64 bytes; then RowRecords; after a
-///          crash zeros
+/// rows/N   magic, version, store, number, checksum of these, a word each and padded to 64 bytes; then RowRecords
 /// ```
 /// A commit writes its record before readers see the rows: what the kernel has taken survives the end of the process. One log
 /// for all lanes keeps the pages it dirties full. A file goes when every lane has sealed the rows it has there and in older
 /// ones; a lane so slow that it holds back more than ``budget`` bytes writes its rows once more, at the end (``MetricStore``'s
 /// `maintain`).
 ///
-/// Writers hold the lock for one record per commit. Readers never come here.
+/// Writers hold the lock for one `pwrite` per commit. Readers never come here.
 final class RowLog: Sendable {
     static let headerSize = 64
 
     private struct State: ~Copyable {
         /// `nil` before the first record and after a file is full.
-        var file: RowLogFile?
+        var file: OpenFile?
         /// By number; the last one is `file`.
         var files: [(number: UInt32, size: Int, pins: Int)] = []
         var nextNumber: UInt32 = 1
@@ -61,7 +60,7 @@ final class RowLog: Sendable {
             let offset = state.files[last].size
             let place = RowRecordHeader.place(file: state.files[last].number, offset: offset)
             unsafe record.storeBytes(of: checksum ^ place, as: UInt64.self)
-            unsafe try state.file?.write(UnsafeRawBufferPointer(record), at: offset, limit: fileSize)
+            unsafe try state.file?.write(UnsafeRawBufferPointer(record), at: offset)
             state.files[last].size += record.count
             guard begins else { return old }
             state.files[last].pins += 1
@@ -81,7 +80,7 @@ final class RowLog: Sendable {
             try file.append(identity + [UInt8](repeating: 0, count: Self.headerSize - identity.count))
         }
         state.nextNumber += 1
-        state.file = RowLogFile(file, end: Self.headerSize)
+        state.file = consume file
         state.files.append((number, Self.headerSize, 0))
         removeUnneeded(&state)
     }
@@ -178,10 +177,8 @@ extension RowLog {
             }
         }
         let bytes = unsafe UnsafeRawBufferPointer(start: mapping.base, count: size)
-        // Room that no record has taken yet.
-        let end = unsafe (bytes.lastIndex { $0 != 0 } ?? 0) + 1
         var offset = Self.headerSize
-        while offset < end {
+        while offset < size {
             if let (header, record) = unsafe Self.record(bytes, offset, of: number) {
                 unsafe found(header, record, number)
                 offset += record.count
@@ -192,12 +189,11 @@ extension RowLog {
             repeat {
                 offset += RowRecordHeader.alignment
                 if unsafe Self.record(bytes, offset, of: number) != nil { break }
-            } while offset < end
+            } while offset < size
             notes.append("\(path): bytes \(start) to \(min(offset, size)) are torn or damaged and skipped")
         }
-        return min(offset, size)
+        return size
     }
-
     /// The record at `offset`, if there is a whole one that was written for this place.
     private static func record(
         _ bytes: UnsafeRawBufferPointer, _ offset: Int, of file: UInt32
