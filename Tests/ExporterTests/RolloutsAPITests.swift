@@ -93,9 +93,19 @@ import Testing
         let (fixture, orders) = try fixture(token: "s3cret")
         let path = "/api/v1/rollouts/acgs/abort"
         #expect(try fixture.send(path, method: "POST").status == 403)
-        #expect(try fixture.send(path, method: "POST", headers: [("Authorization", "Bearer s3cre")]).status == 403)
+        for shown in ["Bearer s3cre", "Bearer s3cretX", "Bearer S3cret", "Bearer ", "s3cret", "Basic s3cret"] {
+            let response = try fixture.send(path, method: "POST", headers: [("Authorization", shown)])
+            #expect(response.status == 403, "\(shown)")
+        }
         #expect(try fixture.send(path, method: "POST", headers: [("Authorization", "Bearer s3cret")]).status == 200)
         #expect(orders.taken.withLock { $0.count } == 1)
+    }
+
+    @Test func secretsAreComparedWhole() {
+        #expect(Sameness.isSameSecret("s3cret", "s3cret"))
+        for shown in ["", "s3cre", "s3cretX", "Xs3cret", "s3creT", "S3cret"] {
+            #expect(!Sameness.isSameSecret(shown, "s3cret") && !Sameness.isSameSecret("s3cret", shown), "\(shown)")
+        }
     }
 
     @Test func withoutATokenOnlyThisMachineCommands() throws {

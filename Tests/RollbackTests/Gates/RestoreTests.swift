@@ -138,8 +138,65 @@ import Testing
             world.command(.restore(splits(["a": 100, "b": 10, "c": 100, "d": 0]), exactlyIn: 1))
             world.run(for: .minutes(5))
             #expect([[100, 10, 100, 0], [100, 100, 100, 100]].contains(live(world)), "\(countdown): \(live(world))")
+            let wanted = plan.services.map { world.lastState.services[$0.name]?.split.candidate }
+            #expect(live(world) == wanted, "\(countdown): what was journalled is done")
             #expect(world.violations == [], "\(countdown)")
         }
+    }
+
+    @Test(
+        "a process that ends in the middle of an exact one is followed by one that ends it, from what the journal holds"
+    )
+    func exactRestart() throws {
+        var bench = try promotedBench()
+        bench.silent = ["b", "c"]
+        #expect(bench.command(.restore(splits(["a": 100, "b": 10, "c": 100, "d": 7]), exactlyIn: 1)) == .accepted)
+        #expect(bench.live == [100, 100, 100, 7])
+        try bench.restart()
+        #expect(bench.asked.first == "b inspect", "\(bench.asked)")
+        bench.silent = []
+        try bench.restart()
+        bench.run(for: .minutes(10))
+        #expect(bench.live == [100, 10, 100, 7])
+        #expect(bench.state.phase == .paused(reason: "ops: "))
+        for name in ["b", "d"] {
+            #expect(bench.state.services[name]?.isRestoring == false)
+            #expect(bench.state.services[name]?.progress.name == "baking")
+        }
+    }
+
+    @Test("what goes down to its part is asked dependents first, and waits for dependents that go back whole")
+    func exactOrder() throws {
+        var bench = try promotedBench()
+        bench.silent = ["a", "b", "c", "d"]
+        var lowered = bench
+        let parts = splits(["a": 50, "b": 10, "c": 10, "d": 10])
+        #expect(lowered.command(.restore(parts, exactlyIn: 1)) == .accepted)
+        #expect(Array(lowered.asked.suffix(4)) == ["d inspect", "c inspect", "b inspect", "a inspect"])
+        let before = bench.asked.count
+        #expect(bench.command(.restore(splits(["a": 50, "b": 10, "d": 0]), exactlyIn: 1)) == .accepted)
+        #expect(Set(bench.asked.dropFirst(before)) == ["d inspect", "b inspect"], "a waits for d, which depends on it")
+        bench.silent = ["d"]
+        bench.answer()
+        #expect(bench.live == [100, 10, 100, 100], "b has nothing to do with d")
+        bench.silent = []
+        bench.run(for: .minutes(1))
+        #expect(bench.live == [50, 10, 100, 0])
+        let order = bench.asked.dropFirst(before)
+        let (first, second) = (order.firstIndex(of: "d shift 0"), order.firstIndex(of: "a inspect"))
+        #expect(try #require(first) < #require(second))
+    }
+
+    /// A controller alone, everything promoted.
+    private func promotedBench() throws -> ControllerBench {
+        var plain = plan
+        for index in plain.services.indices { plain.services[index].gates = [] }
+        plain.reconcile = .hours(10)
+        var bench = ControllerBench(plain)
+        bench.command(.start)
+        bench.run(for: .minutes(2))
+        try #require(bench.live == [100, 100, 100, 100])
+        return bench
     }
 
     @Test("a crash at any step of it ends in the same state")
