@@ -27,20 +27,20 @@ internal import TLS
         guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .file("make the directory", path) }
         lock = unsafe open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw .file("open", path + "/lock") }
-        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+        guard FileLock.take(lock) else {
             close(lock)
             throw HistoryError(.file, "\(path): another process uses this spool")
         }
         do {
             identity = try SpoolDirectory.identity(in: path)
         } catch {
-            close(lock)
+            FileLock.close(lock)
             throw error
         }
     }
 
     deinit {
-        close(lock)
+        FileLock.close(lock)
     }
 
     /// Lets other processes have it.

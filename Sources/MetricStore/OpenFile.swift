@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Runtime
 
 /// An open file, closed when its owner lets go.
 struct OpenFile: ~Copyable {
@@ -39,13 +40,13 @@ struct OpenFile: ~Copyable {
         descriptor = unsafe open(path, O_RDWR | O_CLOEXEC | O_CREAT, 0o644)
         self.path = path
         guard descriptor >= 0 else { throw StoreError(.system, "cannot open \(path): \(SystemFailure.text())") }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        guard FileLock.take(descriptor) else {
             throw StoreError(.inUse, "\(path) is held by another process")
         }
     }
 
     deinit {
-        if descriptor >= 0 { close(descriptor) }
+        if descriptor >= 0 { FileLock.close(descriptor) }
     }
 
     /// The length in bytes.

@@ -53,7 +53,7 @@ final class Journal: @unchecked Sendable {
         self.compactionLength = compactionLength
         lock = unsafe open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw Self.systemError(path, "cannot open the lock file") }
-        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+        guard FileLock.take(lock) else {
             close(lock)
             throw JournalError(code: .locked, path: path, message: "another process has the journal open")
         }
@@ -72,7 +72,7 @@ final class Journal: @unchecked Sendable {
             last = scan.frames.last?.payload
             nextSequence = (scan.frames.last?.sequence ?? 0) &+ 1
         } catch {
-            close(lock)
+            FileLock.close(lock)
             throw error
         }
         guard truncatedBytes == 0 || ftruncate(descriptor, length) == 0, fsync(descriptor) == 0 else {
@@ -83,9 +83,7 @@ final class Journal: @unchecked Sendable {
 
     deinit {
         close(descriptor)
-        // Closing alone would leave it locked while a child that is just being started still has a copy.
-        flock(lock, LOCK_UN)
-        close(lock)
+        FileLock.close(lock)
     }
 
     /// Writes `payload` and returns when it is on disk.
