@@ -63,7 +63,8 @@ struct LeaseTableTests {
         #expect(
             Loopback.eventually(within: 20) {
                 guard let row = try? table.look() else { return false }
-                return (try? table.take(row, holder: "b", milliseconds: 60_000, above: 0)) == 1
+                // The answer to one that succeeded may come too late; the next one then takes it once more.
+                return (try? table.take(row, holder: "b", milliseconds: 60_000, above: 0)) != nil
             })
     }
 

@@ -115,7 +115,11 @@ public final class LoopbackServer: Sendable {
                 if connection >= 0 { close(connection) }
                 return
             }
-            state.withLock { $0.open += 1 }
+            // Before anybody can have an answer over it.
+            state.withLock { state in
+                state.accepted += 1
+                state.open += 1
+            }
             let thread = WorkerThread("test-serve") { [self] in
                 serve(connection)
                 shutdown(connection, Int32(SHUT_RDWR))
@@ -124,7 +128,6 @@ public final class LoopbackServer: Sendable {
             state.withLock { state in
                 state.connections.append(connection)
                 state.threads.append(thread)
-                state.accepted += 1
             }
         }
     }
