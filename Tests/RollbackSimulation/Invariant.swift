@@ -39,7 +39,7 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
             case .driftCorrected: "drift is corrected"
             case .dependentsFirst: "dependents go back first"
             case .evidence: "every step stands in the history with its evidence"
-            case .toldOnce: "people are told once of a step, and not after the end"
+            case .toldOnce: "people are told once of a step or a freeze, and not after the end"
             case .reload: "a reload or restart loses no streak and no trip; abort wins"
             case .ownStart: "a rollout begins by itself where its plan says so, and once for a candidate"
             }

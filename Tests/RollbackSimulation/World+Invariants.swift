@@ -76,6 +76,12 @@ extension World {
     mutating func notified(_ notice: RollbackNotice) {
         note("notice \(notice.kind): \(notice.text)")
         notices.append(notice)
+        if notice.kind == .over {
+            let pages = told.filter { $0.hasPrefix("page \(notice.key): ") }
+            check(.toldOnce, pages.count == 1, "the end of what nobody was told: \(notice.key)")
+            // Who was told of one freeze is told of the next.
+            return told.subtract(pages)
+        }
         checkTold("\(notice.kind) \(notice.key): \(notice.text)", of: notice.key)
     }
 
@@ -201,6 +207,7 @@ extension World {
     /// What must be true when all actions of one event have been run.
     mutating func checkBatch() {
         guard !batch.crashed, !isHalted else { return }
+        checkFreezeTold()
         for name in batch.intents where lastState.services[name]?.progress == .rollingBack(.intended) {
             let waits = (order.dependents[name] ?? []).contains { dependent in
                 guard lastState.rollback?.services.contains(dependent) == true,
@@ -209,6 +216,18 @@ extension World {
                 return step < .verified
             }
             check(.nothingDelaysTheShift, waits || batch.operated.contains(name), "nothing was asked of \(name)")
+        }
+    }
+
+    /// While rules hold promotion back, people know; when they no longer do, people are not left waiting.
+    private mutating func checkFreezeTold() {
+        guard let controller, controller.epoch != nil else { return }
+        let key = "/promotion/frozen: "
+        let isTold = told.contains { $0.contains(key) }
+        if controller.state.phase != .promoting {
+            check(.toldOnce, !isTold, "people still think that promotion is frozen")
+        } else if !controller.freezes.isEmpty {
+            check(.toldOnce, isTold, "nobody was told that promotion is frozen")
         }
     }
 

@@ -36,6 +36,8 @@ public struct RollbackNotice: Equatable, Sendable {
     public enum Kind: String, Sendable {
         /// Somebody must act now.
         case page
+        /// What the page of the same key was about is over; nobody has to act on it any more.
+        case over
         case rollback
         case validation
     }

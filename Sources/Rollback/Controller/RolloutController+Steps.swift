@@ -106,12 +106,14 @@ extension RolloutController {
     }
 
     /// Calls for a person.
-    mutating func page(_ key: String, _ text: String) {
-        outbox.append(
-            .notify(
-                RollbackNotice(
-                    plan: plan.name, key: "\(plan.name)/\(state.generation)/\(key)", kind: .page, text: text,
-                    receivers: plan.notify)))
+    ///
+    /// - Returns: the key of the notice.
+    @discardableResult
+    mutating func page(_ key: String, _ text: String) -> String {
+        let key = "\(plan.name)/\(state.generation)/\(key)"
+        let notice = RollbackNotice(plan: plan.name, key: key, kind: .page, text: text, receivers: plan.notify)
+        outbox.append(.notify(notice))
+        return key
     }
 
     /// Whether the candidate of `service` has, or is about to get, any traffic.

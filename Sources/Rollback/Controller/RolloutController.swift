@@ -108,6 +108,8 @@ public struct RolloutController: Equatable, Sendable {
     var gateOpenSince: [String: Instant] = [:]
     /// What the candidate's version was last seen to be, and how often in a row.
     var seenVersion: Version?
+    /// The key under which people were told that promotion is frozen; `nil` while nobody has to know.
+    var toldFreeze: String?
     /// When it is to be read again.
     var versionDue: Instant?
     var validating = Validating()
@@ -196,6 +198,7 @@ public struct RolloutController: Equatable, Sendable {
         retryAt = [:]
         failures = [:]
         gateOpenSince = [:]
+        toldFreeze = nil
     }
 
     /// The history can, or cannot, be written. Without it nothing is promoted; rollbacks go on.
@@ -206,7 +209,6 @@ public struct RolloutController: Equatable, Sendable {
 
     /// What rules forbid any candidate more traffic for: trips that stand, data that are missing.
     public mutating func freezesChanged(to new: Set<String>, at now: Instant) -> [Action] {
-        guard new != freezes else { return [] }
         freezes = new
         return handle(at: now) { _ in }
     }
@@ -266,6 +268,7 @@ public struct RolloutController: Equatable, Sendable {
             wakeAt = nil
             advance(at: now)
         } while hasChanged
+        tellOfFreeze()
         defer { outbox = [] }
         return outbox
     }

@@ -27,15 +27,20 @@ enum IncidentAlerts {
             startsAt: report.start?.timestamp ?? now, endsAt: now, isResolved: true, generatorURL: "", value: 0)
     }
 
-    /// The alert of a message on which somebody has to act; `nil` for others.
-    static func firing(_ notice: RollbackNotice, at now: Timestamp) -> Alert? {
-        guard notice.kind == .page else { return nil }
+    /// The alert of a message on which somebody has to act, or its end; `nil` for other messages.
+    static func alert(of notice: RollbackNotice, at now: Timestamp) -> Alert? {
+        let isOver: Bool
+        switch notice.kind {
+        case .page: isOver = false
+        case .over: isOver = true
+        case .rollback, .validation: return nil
+        }
         return Alert(
             labels: [
                 "alertname": "TribuneRollbackNeedsHelp", "plan": notice.plan, "severity": "critical",
                 "message": notice.key,
-            ], annotations: ["summary": notice.text], startsAt: now, endsAt: now + openFor, isResolved: false,
-            generatorURL: "", value: 1)
+            ], annotations: ["summary": notice.text], startsAt: now, endsAt: isOver ? now : now + openFor,
+            isResolved: isOver, generatorURL: "", value: isOver ? 0 : 1)
     }
 
     private static func labels(plan: String, severity: String) -> Labels {

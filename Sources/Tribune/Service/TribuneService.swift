@@ -260,7 +260,7 @@ final class TribuneService: Sendable {
             incident: { notifier.receive([IncidentAlerts.firing($0, at: now())], urgent: true) },
             notice: { notice in
                 logger.warn(notice.text, ["plan": notice.plan])
-                if let alert = IncidentAlerts.firing(notice, at: now()) { notifier.receive([alert], urgent: true) }
+                if let alert = IncidentAlerts.alert(of: notice, at: now()) { notifier.receive([alert], urgent: true) }
             },
             report: { report in
                 logger.info(
