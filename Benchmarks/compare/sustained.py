@@ -7,12 +7,12 @@ def missed(server, minutes, settings):
     """Of the scrapes due in the last minutes: targets that had too few samples of `up`, and how often one was down.
 
     A target's phase is fixed, so that a span of whole intervals holds the same number of scrapes whenever it begins; scrapes of a
-    lane that come a little late shift by less than an interval.
+    lane that come a little late shift by less than an interval. A second ago, so that no scrape is committed in the middle.
     """
     span = int(minutes * 60)
     due = span // settings.interval
-    late = server.series(f'sum({due} - (count_over_time(up{{job="fleet"}}[{span}s]) < {due}))')
-    down = server.series(f'sum(count_over_time(up{{job="fleet"}}[{span}s]) - sum_over_time(up{{job="fleet"}}[{span}s]))')
+    late = server.series(f'sum({due} - (count_over_time(up{{job="fleet"}}[{span}s] offset 1s) < {due}))')
+    down = server.series(f'sum(count_over_time(up{{job="fleet"}}[{span}s] offset 1s) - sum_over_time(up{{job="fleet"}}[{span}s] offset 1s))')
     return tuple(round(float(result[0]["value"][1])) if result else 0 for result in (late, down))
 
 

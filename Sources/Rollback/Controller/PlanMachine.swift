@@ -100,9 +100,10 @@ package struct PlanMachine: Equatable, Sendable {
         return actions
     }
 
-    /// Lets promotion stop, or go on, because of where the rules stand.
+    /// Lets promotion stop, or go on, because of where the rules stand. A rollout may begin by itself with that.
     private mutating func holdBack(at now: Instant) -> [Action] {
-        controller.freezesChanged(to: freezes, at: now).map(Action.control)
+        let freezes = freezes
+        return step(at: now) { $0.freezesChanged(to: freezes, at: now) }
     }
 
     /// What of the rules forbids promotion.
