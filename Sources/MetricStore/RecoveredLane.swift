@@ -98,21 +98,22 @@ struct RecoveredLane {
         return Array(found.prefix(slots.count))
     }
 
-    /// The lane with its sealed chunks.
-    func makeLane(
-        _ sealed: [(header: ChunkHeader, place: ChunkPlace)], _ core: StoreCore
-    ) throws(StoreError) -> Lane {
-        let active = finalHead == nil ? try ActiveChunk() : nil
+    /// The lane with its chunks.
+    func makeLane(_ samples: RecoveredSamples.OfLane?, _ core: StoreCore) throws(StoreError) -> Lane {
+        var active = finalHead == nil ? samples?.active : nil
+        if active == nil, finalHead == nil { active = try ActiveChunk() }
         let lane = Lane(id: LaneID(id), name: name, core: core, active: active)
-        let chunks = sealed.sorted { $0.header.chunk < $1.header.chunk }
-        lane.chunk = chunks.last.map { Int($0.header.chunk) + 1 } ?? 0
-        lane.directory.lose(before: chunks.first.map { Int($0.header.chunk) } ?? 0)
-        for (header, place) in chunks { lane.directory.add(Int(header.chunk), at: place) }
+        let sealed = samples?.sealed ?? []
+        lane.chunk = sealed.last.map { Int($0.number) + 1 } ?? 0
+        lane.directory.lose(before: sealed.first.map { Int($0.number) } ?? 0)
+        for chunk in sealed { lane.directory.add(Int(chunk.number), at: chunk.place) }
         lane.finalHead = finalHead.map { Int(clamping: $0) } ?? 0
         if let active {
             while ActiveChunk.start(ofBlock: active.blockCount) < slots.count { try active.addBlock() }
-            let newest = chunks.reduce(Int64.min) { max($0, $1.header.newest) }
-            unsafe active.header[ActiveChunk.Word.newest].store(UInt64(bitPattern: newest), ordering: .relaxed)
+            if let samples, samples.active == nil {
+                let newest = UInt64(bitPattern: samples.newestSealed)
+                unsafe active.header[ActiveChunk.Word.newest].store(newest, ordering: .relaxed)
+            }
         }
         return lane
     }

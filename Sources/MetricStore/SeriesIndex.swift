@@ -53,8 +53,8 @@ struct SeriesIndex {
     private var firstLocation: [UInt32] = []
     private var freeSeries: [UInt32] = []
     private var table = IDTable()
-    /// Series from this one on are not in the table yet; only while a log is replayed.
-    private var untabled = none
+    /// Series from this one on are in neither the table nor the postings yet; only while a log is replayed.
+    private var firstListed = none
     /// The pairs of all series, those of one side by side; room that was given back is kept by length.
     private var pairPool: [UInt32] = []
     private var freePairs: [Int: [UInt32]] = [:]
@@ -160,39 +160,56 @@ struct SeriesIndex {
     /// The same for labels given by their pairs, in the order of their names, before anyone has asked this index.
     mutating func recover(_ ids: [UInt32], lane: UInt32, slot: RingSlot, birth: UInt32) -> UInt32 {
         version += 1
-        enterTable()
+        enterListed()
         return bind(ids, lane, slot, birth).series
     }
 
     /// The same for series of which each is either the one before or one that was not there, as a log that was written anew has
-    /// them: none is looked for, and the table is made at the end.
+    /// them: none is looked for. They can be asked about after ``enterListed()``.
     mutating func recover(listed ids: [UInt32], lane: UInt32, slot: RingSlot, birth: UInt32) -> UInt32 {
         version += 1
-        if untabled == Self.none { untabled = idBound }
+        if firstListed == Self.none { firstListed = idBound }
         var series = idBound
-        if series > untabled, pairs(of: series - 1).elementsEqual(ids) {
+        if series > firstListed, hasPairs(series - 1, ids) {
             series -= 1
         } else {
-            series = add(ids, ByteHash.of(ids))
+            firstPair.append(UInt32(pairPool.count))
+            pairCounts.append(UInt16(ids.count))
+            firstLocation.append(Self.none)
+            pairPool.append(contentsOf: ids)
         }
         locate(series, lane, slot, birth)
         return series
     }
 
-    /// Makes room for `count` series.
-    mutating func reserve(_ count: Int) {
-        firstPair.reserveCapacity(count)
-        pairCounts.reserveCapacity(count)
-        hashes.reserveCapacity(count)
-        firstLocation.reserveCapacity(count)
-        locations.reserveCapacity(count)
+    /// Whether `series` has exactly these pairs. From the end, where series that come one after the other differ.
+    private func hasPairs(_ series: UInt32, _ ids: [UInt32]) -> Bool {
+        guard Int(pairCounts[Int(series)]) == ids.count else { return false }
+        let start = Int(firstPair[Int(series)])
+        return ids.indices.reversed().allSatisfy { pairPool[start + $0] == ids[$0] }
     }
 
-    /// Puts the series that were only listed into the table.
-    mutating func enterTable() {
-        guard untabled != Self.none else { return }
-        table.insert(all: untabled..<idBound) { hashes[Int($0)] }
-        untabled = Self.none
+    /// Makes room for so many series and for all their pairs together.
+    mutating func reserve(series: Int, pairs: Int) {
+        firstPair.reserveCapacity(series)
+        pairCounts.reserveCapacity(series)
+        hashes.reserveCapacity(series)
+        firstLocation.reserveCapacity(series)
+        locations.reserveCapacity(series)
+        pairPool.reserveCapacity(pairs)
+    }
+
+    /// Puts the series that were only listed into the table and the postings.
+    mutating func enterListed() {
+        guard firstListed != Self.none else { return }
+        let listed = firstListed..<idBound
+        firstListed = Self.none
+        for series in listed {
+            let own = pairs(of: series)
+            hashes.append(ByteHash.of(own))
+            for pair in own { pairs.add(series, to: pair) }
+        }
+        table.insert(all: listed) { hashes[Int($0)] }
     }
 
     private mutating func bind(
@@ -239,7 +256,7 @@ struct SeriesIndex {
             firstLocation.append(Self.none)
         }
         for id in ids { pairs.add(series, to: id) }
-        if untabled == Self.none { table.insert(series) { hashes[Int($0)] } }
+        table.insert(series) { hashes[Int($0)] }
         return series
     }
 

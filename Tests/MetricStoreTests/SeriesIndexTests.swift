@@ -87,7 +87,7 @@ import Testing
     @Test func listedSeriesAreFoundAsBoundOnesAre() {
         var bound = SeriesIndex()
         var listed = SeriesIndex()
-        listed.reserve(200)
+        listed.reserve(series: 200, pairs: 2000)
         for number in 0..<200 {
             // Every third has a second location, in another lane.
             for lane in 0..<(number % 3 == 0 ? 2 : 1) as Range<UInt32> {

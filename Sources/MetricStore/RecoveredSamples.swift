@@ -1,0 +1,70 @@
+/// What the segments and the row log hold of each lane.
+struct RecoveredSamples: Sendable {
+    /// A sealed chunk.
+    struct SealedChunk {
+        var number: UInt32
+        var newest: Int64
+        var place: ChunkPlace
+    }
+
+    /// The samples of one lane.
+    struct OfLane {
+        /// Ascending.
+        fileprivate(set) var sealed: [SealedChunk] = []
+        /// The chunk that was being written, with its rows; `nil` where there are none.
+        fileprivate(set) var active: ActiveChunk?
+        fileprivate(set) var rows = RestoredRows(chunk: 0)
+
+        /// Time of the newest sealed sample.
+        var newestSealed: Int64 { sealed.reduce(Int64.min) { max($0, $1.newest) } }
+    }
+
+    private(set) var lanes: [UInt32: OfLane] = [:]
+    /// What had to be set aside or skipped, in words.
+    private(set) var notes: [String] = []
+
+    /// Reads what an earlier process left in the files of `core`.
+    static func read(_ core: StoreCore) -> Result<RecoveredSamples, StoreError> {
+        Result { () throws(StoreError) in
+            var result = RecoveredSamples()
+            result.readSegments(core.segments)
+            if let rowLog = core.rowLog { try result.readRows(rowLog) }
+            return result
+        }
+    }
+
+    private mutating func readSegments(_ segments: SegmentLog) {
+        notes += segments.recover { header, place in
+            lanes[header.lane, default: OfLane()].sealed.append(
+                SealedChunk(number: header.chunk, newest: header.newest, place: place))
+        }
+        for id in lanes.keys {
+            lanes[id]?.sealed.sort { $0.number < $1.number }
+            let next = lanes[id]?.sealed.last.map { Int($0.number) + 1 } ?? 0
+            lanes[id]?.rows = RestoredRows(chunk: next)
+        }
+    }
+
+    /// Puts the rows that are not sealed into chunks.
+    private mutating func readRows(_ rowLog: RowLog) throws(StoreError) {
+        var failure: StoreError?
+        notes += unsafe rowLog.recover { header, record, file in
+            do throws(StoreError) {
+                try unsafe lanes[header.lane, default: OfLane()].take(header, record, file)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+}
+
+extension RecoveredSamples.OfLane {
+    fileprivate mutating func take(
+        _ header: RowRecordHeader, _ record: UnsafeRawBufferPointer, _ file: UInt32
+    ) throws(StoreError) {
+        guard Int(header.chunk) >= rows.chunk else { return }
+        if active == nil { active = try ActiveChunk() }
+        if let active { unsafe rows.take(header, record, file, active) }
+    }
+}
