@@ -51,6 +51,22 @@ import Testing
         #expect(data["droppedTargetCounts"] == .null)
     }
 
+    /// Why a scrape failed stands there as it is.
+    @Test func theReasonOfAFailureIsShown() throws {
+        let reason = "line 2: expected label value, got \"\\\"x\" <b>"
+        let fixture = try ExporterFixture(sources: { sources in
+            sources.targets = {
+                var target = Self.target("z", "localhost:80")
+                target.health = .down
+                target.lastError = reason
+                return [target]
+            }
+        })
+        let target = try fixture.data("/api/v1/targets")["activeTargets"]?.elements?.first
+        #expect(target?["health"]?.text == "down")
+        #expect(target?["lastError"]?.text == reason)
+    }
+
     @Test(arguments: [
         ("", "a z/1"), ("?state=active", "a z/0"), ("?state=dropped", "/1"), ("?state=any&scrapePool=a", "a/0"),
     ])

@@ -29,6 +29,8 @@ final class RunningTarget: Sendable {
         var loop: ScrapeLoop
         var health = TargetSnapshot.Health.unknown
         var lastError = ""
+        /// Samples of the last scrape that the store did not take.
+        var lastRefused = 0
         var lastScrape: Timestamp?
         var lastDuration = 0.0
         /// Size of the last body as it came, to have room and patience for the next one.

@@ -73,11 +73,13 @@ extension ScrapeRunner {
         answer.settle(bodyBudget)
         metrics.bodyBytes.add(Double(stored.bodyBytes))
         var lastError = ""
+        var refused = 0
         let ended = SystemClock.monotonicNanoseconds()
         switch stored.outcome {
         case .success(let outcome):
             metrics.samples.add(Double(outcome.scraped))
-            metrics.refusedSamples.add(Double(outcome.refused))
+            refused = outcome.refused
+            metrics.refusedSamples.add(Double(refused))
             lastError = outcome.failure?.description ?? ""
             onCommit(stored.lane, hand.time, ended)
         case .failure(let error):
@@ -86,18 +88,37 @@ extension ScrapeRunner {
         }
         let duration = Double(ended - hand.began) / 1e9
         (lastError.isEmpty ? metrics.succeeded : metrics.failed).add()
-        if !lastError.isEmpty {
-            logger.debug("scrape failed", ["target": target.identity.url, "reason": lastError])
-        }
         metrics.duration.observe(duration)
-        return target.state.withLock { state in
+        let (actions, notes) = target.state.withLock { state in
+            let notes = ScrapeNotes(
+                after: state.health, refusedBefore: state.lastRefused, error: lastError, refused: refused)
             state.health = lastError.isEmpty ? .up : .down
+            state.lastRefused = refused
             state.lastError = lastError
             state.lastScrape = hand.time
             state.lastDuration = duration
             state.pace = Self.pace(ended - taken, effort)
             if stored.bodyBytes > 0 { state.bodyBytes = arrivedBytes }
-            return state.loop.scrapeEnded(at: .now)
+            return (state.loop.scrapeEnded(at: .now), notes)
+        }
+        if !notes.isSilent { log(notes, target, lastError, refused) }
+        return actions
+    }
+
+    /// What changes is said to everybody; what stays as it is only to those who ask for every detail.
+    private func log(_ notes: ScrapeNotes, _ target: RunningTarget, _ lastError: String, _ refused: Int) {
+        let (job, url) = (target.identity.pool, target.identity.url)
+        switch notes.scrape {
+        case .failsFirst: logger.warn("scrape failed", ["job": job, "target": url, "reason": lastError])
+        case .failsAgain: logger.debug("scrape failed", ["job": job, "target": url, "reason": lastError])
+        case .succeedsAgain: logger.info("scrape succeeds again", ["job": job, "target": url])
+        case .succeeds: break
+        }
+        let (some, reason) = ("samples of a scrape are not stored", "double, out of order or too far in the future")
+        switch notes.refusal {
+        case .first: logger.warn(some, ["job": job, "target": url, "samples": refused, "reason": reason])
+        case .again: logger.debug(some, ["job": job, "target": url, "samples": refused, "reason": reason])
+        case .none: break
         }
     }
 
