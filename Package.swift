@@ -234,7 +234,9 @@ let package = Package(
                 "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleEngine", "History", "Rollback", "MicroHTTP",
                 "CurlHTTP", "Snappy", "JSON", "Instrumentation", "Runtime",
             ]),
-        tests("Tribune", ["MetricModel", "MetricStore", "Snappy", "JSON", "CurlHTTP", "Runtime"]),
+        tests(
+            "Tribune",
+            ["MetricModel", "MetricStore", "Snappy", "JSON", "CurlHTTP", "Runtime", "RuleEngine", "Rollback"]),
     ],
     cxxLanguageStandard: .cxx17
 )

@@ -35,10 +35,19 @@ struct ControllerBench {
     /// Where the services stand, in the order of the plan.
     var progress: [String] { controller.plan.services.map { state.services[$0.name]?.progress.name ?? "" } }
 
+    /// No event leads to as many answers, no hour to as many awakenings: a machine that goes round in circles fails.
+    private static let mostRounds = 10_000
+
     /// Hands an event to the controller, and the answers to what it asks for.
     mutating func step(_ body: (inout RolloutController, Instant) -> [RolloutController.Action]) {
         perform(body(&controller, now))
+        var rounds = 0
         while let index = open.firstIndex(where: { !silent.contains($0.service) }) {
+            rounds += 1
+            guard rounds < Self.mostRounds else {
+                Issue.record("one event is answered by ever more operations: \(asked.suffix(3))")
+                return
+            }
             let operation = open.remove(at: index)
             let result = carryOut(operation)
             perform(controller.replied(operation.id, result, at: now))
@@ -66,7 +75,13 @@ struct ControllerBench {
     /// Wakes the controller whenever it has asked for it, for as long as `span`.
     mutating func run(for span: Milliseconds) {
         let end = now + span
+        var rounds = 0
         while let wake = controller.wakeAt, wake <= end {
+            rounds += 1
+            guard rounds < Self.mostRounds else {
+                Issue.record("the controller wants to be woken ever again: at \(wake), now \(now)")
+                return
+            }
             now = max(now + .milliseconds(1), wake)
             step { $0.timePassed(at: $1) }
         }

@@ -79,6 +79,39 @@ import Testing
         #expect(Set(bench.notices.map(\.key)) == ["p/1/promotion/frozen"])
     }
 
+    @Test(
+        "a rule that nothing measures is told of after gate_timeout, and the page taken back with its first good value")
+    func neverMeasured() {
+        var bench = ControllerBench(plan)
+        bench.command(.start)
+        bench.run(for: .minutes(29))
+        #expect(bench.notices == [])
+        bench.run(for: .minutes(2))
+        #expect(bench.notices.map(\.text) == ["plan p: promotion stands still: frozen by R: not measured for 30m"])
+        bench.run(for: .minutes(90))
+        #expect(kinds(bench) == [.page], "it is told once")
+        #expect(bench.live == [0], "and forbids traffic all the time")
+        bench.measured("R", isViolated: false)
+        #expect(kinds(bench) == [.page, .over])
+        #expect(bench.live == [10])
+    }
+
+    @Test("the wait for a first measurement begins with the rollout, and pausing ends it")
+    func waitBegins() {
+        var bench = ControllerBench(plan)
+        bench.run(for: .hours(3))
+        bench.command(.start)
+        bench.run(for: .minutes(20))
+        bench.command(.pause)
+        bench.run(for: .minutes(60))
+        #expect(bench.notices == [])
+        bench.command(.resume)
+        bench.run(for: .minutes(29))
+        #expect(bench.notices == [])
+        bench.run(for: .minutes(2))
+        #expect(kinds(bench) == [.page])
+    }
+
     private func measurement(
         _ value: Double?, _ mode: RollbackDefinition.Mode, missing: RollbackDefinition.MissingPolicy = .init(),
         at now: Instant

@@ -110,6 +110,8 @@ public struct RolloutController: Equatable, Sendable {
     var seenVersion: Version?
     /// The key under which people were told that promotion is frozen; `nil` while nobody has to know.
     var toldFreeze: String?
+    /// Since when a rule of `freeze_if` has been waited for that was never measured.
+    var unmeasuredSince: Instant?
     /// When it is to be read again.
     var versionDue: Instant?
     var validating = Validating()
@@ -199,6 +201,7 @@ public struct RolloutController: Equatable, Sendable {
         failures = [:]
         gateOpenSince = [:]
         toldFreeze = nil
+        unmeasuredSince = nil
     }
 
     /// The history can, or cannot, be written. Without it nothing is promoted; rollbacks go on.
@@ -268,7 +271,7 @@ public struct RolloutController: Equatable, Sendable {
             wakeAt = nil
             advance(at: now)
         } while hasChanged
-        tellOfFreeze()
+        tellOfFreeze(at: now)
         defer { outbox = [] }
         return outbox
     }
