@@ -152,6 +152,7 @@ internal import Synchronization
             spareBlocks = count
         }
         let base = unsafe spare
+        unsafe Mapping.populate(UnsafeRawBufferPointer(start: base, count: Self.size(ofBlock: blockCount)))
         unsafe spare += Self.size(ofBlock: blockCount)
         spareBlocks -= 1
         if blockCount == capacity { growTable() }

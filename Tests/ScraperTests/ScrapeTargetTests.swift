@@ -64,13 +64,4 @@ import Testing
         }
         #expect(reason == message)
     }
-
-    @Test func offsetsSpreadOverTheInterval() throws {
-        let offsets = try (0..<400).compactMap { target(try build("host-\($0):9100"))?.offset.rawValue }
-        #expect(offsets.allSatisfy { (0..<60_000).contains($0) })
-        for quarter in 0..<4 {
-            let count = offsets.count { $0 / 15_000 == Int64(quarter) }
-            #expect((60...140).contains(count), "\(count) in quarter \(quarter)")
-        }
-    }
 }

@@ -56,10 +56,13 @@ final class RunningTarget: Sendable {
     /// Held while a scrape is written; only metadata is read beside that.
     let writer: Mutex<TargetWriter>
 
-    init(_ target: ScrapeTarget, pool: RunningPool, home: ScrapeInbox, writer: sending TargetWriter) {
+    init(
+        _ target: ScrapeTarget, _ timing: ScrapeLoop.Timing, pool: RunningPool, home: ScrapeInbox,
+        writer: sending TargetWriter
+    ) {
         identity = target.identity
         self.home = home
-        state = Mutex(State(target: target, pool: pool, loop: ScrapeLoop(target.timing)))
+        state = Mutex(State(target: target, pool: pool, loop: ScrapeLoop(timing)))
         self.writer = Mutex(writer)
     }
 
@@ -77,10 +80,6 @@ final class RunningTarget: Sendable {
                 scrapeInterval: state.target.interval, scrapeTimeout: state.target.timeout)
         }
     }
-}
-
-extension ScrapeTarget {
-    var timing: ScrapeLoop.Timing { ScrapeLoop.Timing(interval: interval, timeout: timeout, offset: offset) }
 }
 
 /// A job's settings, compiled. Immutable; shared by its targets.

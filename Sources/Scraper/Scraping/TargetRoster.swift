@@ -65,9 +65,10 @@ struct TargetRoster {
 
     private func update(_ target: ScrapeTarget, _ pool: RunningPool) {
         guard let known = running[target.identity] else { return }
+        let timing = target.timing(catalogue.moments)
         let actions = known.state.withLock { state in
             state.configure(target, pool)
-            return state.loop.timingChanged(target.timing, at: .now)
+            return state.loop.timingChanged(timing, at: .now)
         }
         runner.post(actions, known)
     }
@@ -89,7 +90,8 @@ struct TargetRoster {
             let writer = TargetWriter(
                 lane: lane, constitutionalHash: runner.settings.constitutionalHash,
                 seriesCap: runner.settings.maximumSeriesPerTarget)
-            let fresh = RunningTarget(target, pool: pool, home: home(of: target), writer: writer)
+            let fresh = RunningTarget(
+                target, target.timing(catalogue.moments), pool: pool, home: home(of: target), writer: writer)
             running[target.identity] = fresh
             runner.post(fresh.step { $0.started(at: .now) }, fresh)
         } catch {

@@ -25,11 +25,6 @@ struct ScrapeTarget: Equatable, Sendable {
 
     /// Labels after relabelling, without those that begin with `__`.
     var labels: Labels { identity.labels }
-    /// When in each interval the target is scraped, so that the load is spread.
-    var offset: Milliseconds {
-        let mixed = identity.hash ^ identity.hash >> 29
-        return Milliseconds(rawValue: Int64(mixed % UInt64(interval.rawValue)))
-    }
     /// The name of the lane that holds its samples.
     var laneName: String {
         let hash = String(identity.hash, radix: 16)

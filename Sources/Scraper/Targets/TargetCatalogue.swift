@@ -23,6 +23,8 @@ struct TargetCatalogue: Sendable {
     private var known: Set<ScrapeTarget.Identity> = []
     /// Whether a target is to be looked for again.
     private var hasForgotten = false
+    /// When in their interval the targets are scraped.
+    private(set) var moments = ScrapeMoments()
     /// Targets that relabelling dropped.
     private(set) var dropped: [DroppedTarget] = []
 
@@ -97,6 +99,7 @@ struct TargetCatalogue: Sendable {
         }
         changes.removed = known.filter { !found.contains($0) }
         known = found
+        moments.spread(found.count)
         return changes
     }
 
