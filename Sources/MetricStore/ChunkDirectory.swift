@@ -62,6 +62,13 @@ internal import Synchronization
         unsafe oldTables.append(present)
     }
 
+    /// Puts `new`, or nowhere, in the place of `old`, if that is still what stands there for `chunk`. Any thread: where the
+    /// writer moves to a larger table at that moment the change is lost, and whoever looks next makes it again.
+    func replace(_ old: ChunkPlace, of chunk: Int, by new: ChunkPlace?) {
+        let entry = unsafe Self.entry(chunk, table.load(ordering: .acquiring))
+        _ = unsafe entry.pointee.compareExchange(expected: old.word, desired: new?.word ?? 0, ordering: .relaxed)
+    }
+
     /// Gives up the chunks before `chunk`. Any one thread at a time.
     func lose(before chunk: Int) {
         if chunk > first.load(ordering: .relaxed) { first.store(chunk, ordering: .releasing) }

@@ -10,7 +10,8 @@ internal import Glibc
 ///                             start; then the columns (ColumnCodec)
 /// histograms                  words the histogram columns point into
 /// ```
-/// All numbers are little-endian. `complete` is written last, so a record that a crash cut short is told from a whole one.
+/// All numbers are little-endian. The header's own checksum makes it possible to trust the header before anyone has read the
+/// body, whose checksum it holds.
 struct ChunkHeader {
     static let size = 80
     static let mark: UInt64 = 0x3130_4b4e_5548_4354  // "TCHUNK01"
@@ -33,6 +34,9 @@ struct ChunkHeader {
     /// Checksum of the fields above.
     var complete: UInt64 = 0
     var unused: UInt64 = 0
+
+    /// Whether the fields are what was written.
+    var isWhole: Bool { magic == Self.mark && complete == checksum && rowCount <= ColumnCodec.rows }
 
     /// What `complete` must be.
     var checksum: UInt64 {

@@ -9,10 +9,13 @@ internal import Synchronization
 public final class MetricStore: Sendable {
     let core: StoreCore
     private let retention: Int64
+    /// Bytes of sealed chunks that one call of `maintain` checks after a restart: some 30 ms, and a day's within ten calls.
+    private static let checkedAtOnce = 64 << 20
     /// When `maintain` was first called.
     private let orphansKnownSince = Mutex<Timestamp?>(nil)
 
-    /// What a restart found damaged and set aside or skipped, a line each, for the log.
+    /// What a restart found damaged and set aside or skipped, a line each, for the log. Samples that are found damaged later
+    /// are in ``takeNotes()``.
     public let recoveryNotes: [String]
 
     /// An empty store, or the one that `configuration.directory` holds.
@@ -69,8 +72,13 @@ public final class MetricStore: Sendable {
         }
     }
 
-    /// Lets samples older than the retention go, forgets series and lanes without samples, and gives back the memory that queries
-    /// have taken by looking at files. Call it every few seconds, from one thread at a time.
+    /// What was found damaged and left out since the last call, a line each, for the log: a restart leaves the checksums of most
+    /// sealed samples to whoever reads them first, and to ``maintain(now:)``, which comes to all of them within seconds.
+    public func takeNotes() -> [String] { core.segments.takeNotes() }
+
+    /// Lets samples older than the retention go, forgets series and lanes without samples, gives back the memory that queries
+    /// have taken by looking at files, and checks some of what an earlier process wrote. Call it every few seconds, from one
+    /// thread at a time.
     public func maintain(now: Timestamp) {
         core.segments.drop(before: now.milliseconds &- retention)
         let lost = core.segments.takeDropped()
@@ -87,6 +95,7 @@ public final class MetricStore: Sendable {
         }
         if removed > 0 { core.seriesChanged() }
         core.segments.releaseRead()
+        checkSealed()
         rewriteOverdueRows()
         compactLog()
         closeOrphans(now)
@@ -99,6 +108,14 @@ public final class MetricStore: Sendable {
             do throws(StoreError) { try log.compact(catalog, directory) } catch {
                 // No room on the disk; the present file stays until the next call.
             }
+        }
+    }
+
+    /// Looks whether the next sealed chunks that an earlier process left are whole; those that are not leave their lanes.
+    private func checkSealed() {
+        core.segments.checkSome(Self.checkedAtOnce) { header, place, isWhole in
+            let lane = core.catalog.read { $0.lanes[header.lane] }
+            lane?.directory.replace(place, of: Int(header.chunk), by: isWhole ? place.checked : nil)
         }
     }
 

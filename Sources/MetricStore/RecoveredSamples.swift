@@ -38,11 +38,23 @@ struct RecoveredSamples: Sendable {
             lanes[header.lane, default: OfLane()].sealed.append(
                 SealedChunk(number: header.chunk, newest: header.newest, place: place))
         }
-        for id in lanes.keys {
-            lanes[id]?.sealed.sort { $0.number < $1.number }
-            let next = lanes[id]?.sealed.last.map { Int($0.number) + 1 } ?? 0
-            lanes[id]?.rows = RestoredRows(chunk: next)
+        let pinned = segments.pin()
+        func isWhole(_ chunk: SealedChunk) -> Bool {
+            guard let record = unsafe pinned.record(at: chunk.place) else { return false }
+            return unsafe segments.isWhole(record, at: chunk.place)
         }
+        for id in lanes.keys {
+            var sealed = lanes[id]?.sealed ?? []
+            sealed.sort { $0.number < $1.number }
+            // The row log may still have the rows of the newest one, so that it is asked now whether that is whole: a kill
+            // between its header and its body loses nothing. Who reads the others looks at them, and `maintain` does.
+            while let last = sealed.last, !isWhole(last) { sealed.removeLast() }
+            if let last = sealed.popLast() {
+                sealed.append(SealedChunk(number: last.number, newest: last.newest, place: last.place.checked))
+            }
+            lanes[id] = OfLane(sealed: sealed, rows: RestoredRows(chunk: sealed.last.map { Int($0.number) + 1 } ?? 0))
+        }
+        notes += segments.takeNotes()
     }
 
     /// Puts the rows that are not sealed into chunks.

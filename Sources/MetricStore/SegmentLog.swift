@@ -1,75 +1,5 @@
 internal import Glibc
-internal import Runtime
 internal import Synchronization
-
-/// A fixed stretch of memory or file that sealed chunks are appended to. Freed as a whole when nobody holds it.
-final class Segment: Sendable {
-    /// Counts up from 1.
-    let number: UInt32
-    let mapping: Mapping
-    let path: String?
-    /// Whether a query has looked at it since ``releaseIfRead()``.
-    private let isRead = Atomic(false)
-
-    init(number: UInt32, mapping: Mapping, path: String?) {
-        self.number = number
-        self.mapping = mapping
-        self.path = path
-    }
-
-    /// Records begin behind magic, version, store, number and checksum, a word each.
-    static let headerSize = 64
-
-    /// What the segment's file begins with.
-    static func identity(store: UInt64, number: UInt32) -> [UInt64] {
-        let words: [UInt64] = [0x3130_5347_4553_5254, 2, store, UInt64(number)]
-        return words + [unsafe words.withUnsafeBytes { unsafe ByteHash.checksum($0) }]
-    }
-
-    /// The record at `offset`, which the lane's directory names.
-    func record(at offset: Int) -> ChunkRecord {
-        unsafe ChunkRecord(base: UnsafeRawPointer(mapping.base + offset))
-    }
-
-    /// Notes that a query looks at the segment. Read before it is written: queries share the line.
-    func noteRead() {
-        if !isRead.load(ordering: .relaxed) { isRead.store(true, ordering: .relaxed) }
-    }
-
-    /// Takes the pages that queries have looked at out of the process's memory; they stay in the system's cache of files.
-    func releaseIfRead() {
-        guard path != nil, isRead.exchange(false, ordering: .relaxed) else { return }
-        mapping.release()
-    }
-
-    /// The headers of the records in the first `used` bytes.
-    func headers(through used: Int) -> [ChunkHeader] {
-        var found: [ChunkHeader] = []
-        var offset = Self.headerSize
-        while offset < used {
-            let header = unsafe record(at: offset).header
-            found.append(header)
-            offset += Int(header.length)
-        }
-        return found
-    }
-}
-
-/// Where a sealed chunk lies, in one word; 0 is nowhere.
-struct ChunkPlace: Equatable {
-    let word: UInt64
-
-    init(word: UInt64) {
-        self.word = word
-    }
-
-    init(segment: UInt32, offset: Int) {
-        word = UInt64(segment) << 32 | UInt64(offset / ChunkHeader.alignment)
-    }
-
-    var segment: UInt32 { UInt32(truncatingIfNeeded: word >> 32) }
-    var offset: Int { Int(word & 0xffff_ffff) * ChunkHeader.alignment }
-}
 
 /// The segments that existed at one moment. Holding this keeps every record in them readable.
 struct PinnedSegments {
@@ -115,6 +45,11 @@ final class SegmentLog: Sendable {
         /// Newest chunk lost per lane since the last ``takeDropped()``.
         var dropped: [UInt32: UInt32] = [:]
         var nextNumber: UInt32 = 1
+        /// What an earlier process wrote and ``checkSome(_:_:)`` has not come to: records from `from` to `end`.
+        var unchecked: [(segment: Segment, from: Int, end: Int)] = []
+        /// The places of records that were found damaged, and those since the last ``takeNotes()`` in words.
+        var damaged: Set<UInt64> = []
+        var notes: [String] = []
 
         /// Bytes of all segments; of those that are done only what they use.
         var byteCount: Int {
@@ -238,7 +173,13 @@ final class SegmentLog: Sendable {
 
     /// Drops the oldest segment if `condition` holds. Whether it did.
     private func dropOldest(if condition: (borrowing State) -> Bool) -> Bool {
-        guard let entry = state.withLock({ condition($0) ? $0.entries.removeFirst() : nil }) else { return false }
+        let dropped: Entry? = state.withLock { state in
+            guard condition(state) else { return nil }
+            let entry = state.entries.removeFirst()
+            if state.unchecked.first?.segment === entry.segment { state.unchecked.removeFirst() }
+            return entry
+        }
+        guard let entry = dropped else { return false }
         // Readers that still hold the segment keep its pages; the name can go.
         if let path = entry.segment.path { unsafe unlink(path) }
         var lost: [UInt32: UInt32] = [:]
@@ -266,7 +207,8 @@ final class SegmentLog: Sendable {
 }
 
 extension SegmentLog {
-    /// Takes up the segments that an earlier process left, oldest first, and tells `found` of every whole record.
+    /// Takes up the segments that an earlier process left, oldest first, and tells `found` of every record whose header is
+    /// whole. Bodies are left to ``isWhole(_:at:)`` and ``checkSome(_:_:)``: a start looks at a page or so of each record.
     ///
     /// - Returns: What had to be set aside or skipped, in words.
     func recover(_ found: (ChunkHeader, ChunkPlace) -> Void) -> [String] {
@@ -280,26 +222,18 @@ extension SegmentLog {
             }
             numbers.removeFirst(gap)
         }
-        // Whole segments are checked, which is all that takes time; two at a time, one of them here.
-        let places = numbers.indices
-        let others = Overlapped("store-segments2") { [numbers] in
-            places.filter { $0 % 2 == 1 }.map { Self.check(numbers[$0], directory) }
-        }
-        let own = places.filter { $0 % 2 == 0 }.map { Self.check(numbers[$0], directory) }
-        let rest = others.value()
-        for (place, number) in numbers.enumerated() {
+        for number in numbers {
             do throws(StoreError) {
-                let checked = try (place % 2 == 0 ? own : rest)[place / 2].get()
-                for (header, place) in checked.records { found(header, place) }
-                notes += checked.notes
+                let entry = try open(number, directory, &notes, found)
                 state.withLock { state in
-                    state.entries.append(checked.entry)
+                    state.entries.append(entry)
+                    state.unchecked.append((entry.segment, Segment.headerSize, entry.used))
                     state.nextNumber = number + 1
                 }
             } catch {
                 // What is older cannot be counted to any more.
                 let older = state.withLock { state in
-                    defer { state.entries = [] }
+                    defer { (state.entries, state.unchecked) = ([], []) }
                     state.nextNumber = number + 1
                     return state.entries.map(\.segment)
                 }
@@ -311,18 +245,10 @@ extension SegmentLog {
         return notes
     }
 
-    /// A segment whose records have been looked at.
-    private struct Checked {
-        var entry: Entry
-        var records: [(ChunkHeader, ChunkPlace)] = []
-        var notes: [String] = []
-    }
-
-    private static func check(_ number: UInt32, _ directory: StoreDirectory) -> Result<Checked, StoreError> {
-        Result { () throws(StoreError) in try checked(number, directory) }
-    }
-
-    private static func checked(_ number: UInt32, _ directory: StoreDirectory) throws(StoreError) -> Checked {
+    private func open(
+        _ number: UInt32, _ directory: StoreDirectory, _ notes: inout [String],
+        _ found: (ChunkHeader, ChunkPlace) -> Void
+    ) throws(StoreError) -> Entry {
         let path = directory.segment(number)
         let file = try OpenFile(path, create: false)
         let size = file.size & -Mapping.page
@@ -334,32 +260,76 @@ extension SegmentLog {
             }
         }
         let segment = Segment(number: number, mapping: mapping, path: path)
-        var result = Checked(entry: Entry(segment: segment))
-        while result.entry.used + ChunkHeader.size <= size {
-            let record = unsafe segment.record(at: result.entry.used)
-            let header = unsafe record.header
+        var entry = Entry(segment: segment)
+        while entry.used + ChunkHeader.size <= size {
+            let header = unsafe segment.record(at: entry.used).header
             let length = Int(header.length)
             guard header.magic == ChunkHeader.mark, length % ChunkHeader.alignment == 0, length > ChunkHeader.size,
-                length <= size - result.entry.used
+                length <= size - entry.used
             else {
                 if header.magic != 0 {
-                    result.notes.append("\(path) is damaged from byte \(result.entry.used) on; the rest is ignored")
+                    notes.append("\(path) is damaged from byte \(entry.used) on; the rest is ignored")
                 }
                 break
             }
-            if header.complete == header.checksum, header.rowCount <= ColumnCodec.rows,
-                unsafe record.bodyChecksum == header.bodyChecksum
-            {
-                result.records.append((header, ChunkPlace(segment: number, offset: result.entry.used)))
-                result.entry.oldest = min(result.entry.oldest, header.oldest)
-                result.entry.newest = max(result.entry.newest, header.newest)
-                result.entry.sampleCount += UInt64(header.sampleCount)
+            if header.isWhole {
+                found(header, ChunkPlace(segment: number, offset: entry.used, isChecked: false))
+                entry.oldest = min(entry.oldest, header.oldest)
+                entry.newest = max(entry.newest, header.newest)
+                entry.sampleCount += UInt64(header.sampleCount)
             } else {
-                result.notes.append("\(path): the record at byte \(result.entry.used) is torn or damaged and skipped")
+                notes.append(damage(at: ChunkPlace(segment: number, offset: entry.used)))
             }
-            result.entry.used += length
+            entry.used += length
         }
         mapping.release()
-        return result
+        return entry
+    }
+
+    private func damage(at place: ChunkPlace) -> String {
+        let path = directory?.segment(place.segment) ?? "segment \(place.segment)"
+        return "\(path): the record at byte \(place.offset) is torn or damaged and skipped"
+    }
+
+    /// Compares the checksum of a record whose header is whole; damage is noted for ``takeNotes()``, once.
+    func isWhole(_ record: ChunkRecord, at place: ChunkPlace) -> Bool {
+        if unsafe record.bodyChecksum == record.header.bodyChecksum { return true }
+        state.withLock { state in
+            if state.damaged.insert(place.checked.word).inserted { state.notes.append(damage(at: place)) }
+        }
+        return false
+    }
+
+    /// Compares the checksums of the next records that an earlier process wrote, some `bytes` of them, and tells `found` of each
+    /// whether it is whole. From one thread at a time. Costs nothing once all have been looked at.
+    func checkSome(_ bytes: Int, _ found: (ChunkHeader, ChunkPlace, _ isWhole: Bool) -> Void) {
+        var rest = bytes
+        while rest > 0, let next = state.withLock({ $0.unchecked.first }) {
+            var offset = next.from
+            while offset < next.end, rest > 0 {
+                let record = unsafe next.segment.record(at: offset)
+                let header = unsafe record.header
+                if header.isWhole {
+                    let place = ChunkPlace(segment: next.segment.number, offset: offset, isChecked: false)
+                    found(header, place, unsafe isWhole(record, at: place))
+                }
+                offset += Int(header.length)
+                rest -= Int(header.length)
+            }
+            next.segment.mapping.release()
+            state.withLock { state in
+                // Retention may have taken it meanwhile.
+                guard state.unchecked.first?.segment === next.segment else { return }
+                if offset < next.end { state.unchecked[0].from = offset } else { state.unchecked.removeFirst() }
+            }
+        }
+    }
+
+    /// What was found damaged since the last call, in words.
+    func takeNotes() -> [String] {
+        state.withLock { state in
+            defer { state.notes = [] }
+            return state.notes
+        }
     }
 }

@@ -8,11 +8,18 @@ final class SegmentPins {
         pins = [segments.pin()]
     }
 
-    /// The sealed chunk `number` of `lane`, if there is one and retention has not taken it. Valid as long as these pins.
+    /// The sealed chunk `number` of `lane`, if there is one, it is whole, and retention has not taken it. Valid as long as these
+    /// pins.
     func record(of number: Int, in lane: Lane) -> ChunkRecord? {
         guard let place = lane.directory[number], let record = unsafe find(place) else { return nil }
         let header = unsafe record.header
-        return header.lane == lane.id.rawValue && header.chunk == UInt32(number) ? unsafe record : nil
+        guard header.lane == lane.id.rawValue, header.chunk == UInt32(number) else { return nil }
+        if !place.isChecked {
+            let isWhole = unsafe segments.isWhole(record, at: place)
+            lane.directory.replace(place, of: number, by: isWhole ? place.checked : nil)
+            guard isWhole else { return nil }
+        }
+        return unsafe record
     }
 
     private func find(_ place: ChunkPlace) -> ChunkRecord? {

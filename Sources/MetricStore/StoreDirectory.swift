@@ -29,8 +29,8 @@ struct StoreDirectory: Sendable {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
                 unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
-            // Counting goes on behind the last one.
-            if let number = UInt32(name), number < .max { found.append(number) }
+            // Counting goes on behind the last one, and places of chunks have 31 bits for it.
+            if let number = UInt32(name), number < Int32.max { found.append(number) }
         }
         return found.sorted()
     }

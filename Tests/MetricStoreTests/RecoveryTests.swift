@@ -1,5 +1,7 @@
 import Foundation
 import MetricModel
+import Runtime
+import Synchronization
 import Testing
 
 @testable import MetricStore
@@ -19,7 +21,7 @@ import Testing
     }
 
     /// Row *n* at *n* seconds, for `range`.
-    private func write(_ range: ClosedRange<Int>) throws {
+    private func write(_ range: ClosedRange<Int>, _ committed: (Int) throws -> Void = { _ in }) throws {
         let store = try open()
         let lane = try store.openLane("target")
         let slot = try lane.slot(for: ["__name__": "up", "job": "api"])
@@ -27,6 +29,7 @@ import Testing
             var appender = lane.beginAppend(at: Timestamp(milliseconds: Int64(row) * 1000))
             #expect(appender.append(slot, Double(row)) == .appended)
             try appender.commit()
+            try committed(row)
         }
     }
 
@@ -46,12 +49,90 @@ import Testing
         #expect(store.statistics.seriesCount == 1)
     }
 
-    @Test func aDamagedSealedChunkIsSkippedAndTheRestIsThere() throws {
+    /// A start looks at headers; a body is checked by whoever reads it first, or by maintenance.
+    @Test(arguments: [false, true]) func aDamagedSealedChunkIsSkippedAndTheRestIsThere(maintained: Bool) throws {
         try write(1...100)
         try directory.edit("segments/1") { $0[Segment.headerSize + ChunkHeader.size + 30] ^= 1 }
         let store = try open()
+        #expect(store.recoveryNotes == [])
+        if maintained {
+            store.maintain(now: Timestamp(milliseconds: 100_000))
+            #expect(store.takeNotes().count == 1)
+        }
+        #expect(try values(store) == (17...100).map(Double.init))
+        #expect(try values(store) == (17...100).map(Double.init))
+        if !maintained {
+            #expect(store.takeNotes().first?.contains("the record at byte 64 is torn or damaged") == true)
+        }
+        // Told once, whoever comes to it again.
+        store.maintain(now: Timestamp(milliseconds: 100_000))
+        #expect(store.takeNotes() == [])
+        // What comes is written behind it.
+        let lane = try store.openLane("target")
+        var appender = lane.beginAppend(at: Timestamp(milliseconds: 101_000))
+        appender.append(try lane.slot(for: ["__name__": "up", "job": "api"]), 101)
+        try appender.commit()
+        #expect(try values(store) == (17...101).map(Double.init))
+    }
+
+    @Test func aDamagedHeaderOfASealedChunkIsFoundAtOnce() throws {
+        try write(1...100)
+        try directory.edit("segments/1") { $0[Segment.headerSize + 40] ^= 1 }
+        let store = try open()
         #expect(store.recoveryNotes.count == 1)
         #expect(try values(store) == (17...100).map(Double.init))
+        store.maintain(now: Timestamp(milliseconds: 100_000))
+        #expect(store.takeNotes() == [])
+    }
+
+    /// A kill between the header and the body of the chunk that is being sealed: its rows are still in the row log.
+    @Test func aChunkWhoseBodyWasNotWrittenComesBackFromItsRows() throws {
+        var rows = Data()
+        try write(1...33) { row in
+            if row == 32 { rows = try Data(contentsOf: URL(fileURLWithPath: directory.path + "/rows/1")) }
+        }
+        try directory.edit("rows/1") { $0 = rows }
+        var second = 0
+        try directory.edit("segments/1") { data in
+            let length = data[(Segment.headerSize + 8)...].withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) }
+            second = Segment.headerSize + Int(length)
+            for byte in second + ChunkHeader.size..<second + ChunkHeader.size + 32 { data[byte] = 0 }
+        }
+        let store = try open()
+        #expect(store.recoveryNotes.count == 1)
+        #expect(store.recoveryNotes.first?.contains("byte \(second)") == true)
+        #expect(try values(store) == (1...32).map(Double.init))
+    }
+
+    /// A day's data is checked piece by piece; readers are told apart from what nobody has looked at.
+    @Test func readersAndMaintenanceCheckTheSameChunksAtTheSameTime() throws {
+        try write(1...1000)
+        for chunk in [3, 20, 41] {
+            try directory.edit("segments/1") { data in
+                var offset = Segment.headerSize
+                for _ in 0..<chunk {
+                    offset += Int(data[(offset + 8)...].withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) })
+                }
+                data[offset + ChunkHeader.size + 30] ^= 4
+            }
+        }
+        let expected = (1...1000).filter { ![3, 20, 41].contains(($0 - 1) / 16) }.map(Double.init)
+        let store = try open()
+        #expect(store.recoveryNotes == [])
+        let wrong = Atomic(0)
+        let readers = (0..<3).map { _ in
+            WorkerThread("reader") {
+                for _ in 0..<20 {
+                    let found = try? store.select(
+                        [], from: .distantPast, through: .distantFuture, sampleLimit: .max)
+                    if found?.first?.values != expected { wrong.wrappingAdd(1, ordering: .relaxed) }
+                }
+            }
+        }
+        for _ in 0..<20 { store.maintain(now: Timestamp(milliseconds: 1_000_000)) }
+        for reader in readers { reader.join() }
+        #expect(wrong.load(ordering: .relaxed) == 0)
+        #expect(store.takeNotes().count == 3)
     }
 
     @Test func aForeignSegmentIsSetAside() throws {

@@ -67,6 +67,7 @@ enum ReplayCommand {
         } catch {
             throw CommandFailure(error.description)
         }
+        for note in store.takeNotes() { Console.error("warning: \(note)") }
         let report = ReplayReport(replay, range: range)
         if invocation.flag("json") {
             Console.print(report.json.encoded)

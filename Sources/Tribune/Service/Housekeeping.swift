@@ -5,8 +5,8 @@ internal import Rollback
 internal import Runtime
 internal import Synchronization
 
-/// What must be done every second or so: lets old samples go, hands over measurements, gives idle memory back, and tells the rollback engine whether the
-/// history can be written, since promotions pause while it cannot.
+/// What must be done every second or so: lets old samples go, says which were found damaged, hands over measurements, gives idle
+/// memory back, and tells the rollback engine whether the history can be written, since promotions pause while it cannot.
 final class Housekeeping: Sendable {
     private static let period: Int64 = 1_000_000_000
     /// Periods between two looks at the heap.
@@ -16,14 +16,16 @@ final class Housekeeping: Sendable {
     private let history: HistoryRunner
     private let rollback: RollbackRunner
     private let recorder: Recorder
+    private let logger: Logger
     private let ending = Mailbox<Void>(capacity: 1)
     private let thread = Mutex<WorkerThread?>(nil)
 
-    init(store: MetricStore, history: HistoryRunner, rollback: RollbackRunner, recorder: Recorder) {
+    init(store: MetricStore, history: HistoryRunner, rollback: RollbackRunner, recorder: Recorder, logger: Logger) {
         self.store = store
         self.history = history
         self.rollback = rollback
         self.recorder = recorder
+        self.logger = logger
     }
 
     func start() {
@@ -41,6 +43,7 @@ final class Housekeeping: Sendable {
         var periods = 0
         while case .timedOut = ending.receive(deadline: SystemClock.monotonicNanoseconds() + Self.period) {
             store.maintain(now: Timestamp(milliseconds: SystemClock.wallMilliseconds()))
+            for note in store.takeNotes() { logger.warn(note, ["component": "store"]) }
             recorder.flush(ifOlderThan: 10_000)
             periods += 1
             if periods % Self.trimmingEvery == 0 { trimmer.step() }

@@ -141,7 +141,8 @@ final class TribuneService: Sendable {
             for stop in running.reversed() { stop() }
             throw error
         }
-        housekeeping = Housekeeping(store: store, history: history, rollback: rollback, recorder: recorder)
+        housekeeping = Housekeeping(
+            store: store, history: history, rollback: rollback, recorder: recorder, logger: logger)
         notifier.start(configuration.notification) { [rollback] in rollback.isResponsible }
         reloadAlertmanagers(configuration)
         rollback.start()
