@@ -11,6 +11,9 @@ import Testing
             #expect(root.status == 302)
             #expect(root["Location"] == "/ui/")
         }
+        for part in ["alerts", "targets", "rules"] {
+            #expect(try fixture.send("/" + part)["Location"] == "/ui/#" + part)
+        }
         // Links in alerts are made as Prometheus makes them.
         let link = try fixture.send("/graph?g0.expr=up%20%3D%3D%200%26&g0.tab=1")
         #expect(link["Location"] == "/ui/?expr=up%20%3D%3D%200%26#query")

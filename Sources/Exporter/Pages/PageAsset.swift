@@ -48,6 +48,11 @@ extension Exporter {
         return HTTPServerResponse(status: 302, headers: [("Location", settings.routePrefix + "/ui/" + query)])
     }
 
+    /// Where Prometheus has pages of their own, which people have in their fingers and bookmarks.
+    func redirect(toPart part: String) -> HTTPServerResponse {
+        HTTPServerResponse(status: 302, headers: [("Location", settings.routePrefix + "/ui/#" + part)])
+    }
+
     /// `/` and `/ui`
     func redirectToPage(_ call: APICall) -> HTTPServerResponse {
         HTTPServerResponse(status: 302, headers: [("Location", settings.routePrefix + "/ui/")])

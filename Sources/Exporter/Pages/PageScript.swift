@@ -362,6 +362,7 @@ let pageScript = #"""
       for (const node of document.querySelectorAll('time[data-ago]')) node.textContent = age(node.dateTime);
     }, 1000);
     document.addEventListener('visibilitychange', () => { if (!document.hidden) refresh(); });
-    refresh();
+    // A link to a part of the page leads where that part is once everything above it is there.
+    refresh().then(() => document.getElementById(location.hash.slice(1))?.scrollIntoView());
 
     """#
