@@ -33,7 +33,9 @@ struct ChunkHeader {
     var bodyChecksum: UInt64
     /// Checksum of the fields above.
     var complete: UInt64 = 0
-    var unused: UInt64 = 0
+    /// Of the series log, when the chunk was sealed.
+    var revision: UInt32 = 0
+    var unused: UInt32 = 0
 
     /// Whether the fields are what was written.
     var isWhole: Bool { magic == Self.mark && complete == checksum && rowCount <= ColumnCodec.rows }

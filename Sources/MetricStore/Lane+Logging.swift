@@ -25,7 +25,8 @@ extension Lane {
             next.range = range
             unsafe try active.withRecord(
                 lane: id.rawValue, chunk: chunk, rows: firstPendingRow..<next.rowCount, blockCount: next.blockCount,
-                words: logged.wordCount..<next.wordCount, range: range
+                words: logged.wordCount..<next.wordCount, range: range,
+                revision: core.log?.revision ?? 0
             ) { (record) throws(StoreError) in try unsafe rowLog.append(record, pin: &next.pin) }
             logged = next
         }
@@ -51,7 +52,8 @@ extension Lane {
             var next = logged
             unsafe try active.withRecord(
                 lane: id.rawValue, chunk: logged.chunk, rows: 0..<logged.rowCount, blockCount: logged.blockCount,
-                words: 0..<logged.wordCount, range: logged.range
+                words: 0..<logged.wordCount, range: logged.range,
+                revision: core.log?.revision ?? 0
             ) { (record) throws(StoreError) in try unsafe rowLog.append(record, pin: &next.pin) }
             logged = next
         }

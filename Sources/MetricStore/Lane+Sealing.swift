@@ -15,7 +15,7 @@ extension Lane {
         let header = unsafe ChunkHeader(
             length: 0, lane: id.rawValue, chunk: UInt32(chunk), rowCount: UInt32(rowCount),
             blockCount: UInt32(active.blockCount), sampleCount: encoder.sampleCount, oldest: oldest, newest: newest,
-            ascending: encoder.isAscending ? 1 : 0, bodyChecksum: 0)
+            ascending: encoder.isAscending ? 1 : 0, bodyChecksum: 0, revision: core.log?.revision ?? 0)
         do throws(StoreError) {
             unsafe directory.add(chunk, at: try core.segments.append(header, unsafe encoder.body))
         } catch {

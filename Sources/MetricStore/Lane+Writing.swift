@@ -219,6 +219,11 @@ extension ActiveChunk {
         }
     }
 
+    /// Clears one slot. The writer's.
+    func clearMask(of slot: RingSlot) {
+        unsafe blocks[slot.block].masks[slot.column].store(0, ordering: .relaxed)
+    }
+
     /// Stores one value. The writer's.
     func set(_ slot: RingSlot, _ row: Int, _ bits: UInt64) {
         let block = unsafe blocks[slot.block]

@@ -46,6 +46,9 @@ typealias AtomicWords = UnsafeMutablePointer<Atomic<UInt64>>
     /// `MADV_POPULATE_WRITE`, of Linux 5.14 and later.
     private static let populateForWriting: CInt = 23
 
+    /// All bytes, for as long as the mapping is held.
+    var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: count) }
+
     /// The words from byte `offset` on.
     func words(at offset: Int) -> AtomicWords {
         unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)

@@ -149,6 +149,8 @@ extension Lane {
         state.forEachSlot { slot, series, birth, companions, death in
             if let death {
                 freeSlots.append((slot, death))
+                // Whose rows these are stood in a part of the log that is lost.
+                if death < chunk { active.clearMask(of: slot) }
             } else if series != SeriesIndex.none {
                 var own = ActiveChunk.SlotState(birth: birth, series: series, isUnclaimed: true)
                 if !companions.isEmpty {

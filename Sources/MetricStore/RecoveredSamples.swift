@@ -20,21 +20,41 @@ struct RecoveredSamples: Sendable {
     }
 
     private(set) var lanes: [UInt32: OfLane] = [:]
+    /// The newest revision of the series log that anything names.
+    private(set) var newestRevision: UInt32 = 0
+    /// Chunks and records of rows that were left out, by their place in ``LogRevisions/lost``; those behind the current revision
+    /// at the end.
+    private(set) var leftOut: [Int]
     /// What had to be set aside or skipped, in words.
     private(set) var notes: [String] = []
 
-    /// Reads what an earlier process left in the files of `core`.
-    static func read(_ core: StoreCore) -> Result<RecoveredSamples, StoreError> {
+    private let revisions: LogRevisions
+
+    private init(_ revisions: LogRevisions) {
+        self.revisions = revisions
+        leftOut = Array(repeating: 0, count: revisions.lost.count + 1)
+    }
+
+    /// Reads what an earlier process left in the files of `core`, as far as it names one of these revisions.
+    static func read(_ core: StoreCore, _ revisions: LogRevisions) -> Result<RecoveredSamples, StoreError> {
         Result { () throws(StoreError) in
-            var result = RecoveredSamples()
+            var result = RecoveredSamples(revisions)
             result.readSegments(core.segments)
             if let rowLog = core.rowLog { try result.readRows(rowLog) }
             return result
         }
     }
 
+    private mutating func isKnown(_ revision: UInt32) -> Bool {
+        newestRevision = max(newestRevision, revision)
+        if revisions.contains(revision) { return true }
+        leftOut[revisions.lost.firstIndex { $0.contains(revision) } ?? revisions.lost.count] += 1
+        return false
+    }
+
     private mutating func readSegments(_ segments: SegmentLog) {
         notes += segments.recover { header, place in
+            guard isKnown(header.revision) else { return }
             lanes[header.lane, default: OfLane()].sealed.append(
                 SealedChunk(number: header.chunk, newest: header.newest, place: place))
         }
@@ -61,6 +81,7 @@ struct RecoveredSamples: Sendable {
     private mutating func readRows(_ rowLog: RowLog) throws(StoreError) {
         var failure: StoreError?
         notes += unsafe rowLog.recover { header, record, file in
+            guard isKnown(header.revision) else { return }
             do throws(StoreError) {
                 try unsafe lanes[header.lane, default: OfLane()].take(header, record, file)
             } catch {

@@ -28,7 +28,8 @@ struct RowRecordHeader {
     /// The histogram words that this record brings.
     var firstWord: UInt32
     var wordCount: UInt32
-    var unused: UInt32 = 0
+    /// Of the series log, when the record was written.
+    var revision: UInt32
     /// Of all samples of the chunk so far, their own timestamps included.
     var oldest: Int64
     var newest: Int64
@@ -53,10 +54,12 @@ extension ActiveChunk {
     ///   - blockCount: The blocks that may have values in these rows.
     ///   - words: The histogram words of these rows; rolled back ones may be among them.
     ///   - range: Oldest and newest time of the chunk with these rows.
+    ///   - revision: Of the series log.
     /// - Complexity: One pass over the lane's slots per row.
     func withRecord<Result, Failure: Error>(
         lane: UInt32, chunk: Int, rows: Range<Int>, blockCount: Int, words: Range<Int>,
-        range: (oldest: Int64, newest: Int64), _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
+        range: (oldest: Int64, newest: Int64), revision: UInt32,
+        _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let blocks = unsafe self.blocks
         var perRow = 8
@@ -80,8 +83,8 @@ extension ActiveChunk {
         let header = RowRecordHeader(
             length: UInt32(length), lane: lane, chunk: UInt32(chunk), firstRow: UInt32(rows.lowerBound),
             rowCount: UInt32(rows.count), blockCount: UInt32(blockCount),
-            firstWord: UInt32(words.lowerBound), wordCount: UInt32(words.count), oldest: range.oldest,
-            newest: range.newest)
+            firstWord: UInt32(words.lowerBound), wordCount: UInt32(words.count), revision: revision,
+            oldest: range.oldest, newest: range.newest)
         unsafe buffer.storeBytes(of: header, as: RowRecordHeader.self)
         return try unsafe body(UnsafeMutableRawBufferPointer(start: buffer, count: length))
     }

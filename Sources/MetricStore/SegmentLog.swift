@@ -251,6 +251,7 @@ extension SegmentLog {
     ) throws(StoreError) -> Entry {
         let path = directory.segment(number)
         let file = try OpenFile(path, create: false)
+        // Segments are whole pages.
         let size = file.size & -Mapping.page
         guard size > 0 else { throw StoreError(.system, "\(path) is empty") }
         let mapping = try Mapping(file, offset: 0, count: size)
@@ -261,6 +262,7 @@ extension SegmentLog {
         }
         let segment = Segment(number: number, mapping: mapping, path: path)
         var entry = Entry(segment: segment)
+        if size < file.size { notes.append("\(path) is cut short") }
         while entry.used + ChunkHeader.size <= size {
             let header = unsafe segment.record(at: entry.used).header
             let length = Int(header.length)

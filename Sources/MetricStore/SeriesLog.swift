@@ -18,13 +18,16 @@ enum SeriesRecord {
     case companion(SeriesIndex.Location, isTimes: Bool, column: RingSlot, columnBirth: UInt32)
     case end(lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32)
     case closed(lane: UInt32, head: UInt64)
+    /// What the log says up to here is this revision (``LogRevisions``).
+    case revision(UInt32)
+    case lostRevisions(ClosedRange<UInt32>)
 }
 
 /// The file that keeps ``SeriesRecord``s.
 ///
 /// ```
 /// file     magic (8) · version (4) · unused (4) · store (8) · checksum of these (8), then frames
-/// frame    length of the records (4) · checksum of the records (4) · records
+/// frame    length of the records (4) · checksum of the records (4) · records, of which one says which revision this makes
 /// record   kind (1) · numbers as varints, texts with their length before them
 /// ```
 /// Records are gathered in memory and written before the first commit that needs them; what the kernel has taken survives the
@@ -32,9 +35,9 @@ enum SeriesRecord {
 /// some 15 bytes however long its labels are.
 final class SeriesLog: Sendable {
     static let mark: UInt64 = 0x3130_474f_4c42_5254
-    static let version: UInt32 = 4
-    /// What can be read; version 3 had no ``SeriesRecord/listing(series:)``.
-    static let versions: ClosedRange<UInt32> = 3...4
+    static let version: UInt32 = 5
+    /// What can be read; version 3 had no ``SeriesRecord/listing(series:)``, version 4 no ``SeriesRecord/revision(_:)``.
+    static let versions: ClosedRange<UInt32> = 3...5
     static let headerSize = 32
     /// Longer frames are only written for single records.
     static let frameSize = 1 << 18
@@ -61,6 +64,8 @@ final class SeriesLog: Sendable {
         /// Bytes in the file, and what they were when it was written as a whole.
         var size = 0
         var compactSize = 0
+        /// Of what is in the file.
+        var revisions = LogRevisions()
 
         /// Takes up the file that another thread has written; waits for it if need be.
         mutating func settle() throws(StoreError) {
@@ -75,8 +80,9 @@ final class SeriesLog: Sendable {
     private let state: Mutex<State>
     /// Whether records wait to be written.
     private let isDirty = Atomic(false)
+    private let current = Atomic<UInt32>(0)
 
-    /// Nothing can be flushed before ``compact(_:_:)`` or ``begin(_:_:)`` has made the file.
+    /// Nothing can be flushed before ``compact(_:_:)`` or ``begin(_:_:_:)`` has made the file.
     init(lock: consuming OpenFile) {
         state = Mutex(State(lock: lock))
     }
@@ -98,6 +104,9 @@ final class SeriesLog: Sendable {
         }
     }
 
+    /// The revision in the file. After ``flush()`` it has what the calling thread had added.
+    var revision: UInt32 { current.load(ordering: .relaxed) }
+
     /// Adds records to those that wait.
     func add(_ records: SeriesRecord...) {
         state.withLock { state in
@@ -116,12 +125,18 @@ final class SeriesLog: Sendable {
             guard state.file != nil else { throw StoreError(.system, "the series log could not be written") }
             // A log that was written anew has taken them; a frame without records would end it for who reads it.
             if !state.buffer.isEmpty {
-                let frame = Self.frame(state.buffer)
+                var revisions = state.revisions
+                revisions.advance()
+                var records = state.buffer
+                SeriesRecord.revision(revisions.current).write(to: &records)
+                let frame = Self.frame(records)
                 // After a failure the next frame begins where this one did.
                 unsafe try frame.withBytes { (bytes) throws(StoreError) in
                     try unsafe state.file?.write(bytes, at: state.size)
                 }
                 state.size += frame.count
+                state.revisions = revisions
+                current.store(revisions.current, ordering: .relaxed)
                 state.buffer.removeAll(keepingCapacity: state.buffer.capacity < 1 << 20)
             }
             isDirty.store(false, ordering: .releasing)
@@ -143,30 +158,46 @@ final class SeriesLog: Sendable {
             do throws(StoreError) { try state.settle() } catch {
                 // What could not be written then is written now.
             }
-            let start = try Self.write(snapshot, directory)
+            // It holds records that wait, which the present file has not.
+            var revisions = state.revisions
+            revisions.advance()
+            let start = try Self.write(snapshot, revisions, directory)
             state.file = start.file.withLock { $0.take() }
             state.buffer = []
             state.size = start.size
             state.compactSize = start.size
+            state.revisions = revisions
+            current.store(revisions.current, ordering: .relaxed)
         }
     }
 
     /// The same, by a thread of its own, for a log that has no file yet. Records may be added at once; whoever wants them
     /// written waits.
-    func begin(_ catalog: borrowing StoreCore.Catalog, _ directory: StoreDirectory) {
+    ///
+    /// - Parameter revisions: The current one is that of the file that is there, or of none.
+    func begin(_ catalog: borrowing StoreCore.Catalog, _ revisions: LogRevisions, _ directory: StoreDirectory) {
         let snapshot = SeriesSnapshot(catalog)
         state.withLock { state in
+            state.revisions = revisions
+            current.store(revisions.current, ordering: .relaxed)
             state.pending = Overlapped("store-log") {
-                Result { () throws(StoreError) in try Self.write(snapshot, directory) }
+                Result { () throws(StoreError) in try Self.write(snapshot, revisions, directory) }
             }
         }
     }
 
-    private static func write(_ snapshot: SeriesSnapshot, _ directory: StoreDirectory) throws(StoreError) -> Start {
+    /// Waits for what ``begin(_:_:_:)`` writes.
+    func settle() throws(StoreError) {
+        try state.withLock { state throws(StoreError) in try state.settle() }
+    }
+
+    private static func write(
+        _ snapshot: SeriesSnapshot, _ revisions: LogRevisions, _ directory: StoreDirectory
+    ) throws(StoreError) -> Start {
         var size = headerSize
         let file = try OpenFile.make(directory.seriesLog) { (file) throws(StoreError) in
             try file.append(header(store: directory.store))
-            try snapshot.write { (records) throws(StoreError) in
+            try snapshot.write(revisions) { (records) throws(StoreError) in
                 let frame = frame(records)
                 try file.append(frame)
                 size += frame.count

@@ -12,6 +12,8 @@ extension SeriesRecord {
         static let listing: UInt8 = 8
         static let listed: UInt8 = 9
         static let bindNew: UInt8 = 10
+        static let revision: UInt8 = 11
+        static let lostRevisions: UInt8 = 12
     }
 
     /// Appends the record to `bytes`.
@@ -48,6 +50,13 @@ extension SeriesRecord {
             bytes.append(Kind.closed)
             bytes.append(varint: UInt64(lane))
             bytes.append(varint: head)
+        case .revision(let number):
+            bytes.append(Kind.revision)
+            bytes.append(varint: UInt64(number))
+        case .lostRevisions(let range):
+            bytes.append(Kind.lostRevisions)
+            bytes.append(varint: UInt64(range.lowerBound))
+            bytes.append(varint: UInt64(range.upperBound))
         }
     }
 }
@@ -118,6 +127,8 @@ extension [UInt8] {
         case companion(SeriesIndex.Location, isTimes: Bool, column: RingSlot, columnBirth: UInt32)
         case end(SeriesIndex.Location)
         case closed(lane: UInt32, head: UInt64)
+        case revision(UInt32)
+        case lostRevisions(ClosedRange<UInt32>)
     }
 
     var isAtEnd: Bool { unsafe offset == source.count }
@@ -154,6 +165,10 @@ extension [UInt8] {
         case SeriesRecord.Kind.closed:
             guard let lane = unsafe number(), let head = unsafe varint() else { return nil }
             return unsafe .closed(lane: lane, head: head)
+        case SeriesRecord.Kind.revision: return unsafe number().map { unsafe .revision($0) }
+        case SeriesRecord.Kind.lostRevisions:
+            guard let first = unsafe number(), let last = unsafe number(), first <= last else { return nil }
+            return unsafe .lostRevisions(first...last)
         default: return nil
         }
     }

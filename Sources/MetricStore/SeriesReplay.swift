@@ -4,6 +4,8 @@ internal import MetricModel
 struct SeriesReplay {
     private(set) var index = SeriesIndex()
     private(set) var lanes: [RecoveredLane] = []
+    /// What the log has, and what it says is lost.
+    private(set) var revisions = LogRevisions()
     /// Places in `lanes` by id.
     private var places: [UInt32: Int] = [:]
     /// The lane of the record before.
@@ -37,6 +39,15 @@ struct SeriesReplay {
         }
         index.enterListed()
         return offset
+    }
+
+    /// The revisions that the log's beginning says are lost.
+    static func lostRevisions(_ bytes: UnsafeRawBufferPointer) -> [ClosedRange<UInt32>] {
+        guard let frame = unsafe SeriesLog.frame(bytes, at: SeriesLog.headerSize) else { return [] }
+        var reader = unsafe SeriesRecordReader(frame)
+        var found: [ClosedRange<UInt32>] = []
+        while case .lostRevisions(let range) = unsafe reader.next() { found.append(range) }
+        return found
     }
 
     /// Gives the index away.
@@ -95,6 +106,8 @@ struct SeriesReplay {
             guard let place = place(of: lane) else { return true }
             hasEnded = true
             lanes[place].close(head: head, &index)
+        case .revision(let number): revisions.current = number
+        case .lostRevisions(let range): revisions.lost.append(range)
         }
         return true
     }

@@ -12,13 +12,17 @@ struct SeriesSnapshot: Sendable {
 
     /// Gives `body` lanes, pairs and series, a frame's records at a time. Records about different series may come in any order;
     /// the locations of one series come oldest first.
-    func write(_ body: ([UInt8]) throws(StoreError) -> Void) throws(StoreError) {
+    func write(
+        _ revisions: LogRevisions, _ body: ([UInt8]) throws(StoreError) -> Void
+    ) throws(StoreError) {
         var records: [UInt8] = []
         records.reserveCapacity(SeriesLog.frameSize + 1024)
         func endFrame() throws(StoreError) {
             try body(records)
             records.removeAll(keepingCapacity: true)
         }
+        for range in revisions.lost { SeriesRecord.lostRevisions(range).write(to: &records) }
+        SeriesRecord.revision(revisions.current).write(to: &records)
         SeriesRecord.listing(series: UInt32(index.count)).write(to: &records)
         for lane in lanes { SeriesRecord.lane(lane.id, name: lane.name).write(to: &records) }
         var isKnown = [Bool](repeating: false, count: Int(index.pairs.idBound))

@@ -37,11 +37,25 @@ struct StoreRecovery {
         let store = file?.store ?? UInt64.random(in: .min ... .max)
         let directory = StoreDirectory(path: path, store: store)
         let log = SeriesLog(lock: lock)
-        let core = StoreCore(configuration, directory, log)
-        let reading = Overlapped("store-samples") { [core] in RecoveredSamples.read(core) }
+        var core = StoreCore(configuration, directory, log)
+        let lost = file.map { unsafe SeriesReplay.lostRevisions($0.mapping.bytes) } ?? []
+        let reading = Overlapped("store-samples") { [core] in RecoveredSamples.read(core, .all(but: lost)) }
         if let file { replayLog(file.mapping) }
-        let samples = try reading.value().get()
+        var samples = try reading.value().get()
         notes += samples.notes
+        var revisions = replay.revisions
+        let isLogShort = samples.newestRevision > revisions.current
+        if isLogShort {
+            // Rare enough to be read again; what is wrong with the files has been noted.
+            core = StoreCore(configuration, directory, log)
+            samples = try RecoveredSamples.read(core, revisions).get()
+            notes.append(
+                "\(path)/series.log lacks its end: \(samples.leftOut.last ?? 0) chunks and scrapes that were stored after what is left "
+                    + "of it are not used")
+        }
+        // What nothing names any more need not be remembered.
+        revisions.lost = zip(revisions.lost, samples.leftOut).filter { $1 > 0 }.map(\.0)
+        revisions.lose(through: samples.newestRevision)
         var catalog = StoreCore.Catalog()
         for state in replay.lanes {
             let lane = try state.makeLane(samples.lanes[state.id], core)
@@ -57,7 +71,12 @@ struct StoreRecovery {
         // Where no chunk of a lane is sealed, the rows say which are lost.
         forgetLost(&catalog)
         _ = catalog.index.takeMadePairs()
-        log.begin(catalog, directory)
+        log.begin(catalog, revisions, directory)
+        if isLogShort {
+            // What is written from now on names a revision that only the new file has.
+            do throws(StoreError) { try log.settle() } catch { notes.append(error.message) }
+        }
+        rewriteBroken(samples, catalog)
         core.catalog.write { $0 = catalog }
         return core
     }
@@ -82,6 +101,16 @@ struct StoreRecovery {
             lane.resume(state, rows, index: index)
         }
         core.rowLog?.recovered()
+    }
+
+    /// Writes the rows anew of lanes that lost some in the middle, so that those to come have whole ones before them.
+    private func rewriteBroken(_ samples: RecoveredSamples, _ catalog: borrowing StoreCore.Catalog) {
+        for (id, found) in samples.lanes where found.rows.note != nil {
+            guard let lane = catalog.lanes[id], let active = lane.active else { continue }
+            do throws(StoreError) { try lane.rewriteRows(active, through: .max) } catch {
+                // No room on the disk: the next restart finds rows up to the gap, and all from the next chunk on.
+            }
+        }
     }
 
     // MARK: Series log
@@ -113,7 +142,7 @@ struct StoreRecovery {
     }
 
     private mutating func replayLog(_ mapping: Mapping) {
-        let bytes = unsafe UnsafeRawBufferPointer(start: mapping.base, count: mapping.count)
+        let bytes = unsafe mapping.bytes
         let end = unsafe replay.replay(bytes)
         guard end < bytes.count else { return }
         notes.append("\(path)/series.log: the last \(bytes.count - end) bytes are torn or damaged and dropped")

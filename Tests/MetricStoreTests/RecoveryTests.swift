@@ -156,7 +156,9 @@ import Testing
         }
         try directory.edit("series.log") { $0.removeLast(3) }
         let store = try open()
-        #expect(store.recoveryNotes.count == 1)
+        // The end of the log, and the row whose series stood there.
+        #expect(store.recoveryNotes.count == 2)
+        #expect(store.recoveryNotes.last?.contains("lacks its end: 1 chunks and scrapes") == true)
         #expect(try values(store) == (1...10).map(Double.init))
     }
 
