@@ -67,6 +67,7 @@ enum Kills {
             }
             let output = "\(directory)/out"
             func run(_ step: Int) -> ChildProcess.Exit? {
+                // A process that cannot be started leaves no output, which counts as a failure below.
                 let process = try? ChildProcess([program, plan, directory, "\(step)"], output: .file(output))
                 return process?.wait()
             }

@@ -41,9 +41,11 @@ struct ScrapeComparison {
         ]
         defer { for rival in rivals { rival.process.stop() } }
         let directory = "/tmp/scrape-benchmark-\(getpid())"
+        // Where it is not installed, the others are compared.
         if let process = try? prometheus(directory) {
             rivals.append(Rival(name: "Prometheus", agent: "Prometheus", process: process))
         }
+        // What stays in /tmp harms no figure.
         defer { _ = try? ChildProcess(["rm", "-r", directory]).wait() }
         sleep(UInt32(2 * interval + 2))
         let before = measure(rivals)
@@ -74,6 +76,7 @@ struct ScrapeComparison {
 
     /// How often each agent has scraped.
     private func scrapes() -> [String: Int]? {
+        // Without an answer the figures are of zero scrapes, which the report shows.
         guard let answer = try? client.send(HTTPRequest(url: "http://127.0.0.1:\(port)/scrapes")), answer.status == 200
         else { return nil }
         var scrapes: [String: Int] = [:]
@@ -112,6 +115,7 @@ struct ScrapeComparison {
             let name = withUnsafeBytes(of: entry.pointee.d_name) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }
+            // A thread may have ended since the directory was read.
             let bytes = (try? FileText.bytes("/proc/\(process)/task/\(name)/schedstat", limit: 4096)) ?? []
             nanoseconds += Double(String(decoding: bytes, as: UTF8.self).prefix { $0 != " " }) ?? 0
         }
@@ -119,6 +123,7 @@ struct ScrapeComparison {
     }
 
     private static var machine: String {
+        // Where there is no such file the model is unknown.
         let bytes = (try? FileText.bytes("/proc/cpuinfo", limit: 1 << 20)) ?? []
         let model = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("model name") }
         let name =

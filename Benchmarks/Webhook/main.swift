@@ -87,6 +87,7 @@ func run(_ program: String, trips wanted: Int, interval: Int) throws {
         HTTPServerConfiguration(),
         brief: { request in
             let moment = SystemClock.monotonicNanoseconds()
+            // A message that is none brings no trip, which counts as one that was not called.
             let message = try? JSON(parsing: request.body)
             for alert in message?["alerts"]?.elements ?? [] {
                 if let trip = alert["labels"]?["trip"]?.text.flatMap({ Int($0) }) { trips.called(trip, at: moment) }

@@ -18,6 +18,7 @@ enum ExpositionFuzzing {
     }
 
     private static func read(_ body: [UInt8], _ reader: inout BodyReader, _ result: inout ScrapedBody) {
+        // Refused or not, it must come back and take the next body.
         if (try? reader.parse(ExpositionBody(body), format: .protobuf, into: &result)) != nil {
             reader.commit()
         } else {
@@ -43,6 +44,7 @@ enum ExpositionFuzzing {
         mutating func finding(in body: [UInt8]) -> String? {
             let wanted = Result { try Self.samples(in: body, format) }
             let saved = exemplars
+            // Where the full reading fails, so must this one, whatever it is compared with.
             let found = Result { try predicted(body, (try? wanted.get()) ?? []) }
             switch (wanted, found) {
             case (.success(let wanted), .success(let found)):

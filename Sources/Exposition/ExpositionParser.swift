@@ -169,6 +169,7 @@ extension ExpositionParser {
     /// Nobody has looked at it but the lexer: what is no UTF-8 there costs no scrape, as in Prometheus.
     func metricName() -> String {
         let isQuoted = byte(name.lowerBound) == UInt8(ascii: "\"")
+        // A name whose escapes make no sense is shown as it stands.
         if isQuoted, let unquoted = try? unquoted(name) { return unquoted }
         return unsafe String(decoding: buffer(name), as: UTF8.self)
     }

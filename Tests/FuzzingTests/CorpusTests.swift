@@ -3,8 +3,8 @@ import Testing
 
 /// Every input that fuzzing has found worth keeping, as part of every test run.
 @Suite struct CorpusTests {
-    @Test(arguments: FuzzTarget.allCases) func keptInputsRevealNothing(target: FuzzTarget) {
-        let inputs = FuzzCorpus.inputs(of: target)
+    @Test(arguments: FuzzTarget.allCases) func keptInputsRevealNothing(target: FuzzTarget) throws {
+        let inputs = try FuzzCorpus.inputs(of: target)
         #expect(!inputs.isEmpty, "no inputs are kept for \(target.rawValue)")
         for (path, bytes) in inputs {
             let finding = target.finding(in: bytes)

@@ -237,7 +237,7 @@ struct RemoteWriteTaking {
             switch outcome {
             case .appended: written.exemplars += 1
             case .outOfOrder:
-                // Version 1 says nothing of them.
+                // Version 1 says nothing of them; with version 2 a fault is noted and never thrown.
                 if version == .two { try? fault("out of order exemplar: series \(found.labels)") }
             case .duplicate, .tooLong, .disabled: break
             }

@@ -36,8 +36,8 @@ struct ScriptExpectations {
         case "expected_fail_message" where mustFail: failure = .exactly(words.rest)
         case "expected_fail_regexp" where mustFail: failure = try pattern(words.rest)
         default:
+            // What is no number is a row, whose faults are reported as such.
             if let number = try? GoText.number(line.unsigned.text) {
-                // Not a number: a row, whose faults are reported as such.
                 scalar = line.unsigned.isNegative ? -number : number
                 return true
             }

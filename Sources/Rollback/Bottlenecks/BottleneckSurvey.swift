@@ -49,6 +49,7 @@ struct BottleneckSurvey: Equatable {
         _ query: BottleneckQueries.Query, _ services: ServiceGraph,
         _ answer: Result<[GateData.Element], GateData.Fault>
     ) {
+        // Why there is no answer stands in what is unknown for it.
         let found = (try? answer.get()) ?? []
         var values: [(subject: String, value: Double, labels: Labels)] = []
         for element in found where !element.value.isNaN {
@@ -82,15 +83,21 @@ struct BottleneckSurvey: Equatable {
         _ queries: BottleneckQueries, _ services: ServiceGraph, _ answer: Result<[GateData.Element], GateData.Fault>
     ) {
         var means: [String: Double] = [:]
-        for element in (try? answer.get()) ?? [] where element.value.isFinite {
-            if let service = element.labels["service"] { means[service] = element.value }
+        var fault: GateData.Fault?
+        switch answer {
+        case .success(let elements):
+            for element in elements where element.value.isFinite {
+                if let service = element.labels["service"] { means[service] = element.value }
+            }
+        case .failure(let failure): fault = failure
         }
         for (caller, dependency) in services.calls {
             let subject = "\(caller) → \(dependency)"
             var evidence: [JSON.Member] = [.init("expr", .string(queries.latency))]
             guard let own = means[caller], let other = means[dependency], own > 0 else {
                 let absent = [caller, dependency].filter { means[$0] == nil }.joined(separator: ", ")
-                evidence.append(.init("reason", .string("no latency of \(absent.isEmpty ? caller : absent)")))
+                let reason = fault?.description ?? "no latency of \(absent.isEmpty ? caller : absent)"
+                evidence.append(.init("reason", .string(reason)))
                 entries.append(
                     unknown(
                         .dependency, "latency_share", subject, queries.dependencyShare, .lower, services,

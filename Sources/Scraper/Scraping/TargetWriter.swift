@@ -80,9 +80,10 @@ final class TargetWriter {
         _ fetched: Result<Fetched, ScrapeFailure>, at time: Timestamp, rules: SampleRules,
         limits: ReadingLimits = ReadingLimits(), elapsed: () -> Double
     ) throws(StoreError) -> Outcome {
-        // Formats tell series apart in ways of their own.
-        let isOther = (try? fetched.get()).map { !reader.reads($0.format) } ?? false
-        if rules.generation != rulesGeneration || isOther { relearn(rules, for: (try? fetched.get())?.format) }
+        // Formats tell series apart in ways of their own. A scrape that failed has none; its reason is told below.
+        let format: ExpositionFormat? = if case .success(let answer) = fetched { answer.format } else { nil }
+        let isOther = format.map { !reader.reads($0) } ?? false
+        if rules.generation != rulesGeneration || isOther { relearn(rules, for: format) }
         var outcome = Outcome()
         var appender = lane.beginAppend(at: time)
         var ended: [RingSlot] = []
