@@ -4,6 +4,7 @@ import MetricStore
 
 // Usage: StoreBenchmark [series, default 100000] [minutes of data, default 5] [directory, default in memory]
 //                       [seconds between samples, default 5]
+//        StoreBenchmark open DIRECTORY: only opens a store, such as the copy of one that was killed
 //        StoreBenchmark churn [series, default 100000] [minutes, default 60] [minutes of retention, default 20] [directory]
 //
 // A fleet of targets of 1000 series each: 60 % histogram buckets, 30 % counters, 10 % gauges with three decimals, seven labels.
@@ -13,6 +14,13 @@ import MetricStore
 func cpuNanoseconds() -> Int {
     var time = timespec()
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
+
+/// CPU time of all threads.
+func processNanoseconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
     return time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
@@ -70,6 +78,18 @@ func machine() -> String {
         if text.hasPrefix("model name") { return String(text.drop { $0 != ":" }.dropFirst(2)) }
     }
     return "unknown"
+}
+
+/// Opens a store, and prints how long that took and what it is resident afterwards.
+func open(_ directory: String) throws {
+    let (wall, cpu, resident) = (wallNanoseconds(), processNanoseconds(), residentBytes())
+    let store = try MetricStore(StoreConfiguration(directory: directory), registry: nil)
+    let (opened, used) = (wallNanoseconds() - wall, processNanoseconds() - cpu)
+    let series = store.statistics.seriesCount
+    for note in store.recoveryNotes { print(note) }
+    print(
+        "opening:                 \(Double(opened / 100_000) / 10) ms, \(Double(used / 100_000) / 10) ms CPU of all threads; \(series) series, \((residentBytes() - resident) / max(series, 1)) bytes resident for each"
+    )
 }
 
 func run() throws {
@@ -200,6 +220,8 @@ if CommandLine.arguments.dropFirst().first == "churn" {
     var churn = try Churn(
         series: numbers.first ?? 100_000, retention: numbers.count > 2 ? numbers[2] : 20, directory: directory)
     try churn.run(minutes: numbers.count > 1 ? numbers[1] : 60)
+} else if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "open" {
+    try open(CommandLine.arguments[2])
 } else {
     try run()
 }

@@ -75,6 +75,14 @@ struct LabelPairs {
         postings[Int(pair)].append(series)
     }
 
+    /// Notes the pairs of series that are not there yet, `first` and those behind it: `own` holds them side by side.
+    mutating func add(from first: UInt32, _ own: UnsafeBufferPointer<UInt32>, counts: ArraySlice<UInt16>) {
+        let listed = unsafe ListedPostings(from: first, pairs: own, counts: counts)
+        unsafe listed.forEach(below: idBound) { pair, first, last, count, steps in
+            unsafe postings[Int(pair)].append(first: first, last: last, count: count, steps: steps)
+        }
+    }
+
     /// Forgets the series for which `isGone` holds, and the pair if it has no others.
     mutating func remove(from pair: UInt32, where isGone: (UInt32) -> Bool) {
         postings[Int(pair)].removeAll(where: isGone)

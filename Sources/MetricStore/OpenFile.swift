@@ -11,9 +11,18 @@ struct OpenFile: ~Copyable {
         let flags = O_RDWR | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0)
         descriptor = unsafe open(path, flags, 0o644)
         self.path = path
-        guard descriptor >= 0 else {
-            throw StoreError(.system, "cannot \(create ? "create" : "open") \(path): \(SystemFailure.text())")
+        guard descriptor >= 0 else { throw Self.failure(create ? "create" : "open", path) }
+    }
+
+    /// What to say when the system refuses to do something with `path`. That there is no room is said of the directory: which
+    /// of the store's files was the first to want more is nobody's concern.
+    private static func failure(_ action: String, _ path: String, _ number: Int32 = errno) -> StoreError {
+        let reason = SystemFailure.text(number)
+        guard number == ENOSPC || number == EDQUOT else {
+            return StoreError(.system, "cannot \(action) \(path): \(reason)")
         }
+        let directory = path.lastIndex(of: "/").map { path[..<$0] } ?? "."
+        return StoreError(.system, "no room for samples in \(directory.isEmpty ? "/" : directory): \(reason)")
     }
 
     /// Makes a file that nobody finds before `fill` is done with it, in the place of one that may be there.
@@ -26,7 +35,7 @@ struct OpenFile: ~Copyable {
         do throws(StoreError) {
             try fill(file)
             guard unsafe rename(temporary, path) == 0 else {
-                throw StoreError(.system, "cannot rename \(temporary): \(SystemFailure.text())")
+                throw Self.failure("rename", temporary)
             }
         } catch {
             unsafe unlink(temporary)
@@ -58,9 +67,7 @@ struct OpenFile: ~Copyable {
     /// Makes sure that the bytes up to `size` exist on disk, so that writing to a mapping of them cannot fail later.
     func reserve(through size: Int) throws(StoreError) {
         let failure = posix_fallocate(descriptor, 0, size)
-        guard failure == 0 else {
-            throw StoreError(.system, "cannot reserve \(size) bytes for \(path): \(SystemFailure.text(failure))")
-        }
+        guard failure == 0 else { throw Self.failure("reserve \(size) bytes for", path, failure) }
     }
 
     /// Writes all of `bytes` from `offset` on. After a failure anything may stand there.
@@ -69,7 +76,7 @@ struct OpenFile: ~Copyable {
         while done < bytes.count {
             let written = unsafe pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, offset + done)
             if written < 0 && errno == EINTR { continue }
-            guard written > 0 else { throw StoreError(.system, "cannot write \(path): \(SystemFailure.text())") }
+            guard written > 0 else { throw Self.failure("write", path) }
             done += written
         }
     }
@@ -82,7 +89,7 @@ struct OpenFile: ~Copyable {
                 unsafe Glibc.write(descriptor, buffer.baseAddress! + done, buffer.count - done)
             }
             if written < 0 && errno == EINTR { continue }
-            guard written > 0 else { throw StoreError(.system, "cannot write \(path): \(SystemFailure.text())") }
+            guard written > 0 else { throw Self.failure("write", path) }
             done += written
         }
     }

@@ -23,8 +23,7 @@ struct PostingList {
             first = series
             return
         }
-        let step = Int64(series) - Int64(last)
-        var rest = UInt64(bitPattern: step << 1 ^ step >> 63)
+        var rest = Self.zigzag(from: last, to: series)
         // Not doubled: there are many lists, and half of each would lie idle.
         if bytes.capacity < bytes.count + 5 { bytes.reserveCapacity(bytes.count + bytes.count / 4 + 8) }
         while rest >= 0x80 {
@@ -32,6 +31,39 @@ struct PostingList {
             rest >>= 7
         }
         bytes.append(UInt8(rest))
+    }
+
+    /// The bytes that stand for the step from `series` to `next`.
+    static func size(ofStepFrom series: UInt32, to next: UInt32) -> Int {
+        max(1, (70 - zigzag(from: series, to: next).leadingZeroBitCount) / 7)
+    }
+
+    /// Writes the step from `series` to `next` and gives the number of its bytes.
+    static func write(stepFrom series: UInt32, to next: UInt32, _ output: UnsafeMutablePointer<UInt8>) -> Int {
+        var rest = zigzag(from: series, to: next)
+        var count = 0
+        while rest >= 0x80 {
+            unsafe output[count] = UInt8(truncatingIfNeeded: rest) | 0x80
+            rest >>= 7
+            count += 1
+        }
+        unsafe output[count] = UInt8(rest)
+        return count + 1
+    }
+
+    private static func zigzag(from series: UInt32, to next: UInt32) -> UInt64 {
+        let step = Int64(next) - Int64(series)
+        return UInt64(bitPattern: step << 1 ^ step >> 63)
+    }
+
+    /// Appends `count` series, of which the steps behind the first one are written already.
+    mutating func append(first: UInt32, last: UInt32, count: UInt32, steps: UnsafeBufferPointer<UInt8>) {
+        append(first)
+        guard count > 1 else { return }
+        bytes.reserveCapacity(bytes.count + steps.count)
+        unsafe bytes.append(contentsOf: steps)
+        self.last = last
+        self.count += count - 1
     }
 
     /// Appends all series to `output`.

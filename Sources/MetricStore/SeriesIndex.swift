@@ -204,10 +204,18 @@ struct SeriesIndex {
         guard firstListed != Self.none else { return }
         let listed = firstListed..<idBound
         firstListed = Self.none
-        for series in listed {
-            let own = pairs(of: series)
-            hashes.append(ByteHash.of(own))
-            for pair in own { pairs.add(series, to: pair) }
+        for series in listed { hashes.append(ByteHash.of(pairs(of: series))) }
+        if listed.count < pairs.idBound / 4 {
+            // Not worth a look at every pair.
+            for series in listed {
+                for pair in pairs(of: series) { pairs.add(series, to: pair) }
+            }
+        } else {
+            let counts = pairCounts[Int(listed.lowerBound)...]
+            unsafe pairPool.withUnsafeBufferPointer { pool in
+                let own = unsafe UnsafeBufferPointer(rebasing: pool[Int(firstPair[Int(listed.lowerBound)])...])
+                unsafe pairs.add(from: listed.lowerBound, own, counts: counts)
+            }
         }
         table.insert(all: listed) { hashes[Int($0)] }
     }

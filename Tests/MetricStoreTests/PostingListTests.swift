@@ -38,4 +38,34 @@ import Testing
             }
         }
     }
+
+    /// Also behind series that the lists have already, and with ids far apart.
+    @Test func listsWrittenTogetherAreThoseWrittenOneByOne() {
+        var generator = Seeded(seed: testSeed)
+        for round in 0..<30 {
+            let bound = UInt32.random(in: 1..<40, using: &generator)
+            var together = [PostingList](repeating: PostingList(), count: Int(bound))
+            var single = together
+            var first: UInt32 = round % 2 == 0 ? 0 : 5_000_000
+            for _ in 0..<3 {
+                var (own, counts): ([UInt32], [UInt16]) = ([], [])
+                for series in first..<first + UInt32.random(in: 1..<400, using: &generator) {
+                    let pairs = (0..<bound).filter { _ in Int.random(in: 0..<9, using: &generator) == 0 }
+                    for pair in pairs { single[Int(pair)].append(series) }
+                    own += pairs
+                    counts.append(UInt16(pairs.count))
+                }
+                own.withUnsafeBufferPointer { own in
+                    ListedPostings(from: first, pairs: own, counts: counts[...])
+                        .forEach(below: bound) { pair, first, last, count, steps in
+                            together[Int(pair)].append(first: first, last: last, count: count, steps: steps)
+                        }
+                }
+                first += UInt32(counts.count) + 1000
+            }
+            for (own, other) in zip(together, single) {
+                #expect(content(own) == content(other) && own.count == other.count)
+            }
+        }
+    }
 }

@@ -84,7 +84,7 @@ import Testing
         #expect(table.find(hash(before + added)) { $0 == before + added } == before + added)
     }
 
-    @Test func listedSeriesAreFoundAsBoundOnesAre() {
+    @Test func listedSeriesAreFoundAsBoundOnesAre() throws {
         var bound = SeriesIndex()
         var listed = SeriesIndex()
         listed.reserve(series: 200, pairs: 2000)
@@ -114,6 +114,14 @@ import Testing
             }
         }
         #expect(listed.latestLocation(of: Self.labels(201), in: 0) == nil)
+        // Postings are written together where many series are listed.
+        for pair in 0..<bound.pairs.idBound {
+            var (own, other): ([UInt32], [UInt32]) = ([], [])
+            let (name, value) = (bound.pairs.nameText(pair), bound.pairs.valueText(pair))
+            listed.pairs.series(try #require(listed.pairs.find(name, value))).append(to: &own)
+            bound.pairs.series(pair).append(to: &other)
+            #expect(own == other, "\(name)=\(value)")
+        }
     }
 
     @Test func idTablesFindEverythingThatWasNotRemoved() {
