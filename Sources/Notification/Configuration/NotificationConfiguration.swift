@@ -10,6 +10,8 @@ public struct NotificationConfiguration: Equatable, Sendable {
     public var receivers: [String: Receiver]
     /// Who keeps whom quiet.
     public var inhibitRules: [InhibitRule]
+    /// Times in which routes are muted or active, by name.
+    public var timeIntervals: [String: [TimeInterval]]
     /// How long an alert that is not heard of again counts as firing.
     public var resolveTimeout: Milliseconds
 
@@ -18,7 +20,7 @@ public struct NotificationConfiguration: Equatable, Sendable {
         route: Route(
             matchers: [], receiver: "none", grouping: .labels([]), groupWait: .seconds(30), groupInterval: .minutes(5),
             repeatInterval: .hours(4), continues: false, muteTimeIntervals: [], activeTimeIntervals: [], routes: [],
-            key: "{}"),
+            key: "{}", id: "{}"),
         receivers: ["none": Receiver(name: "none", integrations: [])])
 
     /// Reads the file at `path`.
@@ -41,6 +43,7 @@ public struct NotificationConfiguration: Equatable, Sendable {
         self.route = route
         self.receivers = receivers
         inhibitRules = []
+        timeIntervals = [:]
         resolveTimeout = .minutes(5)
     }
 
@@ -60,19 +63,39 @@ public struct NotificationConfiguration: Equatable, Sendable {
         let defaults = Route(
             matchers: [], receiver: "", grouping: .labels([]), groupWait: .seconds(30), groupInterval: .minutes(5),
             repeatInterval: .hours(4), continues: false, muteTimeIntervals: [], activeTimeIntervals: [], routes: [],
-            key: "")
-        route = try RouteReader(file: file, receivers: receivers).root(root, defaults: defaults)
+            key: "", id: "")
+        var timeIntervals: [String: [TimeInterval]] = [:]
+        // The first is what the second was called before.
+        for list in ["mute_time_intervals", "time_intervals"] {
+            for (index, element) in try fields.list(list).enumerated() {
+                let (name, intervals) = try TimeIntervalReader(file: file).named(element, path: "\(list)[\(index)]")
+                guard timeIntervals.updateValue(intervals, forKey: name) == nil else {
+                    throw fields.fault("the time interval \"\(name)\" stands twice", at: element, field: list)
+                }
+            }
+        }
+        route = try RouteReader(file: file, receivers: receivers, timeIntervals: timeIntervals)
+            .root(root, defaults: defaults)
         inhibitRules = []
         for (index, element) in try fields.list("inhibit_rules").enumerated() {
             inhibitRules.append(try Self.inhibitRule(element, path: "inhibit_rules[\(index)]", file: file))
         }
-        for name in ["time_intervals", "mute_time_intervals"] where try !fields.list(name).isEmpty {
-            throw fields.fault("time intervals are not supported", at: fields.optional(name), field: name)
-        }
         _ = try fields.textList("templates")
         try fields.finish()
         self.receivers = receivers
+        self.timeIntervals = timeIntervals
         self.resolveTimeout = global.resolveTimeout
+    }
+
+    /// Why nothing is sent on `route` at `now`; `nil` where it is.
+    ///
+    /// A route is quiet outside of its active times, if it has any, and within its mute times.
+    public func suppression(of route: Route, at now: Timestamp) -> Suppression? {
+        func isWithin(_ names: [String]) -> Bool {
+            names.contains { name in timeIntervals[name]?.contains { $0.contains(now) } ?? false }
+        }
+        if !route.activeTimeIntervals.isEmpty, !isWithin(route.activeTimeIntervals) { return .activeTimeInterval }
+        return isWithin(route.muteTimeIntervals) ? .muteTimeInterval : nil
     }
 
     private static func inhibitRule(_ node: YAMLNode, path: String, file: String) throws(YAMLError) -> InhibitRule {

@@ -31,6 +31,8 @@ public struct Route: Equatable, Sendable {
     public var routes: [Route]
     /// The path of matchers from the root, as Alertmanager writes it into group keys.
     public var key: String
+    /// Tells the route from every other one, also from those with the same matchers, and stays the same where others come or go.
+    public var id: String
 
     /// The deepest routes that take an alert with `labels`, in order; never empty for the root.
     public func matching(_ labels: Labels) -> [Route] {
@@ -50,6 +52,18 @@ public struct Route: Equatable, Sendable {
         case .all: labels
         case .labels(let names): labels.keeping(names)
         }
+    }
+
+    /// This route and all below it, each with an id of its own. `known` counts those that have been seen.
+    func identified(_ known: inout [String: Int]) -> Route {
+        var route = self
+        let name = "\(key) to \(receiver)"
+        let count = known[name, default: 0]
+        known[name] = count + 1
+        route.id = count == 0 ? name : "\(name) (\(count + 1))"
+        route.routes = []
+        for below in routes { route.routes.append(below.identified(&known)) }
+        return route
     }
 
     /// This route and all below it.

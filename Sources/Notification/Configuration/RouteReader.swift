@@ -5,6 +5,7 @@ internal import YAML
 struct RouteReader {
     let file: String
     let receivers: [String: Receiver]
+    let timeIntervals: [String: [TimeInterval]]
 
     /// Reads the root, which must name a receiver and may not have matchers.
     func root(_ node: YAMLNode, defaults: Route) throws(YAMLError) -> Route {
@@ -15,7 +16,11 @@ struct RouteReader {
         guard route.matchers.isEmpty else { throw fault("the root route must not have any matchers") }
         guard !route.receiver.isEmpty else { throw fault("the root route must name a receiver") }
         guard !route.continues else { throw fault("the root route cannot have \"continue\"") }
-        return route
+        guard route.muteTimeIntervals.isEmpty, route.activeTimeIntervals.isEmpty else {
+            throw fault("the root route must not have any time intervals")
+        }
+        var known: [String: Int] = [:]
+        return route.identified(&known)
     }
 
     private func route(_ node: YAMLNode, path: String, above: Route) throws(YAMLError) -> Route {
@@ -46,9 +51,9 @@ struct RouteReader {
         route.groupInterval = try positive(&fields, "group_interval") ?? above.groupInterval
         route.repeatInterval = try positive(&fields, "repeat_interval") ?? above.repeatInterval
         route.continues = try fields.optionalFlag("continue") ?? false
-        for name in ["mute_time_intervals", "active_time_intervals"] where try !fields.textList(name).isEmpty {
-            throw fields.fault("time intervals are not supported", at: fields.optional(name), field: name)
-        }
+        // Not inherited: what lies below a muted route is not muted by it.
+        route.muteTimeIntervals = try intervals(&fields, "mute_time_intervals")
+        route.activeTimeIntervals = try intervals(&fields, "active_time_intervals")
         route.routes = []
         let inherited = route
         for (index, element) in try fields.list("routes").enumerated() {
@@ -56,6 +61,16 @@ struct RouteReader {
         }
         try fields.finish()
         return route
+    }
+
+    private func intervals(_ fields: inout FieldReader, _ name: String) throws(YAMLError) -> [String] {
+        let names = try fields.textList(name)
+        for (index, interval) in names.enumerated() where timeIntervals[interval] == nil {
+            throw fields.fault(
+                "no time interval is called \"\(interval)\"", at: fields.optional(name)?.elements?[index],
+                field: "\(name)[\(index)]")
+        }
+        return names
     }
 
     private func positive(_ fields: inout FieldReader, _ name: String) throws(YAMLError) -> Milliseconds? {

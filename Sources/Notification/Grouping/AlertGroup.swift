@@ -60,24 +60,51 @@ public struct AlertGroup: Equatable, Sendable {
         if urgent { dueAt = min(dueAt, now) }
     }
 
-    /// The group's time has come. Returns what each integration must be told now.
+    /// Something has to be looked at again now.
+    mutating func becameDue(at now: Timestamp) { dueAt = min(dueAt, now) }
+
+    /// What is to be done when a group's time has come.
+    public struct Due: Equatable, Sendable {
+        /// What each integration must be told now.
+        public struct Entry: Equatable, Sendable {
+            /// Index of the integration in the receiver.
+            public var integration: Int
+            /// What it is told.
+            public var notification: Notification
+        }
+
+        /// What each integration must be told now.
+        public var entries: [Entry] = []
+        /// How many alerts nobody is told of, by reason.
+        public var suppressed: [Suppression: Int] = [:]
+    }
+
+    /// The group's time has come.
     ///
     /// - Parameters:
     ///   - integrations: For each integration whether it wants to hear of resolved alerts.
-    ///   - isMuted: Whether an alert is kept quiet.
+    ///   - suppression: Why nobody is told of an alert; `nil` where people are.
     public mutating func cameDue(
-        at now: Timestamp, integrations: [Bool], isMuted: (Labels) -> Bool
-    ) -> [(integration: Int, notification: Notification)] {
+        at now: Timestamp, integrations: [Bool], suppression: (Labels) -> Suppression?
+    ) -> Due {
         dueAt = now + groupInterval
-        let audible = alerts.values.filter { !isMuted($0.labels) }.sorted { $0.labels < $1.labels }
-        var due: [(integration: Int, notification: Notification)] = []
+        var due = Due()
+        var audible: [Alert] = []
+        for alert in alerts.values {
+            if let reason = suppression(alert.labels) {
+                due.suppressed[reason, default: 0] += 1
+            } else {
+                audible.append(alert)
+            }
+        }
+        audible.sort { $0.labels < $1.labels }
         for (integration, sendsResolved) in integrations.enumerated() {
             let told = audible.filter { sendsResolved || !Self.isResolved($0, at: now) }
             guard needsTelling(told, integration: integration, sendsResolved: sendsResolved, at: now), !told.isEmpty
             else { continue }
-            due.append((integration, notification(of: told, at: now)))
+            due.entries.append(.init(integration: integration, notification: notification(of: told, at: now)))
         }
-        if due.isEmpty { forgetResolved(at: now) }
+        if due.entries.isEmpty { forgetResolved(at: now) }
         return due
     }
 

@@ -46,22 +46,29 @@ public struct NotificationQueue: Equatable, Sendable {
     public static let capacity = 100_000
 
     private var configuration: NotificationConfiguration
+    private var routes: [String: Route]
     private var groups: [GroupID: AlertGroup] = [:]
     private var pending: [Slot: Pending] = [:]
     private var nextID: UInt64 = 0
     /// Groups that were not opened because `capacity` was reached.
     public private(set) var refused = 0
+    private var suppressed: [Suppression: Int] = [:]
 
     /// A queue without alerts.
     public init(_ configuration: NotificationConfiguration) {
         self.configuration = configuration
+        routes = Self.byID(configuration)
+    }
+
+    private static func byID(_ configuration: NotificationConfiguration) -> [String: Route] {
+        Dictionary(configuration.route.all.map { ($0.id, $0) }) { first, _ in first }
     }
 
     /// The configuration was replaced. Groups of routes that are still there keep what was told.
     public mutating func reconfigured(_ new: NotificationConfiguration) {
         configuration = new
-        let keys = Set(new.route.all.map(\.key))
-        groups = groups.filter { keys.contains($0.key.route) && new.receivers[$0.value.receiver] != nil }
+        routes = Self.byID(new)
+        groups = groups.filter { routes[$0.key.route] != nil }
         pending = pending.filter { groups[$0.key.group] != nil }
     }
 
@@ -70,7 +77,7 @@ public struct NotificationQueue: Equatable, Sendable {
         for alert in alerts {
             for route in configuration.route.matching(alert.labels) {
                 let labels = route.groupLabels(of: alert.labels)
-                let id = GroupID(route: route.key, labels: labels)
+                let id = GroupID(route: route.id, labels: labels)
                 if groups[id] != nil {
                     groups[id]?.received(alert, urgent: urgent, at: now)
                 } else if alert.isResolved {
@@ -86,35 +93,63 @@ public struct NotificationQueue: Equatable, Sendable {
 
     /// Time has passed. Returns the deliveries to be sent now.
     public mutating func advanced(to now: Timestamp) -> [Delivery] {
+        let retries = pending.filter { entry in entry.value.retryAt.map { $0 <= now } ?? false }
+        guard !retries.isEmpty || groups.values.contains(where: { $0.dueAt <= now }) else { return [] }
+        let firing = configuration.inhibitRules.isEmpty ? [] : groups.values.flatMap { $0.firing(at: now) }
         var deliveries: [Delivery] = []
-        for (slot, entry) in pending {
-            guard let retryAt = entry.retryAt, retryAt <= now else { continue }
-            pending[slot]?.retryAt = nil
-            deliveries.append(entry.delivery)
+        for (slot, entry) in retries {
+            let suppression = suppression(in: slot.group, firing: firing, at: now)
+            if entry.delivery.notification.alerts.contains(where: { suppression($0.labels) != nil }) {
+                // It was not so when the notification was made: the group makes one of what is left.
+                pending[slot] = nil
+                groups[slot.group]?.becameDue(at: now)
+            } else {
+                pending[slot]?.retryAt = nil
+                deliveries.append(entry.delivery)
+            }
         }
         let due = groups.filter { $0.value.dueAt <= now }.keys
-        guard !due.isEmpty else { return deliveries.sorted { $0.id < $1.id } }
-        let firing = configuration.inhibitRules.isEmpty ? [] : groups.values.flatMap { $0.firing(at: now) }
-        let rules = configuration.inhibitRules
         for id in due.sorted(by: { $0.route == $1.route ? $0.labels < $1.labels : $0.route < $1.route }) {
-            guard var group = groups[id], let receiver = configuration.receivers[group.receiver] else { continue }
-            let told = group.cameDue(at: now, integrations: receiver.integrations.map(\.sendsResolved)) { labels in
-                rules.contains { $0.inhibits(labels, firing: firing) }
-            }
-            groups[id] = group.isEmpty ? nil : group
-            for (integration, notification) in told {
-                let slot = Slot(group: id, integration: integration)
-                // What is under way is not overtaken; the group comes due again.
-                if let entry = pending[slot], entry.retryAt == nil { continue }
-                nextID += 1
-                let delivery = Delivery(
-                    id: nextID, receiver: receiver.name, integration: integration, notification: notification,
-                    attempt: 0)
-                pending[slot] = Pending(delivery: delivery, retryAt: nil)
-                deliveries.append(delivery)
-            }
+            deliveries += cameDue(id, firing: firing, at: now)
         }
         return deliveries.sorted { $0.id < $1.id }
+    }
+
+    private mutating func cameDue(_ id: GroupID, firing: [Labels], at now: Timestamp) -> [Delivery] {
+        guard var group = groups[id], let receiver = configuration.receivers[group.receiver] else { return [] }
+        let due = group.cameDue(
+            at: now, integrations: receiver.integrations.map(\.sendsResolved),
+            suppression: suppression(in: id, firing: firing, at: now))
+        suppressed.merge(due.suppressed, uniquingKeysWith: +)
+        groups[id] = group.isEmpty ? nil : group
+        var deliveries: [Delivery] = []
+        for entry in due.entries {
+            let slot = Slot(group: id, integration: entry.integration)
+            // What is under way is not overtaken; the group comes due again.
+            if let entry = pending[slot], entry.retryAt == nil { continue }
+            nextID += 1
+            let delivery = Delivery(
+                id: nextID, receiver: receiver.name, integration: entry.integration, notification: entry.notification,
+                attempt: 0)
+            pending[slot] = Pending(delivery: delivery, retryAt: nil)
+            deliveries.append(delivery)
+        }
+        return deliveries
+    }
+
+    /// Tells why nobody is to be told of an alert of `group`.
+    private func suppression(
+        in group: GroupID, firing: [Labels], at now: Timestamp
+    ) -> (Labels) -> Suppression? {
+        let rules = configuration.inhibitRules
+        let ofRoute = routes[group.route].flatMap { configuration.suppression(of: $0, at: now) }
+        return { labels in rules.contains { $0.inhibits(labels, firing: firing) } ? .inhibition : ofRoute }
+    }
+
+    /// How many alerts nobody was told of since this was asked before, by reason; an alert counts each time its group comes due.
+    public mutating func takeSuppressed() -> [Suppression: Int] {
+        defer { suppressed = [:] }
+        return suppressed
     }
 
     /// A delivery arrived.
