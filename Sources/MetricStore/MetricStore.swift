@@ -66,6 +66,7 @@ public final class MetricStore: Sendable {
 
     /// Ends the store: new lanes, new series and queries fail from now on.
     public func close() {
+        core.writeExemplars()
         core.catalog.write { catalog in
             catalog.isClosed = true
             catalog.lanes = [:]
@@ -74,10 +75,10 @@ public final class MetricStore: Sendable {
 
     /// What was found damaged and left out since the last call, a line each, for the log: a restart leaves the checksums of most
     /// sealed samples to whoever reads them first, and to ``maintain(now:)``, which comes to all of them within seconds.
-    public func takeNotes() -> [String] { core.segments.takeNotes() }
+    public func takeNotes() -> [String] { core.segments.takeNotes() + core.exemplars.takeNotes() }
 
     /// Lets samples older than the retention go, forgets series and lanes without samples, gives back the memory that queries
-    /// have taken by looking at files, and checks some of what an earlier process wrote. Call it every few seconds, from one
+    /// have taken by looking at files, checks some of what an earlier process wrote, and writes down new exemplars. Call it every few seconds, from one
     /// thread at a time.
     public func maintain(now: Timestamp) {
         core.segments.drop(before: now.milliseconds &- retention)
@@ -98,6 +99,7 @@ public final class MetricStore: Sendable {
         checkSealed()
         rewriteOverdueRows()
         compactLog()
+        core.writeExemplars()
         closeOrphans(now)
     }
 

@@ -66,7 +66,7 @@ extension [UInt8] {
         unsafe Swift.withUnsafeBytes(of: number.littleEndian) { unsafe append(contentsOf: $0) }
     }
 
-    fileprivate mutating func append(varint number: UInt64) {
+    mutating func append(varint number: UInt64) {
         var rest = number
         while rest >= 0x80 {
             append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -75,7 +75,7 @@ extension [UInt8] {
         append(UInt8(truncatingIfNeeded: rest))
     }
 
-    fileprivate mutating func append(text: String) {
+    mutating func append(text: String) {
         append(varint: UInt64(text.utf8.count))
         append(contentsOf: text.utf8)
     }
@@ -195,7 +195,7 @@ extension [UInt8] {
     }
 
     @inline(__always)
-    private mutating func varint() -> UInt64? {
+    mutating func varint() -> UInt64? {
         var result: UInt64 = 0
         var shift: UInt64 = 0
         while shift < 64, unsafe offset < source.count {
@@ -208,7 +208,14 @@ extension [UInt8] {
         return nil
     }
 
-    private mutating func text() -> UnsafeRawBufferPointer? {
+    /// Eight bytes.
+    mutating func word() -> UInt64? {
+        guard unsafe source.count - offset >= 8 else { return nil }
+        defer { unsafe offset += 8 }
+        return unsafe UInt64(littleEndian: source.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+
+    mutating func text() -> UnsafeRawBufferPointer? {
         guard let count = unsafe varint(), unsafe count <= UInt64(source.count - offset) else { return nil }
         defer { unsafe offset += Int(count) }
         return unsafe UnsafeRawBufferPointer(rebasing: source[offset..<offset + Int(count)])

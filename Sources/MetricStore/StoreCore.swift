@@ -22,6 +22,7 @@ final class StoreCore: Sendable {
     let rowLog: RowLog?
     let maximumSeries: Int
     let exemplars: ExemplarStorage
+    let exemplarLog: ExemplarLog?
     /// Changes with the set of series.
     let generation = Atomic<UInt64>(0)
     /// Chunks that could not be sealed for lack of memory.
@@ -36,6 +37,14 @@ final class StoreCore: Sendable {
             retention: configuration.retentionMilliseconds)
         maximumSeries = configuration.maximumSeries
         exemplars = ExemplarStorage(capacity: configuration.maximumExemplars)
+        exemplarLog = directory.map { ExemplarLog($0) }
+    }
+
+    /// Writes the exemplars that came since the last call to their file.
+    func writeExemplars() {
+        do throws(StoreError) { try exemplarLog?.write(exemplars) } catch {
+            // No room on the disk: the next call writes them, or a restart has those of before.
+        }
     }
 
     func seriesChanged() {

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The files of a store: `series.log`, `segments/` and `rows/`.
+/// The files of a store: `series.log`, `segments/`, `rows/` and `exemplars.log`.
 struct StoreDirectory: Sendable {
     let path: String
     /// Tells this store's files from another's.
@@ -8,6 +8,7 @@ struct StoreDirectory: Sendable {
 
     var seriesLog: String { "\(path)/series.log" }
     func segment(_ number: UInt32) -> String { "\(path)/segments/\(number)" }
+    var exemplarLog: String { "\(path)/exemplars.log" }
     var rowFiles: String { "\(path)/rows" }
     func rows(_ number: UInt32) -> String { "\(path)/rows/\(number)" }
 

@@ -78,6 +78,7 @@ struct StoreRecovery {
         }
         rewriteBroken(samples, catalog)
         core.catalog.write { $0 = catalog }
+        core.exemplars.restore(from: directory)
         return core
     }
 
@@ -150,9 +151,9 @@ struct StoreRecovery {
 
     /// Without a log, nothing that is there can be told apart.
     private mutating func setAsideEverything(because reason: String?) {
-        for name in ["series.log", "segments", "rows", "lanes"] {
+        for name in ["series.log", "segments", "rows", "lanes", "exemplars.log"] {
             let file = "\(path)/\(name)"
-            let isEmpty = name != "series.log" && StoreDirectory.numbers(in: file).isEmpty
+            let isEmpty = !name.hasSuffix(".log") && StoreDirectory.numbers(in: file).isEmpty
             guard unsafe access(file, F_OK) == 0, !isEmpty else { continue }
             notes.append("\(reason ?? "\(path)/series.log is missing"): \(StoreDirectory.setAside(file))")
         }

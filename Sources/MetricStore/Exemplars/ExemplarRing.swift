@@ -50,6 +50,8 @@ struct ExemplarRing {
     private var chains: [Chain?] = []
     private var freeChains: [Int32] = []
     private var index: [Labels: Int32] = [:]
+    /// How many were appended, those that have gone included, but not those that came back from a file.
+    private(set) var takenCount: UInt64 = 0
     /// What all of it takes, nearly: texts, pairs and the ring's own bookkeeping.
     private(set) var byteCount = 0
 
@@ -83,7 +85,30 @@ struct ExemplarRing {
         byteCount += Self.entryBytes + Self.bytes(exemplar.labels)
         link(Int32(next), to: series)
         next = (next + 1) % capacity
+        takenCount += 1
         return .appended
+    }
+
+    /// Takes up what another ring or a file had, in the order in which it came.
+    mutating func restore(_ record: ExemplarRecord) {
+        let taken = takenCount
+        var exemplar = record.exemplar
+        let time = exemplar.timestamp ?? .distantPast
+        if !record.hasTime { exemplar.timestamp = nil }
+        // What an older process took twice, or one with other limits, is left out.
+        _ = append(exemplar, of: record.series, sampleTime: time)
+        takenCount = taken
+    }
+
+    /// The newest `count` of them, in the order in which they came.
+    func newest(_ count: Int) -> [ExemplarRecord] {
+        let count = min(count, entries.count)
+        return (0..<count).compactMap { index in
+            let entry = entries[(next + entries.count - count + index) % entries.count]
+            return chains[Int(entry.series)].map {
+                ExemplarRecord(series: $0.labels, exemplar: entry.exemplar, hasTime: entry.hasTime)
+            }
+        }
     }
 
     /// The exemplars in `from...through` of the series that `accepts` takes, sorted by series, then by time.
@@ -109,14 +134,8 @@ struct ExemplarRing {
     /// The same exemplars in a ring for `capacity` of them; the oldest go if there are too many.
     func resized(to capacity: Int) -> ExemplarRing {
         var ring = ExemplarRing(capacity: capacity)
-        let order = entries.count < self.capacity ? entries[...] : entries[next...] + entries[..<next]
-        for entry in order.suffix(ring.capacity) {
-            guard let labels = chains[Int(entry.series)]?.labels else { continue }
-            var exemplar = entry.exemplar
-            let time = exemplar.timestamp ?? .distantPast
-            if !entry.hasTime { exemplar.timestamp = nil }
-            _ = ring.append(exemplar, of: labels, sampleTime: time)
-        }
+        for record in newest(ring.capacity) { ring.restore(record) }
+        ring.takenCount = takenCount
         return ring
     }
 }

@@ -1,4 +1,6 @@
+internal import Glibc
 internal import MetricModel
+internal import Runtime
 internal import Synchronization
 
 /// The ring of exemplars that a store's writers share. Any thread may use it; the lock is held for one scrape's exemplars at
@@ -14,17 +16,62 @@ final class ExemplarStorage: Sendable {
         var tooLong: UInt64 = 0
     }
 
-    private struct State {
+    private struct State: ~Copyable {
         var ring: ExemplarRing
+        /// The reading of what an earlier process left; until it is done `ring` is empty.
+        var reading: Overlapped<(ring: ExemplarRing, notes: [String])>?
+        var notes: [String] = []
         var appended: UInt64 = 0
         var outOfOrder: UInt64 = 0
         var tooLong: UInt64 = 0
+
+        init(capacity: Int) {
+            ring = ExemplarRing(capacity: capacity)
+        }
+
+        /// Takes up what another thread has read; waits for it if need be.
+        mutating func settle() {
+            guard let reading = reading.take() else { return }
+            let found = reading.value()
+            ring = found.ring
+            notes += found.notes
+        }
     }
 
     private let state: Mutex<State>
 
     init(capacity: Int) {
-        state = Mutex(State(ring: ExemplarRing(capacity: capacity)))
+        state = Mutex(State(capacity: capacity))
+    }
+
+    /// Reads what an earlier process left in `directory`, by a thread of its own: a restart does not wait for it, but who brings
+    /// or wants exemplars does.
+    func restore(from directory: StoreDirectory) {
+        state.withLock { state in
+            let capacity = state.ring.capacity
+            guard capacity > 0, unsafe access(directory.exemplarLog, F_OK) == 0 else { return }
+            state.reading = Overlapped("store-exemplars") { ExemplarLog.read(directory, capacity: capacity) }
+        }
+    }
+
+    /// The exemplars that were taken when `written` of them were; or all there are, `withAll`. `nil` where none came since.
+    /// `taken` is how many there were until now.
+    func news(since written: UInt64, withAll: Bool) -> (records: [ExemplarRecord], taken: UInt64)? {
+        state.withLock { state in
+            state.settle()
+            let taken = state.ring.takenCount
+            guard taken > written else { return nil }
+            return (state.ring.newest(withAll ? state.ring.count : Int(clamping: taken - written)), taken)
+        }
+    }
+
+    /// What was found damaged since the last call, in words.
+    func takeNotes() -> [String] {
+        state.withLock { state in
+            state.settle()
+            defer { state.notes = [] }
+            return state.notes
+        }
     }
 
     /// Adds what one writer brings at `time`, which is that of exemplars without a time of their own.
@@ -32,6 +79,7 @@ final class ExemplarStorage: Sendable {
     /// - Returns: An outcome for each of them.
     func append(_ exemplars: [(labels: Labels, exemplar: Exemplar)], at time: Timestamp) -> [ExemplarOutcome] {
         state.withLock { state in
+            state.settle()
             let outcomes = exemplars.map { state.ring.append($0.exemplar, of: $0.labels, sampleTime: time) }
             for (index, outcome) in outcomes.enumerated() {
                 switch outcome {
@@ -52,18 +100,23 @@ final class ExemplarStorage: Sendable {
     func select(
         from: Timestamp, through: Timestamp, where accepts: (Labels) -> Bool
     ) -> [(labels: Labels, exemplars: [Exemplar])] {
-        state.withLock { $0.ring.select(from: from, through: through, where: accepts) }
+        state.withLock { state in
+            state.settle()
+            return state.ring.select(from: from, through: through, where: accepts)
+        }
     }
 
     func resize(to capacity: Int) {
         state.withLock { state in
+            state.settle()
             if state.ring.capacity != capacity { state.ring = state.ring.resized(to: capacity) }
         }
     }
 
     var figures: Figures {
         state.withLock { state in
-            Figures(
+            state.settle()
+            return Figures(
                 count: state.ring.count, seriesCount: state.ring.seriesCount, byteCount: state.ring.byteCount,
                 appended: state.appended, outOfOrder: state.outOfOrder, tooLong: state.tooLong)
         }
