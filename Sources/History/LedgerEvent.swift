@@ -9,6 +9,8 @@ public struct LedgerEvent: Equatable, Sendable {
         case rollbackStep = "rollback_step"
         case alert
         case acknowledgement
+        /// Somebody said that people are not to be told of certain alerts, or took it back, or its time was over.
+        case silence
         case deployment
         case checkpoint
         case configurationChange = "config_change"

@@ -39,6 +39,7 @@ public final class NotificationRunner: Sendable {
     private let jobs = Mailbox<Job>(capacity: 10_000)
     private let client = HTTPClient()
     private let externalURL: String
+    private let silences: SilenceRunner
     private let logger: Logger
     private let registry: Registry
     private let dropped: Counter
@@ -48,12 +49,15 @@ public final class NotificationRunner: Sendable {
 
     /// A runner that has not been started.
     ///
-    /// - Parameter onOutcome: Called from a sender's thread after each try.
+    /// - Parameters:
+    ///   - silences: What nobody is to be told of.
+    ///   - onOutcome: Called from a sender's thread after each try.
     public init(
-        externalURL: String, logger: Logger, registry: Registry,
+        externalURL: String, silences: SilenceRunner, logger: Logger, registry: Registry,
         onOutcome: @escaping @Sendable (Outcome) -> Void = { _ in }
     ) {
         self.externalURL = externalURL
+        self.silences = silences
         self.logger = logger.with("component", "notification")
         self.registry = registry
         self.onOutcome = onOutcome
@@ -122,7 +126,7 @@ public final class NotificationRunner: Sendable {
                 queue = NotificationQueue(configuration)
             }
             let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
-            for delivery in queue.advanced(to: now) {
+            for delivery in queue.advanced(to: now, silences: silences.silences.active(at: now)) {
                 let integrations = configuration.receivers[delivery.receiver]?.integrations ?? []
                 guard integrations.indices.contains(delivery.integration),
                     jobs.send(Job(delivery: delivery, integration: integrations[delivery.integration]))

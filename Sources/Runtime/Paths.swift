@@ -24,6 +24,13 @@ public enum Paths {
         }
     }
 
+    /// Whether there is something at `path`.
+    public static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+    /// Gives what is at `path` another name, in place of what had it. Returns whether that was done; `errno` says why not.
+    @discardableResult
+    public static func move(_ path: String, to other: String) -> Bool { unsafe rename(path, other) == 0 }
+
     /// Makes the directory at `path` and those above it. Returns whether it is there now; `errno` says why not.
     public static func makeDirectory(_ path: String) -> Bool {
         var prefix = path.hasPrefix("/") ? "/" : ""

@@ -40,8 +40,10 @@ private final class FakeReceiver: Sendable {
         let configuration = try NotificationConfiguration(
             try #require(try YAML.parse(text, file: "am.yml").first), file: "am.yml")
         let outcomes = Outcomes()
+        let directory = TemporaryDirectory()
         let runner = NotificationRunner(
-            externalURL: "http://tribune:9190", logger: .silent, registry: Registry(), onOutcome: { outcomes.add($0) })
+            externalURL: "http://tribune:9190", silences: .kept(in: directory), logger: .silent, registry: Registry(),
+            onOutcome: { outcomes.add($0) })
         runner.start(configuration)
         runner.receive(alerts)
         #expect(Loopback.eventually { fake.bodies.withLock { $0.count } >= count && outcomes.all.count >= count })
@@ -119,7 +121,9 @@ private final class FakeReceiver: Sendable {
             try #require(try YAML.parse(text, file: "am.yml").first), file: "am.yml")
         let leads = Atomic<Bool>(false)
         let asked = Atomic<Int>(0)
-        let runner = NotificationRunner(externalURL: "http://tribune:9190", logger: .silent, registry: Registry())
+        let directory = TemporaryDirectory()
+        let runner = NotificationRunner(
+            externalURL: "http://tribune:9190", silences: .kept(in: directory), logger: .silent, registry: Registry())
         runner.start(configuration) {
             asked.add(1, ordering: .relaxed)
             return leads.load(ordering: .relaxed)

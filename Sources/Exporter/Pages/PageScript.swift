@@ -234,13 +234,14 @@ let pageScript = #"""
     }
 
     // Batches of measurements come every few seconds and would push out everything else.
-    const wanted = ['violation', 'decision', 'rollback_step', 'alert', 'acknowledgement', 'deployment', 'checkpoint',
+    const wanted = ['violation', 'decision', 'rollback_step', 'alert', 'acknowledgement', 'silence', 'deployment', 'checkpoint',
       'config_change', 'login', 'migration', 'retention'].map((kind) => `&kind=${kind}`).join('');
 
     /** What one wants to know at a glance; the whole body unfolds. */
     function gist(body) {
       const trip = body.cause?.trip ?? body.causes?.[0]?.trip;
       const parts = [body.step, body.verb ?? body.command, body.detail, body.condition, body.state, body.receiver && `to ${body.receiver}`,
+        body.by && `by ${body.by}`, body.comment,
         body.error, body.reason, body.annotations?.summary, !body.detail && trip?.name];
       return parts.filter((part) => typeof part === 'string' && part !== '').join(' · ');
     }

@@ -92,13 +92,15 @@ public struct NotificationQueue: Equatable, Sendable {
     }
 
     /// Time has passed. Returns the deliveries to be sent now.
-    public mutating func advanced(to now: Timestamp) -> [Delivery] {
+    ///
+    /// - Parameter silences: those that are active at `now`.
+    public mutating func advanced(to now: Timestamp, silences: [Silence] = []) -> [Delivery] {
         let retries = pending.filter { entry in entry.value.retryAt.map { $0 <= now } ?? false }
         guard !retries.isEmpty || groups.values.contains(where: { $0.dueAt <= now }) else { return [] }
-        let firing = configuration.inhibitRules.isEmpty ? [] : groups.values.flatMap { $0.firing(at: now) }
+        let quiet = Quiet(rules: configuration.inhibitRules, firing: firing(at: now), silences: silences)
         var deliveries: [Delivery] = []
         for (slot, entry) in retries {
-            let suppression = suppression(in: slot.group, firing: firing, at: now)
+            let suppression = suppression(in: slot.group, quiet, at: now)
             if entry.delivery.notification.alerts.contains(where: { suppression($0.labels) != nil }) {
                 // It was not so when the notification was made: the group makes one of what is left.
                 pending[slot] = nil
@@ -110,16 +112,16 @@ public struct NotificationQueue: Equatable, Sendable {
         }
         let due = groups.filter { $0.value.dueAt <= now }.keys
         for id in due.sorted(by: { $0.route == $1.route ? $0.labels < $1.labels : $0.route < $1.route }) {
-            deliveries += cameDue(id, firing: firing, at: now)
+            deliveries += cameDue(id, quiet, at: now)
         }
         return deliveries.sorted { $0.id < $1.id }
     }
 
-    private mutating func cameDue(_ id: GroupID, firing: [Labels], at now: Timestamp) -> [Delivery] {
+    private mutating func cameDue(_ id: GroupID, _ quiet: Quiet, at now: Timestamp) -> [Delivery] {
         guard var group = groups[id], let receiver = configuration.receivers[group.receiver] else { return [] }
         let due = group.cameDue(
             at: now, integrations: receiver.integrations.map(\.sendsResolved),
-            suppression: suppression(in: id, firing: firing, at: now))
+            suppression: suppression(in: id, quiet, at: now))
         suppressed.merge(due.suppressed, uniquingKeysWith: +)
         groups[id] = group.isEmpty ? nil : group
         var deliveries: [Delivery] = []
@@ -137,13 +139,27 @@ public struct NotificationQueue: Equatable, Sendable {
         return deliveries
     }
 
+    /// What keeps alerts quiet on every route.
+    private struct Quiet {
+        var rules: [InhibitRule]
+        /// The labels of all alerts that fire, where there are rules.
+        var firing: [Labels]
+        var silences: [Silence]
+    }
+
+    private func firing(at now: Timestamp) -> [Labels] {
+        configuration.inhibitRules.isEmpty ? [] : groups.values.flatMap { $0.firing(at: now) }
+    }
+
     /// Tells why nobody is to be told of an alert of `group`.
     private func suppression(
-        in group: GroupID, firing: [Labels], at now: Timestamp
+        in group: GroupID, _ quiet: Quiet, at now: Timestamp
     ) -> (Labels) -> Suppression? {
-        let rules = configuration.inhibitRules
         let ofRoute = routes[group.route].flatMap { configuration.suppression(of: $0, at: now) }
-        return { labels in rules.contains { $0.inhibits(labels, firing: firing) } ? .inhibition : ofRoute }
+        return { labels in
+            if quiet.rules.contains(where: { $0.inhibits(labels, firing: quiet.firing) }) { return .inhibition }
+            return ofRoute ?? (quiet.silences.contains { $0.matches(labels) } ? .silence : nil)
+        }
     }
 
     /// How many alerts nobody was told of since this was asked before, by reason; an alert counts each time its group comes due.

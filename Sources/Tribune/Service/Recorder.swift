@@ -58,6 +58,29 @@ final class Recorder: Sendable {
             ])
     }
 
+    /// A silence began, changed or ended. What somebody did is on the disk when this returns, unless the disk takes nothing now.
+    func silenced(_ report: SilenceRunner.Report) {
+        func record(_ state: String, _ silence: Silence, by actor: String?, _ more: [JSON.Member] = []) {
+            var body: [JSON.Member] = [.init("state", .string(state))]
+            if let actor { body.append(.init("by", .string(actor))) }
+            body += [.init("comment", .string(silence.comment)), .init("silence", silence.stored)] + more
+            let event = LedgerEvent(
+                milliseconds: SystemClock.wallMilliseconds(), kind: .silence, subject: silence.matcherText,
+                body: .object(body))
+            if actor == nil { history.record(event) } else { history.recordDurably(event) }
+        }
+        switch report {
+        case .kept(let silence): record("kept", silence, by: nil)
+        case .changed(.created(let silence), let actor): record("created", silence, by: actor)
+        case .changed(.updated(let silence, let before), let actor):
+            record("updated", silence, by: actor, [.init("before", before.stored)])
+        case .changed(.expired(let silence, let successor), let actor):
+            record(
+                "expired", silence, by: actor, successor.map { [.init("replaced_by", .string($0))] } ?? [])
+        case .changed(.ended(let silence), let actor): record("ended", silence, by: actor)
+        }
+    }
+
     /// A rollback rule was evaluated. Measurements are recorded in batches.
     func measured(_ measurement: RollbackMeasurement) {
         guard !measurement.elements.isEmpty, isActive.load(ordering: .relaxed) else { return }

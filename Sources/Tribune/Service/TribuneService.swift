@@ -25,6 +25,7 @@ final class TribuneService: Sendable {
     private let history: HistoryRunner
     private let hotCache: HotCache?
     private let recorder: Recorder
+    private let silences: SilenceRunner
     private let notifier: NotificationRunner
     private let alertmanagers: AlertmanagerSender
     private let rollback: RollbackRunner
@@ -73,8 +74,13 @@ final class TribuneService: Sendable {
         self.hotCache = hotCache
         let recorder = Recorder(history, hotCache: hotCache)
         self.recorder = recorder
+        let silences = SilenceRunner(
+            path: "\(settings.storagePath)/silences.json", logger: logger, registry: registry,
+            report: { recorder.silenced($0) })
+        self.silences = silences
         let notifier = NotificationRunner(
-            externalURL: externalURL, logger: logger, registry: registry, onOutcome: { recorder.notified($0) })
+            externalURL: externalURL, silences: silences, logger: logger, registry: registry,
+            onOutcome: { recorder.notified($0) })
         self.notifier = notifier
         let alertmanagers = AlertmanagerSender(logger: logger, registry: registry)
         self.alertmanagers = alertmanagers
@@ -142,7 +148,8 @@ final class TribuneService: Sendable {
             throw error
         }
         housekeeping = Housekeeping(
-            store: store, history: history, rollback: rollback, recorder: recorder, logger: logger)
+            store: store, history: history, rollback: rollback, recorder: recorder, silences: silences,
+            logger: logger)
         notifier.start(configuration.notification) { [rollback] in rollback.isResponsible }
         reloadAlertmanagers(configuration)
         rollback.start()
