@@ -238,12 +238,12 @@ import Testing
     }
 
     private static func mutate(_ lines: inout [String], _ format: ExpositionFormat, _ random: inout SeededGenerator) {
-        for index in lines.indices where !lines[index].hasPrefix("#") {
+        for index in lines.indices where !lines[index].isEmpty && !lines[index].hasPrefix("#") {
             lines[index] = line(String(lines[index].prefix { $0 != " " }), format, &random)
         }
         for _ in 0..<Int.random(in: 0...3, using: &random) {
             let place = Int.random(in: 0...lines.count, using: &random)
-            switch Int.random(in: 0..<6, using: &random) {
+            switch Int.random(in: 0..<8, using: &random) {
             case 0 where place < lines.count: lines.remove(at: place)
             case 1: lines.insert(line("new\(random.next() % 20)_total{q=\"\\\"\"}", format, &random), at: place)
             case 2 where place < lines.count: lines.insert(lines[place], at: place)
@@ -251,6 +251,10 @@ import Testing
                 lines.swapAt(place % lines.count, Int.random(in: 0..<lines.count, using: &random))
             case 4: lines.insert("# TYPE t\(random.next() % 3) summary", at: place)
             case 5 where lines.count > 4: lines = Array(lines[(lines.count / 2)...] + lines[..<(lines.count / 2)])
+            case 6: lines.insert("# HELP f\(random.next() % 3) \\\\ of\\n it", at: place)
+            // OpenMetrics has no such lines.
+            case 7 where format == .text:
+                lines.insert(["# just so", "#", ""].randomElement(using: &random)!, at: place)
             default: break
             }
         }
