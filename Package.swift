@@ -231,8 +231,8 @@ let package = Package(
         tests(
             "Exporter",
             [
-                "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleEngine", "History", "Rollback", "MicroHTTP",
-                "CurlHTTP", "Snappy", "JSON", "Instrumentation", "Runtime",
+                "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleEngine", "Notification", "History", "Rollback",
+                "MicroHTTP", "CurlHTTP", "Snappy", "JSON", "Instrumentation", "Runtime",
             ]),
         tests(
             "Tribune",

@@ -12,7 +12,7 @@ public struct ExporterSettings: Sendable {
     public var zeroesStarts = false
     /// Which origins other than the server's own may read the API; `nil` for all.
     public var allowsOrigin: (@Sendable (String) -> Bool)?
-    /// Who may pause, promote or roll back. Without it, clients on this machine alone.
+    /// Who may pause, promote or roll back, silence alerts or hand some in. Without it, clients on this machine alone.
     public var commandToken: String?
     /// Queries evaluated at once; further ones wait.
     public var maximumConcurrentQueries = 20
@@ -31,6 +31,8 @@ public struct ExporterSettings: Sendable {
 public struct BuildInformation: Sendable {
     /// The version of Prometheus whose API is served. Clients such as Grafana decide by it what they may ask for.
     public static let prometheusVersion = "3.14.0"
+    /// The version of Alertmanager whose API is served at `/api/v2`.
+    public static let alertmanagerVersion = "0.28.1"
     /// Tribune's own version.
     public var version = "0.1.0"
     /// The commit it was built from.

@@ -2,6 +2,7 @@ public import History
 public import JSON
 public import MetricModel
 public import MetricStore
+public import Notification
 public import PromQL
 public import Rollback
 public import RuleEngine
@@ -47,6 +48,20 @@ public struct ExporterSources: Sendable {
     public var report: @Sendable (_ plan: String) -> String? = { _ in nil }
     /// Carries out what an operator wants of a rollout.
     public var command: @Sendable (RolloutOrder) -> RolloutOrderOutcome = { _ in .unknownPlan }
+    /// The groups of alerts.
+    public var notifications: @Sendable () -> NotificationQueue = { NotificationQueue(.silent) }
+    /// Hands in alerts from outside; false where there is no room for them.
+    public var takeAlerts: @Sendable ([Alert]) -> Bool = { _ in false }
+    /// The silences.
+    public var silences: @Sendable () -> SilenceSet = { SilenceSet() }
+    /// Makes or changes a silence on behalf of `actor`; the id when it is on the disk.
+    public var setSilence: @Sendable (_ wanted: Silence, _ actor: String) -> Result<String, SilenceError> = { _, _ in
+        .failure(SilenceError(.storage, "silences are not kept here"))
+    }
+    /// Ends a silence on behalf of `actor`.
+    public var expireSilence: @Sendable (_ id: String, _ actor: String) -> Result<String, SilenceError> = { id, _ in
+        .failure(SilenceError(.notFound, "no silence has the id \(id)"))
+    }
     /// Who may ask the deployment gates; `nil` refuses everybody.
     public var gateToken: @Sendable () -> String? = { nil }
     /// Carries out what a delivery pipeline asks.

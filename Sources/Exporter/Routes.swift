@@ -152,6 +152,12 @@ struct Routes: Sendable {
         ("/metrics", read, Exporter.metrics),
         ("/federate", read, Exporter.federate),
         ("/api/v1/write", ["POST"], Exporter.remoteWrite),
+        ("/api/v2/silences", form, Exporter.alertmanager(Exporter.silences)),
+        ("/api/v2/silence/:", ["GET", "DELETE"], Exporter.alertmanager(Exporter.silence)),
+        ("/api/v2/alerts", form, Exporter.alertmanager(Exporter.alertStatus)),
+        ("/api/v2/alerts/groups", read, Exporter.alertmanager(Exporter.alertGroups)),
+        ("/api/v2/receivers", read, Exporter.alertmanager(Exporter.receivers)),
+        ("/api/v2/status", read, Exporter.alertmanager(Exporter.alertmanagerStatus)),
         // Streams are not offered; this is what a server says that has no room for another listener.
         ("/api/v1/notifications/live", read, { _ in { _ in HTTPServerResponse(status: 204) } }),
     ]

@@ -44,6 +44,9 @@ public final class NotificationRunner: Sendable {
     private let registry: Registry
     private let dropped: Counter
     private let suppressed: [Suppression: Counter]
+    private let refused: Counter
+    /// Stepped by one thread; others take copies.
+    private let state = Mutex(NotificationQueue(.silent))
     private let onOutcome: @Sendable (Outcome) -> Void
     private let threads = Mutex<[WorkerThread]>([])
 
@@ -73,6 +76,9 @@ public final class NotificationRunner: Sendable {
                         "tribune_notifications_suppressed_total", help, labels: ["reason": reason.rawValue])
                 )
             })
+        refused = registry.counter(
+            "tribune_notification_alerts_refused_total",
+            "Alerts that were not taken because \(NotificationQueue.capacity) are kept already.")
         registry.onSnapshot { [events, jobs] in waiting.set(Double(events.count + jobs.count)) }
     }
 
@@ -100,6 +106,9 @@ public final class NotificationRunner: Sendable {
         return true
     }
 
+    /// The groups as they are: a copy that costs nothing until something changes.
+    public var queue: NotificationQueue { state.withLock { $0 } }
+
     /// Replaces the configuration; groups whose route is still there go on.
     public func reload(_ configuration: NotificationConfiguration) {
         events.send(.reconfigured(configuration))
@@ -119,23 +128,26 @@ public final class NotificationRunner: Sendable {
 
     private func step(_ initial: NotificationConfiguration, _ mayTell: () -> Bool) {
         var configuration = initial
-        var queue = NotificationQueue(initial)
+        state.withLock { $0 = NotificationQueue(initial) }
         while true {
-            if !mayTell(), queue.groupCount + queue.pendingCount > 0 {
-                logger.info("another process tells people: groups are forgotten", ["groups": queue.groupCount])
-                queue = NotificationQueue(configuration)
+            let groups = queue.groupCount
+            if !mayTell(), groups + queue.pendingCount > 0 {
+                logger.info("another process tells people: groups are forgotten", ["groups": groups])
+                state.withLock { $0 = NotificationQueue(configuration) }
             }
             let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
-            for delivery in queue.advanced(to: now, silences: silences.silences.active(at: now)) {
+            let active = silences.silences.active(at: now)
+            for delivery in state.withLock({ $0.advanced(to: now, silences: active) }) {
                 let integrations = configuration.receivers[delivery.receiver]?.integrations ?? []
                 guard integrations.indices.contains(delivery.integration),
                     jobs.send(Job(delivery: delivery, integration: integrations[delivery.integration]))
                 else {
-                    queue.failed(delivery.id, retryable: true, at: now)
+                    state.withLock { $0.failed(delivery.id, retryable: true, at: now) }
                     continue
                 }
             }
-            for (reason, count) in queue.takeSuppressed() { suppressed[reason]?.add(Double(count)) }
+            for (reason, count) in state.withLock({ $0.takeSuppressed() }) { suppressed[reason]?.add(Double(count)) }
+            refused.add(Double(state.withLock { $0.takeRefused() }))
             let wait = queue.nextDeadline.map { max(0, ($0 - now).rawValue) }
             let deadline = wait.map { SystemClock.monotonicNanoseconds() + min($0, 3_600_000) * 1_000_000 }
             switch events.receive(deadline: deadline) {
@@ -146,25 +158,25 @@ public final class NotificationRunner: Sendable {
                 }
                 return
             case .message(.alerts(let alerts, let urgent)):
-                queue.received(alerts, urgent: urgent, at: Timestamp(milliseconds: SystemClock.wallMilliseconds()))
+                let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
+                state.withLock { $0.received(alerts, urgent: urgent, at: now) }
             case .message(.finished(let delivery, let verdict)):
-                finish(delivery, verdict, in: &queue)
+                finish(delivery, verdict)
             case .message(.reconfigured(let new)):
                 configuration = new
-                queue.reconfigured(new)
+                state.withLock { $0.reconfigured(new) }
             }
         }
     }
 
-    private func finish(
-        _ delivery: NotificationQueue.Delivery, _ verdict: IntegrationRequest.Verdict,
-        in queue: inout NotificationQueue
-    ) {
+    private func finish(_ delivery: NotificationQueue.Delivery, _ verdict: IntegrationRequest.Verdict) {
         let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
-        switch verdict {
-        case .delivered: queue.delivered(delivery.id, at: now)
-        case .retry: queue.failed(delivery.id, retryable: true, at: now)
-        case .refused: queue.failed(delivery.id, retryable: false, at: now)
+        state.withLock { queue in
+            switch verdict {
+            case .delivered: queue.delivered(delivery.id, at: now)
+            case .retry: queue.failed(delivery.id, retryable: true, at: now)
+            case .refused: queue.failed(delivery.id, retryable: false, at: now)
+            }
         }
     }
 

@@ -45,7 +45,7 @@ import YAML
                     authorization:
                       credentials: <secret>
                       type: Bearer
-                    proxy_url: http://user:<secret>@proxy:3128/x
+                    proxy_url: http://user:xxxxx@proxy:3128/x
                     http_headers:
                       X-Key:
                         values:

@@ -64,7 +64,8 @@ extension Exporter {
         }
     }
 
-    private func mayCommand(_ call: APICall) -> Bool {
+    /// Whether who asks may change something: with the configured token, or from this machine where there is none.
+    func mayCommand(_ call: APICall) -> Bool {
         guard let token = settings.commandToken else {
             return call.request.peer.hasPrefix("127.") || call.request.peer == "::1"
         }

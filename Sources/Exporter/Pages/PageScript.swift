@@ -31,6 +31,23 @@ let pageScript = #"""
       return answer;
     }
 
+    /** Silences that are not over, and those that alerts meet. Alertmanager's API has no envelope. */
+    async function silences() {
+      const list = async (path) => {
+        const response = await fetch(new URL(`../v2/${path}`, api));
+        if (!response.ok) throw new Error(`${response.status} ${path}`);
+        return response.json();
+      };
+      const [all, quiet] = await Promise.all([list('silences'), list('alerts?active=false')]);
+      return { current: all.filter((one) => one.status.state !== 'expired'), quiet: quiet.filter((one) => one.status.silencedBy.length) };
+    }
+
+    /** The silences of an alert. What goes to people may have labels more, which name this server. */
+    const silencing = (set, { current, quiet }) => {
+      const found = quiet.find((one) => Object.entries(set).every(([name, value]) => one.labels[name] === value));
+      return found ? current.filter((one) => found.status.silencedBy.includes(one.id)) : [];
+    };
+
     const never = (time) => time.startsWith('0001-');
     const clock = (time) => new Date(time).toLocaleTimeString();
     const badge = (text, kind) => el('span', { class: `badge ${kind ?? ''}` }, text);
@@ -161,12 +178,20 @@ let pageScript = #"""
 
     // Alerts, targets, rules, ledger
 
-    function alert(one) {
+    function alert(one, quiet) {
       const { alertname, severity, ...rest } = one.labels;
-      return el('tr', {}, el('th', { scope: 'row' }, alertname ?? '', el('p', {}, one.annotations.summary ?? '')),
+      return el('tr', {}, el('th', { scope: 'row' }, alertname ?? '', el('p', {}, one.annotations.summary ?? ''),
+        silencing(one.labels, quiet).map((by) => el('p', {}, badge('silenced', 'warn'), ` by ${by.createdBy}: ${by.comment}`))),
         el('td', {}, badge(one.state, one.state === 'firing' ? 'bad' : 'warn'), severity ? ` ${severity}` : ''),
         el('td', {}, labels(rest)), el('td', { class: 'number' }, String(Number(one.value))),
         el('td', {}, ago(one.activeAt)));
+    }
+
+    function silence(one) {
+      const sign = (matcher) => (matcher.isEqual ? '=' : '!') + (matcher.isRegex ? '~' : matcher.isEqual ? '' : '=');
+      return el('tr', {}, el('th', { scope: 'row' }, el('code', {}, one.matchers.map((it) => `${it.name}${sign(it)}"${it.value}"`).join(' '))),
+        el('td', {}, badge(one.status.state, 'warn')), el('td', {}, one.createdBy), el('td', {}, one.comment),
+        el('td', {}, new Date(one.startsAt).toLocaleString()), el('td', {}, new Date(one.endsAt).toLocaleString()));
     }
 
     function bottlenecks(found) {
@@ -284,8 +309,12 @@ let pageScript = #"""
         survey();
         show('rollouts', state.rollouts, '', () => state.rollouts.length ? state.rollouts.map(plan) : empty('No rollout plan is loaded.'));
         const sorted = [...state.alerts].sort((a, b) => a.state.localeCompare(b.state) || b.activeAt.localeCompare(a.activeAt));
-        show('alerts', sorted, '', () => sorted.length ? table('Alerts that are pending or firing',
-          ['Alert', 'State', 'Labels', { text: 'Value', class: 'number' }, 'Since'], sorted.map(alert)) : empty('Nothing is pending or firing.'));
+        const quiet = await silences();
+        show('alerts', [sorted, quiet], '', () => [sorted.length ? table('Alerts that are pending or firing',
+          ['Alert', 'State', 'Labels', { text: 'Value', class: 'number' }, 'Since'], sorted.map((one) => alert(one, quiet)))
+          : empty('Nothing is pending or firing.'),
+        quiet.current.length ? table('Silences', ['Alerts', 'State', 'By', 'Because', 'From', 'To'], quiet.current.map(silence), 'stacked') : []]
+          .flat());
         show('targets', state.targets, '', () => state.targets.length ? targets(state.targets) : empty('No target is configured.'));
         show('rules', state.rules, '', () => state.rules.length ? state.rules.map(group) : empty('No rule is loaded.'));
         show('ledger', events.events, events.events?.length ? 'the last 20 events, without batches of measurements' : '', () => !events.events

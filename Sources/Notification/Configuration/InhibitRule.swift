@@ -10,12 +10,15 @@ public struct InhibitRule: Equatable, Sendable {
     public var equal: [String]
 
     /// Whether an alert with `labels` is kept quiet by one of the alerts in `firing`.
+    public func inhibits(_ labels: Labels, firing: [Labels]) -> Bool { inhibitor(of: labels, firing: firing) != nil }
+
+    /// The first alert in `firing` that keeps one with `labels` quiet.
     ///
     /// An alert that meets both sides does not inhibit others that do, so that none can silence itself.
-    public func inhibits(_ labels: Labels, firing: [Labels]) -> Bool {
-        guard target.allSatisfy({ $0.matches(labels) }) else { return false }
+    func inhibitor(of labels: Labels, firing: [Labels]) -> Labels? {
+        guard target.allSatisfy({ $0.matches(labels) }) else { return nil }
         let isSourceToo = source.allSatisfy { $0.matches(labels) }
-        return firing.contains { other in
+        return firing.first { other in
             source.allSatisfy { $0.matches(other) }
                 && equal.allSatisfy { ByteOrder.equal(other[$0] ?? "", labels[$0] ?? "") }
                 && !(isSourceToo && target.allSatisfy { $0.matches(other) })

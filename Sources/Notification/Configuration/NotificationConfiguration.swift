@@ -14,6 +14,8 @@ public struct NotificationConfiguration: Equatable, Sendable {
     public var timeIntervals: [String: [TimeInterval]]
     /// How long an alert that is not heard of again counts as firing.
     public var resolveTimeout: Milliseconds
+    /// The file as it may be shown, secrets as `<secret>`.
+    public var shownText: String
 
     /// A configuration that tells nobody.
     public static let silent = NotificationConfiguration(
@@ -45,6 +47,7 @@ public struct NotificationConfiguration: Equatable, Sendable {
         inhibitRules = []
         timeIntervals = [:]
         resolveTimeout = .minutes(5)
+        shownText = "route:\n  receiver: \(route.receiver)\nreceivers:\n- name: \(route.receiver)\n"
     }
 
     /// Reads a parsed file; `file` is named in errors and is what relative paths start from.
@@ -85,6 +88,7 @@ public struct NotificationConfiguration: Equatable, Sendable {
         self.receivers = receivers
         self.timeIntervals = timeIntervals
         self.resolveTimeout = global.resolveTimeout
+        shownText = SecretMask.masked(node).blockText
     }
 
     /// Why nothing is sent on `route` at `now`; `nil` where it is.

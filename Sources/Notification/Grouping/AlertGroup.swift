@@ -12,6 +12,12 @@ public struct AlertGroup: Equatable, Sendable {
         var resolved: Set<Labels>
     }
 
+    /// An alert with the time when it was last heard of.
+    struct Held: Equatable, Sendable {
+        var alert: Alert
+        var updatedAt: Timestamp
+    }
+
     /// The route's path and the group's labels: `{}/{severity="critical"}:{alertname="Down"}`.
     public let key: String
     /// The labels that all alerts of the group share.
@@ -20,7 +26,7 @@ public struct AlertGroup: Equatable, Sendable {
     public let receiver: String
     private let groupInterval: Milliseconds
     private let repeatInterval: Milliseconds
-    private var alerts: [Labels: Alert] = [:]
+    private var alerts: [Labels: Held] = [:]
     private var told: [Int: Told] = [:]
     /// When the group wants to be looked at next.
     public private(set) var dueAt: Timestamp
@@ -38,25 +44,32 @@ public struct AlertGroup: Equatable, Sendable {
         // An alert that has been firing longer than the wait has waited elsewhere already.
         let waited = alert.startsAt + route.groupWait < now
         dueAt = urgent || waited ? now : now + route.groupWait
-        alerts[alert.labels] = alert
+        alerts[alert.labels] = Held(alert: alert, updatedAt: now)
     }
 
     /// Whether nothing is left to tell.
     public var isEmpty: Bool { alerts.isEmpty }
 
+    /// How many alerts it has, resolved ones that somebody has yet to be told of included.
+    var count: Int { alerts.count }
+
+    /// The alerts that fire at `now`, in no order.
+    func held(at now: Timestamp) -> [Held] { alerts.values.filter { !Self.isResolved($0.alert, at: now) } }
+
     /// The labels of the alerts that fire at `now`.
-    public func firing(at now: Timestamp) -> [Labels] {
-        alerts.values.filter { !Self.isResolved($0, at: now) }.map(\.labels)
-    }
+    public func firing(at now: Timestamp) -> [Labels] { held(at: now).map(\.alert.labels) }
+
+    /// Whether an alert with `labels` is in the group.
+    func holds(_ labels: Labels) -> Bool { alerts[labels] != nil }
 
     /// An alert of this group was heard of.
     public mutating func received(_ alert: Alert, urgent: Bool, at now: Timestamp) {
         var alert = alert
         // One that was resolved and told may return: its old end must not linger.
-        if let known = alerts[alert.labels], !Self.isResolved(known, at: now), !alert.isResolved {
+        if let known = alerts[alert.labels]?.alert, !Self.isResolved(known, at: now), !alert.isResolved {
             alert.startsAt = min(known.startsAt, alert.startsAt)
         }
-        alerts[alert.labels] = alert
+        alerts[alert.labels] = Held(alert: alert, updatedAt: now)
         if urgent { dueAt = min(dueAt, now) }
     }
 
@@ -90,7 +103,7 @@ public struct AlertGroup: Equatable, Sendable {
         dueAt = now + groupInterval
         var due = Due()
         var audible: [Alert] = []
-        for alert in alerts.values {
+        for alert in alerts.values.map(\.alert) {
             if let reason = suppression(alert.labels) {
                 due.suppressed[reason, default: 0] += 1
             } else {
@@ -118,7 +131,7 @@ public struct AlertGroup: Equatable, Sendable {
 
     /// Resolved alerts go once every integration that was told of them firing has been told of their end.
     private mutating func forgetResolved(at now: Timestamp) {
-        for (labels, alert) in alerts where Self.isResolved(alert, at: now) {
+        for (labels, held) in alerts where Self.isResolved(held.alert, at: now) {
             if told.values.allSatisfy({ !$0.firing.contains(labels) }) { alerts[labels] = nil }
         }
     }

@@ -34,13 +34,18 @@ public struct Notification: Equatable, Sendable {
 }
 
 extension Alert {
-    /// The number Prometheus and Alertmanager know a label set by: FNV-1a over names and values, as 16 hexadecimal digits.
+    /// The number Prometheus and Alertmanager know its labels by.
+    public var fingerprint: String { labels.fingerprint }
+}
+
+extension Labels {
+    /// FNV-1a over names and values, as 16 hexadecimal digits: the number Prometheus and Alertmanager know a label set by.
     public var fingerprint: String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         func add(_ bytes: some Sequence<UInt8>) {
             for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         }
-        for pair in labels.pairs {
+        for pair in pairs {
             add(pair.name.utf8)
             add(CollectionOfOne(0xff))
             add(pair.value.utf8)

@@ -21,7 +21,7 @@ public struct NotificationQueue: Equatable, Sendable {
         public var attempt: Int
     }
 
-    private struct GroupID: Hashable, Sendable {
+    struct GroupID: Hashable, Sendable {
         var route: String
         var labels: Labels
     }
@@ -42,16 +42,16 @@ public struct NotificationQueue: Equatable, Sendable {
         .milliseconds(500), .seconds(1), .seconds(2), .seconds(5), .seconds(15), .seconds(30), .seconds(60),
     ]
 
-    /// Most alerts that are kept.
+    /// Most alerts that are kept, counted once for each group they are in.
     public static let capacity = 100_000
 
-    private var configuration: NotificationConfiguration
-    private var routes: [String: Route]
-    private var groups: [GroupID: AlertGroup] = [:]
+    /// What it works by.
+    public private(set) var configuration: NotificationConfiguration
+    private(set) var routes: [String: Route]
+    private(set) var groups: [GroupID: AlertGroup] = [:]
     private var pending: [Slot: Pending] = [:]
     private var nextID: UInt64 = 0
-    /// Groups that were not opened because `capacity` was reached.
-    public private(set) var refused = 0
+    private var refused = 0
     private var suppressed: [Suppression: Int] = [:]
 
     /// A queue without alerts.
@@ -74,16 +74,20 @@ public struct NotificationQueue: Equatable, Sendable {
 
     /// Alerts were heard of. `urgent` ones are told at once instead of after `group_wait`.
     public mutating func received(_ alerts: [Alert], urgent: Bool = false, at now: Timestamp) {
+        var room = Self.capacity - groups.values.reduce(0) { $0 + $1.count }
         for alert in alerts {
             for route in configuration.route.matching(alert.labels) {
                 let labels = route.groupLabels(of: alert.labels)
                 let id = GroupID(route: route.id, labels: labels)
+                let isKnown = groups[id]?.holds(alert.labels) == true
+                if !isKnown, groups[id] == nil, alert.isResolved { continue }
+                guard isKnown || room > 0 else {
+                    refused += 1
+                    continue
+                }
+                if !isKnown { room -= 1 }
                 if groups[id] != nil {
                     groups[id]?.received(alert, urgent: urgent, at: now)
-                } else if alert.isResolved {
-                    continue
-                } else if groups.count >= Self.capacity {
-                    refused += 1
                 } else {
                     groups[id] = AlertGroup(route: route, labels: labels, alert: alert, urgent: urgent, at: now)
                 }
@@ -147,7 +151,7 @@ public struct NotificationQueue: Equatable, Sendable {
         var silences: [Silence]
     }
 
-    private func firing(at now: Timestamp) -> [Labels] {
+    func firing(at now: Timestamp) -> [Labels] {
         configuration.inhibitRules.isEmpty ? [] : groups.values.flatMap { $0.firing(at: now) }
     }
 
@@ -160,6 +164,12 @@ public struct NotificationQueue: Equatable, Sendable {
             if quiet.rules.contains(where: { $0.inhibits(labels, firing: quiet.firing) }) { return .inhibition }
             return ofRoute ?? (quiet.silences.contains { $0.matches(labels) } ? .silence : nil)
         }
+    }
+
+    /// How many alerts found no room since this was asked before.
+    public mutating func takeRefused() -> Int {
+        defer { refused = 0 }
+        return refused
     }
 
     /// How many alerts nobody was told of since this was asked before, by reason; an alert counts each time its group comes due.

@@ -48,7 +48,8 @@ struct ServiceSettings: Sendable {
         .flag("web.enable-remote-write-receiver", "Accept samples at /api/v1/write."),
         .value(
             "web.command-token-file", "FILE",
-            "Holds the bearer token that rollout commands need. Without it only this machine may give them."),
+            "Holds the bearer token that rollout commands, silences and alerts from outside need. Without it only this machine may give them."
+        ),
         .value("query.timeout", "DURATION", "Longest time of a query.", default: "2m"),
         .value("query.lookback-delta", "DURATION", "How old a sample may be to count as current.", default: "5m"),
         .value("query.max-samples", "COUNT", "Most samples a query may hold.", default: "50000000"),

@@ -18,6 +18,9 @@ struct ServiceSources {
     let gates: GateRunner
     let history: HistoryRunner
     let alertmanagers: AlertmanagerSender
+    let notifier: NotificationRunner
+    let silences: SilenceRunner
+    let onAlerts: @Sendable ([Alert]) -> Bool
     let state: ServiceState
     let engine: EngineOptions
     let features: ParserFeatures
@@ -39,6 +42,11 @@ struct ServiceSources {
         }
         sources.ruleGroups = { [rules, rollback] in rules.snapshots().map { Self.completed($0, by: rollback) } }
         sources.alertmanagers = { [alertmanagers] in alertmanagers.urls }
+        sources.notifications = { [notifier] in notifier.queue }
+        sources.takeAlerts = onAlerts
+        sources.silences = { [silences] in silences.silences }
+        sources.setSilence = { [silences] in silences.set($0, by: $1) }
+        sources.expireSilence = { [silences] in silences.expire($0, by: $1) }
         sources.isReady = { [state] in state.isReady }
         sources.lastReload = { [state] in state.outcome }
         sources.reload = onReload

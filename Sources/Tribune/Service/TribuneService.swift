@@ -133,7 +133,14 @@ final class TribuneService: Sendable {
             running.append { scraper.stop() }
             let sources = ServiceSources(
                 store: store, scraper: scraper, rules: rules, rollback: rollback, gates: gates, history: history,
-                alertmanagers: alertmanagers, state: state,
+                alertmanagers: alertmanagers, notifier: notifier, silences: silences,
+                onAlerts: { alerts in
+                    // Who sends alerts sends them to every node of a pair; the one that leads tells people.
+                    guard rollback.isResponsible else { return true }
+                    guard notifier.receive(alerts) else { return false }
+                    recorder.alerted(alerts)
+                    return true
+                }, state: state,
                 engine: settings.engineOptions, features: settings.features.parser, onReload: onReload, onQuit: onQuit)
             var web = HTTPServerConfiguration(address: host, port: port)
             web.maximumBodyBytes = 64 << 20

@@ -1,7 +1,5 @@
-internal import YAML
-
 /// Takes the secrets out of a configuration, so that it can be shown.
-enum SecretMask {
+public enum SecretMask {
     private static let mask = "<secret>"
 
     /// Fields whose value is secret as a whole. Files that hold a secret may be named.
@@ -9,11 +7,12 @@ enum SecretMask {
         "password", "credentials", "bearer_token", "client_secret", "secret", "secrets", "secret_key", "token",
         "api_key",
         "api_token", "routing_key", "service_key", "connection", "key", "client_certificate_key",
-        "application_credential_secret",
+        "application_credential_secret", "smtp_auth_password", "smtp_auth_secret", "slack_api_url", "victorops_api_key",
+        "opsgenie_api_key", "wechat_api_secret", "auth_password", "auth_secret", "api_secret", "bot_token", "user_key",
     ]
 
-    /// `node` with every secret replaced by `<secret>`, also the password in a URL.
-    static func masked(_ node: YAMLNode) -> YAMLNode {
+    /// `node` with every secret replaced by `<secret>`, the password in a URL by `xxxxx`.
+    public static func masked(_ node: YAMLNode) -> YAMLNode {
         var node = node
         switch node.content {
         case .scalar(let text, let isPlain):
@@ -63,7 +62,7 @@ enum SecretMask {
         return node
     }
 
-    /// A URL with `user:password@` without the password; `nil` where there is none.
+    /// A URL with `user:password@` without the password, still a URL, as Go writes it; `nil` where there is none.
     private static func withoutPassword(_ text: String) -> String? {
         let bytes = Array(text.utf8)
         guard let start = bytes.indices.dropLast(2).first(where: { bytes[$0...].starts(with: "://".utf8) }) else {
@@ -73,6 +72,8 @@ enum SecretMask {
         guard let at = authority.lastIndex(of: UInt8(ascii: "@")),
             let colon = authority[..<at].firstIndex(of: UInt8(ascii: ":"))
         else { return nil }
-        return String(decoding: bytes[...colon], as: UTF8.self) + mask + String(decoding: bytes[at...], as: UTF8.self)
+        let password = "xxxxx"
+        return String(decoding: bytes[...colon], as: UTF8.self) + password
+            + String(decoding: bytes[at...], as: UTF8.self)
     }
 }
