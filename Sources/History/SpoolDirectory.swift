@@ -85,23 +85,11 @@ internal import TLS
 enum DurableFile {
     /// Replaces the file at `path`, readable by its owner only.
     static func write(_ text: String, to path: String) throws(HistoryError) {
-        let temporary = path + ".new"
-        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .file("write", temporary) }
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else {
-                let error = HistoryError.file("write", temporary)
-                close(descriptor)
-                throw error
-            }
-            bytes = bytes.dropFirst(count)
+        do throws(FileText.WriteError) {
+            try FileText.replace(path, by: text)
+        } catch {
+            throw HistoryError(.file, "cannot write \(error.description)")
         }
-        let isSafe = fsync(descriptor) == 0
-        close(descriptor)
-        guard isSafe, unsafe rename(temporary, path) == 0 else { throw .file("write", path) }
-        try syncDirectory(of: path)
     }
 
     /// Makes the entries of the directory that holds `path` durable.

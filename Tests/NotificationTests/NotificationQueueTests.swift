@@ -143,6 +143,22 @@ import YAML
         #expect(queue.advanced(to: at(120)).first?.notification.isResolved == true)
     }
 
+    @Test func whatFindsNoRoomIsCountedUntilSomethingHasEnded() throws {
+        let text = "route: {receiver: r, group_wait: 0s, group_interval: 1m}\nreceivers: [{name: r}]"
+        let configuration = try NotificationConfiguration(try #require(try YAML.parse(text).first), file: "")
+        var queue = NotificationQueue(configuration, capacity: 2)
+        queue.received(["A", "B", "C"].map { alert(["alertname": $0]) }, at: at(0))
+        #expect(queue.takeRefused() == 1)
+        // Those that are known are heard of all the same.
+        queue.received([alert(["alertname": "A"]), alert(["alertname": "B"], resolved: 10)], at: at(10))
+        #expect(queue.takeRefused() == 0)
+        _ = queue.advanced(to: at(60))
+        queue.received([alert(["alertname": "C"])], at: at(61))
+        #expect(queue.takeRefused() == 0)
+        #expect(
+            queue.alerts(silences: [], at: at(61)).compactMap { $0.alert.labels["alertname"] }.sorted() == ["A", "C"])
+    }
+
     @Test func reloadingKeepsWhatWasTold() throws {
         var queue = try queue("group_wait: 0s\ngroup_interval: 1m")
         queue.received([alert(["alertname": "A"])], at: at(0))

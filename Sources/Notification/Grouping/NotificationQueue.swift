@@ -45,6 +45,8 @@ public struct NotificationQueue: Equatable, Sendable {
     /// Most alerts that are kept, counted once for each group they are in.
     public static let capacity = 100_000
 
+    private let capacity: Int
+
     /// What it works by.
     public private(set) var configuration: NotificationConfiguration
     private(set) var routes: [String: Route]
@@ -54,8 +56,9 @@ public struct NotificationQueue: Equatable, Sendable {
     private var refused = 0
     private var suppressed: [Suppression: Int] = [:]
 
-    /// A queue without alerts.
-    public init(_ configuration: NotificationConfiguration) {
+    /// A queue without alerts that keeps at most `capacity` of them.
+    public init(_ configuration: NotificationConfiguration, capacity: Int = Self.capacity) {
+        self.capacity = capacity
         self.configuration = configuration
         routes = Self.byID(configuration)
     }
@@ -74,7 +77,7 @@ public struct NotificationQueue: Equatable, Sendable {
 
     /// Alerts were heard of. `urgent` ones are told at once instead of after `group_wait`.
     public mutating func received(_ alerts: [Alert], urgent: Bool = false, at now: Timestamp) {
-        var room = Self.capacity - groups.values.reduce(0) { $0 + $1.count }
+        var room = capacity - groups.values.reduce(0) { $0 + $1.count }
         for alert in alerts {
             for route in configuration.route.matching(alert.labels) {
                 let labels = route.groupLabels(of: alert.labels)
