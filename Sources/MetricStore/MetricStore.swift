@@ -67,6 +67,9 @@ public final class MetricStore: Sendable {
     /// Ends the store: new lanes, new series and queries fail from now on.
     public func close() {
         core.writeExemplars()
+        do throws(StoreError) { try core.log?.settle() } catch {
+            // What could not be written was only shorter; the file of before stays.
+        }
         core.catalog.write { catalog in
             catalog.isClosed = true
             catalog.lanes = [:]
