@@ -1,6 +1,7 @@
 // Asks an HTTP server the same questions again and again over one connection and prints how long each takes.
 // The client itself costs some ten microseconds a request, so that short answers are not hidden behind it.
-// Usage: QueryClient PORT REPETITIONS < paths, one a line; `{now}` and `{now-N}` stand for the time in seconds.
+// Usage: QueryClient PORT REPETITIONS < paths, one a line; `{now}` and `{now-N}` stand for the time in seconds, `{again}` for the
+// number of the repetition, which makes another query of it each time.
 // Output, one line per path: status, bytes of the body, median, least and 99th percentile of the microseconds.
 import Glibc
 
@@ -118,8 +119,9 @@ func now() -> Double {
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-/// The path with the moments that it names.
-func filled(_ path: String, at moment: Double) -> String {
+/// The path with the moments and the repetition that it names.
+func filled(_ path: String, at moment: Double, again: Int) -> String {
+    let path = path.split(separator: "{again}", omittingEmptySubsequences: false).joined(separator: "\(again)")
     var result = ""
     for (index, piece) in path.split(separator: "{now", omittingEmptySubsequences: false).enumerated() {
         guard index > 0, let end = piece.firstIndex(of: "}") else {
@@ -142,7 +144,7 @@ while let path = readLine() {
     var last = (status: 0, bytes: 0)
     // The first two are not counted.
     for repetition in 0..<arguments[1] + 2 {
-        let request = filled(path, at: now())
+        let request = filled(path, at: now(), again: repetition)
         let begin = now()
         guard let answer = connection.get(request) else {
             print("the connection broke at \(path)")

@@ -11,7 +11,7 @@ import time
 
 from memory import measure_memory
 from processes import Process, Server, busy_seconds, free_port, get, machine
-from queries import measure_queries
+from queries import measure_first_queries, measure_queries
 from rules import measure_rules
 from sustained import measure_sustained
 
@@ -185,6 +185,8 @@ def run(settings, directory):
         table("scraping", all_servers, [(title, [row[i] for row in scraping]) for i, title in enumerate(titles)])
         if settings.repetitions > 0:
             table("query p50, ms", all_servers, measure_queries(all_servers, settings.client, settings.repetitions, settings.interval))
+            first = measure_first_queries(all_servers, settings.client, settings.repetitions)
+            table("query asked for the first time, p50, ms", all_servers, first)
         if settings.rules > 0:
             rules = os.path.join(directory, "rules.yml")
             cores = measure_rules(all_servers[:2], configuration, rules, settings)

@@ -15,6 +15,16 @@ QUERIES = [
     ("busiest ten", "topk(10, rate(http_request_handled_total[1m]))"),
     ("average of a gauge by zone", "avg by (zone) (http_request_concurrency_average)"),
 ]
+BUCKETS = "http_request_duration_seconds_bucket"
+HANDLED = "http_request_handled_total"
+# Asked for the first time, these have to look at the labels of every series.
+OF_MANY_SERIES = [
+    ("p99 of each series, counted", f"count(histogram_quantile(0.99, rate({BUCKETS}[1m])))"),
+    ("ratio of each series, counted", f"count(rate({HANDLED}[1m]) / rate({HANDLED}[1m]))"),
+    ("buckets unless small, counted", f"count({BUCKETS} unless {BUCKETS} < 1e9)"),
+    ("label replaced, counted", f'count(label_replace({BUCKETS}, "x", "$1", "instance", "target-(.*)"))'),
+    ("buckets of each series", f"rate({BUCKETS}[1m])"),
+]
 
 
 def ask(client, port, path, repetitions):
@@ -50,4 +60,13 @@ def measure_queries(all_servers, client, repetitions, interval):
             if len(set(sizes[:2])) > 1 and not expression.startswith("topk"):
                 raise RuntimeError(f"{name} ({kind}): series per server: {sizes}")
             rows.append((f"{name}, {kind}", medians))
+    return rows
+
+
+def measure_first_queries(all_servers, client, repetitions):
+    """Median milliseconds of instant queries with a text that no server has seen."""
+    rows = []
+    for name, expression in QUERIES + OF_MANY_SERIES:
+        path = "/api/v1/query?query=" + urllib.parse.quote(f"({expression}) + 0 * ") + "{again}"
+        rows.append((name, [ask(client, each.port, path, repetitions)[1] for each in all_servers]))
     return rows

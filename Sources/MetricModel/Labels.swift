@@ -116,14 +116,39 @@ public struct Labels: Hashable, Sendable {
         return copy
     }
 
-    /// Only the labels whose names stand in `names`.
-    public func keeping(_ names: some Collection<String>) -> Labels {
-        Labels(sorted: pairs.filter { names.contains($0.name) })
+    /// Only the labels whose names stand in `names`, a few.
+    public func keeping(_ names: [String]) -> Labels {
+        selecting { Self.contains($0, names) }
     }
 
-    /// The labels whose names do not stand in `names`.
-    public func dropping(_ names: some Collection<String>) -> Labels {
-        Labels(sorted: pairs.filter { !names.contains($0.name) })
+    /// The labels whose names do not stand in `names`, a few.
+    public func dropping(_ names: [String]) -> Labels {
+        selecting { !Self.contains($0, names) }
+    }
+
+    /// Where nothing goes, no memory is taken.
+    private func selecting(_ isWanted: (Label) -> Bool) -> Labels {
+        guard let first = pairs.firstIndex(where: { !isWanted($0) }) else { return self }
+        var rest: [Label] = []
+        rest.reserveCapacity(pairs.count - 1)
+        rest.append(contentsOf: pairs[..<first])
+        for pair in pairs[(first + 1)...] where isWanted(pair) { rest.append(pair) }
+        return Labels(sorted: rest)
+    }
+
+    private static func contains(_ label: Label, _ names: [String]) -> Bool {
+        for name in names where ByteOrder.equal(name, label.name) { return true }
+        return false
+    }
+
+    /// Whether these labels without `name` are exactly `others`.
+    public func equal(_ others: Labels, without name: String) -> Bool {
+        var next = 0
+        for pair in pairs where !ByteOrder.equal(pair.name, name) {
+            guard next < others.pairs.count, pair == others.pairs[next] else { return false }
+            next += 1
+        }
+        return next == others.pairs.count
     }
 
     private func insertionIndex(of name: String) -> Int {

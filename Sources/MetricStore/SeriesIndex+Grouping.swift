@@ -58,6 +58,9 @@ extension SeriesIndex {
         /// The metric's name, folded; `nil` for every series.
         fileprivate var bucket: Int?
 
+        /// Whether the matchers ask for one name.
+        var isOneName: Bool { bucket != nil }
+
         init(_ matchers: [Matcher]) {
             let name = matchers.first { $0.name == Labels.metricName && $0.operation == .equal && !$0.value.isEmpty }
             bucket = name.map { ChangeLog.bucket($0.value) }

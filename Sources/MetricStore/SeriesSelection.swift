@@ -64,6 +64,8 @@ public final class SeriesSelection: Sendable {
     public let labelling: Labelling
     /// Whether some series of the store describes its type or unit in a label, which goes where the metric's name goes.
     public let mayHaveMetadataLabels: Bool
+    /// Whether all series have the same name, and differ in other labels than those that describe a metric.
+    public var isOneMetric: Bool { watch.isOneName && !mayHaveMetadataLabels }
 
     /// About how much memory this takes, with what is usually derived from the labels: the same without names, and a table.
     public let retainedBytes: Int

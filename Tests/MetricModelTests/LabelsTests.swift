@@ -18,6 +18,26 @@ import Testing
         #expect(labels["z"] == nil)
     }
 
+    @Test func someLabelsAreKeptOrDropped() {
+        let labels: Labels = ["__name__": "m", "a": "1", "b": "2", "c": "3"]
+        #expect(labels.keeping(["c", "a", "z"]) == ["a": "1", "c": "3"])
+        #expect(labels.keeping(["c", "b", "a", "__name__"]) == labels)
+        #expect(labels.keeping([]) == [:])
+        #expect(labels.dropping(["c", "__name__", "z"]) == ["a": "1", "b": "2"])
+        #expect(labels.dropping(["z"]) == labels)
+        #expect(labels.dropping(["a", "b", "c", "__name__"]) == [:])
+    }
+
+    @Test func equalityCanLeaveALabelOut() {
+        let labels: Labels = ["a": "1", "le": "5", "z": "1"]
+        #expect(labels.equal(["a": "1", "z": "1"], without: "le"))
+        #expect(!labels.equal(["a": "1", "z": "2"], without: "le"))
+        #expect(!labels.equal(["a": "1"], without: "le"))
+        #expect(!labels.equal(["a": "1", "y": "1", "z": "1"], without: "le"))
+        #expect(!labels.equal(["a": "1", "z": "1", "zz": "1"], without: "le"))
+        #expect(labels.equal(labels, without: "other"))
+    }
+
     @Test func canonicallyEquivalentTextIsNotTheSameSeries() {
         let composed: Labels = ["city": "\u{e9}"]
         let decomposed: Labels = ["city": "e\u{301}"]

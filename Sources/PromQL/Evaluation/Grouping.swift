@@ -6,9 +6,18 @@ struct Grouping {
     let names: [String]
     let without: Bool
 
+    /// What is left out of a group's labels, or stands in them.
+    private let compared: [String]
+
+    init(names: [String], without: Bool) {
+        self.names = names
+        self.without = without
+        compared = without ? names + [Labels.metricName] : names
+    }
+
     /// The labels of the group that a series belongs to.
     func labels(of series: Labels) -> Labels {
-        without ? series.dropping(names + [Labels.metricName]) : names.isEmpty ? .empty : series.keeping(names)
+        without ? series.dropping(compared) : names.isEmpty ? .empty : series.keeping(compared)
     }
 }
 
@@ -42,6 +51,11 @@ final class GroupMap {
         group.reserveCapacity(source.count)
         for row in 0..<source.count {
             let key = grouping.labels(of: source.labels[row])
+            // Neighbours often belong together.
+            if let former = group.last, labels[Int(former)] == key, !source.dropsName(row) {
+                group.append(former)
+                continue
+            }
             let index = known[key] ?? labels.count
             if index == labels.count {
                 known[key] = index

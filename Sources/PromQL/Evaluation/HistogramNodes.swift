@@ -50,32 +50,39 @@ final class ClassicGroups {
     private(set) var groups: [Group] = []
     /// Rows whose `le` is no number.
     private(set) var malformed: Set<Int> = []
+    private var known: [Labels: Int] = [:]
     /// The group with exactly the labels of a row, which a native histogram there contradicts; -1 for none.
-    private(set) var conflicts: [Int]
-    /// The rows of a result that no label tells apart, once they were asked for.
-    fileprivate var results: SeriesSet?
+    private(set) lazy var conflicts = source.labels.map { known[$0] ?? -1 }
+    /// The rows of a result that no label tells apart, with those of native histograms or without, once they were asked for.
+    fileprivate var results: (hasNative: Bool, series: SeriesSet)?
 
     init(_ source: SeriesSet) {
         self.source = source
-        var known: [Labels: Int] = [:]
-        conflicts = []
+        var former: Int?
         for row in 0..<source.count {
             let labels = source.labels[row]
             guard let upper = labels["le"].flatMap(NumberText.parse) else {
                 malformed.insert(row)
                 continue
             }
-            let key = labels.dropping(["le"])
+            // The buckets of a histogram stand side by side as a rule.
+            if let former, labels.equal(groups[former].labels, without: "le") {
+                groups[former].buckets.append((row, upper))
+                continue
+            }
+            let key = labels.dropping(Self.bound)
             let index = known[key] ?? groups.count
             if index == groups.count {
                 known[key] = index
                 groups.append(Group(buckets: [], labels: key, dropsName: source.dropsName(row)))
             }
             groups[index].buckets.append((row, upper))
+            former = index
         }
         for index in groups.indices { groups[index].buckets.sort { $0.upper < $1.upper } }
-        conflicts = source.labels.map { known[$0] ?? -1 }
     }
+
+    private static let bound = ["le"]
 }
 
 /// `histogram_quantile`, `histogram_quantiles` and `histogram_fraction`, for classic and native histograms.
@@ -179,17 +186,23 @@ final class HistogramFunctionNode: PlanNode {
 
     // MARK: Results
 
-    /// The rows of the result: native histograms first, then classic ones.
+    /// The rows of the result: native histograms first where there are any, then classic ones.
     private func resultSeries(_ block: Block, _ groups: ClassicGroups, label: (String, String)?, _ run: Run)
         -> SeriesSet
     {
-        if label == nil, let results = groups.results { return results }
-        var labels = block.series.labels + groups.groups.map(\.labels)
+        if label == nil, let (hasNative, series) = groups.results, hasNative == block.hasHistograms { return series }
+        var labels = groups.groups.map(\.labels)
+        if block.hasHistograms { labels = block.series.labels + labels }
         if let (name, value) = label { labels = labels.map { $0.setting(name, to: value) } }
-        let results = SeriesSet(labels).withoutNames(delayed: run.options.delayedNameRemoval)
-        if label == nil { groups.results = results }
+        let isOneMetric = label == nil && !block.hasHistograms && block.series.isOneMetric
+        let results = SeriesSet(labels, isOneMetric: isOneMetric)
+            .withoutNames(delayed: run.options.delayedNameRemoval)
+        if label == nil { groups.results = (block.hasHistograms, results) }
         return results
     }
+
+    /// How many rows of a result are for native histograms.
+    private func nativeRows(_ block: Block) -> Int { block.hasHistograms ? block.rows : 0 }
 
     private func fractions(_ block: Block, _ lower: [Double], _ upper: [Double], _ run: Run) -> Block {
         let groups = groups(of: block)
@@ -206,7 +219,8 @@ final class HistogramFunctionNode: PlanNode {
             }
             for (group, histogram) in found.classic {
                 result.set(
-                    result.cell(block.rows + group, column), to: histogram.fraction(lower[column], upper[column]))
+                    result.cell(nativeRows(block) + group, column), to: histogram.fraction(lower[column], upper[column])
+                )
             }
         }
         return result
@@ -232,7 +246,8 @@ final class HistogramFunctionNode: PlanNode {
         } else {
             result = Block(resultSeries(block, groups, label: nil, run), width: block.width)
         }
-        let rows = block.rows + groups.groups.count
+        let natives = nativeRows(block)
+        let rows = natives + groups.groups.count
         for column in 0..<block.width {
             let found = histograms(block, groups, column: column, run)
             for values in fractions {
@@ -248,7 +263,7 @@ final class HistogramFunctionNode: PlanNode {
                     if let correction {
                         remark(correction, groups.groups[group].labels, at: grid.time(column), run)
                     }
-                    result.set(result.cell(offset + block.rows + group, column), to: value)
+                    result.set(result.cell(offset + natives + group, column), to: value)
                 }
             }
         }

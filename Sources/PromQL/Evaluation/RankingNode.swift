@@ -33,7 +33,8 @@ final class RankingNode: PlanNode {
         if grid.count == 1 {
             let rows = chosen[0]
             let series = SeriesSet(
-                rows.map { block.series.labels[$0] }, dropsName: rows.map { block.series.dropsName($0) })
+                rows.map { block.series.labels[$0] }, dropsName: rows.map { block.series.dropsName($0) },
+                isOneMetric: block.series.isOneMetric)
             return block.selecting(rows, series: series)
         }
         var result = try Block(block.series, width: grid.count, run)

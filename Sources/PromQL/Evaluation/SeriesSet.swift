@@ -11,10 +11,13 @@ final class SeriesSet {
     let labels: [Labels]
     /// Whether a row's name goes at the end; empty where no row's does. Used with delayed name removal only.
     let dropsName: [Bool]
+    /// Whether the rows are known to be different series of one metric, which still differ when its name goes.
+    let isOneMetric: Bool
 
-    init(_ labels: [Labels], dropsName: [Bool] = []) {
+    init(_ labels: [Labels], dropsName: [Bool] = [], isOneMetric: Bool = false) {
         self.labels = labels
         self.dropsName = dropsName.contains(true) ? dropsName : []
+        self.isOneMetric = isOneMetric
     }
 
     /// One row without labels: what scalars look like.
@@ -31,15 +34,21 @@ final class SeriesSet {
     /// The same rows without names: at once, or with a note to drop them at the end.
     func withoutNames(delayed: Bool) -> SeriesSet { delayed ? marked : stripped }
 
-    private lazy var marked = SeriesSet(labels, dropsName: [Bool](repeating: true, count: labels.count))
-    private lazy var stripped = SeriesSet(labels.map(Self.droppingReserved))
+    private lazy var marked = SeriesSet(
+        labels, dropsName: [Bool](repeating: true, count: labels.count), isOneMetric: isOneMetric)
+    private lazy var stripped = SeriesSet(labels.map(Self.droppingReserved), isOneMetric: isOneMetric)
     /// The same rows without `__name__` but with the other reserved labels.
-    private(set) lazy var withoutMetricNames = SeriesSet(labels.map { $0.dropping([Labels.metricName]) })
+    private(set) lazy var withoutMetricNames = SeriesSet(
+        labels.map { $0.dropping(Self.nameOnly) }, isOneMetric: isOneMetric)
     /// The same rows after the names that are marked have gone.
     private(set) lazy var cleaned: SeriesSet =
         dropsName.isEmpty
         ? self
-        : SeriesSet(labels.indices.map { dropsName[$0] ? Self.droppingReserved(labels[$0]) : labels[$0] })
+        : SeriesSet(
+            labels.indices.map { dropsName[$0] ? Self.droppingReserved(labels[$0]) : labels[$0] },
+            isOneMetric: isOneMetric)
+
+    private static let nameOnly = [Labels.metricName]
 
     private static func droppingReserved(_ labels: Labels) -> Labels { labels.dropping(reserved) }
 
@@ -65,6 +74,7 @@ final class SeriesSet {
     /// How rows with equal labels fall together: the rows that stay, and for each row the one it goes to. `nil` where all
     /// labels differ.
     private(set) lazy var merging: (set: SeriesSet, target: [Int])? = {
+        if isOneMetric { return nil }
         var first: [Labels: Int] = [:]
         first.reserveCapacity(labels.count)
         var target: [Int] = []
@@ -92,7 +102,7 @@ struct SelectedSeries {
     mutating func set(of selection: SeriesSelection) -> SeriesSet? {
         if let known, known.selection === selection { return known.set }
         guard case .each(let labels) = selection.labelling else { return nil }
-        let set = SeriesSet(labels)
+        let set = SeriesSet(labels, isOneMetric: selection.isOneMetric)
         known = (selection, set)
         return set
     }

@@ -16,20 +16,19 @@ final class SignatureTable {
     private let matching: VectorMatching
 
     init(_ leftSet: SeriesSet, _ rightSet: SeriesSet, _ matching: VectorMatching) {
-        var numbers: [Labels: Int] = [:]
-        func signatures(_ set: SeriesSet) -> [Int] {
-            set.labels.map { labels in
-                let key = Self.signature(labels, matching)
-                let number = numbers[key] ?? numbers.count
-                numbers[key] = number
-                return number
-            }
+        // Where only names are left out, series of one metric all have signatures of their own.
+        let areDistinct = leftSet.isOneMetric && !matching.on && matching.labels.isEmpty
+        var numbers = Numbers(matching, distinct: areDistinct ? leftSet.labels : [])
+        let left =
+            areDistinct ? Array(leftSet.labels.indices) : leftSet.labels.map { numbers.number(of: $0) }
+        right = rightSet.labels.enumerated().map { row, labels in
+            // Two selectors of a metric give the same rows as a rule.
+            row < left.count && leftSet.labels[row] == labels ? left[row] : numbers.number(of: labels)
         }
+        self.left = left
         self.leftSet = leftSet
         self.rightSet = rightSet
         self.matching = matching
-        left = signatures(leftSet)
-        right = signatures(rightSet)
         count = numbers.count
         uniqueRight = Self.unique(right, count)
         isLeftUnique = Self.unique(left, count) != nil
@@ -50,5 +49,37 @@ final class SignatureTable {
             result[signature] = row
         }
         return result
+    }
+
+    /// Signatures, numbered in the order in which they are met.
+    private struct Numbers {
+        private let isOn: Bool
+        /// What is compared, or left out.
+        private let names: [String]
+        /// The first labels, whose signatures differ, as long as nobody asked for another number.
+        private var distinct: [Labels]
+        private var known: [Labels: Int] = [:]
+
+        init(_ matching: VectorMatching, distinct: [Labels]) {
+            isOn = matching.on
+            names = matching.on ? matching.labels : matching.labels + [Labels.metricName]
+            self.distinct = distinct
+        }
+
+        var count: Int { distinct.count + known.count }
+
+        mutating func number(of labels: Labels) -> Int {
+            if !distinct.isEmpty {
+                known.reserveCapacity(distinct.count)
+                for (number, labels) in distinct.enumerated() { known[signature(labels)] = number }
+                distinct = []
+            }
+            let next = known.count
+            return { (number: inout Int) in number }(&known[signature(labels), default: next])
+        }
+
+        private func signature(_ labels: Labels) -> Labels {
+            isOn ? labels.keeping(names) : labels.dropping(names)
+        }
     }
 }

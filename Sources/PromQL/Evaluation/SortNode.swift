@@ -48,7 +48,8 @@ final class SortNode: PlanNode {
             }
         }
         let series = SeriesSet(
-            order.map { block.series.labels[$0] }, dropsName: order.map { block.series.dropsName($0) })
+            order.map { block.series.labels[$0] }, dropsName: order.map { block.series.dropsName($0) },
+            isOneMetric: block.series.isOneMetric)
         return block.selecting(order, series: series)
     }
 

@@ -141,7 +141,15 @@ private struct ChurningWorld {
         let groups = ["", "by (job)", "by (instance, job)", "by (__name__)", "without (instance)", "without (le)"]
         let group = groups[roll(groups.count)]
         let aggregation = ["sum", "sum", "avg", "count", "min", "max", "stddev", "group"][roll(8)]
-        switch roll(9) {
+        switch roll(12) {
+        case 9:
+            let matching = ["", " on (instance, job)", " ignoring (le)"][roll(3)]
+            return "(\(inner)) \(["and", "or", "unless"][roll(3)])\(matching) (\(expression(depth: depth - 1)))"
+        case 10:
+            return "(\(inner)) \(["/", "-", "<"][roll(3)]) (\(roll(2) == 0 ? inner : expression(depth: depth - 1)))"
+        case 11:
+            let buckets = ["h_bucket", "rate(h_bucket[5m])", "{job=\"j1\"}", "\(inner)"][roll(4)]
+            return "histogram_quantile(0.\(roll(9)), \(buckets))"
         case 0: return "abs(\(inner))"
         case 1: return "sum by (job) (\(inner)) / sum by (job) (\(expression(depth: depth - 1)))"
         case 2: return "(\(inner)) > 20"
