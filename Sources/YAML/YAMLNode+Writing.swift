@@ -59,9 +59,11 @@ extension YAMLNode {
         }
     }
 
-    /// Whether `text` without quotes is read as it stands. `---` and `...` are marks of documents at the beginning of a line.
+    /// Whether `text` without quotes is read as it stands. `---` and `...` are marks of documents at the beginning of a line; a dash
+    /// or a question mark alone, which lists in brackets may hold, begin an entry.
     private static func staysPlain(_ text: String) -> Bool {
-        !text.hasPrefix("---") && !text.hasPrefix("...") && !text.unicodeScalars.contains(where: needsEscape)
+        if text == "-" || text == "?" { return false }
+        return !text.hasPrefix("---") && !text.hasPrefix("...") && !text.unicodeScalars.contains(where: needsEscape)
     }
 
     /// Whether a reader of YAML would refuse, drop or fold the character.
