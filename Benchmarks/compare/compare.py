@@ -65,6 +65,8 @@ def servers(tribune, configuration, directory):
             # The rivals' file has an evaluation interval, which it does not know.
             "-promscrape.config.strictParse=false", f"-storageDataPath={data[2]}",
             f"-httpListenAddr=127.0.0.1:{ports[2]}",
+            # It refuses to count more than 300,000 series otherwise.
+            "-search.maxUniqueTimeseries=2000000",
         ],
     ]  # fmt: skip
     names = [("Tribune", "tribune"), ("Prometheus", "prometheus"), ("VictoriaMetrics", "vm_promscrape")]
