@@ -313,8 +313,8 @@ let pageScript = #"""
         show('alerts', [sorted, quiet], '', () => [sorted.length ? table('Alerts that are pending or firing',
           ['Alert', 'State', 'Labels', { text: 'Value', class: 'number' }, 'Since'], sorted.map((one) => alert(one, quiet)))
           : empty('Nothing is pending or firing.'),
-        quiet.current.length ? table('Silences', ['Alerts', 'State', 'By', 'Because', 'From', 'To'], quiet.current.map(silence), 'stacked') : []]
-          .flat());
+        quiet.current.length ? [el('h3', {}, 'Silences'), table('Silences', ['Of alerts with', 'State', 'By', 'Because', 'From', 'To'],
+          quiet.current.map(silence), 'stacked')] : []].flat());
         show('targets', state.targets, '', () => state.targets.length ? targets(state.targets) : empty('No target is configured.'));
         show('rules', state.rules, '', () => state.rules.length ? state.rules.map(group) : empty('No rule is loaded.'));
         show('ledger', events.events, events.events?.length ? 'the last 20 events, without batches of measurements' : '', () => !events.events

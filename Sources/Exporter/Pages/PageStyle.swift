@@ -70,6 +70,7 @@ let pageStyle = #"""
     .plan-head { display: flex; flex-wrap: wrap; gap: .5rem .8rem; align-items: center; margin-bottom: .6rem; }
     .plan-head .buttons { margin-left: auto; display: flex; flex-wrap: wrap; gap: .4rem; }
     h3 + .timeline { margin-top: .5rem; }
+    .empty + h3, .scroll + h3 { margin-top: 1rem; }
     .plan-body { display: grid; gap: 1rem 2rem; grid-template-columns: minmax(0, 1fr); }
     .weight { display: flex; align-items: center; gap: .6rem; min-width: 11rem; }
     .weight .track { flex: 1; height: .7rem; border-radius: 99px; background: var(--stable); overflow: hidden; display: flex; justify-content: flex-end; min-width: 5rem; }
