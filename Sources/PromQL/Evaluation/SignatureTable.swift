@@ -13,12 +13,14 @@ final class SignatureTable {
     let uniqueRight: [Int]?
     /// Whether no signature occurs twice on the left side.
     let isLeftUnique: Bool
-    private let matching: VectorMatching
+    /// The labels that are compared.
+    let signature: Signature
 
     init(_ leftSet: SeriesSet, _ rightSet: SeriesSet, _ matching: VectorMatching) {
         // Where only names are left out, series of one metric all have signatures of their own.
         let areDistinct = leftSet.isOneMetric && !matching.on && matching.labels.isEmpty
-        var numbers = Numbers(matching, distinct: areDistinct ? leftSet.labels : [])
+        signature = Signature(matching)
+        var numbers = Numbers(signature, distinct: areDistinct ? leftSet.labels : [])
         let left =
             areDistinct ? Array(leftSet.labels.indices) : leftSet.labels.map { numbers.number(of: $0) }
         right = rightSet.labels.enumerated().map { row, labels in
@@ -28,19 +30,12 @@ final class SignatureTable {
         self.left = left
         self.leftSet = leftSet
         self.rightSet = rightSet
-        self.matching = matching
         count = numbers.count
         uniqueRight = Self.unique(right, count)
         isLeftUnique = Self.unique(left, count) != nil
     }
 
     func fits(_ left: SeriesSet, _ right: SeriesSet) -> Bool { leftSet === left && rightSet === right }
-
-    /// The labels that are compared.
-    static func signature(_ labels: Labels, _ matching: VectorMatching) -> Labels {
-        matching.on
-            ? labels.keeping(matching.labels) : labels.dropping(matching.labels + [Labels.metricName])
-    }
 
     private static func unique(_ rows: [Int], _ count: Int) -> [Int]? {
         var result = [Int](repeating: -1, count: count)
@@ -53,16 +48,13 @@ final class SignatureTable {
 
     /// Signatures, numbered in the order in which they are met.
     private struct Numbers {
-        private let isOn: Bool
-        /// What is compared, or left out.
-        private let names: [String]
+        private let signature: Signature
         /// The first labels, whose signatures differ, as long as nobody asked for another number.
         private var distinct: [Labels]
         private var known: [Labels: Int] = [:]
 
-        init(_ matching: VectorMatching, distinct: [Labels]) {
-            isOn = matching.on
-            names = matching.on ? matching.labels : matching.labels + [Labels.metricName]
+        init(_ signature: Signature, distinct: [Labels]) {
+            self.signature = signature
             self.distinct = distinct
         }
 
@@ -77,9 +69,21 @@ final class SignatureTable {
             let next = known.count
             return { (number: inout Int) in number }(&known[signature(labels), default: next])
         }
+    }
+}
 
-        private func signature(_ labels: Labels) -> Labels {
-            isOn ? labels.keeping(names) : labels.dropping(names)
-        }
+/// What `on` or `ignoring` leaves of the labels of a row; two rows are partners where it is the same.
+struct Signature {
+    private let isOn: Bool
+    /// What is compared, or left out.
+    private let names: [String]
+
+    init(_ matching: VectorMatching) {
+        isOn = matching.on
+        names = matching.on ? matching.labels : matching.labels + [Labels.metricName]
+    }
+
+    func callAsFunction(_ labels: Labels) -> Labels {
+        isOn ? labels.keeping(names) : labels.dropping(names)
     }
 }

@@ -209,10 +209,7 @@ extension VectorBinaryNode {
             let signature = table.right[row]
             if partner[signature] >= 0 {
                 let labels = table.rightSet.labels
-                let group =
-                    matching.on
-                    ? labels[row].keeping(matching.labels)
-                    : labels[row].dropping(matching.labels + [Labels.metricName])
+                let group = table.signature(labels[row])
                 let pair = "\(labels[row].setDescription), \(labels[partner[signature]].setDescription)"
                 throw .execution(
                     "found duplicate series for the match group \(group.setDescription) on the "
@@ -254,10 +251,10 @@ extension VectorBinaryNode {
         // A filled-in side has the labels that are compared.
         let many =
             pair.many < 0
-            ? SignatureTable.signature(table.rightSet.labels[pair.one], matching) : table.leftSet.labels[pair.many]
+            ? table.signature(table.rightSet.labels[pair.one]) : table.leftSet.labels[pair.many]
         let one =
             pair.one < 0
-            ? SignatureTable.signature(table.leftSet.labels[pair.many], matching) : table.rightSet.labels[pair.one]
+            ? table.signature(table.leftSet.labels[pair.many]) : table.rightSet.labels[pair.one]
         return resultLabels(many, one, run)
     }
 }
