@@ -34,26 +34,12 @@ enum AlertmanagerFault: Error, Equatable {
     }
 }
 
-/// A list that is written while it is sent.
-///
-/// `@unchecked`: like every source it is asked by one thread at a time.
-final class JSONListBody: HTTPBodySource, @unchecked Sendable {
-    private var writer = JSONWriter()
-    private var pieces: any JSONPieces
-
-    init(_ pieces: any JSONPieces) { self.pieces = pieces }
-
-    func appendPiece(to piece: inout [UInt8]) -> Bool {
-        let isWhole = pieces.write(to: &writer, until: JSONBody.pieceSize)
-        writer.drain(into: &piece)
-        return !isWhole
-    }
-
-    /// The list as an answer.
-    static func response<Element: Sendable>(
+extension JSONBody {
+    /// A list without an envelope as an answer.
+    static func list<Element: Sendable>(
         _ elements: [Element], _ write: @escaping @Sendable (inout JSONWriter, Element) -> Void
     ) -> HTTPServerResponse {
-        let body = JSONListBody(ListPieces(elements[...], write))
+        let body = JSONBody(JSONWriter(), ListPieces(elements[...], write), nil)
         var beginning: [UInt8] = []
         let isMore = body.appendPiece(to: &beginning)
         return .json(beginning, rest: isMore ? body : nil)

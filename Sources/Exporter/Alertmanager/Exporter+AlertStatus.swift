@@ -14,7 +14,7 @@ extension Exporter {
         let filter = try AlertFilter(call)
         let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
         let alerts = sources.notifications().alerts(silences: sources.silences().active(at: now), at: now)
-        return JSONListBody.response(alerts.filter { filter.takes($0) && filter.takes(receivers: $0.receivers) }) {
+        return JSONBody.list(alerts.filter { filter.takes($0) && filter.takes(receivers: $0.receivers) }) {
             writer, status in Self.write(status, into: &writer)
         }
     }
@@ -29,7 +29,7 @@ extension Exporter {
             group.alerts = group.alerts.filter { filter.takes($0) }
             return group.alerts.isEmpty ? nil : group
         }
-        return JSONListBody.response(groups) { writer, group in
+        return JSONBody.list(groups) { writer, group in
             writer.object { writer in
                 writer.name("alerts")
                 writer.array(group.alerts) { Self.write($1, into: &$0) }
@@ -42,7 +42,7 @@ extension Exporter {
 
     /// `/api/v2/receivers`
     func receivers(_ call: APICall) throws(AlertmanagerFault) -> HTTPServerResponse {
-        JSONListBody.response(sources.notifications().configuration.receivers.keys.sorted()) { writer, name in
+        JSONBody.list(sources.notifications().configuration.receivers.keys.sorted()) { writer, name in
             writer.object { $0.member("name", name) }
         }
     }

@@ -29,7 +29,7 @@ extension Exporter {
                 }
             return isEarlier
         }
-        return JSONListBody.response(sorted) { writer, silence in Self.write(silence, at: now, into: &writer) }
+        return JSONBody.list(sorted) { writer, silence in Self.write(silence, at: now, into: &writer) }
     }
 
     /// `/api/v2/silence/<id>`; `DELETE` ends it.

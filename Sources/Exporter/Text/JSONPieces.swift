@@ -34,19 +34,20 @@ struct ListPieces<Element: Sendable>: JSONPieces {
     }
 }
 
-/// An API answer whose data is written while it is sent.
+/// An answer whose data is written while it is sent.
 ///
-/// `@unchecked`: like every source it is asked by one thread at a time.
+/// `@unchecked`: like every source it is asked by one thread at a time, the one that serves its connection.
 final class JSONBody: HTTPBodySource, @unchecked Sendable {
     /// About how much of an answer is in memory at a time.
     static let pieceSize = 96 << 10
 
     private var writer: JSONWriter
     private var data: any JSONPieces
-    private let notes: APINotes
+    private let notes: APINotes?
 
-    /// - Parameter writer: An envelope whose data has been begun by `data`; to be ended with `notes`.
-    init(_ writer: JSONWriter, _ data: any JSONPieces, _ notes: APINotes) {
+    /// - Parameter writer: An envelope whose data has been begun by `data`, to be ended with `notes`; without notes there is
+    ///   none.
+    init(_ writer: JSONWriter, _ data: any JSONPieces, _ notes: APINotes?) {
         self.writer = writer
         self.data = data
         self.notes = notes
@@ -54,7 +55,7 @@ final class JSONBody: HTTPBodySource, @unchecked Sendable {
 
     func appendPiece(to piece: inout [UInt8]) -> Bool {
         let isWhole = data.write(to: &writer, until: Self.pieceSize)
-        if isWhole { notes.endEnvelope(&writer) }
+        if isWhole { notes?.endEnvelope(&writer) }
         writer.drain(into: &piece)
         return !isWhole
     }
