@@ -3,8 +3,8 @@ internal import MetricModel
 /// The moments of an interval at which targets are scraped: as many as spread the load, few enough that several targets share
 /// one. A value.
 ///
-/// A thread that wakes for a single target finds nothing of what it needs in the cache; the second and third target of the same
-/// moment take half as long. There are always a power of two, and never fewer than before: when they double, a target moves by a
+/// A thread that wakes for a single target finds nothing of what it needs in the cache; targets that share a
+/// moment take half as long on average. There are always a power of two, and never fewer than before: when they double, a target moves by a
 /// quarter of their old distance, once.
 struct ScrapeMoments: Equatable, Sendable {
     /// Targets at one moment, at most, on average.
