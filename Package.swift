@@ -64,7 +64,7 @@ let package = Package(
         shim("CHTTPParser", linked: ["http_parser"]),
         source("CurlHTTP", ["CCurl", "CHTTPParser", "Runtime"]),
         system("CMicroHTTP", debian: "libmicrohttpd-dev"),
-        source("MicroHTTP", ["CMicroHTTP", "Zlib", "Runtime"]),
+        source("WebServer", ["CMicroHTTP", "Zlib", "Runtime"]),
         system("CPostgreSQL", pkgConfig: "libpq", debian: "libpq-dev"),
         source("PostgreSQL", ["CPostgreSQL"]),
         system("CSQLite", debian: "libsqlite3-dev"),
@@ -109,14 +109,14 @@ let package = Package(
             "Exporter",
             [
                 "MetricModel", "MetricStore", "PromQL", "Exposition", "Scraper", "RuleEngine", "Notification",
-                "Rollback", "History", "MicroHTTP", "Snappy", "Protobuf", "TLS", "RE2", "JSON", "Runtime",
+                "Rollback", "History", "WebServer", "Snappy", "Protobuf", "TLS", "RE2", "JSON", "Runtime",
                 "Instrumentation",
             ]),
         .executableTarget(
             name: "Tribune",
             dependencies: [
                 "MetricModel", "JSON", "YAML", "Runtime", "Instrumentation", "MetricStore", "PromQL", "Exposition",
-                "Scraper", "RuleEngine", "Notification", "Rollback", "History", "Exporter", "CurlHTTP", "MicroHTTP",
+                "Scraper", "RuleEngine", "Notification", "Rollback", "History", "Exporter", "CurlHTTP", "WebServer",
             ],
             swiftSettings: strict),
 
@@ -135,7 +135,7 @@ let package = Package(
         .executableTarget(
             name: "RollbackBenchmark",
             dependencies: [
-                "Instrumentation", "MetricModel", "MetricStore", "MicroHTTP", "PromQL", "Rollback", "RuleEngine",
+                "Instrumentation", "MetricModel", "MetricStore", "WebServer", "PromQL", "Rollback", "RuleEngine",
                 "Runtime", "TestSupport",
             ],
             path: "Benchmarks/Rollback", swiftSettings: testing),
@@ -145,14 +145,14 @@ let package = Package(
         .executableTarget(
             name: "ScrapeBenchmark",
             dependencies: [
-                "MetricModel", "MetricStore", "Scraper", "MicroHTTP", "CurlHTTP", "Instrumentation", "Runtime",
+                "MetricModel", "MetricStore", "Scraper", "WebServer", "CurlHTTP", "Instrumentation", "Runtime",
             ],
             path: "Benchmarks/Scrape", swiftSettings: testing),
         .executableTarget(
-            name: "SyntheticFleet", dependencies: ["MicroHTTP", "Runtime"], path: "Benchmarks/SyntheticFleet",
+            name: "SyntheticFleet", dependencies: ["WebServer", "Runtime"], path: "Benchmarks/SyntheticFleet",
             swiftSettings: testing),
         .executableTarget(
-            name: "WebhookBenchmark", dependencies: ["JSON", "MicroHTTP", "Runtime", "TestSupport"],
+            name: "WebhookBenchmark", dependencies: ["JSON", "WebServer", "Runtime", "TestSupport"],
             path: "Benchmarks/Webhook", swiftSettings: testing),
         .executableTarget(
             name: "QueryClient", dependencies: [], path: "Benchmarks/QueryClient", swiftSettings: testing),
@@ -187,7 +187,7 @@ let package = Package(
         tests("RE2", []),
         tests("Runtime", []),
         tests("Instrumentation", []),
-        tests("MicroHTTP", ["Zlib"]),
+        tests("WebServer", ["Zlib"]),
         tests("CurlHTTP", ["Runtime"]),
         tests("Zlib", []),
         tests("Exposition", ["MetricModel", "JSON", "Instrumentation", "Runtime"]),
@@ -196,7 +196,7 @@ let package = Package(
         tests(
             "Scraper",
             [
-                "MetricModel", "MetricStore", "Exposition", "CurlHTTP", "MicroHTTP", "YAML", "Runtime",
+                "MetricModel", "MetricStore", "Exposition", "CurlHTTP", "WebServer", "YAML", "Runtime",
                 "Instrumentation",
                 "Zlib",
             ]),
@@ -204,7 +204,7 @@ let package = Package(
             "RuleEngine", ["MetricModel", "MetricStore", "PromQL", "YAML", "JSON", "Runtime", "Instrumentation"]),
         tests(
             "Notification",
-            ["MetricModel", "RuleEngine", "CurlHTTP", "MicroHTTP", "JSON", "Runtime", "Instrumentation", "YAML"]),
+            ["MetricModel", "RuleEngine", "CurlHTTP", "WebServer", "JSON", "Runtime", "Instrumentation", "YAML"]),
         // Seeded worlds around the machines of Rollback.
         .target(
             name: "RollbackSimulation", dependencies: ["Rollback", "RuleEngine", "MetricModel", "JSON", "Runtime"],
@@ -220,7 +220,7 @@ let package = Package(
             "Rollback",
             [
                 "SyntheticDeployments", "RollbackCrashProcess", "RollbackSimulation", "MetricModel", "RuleEngine",
-                "PromQL", "MicroHTTP", "CurlHTTP", "JSON", "Runtime", "YAML",
+                "PromQL", "WebServer", "CurlHTTP", "JSON", "Runtime", "YAML",
             ]),
         tests("TLS", []),
         tests("SQLite", []),
@@ -232,7 +232,7 @@ let package = Package(
             "Exporter",
             [
                 "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleEngine", "Notification", "History", "Rollback",
-                "MicroHTTP", "CurlHTTP", "Snappy", "JSON", "Instrumentation", "Runtime",
+                "WebServer", "CurlHTTP", "Snappy", "JSON", "Instrumentation", "Runtime",
             ]),
         tests(
             "Tribune",

@@ -1,6 +1,6 @@
-import MicroHTTP
 import Runtime
 import TestSupport
+import WebServer
 
 /// A real nginx with two workers in front of two small servers, blue and green.
 final class NginxProxy: LoadedProxy {

@@ -1,8 +1,8 @@
 import Glibc
-import MicroHTTP
 import Runtime
 import Synchronization
 import TestSupport
+import WebServer
 
 /// A real proxy between senders and two versions of a service.
 protocol LoadedProxy: AnyObject {

@@ -1,6 +1,6 @@
 import Glibc
-import MicroHTTP
 import Synchronization
+import WebServer
 
 /// Targets at `/0`, `/1` …, which answer at each scrape with the next of four bodies.
 enum Fleet {

@@ -2,9 +2,9 @@
 // scraped, as lines of a number and a user agent. The first line of the output is the port. Runs until it is ended.
 // Usage: SyntheticFleet TARGETS SERIES
 import Glibc
-import MicroHTTP
 import Runtime
 import Synchronization
+import WebServer
 
 /// How often each user agent has been answered.
 final class ScrapeCounts: Sendable {

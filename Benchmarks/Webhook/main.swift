@@ -4,10 +4,10 @@
 // Usage: WebhookBenchmark PATH-OF-TRIBUNE [trips, default 200] [milliseconds between scrapes, default 100]
 import Glibc
 import JSON
-import MicroHTTP
 import Runtime
 import Synchronization
 import TestSupport
+import WebServer
 
 /// When each trip began and ended, in nanoseconds.
 final class Trips: Sendable {

@@ -1,6 +1,6 @@
-internal import MicroHTTP
 internal import Runtime
 internal import Synchronization
+internal import WebServer
 
 /// Looks every few milliseconds whether the clients of running queries are still there, and tells those that are not.
 final class ClientWatch: Sendable {

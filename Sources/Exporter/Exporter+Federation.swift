@@ -1,8 +1,8 @@
 internal import MetricModel
 internal import MetricStore
-internal import MicroHTTP
 internal import PromQL
 internal import Runtime
+internal import WebServer
 
 extension Exporter {
     private struct Federated {

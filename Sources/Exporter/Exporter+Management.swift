@@ -1,5 +1,5 @@
 internal import JSON
-internal import MicroHTTP
+internal import WebServer
 
 extension Exporter {
     /// `/-/healthy`: this process answers.

@@ -1,8 +1,8 @@
 public import Instrumentation
 internal import MetricModel
-public import MicroHTTP
 internal import PromQL
 internal import Runtime
+public import WebServer
 
 /// Answers HTTP requests: the Prometheus API, Tribune's own, the management calls, `/metrics` and the pages.
 ///

@@ -1,6 +1,6 @@
 internal import Instrumentation
-public import MicroHTTP
 internal import Runtime
+public import WebServer
 
 /// Serves an ``Exporter`` over HTTP. Owned by the composition root, which must `stop` it.
 public final class ExporterRunner: Sendable {

@@ -1,6 +1,6 @@
 internal import JSON
-internal import MicroHTTP
 internal import Rollback
+internal import WebServer
 
 /// What answers the requests for one path.
 struct Route: Sendable {

@@ -2,13 +2,13 @@ import CurlHTTP
 import Instrumentation
 import JSON
 import MetricModel
-import MicroHTTP
 import Notification
 import RuleEngine
 import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import WebServer
 
 @testable import Exporter
 

@@ -1,8 +1,8 @@
 import MetricModel
-import MicroHTTP
 import PromQL
 import TestSupport
 import Testing
+import WebServer
 
 @testable import Exporter
 

@@ -3,8 +3,8 @@ import Instrumentation
 import JSON
 import MetricModel
 import MetricStore
-import MicroHTTP
 import Testing
+import WebServer
 
 @testable import Exporter
 

@@ -1,8 +1,8 @@
 import CurlHTTP
 import JSON
 import MetricModel
-import MicroHTTP
 import Testing
+import WebServer
 
 @testable import Exporter
 

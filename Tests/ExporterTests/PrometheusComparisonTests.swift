@@ -4,11 +4,11 @@ import Instrumentation
 import JSON
 import MetricModel
 import MetricStore
-import MicroHTTP
 import RuleEngine
 import Runtime
 import TestSupport
 import Testing
+import WebServer
 
 @testable import Exporter
 @testable import Scraper

@@ -1,10 +1,10 @@
 import Instrumentation
 import MetricModel
-import MicroHTTP
 import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import WebServer
 
 @testable import Exporter
 

@@ -2,9 +2,9 @@ import CurlHTTP
 import History
 import JSON
 import MetricModel
-import MicroHTTP
 import Synchronization
 import Testing
+import WebServer
 
 @testable import Exporter
 

@@ -3,13 +3,13 @@ import Glibc
 import Instrumentation
 import JSON
 import MetricModel
-import MicroHTTP
 import Notification
 import RuleEngine
 import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import WebServer
 
 /// Debian's Alertmanager on a free port of the loopback.
 private final class RealAlertmanager {

@@ -1,13 +1,13 @@
 import Instrumentation
 import JSON
 import MetricModel
-import MicroHTTP
 import Notification
 import RuleEngine
 import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import WebServer
 import YAML
 
 /// A receiver that remembers what it was sent and answers what it is told to.

@@ -1,6 +1,6 @@
 import JSON
-import MicroHTTP
 import Synchronization
+import WebServer
 
 /// A strict API server with one object. Refuses what a real one refuses.
 final class FakeAPIServer: Sendable {

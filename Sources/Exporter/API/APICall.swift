@@ -1,7 +1,7 @@
 internal import MetricModel
-internal import MicroHTTP
 internal import PromQL
 internal import Runtime
+internal import WebServer
 
 /// The parameters of one API call.
 struct APICall {

@@ -1,7 +1,7 @@
 internal import JSON
 internal import MetricModel
-internal import MicroHTTP
 internal import Rollback
+internal import WebServer
 
 /// The gates for delivery pipelines. Every call needs the gates' bearer token, readings too: what they show is what an attacker
 /// would want to know.

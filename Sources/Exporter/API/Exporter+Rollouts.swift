@@ -1,7 +1,7 @@
 internal import History
 internal import JSON
 internal import MetricModel
-internal import MicroHTTP
+internal import WebServer
 
 /// Tribune's own API: rollouts and the ledger, in Prometheus's envelope.
 extension Exporter {

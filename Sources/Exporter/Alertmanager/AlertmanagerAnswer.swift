@@ -1,5 +1,5 @@
 internal import JSON
-internal import MicroHTTP
+internal import WebServer
 
 /// Why a call of Alertmanager's API failed, in the two shapes Alertmanager answers in.
 enum AlertmanagerFault: Error, Equatable {

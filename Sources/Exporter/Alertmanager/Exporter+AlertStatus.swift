@@ -1,10 +1,10 @@
 internal import JSON
 internal import MetricModel
-internal import MicroHTTP
 internal import Notification
 internal import RE2
 internal import RuleEngine
 internal import Runtime
+internal import WebServer
 
 /// What becomes of alerts, in Alertmanager's API, version 2.
 extension Exporter {

@@ -1,9 +1,9 @@
 internal import JSON
 internal import MetricModel
-internal import MicroHTTP
 internal import Notification
 internal import RuleEngine
 internal import Runtime
+internal import WebServer
 
 /// Alerts from outside: a Prometheus that names this server among its Alertmanagers, or `amtool alert add`.
 extension Exporter {

@@ -1,8 +1,8 @@
 internal import JSON
 internal import MetricModel
-internal import MicroHTTP
 internal import Notification
 internal import Runtime
+internal import WebServer
 
 /// Silences in Alertmanager's API, version 2.
 extension Exporter {

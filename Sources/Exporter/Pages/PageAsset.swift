@@ -1,5 +1,5 @@
-internal import MicroHTTP
 internal import TLS
+internal import WebServer
 
 /// A file of the built-in page, part of the program so that there is nothing to install or to lose.
 struct PageAsset: Sendable {

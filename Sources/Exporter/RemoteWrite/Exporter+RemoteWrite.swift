@@ -1,6 +1,6 @@
 internal import MetricModel
-internal import MicroHTTP
 internal import Runtime
+internal import WebServer
 
 extension Exporter {
     private static let writtenHeader = "X-Prometheus-Remote-Write-"

@@ -1,5 +1,5 @@
 internal import JSON
-internal import MicroHTTP
+internal import WebServer
 
 /// A part of an answer that is written some at a time, because all of it at once would take much memory.
 protocol JSONPieces: Sendable {

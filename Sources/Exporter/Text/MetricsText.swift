@@ -1,6 +1,6 @@
 internal import Instrumentation
 internal import MetricModel
-internal import MicroHTTP
+internal import WebServer
 
 /// Writes metric families in Prometheus's text format or as OpenMetrics.
 struct MetricsText {

@@ -1,6 +1,6 @@
 internal import CurlHTTP
 internal import JSON
-internal import MicroHTTP
+internal import WebServer
 
 /// Calls of Prometheus's HTTP API and of Tribune's own.
 struct APIClient {

@@ -1,6 +1,6 @@
 internal import Glibc
-internal import MicroHTTP
 internal import Runtime
+internal import WebServer
 
 /// `tribune demo-service`: the small service of the demo, as a process of its own.
 enum DemoServiceCommand {

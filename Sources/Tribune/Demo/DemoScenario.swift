@@ -1,9 +1,9 @@
 internal import Glibc
 internal import JSON
 internal import MetricModel
-internal import MicroHTTP
 internal import Runtime
 internal import Synchronization
+internal import WebServer
 
 /// The demo: a bad release behind a real HAProxy, and what Tribune does about it.
 struct DemoScenario {

@@ -2,9 +2,9 @@ internal import Exposition
 internal import Glibc
 internal import Instrumentation
 internal import JSON
-internal import MicroHTTP
 internal import Runtime
 internal import Synchronization
+internal import WebServer
 
 /// A small governed service for the demo and the tests: it answers requests, tells its metrics, and misbehaves on request.
 ///

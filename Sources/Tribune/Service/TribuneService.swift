@@ -4,13 +4,13 @@ internal import History
 internal import Instrumentation
 internal import MetricModel
 internal import MetricStore
-internal import MicroHTTP
 internal import Notification
 internal import PromQL
 internal import Rollback
 internal import RuleEngine
 internal import Runtime
 internal import Scraper
+internal import WebServer
 internal import YAML
 
 /// The whole of Tribune: every engine, wired. Made, reloaded and stopped by the one thread that owns it.

@@ -1,9 +1,9 @@
 import Glibc
-import MicroHTTP
 import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import WebServer
 
 @Suite struct HTTPServerTests {
     /// A server whose answer is a description of the request.

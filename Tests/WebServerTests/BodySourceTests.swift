@@ -1,7 +1,7 @@
-import MicroHTTP
 import Synchronization
 import TestSupport
 import Testing
+import WebServer
 import Zlib
 
 @Suite struct BodySourceTests {

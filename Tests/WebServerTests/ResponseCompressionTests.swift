@@ -1,6 +1,6 @@
-import MicroHTTP
 import TestSupport
 import Testing
+import WebServer
 
 @Suite struct ResponseCompressionTests {
     private static let text = String(repeating: "compressible ", count: 1000)
