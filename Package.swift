@@ -79,6 +79,8 @@ let package = Package(
         source("TLS", ["COpenSSL"]),
         shim("CFastFloat", linked: []),
 
+        source("ConfigurationFields", ["CurlHTTP", "MetricModel", "Runtime", "YAML"]),
+
         // Store and language
         source("Exposition", ["MetricModel", "Protobuf", "CFastFloat", "Instrumentation"]),
         source("MetricStore", ["MetricModel", "Instrumentation", "RE2", "Runtime"]),
@@ -88,8 +90,8 @@ let package = Package(
         source(
             "Scraper",
             [
-                "Exposition", "MetricModel", "MetricStore", "CurlHTTP", "Zlib", "RE2", "YAML", "Runtime",
-                "Instrumentation",
+                "ConfigurationFields", "Exposition", "MetricModel", "MetricStore", "CurlHTTP", "Zlib", "RE2", "YAML",
+                "Runtime", "Instrumentation",
             ]),
         source(
             "RuleEngine",
@@ -115,7 +117,9 @@ let package = Package(
         .executableTarget(
             name: "Tribune",
             dependencies: [
-                "MetricModel", "JSON", "YAML", "Runtime", "Instrumentation", "MetricStore", "PromQL", "Exposition",
+                "ConfigurationFields", "MetricModel", "JSON", "YAML", "Runtime", "Instrumentation", "MetricStore",
+                "PromQL",
+                "Exposition",
                 "Scraper", "RuleEngine", "Notification", "Rollback", "History", "Exporter", "CurlHTTP", "WebServer",
             ],
             swiftSettings: strict),
@@ -196,7 +200,8 @@ let package = Package(
         tests(
             "Scraper",
             [
-                "MetricModel", "MetricStore", "Exposition", "CurlHTTP", "WebServer", "YAML", "Runtime",
+                "ConfigurationFields", "MetricModel", "MetricStore", "Exposition", "CurlHTTP", "WebServer", "YAML",
+                "Runtime",
                 "Instrumentation",
                 "Zlib",
             ]),

@@ -1,3 +1,4 @@
+import ConfigurationFields
 import CurlHTTP
 import Exposition
 import Instrumentation

@@ -1,3 +1,4 @@
+internal import ConfigurationFields
 internal import MetricModel
 internal import Runtime
 internal import YAML

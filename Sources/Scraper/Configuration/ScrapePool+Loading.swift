@@ -1,3 +1,4 @@
+internal import ConfigurationFields
 internal import Exposition
 internal import MetricModel
 internal import YAML

@@ -1,3 +1,4 @@
+public import ConfigurationFields
 public import Exposition
 public import MetricModel
 

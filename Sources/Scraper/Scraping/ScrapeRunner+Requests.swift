@@ -1,3 +1,4 @@
+internal import ConfigurationFields
 internal import CurlHTTP
 internal import MetricModel
 internal import Synchronization

@@ -1,7 +1,6 @@
 public import CurlHTTP
-internal import MetricModel
 internal import Runtime
-internal import YAML
+public import YAML
 
 /// How an HTTP server is talked to: what Prometheus's configuration says beside the URL. A value without connections.
 ///
@@ -61,7 +60,7 @@ public struct HTTPSettings: Equatable, Sendable {
     }
 
     /// Whether a request made once stays right: no secret is in a file, which may be rotated.
-    var isConstant: Bool {
+    public var isConstant: Bool {
         let secrets: [Secret] =
             switch authentication {
             case .none: []
@@ -91,7 +90,7 @@ extension HTTPSettings {
     /// Reads the fields of an HTTP client among others of `fields`.
     ///
     /// - Parameter directory: What relative paths are relative to.
-    init(_ fields: inout FieldReader, directory: String) throws(YAMLError) {
+    public init(_ fields: inout FieldReader, directory: String) throws(YAMLError) {
         self.init()
         let place = fields.node
         for name in ["oauth2", "sigv4", "azuread", "google_iam", "no_proxy", "proxy_connect_header"] {
@@ -203,14 +202,14 @@ extension HTTPSettings {
 }
 
 /// Paths in configuration files.
-enum FilePath {
+public enum FilePath {
     /// `path`, taken relative to `directory` unless it is absolute.
-    static func resolve(_ path: String, in directory: String) -> String {
+    public static func resolve(_ path: String, in directory: String) -> String {
         path.isEmpty || path.hasPrefix("/") || directory.isEmpty || directory == "." ? path : "\(directory)/\(path)"
     }
 
     /// The directory of a file, `.` where it names none.
-    static func directory(of file: String) -> String {
+    public static func directory(of file: String) -> String {
         guard let slash = file.lastIndex(of: "/") else { return "." }
         return slash == file.startIndex ? "/" : String(file[..<slash])
     }

@@ -1,10 +1,10 @@
-internal import MetricModel
-internal import YAML
+public import MetricModel
+public import YAML
 
-/// Kinds of value that stand in Prometheus's configuration.
+/// Kinds of value that the configuration files of Prometheus and Alertmanager share.
 extension FieldReader {
     /// A duration such as `1m30s`.
-    mutating func optionalDuration(_ name: String) throws(YAMLError) -> Milliseconds? {
+    public mutating func optionalDuration(_ name: String) throws(YAMLError) -> Milliseconds? {
         guard let node = optional(name) else { return nil }
         guard let text = node.text, let duration = Milliseconds(parsing: text) else {
             throw fault("not a valid duration string: \"\(node.text ?? node.kind)\"", at: node, field: name)
@@ -13,21 +13,21 @@ extension FieldReader {
     }
 
     /// A duration above zero.
-    mutating func optionalInterval(_ name: String) throws(YAMLError) -> Milliseconds? {
+    public mutating func optionalInterval(_ name: String) throws(YAMLError) -> Milliseconds? {
         guard let duration = try optionalDuration(name) else { return nil }
         guard duration > .zero else { throw fault("must be above zero", at: node[name], field: name) }
         return duration
     }
 
     /// A count that is not negative; 0 means no limit.
-    mutating func optionalLimit(_ name: String) throws(YAMLError) -> Int? {
+    public mutating func optionalLimit(_ name: String) throws(YAMLError) -> Int? {
         guard let limit = try optionalInteger(name) else { return nil }
         guard limit >= 0 else { throw fault("must not be negative", at: node[name], field: name) }
         return limit
     }
 
     /// A size such as `10MB` or `512KiB`; both count in 1024s, as Prometheus does.
-    mutating func optionalSize(_ name: String) throws(YAMLError) -> Int? {
+    public mutating func optionalSize(_ name: String) throws(YAMLError) -> Int? {
         guard let node = optional(name) else { return nil }
         let text = node.text ?? ""
         let digits = text.prefix { $0.isASCII && $0.isNumber }
@@ -42,7 +42,7 @@ extension FieldReader {
     }
 
     /// Labels as a mapping.
-    mutating func labels(_ name: String) throws(YAMLError) -> Labels {
+    public mutating func labels(_ name: String) throws(YAMLError) -> Labels {
         var labels: [Label] = []
         for pair in try textMapping(name) {
             guard !pair.name.isEmpty, pair.name != Labels.metricName else {
@@ -54,7 +54,7 @@ extension FieldReader {
     }
 
     /// Refuses `name` if it is there and not empty.
-    mutating func refuse(_ name: String, _ reason: String) throws(YAMLError) {
+    public mutating func refuse(_ name: String, _ reason: String) throws(YAMLError) {
         guard let node = optional(name) else { return }
         if node.elements?.isEmpty == true || node.members?.isEmpty == true { return }
         throw fault("\(name) is not supported: \(reason)", at: node, field: name)
