@@ -86,6 +86,8 @@ let package = Package(
         source("MetricStore", ["MetricModel", "Instrumentation", "RE2", "Runtime"]),
         source("PromQL", ["MetricModel", "MetricStore", "RE2", "JSON"]),
 
+        source("GoTemplate", ["MetricModel", "RE2", "Runtime"]),
+
         // Engines
         source(
             "Scraper",
@@ -95,7 +97,10 @@ let package = Package(
             ]),
         source(
             "RuleEngine",
-            ["MetricModel", "MetricStore", "PromQL", "RE2", "TLS", "YAML", "Runtime", "Instrumentation"]),
+            [
+                "GoTemplate", "MetricModel", "MetricStore", "PromQL", "RE2", "TLS", "YAML", "Runtime",
+                "Instrumentation",
+            ]),
         source(
             "Notification",
             ["MetricModel", "RuleEngine", "CurlHTTP", "RE2", "YAML", "JSON", "TLS", "Runtime", "Instrumentation"]),
@@ -128,8 +133,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "MetricModel", "MetricStore", "PromQL", "Exposition", "Exporter", "Scraper", "RuleEngine", "Snappy",
-                "YAML",
+                "MetricModel", "MetricStore", "PromQL", "Exposition", "Exporter", "GoTemplate", "Scraper", "RuleEngine",
+                "Snappy", "YAML",
             ],
             path: "Fuzzing/Targets", swiftSettings: testing),
         .testTarget(
@@ -205,8 +210,10 @@ let package = Package(
                 "Instrumentation",
                 "Zlib",
             ]),
+        tests("GoTemplate", ["MetricModel", "JSON", "Runtime"]),
         tests(
-            "RuleEngine", ["MetricModel", "MetricStore", "PromQL", "YAML", "JSON", "Runtime", "Instrumentation"]),
+            "RuleEngine",
+            ["GoTemplate", "MetricModel", "MetricStore", "PromQL", "YAML", "JSON", "Runtime", "Instrumentation"]),
         tests(
             "Notification",
             ["MetricModel", "RuleEngine", "CurlHTTP", "WebServer", "JSON", "Runtime", "Instrumentation", "YAML"]),

@@ -1,3 +1,4 @@
+internal import GoTemplate
 public import MetricModel
 internal import PromQL
 

@@ -1,3 +1,4 @@
+internal import GoTemplate
 internal import MetricModel
 public import PromQL
 internal import YAML

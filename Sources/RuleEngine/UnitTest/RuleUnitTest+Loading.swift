@@ -1,3 +1,4 @@
+internal import GoTemplate
 internal import MetricModel
 internal import PromQL
 internal import Runtime

@@ -161,8 +161,9 @@ enum TemplateBuiltins {
 }
 
 /// Escaping for the query part of a URL, as Go's `url.QueryEscape`.
-enum QueryEscape {
-    static func escaped(_ text: String) -> String {
+public enum QueryEscape {
+    /// `text` with every byte escaped that is not unreserved; a blank becomes `+`.
+    public static func escaped(_ text: String) -> String {
         var result: [UInt8] = []
         let digits = Array("0123456789ABCDEF".utf8)
         for byte in text.utf8 {

@@ -65,12 +65,12 @@ enum GoText {
 }
 
 /// A number as Go writes it: with underscores, a radix prefix, or as a hexadecimal float.
-enum GoNumber: Equatable, Sendable {
+public enum GoNumber: Equatable, Sendable {
     case integer(Int64)
     case float(Double)
 
     /// Reads a constant; `nil` where it is malformed, imaginary, or an integer too large to hold.
-    init?(_ text: String) {
+    public init?(_ text: String) {
         if let integer = Self.integer(text) {
             self = .integer(integer)
         } else if text.utf8.contains(where: { $0 == UInt8(ascii: ".") || $0 | 0x20 == UInt8(ascii: "e") })
@@ -88,7 +88,7 @@ enum GoNumber: Equatable, Sendable {
     }
 
     /// A floating point number as Go's `ParseFloat` reads it.
-    static func float(_ text: String) -> Double? {
+    public static func float(_ text: String) -> Double? {
         guard let plain = withoutUnderscores(text) else { return nil }
         switch plain.lowercased() {
         case "inf", "+inf", "infinity", "+infinity": return .infinity

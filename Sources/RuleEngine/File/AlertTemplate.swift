@@ -1,3 +1,4 @@
+public import GoTemplate
 public import MetricModel
 
 /// The labels and annotations of an alerting rule, as templates.

@@ -1,7 +1,7 @@
 import MetricModel
 import Testing
 
-@testable import RuleEngine
+@testable import GoTemplate
 
 /// What no template may cost.
 @Suite struct TemplateLimitsTests {
