@@ -13,6 +13,7 @@ import Testing
         var generator: Seeded
         var clock: Int64 = 1_700_000_000_000
         var laneNumber = 0
+        var steps = 0
         /// What earlier calls found for each choice of matchers; must never be used after the index has changed.
         var selections = [SeriesSelection?](repeating: nil, count: 5)
 
@@ -205,6 +206,8 @@ import Testing
                 try openLane()
             default: try write()
             }
+            steps += 1
+            if steps % 16 == 0 { #expect(store?.brokenInvariants == []) }
         }
     }
 

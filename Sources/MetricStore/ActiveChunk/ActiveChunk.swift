@@ -18,11 +18,15 @@ internal import Synchronization
 /// 1. The writer fills a row with relaxed stores and then stores `head` with release. A reader that loads `head` with acquire
 ///    sees everything in the rows below it. It never looks at rows from `head` on.
 /// 2. Rows below `head` do not change until the writer turns to the next chunk. Before that it seals the chunk, stores its
-///    place in the directory, stores the new number into `chunk`, and passes a release fence; only then it overwrites rows.
-/// 3. A reader loads what it wants with relaxed loads, passes an acquire fence, and loads `chunk`. Had any of its loads seen
-///    a value stored after the writer's fence, the fences would order the writer's store to `chunk` before this load, so it
-///    would see the new number (Boehm 2012, "Can seqlocks get along with programming language memory models?"). In that case
-///    it drops what it read and takes the sealed chunk, whose place the same pair of fences makes visible.
+///    place in the directory, stores the new number into `chunk` with release, and passes a release fence; only then does it
+///    overwrite rows.
+/// 3. A reader loads what it wants with relaxed loads, passes an acquire fence, and loads `chunk` with acquire. If any of its
+///    loads saw a value stored after the writer's fence, the fences order the writer's store to `chunk` before this load, so
+///    it sees the new number (Boehm 2012, "Can seqlocks get along with programming language memory models?"). Then it drops
+///    what it read and takes the sealed chunk. Its place is visible because the load that saw the new number acquired what
+///    the writer had released with it; a relaxed load would not be enough where no row was seen to change.
+///
+/// `InterleavingTests` explores every interleaving of these steps under weak memory, and shows that none can be weakened.
 ///
 /// `@unchecked`: writing is the lane's writer's alone, shared words are atomics, and the rest is set before it is published.
 @safe final class ActiveChunk: @unchecked Sendable {
@@ -96,14 +100,14 @@ internal import Synchronization
     let header: AtomicWords
     let histograms = HistogramArena()
     private let table: Atomic<UnsafeMutablePointer<Block>>
-    private(set) var blockCount = 0
-    private var capacity = 4
+    var blockCount = 0
+    var capacity = 4
     /// Tables that were outgrown. Readers may still look at them; together they are smaller than the present one.
-    private var oldTables: [UnsafeMutablePointer<Block>] = unsafe []
-    private var mappings: [Mapping]
+    var oldTables: [UnsafeMutablePointer<Block>] = unsafe []
+    var mappings: [Mapping]
     /// Memory mapped but not yet taken by a block.
     private var spare: UnsafeMutableRawPointer
-    private var spareBlocks: Int
+    var spareBlocks: Int
 
     init() throws(StoreError) {
         let first = try Mapping(anonymous: Self.headerBytes + Self.size(ofBlock: 0))
@@ -236,6 +240,6 @@ extension ActiveChunk {
     /// Whether everything loaded before this call belongs to `chunk`.
     func isStill(_ chunk: Int) -> Bool {
         atomicMemoryFence(ordering: .acquiring)
-        return unsafe header[Word.chunk].load(ordering: .relaxed) == UInt64(chunk)
+        return unsafe header[Word.chunk].load(ordering: .acquiring) == UInt64(chunk)
     }
 }

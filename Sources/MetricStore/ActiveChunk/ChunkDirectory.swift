@@ -7,7 +7,7 @@ internal import Synchronization
 /// `@unchecked`: entries are atomics, the table is published by a release store, and `oldTables` is the writer's.
 @safe final class ChunkDirectory: @unchecked Sendable {
     /// The capacity, then a place per chunk.
-    private let table: Atomic<AtomicWords>
+    let table: Atomic<AtomicWords>
     /// Outgrown tables, which readers may still look at; together they are smaller than the present one.
     private var oldTables: [AtomicWords] = unsafe []
     /// The oldest chunk that is not lost.
@@ -29,7 +29,7 @@ internal import Synchronization
         return unsafe table
     }
 
-    private static func entry(_ chunk: Int, _ table: AtomicWords) -> AtomicWords {
+    static func entry(_ chunk: Int, _ table: AtomicWords) -> AtomicWords {
         let capacity = unsafe Int(table.pointee.load(ordering: .relaxed))
         return unsafe table + (1 + chunk & (capacity - 1))
     }

@@ -8,12 +8,12 @@ internal import Synchronization
 ///
 /// `@unchecked`: pieces are published by release stores, words are atomics, `mappings` and `used` are the writer's.
 @safe final class HistogramArena: @unchecked Sendable {
-    private static let firstPiece = 1 << 9
+    static let firstPiece = 1 << 9
     static let pieceCount = 20
 
     private let pieces: UnsafeMutablePointer<Atomic<UInt>>
-    private var mappings: [Mapping] = []
-    private(set) var used = 0
+    var mappings: [Mapping] = []
+    var used = 0
 
     init() {
         unsafe pieces = .allocate(capacity: Self.pieceCount)
@@ -25,7 +25,7 @@ internal import Synchronization
     }
 
     /// Words of all pieces before `piece`.
-    private static func start(ofPiece piece: Int) -> Int { firstPiece * ((1 << piece) - 1) }
+    static func start(ofPiece piece: Int) -> Int { firstPiece * ((1 << piece) - 1) }
 
     private static func piece(of offset: Int) -> Int {
         Int.bitWidth - 1 - (offset / firstPiece + 1).leadingZeroBitCount

@@ -1,8 +1,8 @@
 /// A hash table of ids whose keys live elsewhere: four bytes per entry, linear probing, no tombstones.
 struct IDTable {
     /// id + 1; 0 is empty. The count is a power of two.
-    private var buckets = [UInt32](repeating: 0, count: 64)
-    private(set) var count = 0
+    var buckets = [UInt32](repeating: 0, count: 64)
+    var count = 0
 
     /// The id with this hash for which `matches` holds.
     func find(_ hash: UInt32, _ matches: (UInt32) -> Bool) -> UInt32? {

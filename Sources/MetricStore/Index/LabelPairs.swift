@@ -2,16 +2,16 @@ internal import MetricModel
 
 /// Every label pair that some series has, with the series that have it.
 struct LabelPairs {
-    private(set) var symbols = SymbolTable()
-    private var names: [UInt32] = []
-    private var values: [UInt32] = []
-    private var postings: [PostingList] = []
+    var symbols = SymbolTable()
+    var names: [UInt32] = []
+    var values: [UInt32] = []
+    var postings: [PostingList] = []
     /// Where a pair stands in its name's list.
-    private var positions: [UInt32] = []
-    private var free: [UInt32] = []
-    private var table = IDTable()
+    var positions: [UInt32] = []
+    var free: [UInt32] = []
+    var table = IDTable()
     /// The pairs of each name.
-    private(set) var byName: [UInt32: [UInt32]] = [:]
+    var byName: [UInt32: [UInt32]] = [:]
 
     /// The pairs made since ``takeMade()`` was last called.
     private var made: [UInt32] = []

@@ -6,10 +6,10 @@
 /// bytes        the steps from each id to the next, as zigzag varints
 /// ```
 struct PostingList {
-    private var first: UInt32 = 0
-    private var last: UInt32 = 0
-    private(set) var count: UInt32 = 0
-    private var bytes: [UInt8] = []
+    var first: UInt32 = 0
+    var last: UInt32 = 0
+    var count: UInt32 = 0
+    var bytes: [UInt8] = []
 
     var isEmpty: Bool { count == 0 }
 

@@ -37,7 +37,7 @@ struct SeriesIndex {
         }
     }
 
-    private struct CompanionKey: Hashable {
+    struct CompanionKey: Hashable {
         var lane: UInt32
         var slot: RingSlot
         var birth: UInt32
@@ -46,27 +46,27 @@ struct SeriesIndex {
     static let none = UInt32.max
     static let mostLabels = Int(UInt16.max)
 
-    private(set) var pairs = LabelPairs()
-    private var firstPair: [UInt32] = []
-    private var pairCounts: [UInt16] = []
-    private var hashes: [UInt32] = []
-    private var firstLocation: [UInt32] = []
-    private var freeSeries: [UInt32] = []
-    private var table = IDTable()
+    var pairs = LabelPairs()
+    var firstPair: [UInt32] = []
+    var pairCounts: [UInt16] = []
+    var hashes: [UInt32] = []
+    var firstLocation: [UInt32] = []
+    var freeSeries: [UInt32] = []
+    var table = IDTable()
     /// Series from this one on are in neither the table nor the postings yet; only while a log is replayed.
-    private var firstListed = none
+    var firstListed = none
     /// The pairs of all series, those of one side by side; room that was given back is kept by length.
-    private var pairPool: [UInt32] = []
-    private var freePairs: [Int: [UInt32]] = [:]
-    private var locations: [Location] = []
-    private var freeLocations: [UInt32] = []
-    private var companions: [CompanionKey: Companions] = [:]
+    var pairPool: [UInt32] = []
+    var freePairs: [Int: [UInt32]] = [:]
+    var locations: [Location] = []
+    var freeLocations: [UInt32] = []
+    var companions: [CompanionKey: Companions] = [:]
     /// Changes with every series, location and companion; what the index said holds as long as this is the same.
     private(set) var version: UInt64 = 0
     /// Which metrics those changes concerned.
     private(set) var changes = ChangeLog()
     /// Locations that ended, per lane, by series and last chunk.
-    private var ended: [UInt32: [(series: UInt32, death: UInt32)]] = [:]
+    var ended: [UInt32: [(series: UInt32, death: UInt32)]] = [:]
 
     /// Number of series.
     var count: Int { table.count }

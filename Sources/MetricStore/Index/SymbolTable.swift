@@ -2,11 +2,11 @@ internal import MetricModel
 
 /// Every text that occurs as a label's name or value, once, told apart by bytes. Ids of forgotten texts are given out again.
 struct SymbolTable {
-    private var texts: [String] = []
-    private var hashes: [UInt32] = []
-    private var references: [UInt32] = []
-    private var free: [UInt32] = []
-    private var table = IDTable()
+    var texts: [String] = []
+    var hashes: [UInt32] = []
+    var references: [UInt32] = []
+    var free: [UInt32] = []
+    var table = IDTable()
 
     /// Number of texts.
     var count: Int { table.count }

@@ -14,11 +14,19 @@ internal import Synchronization
     private var row: Int
     private var isOpen: Bool
     private var isEmpty = true
+    /// Why no row could be opened.
+    private let failure: StoreError?
 
     init(lane: Lane, time: Int64) {
         self.lane = lane
         self.time = time
-        isOpen = lane.openRow(time)
+        do throws(StoreError) {
+            isOpen = try lane.openRow(time)
+            failure = nil
+        } catch {
+            isOpen = false
+            failure = error
+        }
         row = lane.firstPendingRow
         blockCount = isOpen ? lane.active?.blockCount ?? 0 : 0
         unsafe blocks = lane.active?.blocks ?? Self.noBlocks
@@ -122,6 +130,7 @@ internal import Synchronization
 
     /// Makes all samples visible at once.
     public consuming func commit() throws(StoreError) {
+        if let failure { throw failure }
         guard lane.active != nil else { throw StoreError(.closed, "lane \(lane.name) is closed") }
         // A row without samples would only take up room; rolled back, it is used again.
         guard isOpen, !isEmpty else { return }

@@ -2,10 +2,10 @@ internal import MetricModel
 internal import Synchronization
 
 extension Lane {
-    /// Encodes the rows committed in the chunk into a segment and notes the place in the directory.
+    /// Encodes the committed rows of the chunk into a segment and enters its place in the directory.
     ///
-    /// Should there be no memory for it, the chunk is lost and counted.
-    func seal() {
+    /// - Throws: If there is no memory or disk space. Nothing has changed then, and the failure is counted.
+    func seal() throws(StoreError) {
         guard let active else { return }
         let rowCount = head - chunk * ColumnCodec.rows
         let encoder = unsafe ChunkEncoder(active, rowCount: rowCount)
@@ -19,7 +19,8 @@ extension Lane {
         do throws(StoreError) {
             unsafe directory.add(chunk, at: try core.segments.append(header, unsafe encoder.body))
         } catch {
-            core.lostChunks.wrappingAdd(1, ordering: .relaxed)
+            core.failedSeals.wrappingAdd(1, ordering: .relaxed)
+            throw error
         }
     }
 }

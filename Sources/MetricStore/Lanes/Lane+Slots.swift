@@ -17,7 +17,10 @@ extension Lane {
         let birth = UInt32(nextChunk)
         let slot = try takeSlot()
         let (series, isNew) = try core.catalog.write { catalog throws(StoreError) in
-            guard !catalog.isClosed else { throw StoreError(.closed, "the store is closed") }
+            guard !catalog.isClosed else {
+                spareSlot = slot
+                throw StoreError(.closed, "the store is closed")
+            }
             guard catalog.index.count < core.maximumSeries || catalog.index.find(labels) != nil else {
                 spareSlot = slot
                 throw StoreError(.seriesLimit, "the limit of \(core.maximumSeries) series is reached")

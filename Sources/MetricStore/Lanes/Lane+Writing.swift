@@ -8,12 +8,15 @@ extension Lane {
     /// The row, in the chunk, that pending samples begin at.
     var firstPendingRow: Int { head - chunk * ColumnCodec.rows }
 
-    /// Begins a row after those that are pending, in a new chunk if this one is full. Whether the lane takes rows.
-    func openRow(_ time: Int64) -> Bool {
+    /// Begins a row after the pending ones, in a new chunk if this one is full.
+    ///
+    /// - Returns: `false` for a closed lane, and for a time that cannot be stored.
+    /// - Throws: If the full chunk cannot be written. It stays as it is, and the next call tries again.
+    func openRow(_ time: Int64) throws(StoreError) -> Bool {
         guard let active, time.magnitude <= Self.farthestTime.magnitude else { return false }
         if head + pendingRows == (chunk + 1) * ColumnCodec.rows {
-            do throws(StoreError) { try publish() } catch { return false }
-            turn(active)
+            try publish()
+            try turn(active)
         }
         let row = firstPendingRow + pendingRows
         if hasLeftovers {
@@ -27,13 +30,16 @@ extension Lane {
         return true
     }
 
-    /// Seals the full chunk and makes its memory that of the next one.
-    func turn(_ active: ActiveChunk) {
+    /// Seals the full chunk and reuses its memory for the next one.
+    ///
+    /// The order matters: the memory and the row log hold the only copies of the rows until the chunk is sealed.
+    func turn(_ active: ActiveChunk) throws(StoreError) {
         if chunk > unclaimedThrough { retireUnclaimed() }
-        seal()
+        try seal()
         releaseRows()
+        checkInvariants()
         chunk += 1
-        unsafe active.header[ActiveChunk.Word.chunk].store(UInt64(chunk), ordering: .relaxed)
+        unsafe active.header[ActiveChunk.Word.chunk].store(UInt64(chunk), ordering: .releasing)
         atomicMemoryFence(ordering: .releasing)
         active.clearMasks(keeping: 0)
         active.histograms.clear()
@@ -98,7 +104,11 @@ extension Lane {
         let used = active.rows(of: slot, companions) & ~ColumnCodec.everyRow(firstPendingRow)
         var row = used == 0 ? firstPendingRow : RowMask.bitWidth - used.leadingZeroBitCount
         if row >= firstPendingRow + pendingRows {
-            guard openRow(rowTime) else { return .unknownSlot }
+            do throws(StoreError) {
+                guard try openRow(rowTime) else { return .unknownSlot }
+            } catch {
+                return .unknownSlot
+            }
             row = firstPendingRow + pendingRows - 1
         }
         switch value {
@@ -141,6 +151,7 @@ extension Lane {
             if needsTimes { companions.times = (try takeSlot(), UInt32(nextChunk)) }
             if needsHistograms { companions.histograms = (try takeSlot(), UInt32(nextChunk)) }
         } catch {
+            if needsTimes { spareSlot = companions.times?.slot }
             return nil
         }
         var place = state.companions

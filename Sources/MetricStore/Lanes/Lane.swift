@@ -65,6 +65,9 @@ public final class Lane: @unchecked Sendable {
     }
 
     /// Ends the lane: every slot is retired, and nothing more can be appended. Its name may be opened again.
+    ///
+    /// If the last chunk cannot be sealed, the lane stays in the store without a writer, its rows readable: opening the
+    /// name gives the same lane, and ``MetricStore/maintain(now:)`` closes it later.
     public func close() {
         guard let active else { return }
         for block in 0..<active.blockCount {
@@ -72,7 +75,15 @@ public final class Lane: @unchecked Sendable {
                 retire(RingSlot(block: block, column: column))
             }
         }
-        if head > chunk * ColumnCodec.rows { seal() }
+        if head > chunk * ColumnCodec.rows {
+            do throws(StoreError) { try seal() } catch {
+                core.catalog.write { catalog in
+                    catalog.openNames.remove(name)
+                    catalog.orphans[name] = id.rawValue
+                }
+                return
+            }
+        }
         core.catalog.write { catalog in
             core.log?.add(.closed(lane: id.rawValue, head: UInt64(head)))
             finalHead = head

@@ -135,7 +135,9 @@ struct RecoveredLane {
 
 extension Lane {
     /// Goes on where an earlier process stopped.
-    func resume(_ state: RecoveredLane, _ rows: RestoredRows, index: borrowing SeriesIndex) {
+    ///
+    /// - Throws: If rows that are there have to be sealed, and cannot be.
+    func resume(_ state: RecoveredLane, _ rows: RestoredRows, index: borrowing SeriesIndex) throws(StoreError) {
         guard let active else { return }
         // Chunks are looked for from the first one that is not lost.
         if chunk == 0 { directory.lose(before: rows.chunk) }
@@ -170,7 +172,7 @@ extension Lane {
         unclaimedThrough = chunk + 1
         if born > nextChunk {
             unclaimedThrough = .max
-            skip(to: born, active)
+            try skip(to: born, active)
             unclaimedThrough = chunk + 1
         }
     }
@@ -188,8 +190,8 @@ extension Lane {
     }
 
     /// Turns to `chunk`, since rows between are lost and series begin only there.
-    private func skip(to chunk: Int, _ active: ActiveChunk) {
-        if head > self.chunk * ColumnCodec.rows { turn(active) }
+    private func skip(to chunk: Int, _ active: ActiveChunk) throws(StoreError) {
+        if head > self.chunk * ColumnCodec.rows { try turn(active) }
         self.chunk = chunk
         head = chunk * ColumnCodec.rows
         unsafe active.header[ActiveChunk.Word.chunk].store(UInt64(chunk), ordering: .relaxed)

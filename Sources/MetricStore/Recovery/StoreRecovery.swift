@@ -67,7 +67,7 @@ struct StoreRecovery {
         catalog.nextLane = max(catalog.nextLane, samples.lanes.keys.max().map { $0 &+ 1 } ?? 0)
         catalog.index = replay.takeIndex()
         forgetLost(&catalog)
-        resume(catalog.lanes, samples, catalog.index, core)
+        try resume(catalog.lanes, samples, catalog.index, core)
         // Where no chunk of a lane is sealed, the rows say which are lost.
         forgetLost(&catalog)
         _ = catalog.index.takeMadePairs()
@@ -77,6 +77,8 @@ struct StoreRecovery {
             do throws(StoreError) { try log.settle() } catch { notes.append(error.message) }
         }
         rewriteBroken(samples, catalog)
+        catalog.index.checkInvariants()
+        for lane in catalog.lanes.values { lane.checkInvariants() }
         core.catalog.write { $0 = catalog }
         core.exemplars.restore(from: directory)
         return core
@@ -94,12 +96,12 @@ struct StoreRecovery {
     /// Lets the lanes go on behind the rows that were restored.
     private mutating func resume(
         _ lanes: [UInt32: Lane], _ samples: RecoveredSamples, _ index: borrowing SeriesIndex, _ core: StoreCore
-    ) {
+    ) throws(StoreError) {
         for state in replay.lanes {
             guard let lane = lanes[state.id], lane.active != nil else { continue }
             let rows = samples.lanes[state.id]?.rows ?? RestoredRows(chunk: 0)
             if let note = rows.note { notes.append("lane \(lane.name): \(note)") }
-            lane.resume(state, rows, index: index)
+            try lane.resume(state, rows, index: index)
         }
         core.rowLog?.recovered()
     }

@@ -66,8 +66,10 @@ extension MetricStore {
         let bytes = registry.gauge("tribune_store_sample_bytes", "Bytes that hold samples.")
         let oldest = registry.gauge("tribune_store_oldest_timestamp_seconds", "Time of the oldest sample kept.")
         let newest = registry.gauge("tribune_store_newest_timestamp_seconds", "Time of the newest sample.")
-        let lost = registry.counter(
-            "tribune_store_lost_chunks_total", "Chunks that found no memory when they were sealed.")
+        let failedSeals = registry.counter(
+            "tribune_store_failed_seals_total",
+            "Attempts to seal a chunk that failed for lack of memory or disk space; its lane takes no samples until one succeeds."
+        )
         registry.onSnapshot { [weak self] in
             guard let self else { return }
             let figures = self.figures()
@@ -77,7 +79,7 @@ extension MetricStore {
             bytes.set(Double(figures.sampleBytes))
             oldest.set(figures.timeRange?.lowerBound.seconds ?? 0)
             newest.set(figures.timeRange?.upperBound.seconds ?? 0)
-            lost.raise(to: Double(self.core.lostChunks.load(ordering: .relaxed)))
+            failedSeals.raise(to: Double(self.core.failedSeals.load(ordering: .relaxed)))
         }
     }
 }

@@ -97,7 +97,10 @@ public final class MetricStore: Sendable {
                 }
             }
         }
-        if removed > 0 { core.seriesChanged() }
+        if removed > 0 {
+            core.seriesChanged()
+            core.catalog.read { $0.index.checkInvariants() }
+        }
         core.segments.releaseRead()
         checkSealed()
         rewriteOverdueRows()

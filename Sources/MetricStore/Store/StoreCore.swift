@@ -25,8 +25,8 @@ final class StoreCore: Sendable {
     let exemplarLog: ExemplarLog?
     /// Changes with the set of series.
     let generation = Atomic<UInt64>(0)
-    /// Chunks that could not be sealed for lack of memory.
-    let lostChunks = Atomic<UInt64>(0)
+    /// Attempts to seal a chunk that failed for lack of memory or disk space.
+    let failedSeals = Atomic<UInt64>(0)
 
     init(_ configuration: StoreConfiguration, _ directory: StoreDirectory?, _ log: SeriesLog?) {
         self.directory = directory
