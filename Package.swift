@@ -84,7 +84,7 @@ let package = Package(
         // Store and language
         source("Exposition", ["MetricModel", "Protobuf", "CFastFloat", "Instrumentation"]),
         source("MetricStore", ["MetricModel", "Instrumentation", "RE2", "Runtime"]),
-        source("PromQL", ["MetricModel", "MetricStore", "RE2", "JSON"]),
+        source("PromQL", ["MetricModel", "RE2", "JSON"]),
 
         source("GoTemplate", ["MetricModel", "RE2", "Runtime"]),
 

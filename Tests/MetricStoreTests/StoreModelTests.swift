@@ -15,7 +15,7 @@ import Testing
         var laneNumber = 0
         var steps = 0
         /// What earlier calls found for each choice of matchers; must never be used after the index has changed.
-        var selections = [SeriesSelection?](repeating: nil, count: 5)
+        var selections = [StoreSelection?](repeating: nil, count: 5)
 
         init(seed: UInt64, directory: String? = nil) throws {
             self.directory = directory
@@ -133,7 +133,7 @@ import Testing
             }
         }
 
-        private func series(of scan: SeriesScan) throws -> [SeriesSamples] {
+        private func series(of scan: StoreScan) throws -> [SeriesSamples] {
             guard case .each(let labels) = scan.selection.labelling else { return [] }
             #expect(labels.count == scan.selection.count)
             return labels.indices.compactMap { row in
@@ -144,7 +144,7 @@ import Testing
         }
 
         /// What is read by blocks must be what is read series by series.
-        private mutating func checkBlocks(of scan: SeriesScan) throws {
+        private mutating func checkBlocks(of scan: StoreScan) throws {
             var tile = SampleTile()
             var seen = scan.others
             for block in scan.blocks {
@@ -175,11 +175,11 @@ import Testing
 
         /// Groups must be those of the labels, in every order of asking.
         private mutating func checkGroups(
-            _ matchers: [Matcher], _ from: Timestamp, _ through: Timestamp, _ scan: SeriesScan
+            _ matchers: [Matcher], _ from: Timestamp, _ through: Timestamp, _ scan: StoreScan
         ) throws {
             let without = number(0..<2) == 0
             let names = [["i"], ["x", "__name__"], [], ["absent", "x"]][number(0..<4)]
-            var selection: SeriesSelection?
+            var selection: StoreSelection?
             let grouped = try #require(store).scan(
                 matching: matchers, from: from, through: through, labels: .groups(names: names, without: without),
                 remembering: &selection)

@@ -1,7 +1,9 @@
+internal import MetricModel
+
 extension LaneWindow {
     /// Reads `rows`, counted through `rowTimes`, of the series in `bundle`. For uniform windows.
     func read(
-        _ rows: Range<Int>, of bundle: SeriesSelection.Bundle, in selection: SeriesSelection,
+        _ rows: Range<Int>, of bundle: StoreSelection.Bundle, in selection: StoreSelection,
         into tile: inout SampleTile
     ) {
         let touched = touchedViews(rows)
@@ -9,7 +11,8 @@ extension LaneWindow {
         let end = end(of: touched.upperBound - 1)
         tile.prepare(
             times: Array(rowTimes[base..<end]), firstRow: base, chunkStarts: touched.map { start(of: $0) - base },
-            count: bundle.rows.count)
+            // Decoding writes whole chunks.
+            stride: start(of: touched.upperBound - 1) - base + ColumnCodec.rows, count: bundle.rows.count)
         for view in touched {
             let start = start(of: view)
             let local = max(rows.lowerBound - start, 0)..<min(rows.upperBound - start, rowCount(of: view))
@@ -20,7 +23,7 @@ extension LaneWindow {
     }
 
     private func read(
-        _ rows: Range<Int>, ofView view: Int, _ bundle: SeriesSelection.Bundle, _ selection: SeriesSelection,
+        _ rows: Range<Int>, ofView view: Int, _ bundle: StoreSelection.Bundle, _ selection: StoreSelection,
         at offset: Int, chunk: Int, into tile: inout SampleTile
     ) {
         let wanted = ColumnCodec.everyRow(rows.upperBound) & ~ColumnCodec.everyRow(rows.lowerBound)
@@ -34,12 +37,14 @@ extension LaneWindow {
                     selection.columns[bundle.rows], block: bundle.block, rows, ofView: view,
                     into: values + offset, stride: stride, masks.baseAddress!)
             }
-            for (series, row) in bundle.rows.enumerated() {
-                let isAlive =
-                    isWhole || (number >= Int(selection.births[row]) && number <= Int(selection.deaths[row]))
-                // Outside its life the slot was another series'.
-                tile.note(isAlive ? unsafe masks[series] : 0, wanted: wanted, series: series, chunk: chunk)
+            if !isWhole {
+                for (series, row) in bundle.rows.enumerated() {
+                    let isAlive = number >= Int(selection.births[row]) && number <= Int(selection.deaths[row])
+                    // Before its birth and after its death the slot belongs to another series.
+                    if !isAlive { unsafe masks[series] = 0 }
+                }
             }
+            unsafe tile.note(masks.baseAddress!, wanted: wanted, chunk: chunk)
         }
     }
 }

@@ -1,7 +1,7 @@
 public import MetricModel
 internal import Synchronization
 
-extension MetricStore {
+extension MetricStore: Queryable {
     /// The samples in `from...through` of every series that fits all `matchers`.
     ///
     /// Staleness markers are among them. A label set that lives in several lanes comes out once; where two lanes have a sample
@@ -9,9 +9,9 @@ extension MetricStore {
     public func select(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int
     ) throws(SelectError) -> [SeriesSamples] {
-        var selection: SeriesSelection?
+        var selection: StoreSelection?
         let scan = try scan(matching: matchers, from: from, through: through, remembering: &selection)
-        guard case .each(let labels) = scan.selection.labelling else { return [] }
+        guard case .each(let labels) = scan.selected.labelling else { return [] }
         var result: [SeriesSamples] = []
         result.reserveCapacity(labels.count)
         var total = 0
@@ -34,10 +34,21 @@ extension MetricStore {
     /// series of that metric have come or gone; otherwise the scan has the very same selection.
     public func scan(
         matching matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand = .each,
-        remembering selection: inout SeriesSelection?
-    ) throws(SelectError) -> SeriesScan {
+        remembering selection: inout StoreSelection?
+    ) throws(SelectError) -> StoreScan {
         let scan = try scan([matchers], from, through, labels, selection)
-        selection = scan.selection
+        selection = scan.selected
+        return scan
+    }
+
+    /// Always a scan. See ``scan(matching:from:through:labels:remembering:)``.
+    public func scan(
+        _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
+        remembering selection: inout (any SeriesSelection)?
+    ) throws(SelectError) -> (any SeriesScan)? {
+        let known = selection as? StoreSelection
+        let scan = try scan([matchers], from, through, labels, known)
+        if scan.selected !== known { selection = scan.selected }
         return scan
     }
 
@@ -46,8 +57,9 @@ extension MetricStore {
     /// - Parameter labels: What `known` was asked for.
     /// - Returns: `nil` where series of that metric may have come or gone since, or while the index is being changed.
     public func rescan(
-        _ known: SeriesSelection, from: Timestamp, through: Timestamp, labels: LabelDemand
-    ) -> SeriesScan? {
+        _ known: any SeriesSelection, from: Timestamp, through: Timestamp, labels: LabelDemand
+    ) -> (any SeriesScan)? {
+        guard let known = known as? StoreSelection else { return nil }
         let heads = core.catalog.readIfFree { catalog in
             catalog.isClosed || !known.holds(labels, catalog, core) ? nil : Self.heads(of: known)
         }
@@ -104,18 +116,18 @@ extension MetricStore {
     /// - Parameter known: What the same lists gave before.
     private func scan(
         _ lists: [[Matcher]], _ from: Timestamp, _ through: Timestamp, _ demand: LabelDemand = .each,
-        _ known: SeriesSelection? = nil
-    ) throws(SelectError) -> SeriesScan {
+        _ known: StoreSelection? = nil
+    ) throws(SelectError) -> StoreScan {
         var heads: [LaneHead] = []
         let found = try core.catalog.read { catalog throws(SelectError) in
             guard !catalog.isClosed else { throw SelectError(.unavailable, "the store is closed") }
-            let found: SeriesSelection
+            let found: StoreSelection
             if let known, known.holds(demand, catalog, core) {
                 found = known
             } else {
                 var compiled: [[CompiledMatcher]] = []
                 for matchers in lists { compiled.append(try compile(matchers)) }
-                found = SeriesSelection(
+                found = StoreSelection(
                     Self.matching(compiled, catalog.index), demand, SeriesIndex.Watch(any: lists), catalog, core)
             }
             heads = Self.heads(of: found)
@@ -129,20 +141,20 @@ extension MetricStore {
 
     /// Under the index lock: companions that rows below these heads need are in the index already, for they are entered under
     /// the lock before the row is committed.
-    private static func heads(of selection: SeriesSelection) -> [LaneHead] {
+    private static func heads(of selection: StoreSelection) -> [LaneHead] {
         selection.lanes.map { ($0.active, $0.committedRows) }
     }
 
     private func scan(
-        _ found: SeriesSelection, _ heads: [LaneHead], _ from: Timestamp, _ through: Timestamp
-    ) -> SeriesScan {
+        _ found: StoreSelection, _ heads: [LaneHead], _ from: Timestamp, _ through: Timestamp
+    ) -> StoreScan {
         let pins = SegmentPins(core.segments)
         let windows = zip(found.lanes, heads).map { lane, head in
             LaneWindow(
                 lane, head.active, head: head.head, pins: pins, from: from.milliseconds,
                 through: through.milliseconds)
         }
-        return SeriesScan(found, windows, from: from.milliseconds, through: through.milliseconds)
+        return StoreScan(found, windows, from: from.milliseconds, through: through.milliseconds)
     }
 
     private static func matching(_ lists: [[CompiledMatcher]], _ index: borrowing SeriesIndex) -> [UInt32] {
@@ -156,7 +168,7 @@ extension MetricStore {
         _ matching: [[Matcher]], _ from: Timestamp, _ through: Timestamp
     ) throws(SelectError) -> [Labels] {
         let scan = try scan(matching, from, through)
-        guard case .each(let labels) = scan.selection.labelling else { return [] }
+        guard case .each(let labels) = scan.selected.labelling else { return [] }
         return labels.indices.filter(scan.overlaps).map { labels[$0] }
     }
 

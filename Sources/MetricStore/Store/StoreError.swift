@@ -27,30 +27,3 @@ public struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         self.message = message
     }
 }
-
-/// Why a source of series could not answer.
-public struct SelectError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The kind of failure.
-    public enum Code: Equatable, Sendable {
-        /// A matcher's pattern does not compile.
-        case badMatcher
-        /// The answer would hold more samples than the caller allows.
-        case sampleLimit
-        /// The source is closed or out of reach.
-        case unavailable
-    }
-
-    /// The kind of failure.
-    public var code: Code
-    /// What happened.
-    public var message: String
-
-    /// The message.
-    public var description: String { message }
-
-    /// A failure with its message; other sources than the store make these too.
-    public init(_ code: Code, _ message: String) {
-        self.code = code
-        self.message = message
-    }
-}

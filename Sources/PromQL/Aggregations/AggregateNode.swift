@@ -1,5 +1,4 @@
 internal import MetricModel
-internal import MetricStore
 
 /// `sum`, `avg`, `count`, `min`, `max`, `group`, `stddev`, `stdvar` and `quantile`: one value per group and step.
 final class AggregateNode: PlanNode {

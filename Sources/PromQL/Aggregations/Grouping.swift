@@ -1,5 +1,4 @@
 internal import MetricModel
-internal import MetricStore
 
 /// `by (…)` or `without (…)`.
 struct Grouping {

@@ -1,5 +1,4 @@
 internal import MetricModel
-internal import MetricStore
 
 /// One evaluation under way: where samples come from, what was remarked, and when to stop.
 ///
@@ -106,8 +105,8 @@ final class Run {
     /// - Parameter selection: What the source found for these matchers the last time.
     func scan(
         _ matchers: [Matcher], from: Int64, through: Int64, labels: LabelDemand,
-        remembering selection: inout SeriesSelection?
-    ) throws(QueryError) -> SeriesScan? {
+        remembering selection: inout (any SeriesSelection)?
+    ) throws(QueryError) -> (any SeriesScan)? {
         try check()
         if effort == .brief {
             let scan = selection.flatMap {

@@ -1,5 +1,4 @@
 internal import MetricModel
-internal import MetricStore
 
 /// What a range function is told besides the window, and where it puts its remarks.
 struct RangeContext {

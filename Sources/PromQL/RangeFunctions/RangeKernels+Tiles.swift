@@ -1,4 +1,4 @@
-internal import MetricStore
+internal import MetricModel
 
 /// The functions of range vectors that know how to take a whole tile.
 ///

@@ -1,5 +1,4 @@
 public import MetricModel
-public import MetricStore
 internal import RE2
 internal import Synchronization
 

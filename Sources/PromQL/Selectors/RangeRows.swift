@@ -1,5 +1,4 @@
 internal import MetricModel
-internal import MetricStore
 
 /// Which rows of a lane the windows of a range function hold, step by step.
 struct RangeSteps {

@@ -1,5 +1,4 @@
 internal import MetricModel
-internal import MetricStore
 
 /// Where a range function's windows come from: a range selector or a subquery.
 final class RangeSource {
@@ -24,11 +23,11 @@ final class RangeSource {
     private let origin: Origin
     private let resolvesHints: Bool
     private var selected = SelectedSeries()
-    private var selection: SeriesSelection?
+    private var selection: (any SeriesSelection)?
 
     /// Scanned series with the width and place of the windows.
     struct Scan {
-        var scan: SeriesScan
+        var scan: any SeriesScan
         var times: SampleTimes
         /// Width of the windows in milliseconds.
         var width: Int64

@@ -1,5 +1,4 @@
 internal import MetricModel
-internal import MetricStore
 
 /// An instant selector: at each step the latest sample of each series, if it is fresh.
 final class SelectorNode: PlanNode {
@@ -19,7 +18,7 @@ final class SelectorNode: PlanNode {
     private let modifiers: [TimeModifiers]
     private let resolvesHints: Bool
     private var selected = SelectedSeries()
-    private var selection: SeriesSelection?
+    private var selection: (any SeriesSelection)?
 
     /// - Parameters:
     ///   - modifiers: When to look, if not when the selector says.
@@ -62,7 +61,7 @@ final class SelectorNode: PlanNode {
 
     fileprivate func scan(
         _ run: Run, _ times: SampleTimes, _ grid: Grid, _ demand: LabelDemand
-    ) throws(QueryError) -> SeriesScan? {
+    ) throws(QueryError) -> (any SeriesScan)? {
         let (first, last) = times.references(grid)
         return try run.scan(
             selector.matchers, from: first &- run.options.lookback.rawValue &+ 1, through: last, labels: demand,
@@ -122,7 +121,7 @@ extension SelectorNode: SeriesRowsNode {
         return rows(scan, times, run, grid)
     }
 
-    private func rows(_ scan: SeriesScan, _ times: SampleTimes, _ run: Run, _ grid: Grid) -> SeriesRows {
+    private func rows(_ scan: any SeriesScan, _ times: SampleTimes, _ run: Run, _ grid: Grid) -> SeriesRows {
         let reader = TileReader<LatestRows>(scan)
         return SeriesRows(scan) { [self] (piece, block, row) throws(QueryError) in
             var rest = Array(repeating: true, count: piece.rows.count)

@@ -1,5 +1,4 @@
 internal import MetricModel
-internal import MetricStore
 
 /// A node whose rows stand for series of a store and can be worked out a few at a time, without holding all of them.
 protocol SeriesRowsNode: PlanNode {
@@ -15,7 +14,7 @@ struct SeriesRows {
     struct Piece {
         var rows: Range<Int>
         /// Where they can be read together; `nil` where they must be read one by one.
-        var block: SeriesScan.Block?
+        var block: SeriesBlock?
     }
 
     /// Works out the rows of a piece into the rows of a block from a given one on.
@@ -24,11 +23,11 @@ struct SeriesRows {
     /// No piece has more rows.
     static let longest = 256
 
-    let scan: SeriesScan
+    let scan: any SeriesScan
     let pieces: [Piece]
     private let filling: Filling
 
-    init(_ scan: SeriesScan, filling: @escaping Filling) {
+    init(_ scan: any SeriesScan, filling: @escaping Filling) {
         self.scan = scan
         self.filling = filling
         var pieces = scan.blocks.map { Piece(rows: $0.series, block: $0) }
@@ -60,23 +59,23 @@ struct SeriesRows {
 
 /// The tables that blocks of series are read into, and what belongs to the lane they lie in; kept from block to block.
 final class TileReader<LaneSteps> {
-    let scan: SeriesScan
+    let scan: any SeriesScan
     private(set) var tile = SampleTile()
     private var lane: (id: Int, steps: LaneSteps)?
 
-    init(_ scan: SeriesScan) {
+    init(_ scan: any SeriesScan) {
         self.scan = scan
     }
 
     /// What `make` says of the times of the lane that `block` lies in, made once for neighbouring blocks of a lane.
-    func steps(of block: SeriesScan.Block, _ make: ([Int64]) -> LaneSteps) -> LaneSteps {
+    func steps(of block: SeriesBlock, _ make: ([Int64]) -> LaneSteps) -> LaneSteps {
         if let lane, lane.id == block.lane { return lane.steps }
         let steps = make(scan.times(of: block))
         lane = (block.lane, steps)
         return steps
     }
 
-    func read(_ rows: Range<Int>, of block: SeriesScan.Block) {
+    func read(_ rows: Range<Int>, of block: SeriesBlock) {
         scan.read(rows, of: block, into: &tile)
     }
 }

@@ -1,5 +1,4 @@
 internal import MetricModel
-internal import MetricStore
 
 /// The series of a block: their labels, and which of them lose their names at the end of the evaluation.
 ///
@@ -96,10 +95,10 @@ final class SeriesSet {
 
 /// The rows of a selection as a set of series, the same object as long as the selection is the same.
 struct SelectedSeries {
-    private var known: (selection: SeriesSelection, set: SeriesSet)?
+    private var known: (selection: any SeriesSelection, set: SeriesSet)?
 
     /// `nil` where the selection has no labels by series.
-    mutating func set(of selection: SeriesSelection) -> SeriesSet? {
+    mutating func set(of selection: any SeriesSelection) -> SeriesSet? {
         if let known, known.selection === selection { return known.set }
         guard case .each(let labels) = selection.labelling else { return nil }
         let set = SeriesSet(labels, isOneMetric: selection.isOneMetric)
@@ -108,7 +107,7 @@ struct SelectedSeries {
     }
 
     /// The groups of a selection.
-    mutating func groups(of selection: SeriesSelection) -> (set: SeriesSet, group: [UInt32])? {
+    mutating func groups(of selection: any SeriesSelection) -> (set: SeriesSet, group: [UInt32])? {
         guard case .groups(let group, let labels) = selection.labelling else { return nil }
         if let known, known.selection === selection { return (known.set, group) }
         let set = SeriesSet(labels)

@@ -1,5 +1,4 @@
 public import MetricModel
-public import MetricStore
 public import PromQL
 
 /// Evaluates the rollback rules of groups over samples of the past, on the machines of the live service.

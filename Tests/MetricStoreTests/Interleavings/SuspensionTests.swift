@@ -61,7 +61,7 @@ import Testing
         }
         try write(10)
         for _ in 0..<4 {
-            var selection: SeriesSelection?
+            var selection: StoreSelection?
             let seen = row
             let scan = try store.scan(
                 matching: [], from: .distantPast, through: .distantFuture, remembering: &selection)

@@ -1,15 +1,5 @@
 public import MetricModel
 
-/// What is wanted of the labels of selected series.
-public enum LabelDemand: Hashable, Sendable {
-    /// The labels of each series.
-    case each
-    /// Only which series agree on the labels called `names`, or, `without` them, on all others.
-    ///
-    /// Series are told apart by numbers; labels are made for each group, not for each series.
-    case groups(names: [String], without: Bool)
-}
-
 /// What matchers found in the index: series, and where their samples lie.
 ///
 /// Immutable, and compared by identity: a scan gives the same object again as long as the same series match, so that whatever
@@ -17,7 +7,7 @@ public enum LabelDemand: Hashable, Sendable {
 ///
 /// The series of a lane stand side by side in the order of their slots; those whose samples lie in several places, or do not
 /// fit into rows, come last.
-public final class SeriesSelection: Sendable {
+public final class StoreSelection: SeriesSelection {
     /// Neighbouring series of one block of a lane, which can be read together.
     struct Bundle {
         /// Index in `lanes`.
@@ -38,14 +28,6 @@ public final class SeriesSelection: Sendable {
         var companions: SeriesIndex.Companions
     }
 
-    /// The labels, as they were asked for.
-    public enum Labelling: Sendable {
-        /// By series.
-        case each([Labels])
-        /// The group of each series, and the labels of each group.
-        case groups([UInt32], [Labels])
-    }
-
     let core: StoreCore
     /// The state of the index that this was taken from.
     let version: UInt64
@@ -61,7 +43,7 @@ public final class SeriesSelection: Sendable {
     let loose: [Range<Int>]
     let parts: [Part]
     /// The labels of the series.
-    public let labelling: Labelling
+    public let labelling: SelectedLabels
     /// Whether some series of the store describes its type or unit in a label, which goes where the metric's name goes.
     public let mayHaveMetadataLabels: Bool
     /// Whether all series have the same name, and differ in other labels than those that describe a metric.
@@ -149,12 +131,12 @@ private struct SelectionBuilder {
     }
 
     private(set) var lanes: [Lane] = []
-    private(set) var bundles: [SeriesSelection.Bundle] = []
+    private(set) var bundles: [StoreSelection.Bundle] = []
     private(set) var columns: [UInt8] = []
     private(set) var births: [UInt32] = []
     private(set) var deaths: [UInt32] = []
     private(set) var loose: [(id: UInt32, parts: Range<Int>)] = []
-    private(set) var parts: [SeriesSelection.Part] = []
+    private(set) var parts: [StoreSelection.Part] = []
     /// The ids in the order of the rows.
     private(set) var order: [UInt32] = []
     private var singles: [[Single]] = []
@@ -173,7 +155,7 @@ private struct SelectionBuilder {
         catalog.index.forEachLocation(of: id) { location in
             guard let lane = number(of: location.lane, catalog) else { return }
             parts.append(
-                SeriesSelection.Part(
+                StoreSelection.Part(
                     lane: lane, location: location, companions: catalog.index.companions(of: location)))
         }
         guard parts.count > start else { return }
@@ -205,7 +187,7 @@ private struct SelectionBuilder {
             // Mostly in order already: a target's series get their ids and their slots one after the other.
             let isOrdered = zip(singles[lane], singles[lane].dropFirst()).allSatisfy { $0.slot < $1.slot }
             if !isOrdered { singles[lane].sort { $0.slot < $1.slot } }
-            var bundle: SeriesSelection.Bundle?
+            var bundle: StoreSelection.Bundle?
             for single in singles[lane] {
                 let row = columns.count
                 let slot = RingSlot(single.slot)
@@ -216,7 +198,7 @@ private struct SelectionBuilder {
                     bundle = current
                 } else {
                     if let bundle { bundles.append(bundle) }
-                    bundle = SeriesSelection.Bundle(
+                    bundle = StoreSelection.Bundle(
                         lane: lane, block: slot.block, rows: row..<row + 1, birth: single.birth, death: single.death)
                 }
                 columns.append(UInt8(slot.column))

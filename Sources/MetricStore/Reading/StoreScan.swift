@@ -1,0 +1,67 @@
+public import MetricModel
+
+/// What one query reads of a store: the selected series, each up to the same row of its lane, as they were when the scan was made.
+///
+/// Series of a lane whose samples lie in rows can be read together, block by block. Nothing is decoded before it is asked for.
+/// Owned by one thread; keeps what it reads alive.
+public final class StoreScan: SeriesScan {
+    let selected: StoreSelection
+    private let windows: [LaneWindow]
+    /// The blocks that can be read together.
+    public let blocks: [SeriesBlock]
+    private let from: Int64
+    private let through: Int64
+
+    init(_ selected: StoreSelection, _ windows: [LaneWindow], from: Int64, through: Int64) {
+        self.from = from
+        self.through = through
+        self.selected = selected
+        self.windows = windows
+        blocks = selected.bundles.indices.compactMap { index in
+            let bundle = selected.bundles[index]
+            return windows[bundle.lane].isUniform
+                ? SeriesBlock(series: bundle.rows, lane: bundle.lane, index: index) : nil
+        }
+    }
+
+    /// The series.
+    public var selection: any SeriesSelection { selected }
+
+    /// Rows of the selection that lie in no block, ascending.
+    public var others: [Int] {
+        var rows: [Int] = []
+        for bundle in selected.bundles where !windows[bundle.lane].isUniform { rows += bundle.rows }
+        return rows + (selected.columns.count..<selected.count)
+    }
+
+    /// The times of the rows of `block`, ascending. Rows before and behind the scan's window may be among them.
+    public func times(of block: SeriesBlock) -> [Int64] { windows[block.lane].rowTimes }
+
+    /// Reads `rows` of a block, which must not be empty and lie within its times.
+    public func read(_ rows: Range<Int>, of block: SeriesBlock, into tile: inout SampleTile) {
+        windows[block.lane].read(rows, of: selected.bundles[block.index], in: selected, into: &tile)
+    }
+
+    /// The samples of one series, staleness markers included; labels are left out.
+    ///
+    /// Where two lanes have a sample at the same time, the older lane's counts.
+    public func samples(of series: Int) -> SeriesSamples {
+        var samples = ReadSamples()
+        selected.forEachPart(of: series) { part in
+            let read = windows[part.lane].read(part.location, part.companions)
+            if samples.count == 0 { samples = read } else { samples.merge(read) }
+        }
+        return SeriesSamples(
+            labels: .empty, timestamps: samples.timestamps, values: samples.values, histograms: samples.histograms)
+    }
+
+    /// Whether `time` lies in the window.
+    func contains(_ time: Int64) -> Bool { time >= from && time <= through }
+
+    /// Whether a chunk that overlaps the window may hold samples of the series.
+    func overlaps(_ series: Int) -> Bool {
+        var result = false
+        selected.forEachPart(of: series) { result = result || windows[$0.lane].overlaps($0.location) }
+        return result
+    }
+}
