@@ -63,8 +63,8 @@ let package = Package(
         shim("CCurl", linked: ["curl"]),
         shim("CHTTPParser", linked: ["http_parser"]),
         source("CurlHTTP", ["CCurl", "CHTTPParser", "Runtime"]),
-        system("CMicroHTTP", debian: "libmicrohttpd-dev"),
-        source("WebServer", ["CMicroHTTP", "Zlib", "Runtime"]),
+        shim("CWebServer", linked: []),
+        source("WebServer", ["CWebServer", "Zlib", "Runtime"]),
         system("CPostgreSQL", pkgConfig: "libpq", debian: "libpq-dev"),
         source("PostgreSQL", ["CPostgreSQL"]),
         system("CSQLite", debian: "libsqlite3-dev"),
@@ -163,6 +163,9 @@ let package = Package(
         .executableTarget(
             name: "WebhookBenchmark", dependencies: ["JSON", "WebServer", "Runtime", "TestSupport"],
             path: "Benchmarks/Webhook", swiftSettings: testing),
+        .executableTarget(
+            name: "WebServerBenchmark", dependencies: ["WebServer", "Runtime"], path: "Benchmarks/WebServer",
+            exclude: ["run"], swiftSettings: testing),
         .executableTarget(
             name: "QueryClient", dependencies: [], path: "Benchmarks/QueryClient", swiftSettings: testing),
         .executableTarget(

@@ -15,7 +15,7 @@ public final class ExporterRunner: Sendable {
         configuration.compressesResponses = true
         let evicted = exporter.registry.counter(
             "tribune_http_connections_evicted_total",
-            "Silent connections closed because as many were open as may be, and another came.")
+            "Silent connections closed because the connection limit was reached and another client connected.")
         configuration.onEviction = { evicted.add() }
         self.exporter = exporter
         server = try HTTPServer(configuration, brief: { exporter.briefResponse(to: $0) }) { exporter.response(to: $0) }

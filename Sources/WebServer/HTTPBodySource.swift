@@ -1,10 +1,19 @@
-/// The rest of a body that is made while it is sent, so that a long answer is never in memory as a whole.
+/// The rest of a body that is made while it is sent, so that a long response is never in memory as a whole.
 ///
-/// The server's workers ask for a piece when the one before has been sent, never two at once; a client that reads slowly holds
-/// no worker. When the client leaves the source is let go unfinished.
+/// The server asks for a piece when the piece before has been sent, never for two at once; a client that reads slowly holds no
+/// thread. When the client leaves, the source is released unfinished.
 public protocol HTTPBodySource: AnyObject, Sendable {
     /// Appends the next bytes to `piece`, which is empty; at most some hundred kilobytes, and nothing only at the end.
     ///
-    /// - Returns: Whether more may follow. Not asked again after `false`.
+    /// - Returns: Whether more may follow. Not called again after `false`.
     func appendPiece(to piece: inout [UInt8]) -> Bool
+}
+
+/// A body of which more becomes available with time, such as a stream of events.
+///
+/// `appendPiece` may append nothing and return true. The server then asks again after the source has called what
+/// ``whenReady(_:)`` gave it. Such bodies are never compressed, and end when the server stops.
+public protocol HTTPLiveBodySource: HTTPBodySource {
+    /// Takes the function that the source calls, on any thread, whenever it has bytes or has ended. Called once.
+    func whenReady(_ wake: @escaping @Sendable () -> Void)
 }

@@ -10,9 +10,9 @@ public struct HTTPServerRequest: Sendable {
     public var headers: [(name: String, value: String)]
     /// The body, never longer than the server's limit.
     public var body: [UInt8]
-    /// The client's numeric address, without port.
-    public var peer: String
-    /// Asked whether anybody waits; absent while nobody has to ask.
+    /// Who sent it.
+    public var client: HTTPPeer
+    /// The connection, while a handler works on the request.
     var connection: ClientConnection?
 
     /// A request made up by a test.
@@ -21,21 +21,23 @@ public struct HTTPServerRequest: Sendable {
         headers: [(name: String, value: String)] = [], body: [UInt8] = [], peer: String = ""
     ) {
         self.init(
-            method: method, path: path, query: query, headers: headers, body: body, peer: peer, connection: nil)
+            method: method, path: path, query: query, headers: headers, body: body, client: HTTPPeer(address: peer))
     }
 
     init(
         method: String, path: String, query: [(name: String, value: String)],
-        headers: [(name: String, value: String)], body: [UInt8], peer: String, connection: ClientConnection?
+        headers: [(name: String, value: String)], body: [UInt8], client: HTTPPeer
     ) {
         self.method = method
         self.path = path
         self.query = query
         self.headers = headers
         self.body = body
-        self.peer = peer
-        self.connection = connection
+        self.client = client
     }
+
+    /// The client's numeric address, without port; empty for a Unix socket.
+    public var peer: String { client.address }
 
     /// The value of the first header called `name`, whatever its case.
     public subscript(header name: String) -> String? {
@@ -44,10 +46,13 @@ public struct HTTPServerRequest: Sendable {
 
     /// The fields of an `application/x-www-form-urlencoded` body; none where the body is something else.
     public var form: [(name: String, value: String)] {
-        guard let type = self[header: "Content-Type"] else { return [] }
-        let mediaType = type.prefix { $0 != ";" }
-        guard ASCIIText.equal(ASCIIText.trimmed(mediaType), "application/x-www-form-urlencoded") else { return [] }
-        return URLEncoding.fields(of: body[...])
+        hasForm ? URLEncoding.fields(of: body[...]) : []
+    }
+
+    /// Whether the body is a form.
+    var hasForm: Bool {
+        guard let type = self[header: "Content-Type"] else { return false }
+        return ASCIIText.equal(ASCIIText.trimmed(type.prefix { $0 != ";" }), "application/x-www-form-urlencoded")
     }
 
     /// Whether nobody waits for the answer any more: the client has closed the connection, or the server is stopping.

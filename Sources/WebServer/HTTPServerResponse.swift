@@ -1,6 +1,6 @@
 internal import Zlib
 
-/// An answer. A value.
+/// A response. A value.
 public struct HTTPServerResponse: Sendable {
     /// The status code, 200...599.
     public var status: Int
@@ -8,10 +8,10 @@ public struct HTTPServerResponse: Sendable {
     public var headers: [(name: String, value: String)]
     /// The body, or its beginning; not sent for `HEAD`.
     public var body: [UInt8]
-    /// What follows `body` and is made while it is sent. The answer then goes out in chunks, without `Content-Length`.
+    /// What follows `body` and is made while it is sent. The response then goes out in chunks, without `Content-Length`.
     public var rest: (any HTTPBodySource)?
 
-    /// An answer of bytes.
+    /// A response of bytes.
     public init(
         status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = [],
         rest: (any HTTPBodySource)? = nil
@@ -22,7 +22,7 @@ public struct HTTPServerResponse: Sendable {
         self.rest = rest
     }
 
-    /// An answer of text.
+    /// A response of text.
     public static func text(
         _ text: String, status: Int = 200, contentType: String = "text/plain; charset=utf-8"
     ) -> HTTPServerResponse {
@@ -54,6 +54,8 @@ public struct HTTPServerResponse: Sendable {
     /// False where there is no memory for it.
     private mutating func compress(as format: CompressedFormat) -> Bool {
         if let rest {
+            // A compressor would hold events back.
+            guard !(rest is any HTTPLiveBodySource) else { return false }
             guard let compressed = CompressedBody(body, rest, as: format) else { return false }
             body = []
             self.rest = compressed

@@ -19,7 +19,7 @@ import WebServer
 
     @Test func pathAndParametersAreDecoded() throws {
         let server = try echo()
-        let answer = RawHTTPClient.get(server.port, "/a%20b/c%2fd+e?x=1&x=%7B2%7D&plus=a+b%2B&empty=&bare&bad=%zz#f")
+        let answer = RawHTTPClient.get(server.port, "/a%20b/c%2fd+e?x=1&x=%7B2%7D&plus=a+b%2B&empty=&bare&bad=%zz")
         #expect(answer?.status == 200)
         #expect(answer?.text == "GET /a b/c/d+e [x=1|x={2}|plus=a b+|empty=|bare=] [] 0 127.0.0.1")
         server.stop()
@@ -111,6 +111,9 @@ import WebServer
         client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         let piece = "8000\r\n" + String(repeating: "a", count: 0x8000) + "\r\n"
         for _ in 0..<200 { client.send(piece) }
+        // The response is lost where the client still sends when the connection is closed.
+        let answer = client.answer()
+        #expect(answer == nil || answer?.status == 413)
         #expect(client.isClosed())
         server.stop()
     }
@@ -119,9 +122,9 @@ import WebServer
         let server = try echo { $0.maximumHeaderBytes = 8192 }
         let long = String(repeating: "a", count: 9000)
         let answer = RawHTTPClient.get(server.port, "/", headers: "X-Long: \(long)\r\n")
-        #expect(answer == nil || answer?.status == 431)
+        #expect(answer?.status == 431)
         let target = RawHTTPClient.get(server.port, "/" + long)
-        #expect(target == nil || target?.status == 414)
+        #expect(target?.status == 414)
         #expect(RawHTTPClient.get(server.port, "/")?.status == 200)
         server.stop()
     }
@@ -320,7 +323,7 @@ import WebServer
     }
 
     @Test func everyInterfaceIsServedWithoutAnAddress() throws {
-        let server = try echo { $0.address = "" }
+        let server = try echo { $0.addresses = [.tcp(host: "", port: 0)] }
         #expect(RawHTTPClient.get(server.port, "/")?.text == "GET / [] [] 0 127.0.0.1")
         server.stop()
     }

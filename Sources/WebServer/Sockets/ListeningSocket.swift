@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Opens the socket a server listens on, so that what goes wrong can be said exactly.
+/// Opens the TCP socket that a server listens on, with exact errors.
 enum ListeningSocket {
     /// A bound, listening, non-blocking socket and its port.
     static func open(address: String, port: Int) throws(HTTPServerError) -> (descriptor: Int32, port: Int) {
@@ -19,7 +19,7 @@ enum ListeningSocket {
     ) throws(HTTPServerError) -> (descriptor: Int32, port: Int) {
         let wanted = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
         guard (0...65535).contains(port) else {
-            throw HTTPServerError(code: .badAddress, listenAddress: wanted, reason: "no such port")
+            throw HTTPServerError(code: .badAddress, listenAddress: wanted, reason: "port out of range")
         }
         var hints = unsafe addrinfo()
         unsafe hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
@@ -54,21 +54,24 @@ enum ListeningSocket {
         _ = unsafe setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    private static func boundPort(of descriptor: Int32) -> Int {
+    /// The port of a TCP socket; 0 for another kind.
+    static func boundPort(of descriptor: Int32) -> Int {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         return unsafe withUnsafeMutablePointer(to: &storage) { storage in
             unsafe storage.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 _ = unsafe getsockname(descriptor, $0, &length)
             }
-            // The port stands at the same place for both families.
+            guard unsafe storage.pointee.ss_family != AF_UNIX else { return 0 }
+            // Both families have the port at the same place.
             return unsafe storage.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
                 unsafe Int(UInt16(bigEndian: $0.pointee.sin_port))
             }
         }
     }
 
-    private static func failure(_ wanted: String) -> HTTPServerError {
+    /// What the system says in errno about listening on `wanted`.
+    static func failure(_ wanted: String) -> HTTPServerError {
         let number = errno
         let code: HTTPServerError.Code =
             switch number {

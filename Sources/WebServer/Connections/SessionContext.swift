@@ -1,0 +1,45 @@
+internal import Runtime
+
+/// What a session needs of its connection and server. Used under the connection's lock.
+final class SessionContext {
+    let limits: RequestReader.Limits
+    let peer: HTTPPeer
+    let formLimit: Int
+    /// Has the connection filled again, from any thread.
+    let wake: @Sendable () -> Void
+    /// Called for each request that is refused before it reaches a handler.
+    let onRefusal: (HTTPFault) -> Void
+    /// Whether the connection has answered a request.
+    var hasServed = false
+
+    /// More fields than this are no form that somebody filled in.
+    static let maximumFormFields = 10_000
+
+    init(
+        limits: RequestReader.Limits, peer: HTTPPeer, formLimit: Int, wake: @escaping @Sendable () -> Void,
+        onRefusal: @escaping (HTTPFault) -> Void
+    ) {
+        self.limits = limits
+        self.peer = peer
+        self.formLimit = formLimit
+        self.wake = wake
+        self.onRefusal = onRefusal
+    }
+
+    /// The request as handlers see it; `nil` where the target cannot be decoded.
+    func request(
+        _ method: String, _ target: [UInt8], _ headers: [(name: String, value: String)], _ body: [UInt8]
+    ) -> HTTPServerRequest? {
+        guard let (path, query) = URLEncoding.split(target) else { return nil }
+        return HTTPServerRequest(
+            method: method, path: path, query: query, headers: headers, body: body, client: peer)
+    }
+
+    /// Why the form in a request's body is refused, if it is.
+    func formFault(_ request: HTTPServerRequest) -> HTTPFault? {
+        guard request.body.count > Self.maximumFormFields, request.hasForm else { return nil }
+        if request.body.count > formLimit { return .bodyTooLarge }
+        let fields = request.body.count { $0 == UInt8(ascii: "&") }
+        return fields < Self.maximumFormFields ? nil : .badRequest("too many form fields")
+    }
+}

@@ -1,0 +1,20 @@
+/// A request that the server refuses, and the response that says so.
+struct HTTPFault: Error, Equatable, Sendable {
+    /// The status code of the response.
+    var status: Int
+    /// What is wrong, for the body of the response.
+    var reason: String
+
+    static func badRequest(_ reason: String) -> HTTPFault { HTTPFault(status: 400, reason: reason) }
+
+    static let bodyTooLarge = HTTPFault(status: 413, reason: "request body too large")
+    static let targetTooLong = HTTPFault(status: 414, reason: "request target too long")
+    static let headTooLarge = HTTPFault(status: 431, reason: "request header fields too large")
+    static let noMemoryForBody = HTTPFault(status: 503, reason: "too many request bodies in flight")
+
+    var response: HTTPServerResponse {
+        var response = HTTPServerResponse.text(reason + "\n", status: status)
+        if status == 503 { response.headers.append(("Retry-After", "1")) }
+        return response
+    }
+}

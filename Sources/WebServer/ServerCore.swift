@@ -1,0 +1,256 @@
+internal import CWebServer
+internal import Glibc
+internal import Runtime
+internal import Synchronization
+
+/// What the threads of a server share. Each thread waits for an event, reads or writes as far as the socket allows, and runs the
+/// handler of a request that is complete: a request whose handler can run at once is answered without a change of threads.
+final class ServerCore: Sendable {
+    let configuration: HTTPServerConfiguration
+    let poller: Poller
+    let table: ConnectionTable
+    let scheduler: RequestScheduler
+    let requestBudget: ByteBudget
+    let responseBudget: ByteBudget
+    let counters = ServerCounters()
+    private let listeners: [Int32: Listener]
+    private let brief: @Sendable (HTTPServerRequest) -> HTTPServerResponse?
+    private let handler: @Sendable (HTTPServerRequest) -> HTTPServerResponse
+    /// Connections that a body source or the stop wants to go on.
+    private let woken = Mutex<[Connection]>([])
+    private let stopping = Atomic<Bool>(false)
+
+    /// Bytes read at once.
+    private static let scratchBytes = 64 << 10
+    private static let acceptsAtOnce = 32
+
+    init?(
+        _ configuration: HTTPServerConfiguration, _ listeners: [Listener],
+        brief: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse?,
+        handler: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse
+    ) {
+        guard let poller = Poller(tickMilliseconds: 250) else { return nil }
+        self.poller = poller
+        self.configuration = configuration
+        self.brief = brief
+        self.handler = handler
+        self.listeners = Dictionary(uniqueKeysWithValues: listeners.map { ($0.descriptor, $0) })
+        table = ConnectionTable(capacity: configuration.maximumConnections)
+        scheduler = RequestScheduler(limit: configuration.workers, capacity: configuration.maximumWaitingRequests)
+        requestBudget = ByteBudget(limit: configuration.maximumRequestBytesInFlight)
+        responseBudget = ByteBudget(limit: configuration.maximumResponseBytesInFlight)
+        for listener in listeners where !poller.add(listener.descriptor, .readable) {
+            poller.close()
+            return nil
+        }
+    }
+
+    deinit {
+        poller.close()
+    }
+
+    var isStopping: Bool { stopping.load(ordering: .relaxed) }
+
+    // MARK: A thread
+
+    func work() {
+        let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.scratchBytes, alignment: 16)
+        defer { unsafe scratch.deallocate() }
+        while true {
+            switch poller.next() {
+            case .stop: return
+            case .tick: expire()
+            case .wake: unsafe resumeWoken(scratch)
+            case .descriptor(let descriptor, let events):
+                if let listener = listeners[descriptor] {
+                    accept(on: listener)
+                } else if let connection = table[descriptor] {
+                    unsafe serve(connection.ready(events, scratch), scratch)
+                }
+            }
+        }
+    }
+
+    /// Runs the handlers of `requests` and, as long as any wait, of others.
+    private func serve(_ requests: [PendingRequest], _ scratch: UnsafeMutableRawBufferPointer) {
+        if requests.isEmpty { return }
+        unsafe submit(requests, scratch)
+        unsafe runWaiting(scratch)
+    }
+
+    private func runWaiting(_ scratch: UnsafeMutableRawBufferPointer) {
+        while let (request, more) = scheduler.next() {
+            if more { poller.wake() }
+            let response = response(to: request)
+            let further = unsafe request.connection.respond(response, to: request.session.stream, scratch)
+            unsafe submit(further, scratch)
+            scheduler.finished()
+        }
+    }
+
+    /// Answers what is brief at once, and puts the rest into the queue.
+    private func submit(_ requests: [PendingRequest], _ scratch: UnsafeMutableRawBufferPointer) {
+        var left = requests
+        while let pending = left.popLast() {
+            let request = pending.session.request
+            if let response = brief(request) {
+                left += unsafe pending.connection.respond(
+                    encoded(response, request), to: pending.session.stream, scratch)
+            } else if !scheduler.submit(pending) {
+                counters.requestsRefused.add(1, ordering: .relaxed)
+                var response = HTTPServerResponse.text("too many requests are waiting\n", status: 503)
+                response.headers.append(("Retry-After", "1"))
+                left += unsafe pending.connection.respond(response, to: pending.session.stream, scratch)
+            }
+        }
+    }
+
+    private func response(to pending: PendingRequest) -> HTTPServerResponse {
+        var request = pending.session.request
+        request.connection = ClientConnection(server: self, connection: pending.connection)
+        return encoded(handler(request), request)
+    }
+
+    private func encoded(_ response: HTTPServerResponse, _ request: HTTPServerRequest) -> HTTPServerResponse {
+        guard configuration.compressesResponses else { return response }
+        var response = response
+        response.compress(accepted: request[header: "Accept-Encoding"])
+        return response
+    }
+
+    // MARK: Connections
+
+    private func accept(on listener: Listener) {
+        for _ in 0..<Self.acceptsAtOnce {
+            let descriptor = cweb_accept(listener.descriptor)
+            if descriptor < 0 {
+                // Without descriptors nobody could be accepted before a connection ends.
+                if errno == EMFILE || errno == ENFILE { _ = table.breakOffSilent() }
+                break
+            }
+            open(descriptor, listener)
+        }
+        if !isStopping { poller.arm(listener.descriptor, .readable) }
+    }
+
+    private func open(_ descriptor: Int32, _ listener: Listener) {
+        if isStopping {
+            close(descriptor)
+            return
+        }
+        let limits = RequestReader.Limits(
+            headBytes: max(configuration.maximumHeaderBytes, 1024), bodyBytes: max(configuration.maximumBodyBytes, 0),
+            budget: requestBudget)
+        let wake = WakeTarget(server: self)
+        let context = SessionContext(
+            limits: limits, peer: listener.peer(of: descriptor), formLimit: configuration.maximumFormBytes,
+            wake: { wake.fire() }, onRefusal: { [unowned self] in refused($0) })
+        let connection = Connection(
+            descriptor, .plain(descriptor), HTTP1Session(context), isSequential: true, server: self)
+        wake.set(connection)
+        counters.connectionsAccepted.add(1, ordering: .relaxed)
+        if table.insert(connection) { evicted() }
+        // Only now, when the table has it, may another thread see its events.
+        if !poller.add(descriptor, .readable) { closed(connection) }
+    }
+
+    /// A connection is closed. Called once, by the thread that has its lock.
+    func closed(_ connection: Connection) {
+        table.remove(connection)
+        close(connection.descriptor)
+    }
+
+    /// Has a thread look at a connection although its socket is not ready.
+    func wake(_ connection: Connection) {
+        woken.withLock { $0.append(connection) }
+        poller.wake()
+    }
+
+    private func resumeWoken(_ scratch: UnsafeMutableRawBufferPointer) {
+        let connections = woken.withLock { woken in
+            defer { woken.removeAll(keepingCapacity: true) }
+            return woken
+        }
+        for connection in connections {
+            unsafe submit(connection.resume(stopping: isStopping, scratch), scratch)
+        }
+        unsafe runWaiting(scratch)
+    }
+
+    // MARK: Limits
+
+    private func evicted() {
+        counters.connectionsEvicted.add(1, ordering: .relaxed)
+        configuration.onEviction()
+    }
+
+    private func refused(_ fault: HTTPFault) {
+        counters.requestsMalformed.add(1, ordering: .relaxed)
+        guard fault == .noMemoryForBody else { return }
+        // Whoever holds memory and sends nothing makes room for the next.
+        let limit = SystemClock.monotonicNanoseconds() - 1_000_000_000
+        table.breakOff { $0.phase == .body && $0.lastProgress < limit }
+    }
+
+    /// A response did not fit into the budget.
+    func responseDropped() {
+        counters.responsesDropped.add(1, ordering: .relaxed)
+        let limit = SystemClock.monotonicNanoseconds() - 1_000_000_000
+        table.breakOff { $0.phase == .writing && $0.lastProgress < limit }
+    }
+
+    private func expire() {
+        let now = SystemClock.monotonicNanoseconds()
+        let timeouts = configuration.timeouts
+        let count = table.breakOff { timeouts.isOver($0, now: now) }
+        counters.connectionsExpired.add(count, ordering: .relaxed)
+    }
+
+    // MARK: Stopping
+
+    /// Takes no further connections or requests, and returns when what was under way is done, its clients have taken the
+    /// responses or have been too slow for that.
+    func stop() {
+        stopping.store(true, ordering: .sequentiallyConsistent)
+        for listener in listeners.values {
+            poller.remove(listener.descriptor)
+            listener.close()
+        }
+        let open = table.all()
+        woken.withLock { $0 += open }
+        poller.wake()
+        while !scheduler.isIdle { usleep(500) }
+        let deadline = SystemClock.monotonicNanoseconds() + configuration.timeouts.stopNanoseconds
+        while table.count > 0, SystemClock.monotonicNanoseconds() < deadline { usleep(500) }
+        table.breakOff { _ in true }
+        poller.stop()
+    }
+
+    /// Closes what is still open. After the threads have ended.
+    func closeAll() {
+        for connection in table.all() { closed(connection) }
+    }
+}
+
+/// Tells the server that a connection's body has bytes, without keeping either alive.
+private final class WakeTarget: Sendable {
+    private struct Target {
+        weak var server: ServerCore?
+        weak var connection: Connection?
+    }
+
+    private let target: Mutex<Target>
+
+    init(server: ServerCore) {
+        target = Mutex(Target(server: server))
+    }
+
+    func set(_ connection: Connection) {
+        target.withLock { $0.connection = connection }
+    }
+
+    func fire() {
+        let (server, connection) = target.withLock { ($0.server, $0.connection) }
+        if let server, let connection { server.wake(connection) }
+    }
+}

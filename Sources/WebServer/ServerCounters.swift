@@ -1,0 +1,33 @@
+internal import Synchronization
+
+/// What a server counts. Any thread may add and read.
+final class ServerCounters: Sendable {
+    let connectionsAccepted = Atomic<Int>(0)
+    let connectionsEvicted = Atomic<Int>(0)
+    let connectionsExpired = Atomic<Int>(0)
+    let requestsMalformed = Atomic<Int>(0)
+    let requestsRefused = Atomic<Int>(0)
+    let responsesDropped = Atomic<Int>(0)
+}
+
+/// A server's counters at one moment.
+public struct HTTPServerStatistics: Equatable, Sendable {
+    /// Connections that are open.
+    public var openConnections: Int
+    /// Connections accepted since the start.
+    public var acceptedConnections: Int
+    /// Connections closed because the limit was reached and another one came.
+    public var evictedConnections: Int
+    /// Connections closed because a deadline passed.
+    public var expiredConnections: Int
+    /// Requests refused because they were malformed, too large, or had no memory for their body.
+    public var malformedRequests: Int
+    /// Requests answered with 503 because too many waited for a handler.
+    public var refusedRequests: Int
+    /// Responses not sent because those in flight held too many bytes.
+    public var droppedResponses: Int
+    /// Bytes of request bodies in memory.
+    public var requestBytesInFlight: Int
+    /// Bytes of responses that wait for slow clients.
+    public var responseBytesInFlight: Int
+}
