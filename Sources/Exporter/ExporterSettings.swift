@@ -34,7 +34,7 @@ public struct BuildInformation: Sendable {
     /// The version of Alertmanager whose API is served at `/api/v2`.
     public static let alertmanagerVersion = "0.28.1"
     /// Tribune's own version.
-    public var version = "0.1.0"
+    public var version = "0.0.0"
     /// The commit it was built from.
     public var revision = ""
     /// The branch it was built from.

@@ -74,7 +74,7 @@ struct Routes: Sendable {
                 Route(
                     name: entry.path, methods: entry.methods, answer: .plain(entry.answer),
                     needsStore: ["/api/v1/write", "/federate"].contains(entry.path),
-                    mayBeBrief: ["/-/healthy", "/-/ready"].contains(entry.path),
+                    mayBeBrief: ["/-/healthy", "/-/ready", "/health", "/ready"].contains(entry.path),
                     methodMessage: entry.path.hasPrefix("/-/") ? "Only POST or PUT requests allowed" : nil))
         }
     }
@@ -146,6 +146,9 @@ struct Routes: Sendable {
         ("/rules", read, { exporter in { _ in exporter.redirect(toPart: "rules") } }),
         ("/-/healthy", read, Exporter.healthy),
         ("/-/ready", read, Exporter.ready),
+        // The names that container platforms probe.
+        ("/health", read, Exporter.healthy),
+        ("/ready", read, Exporter.ready),
         ("/-/reload", change, Exporter.reload),
         ("/-/quit", change, Exporter.quit),
         ("/version", read, Exporter.version),

@@ -21,6 +21,13 @@ import WebServer
         #expect(try ExporterFixture().text("/-/ready") == "Prometheus Server is Ready.\n")
     }
 
+    @Test func containerPlatformsFindTheirPaths() throws {
+        let fixture = try ExporterFixture(sources: { $0.isReady = { false } })
+        #expect(try fixture.send("/health").status == 200)
+        #expect(try fixture.send("/ready").status == 503)
+        #expect(try ExporterFixture().send("/ready").status == 200)
+    }
+
     @Test func unknownPathsAreNotFound() throws {
         let fixture = try ExporterFixture()
         for path in [

@@ -23,10 +23,15 @@ enum TribuneProgram {
     static func run(
         _ arguments: [String], input: String? = nil, seconds: Int64 = 60
     ) throws -> Result {
+        try run(program: [path] + arguments, input: input, seconds: seconds)
+    }
+
+    /// Runs any program to its end, which must come within `seconds`.
+    static func run(program arguments: [String], input: String? = nil, seconds: Int64 = 60) throws -> Result {
         let directory = TemporaryDirectory()
         let inputFile = input.map { directory.write($0, to: "in") }
         let child = try ChildProcess(
-            [path] + arguments, input: inputFile, output: .file(directory.file("out")),
+            arguments, input: inputFile, output: .file(directory.file("out")),
             errors: .file(directory.file("err")))
         let exit = child.wait(milliseconds: seconds * 1000) ?? child.stop()
         return Result(

@@ -1,5 +1,17 @@
 /// Finds the command that was called, reads its arguments, and runs it.
 enum CommandLineTool {
+    /// What the program is for, in one sentence.
+    static let purpose =
+        "Tribune watches services while they change and takes traffic back the moment a rule is violated."
+
+    /// Exit codes that mean the same for every command.
+    static let exitCodes: [(code: Int, meaning: String)] = [
+        (0, "Success."),
+        (1, "The command found something wrong, or could not do its work."),
+        (2, "The command was called in the wrong way."),
+        (3, "Nothing is wrong, but there are remarks that were asked to count; or a gate has no verdict."),
+    ]
+
     /// Runs the command named by `arguments` (without the program's name). Returns the exit code: 0 for success, 1 when the
     /// command found something wrong, 2 when it was called wrongly.
     static func run(_ arguments: [String], commands: [Command]) -> Int32 {
@@ -76,7 +88,7 @@ enum CommandLineTool {
 
     private static func overview(_ commands: [Command]) -> String {
         """
-        Tribune watches services while they change and takes traffic back the moment a rule is violated.
+        \(purpose)
 
         Usage: tribune COMMAND [OPTIONS] [OPERANDS]
 

@@ -23,8 +23,7 @@ enum Commands {
             HistoryCommands.verifySchema,
             DemoCommand.command,
             DemoServiceCommand.command,
-            version,
-        ]
+        ] + ReferenceCommands.all + [version]
 
     static let version = Command("version", "Print the version.") { (_) throws(CommandFailure) in
         Console.print("tribune \(Version.number)")
