@@ -31,22 +31,7 @@ work=$(mktemp -d)
 root=$work/root
 trap 'rm -rf --one-file-system "$work"' EXIT
 base=.build/tools/debian-bookworm.tar
-if [ ! -e "$base" ]; then
-    say "debootstrap"
-    mkdir -p .build/tools
-    debootstrap --variant=minbase --make-tarball="$work/debs.tar" bookworm "$work/fetch" >"$work/log" 2>&1 || {
-        tail -n 20 "$work/log" >&2
-        exit 1
-    }
-    rm -rf "$work/fetch"
-    debootstrap --variant=minbase --unpack-tarball="$work/debs.tar" bookworm "$root" >"$work/log" 2>&1 || {
-        tail -n 20 "$work/log" >&2
-        exit 1
-    }
-    tar -C "$root" -cf "$base.part" .
-    mv "$base.part" "$base"
-    rm -rf "$root"
-fi
+scripts/debian-base.sh "$base"
 mkdir -p "$root"
 tar -C "$root" -xf "$base"
 cp "$first" "$second" "$root/tmp/"

@@ -6,7 +6,7 @@ set -euo pipefail
 stage=$1 root=$2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-mkdir -p "$root"/{usr/bin,usr/share,etc,tmp,data}
+mkdir -p "$root"/{usr/bin,usr/share,etc,tmp,data,proc,sys,dev}
 strip --strip-debug -o "$root/usr/bin/tribune" "$stage/usr/bin/tribune" 2>/dev/null ||
     cp "$stage/usr/bin/tribune" "$root/usr/bin/tribune"
 cp -R "$stage/usr/share/tribune" "$root/usr/share/tribune"
