@@ -77,6 +77,8 @@ let package = Package(
         source("Snappy", ["CSnappy"]),
         shim("COpenSSL", linked: ["ssl", "crypto"]),
         source("TLS", ["COpenSSL"]),
+        // Connections and migrations, for whatever keeps its state in SQL.
+        source("Database", ["PostgreSQL", "SQLite", "TLS"]),
         shim("CFastFloat", linked: []),
 
         source("ConfigurationFields", ["CurlHTTP", "MetricModel", "Runtime", "YAML"]),
@@ -109,7 +111,7 @@ let package = Package(
             ["MetricModel", "RuleEngine", "CurlHTTP", "YAML", "JSON", "Runtime", "Instrumentation"]),
         source(
             "History",
-            ["MetricModel", "PostgreSQL", "SQLite", "Hiredis", "TLS", "JSON", "Runtime", "Instrumentation"]),
+            ["MetricModel", "Database", "Hiredis", "TLS", "JSON", "Runtime", "Instrumentation"]),
 
         // Edge
         source(
@@ -240,9 +242,10 @@ let package = Package(
         tests("TLS", []),
         tests("SQLite", []),
         tests("PostgreSQL", []),
+        tests("Database", []),
         tests(
             "History",
-            ["MetricModel", "PostgreSQL", "SQLite", "Hiredis", "TLS", "JSON", "Runtime", "Instrumentation"]),
+            ["MetricModel", "Database", "PostgreSQL", "SQLite", "Hiredis", "TLS", "JSON", "Runtime", "Instrumentation"]),
         tests(
             "Exporter",
             [

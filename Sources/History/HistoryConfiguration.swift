@@ -1,5 +1,4 @@
 public import MetricModel
-internal import SQLite
 
 /// Where the history is kept and for how long.
 public struct HistoryConfiguration: Sendable {
@@ -65,18 +64,18 @@ public struct HistoryConfiguration: Sendable {
     }
 
     /// Opens the database for writing.
-    func openStore() throws(HistoryError) -> any LedgerStore {
+    func openStore() throws(HistoryError) -> LedgerStore {
         switch database {
-        case .sqlite(let path): try SQLiteStore(path: path ?? directory + "/history.db")
-        case .postgres(let address): try PostgresStore(address: address)
+        case .sqlite(let path): try .sqlite(path: path ?? directory + "/history.db")
+        case .postgres(let address): try .postgres(address: address)
         }
     }
 
     /// Opens the database for reading; a SQLite file must be there.
-    func openReadingStore() throws(HistoryError) -> any LedgerStore {
+    func openReadingStore() throws(HistoryError) -> LedgerStore {
         switch database {
-        case .sqlite(let path): try SQLiteStore(path: path ?? directory + "/history.db", mode: .readOnly)
-        case .postgres(let address): try PostgresStore(address: address)
+        case .sqlite(let path): try .sqlite(path: path ?? directory + "/history.db", isReadOnly: true)
+        case .postgres(let address): try .postgres(address: address)
         }
     }
 }

@@ -9,6 +9,13 @@ public enum PostgreSQLValue: Equatable, Sendable {
     case text(String)
     /// `bytea`.
     case blob([UInt8])
+    /// `jsonb`, as its JSON text.
+    case json(String)
+    /// `timestamptz`, in microseconds since the Unix epoch.
+    case time(microseconds: Int64)
+
+    /// PostgreSQL counts from 2000-01-01.
+    private static let epoch: Int64 = 946_684_800_000_000
 
     /// The type's object identifier; 0 leaves the choice to the server.
     var type: UInt32 {
@@ -18,6 +25,8 @@ public enum PostgreSQLValue: Equatable, Sendable {
         case .real: 701
         case .text: 25
         case .blob: 17
+        case .json: 3802
+        case .time: 1184
         }
     }
 
@@ -29,6 +38,9 @@ public enum PostgreSQLValue: Equatable, Sendable {
         case .real(let value): bigEndian(value.bitPattern)
         case .text(let text): Array(text.utf8)
         case .blob(let bytes): bytes
+        // The version of the binary form, then the text.
+        case .json(let text): [1] + text.utf8
+        case .time(let microseconds): bigEndian(microseconds.subtractingReportingOverflow(Self.epoch).partialValue)
         }
     }
 
@@ -51,12 +63,20 @@ public enum PostgreSQLValue: Equatable, Sendable {
         case 23:
             guard let value = whole(4) else { return nil }
             self = .integer(Int64(Int32(truncatingIfNeeded: value)))
+        case 26:
+            guard let value = whole(4) else { return nil }
+            self = .integer(Int64(UInt32(truncatingIfNeeded: value)))
+        case 1184:
+            guard let value = whole(8) else { return nil }
+            self = .time(microseconds: Int64(bitPattern: value).addingReportingOverflow(Self.epoch).partialValue)
+        case 3802:
+            self = unsafe .json(String(decoding: bytes.dropFirst(), as: UTF8.self))
         case 701:
             guard let value = whole(8) else { return nil }
             self = .real(Double(bitPattern: value))
         case 17: self = unsafe .blob(Array(bytes))
-        // name, text, varchar; void comes as an empty text
-        case 19, 25, 1043, 2278: self = unsafe .text(String(decoding: bytes, as: UTF8.self))
+        // name, text, json, varchar; void comes as an empty text
+        case 19, 25, 114, 1043, 2278: self = unsafe .text(String(decoding: bytes, as: UTF8.self))
         default: return nil
         }
     }

@@ -1,6 +1,6 @@
 internal import CSQLite
 
-/// A compiled statement. Belongs to the thread of its ``Database``.
+/// A compiled statement. Belongs to the thread of its ``SQLiteConnection``.
 @safe public final class Statement {
     private let handle: OpaquePointer
     /// Stays valid as long as this statement: SQLite closes a connection only after its last statement.
@@ -25,14 +25,14 @@ internal import CSQLite
         }
         for (offset, value) in parameters.enumerated() {
             let code = bind(value, at: Int32(offset + 1))
-            guard code == SQLITE_OK else { throw unsafe Database.error(code, of: database) }
+            guard code == SQLITE_OK else { throw unsafe SQLiteConnection.error(code, of: database) }
         }
         var rows: [[SQLiteValue]] = []
         while true {
             switch unsafe sqlite3_step(handle) {
             case SQLITE_ROW: unsafe rows.append((0..<sqlite3_column_count(handle)).map { column($0) })
             case SQLITE_DONE: return rows
-            case let code: throw unsafe Database.error(code, of: database)
+            case let code: throw unsafe SQLiteConnection.error(code, of: database)
             }
         }
     }

@@ -1,3 +1,4 @@
+import Database
 import Synchronization
 import TestSupport
 
@@ -26,43 +27,36 @@ final class Faults: Sendable {
 }
 
 /// A store whose calls fail now and then, also after they took effect, as those over a network do.
-final class FlakyStore: LedgerStore {
-    private let base: any LedgerStore
+final class FlakyStore: SQLDatabase {
+    private let base: any SQLDatabase
     private let faults: Faults
 
-    static let migrations = Migration.sqlite
-
-    init(_ base: any LedgerStore, _ faults: Faults) {
+    init(_ base: any SQLDatabase, _ faults: Faults) {
         self.base = base
         self.faults = faults
     }
 
-    var name: String { base.name }
+    var dialect: SQLDialect { base.dialect }
 
-    private func flaky<Result>(_ body: () throws(HistoryError) -> Result) throws(HistoryError) -> Result {
+    private func flaky<Result>(_ body: () throws(DatabaseError) -> Result) throws(DatabaseError) -> Result {
         let (before, after) = faults.next()
-        if before { throw HistoryError(.unreachable, "injected before the call") }
+        if before { throw DatabaseError(.unreachable, "injected before the call") }
         let result = try body()
-        if after { throw HistoryError(.unreachable, "injected after the call") }
+        if after { throw DatabaseError(.unreachable, "injected after the call") }
         return result
     }
 
-    func run(_ script: String) throws(HistoryError) { try flaky { () throws(HistoryError) in try base.run(script) } }
-    func rows(_ sql: String, _ parameters: [SQLValue]) throws(HistoryError) -> [[SQLValue]] {
-        try flaky { () throws(HistoryError) in try base.rows(sql, parameters) }
+    func run(_ script: String) throws(DatabaseError) { try flaky { () throws(DatabaseError) in try base.run(script) } }
+    func rows(_ sql: String, _ parameters: [SQLValue]) throws(DatabaseError) -> [[SQLValue]] {
+        try flaky { () throws(DatabaseError) in try base.rows(sql, parameters) }
     }
-    func change(_ sql: String, _ parameters: [SQLValue]) throws(HistoryError) -> Int {
-        try flaky { () throws(HistoryError) in try base.change(sql, parameters) }
+    func change(_ sql: String, _ parameters: [SQLValue]) throws(DatabaseError) -> Int {
+        try flaky { () throws(DatabaseError) in try base.change(sql, parameters) }
     }
-    func insert(into table: String, columns: [String], _ rows: [[SQLValue]]) throws(HistoryError) {
-        try flaky { () throws(HistoryError) in try base.insert(into: table, columns: columns, rows) }
+    func insert(into table: String, columns: [String], _ rows: [[SQLValue]]) throws(DatabaseError) {
+        try flaky { () throws(DatabaseError) in try base.insert(into: table, columns: columns, rows) }
     }
-    func begin() throws(HistoryError) { try flaky { () throws(HistoryError) in try base.begin() } }
-    func lockMigrations() throws(HistoryError) { try base.lockMigrations() }
-    func prepare(_ month: Month) throws(HistoryError) { try base.prepare(month) }
-    func months(before month: Month) throws(HistoryError) -> [(month: Month, rows: Int64)] {
-        try base.months(before: month)
-    }
-    func drop(_ month: Month) throws(HistoryError) { try base.drop(month) }
-    func hasTable(_ table: String) throws(HistoryError) -> Bool { try base.hasTable(table) }
+    func begin() throws(DatabaseError) { try flaky { () throws(DatabaseError) in try base.begin() } }
+    func lockMigrations() throws(DatabaseError) { try base.lockMigrations() }
+    func hasTable(_ table: String) throws(DatabaseError) -> Bool { try base.hasTable(table) }
 }

@@ -1,3 +1,4 @@
+import Database
 import Glibc
 import Instrumentation
 import JSON
@@ -196,7 +197,7 @@ import Testing
         let runner = try HistoryRunner(
             world.configuration, logger: .silent, registry: Registry(), retryNanoseconds: 1_000_000,
             openStore: { [configuration = world.configuration] () throws(HistoryError) in
-                FlakyStore(try configuration.openStore(), faults)
+                LedgerStore(FlakyStore(try configuration.openStore().database, faults))
             })
         for number in 1...400 {
             runner.record(event(number))

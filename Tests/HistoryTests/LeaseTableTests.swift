@@ -1,3 +1,4 @@
+import Database
 import Instrumentation
 import JSON
 import Runtime
@@ -57,8 +58,8 @@ struct LeaseTableTests {
         let server = try PostgresServer()
         let table = table(server)
         _ = try table.look()
-        let stalled = try PostgresStore(address: server.address, answerSeconds: 2)
-        try stalled.begin()
+        let stalled = try LedgerStore.postgres(address: server.address, answerSeconds: 2)
+        try stalled.database.begin()
         _ = try stalled.rows("SELECT epoch FROM lease FOR SHARE")
         #expect(
             Loopback.eventually(within: 20) {

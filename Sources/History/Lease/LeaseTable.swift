@@ -1,3 +1,5 @@
+internal import Database
+
 /// The lease over the rollouts in a PostgreSQL database, and the last journal record of each plan.
 ///
 /// One thread uses it. It connects when it is asked something, and again after each failure; every answer comes within a few
@@ -27,7 +29,7 @@ public final class LeaseTable {
     private let origin: String
     private let answerSeconds: Int
     private let now: () -> Int64
-    private var store: PostgresStore?
+    private var store: LedgerStore?
 
     /// Milliseconds since the epoch by the clock of the database, also within a transaction.
     private static let clock = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -118,8 +120,7 @@ public final class LeaseTable {
         }
     }
 
-    private func perform<Result>(_ body: (PostgresStore) throws(HistoryError) -> Result) throws(HistoryError) -> Result
-    {
+    private func perform<Result>(_ body: (LedgerStore) throws(HistoryError) -> Result) throws(HistoryError) -> Result {
         do throws(HistoryError) {
             if let store { return try body(store) }
             let fresh = try connect()
@@ -132,9 +133,9 @@ public final class LeaseTable {
         }
     }
 
-    private func connect() throws(HistoryError) -> PostgresStore {
-        let store = try PostgresStore(address: address, answerSeconds: answerSeconds)
-        _ = try Migrator(store: store, origin: origin, now: now()).migrate()
+    private func connect() throws(HistoryError) -> LedgerStore {
+        let store = try LedgerStore.postgres(address: address, answerSeconds: answerSeconds)
+        _ = try store.migrate(origin: origin, now: now())
         return store
     }
 }

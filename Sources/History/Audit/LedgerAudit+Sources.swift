@@ -1,3 +1,4 @@
+internal import Database
 internal import JSON
 
 /// The signed notes of a database, a page at a time, with the one that is kept beside it.

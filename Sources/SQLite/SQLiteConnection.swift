@@ -12,7 +12,7 @@ public enum SQLiteValue: Equatable, Sendable {
 /// One connection to a database file. To be used by one thread; closed when it is released.
 ///
 /// Durable: write-ahead log with `synchronous = FULL`, so that a committed transaction survives a loss of power.
-@safe public final class Database {
+@safe public final class SQLiteConnection {
     /// How a file is opened.
     public enum Mode: Sendable {
         /// For reading and writing; created where it is missing.
@@ -36,7 +36,7 @@ public enum SQLiteValue: Equatable, Sendable {
         // The connection belongs to one thread, which makes SQLite's own mutexes superfluous.
         let code = unsafe sqlite3_open_v2(path, &opened, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard let opened = unsafe opened, code == SQLITE_OK else {
-            let reason = unsafe opened.map { unsafe Database.error(code, of: $0) }
+            let reason = unsafe opened.map { unsafe SQLiteConnection.error(code, of: $0) }
             unsafe sqlite3_close_v2(opened)
             throw SQLiteError(
                 code: .init(code), extendedCode: code,
@@ -56,7 +56,7 @@ public enum SQLiteValue: Equatable, Sendable {
     /// Runs the statements of `script` one after the other; their rows are dropped.
     public func run(_ script: String) throws(SQLiteError) {
         let code = unsafe sqlite3_exec(handle, script, nil, nil, nil)
-        guard code == SQLITE_OK else { throw unsafe Database.error(code, of: handle) }
+        guard code == SQLITE_OK else { throw unsafe SQLiteConnection.error(code, of: handle) }
     }
 
     /// Runs one statement and returns its rows.
@@ -70,12 +70,12 @@ public enum SQLiteValue: Equatable, Sendable {
         if let known = statements[sql] { return known }
         var compiled: OpaquePointer?
         let code = unsafe sqlite3_prepare_v2(handle, sql, -1, &compiled, nil)
-        guard code == SQLITE_OK else { throw unsafe Database.error(code, of: handle) }
+        guard code == SQLITE_OK else { throw unsafe SQLiteConnection.error(code, of: handle) }
         guard let compiled = unsafe compiled else {
             throw SQLiteError(code: .other, extendedCode: SQLITE_MISUSE, message: "no statement in \"\(sql)\"")
         }
         let statement = unsafe Statement(owning: compiled, of: handle)
-        if statements.count < Database.statementLimit { statements[sql] = statement }
+        if statements.count < SQLiteConnection.statementLimit { statements[sql] = statement }
         return statement
     }
 

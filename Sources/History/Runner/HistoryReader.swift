@@ -5,7 +5,7 @@ internal import Synchronization
 final class HistoryReader: Sendable {
     /// Asks the database, or passes the failure to reach it on. Returns false where the asking failed; the failure is passed on
     /// only where it is the last attempt.
-    private typealias Request = @Sendable (_ store: Result<any LedgerStore, HistoryError>, _ isLast: Bool) -> Bool
+    private typealias Request = @Sendable (_ store: Result<LedgerStore, HistoryError>, _ isLast: Bool) -> Bool
 
     private let requests = Mailbox<Request>(capacity: 64)
     private let thread = Mutex<WorkerThread?>(nil)
@@ -19,7 +19,7 @@ final class HistoryReader: Sendable {
 
     /// Runs `body` with a connection on the thread and waits for what it returns.
     func perform<Answer: Sendable>(
-        _ body: @escaping @Sendable (any LedgerStore) throws(HistoryError) -> Answer
+        _ body: @escaping @Sendable (LedgerStore) throws(HistoryError) -> Answer
     ) throws(HistoryError) -> Answer {
         let reply = Mailbox<Result<Answer, HistoryError>>(capacity: 1)
         let accepted = requests.send { store, isLast in
@@ -43,7 +43,7 @@ final class HistoryReader: Sendable {
     }
 
     private static func run(_ requests: Mailbox<Request>, _ configuration: HistoryConfiguration) {
-        var store: (any LedgerStore)?
+        var store: LedgerStore?
         while case .message(let request) = requests.receive() {
             // The server may have been restarted since the last question: that is worth a second attempt.
             if let open = store, request(.success(open), false) { continue }

@@ -1,3 +1,4 @@
+internal import Database
 internal import Glibc
 internal import JSON
 internal import Runtime
@@ -131,30 +132,32 @@ public struct LedgerAudit: Sendable {
     /// Brings the schema to this program's version; returns the steps applied, as `1 ledger`.
     public func migrate() throws(HistoryError) -> [String] {
         try configuration.check()
-        return try migrator().migrate().map { "\($0.version) \($0.name)" }
+        let store = try configuration.openStore()
+        return try store.migrate(origin: configuration.origin, now: SystemClock.wallMilliseconds())
+            .map { "\($0.version) \($0.name)" }
     }
 
     /// Undoes the last schema step; returns it, or `nil` where there is none. The ledger itself is never thrown away.
     ///
     /// - Parameter discarding: whether the measurements that the step's tables hold may go.
     public func rollback(discarding: Bool = false) throws(HistoryError) -> String? {
-        try migrator().rollback(discarding: discarding).map { "\($0.version) \($0.name)" }
+        let store = try configuration.openStore()
+        let migrator = store.migrator(origin: configuration.origin, now: SystemClock.wallMilliseconds())
+        do throws(DatabaseError) {
+            return try migrator.rollback(discarding: discarding).map { "\($0.version) \($0.name)" }
+        } catch {
+            throw HistoryError(error)
+        }
     }
 
     /// Fails unless the schema is that of this program, in place and unchanged.
     public func verifySchema() throws(HistoryError) {
-        let store = try configuration.openReadingStore()
-        try Migrator(store: store, origin: configuration.origin, now: 0).verify()
-    }
-
-    private func migrator() throws(HistoryError) -> Migrator {
-        Migrator(
-            store: try configuration.openStore(), origin: configuration.origin, now: SystemClock.wallMilliseconds())
+        try configuration.openReadingStore().verifySchema()
     }
 
     private func openLedger() throws(HistoryError) -> Ledger {
         let store = try configuration.openReadingStore()
-        try Migrator(store: store, origin: configuration.origin, now: 0).verify()
+        try store.verifySchema()
         return Ledger(store: store)
     }
 

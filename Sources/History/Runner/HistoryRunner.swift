@@ -27,7 +27,7 @@ public final class HistoryRunner: Sendable {
     /// With another way to the database and another first pause after a failure, for tests.
     init(
         _ configuration: HistoryConfiguration, logger: Logger, registry: Registry, retryNanoseconds: Int64,
-        openStore: @escaping @Sendable () throws(HistoryError) -> any LedgerStore
+        openStore: @escaping @Sendable () throws(HistoryError) -> LedgerStore
     ) throws(HistoryError) {
         try configuration.check()
         let logger = logger.with("component", "history")

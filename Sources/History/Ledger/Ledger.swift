@@ -1,3 +1,4 @@
+internal import Database
 internal import JSON
 internal import TLS
 
@@ -21,14 +22,14 @@ struct LedgerHead: Equatable, Sendable {
 /// Belongs to the thread of its store. After an error it must be made anew with a new connection, for it may remember series
 /// that the database has taken back.
 final class Ledger {
-    let store: any LedgerStore
+    let store: LedgerStore
     /// Numbers of series met so far, by the hash of their labels.
     private var seriesNumbers: [[UInt8]: Int64] = [:]
 
     /// Series remembered; beyond that all are forgotten and looked up again.
     private static let seriesLimit = 1_000_000
 
-    init(store: any LedgerStore) {
+    init(store: LedgerStore) {
         self.store = store
     }
 

@@ -1,16 +1,13 @@
-extension Migration {
-    /// The table of applied steps, which the steps themselves presuppose.
-    static let table = """
-        CREATE TABLE IF NOT EXISTS schema_migration (
-            version BIGINT PRIMARY KEY,
-            name TEXT NOT NULL,
-            checksum TEXT NOT NULL,
-            milliseconds BIGINT NOT NULL
-        )
-        """
+internal import Database
 
+/// The schema of the history. Steps that were released are never edited.
+enum HistorySchema {
     /// The steps for SQLite.
-    static let sqlite = [
+    static let sqlite = MigrationSet(table: "schema_migration", steps: sqliteSteps)
+    /// The steps for PostgreSQL.
+    static let postgres = MigrationSet(table: "schema_migration", steps: postgresSteps)
+
+    private static let sqliteSteps = [
         Migration(
             version: 1, name: "ledger",
             up: """
@@ -37,7 +34,7 @@ extension Migration {
                 CREATE TABLE spool (identity TEXT PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
                 """,
             verify: ledgerVerification,
-            down: "DROP TABLE log; DROP TABLE ledger; DROP TABLE checkpoint; DROP TABLE spool"),
+            down: "DROP TABLE log; DROP TABLE ledger; DROP TABLE checkpoint; DROP TABLE spool", isPermanent: true),
         Migration(
             version: 2, name: "measurements",
             up: """
@@ -53,11 +50,10 @@ extension Migration {
                 CREATE INDEX measurement_batch ON measurement (batch);
                 """,
             verify: measurementVerification,
-            down: "DROP TABLE measurement; DROP TABLE series"),
+            down: "DROP TABLE measurement; DROP TABLE series", loss: measurementLoss),
     ]
 
-    /// The steps for PostgreSQL.
-    static let postgres = [
+    private static let postgresSteps = [
         Migration(
             version: 1, name: "ledger",
             up: """
@@ -84,7 +80,7 @@ extension Migration {
                 CREATE TABLE spool (identity TEXT PRIMARY KEY, sequence BIGINT NOT NULL);
                 """,
             verify: ledgerVerification,
-            down: "DROP TABLE log; DROP TABLE ledger; DROP TABLE checkpoint; DROP TABLE spool"),
+            down: "DROP TABLE log; DROP TABLE ledger; DROP TABLE checkpoint; DROP TABLE spool", isPermanent: true),
         Migration(
             version: 2, name: "measurements",
             up: """
@@ -103,7 +99,7 @@ extension Migration {
                     FROM measurement m JOIN series s ON s.id = m.series;
                 """,
             verify: measurementVerification + ";\nSELECT time, labels, value, batch FROM measurements LIMIT 0",
-            down: "DROP VIEW measurements; DROP TABLE measurement; DROP TABLE series"),
+            down: "DROP VIEW measurements; DROP TABLE measurement; DROP TABLE series", loss: measurementLoss),
         Migration(
             version: 3, name: "lease",
             up: """
@@ -121,8 +117,13 @@ extension Migration {
                 SELECT id, holder, epoch, renewals, expires FROM lease LIMIT 0;
                 SELECT plan, epoch, record FROM rollout LIMIT 0
                 """,
-            down: "DROP TABLE lease; DROP TABLE rollout"),
+            down: "DROP TABLE lease; DROP TABLE rollout",
+            loss: .init(
+                "the lease and the state of rollouts",
+                query: "SELECT 1 FROM rollout UNION ALL SELECT 1 FROM lease WHERE holder <> '' LIMIT 1")),
     ]
+
+    private static let measurementLoss = Migration.Loss("measurements", query: "SELECT 1 FROM measurement LIMIT 1")
 
     private static let ledgerVerification = """
         SELECT id, origin, size, epoch, next_series, frontier, previous FROM log LIMIT 0;

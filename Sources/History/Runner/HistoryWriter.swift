@@ -1,3 +1,4 @@
+internal import Database
 internal import Instrumentation
 internal import MetricModel
 internal import Runtime
@@ -41,7 +42,7 @@ final class HistoryWriter: Sendable {
     private let metrics: HistoryMetrics
     private let wake: Mailbox<Void>
     private let retryNanoseconds: Int64
-    private let openStore: @Sendable () throws(HistoryError) -> any LedgerStore
+    private let openStore: @Sendable () throws(HistoryError) -> LedgerStore
     private let shared = Mutex(Shared())
     private let stopBy = Mutex<Int64?>(nil)
     private let thread = Mutex<WorkerThread?>(nil)
@@ -54,7 +55,7 @@ final class HistoryWriter: Sendable {
     init(
         _ configuration: HistoryConfiguration, spool: Spool, signer: NoteSigner, wake: Mailbox<Void>, logger: Logger,
         metrics: HistoryMetrics, retryNanoseconds: Int64,
-        openStore: @escaping @Sendable () throws(HistoryError) -> any LedgerStore
+        openStore: @escaping @Sendable () throws(HistoryError) -> LedgerStore
     ) {
         self.retryNanoseconds = retryNanoseconds
         self.openStore = openStore
@@ -193,7 +194,7 @@ final class HistoryWriter: Sendable {
     private func connect(_ epoch: inout Int64?) throws(HistoryError) -> Session {
         let store = try openStore()
         let now = SystemClock.wallMilliseconds()
-        let migrated = try Migrator(store: store, origin: configuration.origin, now: now).migrate()
+        let migrated = try store.migrate(origin: configuration.origin, now: now)
         for step in migrated { logger.info("schema step applied", ["version": step.version, "name": step.name]) }
         let ledger = Ledger(store: store)
         let head = try epoch == nil ? ledger.takeOver() : ledger.head()

@@ -1,0 +1,47 @@
+/// One connection to a SQL database. Used by one thread, which it may block.
+///
+/// The statements of callers are the same for all databases as far as possible; ``dialect`` says where they must differ.
+public protocol SQLDatabase: AnyObject {
+    /// Which SQL it understands.
+    var dialect: SQLDialect { get }
+
+    /// Runs the statements of a script without parameters; their rows are dropped.
+    func run(_ script: String) throws(DatabaseError)
+    /// Runs one statement with parameters `$1`, `$2`, … in this order, and returns its rows.
+    func rows(_ sql: String, _ parameters: [SQLValue]) throws(DatabaseError) -> [[SQLValue]]
+    /// Runs one statement and returns the number of rows it changed.
+    func change(_ sql: String, _ parameters: [SQLValue]) throws(DatabaseError) -> Int
+    /// Adds many rows. Values must have exactly the types of the columns.
+    func insert(into table: String, columns: [String], _ rows: [[SQLValue]]) throws(DatabaseError)
+    /// Begins a transaction that will write.
+    func begin() throws(DatabaseError)
+    /// Makes migrations of several processes run one after the other, until the end of the transaction.
+    func lockMigrations() throws(DatabaseError)
+    /// Whether a table or view of this name exists.
+    func hasTable(_ table: String) throws(DatabaseError) -> Bool
+}
+
+/// A database product.
+public enum SQLDialect: String, Sendable {
+    case sqlite
+    case postgres
+}
+
+extension SQLDatabase {
+    /// Runs one statement without parameters and returns its rows.
+    public func rows(_ sql: String) throws(DatabaseError) -> [[SQLValue]] { try rows(sql, []) }
+
+    /// Runs `body` in a transaction: all of it happens, or nothing.
+    public func transaction<Result>(_ body: () throws(DatabaseError) -> Result) throws(DatabaseError) -> Result {
+        try begin()
+        do throws(DatabaseError) {
+            let result = try body()
+            try run("COMMIT")
+            return result
+        } catch {
+            // Without a connection the server rolls back by itself.
+            try? run("ROLLBACK")
+            throw error
+        }
+    }
+}
