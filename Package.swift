@@ -23,8 +23,8 @@ let testing: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-func source(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func source(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
 /// A C library as Debian ships it: a module map and a header of shims, no code.
@@ -111,7 +111,8 @@ let package = Package(
             ["MetricModel", "RuleEngine", "CurlHTTP", "YAML", "JSON", "Runtime", "Instrumentation"]),
         source(
             "History",
-            ["MetricModel", "Database", "Hiredis", "TLS", "JSON", "Runtime", "Instrumentation"]),
+            ["MetricModel", "Database", "Hiredis", "TLS", "JSON", "Runtime", "Instrumentation"],
+            resources: [.embedInCode("Pack/verify.py")]),
 
         // Edge
         source(

@@ -9,8 +9,8 @@ public struct Migrator {
         case down
     }
 
-    private let database: any SQLDatabase
-    private let set: MigrationSet
+    let database: any SQLDatabase
+    let set: MigrationSet
     private let now: Int64
     private let record: (Direction, Migration) throws(DatabaseError) -> Void
 

@@ -7,7 +7,8 @@ extension Exporter {
 
     /// `/-/ready`: the API answers too. The words are those that tools look for.
     func ready(_ call: APICall) -> HTTPServerResponse {
-        sources.isReady() ? .text("Prometheus Server is Ready.\n") : .notReady
+        guard sources.isReady() else { return .notReady }
+        return .text((["Prometheus Server is Ready."] + sources.limitations()).map { $0 + "\n" }.joined())
     }
 
     /// `/-/reload`

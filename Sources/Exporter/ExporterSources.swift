@@ -36,6 +36,8 @@ public struct ExporterSources: Sendable {
     public var configuration: @Sendable () -> String = { "" }
     /// Whether samples can be asked for.
     public var isReady: @Sendable () -> Bool = { true }
+    /// What a ready service cannot do and a person must repair, a line each; part of the answer of `/-/ready`.
+    public var limitations: @Sendable () -> [String] = { [] }
     /// Loads the configuration again. Returns why that failed, or `nil`.
     public var reload: @Sendable () -> String? = { nil }
     /// Ends the program.

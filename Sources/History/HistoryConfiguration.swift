@@ -17,7 +17,7 @@ public struct HistoryConfiguration: Sendable {
             }
         }
 
-        /// Nothing but the kind.
+        /// Only the kind.
         public var customMirror: Mirror { Mirror(self, children: []) }
     }
 
@@ -40,8 +40,25 @@ public struct HistoryConfiguration: Sendable {
     /// Whether nothing is written to the database before ``HistoryRunner/turnChanged(isOurs:)`` says so, because another process
     /// may be writing the same ledger.
     public var waitsForTurn = false
-    /// How long ``HistoryRunner/stop()`` goes on bringing spooled records to the database.
+    /// How long ``HistoryRunner/stop()`` goes on delivering spooled records to the database.
     public var stopTimeout = Milliseconds.seconds(5)
+    /// This node's name, in the entry that adds its key.
+    public var node = "node"
+    /// Whether a node with a key of its own may join a record that other nodes write. Without ``rootKey`` other nodes then believe
+    /// its key as soon as they see it.
+    public var admitsNodes = false
+    /// The key that certifies the keys of nodes; `nil` where nodes believe each other at first sight.
+    public var rootKey: NoteVerifier?
+    /// The certificate of this node's key, a note signed by ``rootKey``.
+    public var certificate: String?
+    /// Applied records that stay in the spool, in bytes, so that a database that lost them can be healed.
+    public var keptSpoolBytes = 64 << 20
+    /// How often the database is compared with the largest checkpoint seen.
+    public var continuityInterval = Milliseconds.seconds(3600)
+    /// How often a standby looks at the record that another node writes.
+    public var observationInterval = Milliseconds.seconds(10)
+    /// Entries per second that the running service verifies again and again; 0 for none.
+    public var selfCheckRate = 500
 
     /// The history in `directory`; by default in a SQLite file there.
     public init(directory: String, database: Database = .sqlite(), origin: String = "tribune") {
@@ -50,8 +67,6 @@ public struct HistoryConfiguration: Sendable {
         self.origin = origin
     }
 
-    var keyPath: String { directory + "/signing-key.pem" }
-    var checkpointPath: String { directory + "/checkpoint" }
     var spoolPath: String { directory + "/spool" }
 
     func check() throws(HistoryError) {
@@ -80,21 +95,26 @@ public struct HistoryConfiguration: Sendable {
     }
 }
 
-/// How the history stands.
+/// The state of the history.
 public struct HistoryStatus: Equatable, Sendable {
     /// `sqlite` or `postgres`.
     public var database: String
     /// Whether the database answered last time.
     public var isConnected: Bool
-    /// Records accepted that are not in the database yet.
+    /// Accepted records that are not in the database yet.
     public var spooled: Int
     /// Bytes of the spool on disk.
     public var spooledBytes: Int
-    /// Whether the history has fallen back so far that nothing should be promoted: the database is away, another process has
-    /// taken the ledger over, the disk refuses the spool, or records have waited for too long.
+    /// Whether nothing should be promoted: the database is unreachable, delivery is halted, another process has taken the ledger
+    /// over, the disk refuses the spool, or records have waited for too long.
     public var isBehind: Bool
-    /// Why, in the words of whoever refused; `nil` while all is well.
+    /// The last failure of disk or database; `nil` while there is none.
     public var lastError: String?
+    /// Why delivery waits for a person: the database lacks entries that were signed, or the signing key is missing. `nil` while it
+    /// does not.
+    public var halt: String?
+    /// The last verification of the whole record by the running service.
+    public var selfCheck = SelfCheckStatus()
     /// Ledger entries as of the last append.
     public var size: Int64
     /// The root over them, in base64 as checkpoints write it; empty before the database was reached.
@@ -113,6 +133,10 @@ public struct LedgerQuery: Equatable, Sendable {
     public var kinds: [LedgerEvent.Kind]
     /// Only this subject.
     public var subject: String?
+    /// Only this service.
+    public var service: String?
+    /// Only this incident.
+    public var incident: String?
     /// Not before, in milliseconds since the epoch.
     public var from: Int64?
     /// Not after, in milliseconds since the epoch.
@@ -124,11 +148,13 @@ public struct LedgerQuery: Equatable, Sendable {
 
     /// The newest `limit` entries that fit.
     public init(
-        kinds: [LedgerEvent.Kind] = [], subject: String? = nil, from: Int64? = nil, through: Int64? = nil,
-        before: Int64? = nil, limit: Int = 100
+        kinds: [LedgerEvent.Kind] = [], subject: String? = nil, service: String? = nil, incident: String? = nil,
+        from: Int64? = nil, through: Int64? = nil, before: Int64? = nil, limit: Int = 100
     ) {
         self.kinds = kinds
         self.subject = subject
+        self.service = service
+        self.incident = incident
         self.from = from
         self.through = through
         self.before = before

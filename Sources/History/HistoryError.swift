@@ -1,21 +1,24 @@
-/// Why the history could not be written, read or believed.
+/// Why the history could not be written, read or verified.
 public struct HistoryError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The kinds of failure a caller may treat apart.
     public enum Code: Sendable {
-        /// There is no database, or it went away; trying again later may help.
+        /// There is no connection to the database. A retry may help.
         case unreachable
         /// The database refused a statement.
         case refused
         /// Another process has taken over the ledger: its epoch is higher than ours.
         case fenced
-        /// The head of the ledger moved between reading and writing; to be tried again with the new head.
+        /// The head of the ledger moved between reading and writing. Retry with the new head.
         case conflict
         /// A file of the history cannot be read or written.
         case file
-        /// Content that is not what it claims to be: a torn record, a foreign file, an unknown format.
+        /// Content that is not what it claims to be: a damaged record, a foreign file, an unknown format.
         case malformed
         /// The database's schema is not the one this version works with.
         case schema
+        /// The database does not continue the record that this node has seen, or the signing key is missing. Delivery waits until
+        /// the cause is gone or a person acknowledges the loss.
+        case halted
         /// The request makes no sense here.
         case invalid
     }

@@ -61,7 +61,7 @@ import Testing
         #expect(page.first?.event == event(10, .alert))
         let status = runner.status
         #expect(status.isConnected && !status.isBehind && status.spooled == 0 && status.lastError == nil)
-        #expect(status.size == 10 + (kind == .postgres ? 3 : 2), "ten events and the schema steps")
+        #expect(status.size == 10 + (kind == .postgres ? 5 : 4), "ten events, the schema steps and the key")
     }
 
     @Test(arguments: kinds) func `what was recorded before a stop is there after it, once`(kind: Kind) throws {
@@ -171,6 +171,7 @@ import Testing
         #expect(first.drain(timeout: 20_000))
         var other = world.configuration
         other.directory = directory.file("second")
+        other.admitsNodes = true
         let second = try HistoryRunner(other, logger: .silent, registry: Registry())
         second.record(event(2))
         #expect(second.drain(timeout: 20_000))

@@ -92,6 +92,7 @@ struct LeaseTableTests {
             var configuration = HistoryConfiguration(directory: directory.file(name), origin: "test.example/ledger")
             configuration.database = .postgres(address: server.address)
             configuration.waitsForTurn = true
+            configuration.admitsNodes = true
             return try HistoryRunner(configuration, logger: .silent, registry: Registry())
         }
         func record(_ runner: HistoryRunner, _ number: Int64) {

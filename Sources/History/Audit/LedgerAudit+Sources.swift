@@ -1,18 +1,19 @@
 internal import Database
 internal import JSON
 
-/// The signed notes of a database, a page at a time, with the one that is kept beside it.
+/// The signed notes of a database, a page at a time, with those that are kept outside of it.
 struct PagedNotes {
     private let ledger: Ledger
     private var page: ArraySlice<(size: Int64, note: String)> = []
     private var position: Int64 = -1
     private var isAtEnd = false
 
-    private var beside: (size: Int64, note: String)?
+    /// Ascending.
+    private var outside: [(size: Int64, note: String)]
 
-    init(_ ledger: Ledger, beside: (size: Int64, note: String)?) {
+    init(_ ledger: Ledger, outside: [(size: Int64, note: String)]) {
         self.ledger = ledger
-        self.beside = beside
+        self.outside = outside.sorted { $0.size < $1.size }
     }
 
     /// Hands out the notes over at most `size` entries that were not handed out yet.
@@ -25,8 +26,8 @@ struct PagedNotes {
                 position = page.last?.size ?? position
                 isAtEnd = page.isEmpty
             }
-            if let extra = beside, extra.size <= size, extra.size <= page.first?.size ?? .max {
-                beside = nil
+            while let extra = outside.first, extra.size <= size, extra.size <= page.first?.size ?? .max {
+                outside.removeFirst()
                 if extra.note != page.first?.note { try body(extra) }
             }
             guard let next = page.first, next.size <= size else { return }
@@ -103,45 +104,33 @@ struct ExportedBatches {
     }
 }
 
-extension LedgerRow {
-    /// The row of an export's line; `nil` where the line is no leaf.
-    init?(leaf: String, hash: [UInt8]) {
-        guard let content = LeafContent(leaf) else { return nil }
-        self.init(
-            sequence: content.sequence, milliseconds: content.milliseconds, kind: content.kind,
-            subject: content.subject, leaf: leaf, hash: hash)
+/// The texts about persons of an export, entry by entry.
+struct ExportedDisclosures {
+    private let reader: LineReader
+    private var next: (sequence: Int64, disclosure: Disclosure)?
+
+    init(path: String) throws(HistoryError) {
+        // Exports of earlier versions have none.
+        reader = try LineReader(path: path, isOptional: true)
+        try advance()
     }
 
-    /// How many measurements the row says that it vouches for.
-    var claimedSamples: Int64 {
-        guard kind == LedgerEvent.Kind.measurements.rawValue else { return 0 }
-        let count = LeafContent(leaf)?.body["count"]?.integer ?? 0
-        return min(max(count, 0), Int64(MeasurementBatch.sampleLimit))
-    }
-}
-
-extension Ledger {
-    /// All rows of one kind, of which there must be few.
-    func rows(ofKind kind: LedgerEvent.Kind) throws(HistoryError) -> [LedgerRow] {
-        var found: [LedgerRow] = []
-        while true {
-            let page = try rows(after: found.last?.sequence ?? 0, ofKind: kind, limit: 1000)
-            if page.isEmpty { return found }
-            found += page
+    private mutating func advance() throws(HistoryError) {
+        next = nil
+        guard let line = try reader.next() else { return }
+        next = LedgerExport.disclosure(in: line)
+        if next == nil {
+            throw HistoryError(.malformed, "a line of \(LedgerExport.disclosures) holds no text with its commitment")
         }
     }
 
-    /// Reports entries and measurements beyond the head and before the first entry.
-    func checkStrays(after size: Int64, _ verifier: inout LedgerVerifier) throws(HistoryError) {
-        let size = try max(size, head().size)
-        for row in try rows(after: size, limit: 100) {
-            verifier.problem(row.sequence...row.sequence, "not counted by the ledger's head: inserted")
+    /// The texts up to entry `sequence` that were not taken yet.
+    mutating func take(through sequence: Int64) throws(HistoryError) -> [Int64: [Disclosure]] {
+        var found: [Int64: [Disclosure]] = [:]
+        while let line = next, line.sequence <= sequence {
+            found[line.sequence, default: []].append(line.disclosure)
+            try advance()
         }
-        let stray = try store.rows(
-            "SELECT DISTINCT batch FROM measurement WHERE batch > $1 OR batch < 1 ORDER BY batch LIMIT 100",
-            [.integer(size)])
-        for batch in stray.map({ $0[0].integer }) {
-            verifier.problem(batch...batch, "measurements without an entry that vouches for them: inserted")
-        }
+        return found
     }
 }

@@ -4,13 +4,12 @@ internal import JSON
 internal import Runtime
 internal import TLS
 
-/// Examines and exports the ledger, and keeps its schema: what `tribune audit` and `tribune db` do.
+/// Verifies and exports the ledger, and maintains its schema: the work of `tribune audit` and `tribune db`.
 ///
-/// Works beside a running Tribune, whose database it only reads, but for migrations.
+/// Works while Tribune runs. It only reads the database, except for migrations, erasures and acknowledged gaps.
 public struct LedgerAudit: Sendable {
-    private let configuration: HistoryConfiguration
+    let configuration: HistoryConfiguration
 
-    private static let pageLimit = 1000
     /// Measurements held in memory at a time, about.
     private static let sampleLimit: Int64 = 200_000
 
@@ -19,117 +18,100 @@ public struct LedgerAudit: Sendable {
         self.configuration = configuration
     }
 
-    /// Recomputes every hash and root, checks every checkpoint and batch of measurements.
+    var memory: NodeMemory { NodeMemory(directory: configuration.directory) }
+
+    /// Which keys and checkpoints an audit starts from.
+    public struct Trust: Sendable {
+        /// Keys to believe, as `name+id+key`; empty for those that the history's directory holds.
+        public var publicKeys: [String]
+        /// The key whose certificates are believed, as `name+id+key`.
+        public var rootKey: String?
+        /// Notes of earlier checkpoints, which the record must continue.
+        public var checkpoints: [String]
+
+        /// Believes `publicKeys` or, without any, the keys of the history's directory.
+        public init(publicKeys: [String] = [], rootKey: String? = nil, checkpoints: [String] = []) {
+            self.publicKeys = publicKeys
+            self.rootKey = rootKey
+            self.checkpoints = checkpoints
+        }
+    }
+
+    /// Recomputes every hash and root, and checks every checkpoint, batch of measurements, text and content.
+    public func verify(_ trust: Trust = Trust()) throws(HistoryError) -> LedgerReport {
+        guard let report = try verify(trust, pageLimit: 1000, proceed: { _ in true }) else {
+            throw HistoryError(.invalid, "the verification was stopped")
+        }
+        return report
+    }
+
+    /// Verifies page by page.
     ///
-    /// - Parameter publicKey: the key to trust, as `name+id+key`; by default that of the history's directory.
-    public func verify(publicKey: String? = nil) throws(HistoryError) -> LedgerReport {
-        // What grows while we read must not seem missing: first the checkpoint beside the database, then the head, then entries.
-        let local = localCheckpoint()
+    /// - Parameter proceed: called after each page with its number of entries; false ends the verification.
+    /// - Returns: `nil` where `proceed` has ended the verification.
+    func verify(
+        _ trust: Trust = Trust(), pageLimit: Int, proceed: (Int) -> Bool
+    ) throws(HistoryError) -> LedgerReport? {
+        // What grows while we read must not seem missing: first the checkpoints outside, then the head, then the entries.
+        let outside = try outsideNotes(trust)
         let ledger = try openLedger()
         let head = try ledger.head()
-        var verifier = LedgerVerifier(verifier: try key(publicKey))
-        for row in try ledger.rows(ofKind: .retention) { verifier.expectRetention(row) }
-        var notes = PagedNotes(ledger, beside: local)
+        var verifier = LedgerVerifier(trusted: try trustedKeys(trust, ledger))
+        for kind in [LedgerEvent.Kind.retention, .erasure] {
+            for row in try ledger.rows(ofKind: kind) { verifier.expectRemoval(row) }
+        }
+        var notes = PagedNotes(ledger, outside: outside)
         try notes.forEach(through: 0) { verifier.checkpoint($0.note, size: $0.size) }
-        try forEachPage(of: ledger, through: head.size) { (rows) throws(HistoryError) in
+        let isComplete = try forEachPage(of: ledger, through: head.size, limit: pageLimit) {
+            (rows) throws(HistoryError) in
             for row in rows {
                 verifier.entry(row)
                 try notes.forEach(through: row.sequence) { verifier.checkpoint($0.note, size: $0.size) }
             }
-            guard let first = rows.first?.sequence, let last = rows.last?.sequence else { return }
-            verifier.measurements(try ledger.measurements(of: first...last))
+            if let first = rows.first?.sequence, let last = rows.last?.sequence, first <= last {
+                try check(first...last, of: ledger, &verifier)
+            }
+            return proceed(rows.count)
         }
+        guard isComplete else { return nil }
         try ledger.checkStrays(after: head.size, &verifier)
-        try notes.forEach(through: max(head.size, local?.size ?? 0)) { verifier.checkpoint($0.note, size: $0.size) }
+        let last = outside.map(\.size).max() ?? 0
+        try notes.forEach(through: max(head.size, last)) { verifier.checkpoint($0.note, size: $0.size) }
         verifier.head(head)
         return verifier.finish()
     }
 
-    /// The checkpoint kept outside of the database, which tells when the ledger's end was cut off with its checkpoints.
-    private func localCheckpoint() -> (size: Int64, note: String)? {
-        guard let note = FileText.read(configuration.checkpointPath), let body = NoteVerifier.parts(of: note)?.body,
-            let checkpoint = Checkpoint(body: body)
-        else { return nil }
-        return (checkpoint.size, note)
+    /// Compares what is kept beside the entries in `sequences` with them.
+    private func check(
+        _ sequences: ClosedRange<Int64>, of ledger: Ledger, _ verifier: inout LedgerVerifier
+    ) throws(HistoryError) {
+        verifier.measurements(try ledger.measurements(of: sequences))
+        verifier.disclosures(try ledger.disclosures(of: sequences))
+        for (sequence, hash) in verifier.takeBlobs() {
+            verifier.blob(try ledger.blob(hash), hash: hash, sequence: sequence)
+        }
+        for node in verifier.takeNodes() { verifier.node(node, stored: try ledger.hash(of: node)) }
     }
 
-    /// Writes the ledger as files into `directory`, which is made and must not be there.
-    ///
-    /// - Returns: the number of entries written.
-    @discardableResult
-    public func export(to directory: String) throws(HistoryError) -> Int64 {
-        let ledger = try openLedger()
-        let head = try ledger.head()
-        let key = try key(nil)
-        guard unsafe mkdir(directory, 0o755) == 0 else { throw .file("make the directory", directory) }
-        let leaves = try LineWriter(path: "\(directory)/\(LedgerExport.leaves)")
-        let hashes = try LineWriter(path: "\(directory)/\(LedgerExport.hashes)")
-        let checkpoints = try LineWriter(path: "\(directory)/\(LedgerExport.checkpoints)")
-        let measurements = try LineWriter(path: "\(directory)/\(LedgerExport.measurements)")
-        let keyFile = try LineWriter(path: "\(directory)/\(LedgerExport.publicKey)")
-        try forEachPage(of: ledger, through: head.size) { (rows) throws(HistoryError) in
-            for row in rows {
-                try leaves.write(row.leaf)
-                try hashes.write(Hexadecimal.text(row.hash))
-            }
-            guard let first = rows.first?.sequence, let last = rows.last?.sequence else { return }
-            let batches = try ledger.measurements(of: first...last)
-            for (sequence, batch) in batches.sorted(by: { $0.key < $1.key }) {
-                for sample in batch.samples {
-                    try measurements.write(LedgerExport.line(of: batch, sample, sequence: sequence))
-                }
-            }
-        }
-        var notes = PagedNotes(ledger, beside: nil)
-        try notes.forEach(through: head.size) { (size, note) throws(HistoryError) in
-            let line: JSON = ["note": .string(note), "size": .integer(size)]
-            try checkpoints.write(line.encoded)
-        }
-        try keyFile.write(key.text)
-        for file in [leaves, hashes, checkpoints, measurements, keyFile] { try file.finish() }
-        return head.size
+    /// The checkpoints kept outside of the database: this node's own, and those that the caller was given.
+    private func outsideNotes(_ trust: Trust) throws(HistoryError) -> [(size: Int64, note: String)] {
+        var notes = try LedgerAudit.sized(trust.checkpoints)
+        if let largest = memory.largest { notes.append((largest.checkpoint.size, largest.note)) }
+        return notes
     }
 
-    /// Examines an export without any database.
-    ///
-    /// - Parameter publicKey: the key to trust, as `name+id+key`; by default the one in the export, which proves only that the
-    ///   export is consistent with itself.
-    public static func verify(export directory: String, publicKey: String? = nil) throws(HistoryError) -> LedgerReport {
-        let enclosed = try LineReader(path: "\(directory)/\(LedgerExport.publicKey)").next()
-        let keyText = publicKey ?? enclosed ?? ""
-        var verifier = LedgerVerifier(verifier: try NoteVerifier(text: keyText))
-        let retention = try LineReader(path: "\(directory)/\(LedgerExport.leaves)")
-        while let leaf = try retention.next() {
-            if leaf.contains(#""kind":"retention""#), let row = LedgerRow(leaf: leaf, hash: []) {
-                verifier.expectRetention(row)
+    static func sized(_ notes: [String]) throws(HistoryError) -> [(size: Int64, note: String)] {
+        var sized: [(size: Int64, note: String)] = []
+        for note in notes {
+            guard let body = NoteVerifier.parts(of: note)?.body, let checkpoint = Checkpoint(body: body) else {
+                throw HistoryError(.malformed, "the checkpoint to compare with is no signed note")
             }
+            sized.append((checkpoint.size, note))
         }
-        let leaves = try LineReader(path: "\(directory)/\(LedgerExport.leaves)")
-        let hashes = try LineReader(path: "\(directory)/\(LedgerExport.hashes)")
-        var batches = try ExportedBatches(path: "\(directory)/\(LedgerExport.measurements)")
-        var notes = try ExportedNotes(path: "\(directory)/\(LedgerExport.checkpoints)")
-        while let leaf = try leaves.next() {
-            let hash = try hashes.next().flatMap { Hexadecimal.bytes($0) } ?? []
-            guard let row = LedgerRow(leaf: leaf, hash: hash) else {
-                let line = verifier.nextSequence
-                verifier.entry(
-                    LedgerRow(sequence: line, milliseconds: 0, kind: "", subject: "", leaf: leaf, hash: hash))
-                continue
-            }
-            verifier.entry(row)
-            try notes.forEach(through: row.sequence) { verifier.checkpoint($0, size: $1) }
-            verifier.measurements(try batches.take(through: row.sequence))
-        }
-        if try hashes.next() != nil {
-            let next = verifier.nextSequence
-            verifier.problem(next...next, "removed: its hash is still there")
-        }
-        verifier.measurements(try batches.take(through: .max))
-        try notes.forEach(through: .max) { verifier.checkpoint($0, size: $1) }
-        return verifier.finish()
+        return sized
     }
 
-    /// Brings the schema to this program's version; returns the steps applied, as `1 ledger`.
+    /// Applies missing steps of the schema; returns them, as `1 ledger`.
     public func migrate() throws(HistoryError) -> [String] {
         try configuration.check()
         let store = try configuration.openStore()
@@ -137,9 +119,27 @@ public struct LedgerAudit: Sendable {
             .map { "\($0.version) \($0.name)" }
     }
 
+    /// The steps that ``migrate()`` would apply, with their scripts. Changes nothing.
+    public func pendingMigrations() throws(HistoryError) -> [(name: String, script: String)] {
+        let store: LedgerStore
+        if case .sqlite(let path) = configuration.database,
+            unsafe access(path ?? configuration.directory + "/history.db", F_OK) != 0
+        {
+            store = try .sqlite(path: ":memory:")
+        } else {
+            store = try configuration.openReadingStore()
+        }
+        do throws(DatabaseError) {
+            return try store.migrator(origin: configuration.origin, now: 0).pending()
+                .map { ("\($0.version) \($0.name)", $0.up) }
+        } catch {
+            throw HistoryError(error)
+        }
+    }
+
     /// Undoes the last schema step; returns it, or `nil` where there is none. The ledger itself is never thrown away.
     ///
-    /// - Parameter discarding: whether the measurements that the step's tables hold may go.
+    /// - Parameter discarding: whether the data in the step's tables may be lost.
     public func rollback(discarding: Bool = false) throws(HistoryError) -> String? {
         let store = try configuration.openStore()
         let migrator = store.migrator(origin: configuration.origin, now: SystemClock.wallMilliseconds())
@@ -155,40 +155,50 @@ public struct LedgerAudit: Sendable {
         try configuration.openReadingStore().verifySchema()
     }
 
-    private func openLedger() throws(HistoryError) -> Ledger {
+    func openLedger() throws(HistoryError) -> Ledger {
         let store = try configuration.openReadingStore()
-        try store.verifySchema()
+        try store.checkVersion()
         return Ledger(store: store)
     }
 
-    private func key(_ text: String?) throws(HistoryError) -> NoteVerifier {
-        if let text { return try NoteVerifier(text: text) }
-        guard unsafe access(configuration.keyPath, F_OK) == 0 else {
+    /// The keys to believe: those named, or those of the history's directory, and those that a root key certified.
+    func trustedKeys(_ trust: Trust, _ ledger: Ledger?) throws(HistoryError) -> TrustedKeys {
+        var keeper = RecordKeeper(configuration)
+        if let text = trust.rootKey {
+            var changed = configuration
+            changed.rootKey = try NoteVerifier(text: text)
+            keeper = RecordKeeper(changed)
+        }
+        var trusted = try keeper.trusted(ledger)
+        if !trust.publicKeys.isEmpty || trust.rootKey != nil { trusted.keys = [] }
+        for text in trust.publicKeys { trusted.trust(try NoteVerifier(text: text)) }
+        guard !trusted.keys.isEmpty || !trusted.certificates.isEmpty || trust.rootKey != nil else {
             throw HistoryError(.file, "no signing key in \(configuration.directory): name the public key to trust")
         }
-        let key = try SigningKeyFile.load(configuration.keyPath)
-        return NoteVerifier(name: configuration.origin, key: key.verificationKey)
+        return trusted
     }
 
-    private func forEachPage(
-        of ledger: Ledger, through last: Int64, _ body: ([LedgerRow]) throws(HistoryError) -> Void
-    ) throws(HistoryError) {
+    /// Calls `body` with pages of entries up to `last` until it returns false. Returns whether all were read.
+    func forEachPage(
+        of ledger: Ledger, through last: Int64, limit: Int, _ body: ([LedgerRow]) throws(HistoryError) -> Bool
+    ) throws(HistoryError) -> Bool {
         var position = Int64.min
         while position < last {
-            let rows = try ledger.rows(after: position, limit: Self.pageLimit).filter { $0.sequence <= last }
-            guard let end = rows.last?.sequence else { return }
+            let rows = try ledger.rows(after: position, limit: limit).filter { $0.sequence <= last }
+            guard let end = rows.last?.sequence else { return true }
             var slice: [LedgerRow] = []
             var samples: Int64 = 0
             for row in rows {
                 slice.append(row)
                 samples += row.claimedSamples
                 if samples < Self.sampleLimit { continue }
-                try body(slice)
+                guard try body(slice) else { return false }
                 slice = []
                 samples = 0
             }
-            if !slice.isEmpty { try body(slice) }
+            if !slice.isEmpty, try !body(slice) { return false }
             position = end
         }
+        return true
     }
 }

@@ -4,21 +4,46 @@ internal import MetricModel
 internal import Runtime
 internal import TLS
 
-/// A ledger as plain files, to be handed to whoever wants to check it without a database.
+/// A ledger as plain files that verify without a database.
 ///
 /// ```text
 /// ledger.jsonl        the leaves, one canonical JSON object per line; the tree is over exactly these lines
 /// hashes.txt          their hashes in hexadecimal, line by line
 /// checkpoints.jsonl   {"note":"…","size":12}
 /// measurements.jsonl  {"batch":7,"labels":{…},"timestamp":1700000000000,"value":"0.95"}
-/// public-key.txt      name+id+key
+/// disclosures.jsonl   {"commitment":"9f86…","salt":"00c1…","sequence":7,"text":"Ada"}
+/// blobs/<SHA-256>     contents that leaves refer to
+/// public-key.txt      the keys of the nodes, one name+id+key per line
+/// certificates.jsonl  certificates of the root key, one JSON string per line
 /// ```
 enum LedgerExport {
     static let leaves = "ledger.jsonl"
     static let hashes = "hashes.txt"
     static let checkpoints = "checkpoints.jsonl"
     static let measurements = "measurements.jsonl"
+    static let disclosures = "disclosures.jsonl"
+    static let blobs = "blobs"
     static let publicKey = "public-key.txt"
+    static let certificates = "certificates.jsonl"
+
+    static func line(of disclosure: Disclosure, sequence: Int64) -> String {
+        let line: JSON = [
+            "commitment": .string(Hexadecimal.text(disclosure.commitment)),
+            "salt": .string(Hexadecimal.text(disclosure.salt)), "sequence": .integer(sequence),
+            "text": .string(disclosure.text),
+        ]
+        return line.encoded
+    }
+
+    /// Reads a line that ``line(of:sequence:)`` wrote.
+    static func disclosure(in line: String) -> (sequence: Int64, disclosure: Disclosure)? {
+        // A line that is no JSON is reported by the caller.
+        guard case .some(let json) = try? JSON(parsing: line), let sequence = json["sequence"]?.integer,
+            let commitment = json["commitment"]?.text.flatMap({ Hexadecimal.bytes($0) }),
+            let salt = json["salt"]?.text.flatMap({ Hexadecimal.bytes($0) }), let text = json["text"]?.text
+        else { return nil }
+        return (sequence, Disclosure(commitment: commitment, salt: salt, text: text))
+    }
 
     static func line(of batch: MeasurementBatch, _ sample: MeasurementBatch.Sample, sequence: Int64) -> String {
         var writer = JSONWriter()
@@ -62,24 +87,25 @@ enum LedgerExport {
     private let descriptor: Int32
     private var buffer: [UInt8] = []
 
-    /// Makes the file at `path`, which must not be there.
+    /// Creates the file at `path`, which must not exist.
     init(path: String) throws(HistoryError) {
         self.path = path
         descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw .file("make", path) }
+        guard descriptor >= 0 else { throw .file("create", path) }
     }
 
     deinit {
         close(descriptor)
     }
 
-    func write(_ line: String) throws(HistoryError) {
-        buffer += line.utf8
-        buffer.append(0x0a)
+    func write(_ line: String) throws(HistoryError) { try write(bytes: Array(line.utf8) + [0x0a]) }
+
+    func write(bytes: [UInt8]) throws(HistoryError) {
+        buffer += bytes
         if buffer.count > 256 << 10 { try flush() }
     }
 
-    /// Brings the rest to the disk.
+    /// Writes and syncs the rest.
     func finish() throws(HistoryError) {
         try flush()
         guard fsync(descriptor) == 0 else { throw .file("sync", path) }
@@ -106,14 +132,16 @@ enum LedgerExport {
 
     private static let lineLimit = 32 << 20
 
-    init(path: String) throws(HistoryError) {
+    /// Opens the file at `path`. A missing one reads as empty if `isOptional`.
+    init(path: String, isOptional: Bool = false) throws(HistoryError) {
         self.path = path
         descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .file("read", path) }
+        isAtEnd = descriptor < 0
+        guard descriptor >= 0 || isOptional && errno == ENOENT else { throw .file("read", path) }
     }
 
     deinit {
-        close(descriptor)
+        if descriptor >= 0 { close(descriptor) }
     }
 
     /// The next line without its end, or `nil` at the end of the file.

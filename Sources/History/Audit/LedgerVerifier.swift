@@ -1,77 +1,58 @@
 internal import JSON
 internal import TLS
 
-/// What an examination of a ledger found.
-public struct LedgerReport: Equatable, Sendable {
-    /// Something that is not as it was recorded.
-    public struct Problem: Equatable, Sendable, CustomStringConvertible {
-        /// The entries concerned; empty where it is the ledger as a whole.
-        public var sequences: ClosedRange<Int64>?
-        /// What is wrong with them.
-        public var message: String
-
-        /// The entries with what is wrong.
-        public var description: String {
-            guard let sequences else { return message }
-            return sequences.count == 1
-                ? "entry \(sequences.lowerBound): \(message)"
-                : "entries \(sequences.lowerBound)-\(sequences.upperBound): \(message)"
-        }
-    }
-
-    /// Entries read.
-    public var entries: Int64 = 0
-    /// The root over them, in base64.
-    public var root = ""
-    /// Checkpoints whose signature and root were right.
-    public var checkpoints = 0
-    /// Entries that the last right checkpoint covers; those after it are not signed yet.
-    public var signedEntries: Int64 = 0
-    /// Batches of measurements found as they were recorded.
-    public var batches = 0
-    /// Batches that retention has dropped, as the ledger says.
-    public var droppedBatches = 0
-    /// The key that checkpoints were checked with, as `name+id+key`.
-    public var publicKey = ""
-    /// What is wrong, in the order of entries, the first thousand of it.
-    public var problems: [Problem] = []
-
-    /// Whether nothing is wrong.
-    public var isIntact: Bool { problems.isEmpty }
-}
-
-/// Examines a ledger entry by entry. A value machine: it is fed what a database or an export holds and believes none of it.
+/// Verifies a ledger entry by entry. A value machine: it is given the content of a database or an export and believes none of it.
 ///
-/// Entries come in their order, checkpoints as soon as the entries they cover were fed.
+/// Entries come in their order, checkpoints as soon as the entries they cover were given.
 struct LedgerVerifier {
-    private let verifier: NoteVerifier
+    private let trusted: TrustedKeys
     private(set) var report = LedgerReport()
     private var tree = MerkleTree()
+    /// Subtrees completed since ``takeNodes()``.
+    private var completed: [MerkleTree.Node] = []
     /// The hash of the last entry as its leaf gives it, and as it is stored.
     private var previous: (computed: [UInt8], stored: [UInt8]) = ([], [])
     private var lastSequence: Int64 = 0
     /// Whether entries are missing, so that no root can be computed any more.
     private var isBroken = false
-    private var expected: [Int64: (digest: String, times: ClosedRange<Int64>)] = [:]
+    private var expectedBatches: [Int64: (digest: String, times: ClosedRange<Int64>)] = [:]
+    private var expectedTexts: [Int64: [[UInt8]]] = [:]
+    private var expectedBlobs: [(sequence: Int64, hash: [UInt8])] = []
     /// Times whose measurements retention has dropped.
     private var dropped: [ClosedRange<Int64>] = []
+    /// Commitments whose texts were erased.
+    private var erased: Set<[UInt8]> = []
 
     private static let problemLimit = 1000
 
-    init(verifier: NoteVerifier) {
-        self.verifier = verifier
-        report.publicKey = verifier.text
+    init(trusted: TrustedKeys) {
+        self.trusted = trusted
+        report.publicKey = trusted.text
     }
 
     /// The next entry's number, if none is missing.
     var nextSequence: Int64 { lastSequence + 1 }
 
-    /// Takes note of what retention did. Fed before the entries, for a batch comes long before it is dropped.
-    mutating func expectRetention(_ row: LedgerRow) {
-        guard row.kind == LedgerEvent.Kind.retention.rawValue, let body = LeafContent(row.leaf)?.body,
-            let from = body["from"]?.integer, let through = body["through"]?.integer, from <= through
-        else { return }
-        dropped.append(from...through)
+    /// The tree over the entries given so far; `nil` where some are missing.
+    var rootSoFar: [UInt8]? { isBroken ? nil : tree.root }
+
+    /// Takes note of what retention dropped and of erased texts. Given before the entries, because a batch comes long before it is
+    /// dropped.
+    mutating func expectRemoval(_ row: LedgerRow) {
+        // A row whose text is not the hashed one is reported with the entries, and excuses nothing.
+        guard MerkleTree.hash(leaf: Array(row.leaf.utf8)) == row.hash, let content = LeafContent(row.leaf) else {
+            return
+        }
+        if content.kind == LedgerEvent.Kind.retention.rawValue, let from = content.body["from"]?.integer,
+            let through = content.body["through"]?.integer, from <= through
+        {
+            dropped.append(from...through)
+        }
+        if content.kind == LedgerEvent.Kind.erasure.rawValue {
+            for element in content.body["commitments"]?.elements ?? [] {
+                if let bytes = element.text.flatMap({ Hexadecimal.bytes($0) }) { erased.insert(bytes) }
+            }
+        }
     }
 
     mutating func entry(_ row: LedgerRow) {
@@ -88,8 +69,8 @@ struct LedgerVerifier {
         lastSequence = row.sequence
         report.entries += 1
         previous = (hash, row.hash)
-        // With stored hashes an altered leaf is one problem, and what comes after it can still be checked.
-        tree.append(leafHash: row.hash)
+        // With stored hashes an altered leaf is one problem, and the entries after it can still be verified.
+        tree.append(leafHash: row.hash, completing: &completed)
     }
 
     private mutating func examine(_ row: LedgerRow, hash: [UInt8], follows: Bool) {
@@ -99,28 +80,34 @@ struct LedgerVerifier {
         guard content.sequence == row.sequence else {
             return problem(here, "says that it is entry \(content.sequence): moved or inserted")
         }
-        if content.kind != row.kind || content.subject != row.subject || content.milliseconds != row.milliseconds {
-            problem(here, "the columns say something else than the text that was hashed: altered")
+        if content.kind != row.kind || content.subject != row.subject || content.milliseconds != row.milliseconds
+            || content.incident != row.incident || content.service != row.service
+        {
+            problem(here, "its columns differ from the text that was hashed: altered")
         }
         let remembered = Hexadecimal.bytes(content.previous)
         if follows, remembered != previous.computed, remembered != previous.stored {
             problem(
                 max(1, lastSequence)...row.sequence,
-                "entry \(row.sequence) remembers another entry \(lastSequence): one of the two was replaced")
+                "entry \(row.sequence) follows another entry \(lastSequence): one of the two was replaced")
         }
         if content.kind == LedgerEvent.Kind.measurements.rawValue { expectBatch(content) }
+        if content.kind == LedgerEvent.Kind.gap.rawValue { report.gaps.append(row.sequence) }
+        let commitments = content.commitments
+        if !commitments.isEmpty { expectedTexts[row.sequence] = commitments }
+        for hash in BlobReference.hashes(in: content.body) { expectedBlobs.append((row.sequence, hash)) }
     }
 
     private mutating func expectBatch(_ content: LeafContent) {
         guard let digest = content.body["sha256"]?.text, let from = content.body["from"]?.integer,
             let through = content.body["through"]?.integer, from <= through
         else { return problem(content.sequence...content.sequence, "vouches for no measurements") }
-        expected[content.sequence] = (digest, from...through)
+        expectedBatches[content.sequence] = (digest, from...through)
     }
 
-    /// Compares the measurements of all batches fed since the last call with what their entries say.
+    /// Compares the measurements of all batches given since the last call with their entries.
     mutating func measurements(_ found: [Int64: MeasurementBatch]) {
-        for (sequence, expectation) in expected.sorted(by: { $0.key < $1.key }) {
+        for (sequence, expectation) in expectedBatches.sorted(by: { $0.key < $1.key }) {
             let here = sequence...sequence
             guard let batch = found[sequence] else {
                 if dropped.contains(where: { $0.contains(expectation.times.lowerBound) }) {
@@ -136,19 +123,76 @@ struct LedgerVerifier {
                 problem(here, "its measurements are not the ones recorded: altered")
             }
         }
-        for sequence in found.keys.sorted() where expected[sequence] == nil {
+        for sequence in found.keys.sorted() where expectedBatches[sequence] == nil {
             problem(sequence...sequence, "vouches for no measurements, yet there are some: inserted")
         }
-        expected = [:]
+        expectedBatches = [:]
     }
 
-    /// Compares a signed checkpoint with the entries fed so far, which must be as many as it covers.
-    mutating func checkpoint(_ note: String, size: Int64) {
-        guard let checkpoint = verifier.checkpoint(in: note) else {
-            return problem(nil, "the checkpoint over \(size) entries was not signed by \(verifier.name): altered")
+    /// Compares the texts about persons of all entries given since the last call with their commitments.
+    mutating func disclosures(_ found: [Int64: [Disclosure]]) {
+        for (sequence, commitments) in expectedTexts.sorted(by: { $0.key < $1.key }) {
+            let texts = found[sequence] ?? []
+            for commitment in commitments {
+                if let text = texts.first(where: { $0.commitment == commitment }) {
+                    if text.isGenuine {
+                        report.disclosures += 1
+                    } else {
+                        problem(sequence...sequence, "a text about a person is not the one recorded: altered")
+                    }
+                } else if erased.contains(commitment) {
+                    report.erased += 1
+                } else {
+                    problem(
+                        sequence...sequence, "a text about a person was removed, and no entry says that it was erased")
+                }
+            }
+        }
+        for (sequence, texts) in found.sorted(by: { $0.key < $1.key }) {
+            let known = expectedTexts[sequence] ?? []
+            if texts.contains(where: { !known.contains($0.commitment) }) {
+                problem(sequence...sequence, "it does not refer to a text about a person that is kept for it: inserted")
+            }
+        }
+        expectedTexts = [:]
+    }
+
+    /// The contents that entries given since the last call refer to.
+    mutating func takeBlobs() -> [(sequence: Int64, hash: [UInt8])] {
+        defer { expectedBlobs = [] }
+        return expectedBlobs
+    }
+
+    /// Compares a content with the hash that entry `sequence` refers to it by; `nil` where there is none.
+    mutating func blob(_ content: [UInt8]?, hash: [UInt8], sequence: Int64) {
+        guard let content else { return problem(sequence...sequence, "a content that it refers to was removed") }
+        if SHA256.hash(content) != hash {
+            problem(sequence...sequence, "a content that it refers to is not the one recorded: altered")
+        }
+    }
+
+    /// The subtrees that entries given since the last call have completed.
+    mutating func takeNodes() -> [MerkleTree.Node] {
+        defer { completed = [] }
+        return isBroken ? [] : completed
+    }
+
+    /// Compares a stored subtree with the one computed.
+    mutating func node(_ node: MerkleTree.Node, stored hash: [UInt8]?) {
+        guard hash != node.hash else { return }
+        let first = node.position << node.level
+        problem(first + 1...first + 1 << node.level, "the stored hash over these entries is wrong or missing")
+    }
+
+    /// Compares a signed checkpoint with the entries given so far, as many as it covers.
+    ///
+    /// - Parameter source: where it comes from, for the message.
+    mutating func checkpoint(_ note: String, size: Int64, source: String = "the checkpoint") {
+        guard let checkpoint = trusted.checkpoint(in: note) else {
+            return problem(nil, "\(source) over \(size) entries was not signed by \(trusted.name): altered")
         }
         guard checkpoint.size == size else {
-            return problem(nil, "the checkpoint over \(checkpoint.size) entries stands for \(size): altered")
+            return problem(nil, "\(source) over \(checkpoint.size) entries is stored as one over \(size): altered")
         }
         if size > lastSequence {
             problem(lastSequence + 1...size, "removed: a signed checkpoint covers them")
@@ -166,10 +210,10 @@ struct LedgerVerifier {
             return
         }
         report.checkpoints += 1
-        report.signedEntries = size
+        report.signedEntries = max(report.signedEntries, size)
     }
 
-    /// Compares the head that the next append would go on from.
+    /// Compares the head that the next append would continue from.
     mutating func head(_ head: LedgerHead) {
         if head.size < lastSequence {
             problem(head.size + 1...lastSequence, "not counted by the ledger's head: inserted")
@@ -180,13 +224,13 @@ struct LedgerVerifier {
         }
     }
 
-    /// What was found.
+    /// The result.
     mutating func finish() -> LedgerReport {
         report.root = isBroken ? "" : Base64.text(tree.root)
         return report
     }
 
-    /// Adds something found elsewhere.
+    /// Adds a problem found elsewhere.
     mutating func problem(_ sequences: ClosedRange<Int64>?, _ message: String) {
         guard report.problems.count < Self.problemLimit else { return }
         report.problems.append(.init(sequences: sequences, message: message))

@@ -1,6 +1,6 @@
 internal import TLS
 
-/// What is signed about a ledger: how many entries it has and their tree's root, as C2SP tlog-checkpoint in a signed note.
+/// The signed statement about a ledger: its number of entries and the root of their tree, as C2SP tlog-checkpoint in a signed note.
 ///
 /// ```text
 /// tribune.example/prod                  origin
@@ -49,18 +49,19 @@ public struct NoteVerifier: Equatable, Sendable {
 
     /// Reads `name+id+key`, as `tribune audit export` writes it and sumdb tools take it.
     public init(text: some StringProtocol) throws(HistoryError) {
-        // Which part is wrong is said by the shape that is wanted.
         let parts = text.split(separator: "+", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3, let bytes = Base64.bytes(parts[2]), bytes.first == NoteVerifier.algorithm,
             case .some(let key) = try? VerificationKey(bytes: Array(bytes.dropFirst()))
-        else { throw HistoryError(.malformed, "a public key has the form name+id+base64") }
+        else {
+            throw HistoryError(.malformed, "a public key has the form name+id+base64, with id in 8 hexadecimal digits")
+        }
         self.init(name: String(parts[0]), key: key)
         guard Hexadecimal.bytes(parts[1]) == id else {
             throw HistoryError(.malformed, "the public key does not belong to its id \(parts[1])")
         }
     }
 
-    /// The mark of Ed25519 in key ids.
+    /// The number of Ed25519 in key ids.
     static let algorithm: UInt8 = 1
 
     /// The first four bytes of SHA-256(name ‖ newline ‖ algorithm ‖ key).
@@ -73,11 +74,14 @@ public struct NoteVerifier: Equatable, Sendable {
         "\(name)+\(Hexadecimal.text(id))+\(Base64.text([NoteVerifier.algorithm] + key.bytes))"
     }
 
-    /// The checkpoint in `note` if this key signed it; signatures of other keys are skipped.
+    /// The checkpoint in `note` if this key signed it.
     func checkpoint(in note: String) -> Checkpoint? {
-        guard let (body, signatures) = NoteVerifier.parts(of: note), let checkpoint = Checkpoint(body: body) else {
-            return nil
-        }
+        signedBody(of: note).flatMap { Checkpoint(body: $0) }
+    }
+
+    /// The text of `note` if this key signed it; signatures of other keys are skipped.
+    func signedBody(of note: String) -> String? {
+        guard let (body, signatures) = NoteVerifier.parts(of: note) else { return nil }
         let isSigned = signatures.contains { line in
             let words = line.split(separator: " ", omittingEmptySubsequences: false)
             guard words.count == 3, words[0] == "—", words[1] == name, let bytes = Base64.bytes(words[2]),
@@ -85,13 +89,13 @@ public struct NoteVerifier: Equatable, Sendable {
             else { return false }
             return key.isValid(Array(bytes.dropFirst(4)), over: Array(body.utf8))
         }
-        return isSigned ? checkpoint : nil
+        return isSigned ? body : nil
     }
 
     /// The signed text, with its last newline, and the lines of signatures.
     static func parts(of note: String) -> (body: String, signatures: [Substring])? {
         let bytes = Array(note.utf8)
-        // Texts hold no empty line before the signatures, for origin, size and root are none.
+        // The text holds no empty line: origin, size and root are never empty.
         guard let blank = zip(bytes.indices, bytes.dropFirst()).first(where: { bytes[$0.0] == 0x0a && $0.1 == 0x0a })?.0
         else { return nil }
         let body = String(decoding: bytes[...blank], as: UTF8.self)
@@ -100,7 +104,7 @@ public struct NoteVerifier: Equatable, Sendable {
     }
 }
 
-/// Signs checkpoints. May be shared between threads.
+/// Signs checkpoints and certificates. May be shared between threads.
 struct NoteSigner: Sendable {
     private let key: SigningKey
     let verifier: NoteVerifier
@@ -110,9 +114,11 @@ struct NoteSigner: Sendable {
         verifier = NoteVerifier(name: name, key: key.verificationKey)
     }
 
-    /// The note that vouches for `checkpoint`.
-    func note(_ checkpoint: Checkpoint) throws(HistoryError) -> String {
-        let body = checkpoint.body
+    /// The signed note of `checkpoint`.
+    func note(_ checkpoint: Checkpoint) throws(HistoryError) -> String { try note(body: checkpoint.body) }
+
+    /// The signed note of `body`, which ends in a newline.
+    func note(body: String) throws(HistoryError) -> String {
         do throws(TLSError) {
             let signature = try key.sign(Array(body.utf8))
             return body + "\n— \(verifier.name) \(Base64.text(verifier.id + signature))\n"

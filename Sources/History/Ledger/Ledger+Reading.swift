@@ -2,7 +2,7 @@ internal import Database
 internal import MetricModel
 
 extension Ledger {
-    private static let columns = "sequence, milliseconds, kind, subject, leaf, hash"
+    static let columns = "sequence, milliseconds, kind, subject, incident, service, leaf, hash"
 
     /// The entries that `query` asks for, newest first.
     func entries(_ query: LedgerQuery) throws(HistoryError) -> [LedgerEntry] {
@@ -16,6 +16,8 @@ extension Ledger {
         if let from = query.from { require("milliseconds >=", .integer(from)) }
         if let through = query.through { require("milliseconds <=", .integer(through)) }
         if let subject = query.subject { require("subject =", .text(subject)) }
+        if let service = query.service { require("service =", .text(service)) }
+        if let incident = query.incident { require("incident =", .text(incident)) }
         if !query.kinds.isEmpty {
             // Kinds are an enum's words, which need no quoting.
             conditions.append("kind IN (\(query.kinds.map { "'\($0.rawValue)'" }.joined(separator: ", ")))")
@@ -24,7 +26,17 @@ extension Ledger {
         let limit = min(max(query.limit, 1), 10_000)
         let rows = try store.rows(
             "SELECT \(Self.columns) FROM ledger \(filter) ORDER BY sequence DESC LIMIT \(limit)", parameters)
-        return rows.map(LedgerRow.init).compactMap(\.entry)
+        return try entries(of: rows.map(LedgerRow.init))
+    }
+
+    /// Opens the texts about persons in `rows`.
+    func entries(of rows: [LedgerRow]) throws(HistoryError) -> [LedgerEntry] {
+        guard let first = rows.map(\.sequence).min(), let last = rows.map(\.sequence).max() else { return [] }
+        var texts: [[UInt8]: String] = [:]
+        for disclosure in try disclosures(of: first...last).values.joined() {
+            texts[disclosure.commitment] = disclosure.text
+        }
+        return rows.compactMap { $0.entry(texts) }
     }
 
     /// Up to `limit` rows after entry `sequence`, in their order.
@@ -81,6 +93,6 @@ extension LedgerRow {
     fileprivate init(_ row: [SQLValue]) {
         self.init(
             sequence: row[0].integer, milliseconds: row[1].integer, kind: row[2].text, subject: row[3].text,
-            leaf: row[4].text, hash: row[5].blob)
+            incident: row[4].text, service: row[5].text, leaf: row[6].text, hash: row[7].blob)
     }
 }

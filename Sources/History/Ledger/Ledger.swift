@@ -2,10 +2,10 @@ internal import Database
 internal import JSON
 internal import TLS
 
-/// The end of the ledger: what an appender must know to go on.
+/// The end of the ledger: everything an appender must know.
 struct LedgerHead: Equatable, Sendable {
     var origin: String
-    /// Counts those who took the ledger over; only the latest may append.
+    /// Counts take-overs of the ledger. Only the latest owner may append.
     var epoch: Int64
     /// The number of the next new series.
     var nextSeries: Int64
@@ -19,15 +19,12 @@ struct LedgerHead: Equatable, Sendable {
 
 /// The ledger in a database: appends, each one transaction that compares and swaps the head, and reading.
 ///
-/// Belongs to the thread of its store. After an error it must be made anew with a new connection, for it may remember series
-/// that the database has taken back.
+/// Belongs to the thread of its store. After an error it must be replaced, with a new connection: it may remember series that the
+/// database has rolled back.
 final class Ledger {
     let store: LedgerStore
-    /// Numbers of series met so far, by the hash of their labels.
-    private var seriesNumbers: [[UInt8]: Int64] = [:]
-
-    /// Series remembered; beyond that all are forgotten and looked up again.
-    private static let seriesLimit = 1_000_000
+    /// Numbers of series met so far.
+    var seriesNumbers = SeriesNumbers()
 
     init(store: LedgerStore) {
         self.store = store
@@ -35,7 +32,7 @@ final class Ledger {
 
     /// The head as it is now.
     ///
-    /// - Parameter origin: what a ledger that has no head yet is to be called.
+    /// - Parameter origin: the name of a ledger that has to be created.
     func head(creating origin: String? = nil) throws(HistoryError) -> LedgerHead {
         if let origin {
             _ = try store.change(
@@ -53,7 +50,13 @@ final class Ledger {
             origin: row[0].text, epoch: row[2].integer, nextSeries: row[3].integer, previous: row[5].blob, tree: tree)
     }
 
-    /// Takes the ledger over: whoever held it before can append no more.
+    /// The head, or `nil` where the database holds no ledger yet.
+    func headIfPresent() throws(HistoryError) -> LedgerHead? {
+        guard try store.hasTable("log"), try !store.rows("SELECT 1 FROM log").isEmpty else { return nil }
+        return try head()
+    }
+
+    /// Takes the ledger over: the former owner can append no more.
     func takeOver() throws(HistoryError) -> LedgerHead {
         guard try store.change("UPDATE log SET epoch = epoch + 1", []) == 1 else {
             throw HistoryError(.schema, "the ledger has no head")
@@ -61,13 +64,13 @@ final class Ledger {
         return try head()
     }
 
-    /// The last record of the spool `identity` that is in the ledger; `nil` where the ledger knows no such spool.
+    /// The last record of the spool `identity` that is in the ledger; `nil` where the ledger does not know the spool.
     func position(ofSpool identity: String) throws(HistoryError) -> UInt64? {
         let rows = try store.rows("SELECT sequence FROM spool WHERE identity = $1", [.text(identity)])
         return rows.first.map { UInt64(bitPattern: $0[0].integer) }
     }
 
-    /// Makes the spool `identity` known, all records up to `position` counting as applied.
+    /// Registers the spool `identity`; its records up to `position` count as applied.
     func register(spool identity: String, at position: UInt64) throws(HistoryError) {
         _ = try store.change(
             "INSERT INTO spool (identity, sequence) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -76,8 +79,8 @@ final class Ledger {
 
     /// Appends what a spool holds after `position`, and moves that position, in one transaction.
     ///
-    /// Throws `conflict` and changes nothing where head or position are not what the caller believes; so that nothing is ever
-    /// appended twice, and after a commit of unknown outcome reading head and position tells what happened.
+    /// Throws `conflict` and changes nothing where head or position are not what the caller believes. So nothing is ever
+    /// appended twice, and after a commit of unknown outcome head and position tell what happened.
     func apply(
         _ payloads: [SpoolPayload], ofSpool identity: String, from position: UInt64, through last: UInt64,
         to head: inout LedgerHead, signer: NoteSigner?
@@ -89,8 +92,9 @@ final class Ledger {
                 "UPDATE spool SET sequence = $1 WHERE identity = $2 AND sequence = $3",
                 [.integer(Int64(bitPattern: last)), .text(identity), .integer(Int64(bitPattern: position))])
             guard moved == 1 else { throw HistoryError(.conflict, "the spool's position in the ledger has moved") }
-            return try insert(payloads, from: head, to: &next, signer: signer)
+            return try insert(payloads, to: &next, signer: signer)
         }
+        assert(next.size == head.size + Int64(payloads.count))
         head = next
         return note
     }
@@ -99,7 +103,7 @@ final class Ledger {
     func append(_ events: [PendingEvent], to head: inout LedgerHead) throws(HistoryError) {
         var next = head
         try lock(head)
-        _ = try insert(events.map { SpoolPayload(event: $0) }, from: head, to: &next, signer: nil)
+        _ = try insert(events.map { SpoolPayload(event: $0) }, to: &next, signer: nil)
         head = next
     }
 
@@ -139,72 +143,23 @@ final class Ledger {
     }
 
     private func insert(
-        _ payloads: [SpoolPayload], from head: LedgerHead, to next: inout LedgerHead, signer: NoteSigner?
+        _ payloads: [SpoolPayload], to head: inout LedgerHead, signer: NoteSigner?
     ) throws(HistoryError) -> String? {
-        if seriesNumbers.count > Self.seriesLimit { seriesNumbers = [:] }
-        var rows: [[SQLValue]] = []
-        var measurements: [[SQLValue]] = []
-        var series: [[SQLValue]] = []
-        for payload in payloads {
-            let row = payload.event.row(sequence: next.size + 1, previous: next.previous)
-            next.tree.append(leafHash: row.hash)
-            next.previous = row.hash
-            rows.append([
-                .integer(row.sequence), .integer(row.milliseconds), .text(row.kind), .text(row.subject),
-                .text(row.leaf), .blob(row.hash),
-            ])
-            let batch = payload.measurements
-            guard let times = batch.times else { continue }
-            try store.prepare(Month(containing: times.lowerBound))
-            let numbers = try numbers(of: batch.series, new: &series, next: &next.nextSeries)
-            for sample in batch.samples {
-                measurements.append([
-                    .integer(row.sequence), .integer(numbers[Int(sample.series)]), .integer(sample.milliseconds),
-                    .real(sample.value),
-                ])
-            }
-        }
-        try store.insert(
-            into: "ledger", columns: ["sequence", "milliseconds", "kind", "subject", "leaf", "hash"], rows)
-        if !series.isEmpty { try store.insert(into: "series", columns: ["id", "digest", "labels"], series) }
-        if !measurements.isEmpty {
-            try store.insert(
-                into: "measurement", columns: ["batch", "series", "milliseconds", "value"], measurements)
-        }
+        var rows = try LedgerRows(payloads, following: &head)
+        for month in rows.months { try store.prepare(month) }
+        try seriesNumbers.assign(&rows, next: &head.nextSeries, in: store)
+        try rows.insert(into: store)
         _ = try store.change(
             "UPDATE log SET size = $1, next_series = $2, frontier = $3, previous = $4",
-            [.integer(next.size), .integer(next.nextSeries), .blob(next.tree.encodedFrontier), .blob(next.previous)])
+            [.integer(head.size), .integer(head.nextSeries), .blob(head.tree.encodedFrontier), .blob(head.previous)])
         guard let signer else { return nil }
-        let note = try signer.note(next.checkpoint)
-        try keep(note, size: next.size)
+        let note = try signer.note(head.checkpoint)
+        try keep(note, size: head.size)
         return note
     }
 
     private func keep(_ note: String, size: Int64) throws(HistoryError) {
         _ = try store.change(
             "INSERT INTO checkpoint (size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING", [.integer(size), .text(note)])
-    }
-
-    /// The numbers of `labels`, new ones being taken from `next` and added to `new`.
-    private func numbers(
-        of labels: [String], new: inout [[SQLValue]], next: inout Int64
-    ) throws(HistoryError) -> [Int64] {
-        var numbers: [Int64] = []
-        for text in labels {
-            let digest = SHA256.hash(text)
-            if let known = seriesNumbers[digest] {
-                numbers.append(known)
-                continue
-            }
-            let found = try store.rows("SELECT id FROM series WHERE digest = $1", [.blob(digest)]).first?[0].integer
-            let number = found ?? next
-            if found == nil {
-                next += 1
-                new.append([.integer(number), .blob(digest), .text(text)])
-            }
-            seriesNumbers[digest] = number
-            numbers.append(number)
-        }
-        return numbers
     }
 }

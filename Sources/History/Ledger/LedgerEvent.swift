@@ -9,32 +9,94 @@ public struct LedgerEvent: Equatable, Sendable {
         case rollbackStep = "rollback_step"
         case alert
         case acknowledgement
-        /// Somebody said that people are not to be told of certain alerts, or took it back, or its time was over.
+        /// A silence was created, changed or removed, or expired.
         case silence
         case deployment
         case checkpoint
         case configurationChange = "config_change"
         case login
+        /// An order or a request that was refused.
+        case denied
+        /// An access token was used.
+        case tokenUse = "token_use"
         case migration
         case retention
         /// One batch of measurements, as one leaf.
         case measurements
+        /// A key that signs checkpoints of this ledger was added.
+        case nodeKey = "node_key"
+        /// Texts about a person were erased.
+        case erasure
+        /// A part of the record was lost, and a person decided to go on without it.
+        case gap
+        /// Records of the spool were damaged and set aside.
+        case damage
     }
 
     /// When it happened, in milliseconds since the epoch.
     public var milliseconds: Int64
     /// What kind of thing happened.
     public var kind: Kind
-    /// What it is about: a rule, a plan, a service, an alert.
+    /// The rule, plan, service or alert concerned. Never the name of a person: it cannot be erased.
     public var subject: String
-    /// The particulars; an object.
+    /// The particulars; an object. Texts about persons are wrapped by ``personal(_:)``.
     public var body: JSON
+    /// Who caused it, if a person or a client did.
+    public var actor: LedgerActor?
+    /// Joins everything that belongs to one incident, from the violation to the notifications.
+    public var incident: String?
+    /// The service concerned.
+    public var service: String?
+    /// Contents kept outside of the leaf, which the body refers to by their SHA-256.
+    public var blobs: [[UInt8]]
 
     /// An event.
-    public init(milliseconds: Int64, kind: Kind, subject: String, body: JSON) {
+    public init(
+        milliseconds: Int64, kind: Kind, subject: String, body: JSON, actor: LedgerActor? = nil,
+        incident: String? = nil, service: String? = nil, blobs: [[UInt8]] = []
+    ) {
         self.milliseconds = milliseconds
         self.kind = kind
         self.subject = subject
         self.body = body
+        self.actor = actor
+        self.incident = incident
+        self.service = service
+        self.blobs = blobs
+    }
+
+    /// Marks a text about a person. The ledger keeps a salted commitment in its place, and the text where it can be erased.
+    public static func personal(_ text: String) -> JSON {
+        .object([.init(PersonalText.mark, .string(text))])
+    }
+}
+
+/// Who caused an event: what was proved apart from what was claimed.
+///
+/// All texts but the method are kept as commitments, so that they can be erased.
+public struct LedgerActor: Equatable, Sendable {
+    /// The authenticated identity; `nil` where none was proved.
+    public var identity: String?
+    /// How the identity was proved: `basic`, `token`, `certificate`, `oidc`, `link`, `none`, ….
+    public var method: String
+    /// The address of the peer.
+    public var peer: String?
+    /// The name that the caller gave for itself.
+    public var claimed: String?
+
+    /// An actor.
+    public init(identity: String? = nil, method: String, peer: String? = nil, claimed: String? = nil) {
+        self.identity = identity
+        self.method = method
+        self.peer = peer
+        self.claimed = claimed
+    }
+
+    var json: JSON {
+        var members: [JSON.Member] = [.init("method", .string(method))]
+        for (name, text) in [("identity", identity), ("peer", peer), ("claimed", claimed)] {
+            if let text { members.append(.init(name, LedgerEvent.personal(text))) }
+        }
+        return .object(members)
     }
 }

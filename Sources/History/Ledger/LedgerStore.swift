@@ -47,6 +47,8 @@ final class LedgerStore {
     }
 
     func insert(into table: String, columns: [String], _ rows: [[SQLValue]]) throws(HistoryError) {
+        // The table may not exist yet: schema steps are recorded by entries, too.
+        if rows.isEmpty { return }
         do throws(DatabaseError) {
             try database.insert(into: table, columns: columns, rows)
         } catch {

@@ -15,6 +15,18 @@ public struct MerkleTree: Equatable, Sendable {
     public private(set) var size: Int64 = 0
     private var frontier: [[UInt8]] = []
 
+    /// The root of a perfect subtree that is kept, so that proofs need not read all leaves.
+    struct Node: Equatable, Sendable {
+        /// Covers 2^level leaves.
+        var level: Int
+        /// Counts subtrees of its level from the left, from 0.
+        var position: Int64
+        var hash: [UInt8]
+    }
+
+    /// Subtrees of 256, 256², … leaves are kept: the tiles of C2SP tlog-tiles.
+    static let nodeLevels = 8
+
     /// The tree without leaves.
     public init() {}
 
@@ -38,13 +50,22 @@ public struct MerkleTree: Equatable, Sendable {
 
     /// Adds a leaf by its hash.
     public mutating func append(leafHash: [UInt8]) {
+        var ignored: [Node] = []
+        append(leafHash: leafHash, completing: &ignored)
+    }
+
+    /// Adds a leaf by its hash, and adds the subtrees to keep that it completes to `nodes`.
+    mutating func append(leafHash: [UInt8], completing nodes: inout [Node]) {
         var hash = leafHash
         // Every trailing one bit of the old size is a subtree that the new leaf completes.
-        for _ in 0..<(~size).trailingZeroBitCount {
+        for level in 0..<(~size).trailingZeroBitCount {
             hash = MerkleTree.hash(frontier.removeLast(), hash)
+            let height = level + 1
+            if height % Self.nodeLevels == 0 { nodes.append(Node(level: height, position: size >> height, hash: hash)) }
         }
         frontier.append(hash)
         size += 1
+        assert(frontier.count == size.nonzeroBitCount)
     }
 
     /// The tree's hash; that of the empty tree is SHA-256 of nothing.

@@ -2,25 +2,33 @@ internal import Glibc
 internal import Runtime
 internal import TLS
 
-/// The file that holds the ledger's signing key, readable by its owner only.
+/// The file that holds a signing key, readable by its owner only.
 enum SigningKeyFile {
-    /// Reads the key at `path`; makes one where there is none.
-    static func load(_ path: String) throws(HistoryError) -> SigningKey {
-        let (key, fresh) = try open(path)
-        if let fresh { try DurableFile.write(fresh, to: path) }
-        return key
-    }
-
-    private static func open(_ path: String) throws(HistoryError) -> (key: SigningKey, fresh: String?) {
-        let text = FileText.read(path)
-        // A key that is there but cannot be read must not be replaced.
-        guard unsafe text != nil || access(path, F_OK) != 0 else { throw .file("read", path) }
+    /// Reads the key at `path`; `nil` where there is no file.
+    static func read(_ path: String) throws(HistoryError) -> SigningKey? {
+        guard let text = FileText.read(path) else {
+            // A key that exists but cannot be read must not be replaced.
+            guard unsafe access(path, F_OK) != 0 else { throw .file("read", path) }
+            return nil
+        }
         do throws(TLSError) {
-            if let text { return (try SigningKey(pem: text), nil) }
-            let key = try SigningKey.generate()
-            return (key, try key.pem())
+            return try SigningKey(pem: text)
         } catch {
             throw HistoryError(.malformed, "\(path): \(error)")
         }
+    }
+
+    /// Writes a new key to `path`, where no file is.
+    static func create(_ path: String) throws(HistoryError) -> SigningKey {
+        let pem: String
+        let key: SigningKey
+        do throws(TLSError) {
+            key = try SigningKey.generate()
+            pem = try key.pem()
+        } catch {
+            throw HistoryError(.refused, "cannot create the signing key \(path): \(error)")
+        }
+        try DurableFile.write(pem, to: path)
+        return key
     }
 }

@@ -1,6 +1,21 @@
 internal import Database
 
 extension LedgerStore {
+    /// Adds the measurements of batches whose series have numbers.
+    func insertMeasurements(_ batches: [LedgerRows.Batch]) throws(HistoryError) {
+        var rows: [[SQLValue]] = []
+        rows.reserveCapacity(batches.reduce(0) { $0 + $1.measurements.samples.count })
+        for batch in batches {
+            for sample in batch.measurements.samples {
+                rows.append([
+                    .integer(batch.sequence), .integer(batch.numbers[Int(sample.series)]),
+                    .integer(sample.milliseconds), .real(sample.value),
+                ])
+            }
+        }
+        try insert(into: "measurement", columns: ["batch", "series", "milliseconds", "value"], rows)
+    }
+
     /// Makes room for measurements of `month`. SQLite keeps all months in one table.
     func prepare(_ month: Month) throws(HistoryError) {
         // Remembered although the transaction may still fail: then the insert fails too, with a new connection.

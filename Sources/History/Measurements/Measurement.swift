@@ -51,8 +51,10 @@ struct MeasurementBatch: Equatable, Sendable {
                 indices[measurement.labels] = index
                 batch.series.append(text(of: measurement.labels))
             }
+            // SQLite does not keep the sign of zero.
+            let value = measurement.value == 0 ? 0 : measurement.value
             batch.samples.append(
-                Sample(series: index, milliseconds: measurement.timestamp.milliseconds, value: measurement.value))
+                Sample(series: index, milliseconds: measurement.timestamp.milliseconds, value: value))
             if batch.samples.count < sampleLimit {
                 open[month] = (batch, indices)
             } else {

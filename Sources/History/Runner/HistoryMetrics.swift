@@ -13,6 +13,12 @@ struct HistoryMetrics: Sendable {
     private let behind: Gauge
     private let size: Gauge
     private let signed: Gauge
+    private let halted: Gauge
+    let damaged: Counter
+    let verified: Counter
+    private let lastVerification: Gauge
+    private let firstBad: Gauge
+    private let problems: Gauge
 
     init(_ registry: Registry) {
         let kinds = LedgerEvent.Kind.allCases.map { kind in
@@ -25,14 +31,29 @@ struct HistoryMetrics: Sendable {
         measurements = registry.counter("tribune_history_measurements_total", "Measurements taken for the history.")
         refused = registry.counter(
             "tribune_history_measurements_refused_total", "Measurements refused because the disk is full.")
-        applied = registry.counter("tribune_history_applied_total", "Spooled records brought to the database.")
+        applied = registry.counter("tribune_history_applied_total", "Spooled records delivered to the database.")
         failures = registry.counter("tribune_history_failures_total", "Attempts to write to the database that failed.")
         duration = registry.histogram(
-            "tribune_history_append_seconds", "Time of one append of a batch of records to the database.")
+            "tribune_history_append_seconds",
+            "Duration of one append of a batch of records to the database, in seconds.")
         spooled = registry.gauge("tribune_history_spooled_records", "Records that are not in the database yet.")
         spooledBytes = registry.gauge("tribune_history_spool_bytes", "Size of the spool on disk.")
         behind = registry.gauge(
-            "tribune_history_behind", "Whether the history has fallen behind, so that nothing is promoted.")
+            "tribune_history_behind", "1 while the history is behind, so that nothing is promoted.")
+        halted = registry.gauge(
+            "tribune_history_halted",
+            "1 while delivery waits for a person because signed entries or the key are missing.")
+        damaged = registry.counter(
+            "tribune_history_damaged_records_total", "Records of the spool that were damaged and set aside.")
+        verified = registry.counter(
+            "tribune_history_verified_entries_total", "Ledger entries verified by the running service.")
+        lastVerification = registry.gauge(
+            "tribune_history_last_verification_timestamp_seconds",
+            "When the running service last finished verifying the whole ledger; 0 before the first time.")
+        firstBad = registry.gauge(
+            "tribune_history_first_bad_entry", "The first ledger entry with a problem; 0 while there is none.")
+        problems = registry.gauge(
+            "tribune_history_verification_problems", "Problems found by the last verification of the ledger.")
         size = registry.gauge("tribune_history_ledger_entries", "Entries in the ledger.")
         signed = registry.gauge(
             "tribune_history_signed_entries", "Entries covered by the last signed checkpoint.")
@@ -40,7 +61,11 @@ struct HistoryMetrics: Sendable {
 
     func count(_ kind: LedgerEvent.Kind) { events[kind]?.add() }
 
-    func set(_ status: HistoryStatus) {
+    func set(_ status: HistoryStatus, _ check: SelfCheckStatus) {
+        halted.set(status.halt == nil ? 0 : 1)
+        lastVerification.set(Double(check.finishedAt) / 1000)
+        firstBad.set(Double(check.firstBadEntry ?? 0))
+        problems.set(Double(check.problems))
         spooled.set(Double(status.spooled))
         spooledBytes.set(Double(status.spooledBytes))
         behind.set(status.isBehind ? 1 : 0)

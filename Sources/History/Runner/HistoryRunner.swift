@@ -4,15 +4,16 @@ public import Runtime
 internal import Synchronization
 internal import TLS
 
-/// Keeps the history: takes events and measurements from any thread, spools them durably, and brings them to the database.
+/// Keeps the history: takes events and measurements from any thread, spools them durably, and delivers them to the database.
 ///
-/// Three threads of its own block, so that nobody else has to: one syncs the spool, one writes to the database, one reads from
-/// it. With the database down, also at the start, everything goes on but ``HistoryStatus/isBehind`` is set.
+/// Callers never block on the database: one thread syncs the spool, one writes to the database, one reads from it, one verifies
+/// it. Without the database, also at the start, everything continues, and ``HistoryStatus/isBehind`` is set.
 public final class HistoryRunner: Sendable {
     private let configuration: HistoryConfiguration
     private let spool: Spool
     private let writer: HistoryWriter
     private let reader: HistoryReader
+    private let selfCheck: SelfCheck
     private let metrics: HistoryMetrics
 
     /// Opens spool and signing key and starts the threads. Does not wait for the database.
@@ -34,7 +35,8 @@ public final class HistoryRunner: Sendable {
         guard unsafe mkdir(configuration.directory, 0o700) == 0 || errno == EEXIST else {
             throw .file("make the directory", configuration.directory)
         }
-        let key = try SigningKeyFile.load(configuration.keyPath)
+        let memory = NodeMemory(directory: configuration.directory)
+        if memory.isFresh { _ = try SigningKeyFile.create(memory.keyPath) }
         let directory = try SpoolDirectory(path: configuration.spoolPath)
         let metrics = HistoryMetrics(registry)
         let wake = Mailbox<Void>(capacity: 1)
@@ -45,16 +47,17 @@ public final class HistoryRunner: Sendable {
         self.spool = spool
         self.metrics = metrics
         writer = HistoryWriter(
-            configuration, spool: spool, signer: NoteSigner(name: configuration.origin, key: key), wake: wake,
-            logger: logger, metrics: metrics, retryNanoseconds: retryNanoseconds, openStore: openStore)
+            configuration, spool: spool, wake: wake, logger: logger, metrics: metrics,
+            retryNanoseconds: retryNanoseconds, openStore: openStore)
         reader = HistoryReader(configuration)
+        selfCheck = SelfCheck(configuration, logger: logger, metrics: metrics)
         for range in spool.lost {
             logger.error("records of the spool were damaged", ["first": range.lowerBound, "last": range.upperBound])
         }
-        registry.onSnapshot { [writer] in metrics.set(writer.status) }
+        registry.onSnapshot { [writer, selfCheck] in metrics.set(writer.status, selfCheck.status) }
     }
 
-    /// Takes an event. Does not block; the event is durable a few milliseconds later and survives whatever comes then.
+    /// Takes an event. Does not block; the event is durable a few milliseconds later.
     ///
     /// - Returns: false only after ``stop()``.
     @discardableResult
@@ -67,8 +70,8 @@ public final class HistoryRunner: Sendable {
 
     /// Takes an event and waits until it is on the disk.
     ///
-    /// - Returns: false when the disk did not take it within `timeout` milliseconds. The event is kept and tried again all the
-    ///   same, unless the history has been stopped.
+    /// - Returns: false when the disk did not take it within `timeout` milliseconds. The event is kept and
+    ///   retried, unless the history has been stopped.
     @discardableResult
     public func recordDurably(_ event: LedgerEvent, timeout: Int64 = 5000) -> Bool {
         let reply = Mailbox<Bool>(capacity: 1)
@@ -107,8 +110,12 @@ public final class HistoryRunner: Sendable {
     /// It is this process's turn to write to the database, or another one's. What is recorded meanwhile stays in the spool.
     public func turnChanged(isOurs: Bool) { writer.turnChanged(isOurs: isOurs) }
 
-    /// How things stand.
-    public var status: HistoryStatus { writer.status }
+    /// The state of spool, delivery and verification.
+    public var status: HistoryStatus {
+        var status = writer.status
+        status.selfCheck = selfCheck.status
+        return status
+    }
 
     /// Waits until everything recorded so far is in the database. Returns false when `timeout` milliseconds were not enough.
     public func drain(timeout: Int64) -> Bool {
@@ -121,12 +128,13 @@ public final class HistoryRunner: Sendable {
         return true
     }
 
-    /// Writes what was accepted to the disk and, as far as time allows, to the database; then ends the threads. What is left
-    /// stays in the spool for the next start.
+    /// Writes accepted records to the disk and, as far as time allows, to the database; then ends the threads. The rest stays in
+    /// the spool for the next start.
     public func stop() {
         spool.close()
         writer.stop()
         reader.stop()
+        selfCheck.stop()
         spool.directory.unlock()
     }
 }

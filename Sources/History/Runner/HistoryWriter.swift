@@ -1,26 +1,29 @@
-internal import Database
 internal import Instrumentation
 internal import MetricModel
 internal import Runtime
 internal import Synchronization
 internal import TLS
 
-/// The thread that brings spooled records to the database, signs checkpoints and keeps retention.
+/// The thread that delivers spooled records to the database, signs checkpoints and applies retention.
 final class HistoryWriter: Sendable {
-    private struct Shared {
+    struct Shared {
         var isConnected = false
         var lastError: String?
+        var halt: String?
         var applied: UInt64 = 0
         var size: Int64 = 0
         var root: [UInt8] = []
         var epoch: Int64 = 0
         var signedSize: Int64 = 0
+        var publicKey = ""
         /// Whether this process is the one that writes.
         var isOurTurn = true
-        /// A record that waits, and since when at the latest, on the monotonic clock; `nil` while none waits.
+        /// Failures with the same message since it was logged.
+        var repeats = 0
+        /// A record that waits, and the latest time since when, on the monotonic clock; `nil` while none waits.
         var waiting: (record: UInt64, since: Int64)?
 
-        /// For how long a record has waited, in nanoseconds.
+        /// How long a record has waited, in nanoseconds.
         mutating func age(accepted: UInt64, now: Int64) -> Int64 {
             if let waiting, waiting.record <= applied { self.waiting = nil }
             if waiting == nil, accepted > applied { waiting = (accepted, now) }
@@ -28,32 +31,23 @@ final class HistoryWriter: Sendable {
         }
     }
 
-    /// What is known while a connection stands.
-    private struct Session {
-        var ledger: Ledger
-        var head: LedgerHead
-        var reader: SpoolReader
-    }
-
-    private let configuration: HistoryConfiguration
-    private let spool: Spool
-    private let signer: NoteSigner
-    private let logger: Logger
-    private let metrics: HistoryMetrics
+    let configuration: HistoryConfiguration
+    let spool: Spool
+    let keeper: RecordKeeper
+    let logger: Logger
+    let metrics: HistoryMetrics
+    let openStore: @Sendable () throws(HistoryError) -> LedgerStore
+    let shared = Mutex(Shared())
     private let wake: Mailbox<Void>
     private let retryNanoseconds: Int64
-    private let openStore: @Sendable () throws(HistoryError) -> LedgerStore
-    private let shared = Mutex(Shared())
     private let stopBy = Mutex<Int64?>(nil)
     private let thread = Mutex<WorkerThread?>(nil)
 
-    /// Most records in one transaction.
-    private static let batchLimit = 1000
     /// Between looks at what retention has to drop.
     private static let retentionInterval: Int64 = 3600 * 1_000_000_000
 
     init(
-        _ configuration: HistoryConfiguration, spool: Spool, signer: NoteSigner, wake: Mailbox<Void>, logger: Logger,
+        _ configuration: HistoryConfiguration, spool: Spool, wake: Mailbox<Void>, logger: Logger,
         metrics: HistoryMetrics, retryNanoseconds: Int64,
         openStore: @escaping @Sendable () throws(HistoryError) -> LedgerStore
     ) {
@@ -61,7 +55,7 @@ final class HistoryWriter: Sendable {
         self.openStore = openStore
         self.configuration = configuration
         self.spool = spool
-        self.signer = signer
+        keeper = RecordKeeper(configuration)
         self.wake = wake
         self.logger = logger
         self.metrics = metrics
@@ -82,9 +76,9 @@ final class HistoryWriter: Sendable {
             database: configuration.database.description, isConnected: shared.isConnected,
             spooled: Int(spooled.accepted - min(spooled.accepted, shared.applied)), spooledBytes: spooled.bytes,
             isBehind: shared.isOurTurn && !shared.isConnected || spooled.failure != nil || isLate,
-            lastError: spooled.failure ?? shared.lastError, size: shared.size,
+            lastError: spooled.failure ?? shared.lastError, halt: shared.halt, size: shared.size,
             root: shared.root.isEmpty ? "" : Base64.text(shared.root), epoch: shared.epoch,
-            signedSize: shared.signedSize, publicKey: signer.verifier.text)
+            signedSize: shared.signedSize, publicKey: shared.publicKey)
     }
 
     /// Another process writes from now on, or this one does.
@@ -93,17 +87,19 @@ final class HistoryWriter: Sendable {
         wake.send(())
     }
 
-    private var isOurTurn: Bool { shared.withLock(\.isOurTurn) }
+    var isOurTurn: Bool { shared.withLock(\.isOurTurn) }
 
-    /// Returns false when the history was stopped meanwhile.
+    /// Observes the record while another process writes it. Returns false when the history was stopped meanwhile.
     private func awaitTurn() -> Bool {
         while !isOurTurn {
-            if case .closed = wake.receive() { return false }
+            observe()
+            let next = SystemClock.monotonicNanoseconds() + configuration.observationInterval.rawValue * 1_000_000
+            if case .closed = wake.receive(deadline: next) { return false }
         }
         return true
     }
 
-    /// Goes on for as long as the configuration allows, then ends the thread.
+    /// Continues for as long as the configuration allows, then ends the thread.
     func stop() {
         stopBy.withLock { $0 = SystemClock.monotonicNanoseconds() + configuration.stopTimeout.rawValue * 1_000_000 }
         wake.close()
@@ -117,7 +113,7 @@ final class HistoryWriter: Sendable {
             do throws(HistoryError) {
                 try work(&epoch, connected: { backoff = retryNanoseconds })
                 if isOurTurn || isStopping { return }
-                // Whoever writes next takes the ledger over, and so does this process with its next turn.
+                // The next writer takes the ledger over, and so does this process with its next turn.
                 epoch = nil
                 shared.withLock { $0.isConnected = false }
                 continue
@@ -130,6 +126,8 @@ final class HistoryWriter: Sendable {
                     turnChanged(isOurs: false)
                     continue
                 }
+                // A person has to act; afterwards the ledger is taken over again.
+                if error.code == .halted { epoch = nil }
             }
             // A conflict is over as soon as the head is read again.
             pause(backoff)
@@ -151,16 +149,25 @@ final class HistoryWriter: Sendable {
         }
     }
 
-    private func failed(_ error: HistoryError) {
+    /// Logs a failure once, and how often it came again when it changes.
+    func failed(_ error: HistoryError) {
         metrics.failures.add()
-        let isNews = shared.withLock { shared in
-            defer {
-                shared.isConnected = false
-                shared.lastError = error.message
-            }
-            return shared.lastError != error.message
+        let (isNews, repeats) = shared.withLock { shared in
+            let isNews = shared.lastError != error.message
+            let repeats = shared.repeats
+            shared.isConnected = false
+            shared.lastError = error.message
+            shared.halt = error.code == .halted ? error.message : nil
+            shared.repeats = isNews ? 0 : repeats + 1
+            return (isNews, repeats)
         }
-        if isNews { logger.error("the history cannot be written; it is spooled", ["err": error.message]) }
+        guard isNews else { return }
+        if repeats > 0 { logger.warn("the previous failure was repeated", ["count": repeats]) }
+        if error.code == .halted {
+            logger.error("delivery of the history is halted", ["err": error.message])
+        } else {
+            logger.error("the history cannot be delivered; it is spooled", ["err": error.message])
+        }
     }
 
     /// Connects and works until the history is stopped and everything is applied, another process's turn comes, or something fails.
@@ -174,8 +181,11 @@ final class HistoryWriter: Sendable {
             // Asked before looking for records: whoever stops us has closed the spool, so that none comes after the last look.
             let isEnding = isStopping
             if configuration.retention != nil, now - checkedRetention > Self.retentionInterval {
-                try retain(&session)
+                retain(&session)
                 checkedRetention = now
+            }
+            if now - session.checkedContinuity > configuration.continuityInterval.rawValue * 1_000_000 {
+                try recheck(&session, now: now)
             }
             let mustSign = now - signedAt >= configuration.checkpointInterval.rawValue * 1_000_000 || isEnding
             if try apply(&session, signing: mustSign) {
@@ -183,113 +193,11 @@ final class HistoryWriter: Sendable {
                 continue
             }
             if mustSign, session.head.size > shared.withLock({ $0.signedSize }) {
-                keep(note: try session.ledger.sign(session.head, with: signer), size: session.head.size)
+                keep(note: try session.ledger.sign(session.head, with: session.signer), size: session.head.size)
                 signedAt = now
             }
             if isEnding { return }
             _ = wake.receive(deadline: now + configuration.checkpointInterval.rawValue * 1_000_000)
         }
-    }
-
-    private func connect(_ epoch: inout Int64?) throws(HistoryError) -> Session {
-        let store = try openStore()
-        let now = SystemClock.wallMilliseconds()
-        let migrated = try store.migrate(origin: configuration.origin, now: now)
-        for step in migrated { logger.info("schema step applied", ["version": step.version, "name": step.name]) }
-        let ledger = Ledger(store: store)
-        let head = try epoch == nil ? ledger.takeOver() : ledger.head()
-        if let epoch, head.epoch != epoch {
-            throw HistoryError(
-                .fenced,
-                "another process has taken the ledger over (epoch \(head.epoch), ours was \(epoch)); "
-                    + "records stay in the spool until this one is started again")
-        }
-        if head.origin != configuration.origin {
-            throw HistoryError(
-                .invalid, "the database holds the ledger of \"\(head.origin)\", not of \"\(configuration.origin)\"")
-        }
-        epoch = head.epoch
-        let position = try position(in: ledger)
-        let signedSize = try store.rows("SELECT coalesce(max(size), 0) FROM checkpoint").first?.first?.integer ?? 0
-        shared.withLock { shared in
-            shared.applied = position
-            shared.epoch = head.epoch
-            shared.signedSize = signedSize
-            shared.size = head.size
-            shared.root = head.tree.root
-            shared.isConnected = true
-            shared.lastError = nil
-        }
-        logger.info("history connected", ["database": store.name, "entries": head.size, "epoch": head.epoch])
-        return Session(ledger: ledger, head: head, reader: SpoolReader(directory: spool.directory))
-    }
-
-    /// How far the ledger has this spool.
-    private func position(in ledger: Ledger) throws(HistoryError) -> UInt64 {
-        let identity = spool.directory.identity
-        let state = spool.state
-        if let position = try ledger.position(ofSpool: identity) {
-            guard position <= state.accepted else {
-                throw HistoryError(
-                    .malformed,
-                    "the ledger holds record \(position) of a spool that ends at \(state.accepted): "
-                        + "the directory was restored from an old copy; move \(spool.directory.path) aside")
-            }
-            return position
-        }
-        // New to this database: everything still here goes in, what another database has got is gone.
-        let position = max(state.segments.first ?? 1, 1) - 1
-        try ledger.register(spool: identity, at: position)
-        return position
-    }
-
-    /// Brings the next records to the database. Returns false where there are none.
-    private func apply(_ session: inout Session, signing: Bool) throws(HistoryError) -> Bool {
-        let state = spool.state
-        let position = applied
-        let records = try session.reader.records(
-            after: position, through: state.durable, in: state.segments, count: Self.batchLimit)
-        guard let first = records.first?.sequence, let last = records.last?.sequence else { return false }
-        if first > position + 1 {
-            logger.error(
-                "records are neither in the database nor in the spool: either was damaged or restored from an old copy",
-                ["first": position + 1, "last": first - 1])
-        }
-        var payloads: [SpoolPayload] = []
-        for record in records { payloads.append(try SpoolPayload(decoding: record.payload)) }
-        let start = SystemClock.monotonicNanoseconds()
-        let note = try session.ledger.apply(
-            payloads, ofSpool: spool.directory.identity, from: position, through: last, to: &session.head,
-            signer: signing ? signer : nil)
-        let end = SystemClock.monotonicNanoseconds()
-        metrics.duration.observe(Double(end - start) / 1e9)
-        metrics.applied.add(Double(records.count))
-        spool.discard(through: last)
-        shared.withLock { shared in
-            shared.applied = last
-            shared.size = session.head.size
-            shared.root = session.head.tree.root
-            _ = shared.age(accepted: state.accepted, now: end)
-        }
-        if let note { keep(note: note, size: session.head.size) }
-        return true
-    }
-
-    /// Remembers a checkpoint, also outside of the database, so that cutting the ledger's end off is noticed.
-    private func keep(note: String, size: Int64) {
-        shared.withLock { $0.signedSize = size }
-        do throws(HistoryError) {
-            try DurableFile.write(note, to: configuration.checkpointPath)
-        } catch {
-            logger.warn("the last checkpoint is kept in the database only", ["err": error.message])
-        }
-    }
-
-    private func retain(_ session: inout Session) throws(HistoryError) {
-        guard let retention = configuration.retention else { return }
-        let now = SystemClock.wallMilliseconds()
-        let rows = try session.ledger.retain(
-            from: Month(containing: now - retention.rawValue), now: now, head: &session.head)
-        if rows > 0 { logger.info("old measurements dropped", ["rows": rows]) }
     }
 }

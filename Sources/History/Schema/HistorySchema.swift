@@ -51,6 +51,31 @@ enum HistorySchema {
                 """,
             verify: measurementVerification,
             down: "DROP TABLE measurement; DROP TABLE series", loss: measurementLoss),
+        Migration(
+            version: 3, name: "evidence",
+            up: """
+                ALTER TABLE ledger ADD COLUMN incident TEXT;
+                ALTER TABLE ledger ADD COLUMN service TEXT;
+                CREATE INDEX ledger_incident ON ledger (incident, sequence) WHERE incident IS NOT NULL;
+                CREATE INDEX ledger_service ON ledger (service, sequence) WHERE service IS NOT NULL;
+                CREATE TABLE tree_node (
+                    level INTEGER NOT NULL, position INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, position)
+                ) WITHOUT ROWID;
+                CREATE TABLE node_key (
+                    key TEXT PRIMARY KEY, node TEXT NOT NULL, first_size INTEGER NOT NULL, certificate TEXT NOT NULL
+                ) WITHOUT ROWID;
+                CREATE TABLE disclosure (
+                    sequence INTEGER NOT NULL, commitment BLOB NOT NULL, salt BLOB NOT NULL, content TEXT NOT NULL,
+                    PRIMARY KEY (sequence, commitment)
+                ) WITHOUT ROWID;
+                CREATE INDEX disclosure_content ON disclosure (content);
+                CREATE TABLE blob (hash BLOB PRIMARY KEY, content BLOB NOT NULL);
+                CREATE TABLE witness (
+                    size INTEGER NOT NULL, kind TEXT NOT NULL, milliseconds INTEGER NOT NULL, content BLOB NOT NULL,
+                    PRIMARY KEY (size, kind)
+                );
+                """,
+            verify: evidenceVerification, down: evidenceDown, loss: evidenceLoss),
     ]
 
     private static let postgresSteps = [
@@ -121,6 +146,31 @@ enum HistorySchema {
             loss: .init(
                 "the lease and the state of rollouts",
                 query: "SELECT 1 FROM rollout UNION ALL SELECT 1 FROM lease WHERE holder <> '' LIMIT 1")),
+        Migration(
+            version: 4, name: "evidence",
+            up: """
+                ALTER TABLE ledger ADD COLUMN incident TEXT;
+                ALTER TABLE ledger ADD COLUMN service TEXT;
+                CREATE INDEX ledger_incident ON ledger (incident, sequence) WHERE incident IS NOT NULL;
+                CREATE INDEX ledger_service ON ledger (service, sequence) WHERE service IS NOT NULL;
+                CREATE TABLE tree_node (
+                    level BIGINT NOT NULL, position BIGINT NOT NULL, hash BYTEA NOT NULL, PRIMARY KEY (level, position)
+                );
+                CREATE TABLE node_key (
+                    key TEXT PRIMARY KEY, node TEXT NOT NULL, first_size BIGINT NOT NULL, certificate TEXT NOT NULL
+                );
+                CREATE TABLE disclosure (
+                    sequence BIGINT NOT NULL, commitment BYTEA NOT NULL, salt BYTEA NOT NULL, content TEXT NOT NULL,
+                    PRIMARY KEY (sequence, commitment)
+                );
+                CREATE INDEX disclosure_content ON disclosure USING hash (content);
+                CREATE TABLE blob (hash BYTEA PRIMARY KEY, content BYTEA NOT NULL);
+                CREATE TABLE witness (
+                    size BIGINT NOT NULL, kind TEXT NOT NULL, milliseconds BIGINT NOT NULL, content BYTEA NOT NULL,
+                    PRIMARY KEY (size, kind)
+                );
+                """,
+            verify: evidenceVerification, down: evidenceDown, loss: evidenceLoss),
     ]
 
     private static let measurementLoss = Migration.Loss("measurements", query: "SELECT 1 FROM measurement LIMIT 1")
@@ -136,4 +186,26 @@ enum HistorySchema {
         SELECT id, digest, labels FROM series LIMIT 0;
         SELECT batch, series, milliseconds, value FROM measurement LIMIT 0
         """
+
+    private static let evidenceVerification = """
+        SELECT incident, service FROM ledger LIMIT 0;
+        SELECT level, position, hash FROM tree_node LIMIT 0;
+        SELECT key, node, first_size, certificate FROM node_key LIMIT 0;
+        SELECT sequence, commitment, salt, content FROM disclosure LIMIT 0;
+        SELECT hash, content FROM blob LIMIT 0;
+        SELECT size, kind, milliseconds, content FROM witness LIMIT 0
+        """
+
+    private static let evidenceDown = """
+        DROP TABLE tree_node; DROP TABLE node_key; DROP TABLE disclosure; DROP TABLE blob; DROP TABLE witness;
+        DROP INDEX ledger_incident; DROP INDEX ledger_service;
+        ALTER TABLE ledger DROP COLUMN incident; ALTER TABLE ledger DROP COLUMN service
+        """
+
+    private static let evidenceLoss = Migration.Loss(
+        "texts about persons, configurations and keys",
+        query: """
+            SELECT 1 FROM disclosure UNION ALL SELECT 1 FROM blob UNION ALL SELECT 1 FROM node_key
+            UNION ALL SELECT 1 FROM witness LIMIT 1
+            """)
 }

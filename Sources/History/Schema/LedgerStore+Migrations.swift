@@ -35,12 +35,26 @@ extension LedgerStore {
         }
     }
 
-    /// Fails unless the schema is that of this program.
-    func verifySchema() throws(HistoryError) {
+    /// Fails unless the schema has the version of this program.
+    func checkVersion() throws(HistoryError) {
         do throws(DatabaseError) {
             try migrator(origin: "", now: 0).verify()
         } catch {
             throw HistoryError(error)
         }
+    }
+
+    /// Fails unless the schema is exactly that of this program.
+    func verifySchema() throws(HistoryError) {
+        try checkVersion()
+        let differences: [String]
+        do throws(DatabaseError) {
+            differences = try migrator(origin: "", now: 0).differences()
+        } catch {
+            throw HistoryError(error)
+        }
+        if differences.isEmpty { return }
+        let list = differences.prefix(20).joined(separator: "\n  ")
+        throw HistoryError(.schema, "the schema differs from this program's in \(differences.count) parts:\n  \(list)")
     }
 }

@@ -2,10 +2,10 @@ internal import Glibc
 internal import Runtime
 internal import Synchronization
 
-/// A queue on disk between those who have something to record and the database. Any thread may append.
+/// A queue on disk between the engines and the database. Any thread may append.
 ///
-/// Records are written and synced by one thread, as many at once as have gathered. Nothing is dropped because the spool is long
-/// or the disk full: what cannot be written waits in memory and is tried again, and ``State`` says so.
+/// One thread writes and syncs the records, many at once. Nothing is dropped because the spool is long or the disk is full:
+/// records that cannot be written wait in memory and are retried, and ``State`` says so.
 final class Spool: Sendable {
     struct State: Equatable, Sendable {
         /// The last record on disk.
@@ -22,9 +22,13 @@ final class Spool: Sendable {
         var failure: String?
     }
 
-    private struct Shared {
+    fileprivate struct Shared {
         var state = State()
-        var pending: [UInt8] = []
+        /// Encoded records that are not on disk; those before `written` are.
+        var pending: [[UInt8]] = []
+        var written = 0
+        /// Failed attempts since the failure was logged.
+        var repeats = 0
         var waiting: [(sequence: UInt64, reply: Mailbox<Bool>)] = []
         var isClosed = false
     }
@@ -63,8 +67,11 @@ final class Spool: Sendable {
         thread.withLock { $0 = started }
     }
 
-    /// How things stand.
+    /// Positions and sizes.
     var state: State { shared.withLock { $0.state } }
+
+    /// The first broken invariant of what is in memory; `nil` while all hold.
+    var invariantProblem: String? { shared.withLock(\.problem) }
 
     /// Takes a record and returns its sequence; `nil` once the spool is closed. Never blocks on the disk.
     @discardableResult
@@ -72,9 +79,10 @@ final class Spool: Sendable {
         let sequence = shared.withLock { shared -> UInt64? in
             if shared.isClosed { return nil }
             let sequence = shared.state.accepted + 1
-            shared.pending += SpoolSegment.encode(payload, sequence: sequence)
+            let record = SpoolSegment.encode(payload, sequence: sequence)
             shared.state.accepted = sequence
-            shared.state.pendingBytes = shared.pending.count
+            shared.state.pendingBytes += record.count
+            shared.pending.append(record)
             if let reply { shared.waiting.append((sequence, reply)) }
             return sequence
         }
@@ -82,29 +90,47 @@ final class Spool: Sendable {
         return sequence
     }
 
-    /// Deletes segments that hold no record after `sequence`. The newest stays, for its name carries the sequence on.
-    func discard(through sequence: UInt64) {
-        let obsolete = shared.withLock { shared -> [UInt64] in
-            let segments = shared.state.segments
-            let count = zip(segments, segments.dropFirst()).prefix { $0.1 <= sequence + 1 }.count
-            shared.state.segments.removeFirst(count)
-            return Array(segments.prefix(count))
+    /// Deletes old segments that hold no record after `sequence`. The newest stays, because its name carries the sequence on, and
+    /// so do the newest `kept` bytes of the others: a database that lost their records can then be healed.
+    func discard(through sequence: UInt64, keeping kept: Int = 0) {
+        directory.delivered.store(sequence, ordering: .relaxed)
+        let segments = state.segments
+        let applied = zip(segments, segments.dropFirst()).prefix { $0.1 <= sequence + 1 }.map(\.0)
+        if applied.isEmpty { return }
+        var room = kept
+        var obsolete = 0
+        for (index, size) in applied.map(size(ofSegment:)).enumerated().reversed() {
+            room -= size
+            if room < 0 {
+                obsolete = index + 1
+                break
+            }
         }
-        for first in obsolete {
-            let path = directory.path(ofSegment: first)
-            var information = stat()
-            let size = unsafe stat(path, &information) == 0 ? Int(information.st_size) : 0
-            // One that stays is found again at the next start, and its records are known to be applied.
-            unsafe unlink(path)
-            shared.withLock { $0.state.bytes -= size }
+        for first in applied.prefix(obsolete) {
+            let size = size(ofSegment: first)
+            // One that cannot be removed is found again at the next start; its records are known to be applied.
+            unsafe unlink(directory.path(ofSegment: first))
+            shared.withLock { shared in
+                shared.state.bytes -= size
+                shared.state.segments.removeAll { $0 == first }
+            }
         }
     }
 
-    /// Writes what was accepted, as far as the disk takes it, and ends the thread.
+    private func size(ofSegment first: UInt64) -> Int {
+        var information = stat()
+        return unsafe stat(directory.path(ofSegment: first), &information) == 0 ? Int(information.st_size) : 0
+    }
+
+    /// The last record that is in a database.
+    var delivered: UInt64 { directory.delivered.load(ordering: .relaxed) }
+
+    /// Writes the accepted records, as far as the disk takes them, and ends the thread.
     func close() {
         shared.withLock { $0.isClosed = true }
         wake.close()
         thread.withLock { $0.take() }?.join()
+        directory.keepDelivered()
     }
 
     private func run(_ writer: SpoolWriter) {
@@ -125,33 +151,73 @@ final class Spool: Sendable {
         }
     }
 
-    /// Brings everything pending to the disk. Returns false where the disk refuses.
+    /// Most bytes in one write, and after a failure: a disk with little room takes some records at least.
+    private static let writeLimits = (usual: 4 << 20, afterFailure: 64 << 10)
+
+    /// Writes everything pending to the disk. Returns false where the disk refuses.
     private func flush(_ writer: SpoolWriter) -> Bool {
-        let (pending, state) = shared.withLock { ($0.pending, $0.state) }
-        if pending.isEmpty { return true }
-        do {
-            let begun = try writer.write(pending, first: state.durable + 1)
-            let settled = shared.withLock { shared -> [Mailbox<Bool>] in
-                shared.pending.removeFirst(pending.count)
-                shared.state.pendingBytes = shared.pending.count
-                shared.state.durable = state.accepted
-                shared.state.failure = nil
-                shared.state.bytes += pending.count + (begun == nil ? 0 : SpoolSegment.headerByteCount)
-                if let begun, shared.state.segments.last != begun { shared.state.segments.append(begun) }
-                let settled = shared.waiting.prefix { $0.sequence <= state.accepted }
-                shared.waiting.removeFirst(settled.count)
-                return settled.map(\.reply)
+        while true {
+            let (bytes, count, state) = shared.withLock { shared -> ([UInt8], Int, State) in
+                let limit = shared.state.failure == nil ? Self.writeLimits.usual : Self.writeLimits.afterFailure
+                var bytes: [UInt8] = []
+                var index = shared.written
+                while index < shared.pending.count, bytes.isEmpty || bytes.count + shared.pending[index].count <= limit
+                {
+                    bytes += shared.pending[index]
+                    index += 1
+                }
+                return (bytes, index - shared.written, shared.state)
             }
-            if state.failure != nil { logger.info("the spool can be written again") }
-            for reply in settled { reply.send(true) }
-            onDurable()
-            return true
-        } catch {
-            shared.withLock { $0.state.failure = error.message }
-            if state.failure != error.message {
-                logger.error("the spool cannot be written; trying again", ["err": error.message])
+            if count == 0 { return true }
+            do {
+                let begun = try writer.write(bytes, first: state.durable + 1)
+                settle(count, bytes.count, begun: begun)
+                if state.failure != nil { logger.info("the spool can be written again") }
+                onDurable()
+            } catch {
+                report(error)
+                return false
             }
-            return false
         }
     }
+
+    private func settle(_ count: Int, _ bytes: Int, begun: UInt64?) {
+        let settled = shared.withLock { shared -> [Mailbox<Bool>] in
+            shared.written += count
+            if shared.written == shared.pending.count || shared.written > 4096 {
+                shared.pending.removeFirst(shared.written)
+                shared.written = 0
+            }
+            shared.state.pendingBytes -= bytes
+            shared.state.durable += UInt64(count)
+            shared.state.failure = nil
+            shared.state.bytes += bytes + (begun == nil ? 0 : SpoolSegment.headerByteCount)
+            if let begun, shared.state.segments.last != begun { shared.state.segments.append(begun) }
+            let settled = shared.waiting.prefix { $0.sequence <= shared.state.durable }
+            shared.waiting.removeFirst(settled.count)
+            assert(shared.problem == nil, shared.problem ?? "")
+            return settled.map(\.reply)
+        }
+        for reply in settled { reply.send(true) }
+    }
+
+    /// Logs a failure once, and how often it came again when it changes.
+    private func report(_ error: HistoryError) {
+        let (isNews, repeats) = shared.withLock { shared in
+            let isNews = shared.state.failure != error.message
+            defer {
+                shared.state.failure = error.message
+                shared.repeats = isNews ? 0 : shared.repeats + 1
+            }
+            return (isNews, shared.repeats)
+        }
+        guard isNews else { return }
+        if repeats > 0 { logger.warn("the previous failure of the spool was repeated", ["count": repeats]) }
+        logger.error("the spool cannot be written; trying again", ["err": error.message])
+    }
+}
+
+extension Spool.Shared {
+    /// The first broken invariant; `nil` while all hold.
+    fileprivate var problem: String? { state.problem(pending: pending.count - written) }
 }

@@ -19,6 +19,8 @@ internal import TLS
     let path: String
     /// 32 hexadecimal digits, chosen when the directory was made.
     let identity: String
+    /// The last record that is in a database, as far as this process or the one before knows.
+    let delivered: Atomic<UInt64>
     private let lock: Int32
 
     /// Makes the directory where it is missing, and locks it.
@@ -33,6 +35,8 @@ internal import TLS
         }
         do {
             identity = try SpoolDirectory.identity(in: path)
+            let text = FileText.read(path + "/delivered") ?? ""
+            delivered = Atomic(UInt64(text.prefix { $0 != "\n" }) ?? 0)
         } catch {
             FileLock.close(lock)
             throw error
@@ -76,6 +80,23 @@ internal import TLS
             if let first = SpoolSegment.first(ofName: name) { found.append(first) }
         }
         return found.sorted()
+    }
+
+    /// Keeps ``delivered`` for the next start. Without it a database that is new to the spool gets some records again.
+    func keepDelivered() {
+        let text = "\(delivered.load(ordering: .relaxed))\n"
+        _ = FileText.write(text, to: path + "/delivered")
+    }
+
+    /// Keeps a record that cannot be read as a file of its own, for a person to look at; returns the file's name.
+    func setAside(_ record: SpoolSegment.Record) -> String? {
+        let name = "damaged-\(record.sequence).record"
+        let file = path + "/" + name
+        let descriptor = unsafe open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        let written = unsafe record.payload.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+        return written == record.payload.count ? name : nil
     }
 
     func path(ofSegment first: UInt64) -> String { "\(path)/\(SpoolSegment.name(first: first))" }

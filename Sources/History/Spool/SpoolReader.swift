@@ -1,6 +1,8 @@
 internal import Glibc
 
-/// Reads records back in their order. Belongs to the thread that brings them to the database.
+/// Reads records back in their order. Belongs to the thread that delivers them to the database.
+///
+/// A damaged record costs only itself: the next one that is whole is searched for in the same segment, then in the next.
 @safe final class SpoolReader {
     private let directory: SpoolDirectory
     private var segment: UInt64?
@@ -49,7 +51,13 @@ internal import Glibc
                         bytes += record.payload.count
                         found.append(record)
                     }
-                case .incomplete, .damaged: break reading
+                case .incomplete where index > 0: break reading
+                case .incomplete, .damaged:
+                    // Bytes of a segment that a failed sync made the writer leave are skipped like damaged ones.
+                    guard let next = SpoolSegment.next(in: buffer, after: index, sequences: position + 1...last) else {
+                        break reading
+                    }
+                    index = next
                 }
             }
             offset += index

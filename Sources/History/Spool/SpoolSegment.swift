@@ -57,6 +57,20 @@ enum SpoolSegment {
         return .record(record, end: start + length)
     }
 
+    /// The offset after `start` where the next whole record with a number in `sequences` begins; `nil` where there is none.
+    static func next(in bytes: [UInt8], after start: Int, sequences: ClosedRange<UInt64>) -> Int? {
+        var offset = start + 1
+        while offset + recordHeaderByteCount <= bytes.count {
+            // The number is looked at first: it excludes nearly every offset without computing a checksum.
+            if sequences.contains(number(bytes[offset + 8..<offset + 16])), case .record = piece(of: bytes, at: offset)
+            {
+                return offset
+            }
+            offset += 1
+        }
+        return nil
+    }
+
     static func name(first sequence: UInt64) -> String {
         let digits = String(sequence, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits + ".spool"

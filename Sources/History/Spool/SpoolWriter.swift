@@ -3,10 +3,10 @@ internal import Runtime
 
 /// Writes records into segments. Belongs to the spool's thread.
 ///
-/// A write that fails changes nothing that counts: the same bytes are written again to the same place. After a failed sync the
-/// system may have forgotten what it had taken, so that writing goes on in a new segment, beginning with the same records.
+/// After a failed write the same bytes are written again at the same offset. After a failed sync the kernel may have dropped pages
+/// it had accepted, so that the same records are written again into a new segment.
 @safe final class SpoolWriter {
-    /// What was found when the spool was opened.
+    /// The state of the spool when it was opened.
     struct Recovery: Equatable {
         /// The sequence of the next record.
         var next: UInt64
@@ -14,9 +14,9 @@ internal import Runtime
         var segments: [UInt64]
         /// Bytes in all segments.
         var bytes: Int
-        /// Records that a damage on the disk, not a crash, has taken.
+        /// Records that are damaged on the disk.
         var lost: [ClosedRange<UInt64>]
-        /// Bytes cut off the end: a record that was being written when the power went or the process was killed.
+        /// Bytes cut off the end: a record that was being written at a crash.
         var cut: Int
     }
 
@@ -37,7 +37,7 @@ internal import Runtime
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Reads what is there, cuts a torn end off, and gets ready to append.
+    /// Reads the segments, cuts a torn end off, and prepares to append.
     func recover() throws(HistoryError) -> Recovery {
         var recovery = Recovery(next: 1, segments: try directory.segments(), bytes: 0, lost: [], cut: 0)
         for (index, first) in recovery.segments.enumerated() {
@@ -53,11 +53,7 @@ internal import Runtime
             recovery.next = max(recovery.next, first)
             var end = 0
             if SpoolSegment.first(in: bytes) == first {
-                end = SpoolSegment.headerByteCount
-                while case .record(let record, let next) = SpoolSegment.piece(of: bytes, at: end) {
-                    recovery.next = max(recovery.next, record.sequence + 1)
-                    end = next
-                }
+                end = scan(bytes, &recovery)
             }
             recovery.bytes += end
             if index == recovery.segments.count - 1 {
@@ -66,6 +62,24 @@ internal import Runtime
             }
         }
         return recovery
+    }
+
+    /// Reads the records of a segment, past damaged ones, and returns where the last whole one ends.
+    private func scan(_ bytes: [UInt8], _ recovery: inout Recovery) -> Int {
+        var end = SpoolSegment.headerByteCount
+        var position = end
+        while true {
+            if case .record(let record, let next) = SpoolSegment.piece(of: bytes, at: position) {
+                if record.sequence > recovery.next { recovery.lost.append(recovery.next...record.sequence - 1) }
+                recovery.next = max(recovery.next, record.sequence + 1)
+                (position, end) = (next, next)
+                continue
+            }
+            // Numbers far beyond the expected one are not searched for: they would be garbage.
+            let plausible = recovery.next...recovery.next &+ 1 << 32
+            guard let next = SpoolSegment.next(in: bytes, after: position, sequences: plausible) else { return end }
+            position = next
+        }
     }
 
     private func resume(_ path: String, first: UInt64, end: Int, found: Int) throws(HistoryError) {

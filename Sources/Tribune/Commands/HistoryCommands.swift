@@ -1,45 +1,57 @@
 internal import History
+internal import JSON
+internal import Runtime
 internal import YAML
 
-/// `tribune audit …` and `tribune db …`: the record, examined and looked after.
+/// `tribune audit …`: verifying, exporting and repairing the record.
 enum HistoryCommands {
-    private static let options: [Command.Option] = [
+    static let options: [Command.Option] = [
         .value("config.file", "FILE", "The tribune.yml that says where the history is.", default: "tribune.yml"),
         .value("storage.path", "DIR", "The directory of samples and history.", default: "data"),
     ]
 
-    private static let key = Command.Option.value(
-        "public-key", "KEY", "The key to trust, as name+id+key. By default the one in the history's directory.")
+    private static let trustOptions: [Command.Option] = [
+        .value(
+            "public-key", "KEY",
+            "A key to trust, as name+id+key; may be repeated. Default: the keys in the history's directory."),
+        .value("root-key", "KEY", "The root key; keys that it certified are trusted."),
+    ]
 
     static let verify = Command(
-        "audit verify", "Recompute the ledger and find everything that was altered.", operands: "[EXPORT]",
-        count: 0...1, options: options + [key],
+        "audit verify", "Recompute the ledger and report everything that was altered.", operands: "[EXPORT]",
+        count: 0...1,
+        options: options + trustOptions + [
+            .value(
+                "checkpoint", "FILE", "A checkpoint received earlier, which the record must continue; may be repeated.")
+        ],
         details: """
-            Without an operand the configured database is examined; with one, the directory that 'audit export' made, which
-            needs neither the database nor the configuration.
+            Without an operand the configured database is verified; with one, a directory that 'audit export' wrote, which
+            needs neither database nor configuration. The exit code is 1 if anything was altered.
             """
     ) { (invocation) throws(CommandFailure) in
-        let key = invocation.value("public-key")
+        var checkpoints: [String] = []
+        for path in invocation.values("checkpoint") { checkpoints.append(try text(of: path)) }
+        let trust = trust(invocation, checkpoints)
         let export = invocation.operands.first
         let audit = export == nil ? LedgerAudit(try configuration(invocation)) : nil
-        let report: LedgerReport
-        do throws(HistoryError) {
-            if let audit {
-                report = try audit.verify(publicKey: key)
-            } else {
-                report = try LedgerAudit.verify(export: export ?? "", publicKey: key)
-            }
-        } catch {
-            throw CommandFailure(error.description)
+        let report: LedgerReport = try perform { () throws(HistoryError) in
+            if let audit { return try audit.verify(trust) }
+            return try LedgerAudit.verify(export: export ?? "", trust)
         }
+        print(report)
+        return report.isIntact ? 0 : CommandFailure.Code.failed.rawValue
+    }
+
+    private static func print(_ report: LedgerReport) {
         Console.print("entries      \(report.entries), of which \(report.signedEntries) are signed")
         Console.print("root         \(report.root)")
-        Console.print("checkpoints  \(report.checkpoints) right")
-        Console.print("measurements \(report.batches) batches right, \(report.droppedBatches) dropped by retention")
-        Console.print("key          \(report.publicKey)")
+        Console.print("checkpoints  \(report.checkpoints) valid")
+        Console.print("measurements \(report.batches) batches valid, \(report.droppedBatches) dropped by retention")
+        Console.print("persons      \(report.disclosures) texts valid, \(report.erased) erased")
+        for key in report.publicKey.split(separator: "\n") { Console.print("key          \(key)") }
+        for gap in report.gaps { Console.print("gap          acknowledged by entry \(gap)") }
         for problem in report.problems { Console.print("PROBLEM      \(problem)") }
         Console.print(report.isIntact ? "The record is intact." : "The record has been altered.")
-        return report.isIntact ? 0 : CommandFailure.Code.failed.rawValue
     }
 
     static let export = Command(
@@ -51,44 +63,130 @@ enum HistoryCommands {
         }
     }
 
-    static let migrate = Command("db migrate", "Bring the database's schema up to date.", options: options) {
-        (invocation) throws(CommandFailure) in
-        try withAudit(invocation) { (audit) throws(HistoryError) in
-            let applied = try audit.migrate()
-            return applied.isEmpty ? "The schema is up to date." : "Applied: \(applied.joined(separator: ", "))"
+    static let prove = Command(
+        "audit prove", "Print the proof that an entry is in the record, as JSON.", operands: "ENTRY", count: 1...1,
+        options: options + [.value("checkpoint", "FILE", "The checkpoint to prove it for. Default: the newest one.")],
+        details: "'audit check' verifies the proof without the database."
+    ) { (invocation) throws(CommandFailure) in
+        guard let entry = Int64(invocation.operands[0]), entry > 0 else {
+            throw CommandFailure("ENTRY must be the number of an entry, not \"\(invocation.operands[0])\"")
+        }
+        var checkpoint: String?
+        if let path = invocation.value("checkpoint") { checkpoint = try text(of: path) }
+        return try withAudit(invocation) { (audit) throws(HistoryError) in
+            try audit.prove(entry, checkpoint: checkpoint).json.encoded
         }
     }
 
-    static let rollback = Command(
-        "db rollback", "Take the last change of the schema back.",
-        options: options + [.flag("discard", "Also where records would be lost.")]
+    static let check = Command(
+        "audit check", "Verify a proof that 'audit prove' printed.", operands: "FILE", count: 1...1,
+        options: options + trustOptions,
+        details: "Needs no database. The exit code is 1 if the proof is not valid."
+    ) { (invocation) throws(CommandFailure) in
+        let text = try text(of: invocation.operands[0])
+        let trust = trust(invocation, [])
+        let needsDirectory = trust.publicKeys.isEmpty && trust.rootKey == nil
+        let configuration =
+            needsDirectory ? try configuration(invocation) : HistoryConfiguration(directory: "")
+        let problem = try perform { () throws(HistoryError) -> String? in
+            guard case .some(let json) = try? JSON(parsing: text) else {
+                throw HistoryError(.malformed, "\(invocation.operands[0]) is not JSON")
+            }
+            return try LedgerAudit(configuration).check(try LedgerProof(json: json), trust)
+        }
+        Console.print(problem.map { "PROBLEM      \($0)" } ?? "The proof is valid.")
+        return problem == nil ? 0 : CommandFailure.Code.failed.rawValue
+    }
+
+    static let acknowledgeGap = Command(
+        "audit acknowledge-gap", "Continue a record that lacks signed entries, or whose signing key is lost.",
+        options: options + [.value("reason", "TEXT", "Why the loss is accepted; becomes part of the record.")],
+        details: "Appends an entry that names the lost range. Checkpoints that others kept still show the loss."
+    ) { (invocation) throws(CommandFailure) in
+        let reason = try reason(invocation)
+        return try withAudit(invocation) { (audit) throws(HistoryError) in
+            let gap = try audit.acknowledgeGap(reason: reason, by: LocalUser.actor)
+            return gap.entry.map { "Entry \($0): \(gap.description)" } ?? gap.description
+        }
+    }
+
+    static let erase = Command(
+        "audit erase", "Erase a text about a person from the history.", operands: "TEXT", count: 1...1,
+        options: options + [.value("reason", "TEXT", "Why, without naming the person; becomes part of the record.")],
+        details: """
+            Erases every exact occurrence of a name, identity or address. Entries keep a commitment that cannot be opened any
+            more, so that verification still passes. Exports and backups made before still hold the text.
+            """
+    ) { (invocation) throws(CommandFailure) in
+        let reason = try reason(invocation)
+        return try withAudit(invocation) { (audit) throws(HistoryError) in
+            let count = try audit.erase(invocation.operands[0], reason: reason, by: LocalUser.actor)
+            return "\(count) texts erased"
+        }
+    }
+
+    static let rootKey = Command(
+        "audit root-key", "Create a root key, which certifies the keys of nodes.", operands: "FILE", count: 1...1,
+        options: options,
+        details: "Keep FILE away from the nodes. Prints the public key for history.root_key and --root-key."
     ) { (invocation) throws(CommandFailure) in
         try withAudit(invocation) { (audit) throws(HistoryError) in
-            guard let name = try audit.rollback(discarding: invocation.flag("discard")) else {
-                return "There is nothing to take back."
-            }
-            return "Taken back: \(name)"
+            try audit.createRootKey(at: invocation.operands[0])
         }
     }
 
-    static let verifySchema = Command("db verify", "Check the database's schema.", options: options) {
-        (invocation) throws(CommandFailure) in
-        try withAudit(invocation) { (audit) throws(HistoryError) in
-            try audit.verifySchema()
-            return "The schema is as it should be."
+    static let certify = Command(
+        "audit certify", "Certify the key of a node with the root key.", operands: "ROOT-KEY-FILE NODE-KEY",
+        count: 2...2,
+        options: options + [
+            .value("from", "SIZE", "The first size of the record that the node may sign.", default: "0"),
+            .value("until", "SIZE", "The first size that it may no longer sign. Default: no end."),
+        ], details: "Prints the certificate for the node's history.certificate_file."
+    ) { (invocation) throws(CommandFailure) in
+        guard let from = Int64(invocation.value("from") ?? "0"), from >= 0 else {
+            throw CommandFailure("--from must be a number of entries")
+        }
+        let until = invocation.value("until").flatMap { Int64($0) }
+        guard until != nil || invocation.value("until") == nil else {
+            throw CommandFailure("--until must be a number of entries")
+        }
+        return try withAudit(invocation) { (audit) throws(HistoryError) in
+            try audit.certify(invocation.operands[1], rootKeyPath: invocation.operands[0], from: from, until: until)
         }
     }
 
-    private static func withAudit(
+    static func withAudit(
         _ invocation: Invocation, _ body: (LedgerAudit) throws(HistoryError) -> String
     ) throws(CommandFailure) -> Int32 {
         let audit = LedgerAudit(try configuration(invocation))
-        do throws(HistoryError) {
-            Console.print(try body(audit))
-        } catch {
-            throw CommandFailure(error.description)
-        }
+        Console.print(try perform { () throws(HistoryError) in try body(audit) })
         return 0
+    }
+
+    private static func perform<Result>(
+        _ body: () throws(HistoryError) -> Result
+    ) throws(CommandFailure) -> Result {
+        do throws(HistoryError) { return try body() } catch { throw CommandFailure(error.description) }
+    }
+
+    private static func trust(_ invocation: Invocation, _ checkpoints: [String]) -> LedgerAudit.Trust {
+        LedgerAudit.Trust(
+            publicKeys: invocation.values("public-key"), rootKey: invocation.value("root-key"), checkpoints: checkpoints
+        )
+    }
+
+    private static func reason(_ invocation: Invocation) throws(CommandFailure) -> String {
+        guard let reason = invocation.value("reason"), !reason.isEmpty else {
+            throw CommandFailure("--reason is required")
+        }
+        return reason
+    }
+
+    private static func text(of path: String) throws(CommandFailure) -> String {
+        guard let text = FileText.read(path) else {
+            throw CommandFailure("cannot read \(path): \(SystemError.current)")
+        }
+        return text
     }
 
     private static func configuration(_ invocation: Invocation) throws(CommandFailure) -> HistoryConfiguration {

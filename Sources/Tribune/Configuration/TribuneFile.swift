@@ -15,6 +15,8 @@ internal import YAML
 ///   hash: cdd01ef066bc6cf2               # what every target must show
 /// history:
 ///   postgres: {connection_file: /run/secrets/history}
+///   root_key: tribune/root+5a2f…+AQ…                    # certifies the keys of several nodes; see audit root-key
+///   certificate_file: node.certificate
 ///   redis: {address: 127.0.0.1:6379, password_file: /run/secrets/redis}   # or the path of a socket
 /// gates:                                  # see GateConfiguration
 ///   token_file: /run/secrets/gates
@@ -37,6 +39,10 @@ struct TribuneFile {
     var hotCache: HotCacheConfiguration?
     /// The ledger's name in its checkpoints.
     var origin = "tribune"
+    /// The key that certifies the keys of nodes.
+    var rootKey: NoteVerifier?
+    /// The certificate of this node's key.
+    var certificate: String?
     /// How long measurements are kept.
     var retention: Milliseconds?
     /// What delivery pipelines may ask.
@@ -77,6 +83,10 @@ struct TribuneFile {
         var configuration = HistoryConfiguration(directory: "\(storage)/history", database: database, origin: origin)
         configuration.retention = retention
         configuration.waitsForTurn = lease != nil
+        configuration.admitsNodes = lease != nil
+        configuration.node = lease?.node ?? NodeName.host
+        configuration.rootKey = rootKey
+        configuration.certificate = certificate
         return configuration
     }
 
@@ -135,6 +145,21 @@ struct TribuneFile {
     private mutating func readHistory(_ node: YAMLNode, file: String, directory: String) throws(YAMLError) {
         var fields = try FieldReader(node, path: "history", file: file)
         origin = try fields.optionalText("origin") ?? origin
+        if let text = try fields.optionalText("root_key") {
+            do throws(HistoryError) {
+                rootKey = try NoteVerifier(text: text)
+            } catch {
+                throw fields.fault(error.description, at: fields.optional("root_key"), field: "root_key")
+            }
+        }
+        if let path = try fields.optionalText("certificate_file") {
+            guard let text = FileText.read(Paths.resolve(path, from: directory)) else {
+                throw fields.fault(
+                    "cannot read \(path): \(SystemError.current)", at: fields.optional("certificate_file"),
+                    field: "certificate_file")
+            }
+            certificate = text
+        }
         if let text = try fields.optionalText("retention") {
             guard let duration = Milliseconds(parsing: text) else {
                 throw fields.fault("not a duration: \"\(text)\"", at: fields.optional("retention"), field: "retention")

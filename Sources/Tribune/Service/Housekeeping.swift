@@ -3,11 +3,12 @@ internal import MetricModel
 internal import MetricStore
 internal import Notification
 internal import Rollback
+internal import RuleEngine
 internal import Runtime
 internal import Synchronization
 
-/// What must be done every second or so: lets old samples go, says which were found damaged, hands over measurements, ends
-/// silences whose time is over, gives idle memory back, and tells the rollback engine whether the history can be written, since promotions pause while it cannot.
+/// Periodic work: drops old samples, logs damaged ones, hands over measurements, ends expired silences, returns idle memory, reports
+/// failures of the history, and tells the rollback engine whether the history can be written, because promotions pause while it cannot.
 final class Housekeeping: Sendable {
     private static let period: Int64 = 1_000_000_000
     /// Periods between two looks at the heap.
@@ -18,14 +19,16 @@ final class Housekeeping: Sendable {
     private let rollback: RollbackRunner
     private let recorder: Recorder
     private let silences: SilenceRunner
+    private let notify: @Sendable ([Alert]) -> Void
     private let logger: Logger
     private let ending = Mailbox<Void>(capacity: 1)
     private let thread = Mutex<WorkerThread?>(nil)
 
     init(
         store: MetricStore, history: HistoryRunner, rollback: RollbackRunner, recorder: Recorder,
-        silences: SilenceRunner, logger: Logger
+        silences: SilenceRunner, notify: @escaping @Sendable ([Alert]) -> Void, logger: Logger
     ) {
+        self.notify = notify
         self.store = store
         self.history = history
         self.rollback = rollback
@@ -45,6 +48,7 @@ final class Housekeeping: Sendable {
 
     private func run() {
         var wasAvailable = true
+        var historyAlerts = HistoryAlerts()
         var trimmer = HeapTrimmer()
         var periods = 0
         while case .timedOut = ending.receive(deadline: SystemClock.monotonicNanoseconds() + Self.period) {
@@ -54,7 +58,11 @@ final class Housekeeping: Sendable {
             silences.advance()
             periods += 1
             if periods % Self.trimmingEvery == 0 { trimmer.step() }
-            let isAvailable = !history.status.isBehind
+            let status = history.status
+            let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
+            let alerts = historyAlerts.alerts(for: status, at: now)
+            if !alerts.isEmpty { notify(alerts) }
+            let isAvailable = !status.isBehind
             if isAvailable != wasAvailable {
                 rollback.historyChanged(isAvailable: isAvailable)
                 wasAvailable = isAvailable

@@ -14,7 +14,8 @@ enum NodeName {
         return "\(name ?? host)#\(suffix)"
     }
 
-    private static var host: String {
+    /// The name of the host.
+    static var host: String {
         var buffer = [CChar](repeating: 0, count: 256)
         guard unsafe gethostname(&buffer, buffer.count - 1) == 0 else { return "node" }
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -7,7 +7,7 @@ internal import RuleEngine
 internal import Runtime
 internal import Synchronization
 
-/// Turns what the engines report into entries of the ledger. Any thread may call it; nothing here waits for a database.
+/// Turns reports of the engines into entries of the ledger. Any thread may call it; nothing here waits for a database.
 final class Recorder: Sendable {
     private struct Batch {
         var measurements: [Measurement] = []
@@ -19,13 +19,17 @@ final class Recorder: Sendable {
 
     private let history: HistoryRunner
     private let hotCache: HotCache?
+    private let reader: ConfigurationReader
+    /// The configuration in force.
+    private let configuration = Mutex<ConfigurationSnapshot?>(nil)
     private let transitions = Mutex(AlertTransitions())
     private let batch = Mutex(Batch())
     /// Whether what the engines report is this process's to record: a standby sees the same as the one that leads.
     private let isActive = Atomic<Bool>(true)
 
-    init(_ history: HistoryRunner, hotCache: HotCache? = nil) {
+    init(_ history: HistoryRunner, reader: ConfigurationReader, hotCache: HotCache? = nil) {
         self.history = history
+        self.reader = reader
         self.hotCache = hotCache
     }
 
@@ -66,7 +70,7 @@ final class Recorder: Sendable {
             body += [.init("comment", .string(silence.comment)), .init("silence", silence.stored)] + more
             let event = LedgerEvent(
                 milliseconds: SystemClock.wallMilliseconds(), kind: .silence, subject: silence.matcherText,
-                body: .object(body))
+                body: Self.withPersons(.object(body)))
             if actor == nil { history.record(event) } else { history.recordDurably(event) }
         }
         switch report {
@@ -103,16 +107,31 @@ final class Recorder: Sendable {
         // A standby sees violations, but decides and does nothing.
         guard isActive.load(ordering: .relaxed) || event.kind != .violation else { return }
         guard let kind = LedgerEvent.Kind(rawValue: event.kind.rawValue) else { return }
-        record(kind, event.at.timestamp.milliseconds, event.subject, event.body)
+        var body = event.body
+        // Ties the decision to the rules and plans that were in force.
+        if kind == .violation || kind == .decision, case .object(let members) = body,
+            let identity = configuration.withLock({ $0?.identity })
+        {
+            body = .object(members + [.init("configuration", .string(identity))])
+        }
+        record(kind, event.at.timestamp.milliseconds, event.subject, body)
         // The measurements that led here should be in the record close to the decision they led to.
         if event.kind == .decision { flush(ifOlderThan: 0) }
     }
 
     /// A configuration came into force, or was refused.
-    func configured(_ file: String, error: String?) {
-        record(
-            .configurationChange, SystemClock.wallMilliseconds(), file,
-            ["accepted": .bool(error == nil), "error": error.map(JSON.string) ?? .null])
+    ///
+    /// - Parameters:
+    ///   - main: the file named by `--config.file`.
+    ///   - files: all files that it was read from; empty where it could not be read, for those of the configuration in force.
+    ///   - actor: who caused it.
+    func configured(_ main: String, files: [String] = [], error: String?, by actor: LedgerActor) {
+        let former = configuration.withLock { $0 }
+        let snapshot = reader.snapshot(files.isEmpty ? former?.paths ?? [main] : files)
+        history.record(
+            snapshot.event(
+                after: former, subject: main, error: error, actor: actor, at: SystemClock.wallMilliseconds()))
+        if error == nil { configuration.withLock { $0 = snapshot } }
     }
 
     /// Hands over the measurements that have waited for `age` milliseconds.
@@ -131,7 +150,29 @@ final class Recorder: Sendable {
     }
 
     private func record(_ kind: LedgerEvent.Kind, _ milliseconds: Int64, _ subject: String, _ body: JSON) {
-        history.record(LedgerEvent(milliseconds: milliseconds, kind: kind, subject: subject, body: body))
+        history.record(
+            LedgerEvent(
+                milliseconds: milliseconds, kind: kind, subject: subject, body: Self.withPersons(body),
+                incident: body["incident"]?.text, service: body["service"]?.text))
+    }
+
+    /// Members that name a person or hold a text that a person wrote.
+    private static let personalMembers: Set<String> = ["by", "actor", "createdBy", "comment"]
+
+    /// `body` with those members marked, so that their texts can be erased.
+    private static func withPersons(_ body: JSON) -> JSON {
+        switch body {
+        case .array(let elements): return .array(elements.map(withPersons))
+        case .object(let members):
+            return .object(
+                members.map { member in
+                    if let text = member.value.text, personalMembers.contains(member.name) {
+                        return .init(member.name, LedgerEvent.personal(text))
+                    }
+                    return .init(member.name, withPersons(member.value))
+                })
+        default: return body
+        }
     }
 
     private static func object(_ labels: Labels) -> JSON {

@@ -48,6 +48,7 @@ struct ServiceSources {
         sources.setSilence = { [silences] in silences.set($0, by: $1) }
         sources.expireSilence = { [silences] in silences.expire($0, by: $1) }
         sources.isReady = { [state] in state.isReady }
+        sources.limitations = { [history] in history.status.halt.map { ["history halted: \($0)"] } ?? [] }
         sources.lastReload = { [state] in state.outcome }
         sources.reload = onReload
         sources.quit = onQuit

@@ -72,7 +72,10 @@ final class TribuneService: Sendable {
         self.history = history
         let hotCache = configuration.file.hotCache.map { HotCache($0, logger: logger, registry: registry) }
         self.hotCache = hotCache
-        let recorder = Recorder(history, hotCache: hotCache)
+        let reader = try Self.start("the history") { () throws(HistoryError) in
+            try ConfigurationReader(directory: "\(settings.storagePath)/history")
+        }
+        let recorder = Recorder(history, reader: reader, hotCache: hotCache)
         self.recorder = recorder
         let silences = SilenceRunner(
             path: "\(settings.storagePath)/silences.json", logger: logger, registry: registry,
@@ -156,7 +159,7 @@ final class TribuneService: Sendable {
         }
         housekeeping = Housekeeping(
             store: store, history: history, rollback: rollback, recorder: recorder, silences: silences,
-            logger: logger)
+            notify: { [notifier] in _ = notifier.receive($0, urgent: true) }, logger: logger)
         notifier.start(configuration.notification) { [rollback] in rollback.isResponsible }
         reloadAlertmanagers(configuration)
         rollback.start()
@@ -164,19 +167,23 @@ final class TribuneService: Sendable {
         rules.start()
         housekeeping.start()
         reloadTargets(configuration)
-        recorder.configured(settings.configFile, error: nil)
+        recorder.configured(
+            settings.configFile, files: configuration.files(settings.configFile), error: nil,
+            by: LedgerActor(method: "start"))
         state.becameReady()
         logger.info("ready", ["address": "\(host):\(exporter.port)", "targets": scraper.snapshots().count])
     }
 
-    /// Reads the configuration again. What is wrong with it is returned, and then nothing has changed.
-    func reload() -> String? {
+    /// Reads the configuration again. Returns its faults; then nothing has changed.
+    ///
+    /// - Parameter actor: who caused it.
+    func reload(by actor: LedgerActor = LedgerActor(method: "signal")) -> String? {
         let configuration: LoadedConfiguration
         do throws(CommandFailure) {
             configuration = try Self.configuration(settings)
         } catch {
             state.reloadFailed(error.message)
-            recorder.configured(settings.configFile, error: error.message)
+            recorder.configured(settings.configFile, error: error.message, by: actor)
             logger.error("the configuration was not reloaded", ["error": error.message])
             return error.message
         }
@@ -190,7 +197,8 @@ final class TribuneService: Sendable {
         store.keepExemplars(configuration.prometheus.maximumExemplars ?? settings.maximumExemplars)
         reloadTargets(configuration)
         state.reloaded(configuration)
-        recorder.configured(settings.configFile, error: nil)
+        recorder.configured(
+            settings.configFile, files: configuration.files(settings.configFile), error: nil, by: actor)
         logger.info("the configuration was reloaded", ["file": settings.configFile])
         return nil
     }

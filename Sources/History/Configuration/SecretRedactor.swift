@@ -1,0 +1,130 @@
+internal import TLS
+
+/// Replaces secrets in configuration files by keyed hashes, so that no password becomes part of an immutable record while a changed
+/// one still shows.
+///
+/// Works on the text, because comments and layout belong to the record: values of keys whose names mean a secret, passwords in
+/// URLs, and `password=` in connection strings.
+struct SecretRedactor: Sendable {
+    private let key: [UInt8]
+
+    /// Names of keys whose values are secrets; a key matches if it equals one, or ends in `_` and one.
+    private static let names: Set<String> = [
+        "password", "passwd", "secret", "token", "credentials", "bearer_token", "api_key", "apikey", "access_key",
+        "secret_key", "private_key", "client_secret", "auth_password", "auth_secret", "service_key", "routing_key",
+        "integration_key", "bot_token", "api_url", "slack_api_url", "webhook_url", "user_key",
+        "connection", "account_key", "sas_token",
+    ]
+    /// Names that end like a secret and hold none: they name a file or a thing.
+    private static let harmless: Set<String> = ["root_key", "public_key", "group_key", "label_key"]
+
+    /// Redacts with `key`, which must not leave the node.
+    init(key: [UInt8]) {
+        self.key = key
+    }
+
+    /// `<secret 5f3a…>`: 16 hexadecimal digits of HMAC-SHA256 of the secret.
+    func mark(_ secret: some StringProtocol) -> String {
+        "<secret \(Hexadecimal.text(HMACSHA256.code(for: Array(secret.utf8), key: key).prefix(8)))>"
+    }
+
+    /// `text` without secrets.
+    func redacted(_ text: String) -> String {
+        var result: [String] = []
+        // The indentation of a key whose value is a block of the following lines, and that block.
+        var block: (indentation: Int, lines: [Substring])?
+        func endBlock() {
+            guard let (indentation, lines) = block else { return }
+            let secret = lines.joined(separator: "\n")
+            result.append(String(repeating: " ", count: indentation + 2) + mark(secret))
+            block = nil
+        }
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            let indentation = line.prefix { $0 == " " }.count
+            if let open = block, line.allSatisfy(\.isWhitespace) || indentation > open.indentation {
+                block?.lines.append(line)
+                continue
+            }
+            endBlock()
+            let (redacted, opensBlock) = redactedLine(line)
+            result.append(redacted)
+            if opensBlock { block = (indentation, []) }
+        }
+        endBlock()
+        return result.joined(separator: "\n")
+    }
+
+    private func redactedLine(_ line: Substring) -> (text: String, opensBlock: Bool) {
+        var text = ""
+        var rest = line
+        while let colon = rest.firstIndex(of: ":") {
+            let after = rest.index(after: colon)
+            let isKey = after == rest.endIndex || rest[after].isWhitespace
+            text += rest[..<after]
+            guard isKey, isSecret(Self.key(before: rest[..<colon])) else {
+                rest = rest[after...]
+                continue
+            }
+            let value = rest[after...]
+            let blank = value.prefix(while: \.isWhitespace)
+            let (secret, tail) = Self.value(value.dropFirst(blank.count), isInFlow: line.contains("{"))
+            if secret.first == "|" || secret.first == ">" { return (text + value, true) }
+            text += blank
+            if !secret.isEmpty, secret.first != "#" { text += mark(secret) } else { text += secret }
+            rest = tail
+        }
+        return (withoutPasswords(text + rest), false)
+    }
+
+    private func isSecret(_ name: String) -> Bool {
+        if Self.harmless.contains(name) || name.hasSuffix("_file") { return false }
+        if Self.names.contains(name) { return true }
+        return ["password", "secret", "token", "credentials"].contains { name.hasSuffix("_" + $0) }
+    }
+
+    /// The word before a colon, without quotes and list marks.
+    private static func key(before text: Substring) -> String {
+        let word = text.reversed().prefix { $0.isLetter || $0.isNumber || "_-\"'".contains($0) }
+        return String(word.reversed().filter { !"\"'".contains($0) }).lowercased().replacing("-", with: "_")
+            .trimmingPrefix { $0 == "_" }.description
+    }
+
+    /// The scalar at the start of `text`, and the rest.
+    private static func value(_ text: Substring, isInFlow: Bool) -> (Substring, Substring) {
+        if let quote = text.first, quote == "\"" || quote == "'" {
+            var index = text.index(after: text.startIndex)
+            while index < text.endIndex, text[index] != quote {
+                if quote == "\"", text[index] == "\\" {
+                    index = text.index(index, offsetBy: 2, limitedBy: text.endIndex) ?? text.endIndex
+                } else {
+                    index = text.index(after: index)
+                }
+            }
+            if index < text.endIndex { index = text.index(after: index) }
+            return (text[..<index], text[index...])
+        }
+        let end = isInFlow ? text.firstIndex { ",}".contains($0) } ?? text.endIndex : text.endIndex
+        return (text[..<end], text[end...])
+    }
+
+    /// Replaces `://user:password@` and `password=…`.
+    private func withoutPasswords(_ line: String) -> String {
+        var text = ""
+        var rest = line[...]
+        while let scheme = rest.firstRange(of: "://") {
+            text += rest[..<scheme.upperBound]
+            rest = rest[scheme.upperBound...]
+            let authority = rest.prefix { !"/?# \"',".contains($0) }
+            guard let at = authority.lastIndex(of: "@"), let colon = authority[..<at].firstIndex(of: ":") else {
+                continue
+            }
+            text += authority[...colon] + mark(authority[authority.index(after: colon)..<at])
+            rest = rest[at...]
+        }
+        text += rest
+        guard let found = text.firstRange(of: "password=") else { return text }
+        let secret = text[found.upperBound...].prefix { !" &\"'".contains($0) }
+        guard !secret.isEmpty, !secret.hasPrefix("<secret") else { return text }
+        return text[..<found.upperBound] + mark(secret) + text[secret.endIndex...]
+    }
+}

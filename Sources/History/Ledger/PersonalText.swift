@@ -1,0 +1,98 @@
+internal import JSON
+internal import TLS
+
+/// A text about a person with what proves that a leaf committed to it.
+///
+/// The leaf holds `{"$person":"<commitment>"}`, where the commitment is SHA-256(salt ‖ text) in hexadecimal. With the 16 random
+/// bytes of the salt gone nobody can find the text by guessing, so that erasing the row erases the text from the record, while
+/// every hash still verifies.
+struct Disclosure: Equatable, Sendable {
+    var commitment: [UInt8]
+    var salt: [UInt8]
+    var text: String
+
+    static let saltByteCount = 16
+
+    init(commitment: [UInt8], salt: [UInt8], text: String) {
+        self.commitment = commitment
+        self.salt = salt
+        self.text = text
+    }
+
+    /// Commits to `text` with a new salt; `nil` where the system has no random bytes.
+    init?(_ text: String) {
+        // OpenSSL's reason would not help the caller, who leaves the text out.
+        guard case .some(let salt) = try? SecureRandom.bytes(Self.saltByteCount) else { return nil }
+        self.init(commitment: Self.commitment(to: text, salt: salt), salt: salt, text: text)
+    }
+
+    static func commitment(to text: String, salt: [UInt8]) -> [UInt8] { SHA256.hash(salt + text.utf8) }
+
+    /// Whether salt and text are those that were committed to.
+    var isGenuine: Bool { salt.count == Self.saltByteCount && Self.commitment(to: text, salt: salt) == commitment }
+}
+
+/// Replaces texts about persons by commitments, and back.
+enum PersonalText {
+    /// Marks a text that is to be committed to: `{"$personal":"Ada"}`.
+    static let mark = "$personal"
+    /// Marks a commitment in a leaf: `{"$person":"9f86…"}`.
+    static let commitment = "$person"
+    /// What a reader sees in place of an erased text.
+    static let erased = "(erased)"
+
+    /// `json` with a commitment in place of each marked text; what opens the commitments is added to `disclosures`.
+    static func committed(_ json: JSON, _ disclosures: inout [Disclosure]) -> JSON {
+        switch json {
+        case .array(let elements): return .array(elements.map { committed($0, &disclosures) })
+        case .object(let members):
+            if members.count == 1, members[0].name == mark, let text = members[0].value.text {
+                // PostgreSQL keeps no U+0000 in text.
+                let text = text.utf8.contains(0) ? text.replacing("\u{0}", with: "\u{fffd}") : text
+                guard let disclosure = Disclosure(text) else { return .string("(withheld)") }
+                disclosures.append(disclosure)
+                return object(disclosure.commitment)
+            }
+            return .object(
+                members.map { member in
+                    // Only this function makes commitments: a label that looks like one is renamed.
+                    let isForeign = member.name == commitment
+                    return .init(isForeign ? "$" + commitment : member.name, committed(member.value, &disclosures))
+                })
+        default: return json
+        }
+    }
+
+    private static func object(_ bytes: [UInt8]) -> JSON {
+        .object([.init(commitment, .string(Hexadecimal.text(bytes)))])
+    }
+
+    /// The commitments in `json`, in their order.
+    static func commitments(in json: JSON) -> [[UInt8]] {
+        switch json {
+        case .array(let elements): return elements.flatMap { commitments(in: $0) }
+        case .object(let members):
+            if let bytes = bytes(members) { return [bytes] }
+            return members.flatMap { commitments(in: $0.value) }
+        default: return []
+        }
+    }
+
+    /// `json` with the texts in place of their commitments; ``erased`` for those that are gone.
+    static func opened(_ json: JSON, _ texts: [[UInt8]: String]) -> JSON {
+        switch json {
+        case .array(let elements): return .array(elements.map { opened($0, texts) })
+        case .object(let members):
+            if let bytes = bytes(members) { return .string(texts[bytes] ?? erased) }
+            return .object(members.map { .init($0.name, opened($0.value, texts)) })
+        default: return json
+        }
+    }
+
+    private static func bytes(_ members: [JSON.Member]) -> [UInt8]? {
+        guard members.count == 1, members[0].name == commitment, let text = members[0].value.text,
+            let bytes = Hexadecimal.bytes(text), bytes.count == SHA256.byteCount
+        else { return nil }
+        return bytes
+    }
+}

@@ -1,0 +1,98 @@
+internal import Instrumentation
+internal import JSON
+internal import MetricModel
+internal import Runtime
+internal import Synchronization
+internal import TLS
+
+extension HistoryWriter {
+    /// Most records in one transaction.
+    static let batchLimit = 1000
+
+    /// Delivers the next records to the database. Returns false where there are none.
+    func apply(_ session: inout Session, signing: Bool) throws(HistoryError) -> Bool {
+        let state = spool.state
+        let position = applied
+        let records = try session.reader.records(
+            after: position, through: state.durable, in: state.segments, count: Self.batchLimit)
+        // Without a record after the position everything up to the newest durable one was damaged.
+        guard let last = records.last?.sequence ?? (state.durable > position ? state.durable : nil) else {
+            return false
+        }
+        let payloads = payloads(of: records, after: position, through: last)
+        let start = SystemClock.monotonicNanoseconds()
+        let note = try session.ledger.apply(
+            payloads, ofSpool: spool.directory.identity, from: position, through: last, to: &session.head,
+            signer: signing ? session.signer : nil)
+        let end = SystemClock.monotonicNanoseconds()
+        metrics.duration.observe(Double(end - start) / 1e9)
+        metrics.applied.add(Double(records.count))
+        spool.discard(through: last, keeping: configuration.keptSpoolBytes)
+        shared.withLock { shared in
+            shared.applied = last
+            shared.size = session.head.size
+            shared.root = session.head.tree.root
+            _ = shared.age(accepted: state.accepted, now: end)
+        }
+        if let note { keep(note: note, size: session.head.size) }
+        return true
+    }
+
+    /// The contents of `records`, and events that name the records that are missing or cannot be read.
+    private func payloads(
+        of records: [SpoolSegment.Record], after position: UInt64, through last: UInt64
+    ) -> [SpoolPayload] {
+        var payloads: [SpoolPayload] = []
+        var expected = position + 1
+        for record in records {
+            if record.sequence > expected { payloads.append(damage(expected...record.sequence - 1, "unreadable")) }
+            expected = record.sequence + 1
+            do throws(HistoryError) {
+                payloads.append(try SpoolPayload(decoding: record.payload))
+            } catch {
+                let file = spool.directory.setAside(record)
+                payloads.append(damage(record.sequence...record.sequence, error.message, file: file))
+            }
+        }
+        if expected <= last { payloads.append(damage(expected...last, "unreadable")) }
+        return payloads
+    }
+
+    private func damage(_ records: ClosedRange<UInt64>, _ reason: String, file: String? = nil) -> SpoolPayload {
+        logger.error(
+            "records of the spool are damaged and were set aside",
+            ["first": records.lowerBound, "last": records.upperBound, "err": reason])
+        metrics.damaged.add(Double(records.count))
+        let event = LedgerEvent(
+            milliseconds: SystemClock.wallMilliseconds(), kind: .damage, subject: "spool",
+            body: [
+                "file": file.map(JSON.string) ?? .null, "first": .integer(Int64(clamping: records.lowerBound)),
+                "last": .integer(Int64(clamping: records.upperBound)), "reason": .string(reason),
+                "spool": .string(spool.directory.identity),
+            ])
+        return SpoolPayload(event: PendingEvent(event))
+    }
+
+    /// Remembers a checkpoint, also outside of the database, so that a shortened database is noticed.
+    func keep(note: String, size: Int64) {
+        shared.withLock { $0.signedSize = size }
+        do throws(HistoryError) {
+            try keeper.memory.remember(note, size: size)
+        } catch {
+            logger.warn("the last checkpoint is kept in the database only", ["err": error.message])
+        }
+    }
+
+    /// Drops old measurements. A month that is being read, or any other failure, waits for the next round.
+    func retain(_ session: inout Session) {
+        guard let retention = configuration.retention else { return }
+        let now = SystemClock.wallMilliseconds()
+        do throws(HistoryError) {
+            let rows = try session.ledger.retain(
+                from: Month(containing: now - retention.rawValue), now: now, head: &session.head)
+            if rows > 0 { logger.info("old measurements dropped", ["rows": rows]) }
+        } catch {
+            logger.warn("old measurements were not dropped; the next attempt is in an hour", ["err": error.message])
+        }
+    }
+}

@@ -1,0 +1,93 @@
+internal import Instrumentation
+internal import Runtime
+internal import Synchronization
+
+/// The result of the verification that the running service repeats.
+public struct SelfCheckStatus: Equatable, Sendable {
+    /// When the whole ledger was last verified, in milliseconds since the epoch; 0 before the first time.
+    public var finishedAt: Int64 = 0
+    /// Entries verified then.
+    public var entries: Int64 = 0
+    /// Problems found then, or so far by the verification under way if that is more.
+    public var problems = 0
+    /// The first entry with a problem.
+    public var firstBadEntry: Int64?
+    /// The first problem.
+    public var message: String?
+
+    /// Nothing verified yet.
+    public init() {}
+}
+
+/// The thread that verifies the ledger again and again, at a bounded rate.
+final class SelfCheck: Sendable {
+    private let configuration: HistoryConfiguration
+    private let logger: Logger
+    private let metrics: HistoryMetrics
+    private let ending = Mailbox<Void>(capacity: 1)
+    private let shared = Mutex(SelfCheckStatus())
+    private let thread = Mutex<WorkerThread?>(nil)
+
+    /// Before the first verification, and between the end of one and the start of the next.
+    private static let pauseNanoseconds: Int64 = 30 * 1_000_000_000
+    /// Entries of a page. The rate decides how long the thread sleeps after each.
+    static let pageSize = 200
+
+    init(_ configuration: HistoryConfiguration, logger: Logger, metrics: HistoryMetrics) {
+        self.configuration = configuration
+        self.logger = logger
+        self.metrics = metrics
+        if configuration.selfCheckRate > 0 {
+            thread.withLock { $0 = WorkerThread("history-verify") { [self] in run() } }
+        }
+    }
+
+    var status: SelfCheckStatus { shared.withLock { $0 } }
+
+    func stop() {
+        ending.close()
+        thread.withLock { $0.take() }?.join()
+    }
+
+    /// Sleeps; returns false when the history was stopped meanwhile.
+    private func sleep(_ nanoseconds: Int64) -> Bool {
+        let deadline = SystemClock.monotonicNanoseconds() + nanoseconds
+        if case .closed = ending.receive(deadline: deadline) { return false }
+        return true
+    }
+
+    private func run() {
+        let nanosecondsPerEntry = 1_000_000_000 / Int64(configuration.selfCheckRate)
+        while sleep(Self.pauseNanoseconds) {
+            do throws(HistoryError) {
+                let report = try LedgerAudit(configuration).verify(pageLimit: Self.pageSize) { entries in
+                    metrics.verified.add(Double(entries))
+                    return sleep(Int64(entries) * nanosecondsPerEntry)
+                }
+                if let report { finished(report) }
+            } catch {
+                // Without a database there is nothing to verify; the writer reports that.
+                logger.debug("the ledger was not verified", ["err": error.message])
+            }
+        }
+    }
+
+    private func finished(_ report: LedgerReport) {
+        let first = report.problems.first
+        let isNews = shared.withLock { status in
+            let isNews = status.message != first?.description
+            status.finishedAt = SystemClock.wallMilliseconds()
+            status.entries = report.entries
+            status.problems = report.problems.count
+            status.firstBadEntry = report.problems.compactMap(\.sequences?.lowerBound).min()
+            status.message = first?.description
+            return isNews
+        }
+        guard isNews else { return }
+        if let first {
+            logger.error("the ledger has been altered", ["problems": report.problems.count, "first": "\(first)"])
+        } else {
+            logger.info("the ledger is intact", ["entries": report.entries])
+        }
+    }
+}

@@ -1,0 +1,12 @@
+internal import Glibc
+internal import History
+
+/// The user of the operating system who runs a command.
+enum LocalUser {
+    /// The identity that the operating system vouches for; `SUDO_USER` is only claimed.
+    static var actor: LedgerActor {
+        let user = unsafe getpwuid(getuid()).map { unsafe String(cString: $0.pointee.pw_name) } ?? "uid \(getuid())"
+        let claimed = unsafe getenv("SUDO_USER").map { unsafe String(cString: $0) }
+        return LedgerActor(identity: user, method: "unix", claimed: claimed)
+    }
+}

@@ -1,0 +1,94 @@
+import Database
+import JSON
+import Runtime
+import TestSupport
+import Testing
+
+@testable import History
+
+@Suite struct ConfigurationSnapshotTests {
+    private let directory = TemporaryDirectory()
+
+    private func snapshot(_ texts: [String: String]) throws -> ConfigurationSnapshot {
+        for (name, text) in texts { directory.write(text, to: name) }
+        return try ConfigurationReader(directory: directory.path).snapshot(texts.keys.map { directory.file($0) })
+    }
+
+    @Test func `a weakened rule shows with both contents, the difference and who did it`() throws {
+        let world = try EvidenceWorld(.sqlite)
+        let strict = try snapshot(["rules.yml": "rules:\n  - alert: Low\n    expr: score < 0.95\n", "a.yml": "x: 1\n"])
+        let weak = try snapshot(["rules.yml": "rules:\n  - alert: Low\n    expr: score < 0.10\n", "a.yml": "x: 1\n"])
+        #expect(strict.identity != weak.identity)
+        let runner = try world.start()
+        let ada = LedgerActor(identity: "ada", method: "basic")
+        runner.record(strict.event(after: nil, subject: "t.yml", error: nil, actor: nil, at: 1))
+        runner.record(weak.event(after: strict, subject: "t.yml", error: nil, actor: ada, at: 2))
+        runner.record(strict.event(after: weak, subject: "t.yml", error: nil, actor: ada, at: 3))
+        #expect(runner.drain(timeout: 30_000))
+        runner.stop()
+        let entries = try world.ledger().entries(LedgerQuery(kinds: [.configurationChange]))
+        let diff = try #require(entries[1].event.body["diff"]?.elements)
+        #expect(diff.count == 1)
+        #expect(
+            diff[0]["text"]?.text
+                == "@@ -3,1 +3,1 @@\n rules:\n   - alert: Low\n-    expr: score < 0.95\n+    expr: score < 0.10\n ")
+        #expect(entries[1].actor?["identity"]?.text == "ada")
+        #expect(entries[0].event.body["configuration"] == entries[2].event.body["configuration"])
+        let blobs = try world.ledger().store.rows("SELECT content FROM blob").map {
+            String(decoding: $0[0].blob, as: UTF8.self)
+        }
+        #expect(blobs.count == 3 && blobs.contains { $0.contains("0.10") })
+        #expect(try world.audit.verify().problems == [])
+        let export = world.directory.file("export")
+        try world.audit.export(to: export)
+        #expect(try LedgerAudit.verify(export: export).problems == [])
+
+        try world.configuration.openStore().run("DELETE FROM blob WHERE content = CAST('x: 1\n' AS BLOB)")
+        let problems = try world.audit.verify().problems
+        #expect(
+            problems.count == 3 && problems.allSatisfy { $0.message.contains("content that it refers to was removed") })
+        let other = try snapshot(["x.yml": "y"])
+        #expect(other.identity == (try snapshot(["x.yml": "y"])).identity, "the key of the hashes stays")
+    }
+
+    @Test(arguments: [
+        ("password: hunter2", "hunter2"),
+        ("  api_url: 'https://hooks.example/T0/B0/hunter2'", "hunter2"),
+        ("basic_auth: {username: ada, password: hunter2, x: 1}", "hunter2"),
+        ("- auth_password: \"hun\\\"ter2\" # no", "ter2"),
+        ("bearer_token: |\n  hunter2\n  more\nnext: 1", "hunter2"),
+        ("url: http://ada:hunter2@host/x", "hunter2"),
+        ("connection: host=db password=hunter2", "hunter2"),
+        ("x: 'host=db password=hunter2 port=1'", "hunter2"),
+        ("slack_api_url: hunter2", "hunter2"),
+        ("authorization:\n  credentials: hunter2", "hunter2"),
+    ]) func `secrets become hashes`(text: String, secret: String) throws {
+        let redactor = SecretRedactor(key: [1, 2, 3])
+        let redacted = redactor.redacted(text)
+        #expect(!redacted.contains(secret), "\(redacted)")
+        #expect(redacted.contains("<secret "))
+        #expect(redacted.split(separator: "\n")[0].hasPrefix(text.prefix { $0 != ":" }))
+        #expect(redacted == redactor.redacted(text))
+        #expect(redacted != SecretRedactor(key: [1, 2, 4]).redacted(text))
+    }
+
+    @Test(arguments: [
+        "password_file: /run/secrets/x", "expr: sum(rate(errors[5m])) / 2 < 0.95", "- key: value",
+        "# password is secret",
+        "root_key: tribune/root+00+AQ", "url: http://host:8080/x?a=b@c", "a:\n  b: c\n\n", "time: 10:30:00",
+    ]) func `everything else stays`(text: String) {
+        #expect(SecretRedactor(key: [1]).redacted(text) == text)
+    }
+
+    @Test func `a difference names the lines`() {
+        #expect(TextDiff.text("a\nb\nc", "a\nb\nc") == "")
+        #expect(TextDiff.text("", "a") == "@@ -1,1 +1,1 @@\n-\n+a")
+        #expect(TextDiff.text("1\n2\n3\n4\n5", "1\n2\nx\n4\n5") == "@@ -3,1 +3,1 @@\n 1\n 2\n-3\n+x\n 4\n 5")
+        let old = (1...40).map(String.init)
+        var new = old
+        new[4] = "five"
+        new.remove(at: 30)
+        let text = TextDiff.text(old.joined(separator: "\n"), new.joined(separator: "\n"))
+        #expect(text.contains("-5\n+five\n 6\n 7\n …\n 29\n 30\n-31\n 32"))
+    }
+}
