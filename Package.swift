@@ -37,9 +37,9 @@ func shim(_ name: String, linked libraries: [String]) -> Target {
     .target(name: name, linkerSettings: libraries.map { .linkedLibrary($0) })
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .testTarget(
-        name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies,
+        name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies, exclude: exclude,
         swiftSettings: testing)
 }
 
@@ -54,6 +54,7 @@ let package = Package(
         source("Instrumentation"),
         shim("CRuntime", linked: []),
         source("Runtime", ["CRuntime"]),
+        source("Durable", ["Runtime"]),
 
         // One owner per C library
         system("CYAML", debian: "libyaml-dev"),
@@ -62,7 +63,7 @@ let package = Package(
         source("RE2", ["CRE2"]),
         shim("CCurl", linked: ["curl"]),
         shim("CHTTPParser", linked: ["http_parser"]),
-        source("CurlHTTP", ["CCurl", "CHTTPParser", "Runtime"]),
+        source("CurlHTTP", ["CCurl", "CHTTPParser", "TLS", "Runtime"]),
         shim("CWebServer", linked: []),
         source("WebServer", ["CWebServer", "Zlib", "Runtime"]),
         system("CPostgreSQL", pkgConfig: "libpq", debian: "libpq-dev"),
@@ -95,7 +96,7 @@ let package = Package(
             "Scraper",
             [
                 "ConfigurationFields", "Exposition", "MetricModel", "MetricStore", "CurlHTTP", "Zlib", "RE2", "YAML",
-                "Runtime", "Instrumentation",
+                "TLS", "Runtime", "Instrumentation",
             ]),
         source(
             "RuleEngine",
@@ -105,13 +106,16 @@ let package = Package(
             ]),
         source(
             "Notification",
-            ["MetricModel", "RuleEngine", "CurlHTTP", "RE2", "YAML", "JSON", "TLS", "Runtime", "Instrumentation"]),
+            [
+                "MetricModel", "RuleEngine", "CurlHTTP", "RE2", "YAML", "JSON", "TLS", "Durable", "Runtime",
+                "Instrumentation",
+            ]),
         source(
             "Rollback",
-            ["MetricModel", "RuleEngine", "CurlHTTP", "YAML", "JSON", "Runtime", "Instrumentation"]),
+            ["MetricModel", "RuleEngine", "CurlHTTP", "YAML", "JSON", "Durable", "Runtime", "Instrumentation"]),
         source(
             "History",
-            ["MetricModel", "Database", "Hiredis", "TLS", "JSON", "Runtime", "Instrumentation"],
+            ["MetricModel", "Database", "Hiredis", "TLS", "JSON", "Durable", "Runtime", "Instrumentation"],
             resources: [.embedInCode("Pack/verify.py")]),
 
         // Edge
@@ -125,7 +129,8 @@ let package = Package(
         .executableTarget(
             name: "Tribune",
             dependencies: [
-                "ConfigurationFields", "MetricModel", "JSON", "YAML", "Runtime", "Instrumentation", "MetricStore",
+                "ConfigurationFields", "MetricModel", "JSON", "YAML", "Runtime", "Durable", "Instrumentation",
+                "MetricStore",
                 "PromQL",
                 "Exposition",
                 "Scraper", "RuleEngine", "Notification", "Rollback", "History", "Exporter", "CurlHTTP", "WebServer",
@@ -137,7 +142,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "MetricModel", "MetricStore", "PromQL", "Exposition", "Exporter", "GoTemplate", "Scraper", "RuleEngine",
-                "Snappy", "YAML",
+                "Snappy", "YAML", "JSON", "Durable",
             ],
             path: "Fuzzing/Targets", swiftSettings: testing),
         .testTarget(
@@ -196,11 +201,12 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport", swiftSettings: testing),
         tests("MetricModel", []),
-        tests("JSON", []),
+        tests("JSON", ["Runtime"]),
         tests("Protobuf", []),
         tests("YAML", []),
         tests("RE2", []),
         tests("Runtime", []),
+        tests("Durable", ["Runtime"]),
         tests("Instrumentation", []),
         tests("WebServer", ["Zlib"]),
         tests("CurlHTTP", ["Runtime"]),
@@ -225,7 +231,8 @@ let package = Package(
             ["MetricModel", "RuleEngine", "CurlHTTP", "WebServer", "JSON", "Runtime", "Instrumentation", "YAML"]),
         // Seeded worlds around the machines of Rollback.
         .target(
-            name: "RollbackSimulation", dependencies: ["Rollback", "RuleEngine", "MetricModel", "JSON", "Runtime"],
+            name: "RollbackSimulation",
+            dependencies: ["Rollback", "RuleEngine", "MetricModel", "JSON", "Durable", "Runtime"],
             path: "Tests/RollbackSimulation", swiftSettings: testing),
         .executableTarget(
             name: "Simulation", dependencies: ["RollbackSimulation", "Runtime"], path: "Benchmarks/Simulation",
@@ -238,7 +245,7 @@ let package = Package(
             "Rollback",
             [
                 "SyntheticDeployments", "RollbackCrashProcess", "RollbackSimulation", "MetricModel", "RuleEngine",
-                "PromQL", "WebServer", "CurlHTTP", "JSON", "Runtime", "YAML",
+                "PromQL", "WebServer", "CurlHTTP", "Durable", "JSON", "Runtime", "YAML",
             ]),
         tests("TLS", []),
         tests("SQLite", []),
@@ -246,7 +253,10 @@ let package = Package(
         tests("Database", []),
         tests(
             "History",
-            ["MetricModel", "Database", "PostgreSQL", "SQLite", "Hiredis", "TLS", "JSON", "Runtime", "Instrumentation"]),
+            [
+                "MetricModel", "Database", "PostgreSQL", "SQLite", "Hiredis", "TLS", "JSON", "Durable", "Runtime",
+                "Instrumentation",
+            ]),
         tests(
             "Exporter",
             [
@@ -255,7 +265,8 @@ let package = Package(
             ]),
         tests(
             "Tribune",
-            ["MetricModel", "MetricStore", "Snappy", "JSON", "CurlHTTP", "Runtime", "RuleEngine", "Rollback"]),
+            ["MetricModel", "MetricStore", "Snappy", "JSON", "CurlHTTP", "Runtime", "RuleEngine", "Rollback"],
+            exclude: ["Fixtures"]),
     ],
     cxxLanguageStandard: .cxx17
 )

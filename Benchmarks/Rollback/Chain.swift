@@ -42,8 +42,8 @@ final class Chain {
             settings: RuleSettings(),
             sinks: .init(alerts: { _ in }, measurement: { rollback.measured($0) }), registry: Registry(),
             logger: Logger())
-        rollback.start()
-        rules.start()
+        try rollback.start()
+        try rules.start()
     }
 
     deinit {

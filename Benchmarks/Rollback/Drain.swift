@@ -29,11 +29,11 @@ enum Drain {
         let senders = 16
         let pause = Int64(1_000_000_000 * senders / perSecond)
         let threads =
-            (0..<senders).map { number in
-                WorkerThread("quick \(number)") { send("/web/", port, pause: pause, quick) }
+            try (0..<senders).map { number in
+                try WorkerThread("quick \(number)") { send("/web/", port, pause: pause, quick) }
             }
             + (0..<48).map { number in
-                WorkerThread("slow \(number)") { send("/web/slow", port, pause: 0, slow) }
+                try WorkerThread("slow \(number)") { send("/web/slow", port, pause: 0, slow) }
             }
         var inFlight = 0
         let start = SystemClock.monotonicNanoseconds()

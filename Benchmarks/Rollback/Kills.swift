@@ -20,8 +20,8 @@ enum Kills {
         let rest = Atomic<Int>(times)
         // Only the socket's path and commands are used, which any thread may.
         nonisolated(unsafe) let shared = proxy
-        let threads = (0..<workers).map { worker in
-            WorkerThread("killer \(worker)") {
+        let threads = try (0..<workers).map { worker in
+            try WorkerThread("killer \(worker)") {
                 var outcome = Outcome()
                 while rest.wrappingSubtract(1, ordering: .relaxed).oldValue > 0 {
                     round(program, shared, worker, &outcome)

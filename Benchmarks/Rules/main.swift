@@ -82,7 +82,7 @@ func react(_ text: String, name: String, rounds: Int) throws -> (cpu: Double, re
         settings: RuleSettings(),
         sinks: .init(alerts: { _ in }, measurement: { _ in measured.send(SystemClock.monotonicNanoseconds()) }),
         registry: Registry(), logger: Logger())
-    runner.start()
+    try runner.start()
     defer { runner.stop() }
     while runner.snapshots().isEmpty { usleep(1000) }
     var seconds: [Double] = []

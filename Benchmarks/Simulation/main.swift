@@ -32,7 +32,7 @@ struct SimulationCommand {
         guard rest.isEmpty, first > 0, count > 0, threads > 0 else { return nil }
     }
 
-    func run() -> Int32 { isSingle ? repeatOne() : campaign() }
+    func run() throws(WorkerThread.StartError) -> Int32 { isSingle ? repeatOne() : try campaign() }
 
     private func repeatOne() -> Int32 {
         var world = World(seed: first, kept: kept, sabotage: sabotage)
@@ -45,9 +45,9 @@ struct SimulationCommand {
         return world.violations.isEmpty ? 0 : 1
     }
 
-    private func campaign() -> Int32 {
+    private func campaign() throws(WorkerThread.StartError) -> Int32 {
         let start = SystemClock.monotonicNanoseconds()
-        let totals = Campaign.run(first..<first + count, threads: threads, sabotage: sabotage)
+        let totals = try Campaign.run(first..<first + count, threads: threads, sabotage: sabotage)
         let seconds = Double(SystemClock.monotonicNanoseconds() - start) / 1e9
         print(
             "\(totals.worlds) worlds, \(totals.steps) steps in \(Int(seconds)) s on \(threads) threads: "
@@ -71,4 +71,4 @@ guard let command = SimulationCommand(Array(CommandLine.arguments.dropFirst())) 
     print("usage: Simulation [--seeds N] [--first SEED] [--threads N] [--sabotage NAME] | --seed SEED [--keep STRIKES]")
     exit(2)
 }
-exit(command.run())
+exit(try command.run())

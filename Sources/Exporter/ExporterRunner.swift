@@ -19,7 +19,13 @@ public final class ExporterRunner: Sendable {
         configuration.onEviction = { evicted.add() }
         self.exporter = exporter
         server = try HTTPServer(configuration, brief: { exporter.briefResponse(to: $0) }) { exporter.response(to: $0) }
-        watching = WorkerThread("http-clients") { exporter.watch.work() }
+        do throws(WorkerThread.StartError) {
+            watching = try WorkerThread("http-clients") { exporter.watch.work() }
+        } catch {
+            server.stop()
+            throw HTTPServerError(
+                code: .system, listenAddress: "\(configuration.addresses[0])", reason: error.description)
+        }
     }
 
     /// The port that is listened on.

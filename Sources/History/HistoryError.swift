@@ -1,3 +1,5 @@
+internal import Runtime
+
 /// Why the history could not be written, read or verified.
 public struct HistoryError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The kinds of failure a caller may treat apart.
@@ -21,6 +23,8 @@ public struct HistoryError: Error, Equatable, Sendable, CustomStringConvertible 
         case halted
         /// The request makes no sense here.
         case invalid
+        /// The system has no thread or memory left.
+        case system
     }
 
     /// The kind of failure.
@@ -32,6 +36,11 @@ public struct HistoryError: Error, Equatable, Sendable, CustomStringConvertible 
     public init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
+    }
+
+    /// A thread that could not be started.
+    init(_ error: WorkerThread.StartError) {
+        self.init(.system, error.description)
     }
 
     /// The reason.

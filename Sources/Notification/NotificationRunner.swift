@@ -82,17 +82,25 @@ public final class NotificationRunner: Sendable {
         registry.onSnapshot { [events, jobs] in waiting.set(Double(events.count + jobs.count)) }
     }
 
-    /// Starts the threads.
+    /// Starts the threads; throws, with none of them left, if one cannot be started.
     ///
     /// - Parameter mayTell: whether it is for this process to tell people, and not for another one that sees the same. Asked from
     ///   any thread, again before each notification is sent. While it is not, all groups are forgotten, repetitions and attempts
     ///   that wait included: who tells people now has groups of its own.
     public func start(
         _ configuration: NotificationConfiguration, mayTell: @escaping @Sendable () -> Bool = { true }
-    ) {
-        let stepper = WorkerThread("notify") { self.step(configuration, mayTell) }
-        let senders = (1...Self.senders).map { number in WorkerThread("notify-\(number)") { self.send(mayTell) } }
-        threads.withLock { $0 = [stepper] + senders }
+    ) throws(WorkerThread.StartError) {
+        do throws(WorkerThread.StartError) {
+            try threads.withLock { (threads) throws(WorkerThread.StartError) in
+                threads.append(try WorkerThread("notify") { self.step(configuration, mayTell) })
+                for number in 1...Self.senders {
+                    threads.append(try WorkerThread("notify-\(number)") { self.send(mayTell) })
+                }
+            }
+        } catch {
+            stop()
+            throw error
+        }
     }
 
     /// Hands in alerts. `urgent` ones do not wait for others of their group. Returns false when the queue is full.

@@ -6,13 +6,16 @@ public enum CRC32C {
     }
 
     /// The checksum of `bytes`; of `"123456789"` it is 0xE3069283.
-    public static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
-        // Arrays and their slices are read in place: through the iterator of an unknown type each byte costs five calls.
-        bytes.withContiguousStorageIfAvailable { unsafe fold($0) } ?? fold(Array(bytes))
+    ///
+    /// - Parameter previous: the checksum of the bytes before them, when a checksum is computed in parts.
+    public static func checksum(_ bytes: some Sequence<UInt8>, after previous: UInt32 = 0) -> UInt32 {
+        // Arrays and their slices are read in place: through the iterator of an unknown type each byte costs five
+        // calls.
+        bytes.withContiguousStorageIfAvailable { unsafe fold($0, previous) } ?? fold(Array(bytes), previous)
     }
 
-    private static func fold(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
-        var value = UInt32.max
+    private static func fold(_ bytes: UnsafeBufferPointer<UInt8>, _ previous: UInt32) -> UInt32 {
+        var value = ~previous
         unsafe table.withUnsafeBufferPointer { table in
             for index in bytes.indices {
                 unsafe value = value >> 8 ^ table[Int(UInt8(truncatingIfNeeded: value) ^ bytes[index])]
@@ -21,5 +24,7 @@ public enum CRC32C {
         return ~value
     }
 
-    private static func fold(_ bytes: [UInt8]) -> UInt32 { unsafe bytes.withUnsafeBufferPointer { unsafe fold($0) } }
+    private static func fold(_ bytes: [UInt8], _ previous: UInt32) -> UInt32 {
+        unsafe bytes.withUnsafeBufferPointer { unsafe fold($0, previous) }
+    }
 }

@@ -1,7 +1,7 @@
 public import Glibc
 internal import Synchronization
 
-/// A process of our own. Whoever starts it must `stop` it or `wait` for it; any thread may do so.
+/// A child process. Its owner must `stop` it or `wait` for it; any thread may do so.
 public final class ChildProcess: Sendable {
     /// Where a process's standard output and standard error go.
     public enum Output: Sendable {
@@ -19,7 +19,7 @@ public final class ChildProcess: Sendable {
         /// The system's error number.
         public let code: Int32
 
-        /// The program with the system's words.
+        /// The program with the text of the system's error.
         public var description: String { "cannot start \(program): \(SystemError.text(code))" }
     }
 
@@ -162,13 +162,13 @@ public final class ChildProcess: Sendable {
     }
 }
 
-/// Words for the system's error numbers.
+/// Texts of the system's error numbers.
 public enum SystemError {
     /// `No such file or directory` for `ENOENT`.
     public static func text(_ code: Int32) -> String {
         unsafe String(cString: strerror(code))
     }
 
-    /// The words for the current `errno`.
+    /// The text for the current `errno`.
     public static var current: String { text(errno) }
 }

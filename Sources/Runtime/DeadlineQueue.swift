@@ -1,7 +1,7 @@
 /// Elements by deadline, the earliest first: a binary heap. A value.
 ///
-/// The heap holds places of elements, so that moving in it touches no reference count. Each operation but ``next`` takes
-/// O(log n).
+/// The heap holds places of elements, so that moving in it touches no reference count. Each operation but ``next``
+/// takes O(log n).
 public struct DeadlineQueue<Element> {
     @usableFromInline var heap: [(deadline: Int64, place: Int)] = []
     /// `nil` where the place is free.

@@ -6,42 +6,11 @@ public enum FileText {
     public struct ReadError: Error, Equatable, Sendable, CustomStringConvertible {
         /// The file.
         public let path: String
-        /// The system's words, or the limit that was passed.
+        /// The text of the system's error, or the limit that was exceeded.
         public let reason: String
 
         /// The file with the reason.
         public var description: String { "\(path): \(reason)" }
-    }
-
-    /// Why a file could not be written.
-    public struct WriteError: Error, Equatable, Sendable, CustomStringConvertible {
-        /// The file.
-        public let path: String
-        /// The system's words.
-        public let reason: String
-
-        /// The file with the reason.
-        public var description: String { "\(path): \(reason)" }
-    }
-
-    /// Replaces the file at `path`, which others may not read, by `text`. Afterwards, also after a power failure, the file is either
-    /// the old or the new one, and the new one once this has returned.
-    public static func replace(_ path: String, by text: String) throws(WriteError) {
-        let temporary = path + ".new"
-        func failure(_ path: String) -> WriteError { WriteError(path: path, reason: SystemError.current) }
-        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw failure(temporary) }
-        guard write(text, to: descriptor), fsync(descriptor) == 0 else {
-            let failed = failure(temporary)
-            close(descriptor)
-            throw failed
-        }
-        close(descriptor)
-        guard unsafe rename(temporary, path) == 0 else { throw failure(path) }
-        let directory = unsafe open(Paths.directory(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard directory >= 0 else { throw failure(path) }
-        defer { close(directory) }
-        guard fsync(directory) == 0 else { throw failure(path) }
     }
 
     /// The bytes of the file at `path`, at most `limit` of them: a larger file is an error.

@@ -2,9 +2,9 @@ internal import CRuntime
 
 /// Decides when idle heap is given back to the system. A value of one thread.
 ///
-/// The allocator keeps what is freed. After a burst (every series of a fleet learnt, a large query) that is memory which
-/// nobody needs again soon, and it counts as the process's. Giving it back costs a walk over the free blocks, so it is
-/// done only when much has come together since the last time, and has stayed idle over two calls.
+/// The allocator keeps what is freed. After a burst (every series of a fleet learnt, a large query) that is memory
+/// which nobody needs again soon, and it counts as the process's. Giving it back costs a walk over the free blocks, so
+/// it is done only when much has come together since the last time, and has stayed idle over two calls.
 public struct HeapTrimmer: Equatable, Sendable {
     private let threshold: Int
     /// What was idle after the last trim: pieces of pages that are otherwise in use.

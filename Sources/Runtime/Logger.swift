@@ -65,7 +65,7 @@ public struct Logger: Sendable {
     public static let standardError: @Sendable (String) -> Void = { line in
         var line = line
         line.withUTF8 { bytes in
-            // A log that cannot be written has nobody to complain to.
+            // A failure to write the log cannot be logged.
             _ = unsafe Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count)
         }
     }

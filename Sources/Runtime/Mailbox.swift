@@ -7,7 +7,7 @@ internal import Synchronization
 ///
 /// `@unchecked`: `storage` is only touched with `lock` held.
 @safe public final class Mailbox<Message: Sendable>: @unchecked Sendable {
-    /// What `receive` came back with.
+    /// The result of `receive`.
     public enum Reception: Sendable {
         case message(Message)
         case timedOut

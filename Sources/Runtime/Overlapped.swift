@@ -1,29 +1,35 @@
 internal import Synchronization
 
-/// Something worked out on a thread of its own while its owner does something else.
+/// A value computed on a thread of its own while its owner does something else.
 ///
-/// Whoever makes one asks for the value once. Where the system has no thread to give, the work is done when it is asked for.
+/// The owner asks for the value once. If the system cannot start a thread, the value is computed when it is asked for.
 public struct Overlapped<Value: Sendable>: ~Copyable, Sendable {
     private final class Slot: Sendable {
         let value = Mutex<Value?>(nil)
     }
 
     private let slot = Slot()
-    private let thread: WorkerThread
+    private let thread: WorkerThread?
     private let work: @Sendable () -> Value
 
-    /// Starts `work` on a thread called `name` (at most 15 bytes are shown by the system).
-    public init(_ name: String, _ work: @escaping @Sendable () -> Value) {
+    /// Starts `work` on a thread called `name` (the system shows at most 15 bytes).
+    public init(
+        _ name: String, stackBytes: Int = WorkerThread.defaultStackBytes, _ work: @escaping @Sendable () -> Value
+    ) {
         self.work = work
-        thread = WorkerThread(name) { [slot] in
-            let value = work()
-            slot.value.withLock { $0 = value }
+        do throws(WorkerThread.StartError) {
+            thread = try WorkerThread(name, stackBytes: stackBytes) { [slot] in
+                let value = work()
+                slot.value.withLock { $0 = value }
+            }
+        } catch {
+            thread = nil  // Slower, but nothing is lost: `value()` does the work.
         }
     }
 
     /// Waits for the value.
     public consuming func value() -> Value {
-        thread.join()
+        thread?.join()
         return slot.value.withLock { $0 } ?? work()
     }
 }

@@ -13,7 +13,8 @@ public enum Paths {
         path.hasPrefix("/") || directory == "." ? path : "\(directory)/\(path)"
     }
 
-    /// The files that `pattern` (`*`, `?`, `[…]`) stands for, sorted. A pattern without such characters stands for itself.
+    /// The files that `pattern` (`*`, `?`, `[…]`) stands for, sorted. A pattern without such characters stands for
+    /// itself.
     public static func matching(_ pattern: String) -> [String] {
         guard pattern.contains(where: { "*?[".contains($0) }) else { return [pattern] }
         var found = unsafe glob_t()
@@ -27,7 +28,8 @@ public enum Paths {
     /// Whether there is something at `path`.
     public static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
-    /// Gives what is at `path` another name, in place of what had it. Returns whether that was done; `errno` says why not.
+    /// Gives what is at `path` another name, in place of what had it. Returns whether that was done; `errno` says why
+    /// not.
     @discardableResult
     public static func move(_ path: String, to other: String) -> Bool { unsafe rename(path, other) == 0 }
 

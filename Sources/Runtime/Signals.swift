@@ -2,9 +2,10 @@ internal import Glibc
 
 /// Signals as messages: blocked in every thread, and waited for by one.
 public enum Signals {
-    /// Blocks `numbers` in the calling thread and all it starts from then on, and ignores SIGPIPE. To be called first of all.
+    /// Blocks `numbers` in the calling thread and all it starts from then on, and ignores SIGPIPE. To be called first
+    /// of all.
     public static func block(_ numbers: [Int32]) {
-        // A client that goes away must not end the process; every write tells it by its result.
+        // A client that disconnects must not end the process; every write returns an error for it.
         signal(SIGPIPE, SIG_IGN)
         var set = Self.set(numbers)
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)

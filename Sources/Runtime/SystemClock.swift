@@ -32,7 +32,8 @@ public enum SystemClock {
         return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 
-    /// The monotonic clock's nanoseconds when `milliseconds` from now have passed; spans beyond 64 bits end at the last moment.
+    /// The monotonic clock's nanoseconds when `milliseconds` from now have passed; spans beyond 64 bits end at the last
+    /// moment.
     public static func monotonicNanoseconds(in milliseconds: Int64) -> Int64 {
         let (span, isTooLong) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
         let (moment, isTooLate) = monotonicNanoseconds().addingReportingOverflow(span)

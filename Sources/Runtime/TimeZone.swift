@@ -1,7 +1,7 @@
-/// When clocks of a place are set how, as the system's time zone database says.
+/// The offsets of a place from UTC, from the system's time zone database.
 ///
-/// A value, read once from its TZif file (RFC 8536) and asked any number of times from any thread: `localtime_r` of the C
-/// library knows one zone per process, and changing it races with every other thread.
+/// A value, read once from its TZif file (RFC 8536) and asked any number of times from any thread: `localtime_r` of the
+/// C library knows one zone per process, and changing it races with every other thread.
 public struct TimeZone: Equatable, Sendable {
     /// The moments at which the offset changed, in seconds since the epoch, ascending.
     private let changes: [Int64]
@@ -9,7 +9,7 @@ public struct TimeZone: Equatable, Sendable {
     private let offsets: [Int64]
     /// The offset before the first change.
     private let initial: Int64
-    /// What holds after the last change.
+    /// The rule for the time after the last change.
     private let rule: TimeZoneRule?
     /// The name in the database, such as `Europe/Berlin`.
     public let name: String
@@ -93,14 +93,14 @@ public struct TimeZone: Equatable, Sendable {
         return low == 0 ? initial : offsets[low - 1]
     }
 
-    /// What calendar and clock of the place show at `milliseconds` since the epoch.
+    /// The date and time of the place at `milliseconds` since the epoch.
     public func civil(atMilliseconds milliseconds: Int64) -> CivilTime {
         let seconds = milliseconds.flooredDivision(by: 1000)
         return CivilTime(localSeconds: seconds + offset(at: seconds))
     }
 }
 
-/// What calendar and clock of a place show.
+/// A date and time of a place.
 public struct CivilTime: Equatable, Sendable {
     /// The year of the Gregorian calendar.
     public var year: Int
@@ -128,11 +128,11 @@ public struct CivilTime: Equatable, Sendable {
     public var daysInMonth: Int { Int(RFC3339.daysIn(month: Int64(month), year: Int64(year))) }
 }
 
-/// Why a time zone cannot be had.
+/// Why a time zone cannot be read.
 public struct TimeZoneError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The zone that was asked for.
     public let zone: String
-    /// What is wrong.
+    /// The error.
     public let reason: String
 
     /// The zone with the reason.
@@ -173,7 +173,8 @@ private struct TimeZoneBlock {
         guard end <= bytes.count else { return nil }
     }
 
-    /// Changes, the offsets from each of them on, and the one before; `nil` where an index points nowhere or times do not ascend.
+    /// Changes, the offsets from each of them on, and the one before; `nil` where an index points nowhere or times do
+    /// not ascend.
     func content(of bytes: [UInt8]) -> (changes: [Int64], offsets: [Int64], initial: Int64)? {
         let indices = start + times * wordSize
         let offsets = (0..<types).map { bytes.bigEndian(at: indices + times + 6 * $0, size: 4) }

@@ -1,10 +1,27 @@
 internal import CRuntime
 internal import Glibc
 
-/// A thread of our own for code that blocks. Whoever starts it must `join` it.
+/// A thread for code that blocks. Its owner must `join` it.
 ///
 /// `@unchecked`: `handle` is written before `init` returns and read only by `join`, which its one owner calls once.
 public final class WorkerThread: @unchecked Sendable {
+    /// Why a thread did not start: the system's limit on threads or on memory is reached.
+    public struct StartError: Error, Equatable, Sendable, CustomStringConvertible {
+        /// The name of the thread.
+        public let thread: String
+        /// The system's error number.
+        public let code: Int32
+
+        /// An error for `thread`.
+        public init(thread: String, code: Int32) {
+            self.thread = thread
+            self.code = code
+        }
+
+        /// What failed, with the system's text.
+        public var description: String { "cannot start thread \"\(thread)\": \(SystemError.text(code))" }
+    }
+
     private final class Start {
         let name: String
         let body: @Sendable () -> Void
@@ -15,29 +32,29 @@ public final class WorkerThread: @unchecked Sendable {
         }
     }
 
-    private var handle = pthread_t()
-    private let isRunning: Bool
+    /// The stack of a thread unless its owner asks for another size.
+    public static let defaultStackBytes = 2 << 20
 
-    /// Starts `body` on a thread called `name` (at most 15 bytes are shown by the system).
-    ///
-    /// Where the system has no thread to give, `body` never runs and `didStart` is false.
-    public init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+    private var handle = pthread_t()
+
+    /// Starts `body` on a thread called `name` (the system shows at most 15 bytes).
+    public init(
+        _ name: String, stackBytes: Int = WorkerThread.defaultStackBytes, _ body: @escaping @Sendable () -> Void
+    ) throws(StartError) {
         let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
         var attributes = pthread_attr_t()
         unsafe pthread_attr_init(&attributes)
-        unsafe pthread_attr_setstacksize(&attributes, 2 << 20)
+        unsafe pthread_attr_setstacksize(&attributes, stackBytes)
         let code = unsafe pthread_create(&handle, &attributes, WorkerThread.run, start.toOpaque())
         unsafe pthread_attr_destroy(&attributes)
-        isRunning = code == 0
-        if code != 0 { unsafe start.release() }
+        guard code == 0 else {
+            unsafe start.release()
+            throw StartError(thread: name, code: code)
+        }
     }
-
-    /// Whether the system gave a thread.
-    public var didStart: Bool { isRunning }
 
     /// Waits until the body has returned. To be called once.
     public func join() {
-        guard isRunning else { return }
         pthread_join(handle, nil)
     }
 

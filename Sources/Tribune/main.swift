@@ -1,4 +1,4 @@
 internal import Glibc
 
-// Nothing but the call stands here: closures formed in this file would be bound to the main actor.
+// This file holds only the call: closures formed here would be bound to the main actor.
 exit(CommandLineTool.run(Array(CommandLine.arguments.dropFirst()), commands: Commands.all))

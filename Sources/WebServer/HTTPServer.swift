@@ -36,13 +36,19 @@ public final class HTTPServer: Sendable {
         }
         self.core = core
         port = listeners[0].port
-        threads = (0..<max(configuration.workers, 1) + Self.spareThreads).map { index in
-            WorkerThread("http-\(index)") { core.work() }
+        var started: [WorkerThread] = []
+        var failure: WorkerThread.StartError?
+        do throws(WorkerThread.StartError) {
+            for index in 0..<max(configuration.workers, 1) + Self.spareThreads {
+                started.append(try WorkerThread("http-\(index)") { core.work() })
+            }
+        } catch {
+            failure = error
         }
-        guard threads.allSatisfy(\.didStart) else {
+        threads = started
+        if let failure {
             stop()
-            throw HTTPServerError(
-                code: .system, listenAddress: listeners[0].name, reason: "a thread could not be started")
+            throw HTTPServerError(code: .system, listenAddress: listeners[0].name, reason: failure.description)
         }
     }
 

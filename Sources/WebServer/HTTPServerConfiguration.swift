@@ -102,6 +102,13 @@ public struct HTTPServerError: Error, Equatable, Sendable, CustomStringConvertib
     /// The system's message.
     public let reason: String
 
+    /// An error about the server at `listenAddress`.
+    public init(code: Code, listenAddress: String, reason: String) {
+        self.code = code
+        self.listenAddress = listenAddress
+        self.reason = reason
+    }
+
     /// One line for an operator.
     public var description: String { "cannot listen on \(listenAddress): \(reason)" }
 }

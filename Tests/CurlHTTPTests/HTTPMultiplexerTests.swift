@@ -102,7 +102,7 @@ import Testing
     @Test func anotherThreadEndsTheWait() throws {
         let multiplexer = try HTTPMultiplexer()
         let waker = multiplexer.waker
-        let thread = WorkerThread("test-wake") { waker.wake() }
+        let thread = try WorkerThread("test-wake") { waker.wake() }
         defer { thread.join() }
         let begin = SystemClock.monotonicNanoseconds()
         multiplexer.run(until: begin + 50_000_000_000) { _, _ in }

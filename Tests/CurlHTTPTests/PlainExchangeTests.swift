@@ -4,8 +4,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Answers of all shapes over plain HTTP, which the multiplexer reads without libcurl; the same answers are read by libcurl
-/// (`HTTPClient`) for comparison.
+/// Answers of all shapes over plain HTTP, which the multiplexer reads without libcurl; the same answers are read by
+/// libcurl (`HTTPClient`) for comparison.
 @Suite struct PlainExchangeTests {
     private typealias Outcome = Result<HTTPResponse, HTTPFailure>
 

@@ -17,10 +17,10 @@ import WebServer
         #expect(gate.enter(timeout: .milliseconds(1)))
     }
 
-    @Test func aTurnGivenBackGoesToOneThatWaits() {
+    @Test func aTurnGivenBackGoesToOneThatWaits() throws {
         let gate = QueryGate(limit: 1, registry: Registry())
         #expect(gate.enter(timeout: .seconds(1)))
-        let waiter = WorkerThread("waiter") {
+        let waiter = try WorkerThread("waiter") {
             #expect(gate.enter(timeout: .minutes(1)))
         }
         gate.leave()
@@ -28,10 +28,10 @@ import WebServer
         #expect(!gate.enter(timeout: .zero))
     }
 
-    @Test func aClosedGateSendsEverybodyAway() {
+    @Test func aClosedGateSendsEverybodyAway() throws {
         let gate = QueryGate(limit: 1, registry: Registry())
         #expect(gate.enter(timeout: .seconds(1)))
-        let waiter = WorkerThread("waiter") {
+        let waiter = try WorkerThread("waiter") {
             #expect(!gate.enter(timeout: .minutes(60)))
         }
         gate.close()
@@ -63,7 +63,7 @@ import WebServer
         }
         let flags = Flags()
         let watch = ClientWatch()
-        let watching = WorkerThread("watch") { watch.work() }
+        let watching = try WorkerThread("watch") { watch.work() }
         let server = try HTTPServer(HTTPServerConfiguration()) { request in
             let ticket = watch.begin(request) { flags.cancelled.store(true, ordering: .relaxed) }
             defer { watch.end(ticket) }

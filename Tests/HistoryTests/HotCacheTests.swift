@@ -53,8 +53,8 @@ struct HotCacheTests {
         server = try RedisServer()
     }
 
-    private func cache(password: String = "hunter2") -> HotCache {
-        HotCache(
+    private func cache(password: String = "hunter2") throws -> HotCache {
+        try HotCache(
             HotCacheConfiguration(address: server.address, password: .init(password)), logger: .silent,
             registry: registry)
     }
@@ -85,7 +85,7 @@ struct HotCacheTests {
     }
 
     @Test func `the latest value and the last day stay for their time`() throws {
-        let cache = cache()
+        let cache = try cache()
         let now: Int64 = 1_700_000_000_000
         cache.put([measurement(now - 90_000_000, 1), measurement(now - 1000, 2), measurement(now, 0.5)])
         cache.put(archive: "a", ["x": 1], score: 0.3)
@@ -110,7 +110,7 @@ struct HotCacheTests {
     }
 
     @Test func `an outage is counted, holds nobody up, and ends by itself`() throws {
-        let cache = cache()
+        let cache = try cache()
         cache.put([measurement(1, 1)])
         #expect(Loopback.eventually { value("tribune_hot_cache_written_total") == 1 })
         server.stop()
@@ -128,7 +128,7 @@ struct HotCacheTests {
     }
 
     @Test func `a wrong password is an outage, and the password is never printed`() throws {
-        let cache = cache(password: "wrong-secret")
+        let cache = try cache(password: "wrong-secret")
         cache.put([measurement(1, 1)])
         cache.stop()
         #expect(value("tribune_hot_cache_dropped_total") == 1)

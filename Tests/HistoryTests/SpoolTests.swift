@@ -1,3 +1,4 @@
+import Durable
 import Glibc
 import Runtime
 import Synchronization
@@ -30,14 +31,14 @@ import Testing
         }
     }
 
-    private func all(_ spool: Spool, after position: UInt64 = 0) throws -> [SpoolSegment.Record] {
+    private func all(_ spool: Spool, after position: UInt64 = 0) throws -> [RecordFrame.Record] {
         let state = spool.state
         return try SpoolReader(directory: spool.directory)
             .records(after: position, through: state.durable, in: state.segments, count: .max)
     }
 
-    private func expected(_ numbers: ClosedRange<Int>) -> [SpoolSegment.Record] {
-        numbers.map { SpoolSegment.Record(sequence: UInt64($0), payload: payload($0)) }
+    private func expected(_ numbers: ClosedRange<Int>) -> [RecordFrame.Record] {
+        numbers.map { RecordFrame.Record(sequence: UInt64($0), payload: payload($0)) }
     }
 
     @Test func `records come back in order, across segments and restarts`() throws {
@@ -88,7 +89,7 @@ import Testing
             spool.directory.unlock()
             whole = try FileText.bytes(path + "/" + SpoolSegment.name(first: 1))
         }
-        let record = SpoolSegment.recordHeaderByteCount + payload(1).count
+        let record = RecordFrame.headerByteCount + payload(1).count
         for length in 0..<whole.count {
             directory.write("", to: "spool/" + SpoolSegment.name(first: 1))
             let descriptor = Glibc.open(path + "/" + SpoolSegment.name(first: 1), O_WRONLY)

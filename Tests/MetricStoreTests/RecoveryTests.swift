@@ -120,8 +120,8 @@ import Testing
         let store = try open()
         #expect(store.recoveryNotes == [])
         let wrong = Atomic(0)
-        let readers = (0..<3).map { _ in
-            WorkerThread("reader") {
+        let readers = try (0..<3).map { _ in
+            try WorkerThread("reader") {
                 for _ in 0..<20 {
                     let found = try? store.select(
                         [], from: .distantPast, through: .distantFuture, sampleLimit: .max)

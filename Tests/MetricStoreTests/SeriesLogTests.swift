@@ -48,8 +48,8 @@ import Testing
             let path = directory.seriesLog
             let done = Atomic(0)
             let missing = Atomic(0)
-            let workers = (0..<threads).map { _ in
-                WorkerThread("flush") {
+            let workers = try (0..<threads).map { _ in
+                try WorkerThread("flush") {
                     for _ in 0..<perThread {
                         log.add(.lane(1, name: name))
                         try? log.flush()

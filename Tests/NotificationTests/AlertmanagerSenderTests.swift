@@ -76,7 +76,7 @@ private final class RealAlertmanager {
         let registry = Registry()
         let sender = AlertmanagerSender(logger: .silent, registry: registry)
         let base = "http://127.0.0.1:\(server.port)"
-        sender.reload(
+        try sender.reload(
             AlertmanagerSettings(
                 externalLabels: ["cluster": "eu", "severity": "none"],
                 relabel: { $0["alertname"] == "Hidden" ? nil : $0.dropping(["pod"]) },
@@ -113,11 +113,11 @@ private final class RealAlertmanager {
     @Test func aServerThatIsGoneHoldsUpNeitherReloadNorEnd() throws {
         let sender = AlertmanagerSender(logger: .silent, registry: Registry())
         let nobody = "http://127.0.0.1:\(Loopback.freePort())/api/v2/alerts"
-        sender.reload(
+        try sender.reload(
             AlertmanagerSettings(servers: [AlertmanagerServer(url: nobody), AlertmanagerServer(url: nobody)]))
         #expect(sender.urls == [nobody])
         sender.receive([alert("A")])
-        sender.reload(AlertmanagerSettings())
+        try sender.reload(AlertmanagerSettings())
         #expect(sender.urls == [])
         sender.receive([alert("B")])
         sender.stop()
@@ -127,7 +127,7 @@ private final class RealAlertmanager {
     func aRealAlertmanagerSeesAnAlertAndItsEnd() throws {
         let real = try RealAlertmanager()
         let sender = AlertmanagerSender(logger: .silent, registry: Registry())
-        sender.reload(
+        try sender.reload(
             AlertmanagerSettings(
                 externalLabels: ["cluster": "eu"],
                 servers: [AlertmanagerServer(url: "http://127.0.0.1:\(real.port)/api/v2/alerts")]))

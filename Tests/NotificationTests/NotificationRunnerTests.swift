@@ -44,7 +44,7 @@ private final class FakeReceiver: Sendable {
         let runner = NotificationRunner(
             externalURL: "http://tribune:9190", silences: .kept(in: directory), logger: .silent, registry: Registry(),
             onOutcome: { outcomes.add($0) })
-        runner.start(configuration)
+        try runner.start(configuration)
         runner.receive(alerts)
         #expect(Loopback.eventually { fake.bodies.withLock { $0.count } >= count && outcomes.all.count >= count })
         runner.stop()
@@ -124,7 +124,7 @@ private final class FakeReceiver: Sendable {
         let directory = TemporaryDirectory()
         let runner = NotificationRunner(
             externalURL: "http://tribune:9190", silences: .kept(in: directory), logger: .silent, registry: Registry())
-        runner.start(configuration) {
+        try runner.start(configuration) {
             asked.add(1, ordering: .relaxed)
             return leads.load(ordering: .relaxed)
         }

@@ -127,8 +127,8 @@ extension SilenceRunner {
 
     @Test func changesByManyThreadsAreAllKept() throws {
         let runner = runner()
-        let threads = (0..<4).map { thread in
-            WorkerThread("silences-\(thread)") { [self] in
+        let threads = try (0..<4).map { thread in
+            try WorkerThread("silences-\(thread)") { [self] in
                 for index in 0..<10 { _ = runner.set(try! silence("\(thread)-\(index)"), by: "ada") }
             }
         }

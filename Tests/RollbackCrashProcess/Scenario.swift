@@ -23,7 +23,7 @@ struct Scenario {
         self.crashAt = crashAt
     }
 
-    func run() -> Int32 {
+    func run() throws -> Int32 {
         let steps = Atomic<Int>(0)
         let crashAt = crashAt
         let hook: @Sendable (String) -> Void = { _ in
@@ -33,7 +33,7 @@ struct Scenario {
             let runner = try? RollbackRunner(
                 plans: [plan], settings: .init(directory: directory), sinks: RollbackSinks(), afterStep: hook)
         else { return 3 }
-        runner.start()
+        try runner.start()
         let deadline = SystemClock.monotonicNanoseconds() + 30_000_000_000
         while SystemClock.monotonicNanoseconds() < deadline {
             let snapshot = runner.snapshots[0]

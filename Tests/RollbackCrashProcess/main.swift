@@ -4,4 +4,4 @@ guard let scenario = Scenario(CommandLine.arguments) else {
     print("usage: RollbackCrashProcess PLAN DIRECTORY STEP")
     exit(2)
 }
-exit(scenario.run())
+exit(try scenario.run())

@@ -48,10 +48,10 @@ public enum Campaign {
     /// Runs `seeds` until all are done or a thread has found `limit` failures.
     public static func run(
         _ seeds: Range<UInt64>, threads: Int, sabotage: Sabotage? = nil, limit: Int = 10
-    ) -> Totals {
+    ) throws(WorkerThread.StartError) -> Totals {
         let progress = Progress(seeds)
-        let workers = (0..<threads).map { number in
-            WorkerThread("worlds \(number)") {
+        let workers = try (0..<threads).map { (number) throws(WorkerThread.StartError) in
+            try WorkerThread("worlds \(number)") {
                 var totals = Totals()
                 while totals.failures.count < limit, let part = progress.take() {
                     for seed in part where totals.failures.count < limit {

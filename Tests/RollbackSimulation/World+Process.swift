@@ -1,3 +1,4 @@
+import Durable
 import JSON
 import MetricModel
 import Rollback
@@ -164,7 +165,7 @@ extension World {
 
     /// A write that was interrupted: any part of it may be on disk, or all of it.
     private mutating func tear(_ record: JournalRecord) {
-        let frame = JournalFrame.encode(record.payload, sequence: 2)
+        let frame = RecordFrame.encode(record.payload, sequence: 2)
         let length = Int(random.pick(0...Int64(frame.count)))
         if length == frame.count { return write(record) }
         disk.torn = Array(frame[..<length])
@@ -178,15 +179,15 @@ extension World {
     }
 
     mutating func restart() {
-        var bytes = disk.record.map { JournalFrame.encode($0.payload, sequence: 1) } ?? []
+        var bytes = disk.record.map { RecordFrame.encode($0.payload, sequence: 1) } ?? []
         if sabotage == .readsOldRecord, let previous = disk.previous {
-            bytes = JournalFrame.encode(previous.payload, sequence: 1)
+            bytes = RecordFrame.encode(previous.payload, sequence: 1)
         }
-        let scan = JournalFrame.scan(bytes + disk.torn)
+        let scan = RecordScan(bytes + disk.torn)
         if case .damage(let what) = scan.rest { fail(.recovery, "an interrupted write was taken for damage: \(what)") }
         disk.torn = []
         var state = RolloutState()
-        if let payload = scan.frames.last?.payload {
+        if let payload = scan.records.last?.payload {
             guard let record = JournalRecord(payload: payload) else { return fail(.recovery, "unreadable record") }
             check(
                 .recovery, isHandedOver || isBehind || record.state == lastState,

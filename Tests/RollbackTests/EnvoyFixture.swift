@@ -159,9 +159,9 @@ final class SteadyTraffic: Sendable {
     private let isOver = Atomic<Bool>(false)
     private let threads = Mutex<[WorkerThread]>([])
 
-    init(_ url: String, threads count: Int = 4) {
+    init(_ url: String, threads count: Int = 4) throws {
         for _ in 0..<count {
-            let thread = WorkerThread("traffic") { [self] in
+            let thread = try WorkerThread("traffic") { [self] in
                 let client = HTTPClient()
                 while !isOver.load(ordering: .relaxed) {
                     let sent = SystemClock.monotonicNanoseconds()

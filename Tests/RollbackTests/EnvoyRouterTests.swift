@@ -50,7 +50,7 @@ struct EnvoyRouterTests {
     func traffic(throughFile: Bool) throws {
         let envoy = try EnvoyFixture()
         let router = envoy.router(throughFile ? nil : Self.runtime)
-        let traffic = SteadyTraffic(throughFile ? envoy.url : envoy.runtimeURL)
+        let traffic = try SteadyTraffic(throughFile ? envoy.url : envoy.runtimeURL)
         let end = SystemClock.monotonicNanoseconds(in: 3000)
         var shifts: [(done: Int64, wanted: String, next: Int64)] = []
         while SystemClock.monotonicNanoseconds() < end {
@@ -155,7 +155,7 @@ struct EnvoyRouterTests {
         let runner = try RollbackRunner(
             plans: [plan], settings: .init(directory: envoy.directory.path),
             sinks: RollbackSinks(notice: { notice in notices.withLock { $0.append(notice) } }))
-        runner.start()
+        try runner.start()
         defer { runner.stop() }
         #expect(runner.command(RolloutCommand(.start, by: "ops"), plan: "acgs") == .accepted)
         try #require(
@@ -169,7 +169,7 @@ struct EnvoyRouterTests {
         #expect(try envoy.router().read().split == TrafficSplit(candidate: 50), "never to a target that is down")
         envoy.health.isGood.store(true, ordering: .relaxed)
         try #require(try Loopback.eventually { try envoy.router().read().stable == .healthy })
-        let traffic = SteadyTraffic(envoy.url)
+        let traffic = try SteadyTraffic(envoy.url)
         #expect(Loopback.eventually(within: 20) { runner.snapshots[0].phase == "rolled_back" })
         #expect(runner.snapshots[0].report?.rollback.verdict?.isValid == true)
         let back = SystemClock.monotonicNanoseconds()

@@ -136,8 +136,8 @@ struct HAProxyRouterTests {
         let results = Mutex<[String]>([])
         let client = HTTPClient()
         let url = proxy.url
-        let clients = (0..<8).map { index in
-            WorkerThread("client \(index)") {
+        let clients = try (0..<8).map { index in
+            try WorkerThread("client \(index)") {
                 let body = (try? client.send(HTTPRequest(url: url)))?.body ?? Array("failed".utf8)
                 results.withLock { $0.append(String(decoding: body, as: UTF8.self)) }
             }

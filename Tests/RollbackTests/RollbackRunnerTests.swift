@@ -47,7 +47,7 @@ struct RollbackRunnerTests {
         let plan = try RolloutPlan(parsing: proxy.plan(top), file: "plan.yml")
         let runner = try RollbackRunner(
             plans: [plan], settings: .init(directory: proxy.directory.path), sinks: sinks.sinks)
-        runner.start()
+        try runner.start()
         #expect(runner.command(RolloutCommand(.start, by: "ops"), plan: "acgs") == .accepted)
         try #require(progress(runner, ["baking", "baking"]))
         return runner
@@ -121,7 +121,7 @@ struct RollbackRunnerTests {
         runner = try RollbackRunner(
             plans: [try RolloutPlan(parsing: proxy.plan(), file: "plan.yml")],
             settings: .init(directory: proxy.directory.path), sinks: sinks.sinks)
-        runner.start()
+        try runner.start()
         try #require(phase(runner, "paused"))
         #expect(runner.command(restore, plan: "acgs") == .ignored("no candidate has more traffic than it had then"))
         #expect(try weights() == [50, 50])
@@ -137,7 +137,7 @@ struct RollbackRunnerTests {
         let runner = try RollbackRunner(
             plans: [plan], settings: .init(directory: proxy.directory.path),
             sinks: RollbackSinks(event: { _ in hang() }, notice: { _ in hang() }))
-        runner.start()
+        try runner.start()
         _ = runner.command(RolloutCommand(.start, by: "ops"), plan: "acgs")
         try #require(progress(runner, ["baking", "baking"]))
         runner.measured(measurement(0.5))

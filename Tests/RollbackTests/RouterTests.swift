@@ -57,7 +57,7 @@ struct RouterTests {
     @Test(
         "a reading must be JSON with two percentages",
         arguments: [
-            ("", "the reading is invalid JSON at byte 0: the text ends where a value should stand"),
+            ("", "the reading is invalid JSON at byte 0: expected a value, found the end of the text"),
             ("{\"stable\": 100}", "the reading lacks the numbers \"stable\" and \"candidate\""),
             ("{\"stable\": 200, \"candidate\": -100}", "the weights 200 and -100 are no percentages"),
         ])

@@ -24,7 +24,7 @@ struct RuleFileTests {
         let plan = try RolloutPlan(parsing: Shape.diamond, file: "sim.yml")
         for (index, wanted) in [(0, (1, false)), (1, (2, false)), (2, (3, true))] {
             let runner = try RollbackRunner(plans: [plan], settings: .init(directory: directory.path))
-            runner.start()
+            try runner.start()
             runner.measured(measurement(0.5, at: Int64(index)))
             #expect(
                 Loopback.eventually { runner.standing(of: "f;g;R")?.streak == wanted.0 }, "measurement \(index)")

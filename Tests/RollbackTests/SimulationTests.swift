@@ -4,8 +4,8 @@ import Testing
 /// Seeded worlds. `scripts/simulate.sh` runs many more, optimised; it prints how to repeat what fails.
 struct SimulationTests {
     @Test("the invariants hold at every step of every seeded world")
-    func seeds() {
-        let totals = Campaign.run(1..<301, threads: 1)
+    func seeds() throws {
+        let totals = try Campaign.run(1..<301, threads: 1)
         for failure in totals.failures.prefix(3) {
             let strikes = Campaign.shrink(seed: failure.seed)?.strikes.map(\.description).joined(separator: ",")
             Issue.record("--seed \(failure.seed) --keep \(strikes ?? ""): \(failure.violation)")
@@ -18,7 +18,7 @@ struct SimulationTests {
 
     @Test("every defect of the shell is found, by the invariant that it violates", arguments: Sabotage.allCases)
     func sabotage(_ sabotage: Sabotage) throws {
-        let totals = Campaign.run(1..<1001, threads: 1, sabotage: sabotage, limit: 1)
+        let totals = try Campaign.run(1..<1001, threads: 1, sabotage: sabotage, limit: 1)
         let found = Set(totals.failures.map(\.violation.invariant))
         #expect(!found.isDisjoint(with: sabotage.foundBy), "found \(found.map(\.rawValue))")
     }
@@ -55,7 +55,7 @@ struct SimulationTests {
 
     @Test("a failing world shrinks to strikes of which none can be left out, and repeats from its seed")
     func shrinking() throws {
-        let totals = Campaign.run(300..<1001, threads: 1, sabotage: .skipsCooldown, limit: 1)
+        let totals = try Campaign.run(300..<1001, threads: 1, sabotage: .skipsCooldown, limit: 1)
         let failure = try #require(totals.failures.first)
         let small = try #require(Campaign.shrink(seed: failure.seed, sabotage: .skipsCooldown))
         func violation(_ strikes: [Strike]) -> Violation? {

@@ -57,7 +57,7 @@ import Testing
 
     @Test func immediateRulesAreEvaluatedAtEachScrapeAtItsTime() throws {
         let runner = try runner(Self.immediate)
-        runner.start()
+        try runner.start()
         defer { runner.stop() }
         try #require(Loopback.eventually { runner.snapshots().count == 1 })
         let first = nowSeconds
@@ -79,14 +79,14 @@ import Testing
     @Test func scrapesThatComeBeforeTheGroupsAreLoadedAreNotLost() throws {
         let runner = try runner(Self.immediate)
         _ = try scrape(runner, nowSeconds, 1)
-        runner.start()
+        try runner.start()
         defer { runner.stop() }
         #expect(Loopback.eventually { received.measurements.count == 1 })
     }
 
     @Test func lanesThatNoRuleReadsFromCauseNothing() throws {
         let runner = try runner(Self.immediate)
-        runner.start()
+        try runner.start()
         defer { runner.stop() }
         try #require(Loopback.eventually { runner.snapshots().count == 1 })
         let other = try fixture.store.openLane("other")
@@ -111,7 +111,7 @@ import Testing
                 """),
             settings: RuleSettings(), sinks: received.sinks, registry: registry,
             logger: Logger { line in lines.withLock { $0.append(line) } })
-        runner.start()
+        try runner.start()
         defer { runner.stop() }
         func evaluations() -> Double { value(of: "tribune_rule_group_iterations_total", "r.yml;g") ?? 0 }
         try #require(Loopback.eventually { evaluations() >= 3 })
@@ -128,7 +128,7 @@ import Testing
     @Test func groupsOnTheClockAreEvaluatedAtExactDistances() throws {
         try fixture.scrape(nowSeconds, [(match, 1)])
         let runner = try runner("groups: [{name: g, interval: 50ms, rules: [{record: b, expr: match}]}]")
-        runner.start()
+        try runner.start()
         defer { runner.stop() }
         func times() throws -> [Int64] {
             let series = try fixture.store.select(
@@ -150,7 +150,7 @@ import Testing
     @Test func alertsAreHandedOverAndShown() throws {
         try fixture.scrape(nowSeconds, [(match, 1)])
         let runner = try runner(Self.alert)
-        runner.start()
+        try runner.start()
         defer { runner.stop() }
         #expect(Loopback.eventually { !received.alerts.isEmpty })
         #expect(received.alerts[0].labels == ["alertname": "A", "service": "a"])
@@ -167,7 +167,7 @@ import Testing
         try fixture.scrape(nowSeconds, [(match, 1)])
         let runner = try runner(
             Self.alert + "\n- {name: h, interval: 20ms, rules: [{record: b, expr: match}]}\n")
-        runner.start()
+        try runner.start()
         defer { runner.stop() }
         try #require(Loopback.eventually { !received.alerts.isEmpty })
         try #require(try Loopback.eventually { try !fixture.samples("b").isEmpty })
@@ -182,7 +182,7 @@ import Testing
 
     @Test func stopEndsTheThreadsAlsoBeforeTheFirstEvaluation() throws {
         let runner = try runner(Self.immediate)
-        runner.start()
+        try runner.start()
         runner.stop()
         runner.stop()
     }

@@ -12,10 +12,10 @@ import Testing
         #expect(budget.used == 0 && budget.take(10))
     }
 
-    @Test func threadsTogetherStayBelowTheLimit() {
+    @Test func threadsTogetherStayBelowTheLimit() throws {
         let budget = ByteBudget(limit: 100)
-        let threads = (0..<4).map { index in
-            WorkerThread("test-budget-\(index)") {
+        let threads = try (0..<4).map { index in
+            try WorkerThread("test-budget-\(index)") {
                 for _ in 0..<10_000 where budget.take(40) { budget.give(40) }
             }
         }

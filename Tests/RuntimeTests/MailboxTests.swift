@@ -30,13 +30,13 @@ import Testing
         }
     }
 
-    @Test func manySendersLoseNothing() {
+    @Test func manySendersLoseNothing() throws {
         let mailbox = Mailbox<Int>(capacity: 100_000)
-        let senders = (0..<4).map { _ in
-            WorkerThread("sender") { for number in 0..<5000 { mailbox.send(number) } }
+        let senders = try (0..<4).map { _ in
+            try WorkerThread("sender") { for number in 0..<5000 { mailbox.send(number) } }
         }
         let sum = Mutex(0)
-        let receiver = WorkerThread("receiver") {
+        let receiver = try WorkerThread("receiver") {
             while case .message(let number) = mailbox.receive() { sum.withLock { $0 += number } }
         }
         for sender in senders { sender.join() }

@@ -9,8 +9,8 @@ public enum Loopback {
 
     /// A TCP port of 127.0.0.1 that nobody listens on, handed out once.
     ///
-    /// It lies below the range from which the system takes ports for connections and for `bind(0)`, so that no other test takes it
-    /// before the server that it is meant for has bound it, or while that server is restarted.
+    /// It lies below the range from which the system takes ports for connections and for `bind(0)`, so that no other
+    /// test takes it before the server that it is meant for has bound it, or while that server is restarted.
     public static func freePort() -> Int {
         for _ in 0..<15_000 {
             let port = 15_000 + candidate.wrappingAdd(1, ordering: .relaxed).newValue % 15_000

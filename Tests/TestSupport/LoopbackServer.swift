@@ -80,7 +80,10 @@ public final class LoopbackServer: Sendable {
         }
         precondition(bound, "no free loopback port")
         port = Int(UInt16(bigEndian: address.sin_port))
-        acceptor.withLock { $0 = WorkerThread("test-accept") { [self] in accept() } }
+        guard let thread = try? WorkerThread("test-accept", { [self] in accept() }) else {
+            fatalError("no thread for a test's server")
+        }
+        acceptor.withLock { $0 = thread }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -120,11 +123,12 @@ public final class LoopbackServer: Sendable {
                 state.accepted += 1
                 state.open += 1
             }
-            let thread = WorkerThread("test-serve") { [self] in
+            let started = try? WorkerThread("test-serve") { [self] in
                 serve(connection)
                 shutdown(connection, Int32(SHUT_RDWR))
                 state.withLock { $0.open -= 1 }
             }
+            guard let thread = started else { fatalError("no thread for a test's connection") }
             state.withLock { state in
                 state.connections.append(connection)
                 state.threads.append(thread)

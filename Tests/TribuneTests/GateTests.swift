@@ -107,8 +107,8 @@ private final class GatedTribune {
         var log = ""
     }
 
-    /// Runs the steps of the shipped workflow as a runner would: each `run` in a shell of its own, in order; after a failure only
-    /// the last, which goes back.
+    /// Runs the steps of the shipped workflow as a runner would: each `run` in a shell of its own, in order; after a
+    /// failure only the last, which goes back.
     private func run(_ tribune: GatedTribune, deploy: String, environment: [String] = []) throws -> Job {
         let workflow = try #require(FileText.read("\(Self.integration)/tribune-gate.yml"))
         let steps = workflow.split(separator: "\n").compactMap { line -> String? in

@@ -5,7 +5,8 @@ import Runtime
 import TestSupport
 import Testing
 
-/// Two real Tribunes that share a real PostgreSQL, in front of a stand-in for a router that keeps what it was told in files.
+/// Two real Tribunes that share a real PostgreSQL, in front of a stand-in for a router that keeps what it was told in
+/// files.
 @Suite(.enabled(if: PostgresServer.programDirectory != nil, "PostgreSQL is not installed"), .serialized)
 struct LeaseTests {
     /// The database, the routers, and what both nodes are told.

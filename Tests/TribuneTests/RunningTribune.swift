@@ -13,8 +13,13 @@ final class RunningTribune {
     private let arguments: [String]
     private let client = HTTPClient()
 
-    init(_ files: [String: String], config: String = "tribune.yml", flags: [String] = []) throws {
+    /// - Parameter prepare: called before the start, with the directory whose `data` is the storage.
+    init(
+        _ files: [String: String], config: String = "tribune.yml", flags: [String] = [],
+        prepare: (TemporaryDirectory) throws -> Void = { _ in }
+    ) throws {
         let directory = TemporaryDirectory()
+        try prepare(directory)
         let port = Loopback.freePort()
         for (name, text) in files { directory.write(text.replacing("PORT", with: "\(port)"), to: name) }
         self.directory = directory

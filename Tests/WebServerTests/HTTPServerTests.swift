@@ -296,7 +296,7 @@ import WebServer
         client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         // Begun to arrive, but far too much for the buffers of the two sockets.
         #expect(Loopback.eventually { client.hasBytes })
-        let stopping = WorkerThread("stop") { server.stop() }
+        let stopping = try WorkerThread("stop") { server.stop() }
         usleep(100_000)
         #expect(client.answer()?.body.count == size)
         stopping.join()

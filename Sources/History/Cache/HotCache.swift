@@ -85,14 +85,17 @@ public final class HotCache: Sendable {
     private let up: Gauge
 
     /// Starts the thread. Does not wait for the server.
-    public init(_ configuration: HotCacheConfiguration, logger: Logger, registry: Registry) {
+    public init(
+        _ configuration: HotCacheConfiguration, logger: Logger, registry: Registry
+    ) throws(WorkerThread.StartError) {
         self.configuration = configuration
         self.logger = logger.with("component", "hot-cache")
         written = registry.counter("tribune_hot_cache_written_total", "Values written to Redis.")
         dropped = registry.counter(
             "tribune_hot_cache_dropped_total", "Values not written because Redis was away or slow.")
         up = registry.gauge("tribune_hot_cache_up", "Whether Redis answered last time.")
-        thread.withLock { $0 = WorkerThread("hot-cache") { [self] in run() } }
+        let worker = try WorkerThread("hot-cache") { [self] in run() }
+        thread.withLock { $0 = worker }
     }
 
     /// Offers measurements. Never blocks.

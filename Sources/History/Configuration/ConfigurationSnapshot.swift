@@ -102,7 +102,7 @@ public struct ConfigurationReader: Sendable {
             } catch {
                 throw HistoryError(.refused, "cannot create \(path): \(error)")
             }
-            try DurableFile.write(Hexadecimal.text(key) + "\n", to: path)
+            try HistoryFile.write(Hexadecimal.text(key) + "\n", to: path)
         }
         redactor = SecretRedactor(key: key)
     }

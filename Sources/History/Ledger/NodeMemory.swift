@@ -28,16 +28,16 @@ struct NodeMemory: Sendable {
     /// Keeps `note` unless a checkpoint over at least as many entries is kept already.
     func remember(_ note: String, size: Int64) throws(HistoryError) {
         if let largest, largest.checkpoint.size >= size { return }
-        try DurableFile.write(note, to: checkpointPath)
+        try HistoryFile.write(note, to: checkpointPath)
     }
 
     /// Replaces the checkpoint by `note`, after a person gave the former one up.
     func replace(by note: String) throws(HistoryError) {
         if let largest {
             let path = checkpointPath + ".former"
-            try DurableFile.write((FileText.read(path) ?? "") + largest.note, to: path)
+            try HistoryFile.write((FileText.read(path) ?? "") + largest.note, to: path)
         }
-        try DurableFile.write(note, to: checkpointPath)
+        try HistoryFile.write(note, to: checkpointPath)
     }
 
     /// The believed keys of other nodes. Lines that hold no key are ignored.
@@ -49,7 +49,7 @@ struct NodeMemory: Sendable {
     func trust(_ key: NoteVerifier) throws(HistoryError) -> Bool {
         let known = trustedKeys
         if known.contains(key) { return false }
-        try DurableFile.write((known + [key]).map { $0.text + "\n" }.joined(), to: trustedPath)
+        try HistoryFile.write((known + [key]).map { $0.text + "\n" }.joined(), to: trustedPath)
         return true
     }
 

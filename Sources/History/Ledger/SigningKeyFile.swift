@@ -28,7 +28,7 @@ enum SigningKeyFile {
         } catch {
             throw HistoryError(.refused, "cannot create the signing key \(path): \(error)")
         }
-        try DurableFile.write(pem, to: path)
+        try HistoryFile.write(pem, to: path)
         return key
     }
 }

@@ -10,11 +10,10 @@ final class HistoryReader: Sendable {
     private let requests = Mailbox<Request>(capacity: 64)
     private let thread = Mutex<WorkerThread?>(nil)
 
-    init(_ configuration: HistoryConfiguration) {
+    init(_ configuration: HistoryConfiguration) throws(WorkerThread.StartError) {
         let requests = requests
-        thread.withLock {
-            $0 = WorkerThread("history-read") { HistoryReader.run(requests, configuration) }
-        }
+        let worker = try WorkerThread("history-read") { HistoryReader.run(requests, configuration) }
+        thread.withLock { $0 = worker }
     }
 
     /// Runs `body` with a connection on the thread and waits for what it returns.

@@ -43,14 +43,25 @@ public final class HistoryRunner: Sendable {
         let spool = try Spool(
             directory: directory, segmentBytes: configuration.segmentBytes, logger: logger,
             onDurable: { wake.send(()) })
+        var stopping: [() -> Void] = [{ spool.close() }]
         self.configuration = configuration
         self.spool = spool
         self.metrics = metrics
-        writer = HistoryWriter(
-            configuration, spool: spool, wake: wake, logger: logger, metrics: metrics,
-            retryNanoseconds: retryNanoseconds, openStore: openStore)
-        reader = HistoryReader(configuration)
-        selfCheck = SelfCheck(configuration, logger: logger, metrics: metrics)
+        do throws(WorkerThread.StartError) {
+            let writer = try HistoryWriter(
+                configuration, spool: spool, wake: wake, logger: logger, metrics: metrics,
+                retryNanoseconds: retryNanoseconds, openStore: openStore)
+            self.writer = writer
+            stopping.append { writer.stop() }
+            let reader = try HistoryReader(configuration)
+            self.reader = reader
+            stopping.append { reader.stop() }
+            selfCheck = try SelfCheck(configuration, logger: logger, metrics: metrics)
+        } catch {
+            for stop in stopping { stop() }
+            directory.unlock()
+            throw HistoryError(error)
+        }
         for range in spool.lost {
             logger.error("records of the spool were damaged", ["first": range.lowerBound, "last": range.upperBound])
         }

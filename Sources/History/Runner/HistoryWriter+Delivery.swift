@@ -1,3 +1,4 @@
+internal import Durable
 internal import Instrumentation
 internal import JSON
 internal import MetricModel
@@ -40,7 +41,7 @@ extension HistoryWriter {
 
     /// The contents of `records`, and events that name the records that are missing or cannot be read.
     private func payloads(
-        of records: [SpoolSegment.Record], after position: UInt64, through last: UInt64
+        of records: [RecordFrame.Record], after position: UInt64, through last: UInt64
     ) -> [SpoolPayload] {
         var payloads: [SpoolPayload] = []
         var expected = position + 1

@@ -1,4 +1,5 @@
 internal import Database
+internal import Durable
 internal import JSON
 internal import Runtime
 internal import Synchronization

@@ -50,7 +50,7 @@ final class HistoryWriter: Sendable {
         _ configuration: HistoryConfiguration, spool: Spool, wake: Mailbox<Void>, logger: Logger,
         metrics: HistoryMetrics, retryNanoseconds: Int64,
         openStore: @escaping @Sendable () throws(HistoryError) -> LedgerStore
-    ) {
+    ) throws(WorkerThread.StartError) {
         self.retryNanoseconds = retryNanoseconds
         self.openStore = openStore
         self.configuration = configuration
@@ -60,7 +60,8 @@ final class HistoryWriter: Sendable {
         self.logger = logger
         self.metrics = metrics
         shared.withLock { $0.isOurTurn = !configuration.waitsForTurn }
-        thread.withLock { $0 = WorkerThread("history") { [self] in run() } }
+        let worker = try WorkerThread("history") { [self] in run() }
+        thread.withLock { $0 = worker }
     }
 
     /// The last record of the spool that is in the database.

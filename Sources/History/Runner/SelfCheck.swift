@@ -33,12 +33,15 @@ final class SelfCheck: Sendable {
     /// Entries of a page. The rate decides how long the thread sleeps after each.
     static let pageSize = 200
 
-    init(_ configuration: HistoryConfiguration, logger: Logger, metrics: HistoryMetrics) {
+    init(
+        _ configuration: HistoryConfiguration, logger: Logger, metrics: HistoryMetrics
+    ) throws(WorkerThread.StartError) {
         self.configuration = configuration
         self.logger = logger
         self.metrics = metrics
         if configuration.selfCheckRate > 0 {
-            thread.withLock { $0 = WorkerThread("history-verify") { [self] in run() } }
+            let worker = try WorkerThread("history-verify") { [self] in run() }
+            thread.withLock { $0 = worker }
         }
     }
 

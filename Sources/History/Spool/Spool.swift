@@ -1,3 +1,4 @@
+internal import Durable
 internal import Glibc
 internal import Runtime
 internal import Synchronization
@@ -62,9 +63,12 @@ final class Spool: Sendable {
                 state: State(
                     durable: recovery.next - 1, accepted: recovery.next - 1, segments: recovery.segments,
                     bytes: recovery.bytes)))
-        let started = WorkerThread("spool") { [self] in unsafe run(writer) }
-        guard started.didStart else { throw HistoryError(.file, "the system has no thread for the spool") }
-        thread.withLock { $0 = started }
+        do throws(WorkerThread.StartError) {
+            let started = try WorkerThread("spool") { [self] in unsafe run(writer) }
+            thread.withLock { $0 = started }
+        } catch {
+            throw HistoryError(error)
+        }
     }
 
     /// Positions and sizes.
@@ -79,7 +83,7 @@ final class Spool: Sendable {
         let sequence = shared.withLock { shared -> UInt64? in
             if shared.isClosed { return nil }
             let sequence = shared.state.accepted + 1
-            let record = SpoolSegment.encode(payload, sequence: sequence)
+            let record = RecordFrame.encode(payload, sequence: sequence)
             shared.state.accepted = sequence
             shared.state.pendingBytes += record.count
             shared.pending.append(record)

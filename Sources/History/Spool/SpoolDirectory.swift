@@ -1,3 +1,4 @@
+internal import Durable
 internal import Glibc
 internal import Runtime
 internal import Synchronization
@@ -64,7 +65,7 @@ internal import TLS
             throw HistoryError(.refused, "no random bytes to be had")
         }
         let text = Hexadecimal.text(bytes)
-        try DurableFile.write(text + "\n", to: path + "/identity")
+        try HistoryFile.write(text + "\n", to: path + "/identity")
         return text
     }
 
@@ -89,7 +90,7 @@ internal import TLS
     }
 
     /// Keeps a record that cannot be read as a file of its own, for a person to look at; returns the file's name.
-    func setAside(_ record: SpoolSegment.Record) -> String? {
+    func setAside(_ record: RecordFrame.Record) -> String? {
         let name = "damaged-\(record.sequence).record"
         let file = path + "/" + name
         let descriptor = unsafe open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
@@ -103,23 +104,23 @@ internal import TLS
 }
 
 /// Small files that are whole or not there at all, whatever happens.
-enum DurableFile {
+enum HistoryFile {
     /// Replaces the file at `path`, readable by its owner only.
     static func write(_ text: String, to path: String) throws(HistoryError) {
-        do throws(FileText.WriteError) {
-            try FileText.replace(path, by: text)
+        do throws(DurableError) {
+            try DurableFile.replace(path, by: text)
         } catch {
-            throw HistoryError(.file, "cannot write \(error.description)")
+            throw HistoryError(.file, error.description)
         }
     }
 
     /// Makes the entries of the directory that holds `path` durable.
     static func syncDirectory(of path: String) throws(HistoryError) {
-        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        let descriptor = unsafe open(directory.isEmpty ? "/" : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .file("open", directory) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw .file("sync", directory) }
+        do throws(DurableError) {
+            try DurableFile.syncDirectory(of: path)
+        } catch {
+            throw HistoryError(.file, error.description)
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Durable
 internal import Glibc
 
 /// Reads records back in their order. Belongs to the thread that delivers them to the database.
@@ -8,6 +9,7 @@ internal import Glibc
     private var segment: UInt64?
     private var descriptor: Int32 = -1
     private var offset = 0
+    private var coverage = RecordFrame.Coverage.wholeRecord
 
     init(directory: SpoolDirectory) {
         self.directory = directory
@@ -29,8 +31,8 @@ internal import Glibc
     /// - Parameter segments: first sequences of the segments there are, ascending.
     func records(
         after position: UInt64, through last: UInt64, in segments: [UInt64], count: Int, byteLimit: Int = 4 << 20
-    ) throws(HistoryError) -> [SpoolSegment.Record] {
-        var found: [SpoolSegment.Record] = []
+    ) throws(HistoryError) -> [RecordFrame.Record] {
+        var found: [RecordFrame.Record] = []
         var position = position
         var bytes = 0
         guard position < last else { return [] }
@@ -42,7 +44,7 @@ internal import Glibc
             let buffer = try read(at: offset)
             var index = 0
             reading: while found.count < count, bytes < byteLimit, position < last {
-                switch SpoolSegment.piece(of: buffer, at: index) {
+                switch RecordFrame.piece(of: buffer, at: index, coverage: coverage) {
                 case .record(let record, let end):
                     guard record.sequence <= last else { return found }
                     index = end
@@ -54,7 +56,10 @@ internal import Glibc
                 case .incomplete where index > 0: break reading
                 case .incomplete, .damaged:
                     // Bytes of a segment that a failed sync made the writer leave are skipped like damaged ones.
-                    guard let next = SpoolSegment.next(in: buffer, after: index, sequences: position + 1...last) else {
+                    guard
+                        let next = SpoolSegment.next(
+                            in: buffer, after: index, sequences: position + 1...last, coverage)
+                    else {
                         break reading
                     }
                     index = next
@@ -76,13 +81,16 @@ internal import Glibc
         descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .file("open", path) }
         segment = first
+        // A segment without a whole header holds no records.
+        coverage = SpoolSegment.Header(try read(at: 0, count: SpoolSegment.headerByteCount))?.coverage ?? .wholeRecord
         offset = SpoolSegment.headerByteCount
     }
 
     /// The bytes from `offset` on: a megabyte, or as many as the record there needs.
     private func read(at offset: Int) throws(HistoryError) -> [UInt8] {
         let bytes = try read(at: offset, count: 1 << 20)
-        guard case .incomplete(let needed) = SpoolSegment.piece(of: bytes, at: 0), needed > 1 << 20 else {
+        guard case .incomplete(let needed) = RecordFrame.piece(of: bytes, at: 0, coverage: coverage), needed > 1 << 20
+        else {
             return bytes
         }
         return try read(at: offset, count: needed)

@@ -1,3 +1,4 @@
+internal import Durable
 internal import Glibc
 internal import Runtime
 
@@ -52,12 +53,15 @@ internal import Runtime
             if first > recovery.next, index > 0 { recovery.lost.append(recovery.next...first - 1) }
             recovery.next = max(recovery.next, first)
             var end = 0
-            if SpoolSegment.first(in: bytes) == first {
-                end = scan(bytes, &recovery)
+            let header = SpoolSegment.Header(bytes)
+            if let header, header.first == first {
+                end = scan(bytes, header.coverage, &recovery)
             }
             recovery.bytes += end
             if index == recovery.segments.count - 1 {
                 recovery.cut = bytes.count - end
+                // Records of today must not follow those of the older layout in one segment.
+                mustRoll = end > SpoolSegment.headerByteCount && header?.coverage != .wholeRecord
                 try resume(path, first: first, end: end, found: bytes.count)
             }
         }
@@ -65,11 +69,13 @@ internal import Runtime
     }
 
     /// Reads the records of a segment, past damaged ones, and returns where the last whole one ends.
-    private func scan(_ bytes: [UInt8], _ recovery: inout Recovery) -> Int {
+    private func scan(_ bytes: [UInt8], _ coverage: RecordFrame.Coverage, _ recovery: inout Recovery) -> Int {
         var end = SpoolSegment.headerByteCount
         var position = end
         while true {
-            if case .record(let record, let next) = SpoolSegment.piece(of: bytes, at: position) {
+            if case .record(let record, let next) = RecordFrame.piece(
+                of: bytes, at: position, coverage: coverage)
+            {
                 if record.sequence > recovery.next { recovery.lost.append(recovery.next...record.sequence - 1) }
                 recovery.next = max(recovery.next, record.sequence + 1)
                 (position, end) = (next, next)
@@ -77,7 +83,8 @@ internal import Runtime
             }
             // Numbers far beyond the expected one are not searched for: they would be garbage.
             let plausible = recovery.next...recovery.next &+ 1 << 32
-            guard let next = SpoolSegment.next(in: bytes, after: position, sequences: plausible) else { return end }
+            let place = SpoolSegment.next(in: bytes, after: position, sequences: plausible, coverage)
+            guard let next = place else { return end }
             position = next
         }
     }
@@ -87,8 +94,10 @@ internal import Runtime
         guard descriptor >= 0 else { throw .file("open", path) }
         if end < found, ftruncate(descriptor, off_t(end)) != 0 { throw .file("cut the torn end off", path) }
         offset = end
-        // A segment that was being made when the power went has no header yet.
-        if end == 0 { try put(SpoolSegment.header(first: first)) }
+        guard end <= SpoolSegment.headerByteCount else { return }
+        // A segment that was being made at a power failure has no header yet, or one of the older layout.
+        offset = 0
+        try put(SpoolSegment.header(first: first))
     }
 
     /// Writes `bytes`, whole records from `first` on, and waits until they are on the disk.
@@ -120,7 +129,7 @@ internal import Runtime
         (descriptor, offset) = (fresh, 0)
         do {
             try put(SpoolSegment.header(first: first))
-            try DurableFile.syncDirectory(of: path)
+            try HistoryFile.syncDirectory(of: path)
         } catch {
             close(fresh)
             (descriptor, offset) = old

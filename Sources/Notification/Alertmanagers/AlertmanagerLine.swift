@@ -25,7 +25,7 @@ final class AlertmanagerLine: Sendable {
     private let latency: Histogram
 
     /// Starts the thread.
-    init(_ server: AlertmanagerServer, logger: Logger, registry: Registry) {
+    init(_ server: AlertmanagerServer, logger: Logger, registry: Registry) throws(WorkerThread.StartError) {
         url = server.url
         self.server = Mutex(server)
         self.logger = logger
@@ -40,7 +40,8 @@ final class AlertmanagerLine: Sendable {
             "tribune_alertmanager_queue_length", "Alerts that wait for an Alertmanager.", labels: labels)
         latency = registry.histogram(
             "tribune_alertmanager_latency_seconds", "Time an Alertmanager took to answer.", labels: labels)
-        thread.withLock { $0 = WorkerThread("alertmanager") { [self] in run() } }
+        let worker = try WorkerThread("alertmanager") { [self] in run() }
+        thread.withLock { $0 = worker }
     }
 
     func receive(_ alerts: [Alert]) {

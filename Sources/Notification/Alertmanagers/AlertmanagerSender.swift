@@ -32,8 +32,10 @@ public final class AlertmanagerSender: Sendable {
     /// The URLs that alerts are posted to.
     public var urls: [String] { state.withLock { $0.lines.map(\.url) } }
 
-    /// Replaces the settings; what waits for a server that stays goes on waiting.
-    public func reload(_ settings: AlertmanagerSettings) {
+    /// Replaces the settings. Alerts queued for a server that stays are kept.
+    ///
+    /// Throws, with the former settings in force, if the thread of a new server cannot be started.
+    public func reload(_ settings: AlertmanagerSettings) throws(WorkerThread.StartError) {
         var servers: [AlertmanagerServer] = []
         for server in settings.servers where !servers.contains(where: { $0.url == server.url }) {
             servers.append(server)
@@ -44,19 +46,31 @@ public final class AlertmanagerSender: Sendable {
                 ["configured": servers.count, "used": Self.mostServers])
             servers.removeLast(servers.count - Self.mostServers)
         }
-        state.withLock { state in
-            var former = state.lines
-            state.lines = servers.map { server in
-                guard let index = former.firstIndex(where: { $0.url == server.url }) else {
-                    return AlertmanagerLine(server, logger: logger, registry: registry)
-                }
-                let line = former.remove(at: index)
-                line.server.withLock { $0 = server }
+        try state.withLock { (state) throws(WorkerThread.StartError) in
+            let former = state.lines
+            let fresh = try start(servers.filter { server in !former.contains { $0.url == server.url } })
+            state.lines = servers.compactMap { server in
+                let line = (former + fresh).first { $0.url == server.url }
+                line?.server.withLock { $0 = server }
                 return line
             }
-            for line in former { line.close(abandoning: true) }
-            state.ending += former
+            let obsolete = former.filter { line in !servers.contains { $0.url == line.url } }
+            for line in obsolete { line.close(abandoning: true) }
+            state.ending += obsolete
             state.settings = settings
+        }
+    }
+
+    /// Starts the threads of all `servers` or of none.
+    private func start(_ servers: [AlertmanagerServer]) throws(WorkerThread.StartError) -> [AlertmanagerLine] {
+        var lines: [AlertmanagerLine] = []
+        do throws(WorkerThread.StartError) {
+            for server in servers { lines.append(try AlertmanagerLine(server, logger: logger, registry: registry)) }
+            return lines
+        } catch {
+            for line in lines { line.close(abandoning: true) }
+            for line in lines { line.join() }
+            throw error
         }
     }
 

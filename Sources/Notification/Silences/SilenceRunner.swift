@@ -1,3 +1,4 @@
+internal import Durable
 public import Instrumentation
 internal import JSON
 internal import MetricModel
@@ -84,11 +85,11 @@ public final class SilenceRunner: Sendable {
             do throws(SilenceError) {
                 let done = try step(&next, Self.now)
                 if next != before {
-                    do throws(FileText.WriteError) {
-                        try FileText.replace(path, by: next.stored.encoded)
+                    do throws(DurableError) {
+                        try DurableFile.replace(path, by: next.stored.encoded)
                     } catch {
                         failures.add()
-                        throw SilenceError(.storage, "cannot write \(error.description)")
+                        throw SilenceError(.storage, error.description)
                     }
                     current.withLock { $0 = next }
                 }

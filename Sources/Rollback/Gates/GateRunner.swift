@@ -96,9 +96,9 @@ public final class GateRunner: Sendable {
     }
 
     /// Begins to hand over improvements.
-    public func start() {
+    public func start() throws(WorkerThread.StartError) {
         let waiting = improvements.newest(Self.recordLimit).compactMap(Improvement.init).filter { $0.status == .queued }
-        delivery.start(waiting.reversed())
+        try delivery.start(waiting.reversed())
     }
 
     /// Ends the thread.

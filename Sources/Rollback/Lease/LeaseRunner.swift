@@ -98,8 +98,8 @@ final class LeaseRunner: Sendable {
         wake.send(())
     }
 
-    func start() {
-        let worker = WorkerThread("lease") { [self] in run() }
+    func start() throws(WorkerThread.StartError) {
+        let worker = try WorkerThread("lease") { [self] in run() }
         thread.withLock { $0 = worker }
     }
 

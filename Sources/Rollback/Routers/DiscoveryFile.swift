@@ -1,3 +1,4 @@
+internal import Durable
 internal import Glibc
 internal import Runtime
 
@@ -11,15 +12,19 @@ enum DiscoveryFile {
         _ path: String, with text: String, after check: () throws(RouterError) -> Void
     ) throws(RouterError) {
         let temporary = path + ".tribune"
-        guard FileText.write(text, to: temporary), force(temporary) else {
-            throw RouterError("cannot write \(path): \(SystemError.current)")
+        do throws(DurableError) {
+            try DurableFile.write(Array(text.utf8), to: temporary, permissions: 0o644)
+        } catch {
+            throw RouterError("cannot write \(path): \(error.reason)")
         }
         do throws(RouterError) { try check() } catch {
             unsafe unlink(temporary)
             throw error
         }
-        guard unsafe rename(temporary, path) == 0 else {
-            throw RouterError("cannot write \(path): \(SystemError.current)")
+        do throws(DurableError) {
+            try DurableFile.rename(temporary, to: path)
+        } catch {
+            throw RouterError("cannot write \(path): \(error.reason)")
         }
     }
 
@@ -27,12 +32,5 @@ enum DiscoveryFile {
     static func restore(_ path: String, to old: String, from written: String) throws(RouterError) {
         guard FileText.read(path) == written else { return }
         try replace(path, with: old) {}
-    }
-
-    private static func force(_ path: String) -> Bool {
-        let descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        return fsync(descriptor) == 0
     }
 }

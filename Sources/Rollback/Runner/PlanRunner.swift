@@ -30,6 +30,7 @@ final class PlanRunner: Sendable {
     let name: String
     private let workers: Mutex<[String: ServiceWorker]>
     private let gates: GateWorker
+    private let client: RouterClient
     private let output: Mailbox<RollbackRunner.Output>
     private let instruments: RollbackInstruments
     let logger: Logger
@@ -78,18 +79,20 @@ final class PlanRunner: Sendable {
                 snapshot: RolloutSnapshot(
                     controller, at: Instant(nanoseconds: SystemClock.monotonicNanoseconds() + anchor))))
         workers = Mutex([:])
-        gates = GateWorker(evaluate: settings.evaluate, client: settings.client, mailbox: mailbox)
+        gates = GateWorker(evaluate: settings.evaluate, client: settings.client.http, mailbox: mailbox)
         start = Mutex(
             Core(
                 machine: PlanMachine(controller, rules: ruleFile.read()), journal: journal, journalEpoch: journalEpoch))
-        updateWorkers(plan, client: settings.client)
+        client = settings.client
         lease?.listen { [mailbox] in mailbox.send(.lease) }
     }
 
-    /// Starts the thread. To be called once.
-    func run() {
+    /// Starts the threads. To be called once. Throws if one cannot be started; then `stop` ends the rest.
+    func run() throws(WorkerThread.StartError) {
         guard let core = start.withLock({ $0.take() }) else { return }
-        let thread = WorkerThread("plan \(name)") { [self] in
+        try gates.start()
+        install(try makeWorkers(published.withLock(\.plan)))
+        let thread = try WorkerThread("plan \(name)") { [self] in
             var core = core
             loop(&core)
         }
@@ -143,18 +146,25 @@ final class PlanRunner: Sendable {
             }
             publish(core)
             answer.give(core.machine.controller.isHalted ? .refused("the journal cannot be written") : outcome)
-        case .plan(let plan, let answer):
-            var refusal: String?
-            step(&core) { controller, now in
-                let (result, actions) = controller.planChanged(to: plan, at: now)
-                refusal = result
-                if result == nil { updateWorkers(plan, client: gates.client) }
-                return actions
-            }
-            answer.give(refusal)
+        case .plan(let plan, let answer): answer.give(replacePlan(by: plan, &core))
         case .history(let isAvailable): step(&core) { $0.historyChanged(isAvailable: isAvailable, at: $1) }
         case .lease: break  // Followed before every message.
         }
+    }
+
+    /// Returns why the plan stays as it is, or `nil`.
+    private func replacePlan(by plan: RolloutPlan, _ core: inout Core) -> String? {
+        let fresh: [String: ServiceWorker]
+        do throws(WorkerThread.StartError) { fresh = try makeWorkers(plan) } catch { return error.description }
+        var refusal: String?
+        step(&core) { controller, now in
+            let (result, actions) = controller.planChanged(to: plan, at: now)
+            refusal = result
+            if result == nil { install(fresh) }
+            return actions
+        }
+        if refusal != nil { for worker in fresh.values { worker.stop() } }
+        return refusal
     }
 
     private func step(
@@ -224,20 +234,26 @@ final class PlanRunner: Sendable {
         published.withLock { $0 = Published(plan: plan, snapshot: snapshot, rules: rules) }
     }
 
-    /// Gives each service a worker with the routers of `plan`.
-    private func updateWorkers(_ plan: RolloutPlan, client: RouterClient) {
-        let fresh = plan.services.map { service in
-            (
-                service.name,
-                ServiceWorker(
-                    ServiceRouter(service, client: client.http, fence: Fence(lease)), service.name, lease: lease,
-                    mailbox: mailbox)
-            )
+    /// Starts a worker with the routers of `plan` for each service, or none.
+    private func makeWorkers(_ plan: RolloutPlan) throws(WorkerThread.StartError) -> [String: ServiceWorker] {
+        var fresh: [String: ServiceWorker] = [:]
+        do throws(WorkerThread.StartError) {
+            for service in plan.services {
+                let router = ServiceRouter(service, client: client.http, fence: Fence(lease))
+                fresh[service.name] = try ServiceWorker(router, service.name, lease: lease, mailbox: mailbox)
+            }
+            return fresh
+        } catch {
+            for worker in fresh.values { worker.stop() }
+            throw error
         }
+    }
+
+    /// Puts `fresh` in the place of the workers there are, and ends those.
+    private func install(_ fresh: [String: ServiceWorker]) {
         let old = workers.withLock { workers in
-            let old = Array(workers.values)
-            workers = Dictionary(uniqueKeysWithValues: fresh)
-            return old
+            defer { workers = fresh }
+            return Array(workers.values)
         }
         for worker in old { worker.stop() }
     }

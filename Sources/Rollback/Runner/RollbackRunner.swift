@@ -57,7 +57,8 @@ public final class RollbackRunner: Sendable {
     private static let answerSeconds: Int64 = 10
     let plans: Mutex<[String: PlanRunner]>
     private let output: Mailbox<Output>
-    private let sinkThread: Mutex<WorkerThread?>
+    private let sinks: RollbackSinks
+    private let sinkThread = Mutex<WorkerThread?>(nil)
     let settings: Settings
     private let instruments: RollbackInstruments
     private let keeper: LeaseRunner?
@@ -77,6 +78,7 @@ public final class RollbackRunner: Sendable {
         plans: [RolloutPlan], settings: Settings, sinks: RollbackSinks, afterStep: (@Sendable (String) -> Void)?
     ) throws(JournalError) {
         self.settings = settings
+        self.sinks = sinks
         let output = Mailbox<Output>(capacity: 65_536)
         self.output = output
         instruments = RollbackInstruments(settings.registry)
@@ -87,23 +89,23 @@ public final class RollbackRunner: Sendable {
                 plan, settings: settings, lease: keeper, output: output, instruments: instruments, afterStep: afterStep)
         }
         self.plans = Mutex(runners)
-        sinkThread = Mutex(
-            WorkerThread("rollback sinks") {
-                while case .message(let message) = output.receive() {
-                    switch message {
-                    case .event(let event): sinks.event(event)
-                    case .incident(let incident): sinks.incident(incident)
-                    case .notice(let notice): sinks.notice(notice)
-                    case .report(let report): sinks.report(report)
-                    }
-                }
-            })
     }
 
-    /// Goes on where the journals end.
-    public func start() {
-        for plan in plans.withLock({ Array($0.values) }) { plan.run() }
-        keeper?.start()
+    /// Starts the threads, which continue where the journals end. Throws if a thread cannot be started; then `stop` ends the rest.
+    public func start() throws(WorkerThread.StartError) {
+        let sinkWorker = try WorkerThread("rollback sinks") { [output, sinks] in
+            while case .message(let message) = output.receive() {
+                switch message {
+                case .event(let event): sinks.event(event)
+                case .incident(let incident): sinks.incident(incident)
+                case .notice(let notice): sinks.notice(notice)
+                case .report(let report): sinks.report(report)
+                }
+            }
+        }
+        sinkThread.withLock { $0 = sinkWorker }
+        for plan in plans.withLock({ Array($0.values) }) { try plan.run() }
+        try keeper?.start()
     }
 
     /// Ends every thread; what is under way is taken up by the next process.
@@ -158,8 +160,14 @@ public final class RollbackRunner: Sendable {
             do throws(JournalError) {
                 let runner = try PlanRunner(
                     plan, settings: settings, lease: keeper, output: output, instruments: instruments, afterStep: nil)
+                do throws(WorkerThread.StartError) {
+                    try runner.run()
+                } catch {
+                    runner.stop()
+                    refusals.append("plan \(plan.name): \(error)")
+                    continue
+                }
                 self.plans.withLock { $0[plan.name] = runner }
-                runner.run()
             } catch {
                 refusals.append("plan \(plan.name): \(error)")
             }

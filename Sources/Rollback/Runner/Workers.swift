@@ -14,9 +14,11 @@ final class ServiceWorker: Sendable {
     let mailbox = Mailbox<RouterOperation>(capacity: 64)
     private let thread: Mutex<WorkerThread?>
 
-    init(_ router: ServiceRouter, _ name: String, lease: LeaseRunner?, mailbox plan: Mailbox<PlanMessage>) {
+    init(
+        _ router: ServiceRouter, _ name: String, lease: LeaseRunner?, mailbox plan: Mailbox<PlanMessage>
+    ) throws(WorkerThread.StartError) {
         let mailbox = mailbox
-        let worker = WorkerThread("router \(name)") {
+        let worker = try WorkerThread("router \(name)") {
             while case .message(let operation) = mailbox.receive() {
                 // It may have waited here while the lease was lost, or the process stood still.
                 let isPermitted = lease?.permits(operation) ?? true
@@ -37,21 +39,25 @@ final class ServiceWorker: Sendable {
 /// The thread that asks the gates of one plan.
 final class GateWorker: Sendable {
     let mailbox = Mailbox<GateQuestion>(capacity: 64)
-    let client: RouterClient
-    private let thread: Mutex<WorkerThread?>
+    private let evaluate: RollbackRunner.Evaluation
+    private let client: HTTPClient
+    private let plan: Mailbox<PlanMessage>
+    private let thread = Mutex<WorkerThread?>(nil)
 
-    init(
-        evaluate: @escaping RollbackRunner.Evaluation, client: RouterClient, mailbox plan: Mailbox<PlanMessage>
-    ) {
+    init(evaluate: @escaping RollbackRunner.Evaluation, client: HTTPClient, mailbox plan: Mailbox<PlanMessage>) {
+        self.evaluate = evaluate
         self.client = client
-        let mailbox = mailbox
-        let worker = WorkerThread("gates") {
+        self.plan = plan
+    }
+
+    func start() throws(WorkerThread.StartError) {
+        let worker = try WorkerThread("gates") { [mailbox, evaluate, client, plan] in
             while case .message(let question) = mailbox.receive() {
-                let answers = question.gates.map { Self.ask($0, evaluate, client.http) }
+                let answers = question.gates.map { Self.ask($0, evaluate, client) }
                 plan.send(.gatesAnswered(question.id, answers))
             }
         }
-        thread = Mutex(worker)
+        thread.withLock { $0 = worker }
     }
 
     func stop() {

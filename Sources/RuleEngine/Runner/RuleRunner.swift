@@ -40,14 +40,19 @@ public final class RuleRunner: Sendable {
         clock.mailbox.send(.load(groups, settings, restoring: true))
     }
 
-    /// Starts the threads. To be called once.
-    public func start() {
+    /// Starts the threads. To be called once; throws, with none of them left, if one cannot be started.
+    public func start() throws(WorkerThread.StartError) {
         let clock = clock
-        threads.withLock { threads in
-            threads.append(WorkerThread("rule-clock") { clock.run() })
-            for index in 0..<concurrency {
-                threads.append(WorkerThread("rules-\(index)") { clock.work() })
+        do throws(WorkerThread.StartError) {
+            try threads.withLock { (threads) throws(WorkerThread.StartError) in
+                threads.append(try WorkerThread("rule-clock") { clock.run() })
+                for index in 0..<concurrency {
+                    threads.append(try WorkerThread("rules-\(index)") { clock.work() })
+                }
             }
+        } catch {
+            stop()
+            throw error
         }
     }
 

@@ -91,21 +91,30 @@ public final class ScrapeRunner: Sendable {
             loops.append(OwnedLoop(ScrapeEventLoop(multiplexer)))
         }
         self.inboxes = inboxes
-        threads.withLock { threads in
-            threads.roster = WorkerThread("scrape-targets") { [self] in
-                var roster = TargetRoster(runner: self)
-                roster.run()
-            }
-            threads.loops = zip(loops, inboxes).enumerated().map { index, pair in
-                WorkerThread("scrape-\(index)") { [self] in pair.0.run(pair.1, self) }
-            }
-            threads.workers = (0..<max(1, settings.workers)).map { index in
-                WorkerThread("scrape-work-\(index)") { [self] in run(work) }
-            }
-            threads.workers.append(WorkerThread("scrape-slow") { [self] in run(slowWork) })
+        do throws(WorkerThread.StartError) {
+            try startThreads(loops)
+        } catch {
+            stop()
+            throw HTTPFailure(.other, error.description)
         }
         metrics.watch(registry) { [published] in published.targets.map { $0.snapshot.health } }
         metrics.watch(registry, budget)
+    }
+
+    private func startThreads(_ loops: [OwnedLoop]) throws(WorkerThread.StartError) {
+        try threads.withLock { (threads) throws(WorkerThread.StartError) in
+            threads.roster = try WorkerThread("scrape-targets") { [self] in
+                var roster = TargetRoster(runner: self)
+                roster.run()
+            }
+            for (index, (loop, inbox)) in zip(loops, inboxes).enumerated() {
+                threads.loops.append(try WorkerThread("scrape-\(index)") { [self] in loop.run(inbox, self) })
+            }
+            for index in 0..<max(1, settings.workers) {
+                threads.workers.append(try WorkerThread("scrape-work-\(index)") { [self] in run(work) })
+            }
+            threads.workers.append(try WorkerThread("scrape-slow") { [self] in run(slowWork) })
+        }
     }
 
     /// A loop that its thread runs. The lock is taken once, for as long as the thread lives.

@@ -14,7 +14,7 @@ struct APIClient {
         self.server = server.hasSuffix("/") ? String(server.dropLast()) : server
     }
 
-    /// The answer to a form posted to `/api/v1/` + `path`. An error of the server is thrown in its own words.
+    /// The answer to a form posted to `/api/v1/` + `path`. An error of the server is thrown with its text.
     func post(_ path: String, _ fields: [(String, String)]) throws(CommandFailure) -> JSON {
         var request = HTTPRequest(url: "\(server)/api/v1/\(path)")
         request.method = "POST"

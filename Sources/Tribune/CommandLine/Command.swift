@@ -6,7 +6,7 @@ struct Command: Sendable {
         let name: String
         /// The word for its value in the help text; `nil` for a switch.
         let value: String?
-        /// What it does.
+        /// The summary.
         let help: String
         /// The value where none is given.
         let fallback: String?
@@ -22,15 +22,15 @@ struct Command: Sendable {
         }
     }
 
-    /// The words that call it, such as `check config`.
+    /// The words of the command, such as `check config`.
     let name: String
     /// One line for the list of commands.
     let summary: String
-    /// The operands as they stand in the usage line, such as `FILE...`.
+    /// The operands in the usage line, such as `FILE...`.
     let operands: String
     /// How many operands are accepted.
     let operandCount: ClosedRange<Int>
-    /// What it takes.
+    /// The options.
     let options: [Option]
     /// More help, printed below the options.
     let details: String

@@ -2,14 +2,14 @@
 enum CommandLineTool {
     /// What the program is for, in one sentence.
     static let purpose =
-        "Tribune watches services while they change and takes traffic back the moment a rule is violated."
+        "Tribune takes traffic back to the stable version of a service when a release violates a rule."
 
     /// Exit codes that mean the same for every command.
     static let exitCodes: [(code: Int, meaning: String)] = [
         (0, "Success."),
-        (1, "The command found something wrong, or could not do its work."),
-        (2, "The command was called in the wrong way."),
-        (3, "Nothing is wrong, but there are remarks that were asked to count; or a gate has no verdict."),
+        (1, "Failure: the command found an error, or could not do its work."),
+        (2, "Wrong usage."),
+        (3, "Lint remarks with --lint-fatal, or an inconclusive gate."),
     ]
 
     /// Runs the command named by `arguments` (without the program's name). Returns the exit code: 0 for success, 1 when the
@@ -94,8 +94,8 @@ enum CommandLineTool {
 
         Commands:
         \(Console.table(commands.map { ("  " + $0.name, $0.summary) }))
-        'tribune COMMAND --help' explains a command. Exit codes: 0 success, 1 something is wrong, 2 wrong usage,
-        3 remarks that were asked to count, or a gate without a verdict.
+        'tribune COMMAND --help' explains a command. Exit codes: 0 success, 1 failure, 2 wrong usage,
+        3 lint remarks with --lint-fatal, or an inconclusive gate.
         """
     }
 

@@ -1,6 +1,6 @@
 internal import PromQL
 
-/// What `--enable-feature` switches on, by the names Prometheus gives it.
+/// The features that `--enable-feature` enables, by Prometheus's names.
 struct Features {
     /// Which expressions are accepted.
     var parser = ParserFeatures.standard
@@ -42,10 +42,10 @@ struct Features {
 extension Command.Option {
     /// `--enable-feature`.
     static let enabledFeatures = Command.Option.value(
-        "enable-feature", "NAMES", "Switch on experimental parts, by Prometheus's names for them.")
+        "enable-feature", "NAMES", "Enable experimental features, by the names that Prometheus gives them.")
 }
 
 extension Invocation {
-    /// What `--enable-feature` switches on.
+    /// The features that `--enable-feature` enables.
     func features() throws(CommandFailure) -> Features { try Features(values("enable-feature")) }
 }

@@ -8,8 +8,8 @@ internal import YAML
 /// `tribune check …`: says what is wrong with files before a server has to.
 enum CheckCommands {
     static let config = Command(
-        "check config", "Check a configuration with every file it names.", operands: "FILE", count: 1...1,
-        details: "Accepts a tribune.yml or a stock prometheus.yml. Every fault is told, not only the first."
+        "check config", "Check a configuration and the files that it names.", operands: "FILE", count: 1...1,
+        details: "Accepts a tribune.yml or a stock prometheus.yml. All errors are reported, not only the first."
     ) { (invocation) throws(CommandFailure) in
         let path = invocation.operands[0]
         do throws(ConfigurationError) {
@@ -27,10 +27,10 @@ enum CheckCommands {
     }
 
     static let metrics = Command(
-        "check metrics", "Check what a target exposes, read from standard input.",
+        "check metrics", "Check metrics from standard input.",
         details: """
-            Reads the Prometheus text format. Exit code 1 when a scrape would refuse it, 3 when it would be taken but does not
-            follow the conventions.
+            Reads the Prometheus text format. Exit code 1 if a scrape would fail, 3 if it would succeed but the metrics do not follow
+            the conventions.
 
             Example: curl -s http://127.0.0.1:9190/metrics | tribune check metrics
             """
@@ -42,17 +42,17 @@ enum CheckCommands {
         return problems.isEmpty ? 0 : lintExitCode
     }
 
-    /// What promtool exits with when only conventions are hurt.
+    /// The exit code of promtool for metrics that only break conventions.
     private static let lintExitCode: Int32 = 3
 
     static let rules = Command(
         "check rules", "Check rule files.", operands: "FILE...", count: 1...10_000,
-        options: [.flag("lint-fatal", "End with exit code 3 where rollback rules leave something open.")],
+        options: [.flag("lint-fatal", "Exit with code 3 if there are lint remarks about rollback rules.")],
         details: """
-            Accepts Prometheus rule files and rollback rules. Every fault is told, not only the first.
+            Accepts Prometheus rule files and rollback rules. All errors are reported, not only the first.
 
-            Of a rollback rule it is also told what it leaves open: what becomes of missing data, a ratio without
-            min_samples, a threshold without clear, no cooldown.
+            Lint remarks name what a rollback rule leaves undefined: a policy for missing data, min_samples for a ratio, clear for a
+            threshold, cooldown.
             """
     ) { (invocation) throws(CommandFailure) in
         var (faulty, remarks) = (0, 0)
@@ -77,7 +77,7 @@ enum CheckCommands {
         return remarks > 0 && invocation.flag("lint-fatal") ? CommandFailure.Code.lint.rawValue : 0
     }
 
-    /// What rollback rules leave open, a line for each.
+    /// Lint remarks on rollback rules, a line each.
     private static func lint(_ file: RuleFile) -> [String] {
         file.groups.flatMap { group in
             group.rules.flatMap { rule -> [String] in

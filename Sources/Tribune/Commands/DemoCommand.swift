@@ -6,7 +6,7 @@ enum DemoCommand {
     static let command = Command(
         "demo", "Show an automatic rollback on real traffic.",
         options: [
-            .flag("once", "End by itself; exit code 0 only if the rollback completed and validated."),
+            .flag("once", "Stop by itself; exit code 0 only if the rollback completed and was validated."),
             .value("misbehave", "MODE", "hash, compliance, latency or errors.", default: "hash"),
             .value("web.listen-address", "HOST:PORT", "Where Tribune listens.", default: "127.0.0.1:9190"),
             .value("keep", "DIR", "Keep configuration, logs and data in this directory."),

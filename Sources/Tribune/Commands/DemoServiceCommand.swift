@@ -8,13 +8,13 @@ enum DemoServiceCommand {
     static let constitution = "cdd01ef066bc6cf2"
 
     static let command = Command(
-        "demo-service", "Run a small service that can be made to misbehave.",
+        "demo-service", "Run a small service that misbehaves on request.",
         options: [
             .value("port", "PORT", "Port of 127.0.0.1; 0 takes any.", default: "0"),
             .value("service", "NAME", "Value of the label service.", default: "demo"),
-            .value("version", "VERSION", "What it calls itself.", default: "blue"),
-            .value("hash", "HASH", "The constitution hash it shows.", default: constitution),
-            .value("lifetime", "SECONDS", "Ends by itself after so long.", default: "86400"),
+            .value("version", "VERSION", "The version that it reports.", default: "blue"),
+            .value("hash", "HASH", "The constitution hash that it reports.", default: constitution),
+            .value("lifetime", "SECONDS", "How long it runs.", default: "86400"),
         ],
         details: "POST /misbehave?mode=none|hash|compliance|latency|errors makes it misbehave."
     ) { (invocation) throws(CommandFailure) in

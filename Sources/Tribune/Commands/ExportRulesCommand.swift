@@ -7,11 +7,11 @@ enum ExportRulesCommand {
     static let command = Command(
         "export-rules", "Print rollback rules as plain Prometheus alerts.", operands: "FILE...", count: 1...10_000,
         options: [
-            .value("evaluation.interval", "DURATION", "The interval of groups that name none.", default: "1m")
+            .value("evaluation.interval", "DURATION", "The interval of groups without one.", default: "1m")
         ],
         details: """
-            The alert fires at the evaluation at which the rule would trip. What Prometheus cannot say, such as evaluation at
-            each scrape or what missing data mean, is told in a comment above the alert.
+            The alert fires at the evaluation at which the rule would trip. A comment above the alert names what Prometheus cannot
+            express, such as evaluation at each scrape or a policy for missing data.
 
             Example: tribune export-rules rules/rollback.yml > alerts.yml && promtool check rules alerts.yml
             """

@@ -9,21 +9,21 @@ enum GateCommands {
 
     private static let options: [Command.Option] = [
         .value("server", "URL", "The running Tribune.", default: "http://127.0.0.1:9190"),
-        .value("token-file", "FILE", "Holds the bearer token of the gates."),
+        .value("token-file", "FILE", "File with the bearer token of the gates."),
     ]
 
     static let all = [analyze, checkpoint, restore, status]
 
     private static let analyze = Command(
-        "gate analyze", "Ask whether a deployment is worse than what it replaces.", operands: "[FILE]", count: 0...1,
+        "gate analyze", "Ask whether a deployment is worse than the one it replaces.", operands: "[FILE]", count: 0...1,
         options: options + [
-            .flag("change", "Compare before and after a moment instead of two versions."),
-            .value("service", "NAME", "The service."), .value("window", "DURATION", "How much time is compared."),
-            .value("change-time", "TIME", "With --change: when it changed, as a date or in seconds since 1970."),
-            .flag("json", "Everything, as JSON."),
+            .flag("change", "Compare the time before and after a change instead of two versions."),
+            .value("service", "NAME", "The service."), .value("window", "DURATION", "How much time to compare."),
+            .value("change-time", "TIME", "With --change: the time of the change, as a date or in seconds since 1970."),
+            .flag("json", "Print everything as JSON."),
         ],
         details: """
-            FILE holds the request as JSON (`-` is standard input); without it the options and the configured profile say what
+            FILE holds the request as JSON (`-` is standard input). Without it, the options and the configured profile determine what
             is compared. Exit codes: 0 pass, 1 fail, 3 inconclusive, 2 wrong usage.
             """
     ) { (invocation) throws(CommandFailure) in
@@ -39,10 +39,10 @@ enum GateCommands {
     }
 
     private static let checkpoint = Command(
-        "gate checkpoint", "Write down how traffic is divided now.",
+        "gate checkpoint", "Record how traffic is divided now.",
         options: options + [
-            .value("plan", "NAME", "Only this plan."), .value("reason", "TEXT", "Why; goes into the record."),
-        ], details: "Prints the checkpoint's id."
+            .value("plan", "NAME", "Only this plan."), .value("reason", "TEXT", "The reason, for the record."),
+        ], details: "Prints the id of the checkpoint."
     ) { (invocation) throws(CommandFailure) in
         let members = ["plan", "reason"].compactMap { name in
             invocation.value(name).map { JSON.Member(name, .string($0)) }
@@ -59,11 +59,13 @@ enum GateCommands {
         "gate restore", "Take back candidates that have more traffic than at a checkpoint.", operands: "CHECKPOINT",
         count: 1...1,
         options: options + [
-            .flag("exact", "Give candidates that had a part at the checkpoint that part again, and pause promotion."),
-            .value("reason", "TEXT", "Why; goes into the record."),
+            .flag(
+                "exact", "Give candidates that had traffic at the checkpoint the same share again, and pause promotion."
+            ),
+            .value("reason", "TEXT", "The reason, for the record."),
         ],
         details: """
-            Without --exact, a candidate that has more than it had loses all its traffic. A candidate never gets more traffic by it.
+            Without --exact, a candidate that has more traffic than at the checkpoint loses all of it. No candidate gets more traffic.
             """
     ) { (invocation) throws(CommandFailure) in
         var members = invocation.value("reason").map { [JSON.Member("reason", .string($0))] } ?? []
@@ -83,7 +85,7 @@ enum GateCommands {
     }
 
     private static let status = Command(
-        "gate status", "Show the latest records of the gates, or one.", operands: "[ID]", count: 0...1, options: options
+        "gate status", "Show the latest gate records, or one of them.", operands: "[ID]", count: 0...1, options: options
     ) { (invocation) throws(CommandFailure) in
         let client = try client(invocation)
         let paths = ["analyze-deployment", "analyze-performance-change", "improvements", "safety/checkpoint"]

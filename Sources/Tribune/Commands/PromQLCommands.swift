@@ -12,7 +12,7 @@ enum PromQLCommands {
     }
 
     static let parse = Command(
-        "promql parse", "Print the tree of an expression as JSON.", operands: "EXPR", count: 1...1,
+        "promql parse", "Print the syntax tree of an expression as JSON.", operands: "EXPR", count: 1...1,
         options: [.enabledFeatures], details: "- reads the expression from standard input."
     ) { (invocation) throws(CommandFailure) in
         Console.print(try expression(invocation).apiJSON.encoded)

@@ -4,7 +4,7 @@ internal import MetricModel
 /// `tribune query …`: asks a running Tribune, or any server with Prometheus's HTTP API.
 enum QueryCommands {
     static let instant = Command(
-        "query instant", "Evaluate an expression at one moment.", operands: "SERVER EXPR", count: 2...2,
+        "query instant", "Evaluate an expression at one time.", operands: "SERVER EXPR", count: 2...2,
         options: [
             .value("time", "TIME", "Unix seconds or RFC 3339; now if not given."),
             .value("format", "FORMAT", "promql or json.", default: "promql"),
@@ -17,10 +17,10 @@ enum QueryCommands {
     }
 
     static let range = Command(
-        "query range", "Evaluate an expression over a stretch of time.", operands: "SERVER EXPR", count: 2...2,
+        "query range", "Evaluate an expression over a range of time.", operands: "SERVER EXPR", count: 2...2,
         options: [
             .value("start", "TIME", "Unix seconds or RFC 3339."), .value("end", "TIME", "Unix seconds or RFC 3339."),
-            .value("step", "DURATION", "Distance of the points.", default: "15s"),
+            .value("step", "DURATION", "Time between two points.", default: "15s"),
             .value("format", "FORMAT", "promql or json.", default: "promql"),
         ]
     ) { (invocation) throws(CommandFailure) in

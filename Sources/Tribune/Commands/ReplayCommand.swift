@@ -12,25 +12,24 @@ internal import YAML
 /// `tribune replay`: would this have rolled back, when, and why.
 enum ReplayCommand {
     static let command = Command(
-        "replay", "Tell what rollback rules would have done with stored samples.",
+        "replay", "Show what rollback rules would have done with stored samples.",
         options: [
             .value("config.file", "FILE", "The tribune.yml with rules and plans.", default: "tribune.yml"),
             .value("storage.path", "DIR", "The directory of samples and history.", default: "data"),
             .value("from", "TIME", "Unix seconds or RFC 3339."), .value("to", "TIME", "Unix seconds or RFC 3339."),
-            .value("rules", "FILE", "The rules of this file, in place of those that the configuration names."),
-            .value("rule", "NAME", "Only the rules called so."), .flag("json", "Print JSON."),
+            .value("rules", "FILE", "Use the rules of this file in place of those in the configuration."),
+            .value("rule", "NAME", "Only rules with this name."), .flag("json", "Print JSON."),
             .value("query.lookback-delta", "DURATION", "How old a sample may be to count as current.", default: "5m"),
             .enabledFeatures,
         ],
         details: """
-            Rules are evaluated at their group's interval; those evaluated at scrapes, at each time at which a series they
-            read has a sample. Recorded series are read as they were stored. Rules begin without a streak, and every service
-            is taken to have a candidate with traffic, unless the replay has rolled it back less than a cooldown ago.
+            Rules are evaluated at the interval of their group; rules that are evaluated at scrapes, at each sample of a series that
+            they read. Recorded series are read as they were stored. Rules start without a streak, and each service is assumed to
+            have a candidate with traffic, unless the replay has rolled it back less than a cooldown ago.
 
-            The directory must not be in use by a server; copy it from one that runs. Exit code 0 also where a rule trips.
+            No server may use the directory; copy that of a running server. Exit code 0 also if a rule trips.
 
-            With --rules, rules can be tried on the past before they are put in force. A plan that the configuration does not
-            know is told; its trips name no services.
+            --rules tries new rules on the past. A plan that is not in the configuration is reported; its trips name no services.
 
             Example: tribune replay --from 2026-01-31T12:00:00Z --to 2026-01-31T13:00:00Z --rules new.yml
             """
@@ -99,7 +98,7 @@ enum ReplayCommand {
         }
     }
 
-    /// The store below the directory `storage`, which must be there already and in nobody's use.
+    /// The store below the directory `storage`, which must exist and must not be in use.
     private static func store(_ storage: String) throws(CommandFailure) -> MetricStore {
         let path = "\(storage)/samples"
         guard unsafe access("\(path)/series.log", R_OK) == 0 else {

@@ -4,7 +4,7 @@ internal import Rollback
 internal import RuleEngine
 internal import Runtime
 
-/// What a replay found, for people and for programs.
+/// The result of a replay, as text and as JSON.
 struct ReplayReport {
     private let decisions: [Replay.Decision]
     private let tallies: [(rule: String, tally: Replay.Tally)]

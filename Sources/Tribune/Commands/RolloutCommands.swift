@@ -4,22 +4,24 @@ internal import JSON
 enum RolloutCommands {
     private static let options: [Command.Option] = [
         .value("server", "URL", "The running Tribune.", default: "http://127.0.0.1:9190"),
-        .value("token-file", "FILE", "Holds the bearer token, where the server is on another machine."),
+        .value("token-file", "FILE", "File with the bearer token, for a server on another machine."),
     ]
-    private static let reason = Command.Option.value("reason", "TEXT", "Why; goes into the record.")
+    private static let reason = Command.Option.value("reason", "TEXT", "The reason, for the record.")
 
     /// `rollout status` and one command for each order.
     static let all: [Command] =
         [status, report, preflight]
         + [
-            ("start", "Begin a rollout."), ("pause", "Stop promotion where it is."), ("resume", "Go on after a pause."),
-            ("promote", "Approve the present stage and go on."), ("abort", "Take back what has been promoted so far."),
-            ("rollback", "Go back to the stable version, also after promotion."),
+            ("start", "Start a rollout."), ("pause", "Stop promotion at its present stage."),
+            ("resume", "Continue after a pause."),
+            ("promote", "Approve the present stage and continue."),
+            ("abort", "End the rollout and take all candidates back."),
+            ("rollback", "Return to the stable version, also after promotion."),
         ].map(order)
 
     private static func order(_ verb: String, _ summary: String) -> Command {
         let service = Command.Option.value(
-            "service", "NAME", "Only this service, and no other, whatever depends on it. Can be repeated.")
+            "service", "NAME", "Only this service, without the services that depend on it. Can be repeated.")
         return Command(
             "rollout \(verb)", summary, operands: "PLAN", count: 1...1,
             options: options + [reason] + (verb == "rollback" ? [service] : [])
@@ -39,8 +41,8 @@ enum RolloutCommands {
     }
 
     private static let status = Command(
-        "rollout status", "Show where rollouts stand.", operands: "[PLAN]", count: 0...1,
-        options: options + [.flag("json", "Everything, as JSON.")]
+        "rollout status", "Show the state of rollouts.", operands: "[PLAN]", count: 0...1,
+        options: options + [.flag("json", "Print everything as JSON.")]
     ) { (invocation) throws(CommandFailure) in
         let data = try client(invocation).get("rollouts")["data"] ?? .null
         let plans = (data["rollouts"]?.elements ?? []).filter { plan in
@@ -74,7 +76,7 @@ enum RolloutCommands {
     }
 
     private static let preflight = Command(
-        "rollout preflight", "Print what people check before a rollout, in the order of promotion.", operands: "PLAN",
+        "rollout preflight", "Print the checks to make before a rollout, in the order of promotion.", operands: "PLAN",
         count: 1...1, options: options, details: "The lists are those of `preflight` in the plan."
     ) { (invocation) throws(CommandFailure) in
         let data = try client(invocation).get("rollouts/\(invocation.operands[0])")["data"] ?? .null
@@ -93,7 +95,7 @@ enum RolloutCommands {
 
     private static let report = Command(
         "rollout report", "Print the report of a plan's last rollback, in Markdown.", operands: "PLAN", count: 1...1,
-        options: options + [.flag("json", "The report as JSON, with every sample and step.")]
+        options: options + [.flag("json", "Print the report as JSON, with every sample and step.")]
     ) { (invocation) throws(CommandFailure) in
         if invocation.flag("json") {
             let plan = try client(invocation).get("rollouts/\(invocation.operands[0])")["data"] ?? .null
@@ -108,7 +110,7 @@ enum RolloutCommands {
         return 0
     }
 
-    /// How the lease stands, for a process that shares one; `nil` for one that runs alone.
+    /// The state of the lease, for a process that shares one; `nil` for one that runs alone.
     private static func leaseText(_ lease: JSON) -> String? {
         guard let standing = lease["standing"]?.text, let holder = lease["holder"]?.text else { return nil }
         let epoch = lease["epoch"]?.integer ?? 0

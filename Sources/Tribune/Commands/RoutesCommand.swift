@@ -5,11 +5,11 @@ internal import Scraper
 /// `tribune routes test`: looks whether the routers of a plan can be read, before a rollback needs them.
 enum RoutesCommand {
     static let test = Command(
-        "routes test", "Read back every route of rollout plans.", operands: "FILE...", count: 1...1000,
-        options: [.flag("json", "Everything, as JSON.")],
+        "routes test", "Read the state of every route of rollout plans.", operands: "FILE...", count: 1...1000,
+        options: [.flag("json", "Print everything as JSON.")],
         details: """
-            Changes nothing. Exit code 1 when a route cannot be read, divides traffic in no way, or its stable version is not
-            verified healthy, so that a rollback would be refused.
+            Changes nothing. Exit code 1 if a route cannot be read, does not divide traffic, or its stable version is not verified
+            as healthy, so that a rollback would be refused.
             """
     ) { (invocation) throws(CommandFailure) in
         var readings: [(plan: String, reading: RouteReading)] = []

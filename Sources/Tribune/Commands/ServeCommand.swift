@@ -6,8 +6,8 @@ enum ServeCommand {
     static let command = Command(
         "serve", "Run the service.", options: ServiceSettings.options,
         details: """
-            SIGHUP reloads the configuration; a broken one is refused and the one before goes on. SIGTERM and SIGINT end the
-            service in order.
+            SIGHUP reloads the configuration; an invalid one is refused and the former one stays in force. SIGTERM and SIGINT stop
+            the service.
             """
     ) { (invocation) throws(CommandFailure) in
         let settings = try ServiceSettings(invocation)
@@ -22,9 +22,10 @@ enum ServeCommand {
     }
 }
 
-/// Waits for signals and for requests of `/-/reload` and `/-/quit`, and carries them out on the thread that owns the service.
+/// Waits for signals and for requests of `/-/reload` and `/-/quit`, and carries them out on the thread that owns the
+/// service.
 final class ServiceLoop: Sendable {
-    /// What `run` waits for; to be blocked before any thread is started.
+    /// The signals that `run` waits for; to be blocked before any thread is started.
     static let signals = [SIGHUP, SIGINT, SIGTERM, SIGUSR1]
 
     private struct Reload: Sendable {

@@ -27,14 +27,14 @@ enum TestCommands {
     static let rules = Command(
         "test rules", "Run unit tests of rules.", operands: "FILE...", count: 1...10_000,
         options: [
-            .value("run", "REGEX", "Only test groups whose names match; may be given several times."),
-            .flag("ignore-unknown-fields", "Pass over fields that do not exist."), .enabledFeatures,
+            .value("run", "REGEX", "Run only test groups whose names match. Can be repeated."),
+            .flag("ignore-unknown-fields", "Ignore unknown fields."), .enabledFeatures,
         ],
         details: """
-            The files are those of 'promtool test rules'. The rules run on the same machines as in the service.
+            The files are those of 'promtool test rules'. The rules run in the same code as in the service.
 
-            Rollback rules are tested by 'rollback_rule_test' beside 'alert_rule_test': at eval_time exactly the elements
-            of exp_trips must have tripped and not cleared, where said at the time exp_tripped_at.
+            Rollback rules are tested by 'rollback_rule_test', beside 'alert_rule_test': at eval_time exactly the elements of exp_trips
+            must be tripped, since the time exp_tripped_at if it is given.
 
               rollback_rule_test:
               - eval_time: 2m

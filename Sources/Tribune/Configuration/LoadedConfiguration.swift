@@ -10,19 +10,19 @@ internal import YAML
 struct LoadedConfiguration {
     /// The file named by `--config.file`.
     let file: TribuneFile
-    /// What to scrape.
+    /// The scrape configuration.
     let prometheus: PrometheusConfiguration
-    /// What to evaluate.
+    /// The rule groups.
     let ruleFiles: [RuleFile]
     /// Whom to tell.
     let notification: NotificationConfiguration
-    /// What may be rolled back.
+    /// The rollout plans.
     let plans: [RolloutPlan]
 
     /// All rule groups of all files.
     var groups: [RuleGroup] { ruleFiles.flatMap(\.groups) }
 
-    /// Reads `path` and every file it names. Everything that is wrong is told, not only the first fault.
+    /// Reads `path` and every file that it names. All errors are reported, not only the first.
     static func load(
         _ path: String, features: ParserFeatures = .standard
     ) throws(ConfigurationError) -> LoadedConfiguration {
@@ -110,7 +110,7 @@ struct LoadedConfiguration {
         do throws(YAMLError) { return try read() } catch { throw ConfigurationError(errors: [error]) }
     }
 
-    /// What is wrong so far.
+    /// The errors so far.
     private struct Faults {
         var errors: [YAMLError] = []
 

@@ -5,7 +5,7 @@ internal import Rollback
 internal import Runtime
 internal import YAML
 
-/// What stands in a `tribune.yml`. Paths are resolved against the file's own directory.
+/// The content of a `tribune.yml`. Paths are relative to the file's directory.
 ///
 /// ```yaml
 /// prometheus_config: prometheus.yml      # what to scrape, which rules to evaluate
@@ -27,7 +27,7 @@ internal import YAML
 struct TribuneFile {
     /// The stock Prometheus configuration.
     var prometheus: String
-    /// The stock Alertmanager configuration; `nil` for nobody to tell.
+    /// The stock Alertmanager configuration; `nil` for no notifications.
     var alertmanager: String?
     /// Patterns of rollout plans.
     var plans: [String] = []
@@ -45,7 +45,7 @@ struct TribuneFile {
     var certificate: String?
     /// How long measurements are kept.
     var retention: Milliseconds?
-    /// What delivery pipelines may ask.
+    /// The deployment gates.
     var gates = GateConfiguration()
     /// The lease that decides which of several Tribunes acts; `nil` for one that runs alone.
     var lease: Lease?
@@ -60,7 +60,7 @@ struct TribuneFile {
         var node: String?
     }
 
-    /// Reads the file at `path`, which is a `tribune.yml`, or a stock `prometheus.yml` that stands for itself.
+    /// Reads the file at `path`, which is a `tribune.yml`, or a stock `prometheus.yml`.
     static func load(_ path: String) throws(YAMLError) -> TribuneFile {
         let bytes: [UInt8]
         do {
@@ -189,7 +189,7 @@ struct TribuneFile {
         try fields.finish()
     }
 
-    /// The connection string, inline or from a file of its own so that the password need not stand here.
+    /// The connection string, inline or from a file of its own, so that the password is not in this file.
     private static func connection(_ fields: inout FieldReader, directory: String) throws(YAMLError) -> String {
         let inline = try fields.optionalText("connection")
         guard let path = try fields.optionalText("connection_file") else {

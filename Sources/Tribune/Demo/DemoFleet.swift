@@ -2,8 +2,8 @@ internal import CurlHTTP
 internal import Glibc
 internal import Runtime
 
-/// Everything the demo runs beside Tribune: HAProxy, two versions of a service, and a node_exporter, all on free ports of
-/// loopback, with the configuration files for them and for Tribune in one directory.
+/// Everything the demo runs beside Tribune: HAProxy, two versions of a service, and a node_exporter, all on free ports
+/// of loopback, with the configuration files for them and for Tribune in one directory.
 final class DemoFleet: Sendable {
     /// Where the files are.
     let directory: String
@@ -11,7 +11,7 @@ final class DemoFleet: Sendable {
     let ports: DemoPorts
     private let processes: [(name: String, process: ChildProcess)]
 
-    /// Writes the files and starts the processes. What was started is ended again when one of them does not come up.
+    /// Writes the files and starts the processes. If one of them does not start, the others are stopped.
     init(directory: String) throws(CommandFailure) {
         self.directory = directory
         ports = DemoPorts()

@@ -26,8 +26,12 @@ struct DemoScenario {
         let receiver = try inbox.serve(port: fleet.ports.webhook)
         defer { receiver.stop() }
         let load = LoadGenerator(url: "http://127.0.0.1:\(fleet.ports.traffic)/")
-        load.start(threads: 8, perSecond: 400)
         defer { load.stop() }
+        do throws(WorkerThread.StartError) {
+            try load.start(threads: 8, perSecond: 400)
+        } catch {
+            throw CommandFailure(error.description)
+        }
 
         say("Starting Tribune: \(directory)/tribune.yml")
         var settings = ServiceSettings(configFile: "\(directory)/tribune.yml", storagePath: "\(directory)/data")
@@ -87,7 +91,7 @@ struct DemoScenario {
         count.answers.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     }
 
-    /// The report as people read it: the cause, then the steps with milliseconds since the violating scrape.
+    /// The report as text: the cause, then the steps with milliseconds since the violating scrape.
     private func print(_ report: JSON) {
         say("Report \(report["id"]?.text ?? "")")
         for trip in (report["causes"]?.elements ?? []).compactMap({ $0["trip"] }) {
@@ -127,7 +131,7 @@ struct DemoScenario {
 final class DemoInbox: Sendable {
     private let received = Mutex<[String]>([])
 
-    /// What arrived, a line each.
+    /// The notifications that arrived, a line each.
     var lines: [String] { received.withLock { $0 } }
 
     /// Starts to listen on `port` of loopback.

@@ -6,7 +6,8 @@ internal import Runtime
 internal import Synchronization
 internal import WebServer
 
-/// A small governed service for the demo and the tests: it answers requests, tells its metrics, and misbehaves on request.
+/// A small governed service for the demo and the tests: it answers requests, exposes its metrics, and misbehaves on
+/// request.
 ///
 /// | path | answer |
 /// |---|---|
@@ -15,7 +16,7 @@ internal import WebServer
 /// | `/metrics` | Prometheus text, with the header `X-Constitutional-Hash` |
 /// | `POST /misbehave?mode=MODE` | switches to `none`, `hash`, `compliance`, `latency` or `errors` |
 final class DemoService: Sendable {
-    /// What is wrong with the service.
+    /// The kind of misbehaviour.
     enum Misbehaviour: String, CaseIterable, Sendable {
         case none
         /// It claims another constitution.

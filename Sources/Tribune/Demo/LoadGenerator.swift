@@ -5,7 +5,7 @@ internal import Synchronization
 
 /// Sends requests to one URL from a few threads at a steady pace, and counts what comes back.
 final class LoadGenerator: Sendable {
-    /// What was counted so far.
+    /// The counts so far.
     struct Count: Equatable, Sendable {
         /// Answers with status 200 by the version that gave them.
         var answers: [String: Int] = [:]
@@ -29,21 +29,21 @@ final class LoadGenerator: Sendable {
         self.url = url
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     var count: Count { counted.withLock { $0 } }
 
     /// Starts `threads` senders that together send about `perSecond` requests a second.
-    func start(threads count: Int, perSecond: Int) {
+    func start(threads count: Int, perSecond: Int) throws(WorkerThread.StartError) {
         let pause = UInt32(1_000_000 * count / max(perSecond, 1))
-        let started = (0..<count).map { number in
-            WorkerThread("load-\(number)") {
+        for number in 0..<count {
+            let started = try WorkerThread("load-\(number)") {
                 while !self.isStopped.load(ordering: .relaxed) {
                     self.sendOne()
                     usleep(pause)
                 }
             }
+            threads.withLock { $0.append(started) }
         }
-        threads.withLock { $0 = started }
     }
 
     /// Ends the senders after the requests that are under way.

@@ -37,8 +37,9 @@ final class Housekeeping: Sendable {
         self.logger = logger
     }
 
-    func start() {
-        thread.withLock { $0 = WorkerThread("housekeeping") { self.run() } }
+    func start() throws(WorkerThread.StartError) {
+        let worker = try WorkerThread("housekeeping") { self.run() }
+        thread.withLock { $0 = worker }
     }
 
     func stop() {

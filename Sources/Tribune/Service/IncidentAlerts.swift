@@ -2,7 +2,7 @@ internal import MetricModel
 internal import Rollback
 internal import RuleEngine
 
-/// Rollbacks as alerts, so that they reach people by the same routes as everything else.
+/// Rollbacks as alerts, so that they are notified by the same routes as all alerts.
 enum IncidentAlerts {
     /// How long an incident counts as open when nothing more is heard of it.
     private static let openFor = Milliseconds.hours(4)
@@ -18,7 +18,7 @@ enum IncidentAlerts {
             endsAt: now + openFor, isResolved: false, generatorURL: "", value: 1)
     }
 
-    /// The end of that alert, once the rollback has been found valid; `nil` while people still have to look.
+    /// The end of that alert, when the rollback has been validated; `nil` while a person has to look.
     static func resolved(by report: RollbackReport, at now: Timestamp) -> Alert? {
         guard report.rollback.verdict?.isValid == true else { return nil }
         return Alert(
@@ -27,7 +27,7 @@ enum IncidentAlerts {
             startsAt: report.start?.timestamp ?? now, endsAt: now, isResolved: true, generatorURL: "", value: 0)
     }
 
-    /// The alert of a message on which somebody has to act, or its end; `nil` for other messages.
+    /// The alert for a message that needs a person, or its end; `nil` for other messages.
     static func alert(of notice: RollbackNotice, at now: Timestamp) -> Alert? {
         let isOver: Bool
         switch notice.kind {

@@ -1,16 +1,22 @@
+internal import Durable
 internal import Glibc
 internal import Runtime
 
 /// The name of a node: equal after a restart, different from every other node's.
 enum NodeName {
-    /// `name`, or else the host's, with a suffix that is kept in `directory`. Whoever has the directory is the node.
+    /// `name`, or else the host's name, with a suffix that is stored in `directory`. The directory is the identity of
+    /// the node.
     static func text(_ name: String?, in directory: String) throws(CommandFailure) -> String {
         let path = "\(directory)/node"
         if let kept = FileText.read(path)?.split(whereSeparator: \.isNewline).first, !kept.isEmpty {
             return "\(name ?? host)#\(kept)"
         }
         let suffix = String(UInt64.random(in: .min ... .max), radix: 36)
-        guard FileText.write(suffix + "\n", to: path) else { throw CommandFailure("\(path): \(SystemError.current)") }
+        do throws(DurableError) {
+            try DurableFile.replace(path, by: suffix + "\n")
+        } catch {
+            throw CommandFailure(error.description)
+        }
         return "\(name ?? host)#\(suffix)"
     }
 

@@ -50,7 +50,7 @@ final class Recorder: Sendable {
         }
     }
 
-    /// A receiver was told, or could not be told for the first time.
+    /// A receiver was notified, or could not be notified for the first time.
     func notified(_ outcome: NotificationRunner.Outcome) {
         guard outcome.failure == nil || outcome.attempt == 1 else { return }
         record(
@@ -62,7 +62,7 @@ final class Recorder: Sendable {
             ])
     }
 
-    /// A silence began, changed or ended. What somebody did is on the disk when this returns, unless the disk takes nothing now.
+    /// A silence began, changed or ended. A change by a user is on disk when this returns, unless the disk is full.
     func silenced(_ report: SilenceRunner.Report) {
         func record(_ state: String, _ silence: Silence, by actor: String?, _ more: [JSON.Member] = []) {
             var body: [JSON.Member] = [.init("state", .string(state))]

@@ -1,7 +1,7 @@
 internal import MetricModel
 internal import Runtime
 
-/// What the flags of `tribune serve` say.
+/// The flags of `tribune serve`.
 struct ServiceSettings: Sendable {
     /// The `tribune.yml`, or a stock `prometheus.yml`.
     var configFile: String
@@ -15,7 +15,7 @@ struct ServiceSettings: Sendable {
     var enablesLifecycle = false
     /// Whether `/api/v1/write` takes samples.
     var enablesRemoteWrite = false
-    /// Who may give orders to rollouts from other machines.
+    /// The token for rollout commands from other machines.
     var commandToken: String?
     /// How long samples are kept.
     var retention = Milliseconds.hours(24)
@@ -28,7 +28,7 @@ struct ServiceSettings: Sendable {
     var queryLookback = Milliseconds.minutes(5)
     var queryMaximumSamples = 50_000_000
     var queryConcurrency = 20
-    /// What `--enable-feature` switches on.
+    /// The features that `--enable-feature` enables.
     var features = Features()
     /// Every flag with its value, for `/api/v1/status/flags`.
     var flags: [String: String] = [:]
@@ -41,19 +41,19 @@ struct ServiceSettings: Sendable {
         .value("storage.retention.size", "SIZE", "How many bytes of samples are kept, such as 512MB.", default: "1GB"),
         .value(
             "storage.exemplars.max", "COUNT",
-            "How many exemplars are kept in memory, unless prometheus.yml says so; 0 keeps none.", default: "100000"),
+            "How many exemplars are kept in memory, unless prometheus.yml sets it; 0 disables them.", default: "100000"),
         .value("web.listen-address", "HOST:PORT", "Where to listen.", default: "127.0.0.1:9190"),
-        .value("web.external-url", "URL", "Under which URL users reach this server."),
+        .value("web.external-url", "URL", "The URL under which users reach this server."),
         .flag("web.enable-lifecycle", "Allow /-/reload and /-/quit."),
         .flag("web.enable-remote-write-receiver", "Accept samples at /api/v1/write."),
         .value(
             "web.command-token-file", "FILE",
-            "Holds the bearer token that rollout commands, silences and alerts from outside need. Without it only this machine may give them."
+            "File with the bearer token for rollout commands, silences and alerts. Without it, they are accepted from this machine only."
         ),
-        .value("query.timeout", "DURATION", "Longest time of a query.", default: "2m"),
+        .value("query.timeout", "DURATION", "Time limit of a query.", default: "2m"),
         .value("query.lookback-delta", "DURATION", "How old a sample may be to count as current.", default: "5m"),
-        .value("query.max-samples", "COUNT", "Most samples a query may hold.", default: "50000000"),
-        .value("query.max-concurrency", "COUNT", "Queries evaluated at once.", default: "20"),
+        .value("query.max-samples", "COUNT", "Limit of the samples that a query loads.", default: "50000000"),
+        .value("query.max-concurrency", "COUNT", "Limit of queries that run at the same time.", default: "20"),
         .enabledFeatures, .value("log.level", "LEVEL", "debug, info, warn or error.", default: "info"),
         .value("log.format", "FORMAT", "logfmt or json.", default: "logfmt"),
     ]

@@ -9,7 +9,7 @@ internal import Rollback
 internal import RuleEngine
 internal import Scraper
 
-/// What the exporter shows, taken from the engines.
+/// The data that the HTTP API shows, from the engines.
 struct ServiceSources {
     let store: MetricStore
     let scraper: ScrapeRunner
@@ -62,7 +62,7 @@ struct ServiceSources {
         return sources
     }
 
-    /// Fills in where rollback rules stand, which only the rollback engine knows.
+    /// Adds the state of rollback rules, which only the rollback engine knows.
     private static func completed(_ group: RuleGroupSnapshot, by rollback: RollbackRunner) -> RuleGroupSnapshot {
         var group = group
         group.rules = group.rules.map { rule in

@@ -4,7 +4,8 @@ internal import MetricModel
 internal import Runtime
 internal import Synchronization
 
-/// What the service knows of itself: its configuration, whether it is ready, how the last reload went. Any thread may ask.
+/// The state of the service: its configuration, whether it is ready, the result of the last reload. Any thread may read
+/// it.
 final class ServiceState: Sendable {
     private struct Content {
         var configuration: LoadedConfiguration

@@ -192,9 +192,9 @@ import Testing
         String(repeating: "(", count: 190) + "a" + String(repeating: ")", count: 190),
         Array(repeating: "a", count: 499).joined(separator: " or "),
     ])
-    func depthIsBounded(text: String) {
+    func depthIsBounded(text: String) throws {
         let outcome = Mutex<Result<PromQL.Expression, ParseError>?>(nil)
-        let thread = WorkerThread("deep") {
+        let thread = try WorkerThread("deep") {
             let result = Result { () throws(ParseError) in try PromQL.Expression.parse(text, features: .all) }
             outcome.withLock { $0 = result }
         }

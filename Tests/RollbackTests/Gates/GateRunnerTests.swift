@@ -51,7 +51,7 @@ private final class GateFixture {
                 \(services)
                 """, file: "p.yml")
         rollback = try RollbackRunner(plans: [plan], settings: .init(directory: directory.path))
-        rollback.start()
+        try rollback.start()
         if let executor {
             configuration.executor = .init(url: executor, token: "hush-hush", timeout: .seconds(5))
         }
@@ -73,7 +73,7 @@ private final class GateFixture {
             configuration, directory, rollback,
             events: { [recorded] event in recorded.events.withLock { $0.append(event) } },
             samples, values)
-        gates.start()
+        try gates.start()
     }
 
     private static func runner(

@@ -1,6 +1,7 @@
 import TestSupport
 
-/// Makes up expressions over the series of `SampleSet`, well typed, but not always free of errors when they are evaluated.
+/// Makes up expressions over the series of `SampleSet`, well typed, but not always free of errors when they are
+/// evaluated.
 struct ExpressionGenerator {
     private var random: SeededGenerator
     private let end: Int64

@@ -1,4 +1,5 @@
-/// A difference between Prometheus 2.42 and the one whose answers ours should be, and how it is kept out of the comparison.
+/// A difference between Prometheus 2.42 and the one whose answers ours should be, and how it is kept out of the
+/// comparison.
 struct KnownDifference {
     /// How a difference is kept out.
     enum Exclusion {

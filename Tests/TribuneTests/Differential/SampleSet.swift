@@ -4,8 +4,8 @@ import TestSupport
 
 /// An hour of samples of every kind that matters to the language, the same for every server that gets them.
 ///
-/// Values are multiples of 2^-12 and small, so that sums are exact in whatever order a server adds them. No sample lies on a
-/// whole second (see `KnownDifference`).
+/// Values are multiples of 2^-12 and small, so that sums are exact in whatever order a server adds them. No sample lies
+/// on a whole second (see `KnownDifference`).
 struct SampleSet {
     /// Time and value.
     typealias Sample = (time: Int64, value: Double)
@@ -95,7 +95,8 @@ struct SampleSet {
         add("latency_seconds_count", labels, buckets[bounds.count - 1])
     }
 
-    /// Native histograms that are counters: now and then one starts anew, or gets coarser, as clients do that have no room.
+    /// Native histograms that are counters: now and then one starts anew, or gets coarser, as clients do that have no
+    /// room.
     private mutating func addNative(_ labels: [(String, String)]) {
         var histogram = CountedHistogram(schema: Int32.random(in: 1...3, using: &random))
         histogram.observe(5000, using: &random)

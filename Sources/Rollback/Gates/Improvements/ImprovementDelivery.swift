@@ -24,9 +24,9 @@ final class ImprovementDelivery: Sendable {
         self.changed = changed
     }
 
-    func start(_ waiting: [Improvement]) {
+    func start(_ waiting: [Improvement]) throws(WorkerThread.StartError) {
         for improvement in waiting { mailbox.send(improvement) }
-        let worker = WorkerThread("improvements") { [self] in run() }
+        let worker = try WorkerThread("improvements") { [self] in run() }
         thread.withLock { $0 = worker }
     }
 

@@ -1,3 +1,4 @@
+internal import Durable
 internal import Glibc
 internal import JSON
 internal import Runtime
@@ -53,10 +54,11 @@ final class GateArchive: Sendable {
     func put(_ id: String, _ json: JSON) throws(GateArchiveError) {
         let failed = content.withLock { content -> GateArchiveError? in
             let path = file(id)
-            guard Self.write(json.encoded, to: path + ".new"), unsafe rename(path + ".new", path) == 0 else {
-                return GateArchiveError(path: path)
+            do throws(DurableError) {
+                try DurableFile.replace(path, by: Array(json.encoded.utf8), permissions: 0o644)
+            } catch {
+                return GateArchiveError(path: path, reason: error.reason)
             }
-            Self.sync(directory)
             content.records[id] = json
             let surplus = content.records.count - limit
             for old in content.records.keys.sorted().prefix(max(0, surplus)) {
@@ -69,19 +71,6 @@ final class GateArchive: Sendable {
     }
 
     private func file(_ id: String) -> String { "\(directory)/\(id).json" }
-
-    private static func write(_ text: String, to path: String) -> Bool {
-        guard FileText.write(text, to: path) else { return false }
-        return sync(path)
-    }
-
-    @discardableResult
-    private static func sync(_ path: String) -> Bool {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        return fsync(descriptor) == 0
-    }
 }
 
 /// Why a record could not be kept.
@@ -92,9 +81,11 @@ public struct GateArchiveError: Error, Equatable, Sendable, CustomStringConverti
     public var reason: String
 
     /// What the system said last.
-    init(path: String) {
+    init(path: String) { self.init(path: path, reason: SystemError.current) }
+
+    init(path: String, reason: String) {
         self.path = path
-        reason = "\(SystemError.current)"
+        self.reason = reason
     }
 
     /// The file with the reason.

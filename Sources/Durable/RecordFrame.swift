@@ -1,0 +1,94 @@
+internal import Runtime
+
+/// The layout of a record on disk. Records follow one another; numbers are little-endian.
+///
+/// ```
+/// 0        4        8                16
+/// | length | CRC32C | sequence       | payload, `length` bytes
+/// ```
+///
+/// The checksum covers length, sequence and payload.
+public enum RecordFrame {
+    /// What the checksum covers.
+    public enum Coverage: Sendable {
+        /// Length, sequence and payload.
+        case wholeRecord
+        /// Sequence and payload, as in files that older versions wrote.
+        case withoutLength
+    }
+
+    /// A record that was read.
+    public struct Record: Equatable, Sendable {
+        /// Its number; numbers rise by one from record to record.
+        public var sequence: UInt64
+        /// Its content.
+        public var payload: [UInt8]
+
+        /// A record.
+        public init(sequence: UInt64, payload: [UInt8]) {
+            self.sequence = sequence
+            self.payload = payload
+        }
+    }
+
+    /// What was found at one place of a file.
+    public enum Piece: Equatable, Sendable {
+        /// A record that ends before the offset `end`.
+        case record(Record, end: Int)
+        /// The bytes end before the record that begins here; it needs this many bytes in all.
+        case incomplete(byteCount: Int)
+        /// No record begins here.
+        case damaged
+    }
+
+    /// Bytes before the payload.
+    public static let headerByteCount = 16
+    /// The longest payload; writers refuse a longer one, readers take it for damage.
+    public static let payloadLimit = 16 << 20
+
+    /// The bytes of one record.
+    public static func encode(_ payload: [UInt8], sequence: UInt64) -> [UInt8] {
+        assert(payload.count <= payloadLimit)
+        let (length, number) = (littleEndian(UInt32(payload.count)), littleEndian(sequence))
+        let checksum = CRC32C.checksum(payload, after: CRC32C.checksum(number, after: CRC32C.checksum(length)))
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(headerByteCount + payload.count)
+        bytes += length
+        bytes += littleEndian(checksum)
+        bytes += number
+        bytes += payload
+        return bytes
+    }
+
+    /// Reads the record at `offset`. Never traps, whatever the bytes are.
+    public static func piece(of bytes: [UInt8], at offset: Int, coverage: Coverage = .wholeRecord) -> Piece {
+        guard offset >= 0, bytes.count - offset >= headerByteCount else {
+            return .incomplete(byteCount: headerByteCount)
+        }
+        let start = offset + headerByteCount
+        let length = Int(number(bytes, at: offset) as UInt32)
+        guard length <= payloadLimit else { return .damaged }
+        guard bytes.count - start >= length else { return .incomplete(byteCount: headerByteCount + length) }
+        let before = coverage == .wholeRecord ? CRC32C.checksum(bytes[offset..<offset + 4]) : 0
+        let checksum = CRC32C.checksum(bytes[offset + 8..<start + length], after: before)
+        guard checksum == number(bytes, at: offset + 4) else { return .damaged }
+        let record = Record(sequence: number(bytes, at: offset + 8), payload: Array(bytes[start..<start + length]))
+        return .record(record, end: start + length)
+    }
+
+    /// What the header at `offset` says, not checked.
+    static func uncheckedHeader(of bytes: [UInt8], at offset: Int) -> (length: Int, sequence: UInt64) {
+        (Int(number(bytes, at: offset) as UInt32), number(bytes, at: offset + 8))
+    }
+
+    /// The sequence in the header at `offset`, which must be in `bytes`; not checked.
+    public static func uncheckedSequence(of bytes: [UInt8], at offset: Int) -> UInt64 { number(bytes, at: offset + 8) }
+
+    private static func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {
+        (0..<value.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
+    }
+
+    private static func number<Number: FixedWidthInteger>(_ bytes: [UInt8], at offset: Int) -> Number {
+        bytes[offset..<offset + Number.bitWidth / 8].reversed().reduce(0) { $0 << 8 | Number(truncatingIfNeeded: $1) }
+    }
+}

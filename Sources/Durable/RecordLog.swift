@@ -1,0 +1,139 @@
+internal import Glibc
+internal import Runtime
+
+/// An append-only file of records, each forced to disk before `append` returns. One thread uses it at a time; one
+/// process at a time can have it open.
+///
+/// After a failed write or sync it stays failed: what the disk holds is unknown then (the kernel may have dropped the
+/// dirty pages), and only opening the file again tells.
+///
+/// `@unchecked`: whoever opens it hands it over to the one thread that appends.
+public final class RecordLog: @unchecked Sendable {
+    /// How bytes reach the disk; tests put a full or failing one in its place.
+    @safe struct Device: Sendable {
+        /// Like `write`.
+        var write: @Sendable (_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int
+        /// Like `fdatasync`.
+        var sync: @Sendable (_ descriptor: Int32) -> Int32
+
+        static let system = unsafe Device(
+            write: { unsafe Glibc.write($0, $1.baseAddress, $1.count) }, sync: { fdatasync($0) })
+    }
+
+    /// The records found when it was opened, in order.
+    public let recovered: [RecordFrame.Record]
+    /// Bytes of an interrupted record that were cut off when it was opened.
+    public let truncatedBytes: Int
+    /// Bytes in the file.
+    public private(set) var byteCount: Int
+    private let path: String
+    private let device: Device
+    private let descriptor: Int32
+    private let lock: Int32
+    private var nextSequence: UInt64
+    private var failure: DurableError?
+
+    /// Opens the log at `path`, or creates it; `path.lock` keeps other processes away.
+    ///
+    /// A torn tail is cut off. A damaged file is renamed to `path.damaged-N` and the error says so, so that nothing is
+    /// decided on a part of the records; opening again then begins an empty log.
+    public convenience init(path: String) throws(DurableError) {
+        try self.init(path: path, device: .system)
+    }
+
+    /// With another way to the disk, for tests.
+    init(path: String, device: Device) throws(DurableError) {
+        self.path = path
+        self.device = device
+        lock = unsafe open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard lock >= 0 else { throw .system(path, "cannot open the lock file") }
+        guard FileLock.take(lock) else {
+            close(lock)
+            throw DurableError(.locked, path, "another process has the file open")
+        }
+        do throws(DurableError) {
+            let bytes = try Self.read(path)
+            let scan = RecordScan(bytes)
+            if case .damage(let what) = scan.rest {
+                let aside = try DurableFile.setAside(path)
+                throw DurableError(.damaged, path, "\(what); renamed to \(aside)")
+            }
+            descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0o600)
+            guard descriptor >= 0 else { throw .system(path, "cannot open") }
+            recovered = scan.records
+            truncatedBytes = bytes.count - scan.goodByteCount
+            byteCount = scan.goodByteCount
+            nextSequence = (scan.records.last?.sequence ?? 0) &+ 1
+        } catch {
+            FileLock.close(lock)
+            throw error
+        }
+        guard truncatedBytes == 0 || ftruncate(descriptor, byteCount) == 0, fsync(descriptor) == 0 else {
+            throw .system(path, "cannot cut off an interrupted record")
+        }
+        try DurableFile.syncDirectory(of: path)
+    }
+
+    deinit {
+        close(descriptor)
+        FileLock.close(lock)
+    }
+
+    /// Writes `payload` and returns when it is on disk.
+    public func append(_ payload: [UInt8]) throws(DurableError) {
+        try check(payload)
+        let bytes = RecordFrame.encode(payload, sequence: nextSequence)
+        try keepingFailure { () throws(DurableError) in
+            try DurableFile.append(bytes, to: descriptor, path, device)
+            guard device.sync(descriptor) == 0 else { throw .system(path, "cannot sync") }
+        }
+        byteCount += bytes.count
+        nextSequence &+= 1
+    }
+
+    /// Replaces all records by `payload` alone, atomically.
+    ///
+    /// The new file is complete on disk before it takes the name, and `descriptor` then refers to it.
+    public func replaceAll(by payload: [UInt8]) throws(DurableError) {
+        try check(payload)
+        let bytes = RecordFrame.encode(payload, sequence: nextSequence)
+        try keepingFailure { () throws(DurableError) in
+            let temporary = path + ".new"
+            let file = unsafe open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0o600)
+            guard file >= 0 else { throw .system(path, "cannot create \(temporary)") }
+            defer { close(file) }
+            try DurableFile.append(bytes, to: file, path, device)
+            guard fsync(file) == 0, unsafe rename(temporary, path) == 0, dup2(file, descriptor) >= 0 else {
+                throw .system(path, "cannot replace")
+            }
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+            try DurableFile.syncDirectory(of: path)
+        }
+        byteCount = bytes.count
+        nextSequence &+= 1
+    }
+
+    private func check(_ payload: [UInt8]) throws(DurableError) {
+        if let failure { throw failure }
+        guard payload.count <= RecordFrame.payloadLimit else {
+            throw DurableError(
+                .tooLong, path, "a record of \(payload.count) bytes is longer than \(RecordFrame.payloadLimit)")
+        }
+    }
+
+    private func keepingFailure(_ body: () throws(DurableError) -> Void) throws(DurableError) {
+        do throws(DurableError) { try body() } catch {
+            failure = error
+            throw error
+        }
+    }
+
+    private static func read(_ path: String) throws(DurableError) -> [UInt8] {
+        if !Paths.exists(path), errno == ENOENT { return [] }
+        do throws(FileText.ReadError) {
+            return try FileText.bytes(path)
+        } catch {
+            throw DurableError(.system, path, "cannot read: \(error.reason)")
+        }
+    }
+}

@@ -1,0 +1,37 @@
+internal import MetricModel
+internal import Notification
+internal import Rollback
+internal import RuleEngine
+
+/// Where alerts and measurements go. Of several Tribunes that see the same, only the one that leads notifies and
+/// records.
+struct AlertRouter: Sendable {
+    let rollback: RollbackRunner
+    let notifier: NotificationRunner
+    let alertmanagers: AlertmanagerSender
+    let recorder: Recorder
+
+    /// The sinks of the rule engine.
+    var ruleSinks: RuleRunner.Sinks {
+        RuleRunner.Sinks(
+            alerts: { [self] alerts in
+                guard rollback.isResponsible else { return }
+                notifier.receive(alerts)
+                alertmanagers.receive(alerts)
+                recorder.alerted(alerts)
+            },
+            measurement: { [self] measurement in
+                rollback.measured(measurement)
+                recorder.measured(measurement)
+            })
+    }
+
+    /// Takes alerts that another program sent to the API. Returns false when the notifier's queue is full.
+    func received(_ alerts: [Alert]) -> Bool {
+        // The sender posts to every node of a pair, so a node that does not lead drops them.
+        guard rollback.isResponsible else { return true }
+        guard notifier.receive(alerts) else { return false }
+        recorder.alerted(alerts)
+        return true
+    }
+}

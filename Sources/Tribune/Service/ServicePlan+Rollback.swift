@@ -1,0 +1,65 @@
+internal import History
+internal import Instrumentation
+internal import MetricModel
+internal import MetricStore
+internal import Notification
+internal import PromQL
+internal import Rollback
+internal import RuleEngine
+internal import Runtime
+
+extension ServicePlan {
+    /// Reads the journals. Nothing moves before the engine's `start`.
+    func openRollback(
+        _ store: MetricStore, _ history: HistoryRunner, _ recorder: Recorder, _ notifier: NotificationRunner
+    ) throws(CommandFailure) -> RollbackRunner {
+        let directory = "\(settings.storagePath)/journals"
+        guard Paths.makeDirectory(directory) else { throw CommandFailure("\(directory): \(SystemError.current)") }
+        var settings = RollbackRunner.Settings(
+            directory: directory, logger: logger, registry: registry,
+            evaluate: { [engine] text in
+                do throws(QueryError) {
+                    return .success(try engine.elements(of: text, at: Self.now(), from: store).map(\.value))
+                } catch {
+                    return .failure(.init(error.description))
+                }
+            })
+        settings.lease = try lease(in: directory, history, recorder)
+        let sinks = rollbackSinks(recorder, notifier)
+        return try Self.start("the rollback engine") { () throws(JournalError) in
+            try RollbackRunner(plans: configuration.plans, settings: settings, sinks: sinks)
+        }
+    }
+
+    /// The lease that the configuration asks for; `nil` for a process that runs alone.
+    private func lease(
+        in directory: String, _ history: HistoryRunner, _ recorder: Recorder
+    ) throws(CommandFailure) -> LeaseSettings? {
+        guard let wanted = configuration.file.lease else { return nil }
+        recorder.leads(false)
+        return LeaseSettings(
+            store: PostgresLease(wanted, origin: configuration.file.origin),
+            holder: try NodeName.text(wanted.node, in: directory), milliseconds: wanted.duration.rawValue,
+            onChange: { standing in
+                recorder.leads(standing != .none)
+                history.turnChanged(isOurs: standing != .none)
+            })
+    }
+
+    private func rollbackSinks(_ recorder: Recorder, _ notifier: NotificationRunner) -> RollbackSinks {
+        RollbackSinks(
+            event: { recorder.happened($0) },
+            incident: { notifier.receive([IncidentAlerts.firing($0, at: Self.now())], urgent: true) },
+            notice: { [logger] notice in
+                logger.warn(notice.text, ["plan": notice.plan])
+                guard let alert = IncidentAlerts.alert(of: notice, at: Self.now()) else { return }
+                notifier.receive([alert], urgent: true)
+            },
+            report: { [logger] report in
+                logger.info(
+                    "rollback finished",
+                    ["plan": report.plan, "id": report.rollback.id, "valid": report.rollback.verdict?.isValid ?? false])
+                if let alert = IncidentAlerts.resolved(by: report, at: Self.now()) { notifier.receive([alert]) }
+            })
+    }
+}

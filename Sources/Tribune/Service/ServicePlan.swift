@@ -1,0 +1,139 @@
+internal import CurlHTTP
+internal import Exporter
+internal import History
+internal import Instrumentation
+internal import MetricModel
+internal import MetricStore
+internal import Notification
+internal import PromQL
+internal import Rollback
+internal import RuleEngine
+internal import Runtime
+internal import Scraper
+internal import WebServer
+
+/// From what the parts of the service are made: flags, configuration, and where log lines and metrics go. Each method
+/// makes one part; ``TribuneService`` calls them in the order of the start.
+struct ServicePlan: Sendable {
+    let settings: ServiceSettings
+    let configuration: LoadedConfiguration
+    let logger: Logger
+    let registry = Registry()
+    let engine: QueryEngine
+    /// Where the web server listens.
+    let host: String
+    let port: Int
+    /// The URL under which users reach the service.
+    let externalURL: String
+
+    /// Reads the configuration and makes the storage directory.
+    init(_ settings: ServiceSettings, logger: Logger) throws(CommandFailure) {
+        (host, port) = try settings.listenHostAndPort()
+        configuration = try LoadedConfiguration.load(settings)
+        guard Paths.makeDirectory(settings.storagePath) else {
+            throw CommandFailure("\(settings.storagePath): \(SystemError.current)")
+        }
+        self.settings = settings
+        self.logger = logger
+        engine = QueryEngine(options: settings.engineOptions)
+        externalURL = settings.externalURL ?? "http://\(host):\(port)"
+    }
+
+    static let now: @Sendable () -> Timestamp = { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
+
+    func openStore() throws(CommandFailure) -> MetricStore {
+        var storage = StoreConfiguration(directory: "\(settings.storagePath)/samples")
+        storage.retentionMilliseconds = settings.retention.rawValue
+        storage.retentionBytes = settings.retentionBytes
+        storage.maximumExemplars = configuration.prometheus.maximumExemplars ?? settings.maximumExemplars
+        let store = try Self.start("the store") { () throws(StoreError) in
+            try MetricStore(storage, registry: registry)
+        }
+        for note in store.recoveryNotes { logger.warn(note, ["component": "store"]) }
+        return store
+    }
+
+    func startHistory() throws(CommandFailure) -> HistoryRunner {
+        try Self.start("the history") { () throws(HistoryError) in
+            try HistoryRunner(
+                configuration.file.history(storage: settings.storagePath), logger: logger, registry: registry)
+        }
+    }
+
+    /// Reads the files of the configuration for the record.
+    func openConfigurationReader() throws(CommandFailure) -> ConfigurationReader {
+        try Self.start("the history") { () throws(HistoryError) in
+            try ConfigurationReader(directory: "\(settings.storagePath)/history")
+        }
+    }
+
+    /// `nil` where no cache is configured.
+    func startHotCache() throws(CommandFailure) -> HotCache? {
+        guard let cache = configuration.file.hotCache else { return nil }
+        return try Self.start("the hot cache") { () throws(WorkerThread.StartError) in
+            try HotCache(cache, logger: logger, registry: registry)
+        }
+    }
+
+    func readSilences(_ recorder: Recorder) -> SilenceRunner {
+        SilenceRunner(
+            path: "\(settings.storagePath)/silences.json", logger: logger, registry: registry,
+            report: { recorder.silenced($0) })
+    }
+
+    func makeNotifier(_ silences: SilenceRunner, _ recorder: Recorder) -> NotificationRunner {
+        NotificationRunner(
+            externalURL: externalURL, silences: silences, logger: logger, registry: registry,
+            onOutcome: { recorder.notified($0) })
+    }
+
+    func openGates(
+        _ store: MetricStore, _ rollback: RollbackRunner, _ recorder: Recorder
+    ) throws(CommandFailure) -> GateRunner {
+        try Self.start("the gates") { () throws(GateArchiveError) in
+            try GateRunner(
+                configuration.file.gates,
+                .init(
+                    directory: "\(settings.storagePath)/gates", data: .of(store, engine, now: Self.now),
+                    rollback: rollback, event: { recorder.happened($0) }, logger: logger.with("component", "gates"),
+                    registry: registry, now: Self.now))
+        }
+    }
+
+    func makeRules(_ store: MetricStore, _ sinks: RuleRunner.Sinks) -> RuleRunner {
+        RuleRunner(
+            store: store, engine: engine, groups: configuration.groups,
+            settings: configuration.ruleSettings(externalURL: externalURL), sinks: sinks, registry: registry,
+            logger: logger)
+    }
+
+    func startScraper(_ store: MetricStore, _ rules: RuleRunner) throws(CommandFailure) -> ScrapeRunner {
+        var scraping = ScrapeRunner.Settings(constitutionalHash: configuration.file.constitution)
+        scraping.zeroesStarts = settings.features.zeroesStarts
+        return try Self.start("the scraper") { () throws(HTTPFailure) in
+            try ScrapeRunner(
+                store: store, settings: scraping, registry: registry, logger: logger,
+                onCommit: { rules.scrapeCommitted(lane: $0, at: $1, nanoseconds: $2) })
+        }
+    }
+
+    func startWebServer(_ sources: ServiceSources) throws(CommandFailure) -> ExporterRunner {
+        var web = HTTPServerConfiguration(address: host, port: port)
+        web.maximumBodyBytes = 64 << 20
+        return try Self.start("the web server") { () throws(HTTPServerError) in
+            try ExporterRunner(
+                Exporter(
+                    sources: sources.exporterSources, settings: settings.exporterSettings(externalURL),
+                    registry: registry), web)
+        }
+    }
+
+    /// Makes one part; an error says which part cannot start.
+    static func start<Part, Failure: Error & CustomStringConvertible>(
+        _ name: String, _ make: () throws(Failure) -> Part
+    ) throws(CommandFailure) -> Part {
+        do throws(Failure) { return try make() } catch {
+            throw CommandFailure("\(name) cannot start: \(error.description)")
+        }
+    }
+}

@@ -1,0 +1,53 @@
+internal import Exporter
+internal import MetricModel
+internal import PromQL
+internal import RuleEngine
+internal import Scraper
+
+extension LoadedConfiguration {
+    /// Reads the file that the flags name.
+    static func load(_ settings: ServiceSettings) throws(CommandFailure) -> LoadedConfiguration {
+        do throws(ConfigurationError) {
+            return try load(settings.configFile, features: settings.features.parser)
+        } catch {
+            throw CommandFailure(error.description)
+        }
+    }
+}
+
+extension ServiceSettings {
+    /// Limits of the query engine.
+    var engineOptions: EngineOptions {
+        var options = EngineOptions()
+        options.lookback = queryLookback
+        options.maximumSamples = queryMaximumSamples
+        options.timeout = queryTimeout
+        options.delayedNameRemoval = features.delayedNameRemoval
+        options.useStartTimestamps = features.useStartTimestamps
+        return options
+    }
+
+    /// The settings of the HTTP API.
+    func exporterSettings(_ externalURL: String) -> ExporterSettings {
+        var web = ExporterSettings()
+        web.externalURL = externalURL
+        web.enablesLifecycle = enablesLifecycle
+        web.enablesRemoteWrite = enablesRemoteWrite
+        web.zeroesStarts = features.zeroesStarts
+        web.commandToken = commandToken
+        web.maximumConcurrentQueries = queryConcurrency
+        web.build.version = Version.number
+        web.flags = flags
+        web.retention = retention.description
+        return web
+    }
+}
+
+extension LoadedConfiguration {
+    /// The settings of the rule engine.
+    func ruleSettings(externalURL: String) -> RuleSettings {
+        RuleSettings(
+            externalLabels: prometheus.externalLabels, externalURL: externalURL,
+            evaluationInterval: prometheus.evaluationInterval, queryOffset: prometheus.ruleQueryOffset)
+    }
+}
