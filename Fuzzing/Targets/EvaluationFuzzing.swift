@@ -6,7 +6,7 @@ import PromQL
 /// The first three bytes choose options, time and step; the rest is the expression.
 enum EvaluationFuzzing {
     static func finding(in bytes: [UInt8]) -> String? {
-        // What does not parse is looked at by the target of expressions.
+        // Expressions that do not parse are checked by another target.
         guard bytes.count > 3,
             let expression = try? Expression.parse(utf8: Array(bytes[3...]), features: .all)
         else { return nil }

@@ -1,6 +1,6 @@
 import Exposition
 
-/// What is fuzzed: each target reads arbitrary bytes with one of Tribune's readers and checks what must hold of the outcome.
+/// The fuzz targets. Each reads arbitrary bytes with one of Tribune's parsers and checks properties of the result.
 ///
 /// A trap or a stall is a finding by itself; what else is wrong is returned as text.
 public enum FuzzTarget: String, CaseIterable, Sendable {
@@ -28,10 +28,14 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case yaml = "yaml"
     /// The store's encoding of a column of values.
     case column = "column-codec"
+    /// JSON texts: what parses is written and read back.
+    case json = "json"
+    /// Files of checksummed records.
+    case records = "record-log"
 
     /// Feeds `bytes` to the target.
     ///
-    /// - Returns: What is wrong, or `nil`.
+    /// - Returns: The violated property, or `nil`.
     public func finding(in bytes: [UInt8]) -> String? {
         switch self {
         case .expression: ExpressionFuzzing.finding(in: bytes)
@@ -46,6 +50,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .configuration: FileFuzzing.configurationFinding(in: bytes)
         case .yaml: FileFuzzing.yamlFinding(in: bytes)
         case .column: ColumnFuzzing.finding(in: bytes)
+        case .json: JSONFuzzing.finding(in: bytes)
+        case .records: RecordFuzzing.finding(in: bytes)
         }
     }
 }

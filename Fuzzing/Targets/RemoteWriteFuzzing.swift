@@ -1,7 +1,7 @@
 import Exporter
 import Snappy
 
-/// What senders of remote write may send.
+/// Messages of remote write.
 enum RemoteWriteFuzzing {
     static func finding(in bytes: [UInt8]) -> String? {
         for version in [WriteRequest.Version.one, .two] {

@@ -1,6 +1,7 @@
 internal import Runtime
 
-/// Memory for the bodies that one thread receives: spare buffers, and a budget for what they grow to. Belongs to that thread.
+/// Memory for the bodies that one thread receives: spare buffers, and a budget for what they grow to. Belongs to that
+/// thread.
 final class BodyBuffers {
     /// Buffers beyond these are let go.
     private enum Limit {

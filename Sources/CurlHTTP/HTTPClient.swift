@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// Connections are kept for later requests: each idle handle of the pool owns a few of them.
 public final class HTTPClient: Sendable {
-    /// Handles that nobody uses; a busy one belongs to the thread that sends with it.
+    /// Idle handles; a busy one belongs to the thread that sends with it.
     private struct Idle: @unchecked Sendable {
         // @unchecked: a transfer in this list is referenced from nowhere else, and the list is behind a mutex.
         var transfers: [Transfer] = []

@@ -1,6 +1,6 @@
 /// The header fields of an answer, in the order they came. A value.
 ///
-/// Kept as bytes: whoever looks for one field pays for that one alone.
+/// Kept as bytes, so that reading one field costs nothing for the others.
 public struct HTTPHead: Sendable {
     /// Lines that end with CR LF or LF; what is no field is skipped.
     private(set) var bytes: [UInt8] = []
@@ -37,7 +37,7 @@ public struct HTTPHead: Sendable {
         return nil
     }
 
-    /// Whether `name` stands at `start`, whatever the case of its letters.
+    /// Whether `name` is at `start`, in any case of letters.
     private static func isSame(_ name: Span<UInt8>, _ bytes: Span<UInt8>, at start: Int) -> Bool {
         for index in 0..<name.count where lowercased(name[index]) != lowercased(bytes[start + index]) { return false }
         return true
@@ -47,7 +47,7 @@ public struct HTTPHead: Sendable {
         bytes += "\(name): \(value)\r\n".utf8
     }
 
-    /// Takes a line of the answer; a status line begins anew, after a redirect or an interim answer.
+    /// Takes a line of the response. A status line starts a new head, after a redirect or an interim response.
     mutating func receive(_ line: UnsafeRawBufferPointer) {
         if unsafe line.starts(with: "HTTP/".utf8) {
             bytes.removeAll(keepingCapacity: true)

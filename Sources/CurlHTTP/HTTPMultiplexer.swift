@@ -3,13 +3,14 @@ internal import Glibc
 public import Runtime
 internal import Synchronization
 
-/// Runs many requests at once on the thread of its owner, who calls ``run(until:_:)`` in a loop. Belongs to that thread, except
-/// for its ``waker``.
+/// Runs many requests at once on the thread of its owner, who calls ``run(until:_:)`` in a loop. Belongs to that
+/// thread, except for its ``waker``.
 ///
-/// Connections are kept for later requests to the same host. An event costs the same however many requests wait for theirs.
+/// Connections are kept for later requests to the same host. An event costs the same however many requests wait for
+/// theirs.
 ///
-/// libcurl connects. A plain `GET` is then exchanged over the socket without it (``PlainConnection``); whatever needs more –
-/// TLS, a proxy, a redirect, a body to send – is libcurl's to the end.
+/// libcurl connects. A plain `GET` is then exchanged over the socket without it (``PlainConnection``); whatever needs
+/// more – TLS, a proxy, a redirect, a body to send – is libcurl's to the end.
 @safe public final class HTTPMultiplexer {
     /// Room that is left behind each body, for readers that load whole words.
     public static let padding = 64
@@ -53,7 +54,7 @@ internal import Synchronization
     /// - Parameters:
     ///   - maximumIdleConnections: How many connections are kept open between requests.
     ///   - idleNanoseconds: For how long a plain one is kept; as long as libcurl keeps its own.
-    ///   - budget: What the bodies that are under way may take up in total; shared with other multiplexers.
+    ///   - budget: The memory for all bodies in progress; shared with other multiplexers.
     public init(
         maximumIdleConnections: Int = 4096, idleNanoseconds: Int64 = 118_000_000_000,
         budget: ByteBudget = ByteBudget(limit: .max)
@@ -116,8 +117,9 @@ internal import Synchronization
 
     /// Moves bytes, and hands over what came of requests, each exactly once.
     ///
-    /// Returns when the monotonic clock passes `deadline` (nanoseconds), when it is woken, or when something has happened; the
-    /// caller calls it again. `finished` becomes the only owner of the body, and may begin further requests.
+    /// Returns when the monotonic clock passes `deadline` (nanoseconds), when it is woken, or when something has
+    /// happened; the caller calls it again. `finished` becomes the only owner of the body, and may begin further
+    /// requests.
     public func run(
         until deadline: Int64, _ finished: (_ token: Int, consuming Result<HTTPResponse, HTTPFailure>) -> Void
     ) {
@@ -139,7 +141,7 @@ internal import Synchronization
         for (token, failure) in refused { finished(token, .failure(failure)) }
     }
 
-    /// What libcurl is done with.
+    /// Transfers that libcurl has finished.
     private func takeDone(_ finished: (_ token: Int, consuming Result<HTTPResponse, HTTPFailure>) -> Void) {
         var handle: UnsafeMutableRawPointer?
         var code = CURLE_OK

@@ -1,3 +1,5 @@
+internal import TLS
+
 /// One request over HTTP or HTTPS. A value.
 public struct HTTPRequest: Sendable {
     /// The method; any token.
@@ -37,7 +39,7 @@ public struct HTTPRequest: Sendable {
 
     /// Adds `Authorization: Basic …`. It is not sent to other hosts when a redirect leads there.
     public mutating func authorize(user: String, password: String) {
-        headers.append(("Authorization", "Basic " + Base64.encode(Array("\(user):\(password)".utf8))))
+        headers.append(("Authorization", "Basic " + Base64.text(Array("\(user):\(password)".utf8))))
     }
 
     /// Adds `Authorization: Bearer …`, or another `scheme`. It is not sent to other hosts when a redirect leads there.

@@ -9,7 +9,7 @@ public struct HTTPResponse: Sendable {
     public var head: HTTPHead
     /// The body as it came over the wire; a `Content-Encoding` is not undone.
     public var body: [UInt8]
-    /// What the body holds of the multiplexer's budget: to be given back when the body is let go.
+    /// The bytes that the body takes from the multiplexer's budget; to be returned with the body.
     public internal(set) var budgeted = 0
 
     init(status: Int, head: HTTPHead, body: [UInt8]) {

@@ -3,7 +3,7 @@ internal import CCurl
 /// A URL in its parts.
 struct Location {
     var scheme: String
-    /// IPv6 addresses stand in brackets.
+    /// IPv6 addresses are written in brackets.
     var host: String
     var port: String
     /// Host and, where it is not the scheme's own, port.

@@ -2,10 +2,11 @@ internal import CHTTPParser
 internal import Glibc
 internal import Runtime
 
-/// A connection to an HTTP server with neither TLS nor a proxy in between, and the exchange that goes on there: bytes are read
-/// from the socket into the body's own memory, and http_parser says what they are. Belongs to its multiplexer's thread.
+/// A connection to an HTTP server with neither TLS nor a proxy in between, and the exchange that goes on there: bytes
+/// are read from the socket into the body's own memory, and http_parser says what they are. Belongs to its
+/// multiplexer's thread.
 @safe final class PlainConnection {
-    /// What came of an event.
+    /// The result of an event.
     enum Progress {
         /// More is to come, or room to write the rest of the request.
         case waiting(isWriting: Bool)
@@ -53,9 +54,9 @@ internal import Runtime
     private var hasHead = false
     /// Whether any byte of the answer has come.
     private var hasBegun = false
-    /// How many bytes have to come before the loop is told (`SO_RCVLOWAT`).
+    /// How many bytes must arrive before the loop is woken (`SO_RCVLOWAT`).
     private var mark = 1
-    /// Whether the loop is not told of every piece of the answer; nothing but time depends on it.
+    /// Whether the loop is not woken for every piece of the response; only time depends on it.
     private(set) var isPatient = false
     /// Whether the connection can carry a further exchange.
     private(set) var isReusable = true
@@ -93,7 +94,7 @@ internal import Runtime
         return send(next)
     }
 
-    /// Has the loop told of whatever has come, and comes, of the answer.
+    /// Wakes the loop for every piece of the response from now on.
     func losePatience() {
         isPatient = false
         tell(from: 1)
@@ -129,7 +130,7 @@ internal import Runtime
         }
     }
 
-    /// What is left of the exchange's time has passed.
+    /// The timeout of the exchange has passed.
     func timedOut(now: Int64) -> HTTPFailure {
         let milliseconds = ((now - (exchange?.began ?? now)) + 500_000) / 1_000_000
         let failure = HTTPFailure(
@@ -169,7 +170,7 @@ internal import Runtime
         guard wanted != mark else { return }
         mark = wanted
         var value = Int32(wanted)
-        // Where it fails the loop is told too often.
+        // If it fails the loop is woken too often.
         _ = unsafe setsockopt(socket, SOL_SOCKET, SO_RCVLOWAT, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
@@ -202,7 +203,8 @@ internal import Runtime
         return .waiting(isWriting: false)
     }
 
-    /// What one read gave: how many bytes (0 at the end, -1 for an error), for how many there was room, and what they meant.
+    /// What one read gave: how many bytes (0 at the end, -1 for an error), for how many there was room, and what they
+    /// meant.
     private struct Read {
         var count = 0
         var error: Int32 = 0

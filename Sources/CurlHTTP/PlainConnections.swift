@@ -5,9 +5,10 @@ internal import Runtime
 @safe final class PlainConnections {
     typealias Exchange = PlainConnection.Exchange
 
-    /// What a multiplexer does next.
+    /// The next step of a multiplexer.
     enum Event {
-        /// ``takeAnswer()`` has it: on its way through values a body would get a second owner, and be copied to be changed.
+        /// ``takeAnswer()`` has it: on its way through values a body would get a second owner, and be copied to be
+        /// changed.
         case answered(token: Int)
         case failed(token: Int, HTTPFailure)
         /// The request is to be sent over a new connection.
@@ -111,7 +112,7 @@ internal import Runtime
         while unsafe ccurl_loop_next_ready(loop, &place) {
             guard let connection = connections[Int(place)] else { continue }
             guard let exchange = connection.exchange else {
-                // An idle connection: its peer has closed it, or says what nobody asked for.
+                // An idle connection: its peer has closed it, or sends bytes without a request.
                 removeIdle(Int(place), connection.origin)
                 close(Int(place))
                 continue
@@ -206,7 +207,7 @@ internal import Runtime
         idleCount -= 1
     }
 
-    /// Connections to peers that nobody asks any more; looked for now and then, when others are made.
+    /// Connections to peers that are no longer used; searched now and then, when others are made.
     private func closeOldIdle(now: Int64) {
         guard now - lastLook > idleNanoseconds / 2 else { return }
         lastLook = now

@@ -4,7 +4,7 @@ internal import CCurl
 struct PlainRequest: Sendable {
     /// Host and port; requests with the same origin share connections.
     var origin: String
-    /// What is sent.
+    /// The bytes to send.
     var bytes: [UInt8]
 
     /// `nil` where libcurl must do more than connect.

@@ -1,11 +1,12 @@
 internal import CCurl
 internal import Synchronization
 
-/// A request that is sent again and again: checked, and its header put into libcurl's form, once. May be shared between threads.
+/// A request that is sent again and again: checked, and its header put into libcurl's form, once. May be shared between
+/// threads.
 ///
 /// `@unchecked`: nothing but an atomic changes after `init`, and libcurl only reads the lists.
 @safe public final class PreparedRequest: @unchecked Sendable {
-    /// What was prepared.
+    /// The request.
     public let request: HTTPRequest
     /// The URL that libcurl is given.
     let url: String
@@ -51,8 +52,8 @@ internal import Synchronization
         return unsafe list
     }
 
-    /// libcurl takes the name for SNI and verification from the URL. For another `serverName` the URL gets that name, the
-    /// connection goes to the real host, and `Host` keeps the real host too.
+    /// libcurl takes the name for SNI and verification from the URL. For another `serverName` the URL gets that name,
+    /// the connection goes to the real host, and `Host` keeps the real host too.
     private static func address(
         of request: HTTPRequest
     ) throws(HTTPFailure) -> (url: String, host: String?, connectTo: String?) {

@@ -1,7 +1,7 @@
 internal import Runtime
 
-/// The body of an answer as it arrives: within the request's limit, and within the memory that all bodies share. Belongs to the
-/// thread that receives it.
+/// The body of an answer as it arrives: within the request's limit, and within the memory that all bodies share.
+/// Belongs to the thread that receives it.
 struct ReceivedBody {
     /// Where the memory comes from.
     private let buffers: BodyBuffers
@@ -20,7 +20,7 @@ struct ReceivedBody {
         (self.limit, self.expected) = (limit, expected)
     }
 
-    /// Lets go what has come, because nobody waits for it any more.
+    /// Releases what has arrived, because it is no longer wanted.
     mutating func abandon() {
         buffers.budget.give(budgeted)
         budgeted = 0
@@ -40,9 +40,10 @@ struct ReceivedBody {
         unsafe bytes.append(contentsOf: piece)
     }
 
-    /// Lets `receive` write to the free memory behind what is there, `count` bytes or more, and say how many of those are body.
+    /// Lets `receive` write to the free memory behind what is there, `count` bytes or more, and say how many of those
+    /// are body.
     ///
-    /// What is written may be longer than what is body: the limit holds for the latter.
+    /// More may be written than is body; the limit is for the body.
     mutating func append(
         room count: Int, _ receive: (UnsafeMutableRawBufferPointer) -> Int
     ) throws(HTTPFailure) {

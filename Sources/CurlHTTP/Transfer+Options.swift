@@ -6,7 +6,7 @@ extension Transfer {
         let request = prepared.request
         set(CURLOPT_NOSIGNAL, 1)
         set(CURLOPT_CONNECT_ONLY, purpose == .connection ? 1 : 0)
-        // Otherwise whoever ends a transfer waits until its host's name is resolved, which may take long.
+        // Otherwise ending a transfer waits for the resolution of the host name, which may take long.
         set(CURLOPT_QUICK_EXIT, 1)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
         set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")

@@ -2,23 +2,23 @@ internal import CCurl
 internal import Glibc
 internal import Runtime
 
-/// One libcurl easy handle and what a request and its answer need while it runs. Used by one thread at a time, reused for
-/// many requests: the handle keeps its connections.
+/// One libcurl easy handle and what a request and its answer need while it runs. Used by one thread at a time, reused
+/// for many requests: the handle keeps its connections.
 @safe final class Transfer {
     enum Limit {
         static let headerBytes = 256 << 10
     }
 
-    /// What libcurl is to do.
+    /// The task of libcurl.
     enum Purpose {
         case exchange
-        /// Only connect; the socket is then somebody else's.
+        /// Only connect; the socket then has another owner.
         case connection
     }
 
     let handle: UnsafeMutableRawPointer
     private let reason: UnsafeMutablePointer<CChar>
-    /// What the handle is set up for; libcurl reads its lists.
+    /// The request of the handle; libcurl reads its lists.
     private var prepared: PreparedRequest?
     private var head = HTTPHead()
     private var headBytes = 0
@@ -44,7 +44,7 @@ internal import Runtime
     ///
     /// - Parameters:
     ///   - expectedBodyBytes: How long the body is likely to be.
-    ///   - timeoutMilliseconds: What is left of the request's own timeout; `nil` for all of it.
+    ///   - timeoutMilliseconds: The rest of the request's own timeout; `nil` for all of it.
     func prepare(
         _ next: PreparedRequest, _ purpose: Purpose = .exchange, expectedBodyBytes: Int,
         timeoutMilliseconds timeout: Int64? = nil
@@ -76,7 +76,7 @@ internal import Runtime
         }
     }
 
-    /// What came of the request, once libcurl is done with it.
+    /// The result of the request, when libcurl has finished it.
     func outcome(_ code: CURLcode) -> Result<HTTPResponse, HTTPFailure> {
         guard refusal == nil, code == CURLE_OK else {
             abandon()
@@ -88,7 +88,7 @@ internal import Runtime
         return .success(response)
     }
 
-    /// Lets go what has come, because nobody waits for it any more.
+    /// Releases what has arrived, because it is no longer wanted.
     func abandon() { body.abandon() }
 
     /// Notes the first option that libcurl refuses.

@@ -76,7 +76,7 @@ public final class Histogram: Sendable {
         total.addDouble(value)
     }
 
-    /// What was observed so far.
+    /// The observations so far.
     public var snapshot: HistogramSnapshot {
         HistogramSnapshot(
             bounds: bounds, counts: counts.values, sum: Double(bitPattern: total.load(ordering: .relaxed)))

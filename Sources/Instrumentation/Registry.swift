@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// What kind of metric a family holds.
+/// The kind of a metric family.
 public enum FamilyKind: String, Sendable {
     case counter
     case gauge
@@ -35,8 +35,8 @@ public struct FamilySnapshot: Sendable {
 
 /// Tribune's own metrics. Made once by the composition root and handed to every engine; any thread may use it.
 ///
-/// Asking for the same family twice gives the same instruments. Asking for it with another kind or other label names is a
-/// mistake in our own code and traps in debug builds; in release builds the instrument works but is not shown.
+/// Asking for the same family twice gives the same instruments. Asking for it with another kind or other label names is
+/// a mistake in our own code and traps in debug builds; in release builds the instrument works but is not shown.
 public final class Registry: Sendable {
     private final class Family: Sendable {
         let name: String

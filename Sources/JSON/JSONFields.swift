@@ -1,8 +1,8 @@
-/// What is wrong with a JSON value that somebody sent, and where: `metrics[0].minimum: expected an object`.
+/// An error in a JSON value and its place: `metrics[0].minimum: expected an object`.
 public struct JSONFieldError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The path of the field, such as `metrics[0].minimum`; empty for the value itself.
     public var field: String
-    /// What is wrong.
+    /// The error.
     public var message: String
 
     /// A fault at `field`.
@@ -15,8 +15,8 @@ public struct JSONFieldError: Error, Equatable, Sendable, CustomStringConvertibl
     public var description: String { field.isEmpty ? message : "\(field): \(message)" }
 }
 
-/// Reads the members of an object strictly: each is asked for by name, and what nobody asked for is an error. `null` counts as
-/// missing.
+/// Reads the members of an object strictly: each is read by name, and a member that was not read is an error. `null`
+/// counts as missing.
 ///
 /// ```
 /// var fields = try JSONFields(json)
@@ -109,7 +109,7 @@ public struct JSONFields {
         return elements
     }
 
-    /// An object of texts in the order it stands, at most `limit` of them; a missing one is empty.
+    /// An object of texts in its order, at most `limit` of them; a missing one is empty.
     public mutating func texts(_ name: String, limit: Int = 32) throws(JSONFieldError) -> [(
         name: String, value: String
     )] {
@@ -121,7 +121,7 @@ public struct JSONFields {
         return pairs
     }
 
-    /// Refuses the first field nobody asked for.
+    /// Throws an error for the first field that was not read.
     public func finish() throws(JSONFieldError) {
         if let member = members.first(where: { !asked.contains($0.name) }) {
             throw fault(member.name, "unknown field")

@@ -1,8 +1,8 @@
-/// Why a text is no JSON.
+/// Why a text is not JSON.
 public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Offset of the byte where reading stopped.
     public var offset: Int
-    /// What is wrong.
+    /// The error.
     public var message: String
 
     /// A fault at `offset`.
@@ -17,6 +17,9 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
 
 extension JSON {
     /// Reads one JSON text (RFC 8259): strict, at most 200 levels deep, nothing after the value.
+    ///
+    /// Whole numbers beyond 64 bits become doubles; a number beyond the range of doubles is refused. Half of a
+    /// surrogate pair becomes U+FFFD. Members with the same name are all kept.
     public init(parsing text: String) throws(JSONError) {
         try self.init(parsing: Array(text.utf8))
     }
@@ -40,7 +43,7 @@ private struct JSONParser {
     mutating func document() throws(JSONError) -> JSON {
         let value = try value(depth: 0)
         skipBlanks()
-        guard index == bytes.count else { throw fault("text after the value") }
+        guard index == bytes.count else { throw fault("expected the end of the text") }
         return value
     }
 
@@ -64,7 +67,7 @@ private struct JSONParser {
         case UInt8(ascii: "t"): return try word("true", .bool(true))
         case UInt8(ascii: "f"): return try word("false", .bool(false))
         case UInt8(ascii: "n"): return try word("null", .null)
-        case nil: throw fault("the text ends where a value should stand")
+        case nil: throw fault("expected a value, found the end of the text")
         default: return try number()
         }
     }
@@ -141,7 +144,10 @@ private struct JSONParser {
         }
         let text = String(decoding: bytes[start..<index], as: UTF8.self)
         if isInteger, let value = Int64(text) { return .integer(value) }
-        guard let value = Double(text) else { throw fault("expected a number") }
+        guard let value = Double(text), value.isFinite else {
+            index = start
+            throw fault("the number is out of range")
+        }
         return .number(value)
     }
 
@@ -154,22 +160,28 @@ private struct JSONParser {
     private mutating func string() throws(JSONError) -> String {
         index += 1
         var text: [UInt8] = []
+        var start = index
         while let byte = current {
-            index += 1
             switch byte {
             case UInt8(ascii: "\""):
+                text += bytes[start..<index]
                 guard let valid = String(validating: text, as: UTF8.self) else { throw fault("malformed UTF-8") }
+                index += 1
                 return valid
-            case UInt8(ascii: "\\"): text += Array(String(try escape()).utf8)
+            case UInt8(ascii: "\\"):
+                text += bytes[start..<index]
+                index += 1
+                text += Array(UTF8.encode(try escape()) ?? .init())
+                start = index
             case 0..<0x20: throw fault("a control character must be escaped")
-            default: text.append(byte)
+            default: index += 1
             }
         }
-        throw fault("a string does not end")
+        throw fault("the string does not end")
     }
 
-    private mutating func escape() throws(JSONError) -> Character {
-        guard let byte = current else { throw fault("a string does not end") }
+    private mutating func escape() throws(JSONError) -> Unicode.Scalar {
+        guard let byte = current else { throw fault("the string does not end") }
         index += 1
         switch byte {
         case UInt8(ascii: "\""): return "\""
@@ -180,8 +192,10 @@ private struct JSONParser {
         case UInt8(ascii: "n"): return "\n"
         case UInt8(ascii: "r"): return "\r"
         case UInt8(ascii: "t"): return "\t"
-        case UInt8(ascii: "u"): return Character(try codePoint())
-        default: throw fault("unknown escape")
+        case UInt8(ascii: "u"): return try codePoint()
+        default:
+            index -= 1
+            throw fault("unknown escape")
         }
     }
 

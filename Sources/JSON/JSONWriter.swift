@@ -57,7 +57,7 @@ public struct JSONWriter: Sendable {
     public mutating func number(_ value: Double) {
         if !value.isFinite {
             raw("null")
-        } else if value.magnitude < 0x1p53, let whole = Int64(exactly: value) {
+        } else if value.magnitude < 0x1p53, let whole = Int64(exactly: value), whole != 0 || value.sign == .plus {
             raw(String(whole))
         } else {
             raw(value.description)

@@ -12,8 +12,8 @@ public struct ProtobufFault: Error, Equatable, Sendable, CustomStringConvertible
 
 /// Walks the fields of one protobuf message without copying. A value; used by one thread.
 ///
-/// Lengths are checked against the message they stand in, so that a field can never reach beyond its parent, whatever it
-/// claims. Unknown fields are for the caller to skip; wire types that are not known end in an error.
+/// Lengths are checked against the message they stand in, so that a field can never reach beyond its parent, whatever
+/// it claims. Unknown fields are for the caller to skip; wire types that are not known end in an error.
 ///
 /// The pointer is valid only inside the closure that lent it (``ProtobufReader/reading(_:_:)``).
 @safe @frozen public struct ProtobufReader {

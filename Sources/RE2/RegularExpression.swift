@@ -6,7 +6,7 @@ internal import CRE2
 ///
 /// `@unchecked`: the pattern is never written after compilation, and RE2 matches concurrently.
 @safe public final class RegularExpression: @unchecked Sendable {
-    /// Why a pattern was refused, in RE2's words.
+    /// Why RE2 refused a pattern.
     public struct PatternError: Error, Equatable, Sendable, CustomStringConvertible {
         /// The pattern.
         public let pattern: String
@@ -66,7 +66,7 @@ internal import CRE2
 
     /// Replaces the whole of `text` by `template` if all of it matches, or gives `nil`.
     ///
-    /// In the template `$1`, `${1}` and `${name}` stand for groups and `$$` for a dollar, as in Go's `Expand`: a group that
+    /// In the template `$1`, `${1}` and `${name}` are groups and `$$` is a dollar, as in Go's `Expand`: a group that
     /// does not exist is empty, and `$1x` names a group called `1x`.
     ///
     /// - Parameter limit: Where to stop: a result of more bytes than this is not complete.

@@ -9,7 +9,7 @@ public enum Snappy {
         /// The content would be longer than allowed.
         case tooLong
 
-        /// The reason in words.
+        /// The reason.
         public var description: String {
             switch self {
             case .corrupt: "snappy: corrupt input"
@@ -23,7 +23,7 @@ public enum Snappy {
         var length = 0
         let code = unsafe withChars(block) { unsafe snappy_uncompressed_length($0.baseAddress, $0.count, &length) }
         guard code == SNAPPY_OK else { throw .corrupt }
-        // The length stands at the front of the block: nothing is allocated on its word alone.
+        // The block begins with its length, which is not trusted for an allocation.
         guard length <= limit else { throw .tooLong }
         var isWhole = false
         let content = unsafe [UInt8](unsafeUninitializedCapacity: length) { output, count in

@@ -1,3 +1,5 @@
+internal import COpenSSL
+
 /// Bytes as pairs of hexadecimal digits.
 public enum Hexadecimal {
     private static let digits = Array("0123456789abcdef".utf8)
@@ -40,25 +42,17 @@ public enum Hexadecimal {
 
 /// Base64 with the standard alphabet and padding (RFC 4648 §4).
 public enum Base64 {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    private static let values: [UInt8] = {
-        var values = [UInt8](repeating: .max, count: 256)
-        for (value, character) in alphabet.enumerated() { values[Int(character)] = UInt8(value) }
-        return values
-    }()
-
     /// The text of `bytes`, padded.
     public static func text(_ bytes: [UInt8]) -> String {
+        // OpenSSL counts in 32 bits and adds a zero byte. Pieces of whole groups can be joined.
         var text: [UInt8] = []
-        text.reserveCapacity((bytes.count + 2) / 3 * 4)
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let rest = min(3, bytes.count - start)
-            var group: UInt32 = 0
-            for offset in 0..<3 { group = group << 8 | (offset < rest ? UInt32(bytes[start + offset]) : 0) }
-            for position in 0..<4 {
-                let value = Int(group >> UInt32(18 - 6 * position)) & 63
-                text.append(position <= rest ? alphabet[value] : UInt8(ascii: "="))
+        text.reserveCapacity((bytes.count + 2) / 3 * 4 + 1)
+        for start in stride(from: 0, to: bytes.count, by: pieceByteCount) {
+            let piece = bytes[start..<min(start + pieceByteCount, bytes.count)]
+            text += unsafe [UInt8](unsafeUninitializedCapacity: (piece.count + 2) / 3 * 4 + 1) { target, count in
+                count = unsafe piece.withUnsafeBufferPointer {
+                    Int(unsafe EVP_EncodeBlock(target.baseAddress, $0.baseAddress, Int32($0.count)))
+                }
             }
         }
         return String(decoding: text, as: UTF8.self)
@@ -68,21 +62,24 @@ public enum Base64 {
     public static func bytes(_ text: some StringProtocol) -> [UInt8]? {
         let characters = Array(text.utf8)
         guard characters.count % 4 == 0 else { return nil }
-        let padding = characters.suffix(2).reversed().prefix { $0 == UInt8(ascii: "=") }.count
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(characters.count / 4 * 3)
-        var buffer: UInt32 = 0
-        var bits = 0
-        for character in characters.dropLast(padding) {
-            let value = values[Int(character)]
-            guard value < 64 else { return nil }
-            buffer = (buffer << 6 | UInt32(value)) & 0xffff
-            bits += 6
-            if bits >= 8 {
-                bits -= 8
-                bytes.append(UInt8(truncatingIfNeeded: buffer >> UInt32(bits)))
+        for start in stride(from: 0, to: characters.count, by: pieceByteCount) {
+            let piece = characters[start..<min(start + pieceByteCount, characters.count)]
+            var decoded: Int32 = 0
+            bytes += unsafe [UInt8](unsafeUninitializedCapacity: piece.count / 4 * 3) { target, count in
+                decoded = unsafe piece.withUnsafeBufferPointer {
+                    unsafe EVP_DecodeBlock(target.baseAddress, $0.baseAddress, Int32($0.count))
+                }
+                count = Int(max(0, decoded))
             }
+            guard decoded >= 0 else { return nil }
         }
-        return buffer & (1 << UInt32(bits) - 1) == 0 ? bytes : nil
+        // OpenSSL decodes padding to zero bytes.
+        bytes.removeLast(min(bytes.count, characters.suffix(2).reversed().prefix { $0 == UInt8(ascii: "=") }.count))
+        // It also takes blanks around the text, padding inside it, and bits beyond the last byte.
+        return Self.text(bytes).utf8.elementsEqual(characters) ? bytes : nil
     }
+
+    /// A multiple of 3 and of 4.
+    private static let pieceByteCount = 12 << 20
 }

@@ -1,4 +1,4 @@
-/// Reads the fields of a mapping strictly: each is asked for by name, and what nobody asked for is an error.
+/// Reads the fields of a mapping strictly: each is read by name, and a field that was not read is an error.
 ///
 /// ```
 /// var fields = try FieldReader(node, path: "global", file: file)
@@ -121,7 +121,7 @@ public struct FieldReader {
         return texts
     }
 
-    /// A mapping of texts in the order it stands; a missing one is empty.
+    /// A mapping of texts in its order; a missing one is empty.
     public mutating func textMapping(_ name: String) throws(YAMLError) -> [(
         name: String, value: String, node: YAMLNode
     )] {
@@ -140,15 +140,15 @@ public struct FieldReader {
         return pairs
     }
 
-    /// The keys that stand in the mapping.
+    /// The keys of the mapping.
     public var names: [String] { members.compactMap(\.key.text) }
 
-    /// Refuses the first field nobody asked for.
+    /// Throws an error for the first field that was not read.
     public func finish() throws(YAMLError) {
         if let fault = unknownFields().first { throw fault }
     }
 
-    /// An error for each field nobody asked for.
+    /// An error for each field that was not read.
     public func unknownFields() -> [YAMLError] {
         members.filter { !asked.contains($0.key.text ?? "") }.map { member in
             let name = member.key.text ?? ""

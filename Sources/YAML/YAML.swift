@@ -2,7 +2,7 @@ internal import CYAML
 
 /// Reads YAML files with libyaml.
 public enum YAML {
-    /// What a file may cost before it is refused.
+    /// Limits for a file.
     private enum Limit {
         static let bytes = 64 << 20
         static let depth = 100
@@ -11,7 +11,7 @@ public enum YAML {
 
     /// Parses every document in `text`; `file` is only named in errors.
     ///
-    /// Aliases are resolved by copying, `<<` merges mappings, a key that stands twice is refused. Deep nesting, more than
+    /// Aliases are resolved by copying, `<<` merges mappings, a duplicate key is an error. Deep nesting, more than
     /// four million nodes (alias bombs) and texts over 64 MiB are refused.
     public static func parse(_ text: String, file: String = "") throws(YAMLError) -> [YAMLNode] {
         try parse(Array(text.utf8), file: file)

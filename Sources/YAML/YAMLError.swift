@@ -1,4 +1,4 @@
-/// What is wrong in a file, and where: `alerts.yml:12:5: groups[0].rules[2].for: not a duration: "5x"`.
+/// An error in a file and its place: `alerts.yml:12:5: groups[0].rules[2].for: not a duration: "5x"`.
 public struct YAMLError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file as the user named it; empty for text that came from elsewhere.
     public var file: String
@@ -8,7 +8,7 @@ public struct YAMLError: Error, Equatable, Sendable, CustomStringConvertible {
     public var column: Int
     /// The path of the field, such as `groups[0].rules[2].for`; may be empty.
     public var field: String
-    /// What is wrong.
+    /// The error.
     public var message: String
 
     /// A fault at a place in a file.

@@ -1,5 +1,6 @@
 extension YAMLNode {
-    /// The node as YAML text in block style, ending in a line feed. Comments, anchors and the way it was written are gone.
+    /// The node as YAML text in block style, ending in a line feed. Comments, anchors and the way it was written are
+    /// gone.
     public var blockText: String {
         var text = ""
         switch content {
@@ -59,8 +60,8 @@ extension YAMLNode {
         }
     }
 
-    /// Whether `text` without quotes is read as it stands. `---` and `...` are marks of documents at the beginning of a line; a dash
-    /// or a question mark alone, which lists in brackets may hold, begin an entry.
+    /// Whether `text` without quotes is read as it stands. `---` and `...` are marks of documents at the beginning of a
+    /// line; a dash or a question mark alone, which lists in brackets may hold, begin an entry.
     private static func staysPlain(_ text: String) -> Bool {
         if text == "-" || text == "?" { return false }
         return !text.hasPrefix("---") && !text.hasPrefix("...") && !text.unicodeScalars.contains(where: needsEscape)

@@ -1,11 +1,11 @@
-/// A node of a YAML document with the place where it stands.
+/// A node of a YAML document with its place.
 public struct YAMLNode: Equatable, Sendable {
-    /// What the node holds. Aliases and merge keys are resolved.
+    /// The content of a node. Aliases and merge keys are resolved.
     public indirect enum Content: Equatable, Sendable {
         /// Text; `isPlain` when it was written without quotes, so that `null`, numbers and booleans may be meant.
         case scalar(String, isPlain: Bool)
         case sequence([YAMLNode])
-        /// Pairs in the order they stand; keys are unique.
+        /// Pairs in their order; keys are unique.
         case mapping([Member])
     }
 
@@ -23,14 +23,14 @@ public struct YAMLNode: Equatable, Sendable {
         }
     }
 
-    /// What the node holds.
+    /// The content.
     public var content: Content
     /// The node's first line, from 1.
     public var line: Int
     /// The node's first column, from 1.
     public var column: Int
 
-    /// A node that stands at `line` and `column`.
+    /// A node at `line` and `column`.
     public init(content: Content, line: Int, column: Int) {
         self.content = content
         self.line = line

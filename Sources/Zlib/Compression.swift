@@ -44,7 +44,8 @@ public func compress(_ bytes: [UInt8], as format: CompressedFormat, level: Int32
         unsafe stream.deallocate()
     }
 
-    /// Takes `bytes` in and appends to `output` what is ready; all of it where they are the last, after which nothing may come.
+    /// Takes `bytes` in and appends to `output` what is ready; all of it where they are the last, after which nothing
+    /// may come.
     public func append(_ bytes: [UInt8], isLast: Bool, to output: inout [UInt8]) {
         // zlib counts in 32 bits.
         let longest = 1 << 30

@@ -24,8 +24,8 @@ public enum DecompressionError: Error, Equatable, Sendable, CustomStringConverti
 ///   - limit: The longest content that is accepted; never much more memory than that is used, whatever the bytes say.
 ///   - expected: How long the content is likely to be; a good guess saves copying.
 ///   - reserve: Capacity the result shall have beyond its end.
-///   - mayGrow: Asked before the content gets longer by so many bytes at most; ``DecompressionError/outOfMemory`` where it may
-///     not.
+///   - mayGrow: Asked before the content gets longer by so many bytes at most; ``DecompressionError/outOfMemory`` where
+///     it may not.
 public func decompress(
     _ bytes: [UInt8], limit: Int, expected: Int = 0, reserve: Int = 0, mayGrow: (_ by: Int) -> Bool = { _ in true }
 ) throws(DecompressionError) -> [UInt8] {
@@ -55,7 +55,7 @@ public func decompress(
     return content
 }
 
-/// What the capacity holds, at least 64 KiB and at most 16 MiB.
+/// The capacity, at least 64 KiB and at most 16 MiB.
 private func roomForStep(_ content: [UInt8]) -> Int {
     min(max(content.capacity - content.count, 64 << 10), 1 << 24)
 }

@@ -9,7 +9,7 @@ import Testing
         (#""\ud800x""#, "\"\u{fffd}x\""),
         ("9223372036854775807", "9223372036854775807"),
         ("1e3", "1000"),
-        ("0.1", "0.1"),
+        ("0.1", "0.1"), ("-0.0", "-0.0"), ("9223372036854775808", "9.223372036854776e+18"),
     ])
     func textIsReadAndWritten(input: String, output: String) throws {
         #expect(try JSON(parsing: input).encoded == output)
@@ -17,7 +17,7 @@ import Testing
 
     @Test(arguments: [
         "", "{", "[1,]", "{\"a\"}", "{a:1}", "01", "1.", "1e", "+1", "nul", "\"\n\"", "\"\\x\"", "[1] 2", "\"\\u12\"",
-        "'a'", "[1 2]", "{\"a\":1,}", "NaN",
+        "'a'", "[1 2]", "{\"a\":1,}", "NaN", "1e400", "-1e999", "\u{feff}1", "-", "\"\\u12g4\"", "[1]\u{0b}",
     ])
     func otherTextIsRefused(input: String) {
         #expect(throws: JSONError.self) { try JSON(parsing: input) }

@@ -103,6 +103,17 @@ import Testing
         #expect(Base64.bytes(text) == nil)
     }
 
+    @Test(arguments: [
+        ("", "d41d8cd98f00b204e9800998ecf8427e"), ("abc", "900150983cd24fb0d6963f7d28e17f72"),
+        (
+            "12345678901234567890123456789012345678901234567890123456789012345678901234567890",
+            "57edf4a22be3c955ac49da2e2107b67a"
+        ),
+    ])
+    func `md5 gives the values of RFC 1321`(text: String, hash: String) {
+        #expect(Hexadecimal.text(MD5.hash(Array(text.utf8))) == hash)
+    }
+
     @Test func `all bytes survive base64 and hexadecimal`() throws {
         for length in 0..<300 {
             let bytes = try SecureRandom.bytes(length)

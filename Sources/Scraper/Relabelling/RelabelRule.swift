@@ -1,5 +1,6 @@
 public import MetricModel
 internal import RE2
+internal import TLS
 
 /// One entry of `relabel_configs`, `metric_relabel_configs` and the like. A value; may be shared between threads.
 public struct RelabelRule: Equatable, Sendable {
