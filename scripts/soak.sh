@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# The long forms of what ./test runs briefly: `scripts/soak.sh [PART...]`, every part without an argument.
+#
+#   fuzz    each fuzz target for an hour                                    SOAK_FUZZ_SECONDS=3600
+#   worlds  400 000 simulated worlds, about 100 million steps               SOAK_WORLDS=400000
+#   kills   the rollback engine killed at each of its steps, 200 rounds     SOAK_KILLS=200
+#   load    the whole test suite while 20 processes compete for the CPU     SOAK_LOAD=20
+#
+# Each part prints a row for docs/soak.md on standard output. The exit code is 1 if any part found something; what it found is
+# in .build/soak.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+logs=.build/soak
+mkdir -p "$logs"
+revision=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+failed=0
+
+# row PART AMOUNT RESULT: one line of the table.
+row() { printf '| %s | %s | %s | %s | %s |\n' "$1" "$(date -u +%F)" "$revision" "$2" "$3"; }
+
+# Runs a command with its output in a log; a failure is remembered, and the next part goes on.
+attempt() {
+    local log=$logs/$1.log
+    shift
+    "$@" >"$log" 2>&1 && return 0
+    failed=1
+    return 1
+}
+
+fuzz() {
+    local seconds=${SOAK_FUZZ_SECONDS:-3600} target result runs
+    # Without a target the driver lists them, and its exit code is 2.
+    Fuzzing/run >"$logs/targets" 2>"$logs/fuzz-build.log" || [ $? -eq 2 ]
+    for target in $(sed -n 's/^one of: //p' "$logs/targets"); do
+        result="nothing found"
+        attempt "fuzz-$target" Fuzzing/run "$target" "$seconds" || result="finding, see .build/fuzzing/finding-$target-*"
+        runs=$(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$logs/fuzz-$target.log" | tail -n 1)
+        row "fuzz $target" "$seconds s, ${runs:-?} inputs" "$result"
+    done
+}
+
+worlds() {
+    local count=${SOAK_WORLDS:-400000} result
+    attempt worlds scripts/simulate.sh --seeds "$count" || true
+    result=$(grep -o '[0-9]* violations' "$logs/worlds.log" | head -n 1)
+    row worlds "$count worlds, $(sed -n 's/.* worlds, \([0-9]*\) steps.*/\1/p' "$logs/worlds.log" | head -n 1) steps" \
+        "${result:-did not end}"
+}
+
+kills() {
+    local rounds=${SOAK_KILLS:-200}
+    swift build -c release --product RollbackBenchmark >&2
+    swift build -c release --product RollbackCrashProcess >&2
+    attempt kills "$(swift build -c release --show-bin-path)/RollbackBenchmark" kill "$rounds" || true
+    # `N kills, each of M steps R times: 0 ended otherwise`
+    grep -q ' 0 ended otherwise' "$logs/kills.log" || failed=1
+    row kills "$rounds rounds" "$(grep -m 1 'kills' "$logs/kills.log" || echo "did not end")"
+}
+
+load() {
+    local count=${SOAK_LOAD:-20} pids=() result
+    scripts/build.sh --build-tests >&2
+    for _ in $(seq "$count"); do
+        nice -n 0 sh -c 'while :; do :; done' &
+        pids+=($!)
+    done
+    trap 'kill "${pids[@]}" 2>/dev/null || true' RETURN
+    attempt load swift test --skip-build || true
+    result=$(grep -aE 'Test run with' "$logs/load.log" | tail -n 1 | sed 's/^[^T]*//')
+    row load "$count busy processes" "${result:-did not end}"
+}
+
+[ $# -gt 0 ] || set -- fuzz worlds kills load
+for part in "$@"; do
+    case $part in
+    fuzz | worlds | kills | load) "$part" ;;
+    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|load]..." >&2; exit 2 ;;
+    esac
+done
+exit $failed
