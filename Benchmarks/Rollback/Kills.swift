@@ -3,7 +3,8 @@ import Runtime
 import Synchronization
 import TestSupport
 
-/// A process that runs a rollback is killed at each of its steps, many times, and the next one has to end in the same state.
+/// A process that runs a rollback is killed at each of its steps, many times, and the next one has to end in the same
+/// state.
 enum Kills {
     /// What came of one worker's share.
     private struct Outcome: Sendable {

@@ -1,5 +1,5 @@
-/// One target's series and how their values advance: 60 % buckets of classic histograms, 30 % counters (the histograms' sums
-/// and counts among them), 10 % gauges; 5 to 7 labels.
+/// One target's series and how their values advance: 60 % buckets of classic histograms, 30 % counters (the histograms'
+/// sums and counts among them), 10 % gauges; 5 to 7 labels.
 ///
 /// What stands between two values never changes and is written once; a scrape costs one copy of it and the digits.
 struct SyntheticTarget: Sendable {

@@ -1,6 +1,6 @@
-// Targets to be scraped by several servers at once: /0, /1 … are the targets, /scrapes says how often each kind of client has
-// scraped, as lines of a number and a user agent. The first line of the output is the port. Runs until it is ended.
-// Usage: SyntheticFleet TARGETS SERIES
+// Targets to be scraped by several servers at once: /0, /1 … are the targets, /scrapes says how often each kind of
+// client has scraped, as lines of a number and a user agent. The first line of the output is the port. Runs until it is
+// ended. Usage: SyntheticFleet TARGETS SERIES
 import Glibc
 import Runtime
 import Synchronization

@@ -1,7 +1,8 @@
-// Measures how long it takes from a bad value to the call of a webhook, with the real service between the two: a target on this
-// machine hands out a value that turns bad, a rule of a group with `trigger: scrape` fires, and a receiver on this machine is
-// called. The time runs from the moment at which the target gives its answer away, so that fetching, parsing and storing are in it.
-// Usage: WebhookBenchmark PATH-OF-TRIBUNE [trips, default 200] [milliseconds between scrapes, default 100]
+// Measures how long it takes from a bad value to the call of a webhook, with the real service between the two: a target
+// on this machine hands out a value that turns bad, a rule of a group with `trigger: scrape` fires, and a receiver on
+// this machine is called. The time runs from the moment at which the target gives its answer away, so that fetching,
+// parsing and storing are in it. Usage: WebhookBenchmark PATH-OF-TRIBUNE [trips, default 200] [milliseconds between
+// scrapes, default 100]
 import Glibc
 import JSON
 import Runtime
@@ -37,7 +38,8 @@ final class Trips: Sendable {
         }
     }
 
-    /// Milliseconds of the finished trips after the first ten, sorted; and how many of those that began long enough ago are missing.
+    /// Milliseconds of the finished trips after the first ten, sorted; and how many of those that began long enough ago
+    /// are missing.
     var durations: (milliseconds: [Double], missing: Int) {
         state.withLock { state in
             let settled = state.begun.filter {

@@ -54,7 +54,8 @@ public struct Migration: Equatable, Sendable {
     func accepts(_ checksum: String) -> Bool { self.checksum == checksum || formerChecksums.contains(checksum) }
 }
 
-/// The steps of one part of the program, with the table that records which are applied. Parts do not depend on each other.
+/// The steps of one part of the program, with the table that records which are applied. Parts do not depend on each
+/// other.
 public struct MigrationSet: Sendable {
     /// The table that records applied steps.
     public var table: String

@@ -1,7 +1,7 @@
 /// Brings a database's schema to the version this program works with, and back.
 ///
-/// Each step is one transaction under a lock that keeps other processes' migrations out: the script, its verification, the row
-/// that records it, and what the owner of the schema records about it.
+/// Each step is one transaction under a lock that keeps other processes' migrations out: the script, its verification,
+/// the row that records it, and what the owner of the schema records about it.
 public struct Migrator {
     /// Which way a step goes.
     public enum Direction: String, Sendable {

@@ -1,9 +1,10 @@
 /// Compares a database's schema with the one that a program's migrations create.
 ///
-/// The expected schema is made by running the migrations: for SQLite in memory, for PostgreSQL in a schema of a transaction that is
-/// rolled back. So nothing has to be listed twice.
+/// The expected schema is made by running the migrations: for SQLite in memory, for PostgreSQL in a schema of a
+/// transaction that is rolled back. So nothing has to be listed twice.
 extension Migrator {
-    /// Differences of columns, types, keys, checks, indexes, partitioning, views and grants; empty where there are none.
+    /// Differences of columns, types, keys, checks, indexes, partitioning, views and grants; empty where there are
+    /// none.
     ///
     /// Tables that no step creates are ignored.
     public func differences() throws(DatabaseError) -> [String] {

@@ -35,7 +35,8 @@ final class ClientWatch: Sendable {
             return (ticket, state.isCancelling, state.isIdle)
         }
         if isCancelling { gone() }
-        // Waking a thread costs as much as a short query: a watcher that looks every few milliseconds anyway is left alone.
+        // Waking a thread costs as much as a short query: a watcher that looks every few milliseconds anyway is left
+        // alone.
         if isIdle { wake.send(()) }
         return ticket
     }

@@ -5,7 +5,8 @@ internal import Synchronization
 
 /// Lets a limited number of queries run at once; others wait their turn, and few may wait.
 final class QueryGate: Sendable {
-    /// Threads a server should have besides those of running queries: for queries that wait, and for calls that take no time.
+    /// Threads a server should have besides those of running queries: for queries that wait, and for calls that take no
+    /// time.
     static let spareWorkers = 12
     private static let mostWaiting = 8
 

@@ -1,8 +1,8 @@
 /// Which exemplars of a body were there the last time, so that only changed ones are decoded. A value.
 ///
 /// Per series it keeps a 64-bit hash of the exemplar's bytes. The hash is seeded per target, so nobody can choose two
-/// exemplars that share one; that a changed exemplar is taken for the last one has odds of 1 in 2⁶⁴. Takes no memory where
-/// there are no exemplars.
+/// exemplars that share one; that a changed exemplar is taken for the last one has odds of 1 in 2⁶⁴. Takes no memory
+/// where there are no exemplars.
 struct ExemplarMemory: Sendable {
     /// The hash of nothing.
     static let start: UInt64 = 0

@@ -108,7 +108,8 @@ extension ExpositionParser {
         return Labels(sorted: pairs)
     }
 
-    /// Puts a label in its place among sorted ones. Targets expose labels nearly in order, so the place is near the end.
+    /// Puts a label in its place among sorted ones. Targets expose labels nearly in order, so the place is near the
+    /// end.
     private func insert(_ label: Label, into pairs: inout [Label]) throws(ExpositionError) {
         var index = pairs.count
         while index > 0, ByteOrder.precedes(label.name, pairs[index - 1].name) { index -= 1 }

@@ -2,20 +2,22 @@ internal import Glibc
 
 /// Reads bodies of one target, predicting each from the one before. A value; used by one thread at a time.
 ///
-/// A target exposes the same series in the same order, scrape after scrape. So per sample the *segment* is remembered: the
-/// bytes from the end of the previous sample's line to the beginning of the value, comments included. Where a segment comes
-/// again, comparing bytes tells the series, and only the number is parsed. Where it does not, the line is read in full, its
-/// series is looked for among the next remembered lines and then in a hash table, and prediction goes on behind the line
-/// that was found. The outcome is always that of reading everything in full (DESIGN §4; measured in docs/design/0041).
+/// A target exposes the same series in the same order, scrape after scrape. So per sample the *segment* is remembered:
+/// the bytes from the end of the previous sample's line to the beginning of the value, comments included. Where a
+/// segment comes again, comparing bytes tells the series, and only the number is parsed. Where it does not, the line is
+/// read in full, its series is looked for among the next remembered lines and then in a hash table, and prediction goes
+/// on behind the line that was found. The outcome is always that of reading everything in full (DESIGN §4; measured in
+/// docs/design/0041).
 ///
-/// Neighbouring lines begin alike, so of a line's text only what differs from the line before is kept; the rest is compared
-/// with the line before in the body itself, which has just been found to be the remembered one.
+/// Neighbouring lines begin alike, so of a line's text only what differs from the line before is kept; the rest is
+/// compared with the line before in the body itself, which has just been found to be the remembered one.
 ///
 /// Each ``parse(_:format:into:)`` is followed by ``commit()`` or ``discard()``.
 public struct SeriesMatcher: Sendable {
     /// A line with a value, as it was remembered: lead, text (name and labels), blanks.
     struct Line: Sendable {
-        /// Where the line's own bytes begin in `arena`: the lead, the text without its first `shared` bytes, the blanks.
+        /// Where the line's own bytes begin in `arena`: the lead, the text without its first `shared` bytes, the
+        /// blanks.
         var own: UInt32
         /// Bytes before the text: comments, empty lines, blanks.
         var lead: UInt32
@@ -74,8 +76,8 @@ public struct SeriesMatcher: Sendable {
     /// An upper bound for the numbers given to series, exclusive.
     public var numberLimit: Int { table.numberLimit }
 
-    /// Reads a body. Where it is refused, or ``ScrapedBody/stop`` says that it was not read to its end, ``discard()`` is still
-    /// to be called.
+    /// Reads a body. Where it is refused, or ``ScrapedBody/stop`` says that it was not read to its end, ``discard()``
+    /// is still to be called.
     public mutating func parse(
         _ body: ExpositionBody, format: ExpositionFormat, into result: inout ScrapedBody,
         limits: ReadingLimits = ReadingLimits()
@@ -164,7 +166,8 @@ extension SeriesMatcher {
     private mutating func predict(
         _ parser: inout ExpositionParser, _ place: inout Place, _ result: inout ScrapedBody
     ) throws(ExpositionError) {
-        // An array without room is the one that all empty ones share: adding no room to it would write its length, in every thread.
+        // An array without room is the one that all empty ones share: adding no room to it would write its length, in
+        // every thread.
         guard place.expected < lines.count else { return }
         var context = Context(format: parser.format, type: parser.type)
         let numbers = parser.numbers

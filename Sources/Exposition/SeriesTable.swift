@@ -1,6 +1,7 @@
 /// The series that a ``SeriesMatcher`` knows, by number and by text. A value; its owner keeps the texts.
 ///
-/// Open addressing with linear probing, at most three quarters full. The hash is seeded, so that no target can choose its collisions.
+/// Open addressing with linear probing, at most three quarters full. The hash is seeded, so that no target can choose
+/// its collisions.
 struct SeriesTable: Sendable {
     /// A series.
     struct Known: Sendable {

@@ -18,8 +18,8 @@ public struct HistoryError: Error, Equatable, Sendable, CustomStringConvertible 
         case malformed
         /// The database's schema is not the one this version works with.
         case schema
-        /// The database does not continue the record that this node has seen, or the signing key is missing. Delivery waits until
-        /// the cause is gone or a person acknowledges the loss.
+        /// The database does not continue the record that this node has seen, or the signing key is missing. Delivery
+        /// waits until the cause is gone or a person acknowledges the loss.
         case halted
         /// The request makes no sense here.
         case invalid

@@ -3,8 +3,8 @@ internal import Glibc
 
 /// One connection to a PostgreSQL server. To be used by one thread, which it blocks; closed when it is released.
 ///
-/// Every wait has a deadline, also when the server accepts bytes but never answers. After an error of the kinds `connection`
-/// and `timeout` the connection is useless and a new one must be made.
+/// Every wait has a deadline, also when the server accepts bytes but never answers. After an error of the kinds
+/// `connection` and `timeout` the connection is useless and a new one must be made.
 @safe public final class PostgreSQLConnection {
     let handle: OpaquePointer
     let answerMilliseconds: Int32
@@ -17,7 +17,8 @@ internal import Glibc
     ///
     /// - Parameters:
     ///   - address: a connection string or URI as libpq takes it. Never part of an error.
-    ///   - connectSeconds: how long connecting may take; libpq makes at least 2 of it. `connect_timeout` in `address` wins.
+    ///   - connectSeconds: how long connecting may take; libpq makes at least 2 of it. `connect_timeout` in `address`
+    ///     wins.
     ///   - answerSeconds: how long one statement may take.
     public init(address: String, connectSeconds: Int = 5, answerSeconds: Int = 30) throws(PostgreSQLError) {
         try PostgreSQLConnection.check(address)

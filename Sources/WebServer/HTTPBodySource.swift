@@ -1,7 +1,7 @@
 /// The rest of a body that is made while it is sent, so that a long response is never in memory as a whole.
 ///
-/// The server asks for a piece when the piece before has been sent, never for two at once; a client that reads slowly holds no
-/// thread. When the client leaves, the source is released unfinished.
+/// The server asks for a piece when the piece before has been sent, never for two at once; a client that reads slowly
+/// holds no thread. When the client leaves, the source is released unfinished.
 public protocol HTTPBodySource: AnyObject, Sendable {
     /// Appends the next bytes to `piece`, which is empty; at most some hundred kilobytes, and nothing only at the end.
     ///

@@ -2,8 +2,8 @@ internal import Synchronization
 
 /// A stream of server-sent events to one client. Any thread may send.
 ///
-/// Events that the client has not read are kept up to a limit, beyond which the stream ends: the client connects again and
-/// says by `Last-Event-ID` where it was.
+/// Events that the client has not read are kept up to a limit, beyond which the stream ends: the client connects again
+/// and says by `Last-Event-ID` where it was.
 public final class HTTPEventStream: HTTPLiveBodySource {
     private struct State {
         var pending: [UInt8] = []

@@ -8,7 +8,8 @@ public struct HTTPServerResponse: Sendable {
     public var headers: [(name: String, value: String)]
     /// The body, or its beginning; not sent for `HEAD`.
     public var body: [UInt8]
-    /// What follows `body` and is made while it is sent. The response then goes out in chunks, without `Content-Length`.
+    /// What follows `body` and is made while it is sent. The response then goes out in chunks, without
+    /// `Content-Length`.
     public var rest: (any HTTPBodySource)?
 
     /// A response of bytes.
@@ -32,7 +33,8 @@ public struct HTTPServerResponse: Sendable {
     /// Bodies shorter than this are not worth compressing: they fit into one packet either way.
     private static let worthCompressing = 1024
 
-    /// Compresses the body with the first encoding in `accepted` that is known; leaves it alone where it is encoded already.
+    /// Compresses the body with the first encoding in `accepted` that is known; leaves it alone where it is encoded
+    /// already.
     mutating func compress(accepted: String?) {
         if headers.contains(where: { ASCIIText.equal($0.name, "Content-Encoding") }) { return }
         headers.append(("Vary", "Accept-Encoding"))

@@ -34,8 +34,8 @@ final class RequestScheduler: Sendable {
         }
     }
 
-    /// The next request for the calling thread, which then has to call ``finished()``; `nil` where none waits or as many run
-    /// as may. `more` says whether another thread could take one too.
+    /// The next request for the calling thread, which then has to call ``finished()``; `nil` where none waits or as
+    /// many run as may. `more` says whether another thread could take one too.
     func next() -> (request: PendingRequest, more: Bool)? {
         state.withLock { state in
             guard state.running < limit, state.count > 0 else { return nil }

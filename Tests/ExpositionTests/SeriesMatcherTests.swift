@@ -216,7 +216,8 @@ import Testing
             let type = ["counter", "gauge", "histogram", "summary"].randomElement(using: &random)!
             lines.append("# TYPE f\(family) \(type)")
             if Bool.random(using: &random) { lines.append("# HELP f\(family) about \(family)") }
-            // Some are long enough for chains of lines that share their beginnings, and for the arena to be laid out anew.
+            // Some are long enough for chains of lines that share their beginnings, and for the arena to be laid out
+            // anew.
             let isLong = Int.random(in: 0..<4, using: &random) == 0
             for series in 0..<Int.random(in: isLong ? 20...60 : 1...6, using: &random) {
                 let shared = isLong ? "path=\"\(String(repeating: "x", count: 40 + series / 7 % 3))\"," : ""

@@ -90,10 +90,11 @@ public enum Campaign {
         var totals: Totals { sum.withLock(\.self) }
     }
 
-    /// The fewest strikes that still violate the same invariant in the world of `seed`: what has to go wrong, and no more.
+    /// The fewest strikes that still violate the same invariant in the world of `seed`: what has to go wrong, and no
+    /// more.
     ///
-    /// Leaves out ever smaller parts of what struck, as long as the violation stays. Not the smallest set there is, but one
-    /// of which no single strike can be left out.
+    /// Leaves out ever smaller parts of what struck, as long as the violation stays. Not the smallest set there is, but
+    /// one of which no single strike can be left out.
     public static func shrink(seed: UInt64, sabotage: Sabotage? = nil) -> (strikes: [Strike], violation: Violation)? {
         func run(_ kept: [Strike]?) -> (strikes: [Strike], violation: Violation)? {
             var world = World(seed: seed, kept: kept.map(Set.init), sabotage: sabotage)

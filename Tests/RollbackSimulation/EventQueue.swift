@@ -18,8 +18,8 @@ enum Event: Sendable {
     case leaseDatabaseReturns
 }
 
-/// Events in the order of time, those of one moment in the order in which they were scheduled. A binary heap of small entries;
-/// the events themselves stay where they are.
+/// Events in the order of time, those of one moment in the order in which they were scheduled. A binary heap of small
+/// entries; the events themselves stay where they are.
 struct EventQueue: Sendable {
     private struct Entry: Sendable {
         var at: Instant

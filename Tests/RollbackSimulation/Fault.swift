@@ -95,8 +95,8 @@ public struct SplitMix: RandomNumberGenerator, Sendable {
     }
 }
 
-/// Decides when faults strike. Each fault has random numbers of its own, so that leaving one strike out moves the others as
-/// little as possible; that is what makes failures shrink.
+/// Decides when faults strike. Each fault has random numbers of its own, so that leaving one strike out moves the
+/// others as little as possible; that is what makes failures shrink.
 struct Injector: Sendable {
     private var streams: [SplitMix]
     private var counts: [Int]

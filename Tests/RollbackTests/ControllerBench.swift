@@ -3,7 +3,8 @@ import Testing
 
 @testable import Rollback
 
-/// A controller alone, with routers that answer at once unless they are made silent. Time stands still until it is let run.
+/// A controller alone, with routers that answer at once unless they are made silent. Time stands still until it is let
+/// run.
 struct ControllerBench {
     private(set) var controller: RolloutController
     private(set) var now = Instant(nanoseconds: 1_800_000_000_000_000_000)

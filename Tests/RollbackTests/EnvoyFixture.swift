@@ -10,8 +10,8 @@ import Testing
 
 /// A real Envoy with two workers in front of two small servers, blue and green, that answer with their names.
 ///
-/// One port is divided by the discovery file `routes.json`, the other by runtime keys under `auth`. The cluster `unchecked` has
-/// no health checks.
+/// One port is divided by the discovery file `routes.json`, the other by runtime keys under `auth`. The cluster
+/// `unchecked` has no health checks.
 final class EnvoyFixture {
     /// Where `./test` puts the binary; `TRIBUNE_ENVOY` names another one.
     static let program: String? = {

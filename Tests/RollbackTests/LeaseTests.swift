@@ -92,7 +92,8 @@ struct LeaseTests {
 
     // MARK: three nodes and one database
 
-    /// Time that nodes spend standing still, answers lost before and after their effect, and jumps of the database's clock.
+    /// Time that nodes spend standing still, answers lost before and after their effect, and jumps of the database's
+    /// clock.
     private struct World {
         struct Row {
             var sighting = Lease.Sighting(holder: "", epoch: 0, renewals: 0, isOver: true)

@@ -6,8 +6,8 @@ internal import WebServer
 
 /// Silences in Alertmanager's API, version 2.
 extension Exporter {
-    /// `/api/v2/silences`: active ones first, then pending, then expired ones; with `filter`, those that have such matchers. `POST`
-    /// makes or changes one.
+    /// `/api/v2/silences`: active ones first, then pending, then expired ones; with `filter`, those that have such
+    /// matchers. `POST` makes or changes one.
     func silences(_ call: APICall) throws(AlertmanagerFault) -> HTTPServerResponse {
         if call.request.method == "POST" { return try setSilence(call) }
         let wanted = try Self.filter(call).map(\.matcher)

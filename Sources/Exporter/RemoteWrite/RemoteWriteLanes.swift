@@ -3,9 +3,9 @@ internal import MetricStore
 
 /// Which lane and slot each remotely written series has. A value; used by one thread at a time.
 ///
-/// A sender passes on what it has scraped, so the samples of a target share their times: each pair of `job` and `instance`
-/// gets a lane, whose rows are then as dense as those of a scraped target. Series without either, and those of more targets
-/// than ``mostLanes``, share one.
+/// A sender passes on what it has scraped, so the samples of a target share their times: each pair of `job` and
+/// `instance` gets a lane, whose rows are then as dense as those of a scraped target. Series without either, and those
+/// of more targets than ``mostLanes``, share one.
 struct RemoteWriteLanes {
     /// Where a series goes.
     struct Place: Equatable {
@@ -67,8 +67,8 @@ struct RemoteWriteLanes {
         places = [:]
     }
 
-    /// Gives up the slots of series that have not been heard of for long, and lanes without series, so that their memory is
-    /// used again.
+    /// Gives up the slots of series that have not been heard of for long, and lanes without series, so that their
+    /// memory is used again.
     mutating func sweep(now: Timestamp) {
         guard now >= nextSweep else { return }
         nextSweep = now + Self.sweepInterval

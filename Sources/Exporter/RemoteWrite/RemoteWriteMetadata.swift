@@ -2,10 +2,11 @@ internal import Exposition
 internal import MetricModel
 internal import Scraper
 
-/// What senders of remote write have said of metric families, for `/api/v1/metadata`. A value; ``RemoteWriteReceiver`` guards it.
+/// What senders of remote write have said of metric families, for `/api/v1/metadata`. A value; ``RemoteWriteReceiver``
+/// guards it.
 ///
-/// In memory alone, like that of targets: a sender of version 2 says it with every series, one of version 1 every minute. What
-/// was said last of a family counts.
+/// In memory alone, like that of targets: a sender of version 2 says it with every series, one of version 1 every
+/// minute. What was said last of a family counts.
 struct RemoteWriteMetadata {
     /// As many families are kept.
     static let mostFamilies = 20_000

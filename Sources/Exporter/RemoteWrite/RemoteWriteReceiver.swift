@@ -58,7 +58,8 @@ final class RemoteWriteReceiver: Sendable {
     /// What senders have said of metric families, in no order.
     var families: [MetricMetadata] { metadata.withLock { $0.families } }
 
-    /// Stores what `body` holds. Of version 1 all or nothing; of version 2 what is right, and the refusal tells of the rest.
+    /// Stores what `body` holds. Of version 1 all or nothing; of version 2 what is right, and the refusal tells of the
+    /// rest.
     func receive(
         _ body: [UInt8], _ version: WriteRequest.Version = .one, now: Timestamp
     ) -> (written: Written, refusal: Refusal?) {

@@ -222,7 +222,8 @@ struct RemoteWriteTaking {
 
     // MARK: Exemplars
 
-    /// Stores the exemplars of series that are stored. Only those that come out of order are faults, and of version 2 alone.
+    /// Stores the exemplars of series that are stored. Only those that come out of order are faults, and of version 2
+    /// alone.
     mutating func takeExemplars(into store: MetricStore) {
         var exemplars: [(labels: Labels, exemplar: Exemplar)] = []
         for (index, series) in request.series.enumerated() where !series.exemplars.isEmpty {

@@ -1,7 +1,7 @@
 internal import MetricModel
 
-/// A few bytes on the stack in which one point is put together, so that the growing answer is touched once per point and
-/// not once per byte.
+/// A few bytes on the stack in which one point is put together, so that the growing answer is touched once per point
+/// and not once per byte.
 @unsafe struct NumberScratch {
     /// Room for the longest point: a time of 21 bytes, a value of 25, and what stands around them.
     private static let capacity = 96

@@ -3,13 +3,15 @@ internal import MetricModel
 
 /// Reads protobuf bodies of one target, predicting each from the one before. A value; used by one thread at a time.
 ///
-/// Values have no text to skip here, but what tells a series is as predictable as in text: the bytes of its name, labels,
-/// part and bound are compared with those of the line that is expected next, and only where they differ is the series looked
-/// for. A body whose lines all come as expected decodes no label. Meanings and order of calls are ``SeriesMatcher``'s.
+/// Values have no text to skip here, but what tells a series is as predictable as in text: the bytes of its name,
+/// labels, part and bound are compared with those of the line that is expected next, and only where they differ is the
+/// series looked for. A body whose lines all come as expected decodes no label. Meanings and order of calls are
+/// ``SeriesMatcher``'s.
 struct FamilyMatcher: Sendable {
     /// A sample's identity, as it was remembered; see ``MetricFamilyParser/key``.
     private struct Line: Sendable {
-        /// Where the bytes begin in `arena`: those of the family, where the line is its first, then those of the series.
+        /// Where the bytes begin in `arena`: those of the family, where the line is its first, then those of the
+        /// series.
         var start: UInt32
         var family: UInt32
         var series: UInt32

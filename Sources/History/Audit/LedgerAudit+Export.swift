@@ -34,8 +34,8 @@ extension LedgerAudit {
 
     /// Verifies an export without any database.
     ///
-    /// - Parameter trust: the keys to believe; by default those in the export, which proves only that the export is consistent
-    ///   with itself.
+    /// - Parameter trust: the keys to believe; by default those in the export, which proves only that the export is
+    ///   consistent with itself.
     public static func verify(export directory: String, _ trust: Trust = Trust()) throws(HistoryError) -> LedgerReport {
         var verifier = LedgerVerifier(trusted: try trustedKeys(ofExport: directory, trust))
         let removals = try LineReader(path: "\(directory)/\(LedgerExport.leaves)")

@@ -85,7 +85,8 @@ extension LedgerAudit {
         }
     }
 
-    /// Erases the texts about a person everywhere in the database. The commitments stay, so that verification still passes.
+    /// Erases the texts about a person everywhere in the database. The commitments stay, so that verification still
+    /// passes.
     ///
     /// - Parameters:
     ///   - text: the exact text: a name, an address, an identity.

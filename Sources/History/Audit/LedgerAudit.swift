@@ -52,7 +52,8 @@ public struct LedgerAudit: Sendable {
     func verify(
         _ trust: Trust = Trust(), pageLimit: Int, proceed: (Int) -> Bool
     ) throws(HistoryError) -> LedgerReport? {
-        // What grows while we read must not seem missing: first the checkpoints outside, then the head, then the entries.
+        // What grows while we read must not seem missing: first the checkpoints outside, then the head, then the
+        // entries.
         let outside = try outsideNotes(trust)
         let ledger = try openLedger()
         let head = try ledger.head()

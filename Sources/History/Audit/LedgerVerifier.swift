@@ -1,7 +1,8 @@
 internal import JSON
 internal import TLS
 
-/// Verifies a ledger entry by entry. A value machine: it is given the content of a database or an export and believes none of it.
+/// Verifies a ledger entry by entry. A value machine: it is given the content of a database or an export and believes
+/// none of it.
 ///
 /// Entries come in their order, checkpoints as soon as the entries they cover were given.
 struct LedgerVerifier {
@@ -36,8 +37,8 @@ struct LedgerVerifier {
     /// The tree over the entries given so far; `nil` where some are missing.
     var rootSoFar: [UInt8]? { isBroken ? nil : tree.root }
 
-    /// Takes note of what retention dropped and of erased texts. Given before the entries, because a batch comes long before it is
-    /// dropped.
+    /// Takes note of what retention dropped and of erased texts. Given before the entries, because a batch comes long
+    /// before it is dropped.
     mutating func expectRemoval(_ row: LedgerRow) {
         // A row whose text is not the hashed one is reported with the entries, and excuses nothing.
         guard MerkleTree.hash(leaf: Array(row.leaf.utf8)) == row.hash, let content = LeafContent(row.leaf) else {

@@ -63,8 +63,8 @@ public struct HotCacheConfiguration: Sendable {
 /// PREFIX archive:ID        the entry's JSON                               for 1, 2 or 4 hours by its score
 /// ```
 ///
-/// A convenience that may vanish at any time: one thread talks to Redis, callers never wait for it, and what cannot be written
-/// is dropped and counted. Nothing of Tribune reads from it.
+/// A convenience that may vanish at any time: one thread talks to Redis, callers never wait for it, and what cannot be
+/// written is dropped and counted. Nothing of Tribune reads from it.
 public final class HotCache: Sendable {
     private enum Request: Sendable {
         case measurements([Measurement])
@@ -103,7 +103,8 @@ public final class HotCache: Sendable {
         if !requests.send(.measurements(measurements)) { dropped.add(Double(measurements.count)) }
     }
 
-    /// Offers an entry of the archive of improvements: the better its score (0 to 1), the longer it stays. Never blocks.
+    /// Offers an entry of the archive of improvements: the better its score (0 to 1), the longer it stays. Never
+    /// blocks.
     public func put(archive id: String, _ entry: JSON, score: Double) {
         let request = Request.archive(id: id, text: entry.canonical, seconds: Self.archiveSeconds(score: score))
         if !requests.send(request) { dropped.add() }

@@ -1,10 +1,10 @@
 internal import TLS
 
-/// Replaces secrets in configuration files by keyed hashes, so that no password becomes part of an immutable record while a changed
-/// one still shows.
+/// Replaces secrets in configuration files by keyed hashes, so that no password becomes part of an immutable record
+/// while a changed one still shows.
 ///
-/// Works on the text, because comments and layout belong to the record: values of keys whose names mean a secret, passwords in
-/// URLs, and `password=` in connection strings.
+/// Works on the text, because comments and layout belong to the record: values of keys whose names mean a secret,
+/// passwords in URLs, and `password=` in connection strings.
 struct SecretRedactor: Sendable {
     private let key: [UInt8]
 

@@ -2,8 +2,8 @@ internal import Database
 
 /// The lease over the rollouts in a PostgreSQL database, and the last journal record of each plan.
 ///
-/// One thread uses it. It connects when it is asked something, and again after each failure; every answer comes within a few
-/// seconds or is a failure. Times are the database's.
+/// One thread uses it. It connects when it is asked something, and again after each failure; every answer comes within
+/// a few seconds or is a failure. Times are the database's.
 public final class LeaseTable {
     /// The lease as it stands.
     public struct Row: Equatable, Sendable {
@@ -96,9 +96,9 @@ public final class LeaseTable {
 
     /// Keeps the last journal record of a plan.
     ///
-    /// One statement, which locks the lease while it runs: whoever takes the lease over either finds this record, or has refused
-    /// it. Several statements would keep the lock for as long as this process stands still between them, and nobody could take
-    /// its place.
+    /// One statement, which locks the lease while it runs: whoever takes the lease over either finds this record, or
+    /// has refused it. Several statements would keep the lock for as long as this process stands still between them,
+    /// and nobody could take its place.
     ///
     /// - Returns: false, changing nothing, where the lease is no longer the holder's.
     public func keep(_ record: String, plan: String, holder: String, epoch: Int64) throws(HistoryError) -> Bool {

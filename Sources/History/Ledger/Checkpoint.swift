@@ -1,6 +1,7 @@
 internal import TLS
 
-/// The signed statement about a ledger: its number of entries and the root of their tree, as C2SP tlog-checkpoint in a signed note.
+/// The signed statement about a ledger: its number of entries and the root of their tree, as C2SP tlog-checkpoint in a
+/// signed note.
 ///
 /// ```text
 /// tribune.example/prod                  origin

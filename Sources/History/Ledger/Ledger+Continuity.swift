@@ -12,7 +12,8 @@ enum Continuity: Equatable, Sendable {
 }
 
 extension Ledger {
-    /// Compares the ledger with a checkpoint that was seen before, by a consistency proof from the checkpoint to the head.
+    /// Compares the ledger with a checkpoint that was seen before, by a consistency proof from the checkpoint to the
+    /// head.
     func continuity(_ head: LedgerHead?, since known: Checkpoint) throws(HistoryError) -> Continuity {
         guard let head else { return known.size == 0 ? .continues : .isBehind(size: 0) }
         if head.size < known.size { return .isBehind(size: head.size) }

@@ -19,8 +19,8 @@ struct LedgerHead: Equatable, Sendable {
 
 /// The ledger in a database: appends, each one transaction that compares and swaps the head, and reading.
 ///
-/// Belongs to the thread of its store. After an error it must be replaced, with a new connection: it may remember series that the
-/// database has rolled back.
+/// Belongs to the thread of its store. After an error it must be replaced, with a new connection: it may remember
+/// series that the database has rolled back.
 final class Ledger {
     let store: LedgerStore
     /// Numbers of series met so far.
@@ -79,8 +79,8 @@ final class Ledger {
 
     /// Appends what a spool holds after `position`, and moves that position, in one transaction.
     ///
-    /// Throws `conflict` and changes nothing where head or position are not what the caller believes. So nothing is ever
-    /// appended twice, and after a commit of unknown outcome head and position tell what happened.
+    /// Throws `conflict` and changes nothing where head or position are not what the caller believes. So nothing is
+    /// ever appended twice, and after a commit of unknown outcome head and position tell what happened.
     func apply(
         _ payloads: [SpoolPayload], ofSpool identity: String, from position: UInt64, through last: UInt64,
         to head: inout LedgerHead, signer: NoteSigner?

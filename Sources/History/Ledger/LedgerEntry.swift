@@ -3,9 +3,9 @@ internal import TLS
 
 /// An entry of the ledger: an event with its place in it.
 ///
-/// The hash covers ``leaf``: one line of canonical JSON that holds the event, its sequence number and the hash of the entry
-/// before. The number exposes a moved entry; the hash of the predecessor identifies a replaced one, which the root of the tree
-/// alone would only place between two checkpoints.
+/// The hash covers ``leaf``: one line of canonical JSON that holds the event, its sequence number and the hash of the
+/// entry before. The number exposes a moved entry; the hash of the predecessor identifies a replaced one, which the
+/// root of the tree alone would only place between two checkpoints.
 public struct LedgerEntry: Equatable, Sendable {
     /// 1 for the first entry.
     public var sequence: Int64

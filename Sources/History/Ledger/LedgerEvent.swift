@@ -65,7 +65,8 @@ public struct LedgerEvent: Equatable, Sendable {
         self.blobs = blobs
     }
 
-    /// Marks a text about a person. The ledger keeps a salted commitment in its place, and the text where it can be erased.
+    /// Marks a text about a person. The ledger keeps a salted commitment in its place, and the text where it can be
+    /// erased.
     public static func personal(_ text: String) -> JSON {
         .object([.init(PersonalText.mark, .string(text))])
     }

@@ -1,6 +1,7 @@
 /// Inclusion and consistency proofs of RFC 6962, built from stored subtrees and verified without them.
 public enum MerkleProof {
-    /// Whether `path` shows that the leaf with `leafHash` is leaf `index` (from 0) of the tree of `size` leaves with `root`.
+    /// Whether `path` shows that the leaf with `leafHash` is leaf `index` (from 0) of the tree of `size` leaves with
+    /// `root`.
     public static func isIncluded(
         _ leafHash: [UInt8], at index: Int64, in size: Int64, root: [UInt8], path: [[UInt8]]
     ) -> Bool {
@@ -25,7 +26,8 @@ public enum MerkleProof {
         return last == 0 && hash == root
     }
 
-    /// Whether `path` shows that the tree of `size` leaves with `root` continues the one of `oldSize` leaves with `oldRoot`.
+    /// Whether `path` shows that the tree of `size` leaves with `root` continues the one of `oldSize` leaves with
+    /// `oldRoot`.
     public static func isConsistent(
         _ oldSize: Int64, _ oldRoot: [UInt8], with size: Int64, _ root: [UInt8], path: [[UInt8]]
     ) -> Bool {
@@ -63,8 +65,8 @@ public enum MerkleProof {
 
 /// Computes hashes of ranges of leaves from stored hashes.
 struct MerkleReader {
-    /// The stored hashes of `level` (0 for leaves, then multiples of ``MerkleTree/nodeLevels``) at `positions`, in their order.
-    /// Fewer than asked for mean that some are missing.
+    /// The stored hashes of `level` (0 for leaves, then multiples of ``MerkleTree/nodeLevels``) at `positions`, in
+    /// their order. Fewer than asked for mean that some are missing.
     var hashes: (_ level: Int, _ positions: Range<Int64>) throws(HistoryError) -> [[UInt8]]
 
     /// The root over the first `size` leaves.

@@ -1,7 +1,7 @@
 internal import TLS
 
-/// The Merkle tree of RFC 6962 over a growing list of leaves, kept as its frontier: the roots of the perfect subtrees that the
-/// list falls into, largest first. A leaf is added in O(1) amortised, and the root computed in O(log *n*).
+/// The Merkle tree of RFC 6962 over a growing list of leaves, kept as its frontier: the roots of the perfect subtrees
+/// that the list falls into, largest first. A leaf is added in O(1) amortised, and the root computed in O(log *n*).
 ///
 /// ```text
 ///   7 leaves:      a       b    c        frontier [a, b, c], sizes 4, 2, 1 = the bits of 7

@@ -2,7 +2,8 @@ internal import Glibc
 internal import Runtime
 internal import TLS
 
-/// What a node remembers of the record outside of the database: the largest checkpoint it has seen, and the keys it believes.
+/// What a node remembers of the record outside of the database: the largest checkpoint it has seen, and the keys it
+/// believes.
 ///
 /// ```text
 /// checkpoint           the note of the largest checkpoint

@@ -3,9 +3,9 @@ internal import TLS
 
 /// A text about a person with what proves that a leaf committed to it.
 ///
-/// The leaf holds `{"$person":"<commitment>"}`, where the commitment is SHA-256(salt ‖ text) in hexadecimal. With the 16 random
-/// bytes of the salt gone nobody can find the text by guessing, so that erasing the row erases the text from the record, while
-/// every hash still verifies.
+/// The leaf holds `{"$person":"<commitment>"}`, where the commitment is SHA-256(salt ‖ text) in hexadecimal. With the
+/// 16 random bytes of the salt gone nobody can find the text by guessing, so that erasing the row erases the text from
+/// the record, while every hash still verifies.
 struct Disclosure: Equatable, Sendable {
     var commitment: [UInt8]
     var salt: [UInt8]

@@ -20,7 +20,8 @@ public struct Measurement: Equatable, Sendable {
     }
 }
 
-/// Measurements that enter the history together, all of one calendar month (UTC), with one ledger entry to vouch for them.
+/// Measurements that enter the history together, all of one calendar month (UTC), with one ledger entry to vouch for
+/// them.
 struct MeasurementBatch: Equatable, Sendable {
     struct Sample: Equatable, Sendable {
         /// Index into `series`.
@@ -38,7 +39,8 @@ struct MeasurementBatch: Equatable, Sendable {
     /// Times that have a partition: 2000-01-01 to 2199-12-31.
     static let times: ClosedRange<Int64> = 946_684_800_000...7_258_118_399_999
 
-    /// The batches that hold `measurements`, split by month and size. Stale markers and times outside of ``times`` are left out.
+    /// The batches that hold `measurements`, split by month and size. Stale markers and times outside of ``times`` are
+    /// left out.
     static func batches(of measurements: [Measurement]) -> [MeasurementBatch] {
         var finished: [MeasurementBatch] = []
         var open: [Month: (batch: MeasurementBatch, indices: [Labels: UInt32])] = [:]
@@ -79,9 +81,9 @@ struct MeasurementBatch: Equatable, Sendable {
 
     /// A hash of the content that depends neither on the order of rows nor on the numbering of series.
     ///
-    /// SHA-256 over, for each series in bytewise order of its text: length of the text (4 bytes, big-endian like all numbers
-    /// here), the text, number of samples (4), and for each sample by time, then bits: time (8), bits of the value (8). Every
-    /// NaN counts as 0x7ff8000000000000, for SQLite keeps none of their bits.
+    /// SHA-256 over, for each series in bytewise order of its text: length of the text (4 bytes, big-endian like all
+    /// numbers here), the text, number of samples (4), and for each sample by time, then bits: time (8), bits of the
+    /// value (8). Every NaN counts as 0x7ff8000000000000, for SQLite keeps none of their bits.
     var digest: [UInt8] {
         var grouped: [String: [(Int64, UInt64)]] = [:]
         for sample in samples {

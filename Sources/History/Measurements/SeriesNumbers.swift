@@ -11,7 +11,8 @@ struct SeriesNumbers {
     /// Series in one lookup.
     private static let pageSize = 500
 
-    /// Fills in the numbers of the series of all batches: known ones, those of the database, then new ones from `next` on.
+    /// Fills in the numbers of the series of all batches: known ones, those of the database, then new ones from `next`
+    /// on.
     mutating func assign(_ rows: inout LedgerRows, next: inout Int64, in store: LedgerStore) throws(HistoryError) {
         if rows.batches.isEmpty { return }
         if known.count > Self.limit { known = [:] }

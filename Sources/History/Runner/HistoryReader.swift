@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// The thread that reads from the database for whoever asks, so that a slow question delays no record.
 final class HistoryReader: Sendable {
-    /// Asks the database, or passes the failure to reach it on. Returns false where the asking failed; the failure is passed on
-    /// only where it is the last attempt.
+    /// Asks the database, or passes the failure to reach it on. Returns false where the asking failed; the failure is
+    /// passed on only where it is the last attempt.
     private typealias Request = @Sendable (_ store: Result<LedgerStore, HistoryError>, _ isLast: Bool) -> Bool
 
     private let requests = Mailbox<Request>(capacity: 64)

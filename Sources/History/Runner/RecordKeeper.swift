@@ -2,7 +2,8 @@ internal import JSON
 internal import Runtime
 internal import TLS
 
-/// Decides whether this node may write to a record: the record must continue what the node has seen, and know the node's key.
+/// Decides whether this node may write to a record: the record must continue what the node has seen, and know the
+/// node's key.
 struct RecordKeeper: Sendable {
     let configuration: HistoryConfiguration
     let memory: NodeMemory
@@ -106,7 +107,8 @@ struct RecordKeeper: Sendable {
             """)
     }
 
-    /// Looks at a record that another node writes: remembers its checkpoints, and believes the keys of nodes that joined.
+    /// Looks at a record that another node writes: remembers its checkpoints, and believes the keys of nodes that
+    /// joined.
     ///
     /// - Returns: keys believed for the first time.
     func observe(_ ledger: Ledger) throws(HistoryError) -> [NoteVerifier] {

@@ -5,8 +5,8 @@ internal import Synchronization
 
 /// A queue on disk between the engines and the database. Any thread may append.
 ///
-/// One thread writes and syncs the records, many at once. Nothing is dropped because the spool is long or the disk is full:
-/// records that cannot be written wait in memory and are retried, and ``State`` says so.
+/// One thread writes and syncs the records, many at once. Nothing is dropped because the spool is long or the disk is
+/// full: records that cannot be written wait in memory and are retried, and ``State`` says so.
 final class Spool: Sendable {
     struct State: Equatable, Sendable {
         /// The last record on disk.
@@ -94,8 +94,9 @@ final class Spool: Sendable {
         return sequence
     }
 
-    /// Deletes old segments that hold no record after `sequence`. The newest stays, because its name carries the sequence on, and
-    /// so do the newest `kept` bytes of the others: a database that lost their records can then be healed.
+    /// Deletes old segments that hold no record after `sequence`. The newest stays, because its name carries the
+    /// sequence on, and so do the newest `kept` bytes of the others: a database that lost their records can then be
+    /// healed.
     func discard(through sequence: UInt64, keeping kept: Int = 0) {
         directory.delivered.store(sequence, ordering: .relaxed)
         let segments = state.segments

@@ -8,8 +8,8 @@ internal import TLS
 ///   · blob count (4) · blob…
 ///   · series count (4) · series… · sample count (4) · { series index (4) · milliseconds (8) · value bits (8) }…
 /// ```
-/// Texts and blobs are a length (4) and bytes; numbers are big-endian. Format 1, of earlier versions, goes from the body to the
-/// series count.
+/// Texts and blobs are a length (4) and bytes; numbers are big-endian. Format 1, of earlier versions, goes from the
+/// body to the series count.
 struct SpoolPayload: Equatable, Sendable {
     var event: PendingEvent
     var measurements = MeasurementBatch()

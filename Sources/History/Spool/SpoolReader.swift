@@ -3,7 +3,8 @@ internal import Glibc
 
 /// Reads records back in their order. Belongs to the thread that delivers them to the database.
 ///
-/// A damaged record costs only itself: the next one that is whole is searched for in the same segment, then in the next.
+/// A damaged record costs only itself: the next one that is whole is searched for in the same segment, then in the
+/// next.
 @safe final class SpoolReader {
     private let directory: SpoolDirectory
     private var segment: UInt64?

@@ -5,9 +5,9 @@ internal import Durable
 /// ```text
 /// segment:  magic (8) · first sequence (8) · record…
 /// ```
-/// Records are laid out as ``RecordFrame`` says; numbers are little-endian. Sequences ascend strictly. The magic is `TRBSPL02`;
-/// segments that begin with `TRBSPL01` are still read: their checksums leave the length out. A segment's name is its first
-/// sequence in 16 hexadecimal digits and `.spool`.
+/// Records are laid out as ``RecordFrame`` says; numbers are little-endian. Sequences ascend strictly. The magic is
+/// `TRBSPL02`; segments that begin with `TRBSPL01` are still read: their checksums leave the length out. A segment's
+/// name is its first sequence in 16 hexadecimal digits and `.spool`.
 enum SpoolSegment {
     static let headerByteCount = 16
     private static let magic = Array("TRBSPL02".utf8)
@@ -35,7 +35,8 @@ enum SpoolSegment {
         magic + (0..<8).map { UInt8(truncatingIfNeeded: sequence >> (8 * $0)) }
     }
 
-    /// The offset after `start` where the next whole record with a number in `sequences` begins; `nil` where there is none.
+    /// The offset after `start` where the next whole record with a number in `sequences` begins; `nil` where there is
+    /// none.
     static func next(
         in bytes: [UInt8], after start: Int, sequences: ClosedRange<UInt64>, _ coverage: RecordFrame.Coverage
     ) -> Int? {

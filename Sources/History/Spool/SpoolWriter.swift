@@ -4,8 +4,8 @@ internal import Runtime
 
 /// Writes records into segments. Belongs to the spool's thread.
 ///
-/// After a failed write the same bytes are written again at the same offset. After a failed sync the kernel may have dropped pages
-/// it had accepted, so that the same records are written again into a new segment.
+/// After a failed write the same bytes are written again at the same offset. After a failed sync the kernel may have
+/// dropped pages it had accepted, so that the same records are written again into a new segment.
 @safe final class SpoolWriter {
     /// The state of the spool when it was opened.
     struct Recovery: Equatable {

@@ -3,7 +3,8 @@ public import MetricModel
 
 /// The silences there are: pending, active, and those that ended not long ago.
 ///
-/// A value machine: what people and time do to it comes in, what changed comes out for the record; ids and `now` are passed in.
+/// A value machine: what people and time do to it comes in, what changed comes out for the record; ids and `now` are
+/// passed in.
 public struct SilenceSet: Equatable, Sendable {
     /// How much is kept, and for how long.
     public struct Limits: Equatable, Sendable {
@@ -71,8 +72,8 @@ public struct SilenceSet: Equatable, Sendable {
 
     /// Somebody wants `wanted`: a new silence, or one with an id in place of what is there.
     ///
-    /// What was silenced when, and by which matchers, is never rewritten: a change of the matchers, or of a start that lies in the
-    /// past, ends the silence and makes a new one with `newID`.
+    /// What was silenced when, and by which matchers, is never rewritten: a change of the matchers, or of a start that
+    /// lies in the past, ends the silence and makes a new one with `newID`.
     ///
     /// - Returns: The id of the silence, and what changed.
     public mutating func set(
@@ -141,7 +142,8 @@ public struct SilenceSet: Equatable, Sendable {
         }
     }
 
-    /// As with Alertmanager, a matcher with `!=` or `!~` counts as one that says something, whatever it is compared with.
+    /// As with Alertmanager, a matcher with `!=` or `!~` counts as one that says something, whatever it is compared
+    /// with.
     private func check(_ wanted: Silence, at now: Timestamp) throws(SilenceError) {
         guard !wanted.matchers.isEmpty else { throw SilenceError(.invalid, "a silence needs at least one matcher") }
         let saysNothing = wanted.matchers.allSatisfy { matcher in
@@ -160,7 +162,8 @@ public struct SilenceSet: Equatable, Sendable {
 
     // MARK: What time does
 
-    /// Time has passed. Returns the silences whose time is over, each once, and drops those that have been over for long enough.
+    /// Time has passed. Returns the silences whose time is over, each once, and drops those that have been over for
+    /// long enough.
     public mutating func advanced(to now: Timestamp) -> [Change] {
         var changes: [Change] = []
         for (id, entry) in entries where entry.silence.endsAt <= now {

@@ -1,10 +1,11 @@
 public import MetricModel
 public import Runtime
 
-/// Times that come again: office hours, weekends, the last days of a month. Alertmanager's `time_intervals` are made of these.
+/// Times that come again: office hours, weekends, the last days of a month. Alertmanager's `time_intervals` are made of
+/// these.
 ///
-/// A moment lies within if it meets every condition that is given. A condition that is `nil` is met by every moment, one
-/// without ranges by none.
+/// A moment lies within if it meets every condition that is given. A condition that is `nil` is met by every moment,
+/// one without ranges by none.
 public struct TimeInterval: Equatable, Sendable {
     /// Days of the month, where -1 is the last, -2 the one before.
     public struct Days: Equatable, Sendable {

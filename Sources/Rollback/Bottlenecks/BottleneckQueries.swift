@@ -26,7 +26,8 @@ public struct BottleneckQueries: Equatable, Sendable {
         public var better = MetricCriteria.Direction.lower
         /// The best value there is; 0 where lower is better.
         public var best = 0.0
-        /// The label that names what is measured. Where it is `service`, every service of a plan is expected to have a value.
+        /// The label that names what is measured. Where it is `service`, every service of a plan is expected to have a
+        /// value.
         public var label = "service"
         /// How much it counts.
         public var weight = 1.0
@@ -45,8 +46,8 @@ public struct BottleneckQueries: Equatable, Sendable {
 
     /// What is measured of services, resources and compliance.
     public var queries: [Query] = Self.acgs
-    /// PromQL for the mean latency of each service, by the label `service`; along the plans' `depends`, the share that a dependency
-    /// has in its caller's time follows.
+    /// PromQL for the mean latency of each service, by the label `service`; along the plans' `depends`, the share that
+    /// a dependency has in its caller's time follows.
     public var latency = """
         sum by (service) (rate(acgs_request_duration_seconds_sum[5m])) \
         / sum by (service) (rate(acgs_request_duration_seconds_count[5m]))

@@ -5,9 +5,9 @@ internal import Synchronization
 
 /// What holds the services up, worst first. A pure function of what the queries answered.
 ///
-/// The score of an entry is its pressure (how much of what is allowed is used up: 1 at the threshold, at most 10) times the query's
-/// weight times one plus the share of all other services that depend on it, directly or not. What was not measured is unknown and has
-/// no score.
+/// The score of an entry is its pressure (how much of what is allowed is used up: 1 at the threshold, at most 10) times
+/// the query's weight times one plus the share of all other services that depend on it, directly or not. What was not
+/// measured is unknown and has no score.
 struct BottleneckSurvey: Equatable {
     struct Entry: Equatable {
         var kind: BottleneckQueries.Kind

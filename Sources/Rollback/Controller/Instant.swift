@@ -2,8 +2,8 @@ public import MetricModel
 
 /// A point in time in nanoseconds since the Unix epoch.
 ///
-/// The shell derives it from the monotonic clock, anchored to the wall clock once when it starts, so that spans within one
-/// process are exact and a step of the wall clock neither ends a cooldown nor makes a rollback look slow.
+/// The shell derives it from the monotonic clock, anchored to the wall clock once when it starts, so that spans within
+/// one process are exact and a step of the wall clock neither ends a cooldown nor makes a rollback look slow.
 public struct Instant: Hashable, Comparable, Sendable {
     /// Nanoseconds since 1970-01-01T00:00:00Z.
     public var nanoseconds: Int64

@@ -19,7 +19,8 @@ extension RolloutController {
         return nil
     }
 
-    /// Notes since when a rule that promotion depends on waits for its first measurement, and wakes when that is to be told.
+    /// Notes since when a rule that promotion depends on waits for its first measurement, and wakes when that is to be
+    /// told.
     private mutating func awaitMeasurements(at now: Instant) {
         guard state.phase == .promoting, plan.freezeIf.contains(where: { standings[$0] == nil }) else {
             unmeasuredSince = nil

@@ -1,7 +1,8 @@
 internal import JSON
 internal import MetricModel
 
-/// Drift: somebody or something (a reload of HAProxy restores the weights of its file) changed live weights behind our back.
+/// Drift: somebody or something (a reload of HAProxy restores the weights of its file) changed live weights behind our
+/// back.
 extension RolloutController {
     /// Reads the live weights of every service that is at rest, from time to time.
     mutating func reconcile(at now: Instant) {

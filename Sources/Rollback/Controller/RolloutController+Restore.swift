@@ -1,13 +1,14 @@
 internal import JSON
 
-/// Back to a division that was written down earlier. A candidate never gets more traffic by it: what a checkpoint gave it may have
-/// been taken away for a reason since.
+/// Back to a division that was written down earlier. A candidate never gets more traffic by it: what a checkpoint gave
+/// it may have been taken away for a reason since.
 extension RolloutController {
     /// Takes services back whose candidate has more traffic now than in `splits`, in the way of a rollback.
     ///
-    /// They go back whole: the part that a candidate had at the checkpoint was a step of a promotion, and what made somebody ask for
-    /// the restore is a reason not to repeat it before the next generation. With `generation`, those that had a part go down to it
-    /// and are watched there, and promotion is paused. It must be the one under way, because the part was given to its candidate.
+    /// They go back whole: the part that a candidate had at the checkpoint was a step of a promotion, and what made
+    /// somebody ask for the restore is a reason not to repeat it before the next generation. With `generation`, those
+    /// that had a part go down to it and are watched there, and promotion is paused. It must be the one under way,
+    /// because the part was given to its candidate.
     mutating func restore(
         _ splits: [String: TrafficSplit], exactlyIn generation: UInt64?, _ command: RolloutCommand, at now: Instant
     ) -> CommandOutcome {
@@ -64,8 +65,8 @@ extension RolloutController {
         recordStage("restoring", service, stage, "", at: now)
     }
 
-    /// Goes on with what is being lowered. Neither a pause nor what holds promotion back holds this up, but dependents that go back
-    /// whole go first.
+    /// Goes on with what is being lowered. Neither a pause nor what holds promotion back holds this up, but dependents
+    /// that go back whole go first.
     mutating func advanceRestores(at now: Instant) {
         for service in plan.rollbackOrder where state.services[service]?.isRestoring == true {
             let waits = plan.dependents(including: service).contains { name in

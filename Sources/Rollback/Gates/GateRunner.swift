@@ -4,8 +4,8 @@ public import MetricModel
 public import Runtime
 internal import Synchronization
 
-/// Answers what delivery pipelines ask: analyses, improvements, checkpoints, bottlenecks. Any thread may call; a call blocks for as
-/// long as the store, the routers or the disk take. Owned by the composition root, which must `stop` it.
+/// Answers what delivery pipelines ask: analyses, improvements, checkpoints, bottlenecks. Any thread may call; a call
+/// blocks for as long as the store, the routers or the disk take. Owned by the composition root, which must `stop` it.
 public final class GateRunner: Sendable {
     /// What it needs.
     public struct Settings: Sendable {

@@ -36,8 +36,8 @@ extension JournalError {
     }
 }
 
-/// The records of one plan, each the whole state after a step. Of them only the last one counts, so that a journal which grew long
-/// is replaced by the next record.
+/// The records of one plan, each the whole state after a step. Of them only the last one counts, so that a journal
+/// which grew long is replaced by the next record.
 final class Journal: Sendable {
     /// Payloads of the records found when it was opened, in order.
     let recovered: [[UInt8]]

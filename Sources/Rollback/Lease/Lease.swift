@@ -1,15 +1,16 @@
 public import MetricModel
 
-/// One node's view of the lease that decides which of several Tribunes acts. A machine: it says what to ask the database, and is
-/// told the answers.
+/// One node's view of the lease that decides which of several Tribunes acts. A machine: it says what to ask the
+/// database, and is told the answers.
 ///
-/// No clock is compared with another one. The holder counts the lease's time from before it asked, on a clock of its own that
-/// neither jumps nor stops; others must have seen the lease unrenewed for that long on theirs, *and* the database must say that it
-/// is over. So a jump of anybody's wall clock, the database's included, makes nobody act while somebody else does.
+/// No clock is compared with another one. The holder counts the lease's time from before it asked, on a clock of its
+/// own that neither jumps nor stops; others must have seen the lease unrenewed for that long on theirs, *and* the
+/// database must say that it is over. So a jump of anybody's wall clock, the database's included, makes nobody act
+/// while somebody else does.
 ///
-/// While the database answers nobody, nobody can take the lease either, and a holder whose time is over goes on taking traffic
-/// off candidates (``Standing/alone(epoch:)``). A holder that was stopped and wakes has no fresh failure to rest on, so that it
-/// does nothing until the database has answered or failed it anew.
+/// While the database answers nobody, nobody can take the lease either, and a holder whose time is over goes on taking
+/// traffic off candidates (``Standing/alone(epoch:)``). A holder that was stopped and wakes has no fresh failure to
+/// rest on, so that it does nothing until the database has answered or failed it anew.
 public struct Lease: Equatable, Sendable {
     /// What this node may do.
     public enum Standing: Equatable, Sendable {

@@ -5,8 +5,8 @@ internal import Synchronization
 
 /// Keeps the lease: asks the database what the machine wants to know, and brings it the last journal records.
 ///
-/// Any thread may ask what may be done at this moment. That is asked again before every action and every operation, since a
-/// process can be stopped between any two of its instructions; what slips through carries its epoch.
+/// Any thread may ask what may be done at this moment. That is asked again before every action and every operation,
+/// since a process can be stopped between any two of its instructions; what slips through carries its epoch.
 final class LeaseRunner: Sendable {
     private struct Shared {
         var lease: Lease
@@ -82,7 +82,8 @@ final class LeaseRunner: Sendable {
         }
     }
 
-    /// Has `listener` called whenever the standing may have changed; to be called before ``start()``, or for a new plan.
+    /// Has `listener` called whenever the standing may have changed; to be called before ``start()``, or for a new
+    /// plan.
     func listen(_ listener: @escaping @Sendable () -> Void) {
         listeners.withLock { $0.append(listener) }
     }

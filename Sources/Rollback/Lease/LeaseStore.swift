@@ -1,11 +1,12 @@
 public import JSON
 
-/// The database that keeps the lease, and what its holders leave for each other. Called from one thread, which it may block for
-/// less than a fourth of the lease's duration.
+/// The database that keeps the lease, and what its holders leave for each other. Called from one thread, which it may
+/// block for less than a fourth of the lease's duration.
 public protocol LeaseStore: Sendable {
     /// Who holds the lease.
     func look() throws(LeaseFault) -> Lease.Sighting
-    /// Takes the lease unless it has changed since `sighting`; the new epoch is above `floor`. `nil` when it has changed.
+    /// Takes the lease unless it has changed since `sighting`; the new epoch is above `floor`. `nil` when it has
+    /// changed.
     func take(_ sighting: Lease.Sighting, holder: String, milliseconds: Int64, above floor: UInt64) throws(LeaseFault)
         -> UInt64?
     /// Prolongs the lease. False when it is no longer the holder's.
@@ -33,8 +34,8 @@ public struct LeaseFault: Error, Equatable, Sendable, CustomStringConvertible {
 public struct HandOver: Equatable, Sendable {
     /// The last journal record of each plan that reached the database.
     public var records: [String: [UInt8]]
-    /// The epoch under which the lease was held before, by a process whose last records may be missing; `nil` where the lease was
-    /// given back.
+    /// The epoch under which the lease was held before, by a process whose last records may be missing; `nil` where the
+    /// lease was given back.
     public var leader: UInt64?
 }
 

@@ -5,10 +5,10 @@ package enum TakeUp: Equatable, Sendable {
     /// A record that may not be the last thing that was done.
     case record(JournalRecord, isComplete: Bool)
 
-    /// Chooses by epochs. Of two records of one term this node's own is the newer one, because it is written first. Where somebody
-    /// led after everything that is known, and did not give the lease back, records are lost, and this node's own state is as
-    /// doubtful as an old record of that leader would be. A leader of a rollout always has a record of its term, because it begins
-    /// with one.
+    /// Chooses by epochs. Of two records of one term this node's own is the newer one, because it is written first.
+    /// Where somebody led after everything that is known, and did not give the lease back, records are lost, and this
+    /// node's own state is as doubtful as an old record of that leader would be. A leader of a rollout always has a
+    /// record of its term, because it begins with one.
     ///
     /// - Parameters:
     ///   - own: the last record of this node's journal.

@@ -12,7 +12,8 @@ extension RolloutPlan {
         var priority: Int
     }
 
-    /// Dependencies first; among those that could be next the one with the highest priority, then the one that stands first.
+    /// Dependencies first; among those that could be next the one with the highest priority, then the one that stands
+    /// first.
     static func order(_ nodes: [Node]) throws(OrderFault) -> [String] {
         var placed: Set<String> = []
         var rest = nodes

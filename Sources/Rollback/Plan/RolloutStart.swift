@@ -1,7 +1,8 @@
 internal import MetricModel
 internal import YAML
 
-/// How rollouts of a plan begin apart from by command: at a time, with a new candidate, or with a new candidate at a time.
+/// How rollouts of a plan begin apart from by command: at a time, with a new candidate, or with a new candidate at a
+/// time.
 public struct RolloutStart: Equatable, Sendable {
     /// When rollouts may begin by themselves, UTC; empty for always.
     public var windows: [Window]

@@ -4,8 +4,8 @@ internal import Runtime
 
 /// A file that a proxy reads.
 enum DiscoveryFile {
-    /// Gives the file at `path` the content `text`: forced to disk aside and renamed, so that the proxy sees either the old file
-    /// or the whole new one, also after a power failure.
+    /// Gives the file at `path` the content `text`: forced to disk aside and renamed, so that the proxy sees either the
+    /// old file or the whole new one, also after a power failure.
     ///
     /// - Parameter check: called right before the file is renamed; what it throws leaves the old file in place.
     static func replace(

@@ -6,16 +6,17 @@ internal import Runtime
 
 /// Envoy, by a discovery file of routes or by runtime keys.
 ///
-/// Envoy acknowledges nothing of a file, and takes a runtime key that no route uses. So a shift counts only when the admin
-/// endpoint shows the division in routes that are in force.
+/// Envoy acknowledges nothing of a file, and takes a runtime key that no route uses. So a shift counts only when the
+/// admin endpoint shows the division in routes that are in force.
 struct EnvoyRouter: TrafficRouter {
     let route: EnvoyRoute
     let timeout: Milliseconds
     let client: HTTPClient
     var fence = Fence.none
 
-    /// Workers follow the main thread, whose view is what the endpoint shows, within milliseconds. A cluster that has just
-    /// lost its traffic is watched until it has got nothing for a moment, or for this long: others may send to it as well.
+    /// Workers follow the main thread, whose view is what the endpoint shows, within milliseconds. A cluster that has
+    /// just lost its traffic is watched until it has got nothing for a moment, or for this long: others may send to it
+    /// as well.
     private static let settling = (pause: UInt32(5000), attempts: 20)
 
     var description: String {

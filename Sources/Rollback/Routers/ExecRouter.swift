@@ -3,8 +3,8 @@ internal import JSON
 internal import MetricModel
 internal import Runtime
 
-/// Programs that divide traffic. They get the operation as JSON on standard input and its key in the environment variable
-/// `TRIBUNE_IDEMPOTENCY_KEY`; the one that reads prints the division as JSON. Exit code 0 is success.
+/// Programs that divide traffic. They get the operation as JSON on standard input and its key in the environment
+/// variable `TRIBUNE_IDEMPOTENCY_KEY`; the one that reads prints the division as JSON. Exit code 0 is success.
 struct ExecRouter: TrafficRouter {
     let route: ExecRoute
     let timeout: Milliseconds

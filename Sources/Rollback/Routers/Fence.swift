@@ -1,11 +1,11 @@
 /// Keeps a process that has lost its lease from writing to routers.
 ///
-/// A process can be stopped between any two instructions and wake after another one has taken over. So routers ask again right
-/// before each write, and where a router can keep a number, they leave the epoch under which it was written there, and refuse to
-/// write over a higher one. HAProxy can keep none.
+/// A process can be stopped between any two instructions and wake after another one has taken over. So routers ask
+/// again right before each write, and where a router can keep a number, they leave the epoch under which it was written
+/// there, and refuse to write over a higher one. HAProxy can keep none.
 struct Fence: Sendable {
-    /// Whether several processes share a lease. One that runs alone leaves no epochs behind: they would be in the way of a later
-    /// one whose journal was lost.
+    /// Whether several processes share a lease. One that runs alone leaves no epochs behind: they would be in the way
+    /// of a later one whose journal was lost.
     let isShared: Bool
     private let permits: @Sendable (RouterOperation) -> Bool
 

@@ -76,9 +76,9 @@ struct HAProxyRouter: TrafficRouter {
         guard words.isEmpty else { throw RouterError("HAProxy says: \(words.prefix(200))") }
     }
 
-    /// The state of all servers. HAProxy forgets the result of a health check while the next one runs, so what is read in
-    /// that moment is read again, for a tenth of a second at most: a rollback must not wait for its next attempt, nor
-    /// people be paged, because of a check under way.
+    /// The state of all servers. HAProxy forgets the result of a health check while the next one runs, so what is read
+    /// in that moment is read again, for a tenth of a second at most: a rollback must not wait for its next attempt,
+    /// nor people be paged, because of a check under way.
     private func checkedState() throws(RouterError) -> [HAProxyServer: ServerState] {
         let end = SystemClock.monotonicNanoseconds(in: min(100, timeout.rawValue / 2))
         while true {

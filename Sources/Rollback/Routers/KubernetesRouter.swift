@@ -48,8 +48,8 @@ struct KubernetesRouter: TrafficRouter {
         throw RouterError("\(path) was changed by others \(Self.attempts) times during the shift")
     }
 
-    /// The epoch to leave in the object, where a lease is shared. Since a patch holds for the version that was read only, a process
-    /// that has lost its lease cannot write after its successor has.
+    /// The epoch to leave in the object, where a lease is shared. Since a patch holds for the version that was read
+    /// only, a process that has lost its lease cannot write after its successor has.
     private func stamp(_ operation: RouterOperation, over object: JSON) throws(RouterError) -> UInt64? {
         let last = object["metadata"]?["annotations"]?[KubernetesDivision.epoch]?.text.flatMap { UInt64($0) }
         try fence.check(operation, against: last, in: path)

@@ -5,10 +5,10 @@ internal import Runtime
 
 /// nginx by a file that it includes in its `http` block.
 ///
-/// The file holds the upstream and a variable `$tribune_UPSTREAM` with the version of the file and the worker that answers. nginx
-/// acknowledges nothing and has several workers, so a shift counts only when no worker from before the reload accepts connections
-/// any more, as far as they can be seen, and the probe URL, which answers with that variable, has given the new version many times
-/// in a row over new connections.
+/// The file holds the upstream and a variable `$tribune_UPSTREAM` with the version of the file and the worker that
+/// answers. nginx acknowledges nothing and has several workers, so a shift counts only when no worker from before the
+/// reload accepts connections any more, as far as they can be seen, and the probe URL, which answers with that
+/// variable, has given the new version many times in a row over new connections.
 struct NginxRouter: TrafficRouter {
     let route: NginxRoute
     let timeout: Milliseconds

@@ -2,13 +2,14 @@ internal import Runtime
 
 /// The workers of an nginx on this machine, as `/proc` shows them.
 ///
-/// After a reload the old workers go on accepting connections until each has got its turn to close its sockets, which on a busy
-/// machine is after the new ones have answered many probes. Only the absence of old workers proves that the new file counts.
+/// After a reload the old workers go on accepting connections until each has got its turn to close its sockets, which
+/// on a busy machine is after the new ones have answered many probes. Only the absence of old workers proves that the
+/// new file counts.
 struct NginxWorkers {
     private let master: Int
 
-    /// The workers beside the one that has the process number `worker`; `nil` where no nginx of that number is to be seen, such as
-    /// one in a container of its own.
+    /// The workers beside the one that has the process number `worker`; `nil` where no nginx of that number is to be
+    /// seen, such as one in a container of its own.
     init?(beside worker: Int) {
         guard let parent = Self.parent(of: worker), Self.title(of: parent).hasPrefix("nginx: master process") else {
             return nil

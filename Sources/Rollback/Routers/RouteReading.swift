@@ -16,8 +16,8 @@ public struct RouteReading: Equatable, Sendable {
 }
 
 extension RolloutPlan {
-    /// Reads back every route, one after the other, in the order of promotion. Changes nothing. Blocks, for a few times the
-    /// timeouts of the routes at most.
+    /// Reads back every route, one after the other, in the order of promotion. Changes nothing. Blocks, for a few times
+    /// the timeouts of the routes at most.
     public func readRoutes() -> [RouteReading] {
         let client = HTTPClient()
         return services.flatMap { service in

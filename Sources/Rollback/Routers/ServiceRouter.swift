@@ -45,7 +45,8 @@ struct ServiceRouter: Sendable {
         }
     }
 
-    /// Lets every router try before the first failure is told, so that one broken proxy does not keep traffic on the rest.
+    /// Lets every router try before the first failure is told, so that one broken proxy does not keep traffic on the
+    /// rest.
     private func each(_ body: (any TrafficRouter) throws(RouterError) -> Void) throws(RouterError) {
         var failure: RouterError?
         for router in routers {

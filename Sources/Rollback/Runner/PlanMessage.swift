@@ -1,8 +1,8 @@
 internal import RuleEngine
 internal import Runtime
 
-/// Where the runner's outputs go. Called from one thread of the runner's own; a sink that hangs delays other sinks, never a
-/// shift.
+/// Where the runner's outputs go. Called from one thread of the runner's own; a sink that hangs delays other sinks,
+/// never a shift.
 public struct RollbackSinks: Sendable {
     /// To the history.
     public var event: @Sendable (RollbackEvent) -> Void

@@ -91,7 +91,8 @@ public final class RollbackRunner: Sendable {
         self.plans = Mutex(runners)
     }
 
-    /// Starts the threads, which continue where the journals end. Throws if a thread cannot be started; then `stop` ends the rest.
+    /// Starts the threads, which continue where the journals end. Throws if a thread cannot be started; then `stop`
+    /// ends the rest.
     public func start() throws(WorkerThread.StartError) {
         let sinkWorker = try WorkerThread("rollback sinks") { [output, sinks] in
             while case .message(let message) = output.receive() {

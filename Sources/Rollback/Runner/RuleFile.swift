@@ -6,8 +6,8 @@ internal import Runtime
 
 /// Streaks and trips of a plan's rules, kept so that a restart does not begin them anew.
 ///
-/// Not forced to disk: it must survive the end of the process, which the page cache does. After a power failure the rules
-/// count again, as they would without the file; what was decided stands in the journal.
+/// Not forced to disk: it must survive the end of the process, which the page cache does. After a power failure the
+/// rules count again, as they would without the file; what was decided stands in the journal.
 struct RuleFile: Sendable {
     let path: String
 
@@ -29,8 +29,8 @@ struct RuleFile: Sendable {
 }
 
 extension RollbackRule {
-    /// Every track, so that what goes missing while nobody looks is missed, and what they were counted on. `init?(_:)` of it
-    /// gives the same tracks.
+    /// Every track, so that what goes missing while nobody looks is missed, and what they were counted on. `init?(_:)`
+    /// of it gives the same tracks.
     package var json: JSON {
         [
             "name": .string(definition.name), "expr": .string(definition.expression),

@@ -105,7 +105,8 @@ public struct AlertInstance: Equatable, Sendable {
 
     /// Whether receivers must hear of the alert at `now`; if so it counts as sent.
     ///
-    /// Pending alerts are never sent; a resolved one at once and then, like a firing one, again after each `resendDelay`.
+    /// Pending alerts are never sent; a resolved one at once and then, like a firing one, again after each
+    /// `resendDelay`.
     public mutating func sendingDue(at now: Timestamp, resendDelay: Milliseconds) -> Bool {
         if case .pending = state { return false }
         if let lastSentAt, lastSentAt + resendDelay >= now {

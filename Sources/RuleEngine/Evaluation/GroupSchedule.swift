@@ -2,9 +2,9 @@ public import MetricModel
 
 /// Decides when a group is evaluated. A pure machine: `now` is handed in, evaluations are handed out one at a time.
 ///
-/// On the clock, a group is evaluated at times t ≡ phase (mod interval), the phase being a hash of its name, so that groups
-/// are spread and times are exact multiples apart. With scrapes, it is evaluated at the time of the newest scrape, and on the
-/// clock only where no evaluation was made for a whole interval.
+/// On the clock, a group is evaluated at times t ≡ phase (mod interval), the phase being a hash of its name, so that
+/// groups are spread and times are exact multiples apart. With scrapes, it is evaluated at the time of the newest
+/// scrape, and on the clock only where no evaluation was made for a whole interval.
 public struct GroupSchedule: Equatable, Sendable {
     /// One evaluation.
     public struct Evaluation: Equatable, Sendable {

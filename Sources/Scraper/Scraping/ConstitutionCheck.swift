@@ -2,9 +2,10 @@ internal import MetricModel
 
 /// What a target says about the constitution it follows, against the one that is configured. A value.
 ///
-/// A target shows its hash in the response header `X-Constitutional-Hash`, in the label `constitutional_hash` of any series it
-/// exposes, or in the label `hash` of a metric called `constitutional_hash` or `constitutional_hash_info`. One that has never
-/// shown any has nothing to match, and gets no series. One that has, and does not any more, does not match (docs/design/0042).
+/// A target shows its hash in the response header `X-Constitutional-Hash`, in the label `constitutional_hash` of any
+/// series it exposes, or in the label `hash` of a metric called `constitutional_hash` or `constitutional_hash_info`.
+/// One that has never shown any has nothing to match, and gets no series. One that has, and does not any more, does not
+/// match (docs/design/0042).
 struct ConstitutionCheck: Equatable, Sendable {
     static let header = "X-Constitutional-Hash"
     /// The series with the outcome.

@@ -4,11 +4,11 @@ internal import MetricModel
 internal import Runtime
 internal import Synchronization
 
-/// The deadlines and connections of some of the targets, and the storing of what is quickly stored: what one scraping thread
-/// owns.
+/// The deadlines and connections of some of the targets, and the storing of what is quickly stored: what one scraping
+/// thread owns.
 ///
-/// A scrape whose body is predicted and small begins, arrives and is stored here, without any other thread. What might hold up
-/// others goes to the workers.
+/// A scrape whose body is predicted and small begins, arrives and is stored here, without any other thread. What might
+/// hold up others goes to the workers.
 struct ScrapeEventLoop {
     private let multiplexer: HTTPMultiplexer
     private var deadlines = DeadlineQueue<(RunningTarget, timer: Int)>()

@@ -3,7 +3,8 @@ internal import Synchronization
 
 /// What other threads want of a scraping thread. May be shared between threads.
 final class ScrapeInbox: Sendable {
-    /// A timer that a target's loop asked for. One per target at a time, so that the inbox is as bounded as the list of targets.
+    /// A timer that a target's loop asked for. One per target at a time, so that the inbox is as bounded as the list of
+    /// targets.
     struct Wake: Sendable {
         var target: RunningTarget
         var timer: Int

@@ -2,8 +2,8 @@ public import MetricModel
 
 /// Decides when one target is scraped. A value without IO: events in, actions out.
 ///
-/// Scrapes lie on a grid of the interval, moved by an offset that differs from target to target. A scrape that takes longer
-/// than the interval skips the moments it misses.
+/// Scrapes lie on a grid of the interval, moved by an offset that differs from target to target. A scrape that takes
+/// longer than the interval skips the moments it misses.
 public struct ScrapeLoop: Equatable, Sendable {
     /// When to scrape.
     public struct Timing: Equatable, Sendable {
@@ -48,7 +48,8 @@ public struct ScrapeLoop: Equatable, Sendable {
         case endSeries(at: Timestamp)
     }
 
-    /// How late a timer may be for the sample still to get the time it was due at; keeps distances even, which compresses.
+    /// How late a timer may be for the sample still to get the time it was due at; keeps distances even, which
+    /// compresses.
     public static let tolerance = Milliseconds.milliseconds(2)
 
     /// When to scrape.

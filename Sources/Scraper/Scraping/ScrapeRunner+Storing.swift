@@ -56,8 +56,8 @@ extension ScrapeRunner {
         }
     }
 
-    /// Stores a scrape. Returns what the target's loop wants next; `nil` where nothing was stored, because the effort does not
-    /// allow for it or the runner stops.
+    /// Stores a scrape. Returns what the target's loop wants next; `nil` where nothing was stored, because the effort
+    /// does not allow for it or the runner stops.
     func store(
         _ hand: ScrapeInHand, _ answer: inout ScrapeAnswer, _ effort: Effort
     ) -> [ScrapeLoop.Action]? {

@@ -1,7 +1,7 @@
 internal import CurlHTTP
 
-/// `tribune check healthy` and `tribune check ready`: whether a running server answers. Container images without a shell
-/// have these as their health check.
+/// `tribune check healthy` and `tribune check ready`: whether a running server answers. Container images without a
+/// shell have these as their health check.
 enum CheckServerCommands {
     static let all = [
         command("healthy", "Check that a running server answers.", path: "/-/healthy"),

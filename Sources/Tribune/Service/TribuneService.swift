@@ -16,7 +16,7 @@ internal import YAML
 /// The whole of Tribune: every engine, wired. Made, reloaded and stopped by the one thread that owns it.
 ///
 /// Engines start from the end of the chain to its beginning, so that nothing is produced before it can be taken, and
-/// stop in the other way round.
+/// stop in the reverse order.
 final class TribuneService: Sendable {
     private let settings: ServiceSettings
     private let logger: Logger

@@ -2,8 +2,8 @@ internal import CWebServer
 internal import Glibc
 internal import Synchronization
 
-/// The open connections of a server. When there are as many as allowed, the one that has been silent longest is closed for the
-/// next, so that nobody can lock others out by opening connections.
+/// The open connections of a server. When there are as many as allowed, the one that has been silent longest is closed
+/// for the next, so that nobody can lock others out by opening connections.
 final class ConnectionTable: Sendable {
     private struct State {
         /// By descriptor.

@@ -1,4 +1,5 @@
-/// Decodes a body in chunks (RFC 9112, section 7.1) that arrives in pieces of any size. Trailer fields are checked and dropped.
+/// Decodes a body in chunks (RFC 9112, section 7.1) that arrives in pieces of any size. Trailer fields are checked and
+/// dropped.
 struct ChunkedDecoder: Equatable, Sendable {
     private enum State: Equatable {
         /// In a chunk's size, of which so many digits were read.

@@ -1,8 +1,8 @@
 internal import CWebServer
 internal import Glibc
 
-/// An epoll instance that several threads wait on. Every descriptor is reported once and then has to be armed again, so that
-/// one thread at a time deals with it.
+/// An epoll instance that several threads wait on. Every descriptor is reported once and then has to be armed again, so
+/// that one thread at a time deals with it.
 struct Poller: Sendable {
     /// What a connection waits for.
     struct Events: OptionSet, Sendable {

@@ -84,7 +84,7 @@ struct ExpressionGenerator {
         return "\(text)[\(pick(["40s", "1m", "2m", "5m", "10m", "25m", "1m20s"]))]\(modifiers())"
     }
 
-    /// A range with a fraction of a second, so that no step of a subquery lies on its edge, in another subquery neither.
+    /// A range with a fraction of a second, so that no step of a subquery is at its edge, also in nested subqueries.
     mutating func subquery(of expression: String) -> String {
         let steps = ["", "10s", "30s", "1m", "2m", "17s"]
         let ranges = ["2m1s500ms", "5m1s500ms", "10m1s500ms", "21m1s500ms"]

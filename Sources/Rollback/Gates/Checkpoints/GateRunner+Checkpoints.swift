@@ -24,7 +24,8 @@ extension GateRunner {
         return json
     }
 
-    /// Gives the controllers of the checkpoint's plans the order to go back to it. They journal it, and decide what they can do.
+    /// Gives the controllers of the checkpoint's plans the order to go back to it. They journal it, and decide what
+    /// they can do.
     func restore(_ id: String, _ request: GateRequest) throws(GateRefusal) -> JSON {
         let kept = try record(id, .checkpoint)
         let (reason, isExact) = try parsed(request) { json throws(JSONFieldError) in

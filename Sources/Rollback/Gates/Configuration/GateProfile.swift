@@ -66,7 +66,8 @@ public struct GateProfile: Equatable, Sendable {
 }
 
 extension GateProfile {
-    /// Reads the settings of a profile, which replace those of this one. The same words stand in configuration and in requests.
+    /// Reads the settings of a profile, which replace those of this one. The same words stand in configuration and in
+    /// requests.
     mutating func read(_ fields: inout JSONFields) throws(JSONFieldError) {
         if let labels = try fields.labels("stable") { stable = labels }
         if let labels = try fields.labels("candidate") { candidate = labels }

@@ -7,8 +7,8 @@ struct BucketIncrements: Equatable {
     /// Observations by slice and bucket.
     var slices: [[Double]]
 
-    /// Reads the `_bucket` series of classic histograms. Only bounds that every one of them has are used, at which cumulative counts
-    /// are exact; `nil` where they have none in common.
+    /// Reads the `_bucket` series of classic histograms. Only bounds that every one of them has are used, at which
+    /// cumulative counts are exact; `nil` where they have none in common.
     init?(classic series: [SeriesSamples], in slices: TimeSlices, births: TargetBirths) {
         var histograms: [Labels: [Double: SeriesSamples]] = [:]
         for one in series where one.timestamps.contains(where: { slices.index(of: $0) != nil }) {

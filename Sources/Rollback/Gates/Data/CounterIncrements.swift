@@ -2,8 +2,8 @@ internal import MetricModel
 
 /// Exact increases of counters, slice by slice, from the samples themselves: no rate, no extrapolation.
 ///
-/// A value below the one before is a restart: the counter went on from 0. A series that comes into being on a target that was
-/// scraped before began at 0, so its first value counts whole: the first error of a kind is an error too.
+/// A value below the one before is a restart: the counter went on from 0. A series that comes into being on a target
+/// that was scraped before began at 0, so its first value counts whole: the first error of a kind is an error too.
 enum CounterIncrements {
     /// The increases of one series.
     static func increments(of series: SeriesSamples, in slices: TimeSlices, isNewborn: Bool) -> [Double] {

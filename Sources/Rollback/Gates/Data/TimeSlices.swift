@@ -21,8 +21,8 @@ struct TimeSlices: Equatable {
         return Int((time - from.milliseconds - 1) * Int64(count) / width)
     }
 
-    /// As many slices as have two scrapes each, at most 20: a slice of one scrape would show the phase of the scrapes rather than
-    /// bursts.
+    /// As many slices as have two scrapes each, at most 20: a slice of one scrape would show the phase of the scrapes
+    /// rather than bursts.
     func sliced(for series: [SeriesSamples]) -> TimeSlices {
         let scrapes = series.map { one in one.timestamps.count { index(of: $0) != nil } }.max() ?? 0
         var sliced = self

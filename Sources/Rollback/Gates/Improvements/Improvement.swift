@@ -44,7 +44,8 @@ struct Improvement: Equatable {
         retryAt = at
     }
 
-    /// Reads what a caller wants: `title`, and optionally `description`, `service`, `analysis_id` and an object `parameters`.
+    /// Reads what a caller wants: `title`, and optionally `description`, `service`, `analysis_id` and an object
+    /// `parameters`.
     static func checked(_ json: JSON) throws(JSONFieldError) -> JSON {
         var fields = try JSONFields(json)
         _ = try fields.text("title", limit: 300)

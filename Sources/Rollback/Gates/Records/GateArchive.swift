@@ -4,8 +4,8 @@ internal import JSON
 internal import Runtime
 internal import Synchronization
 
-/// Records of one kind, each a file of its own in a directory. Survives restarts and power failures; bounded, the oldest go first.
-/// Any thread may call; writers wait for the disk, one after the other.
+/// Records of one kind, each a file of its own in a directory. Survives restarts and power failures; bounded, the
+/// oldest go first. Any thread may call; writers wait for the disk, one after the other.
 final class GateArchive: Sendable {
     private struct Content {
         /// By id; ids sort by time.

@@ -1,5 +1,5 @@
-/// What was seen of one metric in both versions. Slices are stretches of time of equal length, in order; they tell how far
-/// observations depend on each other.
+/// What was seen of one metric in both versions. Slices are stretches of time of equal length, in order; they tell how
+/// far observations depend on each other.
 public enum MetricObservations: Equatable, Sendable {
     /// Events among trials.
     case counts(stable: [EventCount], candidate: [EventCount])
@@ -19,15 +19,15 @@ public struct MetricCriteria: Equatable, Sendable {
         case higher
     }
 
-    /// The smallest change for the worse that matters. A smaller one passes however certain it is; a larger one that cannot be
-    /// excluded makes the result inconclusive.
+    /// The smallest change for the worse that matters. A smaller one passes however certain it is; a larger one that
+    /// cannot be excluded makes the result inconclusive.
     public struct Minimum: Equatable, Sendable {
         /// Change of a share in points (0.001 is one request in a thousand), or of a sample in the metric's unit.
         public var absolute: Double
         /// Change relative to the stable version (0.5 is half as much again). Both this and `absolute` must be reached.
         public var relative: Double
-        /// For histograms: the probability that a request of the candidate is slower than one of the stable version; 0.5 is no
-        /// change.
+        /// For histograms: the probability that a request of the candidate is slower than one of the stable version;
+        /// 0.5 is no change.
         public var superiority: Double
 
         /// Changes that matter; for a share of failed requests, unless said otherwise.

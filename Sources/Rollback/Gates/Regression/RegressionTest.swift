@@ -2,9 +2,10 @@ internal import Glibc
 
 /// Says of each metric whether the candidate is worse than the stable version, by how much, and how sure that is.
 ///
-/// A pure function of its arguments. A metric **fails** when data as bad as these are improbable without a change (Holm-adjusted
-/// over all tests) and the change is as large as matters. It **passes** when a change as large as matters is excluded at the
-/// wanted confidence. Otherwise, and without data, it is **inconclusive**: absence of evidence never passes.
+/// A pure function of its arguments. A metric **fails** when data as bad as these are improbable without a change
+/// (Holm-adjusted over all tests) and the change is as large as matters. It **passes** when a change as large as
+/// matters is excluded at the wanted confidence. Otherwise, and without data, it is **inconclusive**: absence of
+/// evidence never passes.
 public enum RegressionTest {
     /// The findings of all metrics: one for each test that was made, in the metrics' order.
     public static func findings(
@@ -145,10 +146,11 @@ public enum RegressionTest {
         }
     }
 
-    /// The requests beyond the bucket whose end is nearest to the 95th percentile of both versions together; `nil` where no bucket
-    /// ends between the 80th and the 99.5th.
+    /// The requests beyond the bucket whose end is nearest to the 95th percentile of both versions together; `nil`
+    /// where no bucket ends between the 80th and the 99.5th.
     ///
-    /// Taken from both versions together, the edge does not depend on which request belongs to which, so the test stays exact.
+    /// Taken from both versions together, the edge does not depend on which request belongs to which, so the test stays
+    /// exact.
     private static func tail(
         _ counts: OrdinalCounts, _ stable: [[Double]], _ candidate: [[Double]]
     ) -> (from: Int, stable: [EventCount], candidate: [EventCount])? {

@@ -1,24 +1,24 @@
 /// How much less observations tell that come in clusters than as many independent ones would.
 ///
-/// Requests of one moment share their fate: bursts, a slow dependency, a busy host. A window is cut into slices, and the variance
-/// between slices is compared with what independent observations would show. The ratio is the design effect; dividing counts by
-/// it makes tests for independent data valid (Rao and Scott 1992). Never below 1. Bursts longer than a slice are found by looking
-/// at pairs of neighbouring slices too; the larger figure counts.
+/// Requests of one moment share their fate: bursts, a slow dependency, a busy host. A window is cut into slices, and
+/// the variance between slices is compared with what independent observations would show. The ratio is the design
+/// effect; dividing counts by it makes tests for independent data valid (Rao and Scott 1992). Never below 1. Bursts
+/// longer than a slice are found by looking at pairs of neighbouring slices too; the larger figure counts.
 public enum Clustering {
     /// The design effect of a share that was counted slice by slice.
     public static func designEffect(_ slices: [EventCount]) -> Double {
         max(1, effect(slices), effect(paired(slices, +)))
     }
 
-    /// Degrees of freedom of a variance that was estimated from so many slices of each version. Half of the slices count, because
-    /// neighbours depend on each other. `nil` where time was not sliced, and nothing was estimated.
+    /// Degrees of freedom of a variance that was estimated from so many slices of each version. Half of the slices
+    /// count, because neighbours depend on each other. `nil` where time was not sliced, and nothing was estimated.
     public static func degrees(stable: Int, candidate: Int) -> Double? {
         let degrees = Double(stable + candidate) / 2 - 2
         return stable > 1 && candidate > 1 && degrees >= 1 ? degrees : nil
     }
 
-    /// A probability under a known variance, made as large as an estimated one asks for: its normal deviate is taken for one of
-    /// Student's t.
+    /// A probability under a known variance, made as large as an estimated one asks for: its normal deviate is taken
+    /// for one of Student's t.
     static func widened(_ probability: Double, degrees: Double?) -> Double {
         guard let degrees, probability > 0, probability < 0.5 else { return probability }
         return Student.upperTail(-Normal.quantile(probability), degrees: degrees)

@@ -37,8 +37,8 @@ public struct Interval: Equatable, Sendable {
 
 /// Tests on two counts of events. Functions of numbers; none of them needs large counts.
 public enum CountTest {
-    /// Fisher's exact test, one-sided: the probability of at least as many events in `candidate` if both versions have the same
-    /// share, given all four margins. Numbers are rounded to whole ones.
+    /// Fisher's exact test, one-sided: the probability of at least as many events in `candidate` if both versions have
+    /// the same share, given all four margins. Numbers are rounded to whole ones.
     ///
     /// The tail is summed away from the mode, where every term is smaller than the one before.
     /// - Complexity: O(√n) terms, because those that no longer count are left out.
@@ -80,8 +80,9 @@ public enum CountTest {
         return max(0, 1 - sum)
     }
 
-    /// The conditional test of two Poisson rates, one-sided: the probability of at least `candidate.events` of all events in the
-    /// candidate, if its rate is `ratio` times the stable one's. Given their sum, the events fall binomially.
+    /// The conditional test of two Poisson rates, one-sided: the probability of at least `candidate.events` of all
+    /// events in the candidate, if its rate is `ratio` times the stable one's. Given their sum, the events fall
+    /// binomially.
     public static func poisson(candidate: EventCount, stable: EventCount, ratio: Double = 1) -> Double {
         let (k1, k0) = (candidate.events.rounded(), stable.events.rounded())
         guard k1 > 0 else { return 1 }
@@ -89,7 +90,8 @@ public enum CountTest {
         return Beta.lowerTail(share, k1, k0 + 1)
     }
 
-    /// Exact limits of the ratio of two rates (Clopper and Pearson's of the conditional binomial), each one-sided at `confidence`.
+    /// Exact limits of the ratio of two rates (Clopper and Pearson's of the conditional binomial), each one-sided at
+    /// `confidence`.
     ///
     /// Without stable events the upper limit is infinite: nothing bounds the ratio.
     public static func ratioInterval(candidate: EventCount, stable: EventCount, confidence: Double) -> Interval {
@@ -125,8 +127,8 @@ public enum CountTest {
             upper: count.events == count.trials ? 1 : min(1, (middle + half) / scale))
     }
 
-    /// The probability that a one-sided test at `significance` sees the candidate's share at `share1` where the stable one's is
-    /// `share0`. Normal approximation.
+    /// The probability that a one-sided test at `significance` sees the candidate's share at `share1` where the stable
+    /// one's is `share0`. Normal approximation.
     public static func power(
         share0: Double, share1: Double, trials0: Double, trials1: Double, significance: Double
     ) -> Double {

@@ -67,8 +67,8 @@ public enum RankTest {
     /// Up to so many pairs the distribution is computed exactly.
     static let exactPairs = 900.0
 
-    /// P(U ≥ the observed one) if both versions are the same, given the ties: exact for few observations, else normal with tie and
-    /// continuity correction.
+    /// P(U ≥ the observed one) if both versions are the same, given the ties: exact for few observations, else normal
+    /// with tie and continuity correction.
     ///
     /// - Parameter sizes: effective numbers of observations where they are clustered; `nil` takes them as independent.
     public static func probability(
@@ -91,7 +91,8 @@ public enum RankTest {
         return ((stable + candidate + 1) * counts.tieFactor / (12 * stable * candidate)).squareRoot()
     }
 
-    /// The permutation distribution of U: for every way to hand out the observations of each category, category by category.
+    /// The permutation distribution of U: for every way to hand out the observations of each category, category by
+    /// category.
     ///
     /// `nil` where counts are not whole. O(n₁ · 2U · observations) steps.
     static func exactProbability(_ counts: OrdinalCounts) -> Double? {
@@ -158,8 +159,9 @@ public enum RankTest {
         return Normal.lowerTail((superiority - 0.5) / deviation - Normal.quantile(1 - significance))
     }
 
-    /// The Hodges–Lehmann estimate of how much higher the candidate's samples are, which is the median of all differences of pairs,
-    /// with Moses's limits, each one-sided at `confidence`: infinite where there are too few samples for any.
+    /// The Hodges–Lehmann estimate of how much higher the candidate's samples are, which is the median of all
+    /// differences of pairs, with Moses's limits, each one-sided at `confidence`: infinite where there are too few
+    /// samples for any.
     ///
     /// Of more than 1000 samples a version every so many are looked at. O(*d* log *d*) in at most 10⁶ differences.
     public static func shift(
