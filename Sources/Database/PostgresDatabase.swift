@@ -4,6 +4,7 @@ internal import PostgreSQL
 public final class PostgresDatabase: SQLDatabase {
     private let connection: PostgreSQLConnection
 
+    /// The dialect of the server.
     public let dialect = SQLDialect.postgres
 
     /// The advisory lock of migrations: "tribune" in ASCII.
@@ -29,10 +30,12 @@ public final class PostgresDatabase: SQLDatabase {
             """)
     }
 
+    /// Runs the statements of a script without parameters; their rows are dropped.
     public func run(_ script: String) throws(DatabaseError) {
         do throws(PostgreSQLError) { try connection.run(script) } catch { throw DatabaseError(error) }
     }
 
+    /// Runs one statement with parameters `$1`, `$2`, … in this order, and returns its rows.
     public func rows(_ sql: String, _ parameters: [SQLValue]) throws(DatabaseError) -> [[SQLValue]] {
         do throws(PostgreSQLError) {
             return try connection.execute(sql, parameters.map(PostgreSQLValue.init)).map { $0.map(SQLValue.init) }
@@ -41,6 +44,7 @@ public final class PostgresDatabase: SQLDatabase {
         }
     }
 
+    /// Runs one statement and returns the number of rows it changed.
     public func change(_ sql: String, _ parameters: [SQLValue]) throws(DatabaseError) -> Int {
         do throws(PostgreSQLError) {
             return try connection.change(sql, parameters.map(PostgreSQLValue.init))
@@ -49,6 +53,7 @@ public final class PostgresDatabase: SQLDatabase {
         }
     }
 
+    /// Adds many rows. Values must have exactly the types of the columns.
     public func insert(into table: String, columns: [String], _ rows: [[SQLValue]]) throws(DatabaseError) {
         if rows.isEmpty { return }
         do throws(PostgreSQLError) {
@@ -59,13 +64,16 @@ public final class PostgresDatabase: SQLDatabase {
         }
     }
 
+    /// Begins a transaction that will write.
     public func begin() throws(DatabaseError) { try run("BEGIN") }
 
+    /// Makes migrations of several processes run one after the other, until the end of the transaction.
     public func lockMigrations() throws(DatabaseError) {
         _ = try rows("SELECT pg_advisory_xact_lock($1)", [.integer(Self.lockKey)])
         try run("CREATE SCHEMA IF NOT EXISTS tribune")
     }
 
+    /// Whether a table or view of this name exists.
     public func hasTable(_ table: String) throws(DatabaseError) -> Bool {
         try !rows("SELECT 1 FROM pg_tables WHERE schemaname = 'tribune' AND tablename = $1", [.text(table)]).isEmpty
     }

@@ -4,6 +4,7 @@ internal import SQLite
 public final class SQLiteDatabase: SQLDatabase {
     private let database: SQLiteConnection
 
+    /// The dialect of the server.
     public let dialect = SQLDialect.sqlite
 
     /// Opens the file at `path`, for writing unless `isReadOnly`.
@@ -15,10 +16,12 @@ public final class SQLiteDatabase: SQLDatabase {
         }
     }
 
+    /// Runs the statements of a script without parameters; their rows are dropped.
     public func run(_ script: String) throws(DatabaseError) {
         do throws(SQLiteError) { try database.run(script) } catch { throw DatabaseError(error) }
     }
 
+    /// Runs one statement with parameters `$1`, `$2`, … in this order, and returns its rows.
     public func rows(_ sql: String, _ parameters: [SQLValue]) throws(DatabaseError) -> [[SQLValue]] {
         do throws(SQLiteError) {
             return try database.execute(sql, parameters.map(SQLiteValue.init)).map { $0.map(SQLValue.init) }
@@ -27,11 +30,13 @@ public final class SQLiteDatabase: SQLDatabase {
         }
     }
 
+    /// Runs one statement and returns the number of rows it changed.
     public func change(_ sql: String, _ parameters: [SQLValue]) throws(DatabaseError) -> Int {
         _ = try rows(sql, parameters)
         return database.changes
     }
 
+    /// Adds many rows. Values must have exactly the types of the columns.
     public func insert(into table: String, columns: [String], _ rows: [[SQLValue]]) throws(DatabaseError) {
         let places = columns.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
         do throws(SQLiteError) {
@@ -43,11 +48,13 @@ public final class SQLiteDatabase: SQLDatabase {
         }
     }
 
+    /// Begins a transaction that will write.
     public func begin() throws(DatabaseError) { try run("BEGIN IMMEDIATE") }
 
     /// `begin` has taken the write lock already.
     public func lockMigrations() {}
 
+    /// Whether a table or view of this name exists.
     public func hasTable(_ table: String) throws(DatabaseError) -> Bool {
         try !rows("SELECT 1 FROM sqlite_master WHERE name = $1", [.text(table)]).isEmpty
     }
