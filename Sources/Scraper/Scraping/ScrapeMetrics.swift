@@ -28,7 +28,7 @@ struct ScrapeMetrics: Sendable {
             "tribune_scrape_lateness_seconds", "How long after its due time a scrape began.")
         handedOver = registry.counter(
             "tribune_scrape_handed_over_total",
-            "Scrapes that a worker stored, because they would have held up other targets of their thread.")
+            "Scrapes that a worker stored because they would have delayed other targets of their thread.")
         discoveryProblems = registry.counter(
             "tribune_scrape_discovery_problems_total", "Discovery files and targets that could not be used.")
     }
