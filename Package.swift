@@ -81,6 +81,7 @@ let package = Package(
         // Connections and migrations, for whatever keeps its state in SQL.
         source("Database", ["PostgreSQL", "SQLite", "TLS"]),
         shim("CFastFloat", linked: []),
+        shim("CResolver", linked: ["resolv"]),
 
         source("ConfigurationFields", ["CurlHTTP", "MetricModel", "Runtime", "YAML"]),
 
@@ -93,10 +94,16 @@ let package = Package(
 
         // Engines
         source(
+            "Discovery",
+            [
+                "ConfigurationFields", "CResolver", "CurlHTTP", "Instrumentation", "JSON", "MetricModel", "Runtime",
+                "YAML",
+            ]),
+        source(
             "Scraper",
             [
-                "ConfigurationFields", "Exposition", "MetricModel", "MetricStore", "CurlHTTP", "Zlib", "RE2", "YAML",
-                "TLS", "Runtime", "Instrumentation",
+                "ConfigurationFields", "CurlHTTP", "Discovery", "Exposition", "Instrumentation", "MetricModel",
+                "MetricStore", "RE2", "Runtime", "TLS", "YAML", "Zlib",
             ]),
         source(
             "RuleEngine",
@@ -129,8 +136,8 @@ let package = Package(
         .executableTarget(
             name: "Tribune",
             dependencies: [
-                "ConfigurationFields", "MetricModel", "JSON", "YAML", "Runtime", "Durable", "Instrumentation",
-                "MetricStore",
+                "ConfigurationFields", "Discovery", "Durable", "Instrumentation", "JSON", "MetricModel", "MetricStore",
+                "Runtime", "YAML",
                 "PromQL",
                 "Exposition",
                 "Scraper", "RuleEngine", "Notification", "Rollback", "History", "Exporter", "CurlHTTP", "WebServer",
@@ -162,7 +169,8 @@ let package = Package(
         .executableTarget(
             name: "ScrapeBenchmark",
             dependencies: [
-                "MetricModel", "MetricStore", "Scraper", "WebServer", "CurlHTTP", "Instrumentation", "Runtime",
+                "Discovery", "MetricModel", "MetricStore", "Scraper", "WebServer", "CurlHTTP", "Instrumentation",
+                "Runtime",
             ],
             path: "Benchmarks/Scrape", swiftSettings: testing),
         .executableTarget(
@@ -215,9 +223,12 @@ let package = Package(
         tests("MetricStore", ["MetricModel", "Runtime"]),
         tests("PromQL", ["MetricModel", "MetricStore", "JSON", "Runtime"]),
         tests(
+            "Discovery", ["ConfigurationFields", "MetricModel", "WebServer", "YAML", "Runtime", "Instrumentation"]),
+        tests(
             "Scraper",
             [
-                "ConfigurationFields", "MetricModel", "MetricStore", "Exposition", "CurlHTTP", "WebServer", "YAML",
+                "ConfigurationFields", "Discovery", "MetricModel", "MetricStore", "Exposition", "CurlHTTP", "WebServer",
+                "YAML",
                 "Runtime",
                 "Instrumentation",
                 "Zlib",

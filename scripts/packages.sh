@@ -9,7 +9,7 @@ build_packages=(
 demo_packages=(haproxy prometheus-node-exporter)
 # What the tests run beside it.
 test_packages=(haproxy prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server tzdata
-    curl jq mandoc zsh fish python3-jsonschema python3-yaml)
+    curl jq dnsmasq-base mandoc zsh fish python3-jsonschema python3-yaml)
 
 # What packages are built and tried with (scripts/package-test.sh).
 package_packages=(debhelper fakeroot lintian debootstrap systemd)

@@ -1,4 +1,5 @@
 import CurlHTTP
+import Discovery
 import Glibc
 import Instrumentation
 import MetricModel
@@ -17,8 +18,8 @@ enum ScrapingProcess {
             name: "fleet-\(getpid())", interval: .seconds(Int64(interval)), timeout: .seconds(Int64(interval)))
         pool.asksForCompression = false
         pool.staticTargets = (0..<targets).map {
-            ScrapePool.TargetGroup(
-                targets: ["127.0.0.1:\(port)"], labels: ["__metrics_path__": "/\($0)", "pod": "\($0)"])
+            TargetGroup(
+                source: String($0), addresses: ["127.0.0.1:\(port)"], labels: ["__metrics_path__": "/\($0)", "pod": "\($0)"])
         }
         try runner.reload([pool])
         while true { pause() }

@@ -53,6 +53,12 @@ CURLcode ccurl_set_header_sink(CURL *handle, ccurl_sink sink, void *context) {
     return code == CURLE_OK ? curl_easy_setopt(handle, CURLOPT_HEADERDATA, context) : code;
 }
 
+CURLcode ccurl_set_watcher(CURL *handle, ccurl_watcher watcher, void *context) {
+    curl_easy_setopt(handle, CURLOPT_XFERINFODATA, context);
+    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, watcher);
+    return curl_easy_setopt(handle, CURLOPT_NOPROGRESS, watcher == NULL ? 1L : 0L);
+}
+
 long ccurl_status(CURL *handle) {
     long status = 0;
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);

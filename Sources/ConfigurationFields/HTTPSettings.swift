@@ -152,7 +152,7 @@ extension HTTPSettings {
             headers.append(
                 Header(
                     name: name,
-                    values: texts.map { .text($0) } + files.map { .file(FilePath.resolve($0, in: directory)) }))
+                    values: texts.map { .text($0) } + files.map { .file(Paths.resolve($0, from: directory)) }))
         }
     }
 
@@ -165,7 +165,7 @@ extension HTTPSettings {
         if text != nil && file != nil {
             throw fields.fault("at most one of \(name) and \(name)_file must be configured")
         }
-        return text.map { .text($0) } ?? file.map { .file(FilePath.resolve($0, in: directory)) }
+        return text.map { .text($0) } ?? file.map { .file(Paths.resolve($0, from: directory)) }
     }
 
     private static func tls(
@@ -198,19 +198,5 @@ extension HTTPSettings {
                 "exactly one of key or key_file must be configured when a client certificate is configured")
         }
         return options
-    }
-}
-
-/// Paths in configuration files.
-public enum FilePath {
-    /// `path`, taken relative to `directory` unless it is absolute.
-    public static func resolve(_ path: String, in directory: String) -> String {
-        path.isEmpty || path.hasPrefix("/") || directory.isEmpty || directory == "." ? path : "\(directory)/\(path)"
-    }
-
-    /// The directory of a file, `.` where it names none.
-    public static func directory(of file: String) -> String {
-        guard let slash = file.lastIndex(of: "/") else { return "." }
-        return slash == file.startIndex ? "/" : String(file[..<slash])
     }
 }

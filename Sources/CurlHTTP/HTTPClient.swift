@@ -21,12 +21,41 @@ public final class HTTPClient: Sendable {
     /// Sends `request` and waits until the answer is there, the timeout is over or something fails.
     ///
     /// An answer of any status is an answer, not a failure.
-    public func send(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse {
+    ///
+    /// - Parameter isCancelled: Asked about once a second; `true` ends the request with ``HTTPFailure/Code/cancelled``.
+    public func send(
+        _ request: HTTPRequest, isCancelled: (@Sendable () -> Bool)? = nil
+    ) throws(HTTPFailure) -> HTTPResponse {
+        try perform(request) { $0.perform(isCancelled: isCancelled) }
+    }
+
+    /// Sends `request` and hands the body over as it arrives. The response that is returned has no body.
+    ///
+    /// - Parameters:
+    ///   - isCancelled: Asked about once a second; `true` ends the request with ``HTTPFailure/Code/cancelled``.
+    ///   - receive: Takes the status and the next bytes of the body, on the caller's thread; `false` ends the request.
+    public func stream(
+        _ request: HTTPRequest, isCancelled: (@Sendable () -> Bool)? = nil,
+        receive: (_ status: Int, _ bytes: [UInt8]) -> Bool
+    ) throws(HTTPFailure) -> HTTPResponse {
+        let result = withoutActuallyEscaping(receive) { receive in
+            Result { () throws(HTTPFailure) in
+                try perform(request) { transfer in
+                    transfer.perform(isCancelled: isCancelled, receiver: receive)
+                }
+            }
+        }
+        return try result.get()
+    }
+
+    private func perform(
+        _ request: HTTPRequest, _ body: (Transfer) -> Result<HTTPResponse, HTTPFailure>
+    ) throws(HTTPFailure) -> HTTPResponse {
         let prepared = try PreparedRequest(request)
         guard let transfer = take() else { throw HTTPFailure(.other, "out of memory") }
         defer { putBack(transfer) }
         try transfer.prepare(prepared, expectedBodyBytes: request.expectedBodyBytes)
-        return try transfer.outcome(unsafe curl_easy_perform(transfer.handle)).get()
+        return try body(transfer).get()
     }
 
     private func take() -> Transfer? {

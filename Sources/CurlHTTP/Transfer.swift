@@ -26,6 +26,10 @@ internal import Runtime
     private var purpose = Purpose.exchange
     private var timeoutMilliseconds: Int64 = -1
     private var refusal: HTTPFailure?
+    /// Asked about once a second whether the transfer is to end.
+    private var isCancelled: (() -> Bool)?
+    /// Takes the body instead of ``body``; false ends the transfer.
+    private var receiver: ((_ status: Int, [UInt8]) -> Bool)?
 
     /// `nil` where libcurl has no memory.
     init?(_ buffers: BodyBuffers) {
@@ -91,6 +95,25 @@ internal import Runtime
     /// Releases what has arrived, because it is no longer wanted.
     func abandon() { body.abandon() }
 
+    /// Sends the request that the handle is set up for and waits for the outcome.
+    ///
+    /// - Parameters:
+    ///   - isCancelled: Asked about once a second whether to give up.
+    ///   - receiver: Takes the body piece by piece; false gives up.
+    func perform(
+        isCancelled: (() -> Bool)? = nil, receiver: ((_ status: Int, [UInt8]) -> Bool)? = nil
+    ) -> Result<HTTPResponse, HTTPFailure> {
+        (self.isCancelled, self.receiver) = (isCancelled, receiver)
+        defer { (self.isCancelled, self.receiver) = (nil, nil) }
+        if isCancelled != nil {
+            let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+            unsafe check(ccurl_set_watcher(handle, Transfer.watcher, context))
+        }
+        let code = unsafe curl_easy_perform(handle)
+        if isCancelled != nil { unsafe check(ccurl_set_watcher(handle, nil, nil)) }
+        return outcome(code)
+    }
+
     /// Notes the first option that libcurl refuses.
     func check(_ code: CURLcode) {
         if code != CURLE_OK, refusal == nil { refusal = failure(code) }
@@ -134,8 +157,27 @@ extension Transfer {
         return unsafe transfer.receivedHeader(UnsafeRawBufferPointer(start: bytes, count: size * count))
     }
 
+    private static let watcher: ccurl_watcher = { context, _, _, _, _ in
+        guard let context = unsafe context else { return 0 }
+        let transfer = unsafe Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+        return transfer.isToEnd ? 1 : 0
+    }
+
+    private var isToEnd: Bool {
+        guard let isCancelled, isCancelled() else { return false }
+        refusal = HTTPFailure(.cancelled, "the request was cancelled")
+        return true
+    }
+
     /// Taking fewer bytes than were offered makes libcurl give up.
     private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
+        if let receiver {
+            guard receiver(unsafe ccurl_status(handle), unsafe Array(bytes)) else {
+                refusal = HTTPFailure(.cancelled, "the request was cancelled")
+                return 0
+            }
+            return bytes.count
+        }
         do throws(HTTPFailure) {
             unsafe try body.append(bytes)
             return bytes.count

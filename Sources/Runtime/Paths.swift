@@ -8,15 +8,20 @@ public enum Paths {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// `path` itself if it is absolute, else `path` as seen from `directory`.
+    /// `path` itself if it is absolute or empty, else `path` as seen from `directory`.
     public static func resolve(_ path: String, from directory: String) -> String {
-        path.hasPrefix("/") || directory == "." ? path : "\(directory)/\(path)"
+        path.isEmpty || path.hasPrefix("/") || directory.isEmpty || directory == "." ? path : "\(directory)/\(path)"
     }
 
     /// The files that `pattern` (`*`, `?`, `[…]`) stands for, sorted. A pattern without such characters stands for
     /// itself.
     public static func matching(_ pattern: String) -> [String] {
         guard pattern.contains(where: { "*?[".contains($0) }) else { return [pattern] }
+        return existing(pattern)
+    }
+
+    /// The files there are that match `pattern` (`*`, `?`, `[…]`), sorted.
+    public static func existing(_ pattern: String) -> [String] {
         var found = unsafe glob_t()
         defer { unsafe globfree(&found) }
         guard unsafe glob(pattern, 0, nil, &found) == 0 else { return [] }

@@ -1,5 +1,6 @@
 import ConfigurationFields
 import CurlHTTP
+import Discovery
 import Exposition
 import MetricModel
 import Runtime
@@ -80,13 +81,13 @@ import YAML
         #expect(configuration.alertmanagers.count == 1)
         #expect(configuration.alertmanagers.first?.scheme == "https")
         #expect(configuration.alertmanagers.first?.pathPrefix == "/am")
-        #expect(configuration.alertmanagers.first?.staticTargets == [.init(targets: ["am:9093"])])
+        #expect(configuration.alertmanagers.first?.staticTargets == [.init(source: "0", addresses: ["am:9093"])])
         #expect(configuration.warnings.map(\.field) == ["storage.tsdb"])
         #expect(configuration.maximumExemplars == 500)
         let plain = try #require(configuration.pools.first)
         #expect((plain.name, plain.interval, plain.timeout) == ("plain", .seconds(15), .seconds(5)))
         #expect(plain.limits.bodyBytes == 10 << 20)
-        #expect(plain.staticTargets == [.init(targets: ["a:1", "b:2"], labels: ["env": "green"])])
+        #expect(plain.staticTargets == [.init(source: "0", addresses: ["a:1", "b:2"], labels: ["env": "green"])])
         let full = try #require(configuration.pools.last)
         #expect(
             (full.interval, full.timeout, full.metricsPath, full.scheme) == (
@@ -107,7 +108,10 @@ import YAML
         #expect(full.http.tls.authorities == .file("/etc/tribune/ca.pem"))
         #expect(full.http.tls.serverName == "inner" && full.http.tls.minimumVersion == .tls13)
         #expect(full.http.proxyURL == "http://proxy:3128" && !full.http.followsRedirects)
-        #expect(full.fileDiscovery == [.init(patterns: ["/etc/tribune/targets/*.json"], refreshInterval: .minutes(1))])
+        #expect(
+            full.discovery == [
+                .file(.init(patterns: ["/etc/tribune/targets/*.json"], refreshInterval: .minutes(1)))
+            ])
         #expect(full.relabelRules.first?.targetLabel == "host")
         #expect(full.metricRelabelRules.first?.action == .drop)
     }

@@ -1,4 +1,5 @@
 import CurlHTTP
+import Discovery
 import Instrumentation
 import MetricModel
 import MetricStore
@@ -27,7 +28,7 @@ import Zlib
             try runner.reload(
                 servers.map { name, server in
                     var pool = ScrapePool(name: name, interval: .milliseconds(100), timeout: .milliseconds(100))
-                    pool.staticTargets = [.init(targets: ["127.0.0.1:\(server.port)"])]
+                    pool.staticTargets = [.init(addresses: ["127.0.0.1:\(server.port)"])]
                     return pool
                 })
         }

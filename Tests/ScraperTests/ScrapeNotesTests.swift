@@ -1,3 +1,4 @@
+import Discovery
 import Instrumentation
 import MetricModel
 import MetricStore
@@ -67,7 +68,7 @@ import Zlib
         let runner = try ScrapeRunner(store: store, settings: settings, registry: Registry(), logger: logger)
         defer { runner.stop() }
         var pool = ScrapePool(name: "hostile", interval: .seconds(2), timeout: .seconds(2))
-        pool.staticTargets = [.init(targets: servers.map { "127.0.0.1:\($0.port)" })]
+        pool.staticTargets = [.init(addresses: servers.map { "127.0.0.1:\($0.port)" })]
         try runner.reload([pool])
         func values(_ name: String, _ port: Int) throws -> [Double] {
             try store.select(

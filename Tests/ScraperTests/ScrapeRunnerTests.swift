@@ -1,5 +1,6 @@
 import ConfigurationFields
 import CurlHTTP
+import Discovery
 import Exposition
 import Instrumentation
 import MetricModel
@@ -59,7 +60,7 @@ import Zlib
 
     private func pool(_ name: String, _ ports: Int..., change: (inout ScrapePool) -> Void = { _ in }) -> ScrapePool {
         var pool = ScrapePool(name: name, interval: .milliseconds(100), timeout: .milliseconds(100))
-        pool.staticTargets = [.init(targets: ports.map { "127.0.0.1:\($0)" })]
+        pool.staticTargets = [.init(addresses: ports.map { "127.0.0.1:\($0)" })]
         change(&pool)
         return pool
     }
@@ -252,9 +253,7 @@ import Zlib
         let address = "127.0.0.1:\(server.port)"
         directory.write("[{\"targets\": [\"\(address)\"],\t\"labels\": {\"n\": \"json\"}}]", to: "a.json")
         let discovered = pool("job") { pool in
-            pool.fileDiscovery = [
-                .init(patterns: [directory.file("*.json"), directory.file("*.yml")], refreshInterval: .minutes(5))
-            ]
+            pool.discovery = [.file(.init(patterns: [directory.file("*.json"), directory.file("*.yml")]))]
         }
         try bench.runner.reload([discovered])
         #expect(targets() == ["json"])
@@ -264,6 +263,28 @@ import Zlib
         directory.write("[{broken", to: "a.json")
         directory.write("- targets: ['\(address)']\n  labels: {n: other}\n", to: "b.yml")
         #expect(Loopback.eventually { targets() == ["json", "other"] }, "a broken file keeps its last good content")
+        directory.write("", to: "a.json")
+        directory.write("", to: "b.yml")
+        #expect(Loopback.eventually { targets() == ["json"] }, "an empty file is no JSON, but is YAML without targets")
+    }
+
+    @Test func aTargetThatIsNoAddressIsDroppedAlone() throws {
+        let server = LoopbackServer { _ in .ok("a 1\n") }
+        defer { server.stop() }
+        let directory = TemporaryDirectory()
+        let good = "127.0.0.1:\(server.port)"
+        directory.write(
+            #"[{"targets": ["\#(good)", "10.1.0.2:9100/metrics"], "labels": {"name": "Caf\u00e9 \ud83d\ude00"}}]"#,
+            to: "mixed.json")
+        let bench = try Bench()
+        defer { bench.runner.stop() }
+        try bench.runner.reload([
+            pool("job") { $0.discovery = [.file(.init(patterns: [directory.file("mixed.json")]))] }
+        ])
+        #expect(bench.runner.snapshots().map { $0.labels["name"] } == ["Café 😀"])
+        let dropped = bench.runner.droppedTargets()
+        #expect(dropped.map { $0.discoveredLabels["__address__"] } == ["10.1.0.2:9100/metrics"])
+        #expect(dropped.map(\.reason) == ["\"10.1.0.2:9100/metrics\" is not a valid hostname"])
     }
 
     @Test func targetLimitStopsThePool() throws {
@@ -273,7 +294,7 @@ import Zlib
         defer { bench.runner.stop() }
         try bench.runner.reload([
             pool("job") { pool in
-                pool.staticTargets = [.init(targets: ["127.0.0.1:\(server.port)", "localhost:\(server.port)"])]
+                pool.staticTargets = [.init(addresses: ["127.0.0.1:\(server.port)", "localhost:\(server.port)"])]
                 pool.limits.targets = 1
             }
         ])

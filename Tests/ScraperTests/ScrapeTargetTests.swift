@@ -9,7 +9,7 @@ import Testing
         -> ScrapeTarget.Outcome
     {
         ScrapeTarget.build(
-            address: address, group: labels, pool: pool, relabelling: try Relabelling(pool.relabelRules))
+            ["__address__": address], group: labels, pool: pool, relabelling: try Relabelling(pool.relabelRules))
     }
 
     private func target(_ outcome: ScrapeTarget.Outcome) -> ScrapeTarget? {

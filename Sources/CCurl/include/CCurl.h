@@ -28,6 +28,11 @@ CURLcode ccurl_set_private(CURL *handle, void *context);
 CURLcode ccurl_set_body_sink(CURL *handle, ccurl_sink sink, void *context);
 CURLcode ccurl_set_header_sink(CURL *handle, ccurl_sink sink, void *context);
 
+/// What libcurl calls about once a second and whenever bytes move; a result other than 0 ends the transfer.
+typedef int (*ccurl_watcher)(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up);
+/// NULL ends the calls. The context must outlive the transfer.
+CURLcode ccurl_set_watcher(CURL *handle, ccurl_watcher watcher, void *context);
+
 /// The answer's status code, 0 where there is none.
 long ccurl_status(CURL *handle);
 /// The errno of the connection that failed, 0 where there is none.

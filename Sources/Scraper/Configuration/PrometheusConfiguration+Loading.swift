@@ -1,4 +1,5 @@
 internal import ConfigurationFields
+internal import Discovery
 internal import MetricModel
 internal import Runtime
 internal import YAML
@@ -42,7 +43,7 @@ extension PrometheusConfiguration {
 
     /// Errors of single jobs are collected, so that all of them can be shown at once.
     private mutating func read(_ root: YAMLNode, file: String, _ errors: inout [YAMLError]) throws(YAMLError) {
-        let directory = FilePath.directory(of: file)
+        let directory = Paths.directory(of: file)
         var fields = try FieldReader(root, path: "", file: file)
         var defaults = ScrapePool(name: "")
         do throws(YAMLError) {
@@ -52,10 +53,10 @@ extension PrometheusConfiguration {
         } catch {
             errors.append(error)
         }
-        ruleFiles = try fields.textList("rule_files").map { FilePath.resolve($0, in: directory) }
+        ruleFiles = try fields.textList("rule_files").map { Paths.resolve($0, from: directory) }
         readPools(try fields.list("scrape_configs"), defaults, file: file, &errors)
         for pattern in try fields.textList("scrape_config_files") {
-            for path in FileDiscoveryFiles.matching(FilePath.resolve(pattern, in: directory)) {
+            for path in Paths.existing(Paths.resolve(pattern, from: directory)) {
                 try readPoolFile(path, defaults, &errors)
             }
         }
@@ -179,8 +180,10 @@ extension PrometheusConfiguration.AlertmanagerGroup {
                 "expected Alertmanager api version to be \"v2\"", at: node["api_version"], field: "api_version")
         }
         http = try HTTPSettings(&fields, directory: directory)
-        (staticTargets, fileDiscovery) = try ScrapePool.readDiscovery(&fields, directory)
         relabelRules = try RelabelRule.list(&fields, "relabel_configs")
+        staticTargets = try TargetGroup.staticGroups(&fields)
+        if relabelRules.isEmpty { try ScrapePool.checkAddresses(staticTargets, fields) }
+        discovery = try DiscoveryMechanism.list(&fields, directory: directory)
         alertRelabelRules = try RelabelRule.list(&fields, "alert_relabel_configs")
         try fields.finish()
     }

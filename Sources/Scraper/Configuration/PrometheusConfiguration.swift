@@ -1,4 +1,5 @@
 public import ConfigurationFields
+public import Discovery
 public import MetricModel
 public import YAML
 
@@ -18,9 +19,9 @@ public struct PrometheusConfiguration: Equatable, Sendable {
         /// How the servers are talked to.
         public var http = HTTPSettings()
         /// The servers.
-        public var staticTargets: [ScrapePool.TargetGroup] = []
-        /// Files that name servers.
-        public var fileDiscovery: [ScrapePool.FileDiscovery] = []
+        public var staticTargets: [TargetGroup] = []
+        /// Where other servers are found.
+        public var discovery: [DiscoveryMechanism] = []
         /// Rules for the labels of servers.
         public var relabelRules: [RelabelRule] = []
         /// Rules for the labels of alerts sent to these servers.

@@ -1,6 +1,8 @@
 internal import ConfigurationFields
+internal import Discovery
 internal import Exposition
 internal import MetricModel
+internal import Runtime
 internal import YAML
 
 extension FieldReader {
@@ -15,19 +17,12 @@ extension FieldReader {
 }
 
 extension ScrapePool {
-    /// Discovery mechanisms that Prometheus has and Tribune does not.
-    private static let otherDiscoveries = [
-        "aws", "azure", "consul", "digitalocean", "dns", "docker", "dockerswarm", "ec2", "eureka", "gce", "hetzner",
-        "http", "ionos", "kubernetes", "kuma", "lightsail", "linode", "marathon", "nerve", "nomad", "openstack",
-        "ovhcloud", "puppetdb", "scaleway", "serverset", "stackit", "triton", "uyuni", "vultr", "ecs", "msk",
-    ]
-
     /// Reads one entry of `scrape_configs`; what it does not say is taken from `defaults`.
     init(
         _ node: YAMLNode, defaults: ScrapePool, path: String, file: String, _ warnings: inout [YAMLError]
     ) throws(YAMLError) {
         self = defaults
-        let directory = FilePath.directory(of: file)
+        let directory = Paths.directory(of: file)
         var fields = try FieldReader(node, path: path, file: file)
         name = try fields.text("job_name")
         if name.isEmpty { throw fields.fault("job_name is empty", at: node["job_name"], field: "job_name") }
@@ -57,8 +52,10 @@ extension ScrapePool {
             fallback = known.format
         }
         http = try HTTPSettings(&fields, directory: directory)
-        (staticTargets, fileDiscovery) = try Self.readDiscovery(&fields, directory)
         relabelRules = try RelabelRule.list(&fields, "relabel_configs")
+        staticTargets = try TargetGroup.staticGroups(&fields)
+        if relabelRules.isEmpty { try Self.checkAddresses(staticTargets, fields) }
+        discovery = try DiscoveryMechanism.list(&fields, directory: directory)
         metricRelabelRules = try RelabelRule.list(&fields, "metric_relabel_configs")
         histograms.bucketLimit = try fields.optionalLimit("native_histogram_bucket_limit") ?? 0
         histograms.minimumBucketFactor = try fields.optionalNumber("native_histogram_min_bucket_factor") ?? 0
@@ -73,7 +70,7 @@ extension ScrapePool {
         limits.labelValueLength = try fields.optionalLimit("label_value_length_limit") ?? limits.labelValueLength
         limits.bodyBytes = try fields.optionalSize("body_size_limit") ?? limits.bodyBytes
         limits.targets = try fields.optionalLimit("target_limit") ?? limits.targets
-        _ = try fields.optionalLimit("keep_dropped_targets")
+        limits.droppedTargets = try fields.optionalLimit("keep_dropped_targets") ?? limits.droppedTargets
         try readProtocols(&fields)
         try readHistogramSettings(&fields)
         let ignored = [
@@ -125,24 +122,17 @@ extension ScrapePool {
         }
     }
 
-    /// Reads `static_configs` and `file_sd_configs`, and refuses every other discovery by name.
-    static func readDiscovery(
-        _ fields: inout FieldReader, _ directory: String
-    ) throws(YAMLError) -> ([TargetGroup], [FileDiscovery]) {
-        for name in otherDiscoveries {
-            try fields.refuse(name + "_sd_configs", "use static_configs or file_sd_configs")
+    /// Refuses a static target that is no address. With relabelling, which may make an address of it, it is judged after that.
+    static func checkAddresses(_ groups: [TargetGroup], _ fields: FieldReader) throws(YAMLError) {
+        for (group, content) in groups.enumerated() {
+            for (index, target) in content.targets.enumerated() {
+                guard let address = target["__address__"], address.contains("/") else { continue }
+                let list = fields.node["static_configs"]?.elements?[group]["targets"]?.elements
+                throw fields.fault(
+                    "\"\(address)\" is not a valid hostname", at: list?[index],
+                    field: "static_configs[\(group)].targets[\(index)]")
+            }
         }
-        var groups: [TargetGroup] = []
-        for (index, node) in try fields.list("static_configs").enumerated() {
-            let path = fields.path(of: "static_configs[\(index)]")
-            groups.append(try TargetGroup(node, path: path, file: fields.file))
-        }
-        var files: [FileDiscovery] = []
-        for (index, node) in try fields.list("file_sd_configs").enumerated() {
-            let path = fields.path(of: "file_sd_configs[\(index)]")
-            files.append(try FileDiscovery(node, path: path, file: fields.file, directory))
-        }
-        return (groups, files)
     }
 }
 
@@ -150,41 +140,5 @@ extension ScrapePool.ScrapeProtocol {
     fileprivate static func unknown(_ word: String) -> String {
         let known = allCases.map(\.rawValue).sorted(by: ByteOrder.precedes).joined(separator: " ")
         return "unknown scrape protocol \(word), supported: [\(known)]"
-    }
-}
-
-extension ScrapePool.TargetGroup {
-    /// Reads one group of a configuration or discovery file.
-    init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
-        var fields = try FieldReader(node, path: path, file: file)
-        self.init(targets: try fields.textList("targets"), labels: try fields.labels("labels"))
-        for (index, target) in targets.enumerated() where target.contains("/") {
-            throw fields.fault(
-                "\"\(target)\" is not a valid hostname", at: node["targets"]?.elements?[index],
-                field: "targets[\(index)]")
-        }
-        try fields.finish()
-    }
-}
-
-extension ScrapePool.FileDiscovery {
-    init(_ node: YAMLNode, path: String, file: String, _ directory: String) throws(YAMLError) {
-        var fields = try FieldReader(node, path: path, file: file)
-        let patterns = try fields.textList("files")
-        if patterns.isEmpty {
-            throw fields.fault("file service discovery config must contain at least one path name")
-        }
-        for (index, pattern) in patterns.enumerated() {
-            let isKnown = [".json", ".yml", ".yaml"].contains { pattern.lowercased().hasSuffix($0) }
-            let star = pattern.firstIndex(of: "*")
-            guard isKnown, star.map({ !pattern[$0...].contains("/") }) ?? true else {
-                throw fields.fault(
-                    "path name \"\(pattern)\" is not valid for file discovery", at: node["files"]?.elements?[index],
-                    field: "files[\(index)]")
-            }
-        }
-        let interval = try fields.optionalInterval("refresh_interval") ?? .minutes(5)
-        self.init(patterns: patterns.map { FilePath.resolve($0, in: directory) }, refreshInterval: interval)
-        try fields.finish()
     }
 }

@@ -1,4 +1,5 @@
 public import ConfigurationFields
+public import Discovery
 public import Exposition
 public import MetricModel
 
@@ -18,37 +19,11 @@ public struct ScrapePool: Equatable, Sendable {
         public var bodyBytes = 0
         /// Targets of the pool, after relabelling.
         public var targets = 0
+        /// Targets that are not scraped and are listed all the same.
+        public var droppedTargets = 0
 
         /// No limits.
         public init() {}
-    }
-
-    /// Targets with labels of their own, as a configuration or discovery file names them.
-    public struct TargetGroup: Equatable, Sendable {
-        /// `host:port`, one each.
-        public var targets: [String]
-        /// Labels of all of them.
-        public var labels: Labels
-
-        /// Targets that share `labels`.
-        public init(targets: [String], labels: Labels = .empty) {
-            self.targets = targets
-            self.labels = labels
-        }
-    }
-
-    /// Files that name targets.
-    public struct FileDiscovery: Equatable, Sendable {
-        /// Paths, with `*` in their last part.
-        public var patterns: [String]
-        /// Accepted for Prometheus's sake: changes are noticed within seconds anyway.
-        public var refreshInterval: Milliseconds
-
-        /// Files that match one of `patterns`.
-        public init(patterns: [String], refreshInterval: Milliseconds = .minutes(5)) {
-            self.patterns = patterns
-            self.refreshInterval = refreshInterval
-        }
     }
 
     /// `job_name`.
@@ -83,8 +58,8 @@ public struct ScrapePool: Equatable, Sendable {
     public var histograms = HistogramSettings()
     /// Targets that the configuration names.
     public var staticTargets: [TargetGroup] = []
-    /// Files that name targets.
-    public var fileDiscovery: [FileDiscovery] = []
+    /// Where other targets are found.
+    public var discovery: [DiscoveryMechanism] = []
     /// Rules for the labels of targets.
     public var relabelRules: [RelabelRule] = []
     /// Rules for the labels of samples.

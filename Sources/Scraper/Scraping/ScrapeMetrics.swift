@@ -30,7 +30,7 @@ struct ScrapeMetrics: Sendable {
             "tribune_scrape_handed_over_total",
             "Scrapes that a worker stored because they would have delayed other targets of their thread.")
         discoveryProblems = registry.counter(
-            "tribune_scrape_discovery_problems_total", "Discovery files and targets that could not be used.")
+            "tribune_scrape_discovery_problems_total", "Discovered targets that could not be used.")
     }
 
     /// Shows the memory of the bodies that are under way.

@@ -1,4 +1,5 @@
 public import CurlHTTP
+internal import Discovery
 public import Instrumentation
 public import MetricModel
 public import MetricStore
@@ -41,6 +42,8 @@ public final class ScrapeRunner: Sendable {
     enum Command: Sendable {
         case configure([ScrapePool], reply: Mailbox<RelabelError?>)
         case ended(RunningTarget)
+        /// Discovery has found something new.
+        case discovered
     }
 
     enum Work: Sendable {
@@ -60,7 +63,7 @@ public final class ScrapeRunner: Sendable {
     let logger: Logger
     let onCommit: CommitObserver
     let bodyBudget: ByteBudget
-    let commands = Mailbox<Command>(capacity: 1 << 20)
+    let commands: Mailbox<Command>
     /// Bounded by the number of targets: each has one scrape at a time.
     let work = Mailbox<Work>(capacity: 1 << 20)
     /// Scrapes that keep a thread for long; they have one of their own, so that other targets do not wait for them.
@@ -69,6 +72,8 @@ public final class ScrapeRunner: Sendable {
     let isStopping = Atomic(false)
     /// One for each scraping thread.
     let inboxes: [ScrapeInbox]
+    let discovery: DiscoveryRunner
+    let notice: DiscoveryNotice
     private let threads = Mutex(Threads())
 
     /// A runner without targets: ``reload(_:)`` brings them.
@@ -81,6 +86,10 @@ public final class ScrapeRunner: Sendable {
         self.logger = logger
         self.onCommit = onCommit
         metrics = ScrapeMetrics(registry)
+        commands = Mailbox(capacity: 1 << 20)
+        let notice = DiscoveryNotice(commands)
+        self.notice = notice
+        discovery = DiscoveryRunner(registry: registry, logger: logger) { notice.changed() }
         let budget = ByteBudget(limit: settings.maximumBodyMemory)
         bodyBudget = budget
         var inboxes: [ScrapeInbox] = []
@@ -146,6 +155,7 @@ public final class ScrapeRunner: Sendable {
     public func stop() {
         isStopping.store(true, ordering: .releasing)
         commands.close()
+        discovery.stop()
         for inbox in inboxes { inbox.close() }
         work.close()
         slowWork.close()
@@ -171,6 +181,24 @@ public final class ScrapeRunner: Sendable {
             return (target.identity.labels, MetricMetadata.families(entries))
         }
     }
+}
+
+/// Tells the roster that discovery has found something new. May be shared between threads.
+final class DiscoveryNotice: Sendable {
+    private let commands: Mailbox<ScrapeRunner.Command>
+    /// Whether a command waits to be received; one is enough.
+    private let isSent = Atomic(false)
+
+    init(_ commands: Mailbox<ScrapeRunner.Command>) {
+        self.commands = commands
+    }
+
+    func changed() {
+        if !isSent.exchange(true, ordering: .acquiringAndReleasing) { commands.send(.discovered) }
+    }
+
+    /// To be called before discovery is looked at.
+    func received() { isSent.store(false, ordering: .releasing) }
 }
 
 /// What others may see of the list of targets. May be shared between threads.

@@ -1,3 +1,4 @@
+internal import Discovery
 internal import Instrumentation
 internal import MetricModel
 internal import MetricStore
@@ -6,10 +7,13 @@ internal import Synchronization
 
 /// The list of targets: what the runner's `scrape-targets` thread owns.
 struct TargetRoster {
-    /// How often discovery files are looked at.
-    private static let discoveryNanoseconds: Int64 = 2_000_000_000
+    /// The least time between two looks at what discovery has found: many changes in a row cost one look.
+    private static let restNanoseconds: Int64 = 500_000_000
 
     private let runner: ScrapeRunner
+    /// When discovery is looked at; `nil` where nothing is new.
+    private var nextLook: Int64?
+    private var lastLook = Int64.min / 2
     private var catalogue = TargetCatalogue()
     private var running: [ScrapeTarget.Identity: RunningTarget] = [:]
     /// Gone, but their series have not ended yet.
@@ -22,25 +26,36 @@ struct TargetRoster {
     /// Runs until the commands are closed.
     mutating func run() {
         while true {
-            switch runner.commands.receive(deadline: nextDiscovery) {
+            switch runner.commands.receive(deadline: nextLook) {
             case .closed: return
-            case .timedOut: if let changes = catalogue.refresh() { apply(changes) }
+            case .timedOut: look()
+            case .message(.discovered):
+                runner.notice.received()
+                plan(after: 0)
             case .message(.ended(let target)): leaving[target.identity] = nil
             case .message(.configure(let pools, let reply)): reply.send(configure(pools))
             }
         }
     }
 
-    /// `nil` where there is nothing to look for.
-    private var nextDiscovery: Int64? {
-        catalogue.mayChange ? SystemClock.monotonicNanoseconds() + Self.discoveryNanoseconds : nil
+    /// Looks at discovery in `nanoseconds`, and not before the last look was long enough ago.
+    private mutating func plan(after nanoseconds: Int64) {
+        let moment = max(SystemClock.monotonicNanoseconds() + nanoseconds, lastLook + Self.restNanoseconds)
+        nextLook = min(nextLook ?? .max, moment)
+    }
+
+    private mutating func look() {
+        nextLook = nil
+        lastLook = SystemClock.monotonicNanoseconds()
+        if let changes = catalogue.refresh(runner.discovery.finding) { apply(changes) }
     }
 
     private mutating func configure(_ pools: [ScrapePool]) -> RelabelError? {
         do throws(RelabelError) {
             var compiled: [RunningPool] = []
             for pool in pools { compiled.append(try RunningPool(pool, previous: catalogue.pool(pool.name))) }
-            apply(catalogue.configure(compiled))
+            runner.discovery.reload(pools.flatMap(\.discovery))
+            apply(catalogue.configure(compiled, runner.discovery.finding))
             return nil
         } catch {
             return error
@@ -61,6 +76,8 @@ struct TargetRoster {
         for (target, pool) in changes.added { add(target, pool) }
         let published = PublishedTargets.Content(targets: Array(running.values), dropped: catalogue.dropped)
         runner.published.content.withLock { $0 = published }
+        // A lane on its way out is free within seconds.
+        if catalogue.mayChange { plan(after: 4 * Self.restNanoseconds) }
     }
 
     private func update(_ target: ScrapeTarget, _ pool: RunningPool) {

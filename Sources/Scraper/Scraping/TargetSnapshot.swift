@@ -31,12 +31,14 @@ public struct TargetSnapshot: Equatable, Sendable {
     public var scrapeTimeout: Milliseconds
 }
 
-/// A target that relabelling dropped.
+/// A discovered target that is not scraped.
 public struct DroppedTarget: Equatable, Sendable {
     /// Labels before relabelling.
     public var discoveredLabels: Labels
     /// The job name of the scrape configuration.
     public var scrapePool: String
+    /// What is wrong with the target; `nil` when relabelling dropped it.
+    public var reason: String?
 }
 
 /// `# TYPE`, `# HELP` and `# UNIT` of one metric family of one target, as `/api/v1/metadata` shows them.

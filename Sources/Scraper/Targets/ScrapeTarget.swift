@@ -31,18 +31,18 @@ struct ScrapeTarget: Equatable, Sendable {
         return "scrape/\(identity.pool)/" + String(repeating: "0", count: 16 - hash.count) + hash
     }
 
-    /// What became of a discovered address.
-    enum Outcome: Equatable {
+    /// What became of a discovered target.
+    enum Outcome: Equatable, Sendable {
         case target(ScrapeTarget)
         case dropped(Labels)
         case faulty(Labels, String)
     }
 
-    /// Builds the target at `address`, as Prometheus does it.
+    /// Builds the target with the labels `target`, as Prometheus does it: an address is judged after relabelling.
     static func build(
-        address: String, group: Labels, pool: ScrapePool, relabelling: Relabelling
+        _ target: Labels, group: Labels, pool: ScrapePool, relabelling: Relabelling
     ) -> Outcome {
-        var labels = group.setting("__address__", to: address)
+        var labels = group.setting(target)
         let defaults = [
             ("job", pool.name), ("__scrape_interval__", pool.interval.description),
             ("__scrape_timeout__", pool.timeout.description), ("__metrics_path__", pool.metricsPath),

@@ -1,5 +1,6 @@
 internal import ConfigurationFields
 internal import CurlHTTP
+internal import Discovery
 internal import MetricModel
 internal import Notification
 internal import Scraper
@@ -22,8 +23,8 @@ extension LoadedConfiguration {
         let prefix = group.pathPrefix.split(separator: "/").map { "/\($0)" }.joined()
         var servers: [AlertmanagerServer] = []
         for targets in group.staticTargets {
-            for address in targets.targets {
-                var labels = targets.labels.setting("__address__", to: address)
+            for target in targets.targets {
+                var labels = targets.labels.setting(target)
                 labels.set("__scheme__", to: group.scheme)
                 labels.set("__alerts_path__", to: "\(prefix)/api/v2/alerts")
                 guard let kept = ofServers.apply(to: labels), let address = kept["__address__"] else { continue }

@@ -1,0 +1,44 @@
+internal import ConfigurationFields
+public import YAML
+
+extension DiscoveryMechanism {
+    /// Mechanisms that Prometheus has and Tribune does not.
+    private static let others = [
+        "aws", "azure", "digitalocean", "eureka", "gce", "hetzner", "ionos", "kuma", "lightsail", "linode", "marathon",
+        "nerve", "nomad", "openstack", "ovhcloud", "puppetdb", "scaleway", "serverset", "stackit", "triton", "uyuni",
+        "vultr", "ecs", "msk", "consul", "docker", "dockerswarm", "ec2", "kubernetes",
+    ]
+
+    /// Reads every `…_sd_configs` section among `fields`; a mechanism that Tribune does not have is refused by name.
+    ///
+    /// - Parameter directory: What relative paths are relative to.
+    public static func list(_ fields: inout FieldReader, directory: String) throws(YAMLError) -> [DiscoveryMechanism] {
+        for name in others {
+            try fields.refuse(name + "_sd_configs", "Tribune does not have this discovery mechanism")
+        }
+        var mechanisms: [DiscoveryMechanism] = []
+        try read("file", &fields) { (entry) throws(YAMLError) in
+            mechanisms.append(.file(try FileDiscovery(&entry, directory: directory)))
+        }
+        try read("http", &fields) { (entry) throws(YAMLError) in
+            mechanisms.append(.http(try HTTPDiscovery(&entry, directory: directory)))
+        }
+        try read("dns", &fields) { (entry) throws(YAMLError) in
+            mechanisms.append(.dns(try DNSDiscovery(&entry)))
+        }
+        return mechanisms
+    }
+
+    private static func read(
+        _ name: String, _ fields: inout FieldReader, _ body: (inout FieldReader) throws(YAMLError) -> Void
+    ) throws(YAMLError) {
+        let section = name + "_sd_configs"
+        for (index, node) in try fields.list(section).enumerated() {
+            let place = "\(section)[\(index)]"
+            if node.isNull { throw fields.fault("empty or null section in \(section)", at: node, field: place) }
+            var entry = try FieldReader(node, path: fields.path(of: place), file: fields.file)
+            try body(&entry)
+            try entry.finish()
+        }
+    }
+}

@@ -1,0 +1,23 @@
+/// One entry of a `…_sd_configs` section: a way to find targets, with its settings. A value.
+public enum DiscoveryMechanism: Equatable, Sendable {
+    case file(FileDiscovery)
+    case http(HTTPDiscovery)
+    case dns(DNSDiscovery)
+
+    /// The name of the section without `_sd_configs`, as Prometheus calls the mechanism.
+    public var name: String {
+        switch self {
+        case .file: "file"
+        case .http: "http"
+        case .dns: "dns"
+        }
+    }
+
+    var discoverer: any Discoverer {
+        switch self {
+        case .file(let discovery): discovery
+        case .http(let discovery): discovery
+        case .dns(let discovery): discovery
+        }
+    }
+}

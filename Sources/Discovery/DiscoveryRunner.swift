@@ -1,0 +1,170 @@
+internal import CurlHTTP
+public import Instrumentation
+public import Runtime
+internal import Synchronization
+
+/// Runs discovery mechanisms, each on a thread of its own, and keeps what they found. May be shared between threads.
+///
+/// A mechanism that several jobs name with the same settings runs once. A failure keeps the targets that were found before.
+public final class DiscoveryRunner: Sendable {
+    /// What a mechanism has found.
+    public struct Finding: Sendable {
+        /// Changes whenever `groups` does.
+        public var version = 0
+        /// The groups by their source.
+        public var groups: [String: TargetGroup] = [:]
+        /// Whether the mechanism has found or failed for the first time.
+        public var hasAnswered = false
+    }
+
+    /// How long a reload waits for the first findings of new mechanisms, so that targets do not vanish for a moment.
+    private static let patience: Int64 = 2_000_000_000
+
+    private let state = Mutex<[Provider]>([])
+    /// Stopped, not joined yet.
+    private let retired = Mutex<[Provider]>([])
+    private let metrics: DiscoveryMetrics
+    private let logger: Logger
+    private let onChange: @Sendable () -> Void
+
+    /// - Parameter onChange: Called on the thread of a mechanism after each change; returns quickly.
+    public init(
+        registry: Registry, logger: Logger = .silent, onChange: @escaping @Sendable () -> Void = {}
+    ) {
+        metrics = DiscoveryMetrics(registry)
+        self.logger = logger
+        self.onChange = onChange
+    }
+
+    /// Starts the mechanisms that are new, and stops those that are gone. Waits at most two seconds for first findings.
+    public func reload(_ mechanisms: [DiscoveryMechanism]) {
+        var wanted: [DiscoveryMechanism] = []
+        for mechanism in mechanisms where !wanted.contains(mechanism) { wanted.append(mechanism) }
+        let fresh = state.withLock { providers in
+            let gone = providers.filter { !wanted.contains($0.mechanism) }
+            for provider in gone { provider.stop.raise() }
+            retired.withLock { $0 += gone }
+            providers.removeAll { !wanted.contains($0.mechanism) }
+            let known = providers.map(\.mechanism)
+            let fresh = wanted.filter { !known.contains($0) }.map { Provider($0) }
+            providers += fresh
+            return fresh
+        }
+        for provider in fresh { start(provider) }
+        let deadline = SystemClock.monotonicNanoseconds() + Self.patience
+        for provider in fresh { provider.waitForAnswer(until: deadline) }
+        joinFinished()
+    }
+
+    /// What `mechanism` has found so far.
+    public func finding(of mechanism: DiscoveryMechanism) -> Finding {
+        state.withLock { $0.first { $0.mechanism == mechanism } }?.finding.withLock { $0 } ?? Finding()
+    }
+
+    /// Ends all threads. To be called once.
+    public func stop() {
+        reload([])
+        for provider in retired.withLock({ $0 }) { provider.join() }
+    }
+
+    private func start(_ provider: Provider) {
+        let session = DiscoverySession(
+            stop: provider.stop, client: HTTPClient(),
+            update: { [self] groups in note(provider) { $0.merge(groups) } },
+            replace: { [self] groups in note(provider) { $0.replace(groups) } },
+            fail: { [self] error in failed(provider, error) })
+        let name = provider.mechanism.name
+        metrics.watch(name)
+        let started = provider.start("sd-\(name)") { provider.mechanism.discoverer.run(session) }
+        if !started { failed(provider, DiscoveryError("no thread could be started")) }
+    }
+
+    private func note(_ provider: Provider, _ change: (inout Finding) -> Bool) {
+        metrics.refreshed(provider.mechanism.name)
+        let hasChanged = provider.finding.withLock { finding in
+            let isFirst = !finding.hasAnswered
+            finding.hasAnswered = true
+            let hasChanged = change(&finding)
+            if hasChanged { finding.version += 1 }
+            return hasChanged || isFirst
+        }
+        provider.answered()
+        if hasChanged, !provider.stop.isRaised { onChange() }
+    }
+
+    private func failed(_ provider: Provider, _ error: DiscoveryError) {
+        metrics.failed(provider.mechanism.name)
+        logger.warn(
+            "target discovery failed, the targets found before are kept",
+            ["mechanism": provider.mechanism.name, "reason": error.description])
+        provider.finding.withLock { $0.hasAnswered = true }
+        provider.answered()
+    }
+
+    private func joinFinished() {
+        let finished = retired.withLock { providers in
+            let finished = providers.filter(\.hasFinished)
+            providers.removeAll { $0.hasFinished }
+            return finished
+        }
+        for provider in finished { provider.join() }
+    }
+}
+
+extension DiscoveryRunner.Finding {
+    /// Takes over `groups`, each in place of the one with its source. Returns whether that changed anything.
+    mutating func merge(_ groups: [TargetGroup]) -> Bool {
+        var hasChanged = false
+        for group in groups {
+            let next = group.targets.isEmpty ? nil : group
+            guard self.groups[group.source] != next else { continue }
+            self.groups[group.source] = next
+            hasChanged = true
+        }
+        return hasChanged
+    }
+
+    /// Takes over `groups` instead of all others. Returns whether that changed anything.
+    mutating func replace(_ groups: [TargetGroup]) -> Bool {
+        let next = Dictionary(groups.filter { !$0.targets.isEmpty }.map { ($0.source, $0) }) { $1 }
+        guard next != self.groups else { return false }
+        self.groups = next
+        return true
+    }
+}
+
+/// A mechanism with its thread. May be shared between threads.
+private final class Provider: Sendable {
+    let mechanism: DiscoveryMechanism
+    let stop = StopSignal()
+    let finding = Mutex(DiscoveryRunner.Finding())
+    private let firstAnswer = Mailbox<Bool>(capacity: 1)
+    private let thread = Mutex<WorkerThread?>(nil)
+    private let finished = Atomic(false)
+
+    init(_ mechanism: DiscoveryMechanism) {
+        self.mechanism = mechanism
+    }
+
+    var hasFinished: Bool { finished.load(ordering: .acquiring) }
+
+    /// Returns whether the system had a thread.
+    func start(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+        let thread = WorkerThread(name) { [self] in
+            body()
+            finished.store(true, ordering: .releasing)
+        }
+        guard thread.didStart else {
+            finished.store(true, ordering: .releasing)
+            return false
+        }
+        self.thread.withLock { $0 = thread }
+        return true
+    }
+
+    func answered() { firstAnswer.close() }
+
+    func waitForAnswer(until deadline: Int64) { _ = firstAnswer.receive(deadline: deadline) }
+
+    func join() { thread.withLock { $0 }?.join() }
+}
