@@ -25,11 +25,11 @@ public final class DiscoveryRunner: Sendable {
     private let retired = Mutex<[Provider]>([])
     private let metrics: DiscoveryMetrics
     private let logger: Logger
-    private let onChange: @Sendable () -> Void
+    private let onChange: @Sendable (DiscoveryRunner) -> Void
 
-    /// - Parameter onChange: Called on the thread of a mechanism after each change; returns quickly.
+    /// - Parameter onChange: Called with the runner on the thread of a mechanism after each change; returns quickly.
     public init(
-        registry: Registry, logger: Logger = .silent, onChange: @escaping @Sendable () -> Void = {}
+        registry: Registry, logger: Logger = .silent, onChange: @escaping @Sendable (DiscoveryRunner) -> Void = { _ in }
     ) {
         metrics = DiscoveryMetrics(registry)
         self.logger = logger
@@ -75,8 +75,11 @@ public final class DiscoveryRunner: Sendable {
             fail: { [self] error in failed(provider, error) })
         let name = provider.mechanism.name
         metrics.watch(name)
-        let started = provider.start("sd-\(name)") { provider.mechanism.discoverer.run(session) }
-        if !started { failed(provider, DiscoveryError("no thread could be started")) }
+        do throws(WorkerThread.StartError) {
+            try provider.start("sd-\(name)") { provider.mechanism.discoverer.run(session) }
+        } catch {
+            failed(provider, DiscoveryError(error.description))
+        }
     }
 
     private func note(_ provider: Provider, _ change: (inout Finding) -> Bool) {
@@ -89,7 +92,7 @@ public final class DiscoveryRunner: Sendable {
             return hasChanged || isFirst
         }
         provider.answered()
-        if hasChanged, !provider.stop.isRaised { onChange() }
+        if hasChanged, !provider.stop.isRaised { onChange(self) }
     }
 
     private func failed(_ provider: Provider, _ error: DiscoveryError) {
@@ -148,18 +151,12 @@ private final class Provider: Sendable {
 
     var hasFinished: Bool { finished.load(ordering: .acquiring) }
 
-    /// Returns whether the system had a thread.
-    func start(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
-        let thread = WorkerThread(name) { [self] in
+    func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(WorkerThread.StartError) {
+        let thread = try WorkerThread(name) { [self] in
             body()
             finished.store(true, ordering: .releasing)
         }
-        guard thread.didStart else {
-            finished.store(true, ordering: .releasing)
-            return false
-        }
         self.thread.withLock { $0 = thread }
-        return true
     }
 
     func answered() { firstAnswer.close() }

@@ -51,11 +51,15 @@ import Testing
                 basic_auth: {username: me, password: hunter2}
                 alert_relabel_configs: [{target_label: team, replacement: core}]
                 relabel_configs: [{source_labels: [__address__], regex: 'dropped:.*', action: drop}]
-                static_configs: [{targets: ['\(address)', 'dropped:1']}]
+                static_configs: [{targets: ['dropped:1']}]
+                file_sd_configs: [{files: [alertmanagers.json]}]
             """
         let global = Self.scrapesItself.replacing("global: {", with: "global: {external_labels: {cluster: eu}, ")
         let tribune = try RunningTribune(
-            ["prometheus.yml": global + "\n" + alerting, "rules.yml": Self.rules], config: "prometheus.yml",
+            [
+                "prometheus.yml": global + "\n" + alerting, "rules.yml": Self.rules,
+                "alertmanagers.json": "[{\"targets\": [\"\(address)\"]}]",
+            ], config: "prometheus.yml",
             flags: ["--web.enable-lifecycle"])
         #expect(Loopback.eventually { seen.withLock { !$0.isEmpty } })
         let request = try #require(seen.withLock { $0.first })

@@ -89,7 +89,7 @@ public final class ScrapeRunner: Sendable {
         commands = Mailbox(capacity: 1 << 20)
         let notice = DiscoveryNotice(commands)
         self.notice = notice
-        discovery = DiscoveryRunner(registry: registry, logger: logger) { notice.changed() }
+        discovery = DiscoveryRunner(registry: registry, logger: logger) { _ in notice.changed() }
         let budget = ByteBudget(limit: settings.maximumBodyMemory)
         bodyBudget = budget
         var inboxes: [ScrapeInbox] = []

@@ -28,6 +28,7 @@ final class TribuneService: Sendable {
     private let silences: SilenceRunner
     private let notifier: NotificationRunner
     private let alertmanagers: AlertmanagerSender
+    private let alertmanagerDiscovery: AlertmanagerDiscovery
     private let rollback: RollbackRunner
     private let gates: GateRunner
     private let rules: RuleRunner
@@ -60,6 +61,8 @@ final class TribuneService: Sendable {
             silences = plan.readSilences(recorder)
             notifier = plan.makeNotifier(silences, recorder)
             alertmanagers = AlertmanagerSender(logger: logger, registry: plan.registry)
+            alertmanagerDiscovery = AlertmanagerDiscovery(alertmanagers, registry: plan.registry, logger: logger)
+            running.append(alertmanagerDiscovery.stop)
             rollback = try plan.openRollback(store, history, recorder, notifier)
             running.append(rollback.stop)
             gates = try plan.openGates(store, rollback, recorder)
@@ -98,7 +101,7 @@ final class TribuneService: Sendable {
 
     private func startThreads(_ configuration: LoadedConfiguration) throws(WorkerThread.StartError) {
         try notifier.start(configuration.notification) { [rollback] in rollback.isResponsible }
-        try reloadAlertmanagers(configuration)
+        try alertmanagerDiscovery.reload(configuration)
         try rollback.start()
         try gates.start()
         try rules.start()
@@ -125,7 +128,7 @@ final class TribuneService: Sendable {
         rules.reload(configuration.groups, settings: configuration.ruleSettings(externalURL: externalURL))
         notifier.reload(configuration.notification)
         do throws(WorkerThread.StartError) {
-            try reloadAlertmanagers(configuration)
+            try alertmanagerDiscovery.reload(configuration)
         } catch {
             logger.error("alertmanagers not reloaded", ["error": error.description])
         }
@@ -150,6 +153,7 @@ final class TribuneService: Sendable {
         gates.stop()
         rollback.stop()
         notifier.stop()
+        alertmanagerDiscovery.stop()
         alertmanagers.stop()
         recorder.flush(ifOlderThan: 0)
         hotCache?.stop()
@@ -166,19 +170,5 @@ final class TribuneService: Sendable {
         } catch {
             logger.error("targets were not taken over", ["error": error.description])
         }
-    }
-
-    private func reloadAlertmanagers(_ configuration: LoadedConfiguration) throws(WorkerThread.StartError) {
-        for group in configuration.prometheus.alertmanagers where !group.fileDiscovery.isEmpty {
-            logger.warn("alertmanagers are taken from static_configs only, file_sd_configs have no effect")
-        }
-        let wanted: AlertmanagerSettings
-        do throws(RelabelError) {
-            wanted = try configuration.alertmanagers()
-        } catch {
-            logger.error("alertmanagers not reloaded", ["error": error.description])
-            return
-        }
-        try alertmanagers.reload(wanted)
     }
 }

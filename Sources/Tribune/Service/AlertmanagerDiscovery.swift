@@ -1,0 +1,63 @@
+internal import Discovery
+internal import Instrumentation
+internal import Notification
+internal import Runtime
+internal import Scraper
+internal import Synchronization
+
+/// Keeps the list of Alertmanagers that alerts are sent to: those of the configuration and those that discovery finds. May be
+/// shared between threads.
+final class AlertmanagerDiscovery: Sendable {
+    private let current: Current
+    private let discovery: DiscoveryRunner
+
+    /// - Parameter sender: Gets the list whenever it changes.
+    init(_ sender: AlertmanagerSender, registry: Registry, logger: Logger) {
+        let current = Current(sender, logger)
+        self.current = current
+        discovery = DiscoveryRunner(registry: registry, logger: logger) { discovery in
+            do throws(WorkerThread.StartError) {
+                try current.publish(discovery)
+            } catch {
+                logger.error("alertmanagers not reloaded", ["error": error.description])
+            }
+        }
+    }
+
+    /// Takes over a configuration.
+    func reload(_ configuration: LoadedConfiguration) throws(WorkerThread.StartError) {
+        current.configuration.withLock { $0 = configuration }
+        discovery.reload(configuration.prometheus.alertmanagers.flatMap(\.discovery))
+        try current.publish(discovery)
+    }
+
+    /// Ends discovery. To be called once.
+    func stop() { discovery.stop() }
+}
+
+/// The configuration in force with the sender that follows it.
+private final class Current: Sendable {
+    let configuration = Mutex<LoadedConfiguration?>(nil)
+    private let sender: AlertmanagerSender
+    private let logger: Logger
+
+    init(_ sender: AlertmanagerSender, _ logger: Logger) {
+        self.sender = sender
+        self.logger = logger
+    }
+
+    func publish(_ discovery: DiscoveryRunner) throws(WorkerThread.StartError) {
+        // Held throughout, so that an older list never follows a newer one.
+        try configuration.withLock { (configuration) throws(WorkerThread.StartError) in
+            guard let configuration else { return }
+            let wanted: AlertmanagerSettings
+            do throws(RelabelError) {
+                wanted = try configuration.alertmanagers(discovery.finding)
+            } catch {
+                logger.error("alertmanagers not reloaded", ["error": error.description])
+                return
+            }
+            try sender.reload(wanted)
+        }
+    }
+}
