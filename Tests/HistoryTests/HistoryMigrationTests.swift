@@ -96,8 +96,8 @@ import Testing
             return configuration
         }
         let results = Mailbox<Int>(capacity: 4)
-        let threads = configurations.map { configuration in
-            WorkerThread("migrate") { results.send((try? LedgerAudit(configuration).migrate().count) ?? -100) }
+        let threads = try configurations.map { configuration in
+            try WorkerThread("migrate") { results.send((try? LedgerAudit(configuration).migrate().count) ?? -100) }
         }
         threads.forEach { $0.join() }
         var total = 0
