@@ -64,8 +64,9 @@ let package = Package(
         shim("CCurl", linked: ["curl"]),
         shim("CHTTPParser", linked: ["http_parser"]),
         source("CurlHTTP", ["CCurl", "CHTTPParser", "TLS", "Runtime"]),
+        system("CNghttp2", debian: "libnghttp2-dev"),
         shim("CWebServer", linked: []),
-        source("WebServer", ["CWebServer", "Zlib", "Runtime"]),
+        source("WebServer", ["CWebServer", "CNghttp2", "TLS", "Zlib", "Runtime"]),
         system("CPostgreSQL", pkgConfig: "libpq", debian: "libpq-dev"),
         source("PostgreSQL", ["CPostgreSQL"]),
         system("CSQLite", debian: "libsqlite3-dev"),
@@ -149,7 +150,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "MetricModel", "MetricStore", "PromQL", "Exposition", "Exporter", "GoTemplate", "Scraper", "RuleEngine",
-                "Snappy", "YAML", "JSON", "Durable",
+                "Snappy", "WebServer", "YAML", "JSON", "Durable",
             ],
             path: "Fuzzing/Targets", swiftSettings: testing),
         .testTarget(

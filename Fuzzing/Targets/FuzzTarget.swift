@@ -32,6 +32,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case json = "json"
     /// Files of checksummed records.
     case records = "record-log"
+    /// HTTP/1 requests, in pieces of different sizes.
+    case request = "http-request"
 
     /// Feeds `bytes` to the target.
     ///
@@ -52,6 +54,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .column: ColumnFuzzing.finding(in: bytes)
         case .json: JSONFuzzing.finding(in: bytes)
         case .records: RecordFuzzing.finding(in: bytes)
+        case .request: RequestFuzzing.finding(in: bytes)
         }
     }
 }

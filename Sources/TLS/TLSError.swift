@@ -6,6 +6,9 @@ public struct TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     public enum Code: Sendable {
         /// A key that cannot be read or is of another kind.
         case badKey
+        case badCertificate
+        /// Names that OpenSSL does not know, or rules that contradict each other.
+        case badConfiguration
         /// OpenSSL refused the operation.
         case operationFailed
     }

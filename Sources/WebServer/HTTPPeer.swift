@@ -1,3 +1,5 @@
+public import TLS
+
 /// Who sent a request, as far as the connection tells.
 public struct HTTPPeer: Sendable {
     /// The process at the other end of a Unix socket, as the system reports it.
@@ -14,6 +16,10 @@ public struct HTTPPeer: Sendable {
     public var address: String
     /// Present for a Unix socket.
     public var credentials: Credentials?
+    /// Whether the connection is encrypted.
+    public var isEncrypted = false
+    /// The certificate that the client has shown, whether or not it was verified.
+    public var certificate: TLSClientCertificate?
 
     /// A peer made up by a test.
     public init(address: String, credentials: Credentials? = nil) {

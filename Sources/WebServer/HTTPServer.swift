@@ -2,7 +2,7 @@ internal import Glibc
 internal import Runtime
 internal import Synchronization
 
-/// An HTTP server: HTTP/1.0 and 1.1 over TCP and Unix sockets, with a fixed number of threads.
+/// An HTTP server: HTTP/1.0 and 1.1 over TCP, TLS and Unix sockets, and HTTP/2 over TLS, with a fixed number of threads.
 ///
 /// A handler may block: other threads go on reading and writing. When as many handlers run as there may be, requests wait in a
 /// bounded queue, beyond which they are answered with 503. Any thread but a handler's may `stop` the server; an owner that forgets
@@ -10,6 +10,8 @@ internal import Synchronization
 public final class HTTPServer: Sendable {
     /// The port of the first listener, or 0 where that is no TCP socket.
     public let port: Int
+    /// The ports of all listeners in their order, 0 for Unix sockets.
+    public let ports: [Int]
     private let core: ServerCore
     private let threads: [WorkerThread]
     private let isStopped = Mutex(false)
@@ -36,6 +38,7 @@ public final class HTTPServer: Sendable {
         }
         self.core = core
         port = listeners[0].port
+        ports = listeners.map(\.port)
         var started: [WorkerThread] = []
         var failure: WorkerThread.StartError?
         do throws(WorkerThread.StartError) {
@@ -64,6 +67,7 @@ public final class HTTPServer: Sendable {
             acceptedConnections: counters.connectionsAccepted.load(ordering: .relaxed),
             evictedConnections: counters.connectionsEvicted.load(ordering: .relaxed),
             expiredConnections: counters.connectionsExpired.load(ordering: .relaxed),
+            failedHandshakes: counters.handshakesFailed.load(ordering: .relaxed),
             malformedRequests: counters.requestsMalformed.load(ordering: .relaxed),
             refusedRequests: counters.requestsRefused.load(ordering: .relaxed),
             droppedResponses: counters.responsesDropped.load(ordering: .relaxed),

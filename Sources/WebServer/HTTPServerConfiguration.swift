@@ -1,3 +1,5 @@
+public import TLS
+
 /// An address that a server listens on.
 public enum HTTPListenAddress: Equatable, Sendable, CustomStringConvertible {
     /// A numeric address or host name; an empty host is every interface, IPv4 and IPv6. Port 0 lets the system choose one.
@@ -75,6 +77,9 @@ public struct HTTPServerConfiguration: Sendable {
     public var onEviction: @Sendable () -> Void = {}
     /// How long clients may take.
     public var timeouts = HTTPServerTimeouts()
+    /// The TLS context for the next connection; `nil` for none. Called for every connection, so that certificates can change;
+    /// must not block.
+    public var tls: @Sendable () -> TLSServerContext? = { nil }
     /// Whether bodies are compressed for clients that accept gzip or deflate.
     public var compressesResponses = false
 

@@ -2,6 +2,7 @@ internal import CWebServer
 internal import Glibc
 internal import Runtime
 internal import Synchronization
+internal import TLS
 
 /// What the threads of a server share. Each thread waits for an event, reads or writes as far as the socket allows, and runs the
 /// handler of a request that is complete: a request whose handler can run at once is answered without a change of threads.
@@ -107,7 +108,11 @@ final class ServerCore: Sendable {
 
     private func response(to pending: PendingRequest) -> HTTPServerResponse {
         var request = pending.session.request
-        request.connection = ClientConnection(server: self, connection: pending.connection)
+        let connection = ClientConnection(
+            server: self, connection: pending.connection, abandonment: pending.session.abandonment)
+        // Nobody reads the response to a request whose stream was reset while it waited.
+        if let abandonment = pending.session.abandonment, abandonment.isSet { return HTTPServerResponse(status: 503) }
+        request.connection = connection
         return encoded(handler(request), request)
     }
 
@@ -142,16 +147,39 @@ final class ServerCore: Sendable {
             headBytes: max(configuration.maximumHeaderBytes, 1024), bodyBytes: max(configuration.maximumBodyBytes, 0),
             budget: requestBudget)
         let wake = WakeTarget(server: self)
-        let context = SessionContext(
-            limits: limits, peer: listener.peer(of: descriptor), formLimit: configuration.maximumFormBytes,
-            wake: { wake.fire() }, onRefusal: { [unowned self] in refused($0) })
-        let connection = Connection(
-            descriptor, .plain(descriptor), HTTP1Session(context), isSequential: true, server: self)
+        var peer = listener.peer(of: descriptor)
+        guard let transport = transport(descriptor, listener) else {
+            close(descriptor)
+            return
+        }
+        let connection = Connection(descriptor, transport, server: self) { [unowned self] transport in
+            if case .tls(_, let connection) = transport {
+                peer.isEncrypted = true
+                peer.certificate = connection.clientCertificate
+            }
+            let context = SessionContext(
+                limits: limits, peer: peer, formLimit: configuration.maximumFormBytes, wake: { wake.fire() },
+                onRefusal: { [unowned self] in refused($0) })
+            guard case .tls(_, let connection) = transport, connection.applicationProtocol == "h2" else {
+                return HTTP1Session(context)
+            }
+            return HTTP2Session(context)
+        }
         wake.set(connection)
         counters.connectionsAccepted.add(1, ordering: .relaxed)
         if table.insert(connection) { evicted() }
         // Only now, when the table has it, may another thread see its events.
         if !poller.add(descriptor, .readable) { closed(connection) }
+    }
+
+    /// How bytes travel on a new connection; `nil` where there is no memory for it. Unix sockets need no TLS.
+    private func transport(_ descriptor: Int32, _ listener: Listener) -> Transport? {
+        guard !listener.isUnix, let context = configuration.tls() else { return .plain(descriptor) }
+        return TLSConnection(context, descriptor: descriptor).map { .tls(descriptor, $0) }
+    }
+
+    func handshakeFailed() {
+        counters.handshakesFailed.add(1, ordering: .relaxed)
     }
 
     /// A connection is closed. Called once, by the thread that has its lock.

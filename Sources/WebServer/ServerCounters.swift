@@ -7,6 +7,7 @@ final class ServerCounters: Sendable {
     let connectionsExpired = Atomic<Int>(0)
     let requestsMalformed = Atomic<Int>(0)
     let requestsRefused = Atomic<Int>(0)
+    let handshakesFailed = Atomic<Int>(0)
     let responsesDropped = Atomic<Int>(0)
 }
 
@@ -20,6 +21,8 @@ public struct HTTPServerStatistics: Equatable, Sendable {
     public var evictedConnections: Int
     /// Connections closed because a deadline passed.
     public var expiredConnections: Int
+    /// TLS handshakes that failed.
+    public var failedHandshakes: Int
     /// Requests refused because they were malformed, too large, or had no memory for their body.
     public var malformedRequests: Int
     /// Requests answered with 503 because too many waited for a handler.

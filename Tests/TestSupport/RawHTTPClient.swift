@@ -104,6 +104,14 @@ public final class RawHTTPClient {
         return nil
     }
 
+    /// The next chunk of a body, or `nil` at its end.
+    public func chunk() -> String? {
+        guard let line = line(), let size = Int(line, radix: 16) else { return nil }
+        while buffer.count < size + 2 { if !fill() { return nil } }
+        defer { buffer.removeFirst(size + 2) }
+        return size == 0 ? nil : String(decoding: buffer.prefix(size), as: UTF8.self)
+    }
+
     /// What comes before the next line end, which goes too.
     private func line() -> String? {
         while true {

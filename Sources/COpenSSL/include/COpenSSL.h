@@ -1,4 +1,6 @@
 #pragma once
+#include <stdbool.h>
+#include <stddef.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -15,3 +17,33 @@ BIO *copenssl_writer(void);
 
 /// The bytes collected by a writer; valid until the BIO is freed.
 long copenssl_written(BIO *writer, const char **bytes);
+
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+/// A server's context with everything that does not depend on configuration: no renegotiation or compression, partial writes.
+SSL_CTX *copenssl_server_context(void);
+/// Sets the protocol versions; 0 for OpenSSL's own limit. False where a version is unknown.
+bool copenssl_set_versions(SSL_CTX *context, int minimum, int maximum);
+/// Curves (groups) in order of preference, with colons between. False where one is unknown.
+bool copenssl_set_groups(SSL_CTX *context, const char *groups);
+/// The protocols offered by ALPN in the server's order, in wire format.
+void copenssl_set_protocols(SSL_CTX *context, const unsigned char *protocols, size_t count);
+/// Whether the server's order of cipher suites counts rather than the client's.
+void copenssl_prefer_server_ciphers(SSL_CTX *context, bool prefer);
+/// Accepts certificates that no configured authority has signed: the client only has to hold the key.
+void copenssl_accept_any_certificate(SSL_CTX *context, int mode);
+/// Adds the certificates of a PEM text to the authorities for clients. The number added, or -1.
+int copenssl_add_client_authorities(SSL_CTX *context, BIO *pem);
+/// Uses the first certificate of a PEM text, and the rest as its chain. 1 for success.
+int copenssl_use_certificate_chain(SSL_CTX *context, BIO *pem);
+
+/// A server's connection on a socket, which is written to without SIGPIPE and stays open when the connection is freed.
+SSL *copenssl_accept(SSL_CTX *context, int descriptor);
+/// Whether the client's first bytes were a plain HTTP request, after a failed handshake. Takes the reason off the error queue.
+bool copenssl_failed_by_plain_http(void);
+/// The next alternative name of a certificate in Go's notation at `index`, or false behind the last. Empty for kinds that Go
+/// does not know.
+bool copenssl_alternative_name(X509 *certificate, int index, char *text, size_t capacity);
+/// The subject in RFC 2253's notation.
+void copenssl_subject(X509 *certificate, char *text, size_t capacity);

@@ -9,13 +9,13 @@ internal import Synchronization
 /// atomic. Handlers run without the lock.
 @safe final class Connection: @unchecked Sendable {
     let descriptor: Int32
-    /// Whether requests on it end with it: a handler sees that its client has gone by the socket.
-    let isSequential: Bool
     private unowned let server: ServerCore
     private let transport: Transport
     private let lock = Mutex(())
 
-    private let session: any ProtocolSession
+    private var session: any ProtocolSession
+    /// Makes the session once the handshake has decided on a protocol.
+    private var establish: ((Transport) -> (any ProtocolSession)?)?
     private var output = Output()
     /// What the bytes that wait hold of the budget.
     private var charge: ByteCharge?
@@ -35,14 +35,15 @@ internal import Synchronization
     /// Fewer bytes than this are not counted: they are as many as the connection's own memory.
     private static let uncounted = 64 << 10
 
+    /// - Parameter establish: Makes the session when the handshake, if there is one, is done; `nil` closes the connection.
     init(
-        _ descriptor: Int32, _ transport: Transport, _ session: any ProtocolSession, isSequential: Bool,
-        server: ServerCore
+        _ descriptor: Int32, _ transport: Transport, server: ServerCore,
+        establish: @escaping (Transport) -> (any ProtocolSession)?
     ) {
         self.descriptor = descriptor
         self.transport = transport
-        self.session = session
-        self.isSequential = isSequential
+        session = UnestablishedSession()
+        self.establish = establish
         self.server = server
         let now = SystemClock.monotonicNanoseconds()
         phaseBegan = Atomic(now)
@@ -83,6 +84,7 @@ internal import Synchronization
                 unsafe drain(scratch)
                 return []
             }
+            guard establish == nil || shakeHands() else { return [] }
             return unsafe advance(reads: !events.isDisjoint(with: [.readable, .hungUp, .peerClosed]), scratch)
         }
     }
@@ -102,6 +104,10 @@ internal import Synchronization
     func resume(stopping: Bool, _ scratch: UnsafeMutableRawBufferPointer) -> [PendingRequest] {
         lock.withLock { _ in
             if isClosed || isDraining { return [] }
+            if stopping, establish != nil {
+                close()
+                return []
+            }
             if stopping { session.stop() }
             return unsafe advance(reads: transport.hasBuffered, scratch)
         }
@@ -109,11 +115,29 @@ internal import Synchronization
 
     // MARK: With the lock held
 
+    /// Goes on with the handshake. Whether it is done.
+    private func shakeHands() -> Bool {
+        switch transport.handshake() {
+        case .bytes:
+            guard let session = establish?(transport) else { break }
+            self.session = session
+            establish = nil
+            return true
+        case .blocked(let writing):
+            server.poller.arm(descriptor, writing ? .writable : .readable)
+            return false
+        case .ended, .failed: server.handshakeFailed()
+        }
+        close()
+        return false
+    }
+
     private func advance(reads: Bool, _ scratch: UnsafeMutableRawBufferPointer) -> [PendingRequest] {
         var requests: [PendingRequest] = []
         var reads = reads
         var turns = 0
         var isBlocked = false
+        var readsWhenWritable = false
         while turns < Self.turns {
             if output.isEmpty { session.fill(&output) }
             if !output.isEmpty, !isBlocked {
@@ -141,7 +165,9 @@ internal import Synchronization
                 progress()
                 unsafe session.receive(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
                 reads = count == scratch.count || transport.hasBuffered
-            case .blocked: reads = false
+            case .blocked(let writing):
+                reads = false
+                readsWhenWritable = writing
             case .ended:
                 session.inputEnded()
                 reads = false
@@ -156,7 +182,7 @@ internal import Synchronization
             close()
             return []
         }
-        wait()
+        wait(readsWhenWritable: readsWhenWritable)
         return requests
     }
 
@@ -169,10 +195,12 @@ internal import Synchronization
         return charge != nil
     }
 
-    private func wait() {
+    private func wait(readsWhenWritable: Bool) {
         enter(output.isEmpty ? session.phase : session.phase == .working ? .working : .writing)
         var events: Poller.Events = []
-        if !output.isEmpty || session.phase == .writing { events.insert(.writable) }
+        if !output.isEmpty || readsWhenWritable || session.phase == .writing && !session.wantsInput {
+            events.insert(.writable)
+        }
         if session.wantsInput {
             events.insert(.readable)
         } else if session.phase == .live {
@@ -216,9 +244,26 @@ internal import Synchronization
         isClosed = true
         charge = nil
         output = Output()
+        establish = nil
         session.inputEnded()
         server.closed(self)
     }
+}
+
+/// Stands for the session until the handshake is done.
+private final class UnestablishedSession: ProtocolSession {
+    let phase = ConnectionPhase.head
+    let wantsInput = true
+    let isFinished = false
+    let needsDraining = false
+    let retainedBytes = 0
+
+    func receive(_ bytes: UnsafeRawBufferPointer) {}
+    func inputEnded() {}
+    func nextRequest() -> SessionRequest? { nil }
+    func respond(_ response: HTTPServerResponse, to stream: Int32) {}
+    func fill(_ output: inout Output) {}
+    func stop() {}
 }
 
 /// A request on its way to a handler, and the stream of its connection that gets the response.

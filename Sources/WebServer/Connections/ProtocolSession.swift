@@ -48,4 +48,6 @@ struct SessionRequest: Sendable {
     var request: HTTPServerRequest
     /// What its body holds of the budget.
     var charges: [ByteCharge]
+    /// Set when the client no longer waits, where streams end without their connection.
+    var abandonment: Abandonment?
 }

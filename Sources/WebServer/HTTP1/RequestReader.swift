@@ -84,12 +84,15 @@ struct RequestReader {
             position += 2
             hasSkippedLine = true
         }
-        let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[position...])
-        let end = try unsafe scanner.end(in: rest)
-        guard (end ?? rest.count) <= limits.headBytes else {
-            throw (scanner.requestLine ?? .max) > limits.headBytes ? .targetTooLong : .headTooLarge
+        let available = bytes.count - position
+        let rest = unsafe UnsafeRawBufferPointer(
+            rebasing: bytes[position..<position + min(available, limits.headBytes)])
+        guard let end = try unsafe scanner.end(in: rest) else {
+            guard available <= limits.headBytes else {
+                throw scanner.requestLine == nil ? .targetTooLong : .headTooLarge
+            }
+            return false
         }
-        guard let end else { return false }
         let head = try unsafe RequestHeadParser.parse(UnsafeRawBufferPointer(rebasing: rest[..<end]))
         position += end
         current = head

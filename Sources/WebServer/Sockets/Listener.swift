@@ -8,6 +8,7 @@ struct Listener: Sendable {
     let name: String
     /// 0 for a Unix socket.
     let port: Int
+    let isUnix: Bool
     /// The file to remove when the server stops: empty where it belongs to somebody else.
     private let path: String
 
@@ -16,6 +17,9 @@ struct Listener: Sendable {
         self.name = name
         self.port = port
         self.path = path
+        var text = [CChar](repeating: 0, count: 128)
+        unsafe cweb_socket_path(descriptor, &text, text.count)
+        isUnix = text[0] != 0
     }
 
     /// Opens all of `addresses`, or none.

@@ -1,0 +1,32 @@
+internal import Runtime
+
+/// What an HTTP/1 connection makes of the bytes that it receives: for tests and fuzzing, which compare different pieces of the
+/// same bytes.
+package enum RequestTrace {
+    /// A line for each request that is understood and for the one that is refused.
+    ///
+    /// - Parameter pieces: The bytes in the order in which they arrive.
+    package static func lines(of pieces: [ArraySlice<UInt8>]) -> [String] {
+        var lines: [String] = []
+        let limits = RequestReader.Limits(headBytes: 1024, bodyBytes: 256, budget: ByteBudget(limit: 1 << 20))
+        let context = SessionContext(
+            limits: limits, peer: HTTPPeer(address: ""), formLimit: 128, wake: {},
+            onRefusal: { lines.append("refused: \($0.status) \($0.reason)") })
+        let session = HTTP1Session(context)
+        for piece in pieces where !session.isFinished {
+            unsafe piece.withUnsafeBytes { unsafe session.receive($0) }
+            while let request = session.nextRequest() {
+                lines.append(line(request.request))
+                session.respond(HTTPServerResponse(status: 204), to: 0)
+            }
+            var output = Output()
+            session.fill(&output)
+        }
+        return lines
+    }
+
+    private static func line(_ request: HTTPServerRequest) -> String {
+        let headers = request.headers.map { "\($0.name)=\($0.value)" }
+        return "\(request.method) \(request.path) \(request.query) \(headers) \(request.body)"
+    }
+}

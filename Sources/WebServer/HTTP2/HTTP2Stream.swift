@@ -1,0 +1,81 @@
+internal import Synchronization
+
+/// Whether a request's client still waits for the response, where the connection alone does not tell. Any thread may ask.
+final class Abandonment: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    var isSet: Bool { flag.load(ordering: .relaxed) }
+
+    func set() { flag.store(true, ordering: .relaxed) }
+}
+
+/// One request and its response on an HTTP/2 connection.
+final class HTTP2Stream {
+    enum State {
+        /// The request is arriving.
+        case receiving
+        /// A handler works on it, or it waits for one.
+        case working
+        /// The response is being sent.
+        case responding
+    }
+
+    enum Piece {
+        case bytes(Int, isLast: Bool)
+        /// The source has nothing to give at the moment.
+        case nothing
+    }
+
+    let abandonment = Abandonment()
+    var state = State.receiving
+    var method = ""
+    var target: [UInt8] = []
+    var headers: [(name: String, value: String)] = []
+    var headerBytes = 0
+    var body: RequestBody
+    /// Why the request is refused.
+    var fault: HTTPFault?
+    /// Whether the client has sent the end of the request.
+    var hasEnded = false
+
+    /// The bytes of the response that are to be sent next.
+    private var pending: [UInt8] = []
+    private var sent = 0
+    private var source: (any HTTPBodySource)?
+    /// Whether the source had nothing to give the last time.
+    private(set) var isWaiting = false
+
+    init(body: RequestBody) {
+        self.body = body
+    }
+
+    var retainedBytes: Int { pending.count - sent }
+
+    func begin(_ response: HTTPServerResponse) {
+        state = .responding
+        pending = response.body
+        source = response.rest
+    }
+
+    /// Releases the source of a live body: what was sent is all.
+    func endLiveBody() {
+        if source is any HTTPLiveBodySource { source = nil }
+    }
+
+    /// Copies the next bytes of the body into `buffer`.
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> Piece {
+        if sent == pending.count, let source {
+            pending.removeAll(keepingCapacity: true)
+            sent = 0
+            if !source.appendPiece(to: &pending) { self.source = nil }
+            isWaiting = pending.isEmpty && self.source != nil
+            if isWaiting { return .nothing }
+        }
+        let count = min(buffer.count, pending.count - sent)
+        unsafe pending.withUnsafeBytes { bytes in
+            unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[sent..<sent + count]))
+        }
+        sent += count
+        return .bytes(count, isLast: sent == pending.count && source == nil)
+    }
+}
