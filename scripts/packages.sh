@@ -3,7 +3,7 @@
 # What Tribune is built with.
 build_packages=(
     build-essential pkg-config libpq-dev libhiredis-dev zlib1g-dev libcurl4-openssl-dev libyaml-dev
-    libsqlite3-dev libsnappy-dev libssl-dev libre2-dev libfast-float-dev libhttp-parser-dev libnghttp2-dev
+    libsqlite3-dev libsnappy-dev libssl-dev libre2-dev libfast-float-dev libhttp-parser-dev libnghttp2-dev libcrypt-dev
 )
 # What the demo runs beside it.
 demo_packages=(haproxy prometheus-node-exporter)

@@ -49,8 +49,7 @@ internal import COpenSSL
 
     private var isClientAllowed: Bool {
         guard !context.allowedClientNames.isEmpty else { return true }
-        // Without a certificate the rule about certificates decides.
-        guard let certificate = clientCertificate else { return true }
+        guard let certificate = clientCertificate else { return false }
         return certificate.alternativeNames.contains { context.allowedClientNames.contains($0) }
     }
 

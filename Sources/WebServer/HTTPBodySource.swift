@@ -17,3 +17,13 @@ public protocol HTTPLiveBodySource: HTTPBodySource {
     /// Takes the function that the source calls, on any thread, whenever it has bytes or has ended. Called once.
     func whenReady(_ wake: @escaping @Sendable () -> Void)
 }
+
+extension HTTPBodySource {
+    /// The next piece, which is empty only at the end or where a live body has nothing at the moment.
+    func nextPiece(into piece: inout [UInt8]) -> Bool {
+        while true {
+            let mayFollow = appendPiece(to: &piece)
+            if !mayFollow || !piece.isEmpty || self is any HTTPLiveBodySource { return mayFollow }
+        }
+    }
+}

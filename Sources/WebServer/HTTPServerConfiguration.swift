@@ -80,6 +80,8 @@ public struct HTTPServerConfiguration: Sendable {
     /// The TLS context for the next connection; `nil` for none. Called for every connection, so that certificates can change;
     /// must not block.
     public var tls: @Sendable () -> TLSServerContext? = { nil }
+    /// Decides about every request before it reaches a handler; `nil` admits all.
+    public var authenticator: (any HTTPAuthenticator)?
     /// Whether bodies are compressed for clients that accept gzip or deflate.
     public var compressesResponses = false
 

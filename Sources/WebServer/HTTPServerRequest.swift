@@ -12,6 +12,8 @@ public struct HTTPServerRequest: Sendable {
     public var body: [UInt8]
     /// Who sent it.
     public var client: HTTPPeer
+    /// Who the authenticator found the client to be; `nil` where nobody has to say.
+    public var identity: String?
     /// The connection, while a handler works on the request.
     var connection: ClientConnection?
 

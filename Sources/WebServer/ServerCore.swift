@@ -93,10 +93,8 @@ final class ServerCore: Sendable {
     private func submit(_ requests: [PendingRequest], _ scratch: UnsafeMutableRawBufferPointer) {
         var left = requests
         while let pending = left.popLast() {
-            let request = pending.session.request
-            if let response = brief(request) {
-                left += unsafe pending.connection.respond(
-                    encoded(response, request), to: pending.session.stream, scratch)
+            if let response = quickResponse(to: pending.session.request) {
+                left += unsafe pending.connection.respond(response, to: pending.session.stream, scratch)
             } else if !scheduler.submit(pending) {
                 counters.requestsRefused.add(1, ordering: .relaxed)
                 var response = HTTPServerResponse.text("too many requests are waiting\n", status: 503)
@@ -106,19 +104,41 @@ final class ServerCore: Sendable {
         }
     }
 
+    /// A refusal, or the response to a brief request; `nil` where a handler has to run.
+    private func quickResponse(to request: HTTPServerRequest) -> HTTPServerResponse? {
+        guard let authenticator = configuration.authenticator else {
+            return brief(request).map { encoded($0, request) }
+        }
+        switch authenticator.quickDecision(request) {
+        case .refuse(let response): return encoded(response, request)
+        case .admit(let identity):
+            var request = request
+            request.identity = identity
+            return brief(request).map { encoded($0, request) }
+        case nil: return nil
+        }
+    }
+
     private func response(to pending: PendingRequest) -> HTTPServerResponse {
         var request = pending.session.request
         let connection = ClientConnection(
             server: self, connection: pending.connection, abandonment: pending.session.abandonment)
         // Nobody reads the response to a request whose stream was reset while it waited.
         if let abandonment = pending.session.abandonment, abandonment.isSet { return HTTPServerResponse(status: 503) }
+        if let authenticator = configuration.authenticator {
+            switch authenticator.decide(request) {
+            case .refuse(let response): return encoded(response, request)
+            case .admit(let identity): request.identity = identity
+            }
+        }
         request.connection = connection
         return encoded(handler(request), request)
     }
 
     private func encoded(_ response: HTTPServerResponse, _ request: HTTPServerRequest) -> HTTPServerResponse {
-        guard configuration.compressesResponses else { return response }
         var response = response
+        if let authenticator = configuration.authenticator { response.headers += authenticator.responseHeaders }
+        guard configuration.compressesResponses else { return response }
         response.compress(accepted: request[header: "Accept-Encoding"])
         return response
     }

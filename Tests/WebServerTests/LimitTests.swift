@@ -183,10 +183,10 @@ import WebServer
             .text("[\(request.peer)] \(request.client.credentials.map { "\($0.process) \($0.user)" } ?? "-")")
         }
         #expect(RawHTTPClient.get(server.port, "/")?.text == "[127.0.0.1] -")
-        #expect(Command.run("curl -sS http://[::1]:\(server.ports[1])/") == "[::1] -")
-        let local = Command.run("curl -sS --unix-socket \(path) http://x/")
+        #expect(ShellCommand.run("curl -sS http://[::1]:\(server.ports[1])/") == "[::1] -")
+        let local = ShellCommand.run("curl -sS --unix-socket \(path) http://x/")
         #expect(local.hasPrefix("[] ") && local.hasSuffix(" \(getuid())"))
-        #expect(Command.run("stat -c %a \(path)") == "600\n")
+        #expect(ShellCommand.run("stat -c %a \(path)") == "600\n")
         // A second server must not take the socket over.
         let error = #expect(throws: HTTPServerError.self) {
             var configuration = HTTPServerConfiguration()

@@ -199,6 +199,20 @@ import WebServer
         server.stop()
     }
 
+    @Test func whatIsUnderstoodDoesNotDependOnThePieces() {
+        let all = Self.shapes.map { Array($0.bytes.utf8) }
+        // Also behind a request on the same connection, and with the next request behind.
+        let get = Array("GET /next HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
+        for bytes in all + all.map({ get + $0 + get }) {
+            let whole = RequestTrace.lines(of: [bytes[...]])
+            for size in [1, 2, 3, 7, 64, 1000] {
+                let pieces = stride(from: 0, to: bytes.count, by: size).map { bytes[$0..<min($0 + size, bytes.count)] }
+                #expect(
+                    RequestTrace.lines(of: pieces) == whole, "\(String(decoding: bytes.prefix(200), as: UTF8.self))")
+            }
+        }
+    }
+
     @Test func aBodyIsNotTakenForARequest() throws {
         let server = try server()
         let client = RawHTTPClient(port: server.port)

@@ -1,4 +1,5 @@
 import Glibc
+import Runtime
 import Synchronization
 import TLS
 import TestSupport
@@ -31,7 +32,7 @@ import WebServer
 
     /// The response's body, with protocol and status in front.
     private func curl(_ server: HTTPServer, _ path: String = "/a", _ options: String = "") -> String {
-        Command.run(
+        ShellCommand.run(
             "curl -sS --max-time 20 --cacert \(Self.certificates.path("ca.pem")) -w '%{http_version} %{http_code}' "
                 + "\(options) https://localhost:\(server.port)\(path) 2>&1")
     }
@@ -89,7 +90,7 @@ import WebServer
         let server = try server { $0.minimumVersion = .tls13 }
         #expect(curl(server, "/a", "--tls-max 1.2").hasSuffix(" 000"))
         #expect(curl(server).hasSuffix("2 200"))
-        let client = Command.run(
+        let client = ShellCommand.run(
             "echo | openssl s_client -connect 127.0.0.1:\(server.port) -alpn http/1.1 2>/dev/null")
         #expect(client.contains("TLSv1.3"))
         #expect(client.contains("ALPN protocol: http/1.1"))
@@ -139,11 +140,16 @@ import WebServer
         settings.tls = { context }
         let stream = HTTPEventStream()
         let server = try HTTPServer(settings) { _ in
-            defer { stream.send(event: "alert", id: "1", data: "firing") }
-            return stream.response
+            stream.response
         }
-        let output = curl(server, "/", "--http2 -N | { read line; echo \"$line\"; }")
-        #expect(output.hasPrefix("event: alert\n"))
+        let sender = try WorkerThread("sender") {
+            for number in 0..<3 { stream.send(event: "alert", id: "\(number)", data: "firing") }
+            stream.close()
+        }
+        let output = curl(server, "/", "--http2 -N")
+        sender.join()
+        let events = (0..<3).map { "event: alert\nid: \($0)\ndata: firing\n\n" }.joined()
+        #expect(output == events + "2 200")
         server.stop()
     }
 }

@@ -3,6 +3,7 @@ internal import Notification
 internal import Rollback
 internal import RuleEngine
 internal import Scraper
+internal import WebConfiguration
 internal import YAML
 
 /// `tribune check …`: says what is wrong with files before a server has to.
@@ -24,6 +25,23 @@ enum CheckCommands {
             for fault in error.errors { Console.print("FAILED: \(fault)") }
             return CommandFailure.Code.failed.rawValue
         }
+    }
+
+    static let webConfig = Command(
+        "check web-config", "Check a file for --web.config.file.", operands: "FILE...", count: 1...1000,
+        details: "Reads the certificates that the file names, too."
+    ) { (invocation) throws(CommandFailure) in
+        var code: Int32 = 0
+        for path in invocation.operands {
+            do throws(WebConfigurationError) {
+                _ = try WebConfiguration.load(path)
+                Console.print("\(path) SUCCESS")
+            } catch {
+                Console.print("\(path) FAILED: \(error)")
+                code = CommandFailure.Code.failed.rawValue
+            }
+        }
+        return code
     }
 
     static let metrics = Command(

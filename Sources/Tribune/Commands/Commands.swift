@@ -6,6 +6,7 @@ enum Commands {
             CheckCommands.config,
             CheckCommands.rules,
             CheckCommands.metrics,
+            CheckCommands.webConfig,
         ] + CheckServerCommands.all + [
             TestCommands.rules,
             TestCommands.promql,

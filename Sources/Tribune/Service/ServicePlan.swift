@@ -10,6 +10,7 @@ internal import Rollback
 internal import RuleEngine
 internal import Runtime
 internal import Scraper
+internal import WebConfiguration
 internal import WebServer
 
 /// From what the parts of the service are made: flags, configuration, and where log lines and metrics go. Each method
@@ -20,15 +21,17 @@ struct ServicePlan: Sendable {
     let logger: Logger
     let registry = Registry()
     let engine: QueryEngine
-    /// Where the web server listens.
-    let host: String
-    let port: Int
+    /// What the web server listens on.
+    let addresses: [HTTPListenAddress]
+    /// TLS, passwords and headers of the web server; `nil` for none.
+    let web: WebConfigurationSource?
     /// The URL under which users reach the service.
     let externalURL: String
 
     /// Reads the configuration and makes the storage directory.
     init(_ settings: ServiceSettings, logger: Logger) throws(CommandFailure) {
-        (host, port) = try settings.listenHostAndPort()
+        addresses = try settings.listenAddresses()
+        web = try Self.webConfiguration(settings, logger)
         configuration = try LoadedConfiguration.load(settings)
         guard Paths.makeDirectory(settings.storagePath) else {
             throw CommandFailure("\(settings.storagePath): \(SystemError.current)")
@@ -36,7 +39,23 @@ struct ServicePlan: Sendable {
         self.settings = settings
         self.logger = logger
         engine = QueryEngine(options: settings.engineOptions)
-        externalURL = settings.externalURL ?? "http://\(host):\(port)"
+        let scheme = web?.tls == nil ? "http" : "https"
+        externalURL = settings.externalURL ?? "\(scheme)://\(settings.listenAddress)"
+    }
+
+    private static func webConfiguration(
+        _ settings: ServiceSettings, _ logger: Logger
+    ) throws(CommandFailure) -> WebConfigurationSource? {
+        guard let path = settings.webConfigFile else { return nil }
+        return try start("the web server") { () throws(WebConfigurationError) in
+            try WebConfigurationSource(path) { error in
+                if let error {
+                    logger.error("the web configuration was not reloaded", ["error": error.description])
+                } else {
+                    logger.info("the web configuration was reloaded", ["file": path])
+                }
+            }
+        }
     }
 
     static let now: @Sendable () -> Timestamp = { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
@@ -118,13 +137,18 @@ struct ServicePlan: Sendable {
     }
 
     func startWebServer(_ sources: ServiceSources) throws(CommandFailure) -> ExporterRunner {
-        var web = HTTPServerConfiguration(address: host, port: port)
-        web.maximumBodyBytes = 64 << 20
+        var server = HTTPServerConfiguration()
+        server.addresses = addresses
+        server.maximumBodyBytes = 64 << 20
+        if let web {
+            server.tls = { web.tls }
+            server.authenticator = web
+        }
         return try Self.start("the web server") { () throws(HTTPServerError) in
             try ExporterRunner(
                 Exporter(
                     sources: sources.exporterSources, settings: settings.exporterSettings(externalURL),
-                    registry: registry), web)
+                    registry: registry), server)
         }
     }
 

@@ -1,5 +1,6 @@
 internal import MetricModel
 internal import Runtime
+internal import WebServer
 
 /// The flags of `tribune serve`.
 struct ServiceSettings: Sendable {
@@ -9,6 +10,12 @@ struct ServiceSettings: Sendable {
     var storagePath: String
     /// `host:port`; port 0 takes any.
     var listenAddress = "127.0.0.1:9190"
+    /// Further addresses; `unix:PATH` is a Unix socket.
+    var furtherListenAddresses: [String] = []
+    /// Whether the sockets that systemd hands over are listened on, instead of addresses.
+    var usesSystemdSockets = false
+    /// The file with TLS, passwords and headers of the web server.
+    var webConfigFile: String?
     /// Under which URL users reach this server; `nil` makes one of the listen address.
     var externalURL: String?
     /// Whether `/-/reload` and `/-/quit` work.
@@ -42,7 +49,11 @@ struct ServiceSettings: Sendable {
         .value(
             "storage.exemplars.max", "COUNT",
             "How many exemplars are kept in memory, unless prometheus.yml sets it; 0 disables them.", default: "100000"),
-        .value("web.listen-address", "HOST:PORT", "Where to listen.", default: "127.0.0.1:9190"),
+        .value(
+            "web.listen-address", "ADDRESS", "Where to listen: HOST:PORT or unix:PATH. May be repeated.",
+            default: "127.0.0.1:9190"),
+        .flag("web.systemd-socket", "Listen on the sockets that systemd hands over instead of --web.listen-address."),
+        .value("web.config.file", "FILE", "TLS, passwords and headers, as Prometheus reads them."),
         .value("web.external-url", "URL", "The URL under which users reach this server."),
         .flag("web.enable-lifecycle", "Allow /-/reload and /-/quit."),
         .flag("web.enable-remote-write-receiver", "Accept samples at /api/v1/write."),
@@ -66,7 +77,11 @@ struct ServiceSettings: Sendable {
     /// Reads the flags of `serve`.
     init(_ invocation: Invocation) throws(CommandFailure) {
         self.init(configFile: try invocation.path("config.file"), storagePath: try invocation.path("storage.path"))
-        listenAddress = invocation.value("web.listen-address") ?? listenAddress
+        let addresses = invocation.values("web.listen-address")
+        listenAddress = addresses.first ?? listenAddress
+        furtherListenAddresses = Array(addresses.dropFirst())
+        usesSystemdSockets = invocation.flag("web.systemd-socket")
+        webConfigFile = invocation.value("web.config.file").flatMap { $0.isEmpty ? nil : $0 }
         externalURL = invocation.value("web.external-url")
         enablesLifecycle = invocation.flag("web.enable-lifecycle")
         enablesRemoteWrite = invocation.flag("web.enable-remote-write-receiver")
@@ -84,15 +99,23 @@ struct ServiceSettings: Sendable {
         }
     }
 
-    /// Host and port of the listen address.
-    func listenHostAndPort() throws(CommandFailure) -> (host: String, port: Int) {
-        guard let colon = listenAddress.lastIndex(of: ":"),
-            let port = Int(listenAddress[listenAddress.index(after: colon)...]), (0...65535).contains(port)
+    /// What the web server listens on.
+    func listenAddresses() throws(CommandFailure) -> [HTTPListenAddress] {
+        if usesSystemdSockets { return try SystemdSockets.addresses() }
+        var addresses: [HTTPListenAddress] = []
+        for text in [listenAddress] + furtherListenAddresses { addresses.append(try Self.address(text)) }
+        return addresses
+    }
+
+    private static func address(_ text: String) throws(CommandFailure) -> HTTPListenAddress {
+        if text.hasPrefix("unix:"), text.utf8.count > 5 { return .unix(path: String(text.dropFirst(5)), mode: 0o600) }
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65535).contains(port)
         else {
-            throw CommandFailure("--web.listen-address must be HOST:PORT, got \"\(listenAddress)\"", code: .usage)
+            throw CommandFailure(
+                "--web.listen-address must be HOST:PORT or unix:PATH, got \"\(text)\"", code: .usage)
         }
-        let host = String(listenAddress[..<colon].filter { $0 != "[" && $0 != "]" })
-        return (host.isEmpty ? "0.0.0.0" : host, port)
+        return .tcp(host: String(text[..<colon].filter { $0 != "[" && $0 != "]" }), port: port)
     }
 }
 

@@ -34,6 +34,7 @@ final class TribuneService: Sendable {
     private let rules: RuleRunner
     private let scraper: ScrapeRunner
     private let exporter: ExporterRunner
+    private let externalURL: String
     private let housekeeping: Housekeeping
 
     /// The port that is listened on.
@@ -48,6 +49,7 @@ final class TribuneService: Sendable {
     ) throws(CommandFailure) {
         let plan = try ServicePlan(settings, logger: logger)
         self.settings = settings
+        externalURL = plan.externalURL
         self.logger = logger
         state = ServiceState(plan.configuration, registry: plan.registry)
         store = try plan.openStore()
@@ -96,7 +98,9 @@ final class TribuneService: Sendable {
             settings.configFile, files: plan.configuration.files(settings.configFile), error: nil,
             by: LedgerActor(method: "start"))
         state.becameReady()
-        logger.info("ready", ["address": "\(plan.host):\(exporter.port)", "targets": scraper.snapshots().count])
+        logger.info(
+            "ready",
+            ["address": "\(settings.listenAddress)", "port": exporter.port, "targets": scraper.snapshots().count])
     }
 
     private func startThreads(_ configuration: LoadedConfiguration) throws(WorkerThread.StartError) {
@@ -121,7 +125,6 @@ final class TribuneService: Sendable {
             logger.error("the configuration was not reloaded", ["error": error.message])
             return error.message
         }
-        let externalURL = settings.externalURL ?? "http://\(settings.listenAddress)"
         let refused = rollback.reload(configuration.plans)
         for refusal in refused { logger.warn("a plan keeps running as it was", ["reason": refusal]) }
         gates.reload(configuration.file.gates)

@@ -182,7 +182,8 @@ internal import Synchronization
             close()
             return []
         }
-        wait(readsWhenWritable: readsWhenWritable)
+        // Where the turns are used up, the socket is writable and brings the connection back behind the others.
+        wait(whenWritable: readsWhenWritable || turns >= Self.turns)
         return requests
     }
 
@@ -195,12 +196,10 @@ internal import Synchronization
         return charge != nil
     }
 
-    private func wait(readsWhenWritable: Bool) {
+    private func wait(whenWritable: Bool) {
         enter(output.isEmpty ? session.phase : session.phase == .working ? .working : .writing)
         var events: Poller.Events = []
-        if !output.isEmpty || readsWhenWritable || session.phase == .writing && !session.wantsInput {
-            events.insert(.writable)
-        }
+        if !output.isEmpty || whenWritable { events.insert(.writable) }
         if session.wantsInput {
             events.insert(.readable)
         } else if session.phase == .live {

@@ -170,7 +170,7 @@ final class HTTP1Session: ProtocolSession {
         }
         guard case .responding(var body) = state else { return }
         var piece: [UInt8] = []
-        let mayFollow = body.source.appendPiece(to: &piece)
+        let mayFollow = body.source.nextPiece(into: &piece)
         body.isWaiting = piece.isEmpty
         append(piece, isChunked: body.isChunked, isLast: !mayFollow, to: &output)
         if mayFollow {

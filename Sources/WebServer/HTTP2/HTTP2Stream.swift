@@ -67,7 +67,7 @@ final class HTTP2Stream {
         if sent == pending.count, let source {
             pending.removeAll(keepingCapacity: true)
             sent = 0
-            if !source.appendPiece(to: &pending) { self.source = nil }
+            if !source.nextPiece(into: &pending) { self.source = nil }
             isWaiting = pending.isEmpty && self.source != nil
             if isWaiting { return .nothing }
         }

@@ -1,12 +1,11 @@
 import Runtime
-import TestSupport
 
 /// Certificates made with the `openssl` command for one test.
-final class Certificates: Sendable {
+public final class Certificates: Sendable {
     private let directory = TemporaryDirectory()
 
     /// An authority, a server's certificate for `localhost`, and a client's with the name `node-1.example`.
-    init() {
+    public init() {
         directory.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n", to: "server.ext")
         directory.write("subjectAltName=DNS:node-1.example\n", to: "client.ext")
         openssl(
@@ -22,22 +21,26 @@ final class Certificates: Sendable {
         }
     }
 
-    func path(_ name: String) -> String { directory.file(name) }
+    private static let newKey = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 
-    func text(_ name: String) -> String {
+    /// The path of a file.
+    public func path(_ name: String) -> String { directory.file(name) }
+
+    /// The text of a file, such as `server.pem`.
+    public func text(_ name: String) -> String {
         FileText.read(directory.file(name)) ?? ""
     }
 
     private func openssl(_ arguments: String) {
-        _ = Command.run("cd \(directory.path) && openssl \(arguments) 2>/dev/null")
+        _ = ShellCommand.run("cd \(directory.path) && openssl \(arguments) 2>/dev/null")
     }
 }
 
 /// Runs shell commands of a test.
-enum Command {
+public enum ShellCommand {
     /// What the command writes to its standard output.
     @discardableResult
-    static func run(_ text: String) -> String {
+    public static func run(_ text: String) -> String {
         let directory = TemporaryDirectory()
         let output = directory.file("output")
         guard let process = try? ChildProcess(["/bin/sh", "-c", text], output: .file(output)) else {
