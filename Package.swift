@@ -129,22 +129,44 @@ let package = Package(
             resources: [.embedInCode("Pack/verify.py")]),
 
         // Edge
+        source("WebCore", ["MetricModel", "JSON", "WebServer", "Runtime", "Instrumentation"]),
+        source(
+            "RemoteWrite",
+            [
+                "MetricModel", "MetricStore", "Exposition", "Snappy", "Protobuf", "WebCore", "WebServer", "Runtime",
+                "Instrumentation",
+            ]),
+        source(
+            "PrometheusAPI",
+            [
+                "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleEngine", "WebCore", "WebServer", "TLS", "RE2",
+                "JSON", "Runtime", "Instrumentation",
+            ]),
+        source(
+            "AlertmanagerAPI",
+            ["MetricModel", "RuleEngine", "Notification", "WebCore", "WebServer", "RE2", "JSON", "Runtime"]),
+        source(
+            "TribuneAPI",
+            [
+                "MetricModel", "RuleEngine", "Rollback", "Scraper", "History", "WebCore", "WebServer", "JSON",
+                "Runtime",
+            ]),
         source(
             "Exporter",
             [
-                "MetricModel", "MetricStore", "PromQL", "Exposition", "Scraper", "RuleEngine", "Notification",
-                "Rollback", "History", "WebServer", "Snappy", "Protobuf", "TLS", "RE2", "JSON", "Runtime",
+                "MetricModel", "MetricStore", "PromQL", "RuleEngine", "Rollback", "WebCore", "WebServer", "Runtime",
                 "Instrumentation",
             ]),
+        // The web application's files, embedded by the C compiler.
+        shim("CWebUI", linked: []),
+        source("WebUI", ["CWebUI", "TLS", "WebCore", "WebServer"]),
         .executableTarget(
             name: "Tribune",
             dependencies: [
                 "ConfigurationFields", "Discovery", "Durable", "Instrumentation", "JSON", "MetricModel", "MetricStore",
-                "Runtime", "YAML",
-                "PromQL",
-                "Exposition",
-                "Scraper", "RuleEngine", "Notification", "Rollback", "History", "Exporter", "CurlHTTP",
-                "WebConfiguration", "WebServer",
+                "Runtime", "YAML", "PromQL", "Exposition", "Scraper", "RuleEngine", "Notification", "Rollback",
+                "History", "Exporter", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI", "RemoteWrite", "WebUI",
+                "WebCore", "WebConfiguration", "CurlHTTP", "WebServer",
             ],
             swiftSettings: strict),
 
@@ -152,8 +174,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "MetricModel", "MetricStore", "PromQL", "Exposition", "Exporter", "GoTemplate", "Scraper", "RuleEngine",
-                "Snappy", "WebServer", "YAML", "JSON", "Durable",
+                "MetricModel", "MetricStore", "PromQL", "Exposition", "RemoteWrite", "GoTemplate", "Scraper",
+                "RuleEngine", "Snappy", "WebServer", "YAML", "JSON", "Durable",
             ],
             path: "Fuzzing/Targets", swiftSettings: testing),
         .testTarget(
@@ -273,12 +295,45 @@ let package = Package(
                 "MetricModel", "Database", "PostgreSQL", "SQLite", "Hiredis", "TLS", "JSON", "Durable", "Runtime",
                 "Instrumentation",
             ]),
+        // Every API behind a real server.
+        .target(
+            name: "WebFixture",
+            dependencies: [
+                "MetricModel", "MetricStore", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI", "RemoteWrite",
+                "Exporter", "WebUI", "WebCore", "WebServer", "CurlHTTP", "JSON", "Instrumentation",
+            ],
+            path: "Tests/WebFixture", swiftSettings: testing),
+        tests("WebCore", ["WebServer", "JSON", "Instrumentation", "Runtime"]),
+        tests(
+            "PrometheusAPI",
+            [
+                "WebFixture", "WebCore", "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleEngine", "WebServer",
+                "CurlHTTP", "JSON", "Instrumentation", "Runtime",
+            ]),
+        tests(
+            "AlertmanagerAPI",
+            [
+                "WebFixture", "WebCore", "MetricModel", "RuleEngine", "Notification", "WebServer", "CurlHTTP", "JSON",
+                "Instrumentation", "Runtime",
+            ]),
+        tests(
+            "TribuneAPI",
+            [
+                "WebFixture", "WebCore", "MetricModel", "Rollback", "RuleEngine", "History", "WebServer", "CurlHTTP",
+                "JSON",
+            ]),
+        tests(
+            "RemoteWrite",
+            [
+                "WebFixture", "PrometheusAPI", "MetricModel", "MetricStore", "CurlHTTP", "Snappy", "JSON",
+                "Instrumentation", "Runtime",
+            ]),
         tests(
             "Exporter",
             [
-                "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleEngine", "Notification", "History", "Rollback",
-                "WebServer", "CurlHTTP", "Snappy", "JSON", "Instrumentation", "Runtime",
+                "WebFixture", "MetricModel", "RuleEngine", "Rollback", "CurlHTTP", "Instrumentation", "Runtime",
             ]),
+        tests("WebUI", ["WebFixture", "PrometheusAPI", "WebCore", "CurlHTTP"]),
         tests(
             "Tribune",
             ["MetricModel", "MetricStore", "Snappy", "JSON", "CurlHTTP", "Runtime", "RuleEngine", "Rollback"],

@@ -1,4 +1,4 @@
-import Exporter
+import RemoteWrite
 import Snappy
 
 /// Messages of remote write.

@@ -155,6 +155,11 @@ extension ProtobufReader {
         return text
     }
 
+    /// The text of a field; `nil` where it is not UTF-8.
+    public func validText(_ range: Range<Int>) -> String? {
+        unsafe String(validating: buffer(range), as: UTF8.self)
+    }
+
     /// The sign-saving form of `sint32` and `sint64`.
     @inlinable
     public static func zigzag(_ value: UInt64) -> Int64 {

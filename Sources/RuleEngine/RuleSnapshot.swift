@@ -116,3 +116,10 @@ public struct ActiveAlertSnapshot: Sendable {
         self.value = value
     }
 }
+
+extension RuleSnapshot {
+    /// The active alerts of an alerting rule; none for other rules.
+    public var activeAlerts: [ActiveAlertSnapshot] {
+        if case .alerting(_, _, _, let alerts) = kind { alerts } else { [] }
+    }
+}

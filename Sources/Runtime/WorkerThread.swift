@@ -32,8 +32,9 @@ public final class WorkerThread: @unchecked Sendable {
         }
     }
 
-    /// The stack of a thread unless its owner asks for another size.
-    public static let defaultStackBytes = 2 << 20
+    /// The stack of a thread unless its owner asks for another size: expressions of 1500 levels are evaluated
+    /// recursively. Pages that are never touched cost no memory.
+    public static let defaultStackBytes = 16 << 20
 
     private var handle = pthread_t()
 

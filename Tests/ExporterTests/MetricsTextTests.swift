@@ -5,8 +5,10 @@ import RuleEngine
 import Runtime
 import Synchronization
 import Testing
+import WebFixture
 
 @testable import Exporter
+@testable import Rollback
 
 @Suite struct MetricsTextTests {
     private static func registry() -> Registry {
@@ -60,7 +62,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (nil, MetricsText.Format.prometheus), ("", .prometheus), ("*/*", .prometheus),
+        (nil, ExpositionFormat.Syntax.prometheus), ("", .prometheus), ("*/*", .prometheus),
         ("application/json", .prometheus),
         ("application/openmetrics-text; version=1.0.0", .openMetrics),
         ("text/plain;version=0.0.4;q=0.5,application/openmetrics-text;version=1.0.0;q=0.6", .openMetrics),
@@ -70,12 +72,12 @@ import Testing
                 + "text/plain;version=0.0.4;q=0.7,*/*;q=0.1", .openMetrics
         ),
     ])
-    func formatFollowsTheAcceptHeader(accept: String?, format: MetricsText.Format) {
-        #expect(MetricsText.Format(accepting: accept) == format)
+    func formatFollowsTheAcceptHeader(accept: String?, format: ExpositionFormat.Syntax) {
+        #expect(ExpositionFormat(accepting: accept).syntax == format)
     }
 
     @Test func ownMetricsCountRequests() throws {
-        let fixture = try ExporterFixture()
+        let fixture = try WebFixture()
         _ = try fixture.send("/api/v1/rules")
         _ = try fixture.send("/nowhere")
         let text = try fixture.text("/metrics")
@@ -83,15 +85,16 @@ import Testing
         #expect(text.contains(#"tribune_http_requests_total{handler="unknown",code="404"} 1"#))
         #expect(text.contains("\nprocess_resident_memory_bytes "))
         let open = try fixture.send("/metrics", headers: [("Accept", "application/openmetrics-text")])
-        #expect(open["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8")
+        #expect(
+            open["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores")
     }
 
     @Test func rolloutsAndRollbackRulesAreMetricsAndGoWhenTheyAreGone() throws {
         final class State: Sendable {
-            let rollouts = Mutex<[RolloutStatus]>([])
+            let rollouts = Mutex<[RolloutSnapshot]>([])
         }
         let state = State()
-        let fixture = try ExporterFixture(sources: { sources in
+        let fixture = try WebFixture(sources: { sources in
             sources.rollouts = { state.rollouts.withLock { $0 } }
             sources.ruleGroups = {
                 let rule = RuleSnapshot(
@@ -105,14 +108,22 @@ import Testing
                 ]
             }
         })
-        let route = RolloutStatus.Route(
-            service: "auth", state: "x", candidateWeight: 25, stable: "b", candidate: "g", frozen: "x")
-        state.rollouts.withLock { $0 = [RolloutStatus(plan: "p", state: "running", routes: [route], timeline: [])] }
+        let plan = try RolloutPlan(
+            parsing: "plan: p\nservices: [{name: auth, routes: [{exec: {shift: [s], read: [r]}}]}]", file: "p.yml")
+        var rollout = RolloutState()
+        rollout.phase = .promoting
+        var service = ServiceState()
+        service.split = try #require(TrafficSplit(candidate: 25))
+        service.frozen = "x"
+        rollout.services = ["auth": service]
+        let controller = RolloutController(plan: plan, state: rollout)
+        let snapshot = RolloutSnapshot(controller, at: Instant(nanoseconds: 0))
+        state.rollouts.withLock { $0 = [snapshot] }
         let text = try fixture.text("/metrics")
         for line in [
             #"tribune_rollout_candidate_weight_ratio{plan="p",service="auth"} 0.25"#,
             #"tribune_rollout_service_frozen{plan="p",service="auth"} 1"#,
-            #"tribune_rollout_state{plan="p",state="running"} 1"#,
+            #"tribune_rollout_state{plan="p",state="promoting"} 1"#,
             #"tribune_rollback_rule_tripped{rule_group="g",rule="Low"} 1"#,
             #"tribune_rollback_rule_streak{rule_group="g",rule="Low"} 2"#,
         ] {
@@ -123,7 +134,7 @@ import Testing
     }
 
     @Test func largeAnswersAreCompressed() throws {
-        let fixture = try ExporterFixture()
+        let fixture = try WebFixture()
         let plain = try fixture.send("/metrics", headers: [("Accept-Encoding", "identity")])
         let packed = try fixture.send("/metrics", headers: [("Accept-Encoding", "gzip")])
         #expect(packed["Content-Encoding"] == "gzip")

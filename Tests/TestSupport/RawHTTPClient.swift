@@ -138,6 +138,20 @@ public final class RawHTTPClient {
         return recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) > 0
     }
 
+    /// Whether `text` arrives, for responses that do not end.
+    public func received(until text: String) -> Bool {
+        let wanted = Array(text.utf8)
+        while true {
+            if let start = (0..<max(buffer.count - wanted.count + 1, 0)).first(where: {
+                buffer[$0..<$0 + wanted.count].elementsEqual(wanted)
+            }) {
+                buffer.removeFirst(start + wanted.count)
+                return true
+            }
+            if !fill() { return false }
+        }
+    }
+
     private func fill() -> Bool {
         var piece = [UInt8](repeating: 0, count: 65536)
         let count = recv(descriptor, &piece, piece.count, 0)

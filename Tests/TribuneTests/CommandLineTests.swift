@@ -24,6 +24,30 @@ import Testing
         }
     }
 
+    @Test func helpOfACommandIsItsOwn() throws {
+        for words in [["serve"], ["check", "config"], ["openapi"]] {
+            let result = try TribuneProgram.run(["help"] + words)
+            #expect(result.exit == .code(0))
+            #expect(result.output.contains("Usage: tribune \(words.joined(separator: " "))"))
+        }
+        #expect(try TribuneProgram.run(["help"]).output.contains("Usage: tribune COMMAND"))
+        #expect(try TribuneProgram.run(["help", "frobnicate"]).exit == .code(2))
+    }
+
+    @Test func checkConfigSaysWhatItWasGiven() throws {
+        let directory = TemporaryDirectory()
+        let good = directory.write("route: {receiver: a}\nreceivers: [{name: a}]\n", to: "alertmanager.yml")
+        let result = try TribuneProgram.run(["check", "config", good])
+        #expect(result.exit == .code(0))
+        #expect(result.output == "SUCCESS: \(good) is a valid Alertmanager configuration: 1 receivers\n")
+        let bad = directory.write("route: {receiver: b}\nreceivers: [{name: a}]\n", to: "bad.yml")
+        #expect(try TribuneProgram.run(["check", "config", bad]).exit == .code(1))
+        let rules = directory.write("groups: []\n", to: "rules.yml")
+        let refused = try TribuneProgram.run(["check", "config", rules])
+        #expect(refused.exit == .code(2))
+        #expect(refused.errors.contains("\(rules) is a rule file; check it with: tribune check rules \(rules)"))
+    }
+
     @Test func aGroupOfCommandsExplainsItself() throws {
         let result = try TribuneProgram.run(["gate", "--help"])
         #expect(result.exit == .code(0))

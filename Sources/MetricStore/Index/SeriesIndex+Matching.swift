@@ -3,8 +3,8 @@ internal import MetricModel
 extension SeriesIndex {
     /// The ids of the series that fit all of `matchers`, ascending.
     ///
-    /// Starts from the shortest list of series that one matcher gives and checks the others on each: a series has few labels,
-    /// which lie side by side. A matcher that accepts an absent label gives no list and is only checked.
+    /// Starts from the shortest list of series that one matcher gives and checks the others on each: a series has few
+    /// labels, which lie side by side. A matcher that accepts an absent label gives no list and is only checked.
     func series(matching matchers: [CompiledMatcher]) -> [UInt32] {
         var resolved = matchers.map { ResolvedMatcher($0, pairs) }
         var start: (index: Int, pairs: [UInt32], size: Int)?
@@ -47,7 +47,7 @@ private struct ResolvedMatcher {
     init(_ matcher: CompiledMatcher, _ pairs: LabelPairs) {
         self.matcher = matcher
         name = pairs.symbols.find(matcher.name)
-        if case .oneOf(let texts) = matcher.test {
+        if let texts = matcher.listed {
             listedSet = Set(texts.compactMap { pairs.find(matcher.name, $0) })
             listed = Array(listedSet)
         } else {

@@ -164,8 +164,8 @@ final class LaneWindow {
         return unsafe record.column(slot, rowCount: Int(record.header.rowCount), into: values)
     }
 
-    /// Copies or decodes `rows` of several columns of a block, each to its place `stride` values after the one before, and
-    /// says which rows have a value. Rows beside those asked for may be written too.
+    /// Copies or decodes `rows` of several columns of a block, each to its place `stride` values after the one before,
+    /// and says which rows have a value. Rows beside those asked for may be written too.
     func columns(
         _ columns: ArraySlice<UInt8>, block: Int, _ rows: Range<Int>, ofView index: Int,
         into values: UnsafeMutablePointer<UInt64>, stride: Int, _ masks: UnsafeMutablePointer<RowMask>
@@ -218,8 +218,21 @@ final class LaneWindow {
         return result
     }
 
-    /// Whether any chunk of `location` lies in the window.
-    func overlaps(_ location: SeriesIndex.Location) -> Bool {
-        views.contains { contains(location, $0) && $0.rowCount > 0 }
+    /// Whether `location` has samples in the window. Of sealed chunks that lie in the window as a whole it is enough
+    /// that they hold the series; columns are decoded only at the ends of the window.
+    func overlaps(_ location: SeriesIndex.Location, _ companions: SeriesIndex.Companions) -> Bool {
+        guard isUniform && companions.isEmpty else { return readSamples(location, companions).count > 0 }
+        return unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: ColumnCodec.rows) { scratch in
+            let scratch = scratch.baseAddress!
+            for index in views.indices.reversed() where contains(location, views[index]) {
+                let view = views[index]
+                if view.rows.isEmpty { continue }
+                if unsafe view.record != nil, view.rows.count == view.rowCount { return true }
+                let mask = unsafe column(location.slot, index, scratch)
+                let window = ColumnCodec.everyRow(view.rows.upperBound) & ~ColumnCodec.everyRow(view.rows.lowerBound)
+                if mask & window != 0 { return true }
+            }
+            return false
+        }
     }
 }

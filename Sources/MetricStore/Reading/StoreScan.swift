@@ -1,9 +1,10 @@
 public import MetricModel
 
-/// What one query reads of a store: the selected series, each up to the same row of its lane, as they were when the scan was made.
+/// What one query reads of a store: the selected series, each up to the same row of its lane, as they were when the
+/// scan was made.
 ///
-/// Series of a lane whose samples lie in rows can be read together, block by block. Nothing is decoded before it is asked for.
-/// Owned by one thread; keeps what it reads alive.
+/// Series of a lane whose samples lie in rows can be read together, block by block. Nothing is decoded before it is
+/// asked for. Owned by one thread; keeps what it reads alive.
 public final class StoreScan: SeriesScan {
     let selected: StoreSelection
     private let windows: [LaneWindow]
@@ -58,10 +59,13 @@ public final class StoreScan: SeriesScan {
     /// Whether `time` lies in the window.
     func contains(_ time: Int64) -> Bool { time >= from && time <= through }
 
-    /// Whether a chunk that overlaps the window may hold samples of the series.
+    /// Whether the series has samples in the window. Of sealed chunks that lie in the window as a whole it is enough
+    /// that they hold the series.
     func overlaps(_ series: Int) -> Bool {
         var result = false
-        selected.forEachPart(of: series) { result = result || windows[$0.lane].overlaps($0.location) }
+        selected.forEachPart(of: series) { part in
+            result = result || windows[part.lane].overlaps(part.location, part.companions)
+        }
         return result
     }
 }

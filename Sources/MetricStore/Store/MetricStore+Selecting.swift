@@ -4,8 +4,8 @@ internal import Synchronization
 extension MetricStore: Queryable {
     /// The samples in `from...through` of every series that fits all `matchers`.
     ///
-    /// Staleness markers are among them. A label set that lives in several lanes comes out once; where two lanes have a sample
-    /// at the same time, the older lane's counts. Fails when more than `sampleLimit` samples would come out.
+    /// Staleness markers are among them. A label set that lives in several lanes comes out once; where two lanes have a
+    /// sample at the same time, the older lane's counts. Fails when more than `sampleLimit` samples would come out.
     public func select(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int
     ) throws(SelectError) -> [SeriesSamples] {
@@ -30,8 +30,8 @@ extension MetricStore: Queryable {
 
     /// What `select` would read, to be read piece by piece.
     ///
-    /// What was found in the index is left in `selection` for the next call with the same matchers, which looks anew only if
-    /// series of that metric have come or gone; otherwise the scan has the very same selection.
+    /// What was found in the index is left in `selection` for the next call with the same matchers, which looks anew
+    /// only if series of that metric have come or gone; otherwise the scan has the very same selection.
     public func scan(
         matching matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand = .each,
         remembering selection: inout StoreSelection?
@@ -68,8 +68,8 @@ extension MetricStore: Queryable {
 
     /// The label sets that fit any of the matcher lists, sorted; no list at all means every series.
     ///
-    /// Looks no closer than at chunks: a series is among them if its lane has a chunk that overlaps `from...through` while the
-    /// series was alive. `limit` cuts the answer; 0 is no limit.
+    /// Those with samples in `from...through`; of a sealed chunk that lies in it as a whole, the series that were
+    /// alive. `limit` cuts the answer; 0 is no limit.
     public func labelSets(
         matching: [[Matcher]], from: Timestamp, through: Timestamp, limit: Int = 0
     ) throws(SelectError) -> [Labels] {
@@ -139,8 +139,8 @@ extension MetricStore: Queryable {
     /// How far a lane is written, as one query sees it.
     private typealias LaneHead = (active: ActiveChunk?, head: Int)
 
-    /// Under the index lock: companions that rows below these heads need are in the index already, for they are entered under
-    /// the lock before the row is committed.
+    /// Under the index lock: companions that rows below these heads need are in the index already, for they are entered
+    /// under the lock before the row is committed.
     private static func heads(of selection: StoreSelection) -> [LaneHead] {
         selection.lanes.map { ($0.active, $0.committedRows) }
     }

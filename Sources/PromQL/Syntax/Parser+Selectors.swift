@@ -56,7 +56,7 @@ extension Parser {
         let matcher = Matcher(name, operation, String(decoding: unquoted(value), as: UTF8.self))
         if operation == .regex || operation == .notRegex {
             do {
-                _ = try RegularExpression(matcher.value)
+                _ = try LabelPattern(matcher.value)
             } catch {
                 report(RegexNotation.refusal(of: error), at: merge(label.range, value.range))
             }
@@ -95,12 +95,12 @@ extension Matcher {
     /// Whether series without the label are selected. A pattern that is none selects nothing.
     fileprivate var matchesEmpty: Bool {
         // A pattern that does not compile has been reported where it stands.
-        let pattern = try? RegularExpression(value)
+        let pattern = try? LabelPattern(value)
         return switch operation {
         case .equal: value.isEmpty
         case .notEqual: !value.isEmpty
-        case .regex: pattern?.matchesWhole("") ?? false
-        case .notRegex: !(pattern?.matchesWhole("") ?? true)
+        case .regex: pattern?.matches("") ?? false
+        case .notRegex: !(pattern?.matches("") ?? true)
         }
     }
 }

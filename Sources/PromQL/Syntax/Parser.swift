@@ -56,9 +56,10 @@ struct Parser {
     }
 
     /// How deep expressions may nest in parentheses, calls, signs and powers, which bounds the parser's recursion.
-    static let nestingLimit = 200
-    /// How high a tree may become, chains of operators included, which bounds everyone else's.
-    static let depthLimit = 500
+    static let nestingLimit = 500
+    /// How high a tree may become, chains of operators included, which bounds the recursion of all other code.
+    /// Generated dashboards chain more than a thousand `or`; ``WorkerThread`` has the stack for it.
+    static let depthLimit = 1500
 
     let features: ParserFeatures
     private(set) var lexer: Lexer

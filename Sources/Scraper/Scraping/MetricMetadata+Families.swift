@@ -1,4 +1,5 @@
 internal import Exposition
+internal import MetricModel
 
 extension MetricMetadata {
     /// One entry per family, in the order in which they come first.

@@ -40,23 +40,3 @@ public struct DroppedTarget: Equatable, Sendable {
     /// What is wrong with the target; `nil` when relabelling dropped it.
     public var reason: String?
 }
-
-/// `# TYPE`, `# HELP` and `# UNIT` of one metric family of one target, as `/api/v1/metadata` shows them.
-public struct MetricMetadata: Hashable, Sendable {
-    /// The family's name.
-    public var family: String
-    /// `counter`, `gauge`, `histogram`, `gaugehistogram`, `summary`, `info`, `stateset` or `unknown`.
-    public var type: String
-    /// The help text, unescaped.
-    public var help: String
-    /// The unit, or empty.
-    public var unit: String
-
-    /// Metadata of `family`.
-    public init(family: String, type: String, help: String, unit: String) {
-        self.family = family
-        self.type = type
-        self.help = help
-        self.unit = unit
-    }
-}

@@ -12,14 +12,16 @@ enum CommandLineTool {
         (3, "Lint remarks with --lint-fatal, or an inconclusive gate."),
     ]
 
-    /// Runs the command named by `arguments` (without the program's name). Returns the exit code: 0 for success, 1 when the
-    /// command found something wrong, 2 when it was called wrongly.
+    /// Runs the command named by `arguments` (without the program's name). Returns the exit code: 0 for success, 1 when
+    /// the command found something wrong, 2 when it was called wrongly.
     static func run(_ arguments: [String], commands: [Command]) -> Int32 {
         guard let first = arguments.first else {
             Console.error(overview(commands))
             return CommandFailure.Code.usage.rawValue
         }
         if ["--help", "-h", "help"].contains(first) {
+            let words = arguments.dropFirst()
+            if first == "help", !words.isEmpty { return run(words + ["--help"], commands: commands) }
             Console.print(overview(commands))
             return 0
         }

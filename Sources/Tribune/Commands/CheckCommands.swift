@@ -10,9 +10,38 @@ internal import YAML
 enum CheckCommands {
     static let config = Command(
         "check config", "Check a configuration and the files that it names.", operands: "FILE", count: 1...1,
-        details: "Accepts a tribune.yml or a stock prometheus.yml. All errors are reported, not only the first."
+        details: """
+            Accepts a tribune.yml, a stock prometheus.yml or a stock alertmanager.yml. All errors are
+            reported, not only the first.
+            """
     ) { (invocation) throws(CommandFailure) in
         let path = invocation.operands[0]
+        switch ConfigurationKind(of: path) {
+        case .service: return checkService(path)
+        case .alertmanager: return checkAlertmanager(path)
+        case .rules:
+            throw CommandFailure("\(path) is a rule file; check it with: tribune check rules \(path)", code: .usage)
+        case .plan:
+            throw CommandFailure(
+                "\(path) is a rollout plan; check the tribune.yml that names it under plans", code: .usage)
+        }
+    }
+
+    /// An Alertmanager configuration alone.
+    private static func checkAlertmanager(_ path: String) -> Int32 {
+        do throws(YAMLError) {
+            let configuration = try NotificationConfiguration.load(path)
+            Console.print(
+                "SUCCESS: \(path) is a valid Alertmanager configuration: \(configuration.receivers.count) receivers")
+            return 0
+        } catch {
+            Console.print("FAILED: \(error)")
+            return CommandFailure.Code.failed.rawValue
+        }
+    }
+
+    /// The configuration of a service, with every file it names.
+    private static func checkService(_ path: String) -> Int32 {
         do throws(ConfigurationError) {
             let configuration = try LoadedConfiguration.load(path)
             for warning in configuration.prometheus.warnings { Console.error("warning: \(warning)") }

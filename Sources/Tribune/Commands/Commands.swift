@@ -18,6 +18,7 @@ enum Commands {
             ReplayCommand.command,
         ] + RolloutCommands.all + GateCommands.all + [
             RoutesCommand.test,
+            OpenAPICommand.command,
             HistoryCommands.verify,
             HistoryCommands.export,
             HistoryCommands.prove,

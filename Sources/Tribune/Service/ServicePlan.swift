@@ -1,5 +1,4 @@
 internal import CurlHTTP
-internal import Exporter
 internal import History
 internal import Instrumentation
 internal import MetricModel
@@ -11,6 +10,7 @@ internal import RuleEngine
 internal import Runtime
 internal import Scraper
 internal import WebConfiguration
+internal import WebCore
 internal import WebServer
 
 /// From what the parts of the service are made: flags, configuration, and where log lines and metrics go. Each method
@@ -26,7 +26,10 @@ struct ServicePlan: Sendable {
     /// TLS, passwords and headers of the web server; `nil` for none.
     let web: WebConfigurationSource?
     /// The URL under which users reach the service.
-    let externalURL: String
+    let url: ExternalURL
+
+    /// The URL as text.
+    var externalURL: String { url.text }
 
     /// Reads the configuration and makes the storage directory.
     init(_ settings: ServiceSettings, logger: Logger) throws(CommandFailure) {
@@ -39,8 +42,7 @@ struct ServicePlan: Sendable {
         self.settings = settings
         self.logger = logger
         engine = QueryEngine(options: settings.engineOptions)
-        let scheme = web?.tls == nil ? "http" : "https"
-        externalURL = settings.externalURL ?? "\(scheme)://\(settings.listenAddress)"
+        url = settings.externalURL(isEncrypted: web?.tls != nil)
     }
 
     private static func webConfiguration(
@@ -136,19 +138,21 @@ struct ServicePlan: Sendable {
         }
     }
 
-    func startWebServer(_ sources: ServiceSources) throws(CommandFailure) -> ExporterRunner {
+    /// The HTTP APIs over `sources`.
+    func makeWeb(_ sources: ServiceSources) -> ServiceWeb {
+        ServiceWeb(sources, settings, url, registry: registry, logger: logger)
+    }
+
+    /// Serves the HTTP APIs.
+    func startWebServer(_ apis: ServiceWeb) throws(CommandFailure) -> WebRunner {
         var server = HTTPServerConfiguration()
         server.addresses = addresses
-        server.maximumBodyBytes = 64 << 20
         if let web {
             server.tls = { web.tls }
             server.authenticator = web
         }
         return try Self.start("the web server") { () throws(HTTPServerError) in
-            try ExporterRunner(
-                Exporter(
-                    sources: sources.exporterSources, settings: settings.exporterSettings(externalURL),
-                    registry: registry), server)
+            try apis.start(server)
         }
     }
 

@@ -1,8 +1,9 @@
-internal import Exporter
 internal import MetricModel
 internal import PromQL
+internal import PrometheusAPI
 internal import RuleEngine
 internal import Scraper
+internal import WebCore
 
 extension LoadedConfiguration {
     /// Reads the file that the flags name.
@@ -27,14 +28,12 @@ extension ServiceSettings {
         return options
     }
 
-    /// The settings of the HTTP API.
-    func exporterSettings(_ externalURL: String) -> ExporterSettings {
-        var web = ExporterSettings()
+    /// The settings of Prometheus's API on a server that users reach under `externalURL`.
+    func prometheusSettings(_ externalURL: ExternalURL) -> PrometheusSettings {
+        var web = PrometheusSettings()
         web.externalURL = externalURL
         web.enablesLifecycle = enablesLifecycle
         web.enablesRemoteWrite = enablesRemoteWrite
-        web.zeroesStarts = features.zeroesStarts
-        web.commandToken = commandToken
         web.maximumConcurrentQueries = queryConcurrency
         web.build.version = Version.number
         web.flags = flags

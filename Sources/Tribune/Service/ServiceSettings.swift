@@ -1,5 +1,6 @@
 internal import MetricModel
 internal import Runtime
+internal import WebCore
 internal import WebServer
 
 /// The flags of `tribune serve`.
@@ -17,7 +18,9 @@ struct ServiceSettings: Sendable {
     /// The file with TLS, passwords and headers of the web server.
     var webConfigFile: String?
     /// Under which URL users reach this server; `nil` makes one of the listen address.
-    var externalURL: String?
+    var externalURL: ExternalURL?
+    /// Put before every path; `nil` for the path of the external URL.
+    var routePrefix: String?
     /// Whether `/-/reload` and `/-/quit` work.
     var enablesLifecycle = false
     /// Whether `/api/v1/write` takes samples.
@@ -55,6 +58,9 @@ struct ServiceSettings: Sendable {
         .flag("web.systemd-socket", "Listen on the sockets that systemd hands over instead of --web.listen-address."),
         .value("web.config.file", "FILE", "TLS, passwords and headers, as Prometheus reads them."),
         .value("web.external-url", "URL", "The URL under which users reach this server."),
+        .value(
+            "web.route-prefix", "PATH",
+            "Prefix of every path; the path of --web.external-url unless given. \"/\" where a proxy removes that path."),
         .flag("web.enable-lifecycle", "Allow /-/reload and /-/quit."),
         .flag("web.enable-remote-write-receiver", "Accept samples at /api/v1/write."),
         .value(
@@ -82,7 +88,13 @@ struct ServiceSettings: Sendable {
         furtherListenAddresses = Array(addresses.dropFirst())
         usesSystemdSockets = invocation.flag("web.systemd-socket")
         webConfigFile = invocation.value("web.config.file").flatMap { $0.isEmpty ? nil : $0 }
-        externalURL = invocation.value("web.external-url")
+        if let text = invocation.value("web.external-url"), !text.isEmpty {
+            guard let url = ExternalURL(text) else {
+                throw invocation.misuse(of: "web.external-url", "a URL such as https://host/path")
+            }
+            externalURL = url
+        }
+        routePrefix = invocation.value("web.route-prefix").flatMap { $0.isEmpty ? nil : $0 }
         enablesLifecycle = invocation.flag("web.enable-lifecycle")
         enablesRemoteWrite = invocation.flag("web.enable-remote-write-receiver")
         retention = try invocation.duration("storage.retention.time")
@@ -97,6 +109,11 @@ struct ServiceSettings: Sendable {
         for option in Self.options {
             flags[option.name] = invocation.value(option.name) ?? (option.value == nil ? "false" : "")
         }
+    }
+
+    /// The URL under which users reach this server; that of the first listen address unless a flag names one.
+    func externalURL(isEncrypted: Bool) -> ExternalURL {
+        externalURL ?? ExternalURL("\(isEncrypted ? "https" : "http")://\(listenAddress)") ?? ExternalURL()
     }
 
     /// What the web server listens on.

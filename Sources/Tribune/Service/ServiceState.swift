@@ -1,6 +1,6 @@
-internal import Exporter
 internal import Instrumentation
 internal import MetricModel
+internal import PrometheusAPI
 internal import Runtime
 internal import Synchronization
 

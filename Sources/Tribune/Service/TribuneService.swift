@@ -1,15 +1,16 @@
 internal import CurlHTTP
-internal import Exporter
 internal import History
 internal import Instrumentation
 internal import MetricModel
 internal import MetricStore
 internal import Notification
 internal import PromQL
+internal import PrometheusAPI
 internal import Rollback
 internal import RuleEngine
 internal import Runtime
 internal import Scraper
+internal import WebCore
 internal import WebServer
 internal import YAML
 
@@ -33,12 +34,13 @@ final class TribuneService: Sendable {
     private let gates: GateRunner
     private let rules: RuleRunner
     private let scraper: ScrapeRunner
-    private let exporter: ExporterRunner
+    private let web: WebRunner
+    private let cancelQueries: @Sendable () -> Void
     private let externalURL: String
     private let housekeeping: Housekeeping
 
     /// The port that is listened on.
-    var port: Int { exporter.port }
+    var port: Int { web.port }
 
     /// Reads the configuration and starts everything. Throws, with nothing left running, when something cannot start.
     ///
@@ -74,12 +76,13 @@ final class TribuneService: Sendable {
             rules = plan.makeRules(store, router.ruleSinks)
             scraper = try plan.startScraper(store, rules)
             running.append(scraper.stop)
-            exporter = try plan.startWebServer(
+            let web = plan.makeWeb(
                 ServiceSources(
                     store: store, scraper: scraper, rules: rules, rollback: rollback, gates: gates, history: history,
                     alertmanagers: alertmanagers, notifier: notifier, silences: silences,
-                    onAlerts: { router.received($0) }, state: state, engine: settings.engineOptions,
-                    features: settings.features.parser, onReload: onReload, onQuit: onQuit))
+                    onAlerts: { router.received($0) }, state: state, onReload: onReload, onQuit: onQuit))
+            cancelQueries = { web.prometheus.cancelQueries() }
+            self.web = try plan.startWebServer(web)
         } catch {
             for stop in running.reversed() { stop() }
             throw error
@@ -100,7 +103,7 @@ final class TribuneService: Sendable {
         state.becameReady()
         logger.info(
             "ready",
-            ["address": "\(settings.listenAddress)", "port": exporter.port, "targets": scraper.snapshots().count])
+            ["address": "\(settings.listenAddress)", "port": web.port, "targets": scraper.snapshots().count])
     }
 
     private func startThreads(_ configuration: LoadedConfiguration) throws(WorkerThread.StartError) {
@@ -148,7 +151,7 @@ final class TribuneService: Sendable {
     func stop() {
         logger.info("stopping")
         // Heavy queries would slow down everything that follows.
-        exporter.cancelQueries()
+        cancelQueries()
         state.isStopping()
         scraper.stop()
         rules.stop()
@@ -160,7 +163,7 @@ final class TribuneService: Sendable {
         alertmanagers.stop()
         recorder.flush(ifOlderThan: 0)
         hotCache?.stop()
-        exporter.stop()
+        web.stop()
         history.stop()
         store.close()
         logger.info("stopped")

@@ -1,0 +1,108 @@
+internal import JSON
+internal import MetricModel
+public import Notification
+public import RuleEngine
+internal import Runtime
+public import WebCore
+internal import WebServer
+
+/// Alertmanager's HTTP API, version 2. A value; any number of threads may ask at once.
+public struct AlertmanagerAPI: Sendable {
+    let sources: AlertmanagerSources
+    let build: BuildInformation
+    let startedAt: Timestamp
+
+    /// The API over `sources`.
+    public init(sources: AlertmanagerSources, build: BuildInformation) {
+        self.sources = sources
+        self.build = build
+        startedAt = Timestamp(milliseconds: SystemClock.wallMilliseconds())
+    }
+
+    private static let filter = Parameter.repeated("filter", .string, "A label matcher, such as `severity=\"page\"`.")
+    private static let receiver = Parameter.optional("receiver", .string, "A regular expression for the receiver.")
+
+    private static func alertFilters() -> [Parameter] {
+        let flags = ["active", "silenced", "inhibited", "muted"].map {
+            Parameter.optional($0, .boolean, "Whether \($0) alerts are listed.")
+        }
+        return flags + [filter, receiver]
+    }
+
+    /// Every endpoint of this API.
+    public var endpoints: [Endpoint] {
+        [
+            endpoint(
+                .get, "/api/v2/silences", "Lists silences.",
+                parameters: [Self.filter, .repeated("creator", .string, "Only silences of this creator.")], silences),
+            endpoint(
+                .post, "/api/v2/silences", "Creates or changes a silence.", permission: .alert, body: .json, setSilence),
+            endpoint(.get, "/api/v2/silence/{id}", "Shows a silence.", parameters: Self.silenceID, silence),
+            endpoint(
+                .delete, "/api/v2/silence/{id}", "Expires a silence.", permission: .alert,
+                parameters: Self.silenceID, response: .empty, expireSilence),
+            endpoint(
+                .get, "/api/v2/alerts", "Lists firing alerts.", parameters: Self.alertFilters(), alerts),
+            endpoint(
+                .post, "/api/v2/alerts", "Takes alerts from outside.", permission: .alert, body: .json,
+                response: .empty, takeAlerts),
+            endpoint(
+                .get, "/api/v2/alerts/groups", "Lists firing alerts by notification group.",
+                parameters: Self.alertFilters(), alertGroups),
+            endpoint(.get, "/api/v2/receivers", "Lists receivers.", receivers),
+            endpoint(.get, "/api/v2/status", "Shows the notification configuration and the version.", status),
+        ]
+    }
+
+    private static let silenceID = [Parameter.path("id", .string, "The silence's id.")]
+
+    private typealias Handler = @Sendable (APIRequest) throws(AlertmanagerError) -> HTTPServerResponse
+
+    private func endpoint(
+        _ method: Endpoint.Method, _ path: PathTemplate, _ summary: String, permission: Permission = .read,
+        parameters: [Parameter] = [], body: Endpoint.RequestBody = .none, response: Endpoint.ResponseKind = .json,
+        _ handler: @escaping Handler
+    ) -> Endpoint {
+        .response(
+            [method], path, summary, permission: permission, parameters: parameters, body: body, response: response,
+            errors: .jsonString
+        ) { request in
+            do throws(AlertmanagerError) { return try handler(request) } catch { return error.response }
+        }
+    }
+}
+
+/// Where Alertmanager's API gets what it shows. Handed in by the composition root.
+///
+/// Every closure may be called by several threads at once and should answer from a snapshot without waiting.
+public struct AlertmanagerSources: Sendable {
+    /// The notification groups.
+    public var notifications: @Sendable () -> NotificationQueue = { NotificationQueue(.silent) }
+    /// Takes alerts from outside; false where the queue is full.
+    public var takeAlerts: @Sendable ([Alert]) -> Bool = { _ in false }
+    /// The silences.
+    public var silences: @Sendable () -> SilenceSet = { SilenceSet() }
+    /// Creates or changes a silence on behalf of `actor`; gives its id when it is on disk.
+    public var setSilence: @Sendable (_ wanted: Silence, _ actor: String) -> Result<String, SilenceError> = { _, _ in
+        .failure(SilenceError(.storage, "silences are not kept here"))
+    }
+    /// Expires a silence on behalf of `actor`.
+    public var expireSilence: @Sendable (_ id: String, _ actor: String) -> Result<String, SilenceError> = { id, _ in
+        .failure(SilenceError(.notFound, "no silence has the id \(id)"))
+    }
+
+    /// Sources without alerts.
+    public init() {}
+}
+
+extension APIRequest {
+    /// The body as JSON. Media types that a page of another site may send without a preflight request are refused.
+    func json() throws(AlertmanagerError) -> JSON {
+        let type = (request[header: "Content-Type"] ?? "").prefix { $0 != ";" }
+        let isJSON = String(type).split(whereSeparator: { $0 == " " || $0 == "\t" }).joined().lowercased()
+        guard isJSON == "application/json" else {
+            throw .coded(status: 415, code: 415, "unsupported media type \"\(type)\", only application/json is taken")
+        }
+        do throws(JSONError) { return try JSON(parsing: request.body) } catch { throw .malformed(error) }
+    }
+}

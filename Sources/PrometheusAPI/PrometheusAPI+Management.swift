@@ -1,0 +1,39 @@
+internal import JSON
+internal import WebCore
+internal import WebServer
+
+extension PrometheusAPI {
+    /// `/-/healthy`: the process works.
+    func healthy(_ call: APIRequest) -> HTTPServerResponse { .text("Prometheus Server is Healthy.\n") }
+
+    /// `/-/ready`: the API answers. Tools look for these words.
+    func ready(_ call: APIRequest) -> HTTPServerResponse {
+        guard sources.isReady() else { return .notReady }
+        return .text((["Prometheus Server is Ready."] + sources.limitations()).map { $0 + "\n" }.joined())
+    }
+
+    /// `/-/reload`
+    func reload(_ call: APIRequest) -> HTTPServerResponse {
+        if let refusal = lifecycleRefusal { return refusal }
+        if let reason = sources.reload() { return .text("failed to reload config: \(reason)\n", status: 500) }
+        return .text("")
+    }
+
+    /// `/-/quit`
+    func quit(_ call: APIRequest) -> HTTPServerResponse {
+        if let refusal = lifecycleRefusal { return refusal }
+        sources.quit()
+        return .text("Requesting termination... Goodbye!")
+    }
+
+    private var lifecycleRefusal: HTTPServerResponse? {
+        settings.enablesLifecycle ? nil : .text("Lifecycle API is not enabled.", status: 403)
+    }
+
+    /// `/version`
+    func version(_ call: APIRequest) -> HTTPServerResponse {
+        var writer = JSONWriter()
+        Self.write(settings.build, into: &writer)
+        return .json(writer.bytes)
+    }
+}

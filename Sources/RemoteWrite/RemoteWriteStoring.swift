@@ -1,0 +1,267 @@
+internal import MetricModel
+internal import MetricStore
+
+/// Stores one request. A value of the thread that has the request.
+///
+/// First every sample is checked and given its place, then all are appended, lane by lane and time by time, so that the
+/// samples of one scrape are in one row. What cannot be stored is left out and reported; the rest is stored.
+struct RemoteWriteStoring {
+    typealias Refusal = RemoteWriteReceiver.Refusal
+
+    private enum Value {
+        case float(Double)
+        case histogram(FloatHistogram)
+        /// A counter's zero at the time since when it counts.
+        case zero(of: FloatHistogram?)
+    }
+
+    private struct Entry {
+        var lane: Int
+        var slot: RingSlot
+        var time: Int64
+        var value: Value
+    }
+
+    /// The newest sample of a series in the request.
+    private struct Newest {
+        var time: Int64
+        var bits: UInt64?
+    }
+
+    /// How far in the future a sample may lie.
+    private static let furthestAhead: Milliseconds = .minutes(10)
+    /// How far from now a sample may lie whose time seems to be in seconds.
+    private static let yearOfSeconds: Milliseconds = .hours(366 * 24)
+    /// The most faults that a response lists; the others are counted.
+    private static let maximumFaultsListed = 10
+
+    private let request: WriteRequest
+    private let version: WriteRequest.Version
+    private let now: Timestamp
+    private let zeroesStarts: Bool
+    private var entries: [Entry] = []
+    private var newest: [Labels: Newest] = [:]
+    /// Series that are stored, by index.
+    private var identities: [Int: Labels] = [:]
+    private var faults: [String] = []
+    /// Whether the response says what was left out.
+    private var isRefused = false
+    private(set) var faultCount = 0
+    private(set) var written = RemoteWriteReceiver.Written()
+
+    init(_ request: WriteRequest, _ version: WriteRequest.Version, now: Timestamp, zeroesStarts: Bool) {
+        self.request = request
+        self.version = version
+        self.now = now
+        self.zeroesStarts = zeroesStarts
+    }
+
+    /// The refusal to answer with where something was left out; `nil` also where the response does not mention it.
+    var refusal: Refusal? {
+        guard isRefused else { return nil }
+        let more = faultCount > faults.count ? "\n\(faultCount - faults.count) more" : ""
+        return Refusal(status: 400, message: faults.joined(separator: "\n") + more)
+    }
+
+    /// The first fault, for the log.
+    var firstFault: String? { faults.first }
+
+    /// Stores the samples; throws when the store cannot take them.
+    mutating func take(into lanes: inout RemoteWriteLanes) throws(Refusal) {
+        var made: [Labels] = []
+        do throws(Refusal) {
+            for index in request.series.indices { try check(index, &lanes, &made) }
+        } catch {
+            // Places made for a refused request are given back.
+            lanes.give(up: made)
+            throw error
+        }
+        // So are places of series without a sample that is stored.
+        lanes.give(up: made.filter { newest[$0] == nil })
+        do throws(Refusal) {
+            try append(lanes)
+        } catch {
+            // A slot may be gone: all are requested again when the sender retries.
+            lanes.forgetPlaces()
+            throw error
+        }
+    }
+
+    // MARK: Checking
+
+    /// Something is left out.
+    ///
+    /// - Parameter isSilent: Whether the response does not mention it, as Prometheus does with invalid labels in
+    ///   version 1: senders would otherwise report the whole request as lost.
+    private mutating func fault(_ message: String, isSilent: Bool = false) {
+        faultCount += 1
+        if !isSilent { isRefused = true }
+        if faults.count < Self.maximumFaultsListed { faults.append(message) }
+    }
+
+    private mutating func check(
+        _ index: Int, _ lanes: inout RemoteWriteLanes, _ made: inout [Labels]
+    ) throws(Refusal) {
+        let series = request.series[index]
+        let labels: Labels
+        switch series.identity {
+        case .success(let identity): labels = identity
+        case .failure(let problem):
+            fault(problem.description, isSilent: version == .one)
+            return
+        }
+        guard !(series.samples.isEmpty && series.histograms.isEmpty) else {
+            if version == .two { fault("no sample and no histogram for series \(labels)") }
+            identities[index] = version == .two ? nil : labels
+            return
+        }
+        let place: RemoteWriteLanes.Place
+        do throws(StoreError) {
+            let found = try lanes.place(for: labels, now: now)
+            if found.isNew { made.append(labels) }
+            place = found.place
+        } catch {
+            throw Refusal(status: 503, message: "series \(labels) has no place: \(error)")
+        }
+        identities[index] = labels
+        if zeroesStarts { addZeroes(series, labels, place, lanes) }
+        for sample in series.samples {
+            let isTaken = try check(sample.time, sample.value.bitPattern, labels) {
+                lanes.lane(place.lane)?.outcome(place.slot, sample.value, at: $0)
+            }
+            if isTaken { add(labels, place, sample.time, .float(sample.value), bits: sample.value.bitPattern) }
+            if isTaken { written.samples += 1 }
+        }
+        for sample in series.histograms {
+            if let problem = sample.fault {
+                fault("\(problem): series \(labels)")
+                continue
+            }
+            let isTaken = try check(sample.time, nil, labels) {
+                lanes.lane(place.lane)?.outcome(place.slot, histogram: sample.histogram, at: $0)
+            }
+            if isTaken { add(labels, place, sample.time, .histogram(sample.histogram), bits: nil) }
+            if isTaken { written.histograms += 1 }
+        }
+    }
+
+    /// Whether a sample is to be stored. One that is stored already is neither stored again nor a fault.
+    private mutating func check(
+        _ time: Int64, _ bits: UInt64?, _ labels: Labels, _ outcome: (Timestamp) -> AppendOutcome?
+    ) throws(Refusal) -> Bool {
+        guard time <= (now + Self.furthestAhead).milliseconds else {
+            fault("out of bounds: timestamp is too far in the future: series \(labels)")
+            return false
+        }
+        if isInSeconds(time) {
+            fault("out of bounds: timestamp \(time) is in seconds, expected milliseconds: series \(labels)")
+            return false
+        }
+        if let before = newest[labels] {
+            if time > before.time { return true }
+            if time == before.time {
+                if let bits, before.bits == bits { return true }
+                fault("duplicate sample for timestamp: series \(labels)")
+            } else {
+                fault("out of order sample: series \(labels)")
+            }
+            return false
+        }
+        switch outcome(Timestamp(milliseconds: time)) {
+        case .appended, .alreadyPresent: return true
+        case .duplicateTimestamp: fault("duplicate sample for timestamp: series \(labels)")
+        case .outOfOrder: fault("out of order sample: series \(labels)")
+        case .outOfBounds: fault("out of bounds: series \(labels)")
+        case .unknownSlot, nil: throw Refusal(status: 503, message: "series \(labels) has no place")
+        }
+        return false
+    }
+
+    /// Whether `time` is long ago as milliseconds, but about now as seconds.
+    private func isInSeconds(_ time: Int64) -> Bool {
+        let limit = Self.yearOfSeconds.rawValue
+        let (scaled, overflows) = time.multipliedReportingOverflow(by: 1000)
+        return now.milliseconds - time > limit && !overflows && (scaled - now.milliseconds).magnitude < limit
+    }
+
+    private mutating func add(
+        _ labels: Labels, _ place: RemoteWriteLanes.Place, _ time: Int64, _ value: Value, bits: UInt64?
+    ) {
+        newest[labels] = Newest(time: time, bits: bits)
+        entries.append(Entry(lane: place.lane, slot: place.slot, time: time, value: value))
+    }
+
+    /// A zero at the start of the series, unless the store has later samples: then it would be out of order, which is
+    /// no fault.
+    private mutating func addZeroes(
+        _ series: WriteRequest.Series, _ labels: Labels, _ place: RemoteWriteLanes.Place, _ lanes: RemoteWriteLanes
+    ) {
+        guard newest[labels] == nil else { return }
+        let histogram = series.histograms.first { $0.fault == nil }
+        let first =
+            series.samples.first.map { (time: $0.time, start: $0.start) }
+            ?? histogram.map { (time: $0.time, start: $0.start) }
+        guard let first else { return }
+        let start = first.start != 0 ? first.start : series.start
+        guard start > 0, start < first.time,
+            lanes.lane(place.lane)?.outcome(place.slot, 0, at: Timestamp(milliseconds: start)) == .appended
+        else { return }
+        let zero = Value.zero(of: series.samples.isEmpty ? histogram?.histogram : nil)
+        entries.append(Entry(lane: place.lane, slot: place.slot, time: start, value: zero))
+    }
+
+    // MARK: Appending
+
+    private func append(_ lanes: RemoteWriteLanes) throws(Refusal) {
+        // A stable sort by lane and time.
+        let order = entries.indices.sorted {
+            (entries[$0].lane, entries[$0].time, $0) < (entries[$1].lane, entries[$1].time, $1)
+        }
+        var rest = order[...]
+        while let first = rest.first {
+            let (lane, time) = (entries[first].lane, entries[first].time)
+            let row = rest.prefix { entries[$0].lane == lane && entries[$0].time == time }
+            rest = rest.dropFirst(row.count)
+            guard let lane = lanes.lane(lane) else { throw Refusal(status: 500, message: "a lane is closed") }
+            var appender = lane.beginAppend(at: Timestamp(milliseconds: time))
+            for index in row {
+                let entry = entries[index]
+                let outcome =
+                    switch entry.value {
+                    case .float(let value): appender.append(entry.slot, value)
+                    case .histogram(let histogram): appender.append(entry.slot, histogram: histogram)
+                    case .zero(of: let histogram?): appender.append(entry.slot, histogram: histogram.emptied)
+                    case .zero(of: nil): appender.append(entry.slot, 0)
+                    }
+                if outcome == .unknownSlot { throw Refusal(status: 503, message: "the store is out of memory") }
+            }
+            do throws(StoreError) { try appender.commit() } catch {
+                throw Refusal(status: 500, message: error.description)
+            }
+        }
+    }
+
+    // MARK: Exemplars
+
+    /// Stores the exemplars of series that are stored. Only out-of-order ones are faults, and only in version 2.
+    mutating func takeExemplars(into store: MetricStore) {
+        var exemplars: [(labels: Labels, exemplar: Exemplar)] = []
+        for (index, series) in request.series.enumerated() where !series.exemplars.isEmpty {
+            guard let labels = identities[index] else { continue }
+            for exemplar in series.exemplars {
+                guard exemplar.timestamp ?? now <= now + Self.furthestAhead else { continue }
+                exemplars.append((labels, exemplar))
+            }
+        }
+        let outcomes = store.append(exemplars: exemplars, at: now)
+        for (found, outcome) in zip(exemplars, outcomes) {
+            switch outcome {
+            case .appended: written.exemplars += 1
+            case .outOfOrder:
+                // As in Prometheus, version 1 does not mention them.
+                if version == .two { fault("out of order exemplar: series \(found.labels)") }
+            case .duplicate, .tooLong, .disabled: break
+            }
+        }
+    }
+}

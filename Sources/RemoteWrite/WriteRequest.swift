@@ -1,0 +1,125 @@
+internal import MetricModel
+package import Protobuf
+
+/// What a remote-write message says, of either version. A value.
+package struct WriteRequest {
+    /// The messages that are read.
+    package enum Version {
+        /// `prometheus.WriteRequest`
+        case one
+        /// `io.prometheus.write.v2.Request`
+        case two
+    }
+
+    struct Sample: Equatable {
+        var time: Int64
+        var value: Double
+        /// Since when the value counts; 0 where that is not known.
+        var start: Int64 = 0
+    }
+
+    struct HistogramSample: Equatable {
+        var time: Int64
+        var histogram: FloatHistogram
+        /// Since when the histogram counts; 0 where that is not known.
+        var start: Int64 = 0
+        /// Why the histogram cannot be stored.
+        var fault: String?
+    }
+
+    struct Series {
+        var labels: [Label] = []
+        var samples: [Sample] = []
+        var histograms: [HistogramSample] = []
+        var exemplars: [Exemplar] = []
+        /// Since when the series counts, as early 2.0 senders put it; 0 where that is not known.
+        var start: Int64 = 0
+        /// Which version 2 sends with every series.
+        var metadata: Metadata?
+        /// Whether a label is not UTF-8, so that the series cannot be stored.
+        var hasInvalidText = false
+    }
+
+    /// What is known of a metric family.
+    struct Metadata: Equatable {
+        /// In version 2 the metric's name, which may be that of a part of the family.
+        var family: String
+        var type: UInt64
+        var help: String
+        var unit: String
+    }
+
+    private(set) var series: [Series] = []
+    /// The metadata of version 1, which comes apart from the series.
+    private(set) var metadata: [Metadata] = []
+
+    package init(_ bytes: [UInt8], version: Version = .one) throws(ProtobufFault) {
+        self.init()
+        self = try ProtobufReader.reading(bytes) { message throws(ProtobufFault) in
+            var request = WriteRequest()
+            switch version {
+            case .one: try request.readFirst(message)
+            case .two: try request.readSecond(message)
+            }
+            return request
+        }
+    }
+
+    private init() {}
+
+    private mutating func readFirst(_ message: ProtobufReader) throws(ProtobufFault) {
+        var reader = message
+        while let (number, content) = try reader.next() {
+            guard case .bytes(let range) = content else { continue }
+            switch number {
+            case 1: series.append(try Series(reader.message(range)))
+            case 3: metadata.append(try Metadata(reader.message(range)))
+            default: continue
+            }
+        }
+    }
+
+    private mutating func readSecond(_ message: ProtobufReader) throws(ProtobufFault) {
+        // Symbols may stand behind the series that refer to them.
+        var symbols: [String?] = []
+        var ranges: [Range<Int>] = []
+        var reader = message
+        while let (number, content) = try reader.next() {
+            guard case .bytes(let range) = content else { continue }
+            switch number {
+            case 4: symbols.append(reader.validText(range))
+            case 5: ranges.append(range)
+            default: continue
+            }
+        }
+        series.reserveCapacity(ranges.count)
+        for range in ranges { series.append(try Series(reader.message(range), symbols)) }
+    }
+}
+
+extension WriteRequest.Series {
+    /// The sorted labels, or why no series can have them.
+    var identity: Result<Labels, InvalidLabels> {
+        let identity = Labels(labels)
+        if hasInvalidText { return .failure(InvalidLabels("invalid UTF-8 in labels of series \(identity)")) }
+        var names: Set<[UInt8]> = []
+        for label in labels where !names.insert(Array(label.name.utf8)).inserted {
+            return .failure(
+                InvalidLabels("invalid labels for series, labels \(identity), duplicated label \(label.name)"))
+        }
+        guard identity.metricName != nil, !labels.contains(where: { $0.name.isEmpty }) else {
+            return .failure(InvalidLabels("invalid metric name or labels, got \(identity)"))
+        }
+        return .success(identity)
+    }
+
+    /// Labels that no series may have.
+    struct InvalidLabels: Error {
+        let description: String
+
+        fileprivate init(_ description: String) {
+            // Whatever a sender writes there, the answer stays short.
+            self.description = String(description.prefix(500))
+        }
+    }
+}

@@ -1,0 +1,109 @@
+internal import AlertmanagerAPI
+internal import Exporter
+internal import Instrumentation
+internal import MetricStore
+internal import PrometheusAPI
+internal import RemoteWrite
+internal import Rollback
+internal import Runtime
+internal import TribuneAPI
+internal import WebCore
+internal import WebServer
+internal import WebUI
+
+/// The HTTP APIs of the service: every endpoint in one table, and what it takes to serve them.
+struct ServiceWeb {
+    /// What the APIs show.
+    struct Sources {
+        var prometheus: PrometheusSources
+        var alertmanager = AlertmanagerSources()
+        var tribune = TribuneSources()
+        var exporter: ExporterSources
+
+        /// Sources with the samples of `store` and nothing else.
+        init(store: MetricStore) {
+            prometheus = PrometheusSources(store: store)
+            exporter = ExporterSources(store: store)
+        }
+    }
+
+    let prometheus: PrometheusAPI
+    /// Every endpoint.
+    let endpoints: [Endpoint]
+    private let background: [WebRunner.Background]
+    private let registry: Registry
+    private let context: RequestDispatcher.Context
+    private let workers: Int
+
+    /// The APIs of a service that users reach under `url`.
+    init(_ service: ServiceSources, _ settings: ServiceSettings, _ url: ExternalURL, registry: Registry, logger: Logger)
+    {
+        var sources = Sources(store: service.store)
+        sources.prometheus = service.prometheus
+        sources.alertmanager = service.alertmanager
+        sources.tribune = service.tribune
+        sources.exporter = service.exporter
+        self.init(
+            sources, settings, url,
+            Authorizer(commandToken: settings.commandToken) { [state = service.state] in
+                state.configuration.file.gates.token
+            }, registry: registry, logger: logger)
+    }
+
+    /// The APIs over `sources`.
+    init(
+        _ sources: Sources, _ settings: ServiceSettings, _ url: ExternalURL, _ authorizer: Authorizer,
+        registry: Registry, logger: Logger
+    ) {
+        self.registry = registry
+        let options = settings.prometheusSettings(url)
+        let web = WebSettings(externalURL: url, routePrefix: settings.routePrefix)
+        context = RequestDispatcher.Context(
+            settings: web, authorizer: authorizer, isReady: sources.prometheus.isReady)
+        workers = PrometheusAPI.workers(options)
+        let store = sources.prometheus.store
+        let receiver =
+            settings.enablesRemoteWrite
+            ? RemoteWriteReceiver(
+                store: store, registry: registry, zeroesStarts: settings.features.zeroesStarts, logger: logger) : nil
+
+        var queried = sources.prometheus
+        queried.engine = settings.engineOptions
+        queried.features = settings.features.parser
+        queried.writtenMetadata = { receiver?.families ?? [] }
+        let clients = ClientWatch()
+        prometheus = PrometheusAPI(sources: queried, settings: options, clients: clients, registry: registry)
+        var exported = sources.exporter
+        exported.lookback = settings.queryLookback
+        exported.maximumSamples = settings.queryMaximumSamples
+        let exporter = Exporter(sources: exported, build: options.build, registry: registry)
+
+        var endpoints = prometheus.endpoints
+        endpoints += AlertmanagerAPI(sources: sources.alertmanager, build: options.build).endpoints
+        let tribune = TribuneAPI(sources: sources.tribune)
+        endpoints += tribune.endpoints
+        background = [clients.background, tribune.streams.background]
+        endpoints += RemoteWriteAPI(receiver: receiver).endpoints
+        endpoints += exporter.endpoints
+        endpoints += WebUI(settings: web).endpoints
+        self.endpoints = OpenAPIDocument.serving(endpoints, Self.information)
+    }
+
+    /// The head of the OpenAPI document.
+    static let information = OpenAPIDocument.Information(
+        title: "Tribune", version: Version.number,
+        description: "The HTTP APIs of Prometheus, Alertmanager and Tribune.")
+
+    /// Listens as `configuration` says.
+    func start(_ configuration: HTTPServerConfiguration) throws(HTTPServerError) -> WebRunner {
+        var configuration = configuration
+        configuration.maximumBodyBytes = 64 << 20
+        configuration.workers = workers
+        // Dashboards send queries of a hundred kilobytes in the URL.
+        configuration.maximumHeaderBytes = 256 << 10
+        let dispatcher = RequestDispatcher(EndpointTable(endpoints), context, registry: registry)
+        return try WebRunner(dispatcher, background: background, configuration) { [prometheus] in
+            prometheus.cancelQueries()
+        }
+    }
+}

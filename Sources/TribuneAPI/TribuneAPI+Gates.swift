@@ -1,0 +1,52 @@
+internal import JSON
+internal import Rollback
+internal import WebCore
+internal import WebServer
+
+/// The deployment gates. Every request needs the token of the gates, also to read: what they show is of use to an
+/// attacker.
+extension TribuneAPI {
+    /// `GET /api/v1/{kind}`: the newest records.
+    func listGateRecords(
+        _ kind: GateRequest.Kind, _ call: APIRequest, into writer: inout JSONWriter
+    ) throws(APIError) -> APIResult {
+        let limit = try call.limit()
+        return try gate(.list(limit: limit > 0 ? min(limit, 500) : 20), kind, call, into: &writer)
+    }
+
+    /// `POST /api/v1/safety/checkpoint/{id}/restore`
+    func restoreCheckpoint(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+        try gate(.restore(id: call.pathParameters[0]), .checkpoint, call, into: &writer)
+    }
+
+    /// `/api/v1/bottlenecks`
+    func bottlenecks(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+        writer.write(sources.bottlenecks())
+        return APIResult()
+    }
+
+    /// Hands a request to the gates.
+    func gate(
+        _ verb: GateRequest.Verb, _ kind: GateRequest.Kind, _ call: APIRequest, into writer: inout JSONWriter
+    ) throws(APIError) -> APIResult {
+        switch sources.gate(GateRequest(verb, kind, body: call.request.body, actor: call.actor)) {
+        case .success(let json):
+            writer.write(json)
+            return APIResult()
+        case .failure(let refusal): throw APIError(refusal)
+        }
+    }
+}
+
+extension APIError {
+    fileprivate init(_ refusal: GateRefusal) {
+        let kind: Kind =
+            switch refusal.kind {
+            case .invalid: .badData
+            case .notFound: .notFound
+            case .conflict: .conflict
+            case .unavailable: .timeout
+            }
+        self.init(kind, refusal.message)
+    }
+}

@@ -1,0 +1,114 @@
+internal import JSON
+internal import MetricModel
+internal import Rollback
+internal import WebCore
+internal import WebServer
+
+/// The orders to a rollout, as they stand in the path.
+enum RolloutOrderVerb: String, CaseIterable {
+    case start, pause, resume, promote, abort, rollback
+
+    /// The order to the engine; `services` are those to roll back, none for all.
+    func command(services: [String]) -> RolloutCommand.Verb {
+        switch self {
+        case .start: .start
+        case .pause: .pause
+        case .resume: .resume
+        case .promote: .promote
+        case .abort: .abort
+        case .rollback: .rollback(services: services.isEmpty ? nil : services)
+        }
+    }
+}
+
+extension TribuneAPI {
+    /// `/api/v1/rollouts`
+    func rollouts(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+        let snapshots = sources.rollouts().sorted { ByteOrder.precedes($0.plan, $1.plan) }
+        writer.object { writer in
+            writer.name("rollouts")
+            writer.array(snapshots) { Self.write($1, into: &$0) }
+        }
+        return APIResult()
+    }
+
+    /// `/api/v1/rollouts/{plan}`
+    func rollout(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+        Self.write(try snapshot(of: call.pathParameters[0]), into: &writer)
+        return APIResult()
+    }
+
+    /// `/api/v1/rollouts/{plan}/report`
+    func rolloutReport(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+        let plan = call.pathParameters[0]
+        guard let report = sources.rollouts().first(where: { $0.plan == plan })?.report else {
+            throw APIError(.notFound, "the plan \(MetricText.quoted(plan)) was never rolled back")
+        }
+        writer.object { $0.member("markdown", report.markdown) }
+        return APIResult()
+    }
+
+    /// `POST /api/v1/rollouts/{plan}/{verb}`
+    func commandRollout(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+        let plan = call.pathParameters[0]
+        guard let verb = RolloutOrderVerb(rawValue: call.pathParameters[1]) else {
+            let verbs = RolloutOrderVerb.allCases.map(\.rawValue)
+            throw APIError(.notFound, "unknown order; expected one of \(verbs.joined(separator: ", "))")
+        }
+        let services = call.all("service")
+        guard services.isEmpty || verb == .rollback else {
+            throw APIError.invalid("service", "only a rollback can be limited to services")
+        }
+        _ = try snapshot(of: plan)
+        let command = RolloutCommand(
+            verb.command(services: services), by: call["actor"].isEmpty ? call.request.peer : call["actor"],
+            reason: call["reason"])
+        switch sources.command(command, plan) {
+        case .accepted:
+            writer.object { $0.member("accepted", true) }
+        case .ignored(let reason):
+            writer.object {
+                $0.member("accepted", false)
+                $0.member("ignored", reason)
+            }
+        case .refused(let reason): throw APIError(.conflict, reason)
+        }
+        return APIResult()
+    }
+
+    private func snapshot(of plan: String) throws(APIError) -> RolloutSnapshot {
+        guard let snapshot = sources.rollouts().first(where: { $0.plan == plan }) else {
+            throw APIError(.notFound, "no rollout plan \(MetricText.quoted(plan))")
+        }
+        return snapshot
+    }
+
+    static func write(_ snapshot: RolloutSnapshot, into writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("plan", snapshot.plan)
+            writer.member("state", snapshot.phase)
+            writer.name("routes")
+            writer.array(snapshot.services) { writer, service in
+                writer.object {
+                    $0.member("service", service.name)
+                    $0.member("state", service.progress)
+                    $0.member("candidateWeight", service.split.candidate)
+                    $0.member("stableWeight", 100 - service.split.candidate)
+                    $0.member("stable", "stable")
+                    $0.member("candidate", "candidate")
+                    $0.member("frozen", orNull: service.frozen)
+                }
+            }
+            writer.name("timeline")
+            writer.array(snapshot.report?.rollback.timeline ?? []) { writer, entry in
+                let subject = entry.service.map { "\($0): " } ?? ""
+                writer.object {
+                    $0.member("time", entry.at.timestamp)
+                    $0.member("text", subject + entry.step + (entry.detail.isEmpty ? "" : ": " + entry.detail))
+                }
+            }
+            writer.name("details")
+            writer.write(snapshot.json)
+        }
+    }
+}

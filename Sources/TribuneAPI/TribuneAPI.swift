@@ -1,0 +1,116 @@
+public import History
+public import JSON
+public import Rollback
+public import RuleEngine
+public import Scraper
+public import WebCore
+
+/// Tribune's own HTTP API: rollouts, the ledger, the deployment gates and bottlenecks, in Prometheus's envelope. A
+/// value; any number of threads may ask at once.
+public struct TribuneAPI: Sendable {
+    let sources: TribuneSources
+    /// Sends changes to `/api/v1/events/stream`; somebody must run its ``EventStreams/work()``.
+    public let streams: EventStreams
+
+    /// The API over `sources`.
+    public init(sources: TribuneSources) {
+        self.sources = sources
+        streams = EventStreams(sources)
+    }
+
+    private static let plan = Parameter.path("plan", .string, "The name of a rollout plan.")
+    private static let limit = Parameter.optional("limit", .integer, "The most results, 20 unless given, at most 500.")
+
+    /// Every endpoint of this API.
+    public var endpoints: [Endpoint] {
+        [
+            .data([.get], "/api/v1/rollouts", "Lists rollouts with the traffic of their services.", rollouts),
+            .data([.get], "/api/v1/rollouts/{plan}", "Shows a rollout.", parameters: [Self.plan], rollout),
+            .data(
+                [.get], "/api/v1/rollouts/{plan}/report", "Shows the report of the last rollback, in Markdown.",
+                parameters: [Self.plan], rolloutReport),
+            .data(
+                [.post], "/api/v1/rollouts/{plan}/{verb}", "Gives an order to a rollout.", permission: .order,
+                parameters: [
+                    Self.plan, .path("verb", .choice(RolloutOrderVerb.allCases.map(\.rawValue)), "The order."),
+                    .optional("reason", .string, "Why, for the ledger."),
+                    .optional("actor", .string, "Who gives the order; the client's address unless given."),
+                    .repeated("service", .string, "Only these services, for `rollback`."),
+                ], commandRollout),
+            .data(
+                [.get], "/api/v1/history/events", "Lists events of the ledger, newest first.",
+                parameters: [
+                    .repeated("kind", .choice(LedgerEvent.Kind.allCases.map(\.rawValue)), "Only events of this kind."),
+                    .optional("start", .time, "Only events from this time on."),
+                    .optional("end", .time, "Only events up to this time."),
+                    .optional("limit", .integer, "The most events, 100 unless given, at most 1000."),
+                ], events),
+            .response(
+                [.get], "/api/v1/events/stream",
+                "Streams changes of rollouts, alerts and targets as server-sent events.",
+                response: .eventStream
+            ) { [streams] _ in streams.open() },
+            .data([.get], "/api/v1/bottlenecks", "Ranks what limits the services.", bottlenecks),
+        ] + GateRequest.Kind.allCases.flatMap(gateEndpoints) + [
+            .data(
+                [.post], "/api/v1/safety/checkpoint/{id}/restore", "Restores the weights of a checkpoint.",
+                permission: .gate, parameters: [Self.recordID], body: .json, restoreCheckpoint)
+        ]
+    }
+
+    private static let recordID = Parameter.path("id", .string, "The id of a record.")
+
+    private func gateEndpoints(_ kind: GateRequest.Kind) -> [Endpoint] {
+        let path = "/api/v1/" + kind.rawValue
+        let endpoints: [Endpoint] = [
+            .data(
+                [.get], PathTemplate(path), "Lists the newest records of \(kind.rawValue).", permission: .gate,
+                parameters: [Self.limit]
+            ) { (call, writer) throws(APIError) in try listGateRecords(kind, call, into: &writer) },
+            .data(
+                [.post], PathTemplate(path), "Creates a record of \(kind.rawValue).", permission: .gate, body: .json
+            ) { (call, writer) throws(APIError) in try gate(.create, kind, call, into: &writer) },
+            .data(
+                [.get], PathTemplate(path + "/{id}"), "Shows a record of \(kind.rawValue).", permission: .gate,
+                parameters: [Self.recordID]
+            ) { (call, writer) throws(APIError) in
+                try gate(.read(id: call.pathParameters[0]), kind, call, into: &writer)
+            },
+        ]
+        guard kind == .improvement else { return endpoints }
+        return endpoints + [
+            .data(
+                [.post], PathTemplate(path + "/{id}"), "Reports the progress of an improvement.", permission: .gate,
+                parameters: [Self.recordID], body: .json
+            ) { (call, writer) throws(APIError) in
+                try gate(.report(id: call.pathParameters[0]), kind, call, into: &writer)
+            }
+        ]
+    }
+}
+
+/// Where Tribune's API gets what it shows. Handed in by the composition root.
+///
+/// Every closure may be called by several threads at once and should answer from a snapshot without waiting; only the
+/// ledger's blocks until the database answers.
+public struct TribuneSources: Sendable {
+    /// The rollouts, in any order.
+    public var rollouts: @Sendable () -> [RolloutSnapshot] = { [] }
+    /// The active alerts, in any order.
+    public var alerts: @Sendable () -> [ActiveAlertSnapshot] = { [] }
+    /// The active targets, in any order.
+    public var targets: @Sendable () -> [TargetSnapshot] = { [] }
+    /// Carries out an order to a rollout.
+    public var command: @Sendable (_ command: RolloutCommand, _ plan: String) -> CommandOutcome = { _, _ in
+        .refused("no rollout plan is loaded")
+    }
+    /// Carries out a request of a delivery pipeline.
+    public var gate: @Sendable (GateRequest) -> Result<JSON, GateRefusal> = { _ in .success(.null) }
+    /// What limits the services, ranked; an object.
+    public var bottlenecks: @Sendable () -> JSON = { [:] }
+    /// The ledger, newest first.
+    public var events: @Sendable (LedgerQuery) throws(HistoryError) -> [LedgerEntry] = { _ in [] }
+
+    /// Sources without rollouts.
+    public init() {}
+}

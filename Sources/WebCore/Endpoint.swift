@@ -1,0 +1,146 @@
+public import JSON
+public import WebServer
+
+/// One operation of the HTTP API: methods and path, who may call it, what it takes, and what answers. A value.
+public struct Endpoint: Sendable {
+    /// Methods that clients may use. `HEAD` is answered as `GET`, `OPTIONS` by the dispatcher.
+    public enum Method: String, Sendable, CaseIterable {
+        case get = "GET"
+        case post = "POST"
+        case put = "PUT"
+        case delete = "DELETE"
+    }
+
+    /// Writes the `data` of Prometheus's envelope.
+    public typealias DataHandler = @Sendable (APIRequest, inout JSONWriter) throws(APIError) -> APIResult
+    /// Makes a whole response.
+    public typealias ResponseHandler = @Sendable (APIRequest) -> HTTPServerResponse
+
+    /// What answers a request.
+    public enum Handler: Sendable {
+        case data(DataHandler)
+        case response(ResponseHandler)
+    }
+
+    /// What the request body holds.
+    public enum RequestBody: Sendable, Equatable {
+        case none
+        /// The parameters, as `application/x-www-form-urlencoded`, in place of the URL.
+        case form
+        case json
+        /// Snappy-compressed protobuf of the remote write protocol.
+        case remoteWrite
+
+        /// The longest body that is read, in bytes.
+        var limit: Int {
+            switch self {
+            case .none: 64 << 10
+            case .form: 10 << 20
+            case .json: 16 << 20
+            case .remoteWrite: 64 << 20
+            }
+        }
+    }
+
+    /// What a successful response holds.
+    public enum ResponseKind: Sendable, Equatable {
+        /// Prometheus's envelope: `{"status":"success","data":…}`.
+        case data
+        /// JSON without an envelope.
+        case json
+        case text
+        /// Metrics in the text format or as OpenMetrics, as the client accepts.
+        case metrics
+        /// Status 200 or 204 without a body.
+        case empty
+        case redirect
+        case eventStream
+        case file(contentType: String)
+    }
+
+    /// How errors are written.
+    public enum ErrorFormat: Sendable {
+        /// Prometheus's envelope: `{"status":"error","errorType":…,"error":…}`.
+        case envelope
+        /// A JSON string, as Alertmanager does.
+        case jsonString
+        case text
+    }
+
+    /// Methods that this endpoint answers.
+    public let methods: [Method]
+    /// The path.
+    public let path: PathTemplate
+    /// What a client must be allowed to do.
+    public let permission: Permission
+    /// What it does, in one sentence.
+    public let summary: String
+    /// The parameters in the path, the URL and the form body.
+    public let parameters: [Parameter]
+    /// What the request body holds, for methods that have one.
+    public let body: RequestBody
+    /// What a successful response holds.
+    public let response: ResponseKind
+    /// How errors are written.
+    public let errors: ErrorFormat
+    /// Whether requests are refused with 503 until the store is open.
+    public let needsStore: Bool
+    /// Whether some of its answers take microseconds and no waiting; for others it throws ``APIError/deferred`` when
+    /// the request is brief.
+    public let mayBeBrief: Bool
+    /// The text of a 405 response.
+    public let methodMessage: String?
+    /// What answers.
+    public let handler: Handler
+
+    /// An endpoint that answers in Prometheus's envelope.
+    public static func data(
+        _ methods: [Method] = [.get], _ path: PathTemplate, _ summary: String, permission: Permission = .read,
+        parameters: [Parameter] = [], body: RequestBody? = nil, needsStore: Bool = true, mayBeBrief: Bool = false,
+        _ handler: @escaping DataHandler
+    ) -> Endpoint {
+        Endpoint(
+            methods: methods, path: path, permission: permission, summary: summary, parameters: parameters,
+            body: body ?? (methods.contains(.post) ? .form : .none), response: .data, errors: .envelope,
+            needsStore: needsStore, mayBeBrief: mayBeBrief, methodMessage: nil, handler: .data(handler))
+    }
+
+    /// An endpoint that makes whole responses.
+    public static func response(
+        _ methods: [Method] = [.get], _ path: PathTemplate, _ summary: String, permission: Permission = .read,
+        parameters: [Parameter] = [], body: RequestBody = .none, response: ResponseKind, errors: ErrorFormat = .text,
+        needsStore: Bool = false, mayBeBrief: Bool = false, methodMessage: String? = nil,
+        _ handler: @escaping ResponseHandler
+    ) -> Endpoint {
+        Endpoint(
+            methods: methods, path: path, permission: permission, summary: summary, parameters: parameters,
+            body: body, response: response, errors: errors, needsStore: needsStore, mayBeBrief: mayBeBrief,
+            methodMessage: methodMessage, handler: .response(handler))
+    }
+}
+
+/// A path with path parameters in braces: `/api/v1/label/{name}/values`. A parameter takes one segment, which is not
+/// empty.
+public struct PathTemplate: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
+    /// The template as written.
+    public let description: String
+    /// The names of the path parameters in their order.
+    public let parameterNames: [String]
+
+    /// The template `text`.
+    public init(_ text: String) {
+        description = text
+        parameterNames = Self.segments(of: text).compactMap {
+            $0.first == "{" ? String($0.dropFirst().dropLast()) : nil
+        }
+    }
+
+    /// The template `text`.
+    public init(stringLiteral text: String) {
+        self.init(text)
+    }
+
+    static func segments(of path: String) -> [Substring] {
+        path.split(separator: "/", omittingEmptySubsequences: false)
+    }
+}

@@ -1,0 +1,36 @@
+/// The reference of the HTTP API in Markdown, made of the route table.
+public enum APIReference {
+    /// One table per first part of the path, in the order of `endpoints`.
+    public static func markdown(_ endpoints: [Endpoint]) -> String {
+        let text = """
+            # HTTP API
+
+            Made of the route table by `tribune openapi --markdown`; a test compares this page with it. The same table is served as an
+            OpenAPI 3.1 document at `/api/v1/openapi.json`. Parameters of `POST` requests may be in a form body.
+
+            Permissions: `probe` and `read` need nothing. `order` and `alert` need the token of `--web.command-token-file` or, where none
+            is configured, a client on this machine. `gate` needs the token of `gates.token_file`. `administer` needs
+            `--web.enable-lifecycle`, `write` needs `--web.enable-remote-write-receiver`. Requests that need more than `read` are refused
+            when a page of another site sends them.
+
+            | Request | Permission | What it does | Parameters |
+            |---|---|---|---|
+
+            """
+        let rows = endpoints.map { endpoint in
+            let methods = endpoint.methods.map(\.rawValue).joined(separator: ", ")
+            let parameters = endpoint.parameters.filter { $0.location == .query }.map(\.markdown)
+            return "| `\(methods) \(endpoint.path)` | `\(endpoint.permission.rawValue)` | \(endpoint.summary) | "
+                + parameters.joined(separator: ", ") + " |"
+        }
+        return text + rows.joined(separator: "\n")
+    }
+}
+
+extension Parameter {
+    /// The name; bold where it is required, with `…` where it may be repeated.
+    fileprivate var markdown: String {
+        let name = "`\(name)`" + (isRepeated ? "…" : "")
+        return isRequired ? "**\(name)**" : name
+    }
+}

@@ -1,0 +1,171 @@
+public import Instrumentation
+internal import Runtime
+public import WebServer
+
+/// Answers HTTP requests by the ``EndpointTable``. Any number of threads may ask at once.
+///
+/// Knows no socket: requests and responses are values. ``WebRunner`` puts it behind a server.
+public final class RequestDispatcher: Sendable {
+    /// What the dispatcher needs besides the table.
+    public struct Context: Sendable {
+        /// Where the server is reached.
+        public var settings: WebSettings
+        /// Who may do what.
+        public var authorizer: Authorizer
+        /// Whether the store is open.
+        public var isReady: @Sendable () -> Bool
+
+        /// A context with these parts.
+        public init(
+            settings: WebSettings = WebSettings(), authorizer: Authorizer = Authorizer(),
+            isReady: @escaping @Sendable () -> Bool = { true }
+        ) {
+            self.settings = settings
+            self.authorizer = authorizer
+            self.isReady = isReady
+        }
+    }
+
+    /// The endpoints.
+    public let table: EndpointTable
+    private let context: Context
+    private let requests: RequestInstruments
+    let registry: Registry
+
+    /// A dispatcher for `table`, which counts requests in `registry`.
+    public init(_ table: EndpointTable, _ context: Context, registry: Registry) {
+        self.table = table
+        self.context = context
+        self.registry = registry
+        requests = RequestInstruments(registry: registry)
+    }
+
+    /// The response to `request`. May block as long as a query takes.
+    public func response(to request: HTTPServerRequest) -> HTTPServerResponse {
+        let began = SystemClock.monotonicNanoseconds()
+        guard let (resource, pathParameters) = find(request.path) else {
+            count("unknown", status: 404, since: began)
+            return notFound(request)
+        }
+        let response: HTTPServerResponse
+        do {
+            response = try respond(to: request, resource, pathParameters, isBrief: false)
+        } catch {
+            response = .error(error)
+        }
+        return finished(response, request, resource, since: began)
+    }
+
+    /// The response to `request` if it can be given in microseconds without waiting, else `nil`: for the polling
+    /// thread, which all connections share.
+    public func briefResponse(to request: HTTPServerRequest) -> HTTPServerResponse? {
+        let began = SystemClock.monotonicNanoseconds()
+        guard let (resource, pathParameters) = find(request.path),
+            resource.endpoint(for: request.method)?.mayBeBrief == true
+        else { return nil }
+        do {
+            let response = try respond(to: request, resource, pathParameters, isBrief: true)
+            return finished(response, request, resource, since: began)
+        } catch {
+            return error.kind == .deferred ? nil : finished(.error(error), request, resource, since: began)
+        }
+    }
+
+    private func find(_ path: String) -> (resource: EndpointTable.Resource, pathParameters: [String])? {
+        guard let path = withoutPrefix(path) else { return nil }
+        return table.find(path)
+    }
+
+    private func respond(
+        to request: HTTPServerRequest, _ resource: EndpointTable.Resource, _ pathParameters: [String], isBrief: Bool
+    ) throws(APIError) -> HTTPServerResponse {
+        if request.method == "OPTIONS", resource.path.description.hasPrefix("/api/") {
+            return HTTPServerResponse(status: 204)
+        }
+        guard let endpoint = resource.endpoint(for: request.method) else { return methodNotAllowed(resource) }
+        do throws(Authorizer.Denial) {
+            try context.authorizer.check(request, endpoint.permission)
+        } catch {
+            return endpoint.response(to: error)
+        }
+        guard request.body.count <= endpoint.body.limit else { return endpoint.bodyTooLong }
+        if endpoint.needsStore, !context.isReady() { return .notReady }
+        let call = APIRequest(request, pathParameters: pathParameters, isBrief: isBrief)
+        switch endpoint.handler {
+        case .data(let handler): return try HTTPServerResponse.enveloped(call, handler)
+        case .response(let handler): return handler(call)
+        }
+    }
+
+    /// The path without the configured prefix, or `nil` outside it.
+    private func withoutPrefix(_ path: String) -> String? {
+        let prefix = context.settings.routePrefix
+        if prefix.isEmpty { return path }
+        guard path.hasPrefix(prefix) else { return nil }
+        let rest = path.dropFirst(prefix.count)
+        return rest.isEmpty ? "/" : rest.first == "/" ? String(rest) : nil
+    }
+
+    /// As Prometheus does, the root leads to the prefix.
+    private func notFound(_ request: HTTPServerRequest) -> HTTPServerResponse {
+        let settings = context.settings
+        guard !settings.routePrefix.isEmpty, request.path == "/", request.method == "GET" else {
+            return .text("404 page not found\n", status: 404)
+        }
+        return HTTPServerResponse(status: 302, headers: [("Location", settings.externalURL.path + "/")])
+    }
+
+    private func methodNotAllowed(_ resource: EndpointTable.Resource) -> HTTPServerResponse {
+        let message = resource.endpoints.first?.methodMessage ?? "Method Not Allowed\n"
+        var response = HTTPServerResponse.text(message, status: 405)
+        response.headers.append(("Allow", (resource.allowedMethods + ["OPTIONS"]).joined(separator: ", ")))
+        return response
+    }
+
+    private func finished(
+        _ response: HTTPServerResponse, _ request: HTTPServerRequest, _ resource: EndpointTable.Resource,
+        since began: Int64
+    ) -> HTTPServerResponse {
+        var response = response
+        addOriginHeaders(to: &response, request)
+        count(resource.path.description, status: response.status, since: began)
+        return response
+    }
+
+    /// What browsers need before they let a page of another site read the response.
+    private func addOriginHeaders(to response: inout HTTPServerResponse, _ request: HTTPServerRequest) {
+        let settings = context.settings
+        response.headers.append(("Vary", "Origin"))
+        guard request.path.hasPrefix(settings.routePrefix + "/api/"), let origin = request[header: "Origin"] else {
+            return
+        }
+        let allowed: String
+        if let allows = settings.allowsOrigin {
+            guard allows(origin) else { return }
+            allowed = origin
+        } else {
+            allowed = "*"
+        }
+        response.headers += [
+            ("Access-Control-Allow-Origin", allowed),
+            ("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Origin"),
+            ("Access-Control-Allow-Methods", "GET, POST, OPTIONS"), ("Access-Control-Expose-Headers", "Date"),
+        ]
+    }
+
+    private func count(_ handler: String, status: Int, since began: Int64) {
+        let seconds = Double(SystemClock.monotonicNanoseconds() - began) / 1e9
+        requests.answered(handler: handler, status: status, seconds: seconds)
+    }
+}
+
+extension Endpoint {
+    fileprivate func response(to denial: Authorizer.Denial) -> HTTPServerResponse {
+        let kind: APIError.Kind = denial.asksForCredentials ? .unauthorized : .forbidden
+        return errorResponse(APIError(kind, denial.message))
+    }
+
+    fileprivate var bodyTooLong: HTTPServerResponse {
+        errorResponse(APIError(.bodyTooLong, "the request body is longer than \(body.limit) bytes"))
+    }
+}

@@ -1,0 +1,75 @@
+internal import Instrumentation
+internal import Runtime
+public import WebServer
+
+/// Serves a ``RequestDispatcher`` over HTTP. Owned by the composition root, which must `stop` it.
+public final class WebRunner: Sendable {
+    /// Work that goes on beside the requests, on a thread of its own.
+    public struct Background: Sendable {
+        let name: String
+        let work: @Sendable () -> Void
+        let stop: @Sendable () -> Void
+
+        /// Work that ends when `stop` is called.
+        public init(_ name: String, work: @escaping @Sendable () -> Void, stop: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.work = work
+            self.stop = stop
+        }
+    }
+
+    private let server: HTTPServer
+    private let background: [Background]
+    private let threads: [WorkerThread]
+    private let onStop: @Sendable () -> Void
+
+    /// Listens as `configuration` says.
+    ///
+    /// - Parameters:
+    ///   - background: Runs until `stop`.
+    ///   - onStop: Called first by `stop`, to end what requests wait for.
+    public init(
+        _ dispatcher: RequestDispatcher, background: [Background], _ configuration: HTTPServerConfiguration,
+        onStop: @escaping @Sendable () -> Void = {}
+    ) throws(HTTPServerError) {
+        var configuration = configuration
+        configuration.compressesResponses = true
+        let evicted = dispatcher.registry.counter(
+            "tribune_http_connections_evicted_total",
+            "Silent connections closed because the connection limit was reached and another client connected.")
+        configuration.onEviction = { evicted.add() }
+        self.background = background
+        self.onStop = onStop
+        server = try HTTPServer(configuration, brief: { dispatcher.briefResponse(to: $0) }) {
+            dispatcher.response(to: $0)
+        }
+        threads = try Self.start(background, server, "\(configuration.addresses[0])")
+    }
+
+    /// Starts a thread for each part; where one does not start, all and the server end.
+    private static func start(
+        _ background: [Background], _ server: HTTPServer, _ address: String
+    ) throws(HTTPServerError) -> [WorkerThread] {
+        var threads: [WorkerThread] = []
+        do throws(WorkerThread.StartError) {
+            for part in background { threads.append(try WorkerThread(part.name, part.work)) }
+            return threads
+        } catch {
+            server.stop()
+            for part in background { part.stop() }
+            for thread in threads { thread.join() }
+            throw HTTPServerError(code: .system, listenAddress: address, reason: error.description)
+        }
+    }
+
+    /// The port that is listened on.
+    public var port: Int { server.port }
+
+    /// Stops listening and returns when every request is answered. To be called once.
+    public func stop() {
+        onStop()
+        server.stop()
+        for part in background { part.stop() }
+        for thread in threads { thread.join() }
+    }
+}

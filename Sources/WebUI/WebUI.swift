@@ -1,0 +1,89 @@
+internal import CWebUI
+internal import TLS
+public import WebCore
+internal import WebServer
+
+/// The web application's files, and redirects to it from Prometheus's pages. A value.
+public struct WebUI: Sendable {
+    /// A file, embedded in the binary.
+    struct File: Sendable {
+        let name: String
+        let contentType: String
+        let bytes: [UInt8]
+        /// Changes with the content, so that browsers keep a file until it changes.
+        let tag: String
+
+        var path: String { "/ui/" + (name == "index.html" ? "" : name) }
+    }
+
+    /// Every file.
+    static let files: [File] = (0..<cwebui_count).map { index in
+        let file = unsafe cwebui_file_at(index)
+        let name = unsafe String(cString: file.name)
+        let bytes = unsafe Array(UnsafeBufferPointer(start: file.bytes, count: file.length))
+        return File(
+            name: name, contentType: contentType(of: name), bytes: bytes,
+            tag: "\"\(SHA256.hash(bytes).prefix(8).map { String($0, radix: 16) }.joined())\"")
+    }
+
+    private let settings: WebSettings
+
+    /// The web application of a server with these settings.
+    public init(settings: WebSettings) {
+        self.settings = settings
+    }
+
+    /// The files and redirects.
+    public var endpoints: [Endpoint] {
+        let files = Self.files.map { file in
+            Endpoint.response(
+                [.get], PathTemplate(file.path), "The web application: \(file.name).",
+                response: .file(contentType: file.contentType)
+            ) { Self.response(file, $0) }
+        }
+        return files + ["/", "/ui"].map { redirect($0, to: "") }
+            + ["alerts", "targets", "rules"].map { redirect(PathTemplate("/" + $0), to: "#" + $0) }
+            + ["/graph", "/query"].map(redirectToQuery)
+    }
+
+    private func redirect(_ path: PathTemplate, to part: String) -> Endpoint {
+        .response([.get], path, "Redirects to the web application.", response: .redirect) { _ in location(part) }
+    }
+
+    /// Links in alerts lead to Prometheus's `/graph`; its parameters become those of the web application.
+    private func redirectToQuery(_ path: PathTemplate) -> Endpoint {
+        .response(
+            [.get], path, "Redirects to a query in the web application.",
+            parameters: [.optional("g0.expr", .expression, "The expression.")], response: .redirect
+        ) { location("?expr=" + URLEncoding.escape($0["g0.expr"]) + "#query") }
+    }
+
+    private func location(_ part: String) -> HTTPServerResponse {
+        HTTPServerResponse(status: 302, headers: [("Location", settings.externalURL.path + "/ui/" + part)])
+    }
+
+    private static func contentType(of name: String) -> String {
+        switch name.split(separator: ".").last {
+        case "html": "text/html; charset=utf-8"
+        case "css": "text/css; charset=utf-8"
+        case "js": "text/javascript; charset=utf-8"
+        default: "application/octet-stream"
+        }
+    }
+
+    /// Only files of this server may run or be loaded, and no other page may frame the application.
+    private static let contentPolicy =
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+    private static func response(_ file: File, _ call: APIRequest) -> HTTPServerResponse {
+        let isKnown = call.request[header: "If-None-Match"] == file.tag
+        return HTTPServerResponse(
+            status: isKnown ? 304 : 200,
+            headers: [
+                ("Content-Type", file.contentType), ("Content-Security-Policy", contentPolicy),
+                ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
+                ("Cache-Control", "no-cache"), ("ETag", file.tag),
+            ], body: isKnown ? [] : file.bytes)
+    }
+}

@@ -1,0 +1,169 @@
+import CurlHTTP
+import JSON
+import MetricModel
+import Synchronization
+import Testing
+import WebCore
+import WebFixture
+import WebServer
+
+@testable import History
+@testable import Rollback
+@testable import TribuneAPI
+
+@Suite struct RolloutsAPITests {
+    private static let plan: RolloutPlan = {
+        let text = "plan: acgs\nservices: [{name: auth, routes: [{exec: {shift: [s], read: [r]}}]}]"
+        do { return try RolloutPlan(parsing: text, file: "p.yml") } catch { fatalError("\(error)") }
+    }()
+
+    /// A rollout with a candidate at 10 % and, if wanted, a rollback.
+    private static func snapshot(rollback: RollbackRecord? = nil) -> RolloutSnapshot {
+        var state = RolloutState()
+        state.generation = 3
+        state.phase = .promoting
+        var service = ServiceState()
+        service.split = TrafficSplit(candidate: 10)!
+        service.frozen = "no \"blue\""
+        state.services = ["auth": service]
+        state.rollback = rollback
+        return RolloutSnapshot(RolloutController(plan: plan, state: state), at: Instant(nanoseconds: 0))
+    }
+
+    private final class Orders: Sendable {
+        let taken = Mutex<[(command: RolloutCommand, plan: String)]>([])
+    }
+
+    private func fixture(
+        token: String? = nil, _ outcome: CommandOutcome = .accepted
+    ) throws -> (WebFixture, Orders) {
+        let orders = Orders()
+        let fixture = try WebFixture({ $0.commandToken = token }) { sources in
+            sources.rollouts = { [Self.snapshot()] }
+            sources.command = { command, plan in
+                orders.taken.withLock { $0.append((command, plan)) }
+                return outcome
+            }
+        }
+        return (fixture, orders)
+    }
+
+    @Test func rolloutsAreListedAndShown() throws {
+        let (fixture, _) = try fixture()
+        let expected =
+            #"{"plan":"acgs","state":"promoting","routes":[{"service":"auth","state":"waiting","candidateWeight":10,"#
+            + #""stableWeight":90,"stable":"stable","candidate":"candidate","frozen":"no \"blue\""}],"timeline":[],"#
+            + #""details":"# + Self.snapshot().json.encoded + "}"
+        #expect(try fixture.data("/api/v1/rollouts").encoded == #"{"rollouts":[\#(expected)]}"#)
+        #expect(try fixture.data("/api/v1/rollouts/acgs").encoded == expected)
+        #expect(try fixture.error("/api/v1/rollouts/x") == #"404 not_found: no rollout plan "x""#)
+    }
+
+    @Test(arguments: RolloutOrderVerb.allCases)
+    func commandsReachTheController(verb: RolloutOrderVerb) throws {
+        let (fixture, orders) = try fixture()
+        let response = try fixture.send(
+            "/api/v1/rollouts/acgs/\(verb.rawValue)", method: "POST",
+            headers: [("Content-Type", "application/x-www-form-urlencoded")], body: "reason=too+slow&actor=eve")
+        #expect(response.status == 200)
+        let taken = orders.taken.withLock { $0 }
+        #expect(taken.map(\.plan) == ["acgs"])
+        #expect(
+            taken.map(\.command)
+                == [RolloutCommand(verb.command(services: []), by: "eve", reason: "too slow")])
+    }
+
+    @Test func aRollbackMayNameServices() throws {
+        let (fixture, orders) = try fixture()
+        let response = try fixture.send(
+            "/api/v1/rollouts/acgs/rollback?service=ac&service=auth", method: "POST")
+        #expect(response.status == 200)
+        #expect(orders.taken.withLock { $0.map(\.command.verb) } == [.rollback(services: ["ac", "auth"])])
+        let other = try fixture.send("/api/v1/rollouts/acgs/abort?service=ac", method: "POST")
+        #expect(other.status == 400)
+        #expect(orders.taken.withLock { $0.count } == 1)
+    }
+
+    @Test func whatHadNothingToDoIsToldAsSuch() throws {
+        let (fixture, _) = try fixture(.ignored("there is no rollout to abort"))
+        let response = try fixture.send("/api/v1/rollouts/acgs/abort", method: "POST")
+        #expect(response.status == 200)
+        let data = try JSON(parsing: response.body)["data"]
+        #expect(data?["accepted"] == false && data?["ignored"] == "there is no rollout to abort")
+    }
+
+    @Test func refusalsAreTold() throws {
+        let (unknown, _) = try fixture()
+        #expect(try unknown.send("/api/v1/rollouts/x/abort", method: "POST").status == 404)
+        let (refusing, _) = try fixture(.refused("nothing is rolling out"))
+        let response = try refusing.send("/api/v1/rollouts/acgs/pause", method: "POST")
+        #expect(response.status == 409)
+        #expect(try JSON(parsing: response.body)["error"] == "nothing is rolling out")
+        #expect(try refusing.send("/api/v1/rollouts/acgs/explode", method: "POST").status == 404)
+        #expect(try refusing.send("/api/v1/rollouts/acgs/pause").status == 405)
+    }
+
+    @Test func commandsNeedTheToken() throws {
+        let (fixture, orders) = try fixture(token: "s3cret")
+        let path = "/api/v1/rollouts/acgs/abort"
+        #expect(try fixture.send(path, method: "POST").status == 403)
+        for shown in ["Bearer s3cre", "Bearer s3cretX", "Bearer S3cret", "Bearer ", "s3cret", "Basic s3cret"] {
+            let response = try fixture.send(path, method: "POST", headers: [("Authorization", shown)])
+            #expect(response.status == 403, "\(shown)")
+        }
+        #expect(try fixture.send(path, method: "POST", headers: [("Authorization", "Bearer s3cret")]).status == 200)
+        #expect(orders.taken.withLock { $0.count } == 1)
+    }
+
+    @Test func withoutATokenOnlyThisMachineCommands() throws {
+        let apis = try WebFixture.apis { sources in
+            sources.rollouts = { [Self.snapshot()] }
+            sources.command = { _, _ in .accepted }
+        }
+        for (peer, status) in [("127.0.0.1", 200), ("::1", 200), ("10.0.0.9", 403), ("", 403)] {
+            let request = HTTPServerRequest(method: "POST", path: "/api/v1/rollouts/acgs/abort", peer: peer)
+            #expect(apis.dispatcher.response(to: request).status == status, "\(peer)")
+        }
+    }
+
+    @Test func pagesOfOtherSitesCannotCommand() throws {
+        let (fixture, orders) = try fixture()
+        let response = try fixture.send(
+            "/api/v1/rollouts/acgs/promote", method: "POST", headers: [("Origin", "http://evil.example")])
+        #expect(response.status == 403)
+        #expect(orders.taken.withLock { $0.isEmpty })
+    }
+
+    @Test func eventsAreAskedForAndShown() throws {
+        final class Box: Sendable {
+            let query = Mutex<LedgerQuery?>(nil)
+        }
+        let box = Box()
+        let fixture = try WebFixture(sources: { sources in
+            sources.events = { (query) throws(HistoryError) in
+                box.query.withLock { $0 = query }
+                return [
+                    LedgerEntry(
+                        sequence: 7,
+                        event: LedgerEvent(milliseconds: 1000, kind: .violation, subject: "Low", body: ["value": 0.5]),
+                        leaf: "", hash: "")
+                ]
+            }
+        })
+        #expect(
+            try fixture.data(
+                "/api/v1/history/events?kind=rollback_step&kind=violation&kind=rollback_step&start=1&limit=5000"
+            ).encoded
+                == #"{"events":[{"index":7,"time":"1970-01-01T00:00:01Z","kind":"violation","subject":"Low","#
+                + #""body":{"value":0.5}}]}"#)
+        #expect(
+            box.query.withLock { $0 }
+                == LedgerQuery(kinds: [.rollbackStep, .violation], from: 1000, limit: 1000))
+        #expect(
+            try fixture.error("/api/v1/history/events?kind=x").hasPrefix("400 bad_data: invalid parameter \"kind\""))
+        let down = try WebFixture(sources: {
+            $0.events = { (_) throws(HistoryError) in throw HistoryError(.unreachable, "down") }
+        })
+        #expect(try down.error("/api/v1/history/events").hasPrefix("500 unavailable"))
+    }
+}
