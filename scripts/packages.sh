@@ -6,10 +6,10 @@ build_packages=(
     libsqlite3-dev libsnappy-dev libssl-dev libre2-dev libfast-float-dev libhttp-parser-dev libnghttp2-dev libcrypt-dev
 )
 # What the demo runs beside it.
-demo_packages=(haproxy prometheus-node-exporter)
+demo_packages=(haproxy prometheus-node-exporter prometheus postgresql)
 # What the tests run beside it.
 test_packages=(haproxy prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server tzdata
-    curl jq dnsmasq-base mandoc zsh fish python3-jsonschema python3-yaml)
+    curl jq dnsmasq-base mandoc zsh fish python3-jsonschema python3-yaml mkdocs)
 
 # What packages are built and tried with (scripts/package-test.sh).
 package_packages=(debhelper fakeroot lintian debootstrap systemd)

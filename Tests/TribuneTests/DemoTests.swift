@@ -11,7 +11,7 @@ import Testing
         let kept = String(repeating: "../", count: 30) + directory.file("demo").dropFirst()
         let result = try TribuneProgram.run(
             [
-                "demo", "--once", "--keep", kept,
+                "demo", "--once", "--small", "--keep", kept,
                 "--web.listen-address=127.0.0.1:\(Loopback.freePort())",
             ], seconds: 150)
         #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
@@ -26,5 +26,17 @@ import Testing
             "--storage.path=\(directory.file("demo/data"))",
         ])
         #expect(audit.output.contains("The record is intact."), "\(audit.output)\(audit.errors)")
+    }
+
+    /// The card: the history in PostgreSQL, a Prometheus beside Tribune, a strict pager; and it can be played again.
+    @Test(.enabled(if: PostgresServer.programDirectory != nil)) func othersConfirmTheRollback() throws {
+        let result = try TribuneProgram.run(["demo", "--once", "--web.listen-address=127.0.0.1:0"], seconds: 200)
+        #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
+        for line in ["violation: entry ", "decision: entry ", "shift: entry ", "notification: entry "] {
+            #expect(result.output.contains(line), "\(line) in \(result.output)")
+        }
+        #expect(result.output.contains("pager     [FIRING:1] "))
+        #expect(result.output.contains("Prometheus has counted 1 rollback"))
+        #expect(result.output.contains("== What next"))
     }
 }

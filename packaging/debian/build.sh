@@ -68,5 +68,9 @@ EOF
 (cd "$tree" && dpkg-buildpackage --build=binary --no-sign --no-check-builddeps --root-command=fakeroot) >"$work/log" 2>&1 ||
     { cat "$work/log" >&2; exit 1; }
 cp "$work"/tribune_*.deb "$work"/tribune_*.changes "$work"/tribune_*.buildinfo "$output/"
-(cd "$output" && sha256sum "tribune_${version}-${revision}_$architecture.deb" "$archive.tar.gz" >SHA256SUMS)
+"$here/packaging/sbom.py" "$work/$archive/usr/bin/tribune" "$version" >"$output/tribune-$version-$architecture.cdx.json"
+(cd "$output" && sha256sum "tribune_${version}-${revision}_$architecture.deb" "$archive.tar.gz" \
+    "tribune-$version-$architecture.cdx.json" >SHA256SUMS)
+# Who has a key signs the checksums: GPG_KEY=… packaging/debian/build.sh
+[ -z "${GPG_KEY:-}" ] || gpg --batch --yes --local-user "$GPG_KEY" --armor --detach-sign "$output/SHA256SUMS"
 echo "$output/tribune_${version}-${revision}_$architecture.deb"

@@ -6,14 +6,21 @@ enum DemoCommand {
     static let command = Command(
         "demo", "Show an automatic rollback on real traffic.",
         options: [
-            .flag("once", "Stop by itself; exit code 0 only if the rollback completed and was validated."),
+            .flag(
+                "once",
+                "Stop by itself; exit code 0 only if the rollback was validated, recorded and reached the pager."
+            ),
+            .flag("small", "Without PostgreSQL for the history and Prometheus beside Tribune."),
             .value("misbehave", "MODE", "hash, compliance, latency or errors.", default: "hash"),
             .value("web.listen-address", "HOST:PORT", "Where Tribune listens.", default: "127.0.0.1:9190"),
             .value("keep", "DIR", "Keep configuration, logs and data in this directory."),
             .value("log.level", "LEVEL", "debug, info, warn or error.", default: "warn"),
             .value("log.format", "FORMAT", "logfmt or json.", default: "logfmt"),
         ],
-        details: "Needs haproxy and prometheus-node-exporter on the PATH; ./run installs them."
+        details: """
+            Needs haproxy and prometheus-node-exporter on the PATH, and without --small also PostgreSQL, psql and prometheus;
+            ./run installs them.
+            """
     ) { (invocation) throws(CommandFailure) in
         guard let mode = invocation.value("misbehave").flatMap({ DemoService.Misbehaviour(rawValue: $0) }) else {
             throw invocation.misuse(of: "misbehave", "hash, compliance, latency or errors")
@@ -23,7 +30,8 @@ enum DemoCommand {
         let directory = try workspace(invocation.value("keep"))
         let scenario = DemoScenario(
             directory: directory, logger: try invocation.logger(),
-            listenAddress: invocation.value("web.listen-address") ?? "", misbehaviour: mode)
+            listenAddress: invocation.value("web.listen-address") ?? "", misbehaviour: mode,
+            isSmall: invocation.flag("small"))
         let isValid = try scenario.play { service in
             guard !invocation.flag("once") else { return }
             Console.print(

@@ -5,12 +5,16 @@ internal import Runtime
 struct DemoFiles {
     let directory: String
     let ports: DemoPorts
+    /// Where Tribune listens.
+    let tribunePort: Int
+    /// Where the history is kept, as libpq wants it; `nil` for SQLite.
+    let database: String?
 
     /// Writes all of them.
     func write() throws(CommandFailure) {
         for (name, text) in [
             ("haproxy.cfg", haproxy), ("prometheus.yml", prometheus), ("rollback.yml", rules), ("plan.yml", plan),
-            ("alertmanager.yml", alertmanager), ("tribune.yml", tribune),
+            ("alertmanager.yml", alertmanager), ("tribune.yml", tribune), ("watching.yml", watching),
         ] {
             guard FileText.write(text, to: "\(directory)/\(name)") else {
                 throw CommandFailure("\(directory)/\(name): \(SystemError.current)")
@@ -52,6 +56,9 @@ struct DemoFiles {
         rule_files:
         - rollback.yml
         scrape_configs:
+        - job_name: tribune
+          static_configs:
+          - targets: ['127.0.0.1:\(tribunePort)']
         - job_name: haproxy
           static_configs:
           - targets: ['127.0.0.1:\(ports.haproxyMetrics)']
@@ -68,6 +75,19 @@ struct DemoFiles {
         """
     }
 
+    /// The configuration of the Prometheus that watches Tribune.
+    private var watching: String {
+        """
+        global:
+          scrape_interval: 1s
+        scrape_configs:
+        - job_name: tribune
+          static_configs:
+          - targets: ['127.0.0.1:\(tribunePort)']
+
+        """
+    }
+
     private var rules: String {
         """
         groups:
@@ -79,6 +99,7 @@ struct DemoFiles {
             trip: "== 0"
             immediate: true
             severity: critical
+            cooldown: 5s
             action: {plan: demo, service: demo, scope: service}
             annotations: {summary: "Green runs under another constitution"}
           - rollback: ComplianceLow
@@ -86,6 +107,7 @@ struct DemoFiles {
             trip: "< 0.95"
             consecutive: 3
             severity: critical
+            cooldown: 5s
             action: {plan: demo, service: demo, scope: service}
             annotations: {summary: "Green decides against the constitution too often"}
           - rollback: ErrorRateHigh
@@ -95,12 +117,14 @@ struct DemoFiles {
             trip: "> 0.01"
             consecutive: 3
             severity: high
+            cooldown: 5s
             action: {plan: demo, service: demo, scope: service}
           - rollback: LatencyHigh
             expr: histogram_quantile(0.95, sum by (service, le) (rate(acgs_request_duration_seconds_bucket{env="green"}[10s])))
             trip: "> 2"
             consecutive: 2
             severity: high
+            cooldown: 5s
             action: {plan: demo, service: demo, scope: service}
           - record: demo:requests:rate5s
             expr: sum by (env) (rate(http_requests_total{job="demo"}[5s]))
@@ -136,25 +160,30 @@ struct DemoFiles {
     private var alertmanager: String {
         """
         route:
-          receiver: demo-webhook
+          receiver: demo
+          group_by: [alertname, plan]
           group_wait: 0s
           group_interval: 1s
         receivers:
-        - name: demo-webhook
+        - name: demo
           webhook_configs:
           - url: http://127.0.0.1:\(ports.webhook)/notify
+          pagerduty_configs:
+          - routing_key: \(DemoPager.routingKey)
+            url: http://127.0.0.1:\(ports.pager)/v2/enqueue
 
         """
     }
 
     private var tribune: String {
-        """
-        prometheus_config: prometheus.yml
-        alertmanager_config: alertmanager.yml
-        plans: [plan.yml]
-        constitution:
-          hash: \(DemoServiceCommand.constitution)
+        let history = database.map { "history:\n  postgres: {connection: '\($0)'}\n" } ?? ""
+        return """
+            prometheus_config: prometheus.yml
+            alertmanager_config: alertmanager.yml
+            plans: [plan.yml]
+            constitution:
+              hash: \(DemoServiceCommand.constitution)
 
-        """
+            """ + history
     }
 }

@@ -12,10 +12,14 @@ final class DemoFleet: Sendable {
     private let processes: [(name: String, process: ChildProcess)]
 
     /// Writes the files and starts the processes. If one of them does not start, the others are stopped.
-    init(directory: String) throws(CommandFailure) {
+    ///
+    /// - Parameters:
+    ///   - tribunePort: Where Tribune will listen.
+    ///   - database: Where the history is kept; `nil` for SQLite, and then no Prometheus is started either.
+    init(directory: String, ports: DemoPorts, tribunePort: Int, database: String?) throws(CommandFailure) {
         self.directory = directory
-        ports = DemoPorts()
-        try DemoFiles(directory: directory, ports: ports).write()
+        self.ports = ports
+        try DemoFiles(directory: directory, ports: ports, tribunePort: tribunePort, database: database).write()
         var started: [(name: String, process: ChildProcess)] = []
         do throws(CommandFailure) {
             for version in ["blue", "green"] {
@@ -38,6 +42,18 @@ final class DemoFleet: Sendable {
                     ], directory))
             started.append(
                 try Self.start("haproxy", ["haproxy", "-db", "-f", "\(directory)/haproxy.cfg"], directory))
+            if database != nil {
+                started.append(
+                    try Self.start(
+                        "prometheus",
+                        [
+                            "prometheus", "--config.file=\(directory)/watching.yml", "--log.level=error",
+                            "--storage.tsdb.path=\(directory)/prometheus",
+                            "--web.listen-address=127.0.0.1:\(ports.prometheus)",
+                        ], directory))
+                try Self.awaitAnswer(
+                    of: "prometheus", "http://127.0.0.1:\(ports.prometheus)/-/ready", directory)
+            }
             for (name, url) in [
                 ("blue", "http://127.0.0.1:\(ports.blue)/healthz"),
                 ("green", "http://127.0.0.1:\(ports.green)/healthz"),
@@ -107,6 +123,10 @@ struct DemoPorts: Sendable {
     let green: Int
     let nodeExporter: Int
     let webhook: Int
+    let pager: Int
+    let prometheus: Int
+    /// For Tribune, where none was asked for.
+    let tribune: Int
 
     init() {
         // All sockets stay open until every port is known, so that no two are the same.
@@ -123,6 +143,9 @@ struct DemoPorts: Sendable {
         green = next()
         nodeExporter = next()
         webhook = next()
+        pager = next()
+        prometheus = next()
+        tribune = next()
     }
 }
 

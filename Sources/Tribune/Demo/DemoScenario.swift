@@ -16,16 +16,31 @@ struct DemoScenario {
     let logger: Logger
     let listenAddress: String
     let misbehaviour: DemoService.Misbehaviour
+    /// Without PostgreSQL and Prometheus.
+    let isSmall: Bool
 
-    /// Plays it. Returns whether the rollback completed and validated. `afterwards` runs while everything still serves.
+    /// Plays it. Returns whether the rollback completed and validated, was recorded and reached the pager. `afterwards` runs while
+    /// everything still serves.
     func play(_ afterwards: (TribuneService) -> Void) throws(CommandFailure) -> Bool {
-        say("Starting HAProxy, two versions of a service, a node_exporter and a webhook receiver on loopback")
-        let fleet = try DemoFleet(directory: directory)
+        let ports = DemoPorts()
+        var settings = ServiceSettings(configFile: "\(directory)/tribune.yml", storagePath: "\(directory)/data")
+        settings.listenAddress = listenAddress
+        let (host, wanted) = try settings.listenHostAndPort()
+        let port = wanted == 0 ? ports.tribune : wanted
+        settings.listenAddress = "\(host):\(port)"
+
+        say("Starting HAProxy, two versions of a service, a node_exporter, a webhook receiver and a pager on loopback")
+        let database = isSmall ? nil : try DemoDatabase()
+        defer { database?.stop() }
+        let fleet = try DemoFleet(directory: directory, ports: ports, tribunePort: port, database: database?.address)
         defer { fleet.stop() }
         let inbox = DemoInbox()
-        let receiver = try inbox.serve(port: fleet.ports.webhook)
+        let receiver = try inbox.serve(port: ports.webhook)
         defer { receiver.stop() }
-        let load = LoadGenerator(url: "http://127.0.0.1:\(fleet.ports.traffic)/")
+        let pager = DemoPager()
+        let pagerServer = try pager.serve(port: ports.pager)
+        defer { pagerServer.stop() }
+        let load = LoadGenerator(url: "http://127.0.0.1:\(ports.traffic)/")
         defer { load.stop() }
         do throws(WorkerThread.StartError) {
             try load.start(threads: 8, perSecond: 400)
@@ -34,13 +49,15 @@ struct DemoScenario {
         }
 
         say("Starting Tribune: \(directory)/tribune.yml")
-        var settings = ServiceSettings(configFile: "\(directory)/tribune.yml", storagePath: "\(directory)/data")
-        settings.listenAddress = listenAddress
         let service = try TribuneService(settings, logger: logger, onReload: { nil }, onQuit: {})
         defer { service.stop() }
         let server = "http://127.0.0.1:\(service.port)"
         tell("page      \(server)/")
-        tell("traffic   http://127.0.0.1:\(fleet.ports.traffic)/ (HAProxy; about 400 requests a second are under way)")
+        tell("traffic   http://127.0.0.1:\(ports.traffic)/ (HAProxy; about 400 requests a second are under way)")
+        if let database {
+            tell("history   psql '\(database.address)'")
+            tell("watched   http://127.0.0.1:\(ports.prometheus)/ (Prometheus, which scrapes Tribune)")
+        }
         let api = APIClient(server)
 
         say("Rollout: green gets 10 % of the traffic")
@@ -59,11 +76,26 @@ struct DemoScenario {
         tell("answers   \(text(of: after))")
         tell("broken    \(after.broken) requests without an answer, \(after.refused) with an error")
         for line in inbox.lines { tell("webhook   \(line)") }
+        for line in pager.inbox.summaries { tell("pager     \(line)") }
         print(report)
         let isValid = report["valid"]?.bool == true
+        let evidence = DemoEvidence(
+            incident: report["id"]?.text ?? "", pager: pager, database: database,
+            prometheus: database == nil ? nil : "http://127.0.0.1:\(ports.prometheus)")
+        let isProven = try evidence.verify(say: say, tell: tell)
         say(isValid ? "The rollback completed and was validated." : "The rollback did not complete.")
+        tellWhatNext(server, green: ports.green)
         afterwards(service)
-        return isValid && after.broken == 0
+        return isValid && isProven && after.broken == 0
+    }
+
+    private func tellWhatNext(_ server: String, green: Int) {
+        say("What next")
+        tell("try again      curl -X POST 'http://127.0.0.1:\(green)/misbehave?mode=none'")
+        tell("               tribune rollout start demo --server=\(server)")
+        tell("               curl -X POST 'http://127.0.0.1:\(green)/misbehave?mode=errors'")
+        tell("ask            tribune query instant \(server) 'sum by (env) (rate(http_requests_total[10s]))'")
+        tell("read on        docs/tutorial.md: the same with a service of your own, in five minutes")
     }
 
     private func awaitReport(_ api: APIClient) throws(CommandFailure) -> JSON {
@@ -124,33 +156,5 @@ struct DemoScenario {
 
     private func sleep(milliseconds: Int64) {
         usleep(UInt32(milliseconds * 1000))
-    }
-}
-
-/// The demo's webhook receiver.
-final class DemoInbox: Sendable {
-    private let received = Mutex<[String]>([])
-
-    /// The notifications that arrived, a line each.
-    var lines: [String] { received.withLock { $0 } }
-
-    /// Starts to listen on `port` of loopback.
-    func serve(port: Int) throws(CommandFailure) -> HTTPServer {
-        do throws(HTTPServerError) {
-            return try HTTPServer(HTTPServerConfiguration(address: "127.0.0.1", port: port)) { self.take($0) }
-        } catch {
-            throw CommandFailure(error.description)
-        }
-    }
-
-    private func take(_ request: HTTPServerRequest) -> HTTPServerResponse {
-        do throws(JSONError) {
-            let body = try JSON(parsing: request.body)
-            let summary = body["commonAnnotations"]?["summary"]?.text ?? ""
-            received.withLock { $0.append("\(body["status"]?.text ?? "?") \(summary)") }
-            return .text("ok\n")
-        } catch {
-            return .text("\(error)\n", status: 400)
-        }
     }
 }

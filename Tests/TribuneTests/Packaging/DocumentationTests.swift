@@ -1,0 +1,112 @@
+import Foundation
+import Runtime
+import TestSupport
+import Testing
+
+/// Pages of `docs/` against the program: what they show works, and what exists is in them.
+@Suite struct DocumentationTests {
+    private static let root = ReferenceTests.root
+
+    private func page(_ name: String) throws -> String {
+        try String(contentsOfFile: "\(Self.root)/docs/\(name)", encoding: .utf8)
+    }
+
+    /// The tutorial as a reader follows it: its files in a directory, its commands in a shell, on other ports.
+    @Test func theTutorialWorksAsWritten() throws {
+        let directory = TemporaryDirectory()
+        var text = try page("tutorial.md").replacing("/tmp/tribune-tutorial.sock", with: directory.file("socket"))
+        for port in ["8080", "8081", "8082", "9190"] {
+            let free = "\(Loopback.freePort())"
+            text = text.replacing(":\(port)", with: ":\(free)").replacing("port=\(port)", with: "port=\(free)")
+        }
+        let files = text.matches(of: /\*\*`([a-z.]+)`\*\*\n\n```[a-z]+\n((?s).*?)```/)
+        #expect(files.map { String($0.1) } == ["haproxy.cfg", "prometheus.yml", "rules.yml", "plan.yml", "tribune.yml"])
+        for file in files { directory.write(String(file.2), to: String(file.1)) }
+        let commands = text.matches(of: /```sh\n((?s).*?)```/).map { String($0.1) }
+        #expect(commands.count == 5)
+        let program = TribuneProgram.path.dropLast("/tribune".count)
+        let script = """
+            set -eu
+            trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+            cd '\(directory.path)'
+            PATH='\(program)':$PATH
+
+            """ + commands.joined()
+        let result = try TribuneProgram.run(program: ["timeout", "170", "bash", "-c", script], seconds: 180)
+        #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
+        #expect(result.output.contains("checkout  stable 80 %, candidate 20 %"), "\(result.output)")
+        #expect(result.output.contains("**completed and validated**"))
+        #expect(result.output.contains("**ErrorRateHigh** (high)"))
+        #expect(result.output.components(separatedBy: "shop: start accepted").count == 3, "begun twice")
+    }
+
+    @Test func examplesOfTheConfigurationPageAreValid() throws {
+        let blocks = try page("reference/configuration.md").matches(of: /```yaml\n((?s).*?)```/).map { String($0.1) }
+        let directory = TemporaryDirectory()
+        directory.write(try #require(blocks.first { $0.hasPrefix("plan:") }), to: "plan.yml")
+        directory.write(try #require(blocks.first { $0.hasPrefix("groups:") }), to: "rules.yml")
+        #expect(blocks.count == 2)
+        directory.write("rule_files: [rules.yml]", to: "prometheus.yml")
+        directory.write("prometheus_config: prometheus.yml\nplans: [plan.yml]", to: "tribune.yml")
+        let result = try TribuneProgram.run(["check", "config", directory.file("tribune.yml")])
+        #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
+    }
+
+    /// Sources in which fields of `tribune.yml`, plans and rollback rules are read.
+    private static let readers = [
+        "Tribune/Configuration", "Rollback/Plan", "RuleEngine/File/RollbackDefinition+Loading.swift",
+    ]
+
+    @Test func everyFieldIsInTheReference() throws {
+        let documented = try page("reference/configuration.md") + page("routes.md") + page("gates.md")
+        var fields: Set<String> = []
+        for reader in Self.readers {
+            let path = "\(Self.root)/Sources/\(reader)"
+            let names = path.hasSuffix(".swift") ? [""] : try FileManager.default.contentsOfDirectory(atPath: path)
+            for name in names where name.isEmpty || name.hasSuffix(".swift") {
+                let text = try String(contentsOfFile: name.isEmpty ? path : "\(path)/\(name)", encoding: .utf8)
+                fields.formUnion(
+                    text.matches(of: /(?:fields|inner|plan)\.[A-Za-z]+\("([a-z_]+)"|\(&(?:fields|inner), "([a-z_]+)"/)
+                        .compactMap { ($0.1 ?? $0.2).map(String.init) })
+            }
+        }
+        #expect(fields.count > 60)
+        // A field has a row of its own or stands in an example, after a dot or before a colon.
+        let missing = fields.filter { field in
+            !["`\(field)`", ".\(field)`", ".\(field).", "`\(field).", "\(field):"].contains(where: documented.contains)
+        }
+        #expect(missing.sorted() == [], "not in docs/reference/configuration.md, docs/routes.md or docs/gates.md")
+    }
+
+    @Test func everyAlertHasARunbook() throws {
+        let rules = try String(contentsOfFile: "\(Self.root)/rules/tribune.yml", encoding: .utf8)
+        let alerts = rules.matches(of: /- alert: (\w+)/).map { String($0.1) }
+        let runbooks = try page("operations/runbooks.md").matches(of: /\n## (Tribune\w+)\n/).map { String($0.1) }
+        #expect(alerts.count > 8)
+        #expect(Set(alerts).subtracting(runbooks).sorted() == [], "without a runbook")
+        #expect(Set(runbooks).subtracting(alerts).sorted() == [], "runbooks of no alert")
+    }
+
+    @Test func metricsOfRunbooksExist() throws {
+        let known = try page("metrics.md")
+        let named = try page("operations/runbooks.md").matches(of: /tribune_[a-z_]+/).map { String($0.0) }
+        #expect(!named.isEmpty)
+        for metric in named { #expect(known.contains("`\(metric)`"), "\(metric)") }
+    }
+
+    static var hasMkdocs: Bool {
+        let isThere = (try? TribuneProgram.run(program: ["mkdocs", "--version"]))?.exit == .code(0)
+        if !isThere { print("skipped: mkdocs is not installed") }
+        return isThere
+    }
+
+    @Test(.enabled(if: DocumentationTests.hasMkdocs)) func theSiteHasNoBrokenLinks() throws {
+        let directory = TemporaryDirectory()
+        let result = try TribuneProgram.run(program: [
+            "env", "TRIBUNE_SITE=\(directory.file("site"))", "\(Self.root)/scripts/docs.sh", TribuneProgram.path,
+        ])
+        #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
+        let commands = try #require(FileText.read(directory.file("site/reference/commands.html")))
+        #expect(commands.contains("storage.retention.time"))
+    }
+}
