@@ -10,7 +10,8 @@ enum DemoServiceCommand {
     static let command = Command(
         "demo-service", "Run a small service that misbehaves on request.",
         options: [
-            .value("port", "PORT", "Port of 127.0.0.1; 0 takes any.", default: "0"),
+            .value("address", "IP", "The address it listens on.", default: "127.0.0.1"),
+            .value("port", "PORT", "The port; 0 takes any.", default: "0"),
             .value("service", "NAME", "Value of the label service.", default: "demo"),
             .value("version", "VERSION", "The version that it reports.", default: "blue"),
             .value("hash", "HASH", "The constitution hash that it reports.", default: constitution),
@@ -23,6 +24,7 @@ enum DemoServiceCommand {
         }
         guard let lifetime = invocation.value("lifetime").flatMap({ Int64($0) }), (1...10_000_000).contains(lifetime)
         else { throw invocation.misuse(of: "lifetime", "a number of seconds") }
+        let address = invocation.value("address") ?? "127.0.0.1"
         let stopping = [SIGINT, SIGTERM]
         Signals.block(stopping)
         let service = DemoService(
@@ -30,11 +32,11 @@ enum DemoServiceCommand {
             hash: invocation.value("hash") ?? "")
         let server: HTTPServer
         do throws(HTTPServerError) {
-            server = try service.serve(port: port)
+            server = try service.serve(address: address, port: port)
         } catch {
             throw CommandFailure(error.description)
         }
-        Console.print("listening on 127.0.0.1:\(server.port)")
+        Console.print("listening on \(address):\(server.port)")
         _ = Signals.wait(for: stopping, milliseconds: lifetime * 1000)
         server.stop()
         return 0

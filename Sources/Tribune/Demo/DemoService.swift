@@ -57,9 +57,9 @@ final class DemoService: Sendable {
         set(.none)
     }
 
-    /// Starts to serve on `port` of loopback; 0 takes any free port.
-    func serve(port: Int) throws(HTTPServerError) -> HTTPServer {
-        var configuration = HTTPServerConfiguration(address: "127.0.0.1", port: port)
+    /// Starts to serve on `port` of `address`; 0 takes any free port.
+    func serve(address: String, port: Int) throws(HTTPServerError) -> HTTPServer {
+        var configuration = HTTPServerConfiguration(address: address, port: port)
         configuration.workers = 32
         return try HTTPServer(configuration) { self.answer($0) }
     }

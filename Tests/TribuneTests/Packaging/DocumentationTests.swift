@@ -20,7 +20,8 @@ import Testing
             text = text.replacing(":\(port)", with: ":\(free)").replacing("port=\(port)", with: "port=\(free)")
         }
         let files = text.matches(of: /\*\*`([a-z.]+)`\*\*\n\n```[a-z]+\n((?s).*?)```/)
-        #expect(files.map { String($0.1) } == ["haproxy.cfg", "prometheus.yml", "rules.yml", "plan.yml", "tribune.yml"])
+        #expect(
+            files.map { String($0.1) } == ["haproxy.cfg", "prometheus.yml", "rules.yml", "plan.yml", "tribune.yml"])
         for file in files { directory.write(String(file.2), to: String(file.1)) }
         let commands = text.matches(of: /```sh\n((?s).*?)```/).map { String($0.1) }
         #expect(commands.count == 5)
