@@ -59,7 +59,7 @@ final class DemoDatabase: Sendable {
     /// The rows that `psql` prints for `sql`, a line each with `|` between columns.
     func rows(of sql: String) throws(CommandFailure) -> [String] {
         let output = "/tmp/tribune-demo-sql-\(getpid())"
-        defer { unlink(output) }
+        defer { _ = unsafe unlink(output) }
         let arguments = ["psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", address, "-c", sql]
         let exit = try Self.run(arguments, output: .file(output))
         let text = FileText.read(output) ?? ""
