@@ -53,6 +53,20 @@ import Testing
         #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
     }
 
+    @Test func examplesOfTheHowToPageAreValid() throws {
+        let blocks = try page("operations/howto.md").matches(of: /```yaml\n((?s).*?)```/).map { String($0.1) }
+        #expect(blocks.count == 3)
+        for block in blocks {
+            let directory = TemporaryDirectory()
+            directory.write("host=/nowhere", to: "history.connection")
+            directory.write(block.hasPrefix("scrape_configs") ? block : "global: {}", to: "prometheus.yml")
+            directory.write(
+                block.hasPrefix("scrape_configs") ? "prometheus_config: prometheus.yml" : block, to: "t.yml")
+            let result = try TribuneProgram.run(["check", "config", directory.file("t.yml")])
+            #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
+        }
+    }
+
     /// Sources in which fields of `tribune.yml`, plans and rollback rules are read.
     private static let readers = [
         "Tribune/Configuration", "Rollback/Plan", "RuleEngine/File/RollbackDefinition+Loading.swift",
