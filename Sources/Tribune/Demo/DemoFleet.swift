@@ -98,7 +98,7 @@ final class DemoFleet: Sendable {
     private static func awaitAnswer(of name: String, _ url: String, _ directory: String) throws(CommandFailure) {
         let client = HTTPClient()
         var last = ""
-        for _ in 0..<200 {
+        for _ in 0..<600 {
             var request = HTTPRequest(url: url)
             request.timeoutMilliseconds = 1000
             do throws(HTTPFailure) {
