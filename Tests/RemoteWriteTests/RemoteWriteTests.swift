@@ -124,9 +124,6 @@ extension ProtobufMessage {
                 == "out of bounds: timestamp \(seconds) is in seconds, expected milliseconds: series a")
         #expect(try values("a", in: fixture) == [])
         #expect(try values("b", in: fixture) == [1])
-        // Old samples of a backfill are no such mistake.
-        #expect(
-            try write([Message.series([("__name__", "c")], [(now - 500 * 86_400_000, 1)])], to: fixture).status == 204)
     }
 
     @Test func labelsThatAreNotUTF8CostOnlyTheirSeries() throws {
