@@ -221,6 +221,6 @@ extension PrometheusAPI {
 }
 
 extension APIRequest {
-    /// What an evaluation may take.
+    /// How much an evaluation may cost.
     var effort: EvaluationEffort { isBrief ? .brief : .full }
 }

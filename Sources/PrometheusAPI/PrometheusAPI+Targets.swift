@@ -124,7 +124,7 @@ extension PrometheusAPI {
         return inner.before + outer.host + inner.after
     }
 
-    /// Where the host stands in a URL.
+    /// The position of the host in a URL.
     private struct HostPlace {
         var before: String
         var host: String

@@ -40,7 +40,7 @@ public final class PrometheusAPI: Sendable {
     }
 }
 
-/// What the flags say about Prometheus's API. A value.
+/// The flags of Prometheus's API. A value.
 public struct PrometheusSettings: Sendable {
     /// Under which URL users reach this server; used in links.
     public var externalURL = ExternalURL()
@@ -50,7 +50,7 @@ public struct PrometheusSettings: Sendable {
     public var enablesRemoteWrite = false
     /// Queries evaluated at once; further ones wait.
     public var maximumConcurrentQueries = 20
-    /// What this program is.
+    /// The version of this program.
     public var build = BuildInformation()
     /// Flags and their values, as `/api/v1/status/flags` shows them.
     public var flags: [String: String] = [:]

@@ -20,7 +20,7 @@ public struct PrometheusSources: Sendable {
     public var droppedTargets: @Sendable () -> [DroppedTarget] = { [] }
     /// The jobs that are configured.
     public var scrapePools: @Sendable () -> [String] = { [] }
-    /// What the active targets say about their metrics.
+    /// The metadata of the active targets.
     public var metadata: @Sendable () -> [TargetMetadata] = { [] }
     /// The rule groups, in any order.
     public var ruleGroups: @Sendable () -> [RuleGroupSnapshot] = { [] }
@@ -30,7 +30,7 @@ public struct PrometheusSources: Sendable {
     public var configuration: @Sendable () -> String = { "" }
     /// Whether samples can be asked for.
     public var isReady: @Sendable () -> Bool = { true }
-    /// What a ready service cannot do and a person must repair, a line each; part of the response of `/-/ready`.
+    /// Faults of a ready service that a person must repair, a line each; part of the response of `/-/ready`.
     public var limitations: @Sendable () -> [String] = { [] }
     /// Loads the configuration again. Returns why that failed, or `nil`.
     public var reload: @Sendable () -> String? = { nil }
@@ -38,7 +38,7 @@ public struct PrometheusSources: Sendable {
     public var quit: @Sendable () -> Void = {}
     /// How the last load of the configuration went.
     public var lastReload: @Sendable () -> ReloadOutcome = { ReloadOutcome() }
-    /// What senders of remote write say about metric families, in any order.
+    /// Metadata from senders of remote write, in any order.
     public var writtenMetadata: @Sendable () -> [MetricMetadata] = { [] }
 
     /// Sources with samples and nothing else.
@@ -47,7 +47,7 @@ public struct PrometheusSources: Sendable {
     }
 }
 
-/// What one target says about its metrics.
+/// The metadata of one target.
 public struct TargetMetadata: Sendable {
     /// The target's labels after relabelling.
     public var target: Labels

@@ -34,7 +34,7 @@ enum Selector {
     }
 }
 
-/// Label names in paths: `U__http_2e_status_code` stands for `http.status_code`.
+/// Label names in paths: `U__http_2e_status_code` means `http.status_code`.
 enum EscapedName {
     /// The name meant by `text`; `text` itself where it is not escaped, or wrongly.
     static func decoded(_ text: String) -> String {

@@ -15,7 +15,7 @@ struct RemoteWriteLanes {
         var lastUsed: Timestamp
     }
 
-    /// What senders choose must not decide over how much memory lanes take.
+    /// Limits the memory of lanes: senders choose the labels.
     static let mostLanes = 1000
     /// A series without samples for so long gives up its slot; it gets another when it comes back.
     private static let idleLimit: Milliseconds = .hours(1)
@@ -62,12 +62,12 @@ struct RemoteWriteLanes {
         }
     }
 
-    /// Forgets all places, so that slots are asked for anew.
+    /// Forgets all places, so that slots are requested again.
     mutating func forgetPlaces() {
         places = [:]
     }
 
-    /// Gives up the slots of series that have not been heard of for long, and lanes without series, so that their
+    /// Gives up the slots of series without recent samples, and lanes without series, so that their
     /// memory is used again.
     mutating func sweep(now: Timestamp) {
         guard now >= nextSweep else { return }

@@ -1,17 +1,17 @@
 internal import Exposition
 internal import MetricModel
 
-/// What senders of remote write have said of metric families, for `/api/v1/metadata`. A value; ``RemoteWriteReceiver``
+/// Metadata of metric families from senders of remote write, for `/api/v1/metadata`. A value; ``RemoteWriteReceiver``
 /// guards it.
 ///
 /// In memory alone, like that of targets: a sender of version 2 says it with every series, one of version 1 every
 /// minute. What was said last of a family counts.
 struct RemoteWriteMetadata {
-    /// As many families are kept.
+    /// The most families that are kept.
     static let mostFamilies = 20_000
-    /// As many bytes of a help text are kept; longer names and units are not taken.
+    /// The most bytes of a help text, which is cut; longer names and units are refused.
     static let longestText = 2048
-    /// What nobody has repeated for so long makes room when there is none.
+    /// Families that were not repeated for this long are removed when there is no room.
     static let lifetime: Milliseconds = .hours(1)
     /// Looking for room is not worthwhile more often.
     private static let sweepInterval: Milliseconds = .minutes(1)
@@ -59,7 +59,7 @@ struct RemoteWriteMetadata {
         return true
     }
 
-    /// As many whole characters as fit.
+    /// The longest prefix of whole characters that fits.
     private static func prefix(of text: String) -> String {
         var end = text.utf8.index(text.startIndex, offsetBy: longestText)
         while String.Index(end, within: text) == nil { end = text.utf8.index(before: end) }

@@ -59,7 +59,7 @@ public final class RemoteWriteReceiver: Sendable {
     var placeCount: Int { lanes.withLock { $0.placeCount } }
     var laneCount: Int { lanes.withLock { $0.laneCount } }
 
-    /// What senders say about metric families, in any order.
+    /// Metadata from senders, in any order.
     public var families: [MetricMetadata] { metadata.withLock { $0.families } }
 
     /// Stores the valid part of `body`; the refusal says what was left out.
@@ -102,7 +102,7 @@ public final class RemoteWriteReceiver: Sendable {
         return (Written(), Refusal(status: 400, message: message))
     }
 
-    /// What was not logged since the last line.
+    /// Refusals since the last log line.
     private struct Unlogged {
         var count = 0
         var nextLine = Int64.min

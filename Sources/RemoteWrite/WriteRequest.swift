@@ -1,7 +1,7 @@
 internal import MetricModel
 package import Protobuf
 
-/// What a remote-write message says, of either version. A value.
+/// A remote-write message of either version. A value.
 package struct WriteRequest {
     /// The messages that are read.
     package enum Version {
@@ -40,7 +40,7 @@ package struct WriteRequest {
         var hasInvalidText = false
     }
 
-    /// What is known of a metric family.
+    /// Metadata of a metric family.
     struct Metadata: Equatable {
         /// In version 2 the metric's name, which may be that of a part of the family.
         var family: String
@@ -80,7 +80,7 @@ package struct WriteRequest {
     }
 
     private mutating func readSecond(_ message: ProtobufReader) throws(ProtobufFault) {
-        // Symbols may stand behind the series that refer to them.
+        // Symbols may follow the series that refer to them.
         var symbols: [String?] = []
         var ranges: [Range<Int>] = []
         var reader = message

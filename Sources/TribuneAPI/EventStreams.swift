@@ -12,7 +12,7 @@ internal import WebServer
 /// stream; one thread runs ``work()``, which sleeps while nobody listens.
 ///
 /// Events: `rollout` holds a whole rollout; `alerts` and `targets` hold a list of what changed, in which an alert that
-/// ended has the state `inactive`; `reset` tells the client to read a list anew, because too much changed at once.
+/// ended has the state `inactive`; `reset` tells the client to read a list again, because too much changed at once.
 public final class EventStreams: Sendable {
     private struct Listener {
         weak var stream: HTTPEventStream?
@@ -112,7 +112,7 @@ public final class EventStreams: Sendable {
     }
 }
 
-/// What event streams show at one time. A value.
+/// The state that event streams show at one time. A value.
 struct EventSnapshot: Equatable {
     struct Event: Equatable {
         var name: String
@@ -140,7 +140,7 @@ struct EventSnapshot: Equatable {
     /// Nothing.
     init() {}
 
-    /// What `sources` show now.
+    /// The present state of `sources`.
     init(_ sources: TribuneSources) {
         for rollout in sources.rollouts() { rollouts[rollout.plan] = rollout }
         for alert in sources.alerts() { alerts[alert.labels] = alert.state.rawValue }

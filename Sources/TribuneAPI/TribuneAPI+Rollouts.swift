@@ -4,7 +4,7 @@ internal import Rollback
 internal import WebCore
 internal import WebServer
 
-/// The orders to a rollout, as they stand in the path.
+/// The orders to a rollout, by their names in the path.
 enum RolloutOrderVerb: String, CaseIterable {
     case start, pause, resume, promote, abort, rollback
 

@@ -106,7 +106,7 @@ public struct TribuneSources: Sendable {
     }
     /// Carries out a request of a delivery pipeline.
     public var gate: @Sendable (GateRequest) -> Result<JSON, GateRefusal> = { _ in .success(.null) }
-    /// What limits the services, ranked; an object.
+    /// The limits of the services, ranked; an object.
     public var bottlenecks: @Sendable () -> JSON = { [:] }
     /// The ledger, newest first.
     public var events: @Sendable (LedgerQuery) throws(HistoryError) -> [LedgerEntry] = { _ in [] }

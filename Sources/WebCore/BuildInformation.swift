@@ -1,4 +1,4 @@
-/// What this program is, as `/api/v1/status/buildinfo` and `/version` show it. A value.
+/// The version of this program, as `/api/v1/status/buildinfo` and `/version` show it. A value.
 public struct BuildInformation: Sendable {
     /// The version of Prometheus whose API is served. Clients such as Grafana decide by it what they may ask for.
     public static let prometheusVersion = "3.14.0"

@@ -16,13 +16,13 @@ public struct Endpoint: Sendable {
     /// Makes a whole response.
     public typealias ResponseHandler = @Sendable (APIRequest) -> HTTPServerResponse
 
-    /// What answers a request.
+    /// How a request is answered.
     public enum Handler: Sendable {
         case data(DataHandler)
         case response(ResponseHandler)
     }
 
-    /// What the request body holds.
+    /// The content of the request body.
     public enum RequestBody: Sendable, Equatable {
         case none
         /// The parameters, as `application/x-www-form-urlencoded`, in place of the URL.
@@ -42,7 +42,7 @@ public struct Endpoint: Sendable {
         }
     }
 
-    /// What a successful response holds.
+    /// The content of a successful response.
     public enum ResponseKind: Sendable, Equatable {
         /// Prometheus's envelope: `{"status":"success","data":…}`.
         case data
@@ -71,15 +71,15 @@ public struct Endpoint: Sendable {
     public let methods: [Method]
     /// The path.
     public let path: PathTemplate
-    /// What a client must be allowed to do.
+    /// The permission that a client needs.
     public let permission: Permission
-    /// What it does, in one sentence.
+    /// One sentence for the reference.
     public let summary: String
     /// The parameters in the path, the URL and the form body.
     public let parameters: [Parameter]
-    /// What the request body holds, for methods that have one.
+    /// The content of the request body, for methods that have one.
     public let body: RequestBody
-    /// What a successful response holds.
+    /// The content of a successful response.
     public let response: ResponseKind
     /// How errors are written.
     public let errors: ErrorFormat
@@ -90,7 +90,7 @@ public struct Endpoint: Sendable {
     public let mayBeBrief: Bool
     /// The text of a 405 response.
     public let methodMessage: String?
-    /// What answers.
+    /// Answers requests.
     public let handler: Handler
 
     /// An endpoint that answers in Prometheus's envelope.

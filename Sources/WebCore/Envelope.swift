@@ -1,7 +1,8 @@
 public import JSON
 public import WebServer
 
-/// What a data handler returns besides the data it has written: annotations, and data that is written while it is sent.
+/// The result of a data handler besides the data it has written: annotations, and data that is written while it is
+/// sent.
 public struct APIResult: Sendable {
     /// Problems of the result.
     public var warnings: [String]

@@ -7,7 +7,7 @@ public struct Parameter: Sendable, Equatable {
         case query
     }
 
-    /// What its text means.
+    /// The type of its value.
     public enum Kind: Sendable, Equatable {
         case string
         case integer
@@ -28,13 +28,13 @@ public struct Parameter: Sendable, Equatable {
     public let name: String
     /// Where it is found.
     public let location: Location
-    /// What its text means.
+    /// The type of its value.
     public let kind: Kind
     /// Whether a request without it is refused.
     public let isRequired: Bool
     /// Whether it may be given several times.
     public let isRepeated: Bool
-    /// What it does, in one sentence.
+    /// One sentence for the reference.
     public let summary: String
 
     private init(

@@ -1,6 +1,6 @@
 internal import WebServer
 
-/// What a client must be allowed to do to call an ``Endpoint``.
+/// The permission that a client needs to call an ``Endpoint``.
 public enum Permission: String, Sendable, CaseIterable {
     /// Ask whether the process works. Everybody may.
     case probe

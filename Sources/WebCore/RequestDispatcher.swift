@@ -6,7 +6,7 @@ public import WebServer
 ///
 /// Knows no socket: requests and responses are values. ``WebRunner`` puts it behind a server.
 public final class RequestDispatcher: Sendable {
-    /// What the dispatcher needs besides the table.
+    /// The parts that the dispatcher needs besides the table.
     public struct Context: Sendable {
         /// Where the server is reached.
         public var settings: WebSettings
@@ -132,7 +132,7 @@ public final class RequestDispatcher: Sendable {
         return response
     }
 
-    /// What browsers need before they let a page of another site read the response.
+    /// Headers without which a browser does not let a page of another site read the response.
     private func addOriginHeaders(to response: inout HTTPServerResponse, _ request: HTTPServerRequest) {
         let settings = context.settings
         response.headers.append(("Vary", "Origin"))

@@ -3,7 +3,7 @@ internal import MetricModel
 /// A few bytes on the stack in which one point is put together, so that the growing answer is touched once per point
 /// and not once per byte.
 @unsafe struct NumberScratch {
-    /// Room for the longest point: a time of 21 bytes, a value of 25, and what stands around them.
+    /// Room for the longest point: a time of 21 bytes, a value of 25, and the punctuation.
     private static let capacity = 96
 
     private let base: UnsafeMutableBufferPointer<UInt8>

@@ -3,13 +3,13 @@ internal import WebServer
 
 /// The OpenAPI 3.1 document of a route table. A value.
 public struct OpenAPIDocument: Sendable {
-    /// What the document says about the API as a whole.
+    /// The head of the document.
     public struct Information: Sendable {
         /// The title.
         public var title: String
         /// The version of the program.
         public var version: String
-        /// What it is, in a sentence or two.
+        /// A sentence or two about the API.
         public var description: String
 
         /// Information about an API.
