@@ -125,7 +125,7 @@ let package = Package(
             ["MetricModel", "RuleEngine", "CurlHTTP", "YAML", "JSON", "Durable", "Runtime", "Instrumentation"]),
         source(
             "History",
-            ["MetricModel", "Database", "Hiredis", "TLS", "JSON", "Durable", "Runtime", "Instrumentation"],
+            ["MetricModel", "Database", "CurlHTTP", "Hiredis", "TLS", "JSON", "Durable", "Runtime", "Instrumentation"],
             resources: [.embedInCode("Pack/verify.py")]),
 
         // Edge

@@ -64,6 +64,25 @@ public final class PostgresDatabase: SQLDatabase {
         }
     }
 
+    /// Adds many rows, given by columns.
+    public func insert(
+        into table: String, _ columns: [(name: String, values: SQLColumn)]
+    ) throws(DatabaseError) {
+        let names = columns.map(\.name).joined(separator: ", ")
+        let values = columns.map { column -> PostgreSQLColumn in
+            switch column.values {
+            case .integers(let values): .integers(values)
+            case .reals(let values): .reals(values)
+            case .times(let values): .times(values)
+            }
+        }
+        do throws(PostgreSQLError) {
+            try connection.copy(into: "\(table) (\(names))", columns: values)
+        } catch {
+            throw DatabaseError(error)
+        }
+    }
+
     /// Begins a transaction that will write.
     public func begin() throws(DatabaseError) { try run("BEGIN") }
 
@@ -86,7 +105,8 @@ extension DatabaseError {
         case .badAddress: self.init(.invalid, error.description)
         case .unexpectedAnswer: self.init(.malformed, error.description)
         case .statement:
-            // Classes 08, 53, 57 and 40: connection, resources, operator intervention, rollback. 55P03: lock not available.
+            // Classes 08, 53, 57 and 40: connection, resources, operator intervention, rollback. 55P03: lock not
+            // available.
             let isTemporary = ["08", "53", "57", "40"].contains(error.sqlState?.prefix(2) ?? "")
             let code: Code = error.sqlState == "55P03" ? .busy : isTemporary ? .unreachable : .refused
             self.init(code, error.description)

@@ -37,3 +37,27 @@ public enum SQLValue: Equatable, Sendable {
         }
     }
 }
+
+/// A column of numbers.
+public enum SQLColumn: Sendable {
+    case integers([Int64])
+    case reals([Double])
+    /// Microseconds since the Unix epoch.
+    case times([Int64])
+
+    /// Number of values.
+    public var count: Int {
+        switch self {
+        case .integers(let values), .times(let values): values.count
+        case .reals(let values): values.count
+        }
+    }
+
+    subscript(row: Int) -> SQLValue {
+        switch self {
+        case .integers(let values): .integer(values[row])
+        case .times(let values): .time(microseconds: values[row])
+        case .reals(let values): .real(values[row])
+        }
+    }
+}

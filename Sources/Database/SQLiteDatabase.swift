@@ -48,6 +48,15 @@ public final class SQLiteDatabase: SQLDatabase {
         }
     }
 
+    /// Adds many rows, given by columns.
+    public func insert(
+        into table: String, _ columns: [(name: String, values: SQLColumn)]
+    ) throws(DatabaseError) {
+        let count = columns.map(\.values.count).min() ?? 0
+        let rows = (0..<count).map { row in columns.map { $0.values[row] } }
+        try insert(into: table, columns: columns.map(\.name), rows)
+    }
+
     /// Begins a transaction that will write.
     public func begin() throws(DatabaseError) { try run("BEGIN IMMEDIATE") }
 

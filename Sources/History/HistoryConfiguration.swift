@@ -6,7 +6,8 @@ public struct HistoryConfiguration: Sendable {
     public enum Database: Sendable, CustomStringConvertible, CustomReflectable {
         /// A SQLite file; `nil` for `history.db` in the directory of the history.
         case sqlite(path: String? = nil)
-        /// A PostgreSQL server, as a libpq connection string or URI. May hold a password and is therefore never printed.
+        /// A PostgreSQL server, as a libpq connection string or URI. May hold a password and is therefore never
+        /// printed.
         case postgres(address: String)
 
         /// `sqlite` or `postgres`.
@@ -37,14 +38,16 @@ public struct HistoryConfiguration: Sendable {
     public var behindAfter = Milliseconds.seconds(30)
     /// Measurements are refused while more than this waits in memory for a disk that is full. Events never are.
     public var pendingLimit = 256 << 20
-    /// Whether nothing is written to the database before ``HistoryRunner/turnChanged(isOurs:)`` says so, because another process
+    /// Whether nothing is written to the database before ``HistoryRunner/turnChanged(isOurs:)`` says so, because
+    /// another process
     /// may be writing the same ledger.
     public var waitsForTurn = false
     /// How long ``HistoryRunner/stop()`` goes on delivering spooled records to the database.
     public var stopTimeout = Milliseconds.seconds(5)
     /// This node's name, in the entry that adds its key.
     public var node = "node"
-    /// Whether a node with a key of its own may join a record that other nodes write. Without ``rootKey`` other nodes then believe
+    /// Whether a node with a key of its own may join a record that other nodes write. Without ``rootKey`` other nodes
+    /// then believe
     /// its key as soon as they see it.
     public var admitsNodes = false
     /// The key that certifies the keys of nodes; `nil` where nodes believe each other at first sight.
@@ -57,6 +60,8 @@ public struct HistoryConfiguration: Sendable {
     public var continuityInterval = Milliseconds.seconds(3600)
     /// How often a standby looks at the record that another node writes.
     public var observationInterval = Milliseconds.seconds(10)
+    /// Where checkpoints are published.
+    public var publication = CheckpointPublication()
     /// Entries per second that the running service verifies again and again; 0 for none.
     public var selfCheckRate = 500
 
@@ -105,12 +110,14 @@ public struct HistoryStatus: Equatable, Sendable {
     public var spooled: Int
     /// Bytes of the spool on disk.
     public var spooledBytes: Int
-    /// Whether nothing should be promoted: the database is unreachable, delivery is halted, another process has taken the ledger
+    /// Whether nothing should be promoted: the database is unreachable, delivery is halted, another process has taken
+    /// the ledger
     /// over, the disk refuses the spool, or records have waited for too long.
     public var isBehind: Bool
     /// The last failure of disk or database; `nil` while there is none.
     public var lastError: String?
-    /// Why delivery waits for a person: the database lacks entries that were signed, or the signing key is missing. `nil` while it
+    /// Why delivery waits for a person: the database lacks entries that were signed, or the signing key is missing.
+    /// `nil` while it
     /// does not.
     public var halt: String?
     /// The last verification of the whole record by the running service.
@@ -141,7 +148,11 @@ public struct LedgerQuery: Equatable, Sendable {
     public var from: Int64?
     /// Not after, in milliseconds since the epoch.
     public var through: Int64?
-    /// Only entries before this one, to turn pages.
+    /// Whether entries of no service fit where ``service`` is given.
+    public var includesNone = false
+    /// Only entries whose text holds this.
+    public var text: String?
+    /// Only entries before this one: the cursor of the next page.
     public var before: Int64?
     /// At most so many, 1 to 10 000.
     public var limit: Int

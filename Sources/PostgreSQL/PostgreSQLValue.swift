@@ -15,7 +15,7 @@ public enum PostgreSQLValue: Equatable, Sendable {
     case time(microseconds: Int64)
 
     /// PostgreSQL counts from 2000-01-01.
-    private static let epoch: Int64 = 946_684_800_000_000
+    static let epoch: Int64 = 946_684_800_000_000
 
     /// The type's object identifier; 0 leaves the choice to the server.
     var type: UInt32 {

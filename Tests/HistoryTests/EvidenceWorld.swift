@@ -62,6 +62,7 @@ final class EvidenceWorld {
 
     private static let tables = [
         "log", "ledger", "checkpoint", "spool", "tree_node", "node_key", "disclosure", "blob", "series", "measurement",
+        "sample",
     ]
 
     /// Copies the database, as a backup does.
@@ -81,8 +82,14 @@ final class EvidenceWorld {
             try copy("copy.db", to: "history.db")
             return
         }
-        let script = Self.tables.map { "TRUNCATE tribune.\($0); INSERT INTO tribune.\($0) SELECT * FROM copy.\($0)" }
+        let script = Self.tables.map { "TRUNCATE tribune.\($0); INSERT INTO tribune.\($0) \(Self.source($0))" }
         try configuration.openStore().run(script.joined(separator: ";"))
+    }
+
+    /// What a table is filled from again; generated columns are left out.
+    private static func source(_ table: String) -> String {
+        table == "series"
+            ? "(id, digest, labels) SELECT id, digest, labels FROM copy.series" : "SELECT * FROM copy.\(table)"
     }
 
     func removeDatabase() throws {

@@ -56,6 +56,9 @@ final class FlakyStore: SQLDatabase {
     func insert(into table: String, columns: [String], _ rows: [[SQLValue]]) throws(DatabaseError) {
         try flaky { () throws(DatabaseError) in try base.insert(into: table, columns: columns, rows) }
     }
+    func insert(into table: String, _ columns: [(name: String, values: SQLColumn)]) throws(DatabaseError) {
+        try flaky { () throws(DatabaseError) in try base.insert(into: table, columns) }
+    }
     func begin() throws(DatabaseError) { try flaky { () throws(DatabaseError) in try base.begin() } }
     func lockMigrations() throws(DatabaseError) { try base.lockMigrations() }
     func hasTable(_ table: String) throws(DatabaseError) -> Bool { try base.hasTable(table) }

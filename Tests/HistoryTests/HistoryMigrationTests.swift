@@ -20,7 +20,7 @@ import Testing
         if let server { configuration.database = .postgres(address: server.address) }
         let audit = LedgerAudit(configuration)
         // Only PostgreSQL can be shared, so only there is a lease.
-        let later = onPostgres ? ["3 lease", "4 evidence"] : ["3 evidence"]
+        let later = onPostgres ? ["3 lease", "4 evidence", "5 queries"] : ["3 evidence", "4 queries"]
         if onPostgres { #expect(throws: HistoryError.self) { try audit.verifySchema() } }
         #expect(try audit.migrate() == ["1 ledger", "2 measurements"] + later)
         #expect(try audit.migrate() == [])
@@ -36,8 +36,12 @@ import Testing
             entries.map { $0.event.body["direction"]?.text } == ups + ["up", "down"] + downs + ups + ["up", "up"],
             "the latest first")
         try store.run("INSERT INTO series (id, digest, labels) VALUES (1, 'x', '{}')")
-        if onPostgres { try store.prepare(Month(year: 2026, month: 11)) }
-        let time = Month(year: 2026, month: 11).start
+        let month = Month(year: 2026, month: 11)
+        let time = month.start
+        if onPostgres {
+            let bounds = "FROM (\(month.start)) TO (\(month.next.start))"
+            try store.run("CREATE TABLE measurement_2026_11 PARTITION OF measurement FOR VALUES \(bounds)")
+        }
         try store.run("INSERT INTO measurement (batch, series, milliseconds, value) VALUES (1, 1, \(time), 1)")
         for step in later.reversed() { #expect(try audit.rollback() == step) }
         #expect { try audit.rollback() } throws: { "\($0)".contains("measurements") }
@@ -102,6 +106,6 @@ import Testing
         threads.forEach { $0.join() }
         var total = 0
         for _ in threads { if case .message(let count) = results.receive() { total += count } }
-        #expect(total == 4)
+        #expect(total == 5)
     }
 }

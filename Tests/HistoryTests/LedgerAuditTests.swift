@@ -253,7 +253,8 @@ import Testing
         #expect(report.batches == 2)
         #expect(report.droppedBatches == 2)
         let ledger = Ledger(store: try configuration.openReadingStore())
-        #expect(try ledger.store.rows("SELECT count(*) FROM measurement") == [[.integer(2)]])
+        #expect(
+            try ledger.store.rows("SELECT count(*) FROM \(onPostgres ? "sample" : "measurement")") == [[.integer(2)]])
         #expect(try ledger.entries(LedgerQuery(kinds: [.retention])).count == 2)
     }
 
@@ -275,7 +276,7 @@ import Testing
         try store.run(
             """
             UPDATE ledger SET subject = 'x' WHERE sequence = \(base + 18);
-            UPDATE measurement SET value = 7 WHERE batch = \(base + 22)
+            UPDATE sample SET value = 7 WHERE batch = \(base + 22)
             """)
         #expect(
             try audit.verify().problems.map(\.sequences)

@@ -37,7 +37,10 @@ extension Ledger {
             verifier.problem(row.sequence...row.sequence, "not counted by the ledger's head: inserted")
         }
         let stray = try store.rows(
-            "SELECT DISTINCT batch FROM measurement WHERE batch > $1 OR batch < 1 ORDER BY batch LIMIT 100",
+            """
+            SELECT DISTINCT m.batch FROM (\(store.measurementQuery(where: "batch > $1 OR batch < 1"))) m
+            ORDER BY m.batch LIMIT 100
+            """,
             [.integer(size)])
         for batch in stray.map({ $0[0].integer }) {
             verifier.problem(batch...batch, "measurements without an entry that vouches for them: inserted")

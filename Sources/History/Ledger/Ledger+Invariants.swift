@@ -17,7 +17,7 @@ extension Ledger {
         let width = Int64(1) << MerkleTree.nodeLevels
         let nodes = try number("SELECT max(position) + 1 FROM tree_node WHERE level = \(MerkleTree.nodeLevels)")
         if nodes != head.size / width { return "\(nodes) subtrees are kept for \(head.size) entries" }
-        let batch = try number("SELECT max(batch) FROM measurement")
+        let batch = try number("SELECT max(batch) FROM \(store.isPostgres ? "sample" : "measurement")")
         if batch > head.size { return "measurements name the entry \(batch) of \(head.size)" }
         return nil
     }

@@ -5,28 +5,36 @@ extension Ledger {
     static let columns = "sequence, milliseconds, kind, subject, incident, service, leaf, hash"
 
     /// The entries that `query` asks for, newest first.
-    func entries(_ query: LedgerQuery) throws(HistoryError) -> [LedgerEntry] {
+    func entries(_ query: LedgerQuery) throws(HistoryError) -> [LedgerEntry] { try entries(of: rows(query)) }
+
+    /// The rows that `query` asks for, newest first.
+    func rows(_ query: LedgerQuery) throws(HistoryError) -> [LedgerRow] {
         var conditions: [String] = []
         var parameters: [SQLValue] = []
         func require(_ condition: String, _ value: SQLValue) {
             parameters.append(value)
-            conditions.append("\(condition) $\(parameters.count)")
+            conditions.append(condition.replacing("?", with: "$\(parameters.count)"))
         }
-        if let before = query.before { require("sequence <", .integer(before)) }
-        if let from = query.from { require("milliseconds >=", .integer(from)) }
-        if let through = query.through { require("milliseconds <=", .integer(through)) }
-        if let subject = query.subject { require("subject =", .text(subject)) }
-        if let service = query.service { require("service =", .text(service)) }
-        if let incident = query.incident { require("incident =", .text(incident)) }
+        if let before = query.before { require("sequence < ?", .integer(before)) }
+        if let from = query.from { require("milliseconds >= ?", .integer(from)) }
+        if let through = query.through { require("milliseconds <= ?", .integer(through)) }
+        if let subject = query.subject { require("subject = ?", .text(subject)) }
+        if let service = query.service {
+            require(query.includesNone ? "(service = ? OR service IS NULL)" : "service = ?", .text(service))
+        }
+        if let incident = query.incident { require("incident = ?", .text(incident)) }
+        if let text = query.text {
+            require(store.isPostgres ? "position(? in leaf) > 0" : "instr(leaf, ?) > 0", .text(text))
+        }
         if !query.kinds.isEmpty {
-            // Kinds are an enum's words, which need no quoting.
+            // Kinds are words of an enumeration and need no quoting.
             conditions.append("kind IN (\(query.kinds.map { "'\($0.rawValue)'" }.joined(separator: ", ")))")
         }
         let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
         let limit = min(max(query.limit, 1), 10_000)
-        let rows = try store.rows(
-            "SELECT \(Self.columns) FROM ledger \(filter) ORDER BY sequence DESC LIMIT \(limit)", parameters)
-        return try entries(of: rows.map(LedgerRow.init))
+        return try store.rows(
+            "SELECT \(Self.columns) FROM ledger \(filter) ORDER BY sequence DESC LIMIT \(limit)", parameters
+        ).map(LedgerRow.init)
     }
 
     /// Opens the texts about persons in `rows`.
@@ -69,8 +77,8 @@ extension Ledger {
     func measurements(of batches: ClosedRange<Int64>) throws(HistoryError) -> [Int64: MeasurementBatch] {
         let rows = try store.rows(
             """
-            SELECT m.batch, s.labels, m.milliseconds, m.value FROM measurement m LEFT JOIN series s ON s.id = m.series
-            WHERE m.batch >= $1 AND m.batch <= $2
+            SELECT m.batch, s.labels, m.milliseconds, m.value
+            FROM (\(store.measurementQuery(where: "batch >= $1 AND batch <= $2"))) m LEFT JOIN series s ON s.id = m.series
             """, [.integer(batches.lowerBound), .integer(batches.upperBound)])
         var found: [Int64: (batch: MeasurementBatch, indices: [String: UInt32])] = [:]
         for row in rows {

@@ -1,28 +1,76 @@
 internal import Database
 
+/// Where measurements are kept: in PostgreSQL in `sample`, partitioned by month, and what earlier versions wrote in
+/// `measurement`; in
+/// SQLite in `measurement`.
 extension LedgerStore {
     /// Adds the measurements of batches whose series have numbers.
     func insertMeasurements(_ batches: [LedgerRows.Batch]) throws(HistoryError) {
-        var rows: [[SQLValue]] = []
-        rows.reserveCapacity(batches.reduce(0) { $0 + $1.measurements.samples.count })
+        if batches.isEmpty { return }
+        let count = batches.reduce(0) { $0 + $1.measurements.samples.count }
+        var sequences: [Int64] = []
+        var series: [Int64] = []
+        var times: [Int64] = []
+        var values: [Double] = []
+        sequences.reserveCapacity(count)
+        series.reserveCapacity(count)
+        times.reserveCapacity(count)
+        values.reserveCapacity(count)
         for batch in batches {
             for sample in batch.measurements.samples {
-                rows.append([
-                    .integer(batch.sequence), .integer(batch.numbers[Int(sample.series)]),
-                    .integer(sample.milliseconds), .real(sample.value),
-                ])
+                sequences.append(batch.sequence)
+                series.append(batch.numbers[Int(sample.series)])
+                times.append(isPostgres ? sample.milliseconds * 1000 : sample.milliseconds)
+                values.append(sample.value)
             }
         }
-        try insert(into: "measurement", columns: ["batch", "series", "milliseconds", "value"], rows)
+        let time: SQLColumn = isPostgres ? .times(times) : .integers(times)
+        do throws(DatabaseError) {
+            try database.insert(
+                into: isPostgres ? "sample" : "measurement",
+                [
+                    ("batch", .integers(sequences)), ("series", .integers(series)),
+                    (isPostgres ? "time" : "milliseconds", time), ("value", .reals(values)),
+                ])
+        } catch {
+            throw HistoryError(error)
+        }
+    }
+
+    /// A query of all measurements with the columns batch, series, milliseconds and value.
+    ///
+    /// - Parameter condition: on `batch`.
+    func measurementQuery(where condition: String) -> String {
+        let former = "SELECT batch, series, milliseconds, value FROM measurement WHERE \(condition)"
+        guard isPostgres else { return former }
+        return """
+            SELECT batch, series, (extract(epoch FROM time) * 1000)::bigint AS milliseconds, value FROM sample
+            WHERE \(condition) UNION ALL \(former)
+            """
     }
 
     /// Makes room for measurements of `month`. SQLite keeps all months in one table.
     func prepare(_ month: Month) throws(HistoryError) {
         // Remembered although the transaction may still fail: then the insert fails too, with a new connection.
         if !isPostgres || preparedMonths.contains(month) { return }
-        let bounds = "FROM (\(month.start)) TO (\(month.next.start))"
-        try run("CREATE TABLE IF NOT EXISTS measurement_\(month.name) PARTITION OF measurement FOR VALUES \(bounds)")
+        try run(
+            """
+            CREATE TABLE IF NOT EXISTS sample_\(month.name) PARTITION OF sample
+            FOR VALUES FROM ('\(month.date)') TO ('\(month.next.date)')
+            """)
         preparedMonths.insert(month)
+    }
+
+    /// Makes the partitions of the platform's table of performance metrics for this month and the next.
+    func preparePlatformMetrics(_ month: Month) throws(HistoryError) {
+        guard isPostgres else { return }
+        for month in [month, month.next] {
+            try run(
+                """
+                CREATE TABLE IF NOT EXISTS dgm_performance_metrics_\(month.name) PARTITION OF dgm_performance_metrics
+                FOR VALUES FROM ('\(month.date)') TO ('\(month.next.date)')
+                """)
+        }
     }
 
     /// The months before `month` that hold measurements, with the number of their rows.
@@ -30,11 +78,12 @@ extension LedgerStore {
         try isPostgres ? partitions(before: month) : monthsOfRows(before: month)
     }
 
-    /// Removes the measurements of `month`.
+    /// Removes the measurements of `month`, unless somebody reads them for longer than two seconds: then it fails.
     func drop(_ month: Month) throws(HistoryError) {
         if isPostgres {
             preparedMonths.remove(month)
-            return try run("DROP TABLE measurement_\(month.name)")
+            let tables = ["sample", "measurement", "dgm_performance_metrics"].map { "\($0)_\(month.name)" }
+            return try run("SET LOCAL lock_timeout = '2s'; DROP TABLE IF EXISTS \(tables.joined(separator: ", "))")
         }
         _ = try change(
             "DELETE FROM measurement WHERE milliseconds >= $1 AND milliseconds < $2",
@@ -45,14 +94,14 @@ extension LedgerStore {
         let tables = try rows(
             """
             SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-            WHERE i.inhparent = 'measurement'::regclass ORDER BY c.relname
+            WHERE i.inhparent IN ('measurement'::regclass, 'sample'::regclass) ORDER BY c.relname
             """)
-        var found: [(month: Month, rows: Int64)] = []
+        var found: [Month: Int64] = [:]
         for table in tables.compactMap(\.first?.text) {
             guard let candidate = Month(partition: table), candidate < month else { continue }
-            found.append((candidate, try rows("SELECT count(*) FROM \(table)").first?.first?.integer ?? 0))
+            found[candidate, default: 0] += try rows("SELECT count(*) FROM \(table)").first?.first?.integer ?? 0
         }
-        return found
+        return found.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     private func monthsOfRows(before month: Month) throws(HistoryError) -> [(month: Month, rows: Int64)] {
@@ -73,12 +122,15 @@ extension LedgerStore {
 }
 
 extension Month {
-    /// Reads `measurement_2026_11`.
+    /// Reads `measurement_2026_11` and `sample_2026_11`.
     init?(partition table: String) {
         let parts = table.split(separator: "_")
-        guard parts.count == 3, parts[0] == "measurement", let year = Int64(parts[1]), let month = Int64(parts[2]),
-            (1...12).contains(month), (1970...9999).contains(year)
+        guard parts.count == 3, ["measurement", "sample"].contains(parts[0]), let year = Int64(parts[1]),
+            let month = Int64(parts[2]), (1...12).contains(month), (1970...9999).contains(year)
         else { return nil }
         self.init(year: year, month: month)
     }
+
+    /// The first day, as PostgreSQL reads it in any time zone.
+    var date: String { name.replacing("_", with: "-") + "-01 00:00:00+00" }
 }

@@ -3,6 +3,7 @@
 
     verify.py DIR [--public-key KEY]... [--root-key KEY] [--checkpoint FILE]...
     verify.py --proof FILE --public-key KEY...
+    verify.py --proofs FILE --public-key KEY...      (one proof per line)
 
 Formats: docs/formats/ledger.md. Exit code 0 if the record is intact, 1 if it was altered, 2 if it cannot be read.
 Without --public-key and --root-key the keys in the export are believed, which proves only that it is consistent with itself.
@@ -317,8 +318,7 @@ class Export:
         return signed
 
 
-def verify_proof(path, keys):
-    proof = json.load(open(path, encoding="utf-8"))
+def verify_proof(proof, keys):
     head, _, note = proof["proof"].partition("\n\n")
     lines = head.split("\n")
     found = checkpoint_of(note, keys)
@@ -340,12 +340,21 @@ def main():
     parser.add_argument("--root-key")
     parser.add_argument("--checkpoint", action="append", default=[])
     parser.add_argument("--proof")
+    parser.add_argument("--proofs")
     options = parser.parse_args()
     keys = [Key(text) for text in options.public_key]
-    if options.proof:
-        problem = verify_proof(options.proof, keys)
-        print(f"PROBLEM {problem}" if problem else "The proof is valid.")
-        return 1 if problem else 0
+    if options.proof or options.proofs:
+        if options.proof:
+            proofs = [json.load(open(options.proof, encoding="utf-8"))]
+        else:
+            proofs = [json.loads(line) for line in open(options.proofs, encoding="utf-8")]
+        problems = [(proof, verify_proof(proof, keys)) for proof in proofs]
+        for proof, problem in problems:
+            if problem:
+                print(f"PROBLEM entry {json.loads(proof['leaf'])['sequence']}: {problem}")
+        bad = any(problem for _, problem in problems)
+        print("Not every proof is valid." if bad else f"{len(proofs)} proofs are valid.")
+        return 1 if bad else 0
     if options.root_key:
         root = Key(options.root_key)
         notes = [json.loads(line) for line in lines_of(options.directory, "certificates.jsonl")]

@@ -4,16 +4,19 @@ public import Runtime
 internal import Synchronization
 internal import TLS
 
-/// Keeps the history: takes events and measurements from any thread, spools them durably, and delivers them to the database.
+/// Keeps the history: takes events and measurements from any thread, spools them durably, and delivers them to the
+/// database.
 ///
-/// Callers never block on the database: one thread syncs the spool, one writes to the database, one reads from it, one verifies
+/// Callers never block on the database: one thread syncs the spool, one writes to the database, one reads from it, one
+/// verifies
 /// it. Without the database, also at the start, everything continues, and ``HistoryStatus/isBehind`` is set.
 public final class HistoryRunner: Sendable {
     private let configuration: HistoryConfiguration
-    private let spool: Spool
+    let spool: Spool
     private let writer: HistoryWriter
-    private let reader: HistoryReader
+    let reader: HistoryReader
     private let selfCheck: SelfCheck
+    private let publisher: CheckpointPublisher
     private let metrics: HistoryMetrics
 
     /// Opens spool and signing key and starts the threads. Does not wait for the database.
@@ -56,7 +59,11 @@ public final class HistoryRunner: Sendable {
             let reader = try HistoryReader(configuration)
             self.reader = reader
             stopping.append { reader.stop() }
-            selfCheck = try SelfCheck(configuration, logger: logger, metrics: metrics)
+            let selfCheck = try SelfCheck(configuration, logger: logger, metrics: metrics)
+            self.selfCheck = selfCheck
+            stopping.append { selfCheck.stop() }
+            publisher = try CheckpointPublisher(
+                configuration.publication, memory: memory, logger: logger, registry: registry)
         } catch {
             for stop in stopping { stop() }
             directory.unlock()
@@ -113,12 +120,8 @@ public final class HistoryRunner: Sendable {
         return true
     }
 
-    /// The entries that `query` asks for, newest first. Blocks until the database answers; spooled records are not seen.
-    public func query(_ query: LedgerQuery) throws(HistoryError) -> [LedgerEntry] {
-        try reader.perform { (store) throws(HistoryError) in try Ledger(store: store).entries(query) }
-    }
-
-    /// It is this process's turn to write to the database, or another one's. What is recorded meanwhile stays in the spool.
+    /// It is this process's turn to write to the database, or another one's. What is recorded meanwhile stays in the
+    /// spool.
     public func turnChanged(isOurs: Bool) { writer.turnChanged(isOurs: isOurs) }
 
     /// The state of spool, delivery and verification.
@@ -128,7 +131,8 @@ public final class HistoryRunner: Sendable {
         return status
     }
 
-    /// Waits until everything recorded so far is in the database. Returns false when `timeout` milliseconds were not enough.
+    /// Waits until everything recorded so far is in the database. Returns false when `timeout` milliseconds were not
+    /// enough.
     public func drain(timeout: Int64) -> Bool {
         let target = spool.state.accepted
         let deadline = SystemClock.monotonicNanoseconds() + timeout * 1_000_000
@@ -139,13 +143,15 @@ public final class HistoryRunner: Sendable {
         return true
     }
 
-    /// Writes accepted records to the disk and, as far as time allows, to the database; then ends the threads. The rest stays in
+    /// Writes accepted records to the disk and, as far as time allows, to the database; then ends the threads. The rest
+    /// stays in
     /// the spool for the next start.
     public func stop() {
         spool.close()
         writer.stop()
         reader.stop()
         selfCheck.stop()
+        publisher.stop()
         spool.directory.unlock()
     }
 }

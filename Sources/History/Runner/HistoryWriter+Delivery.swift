@@ -35,8 +35,39 @@ extension HistoryWriter {
             shared.root = session.head.tree.root
             _ = shared.age(accepted: state.accepted, now: end)
         }
+        for times in payloads.compactMap(\.measurements.times) {
+            session.dueHours.insert(Ledger.hour(of: times.lowerBound))
+            session.dueHours.insert(Ledger.hour(of: times.upperBound))
+        }
         if let note { keep(note: note, size: session.head.size) }
         return true
+    }
+
+    /// Between two looks at rollups.
+    private static let rollupInterval: Int64 = 60 * 1_000_000_000
+    /// Hours rolled up at once after a long outage.
+    private static let rollupLimit = 1000
+
+    /// Brings the hourly rollups up to date for hours that are over. Failures wait for the next round.
+    func rollUp(_ session: inout Session, now: Int64, atLeast interval: Int64 = rollupInterval) {
+        guard now - session.rolledUp >= interval else { return }
+        let isFirst = session.rolledUp < 0
+        session.rolledUp = now
+        let current = Ledger.hour(of: SystemClock.wallMilliseconds())
+        do throws(HistoryError) {
+            if isFirst, let last = try session.ledger.lastRollup() {
+                // The last one may have been computed before its hour was complete.
+                let hours = stride(from: last, to: current, by: 3_600_000).prefix(Self.rollupLimit)
+                session.dueHours.formUnion(hours)
+            }
+            if isFirst { try session.ledger.store.preparePlatformMetrics(Month(containing: current)) }
+            for hour in session.dueHours.sorted() where hour < current {
+                try session.ledger.rollUp(hour: hour)
+                session.dueHours.remove(hour)
+            }
+        } catch {
+            logger.warn("rollups were not brought up to date", ["err": error.message])
+        }
     }
 
     /// The contents of `records`, and events that name the records that are missing or cannot be read.

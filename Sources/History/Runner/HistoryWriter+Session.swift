@@ -14,6 +14,10 @@ extension HistoryWriter {
         var signer: NoteSigner
         /// When the database was last compared with the largest checkpoint seen, on the monotonic clock.
         var checkedContinuity: Int64
+        /// Hours with measurements whose rollup is due, in milliseconds since the epoch.
+        var dueHours: Set<Int64> = []
+        /// When the rollups were last brought up to date, on the monotonic clock.
+        var rolledUp: Int64 = .min / 2
     }
 
     /// Opens the database, and takes the ledger over if this node may write to it.

@@ -171,7 +171,8 @@ final class HistoryWriter: Sendable {
         }
     }
 
-    /// Connects and works until the history is stopped and everything is applied, another process's turn comes, or something fails.
+    /// Connects and works until the history is stopped and everything is applied, another process's turn comes, or
+    /// something fails.
     private func work(_ epoch: inout Int64?, connected: () -> Void) throws(HistoryError) {
         var session = try connect(&epoch)
         connected()
@@ -179,12 +180,14 @@ final class HistoryWriter: Sendable {
         var signedAt: Int64 = .min / 2
         while !mustEnd, isOurTurn {
             let now = SystemClock.monotonicNanoseconds()
-            // Asked before looking for records: whoever stops us has closed the spool, so that none comes after the last look.
+            // Asked before looking for records: whoever stops us has closed the spool, so that none comes after the
+            // last look.
             let isEnding = isStopping
             if configuration.retention != nil, now - checkedRetention > Self.retentionInterval {
                 retain(&session)
                 checkedRetention = now
             }
+            rollUp(&session, now: now)
             if now - session.checkedContinuity > configuration.continuityInterval.rawValue * 1_000_000 {
                 try recheck(&session, now: now)
             }

@@ -3,9 +3,9 @@ internal import Database
 /// The schema of the history. Steps that were released are never edited.
 enum HistorySchema {
     /// The steps for SQLite.
-    static let sqlite = MigrationSet(table: "schema_migration", steps: sqliteSteps)
+    static let sqlite = MigrationSet(table: "schema_migration", steps: sqliteSteps + [sqliteQueries])
     /// The steps for PostgreSQL.
-    static let postgres = MigrationSet(table: "schema_migration", steps: postgresSteps)
+    static let postgres = MigrationSet(table: "schema_migration", steps: postgresSteps + [postgresQueries])
 
     private static let sqliteSteps = [
         Migration(

@@ -21,6 +21,7 @@ enum Commands {
             OpenAPICommand.command,
             HistoryCommands.verify,
             HistoryCommands.export,
+            HistoryCommands.pack,
             HistoryCommands.prove,
             HistoryCommands.check,
             HistoryCommands.acknowledgeGap,

@@ -63,6 +63,34 @@ enum HistoryCommands {
         }
     }
 
+    static let pack = Command(
+        "audit pack", "Write an evidence pack for a period: report, entries, proofs, configuration.", operands: "DIR",
+        count: 1...1,
+        options: options + [
+            .value("from", "TIME", "Start of the period, RFC 3339 or a date."),
+            .value("to", "TIME", "End of the period, RFC 3339 or a date. Default: now."),
+            .value("service", "NAME", "Only this service, and what concerns none."),
+        ],
+        details: "DIR/report.html opens in any browser. DIR/verify.py checks the proofs without Tribune."
+    ) { (invocation) throws(CommandFailure) in
+        let from = try time(invocation, "from")
+        let to = try time(invocation, "to") ?? SystemClock.wallMilliseconds()
+        guard let from, from <= to else { throw CommandFailure("--from is required, and must not be after --to") }
+        let scope = EvidenceScope(from: from, through: to, service: invocation.value("service"))
+        return try withAudit(invocation) { (audit) throws(HistoryError) in
+            "\(try audit.pack(scope, to: invocation.operands[0])) entries written to \(invocation.operands[0])"
+        }
+    }
+
+    private static func time(_ invocation: Invocation, _ name: String) throws(CommandFailure) -> Int64? {
+        guard let text = invocation.value(name) else { return nil }
+        let full = text.contains("T") ? text : text + "T00:00:00Z"
+        guard let milliseconds = RFC3339.milliseconds(parsing: full) else {
+            throw CommandFailure("--\(name) must be a date or a time as in 2026-11-28T10:00:00Z, not \"\(text)\"")
+        }
+        return milliseconds
+    }
+
     static let prove = Command(
         "audit prove", "Print the proof that an entry is in the record, as JSON.", operands: "ENTRY", count: 1...1,
         options: options + [.value("checkpoint", "FILE", "The checkpoint to prove it for. Default: the newest one.")],

@@ -17,6 +17,7 @@ internal import YAML
 ///   postgres: {connection_file: /run/secrets/history}
 ///   root_key: tribune/root+5a2f…+AQ…                    # certifies the keys of several nodes; see audit root-key
 ///   certificate_file: node.certificate
+///   publish: {interval: 1h, file: /mnt/audit/checkpoints, command: [./push], timestamp_url: http://tsa.example/}
 ///   redis: {address: 127.0.0.1:6379, password_file: /run/secrets/redis}   # or the path of a socket
 /// gates:                                  # see GateConfiguration
 ///   token_file: /run/secrets/gates
@@ -43,6 +44,8 @@ struct TribuneFile {
     var rootKey: NoteVerifier?
     /// The certificate of this node's key.
     var certificate: String?
+    /// Where checkpoints are published.
+    var publication = CheckpointPublication()
     /// How long measurements are kept.
     var retention: Milliseconds?
     /// The deployment gates.
@@ -87,6 +90,7 @@ struct TribuneFile {
         configuration.node = lease?.node ?? NodeName.host
         configuration.rootKey = rootKey
         configuration.certificate = certificate
+        configuration.publication = publication
         return configuration
     }
 
@@ -152,6 +156,9 @@ struct TribuneFile {
                 throw fields.fault(error.description, at: fields.optional("root_key"), field: "root_key")
             }
         }
+        if let node = fields.optional("publish") {
+            publication = try Self.publication(node, file: file, directory: directory)
+        }
         if let path = try fields.optionalText("certificate_file") {
             guard let text = FileText.read(Paths.resolve(path, from: directory)) else {
                 throw fields.fault(
@@ -187,6 +194,26 @@ struct TribuneFile {
             try inner.finish()
         }
         try fields.finish()
+    }
+
+    /// Where checkpoints go: `{interval: 1h, file: …, command: […], timestamp_url: …}`.
+    private static func publication(
+        _ node: YAMLNode, file: String, directory: String
+    ) throws(YAMLError) -> CheckpointPublication {
+        var fields = try FieldReader(node, path: "history.publish", file: file)
+        var publication = CheckpointPublication()
+        if let text = try fields.optionalText("interval") {
+            guard let interval = Milliseconds(parsing: text), interval >= .seconds(1) else {
+                throw fields.fault(
+                    "must be a duration of at least 1s", at: fields.optional("interval"), field: "interval")
+            }
+            publication.interval = interval
+        }
+        publication.file = try fields.optionalText("file").map { Paths.resolve($0, from: directory) }
+        publication.command = try fields.textList("command")
+        publication.timestampURL = try fields.optionalText("timestamp_url")
+        try fields.finish()
+        return publication
     }
 
     /// The connection string, inline or from a file of its own, so that the password is not in this file.
