@@ -34,15 +34,12 @@ public final class WebRunner: Sendable {
     ) throws(HTTPServerError) {
         var configuration = configuration
         configuration.compressesResponses = true
-        let evicted = dispatcher.registry.counter(
-            "tribune_http_connections_evicted_total",
-            "Silent connections closed because the connection limit was reached and another client connected.")
-        configuration.onEviction = { evicted.add() }
         self.background = background
         self.onStop = onStop
         server = try HTTPServer(configuration, brief: { dispatcher.briefResponse(to: $0) }) {
             dispatcher.response(to: $0)
         }
+        ServerMetrics.show(server, in: dispatcher.registry)
         threads = try Self.start(background, server, "\(configuration.addresses[0])")
     }
 
