@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
@@ -117,6 +118,16 @@ ssize_t cweb_receive(int descriptor, void *bytes, size_t count) {
     do received = recv(descriptor, bytes, count, 0);
     while (received < 0 && errno == EINTR);
     return received;
+}
+
+void *cweb_grow(void *memory, size_t old, size_t count) {
+    void *grown = memory == NULL ? mmap(NULL, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                                 : mremap(memory, old, count, MREMAP_MAYMOVE);
+    return grown == MAP_FAILED ? NULL : grown;
+}
+
+void cweb_release(void *memory, size_t count) {
+    if (memory != NULL) munmap(memory, count);
 }
 
 static bool set_address(struct sockaddr_un *address, const char *path) {

@@ -73,8 +73,6 @@ public struct HTTPServerConfiguration: Sendable {
     public var maximumResponseBytesInFlight = 192 << 20
     /// Connections held open at once. For a further one the longest silent one without a running handler is closed.
     public var maximumConnections = 512
-    /// Called whenever a connection is closed for another one. Must not block.
-    public var onEviction: @Sendable () -> Void = {}
     /// How long clients may take.
     public var timeouts = HTTPServerTimeouts()
     /// The TLS context for the next connection; `nil` for none. Called for every connection, so that certificates can change;

@@ -150,7 +150,9 @@ final class ServerCore: Sendable {
             let descriptor = cweb_accept(listener.descriptor)
             if descriptor < 0 {
                 // Without descriptors nobody could be accepted before a connection ends.
-                if errno == EMFILE || errno == ENFILE { _ = table.breakOffSilent() }
+                if errno == EMFILE || errno == ENFILE, table.breakOffSilent() {
+                    counters.connectionsEvicted.add(1, ordering: .relaxed)
+                }
                 break
             }
             open(descriptor, listener)
@@ -187,7 +189,7 @@ final class ServerCore: Sendable {
         }
         wake.set(connection)
         counters.connectionsAccepted.add(1, ordering: .relaxed)
-        if table.insert(connection) { evicted() }
+        if table.insert(connection) { counters.connectionsEvicted.add(1, ordering: .relaxed) }
         // Only now, when the table has it, may another thread see its events.
         if !poller.add(descriptor, .readable) { closed(connection) }
     }
@@ -226,11 +228,6 @@ final class ServerCore: Sendable {
     }
 
     // MARK: Limits
-
-    private func evicted() {
-        counters.connectionsEvicted.add(1, ordering: .relaxed)
-        configuration.onEviction()
-    }
 
     private func refused(_ fault: HTTPFault) {
         counters.requestsMalformed.add(1, ordering: .relaxed)

@@ -46,6 +46,11 @@ bool cweb_peer_credentials(int descriptor, int32_t *process, uint32_t *user, uin
 ssize_t cweb_send(int descriptor, const void *first, size_t first_count, const void *second, size_t second_count);
 ssize_t cweb_receive(int descriptor, void *bytes, size_t count);
 
+/// Memory of its own pages, which grow without being copied and are given back to the system at once: `memory` of `old` bytes
+/// becomes one of `count`. NULL, with `memory` unchanged, where the system has none. Begins with NULL and 0.
+void *cweb_grow(void *memory, size_t old, size_t count);
+void cweb_release(void *memory, size_t count);
+
 /// A bound, listening Unix socket, or -1 with errno. A socket file that nobody listens on is replaced.
 int cweb_listen_unix(const char *path, mode_t mode);
 /// The path of a Unix socket that this process listens on; empty where `descriptor` is another kind of socket.

@@ -98,19 +98,22 @@ final class HTTP1Session: ProtocolSession {
 
     private func requestArrived() {
         guard let (head, body) = reader.take() else { return }
-        guard let request = context.request(head.method, head.target, head.headers, body.bytes) else {
+        let (bytes, charges) = body.finish()
+        guard let request = context.request(head.method, head.target, head.headers, bytes) else {
             return refuse(.badRequest("malformed request target"))
         }
         if let fault = context.formFault(request) { return refuse(fault) }
         state = .working(
             Exchange(
                 isHead: head.method == "HEAD", version: head.version, keepsAlive: head.keepsAlive && !isStopping))
-        pending = SessionRequest(stream: 0, request: request, charges: body.charges)
+        pending = SessionRequest(stream: 0, request: request, charges: charges)
     }
 
     /// Answers a request that is not understood, after which nothing of the connection can be.
     private func refuse(_ fault: HTTPFault) {
         needsDraining = true
+        // The body's memory is needed by others now, not when the connection is closed.
+        reader = RequestReader(limits: context.limits)
         context.onRefusal(fault)
         write(fault.response, Exchange(isHead: false, version: .http11, keepsAlive: false))
     }

@@ -150,14 +150,15 @@ internal import CNghttp2
         guard let stream = streams[id] else { return }
         stream.hasEnded = true
         guard stream.state == .receiving, stream.fault == nil else { return }
-        guard let request = context.request(stream.method, stream.target, stream.headers, stream.body.bytes) else {
+        let (bytes, charges) = stream.body.finish()
+        guard let request = context.request(stream.method, stream.target, stream.headers, bytes) else {
             return refuse(id, .badRequest("malformed request target"))
         }
         if let fault = context.formFault(request) { return refuse(id, fault) }
         stream.state = .working
         ready.append(
             SessionRequest(
-                stream: id, request: request, charges: stream.body.charges, abandonment: stream.abandonment))
+                stream: id, request: request, charges: charges, abandonment: stream.abandonment))
         stream.body = RequestBody(limit: 0, budget: context.limits.budget)
     }
 
