@@ -18,6 +18,8 @@ final class HistoryWriter: Sendable {
         var publicKey = ""
         /// Whether this process is the one that writes.
         var isOurTurn = true
+        /// Counts the turns of this process.
+        var turns = 0
         /// Failures with the same message since it was logged.
         var repeats = 0
         /// A record that waits, and the latest time since when, on the monotonic clock; `nil` while none waits.
@@ -84,7 +86,10 @@ final class HistoryWriter: Sendable {
 
     /// Another process writes from now on, or this one does.
     func turnChanged(isOurs: Bool) {
-        shared.withLock { $0.isOurTurn = isOurs }
+        shared.withLock { shared in
+            shared.isOurTurn = isOurs
+            if isOurs { shared.turns += 1 }
+        }
         wake.send(())
     }
 
@@ -110,7 +115,10 @@ final class HistoryWriter: Sendable {
     private func run() {
         var epoch: Int64?
         var backoff = retryNanoseconds
+        // The turn in which the ledger was taken over.
+        var turn = 0
         while awaitTurn() {
+            if epoch == nil { turn = shared.withLock(\.turns) }
             do throws(HistoryError) {
                 try work(&epoch, connected: { backoff = retryNanoseconds })
                 if isOurTurn || isStopping { return }
@@ -124,7 +132,10 @@ final class HistoryWriter: Sendable {
                 if error.code == .fenced {
                     guard configuration.waitsForTurn else { return }
                     epoch = nil
-                    turnChanged(isOurs: false)
+                    // Another turn may have begun before this process noticed that the one before was over.
+                    shared.withLock { shared in
+                        if shared.turns == turn { shared.isOurTurn = false }
+                    }
                     continue
                 }
                 // A person has to act; afterwards the ledger is taken over again.
