@@ -153,7 +153,8 @@ final class Recorder: Sendable {
         history.record(
             LedgerEvent(
                 milliseconds: milliseconds, kind: kind, subject: subject, body: Self.withPersons(body),
-                incident: body["incident"]?.text, service: body["service"]?.text))
+                incident: body["rollback"]?.text ?? body["annotations"]?["incident"]?.text,
+                service: body["service"]?.text))
     }
 
     /// Members that name a person or hold a text that a person wrote.
