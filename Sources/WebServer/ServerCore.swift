@@ -23,7 +23,7 @@ final class ServerCore: Sendable {
 
     /// Bytes read at once.
     private static let scratchBytes = 64 << 10
-    private static let acceptsAtOnce = 32
+    private static let acceptsAtOnce = 256
 
     init?(
         _ configuration: HTTPServerConfiguration, _ listeners: [Listener],
@@ -99,7 +99,7 @@ final class ServerCore: Sendable {
                 counters.requestsRefused.add(1, ordering: .relaxed)
                 var response = HTTPServerResponse.text("too many requests are waiting\n", status: 503)
                 response.headers.append(("Retry-After", "1"))
-                left += unsafe pending.connection.respond(response, to: pending.session.stream, scratch)
+                unsafe pending.connection.turnAway(response, from: pending.session.stream, scratch)
             }
         }
     }

@@ -139,11 +139,17 @@ import WebServer
                 $0.maximumWaitingRequests = 2
             })
         let clients = (0..<6).map { _ in RawHTTPClient(port: server.port) }
-        for client in clients { client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n") }
+        // The second of two requests gets no response where the first is turned away.
+        for client in clients { client.send(String(repeating: "GET / HTTP/1.1\r\nHost: x\r\n\r\n", count: 2)) }
         #expect(Loopback.eventually { server.statistics.refusedRequests == 3 })
         #expect(RawHTTPClient.get(server.port, "/probe")?.text == "up")
         isReleased.store(true, ordering: .relaxed)
-        #expect(clients.count { $0.answer()?.status == 503 } == 3)
+        let first = clients.map { ($0, $0.answer()) }
+        #expect(first.count { $0.1?.status == 200 } == 3)
+        for (client, answer) in first where answer?.status == 503 {
+            #expect(answer?.header("Connection") == "close")
+            #expect(client.isClosed())
+        }
         server.stop()
     }
 

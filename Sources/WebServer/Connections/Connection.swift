@@ -100,6 +100,19 @@ internal import Synchronization
         }
     }
 
+    /// The server is overloaded: the client gets this response and no further one, whatever else it has sent.
+    func turnAway(
+        _ response: HTTPServerResponse, from stream: Int32, _ scratch: UnsafeMutableRawBufferPointer
+    ) {
+        lock.withLock { _ in
+            if isClosed { return }
+            session.stop()
+            session.respond(response, to: stream)
+            // Requests that wait already are still answered; none comes out of this.
+            _ = unsafe advance(reads: false, scratch)
+        }
+    }
+
     /// A body that waited has bytes, or the server stops.
     func resume(stopping: Bool, _ scratch: UnsafeMutableRawBufferPointer) -> [PendingRequest] {
         lock.withLock { _ in

@@ -163,6 +163,8 @@ final class HTTP1Session: ProtocolSession {
     private func finish(keepsAlive: Bool) {
         context.hasServed = true
         state = keepsAlive ? .reading : .finished
+        // Bytes that nobody reads would make the system reset the connection before the client has the response.
+        if !keepsAlive, !input.isEmpty { needsDraining = true }
     }
 
     func fill(_ output: inout Output) {
