@@ -55,9 +55,21 @@ import Testing
 
     @Test func examplesOfTheHowToPageAreValid() throws {
         let blocks = try page("operations/howto.md").matches(of: /```yaml\n((?s).*?)```/).map { String($0.1) }
-        #expect(blocks.count == 3)
+        #expect(blocks.count == 4)
         for block in blocks {
             let directory = TemporaryDirectory()
+            if block.hasPrefix("tls_server_config:") {
+                let made = try TribuneProgram.run(program: [
+                    "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout",
+                    directory.file("server.key"), "-out", directory.file("server.crt"),
+                ])
+                #expect(made.exit == .code(0), "\(made.errors)")
+                let result = try TribuneProgram.run(program: [
+                    "promtool", "check", "web-config", directory.write(block, to: "web.yml"),
+                ])
+                #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
+                continue
+            }
             directory.write("host=/nowhere", to: "history.connection")
             directory.write(block.hasPrefix("scrape_configs") ? block : "global: {}", to: "prometheus.yml")
             directory.write(
