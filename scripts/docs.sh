@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the documentation as a site into .build/site: scripts/docs.sh [PROGRAM]
-# Links are checked strictly. The pages of commands and of the HTTP API are made by PROGRAM (default: the
-# debug build), so that they are never out of date.
+# Links are checked strictly. The page of commands is made by PROGRAM (default: the debug build), so that it
+# is never out of date.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 program=${1:-.build/debug/tribune}
@@ -11,6 +11,5 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/packaging"
 cp -R docs "$work/docs"
 "$program" reference commands >"$work/docs/reference/commands.md"
-"$program" openapi --markdown >"$work/docs/reference/api.md"
 sed "s,^site_dir: .*,site_dir: ${TRIBUNE_SITE:-$PWD/.build/site}," packaging/mkdocs.yml >"$work/packaging/mkdocs.yml"
 mkdocs build --strict --quiet --config-file "$work/packaging/mkdocs.yml"

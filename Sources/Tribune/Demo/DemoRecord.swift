@@ -22,9 +22,9 @@ struct DemoRecord {
         let name = incident.replacing("'", with: "''")
         return """
             WITH entry AS (
-                SELECT sequence, milliseconds, kind, leaf::jsonb -> 'body' AS body FROM ledger
+                SELECT sequence, time, kind, body FROM tribune.event
             ), incident AS (
-                SELECT body ->> 'plan' AS plan, body #>> '{causes,0,trip,rule_hash}' AS rule_hash, milliseconds
+                SELECT body ->> 'plan' AS plan, body #>> '{causes,0,trip,rule_hash}' AS rule_hash, time
                 FROM entry WHERE kind = 'rollback_step' AND body ->> 'rollback' = '\(name)' ORDER BY sequence LIMIT 1
             ), wanted AS (
                 SELECT 'violation' AS what, e.*, body ->> 'labels' AS text FROM entry e, incident i
@@ -39,9 +39,9 @@ struct DemoRecord {
                 UNION ALL
                 SELECT 'notification', e.*, body ->> 'integration' FROM entry e, incident i
                 WHERE kind = 'alert' AND body ->> 'state' = 'delivered' AND body ->> 'integration' = 'pagerduty'
-                    AND e.milliseconds >= i.milliseconds
+                    AND e.time >= i.time
             )
-            SELECT DISTINCT ON (what) what, 'entry ' || sequence, to_timestamp(milliseconds / 1000.0) AT TIME ZONE 'UTC', text
+            SELECT DISTINCT ON (what) what, 'entry ' || sequence, time AT TIME ZONE 'UTC', text
             FROM wanted ORDER BY what, sequence
             """
     }
