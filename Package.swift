@@ -86,7 +86,7 @@ let package = Package(
         shim("CFastFloat", linked: []),
         shim("CResolver", linked: ["resolv"]),
 
-        source("ConfigurationFields", ["CurlHTTP", "MetricModel", "Runtime", "YAML"]),
+        source("ConfigurationFields", ["CurlHTTP", "JSON", "MetricModel", "Runtime", "YAML"]),
 
         // Store and language
         source("Exposition", ["MetricModel", "Protobuf", "CFastFloat", "Instrumentation"]),
@@ -94,6 +94,10 @@ let package = Package(
         source("PromQL", ["MetricModel", "RE2", "JSON"]),
 
         source("GoTemplate", ["MetricModel", "RE2", "Runtime"]),
+
+        source(
+            "Receivers",
+            ["ConfigurationFields", "CurlHTTP", "GoTemplate", "JSON", "MetricModel", "Runtime", "TLS", "YAML"]),
 
         // Engines
         source(
@@ -117,8 +121,8 @@ let package = Package(
         source(
             "Notification",
             [
-                "MetricModel", "RuleEngine", "CurlHTTP", "RE2", "YAML", "JSON", "TLS", "Durable", "Runtime",
-                "Instrumentation",
+                "ConfigurationFields", "GoTemplate", "MetricModel", "Receivers", "RuleEngine", "CurlHTTP", "RE2", "YAML",
+                "JSON", "TLS", "Durable", "Runtime", "Instrumentation",
             ]),
         source(
             "Rollback",
@@ -163,8 +167,8 @@ let package = Package(
         .executableTarget(
             name: "Tribune",
             dependencies: [
-                "ConfigurationFields", "Discovery", "Durable", "Instrumentation", "JSON", "MetricModel", "MetricStore",
-                "Runtime", "YAML", "PromQL", "Exposition", "Scraper", "RuleEngine", "Notification", "Rollback",
+                "ConfigurationFields", "Discovery", "Durable", "GoTemplate", "Instrumentation", "JSON", "MetricModel",
+                "MetricStore", "Receivers", "Runtime", "YAML", "PromQL", "Exposition", "Scraper", "RuleEngine", "Notification", "Rollback",
                 "History", "Exporter", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI", "RemoteWrite", "WebUI",
                 "WebCore", "WebConfiguration", "CurlHTTP", "WebServer",
             ],
@@ -260,13 +264,19 @@ let package = Package(
                 "Instrumentation",
                 "Zlib",
             ]),
+        tests(
+            "Receivers", ["ConfigurationFields", "CurlHTTP", "GoTemplate", "JSON", "MetricModel", "Runtime", "YAML"]),
+        tests("ConfigurationFields", ["CurlHTTP", "Runtime", "YAML"]),
         tests("GoTemplate", ["MetricModel", "JSON", "Runtime"]),
         tests(
             "RuleEngine",
             ["GoTemplate", "MetricModel", "MetricStore", "PromQL", "YAML", "JSON", "Runtime", "Instrumentation"]),
         tests(
             "Notification",
-            ["MetricModel", "RuleEngine", "CurlHTTP", "WebServer", "JSON", "Runtime", "Instrumentation", "YAML"]),
+            [
+                "MetricModel", "Receivers", "RuleEngine", "CurlHTTP", "WebServer", "JSON", "Runtime", "Instrumentation",
+                "YAML",
+            ]),
         // Seeded worlds around the machines of Rollback.
         .target(
             name: "RollbackSimulation",

@@ -9,7 +9,7 @@ build_packages=(
 demo_packages=(haproxy prometheus-node-exporter prometheus postgresql)
 # What the tests run beside it.
 test_packages=(haproxy prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server tzdata
-    curl jq dnsmasq-base mandoc zsh fish python3-jsonschema python3-yaml mkdocs)
+    curl jq python3-aiosmtpd dnsmasq-base mandoc zsh fish python3-jsonschema python3-yaml mkdocs)
 
 # What packages are built and tried with (scripts/package-test.sh).
 package_packages=(debhelper fakeroot lintian debootstrap systemd)

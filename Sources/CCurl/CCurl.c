@@ -59,6 +59,12 @@ CURLcode ccurl_set_watcher(CURL *handle, ccurl_watcher watcher, void *context) {
     return curl_easy_setopt(handle, CURLOPT_NOPROGRESS, watcher == NULL ? 1L : 0L);
 }
 
+CURLcode ccurl_set_upload(CURL *handle, ccurl_source source, void *context, int64_t count) {
+    CURLcode code = curl_easy_setopt(handle, CURLOPT_READFUNCTION, source);
+    if (code == CURLE_OK) code = curl_easy_setopt(handle, CURLOPT_READDATA, context);
+    return code == CURLE_OK ? curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, (curl_off_t)count) : code;
+}
+
 long ccurl_status(CURL *handle) {
     long status = 0;
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);

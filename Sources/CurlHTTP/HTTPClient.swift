@@ -26,7 +26,16 @@ public final class HTTPClient: Sendable {
     public func send(
         _ request: HTTPRequest, isCancelled: (@Sendable () -> Bool)? = nil
     ) throws(HTTPFailure) -> HTTPResponse {
-        try perform(request) { $0.perform(isCancelled: isCancelled) }
+        guard request.maximumRedirects > 0, !request.confidentialHeaders.isEmpty else {
+            return try perform(request) { $0.perform(isCancelled: isCancelled) }
+        }
+        var next = request
+        for _ in 0..<request.maximumRedirects {
+            let response = try perform(next) { $0.perform(isCancelled: isCancelled) }
+            guard let redirected = next.redirected(by: response) else { return response }
+            next = redirected
+        }
+        throw HTTPFailure(.other, "stopped after \(request.maximumRedirects) redirects")
     }
 
     /// Sends `request` and hands the body over as it arrives. The response that is returned has no body.

@@ -24,6 +24,15 @@ public struct HTTPRequest: Sendable {
     public var unixSocket: String?
     /// The URL of a proxy. The proxy variables of the environment are not looked at.
     public var proxy: String?
+    /// Hosts that are reached without the proxy, separated by commas.
+    public var proxyExceptions = ""
+    /// Header fields of the request that opens a tunnel through the proxy.
+    public var proxyHeaders: [(name: String, value: String)] = []
+    /// Whether HTTP/2 may be negotiated over TLS.
+    public var allowsHTTP2 = false
+    /// Names, in lower case, of header fields that are not sent on to another host when a redirect leads there. `Authorization`
+    /// and `Cookie` never are.
+    public var confidentialHeaders: Set<String> = []
 
     /// A request for `url`.
     public init(

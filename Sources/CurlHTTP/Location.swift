@@ -42,6 +42,16 @@ struct Location {
         return unsafe Self.part(parts, CURLUPART_URL)
     }
 
+    /// The URL that `reference`, found at `base`, means.
+    static func resolved(_ reference: String, from base: String) -> String? {
+        guard let parts = unsafe curl_url() else { return nil }
+        defer { unsafe curl_url_cleanup(parts) }
+        guard unsafe curl_url_set(parts, CURLUPART_URL, base, 0) == CURLUE_OK,
+            unsafe curl_url_set(parts, CURLUPART_URL, reference, 0) == CURLUE_OK
+        else { return nil }
+        return unsafe part(parts, CURLUPART_URL)
+    }
+
     private static func part(_ parts: OpaquePointer, _ part: CURLUPart, flags: UInt32 = 0) -> String? {
         var text: UnsafeMutablePointer<CChar>?
         guard unsafe curl_url_get(parts, part, &text, flags) == CURLUE_OK, let text = unsafe text else { return nil }

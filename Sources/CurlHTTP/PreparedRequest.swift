@@ -11,6 +11,7 @@ internal import Synchronization
     /// The URL that libcurl is given.
     let url: String
     let headerList: UnsafeMutablePointer<curl_slist>?
+    let proxyHeaderList: UnsafeMutablePointer<curl_slist>?
     /// `nil` where libcurl does the whole exchange.
     let plain: PlainRequest?
     /// Whether the target has sent this request elsewhere, which libcurl follows.
@@ -26,11 +27,13 @@ internal import Synchronization
         url = address.url
         plain = PlainRequest(request)
         unsafe headerList = unsafe Self.list(Self.lines(request, host: address.host))
+        unsafe proxyHeaderList = unsafe Self.list(request.proxyHeaders.map { "\($0.name): \($0.value)" })
         unsafe connectToList = unsafe Self.list(address.connectTo.map { [$0] } ?? [])
     }
 
     deinit {
         unsafe curl_slist_free_all(headerList)
+        unsafe curl_slist_free_all(proxyHeaderList)
         unsafe curl_slist_free_all(connectToList)
     }
 
@@ -40,7 +43,9 @@ internal import Synchronization
             && other.request.body.isEmpty && connectToList == nil && other.connectToList == nil
             && request.maximumRedirects == other.request.maximumRedirects
             && request.unixSocket == other.request.unixSocket && request.proxy == other.request.proxy
-            && request.tls == other.request.tls
+            && request.proxyExceptions == other.request.proxyExceptions && request.proxyHeaders.isEmpty
+            && other.request.proxyHeaders.isEmpty && request.allowsHTTP2 == other.request.allowsHTTP2
+            && request.confidentialHeaders == other.request.confidentialHeaders && request.tls == other.request.tls
     }
 
     private static func list(_ lines: [String]) -> UnsafeMutablePointer<curl_slist>? {
@@ -90,7 +95,7 @@ internal import Synchronization
         guard !request.method.isEmpty, request.method.utf8.allSatisfy(isToken) else {
             throw HTTPFailure(.badRequest, "not a method: \(request.method)")
         }
-        for field in request.headers {
+        for field in request.headers + request.proxyHeaders {
             guard !field.name.isEmpty, field.name.utf8.allSatisfy(isToken), !field.value.utf8.contains(where: isControl)
             else { throw HTTPFailure(.badRequest, "not a header field: \(field.name)") }
         }

@@ -10,18 +10,23 @@ extension Transfer {
         set(CURLOPT_QUICK_EXIT, 1)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
         set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
-        set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
+        set(CURLOPT_HTTP_VERSION, request.allowsHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1)
         set(CURLOPT_TCP_NODELAY, 1)
         // A body that is there already is taken with a quarter of the calls that libcurl's default takes.
         set(CURLOPT_BUFFERSIZE, 64 << 10)
-        set(CURLOPT_FOLLOWLOCATION, request.maximumRedirects > 0 ? 1 : 0)
+        // libcurl sends all fields but Authorization and Cookie on to any host.
+        set(CURLOPT_FOLLOWLOCATION, request.maximumRedirects > 0 && request.confidentialHeaders.isEmpty ? 1 : 0)
         set(CURLOPT_MAXREDIRS, request.maximumRedirects)
         // Set even when empty: otherwise libcurl takes the environment's proxy and exceptions.
         set(CURLOPT_PROXY, request.proxy ?? "")
-        set(CURLOPT_NOPROXY, "")
+        set(CURLOPT_NOPROXY, request.proxyExceptions)
+        if request.proxy != nil {
+            set(CURLOPT_HEADEROPT, Int(CURLHEADER_SEPARATE))
+            unsafe check(ccurl_set_list(handle, CURLOPT_PROXYHEADER, prepared.proxyHeaderList))
+        }
         if let path = request.unixSocket { set(CURLOPT_UNIX_SOCKET_PATH, path) }
         applyMethod(request)
-        applyTLS(request.tls)
+        unsafe check(request.tls.apply(to: handle))
         unsafe check(ccurl_set_list(handle, CURLOPT_CONNECT_TO, prepared.connectToList))
     }
 
@@ -46,11 +51,6 @@ extension Transfer {
         unsafe check(ccurl_set_text(handle, option, text))
     }
 
-    private func set(_ option: CURLoption, _ bytes: some Collection<UInt8>) {
-        let bytes = Array(bytes)
-        unsafe check(bytes.withUnsafeBytes { unsafe ccurl_set_blob(handle, option, $0.baseAddress, $0.count) })
-    }
-
     /// Methods that libcurl knows are set by its own options, so that it can change them on a redirect.
     private func applyMethod(_ request: HTTPRequest) {
         switch (request.method, request.body.isEmpty) {
@@ -67,39 +67,5 @@ extension Transfer {
     private func setBody(_ body: [UInt8]) {
         set(CURLOPT_POST, 1)
         unsafe check(body.withUnsafeBytes { unsafe ccurl_set_body(handle, $0.baseAddress, $0.count) })
-    }
-
-    private func applyTLS(_ options: TLSOptions) {
-        if options.insecureSkipVerify {
-            set(CURLOPT_SSL_VERIFYPEER, 0)
-            set(CURLOPT_SSL_VERIFYHOST, 0)
-        }
-        apply(options.authorities, file: CURLOPT_CAINFO, text: CURLOPT_CAINFO_BLOB)
-        apply(options.certificate, file: CURLOPT_SSLCERT, text: CURLOPT_SSLCERT_BLOB)
-        apply(options.key, file: CURLOPT_SSLKEY, text: CURLOPT_SSLKEY_BLOB)
-        let minimum =
-            switch options.minimumVersion {
-            case .tls10: CURL_SSLVERSION_TLSv1_0
-            case .tls11: CURL_SSLVERSION_TLSv1_1
-            case .tls12: CURL_SSLVERSION_TLSv1_2
-            case .tls13: CURL_SSLVERSION_TLSv1_3
-            }
-        let maximum =
-            switch options.maximumVersion {
-            case .tls10: CURL_SSLVERSION_MAX_TLSv1_0
-            case .tls11: CURL_SSLVERSION_MAX_TLSv1_1
-            case .tls12: CURL_SSLVERSION_MAX_TLSv1_2
-            case .tls13: CURL_SSLVERSION_MAX_TLSv1_3
-            case nil: CURL_SSLVERSION_MAX_NONE
-            }
-        set(CURLOPT_SSLVERSION, minimum | maximum)
-    }
-
-    private func apply(_ source: TLSOptions.Source?, file: CURLoption, text: CURLoption) {
-        switch source {
-        case .file(let path): set(file, path)
-        case .text(let pem): set(text, pem.utf8)
-        case nil: break
-        }
     }
 }

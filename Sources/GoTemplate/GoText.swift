@@ -7,6 +7,14 @@ enum GoText {
 
     /// What a quoted string or character means, or `nil` where its escapes are malformed.
     static func unquoted(_ literal: String) -> String? {
+        GoLiteral.bytes(literal).map { String(decoding: $0, as: UTF8.self) }
+    }
+}
+
+/// Quoted text in Go's notation.
+public enum GoLiteral {
+    /// The bytes of a quoted string or character, or `nil` where its escapes are malformed.
+    public static func bytes(_ literal: String) -> [UInt8]? {
         let bytes = Array(literal.utf8)
         guard bytes.count >= 2, let quote = bytes.first, bytes.last == quote else { return nil }
         var result: [UInt8] = []
@@ -44,7 +52,7 @@ enum GoText {
                 return nil
             }
         }
-        return String(decoding: result, as: UTF8.self)
+        return result
     }
 
     private static let simpleEscapes: [UInt8: UInt8] = [

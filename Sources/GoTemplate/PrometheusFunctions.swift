@@ -68,6 +68,11 @@ public struct PrometheusFunctions: Sendable {
         Self.pure.merging(contextual) { first, _ in first }
     }
 
+    /// Functions that Alertmanager has too.
+    static let shared = pure.filter {
+        ["toUpper", "toLower", "match", "reReplaceAll", "humanizeDuration"].contains($0.key)
+    }
+
     private var contextual: [String: TemplateFunction] {
         let (time, externalURL, query) = (time, externalURL, query)
         return [

@@ -38,21 +38,48 @@ public struct Template: Sendable {
     public let name: String
     /// The template as written.
     public let text: String
-    let definitions: [String: [TemplateSyntax.Node]]
+    let definitions: [String: TemplateDefinition]
 
     /// Parses `text`, which may call Go's own functions and those named in `functions`.
     public init(_ text: String, name: String, functions: some Sequence<String>) throws(TemplateError) {
+        try self.init(text, name: name, in: TemplateSet(functions: functions))
+    }
+
+    /// Parses `text`, which may also use the templates of `set`.
+    public init(_ text: String, name: String, in set: TemplateSet) throws(TemplateError) {
         self.name = name
         self.text = text
-        definitions = try TemplateParser.parse(
-            text, name: name, functions: Set(functions).union(TemplateBuiltins.names))
+        var set = set
+        try set.add(text, name: name)
+        definitions = set.definitions
+    }
+
+    /// The names of templates that this one calls though they do not exist.
+    public var missingTemplates: [String] {
+        var missing: [String] = []
+        var seen: Set<String> = [name]
+        var open = [name]
+        while let next = open.popLast() {
+            for called in TemplateSyntax.called(by: definitions[next]?.nodes ?? []) where seen.insert(called).inserted {
+                if definitions[called] == nil { missing.append(called) } else { open.append(called) }
+            }
+        }
+        return missing
+    }
+
+    /// What the result is.
+    public enum Mode: Equatable, Sendable {
+        /// Values are printed as they are, as Go's `text/template` does.
+        case text
+        /// Values are escaped for the place where they stand, as Go's `html/template` does.
+        case html
     }
 
     /// Expands the template for `dot`. Functions that were named when parsing and are missing in `functions` fail when called.
     public func expand(
-        _ dot: TemplateValue, functions: [String: TemplateFunction], limits: Limits = Limits()
+        _ dot: TemplateValue, functions: [String: TemplateFunction], mode: Mode = .text, limits: Limits = Limits()
     ) throws(TemplateError) -> String {
-        var execution = TemplateExecution(template: self, functions: functions, limits: limits)
+        var execution = TemplateExecution(template: self, functions: functions, mode: mode, limits: limits)
         return try execution.run(definition: name, dot: dot)
     }
 }

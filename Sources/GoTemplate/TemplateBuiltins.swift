@@ -57,7 +57,7 @@ enum TemplateBuiltins {
     // MARK: Comparison
 
     private static func areEqual(_ left: TemplateValue, _ right: TemplateValue) throws(TemplateFailure) -> Bool {
-        switch (left, right) {
+        switch (left.unwrapped, right.unwrapped) {
         case (.bool(let left), .bool(let right)): return left == right
         case (.integer(let left), .integer(let right)): return left == right
         case (.float(let left), .float(let right)): return left == right
@@ -85,7 +85,7 @@ enum TemplateBuiltins {
     // MARK: Collections
 
     private static func length(of value: TemplateValue) throws(TemplateFailure) -> Int64 {
-        switch value {
+        switch value.unwrapped {
         case .string(let text): return Int64(text.utf8.count)
         case .list(let elements): return Int64(elements.count)
         case .map(let entries, _): return Int64(entries.count)
@@ -97,7 +97,7 @@ enum TemplateBuiltins {
     private static func index(_ arguments: [TemplateValue]) throws(TemplateFailure) -> TemplateValue {
         var value = arguments[0]
         for key in arguments.dropFirst() {
-            switch value {
+            switch value.unwrapped {
             case .map(let entries, let zero): value = entries[try key.asText()] ?? zero
             case .list(let elements): value = elements[try position(key, below: elements.count)]
             case .string(let text):
@@ -126,7 +126,7 @@ enum TemplateBuiltins {
             guard low <= high else { throw TemplateFailure("invalid slice index: \(low) > \(high)") }
             return low..<high
         }
-        switch arguments[0] {
+        switch arguments[0].unwrapped {
         case .string(let text):
             guard arguments.count < 4 else { throw TemplateFailure("cannot 3-index slice a string") }
             let bytes = Array(text.utf8)

@@ -10,15 +10,20 @@ struct TemplateExecution {
     private let functions: [String: TemplateFunction]
     private let limits: Template.Limits
     private var output: [UInt8] = []
+    /// Where in an HTML document the output stands; `nil` for text.
+    private var html: HTMLContext?
     private var variables: [(name: String, value: TemplateValue)] = []
     private var steps = 0
     private var depth = 0
     /// The template that is being executed, for error messages.
     private var definition = ""
 
-    init(template: Template, functions: [String: TemplateFunction], limits: Template.Limits) {
+    init(
+        template: Template, functions: [String: TemplateFunction], mode: Template.Mode, limits: Template.Limits
+    ) {
         self.template = template
         self.functions = functions
+        html = mode == .html ? HTMLContext() : nil
         self.limits = limits
     }
 
@@ -26,7 +31,11 @@ struct TemplateExecution {
     mutating func run(definition: String, dot: TemplateValue) throws(TemplateError) -> String {
         self.definition = definition
         variables = [("$", dot)]
-        _ = try walk(template.definitions[definition] ?? [], dot)
+        _ = try walk(template.definitions[definition]?.nodes ?? [], dot)
+        if let html, !html.mayEnd {
+            throw TemplateError(
+                message: "html/template:\(template.name): ends in a non-text context: \(html.description)")
+        }
         return String(decoding: output, as: UTF8.self)
     }
 
@@ -35,11 +44,11 @@ struct TemplateExecution {
     private func fault(
         _ message: String, at offset: Int, _ context: some CustomStringConvertible
     ) -> TemplateError {
-        let before = template.text.utf8.prefix(offset)
-        let line = 1 + before.count { $0 == UInt8(ascii: "\n") }
-        let column = before.reversed().prefix { $0 != UInt8(ascii: "\n") }.count
+        let source =
+            template.definitions[definition]?.source ?? TemplateSource(name: template.name, text: template.text)
+        let (line, column) = source.place(of: offset)
         return TemplateError(
-            message: "template: \(template.name):\(line):\(column): executing \(GoText.quoted(definition)) "
+            message: "template: \(source.name):\(line):\(column): executing \(GoText.quoted(definition)) "
                 + "at <\(context)>: \(message)")
     }
 
@@ -68,12 +77,10 @@ struct TemplateExecution {
 
     private mutating func walk(_ node: TemplateSyntax.Node, _ dot: TemplateValue) throws(TemplateError) -> Flow {
         switch node {
-        case .text(let text): try write(text)
+        case .text(let text): try write(html == nil ? text : html?.passed(text) ?? "")
         case .action(let pipeline):
             let value = try evaluate(pipeline, dot)
-            if pipeline.variables.isEmpty {
-                if case .absent = value { try write("<no value>") } else { try write(value.text) }
-            }
+            if pipeline.variables.isEmpty { try print(value, of: pipeline) }
         case .conditional(let branch):
             return try scoped { me throws(TemplateError) in
                 let value = try me.evaluate(branch.pipeline, dot)
@@ -92,6 +99,20 @@ struct TemplateExecution {
         return .onward
     }
 
+    private mutating func print(
+        _ value: TemplateValue, of pipeline: TemplateSyntax.Pipeline
+    ) throws(TemplateError) {
+        guard html != nil else {
+            if case .absent = value { return try write("<no value>") }
+            return try write(value.text)
+        }
+        var escaped = Set<String>()
+        for command in pipeline.commands {
+            if case .function(let name) = command.operands[0].kind { escaped.insert(name) }
+        }
+        try write(html?.escaped(value, by: escaped) ?? "")
+    }
+
     /// Runs `body` and forgets the variables it declared.
     private mutating func scoped(
         _ body: (inout TemplateExecution) throws(TemplateError) -> Flow
@@ -106,7 +127,7 @@ struct TemplateExecution {
         let value = try evaluate(pipeline, dot)
         var isEmpty = true
         func pairs() throws(TemplateError) -> any Sequence<(TemplateValue, TemplateValue)> {
-            switch value {
+            switch value.unwrapped {
             case .list(let elements):
                 return elements.enumerated().lazy.map { (.integer(Int64($0.offset)), $0.element) }
             case .map(let entries, _): return TemplateValue.sorted(entries).lazy.map { (.string($0.0), $0.1) }
@@ -137,7 +158,7 @@ struct TemplateExecution {
     private mutating func call(
         _ name: String, _ argument: TemplateSyntax.Pipeline?, _ offset: Int, _ dot: TemplateValue
     ) throws(TemplateError) {
-        guard let nodes = template.definitions[name] else {
+        guard let nodes = template.definitions[name]?.nodes else {
             throw fault(
                 "template \(GoText.quoted(name)) not defined", at: offset, Self.clause(name, argument))
         }
@@ -262,6 +283,7 @@ struct TemplateExecution {
         switch value {
         case .object(let object):
             if let member = try object.member(name, arguments) { return member }
+            if case .map(let entries, let zero) = object.collection, arguments.isEmpty { return entries[name] ?? zero }
         case .map(let entries, let zero):
             guard arguments.isEmpty else {
                 throw TemplateFailure("\(name) is not a method but has arguments")

@@ -15,6 +15,18 @@ enum TemplateSyntax {
         case continueLoop
     }
 
+    /// The names of the templates that `nodes` call.
+    static func called(by nodes: [Node]) -> [String] {
+        nodes.flatMap { node -> [String] in
+            switch node {
+            case .template(let name, _, _): [name]
+            case .conditional(let branch), .with(let branch), .range(let branch):
+                called(by: branch.body) + called(by: branch.otherwise)
+            case .text, .action, .breakLoop, .continueLoop: []
+            }
+        }
+    }
+
     /// `if`, `with` and `range` share their shape.
     struct Branch: Equatable, Sendable {
         var pipeline: Pipeline

@@ -27,8 +27,19 @@ public protocol TemplateObject: Sendable {
     var typeName: String { get }
     /// What printing it gives.
     var text: String { get }
+    /// The list or map that `range`, `len` and `index` see; `nil` for a value that is none.
+    var collection: TemplateValue? { get }
+    /// The value as JSON, as `toJson` writes it.
+    var json: String { get }
     /// The field or the result of the method `name`, or `nil` where there is none.
     func member(_ name: String, _ arguments: [TemplateValue]) throws(TemplateFailure) -> TemplateValue?
+}
+
+extension TemplateObject {
+    /// No collection.
+    public var collection: TemplateValue? { nil }
+    /// Its text as a JSON string.
+    public var json: String { collection?.json ?? JSONText.quoted(text) }
 }
 
 /// Why a function could not give a result.
@@ -77,8 +88,38 @@ extension TemplateValue {
         case .string(let text): !text.isEmpty
         case .list(let elements): !elements.isEmpty
         case .map(let entries, _): !entries.isEmpty
-        case .object: true
+        case .object(let object): object.collection?.isTrue ?? true
         }
+    }
+
+    /// The list or map behind an object, or the value itself.
+    var unwrapped: TemplateValue {
+        if case .object(let object) = self { object.collection ?? self } else { self }
+    }
+
+    /// The value as Go's `json.Marshal` writes it; maps are sorted by key.
+    public var json: String {
+        switch self {
+        case .absent: "null"
+        case .bool(let value): value ? "true" : "false"
+        case .integer(let value): String(value)
+        case .float(let value): value.isFinite ? FloatText.json(value) : "null"
+        case .string(let text): JSONText.quoted(text)
+        case .list(let elements): "[\(elements.map(\.json).joined(separator: ","))]"
+        case .map(let entries, _):
+            "{\(Self.sorted(entries).map { "\(JSONText.quoted($0)):\($1.json)" }.joined(separator: ","))}"
+        case .object(let object): object.json
+        }
+    }
+
+    /// The texts of a list.
+    public func asTexts() throws(TemplateFailure) -> [String] {
+        guard case .list(let elements) = unwrapped else {
+            throw TemplateFailure("wrong type for value; expected []string; got \(typeName)")
+        }
+        var texts: [String] = []
+        for element in elements { texts.append(try element.asText()) }
+        return texts
     }
 
     /// The name of its type in Go, for error messages.
@@ -135,6 +176,7 @@ extension TemplateValue {
             }
             return value
         case .object(let duration as TemplateDuration): return duration.seconds
+        case .object(let object as TemplateMarkup): return try TemplateValue.string(object.text).asNumber()
         case .absent, .bool, .list, .map, .object:
             throw TemplateFailure("can't convert \(typeName) to float")
         }

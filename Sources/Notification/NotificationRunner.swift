@@ -1,114 +1,114 @@
-internal import CurlHTTP
 public import Instrumentation
 internal import MetricModel
+public import Receivers
 public import RuleEngine
 public import Runtime
 internal import Synchronization
 
-/// The shell around ``NotificationQueue``: one thread steps the machine, a few others talk to receivers.
+/// The shell around ``NotificationQueue``: one thread steps the machine, others talk to receivers, each in a lane of its own.
 ///
 /// Any thread may hand in alerts; none of its callers ever waits for a receiver.
 public final class NotificationRunner: Sendable {
     /// What became of one notification, for the history.
     public struct Outcome: Sendable {
-        /// What was told.
+        /// What was sent.
         public var notification: Notification
-        /// `webhook` or `pagerduty`.
+        /// The kind of integration, such as `webhook`.
         public var integration: String
-        /// Why it failed; `nil` when it arrived.
+        /// Why it failed; `nil` when it was accepted.
         public var failure: String?
         /// Which try this was, from 1.
         public var attempt: Int
     }
 
+    private enum Verdict: Sendable {
+        case accepted(memory: [String: String])
+        case failed(DeliveryFailure)
+    }
+
     private enum Event: Sendable {
-        case alerts([Alert], urgent: Bool)
-        case finished(NotificationQueue.Delivery, IntegrationRequest.Verdict)
+        case alerts([Alert], AlertOrigin, urgent: Bool)
+        case finished(NotificationQueue.Delivery, Verdict)
         case reconfigured(NotificationConfiguration)
+        case rulesEvaluated
     }
 
     private struct Job: Sendable {
         var delivery: NotificationQueue.Delivery
         var integration: Integration
+        var templates: NotificationTemplates
     }
 
-    private static let senders = 4
-    private static let alertBatchLimit = 8000
+    private enum Limit {
+        /// Messages to one receiver at once.
+        static let concurrency = 16
+        static let jobsOfReceiver = 10_000
+        static let alertBatches = 8000
+        /// Events that are taken before the log is written.
+        static let eventsAtOnce = 256
+    }
 
     private let events = Mailbox<Event>(capacity: 10_000)
-    private let jobs = Mailbox<Job>(capacity: 10_000)
-    private let client = HTTPClient()
+    private let lanes = Mutex<[String: ReceiverLane<Job>]>([:])
+    private let transport: any DeliveryTransport
     private let externalURL: String
     private let silences: SilenceRunner
+    private let logPath: String?
     private let logger: Logger
-    private let registry: Registry
-    private let dropped: Counter
-    private let suppressed: [Suppression: Counter]
-    private let refused: Counter
+    private let instruments: NotificationInstruments
     /// Stepped by one thread; others take copies.
     private let state = Mutex(NotificationQueue(.silent))
     private let onOutcome: @Sendable (Outcome) -> Void
-    private let threads = Mutex<[WorkerThread]>([])
+    private let mayNotify = Mutex<@Sendable () -> Bool>({ true })
+    private let thread = Mutex<WorkerThread?>(nil)
+    private let isStopping = Atomic(false)
 
     /// A runner that has not been started.
     ///
     /// - Parameters:
-    ///   - silences: What nobody is to be told of.
+    ///   - silences: What is silenced.
+    ///   - logPath: The file of the notification log; `nil` keeps none.
     ///   - onOutcome: Called from a sender's thread after each try.
     public init(
-        externalURL: String, silences: SilenceRunner, logger: Logger, registry: Registry,
+        externalURL: String, silences: SilenceRunner, logPath: String? = nil,
+        transport: any DeliveryTransport = NetworkTransport(), logger: Logger, registry: Registry,
         onOutcome: @escaping @Sendable (Outcome) -> Void = { _ in }
     ) {
         self.externalURL = externalURL
         self.silences = silences
+        self.logPath = logPath
+        self.transport = transport
         self.logger = logger.with("component", "notification")
-        self.registry = registry
         self.onOutcome = onOutcome
+        instruments = NotificationInstruments(registry)
         let waiting = registry.gauge("tribune_notifications_queued", "Events and notifications that wait.")
-        dropped = registry.counter(
-            "tribune_notification_batches_dropped_total", "Batches of alerts dropped because the queue was full.")
-        suppressed = Dictionary(
-            uniqueKeysWithValues: Suppression.allCases.map { reason in
-                let help = "Alerts that fired and nobody was told of, counted each time their group came due."
-                return (
-                    reason,
-                    registry.counter(
-                        "tribune_notifications_suppressed_total", help, labels: ["reason": reason.rawValue])
-                )
-            })
-        refused = registry.counter(
-            "tribune_notification_alerts_refused_total",
-            "Alerts that were not taken because \(NotificationQueue.capacity) are kept already.")
-        registry.onSnapshot { [events, jobs] in waiting.set(Double(events.count + jobs.count)) }
+        registry.onSnapshot { [weak self] in waiting.set(Double(self?.waitingCount ?? 0)) }
+    }
+
+    private var waitingCount: Int {
+        events.count + lanes.withLock { $0.values.reduce(0) { $0 + $1.count } }
     }
 
     /// Starts the threads; throws, with none of them left, if one cannot be started.
     ///
-    /// - Parameter mayTell: whether it is for this process to tell people, and not for another one that sees the same. Asked from
-    ///   any thread, again before each notification is sent. While it is not, all groups are forgotten, repetitions and attempts
-    ///   that wait included: who tells people now has groups of its own.
+    /// - Parameter mayNotify: whether this process notifies, and not another one that sees the same alerts. Asked from any
+    ///   thread, again before each notification is sent. While it does not, all groups are forgotten, repetitions and retries
+    ///   included: the process that notifies has groups of its own.
     public func start(
-        _ configuration: NotificationConfiguration, mayTell: @escaping @Sendable () -> Bool = { true }
+        _ configuration: NotificationConfiguration, mayTell mayNotify: @escaping @Sendable () -> Bool = { true }
     ) throws(WorkerThread.StartError) {
-        do throws(WorkerThread.StartError) {
-            try threads.withLock { (threads) throws(WorkerThread.StartError) in
-                threads.append(try WorkerThread("notify") { self.step(configuration, mayTell) })
-                for number in 1...Self.senders {
-                    threads.append(try WorkerThread("notify-\(number)") { self.send(mayTell) })
-                }
-            }
-        } catch {
-            stop()
-            throw error
+        self.mayNotify.withLock { $0 = mayNotify }
+        try thread.withLock { (thread) throws(WorkerThread.StartError) in
+            thread = try WorkerThread("notify") { self.run(configuration, mayNotify) }
         }
     }
 
     /// Hands in alerts. `urgent` ones do not wait for others of their group. Returns false when the queue is full.
     @discardableResult
-    public func receive(_ alerts: [Alert], urgent: Bool = false) -> Bool {
+    public func receive(_ alerts: [Alert], origin: AlertOrigin = .rules, urgent: Bool = false) -> Bool {
         // The rest of the queue is kept for what the senders report back, which must not be lost.
-        guard events.count < Self.alertBatchLimit, events.send(.alerts(alerts, urgent: urgent)) else {
-            dropped.add()
+        guard events.count < Limit.alertBatches, events.send(.alerts(alerts, origin, urgent: urgent)) else {
+            instruments.dropped.add()
             return false
         }
         return true
@@ -117,125 +117,202 @@ public final class NotificationRunner: Sendable {
     /// The groups as they are: a copy that costs nothing until something changes.
     public var queue: NotificationQueue { state.withLock { $0 } }
 
-    /// Replaces the configuration; groups whose route is still there go on.
+    /// Replaces the configuration; groups whose route still exists go on.
     public func reload(_ configuration: NotificationConfiguration) {
         events.send(.reconfigured(configuration))
     }
 
-    /// Ends the threads after what is under way; what waits for another try is given up, and logged.
+    /// Every rule has been evaluated since the start, so that alerts of before that were not received since have ended.
+    public func rulesWereEvaluated() { events.send(.rulesEvaluated) }
+
+    /// Ends the threads after what is under way; what waits for a retry is given up, and logged.
     public func stop() {
+        isStopping.store(true, ordering: .relaxed)
+        let lanes = self.lanes.withLock { Array($0.values) }
+        for lane in lanes { lane.close() }
+        for lane in lanes { lane.join() }
+        // What the receivers have accepted is logged before the end.
         events.close()
-        let running = threads.withLock { threads in
-            defer { threads = [] }
-            return threads
-        }
-        running.first?.join()
-        jobs.close()
-        for thread in running.dropFirst() { thread.join() }
+        thread.withLock { $0.take() }?.join()
     }
 
-    private func step(_ initial: NotificationConfiguration, _ mayTell: () -> Bool) {
+    private static var now: Timestamp { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
+
+    // MARK: The machine
+
+    private func run(_ initial: NotificationConfiguration, _ mayNotify: () -> Bool) {
         var configuration = initial
+        let log = logPath.map { NotificationLog(path: $0, logger: logger, registry: instruments.registry) }
         state.withLock { $0 = NotificationQueue(initial) }
+        if let log {
+            let entries = log.read()
+            state.withLock { $0.restored(entries, at: Self.now) }
+            log.rewrite(queue.logEntries)
+        }
         while true {
             let groups = queue.groupCount
-            if !mayTell(), groups + queue.pendingCount > 0 {
-                logger.info("another process tells people: groups are forgotten", ["groups": groups])
+            if !mayNotify(), groups + queue.pendingCount > 0 {
+                logger.info("another process notifies: groups are forgotten", ["groups": groups])
                 state.withLock { $0 = NotificationQueue(configuration) }
+                log?.rewrite([])
             }
-            let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
-            let active = silences.silences.active(at: now)
-            for delivery in state.withLock({ $0.advanced(to: now, silences: active) }) {
-                let integrations = configuration.receivers[delivery.receiver]?.integrations ?? []
-                guard integrations.indices.contains(delivery.integration),
-                    jobs.send(Job(delivery: delivery, integration: integrations[delivery.integration]))
-                else {
-                    state.withLock { $0.failed(delivery.id, retryable: true, at: now) }
-                    continue
-                }
+            dispatch(configuration)
+            let goesOn = takeEvents(&configuration)
+            if let log {
+                let changes = state.withLock { $0.takeChanges() }
+                log.append(changes) { queue.logEntries }
             }
-            for (reason, count) in state.withLock({ $0.takeSuppressed() }) { suppressed[reason]?.add(Double(count)) }
-            refused.add(Double(state.withLock { $0.takeRefused() }))
-            let wait = queue.nextDeadline.map { max(0, ($0 - now).rawValue) }
-            let deadline = wait.map { SystemClock.monotonicNanoseconds() + min($0, 3_600_000) * 1_000_000 }
-            switch events.receive(deadline: deadline) {
-            case .timedOut: continue
-            case .closed:
-                if queue.pendingCount > 0 {
-                    logger.warn("notifications were not delivered before the end", ["count": queue.pendingCount])
-                }
-                return
-            case .message(.alerts(let alerts, let urgent)):
-                let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
-                state.withLock { $0.received(alerts, urgent: urgent, at: now) }
-            case .message(.finished(let delivery, let verdict)):
-                finish(delivery, verdict)
-            case .message(.reconfigured(let new)):
-                configuration = new
-                state.withLock { $0.reconfigured(new) }
-            }
+            if !goesOn { break }
+        }
+        if queue.pendingCount > 0 {
+            logger.warn("notifications were not delivered before the end", ["count": queue.pendingCount])
         }
     }
 
-    private func finish(_ delivery: NotificationQueue.Delivery, _ verdict: IntegrationRequest.Verdict) {
-        let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
-        state.withLock { queue in
-            switch verdict {
-            case .delivered: queue.delivered(delivery.id, at: now)
-            case .retry: queue.failed(delivery.id, retryable: true, at: now)
-            case .refused: queue.failed(delivery.id, retryable: false, at: now)
-            }
-        }
-    }
-
-    private func send(_ mayTell: () -> Bool) {
-        while case .message(let job) = jobs.receive() {
-            // It may have waited here while another process took over, or this one stood still.
-            guard mayTell() else {
-                events.send(.finished(job.delivery, .refused("another process tells people")))
+    private func dispatch(_ configuration: NotificationConfiguration) {
+        let now = Self.now
+        let active = silences.silences.active(at: now)
+        guard !isStopping.load(ordering: .relaxed) else { return }
+        for delivery in state.withLock({ $0.advanced(to: now, silences: active) }) {
+            guard let integration = configuration.receivers[delivery.receiver]?.integration(delivery.integration),
+                lane(of: delivery).send(
+                    Job(delivery: delivery, integration: integration, templates: configuration.templates))
+            else {
+                state.withLock { $0.failed(delivery.id, retryable: true, at: now) }
                 continue
             }
-            let request = IntegrationRequest.request(
-                job.delivery.notification, to: job.integration, externalURL: externalURL)
-            let started = SystemClock.monotonicNanoseconds()
-            let result: Result<HTTPResponse, HTTPFailure>
-            do throws(HTTPFailure) {
-                result = .success(try client.send(request))
-            } catch {
-                result = .failure(error)
+        }
+        for (reason, count) in state.withLock({ $0.takeSuppressed() }) { instruments.suppressed(reason, count) }
+        instruments.refused.add(Double(state.withLock { $0.takeRefused() }))
+    }
+
+    /// The lane of a delivery's receiver; urgent ones have one of their own.
+    private func lane(of delivery: NotificationQueue.Delivery) -> ReceiverLane<Job> {
+        let name = delivery.receiver + (delivery.isUrgent ? " urgent" : "")
+        return lanes.withLock { lanes in
+            if let known = lanes[name] { return known }
+            let lane = ReceiverLane<Job>(capacity: Limit.jobsOfReceiver, concurrency: Limit.concurrency) {
+                [weak self] job in self?.send(job)
             }
-            let seconds = Double(SystemClock.monotonicNanoseconds() - started) / 1e9
-            let verdict = IntegrationRequest.verdict(result)
-            report(job, verdict, seconds: seconds)
-            events.send(.finished(job.delivery, verdict))
+            lanes[name] = lane
+            return lane
         }
     }
 
-    private func report(_ job: Job, _ verdict: IntegrationRequest.Verdict, seconds: Double) {
+    /// Waits for an event and takes those that are there. False at the end.
+    private func takeEvents(_ configuration: inout NotificationConfiguration) -> Bool {
+        let wait = queue.nextDeadline.map { max(0, ($0 - Self.now).rawValue) }
+        var deadline = wait.map { SystemClock.monotonicNanoseconds() + min($0, 3_600_000) * 1_000_000 }
+        for _ in 0..<Limit.eventsAtOnce {
+            switch events.receive(deadline: deadline) {
+            case .timedOut: return true
+            case .closed: return false
+            case .message(let event): take(event, &configuration)
+            }
+            deadline = 0
+        }
+        return true
+    }
+
+    private func take(_ event: Event, _ configuration: inout NotificationConfiguration) {
+        let now = Self.now
+        switch event {
+        case .alerts(let alerts, let origin, let urgent):
+            state.withLock { $0.received(alerts, origin: origin, urgent: urgent, at: now) }
+        case .finished(let delivery, .accepted(let memory)):
+            state.withLock { $0.delivered(delivery.id, memory: memory, at: now) }
+        case .finished(let delivery, .failed(let failure)):
+            state.withLock { $0.failed(delivery.id, retryable: failure.isRetryable, at: now) }
+        case .reconfigured(let new):
+            configuration = new
+            state.withLock { $0.reconfigured(new, at: now) }
+        case .rulesEvaluated: state.withLock { $0.restorationEnded(at: now) }
+        }
+    }
+
+    // MARK: Senders
+
+    private func send(_ job: Job) {
+        // It may have waited here while another process took over, or this one stood still.
+        let mayNotify = self.mayNotify.withLock { $0 }()
+        guard mayNotify, !isStopping.load(ordering: .relaxed) else {
+            let reason = mayNotify ? "this process stops" : "another process notifies"
+            events.send(.finished(job.delivery, .failed(DeliveryFailure(reason, isRetryable: mayNotify))))
+            return
+        }
+        var delivery = Delivery(
+            job.delivery.notification.message, memory: job.delivery.memory, externalURL: externalURL,
+            templates: job.templates, transport: transport)
+        let started = SystemClock.monotonicNanoseconds()
+        let verdict: Verdict
+        do throws(DeliveryFailure) {
+            try job.integration.settings.send(&delivery)
+            verdict = .accepted(memory: delivery.memory)
+        } catch {
+            verdict = .failed(error)
+        }
+        report(job, verdict, delivery.remarks, seconds: Double(SystemClock.monotonicNanoseconds() - started) / 1e9)
+        events.send(.finished(job.delivery, verdict))
+    }
+
+    private func report(_ job: Job, _ verdict: Verdict, _ remarks: [String], seconds: Double) {
         let kind = job.integration.kind
-        registry.histogram(
-            "tribune_notification_latency_seconds", "Time a receiver took to answer.", labels: ["integration": kind]
-        ).observe(seconds)
-        registry.counter("tribune_notifications_total", "Notifications sent.", labels: ["integration": kind]).add()
         var failure: String?
-        switch verdict {
-        case .delivered: break
-        case .retry(let reason), .refused(let reason):
-            failure = reason
-            registry.counter(
-                "tribune_notifications_failed_total", "Notifications that did not arrive.",
-                labels: ["integration": kind]
-            ).add()
+        if case .failed(let reason) = verdict { failure = reason.reason }
+        instruments.sent(kind, seconds: seconds, failed: failure != nil)
+        for remark in remarks {
+            logger.warn(
+                "notification was changed",
+                ["receiver": job.delivery.receiver, "integration": kind, "remark": remark])
+        }
+        if let failure {
             logger.warn(
                 "notification failed",
                 [
                     "receiver": job.delivery.receiver, "integration": kind, "attempt": job.delivery.attempt + 1,
-                    "error": reason,
+                    "error": failure,
                 ])
         }
         onOutcome(
             Outcome(
                 notification: job.delivery.notification, integration: kind, failure: failure,
                 attempt: job.delivery.attempt + 1))
+    }
+}
+
+/// What is counted of notifications.
+private struct NotificationInstruments: Sendable {
+    let registry: Registry
+    let dropped: Counter
+    let refused: Counter
+    private let suppressed: [Suppression: Counter]
+
+    init(_ registry: Registry) {
+        self.registry = registry
+        dropped = registry.counter(
+            "tribune_notification_batches_dropped_total", "Batches of alerts dropped because the queue was full.")
+        refused = registry.counter(
+            "tribune_notification_alerts_refused_total",
+            "Alerts that were not taken because \(NotificationQueue.capacity) are kept already.")
+        suppressed = Dictionary(
+            uniqueKeysWithValues: Suppression.allCases.map { reason in
+                let help = "Firing alerts that were not sent, counted each time their group came due."
+                let labels: KeyValuePairs = ["reason": reason.rawValue]
+                return (reason, registry.counter("tribune_notifications_suppressed_total", help, labels: labels))
+            })
+    }
+
+    func suppressed(_ reason: Suppression, _ count: Int) { suppressed[reason]?.add(Double(count)) }
+
+    func sent(_ kind: String, seconds: Double, failed: Bool) {
+        let labels: KeyValuePairs = ["integration": kind]
+        registry.histogram(
+            "tribune_notification_latency_seconds", "Time a receiver took to answer.", labels: labels
+        ).observe(seconds)
+        registry.counter("tribune_notifications_total", "Notifications sent.", labels: labels).add()
+        guard failed else { return }
+        registry.counter(
+            "tribune_notifications_failed_total", "Notifications that were not accepted.", labels: labels
+        ).add()
     }
 }

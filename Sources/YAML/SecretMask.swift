@@ -8,27 +8,33 @@ public enum SecretMask {
         "api_key",
         "api_token", "routing_key", "service_key", "connection", "key", "client_certificate_key",
         "application_credential_secret", "smtp_auth_password", "smtp_auth_secret", "slack_api_url", "victorops_api_key",
-        "opsgenie_api_key", "wechat_api_secret", "auth_password", "auth_secret", "api_secret", "bot_token", "user_key",
+        "app_token", "slack_app_token", "telegram_bot_token", "rocketchat_token", "rocketchat_token_id", "token_id",
+        "mattermost_webhook_url", "alert_source_token", "opsgenie_api_key", "wechat_api_secret", "auth_password",
+        "auth_secret", "api_secret", "bot_token", "user_key",
     ]
 
     /// `node` with every secret replaced by `<secret>`, the password in a URL by `xxxxx`.
-    public static func masked(_ node: YAMLNode) -> YAMLNode {
+    ///
+    /// - Parameter hidden: further fields whose value is secret.
+    public static func masked(_ node: YAMLNode, hiding hidden: Set<String> = []) -> YAMLNode {
         var node = node
         switch node.content {
         case .scalar(let text, let isPlain):
             if let shown = withoutPassword(text) { node.content = .scalar(shown, isPlain: isPlain) }
         case .sequence(let elements):
-            node.content = .sequence(elements.map { masked($0) })
+            node.content = .sequence(elements.map { masked($0, hiding: hidden) })
         case .mapping(let members):
             node.content = .mapping(
                 members.map { member in
-                    let isSecret = secretFields.contains(member.key.text?.lowercased() ?? "")
+                    let name = member.key.text?.lowercased() ?? ""
+                    let isSecret = secretFields.contains(name) || hidden.contains(name)
                     // The headers of requests are given by name, and any may hold a token.
                     let isHeaders = member.key.text == "http_headers"
                     return YAMLNode.Member(
                         key: member.key,
                         value: isSecret
-                            ? hidden(member.value) : isHeaders ? withoutValues(member.value) : masked(member.value))
+                            ? self.hidden(member.value)
+                            : isHeaders ? withoutValues(member.value) : masked(member.value, hiding: hidden))
                 })
         }
         return node

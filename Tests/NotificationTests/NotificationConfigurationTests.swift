@@ -45,7 +45,7 @@ import YAML
         #expect(found.map(\.receiver) == ["pager", "team"])
         #expect(found.map(\.groupWait) == [.zero, .seconds(30)])
         #expect(found[1].grouping == .all)
-        #expect(found[1].key == #"{}/{service=~"auth|ac"}/{team=~"a.*"}"#)
+        #expect(found[1].key == #"{}/{service=~"^(?:auth|ac)$"}/{team=~"a.*"}"#)
         #expect(configuration.route.matching(["severity": "info"]).map(\.receiver) == ["team"])
         #expect(configuration.resolveTimeout == .minutes(3))
     }
@@ -56,32 +56,32 @@ import YAML
     }
 
     @Test(arguments: [
-        ("route: {receiver: x}\nreceivers: []", "am.yml:1:19: route.receiver: no receiver is called \"x\""),
-        ("receivers: []", "am.yml:1:1: the field \"route\" is required"),
+        ("route: {receiver: x}\nreceivers: []", "am.yml:1:19: route.receiver: undefined receiver \"x\" used in route"),
+        ("receivers: []", "am.yml:1:1: no routes provided"),
         (
             "receivers: [{name: a, slack_configs: [{channel: x}]}]\nroute: {receiver: a}",
-            "am.yml:1:38: receivers[0].slack_configs: this kind of receiver is not supported; supported are webhook_configs and pagerduty_configs"
+            "am.yml:1:39: receivers[0].slack_configs[0]: no Slack API URL nor App token set either inline or in a file"
         ),
         (
             "receivers: [{name: a}]\nroute: {receiver: a, group_wait: 5}",
-            "am.yml:2:34: route.group_wait: not a duration: \"5\""
+            "am.yml:2:34: route.group_wait: not a valid duration string: \"5\""
         ),
         (
             "receivers: [{name: a}]\nroute: {receiver: a, routes: [{matchers: ['a=~\"(\"']}]}",
-            "am.yml:2:43: route.routes[0].matchers[0]: invalid regular expression \"(\": missing ): ("
+            "am.yml:2:43: route.routes[0].matchers[0]: error parsing regexp: missing closing ): `^(?:()$`"
         ),
         (
             "receivers: [{name: a}]\nroute: {receiver: a, matchers: [a=b]}",
-            "am.yml:2:8: route: the root route must not have any matchers"
+            "am.yml:2:8: route: root route must not have any matchers"
         ),
         (
             "receivers: [{name: a, webhook_configs: [{url: 'ftp://x'}]}]\nroute: {receiver: a}",
-            "am.yml:1:47: receivers[0].webhook_configs[0].url: expected a URL with http or https"
+            "am.yml:1:47: receivers[0].webhook_configs[0].url: unsupported scheme \"ftp\" for URL"
         ),
         ("receivers: [{name: a}]\nroute: {receiver: a}\nfoo: 1", "am.yml:3:1: foo: unknown field \"foo\""),
         (
             "receivers: [{name: a}, {name: a}]\nroute: {receiver: a}",
-            "am.yml:1:24: receivers: the receiver \"a\" stands twice"
+            "am.yml:1:24: receivers: notification config name \"a\" is not unique"
         ),
     ])
     func faultsNamePlaceAndField(text: String, message: String) {

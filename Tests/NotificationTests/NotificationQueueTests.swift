@@ -1,5 +1,6 @@
 import MetricModel
 import Notification
+import Receivers
 import RuleEngine
 import Testing
 import YAML
@@ -165,8 +166,72 @@ import YAML
         queue.delivered(try #require(queue.advanced(to: at(0)).first).id, at: at(0))
         let text =
             "route: {receiver: hook, group_wait: 0s}\nreceivers: [{name: hook, webhook_configs: [{url: 'http://127.0.0.1:9/'}]}]"
-        queue.reconfigured(try NotificationConfiguration(try #require(try YAML.parse(text).first), file: ""))
+        queue.reconfigured(
+            try NotificationConfiguration(try #require(try YAML.parse(text).first), file: ""), at: at(1))
         #expect(queue.groupCount == 1)
         #expect(queue.advanced(to: at(60)).isEmpty)
+    }
+
+    @Test func alertsOfARouteThatIsGoneGoToTheOneThatTakesThemNow() throws {
+        var queue = try queue("group_wait: 10s")
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        queue.delivered(try #require(queue.advanced(to: at(10)).first).id, at: at(10))
+        let text =
+            "route: {receiver: new, group_wait: 10s}\nreceivers: [{name: new, webhook_configs: [{url: 'http://127.0.0.1:9/'}]}]"
+        queue.reconfigured(
+            try NotificationConfiguration(try #require(try YAML.parse(text).first), file: ""), at: at(20))
+        let deliveries = queue.advanced(to: at(30))
+        #expect(deliveries.map(\.receiver) == ["new"])
+        #expect(deliveries.first?.notification.reason == .first)
+    }
+
+    /// The queue as a restart finds it: what the log kept, read back from JSON.
+    private func restarted(_ queue: NotificationQueue, at now: Timestamp) throws -> NotificationQueue {
+        var after = NotificationQueue(queue.configuration)
+        let entries = try queue.logEntries.map { entry in
+            let json = NotificationLogEntry.Change(route: entry.route, labels: entry.labels, entry: entry).json
+            return try #require(NotificationLogEntry.Change(json)?.entry)
+        }
+        after.restored(entries, at: now)
+        return after
+    }
+
+    @Test func aRestartRepeatsNothingThatStillFires() throws {
+        var queue = try queue("group_by: [alertname]\ngroup_wait: 0s\ngroup_interval: 1m\nrepeat_interval: 1h")
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        queue.delivered(try #require(queue.advanced(to: at(0)).first).id, memory: ["ts": "1"], at: at(0))
+        var after = try restarted(queue, at: at(30))
+        after.received([alert(["alertname": "A"])], at: at(31))
+        #expect(after.advanced(to: at(300)).isEmpty)
+        after.received([alert(["alertname": "A"])], at: at(3600))
+        let repeated = after.advanced(to: at(3661))
+        #expect(repeated.map(\.notification.reason) == [.repeated])
+        #expect(repeated.first?.memory == ["ts": "1"])
+    }
+
+    @Test func whatEndedDuringARestartIsResolvedOnceTheRulesWereEvaluated() throws {
+        var queue = try queue("group_by: [alertname]\ngroup_wait: 0s\ngroup_interval: 10s")
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        queue.delivered(try #require(queue.advanced(to: at(0)).first).id, at: at(0))
+        var after = try restarted(queue, at: at(30))
+        #expect(after.advanced(to: at(30)).isEmpty)
+        after.restorationEnded(at: at(35))
+        let resolved = after.advanced(to: at(60))
+        #expect(resolved.map(\.notification.isResolved) == [true])
+        after.delivered(try #require(resolved.first).id, at: at(60))
+        #expect(after.groupCount == 0)
+        #expect(after.takeChanges().map { $0.entry == nil } == [true])
+    }
+
+    @Test func alertsOfTheAPIEndWhenTheyAreNotReceivedAgain() throws {
+        var queue = try queue("group_by: [alertname]\ngroup_wait: 0s\ngroup_interval: 10s")
+        var posted = alert(["alertname": "A"])
+        posted.endsAt = at(60)
+        queue.received([posted], origin: .api, at: at(0))
+        queue.delivered(try #require(queue.advanced(to: at(0)).first).id, at: at(0))
+        var after = try restarted(queue, at: at(100))
+        after.restorationEnded(at: at(101))
+        #expect(after.advanced(to: at(120)).isEmpty)
+        #expect(after.advanced(to: at(200)).map(\.notification.isResolved) == [true])
     }
 }

@@ -130,19 +130,19 @@ import YAML
     private static let files: [(file: String, message: String)] = [
         (
             "route: {receiver: a, mute_time_intervals: [t]}\nreceivers: [{name: a}]\ntime_intervals: [{name: t}]",
-            "1:8: route: the root route must not have any time intervals"
+            "1:8: route: root route must not have any mute time intervals"
         ),
         (
             "route: {receiver: a, routes: [{active_time_intervals: [t, u]}]}\nreceivers: [{name: a}]\ntime_intervals: [{name: t}]",
-            "1:59: route.routes[0].active_time_intervals[1]: no time interval is called \"u\""
+            "1:59: route.routes[0].active_time_intervals[1]: undefined time interval \"u\" used in route"
         ),
         (
             "route: {receiver: a}\nreceivers: [{name: a}]\ntime_intervals: [{name: t}]\nmute_time_intervals: [{name: t}]",
-            "3:18: time_intervals: the time interval \"t\" stands twice"
+            "3:18: time_intervals: time interval \"t\" is not unique"
         ),
         (
             "route: {receiver: a}\nreceivers: [{name: a}]\ntime_intervals: [{time_intervals: []}]",
-            "3:18: time_intervals[0]: the field \"name\" is required"
+            "3:18: time_intervals[0]: missing name in time interval"
         ),
     ]
 

@@ -107,7 +107,7 @@ import YAML
         #expect(full.http.authentication == .basic(user: .text("u"), password: .file("/etc/tribune/secrets/password")))
         #expect(full.http.tls.authorities == .file("/etc/tribune/ca.pem"))
         #expect(full.http.tls.serverName == "inner" && full.http.tls.minimumVersion == .tls13)
-        #expect(full.http.proxyURL == "http://proxy:3128" && !full.http.followsRedirects)
+        #expect(full.http.proxy.source == .url("http://proxy:3128") && !full.http.followsRedirects)
         #expect(
             full.discovery == [
                 .file(.init(patterns: ["/etc/tribune/targets/*.json"], refreshInterval: .minutes(1)))
@@ -203,7 +203,10 @@ import YAML
             "scrape_configs:\n- job_name: a\n  kubernetes_sd_configs: [{role: pod}]",
             "p.yml:3:26: scrape_configs[0].kubernetes_sd_configs: kubernetes_sd_configs is not supported"
         ),
-        ("scrape_configs: [{job_name: a, oauth2: {client_id: x}}]", "oauth2 is not supported"),
+        (
+            "scrape_configs: [{job_name: a, oauth2: {client_id: x}}]",
+            "either oauth2 client_secret or client_secret_file must be configured"
+        ),
         (
             "scrape_configs: [{job_name: a, basic_auth: {username: u}, authorization: {credentials: c}}]",
             "at most one of basic_auth, authorization"

@@ -10,6 +10,9 @@
 /// What libcurl calls with body or header bytes. Returns how many were taken; fewer than `size * count` aborts.
 typedef size_t (*ccurl_sink)(char *bytes, size_t size, size_t count, void *context);
 
+/// Where libcurl takes bytes to send from. Returns how many were put into `bytes`; 0 at the end.
+typedef size_t (*ccurl_source)(char *bytes, size_t size, size_t count, void *context);
+
 /// Sets libcurl up for the whole process; further calls do nothing.
 CURLcode ccurl_global_init(void);
 
@@ -27,6 +30,8 @@ CURLcode ccurl_set_error_buffer(CURL *handle, char *buffer);
 CURLcode ccurl_set_private(CURL *handle, void *context);
 CURLcode ccurl_set_body_sink(CURL *handle, ccurl_sink sink, void *context);
 CURLcode ccurl_set_header_sink(CURL *handle, ccurl_sink sink, void *context);
+/// `count` is how many bytes there are in total.
+CURLcode ccurl_set_upload(CURL *handle, ccurl_source source, void *context, int64_t count);
 
 /// What libcurl calls about once a second and whenever bytes move; a result other than 0 ends the transfer.
 typedef int (*ccurl_watcher)(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up);

@@ -96,13 +96,15 @@ final class AlertmanagerLine: Sendable {
         }
         latency.observe(Double(SystemClock.monotonicNanoseconds() - started) / 1e9)
         sent.add(Double(batch.count))
-        switch IntegrationRequest.verdict(result) {
-        case .delivered: return true
-        case .retry(let reason), .refused(let reason):
-            failed.add(Double(batch.count))
-            logger.warn("alerts did not arrive", ["url": url, "alerts": batch.count, "error": reason])
-            return false
+        let reason: String
+        switch result {
+        case .success(let response) where (200..<300).contains(response.status): return true
+        case .success(let response): reason = "status \(response.status)"
+        case .failure(let failure): reason = failure.message
         }
+        failed.add(Double(batch.count))
+        logger.warn("alerts did not arrive", ["url": url, "alerts": batch.count, "error": reason])
+        return false
     }
 
     private func giveUp() {

@@ -1,3 +1,4 @@
+internal import GoTemplate
 public import MetricModel
 internal import RE2
 
@@ -7,7 +8,7 @@ public struct LabelMatcher: Equatable, Sendable {
     public let matcher: Matcher
     private let pattern: RegularExpression?
 
-    /// Compiles `matcher`; a pattern RE2 refuses throws the reason as text.
+    /// Compiles `matcher`; throws the reason where RE2 refuses the pattern.
     public init(_ matcher: Matcher) throws(LabelMatcherError) {
         self.matcher = matcher
         switch matcher.operation {
@@ -16,14 +17,44 @@ public struct LabelMatcher: Equatable, Sendable {
             do {
                 pattern = try RegularExpression(matcher.value)
             } catch {
-                throw LabelMatcherError(reason: error.description)
+                throw LabelMatcherError(reason: PatternFault.text(matcher.value, error.reason))
             }
         }
     }
 
-    /// Reads `name="value"`, `name=~pattern` and the other forms of an Alertmanager matcher; quotes may be left out.
+    /// Reads one matcher, such as `name="value"` or `{name=~pattern}`.
     public init(parsing text: String) throws(LabelMatcherError) {
-        try self.init(try Self.parse(text))
+        let matchers = try Self.list(parsing: text)
+        guard matchers.count == 1 else {
+            throw LabelMatcherError(
+                reason: matchers.isEmpty ? "no matchers" : "expected 1 matcher, found \(matchers.count)")
+        }
+        self = matchers[0]
+    }
+
+    /// Reads any number of matchers: `a="b",c=~"d"`, with or without braces.
+    public static func list(
+        parsing text: String, syntax: MatcherSyntax = .fallback
+    ) throws(LabelMatcherError) -> [LabelMatcher] {
+        var matchers: [LabelMatcher] = []
+        for matcher in try parsed(text, syntax) { matchers.append(try LabelMatcher(matcher)) }
+        return matchers
+    }
+
+    private static func parsed(_ text: String, _ syntax: MatcherSyntax) throws(LabelMatcherError) -> [Matcher] {
+        switch syntax {
+        case .utf8: return try MatcherParser.parse(text)
+        case .classic: return try ClassicMatcherParser.parse(text)
+        case .fallback:
+            let classic = try? ClassicMatcherParser.parse(text)
+            do throws(LabelMatcherError) {
+                let matchers = try MatcherParser.parse(text)
+                return classic ?? matchers
+            } catch {
+                guard let classic else { throw error }
+                return classic
+            }
+        }
     }
 
     /// Whether `labels` meet the condition; an absent label counts as empty.
@@ -39,64 +70,45 @@ public struct LabelMatcher: Equatable, Sendable {
 
     /// Equality of what is matched.
     public static func == (left: LabelMatcher, right: LabelMatcher) -> Bool { left.matcher == right.matcher }
-
-    private static func parse(_ text: String) throws(LabelMatcherError) -> Matcher {
-        let trimmed = trim(text[...])
-        guard let sign = trimmed.firstIndex(where: { $0 == "=" || $0 == "!" }) else {
-            throw LabelMatcherError(reason: "expected name=value, got \"\(text)\"")
-        }
-        var name = String(trim(trimmed[..<sign]))
-        if name.count >= 2, name.hasPrefix("\""), name.hasSuffix("\"") { name = String(name.dropFirst().dropLast()) }
-        let rest = trimmed[sign...]
-        let operation: Matcher.Operation
-        switch rest.prefix(2) {
-        case "=~": operation = .regex
-        case "!~": operation = .notRegex
-        case "!=": operation = .notEqual
-        case _ where rest.first == "=": operation = .equal
-        default: throw LabelMatcherError(reason: "expected =, !=, =~ or !~ in \"\(text)\"")
-        }
-        guard !name.isEmpty else { throw LabelMatcherError(reason: "the label name is missing in \"\(text)\"") }
-        return Matcher(name, operation, try unquote(trim(rest.dropFirst(operation.rawValue.count))))
-    }
-
-    private static func unquote(_ text: Substring) throws(LabelMatcherError) -> String {
-        guard text.first == "\"" else {
-            if text.contains("\"") { throw LabelMatcherError(reason: "unexpected quote in \(text)") }
-            return String(text)
-        }
-        guard text.count >= 2, text.last == "\"" else {
-            throw LabelMatcherError(reason: "a quote is not closed in \(text)")
-        }
-        var result = ""
-        var escaped = false
-        for character in text.dropFirst().dropLast() {
-            if escaped {
-                result +=
-                    character == "n" ? "\n" : character == "\"" || character == "\\" ? "\(character)" : "\\\(character)"
-                escaped = false
-            } else if character == "\\" {
-                escaped = true
-            } else if character == "\"" {
-                throw LabelMatcherError(reason: "unexpected quote in \(text)")
-            } else {
-                result.append(character)
-            }
-        }
-        if escaped { throw LabelMatcherError(reason: "a quote is not closed in \(text)") }
-        return result
-    }
-
-    private static func trim(_ text: Substring) -> Substring {
-        var text = text
-        while text.first == " " || text.first == "\t" { text.removeFirst() }
-        while text.last == " " || text.last == "\t" { text.removeLast() }
-        return text
-    }
 }
 
 /// Why a matcher was refused.
 public struct LabelMatcherError: Error, Equatable, Sendable {
     /// What is wrong.
     public let reason: String
+}
+
+/// Faults of patterns in the words of Go's `regexp`, which Alertmanager's users know.
+private enum PatternFault {
+    private static let words = [
+        "missing ]": "missing closing ]", "missing )": "missing closing )",
+        "no argument for repetition operator": "missing argument to repetition operator",
+        "invalid repetition size": "invalid repeat count",
+        "bad repetition operator": "invalid nested repetition operator",
+        "trailing \\": "trailing backslash at end of expression",
+        "invalid named capture group": "invalid named capture",
+        "invalid perl operator": "invalid or unsupported Perl syntax",
+    ]
+
+    static func text(_ pattern: String, _ reason: String) -> String {
+        // Alertmanager compiles the anchored pattern, which shows in what is left of it.
+        var reason = reason
+        do {
+            _ = try RegularExpression("^(?:\(pattern))$")
+        } catch {
+            reason = error.reason
+        }
+        let parts = reason.split(separator: ":", maxSplits: 1).map(String.init)
+        let word = words[parts[0]] ?? parts[0]
+        guard parts.count == 2 else { return "error parsing regexp: \(word)" }
+        return "error parsing regexp: \(word): `\(parts[1].drop(while: \.isWhitespace))`"
+    }
+}
+
+/// Quoted text as Go's `strconv.Unquote` reads it; `nil` where it is malformed or no UTF-8.
+enum QuotedText {
+    static func unquoted(_ literal: String) -> String? {
+        guard let bytes = GoLiteral.bytes(literal) else { return nil }
+        return String(validating: bytes, as: UTF8.self)
+    }
 }

@@ -1,23 +1,32 @@
+internal import ConfigurationFields
+internal import GoTemplate
 public import MetricModel
+public import Receivers
 internal import Runtime
 public import YAML
 
-/// A stock `alertmanager.yml`: the routing tree, the receivers and who keeps whom quiet.
+/// A stock `alertmanager.yml`: the routing tree, the receivers, inhibition and templates.
 public struct NotificationConfiguration: Equatable, Sendable {
     /// The root of the routing tree.
     public var route: Route
     /// Receivers by name.
     public var receivers: [String: Receiver]
-    /// Who keeps whom quiet.
+    /// Which alerts suppress others.
     public var inhibitRules: [InhibitRule]
     /// Times in which routes are muted or active, by name.
     public var timeIntervals: [String: [TimeInterval]]
-    /// How long an alert that is not heard of again counts as firing.
+    /// How long an alert counts as firing that is not received again.
     public var resolveTimeout: Milliseconds
+    /// The files with templates.
+    public var templateFiles: [NotificationTemplates.File]
+    /// The default templates with those of the files.
+    public var templates: NotificationTemplates
+    /// What will not work as it is meant, such as a template of a receiver that cannot be parsed.
+    public var warnings: [String]
     /// The file as it may be shown, secrets as `<secret>`.
     public var shownText: String
 
-    /// A configuration that tells nobody.
+    /// A configuration that notifies nobody.
     public static let silent = NotificationConfiguration(
         route: Route(
             matchers: [], receiver: "none", grouping: .labels([]), groupWait: .seconds(30), groupInterval: .minutes(5),
@@ -47,53 +56,148 @@ public struct NotificationConfiguration: Equatable, Sendable {
         inhibitRules = []
         timeIntervals = [:]
         resolveTimeout = .minutes(5)
+        templateFiles = []
+        templates = .defaults
+        warnings = []
         shownText = "route:\n  receiver: \(route.receiver)\nreceivers:\n- name: \(route.receiver)\n"
     }
 
-    /// Reads a parsed file; `file` is named in errors and is what relative paths start from.
+    /// Reads a parsed file; `file` is named in errors, and relative paths start from its directory.
     public init(_ node: YAMLNode, file: String) throws(YAMLError) {
         var fields = try FieldReader(node, path: "", file: file)
-        let global = try GlobalSettings(fields.optional("global"), file: file)
-        var receivers: [String: Receiver] = [:]
-        for (index, element) in try fields.list("receivers").enumerated() {
-            var reader = ReceiverReader(global: global, file: file)
-            let receiver = try reader.receiver(element, path: "receivers[\(index)]")
-            guard receivers.updateValue(receiver, forKey: receiver.name) == nil else {
-                throw fields.fault("the receiver \"\(receiver.name)\" stands twice", at: element, field: "receivers")
-            }
-        }
-        let root = try fields.required("route")
-        let defaults = Route(
-            matchers: [], receiver: "", grouping: .labels([]), groupWait: .seconds(30), groupInterval: .minutes(5),
-            repeatInterval: .hours(4), continues: false, muteTimeIntervals: [], activeTimeIntervals: [], routes: [],
-            key: "", id: "")
-        var timeIntervals: [String: [TimeInterval]] = [:]
-        // The first is what the second was called before.
-        for list in ["mute_time_intervals", "time_intervals"] {
-            for (index, element) in try fields.list(list).enumerated() {
-                let (name, intervals) = try TimeIntervalReader(file: file).named(element, path: "\(list)[\(index)]")
-                guard timeIntervals.updateValue(intervals, forKey: name) == nil else {
-                    throw fields.fault("the time interval \"\(name)\" stands twice", at: element, field: list)
-                }
-            }
-        }
-        route = try RouteReader(file: file, receivers: receivers, timeIntervals: timeIntervals)
-            .root(root, defaults: defaults)
+        let directory = Paths.directory(of: file)
+        let global = try GlobalSettings(fields.optional("global"), file: file, directory: directory)
+        receivers = try Self.receivers(&fields, global, directory)
+        timeIntervals = try Self.timeIntervals(&fields)
+        guard let root = fields.optional("route") else { throw fields.fault("no routes provided") }
+        route = try RouteReader(file: file, receivers: receivers, timeIntervals: timeIntervals).root(root)
         inhibitRules = []
         for (index, element) in try fields.list("inhibit_rules").enumerated() {
             inhibitRules.append(try Self.inhibitRule(element, path: "inhibit_rules[\(index)]", file: file))
         }
-        _ = try fields.textList("templates")
+        (templateFiles, templates) = try Self.templates(&fields, directory)
+        warnings = Self.templateWarnings(node["receivers"], templates, file)
+        if let node = fields.optional("tracing") {
+            warnings.append("\(file):\(node.line): tracing is not supported and does nothing")
+        }
         try fields.finish()
-        self.receivers = receivers
-        self.timeIntervals = timeIntervals
-        self.resolveTimeout = global.resolveTimeout
-        shownText = SecretMask.masked(node).blockText
+        resolveTimeout = global.resolveTimeout
+        shownText = SecretMask.masked(node, hiding: ["url", "api_url", "webhook_url"]).blockText
+    }
+
+    /// Compares what was configured; templates by their files.
+    public static func == (left: NotificationConfiguration, right: NotificationConfiguration) -> Bool {
+        left.route == right.route && left.receivers == right.receivers && left.inhibitRules == right.inhibitRules
+            && left.timeIntervals == right.timeIntervals && left.resolveTimeout == right.resolveTimeout
+            && left.templateFiles == right.templateFiles && left.shownText == right.shownText
+    }
+
+    // MARK: Sections
+
+    private static func receivers(
+        _ fields: inout FieldReader, _ global: GlobalSettings, _ directory: String
+    ) throws(YAMLError) -> [String: Receiver] {
+        let reader = ReceiverReader(global: global, file: fields.file, directory: directory)
+        var receivers: [String: Receiver] = [:]
+        for (index, element) in try fields.list("receivers").enumerated() {
+            let receiver = try reader.receiver(element, path: "receivers[\(index)]")
+            guard receivers.updateValue(receiver, forKey: receiver.name) == nil else {
+                throw fields.fault(
+                    "notification config name \"\(receiver.name)\" is not unique", at: element, field: "receivers")
+            }
+        }
+        return receivers
+    }
+
+    private static func timeIntervals(_ fields: inout FieldReader) throws(YAMLError) -> [String: [TimeInterval]] {
+        var timeIntervals: [String: [TimeInterval]] = [:]
+        // The first is the former name of the second.
+        for list in ["mute_time_intervals", "time_intervals"] {
+            for (index, element) in try fields.list(list).enumerated() {
+                let reader = TimeIntervalReader(file: fields.file)
+                let (name, intervals) = try reader.named(element, path: "\(list)[\(index)]")
+                guard timeIntervals.updateValue(intervals, forKey: name) == nil else {
+                    let what = list == "time_intervals" ? "time interval" : "mute time interval"
+                    throw fields.fault("\(what) \"\(name)\" is not unique", at: element, field: list)
+                }
+            }
+        }
+        return timeIntervals
+    }
+
+    private static func inhibitRule(_ node: YAMLNode, path: String, file: String) throws(YAMLError) -> InhibitRule {
+        var fields = try FieldReader(node, path: path, file: file)
+        _ = try fields.optionalText("name")
+        let rule = InhibitRule(
+            source: try fields.labelMatchers("source_matchers", legacy: "source_match").map(\.matcher),
+            target: try fields.labelMatchers("target_matchers", legacy: "target_match").map(\.matcher),
+            equal: try fields.textList("equal"))
+        for name in rule.equal where !LabelName.isValid(name) {
+            throw fields.fault("invalid label name \"\(name)\" in equal list", at: fields.node["equal"], field: "equal")
+        }
+        try fields.finish()
+        return rule
+    }
+
+    private static func templates(
+        _ fields: inout FieldReader, _ directory: String
+    ) throws(YAMLError) -> ([NotificationTemplates.File], NotificationTemplates) {
+        var files: [NotificationTemplates.File] = []
+        var paths: [String: String] = [:]
+        for (index, pattern) in try fields.textList("templates").enumerated() {
+            // A pattern without matches is allowed: its files may come later.
+            for path in Paths.matching(Paths.resolve(pattern, from: directory)).sorted() {
+                let name = String(path.split(separator: "/").last ?? "")
+                do throws(FileText.ReadError) {
+                    let bytes = try FileText.bytes(path, limit: 4 << 20)
+                    files.append(.init(name: name, text: String(decoding: bytes, as: UTF8.self)))
+                } catch {
+                    throw fields.fault(
+                        "\(error)", at: fields.node["templates"]?.elements?[index], field: "templates[\(index)]")
+                }
+                paths[name] = path
+            }
+        }
+        guard !files.isEmpty else { return ([], .defaults) }
+        do throws(TemplateError) {
+            return (files, try NotificationTemplates(files))
+        } catch {
+            let (name, line) = Self.place(of: error)
+            throw YAMLError(
+                file: name.flatMap { paths[$0] } ?? fields.file, line: line, column: 1, field: "",
+                message: error.message)
+        }
+    }
+
+    /// The file and line in `template: my.tmpl:3: …`.
+    private static func place(of error: TemplateError) -> (name: String?, line: Int) {
+        let parts = error.message.split(separator: ":", maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count >= 3, parts[0] == "template" else { return (nil, 0) }
+        return (String(parts[1].drop { $0 == " " }), Int(parts[2]) ?? 0)
+    }
+
+    /// Faults of the templates in receivers' fields. Alertmanager takes them, and fails whenever it sends.
+    private static func templateWarnings(
+        _ node: YAMLNode?, _ templates: NotificationTemplates, _ file: String
+    ) -> [String] {
+        guard let node else { return [] }
+        switch node.content {
+        case .scalar(let text, _):
+            guard text.contains("{{") else { return [] }
+            do throws(TemplateError) {
+                let missing = try templates.template(text).missingTemplates
+                return missing.map { "\(file):\(node.line):\(node.column): template \"\($0)\" not defined" }
+            } catch {
+                return ["\(file):\(node.line):\(node.column): \(error.message)"]
+            }
+        case .sequence(let elements): return elements.flatMap { templateWarnings($0, templates, file) }
+        case .mapping(let members): return members.flatMap { templateWarnings($0.value, templates, file) }
+        }
     }
 
     /// Why nothing is sent on `route` at `now`; `nil` where it is.
     ///
-    /// A route is quiet outside of its active times, if it has any, and within its mute times.
+    /// A route is muted outside of its active times, if it has any, and within its mute times.
     public func suppression(of route: Route, at now: Timestamp) -> Suppression? {
         func isWithin(_ names: [String]) -> Bool {
             names.contains { name in timeIntervals[name]?.contains { $0.contains(now) } ?? false }
@@ -101,70 +205,50 @@ public struct NotificationConfiguration: Equatable, Sendable {
         if !route.activeTimeIntervals.isEmpty, !isWithin(route.activeTimeIntervals) { return .activeTimeInterval }
         return isWithin(route.muteTimeIntervals) ? .muteTimeInterval : nil
     }
-
-    private static func inhibitRule(_ node: YAMLNode, path: String, file: String) throws(YAMLError) -> InhibitRule {
-        var fields = try FieldReader(node, path: path, file: file)
-        let rule = InhibitRule(
-            source: try fields.labelMatchers("source_matchers", legacy: "source_match"),
-            target: try fields.labelMatchers("target_matchers", legacy: "target_match"),
-            equal: try fields.textList("equal"))
-        try fields.finish()
-        return rule
-    }
 }
 
-/// The `global` section, as far as it is used here.
-struct GlobalSettings {
-    var resolveTimeout = Milliseconds.minutes(5)
-    var pagerDutyURL = "https://events.pagerduty.com/v2/enqueue"
-
-    init(_ node: YAMLNode?, file: String) throws(YAMLError) {
-        guard let node else { return }
-        var fields = try FieldReader(node, path: "global", file: file)
-        resolveTimeout = try fields.optionalDuration("resolve_timeout") ?? resolveTimeout
-        pagerDutyURL = try fields.optionalText("pagerduty_url") ?? pagerDutyURL
-        // Settings of integrations that no receiver here can use are read past, so that stock files load.
-        for name in fields.names where name.hasPrefix("smtp_") || Self.otherIntegrations.contains(name) {
-            _ = fields.optional(name)
-        }
-        try fields.finish()
+/// Names of labels as routes and rules use them.
+enum LabelName {
+    /// Letters, digits and underscores; beyond ASCII, and after the first character, anything.
+    static func isValid(_ name: String) -> Bool {
+        guard let first = name.unicodeScalars.first else { return false }
+        return !first.isASCII || first == "_" || first.properties.isAlphabetic
     }
-
-    private static let otherIntegrations: Set<String> = [
-        "slack_api_url", "slack_api_url_file", "victorops_api_key", "victorops_api_url", "opsgenie_api_key",
-        "opsgenie_api_key_file", "opsgenie_api_url", "wechat_api_url", "wechat_api_secret", "wechat_api_corp_id",
-        "telegram_api_url", "webex_api_url",
-    ]
 }
 
 extension FieldReader {
-    /// A duration such as `5m`.
-    mutating func optionalDuration(_ name: String) throws(YAMLError) -> Milliseconds? {
-        guard let text = try optionalText(name) else { return nil }
-        guard let duration = Milliseconds(parsing: text) else {
-            throw fault("not a duration: \"\(text)\"", at: optional(name), field: name)
-        }
-        return duration
+    /// A matcher of a configuration, with how it is shown in group keys.
+    struct ShownMatcher {
+        var matcher: LabelMatcher
+        var shown: Matcher
     }
 
     /// The matchers of `name`, with those of the older forms `legacy` and `legacy_re`.
-    mutating func labelMatchers(_ name: String, legacy: String) throws(YAMLError) -> [LabelMatcher] {
-        var matchers: [LabelMatcher] = []
+    mutating func labelMatchers(_ name: String, legacy: String) throws(YAMLError) -> [ShownMatcher] {
+        var matchers: [ShownMatcher] = []
         for (index, element) in try list(name).enumerated() {
             let path = "\(name)[\(index)]"
             guard let text = element.text else {
                 throw fault("expected text, got \(element.kind)", at: element, field: path)
             }
             do throws(LabelMatcherError) {
-                matchers.append(try LabelMatcher(parsing: text))
+                matchers += try LabelMatcher.list(parsing: text).map { ShownMatcher(matcher: $0, shown: $0.matcher) }
             } catch {
                 throw fault(error.reason, at: element, field: path)
             }
         }
         for (field, operation) in [(legacy, Matcher.Operation.equal), ("\(legacy)_re", .regex)] {
             for pair in try textMapping(field) {
+                guard MetricText.isLegacyLabelName(pair.name) else {
+                    throw fault("invalid label name \"\(pair.name)\"", at: pair.node, field: field)
+                }
                 do throws(LabelMatcherError) {
-                    matchers.append(try LabelMatcher(Matcher(pair.name, operation, pair.value)))
+                    // Alertmanager shows these patterns as it compiles them.
+                    let shown = operation == .regex ? "^(?:\(pair.value))$" : pair.value
+                    matchers.append(
+                        ShownMatcher(
+                            matcher: try LabelMatcher(Matcher(pair.name, operation, pair.value)),
+                            shown: Matcher(pair.name, operation, shown)))
                 } catch {
                     throw fault(error.reason, at: pair.node, field: "\(field).\(pair.name)")
                 }

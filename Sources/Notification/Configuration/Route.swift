@@ -29,6 +29,8 @@ public struct Route: Equatable, Sendable {
     public var activeTimeIntervals: [String]
     /// Routes below, tried in order.
     public var routes: [Route]
+    /// Labels that templates can read; templates themselves. Inherited.
+    public var labels = Labels.empty
     /// The path of matchers from the root, as Alertmanager writes it into group keys.
     public var key: String
     /// Tells the route from every other one, also from those with the same matchers, and stays the same where others come or go.

@@ -1,4 +1,6 @@
+internal import ConfigurationFields
 internal import MetricModel
+internal import Receivers
 internal import YAML
 
 /// Reads the routing tree. A route inherits what it does not say from the one above.
@@ -7,17 +9,23 @@ struct RouteReader {
     let receivers: [String: Receiver]
     let timeIntervals: [String: [TimeInterval]]
 
+    private static let defaults = Route(
+        matchers: [], receiver: "", grouping: .labels([]), groupWait: .seconds(30), groupInterval: .minutes(5),
+        repeatInterval: .hours(4), continues: false, muteTimeIntervals: [], activeTimeIntervals: [], routes: [],
+        key: "", id: "")
+
     /// Reads the root, which must name a receiver and may not have matchers.
-    func root(_ node: YAMLNode, defaults: Route) throws(YAMLError) -> Route {
-        let route = try self.route(node, path: "route", above: defaults)
+    func root(_ node: YAMLNode) throws(YAMLError) -> Route {
         func fault(_ message: String) -> YAMLError {
             YAMLError(file: file, line: node.line, column: node.column, field: "route", message: message)
         }
-        guard route.matchers.isEmpty else { throw fault("the root route must not have any matchers") }
-        guard !route.receiver.isEmpty else { throw fault("the root route must name a receiver") }
-        guard !route.continues else { throw fault("the root route cannot have \"continue\"") }
-        guard route.muteTimeIntervals.isEmpty, route.activeTimeIntervals.isEmpty else {
-            throw fault("the root route must not have any time intervals")
+        if node["receiver"]?.text?.isEmpty != false { throw fault("root route must specify a default receiver") }
+        let route = try self.route(node, path: "route", above: Self.defaults)
+        guard route.matchers.isEmpty else { throw fault("root route must not have any matchers") }
+        guard !route.continues else { throw fault("cannot have continue in root route") }
+        guard route.muteTimeIntervals.isEmpty else { throw fault("root route must not have any mute time intervals") }
+        guard route.activeTimeIntervals.isEmpty else {
+            throw fault("root route must not have any active time intervals")
         }
         var known: [String: Int] = [:]
         return route.identified(&known)
@@ -26,27 +34,24 @@ struct RouteReader {
     private func route(_ node: YAMLNode, path: String, above: Route) throws(YAMLError) -> Route {
         var fields = try FieldReader(node, path: path, file: file)
         var route = above
-        route.matchers = try fields.labelMatchers("matchers", legacy: "match")
-        let own = "{" + route.matchers.map(\.matcher.description).sorted().joined(separator: ",") + "}"
+        let matchers = try fields.labelMatchers("matchers", legacy: "match")
+        route.matchers = matchers.map(\.matcher)
+        let shown = matchers.map(\.shown).sorted { left, right in
+            if left.name != right.name { return ByteOrder.precedes(left.name, right.name) }
+            return left.value == right.value
+                ? left.operation.rawValue < right.operation.rawValue : ByteOrder.precedes(left.value, right.value)
+        }
+        let own = "{" + shown.map(\.description).joined(separator: ",") + "}"
         route.key = above.key.isEmpty ? own : "\(above.key)/\(own)"
         if let name = try fields.optionalText("receiver") {
             guard receivers[name] != nil else {
                 throw fields.fault(
-                    "no receiver is called \"\(name)\"", at: fields.optional("receiver"), field: "receiver")
+                    "undefined receiver \"\(name)\" used in route", at: fields.optional("receiver"), field: "receiver")
             }
             route.receiver = name
         }
-        if fields.optional("group_by") != nil {
-            let names = try fields.textList("group_by")
-            guard Set(names).count == names.count else {
-                throw fields.fault("a label stands twice", at: fields.optional("group_by"), field: "group_by")
-            }
-            guard !names.contains("...") || names.count == 1 else {
-                throw fields.fault(
-                    "\"...\" means every label and stands alone", at: fields.optional("group_by"), field: "group_by")
-            }
-            route.grouping = names == ["..."] ? .all : .labels(names)
-        }
+        if fields.optional("group_by") != nil { route.grouping = try Self.grouping(&fields) }
+        for pair in try fields.textMapping("labels") { route.labels.set(pair.name, to: pair.value) }
         route.groupWait = try fields.optionalDuration("group_wait") ?? above.groupWait
         route.groupInterval = try positive(&fields, "group_interval") ?? above.groupInterval
         route.repeatInterval = try positive(&fields, "repeat_interval") ?? above.repeatInterval
@@ -63,11 +68,29 @@ struct RouteReader {
         return route
     }
 
+    private static func grouping(_ fields: inout FieldReader) throws(YAMLError) -> Route.Grouping {
+        let names = try fields.textList("group_by")
+        func fault(_ message: String) -> YAMLError {
+            fields.fault(message, at: fields.node["group_by"], field: "group_by")
+        }
+        for name in names where name != "..." && !LabelName.isValid(name) {
+            throw fault("invalid label name \"\(name)\" in group_by list")
+        }
+        guard !names.contains("...") || names.allSatisfy({ $0 == "..." }) else {
+            throw fault("cannot have wildcard group_by (`...`) and other labels at the same time")
+        }
+        var seen: Set<String> = []
+        for name in names where name != "..." && !seen.insert(name).inserted {
+            throw fault("duplicated label \"\(name)\" in group_by")
+        }
+        return names.contains("...") ? .all : .labels(names)
+    }
+
     private func intervals(_ fields: inout FieldReader, _ name: String) throws(YAMLError) -> [String] {
         let names = try fields.textList(name)
         for (index, interval) in names.enumerated() where timeIntervals[interval] == nil {
             throw fields.fault(
-                "no time interval is called \"\(interval)\"", at: fields.optional(name)?.elements?[index],
+                "undefined time interval \"\(interval)\" used in route", at: fields.optional(name)?.elements?[index],
                 field: "\(name)[\(index)]")
         }
         return names
@@ -75,7 +98,7 @@ struct RouteReader {
 
     private func positive(_ fields: inout FieldReader, _ name: String) throws(YAMLError) -> Milliseconds? {
         let duration = try fields.optionalDuration(name)
-        if duration == .zero { throw fields.fault("must be greater than zero", at: fields.optional(name), field: name) }
+        if duration == .zero { throw fields.fault("\(name) cannot be zero", at: fields.optional(name), field: name) }
         return duration
     }
 }

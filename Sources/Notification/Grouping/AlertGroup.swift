@@ -1,21 +1,35 @@
 public import MetricModel
+internal import Receivers
 public import RuleEngine
 
-/// The alerts of one group of one route: decides when somebody must be told what.
+/// Where an alert comes from.
+public enum AlertOrigin: String, Equatable, Sendable {
+    /// The rules of this process, which send every alert again as long as it fires.
+    case rules
+    /// Somebody else, through the API.
+    case api
+}
+
+/// The alerts of one group of one route: decides when which receiver must be sent what.
 ///
 /// A value machine: events in, decisions out, `now` passed in.
 public struct AlertGroup: Equatable, Sendable {
-    /// What was last told successfully, per integration.
-    private struct Told: Equatable, Sendable {
+    /// What an integration was last sent successfully.
+    struct Sent: Equatable, Sendable {
         var at: Timestamp
         var firing: Set<Labels>
         var resolved: Set<Labels>
+        /// What the integration remembers about the group.
+        var memory: [String: String]
     }
 
-    /// An alert with the time when it was last heard of.
+    /// An alert with the time when it was last received.
     struct Held: Equatable, Sendable {
         var alert: Alert
         var updatedAt: Timestamp
+        var origin: AlertOrigin
+        /// It was read from the log, and nothing was received of it since.
+        var isRestored = false
     }
 
     /// The route's path and the group's labels: `{}/{severity="critical"}:{alertname="Down"}`.
@@ -24,33 +38,55 @@ public struct AlertGroup: Equatable, Sendable {
     public let labels: Labels
     /// Name of the receiver.
     public let receiver: String
+    let routeLabels: Labels
     private let groupInterval: Milliseconds
     private let repeatInterval: Milliseconds
-    private var alerts: [Labels: Held] = [:]
-    private var told: [Int: Told] = [:]
+    private(set) var alerts: [Labels: Held] = [:]
+    /// By name of the integration within the receiver, such as `slack/0`.
+    private(set) var sent: [String: Sent] = [:]
     /// When the group wants to be looked at next.
     public private(set) var dueAt: Timestamp
+    /// Whether what is sent next does not queue behind other messages of the receiver.
+    private(set) var isUrgent = false
 
     /// A group that begins with `alert`.
     ///
-    /// - Parameter urgent: Tell at once instead of waiting for more alerts.
-    public init(route: Route, labels: Labels, alert: Alert, urgent: Bool, at now: Timestamp) {
-        key =
-            "\(route.key):{\(labels.pairs.map { "\($0.name)=\(MetricText.quoted($0.value))" }.joined(separator: ", "))}"
-        self.labels = labels
-        receiver = route.receiver
-        groupInterval = route.groupInterval
-        repeatInterval = route.repeatInterval
+    /// - Parameter urgent: Notify at once instead of waiting for more alerts.
+    public init(
+        route: Route, labels: Labels, alert: Alert, origin: AlertOrigin = .rules, urgent: Bool, at now: Timestamp
+    ) {
+        self.init(route: route, labels: labels, at: now)
         // An alert that has been firing longer than the wait has waited elsewhere already.
         let waited = alert.startsAt + route.groupWait < now
         dueAt = urgent || waited ? now : now + route.groupWait
-        alerts[alert.labels] = Held(alert: alert, updatedAt: now)
+        isUrgent = urgent
+        alerts[alert.labels] = Held(alert: alert, updatedAt: now, origin: origin)
     }
 
-    /// Whether nothing is left to tell.
+    /// A group as it was logged; it is looked at as soon as something happens to it.
+    init(route: Route, labels: Labels, alerts: [Held], sent: [String: Sent], at now: Timestamp) {
+        self.init(route: route, labels: labels, at: now)
+        for held in alerts { self.alerts[held.alert.labels] = held }
+        self.sent = sent
+        let latest = sent.values.map(\.at).max() ?? now
+        dueAt = max(now, latest + groupInterval)
+    }
+
+    private init(route: Route, labels: Labels, at now: Timestamp) {
+        let pairs = labels.pairs.map { "\($0.name)=\(MetricText.quoted($0.value))" }.joined(separator: ", ")
+        key = "\(route.key):{\(pairs)}"
+        self.labels = labels
+        receiver = route.receiver
+        routeLabels = route.labels
+        groupInterval = route.groupInterval
+        repeatInterval = route.repeatInterval
+        dueAt = now
+    }
+
+    /// Whether nothing is left to send.
     public var isEmpty: Bool { alerts.isEmpty }
 
-    /// How many alerts it has, resolved ones that somebody has yet to be told of included.
+    /// How many alerts it has, resolved ones of which an integration has yet to be notified included.
     var count: Int { alerts.count }
 
     /// The alerts that fire at `now`, in no order.
@@ -62,15 +98,28 @@ public struct AlertGroup: Equatable, Sendable {
     /// Whether an alert with `labels` is in the group.
     func holds(_ labels: Labels) -> Bool { alerts[labels] != nil }
 
-    /// An alert of this group was heard of.
-    public mutating func received(_ alert: Alert, urgent: Bool, at now: Timestamp) {
+    /// An alert of this group was received.
+    public mutating func received(_ alert: Alert, origin: AlertOrigin = .rules, urgent: Bool, at now: Timestamp) {
         var alert = alert
-        // One that was resolved and told may return: its old end must not linger.
+        // One that was resolved and reported may return: its old end must not linger.
         if let known = alerts[alert.labels]?.alert, !Self.isResolved(known, at: now), !alert.isResolved {
             alert.startsAt = min(known.startsAt, alert.startsAt)
         }
-        alerts[alert.labels] = Held(alert: alert, updatedAt: now)
-        if urgent { dueAt = min(dueAt, now) }
+        alerts[alert.labels] = Held(alert: alert, updatedAt: now, origin: origin)
+        if urgent {
+            dueAt = min(dueAt, now)
+            isUrgent = true
+        }
+    }
+
+    /// The rules have been evaluated since the start: what they have not sent again has ended.
+    mutating func restorationEnded(at now: Timestamp) {
+        for (labels, held) in alerts
+        where held.isRestored && held.origin == .rules && !Self.isResolved(held.alert, at: now) {
+            alerts[labels]?.alert.isResolved = true
+            alerts[labels]?.alert.endsAt = now
+            dueAt = min(dueAt, now)
+        }
     }
 
     /// Something has to be looked at again now.
@@ -78,30 +127,36 @@ public struct AlertGroup: Equatable, Sendable {
 
     /// What is to be done when a group's time has come.
     public struct Due: Equatable, Sendable {
-        /// What each integration must be told now.
+        /// What an integration must be sent now.
         public struct Entry: Equatable, Sendable {
-            /// Index of the integration in the receiver.
-            public var integration: Int
-            /// What it is told.
+            /// Name of the integration within the receiver.
+            public var integration: String
+            /// What it is sent.
             public var notification: Notification
+            /// What the integration remembers about the group.
+            public var memory: [String: String]
         }
 
-        /// What each integration must be told now.
+        /// What each integration must be sent now.
         public var entries: [Entry] = []
-        /// How many alerts nobody is told of, by reason.
+        /// How many alerts nobody is notified of, by reason.
         public var suppressed: [Suppression: Int] = [:]
+        /// Whether the entries do not queue behind others.
+        public var isUrgent = false
     }
 
     /// The group's time has come.
     ///
     /// - Parameters:
-    ///   - integrations: For each integration whether it wants to hear of resolved alerts.
-    ///   - suppression: Why nobody is told of an alert; `nil` where people are.
+    ///   - integrations: The names of the integrations, and for each whether it wants resolved alerts.
+    ///   - suppression: Why nobody is notified of an alert; `nil` where somebody is.
     public mutating func cameDue(
-        at now: Timestamp, integrations: [Bool], suppression: (Labels) -> Suppression?
+        at now: Timestamp, integrations: [(name: String, sendsResolved: Bool)], suppression: (Labels) -> Suppression?
     ) -> Due {
         dueAt = now + groupInterval
         var due = Due()
+        due.isUrgent = isUrgent
+        isUrgent = false
         var audible: [Alert] = []
         for alert in alerts.values.map(\.alert) {
             if let reason = suppression(alert.labels) {
@@ -111,52 +166,63 @@ public struct AlertGroup: Equatable, Sendable {
             }
         }
         audible.sort { $0.labels < $1.labels }
-        for (integration, sendsResolved) in integrations.enumerated() {
-            let told = audible.filter { sendsResolved || !Self.isResolved($0, at: now) }
-            guard needsTelling(told, integration: integration, sendsResolved: sendsResolved, at: now), !told.isEmpty
-            else { continue }
-            due.entries.append(.init(integration: integration, notification: notification(of: told, at: now)))
+        for (name, sendsResolved) in integrations {
+            let shown = audible.filter { sendsResolved || !Self.isResolved($0, at: now) }
+            guard !shown.isEmpty, let reason = reason(for: shown, name, sendsResolved: sendsResolved, at: now) else {
+                continue
+            }
+            due.entries.append(
+                .init(
+                    integration: name, notification: notification(of: shown, reason, at: now),
+                    memory: sent[name]?.memory ?? [:]))
         }
         if due.entries.isEmpty { forgetResolved(at: now) }
         return due
     }
 
-    /// An integration has been told `notification`.
-    public mutating func delivered(_ notification: Notification, integration: Int, at now: Timestamp) {
-        told[integration] = Told(
+    /// An integration has accepted `notification`.
+    public mutating func delivered(
+        _ notification: Notification, integration: String, memory: [String: String] = [:], at now: Timestamp
+    ) {
+        // Who is told that everything is over is told of a new beginning.
+        sent[integration] = Sent(
             at: now, firing: Set(notification.alerts.filter { !$0.isResolved }.map(\.labels)),
-            resolved: Set(notification.alerts.filter(\.isResolved).map(\.labels)))
+            resolved: Set(notification.alerts.filter(\.isResolved).map(\.labels)),
+            memory: notification.isResolved ? [:] : memory)
         forgetResolved(at: now)
     }
 
-    /// Resolved alerts go once every integration that was told of them firing has been told of their end.
+    /// Resolved alerts go once every integration that was sent them firing was sent their end.
     private mutating func forgetResolved(at now: Timestamp) {
         for (labels, held) in alerts where Self.isResolved(held.alert, at: now) {
-            if told.values.allSatisfy({ !$0.firing.contains(labels) }) { alerts[labels] = nil }
+            if sent.values.allSatisfy({ !$0.firing.contains(labels) }) { alerts[labels] = nil }
         }
     }
 
-    private func needsTelling(_ alerts: [Alert], integration: Int, sendsResolved: Bool, at now: Timestamp) -> Bool {
+    /// Why `alerts` must be sent to an integration; `nil` where they need not.
+    private func reason(
+        for alerts: [Alert], _ integration: String, sendsResolved: Bool, at now: Timestamp
+    ) -> Message.Reason? {
         let firing = Set(alerts.filter { !Self.isResolved($0, at: now) }.map(\.labels))
         let resolved = Set(alerts.filter { Self.isResolved($0, at: now) }.map(\.labels))
-        guard let last = told[integration] else { return !firing.isEmpty }
-        if !firing.isSubset(of: last.firing) { return true }
-        if firing.isEmpty { return !last.firing.isEmpty && sendsResolved }
-        if sendsResolved && !resolved.isSubset(of: last.resolved) { return true }
-        return now - last.at >= repeatInterval
+        guard let last = sent[integration] else { return firing.isEmpty ? nil : .first }
+        if !firing.isSubset(of: last.firing) { return last.firing.isEmpty ? .first : .newAlerts }
+        if firing.isEmpty { return !last.firing.isEmpty && sendsResolved ? .allResolved : nil }
+        if sendsResolved && !resolved.isSubset(of: last.resolved) { return .someResolved }
+        return now - last.at >= repeatInterval ? .repeated : nil
     }
 
-    private func notification(of alerts: [Alert], at now: Timestamp) -> Notification {
+    private func notification(of alerts: [Alert], _ reason: Message.Reason, at now: Timestamp) -> Notification {
         Notification(
             groupKey: key, groupLabels: labels, receiver: receiver,
             alerts: alerts.map { alert in
                 var alert = alert
                 alert.isResolved = Self.isResolved(alert, at: now)
                 return alert
-            })
+            }, routeLabels: routeLabels, reason: reason)
     }
 
-    private static func isResolved(_ alert: Alert, at now: Timestamp) -> Bool {
+    static func isResolved(_ alert: Alert, at now: Timestamp) -> Bool {
         alert.isResolved || alert.endsAt <= now
     }
 }

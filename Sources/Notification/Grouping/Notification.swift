@@ -1,7 +1,8 @@
 public import MetricModel
+public import Receivers
 public import RuleEngine
 
-/// What a receiver is told about a group of alerts.
+/// What a receiver is sent about a group of alerts.
 public struct Notification: Equatable, Sendable {
     /// Identifies the group over all its notifications.
     public var groupKey: String
@@ -11,47 +12,55 @@ public struct Notification: Equatable, Sendable {
     public var receiver: String
     /// The alerts, sorted by labels.
     public var alerts: [Alert]
+    /// Labels of the route, as templates.
+    public var routeLabels: Labels
+    /// What is new since the notification before.
+    public var reason: Message.Reason
 
     /// A notification.
-    public init(groupKey: String, groupLabels: Labels, receiver: String, alerts: [Alert]) {
+    public init(
+        groupKey: String, groupLabels: Labels, receiver: String, alerts: [Alert], routeLabels: Labels = .empty,
+        reason: Message.Reason = .first
+    ) {
         self.groupKey = groupKey
         self.groupLabels = groupLabels
         self.receiver = receiver
         self.alerts = alerts
+        self.routeLabels = routeLabels
+        self.reason = reason
     }
 
     /// Whether every alert has been resolved.
     public var isResolved: Bool { alerts.allSatisfy(\.isResolved) }
-    /// Labels with the same value in every alert.
-    public var commonLabels: Labels { Self.common(alerts.map(\.labels)) }
-    /// Annotations with the same text in every alert.
-    public var commonAnnotations: Labels { Self.common(alerts.map(\.annotations)) }
 
-    private static func common(_ sets: [Labels]) -> Labels {
-        guard let first = sets.first else { return .empty }
-        return Labels(sorted: first.pairs.filter { pair in sets.allSatisfy { $0.pairs.contains(pair) } })
+    /// The message that senders send.
+    public var message: Message {
+        Message(
+            groupKey: groupKey, groupLabels: groupLabels, receiver: receiver,
+            alerts: alerts.map {
+                MessageAlert(
+                    labels: $0.labels, annotations: $0.annotations, startsAt: $0.startsAt, endsAt: $0.endsAt,
+                    isResolved: $0.isResolved, generatorURL: $0.generatorURL)
+            }, routeLabels: routeLabels, reason: reason)
     }
 }
 
 extension Alert {
-    /// The number Prometheus and Alertmanager know its labels by.
+    /// The number Prometheus and Alertmanager identify its labels by.
     public var fingerprint: String { labels.fingerprint }
 }
 
-extension Labels {
-    /// FNV-1a over names and values, as 16 hexadecimal digits: the number Prometheus and Alertmanager know a label set by.
-    public var fingerprint: String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        func add(_ bytes: some Sequence<UInt8>) {
-            for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+extension Receiver {
+    /// The integrations with names that stay the same where one of another kind comes or goes: `slack/0`, `email/0`, `slack/1`.
+    var named: [(name: String, integration: Integration)] {
+        var counts: [String: Int] = [:]
+        return integrations.map { integration in
+            let index = counts[integration.kind, default: 0]
+            counts[integration.kind] = index + 1
+            return ("\(integration.kind)/\(index)", integration)
         }
-        for pair in pairs {
-            add(pair.name.utf8)
-            add(CollectionOfOne(0xff))
-            add(pair.value.utf8)
-            add(CollectionOfOne(0xff))
-        }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
+
+    /// The integration called `name`.
+    func integration(_ name: String) -> Integration? { named.first { $0.name == name }?.integration }
 }

@@ -1,4 +1,5 @@
 public import MetricModel
+internal import Receivers
 public import RuleEngine
 
 /// Sorts alerts into groups and says what is to be delivered when.
@@ -13,10 +14,14 @@ public struct NotificationQueue: Equatable, Sendable {
         public var id: UInt64
         /// Name of the receiver.
         public var receiver: String
-        /// Index of the integration in the receiver.
-        public var integration: Int
-        /// What is told.
+        /// Name of the integration within the receiver, such as `slack/0`.
+        public var integration: String
+        /// What is sent.
         public var notification: Notification
+        /// What the integration remembers about the group.
+        public var memory: [String: String]
+        /// Whether it does not queue behind other deliveries of the receiver.
+        public var isUrgent: Bool
         /// How often it has been tried before.
         public var attempt: Int
     }
@@ -28,10 +33,10 @@ public struct NotificationQueue: Equatable, Sendable {
 
     private struct Slot: Hashable, Sendable {
         var group: GroupID
-        var integration: Int
+        var integration: String
     }
 
-    /// The state of a slot that has something to tell.
+    /// The state of a slot that has something to send.
     private struct Pending: Equatable, Sendable {
         var delivery: Delivery
         var retryAt: Timestamp?
@@ -52,7 +57,12 @@ public struct NotificationQueue: Equatable, Sendable {
     private(set) var routes: [String: Route]
     private(set) var groups: [GroupID: AlertGroup] = [:]
     private var pending: [Slot: Pending] = [:]
+    private var slots: [UInt64: Slot] = [:]
     private var nextID: UInt64 = 0
+    /// Alerts in all groups.
+    private var held = 0
+    /// Groups whose entry in the log is out of date.
+    private var changed: Set<GroupID> = []
     private var refused = 0
     private var suppressed: [Suppression: Int] = [:]
 
@@ -67,17 +77,44 @@ public struct NotificationQueue: Equatable, Sendable {
         Dictionary(configuration.route.all.map { ($0.id, $0) }) { first, _ in first }
     }
 
-    /// The configuration was replaced. Groups of routes that are still there keep what was told.
-    public mutating func reconfigured(_ new: NotificationConfiguration) {
+    /// The configuration was replaced. Groups of routes that still exist keep what was sent; alerts of others go to the routes
+    /// that take them now.
+    public mutating func reconfigured(_ new: NotificationConfiguration, at now: Timestamp) {
         configuration = new
         routes = Self.byID(new)
-        groups = groups.filter { routes[$0.key.route] != nil }
-        pending = pending.filter { groups[$0.key.group] != nil }
+        let removed = groups.filter { routes[$0.key.route] == nil }
+        for id in removed.keys { remove(id) }
+        for held in removed.values.flatMap({ $0.held(at: now) }) {
+            received([held.alert], origin: held.origin, urgent: false, at: now)
+        }
     }
 
-    /// Alerts were heard of. `urgent` ones are told at once instead of after `group_wait`.
-    public mutating func received(_ alerts: [Alert], urgent: Bool = false, at now: Timestamp) {
-        var room = capacity - groups.values.reduce(0) { $0 + $1.count }
+    private mutating func remove(_ id: GroupID) {
+        guard let group = groups.removeValue(forKey: id) else { return }
+        held -= group.count
+        if !group.sent.isEmpty { changed.insert(id) }
+        for slot in pending.keys where slot.group == id { drop(slot) }
+    }
+
+    private mutating func drop(_ slot: Slot) {
+        if let entry = pending.removeValue(forKey: slot) { slots[entry.delivery.id] = nil }
+    }
+
+    /// Changes a group and keeps count of its alerts.
+    private mutating func update(_ id: GroupID, _ change: (inout AlertGroup) -> Void) {
+        guard var group = groups[id] else { return }
+        held -= group.count
+        change(&group)
+        held += group.count
+        groups[id] = group
+        if group.isEmpty { remove(id) }
+    }
+
+    /// Alerts were received. `urgent` ones are sent at once instead of after `group_wait`.
+    public mutating func received(
+        _ alerts: [Alert], origin: AlertOrigin = .rules, urgent: Bool = false, at now: Timestamp
+    ) {
+        var room = capacity - held
         for alert in alerts {
             for route in configuration.route.matching(alert.labels) {
                 let labels = route.groupLabels(of: alert.labels)
@@ -90,9 +127,11 @@ public struct NotificationQueue: Equatable, Sendable {
                 }
                 if !isKnown { room -= 1 }
                 if groups[id] != nil {
-                    groups[id]?.received(alert, urgent: urgent, at: now)
+                    update(id) { $0.received(alert, origin: origin, urgent: urgent, at: now) }
                 } else {
-                    groups[id] = AlertGroup(route: route, labels: labels, alert: alert, urgent: urgent, at: now)
+                    groups[id] = AlertGroup(
+                        route: route, labels: labels, alert: alert, origin: origin, urgent: urgent, at: now)
+                    held += 1
                 }
             }
         }
@@ -110,7 +149,7 @@ public struct NotificationQueue: Equatable, Sendable {
             let suppression = suppression(in: slot.group, quiet, at: now)
             if entry.delivery.notification.alerts.contains(where: { suppression($0.labels) != nil }) {
                 // It was not so when the notification was made: the group makes one of what is left.
-                pending[slot] = nil
+                drop(slot)
                 groups[slot.group]?.becameDue(at: now)
             } else {
                 pending[slot]?.retryAt = nil
@@ -125,22 +164,24 @@ public struct NotificationQueue: Equatable, Sendable {
     }
 
     private mutating func cameDue(_ id: GroupID, _ quiet: Quiet, at now: Timestamp) -> [Delivery] {
-        guard var group = groups[id], let receiver = configuration.receivers[group.receiver] else { return [] }
-        let due = group.cameDue(
-            at: now, integrations: receiver.integrations.map(\.sendsResolved),
-            suppression: suppression(in: id, quiet, at: now))
+        guard let group = groups[id], let receiver = configuration.receivers[group.receiver] else { return [] }
+        let integrations = receiver.named.map { (name: $0.name, sendsResolved: $0.integration.sendsResolved) }
+        let suppression = suppression(in: id, quiet, at: now)
+        var due = AlertGroup.Due()
+        update(id) { due = $0.cameDue(at: now, integrations: integrations, suppression: suppression) }
         suppressed.merge(due.suppressed, uniquingKeysWith: +)
-        groups[id] = group.isEmpty ? nil : group
         var deliveries: [Delivery] = []
         for entry in due.entries {
             let slot = Slot(group: id, integration: entry.integration)
             // What is under way is not overtaken; the group comes due again.
             if let entry = pending[slot], entry.retryAt == nil { continue }
+            drop(slot)
             nextID += 1
             let delivery = Delivery(
                 id: nextID, receiver: receiver.name, integration: entry.integration, notification: entry.notification,
-                attempt: 0)
+                memory: entry.memory, isUrgent: due.isUrgent, attempt: 0)
             pending[slot] = Pending(delivery: delivery, retryAt: nil)
+            slots[nextID] = slot
             deliveries.append(delivery)
         }
         return deliveries
@@ -181,25 +222,60 @@ public struct NotificationQueue: Equatable, Sendable {
         return suppressed
     }
 
-    /// A delivery arrived.
-    public mutating func delivered(_ id: UInt64, at now: Timestamp) {
-        guard let (slot, entry) = pending.first(where: { $0.value.delivery.id == id }) else { return }
-        pending[slot] = nil
-        groups[slot.group]?.delivered(entry.delivery.notification, integration: slot.integration, at: now)
-        if groups[slot.group]?.isEmpty == true { groups[slot.group] = nil }
+    /// A delivery was accepted; `memory` is what the integration remembers about the group.
+    public mutating func delivered(_ id: UInt64, memory: [String: String] = [:], at now: Timestamp) {
+        guard let slot = slots[id], let entry = pending[slot] else { return }
+        drop(slot)
+        changed.insert(slot.group)
+        update(slot.group) {
+            $0.delivered(entry.delivery.notification, integration: slot.integration, memory: memory, at: now)
+        }
     }
 
-    /// A delivery failed. `retryable` says whether the receiver may take it later; a refused one is given up until the group
+    /// A delivery failed. `retryable` says whether the receiver may accept it later; otherwise it is given up until the group
     /// comes due again.
     public mutating func failed(_ id: UInt64, retryable: Bool, at now: Timestamp) {
-        guard let (slot, entry) = pending.first(where: { $0.value.delivery.id == id }) else { return }
-        guard retryable else {
-            pending[slot] = nil
-            return
-        }
+        guard let slot = slots[id], let entry = pending[slot] else { return }
+        guard retryable else { return drop(slot) }
         let distance = Self.backoff[min(entry.delivery.attempt, Self.backoff.count - 1)]
         pending[slot]?.delivery.attempt += 1
         pending[slot]?.retryAt = now + distance
+    }
+
+    // MARK: Log
+
+    /// The entries of the log that are out of date; `nil` where an entry is not needed any more.
+    public mutating func takeChanges() -> [NotificationLogEntry.Change] {
+        let ids = changed.sorted { $0.route == $1.route ? $0.labels < $1.labels : $0.route < $1.route }
+        changed = []
+        return ids.map { id in
+            .init(
+                route: id.route, labels: id.labels,
+                entry: groups[id].flatMap { NotificationLogEntry($0, route: id.route) })
+        }
+    }
+
+    /// Everything that a log has to keep.
+    public var logEntries: [NotificationLogEntry] {
+        groups.sorted { $0.key.route == $1.key.route ? $0.key.labels < $1.key.labels : $0.key.route < $1.key.route }
+            .compactMap { NotificationLogEntry($1, route: $0.route) }
+    }
+
+    /// Takes over what was sent before a restart. Alerts count as firing for as long as they would have.
+    public mutating func restored(_ entries: [NotificationLogEntry], at now: Timestamp) {
+        for entry in entries {
+            guard let route = routes[entry.route] else { continue }
+            let id = GroupID(route: entry.route, labels: entry.labels)
+            guard groups[id] == nil, held + entry.alerts.count <= capacity else { continue }
+            let group = entry.group(route: route, at: now)
+            held += group.count
+            groups[id] = group
+        }
+    }
+
+    /// Every rule has been evaluated since the start: alerts of rules that were restored and not received since have ended.
+    public mutating func restorationEnded(at now: Timestamp) {
+        for id in groups.keys { groups[id]?.restorationEnded(at: now) }
     }
 
     /// When `advanced` should be called next; `nil` when nothing waits.

@@ -8,8 +8,10 @@ struct TimeIntervalReader {
     /// The named intervals of `node`: `{name: offhours, time_intervals: [...]}`.
     func named(_ node: YAMLNode, path: String) throws(YAMLError) -> (name: String, intervals: [TimeInterval]) {
         var fields = try FieldReader(node, path: path, file: file)
-        let name = try fields.text("name")
-        guard !name.isEmpty else { throw fields.fault("must not be empty", at: fields.optional("name"), field: "name") }
+        guard let name = try fields.optionalText("name"), !name.isEmpty else {
+            throw fields.fault(
+                path.hasPrefix("mute") ? "missing name in mute time interval" : "missing name in time interval")
+        }
         var intervals: [TimeInterval] = []
         for (index, element) in try fields.list("time_intervals").enumerated() {
             intervals.append(try interval(element, path: "\(path).time_intervals[\(index)]"))

@@ -78,6 +78,14 @@ public final class RuleRunner: Sendable {
         clock.scrapeCommitted(lane: lane, at: time, nanoseconds: nanoseconds)
     }
 
+    /// Whether every group has been evaluated with samples of after `start`: two of its intervals, and at least five seconds, later.
+    public func hasEvaluatedAll(since start: Timestamp) -> Bool {
+        snapshots().allSatisfy { group in
+            let settled = start + max(.milliseconds(2 * group.interval.rawValue), .seconds(5))
+            return group.lastEvaluation.map { $0 >= settled } ?? false
+        }
+    }
+
     /// All groups with their rules, sorted by file and name.
     public func snapshots() -> [RuleGroupSnapshot] {
         clock.listing.withLock { $0 }.map(\.snapshot).sorted {

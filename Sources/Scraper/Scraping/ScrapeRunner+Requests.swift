@@ -35,7 +35,7 @@ extension ScrapeRunner {
         ]
         if pool.asksForCompression { request.headers.append(("Accept-Encoding", "gzip")) }
         request.maximumBodyBytes = bodyLimit(pool)
-        try pool.http.apply(to: &request)
+        try pool.http.apply(to: &request, waits: false)
         return request
     }
 

@@ -45,6 +45,7 @@ enum CheckCommands {
         do throws(ConfigurationError) {
             let configuration = try LoadedConfiguration.load(path)
             for warning in configuration.prometheus.warnings { Console.error("warning: \(warning)") }
+            for warning in configuration.notification.warnings { Console.error("warning: \(warning)") }
             let rules = configuration.groups.reduce(0) { $0 + $1.rules.count }
             Console.print(
                 "SUCCESS: \(path) is valid: \(configuration.prometheus.pools.count) scrape jobs, \(rules) rules, "

@@ -7,6 +7,8 @@ enum Commands {
             CheckCommands.rules,
             CheckCommands.metrics,
             CheckCommands.webConfig,
+            ReceiverCommands.template,
+            ReceiverCommands.test,
         ] + CheckServerCommands.all + [
             TestCommands.rules,
             TestCommands.promql,

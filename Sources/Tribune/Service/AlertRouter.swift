@@ -30,7 +30,7 @@ struct AlertRouter: Sendable {
     func received(_ alerts: [Alert]) -> Bool {
         // The sender posts to every node of a pair, so a node that does not lead drops them.
         guard rollback.isResponsible else { return true }
-        guard notifier.receive(alerts) else { return false }
+        guard notifier.receive(alerts, origin: .api) else { return false }
         recorder.alerted(alerts)
         return true
     }

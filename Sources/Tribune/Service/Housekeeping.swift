@@ -20,13 +20,16 @@ final class Housekeeping: Sendable {
     private let recorder: Recorder
     private let silences: SilenceRunner
     private let notify: @Sendable ([Alert]) -> Void
+    /// Tells the notifier once every rule has been evaluated since the start; false as long as that is not so.
+    private let rulesWereEvaluated: @Sendable () -> Bool
     private let logger: Logger
     private let ending = Mailbox<Void>(capacity: 1)
     private let thread = Mutex<WorkerThread?>(nil)
 
     init(
         store: MetricStore, history: HistoryRunner, rollback: RollbackRunner, recorder: Recorder,
-        silences: SilenceRunner, notify: @escaping @Sendable ([Alert]) -> Void, logger: Logger
+        silences: SilenceRunner, notify: @escaping @Sendable ([Alert]) -> Void,
+        rulesWereEvaluated: @escaping @Sendable () -> Bool, logger: Logger
     ) {
         self.notify = notify
         self.store = store
@@ -34,6 +37,7 @@ final class Housekeeping: Sendable {
         self.rollback = rollback
         self.recorder = recorder
         self.silences = silences
+        self.rulesWereEvaluated = rulesWereEvaluated
         self.logger = logger
     }
 
@@ -52,11 +56,13 @@ final class Housekeeping: Sendable {
         var historyAlerts = HistoryAlerts()
         var trimmer = HeapTrimmer()
         var periods = 0
+        var areRulesEvaluated = false
         while case .timedOut = ending.receive(deadline: SystemClock.monotonicNanoseconds() + Self.period) {
             store.maintain(now: Timestamp(milliseconds: SystemClock.wallMilliseconds()))
             for note in store.takeNotes() { logger.warn(note, ["component": "store"]) }
             recorder.flush(ifOlderThan: 10_000)
             silences.advance()
+            if !areRulesEvaluated { areRulesEvaluated = rulesWereEvaluated() }
             periods += 1
             if periods % Self.trimmingEvery == 0 { trimmer.step() }
             let status = history.status

@@ -104,8 +104,8 @@ struct ServicePlan: Sendable {
 
     func makeNotifier(_ silences: SilenceRunner, _ recorder: Recorder) -> NotificationRunner {
         NotificationRunner(
-            externalURL: externalURL, silences: silences, logger: logger, registry: registry,
-            onOutcome: { recorder.notified($0) })
+            externalURL: externalURL, silences: silences, logPath: "\(settings.storagePath)/notifications.log",
+            logger: logger, registry: registry, onOutcome: { recorder.notified($0) })
     }
 
     func openGates(

@@ -89,7 +89,12 @@ final class TribuneService: Sendable {
         }
         housekeeping = Housekeeping(
             store: store, history: history, rollback: rollback, recorder: recorder, silences: silences,
-            notify: { [notifier] in _ = notifier.receive($0, urgent: true) }, logger: logger)
+            notify: { [notifier] in _ = notifier.receive($0, urgent: true) },
+            rulesWereEvaluated: { [rules, notifier, started = ServicePlan.now()] in
+                guard rules.hasEvaluatedAll(since: started) else { return false }
+                notifier.rulesWereEvaluated()
+                return true
+            }, logger: logger)
         do throws(WorkerThread.StartError) {
             try startThreads(plan.configuration)
         } catch {
@@ -171,6 +176,7 @@ final class TribuneService: Sendable {
 
     private func reloadTargets(_ configuration: LoadedConfiguration) {
         for warning in configuration.prometheus.warnings { logger.warn(warning.description) }
+        for warning in configuration.notification.warnings { logger.warn(warning) }
         do throws(RelabelError) {
             try scraper.reload(configuration.prometheus.pools)
         } catch {

@@ -1,0 +1,182 @@
+public import CurlHTTP
+internal import JSON
+internal import Runtime
+internal import Synchronization
+
+/// How an OAuth 2 access token is obtained: the client credentials grant (RFC 6749, section 4.4). A value.
+public struct OAuth2Settings: Hashable, Sendable {
+    /// Identifies the client.
+    public var clientID: String
+    /// The client's secret.
+    public var clientSecret: HTTPSettings.Secret
+    /// Where tokens are issued.
+    public var tokenURL: String
+    /// What the token is asked for.
+    public var scopes: [String]
+    /// Further parameters of the request, sorted by name.
+    public var parameters: [Parameter]
+    /// Certificates and versions for the token endpoint.
+    public var tls: TLSOptions
+    /// The proxy to the token endpoint.
+    public var proxy: ProxySettings
+
+    /// A parameter of the token request.
+    public struct Parameter: Hashable, Sendable {
+        /// The parameter's name.
+        public var name: String
+        /// The parameter's value.
+        public var value: String
+    }
+}
+
+/// Access tokens by the settings they were obtained with. May be shared between threads.
+///
+/// A token is kept until shortly before it expires. Settings that are equal share one token.
+final class OAuth2Tokens: Sendable {
+    /// The tokens of this process.
+    static let shared = OAuth2Tokens()
+
+    private struct Entry {
+        var token: String
+        /// Monotonic nanoseconds.
+        var validUntil: Int64
+    }
+
+    private struct State {
+        var entries: [OAuth2Settings: Entry] = [:]
+        /// Settings for which a request is under way.
+        var fetching: Set<OAuth2Settings> = []
+        var failures: [OAuth2Settings: String] = [:]
+    }
+
+    private static let capacity = 1000
+    /// A token is renewed this long before it expires.
+    private static let marginNanoseconds: Int64 = 10_000_000_000
+    private let state = Mutex(State())
+    private let client = HTTPClient()
+
+    /// The token for `settings`. Waits for the token endpoint where there is none yet.
+    func token(_ settings: OAuth2Settings) throws(HTTPFailure) -> String {
+        if let known = known(settings) { return known }
+        return try fetch(settings)
+    }
+
+    /// The token for `settings`; where there is none yet, asks for one on another thread and fails.
+    func tokenWithoutWaiting(_ settings: OAuth2Settings) throws(HTTPFailure) -> String {
+        if let known = known(settings) { return known }
+        let (starts, failure) = state.withLock { state in
+            (state.fetching.insert(settings).inserted, state.failures[settings])
+        }
+        // One that finds no room is asked for again by the next request.
+        if starts, !Self.worker.wanted.send(settings) { state.withLock { _ = $0.fetching.remove(settings) } }
+        throw HTTPFailure(.other, failure ?? "waiting for an OAuth 2 token from \(settings.tokenURL)")
+    }
+
+    /// Fetches tokens for those who may not wait; lives as long as the process.
+    private static let worker = Worker()
+
+    private final class Worker: Sendable {
+        let wanted = Mailbox<OAuth2Settings>(capacity: 1000)
+        private let thread = Mutex<WorkerThread?>(nil)
+
+        init() {
+            thread.withLock { [wanted] in
+                // Without a thread nothing is fetched, and requests go on to fail.
+                $0 = try? WorkerThread("oauth2") {
+                    while case .message(let settings) = wanted.receive() { OAuth2Tokens.shared.renew(settings) }
+                }
+            }
+        }
+    }
+
+    private func renew(_ settings: OAuth2Settings) {
+        var failure: String?
+        do throws(HTTPFailure) { _ = try fetch(settings) } catch { failure = error.message }
+        state.withLock { state in
+            state.fetching.remove(settings)
+            state.failures[settings] = failure
+        }
+    }
+
+    private func known(_ settings: OAuth2Settings) -> String? {
+        state.withLock { state in
+            guard let entry = state.entries[settings], entry.validUntil > SystemClock.monotonicNanoseconds() else {
+                return nil
+            }
+            return entry.token
+        }
+    }
+
+    private func fetch(_ settings: OAuth2Settings) throws(HTTPFailure) -> String {
+        // RFC 6749 wants servers to take the Authorization header; some take the body's parameters only.
+        var response = try request(settings, secretInBody: false)
+        if response.status == 400 || response.status == 401 { response = try request(settings, secretInBody: true) }
+        let body = String(decoding: response.body, as: UTF8.self)
+        guard (200..<300).contains(response.status) else {
+            throw HTTPFailure(
+                .other, "the OAuth 2 token endpoint answered with status \(response.status): \(body.prefix(200))")
+        }
+        guard let json = try? JSON(parsing: body), let token = json["access_token"]?.text, !token.isEmpty else {
+            throw HTTPFailure(.other, "the OAuth 2 token endpoint answered without access_token")
+        }
+        // A server that names no lifetime is asked again after an hour.
+        let seconds = json["expires_in"]?.number ?? 3600
+        let lifetime = Int64(max(0, min(seconds, 1e9)) * 1e9)
+        let now = SystemClock.monotonicNanoseconds()
+        state.withLock { state in
+            if state.entries.count >= Self.capacity {
+                state.entries = state.entries.filter { $0.value.validUntil > now }
+                if state.entries.count >= Self.capacity { state.entries = [:] }
+            }
+            state.entries[settings] = Entry(
+                token: token, validUntil: now + max(lifetime - Self.marginNanoseconds, lifetime / 2))
+        }
+        return token
+    }
+
+    private func request(_ settings: OAuth2Settings, secretInBody: Bool) throws(HTTPFailure) -> HTTPResponse {
+        var request = HTTPRequest(
+            method: "POST", url: settings.tokenURL,
+            headers: [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")],
+            timeoutMilliseconds: 10_000)
+        var pairs = [("grant_type", "client_credentials")]
+        if !settings.scopes.isEmpty { pairs.append(("scope", settings.scopes.joined(separator: " "))) }
+        pairs += settings.parameters.map { ($0.name, $0.value) }
+        let secret = try settings.clientSecret.read()
+        if secretInBody {
+            pairs += [("client_id", settings.clientID), ("client_secret", secret)]
+        } else {
+            request.authorize(user: FormText.escaped(settings.clientID), password: FormText.escaped(secret))
+        }
+        request.body = Array(FormText.encoded(pairs).utf8)
+        request.maximumBodyBytes = 1 << 20
+        request.tls = settings.tls
+        settings.proxy.apply(to: &request)
+        return try client.send(request)
+    }
+}
+
+/// Text as `application/x-www-form-urlencoded` has it.
+public enum FormText {
+    /// `text` with everything escaped but letters, digits and `-._~`; a blank becomes `+`.
+    public static func escaped(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        let digits = Array("0123456789ABCDEF".utf8)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                bytes.append(byte)
+            case UInt8(ascii: " "): bytes.append(UInt8(ascii: "+"))
+            default: bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// `pairs` as `name=value&…`.
+    public static func encoded(_ pairs: [(String, String)]) -> String {
+        pairs.map { "\(escaped($0.0))=\(escaped($0.1))" }.joined(separator: "&")
+    }
+}

@@ -1,0 +1,161 @@
+public import JSON
+public import MetricModel
+internal import RuleEngine
+
+/// What was sent about a group, as the notification log keeps it. A value.
+public struct NotificationLogEntry: Equatable, Sendable {
+    /// Id of the route.
+    public var route: String
+    /// The labels that name the group.
+    public var labels: Labels
+    var alerts: [AlertGroup.Held]
+    var sent: [String: AlertGroup.Sent]
+
+    /// A change of the log.
+    public struct Change: Equatable, Sendable {
+        /// Id of the route.
+        public var route: String
+        /// The labels that name the group.
+        public var labels: Labels
+        /// What is known now; `nil` where nothing has to be.
+        public var entry: NotificationLogEntry?
+
+        /// A change.
+        public init(route: String, labels: Labels, entry: NotificationLogEntry?) {
+            self.route = route
+            self.labels = labels
+            self.entry = entry
+        }
+    }
+
+    /// What the log keeps of `group`; `nil` where nothing was sent or everything is over.
+    init?(_ group: AlertGroup, route: String) {
+        let firing = group.sent.values.reduce(into: Set<Labels>()) { $0.formUnion($1.firing) }
+        guard !firing.isEmpty else { return nil }
+        self.route = route
+        labels = group.labels
+        alerts = group.alerts.values.filter { firing.contains($0.alert.labels) }
+            .sorted { $0.alert.labels < $1.alert.labels }
+        sent = group.sent
+    }
+
+    /// The group as it was.
+    func group(route: Route, at now: Timestamp) -> AlertGroup {
+        let alerts = alerts.map { held in
+            var held = held
+            held.isRestored = true
+            if !held.alert.isResolved {
+                // It was to count as firing for this long unless it is received again.
+                let validity = max(Milliseconds.zero, held.alert.endsAt - held.updatedAt)
+                held.alert.endsAt = max(held.alert.endsAt, now + validity)
+            }
+            return held
+        }
+        return AlertGroup(route: route, labels: labels, alerts: alerts, sent: sent, at: now)
+    }
+}
+
+// MARK: JSON
+
+extension NotificationLogEntry.Change {
+    /// The change as JSON.
+    public var json: JSON {
+        var members: [JSON.Member] = [.init("route", .string(route)), .init("labels", Self.object(labels))]
+        guard let entry else { return .object(members) }
+        let index = Dictionary(
+            entry.alerts.enumerated().map { ($1.alert.labels, $0) }, uniquingKeysWith: { first, _ in first })
+        members.append(.init("alerts", .array(entry.alerts.map(Self.json))))
+        members.append(
+            .init(
+                "sent",
+                .object(
+                    entry.sent.sorted { $0.key < $1.key }.map { name, sent in
+                        func places(_ set: Set<Labels>) -> JSON {
+                            .array(set.compactMap { index[$0] }.sorted().map { .integer(Int64($0)) })
+                        }
+                        return .init(
+                            name,
+                            [
+                                "at": .integer(sent.at.milliseconds), "firing": places(sent.firing),
+                                "resolved": places(sent.resolved),
+                                "memory": .object(
+                                    sent.memory.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }),
+                            ])
+                    })))
+        return .object(members)
+    }
+
+    /// Reads what `json` gave; `nil` where it is malformed.
+    public init?(_ json: JSON) {
+        guard let route = json["route"]?.text, let labels = json["labels"].flatMap(Self.labels) else { return nil }
+        (self.route, self.labels) = (route, labels)
+        guard let list = json["alerts"]?.elements else { return }
+        let alerts = list.compactMap(Self.held)
+        guard alerts.count == list.count else { return nil }
+        var sent: [String: AlertGroup.Sent] = [:]
+        for member in json["sent"]?.members ?? [] {
+            func places(_ name: String) -> Set<Labels> {
+                Set(
+                    (member.value[name]?.elements ?? []).compactMap { element in
+                        element.integer.flatMap {
+                            alerts.indices.contains(Int($0)) ? alerts[Int($0)].alert.labels : nil
+                        }
+                    })
+            }
+            guard let at = member.value["at"]?.integer else { return nil }
+            let memory = (member.value["memory"]?.members ?? []).compactMap { pair in
+                pair.value.text.map { (pair.name, $0) }
+            }
+            sent[member.name] = AlertGroup.Sent(
+                at: Timestamp(milliseconds: at), firing: places("firing"), resolved: places("resolved"),
+                memory: Dictionary(memory, uniquingKeysWith: { first, _ in first }))
+        }
+        entry = NotificationLogEntry(route: route, labels: labels, alerts: alerts, sent: sent)
+    }
+
+    private static func object(_ labels: Labels) -> JSON {
+        .object(labels.pairs.map { .init($0.name, .string($0.value)) })
+    }
+
+    private static func labels(_ json: JSON) -> Labels? {
+        guard let members = json.members else { return nil }
+        var labels: [Label] = []
+        for member in members {
+            guard let text = member.value.text else { return nil }
+            labels.append(Label(member.name, text))
+        }
+        return Labels(labels)
+    }
+
+    private static func json(_ held: AlertGroup.Held) -> JSON {
+        let alert = held.alert
+        return [
+            "labels": object(alert.labels), "annotations": object(alert.annotations),
+            "starts_at": .integer(alert.startsAt.milliseconds), "ends_at": .integer(alert.endsAt.milliseconds),
+            "resolved": .bool(alert.isResolved), "generator": .string(alert.generatorURL),
+            "updated_at": .integer(held.updatedAt.milliseconds), "origin": .string(held.origin.rawValue),
+        ]
+    }
+
+    private static func held(_ json: JSON) -> AlertGroup.Held? {
+        guard let labels = json["labels"].flatMap(Self.labels), let starts = json["starts_at"]?.integer,
+            let annotations = json["annotations"].flatMap(Self.labels), let ends = json["ends_at"]?.integer,
+            let updated = json["updated_at"]?.integer,
+            let origin = json["origin"]?.text.flatMap(AlertOrigin.init(rawValue:))
+        else { return nil }
+        let alert = Alert(
+            labels: labels, annotations: annotations, startsAt: Timestamp(milliseconds: starts),
+            endsAt: Timestamp(milliseconds: ends), isResolved: json["resolved"]?.bool ?? false,
+            generatorURL: json["generator"]?.text ?? "", value: 0)
+        return AlertGroup.Held(alert: alert, updatedAt: Timestamp(milliseconds: updated), origin: origin)
+    }
+}
+
+extension NotificationLogEntry {
+    init(route: String, labels: Labels, alerts: [AlertGroup.Held], sent: [String: AlertGroup.Sent]) {
+        self.route = route
+        self.labels = labels
+        self.alerts = alerts
+        self.sent = sent
+    }
+}

@@ -1,0 +1,118 @@
+internal import Durable
+internal import Glibc
+public import Instrumentation
+internal import JSON
+public import Runtime
+internal import Synchronization
+
+/// The file that keeps what was sent, so that a restart neither repeats nor forgets it.
+///
+/// Every line is the CRC-32C of a change in eight hexadecimal digits, a blank, and the change as JSON. A line that was not written
+/// whole ends the file. When the file has grown to twice what it has to keep it is written anew. Used by one thread.
+public final class NotificationLog {
+    /// The file is not written anew below this size.
+    private static let smallest = 1 << 20
+
+    private let path: String
+    private let logger: Logger
+    private let failures: Counter
+    private var descriptor: Int32 = -1
+    private var bytes = 0
+    private var needed = 0
+    private var hasFailed = false
+
+    /// A log at `path`, which need not exist.
+    public init(path: String, logger: Logger, registry: Registry) {
+        self.path = path
+        self.logger = logger.with("component", "notification")
+        failures = registry.counter(
+            "tribune_notification_log_failures_total", "Times the notification log could not be written.")
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// What the file holds; the last change of a group counts.
+    public func read() -> [NotificationLogEntry] {
+        guard Paths.exists(path) else { return [] }
+        let bytes: [UInt8]
+        do throws(FileText.ReadError) {
+            bytes = try FileText.bytes(path, limit: 1 << 30)
+        } catch {
+            logger.error("the notification log was not read", ["error": error.description])
+            return []
+        }
+        var entries: [String: NotificationLogEntry] = [:]
+        var order: [String] = []
+        var damaged = 0
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            guard let change = Self.change(line) else {
+                damaged += 1
+                continue
+            }
+            let key = "\(change.route)\n\(change.labels)"
+            if entries[key] == nil { order.append(key) }
+            entries[key] = change.entry
+        }
+        if damaged > 0 { logger.warn("damaged lines of the notification log were skipped", ["lines": damaged]) }
+        return order.compactMap { entries[$0] }
+    }
+
+    /// Writes the whole file anew with `entries`.
+    public func rewrite(_ entries: [NotificationLogEntry]) {
+        var text = ""
+        for entry in entries {
+            text += Self.line(.init(route: entry.route, labels: entry.labels, entry: entry))
+        }
+        do throws(DurableError) {
+            try DurableFile.replace(path, by: text)
+        } catch {
+            return failed(error.description)
+        }
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = unsafe open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+        guard descriptor >= 0 else { return failed(SystemError.current) }
+        (bytes, needed, hasFailed) = (text.utf8.count, text.utf8.count, false)
+    }
+
+    /// Appends `changes` and waits until they are on the disk. `all` is asked for where the file has to be written anew.
+    public func append(_ changes: [NotificationLogEntry.Change], all: () -> [NotificationLogEntry]) {
+        guard !changes.isEmpty else { return }
+        if descriptor < 0 || hasFailed || bytes > max(Self.smallest, 2 * needed) { return rewrite(all()) }
+        let text = Array(changes.map(Self.line).joined().utf8)
+        var sent = 0
+        while sent < text.count {
+            let count = unsafe text.withUnsafeBytes {
+                unsafe Glibc.write(descriptor, $0.baseAddress?.advanced(by: sent), text.count - sent)
+            }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return failed(SystemError.current) }
+            sent += count
+        }
+        guard fdatasync(descriptor) == 0 else { return failed(SystemError.current) }
+        bytes += text.count
+    }
+
+    private func failed(_ reason: String) {
+        failures.add()
+        if !hasFailed { logger.error("the notification log was not written", ["path": path, "error": reason]) }
+        hasFailed = true
+    }
+
+    private static func line(_ change: NotificationLogEntry.Change) -> String {
+        let json = change.json.encoded
+        let digits = String(CRC32C.checksum(Array(json.utf8)), radix: 16)
+        return String(repeating: "0", count: 8 - digits.count) + digits + " " + json + "\n"
+    }
+
+    private static func change(_ line: some Collection<UInt8>) -> NotificationLogEntry.Change? {
+        let bytes = Array(line)
+        guard bytes.count > 9, bytes[8] == 0x20,
+            let checksum = UInt32(String(decoding: bytes[..<8], as: UTF8.self), radix: 16),
+            CRC32C.checksum(Array(bytes[9...])) == checksum,
+            let json = try? JSON(parsing: String(decoding: bytes[9...], as: UTF8.self))
+        else { return nil }
+        return NotificationLogEntry.Change(json)
+    }
+}

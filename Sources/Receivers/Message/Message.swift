@@ -1,0 +1,98 @@
+public import MetricModel
+
+/// What a receiver is sent about a group of alerts. A value.
+public struct Message: Equatable, Sendable {
+    /// Identifies the group over all its messages.
+    public var groupKey: String
+    /// The labels that name the group.
+    public var groupLabels: Labels
+    /// Name of the receiver.
+    public var receiver: String
+    /// Labels of the route, as templates.
+    public var routeLabels: Labels
+    /// The alerts, sorted by labels.
+    public var alerts: [MessageAlert]
+    /// What is new since the message before.
+    public var reason: Reason
+
+    /// Why a message is sent.
+    public enum Reason: String, Equatable, Sendable {
+        /// Nothing was sent about this group before.
+        case first
+        case newAlerts
+        case someResolved
+        case allResolved
+        /// Nothing has changed for the repeat interval.
+        case repeated
+    }
+
+    /// A message.
+    public init(
+        groupKey: String, groupLabels: Labels, receiver: String, alerts: [MessageAlert], routeLabels: Labels = .empty,
+        reason: Reason = .first
+    ) {
+        self.groupKey = groupKey
+        self.groupLabels = groupLabels
+        self.receiver = receiver
+        self.alerts = alerts
+        self.routeLabels = routeLabels
+        self.reason = reason
+    }
+
+    /// Whether every alert has been resolved.
+    public var isResolved: Bool { alerts.allSatisfy(\.isResolved) }
+    /// `firing` or `resolved`.
+    public var status: String { isResolved ? "resolved" : "firing" }
+    /// Labels with the same value in every alert.
+    public var commonLabels: Labels { Self.common(alerts.map(\.labels)) }
+    /// Annotations with the same text in every alert.
+    public var commonAnnotations: Labels { Self.common(alerts.map(\.annotations)) }
+
+    private static func common(_ sets: [Labels]) -> Labels {
+        guard let first = sets.first else { return .empty }
+        return Labels(
+            sorted: first.pairs.filter { pair in
+                sets.allSatisfy { set in set[pair.name].map { ByteOrder.equal($0, pair.value) } ?? false }
+            })
+    }
+
+    /// The receiver's name with every character escaped that has a meaning in regular expressions, as Alertmanager shows it.
+    var quotedReceiver: String {
+        receiver.reduce(into: "") { result, character in
+            if "\\.+*?()|[]{}^$".contains(character) { result.append("\\") }
+            result.append(character)
+        }
+    }
+}
+
+/// An alert in a message. A value.
+public struct MessageAlert: Equatable, Sendable {
+    /// The alert's identity.
+    public var labels: Labels
+    /// Text for people.
+    public var annotations: Labels
+    /// When it began to fire.
+    public var startsAt: Timestamp
+    /// When it was resolved; not shown while it fires.
+    public var endsAt: Timestamp
+    /// Whether it has been resolved.
+    public var isResolved: Bool
+    /// Where its expression can be looked at.
+    public var generatorURL: String
+
+    /// An alert.
+    public init(
+        labels: Labels, annotations: Labels, startsAt: Timestamp, endsAt: Timestamp, isResolved: Bool,
+        generatorURL: String
+    ) {
+        self.labels = labels
+        self.annotations = annotations
+        self.startsAt = startsAt
+        self.endsAt = endsAt
+        self.isResolved = isResolved
+        self.generatorURL = generatorURL
+    }
+
+    /// `firing` or `resolved`.
+    var status: String { isResolved ? "resolved" : "firing" }
+}

@@ -1,0 +1,69 @@
+internal import JSON
+internal import MetricModel
+internal import Runtime
+
+/// Messages as Alertmanager writes them into JSON.
+enum MessageJSON {
+    /// The members of Alertmanager's `Data`; of more than `limit` alerts (0 for no limit) the rest is left out.
+    static func data(_ message: Message, externalURL: String, limit: Int) -> JSON {
+        let shown = limit > 0 ? Array(message.alerts.prefix(limit)) : message.alerts
+        // What the alerts have in common is said of those that are shown.
+        var visible = message
+        visible.alerts = shown
+        return [
+            "receiver": .string(message.quotedReceiver),
+            "status": .string(visible.status),
+            "alerts": .array(shown.map(alert)),
+            "groupLabels": object(message.groupLabels),
+            "commonLabels": object(visible.commonLabels),
+            "commonAnnotations": object(visible.commonAnnotations),
+            "externalURL": .string(externalURL),
+        ]
+    }
+
+    static func alert(_ alert: MessageAlert) -> JSON {
+        [
+            "status": .string(alert.status),
+            "labels": object(alert.labels),
+            "annotations": object(alert.annotations),
+            "startsAt": .string(RFC3339.text(milliseconds: alert.startsAt.milliseconds)),
+            "endsAt": .string(
+                alert.isResolved ? RFC3339.text(milliseconds: alert.endsAt.milliseconds) : "0001-01-01T00:00:00Z"),
+            "generatorURL": .string(alert.generatorURL),
+            "fingerprint": .string(alert.labels.fingerprint),
+        ]
+    }
+
+    static func object(_ labels: Labels) -> JSON {
+        .object(labels.pairs.map { JSON.Member($0.name, .string($0.value)) })
+    }
+}
+
+extension JSON {
+    /// The text as Go's `encoding/json` writes it: `<`, `>`, `&` and two line separators are escaped.
+    var json: String {
+        var result: [UInt8] = []
+        let bytes = Array(encoded.utf8)
+        result.reserveCapacity(bytes.count)
+        var index = 0
+        while index < bytes.count {
+            switch bytes[index] {
+            // None of them stands outside of a string.
+            case UInt8(ascii: "<"): result += Array("\\u003c".utf8)
+            case UInt8(ascii: ">"): result += Array("\\u003e".utf8)
+            case UInt8(ascii: "&"): result += Array("\\u0026".utf8)
+            case 0xe2 where index + 2 < bytes.count && bytes[index + 1] == 0x80 && bytes[index + 2] & 0xfe == 0xa8:
+                result += Array((bytes[index + 2] == 0xa8 ? "\\u2028" : "\\u2029").utf8)
+                index += 2
+            default: result.append(bytes[index])
+            }
+            index += 1
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    /// An object of those members whose text is not empty.
+    static func texts(_ members: [(String, String)]) -> [Member] {
+        members.filter { !$0.1.isEmpty }.map { Member($0.0, .string($0.1)) }
+    }
+}
