@@ -15,7 +15,7 @@ public enum SecretMask {
 
     /// `node` with every secret replaced by `<secret>`, the password in a URL by `xxxxx`.
     ///
-    /// - Parameter hidden: further fields whose value is secret.
+    /// - Parameter hidden: fields with URLs of which only the host is shown; the rest is the secret.
     public static func masked(_ node: YAMLNode, hiding hidden: Set<String> = []) -> YAMLNode {
         var node = node
         switch node.content {
@@ -27,14 +27,17 @@ public enum SecretMask {
             node.content = .mapping(
                 members.map { member in
                     let name = member.key.text?.lowercased() ?? ""
-                    let isSecret = secretFields.contains(name) || hidden.contains(name)
+                    let isSecret = secretFields.contains(name)
                     // The headers of requests are given by name, and any may hold a token.
                     let isHeaders = member.key.text == "http_headers"
                     return YAMLNode.Member(
                         key: member.key,
                         value: isSecret
                             ? self.hidden(member.value)
-                            : isHeaders ? withoutValues(member.value) : masked(member.value, hiding: hidden))
+                            : isHeaders
+                                ? withoutValues(member.value)
+                                : hidden.contains(name)
+                                    ? hostOnly(member.value) : masked(member.value, hiding: hidden))
                 })
         }
         return node
@@ -65,6 +68,20 @@ public enum SecretMask {
                     })
                 return YAMLNode.Member(key: header.key, value: value)
             })
+        return node
+    }
+
+    /// `node`, a URL, with the host alone: still a URL, so that `amtool` can read it. Other texts are hidden whole.
+    private static func hostOnly(_ node: YAMLNode) -> YAMLNode {
+        guard case .scalar(let text, _) = node.content, let scheme = text.firstRange(of: "://") else {
+            return hidden(node)
+        }
+        let rest = text[scheme.upperBound...]
+        let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        let host = authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+        if host == authority, ["", "/"].contains(rest[authority.endIndex...]) { return node }
+        var node = node
+        node.content = .scalar("\(text[..<scheme.upperBound])\(host)/\(mask)", isPlain: true)
         return node
     }
 

@@ -156,4 +156,92 @@ private final class FakeReceiver: Sendable {
         #expect(result.outcomes == ["unexpected status code 400"])
         #expect(result.bodies.count == 1)
     }
+
+    private func configuration(_ text: String) throws -> NotificationConfiguration {
+        try NotificationConfiguration(try #require(try YAML.parse(text, file: "am.yml").first), file: "am.yml")
+    }
+
+    private func alert(_ name: String, team: String = "a") -> Alert {
+        var alert = firing
+        alert.labels = ["alertname": name, "team": team]
+        return alert
+    }
+
+    @Test("a receiver that answers nobody holds up no other, and no incident to itself")
+    func slowReceiver() throws {
+        let told = FakeReceiver()
+        let isOver = Atomic(false)
+        let server = try HTTPServer(HTTPServerConfiguration()) { request in
+            if request.path == "/slow", !String(decoding: request.body, as: UTF8.self).contains("Rollback") {
+                _ = Loopback.eventually(within: 60) { isOver.load(ordering: .relaxed) }
+            }
+            return told.answer(request)
+        }
+        defer { server.stop() }
+        let directory = TemporaryDirectory()
+        let runner = NotificationRunner(
+            externalURL: "http://tribune:9190", silences: .kept(in: directory), logger: .silent, registry: Registry())
+        try runner.start(
+            try configuration(
+                """
+                route:
+                  receiver: quick
+                  group_wait: 0s
+                  group_by: [alertname]
+                  routes: [{receiver: slow, matchers: [team="slow"]}]
+                receivers:
+                - {name: quick, webhook_configs: [{url: 'http://127.0.0.1:\(server.port)/quick'}]}
+                - {name: slow, webhook_configs: [{url: 'http://127.0.0.1:\(server.port)/slow', timeout: 60s}]}
+                """))
+        defer {
+            isOver.store(true, ordering: .relaxed)
+            runner.stop()
+        }
+        runner.receive((0..<4).map { alert("Slow\($0)", team: "slow") })
+        runner.receive((0..<20).map { alert("Quick\($0)") })
+        runner.receive([alert("Rollback", team: "slow")], urgent: true)
+        #expect(
+            Loopback.eventually {
+                let paths = told.bodies.withLock { $0.map(\.path) }
+                return paths.filter { $0 == "/quick" }.count == 20 && paths.contains("/slow")
+            })
+    }
+
+    @Test("what was sent before a stop is not sent again after it, and what ended meanwhile is resolved")
+    func restart() throws {
+        let fake = FakeReceiver()
+        let server = try HTTPServer(HTTPServerConfiguration()) { fake.answer($0) }
+        defer { server.stop() }
+        let configuration = try configuration(
+            """
+            route: {receiver: r, group_wait: 0s, group_interval: 1s, group_by: [alertname]}
+            receivers: [{name: r, webhook_configs: [{url: 'http://127.0.0.1:\(server.port)/'}]}]
+            """)
+        let directory = TemporaryDirectory()
+        func started() throws -> NotificationRunner {
+            let runner = NotificationRunner(
+                externalURL: "http://tribune:9190", silences: .kept(in: directory),
+                logPath: directory.path + "/sent.log",
+                logger: .silent, registry: Registry())
+            try runner.start(configuration)
+            return runner
+        }
+        func bodies() -> [String] {
+            fake.bodies.withLock { bodies in
+                bodies.map {
+                    ($0.body["commonLabels"]?["alertname"]?.text ?? "?") + " " + ($0.body["status"]?.text ?? "?")
+                }
+            }
+        }
+        let first = try started()
+        first.receive([alert("Stays"), alert("Ends")])
+        #expect(Loopback.eventually { bodies().count == 2 })
+        first.stop()
+        let second = try started()
+        defer { second.stop() }
+        second.receive([alert("Stays"), alert("New")])
+        second.rulesWereEvaluated()
+        #expect(Loopback.eventually { bodies().count == 4 })
+        #expect(bodies()[2...].sorted() == ["Ends resolved", "New firing"])
+    }
 }

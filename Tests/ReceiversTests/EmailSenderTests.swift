@@ -137,7 +137,8 @@ final class SMTPServer {
         let tests = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
         let script = "/\(tests)/Fixtures/smtp_server.py"
         let output = directory.file("mails")
-        process = try ChildProcess([Self.python, script, mode, certificate, key], output: .file(output))
+        process = try ChildProcess(
+            [Self.python, script, mode, certificate, key], output: .file(output), errors: .discarded)
         #expect(Loopback.eventually { FileText.read(output)?.contains("\n") == true })
         let first = FileText.read(output)?.split(separator: "\n").first.map(String.init) ?? ""
         port = Int(try #require(try JSON(parsing: first)["port"]?.integer))

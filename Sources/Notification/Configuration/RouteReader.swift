@@ -19,6 +19,7 @@ struct RouteReader {
         func fault(_ message: String) -> YAMLError {
             YAMLError(file: file, line: node.line, column: node.column, field: "route", message: message)
         }
+        try checkGrouping(node, path: "route")
         if node["receiver"]?.text?.isEmpty != false { throw fault("root route must specify a default receiver") }
         let route = try self.route(node, path: "route", above: Self.defaults)
         guard route.matchers.isEmpty else { throw fault("root route must not have any matchers") }
@@ -29,6 +30,16 @@ struct RouteReader {
         }
         var known: [String: Int] = [:]
         return route.identified(&known)
+    }
+
+    /// Alertmanager reads all of the tree's groupings before it looks at receivers.
+    private func checkGrouping(_ node: YAMLNode, path: String) throws(YAMLError) {
+        guard node.members != nil else { return }
+        var fields = try FieldReader(node, path: path, file: file)
+        if fields.optional("group_by") != nil { _ = try Self.grouping(&fields) }
+        for (index, element) in (node["routes"]?.elements ?? []).enumerated() {
+            try checkGrouping(element, path: "\(path).routes[\(index)]")
+        }
     }
 
     private func route(_ node: YAMLNode, path: String, above: Route) throws(YAMLError) -> Route {
