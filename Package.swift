@@ -121,7 +121,8 @@ let package = Package(
         source(
             "Notification",
             [
-                "ConfigurationFields", "GoTemplate", "MetricModel", "Receivers", "RuleEngine", "CurlHTTP", "RE2", "YAML",
+                "ConfigurationFields", "GoTemplate", "MetricModel", "Receivers", "RuleEngine", "CurlHTTP", "RE2",
+                "YAML",
                 "JSON", "TLS", "Durable", "Runtime", "Instrumentation",
             ]),
         source(
