@@ -122,8 +122,7 @@ let package = Package(
             "Notification",
             [
                 "ConfigurationFields", "GoTemplate", "MetricModel", "Receivers", "RuleEngine", "CurlHTTP", "RE2",
-                "YAML",
-                "JSON", "TLS", "Durable", "Runtime", "Instrumentation",
+                "YAML", "JSON", "Durable", "Runtime", "Instrumentation",
             ]),
         source(
             "Rollback",
