@@ -168,7 +168,8 @@ let package = Package(
             name: "Tribune",
             dependencies: [
                 "ConfigurationFields", "Discovery", "Durable", "GoTemplate", "Instrumentation", "JSON", "MetricModel",
-                "MetricStore", "Receivers", "Runtime", "YAML", "PromQL", "Exposition", "Scraper", "RuleEngine", "Notification", "Rollback",
+                "MetricStore", "Receivers", "Runtime", "YAML", "PromQL", "Exposition", "Scraper", "RuleEngine",
+                "Notification", "Rollback",
                 "History", "Exporter", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI", "RemoteWrite", "WebUI",
                 "WebCore", "WebConfiguration", "CurlHTTP", "WebServer",
             ],

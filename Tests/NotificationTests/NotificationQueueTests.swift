@@ -223,6 +223,16 @@ import YAML
         #expect(after.takeChanges().map { $0.entry == nil } == [true])
     }
 
+    @Test func anIncidentStaysOpenOverARestart() throws {
+        var queue = try queue("group_by: [alertname]\ngroup_wait: 0s\ngroup_interval: 10s")
+        queue.received([alert(["alertname": "TribuneRollback"])], origin: .incidents, urgent: true, at: at(0))
+        queue.delivered(try #require(queue.advanced(to: at(0)).first).id, at: at(0))
+        var after = try restarted(queue, at: at(30))
+        after.restorationEnded(at: at(35))
+        #expect(after.advanced(to: at(60)).isEmpty)
+        #expect(after.groupCount == 1)
+    }
+
     @Test func alertsOfTheAPIEndWhenTheyAreNotReceivedAgain() throws {
         var queue = try queue("group_by: [alertname]\ngroup_wait: 0s\ngroup_interval: 10s")
         var posted = alert(["alertname": "A"])

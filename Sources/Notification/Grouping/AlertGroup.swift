@@ -6,6 +6,8 @@ public import RuleEngine
 public enum AlertOrigin: String, Equatable, Sendable {
     /// The rules of this process, which send every alert again as long as it fires.
     case rules
+    /// This process about itself, such as a rollback: sent once when it begins and once when it is over.
+    case incidents
     /// Somebody else, through the API.
     case api
 }

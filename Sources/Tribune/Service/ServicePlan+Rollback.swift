@@ -49,17 +49,21 @@ extension ServicePlan {
     private func rollbackSinks(_ recorder: Recorder, _ notifier: NotificationRunner) -> RollbackSinks {
         RollbackSinks(
             event: { recorder.happened($0) },
-            incident: { notifier.receive([IncidentAlerts.firing($0, at: Self.now())], urgent: true) },
+            incident: {
+                notifier.receive([IncidentAlerts.firing($0, at: Self.now())], origin: .incidents, urgent: true)
+            },
             notice: { [logger] notice in
                 logger.warn(notice.text, ["plan": notice.plan])
                 guard let alert = IncidentAlerts.alert(of: notice, at: Self.now()) else { return }
-                notifier.receive([alert], urgent: true)
+                notifier.receive([alert], origin: .incidents, urgent: true)
             },
             report: { [logger] report in
                 logger.info(
                     "rollback finished",
                     ["plan": report.plan, "id": report.rollback.id, "valid": report.rollback.verdict?.isValid ?? false])
-                if let alert = IncidentAlerts.resolved(by: report, at: Self.now()) { notifier.receive([alert]) }
+                if let alert = IncidentAlerts.resolved(by: report, at: Self.now()) {
+                    notifier.receive([alert], origin: .incidents)
+                }
             })
     }
 }

@@ -89,7 +89,7 @@ final class TribuneService: Sendable {
         }
         housekeeping = Housekeeping(
             store: store, history: history, rollback: rollback, recorder: recorder, silences: silences,
-            notify: { [notifier] in _ = notifier.receive($0, urgent: true) },
+            notify: { [notifier] in _ = notifier.receive($0, origin: .incidents, urgent: true) },
             rulesWereEvaluated: { [rules, notifier, started = ServicePlan.now()] in
                 guard rules.hasEvaluatedAll(since: started) else { return false }
                 notifier.rulesWereEvaluated()
