@@ -124,6 +124,14 @@ struct ServiceSettings: Sendable {
         return addresses
     }
 
+    /// Host and port of the first address, which has to be a TCP address.
+    func listenHostAndPort() throws(CommandFailure) -> (host: String, port: Int) {
+        guard case .tcp(let host, let port) = try Self.address(listenAddress) else {
+            throw CommandFailure("--web.listen-address must be HOST:PORT, got \"\(listenAddress)\"", code: .usage)
+        }
+        return (host.isEmpty ? "0.0.0.0" : host, port)
+    }
+
     private static func address(_ text: String) throws(CommandFailure) -> HTTPListenAddress {
         if text.hasPrefix("unix:"), text.utf8.count > 5 { return .unix(path: String(text.dropFirst(5)), mode: 0o600) }
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
