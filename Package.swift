@@ -53,7 +53,7 @@ let package = Package(
         source("Protobuf"),
         source("Instrumentation"),
         shim("CRuntime", linked: []),
-        source("Runtime", ["CRuntime"]),
+        source("Runtime", ["CRuntime", "MetricModel"]),
         source("Durable", ["Runtime"]),
 
         // One owner per C library
@@ -94,6 +94,10 @@ let package = Package(
         source("PromQL", ["MetricModel", "RE2", "JSON"]),
 
         source("GoTemplate", ["MetricModel", "RE2", "Runtime"]),
+        // What engines say to each other, and what several of them need
+        source("RuleModel", ["MetricModel"]),
+        source("Lease", ["JSON", "MetricModel", "Runtime", "Instrumentation"]),
+        source("KubernetesClient", ["CurlHTTP", "JSON", "Runtime"]),
 
         source(
             "Receivers",
@@ -115,18 +119,29 @@ let package = Package(
         source(
             "RuleEngine",
             [
-                "GoTemplate", "MetricModel", "MetricStore", "PromQL", "RE2", "TLS", "YAML", "Runtime",
+                "GoTemplate", "MetricModel", "MetricStore", "PromQL", "RE2", "RuleModel", "TLS", "YAML", "Runtime",
                 "Instrumentation",
             ]),
         source(
             "Notification",
             [
-                "ConfigurationFields", "GoTemplate", "MetricModel", "Receivers", "RuleEngine", "CurlHTTP", "RE2",
+                "ConfigurationFields", "GoTemplate", "MetricModel", "Receivers", "RuleModel", "CurlHTTP", "RE2",
                 "YAML", "JSON", "Durable", "Runtime", "Instrumentation",
             ]),
+        // Decisions only: no clock, file, socket or thread. A test looks at its object files.
+        source("Rollback", ["MetricModel", "RuleModel", "YAML", "JSON"]),
         source(
-            "Rollback",
-            ["MetricModel", "RuleEngine", "CurlHTTP", "YAML", "JSON", "Durable", "Runtime", "Instrumentation"]),
+            "TrafficRouters",
+            ["Rollback", "CurlHTTP", "KubernetesClient", "MetricModel", "JSON", "Durable", "Runtime"]),
+        source(
+            "RolloutRunner",
+            [
+                "Rollback", "TrafficRouters", "Lease", "RuleModel", "MetricModel", "CurlHTTP", "JSON", "Durable",
+                "Runtime", "Instrumentation",
+            ]),
+        source(
+            "DeploymentGates",
+            ["Rollback", "MetricModel", "CurlHTTP", "YAML", "JSON", "Durable", "Runtime", "Instrumentation"]),
         source(
             "History",
             ["MetricModel", "Database", "CurlHTTP", "Hiredis", "TLS", "JSON", "Durable", "Runtime", "Instrumentation"],
@@ -143,22 +158,30 @@ let package = Package(
         source(
             "PrometheusAPI",
             [
-                "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleEngine", "WebCore", "WebServer", "TLS", "RE2",
+                "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleModel", "RuleEngine", "WebCore", "WebServer",
+                "TLS", "RE2",
                 "JSON", "Runtime", "Instrumentation",
             ]),
         source(
             "AlertmanagerAPI",
-            ["MetricModel", "RuleEngine", "Notification", "WebCore", "WebServer", "RE2", "JSON", "Runtime"]),
+            [
+                "MetricModel", "RuleModel", "RuleEngine", "Notification", "WebCore", "WebServer", "RE2", "JSON",
+                "Runtime",
+            ]),
         source(
             "TribuneAPI",
             [
-                "MetricModel", "RuleEngine", "Rollback", "Scraper", "History", "WebCore", "WebServer", "JSON",
+                "MetricModel", "RuleModel", "RuleEngine", "Rollback", "RolloutRunner", "DeploymentGates", "Scraper",
+                "History",
+                "WebCore", "WebServer", "JSON",
                 "Runtime",
             ]),
         source(
             "Exporter",
             [
-                "MetricModel", "MetricStore", "PromQL", "RuleEngine", "Rollback", "WebCore", "WebServer", "Runtime",
+                "MetricModel", "MetricStore", "PromQL", "RuleModel", "RuleEngine", "Rollback", "RolloutRunner",
+                "WebCore",
+                "WebServer", "Runtime",
                 "Instrumentation",
             ]),
         // The web application's files, embedded by the C compiler.
@@ -168,8 +191,10 @@ let package = Package(
             name: "Tribune",
             dependencies: [
                 "ConfigurationFields", "Discovery", "Durable", "GoTemplate", "Instrumentation", "JSON", "MetricModel",
-                "MetricStore", "Receivers", "Runtime", "YAML", "PromQL", "Exposition", "Scraper", "RuleEngine",
-                "Notification", "Rollback",
+                "MetricStore", "Receivers", "Runtime", "YAML", "PromQL", "Exposition", "Scraper", "RuleModel",
+                "RuleEngine",
+                "Notification", "Rollback", "TrafficRouters", "RolloutRunner", "DeploymentGates", "Lease",
+                "KubernetesClient",
                 "History", "Exporter", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI", "RemoteWrite", "WebUI",
                 "WebCore", "WebConfiguration", "CurlHTTP", "WebServer",
             ],
@@ -190,8 +215,8 @@ let package = Package(
         .executableTarget(
             name: "RollbackBenchmark",
             dependencies: [
-                "Instrumentation", "MetricModel", "MetricStore", "WebServer", "PromQL", "Rollback", "RuleEngine",
-                "Runtime", "TestSupport",
+                "CurlHTTP", "Instrumentation", "MetricModel", "MetricStore", "WebServer", "PromQL", "Rollback",
+                "RolloutRunner", "RuleEngine", "RuleModel", "Runtime", "TestSupport",
             ],
             path: "Benchmarks/Rollback", swiftSettings: testing),
         .executableTarget(
@@ -225,10 +250,10 @@ let package = Package(
             path: "Benchmarks/Rules", swiftSettings: testing),
         // Labelled deployments: the benchmark counts how many the gate gets right, a test holds it to that.
         .target(
-            name: "SyntheticDeployments", dependencies: ["Rollback"], path: "Benchmarks/SyntheticDeployments",
+            name: "SyntheticDeployments", dependencies: ["DeploymentGates"], path: "Benchmarks/SyntheticDeployments",
             swiftSettings: testing),
         .executableTarget(
-            name: "GateBenchmark", dependencies: ["Rollback", "Runtime", "SyntheticDeployments"],
+            name: "GateBenchmark", dependencies: ["DeploymentGates", "Runtime", "SyntheticDeployments"],
             path: "Benchmarks/Gates", swiftSettings: testing),
 
         // Benchmarks
@@ -271,30 +296,56 @@ let package = Package(
         tests("GoTemplate", ["MetricModel", "JSON", "Runtime"]),
         tests(
             "RuleEngine",
-            ["GoTemplate", "MetricModel", "MetricStore", "PromQL", "YAML", "JSON", "Runtime", "Instrumentation"]),
+            [
+                "GoTemplate", "MetricModel", "MetricStore", "PromQL", "RuleModel", "YAML", "JSON", "Runtime",
+                "Instrumentation",
+            ]),
         tests(
             "Notification",
             [
-                "MetricModel", "Receivers", "RuleEngine", "CurlHTTP", "WebServer", "JSON", "Runtime", "Instrumentation",
+                "MetricModel", "Receivers", "RuleModel", "CurlHTTP", "WebServer", "JSON", "Runtime", "Instrumentation",
                 "YAML",
             ]),
         // Seeded worlds around the machines of Rollback.
         .target(
             name: "RollbackSimulation",
-            dependencies: ["Rollback", "RuleEngine", "MetricModel", "JSON", "Durable", "Runtime"],
+            dependencies: ["Rollback", "RuleModel", "MetricModel", "JSON", "Durable", "Runtime"],
             path: "Tests/RollbackSimulation", swiftSettings: testing),
         .executableTarget(
             name: "Simulation", dependencies: ["RollbackSimulation", "Runtime"], path: "Benchmarks/Simulation",
             swiftSettings: testing),
         // Killed and restarted by the tests of Rollback.
         .executableTarget(
-            name: "RollbackCrashProcess", dependencies: ["Rollback", "RuleEngine", "MetricModel", "Runtime"],
+            name: "RollbackCrashProcess",
+            dependencies: ["Rollback", "RolloutRunner", "RuleModel", "MetricModel", "Runtime"],
             path: "Tests/RollbackCrashProcess", swiftSettings: testing),
+        // Real routers on loopback for the tests of several targets.
+        .target(
+            name: "RouterFixtures", dependencies: ["Rollback", "TrafficRouters", "CurlHTTP", "Runtime", "TestSupport"],
+            path: "Tests/RouterFixtures", swiftSettings: testing),
         tests(
             "Rollback",
+            ["RollbackSimulation", "MetricModel", "RuleModel", "RuleEngine", "PromQL", "JSON", "Runtime", "YAML"]),
+        tests(
+            "TrafficRouters",
             [
-                "SyntheticDeployments", "RollbackCrashProcess", "RollbackSimulation", "MetricModel", "RuleEngine",
-                "PromQL", "WebServer", "CurlHTTP", "Durable", "JSON", "Runtime", "YAML",
+                "RouterFixtures", "Rollback", "RolloutRunner", "MetricModel", "WebServer", "CurlHTTP", "JSON",
+                "Runtime",
+                "YAML",
+            ]),
+        tests(
+            "RolloutRunner",
+            [
+                "RollbackCrashProcess", "RollbackSimulation", "RouterFixtures", "Rollback", "TrafficRouters", "Lease",
+                "RuleModel", "MetricModel", "CurlHTTP", "Durable", "JSON", "Runtime",
+            ]),
+        tests("Lease", ["MetricModel"]),
+        tests(
+            "DeploymentGates",
+            [
+                "SyntheticDeployments", "RollbackSimulation", "RouterFixtures", "Rollback", "RolloutRunner",
+                "RuleModel",
+                "MetricModel", "CurlHTTP", "JSON", "Runtime", "YAML",
             ]),
         tests("TLS", []),
         tests("SQLite", []),
@@ -311,26 +362,32 @@ let package = Package(
             name: "WebFixture",
             dependencies: [
                 "MetricModel", "MetricStore", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI", "RemoteWrite",
-                "Exporter", "WebUI", "WebCore", "WebServer", "CurlHTTP", "JSON", "Instrumentation",
+                "Exporter", "WebUI", "WebCore", "WebServer", "CurlHTTP", "JSON", "Instrumentation", "Rollback",
+                "RolloutRunner", "RuleModel", "RuleEngine",
             ],
             path: "Tests/WebFixture", swiftSettings: testing),
         tests("WebCore", ["WebServer", "JSON", "Instrumentation", "Runtime"]),
         tests(
             "PrometheusAPI",
             [
-                "WebFixture", "WebCore", "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleEngine", "WebServer",
+                "WebFixture", "WebCore", "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleModel", "RuleEngine",
+                "WebServer",
                 "CurlHTTP", "JSON", "Instrumentation", "Runtime",
             ]),
         tests(
             "AlertmanagerAPI",
             [
-                "WebFixture", "WebCore", "MetricModel", "RuleEngine", "Notification", "WebServer", "CurlHTTP", "JSON",
+                "WebFixture", "WebCore", "MetricModel", "RuleModel", "RuleEngine", "Notification", "WebServer",
+                "CurlHTTP",
+                "JSON",
                 "Instrumentation", "Runtime",
             ]),
         tests(
             "TribuneAPI",
             [
-                "WebFixture", "WebCore", "MetricModel", "Rollback", "RuleEngine", "History", "WebServer", "CurlHTTP",
+                "WebFixture", "WebCore", "MetricModel", "Rollback", "RolloutRunner", "DeploymentGates", "RuleModel",
+                "RuleEngine",
+                "History", "WebServer", "CurlHTTP",
                 "JSON",
             ]),
         tests(
@@ -342,12 +399,13 @@ let package = Package(
         tests(
             "Exporter",
             [
-                "WebFixture", "MetricModel", "RuleEngine", "Rollback", "CurlHTTP", "Instrumentation", "Runtime",
+                "WebFixture", "MetricModel", "RuleModel", "RuleEngine", "Rollback", "RolloutRunner", "CurlHTTP",
+                "Instrumentation", "Runtime",
             ]),
         tests("WebUI", ["WebFixture", "PrometheusAPI", "WebCore", "CurlHTTP"]),
         tests(
             "Tribune",
-            ["MetricModel", "MetricStore", "Snappy", "JSON", "CurlHTTP", "Runtime", "RuleEngine", "Rollback"],
+            ["MetricModel", "MetricStore", "Snappy", "JSON", "CurlHTTP", "Runtime", "RuleModel", "Rollback"],
             exclude: ["Fixtures"]),
     ],
     cxxLanguageStandard: .cxx17

@@ -1,3 +1,4 @@
+import DeploymentGates
 import Rollback
 import Runtime
 import SyntheticDeployments

@@ -4,7 +4,9 @@ import MetricModel
 import MetricStore
 import PromQL
 import Rollback
+import RolloutRunner
 import RuleEngine
+import RuleModel
 import Runtime
 import TestSupport
 

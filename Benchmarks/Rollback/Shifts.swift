@@ -1,4 +1,5 @@
 import Rollback
+import RolloutRunner
 import Runtime
 
 /// From the commit of a violating scrape to HAProxy's acknowledgement.

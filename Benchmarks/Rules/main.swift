@@ -6,6 +6,7 @@ import MetricModel
 import MetricStore
 import PromQL
 import RuleEngine
+import RuleModel
 import Runtime
 
 let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }

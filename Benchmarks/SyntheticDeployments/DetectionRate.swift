@@ -1,3 +1,4 @@
+import DeploymentGates
 import Rollback
 
 /// A share of cases that were counted, with limits.

@@ -1,3 +1,4 @@
+import DeploymentGates
 import Glibc
 import Rollback
 

@@ -3,6 +3,7 @@ internal import MetricModel
 internal import Notification
 internal import RE2
 internal import RuleEngine
+internal import RuleModel
 internal import Runtime
 internal import WebCore
 internal import WebServer

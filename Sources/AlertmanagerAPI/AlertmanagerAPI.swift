@@ -2,6 +2,7 @@ internal import JSON
 internal import MetricModel
 public import Notification
 public import RuleEngine
+internal import RuleModel
 internal import Runtime
 public import WebCore
 internal import WebServer

@@ -5,7 +5,8 @@ internal import Synchronization
 
 /// Runs discovery mechanisms, each on a thread of its own, and keeps what they found. May be shared between threads.
 ///
-/// A mechanism that several jobs name with the same settings runs once. A failure keeps the targets that were found before.
+/// A mechanism that several jobs name with the same settings runs once. A failure keeps the targets that were found
+/// before.
 public final class DiscoveryRunner: Sendable {
     /// What a mechanism has found.
     public struct Finding: Sendable {

@@ -1,8 +1,10 @@
 public import Instrumentation
 public import MetricModel
 public import MetricStore
-public import Rollback
-public import RuleEngine
+internal import Rollback
+public import RolloutRunner
+internal import RuleEngine
+public import RuleModel
 public import WebCore
 internal import WebServer
 

@@ -1,6 +1,8 @@
 internal import Instrumentation
 internal import Rollback
+internal import RolloutRunner
 internal import RuleEngine
+internal import RuleModel
 internal import Synchronization
 
 /// Rollouts and rollback rules as metrics for dashboards, updated when metrics are read.

@@ -1,7 +1,7 @@
 public import Instrumentation
 internal import MetricModel
 public import Receivers
-public import RuleEngine
+public import RuleModel
 public import Runtime
 internal import Synchronization
 

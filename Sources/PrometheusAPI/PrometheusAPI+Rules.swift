@@ -1,6 +1,7 @@
 internal import JSON
 internal import MetricModel
 internal import RuleEngine
+internal import RuleModel
 internal import TLS
 internal import WebCore
 

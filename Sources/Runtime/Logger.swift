@@ -1,4 +1,5 @@
 internal import Glibc
+internal import MetricModel
 internal import Synchronization
 
 /// How much a log line matters.

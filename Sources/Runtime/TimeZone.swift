@@ -1,3 +1,5 @@
+internal import MetricModel
+
 /// The offsets of a place from UTC, from the system's time zone database.
 ///
 /// A value, read once from its TZif file (RFC 8536) and asked any number of times from any thread: `localtime_r` of the

@@ -1,3 +1,5 @@
+internal import MetricModel
+
 /// When clocks are changed each year, as POSIX writes it into `TZ` and at the end of time zone files:
 /// `CET-1CEST,M3.5.0,M10.5.0/3`.
 struct TimeZoneRule: Equatable, Sendable {

@@ -1,7 +1,7 @@
 internal import COpenSSL
 
-/// What the TLS connections of a server share: certificate, key and rules. Never changed; a server that gets a new certificate
-/// makes a new context. May be shared between threads.
+/// What the TLS connections of a server share: certificate, key and rules. Never changed; a server that gets a new
+/// certificate makes a new context. May be shared between threads.
 ///
 /// `@unchecked`: OpenSSL counts references and reads a context from several threads at once.
 @safe public final class TLSServerContext: @unchecked Sendable {

@@ -1,3 +1,4 @@
+internal import DeploymentGates
 internal import JSON
 internal import Rollback
 internal import WebCore

@@ -1,6 +1,7 @@
 internal import JSON
 internal import MetricModel
 internal import Rollback
+internal import RolloutRunner
 internal import WebCore
 internal import WebServer
 

@@ -1,7 +1,10 @@
+internal import DeploymentGates
 public import History
 public import JSON
 public import Rollback
+internal import RolloutRunner
 public import RuleEngine
+internal import RuleModel
 public import Scraper
 public import WebCore
 

@@ -4,8 +4,8 @@ internal import TLS
 
 /// Checks passwords of basic authentication against bcrypt hashes. Any thread may call it.
 ///
-/// A hash takes tens of milliseconds, so that the outcome is remembered, by a digest of user, hash and password. One hash is
-/// computed at a time: guessing must not take the processor away from everything else.
+/// A hash takes tens of milliseconds, so that the outcome is remembered, by a digest of user, hash and password. One
+/// hash is computed at a time: guessing must not take the processor away from everything else.
 final class BasicAuthentication: Sendable {
     private static let capacity = 100
     private let known = Mutex<[[UInt8]: Bool]>([:])

@@ -4,9 +4,11 @@ internal import Synchronization
 public import TLS
 public import WebServer
 
-/// The web configuration in force: read again when one of its files has changed, and applied to each request and connection.
+/// The web configuration in force: read again when one of its files has changed, and applied to each request and
+/// connection.
 ///
-/// A file that cannot be read, or that is wrong, leaves the configuration in force and is reported once. Any thread may call it.
+/// A file that cannot be read, or that is wrong, leaves the configuration in force and is reported once. Any thread may
+/// call it.
 public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
     /// One reading of the file with what follows from it.
     private struct Current {

@@ -1,7 +1,7 @@
 /// Decides about every request before it reaches a handler.
 public protocol HTTPAuthenticator: Sendable {
-    /// The decision where it takes microseconds and waits for nothing, else `nil`: then ``decide(_:)`` is called on a thread
-    /// that may take longer.
+    /// The decision where it takes microseconds and waits for nothing, else `nil`: then ``decide(_:)`` is called on a
+    /// thread that may take longer.
     func quickDecision(_ request: HTTPServerRequest) -> HTTPDecision?
 
     /// The decision. May block.

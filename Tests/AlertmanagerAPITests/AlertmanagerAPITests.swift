@@ -4,6 +4,7 @@ import JSON
 import MetricModel
 import Notification
 import RuleEngine
+import RuleModel
 import Runtime
 import Synchronization
 import TestSupport

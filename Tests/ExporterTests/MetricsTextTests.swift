@@ -1,7 +1,9 @@
 import CurlHTTP
 import Instrumentation
 import MetricModel
+import RolloutRunner
 import RuleEngine
+import RuleModel
 import Runtime
 import Synchronization
 import Testing

@@ -1,7 +1,7 @@
 import MetricModel
 import Notification
 import Receivers
-import RuleEngine
+import RuleModel
 import Testing
 import YAML
 

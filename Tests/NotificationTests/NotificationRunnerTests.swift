@@ -2,7 +2,7 @@ import Instrumentation
 import JSON
 import MetricModel
 import Notification
-import RuleEngine
+import RuleModel
 import Runtime
 import Synchronization
 import TestSupport

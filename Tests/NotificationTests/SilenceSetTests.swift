@@ -1,6 +1,6 @@
 import MetricModel
 import Notification
-import RuleEngine
+import RuleModel
 import Testing
 import YAML
 

@@ -1,6 +1,6 @@
 import MetricModel
 import Notification
-import RuleEngine
+import RuleModel
 import Runtime
 import Testing
 import YAML

@@ -5,6 +5,7 @@ import JSON
 import MetricModel
 import MetricStore
 import RuleEngine
+import RuleModel
 import Runtime
 import TestSupport
 import Testing

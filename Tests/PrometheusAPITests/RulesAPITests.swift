@@ -1,6 +1,7 @@
 import JSON
 import MetricModel
 import RuleEngine
+import RuleModel
 import Testing
 import WebFixture
 

@@ -1,7 +1,8 @@
 import Glibc
 import MetricModel
 import Rollback
-import RuleEngine
+import RolloutRunner
+import RuleModel
 import Runtime
 import Synchronization
 

@@ -1,5 +1,5 @@
 import Rollback
-import RuleEngine
+import RuleModel
 
 /// What must be true of one element of a rule: the least and the most violations in a row that may have been counted.
 ///

@@ -1,6 +1,6 @@
 import MetricModel
 import Rollback
-import RuleEngine
+import RuleModel
 
 /// What one seed's world looks like: its services, its rule, and which faults strike there how often.
 ///

@@ -1,5 +1,5 @@
 import Rollback
-import RuleEngine
+import RuleModel
 
 /// Who depends on whom, worked out apart from the code under test.
 struct Topology: Sendable {

@@ -1,6 +1,6 @@
 import MetricModel
 import Rollback
-import RuleEngine
+import RuleModel
 
 /// What people and surroundings do, and what is checked when they have stopped.
 extension World {

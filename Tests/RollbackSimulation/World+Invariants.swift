@@ -1,7 +1,7 @@
 import JSON
 import MetricModel
 import Rollback
-import RuleEngine
+import RuleModel
 
 /// A step that stands in the history.
 struct LedgerKey: Hashable, Sendable {
@@ -45,7 +45,7 @@ extension World {
         }
         begunFor = new.version
         for (name, service) in new.services {
-            let before = old.services[name] ?? ServiceState()
+            let before = old.services[name] ?? ServiceRollout()
             // Who was told of one obstacle is told of the next.
             if before.frozen != nil, service.frozen == nil { told = told.filter { !$0.contains("/\(name)/frozen") } }
             // What another node did not record counts as not done; nothing of that is a step of this one.
@@ -103,7 +103,8 @@ extension World {
     }
 
     private mutating func moved(
-        _ name: String, from before: ServiceState, to service: ServiceState, _ new: RolloutState, _ old: RolloutState
+        _ name: String, from before: ServiceRollout, to service: ServiceRollout, _ new: RolloutState,
+        _ old: RolloutState
     ) {
         routers[name]?.troubledAt = now
         switch service.progress {

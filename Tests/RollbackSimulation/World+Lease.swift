@@ -1,5 +1,5 @@
 import Rollback
-import RuleEngine
+import RuleModel
 
 /// Who holds the lease, and what a node that takes it over finds.
 extension World {

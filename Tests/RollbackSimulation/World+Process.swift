@@ -2,7 +2,7 @@ import Durable
 import JSON
 import MetricModel
 import Rollback
-import RuleEngine
+import RuleModel
 
 /// What outlives the process.
 struct Disk: Sendable {

@@ -100,7 +100,7 @@ extension World {
         step { $0.replied(operation.id, told, at: $1) }
     }
 
-    func isInMotion(_ service: ServiceState) -> Bool {
+    func isInMotion(_ service: ServiceRollout) -> Bool {
         switch service.progress {
         case .shifting, .rollingBack: true
         case .waiting, .baking, .promoted, .rolledBack: false

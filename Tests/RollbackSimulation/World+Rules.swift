@@ -1,6 +1,6 @@
 import MetricModel
 import Rollback
-import RuleEngine
+import RuleModel
 
 /// Measurements of the rule, and what must come of them.
 extension World {

@@ -1,6 +1,6 @@
 import MetricModel
 import Rollback
-import RuleEngine
+import RuleModel
 
 /// A world around one plan's machine: virtual clock, disk, routers, people, a rival for the lease. It breaks things, restarts
 /// the process, and checks the invariants of a rollback at every step.

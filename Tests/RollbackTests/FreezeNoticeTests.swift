@@ -1,5 +1,5 @@
 import MetricModel
-import RuleEngine
+import RuleModel
 import Testing
 
 @testable import Rollback

@@ -1,5 +1,5 @@
 import MetricModel
-import RuleEngine
+import RuleModel
 import TestSupport
 import Testing
 
@@ -24,13 +24,13 @@ struct HandOverTests {
     private let now = Instant(nanoseconds: 1_800_000_000_000_000_000)
 
     private func record(
-        _ phase: RolloutState.Phase, _ progress: ServiceState.Progress, candidate: Int, epoch: UInt64 = 3
+        _ phase: RolloutState.Phase, _ progress: ServiceRollout.Progress, candidate: Int, epoch: UInt64 = 3
     ) -> JournalRecord {
         var state = RolloutState()
         state.generation = 7
         state.phase = phase
         for name in ["a", "b"] {
-            var service = ServiceState()
+            var service = ServiceRollout()
             service.progress = progress
             service.split = TrafficSplit(candidate: candidate)!
             service.revision = 9

@@ -2,6 +2,7 @@ import Foundation
 import MetricModel
 import PromQL
 import RuleEngine
+import RuleModel
 import Testing
 
 @testable import Rollback

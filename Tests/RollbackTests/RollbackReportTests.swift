@@ -1,6 +1,6 @@
 import JSON
 import MetricModel
-import RuleEngine
+import RuleModel
 import Testing
 
 @testable import Rollback

@@ -1,7 +1,7 @@
 import JSON
 import MetricModel
 import RollbackSimulation
-import RuleEngine
+import RuleModel
 import Testing
 
 @testable import Rollback

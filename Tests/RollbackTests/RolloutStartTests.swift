@@ -1,6 +1,6 @@
 import MetricModel
 import RollbackSimulation
-import RuleEngine
+import RuleModel
 import Testing
 import YAML
 

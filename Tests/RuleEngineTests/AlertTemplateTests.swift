@@ -1,5 +1,6 @@
 import GoTemplate
 import MetricModel
+import RuleModel
 import Testing
 
 @testable import RuleEngine

@@ -1,4 +1,5 @@
 import MetricModel
+import RuleModel
 import Testing
 
 @testable import RuleEngine

@@ -1,6 +1,7 @@
 import JSON
 import MetricModel
 import PromQL
+import RuleModel
 import Runtime
 import TestSupport
 import Testing

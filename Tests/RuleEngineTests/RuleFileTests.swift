@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import MetricModel
+import RuleModel
 import TestSupport
 import Testing
 import YAML

@@ -1,6 +1,7 @@
 import MetricModel
 import MetricStore
 import PromQL
+import RuleModel
 import Synchronization
 import Testing
 

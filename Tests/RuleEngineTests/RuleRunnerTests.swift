@@ -2,6 +2,7 @@ import Instrumentation
 import MetricModel
 import MetricStore
 import PromQL
+import RuleModel
 import Runtime
 import Synchronization
 import TestSupport

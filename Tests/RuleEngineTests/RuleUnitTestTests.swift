@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import MetricModel
+import RuleModel
 import Runtime
 import TestSupport
 import Testing

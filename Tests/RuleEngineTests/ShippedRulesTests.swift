@@ -1,6 +1,7 @@
 import Foundation
 import MetricModel
 import PromQL
+import RuleModel
 import Runtime
 import Testing
 

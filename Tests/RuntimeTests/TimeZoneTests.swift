@@ -1,3 +1,4 @@
+import MetricModel
 import Runtime
 import Testing
 

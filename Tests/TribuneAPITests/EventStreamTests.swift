@@ -1,5 +1,6 @@
 import MetricModel
 import RuleEngine
+import RuleModel
 import Synchronization
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import CurlHTTP
 import JSON
 import MetricModel
+import RolloutRunner
 import Synchronization
 import Testing
 import WebCore

@@ -1,5 +1,6 @@
 import MetricModel
 import RuleEngine
+import RuleModel
 import Testing
 
 @testable import Rollback

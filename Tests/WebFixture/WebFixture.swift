@@ -8,7 +8,9 @@ import MetricStore
 import PrometheusAPI
 import RemoteWrite
 import Rollback
+import RolloutRunner
 import RuleEngine
+import RuleModel
 import Testing
 import TribuneAPI
 import WebCore

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import JSON
+internal import MetricModel
 internal import Runtime
 internal import TLS
 

@@ -1,4 +1,5 @@
 internal import JSON
+internal import MetricModel
 internal import Runtime
 
 /// The report of an evidence pack: one HTML page that needs nothing else and prints.

@@ -2,7 +2,7 @@ internal import CurlHTTP
 internal import Instrumentation
 internal import JSON
 internal import MetricModel
-internal import RuleEngine
+internal import RuleModel
 internal import Runtime
 internal import Synchronization
 

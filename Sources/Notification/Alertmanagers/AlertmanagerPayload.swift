@@ -1,6 +1,6 @@
 internal import JSON
 internal import MetricModel
-internal import RuleEngine
+internal import RuleModel
 internal import Runtime
 
 /// The body of `POST /api/v2/alerts`.

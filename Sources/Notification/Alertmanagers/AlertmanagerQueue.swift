@@ -1,4 +1,4 @@
-public import RuleEngine
+public import RuleModel
 
 /// The alerts that wait for one Alertmanager. A machine: alerts in, batches out.
 ///

@@ -1,6 +1,6 @@
 public import Instrumentation
 internal import MetricModel
-public import RuleEngine
+public import RuleModel
 public import Runtime
 internal import Synchronization
 

@@ -1,6 +1,6 @@
 public import MetricModel
 internal import Receivers
-public import RuleEngine
+public import RuleModel
 
 /// Where an alert comes from.
 public enum AlertOrigin: String, Equatable, Sendable {

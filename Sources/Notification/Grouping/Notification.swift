@@ -1,6 +1,6 @@
 public import MetricModel
 public import Receivers
-public import RuleEngine
+public import RuleModel
 
 /// What a receiver is sent about a group of alerts.
 public struct Notification: Equatable, Sendable {

@@ -1,6 +1,6 @@
 public import JSON
 public import MetricModel
-internal import RuleEngine
+internal import RuleModel
 
 /// What was sent about a group, as the notification log keeps it. A value.
 public struct NotificationLogEntry: Equatable, Sendable {

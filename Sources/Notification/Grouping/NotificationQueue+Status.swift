@@ -1,5 +1,5 @@
 public import MetricModel
-public import RuleEngine
+public import RuleModel
 
 /// An alert that fires, with what becomes of it.
 public struct AlertStatus: Equatable, Sendable {

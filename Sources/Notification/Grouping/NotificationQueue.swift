@@ -1,6 +1,6 @@
 public import MetricModel
 internal import Receivers
-public import RuleEngine
+public import RuleModel
 
 /// Sorts alerts into groups and says what is to be delivered when.
 ///

@@ -1,6 +1,7 @@
 internal import ConfigurationFields
 internal import CurlHTTP
 internal import Glibc
+internal import MetricModel
 internal import Runtime
 internal import TLS
 internal import YAML

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import MetricModel
 internal import Runtime
 
 /// The forms that text has in a mail.

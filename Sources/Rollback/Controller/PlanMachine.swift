@@ -1,7 +1,6 @@
 internal import JSON
 internal import MetricModel
-package import RuleEngine
-internal import Runtime
+package import RuleModel
 
 /// A plan's rollback rules and its controller as one machine: events in, actions out, in the order in which the shell has to
 /// run them. The live service and the simulation run the same one.

@@ -1,6 +1,6 @@
 internal import JSON
 internal import MetricModel
-internal import RuleEngine
+internal import RuleModel
 
 extension RollbackRecord {
     var json: JSON {

@@ -1,6 +1,5 @@
 public import JSON
 internal import MetricModel
-internal import Runtime
 
 /// What is published of a finished rollback: why, what was done, when, and how it was confirmed.
 public struct RollbackReport: Equatable, Sendable {
@@ -10,6 +9,13 @@ public struct RollbackReport: Equatable, Sendable {
     public var epoch: UInt64
     /// The rollback.
     public var rollback: RollbackRecord
+
+    /// The report of `rollback`.
+    package init(plan: String, epoch: UInt64, rollback: RollbackRecord) {
+        self.plan = plan
+        self.epoch = epoch
+        self.rollback = rollback
+    }
 
     /// When the scrape that proved the violation was committed, or when it was decided where no scrape did.
     public var start: Instant? {

@@ -98,7 +98,7 @@ extension RolloutController {
         state.cooldownUntil = nil
         state.doubts = []
         for service in plan.services {
-            var fresh = ServiceState()
+            var fresh = ServiceRollout()
             fresh.revision = state.services[service.name]?.revision ?? 0
             state.services[service.name] = fresh
         }

@@ -14,7 +14,7 @@ extension RolloutController {
     ) -> [Action] {
         state = record.state
         for service in plan.services {
-            var current = state.services[service.name] ?? ServiceState()
+            var current = state.services[service.name] ?? ServiceRollout()
             // Keys of operations must not meet those of steps that never reached the database.
             current.revision = max(current.revision, new << 32)
             state.services[service.name] = current

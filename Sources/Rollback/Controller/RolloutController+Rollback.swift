@@ -1,6 +1,6 @@
 internal import JSON
 internal import MetricModel
-internal import RuleEngine
+internal import RuleModel
 
 /// The way back. Its order is fixed: journal the intent, check the target, shift, read back, isolate, raise the incident,
 /// notify, validate, report. Nothing that may hang stands before the shift.
@@ -149,7 +149,7 @@ extension RolloutController {
 
     /// An operation on the way back has come to an end.
     mutating func rollbackAnswered(
-        _ service: String, _ step: ServiceState.RollbackStep, _ purpose: Purpose, _ result: OperationResult,
+        _ service: String, _ step: ServiceRollout.RollbackStep, _ purpose: Purpose, _ result: OperationResult,
         at now: Instant
     ) {
         switch (purpose, result) {

@@ -1,6 +1,6 @@
 internal import JSON
 internal import MetricModel
-internal import RuleEngine
+internal import RuleModel
 
 /// Rollouts that begin by themselves, at a time or with a new candidate.
 extension RolloutController {

@@ -127,7 +127,7 @@ public struct RolloutController: Equatable, Sendable {
         self.state = state
         self.epoch = epoch
         for service in plan.services where self.state.services[service.name] == nil {
-            self.state.services[service.name] = ServiceState()
+            self.state.services[service.name] = ServiceRollout()
         }
     }
 

@@ -22,7 +22,7 @@ extension RolloutState {
         self.generation = generation
         self.phase = phase
         for member in members {
-            guard let service = ServiceState(member.value) else { return nil }
+            guard let service = ServiceRollout(member.value) else { return nil }
             services[member.name] = service
         }
         version = json["version"]?.text.flatMap { Double($0) }
@@ -80,7 +80,7 @@ extension RolloutState.Phase {
     }
 }
 
-extension ServiceState {
+extension ServiceRollout {
     fileprivate var json: JSON {
         [
             "candidate": .integer(Int64(split.candidate)), "progress": progress.json,
@@ -106,7 +106,7 @@ extension ServiceState {
     }
 }
 
-extension ServiceState.Progress {
+extension ServiceRollout.Progress {
     /// The word for this progress in snapshots and in the journal.
     public var name: String {
         switch self {
@@ -138,7 +138,7 @@ extension ServiceState.Progress {
         case ("baking", 2): self = .baking(stage: Int(numbers[0]), since: Instant(nanoseconds: numbers[1]))
         case ("promoted", 0): self = .promoted
         case ("rolling_back", 1):
-            guard let step = ServiceState.RollbackStep(rawValue: Int(numbers[0])) else { return nil }
+            guard let step = ServiceRollout.RollbackStep(rawValue: Int(numbers[0])) else { return nil }
             self = .rollingBack(step)
         case ("rolled_back", 0): self = .rolledBack
         default: return nil

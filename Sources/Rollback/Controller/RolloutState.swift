@@ -23,7 +23,7 @@ public struct RolloutState: Equatable, Sendable {
     /// Where the rollout as a whole stands.
     public var phase = Phase.idle
     /// Where each service stands, by name.
-    public var services: [String: ServiceState] = [:]
+    public var services: [String: ServiceRollout] = [:]
     /// The version of the candidate that the last rollout was begun for by itself.
     public var version: Double?
     /// When a service was last promoted to the end; the settle time of the next level counts from here.
@@ -40,7 +40,7 @@ public struct RolloutState: Equatable, Sendable {
 }
 
 /// Where one service stands.
-public struct ServiceState: Equatable, Sendable {
+public struct ServiceRollout: Equatable, Sendable {
     /// What is being done with it.
     public enum Progress: Equatable, Sendable {
         /// Its turn has not come; the stable version has all traffic. To: `shifting`.

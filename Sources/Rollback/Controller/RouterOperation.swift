@@ -22,6 +22,16 @@ public struct RouterOperation: Equatable, Sendable {
     public var kind: Kind
     /// Equal for repetitions of one intention, different for different ones.
     public var key: String
+
+    /// A value with these parts.
+    package init(id: UInt64, epoch: UInt64, generation: UInt64, service: String, kind: Kind, key: String) {
+        self.id = id
+        self.epoch = epoch
+        self.generation = generation
+        self.service = service
+        self.kind = kind
+        self.key = key
+    }
 }
 
 /// Whether a version can take traffic.

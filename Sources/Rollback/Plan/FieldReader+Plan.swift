@@ -1,5 +1,5 @@
 internal import MetricModel
-internal import RuleEngine
+internal import RuleModel
 internal import YAML
 
 extension FieldReader {

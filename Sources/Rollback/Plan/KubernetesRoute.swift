@@ -1,4 +1,3 @@
-internal import Glibc
 internal import YAML
 
 /// A route through an object of a Kubernetes API server.
@@ -49,11 +48,11 @@ extension KubernetesRoute {
     /// What a pod finds about the API server.
     private static let account = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-    init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
+    init(_ node: YAMLNode, path: String, file: String, clusterServer: String?) throws(YAMLError) {
         var fields = try FieldReader(node, path: path, file: file)
         let server = try fields.url("server")
         let isInCluster = server == nil
-        guard var server = server ?? Self.clusterServer else {
+        guard var server = server ?? clusterServer else {
             throw fields.fault("outside of a cluster the field \"server\" is required")
         }
         while server.hasSuffix("/") { server.removeLast() }
@@ -88,13 +87,6 @@ extension KubernetesRoute {
                 "stable and candidate cannot be the same", at: fields.optional("candidate"), field: "candidate")
         }
         try fields.finish()
-    }
-
-    private static var clusterServer: String? {
-        guard let host = unsafe getenv("KUBERNETES_SERVICE_HOST"), let port = unsafe getenv("KUBERNETES_SERVICE_PORT")
-        else { return nil }
-        let name = unsafe String(cString: host)
-        return unsafe "https://\(name.contains(":") ? "[\(name)]" : name):\(String(cString: port))"
     }
 }
 

@@ -1,23 +1,28 @@
 internal import MetricModel
-internal import RuleEngine
+internal import RuleModel
 public import YAML
 
 extension RolloutPlan {
     private static let serviceLimit = 64
     private static let routeLimit = 8
 
-    /// Reads a plan from the text of a file; `file` is named in errors.
-    public init(parsing text: String, file: String) throws(YAMLError) {
+    /// Reads a plan from the text of a file.
+    ///
+    /// - Parameters:
+    ///   - file: the name of the file, for errors.
+    ///   - clusterServer: URL of the API server of the cluster that this process runs in, used by Kubernetes routes
+    ///     that name no server; `nil` outside of a cluster.
+    public init(parsing text: String, file: String, clusterServer: String? = nil) throws(YAMLError) {
         let documents = try YAML.parse(text, file: file)
         guard let document = documents.first, documents.count == 1 else {
             throw YAMLError(
                 file: file, line: documents.dropFirst().first?.line ?? 1, column: 1, field: "",
                 message: "a plan file holds exactly one document")
         }
-        try self.init(document, file: file)
+        try self.init(document, file: file, clusterServer: clusterServer)
     }
 
-    private init(_ document: YAMLNode, file: String) throws(YAMLError) {
+    private init(_ document: YAMLNode, file: String, clusterServer: String?) throws(YAMLError) {
         var fields = try FieldReader(document, path: "", file: file)
         name = try fields.name("plan")
         start = try fields.optional("start").map { node throws(YAMLError) in
@@ -33,7 +38,8 @@ extension RolloutPlan {
         notify = try fields.textList("notify")
         freezeIf = try fields.textList("freeze_if")
         let defaults = ServiceDefaults(
-            stages: try fields.stages("stages"), bake: try fields.duration("bake") ?? .minutes(5))
+            stages: try fields.stages("stages"), bake: try fields.duration("bake") ?? .minutes(5),
+            clusterServer: clusterServer)
         var read: [Service] = []
         let nodes = try fields.list("services")
         for (index, node) in nodes.enumerated() {
@@ -73,6 +79,7 @@ extension RolloutPlan {
 private struct ServiceDefaults {
     var stages: [TrafficSplit]?
     var bake: Milliseconds
+    var clusterServer: String?
 }
 
 extension RolloutPlan.Service {
@@ -93,10 +100,11 @@ extension RolloutPlan.Service {
         self.gates = gates
         stableHealth = try fields.url("stable_health")
         preflight = try fields.textList("preflight")
-        var routes: [Route] = []
+        var routes: [TrafficRoute] = []
         for (index, node) in try fields.list("routes").enumerated() {
-            let route = try Route(
-                node, path: "\(path).routes[\(index)]", file: file, hasHealthURL: stableHealth != nil)
+            let route = try TrafficRoute(
+                node, path: "\(path).routes[\(index)]", file: file, hasHealthURL: stableHealth != nil,
+                clusterServer: defaults.clusterServer)
             for stage in stages {
                 guard let obstacle = route.obstacle(to: stage) else { continue }
                 throw fields.fault(

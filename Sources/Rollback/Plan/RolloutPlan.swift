@@ -1,5 +1,5 @@
 public import MetricModel
-public import RuleEngine
+public import RuleModel
 
 /// How a set of services moves from a stable to a candidate version, and back. Read from a file; a value.
 public struct RolloutPlan: Equatable, Sendable {
@@ -22,7 +22,7 @@ public struct RolloutPlan: Equatable, Sendable {
         /// What people check before they start.
         public var preflight: [String]
         /// Where its traffic is divided; all of them are shifted together.
-        public var routes: [Route]
+        public var routes: [TrafficRoute]
     }
 
     /// A condition for the next stage.

@@ -24,7 +24,7 @@ public struct TrafficSplit: Hashable, Sendable, CustomStringConvertible {
     /// The split nearest to `candidate` out of `total` shares; `nil` where there are none.
     ///
     /// A side that has any share at all is never rounded to nothing.
-    init?(candidateShares candidate: Int, of total: Int) {
+    package init?(candidateShares candidate: Int, of total: Int) {
         guard total > 0, (0...total).contains(candidate) else { return nil }
         let percent = Int((Double(candidate) / Double(total) * 100).rounded())
         if candidate == 0 || candidate == total {

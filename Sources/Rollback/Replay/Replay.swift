@@ -1,5 +1,5 @@
 public import MetricModel
-public import RuleEngine
+public import RuleModel
 
 /// Tells what rollback rules would have done, from the measurements of a ``RuleReplay``. A value; the machines are those of the
 /// live service.

@@ -1,5 +1,5 @@
 public import MetricModel
-public import RuleEngine
+public import RuleModel
 
 /// The machine of one rollback rule: measurements in, decisions out.
 ///

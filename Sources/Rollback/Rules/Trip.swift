@@ -1,5 +1,5 @@
 public import MetricModel
-public import RuleEngine
+public import RuleModel
 
 /// One measured value that became evidence.
 public struct EvidenceSample: Equatable, Sendable {

@@ -1,4 +1,5 @@
 public import MetricModel
+internal import RuleModel
 
 /// The alerts of one alerting rule. A pure machine.
 public struct AlertSet: Equatable, Sendable {

@@ -1,5 +1,6 @@
 internal import MetricModel
 internal import PromQL
+internal import RuleModel
 
 extension GroupEvaluation {
     // MARK: Reloading

@@ -1,6 +1,7 @@
 internal import GoTemplate
 internal import MetricModel
 internal import PromQL
+internal import RuleModel
 internal import Runtime
 
 /// Where the results of a group's rules go.

@@ -1,6 +1,7 @@
 internal import GoTemplate
 public import MetricModel
 internal import PromQL
+public import RuleModel
 
 /// What one rule remembers from evaluation to evaluation. A pure machine.
 public struct RuleState: Equatable, Sendable {

@@ -1,4 +1,5 @@
 internal import MetricModel
+public import RuleModel
 internal import TLS
 
 extension RollbackDefinition {

@@ -1,5 +1,6 @@
 internal import MetricModel
 internal import PromQL
+public import RuleModel
 
 extension RollbackDefinition {
     /// What the rule leaves open that people regretted elsewhere. Each is one line; none makes the rule wrong.

@@ -1,5 +1,6 @@
 internal import MetricModel
 internal import PromQL
+public import RuleModel
 internal import YAML
 
 extension RollbackDefinition {

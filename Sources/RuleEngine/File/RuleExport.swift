@@ -1,5 +1,6 @@
 public import MetricModel
 internal import PromQL
+internal import RuleModel
 
 /// Writes rollback rules as plain Prometheus alerts, for servers that know no rollback rules.
 ///

@@ -1,6 +1,7 @@
 internal import GoTemplate
 internal import MetricModel
 public import PromQL
+internal import RuleModel
 internal import YAML
 
 extension RuleFile {

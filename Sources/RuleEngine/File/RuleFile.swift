@@ -1,5 +1,6 @@
 public import MetricModel
 public import PromQL
+public import RuleModel
 public import YAML
 
 /// The content of one rule file.

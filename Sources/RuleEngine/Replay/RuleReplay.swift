@@ -1,5 +1,6 @@
 public import MetricModel
 public import PromQL
+public import RuleModel
 
 /// Evaluates the rollback rules of groups over samples of the past, on the machines of the live service.
 ///

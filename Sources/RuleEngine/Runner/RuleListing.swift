@@ -1,5 +1,6 @@
 internal import MetricModel
 internal import PromQL
+internal import RuleModel
 internal import Synchronization
 
 /// A loaded group with the units that evaluate its rules.

@@ -2,6 +2,7 @@ public import Instrumentation
 public import MetricModel
 public import MetricStore
 public import PromQL
+public import RuleModel
 public import Runtime
 internal import Synchronization
 

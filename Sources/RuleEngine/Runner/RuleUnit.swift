@@ -1,6 +1,7 @@
 internal import MetricModel
 internal import MetricStore
 internal import PromQL
+internal import RuleModel
 internal import Runtime
 internal import Synchronization
 

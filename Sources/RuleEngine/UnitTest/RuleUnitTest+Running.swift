@@ -2,6 +2,7 @@ internal import MetricModel
 internal import MetricStore
 internal import PromQL
 internal import RE2
+internal import RuleModel
 internal import Runtime
 internal import YAML
 

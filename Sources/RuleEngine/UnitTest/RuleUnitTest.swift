@@ -1,5 +1,6 @@
 public import MetricModel
 public import PromQL
+public import RuleModel
 
 /// A file of unit tests for rules, in the format of `promtool test rules`.
 public struct RuleUnitTest: Sendable {

@@ -122,7 +122,8 @@ extension ScrapePool {
         }
     }
 
-    /// Refuses a static target that is no address. With relabelling, which may make an address of it, it is judged after that.
+    /// Refuses a static target that is no address. With relabelling, which may make an address of it, it is judged
+    /// after that.
     static func checkAddresses(_ groups: [TargetGroup], _ fields: FieldReader) throws(YAMLError) {
         for (group, content) in groups.enumerated() {
             for (index, target) in content.targets.enumerated() {

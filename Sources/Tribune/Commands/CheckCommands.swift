@@ -2,6 +2,7 @@ internal import Exposition
 internal import Notification
 internal import Rollback
 internal import RuleEngine
+internal import RuleModel
 internal import Scraper
 internal import WebConfiguration
 internal import YAML

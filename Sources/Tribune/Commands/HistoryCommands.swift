@@ -1,5 +1,6 @@
 internal import History
 internal import JSON
+internal import MetricModel
 internal import Runtime
 internal import YAML
 

@@ -5,6 +5,7 @@ internal import MetricStore
 internal import PromQL
 internal import Rollback
 internal import RuleEngine
+internal import RuleModel
 internal import Runtime
 internal import Scraper
 internal import YAML

@@ -2,6 +2,7 @@ internal import JSON
 internal import MetricModel
 internal import Rollback
 internal import RuleEngine
+internal import RuleModel
 internal import Runtime
 
 /// The result of a replay, as text and as JSON.

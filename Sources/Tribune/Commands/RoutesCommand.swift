@@ -1,6 +1,7 @@
 internal import JSON
 internal import Rollback
 internal import Scraper
+internal import TrafficRouters
 
 /// `tribune routes test`: looks whether the routers of a plan can be read, before a rollback needs them.
 enum RoutesCommand {

@@ -1,6 +1,7 @@
 internal import PromQL
 internal import Rollback
 internal import RuleEngine
+internal import RuleModel
 internal import Runtime
 
 /// `tribune test …`: runs tests of queries and rules.

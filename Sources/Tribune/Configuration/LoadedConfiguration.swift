@@ -1,7 +1,10 @@
+internal import DeploymentGates
+internal import KubernetesClient
 internal import Notification
 internal import PromQL
 internal import Rollback
 internal import RuleEngine
+internal import RuleModel
 internal import Runtime
 internal import Scraper
 internal import YAML
@@ -82,7 +85,9 @@ struct LoadedConfiguration {
                 YAMLError(file: path, line: 0, column: 0, field: "", message: error.reason)
             ])
         }
-        return try one { () throws(YAMLError) in try RolloutPlan(parsing: text, file: path) }
+        return try one { () throws(YAMLError) in
+            try RolloutPlan(parsing: text, file: path, clusterServer: KubernetesServer.ofThisCluster?.url)
+        }
     }
 
     /// A rollback rule must name a plan and a service that exist: it is too late to find out when it trips.

@@ -1,5 +1,7 @@
+internal import DeploymentGates
 internal import History
 internal import JSON
+internal import Lease
 internal import MetricModel
 internal import Rollback
 internal import Runtime

@@ -1,7 +1,9 @@
 internal import MetricModel
 internal import Notification
 internal import Rollback
+internal import RolloutRunner
 internal import RuleEngine
+internal import RuleModel
 
 /// Where alerts and measurements go. Of several Tribunes that see the same, only the one that leads notifies and
 /// records.

@@ -1,5 +1,6 @@
 internal import MetricModel
 internal import RuleEngine
+internal import RuleModel
 
 /// Tells which alerts are news. The rule engine repeats firing alerts every minute; the record wants each change once.
 ///

@@ -5,8 +5,8 @@ internal import Runtime
 internal import Scraper
 internal import Synchronization
 
-/// Keeps the list of Alertmanagers that alerts are sent to: those of the configuration and those that discovery finds. May be
-/// shared between threads.
+/// Keeps the list of Alertmanagers that alerts are sent to: those of the configuration and those that discovery finds.
+/// May be shared between threads.
 final class AlertmanagerDiscovery: Sendable {
     private let current: Current
     private let discovery: DiscoveryRunner

@@ -1,3 +1,4 @@
+internal import DeploymentGates
 internal import MetricModel
 internal import MetricStore
 internal import PromQL

@@ -1,6 +1,7 @@
 internal import History
 internal import MetricModel
 internal import RuleEngine
+internal import RuleModel
 
 /// Failures of the history that a person must act on, as alerts.
 struct HistoryAlerts {

@@ -3,7 +3,9 @@ internal import MetricModel
 internal import MetricStore
 internal import Notification
 internal import Rollback
+internal import RolloutRunner
 internal import RuleEngine
+internal import RuleModel
 internal import Runtime
 internal import Synchronization
 

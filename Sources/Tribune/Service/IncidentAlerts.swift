@@ -1,6 +1,7 @@
 internal import MetricModel
 internal import Rollback
 internal import RuleEngine
+internal import RuleModel
 
 /// Rollbacks as alerts, so that they are notified by the same routes as all alerts.
 enum IncidentAlerts {

@@ -1,4 +1,5 @@
 internal import History
+internal import Lease
 internal import MetricModel
 internal import Rollback
 internal import Runtime

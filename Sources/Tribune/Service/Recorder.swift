@@ -4,6 +4,7 @@ internal import MetricModel
 internal import Notification
 internal import Rollback
 internal import RuleEngine
+internal import RuleModel
 internal import Runtime
 internal import Synchronization
 

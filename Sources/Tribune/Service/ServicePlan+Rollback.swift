@@ -1,10 +1,12 @@
 internal import History
 internal import Instrumentation
+internal import Lease
 internal import MetricModel
 internal import MetricStore
 internal import Notification
 internal import PromQL
 internal import Rollback
+internal import RolloutRunner
 internal import RuleEngine
 internal import Runtime
 

@@ -1,4 +1,5 @@
 internal import CurlHTTP
+internal import DeploymentGates
 internal import History
 internal import Instrumentation
 internal import MetricModel
@@ -6,6 +7,7 @@ internal import MetricStore
 internal import Notification
 internal import PromQL
 internal import Rollback
+internal import RolloutRunner
 internal import RuleEngine
 internal import Runtime
 internal import Scraper
@@ -116,7 +118,7 @@ struct ServicePlan: Sendable {
                 configuration.file.gates,
                 .init(
                     directory: "\(settings.storagePath)/gates", data: .of(store, engine, now: Self.now),
-                    rollback: rollback, event: { recorder.happened($0) }, logger: logger.with("component", "gates"),
+                    rollouts: GateRollouts(rollback), event: { recorder.happened($0) }, logger: logger.with("component", "gates"),
                     registry: registry, now: Self.now))
         }
     }

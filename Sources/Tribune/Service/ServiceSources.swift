@@ -1,4 +1,5 @@
 internal import AlertmanagerAPI
+internal import DeploymentGates
 internal import Exporter
 internal import History
 internal import Instrumentation
@@ -10,7 +11,9 @@ internal import PromQL
 internal import PrometheusAPI
 internal import RemoteWrite
 internal import Rollback
+internal import RolloutRunner
 internal import RuleEngine
+internal import RuleModel
 internal import Scraper
 internal import TribuneAPI
 internal import WebCore

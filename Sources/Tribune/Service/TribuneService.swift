@@ -1,12 +1,15 @@
 internal import CurlHTTP
+internal import DeploymentGates
 internal import History
 internal import Instrumentation
+internal import Lease
 internal import MetricModel
 internal import MetricStore
 internal import Notification
 internal import PromQL
 internal import PrometheusAPI
 internal import Rollback
+internal import RolloutRunner
 internal import RuleEngine
 internal import Runtime
 internal import Scraper

@@ -1,7 +1,7 @@
 internal import Runtime
 
-/// What an HTTP/1 connection makes of the bytes that it receives: for tests and fuzzing, which compare different pieces of the
-/// same bytes.
+/// What an HTTP/1 connection makes of the bytes that it receives: for tests and fuzzing, which compare different pieces
+/// of the same bytes.
 package enum RequestTrace {
     /// A line for each request that is understood and for the one that is refused.
     ///

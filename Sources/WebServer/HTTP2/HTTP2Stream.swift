@@ -1,6 +1,7 @@
 internal import Synchronization
 
-/// Whether a request's client still waits for the response, where the connection alone does not tell. Any thread may ask.
+/// Whether a request's client still waits for the response, where the connection alone does not tell. Any thread may
+/// ask.
 final class Abandonment: Sendable {
     private let flag = Atomic<Bool>(false)
 

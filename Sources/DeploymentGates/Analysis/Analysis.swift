@@ -1,0 +1,103 @@
+internal import JSON
+internal import MetricModel
+internal import Rollback
+internal import Runtime
+
+/// An analysis with everything that led to its verdict.
+struct Analysis: Equatable {
+    var id: String
+    var at: Timestamp
+    var actor: String
+    var request: AnalysisRequest
+    var findings: [MetricFinding]
+
+    /// The worst verdict of the findings.
+    var verdict: GateVerdict { RegressionTest.verdict(of: findings) }
+
+    /// Reads the observations and judges them. Blocks as long as the store takes.
+    static func run(_ request: AnalysisRequest, id: String, at: Timestamp, actor: String, data: GateData) -> Analysis {
+        let arms = request.arms
+        let reader = ObservationReader(data: data, stable: arms.stable, candidate: arms.candidate)
+        let observed = request.profile.metrics.map { ($0.criteria, reader.observations(of: $0)) }
+        return Analysis(
+            id: id, at: at, actor: actor, request: request,
+            findings: RegressionTest.findings(of: observed, request.profile.confidence))
+    }
+
+    /// The record for machines.
+    var json: JSON {
+        let arms = request.arms
+        let kind =
+            switch request.comparison {
+            case .deployment: "deployment"
+            case .change: "performance_change"
+            }
+        return [
+            "id": .string(id), "kind": .string(kind), "time": .string(RFC3339.text(milliseconds: at.milliseconds)),
+            "actor": .string(actor), "verdict": .string(verdict.rawValue), "reason": .string(reason),
+            "service": request.service.map(JSON.string) ?? .null, "profile": .string(request.profile.name),
+            "significance": .number(request.profile.confidence.significance),
+            "confidence": .number(request.profile.confidence.confidence), "stable": arms.stable.json,
+            "candidate": arms.candidate.json, "annotations": .object(request.annotations.jsonMembers),
+            "metrics": .array(findings.map(\.json)),
+        ]
+    }
+
+    /// The findings that decided, in words.
+    private var reason: String {
+        let deciding = findings.filter { $0.verdict == verdict }
+        if verdict == .pass { return "no metric changed for the worse by as much as matters" }
+        return deciding.map { "\($0.metric): \($0.reason)" }.joined(separator: "; ")
+    }
+}
+
+extension GateArm {
+    fileprivate var json: JSON {
+        [
+            "labels": .object(labels.jsonMembers),
+            "from": .string(RFC3339.text(milliseconds: window.from.milliseconds)),
+            "through": .string(RFC3339.text(milliseconds: window.through.milliseconds)),
+        ]
+    }
+}
+
+extension Labels {
+    /// The labels as members of an object.
+    var jsonMembers: [JSON.Member] { pairs.map { JSON.Member($0.name, .string($0.value)) } }
+}
+
+extension MetricFinding {
+    fileprivate var json: JSON {
+        [
+            "metric": .string(metric), "test": .string(test.rawValue), "better": .string(better.rawValue),
+            "verdict": .string(verdict.rawValue), "reason": .string(reason),
+            "p_value": Self.json(probability), "p_adjusted": Self.json(adjusted),
+            "effects": .array(
+                effects.map { effect in
+                    [
+                        "name": .string(effect.name), "estimate": Self.json(effect.estimate),
+                        "lower": Self.json(effect.interval.lower), "upper": Self.json(effect.interval.upper),
+                        "minimum": Self.json(effect.minimum),
+                    ]
+                }),
+            "power": Self.json(power), "needed": Self.json(needed), "stable": stable.json,
+            "candidate": candidate.json, "notes": .array(notes.map(JSON.string)),
+        ]
+    }
+
+    /// JSON has no infinities; a ratio to nothing must not look like a missing one.
+    fileprivate static func json(_ value: Double?) -> JSON {
+        guard let value else { return .null }
+        return value.isFinite ? .number(value) : .string(FloatText.plain(value))
+    }
+}
+
+extension ObservationSize {
+    fileprivate var json: JSON {
+        [
+            "observations": .number(observations), "events": MetricFinding.json(events),
+            "design_effect": .number(designEffect), "median": MetricFinding.json(median),
+            "p95": MetricFinding.json(p95),
+        ]
+    }
+}

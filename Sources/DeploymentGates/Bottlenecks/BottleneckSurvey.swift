@@ -1,0 +1,200 @@
+public import JSON
+internal import MetricModel
+internal import Rollback
+internal import Runtime
+internal import Synchronization
+
+/// What holds the services up, worst first. A pure function of what the queries answered.
+///
+/// The score of an entry is its pressure (how much of what is allowed is used up: 1 at the threshold, at most 10) times
+/// the query's weight times one plus the share of all other services that depend on it, directly or not. What was not
+/// measured is unknown and has no score.
+struct BottleneckSurvey: Equatable {
+    struct Entry: Equatable {
+        var kind: BottleneckQueries.Kind
+        var name: String
+        /// The service, instance or `caller → dependency` that is measured.
+        var subject: String
+        /// `nil` for unknown.
+        var value: Double?
+        var threshold: Double
+        var better: MetricCriteria.Direction
+        var pressure: Double?
+        var score: Double?
+        /// Services that depend on it.
+        var dependents: [String]
+        /// What was asked, and why there is no value where there is none.
+        var evidence: JSON
+
+        /// In one word.
+        var status: String {
+            guard let pressure else { return "unknown" }
+            return pressure >= 1 ? "bottleneck" : pressure >= 0.8 ? "near" : "ok"
+        }
+    }
+
+    private(set) var entries: [Entry] = []
+
+    /// Asks `data` and ranks the answers. Blocks as long as the queries take.
+    init(_ queries: BottleneckQueries, services: ServiceGraph, data: GateData) {
+        for query in queries.queries { add(query, services, data.evaluate(query.expression)) }
+        addDependencies(queries, services, data.evaluate(queries.latency))
+        // Of equal scores the name decides, so that the order does not change from one look to the next.
+        entries.sort { left, right in
+            (right.score ?? -1, left.kind.rawValue, left.name, left.subject)
+                < (left.score ?? -1, right.kind.rawValue, right.name, right.subject)
+        }
+    }
+
+    private mutating func add(
+        _ query: BottleneckQueries.Query, _ services: ServiceGraph,
+        _ answer: Result<[GateData.Element], GateData.Fault>
+    ) {
+        // Why there is no answer stands in what is unknown for it.
+        let found = (try? answer.get()) ?? []
+        var values: [(subject: String, value: Double, labels: Labels)] = []
+        for element in found where !element.value.isNaN {
+            values.append((element.labels[query.label] ?? "\(element.labels)", element.value, element.labels))
+        }
+        for (subject, value, labels) in values {
+            let pressure = query.pressure(of: value, service: subject)
+            let dependents = services.dependents(of: subject)
+            entries.append(
+                Entry(
+                    kind: query.kind, name: query.name, subject: subject, value: value,
+                    threshold: query.thresholds[subject] ?? query.threshold, better: query.better, pressure: pressure,
+                    score: pressure * query.weight * (1 + services.share(dependents)), dependents: dependents,
+                    evidence: ["expr": .string(query.expression), "labels": .object(labels.jsonMembers)]))
+        }
+        let seen = Set(values.map(\.subject))
+        var missing = query.label == "service" ? services.names.filter { !seen.contains($0) } : []
+        if values.isEmpty, missing.isEmpty { missing = [""] }
+        var reason = "no data"
+        if case .failure(let fault) = answer { reason = fault.description }
+        for subject in missing {
+            entries.append(
+                unknown(
+                    query.kind, query.name, subject, query.thresholds[subject] ?? query.threshold, query.better,
+                    services,
+                    ["expr": .string(query.expression), "reason": .string(reason)]))
+        }
+    }
+
+    private mutating func addDependencies(
+        _ queries: BottleneckQueries, _ services: ServiceGraph, _ answer: Result<[GateData.Element], GateData.Fault>
+    ) {
+        var means: [String: Double] = [:]
+        var fault: GateData.Fault?
+        switch answer {
+        case .success(let elements):
+            for element in elements where element.value.isFinite {
+                if let service = element.labels["service"] { means[service] = element.value }
+            }
+        case .failure(let failure): fault = failure
+        }
+        for (caller, dependency) in services.calls {
+            let subject = "\(caller) → \(dependency)"
+            var evidence: [JSON.Member] = [.init("expr", .string(queries.latency))]
+            guard let own = means[caller], let other = means[dependency], own > 0 else {
+                let absent = [caller, dependency].filter { means[$0] == nil }.joined(separator: ", ")
+                let reason = fault?.description ?? "no latency of \(absent.isEmpty ? caller : absent)"
+                evidence.append(.init("reason", .string(reason)))
+                entries.append(
+                    unknown(
+                        .dependency, "latency_share", subject, queries.dependencyShare, .lower, services,
+                        .object(evidence)))
+                continue
+            }
+            evidence += [
+                .init("caller_seconds", .number(own)), .init("dependency_seconds", .number(other)),
+            ]
+            // A caller that does not wait for it may be faster than its dependency.
+            let share = min(1, other / own)
+            let pressure = share / queries.dependencyShare
+            let dependents = services.dependents(of: dependency)
+            entries.append(
+                Entry(
+                    kind: .dependency, name: "latency_share", subject: subject, value: share,
+                    threshold: queries.dependencyShare, better: .lower, pressure: pressure,
+                    score: pressure * (1 + services.share(dependents)), dependents: dependents,
+                    evidence: .object(evidence)))
+        }
+    }
+
+    private func unknown(
+        _ kind: BottleneckQueries.Kind, _ name: String, _ subject: String, _ threshold: Double,
+        _ better: MetricCriteria.Direction, _ services: ServiceGraph, _ evidence: JSON
+    ) -> Entry {
+        Entry(
+            kind: kind, name: name, subject: subject, value: nil, threshold: threshold, better: better, pressure: nil,
+            score: nil, dependents: services.dependents(of: subject), evidence: evidence)
+    }
+
+    func json(at now: Timestamp) -> JSON {
+        [
+            "time": .string(RFC3339.text(milliseconds: now.milliseconds)),
+            "bottlenecks": .array(
+                entries.map { entry in
+                    [
+                        "kind": .string(entry.kind.rawValue), "name": .string(entry.name),
+                        "subject": .string(entry.subject), "status": .string(entry.status),
+                        "score": Self.number(entry.score), "pressure": Self.number(entry.pressure),
+                        "value": Self.number(entry.value), "threshold": .number(entry.threshold),
+                        "better": .string(entry.better.rawValue),
+                        "dependents": .array(entry.dependents.map(JSON.string)), "evidence": entry.evidence,
+                    ]
+                }),
+        ]
+    }
+
+    private static func number(_ value: Double?) -> JSON {
+        guard let value else { return .null }
+        return value.isFinite ? .number(value) : .string(FloatText.plain(value))
+    }
+}
+
+/// Which services there are and who depends on whom, taken from the plans.
+struct ServiceGraph: Equatable {
+    /// Every service, in the order of the plans.
+    private(set) var names: [String] = []
+    private var depends: [String: [String]] = [:]
+
+    init(_ plans: [RolloutPlan]) {
+        for service in plans.flatMap(\.services) {
+            if depends[service.name] == nil { names.append(service.name) }
+            depends[service.name, default: []] += service.depends
+        }
+    }
+
+    /// Every caller with what it calls.
+    var calls: [(caller: String, dependency: String)] {
+        names.flatMap { name in (depends[name] ?? []).map { (name, $0) } }
+    }
+
+    /// Services that depend on `name`, directly or not.
+    func dependents(of name: String) -> [String] {
+        var found: Set = [name]
+        var grew = true
+        while grew {
+            let more = names.filter { !found.contains($0) && (depends[$0] ?? []).contains { found.contains($0) } }
+            grew = !more.isEmpty
+            found.formUnion(more)
+        }
+        return names.filter { $0 != name && found.contains($0) }
+    }
+
+    /// How large a part of all other services `dependents` are.
+    func share(_ dependents: [String]) -> Double {
+        names.count > 1 ? Double(dependents.count) / Double(names.count - 1) : 0
+    }
+}
+
+extension GateRunner {
+    /// What holds the services up, ranked, as JSON. Blocks as long as a dozen queries take.
+    public func bottlenecks() -> JSON {
+        let survey = BottleneckSurvey(
+            configuration.withLock(\.bottlenecks), services: ServiceGraph(settings.rollouts.plans()),
+            data: settings.data)
+        return survey.json(at: settings.now())
+    }
+}

@@ -1,0 +1,155 @@
+public import JSON
+public import MetricModel
+internal import Rollback
+public import YAML
+
+/// The section `gates` of `tribune.yml`. A value; holds secrets, which never leave it in a description.
+///
+/// ```yaml
+/// gates:
+///   token_file: /run/secrets/gates        # who may ask; without it the gates refuse everybody
+///   executor: {url: "https://ci.example/improve", token_file: /run/secrets/executor, timeout: 10s}
+///   profiles:
+///   - name: shop
+///     stable: {version: v1}
+///     candidate: {version: v2}
+///     metrics:
+///     - {name: errors, events: 'http_requests_total{code=~"5.."}', of: http_requests_total}
+/// ```
+public struct GateConfiguration: Equatable, Sendable {
+    /// A web service that improvements are handed to.
+    public struct Executor: Equatable, Sendable {
+        /// Where they are posted.
+        public var url: String
+        /// The bearer token that is sent; `nil` for none.
+        public var token: String?
+        /// How long one attempt may take.
+        public var timeout: Milliseconds
+    }
+
+    /// The bearer token that callers must show; `nil` refuses everybody.
+    public var token: String?
+    /// Who carries out improvements; `nil` for nobody.
+    public var executor: Executor?
+    /// What may be asked for by name; the first one is the default.
+    public var profiles: [GateProfile] = [.acgs]
+    /// Which queries bottlenecks are found with.
+    public var bottlenecks = BottleneckQueries()
+
+    /// Nobody may ask anything.
+    public init() {}
+
+    /// Reads the section.
+    ///
+    /// - Parameter secret: the first line of the file at a path as it stands in the section, or why it cannot be read.
+    public init(
+        _ node: YAMLNode, file: String, secret: (String) throws(JSONFieldError) -> String
+    ) throws(YAMLError) {
+        do throws(JSONFieldError) {
+            try self.init(JSON(node), secret: secret)
+        } catch {
+            let place = node.place(of: error.field) ?? node
+            throw YAMLError(
+                file: file, line: place.line, column: place.column,
+                field: error.field.isEmpty ? "gates" : "gates.\(error.field)", message: error.message)
+        }
+    }
+
+    private init(_ json: JSON, secret: (String) throws(JSONFieldError) -> String) throws(JSONFieldError) {
+        var fields = try JSONFields(json)
+        if let path = try fields.optionalText("token_file") {
+            token = try Self.secret(path, "token_file", secret)
+        }
+        if let value = fields.optional("executor") {
+            var inner = try JSONFields(value, path: "executor")
+            let url = try inner.text("url")
+            guard url.hasPrefix("http://") || url.hasPrefix("https://"), !url.utf8.contains(where: { $0 <= 0x20 })
+            else { throw inner.fault("url", "expected a URL of http or https") }
+            var token: String?
+            if let path = try inner.optionalText("token_file") {
+                token = try Self.secret(path, "executor.token_file", secret)
+            }
+            let timeout = try inner.duration("timeout", in: .milliseconds(100)...(.minutes(5))) ?? .seconds(10)
+            executor = Executor(url: url, token: token, timeout: timeout)
+            try inner.finish()
+        }
+        let listed = try fields.list("profiles", limit: 100)
+        if !listed.isEmpty { profiles = [] }
+        for (index, element) in listed.enumerated() {
+            var inner = try JSONFields(element, path: "profiles[\(index)]")
+            var profile = GateProfile(name: try inner.text("name", limit: 100))
+            if let label = try inner.optionalText("service_label") { profile.serviceLabel = label }
+            try profile.read(&inner)
+            guard !profile.metrics.isEmpty else { throw inner.fault("metrics", "a profile needs metrics") }
+            guard !profiles.contains(where: { $0.name == profile.name }) else {
+                throw inner.fault("name", "\"\(profile.name)\" stands twice")
+            }
+            try inner.finish()
+            profiles.append(profile)
+        }
+        if let value = fields.optional("bottlenecks") {
+            bottlenecks = try BottleneckQueries(value, path: "bottlenecks")
+        }
+        try fields.finish()
+    }
+
+    private static func secret(
+        _ path: String, _ field: String, _ read: (String) throws(JSONFieldError) -> String
+    ) throws(JSONFieldError) -> String {
+        let word: String
+        do throws(JSONFieldError) { word = try read(path) } catch {
+            throw JSONFieldError(field: field, message: error.message)
+        }
+        guard word.utf8.count >= 8 else {
+            throw JSONFieldError(field: field, message: "the file holds no secret of 8 bytes or more")
+        }
+        return word
+    }
+
+    /// Every selector and expression with the field it stands in, for those who can parse them.
+    public var selectors: [(field: String, text: String)] {
+        profiles.enumerated().flatMap { index, profile in
+            profile.metrics.enumerated().flatMap { number, metric in
+                metric.source.selectors.map { ("gates.profiles[\(index)].metrics[\(number)].\($0.field)", $0.text) }
+            }
+        }
+    }
+}
+
+extension JSON {
+    /// The node as JSON: what is written without quotes is a number, a truth value or nothing where it looks like one.
+    fileprivate init(_ node: YAMLNode) {
+        switch node.content {
+        case .sequence(let elements): self = .array(elements.map(JSON.init))
+        case .mapping(let members): self = .object(members.map { Member($0.key.text ?? "", JSON($0.value)) })
+        case .scalar(let text, let isPlain):
+            if node.isNull {
+                self = .null
+            } else if isPlain, text == "true" || text == "false" {
+                self = .bool(text == "true")
+            } else if isPlain, let number = Double(text), number.isFinite {
+                self = .number(number)
+            } else {
+                self = .string(text)
+            }
+        }
+    }
+}
+
+extension YAMLNode {
+    /// The node at a path such as `profiles[0].metrics[1].name`, or the nearest one above it.
+    fileprivate func place(of path: String) -> YAMLNode? {
+        var node = self
+        for step in path.split(whereSeparator: { $0 == "." || $0 == "[" }) {
+            let next = step.last == "]" ? Int(step.dropLast()).flatMap { node.element($0) } : node[String(step)]
+            guard let next else { return node }
+            node = next
+        }
+        return node
+    }
+
+    private func element(_ index: Int) -> YAMLNode? {
+        guard let elements, elements.indices.contains(index) else { return nil }
+        return elements[index]
+    }
+}

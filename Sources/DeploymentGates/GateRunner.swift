@@ -1,0 +1,284 @@
+public import Instrumentation
+public import JSON
+public import MetricModel
+public import Rollback
+public import Runtime
+internal import Synchronization
+
+/// Answers what delivery pipelines ask: analyses, improvements, checkpoints, bottlenecks. Any thread may call; a call
+/// blocks for as long as the store, the routers or the disk take. Owned by the composition root, which must `stop` it.
+public final class GateRunner: Sendable {
+    /// What it needs.
+    public struct Settings: Sendable {
+        /// Where records are kept; made where it is missing.
+        public var directory: String
+        /// Where samples come from.
+        public var data: GateData
+        /// The rollouts that checkpoints show and go back in.
+        public var rollouts: GateRollouts
+        /// To the history.
+        public var event: @Sendable (RollbackEvent) -> Void
+        /// Where its log goes.
+        public var logger: Logger
+        /// Where its metrics go.
+        public var registry: Registry
+        /// The time.
+        public var now: @Sendable () -> Timestamp
+
+        /// Settings of a running service.
+        public init(
+            directory: String, data: GateData, rollouts: GateRollouts,
+            event: @escaping @Sendable (RollbackEvent) -> Void = { _ in }, logger: Logger = .silent,
+            registry: Registry = Registry(),
+            now: @escaping @Sendable () -> Timestamp = { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
+        ) {
+            self.directory = directory
+            self.data = data
+            self.rollouts = rollouts
+            self.event = event
+            self.logger = logger
+            self.registry = registry
+            self.now = now
+        }
+    }
+
+    /// Records of each kind that are kept.
+    static let recordLimit = 500
+    /// Requests worked on at once; more are told to come again.
+    private static let mostAtOnce = 4
+
+    let settings: Settings
+    let configuration: Mutex<GateConfiguration>
+    let analyses: GateArchive
+    let improvements: GateArchive
+    let checkpoints: GateArchive
+    private let delivery: ImprovementDelivery
+    private let executor: Executor
+    private let running = Atomic<Int>(0)
+    private let verdicts: [GateVerdict: Counter]
+
+    /// Opens the records and takes up improvements that were not handed over yet.
+    public init(_ configuration: GateConfiguration, _ settings: Settings) throws(GateArchiveError) {
+        self.settings = settings
+        self.configuration = Mutex(configuration)
+        let directory = settings.directory
+        analyses = try GateArchive(directory: "\(directory)/analyses", limit: Self.recordLimit)
+        let improvements = try GateArchive(directory: "\(directory)/improvements", limit: Self.recordLimit)
+        self.improvements = improvements
+        checkpoints = try GateArchive(directory: "\(directory)/checkpoints", limit: Self.recordLimit)
+        verdicts = Dictionary(
+            uniqueKeysWithValues: GateVerdict.allCases.map { verdict in
+                let counter = settings.registry.counter(
+                    "tribune_gate_analyses_total", "Analyses of deployment gates.",
+                    labels: ["verdict": verdict.rawValue])
+                return (verdict, counter)
+            })
+        for path in analyses.damaged + improvements.damaged + checkpoints.damaged {
+            settings.logger.warn("a gate's record is damaged and was set aside", ["file": path])
+        }
+        let logger = settings.logger
+        let executor = Executor(configuration.executor)
+        self.executor = executor
+        delivery = ImprovementDelivery(executor: { executor.current }) { improvement in
+            // What the executor said in the meantime is newer than the answer to the attempt.
+            let known = improvements.record(improvement.id).flatMap(Improvement.init)
+            if let known, known.status != .queued { return }
+            do throws(GateArchiveError) {
+                try improvements.put(improvement.id, improvement.json)
+            } catch {
+                logger.error("an improvement's record cannot be written", ["error": error])
+            }
+            if improvement.status == .undeliverable {
+                logger.warn(
+                    "an improvement was not taken by its executor",
+                    ["id": improvement.id, "reason": improvement.detail])
+            }
+        }
+    }
+
+    /// Begins to hand over improvements.
+    public func start() throws(WorkerThread.StartError) {
+        let waiting = improvements.newest(Self.recordLimit).compactMap(Improvement.init).filter { $0.status == .queued }
+        try delivery.start(waiting.reversed())
+    }
+
+    /// Ends the thread.
+    public func stop() { delivery.stop() }
+
+    /// Takes over a configuration that was read anew.
+    public func reload(_ configuration: GateConfiguration) {
+        self.configuration.withLock { $0 = configuration }
+        executor.current = configuration.executor
+    }
+
+    /// Carries out `request`. Its caller has been found to hold the token.
+    public func answer(_ request: GateRequest) -> Result<JSON, GateRefusal> {
+        let busy = running.wrappingAdd(1, ordering: .relaxed).newValue > Self.mostAtOnce
+        defer { running.wrappingSubtract(1, ordering: .relaxed) }
+        if busy { return .failure(GateRefusal(.unavailable, "\(Self.mostAtOnce) requests are worked on already")) }
+        do throws(GateRefusal) { return .success(try carriedOut(request)) } catch { return .failure(error) }
+    }
+
+    private func carriedOut(_ request: GateRequest) throws(GateRefusal) -> JSON {
+        switch (request.verb, request.kind) {
+        case (.create, .deployment): try analyze(request, isDeployment: true)
+        case (.create, .performanceChange): try analyze(request, isDeployment: false)
+        case (.create, .improvement): try improve(request)
+        case (.create, .checkpoint): try checkpoint(request)
+        case (.report(let id), .improvement): try report(id, request)
+        case (.restore(let id), .checkpoint): try restore(id, request)
+        case (.read(let id), let kind): try record(id, kind)
+        case (.list(let limit), let kind): list(kind, limit)
+        case (.report, _), (.restore, _): throw GateRefusal(.notFound, "there is no such call")
+        }
+    }
+
+    // MARK: records
+
+    private func archive(_ kind: GateRequest.Kind) -> GateArchive {
+        switch kind {
+        case .deployment, .performanceChange: analyses
+        case .improvement: improvements
+        case .checkpoint: checkpoints
+        }
+    }
+
+    func record(_ id: String, _ kind: GateRequest.Kind) throws(GateRefusal) -> JSON {
+        guard let record = archive(kind).record(id), isOf(kind, record) else {
+            throw GateRefusal(.notFound, "no record \(MetricText.quoted(id))")
+        }
+        return record
+    }
+
+    private func list(_ kind: GateRequest.Kind, _ limit: Int) -> JSON {
+        .array(Array(archive(kind).newest(Self.recordLimit).filter { isOf(kind, $0) }.prefix(limit)))
+    }
+
+    /// Both kinds of analyses are kept together, but each is found by its own path alone.
+    private func isOf(_ kind: GateRequest.Kind, _ record: JSON) -> Bool {
+        switch kind {
+        case .deployment: record["kind"]?.text == "deployment"
+        case .performanceChange: record["kind"]?.text == "performance_change"
+        case .improvement, .checkpoint: true
+        }
+    }
+
+    /// An id that sorts by time.
+    func newID(_ prefix: String, at now: Timestamp) -> String {
+        let time = String(now.milliseconds, radix: 36)
+        let random = String(UInt64.random(in: 0...UInt64.max), radix: 36)
+        return "\(prefix)-\(time)-\(random)"
+    }
+
+    func keep(_ id: String, _ json: JSON, in archive: GateArchive) throws(GateRefusal) {
+        do throws(GateArchiveError) { try archive.put(id, json) } catch {
+            settings.logger.error("a gate's record cannot be written", ["error": error])
+            throw GateRefusal(.unavailable, "the record cannot be written: \(error.reason)")
+        }
+    }
+
+    func parsed<Value>(
+        _ request: GateRequest, _ read: (JSON) throws(JSONFieldError) -> Value
+    ) throws(GateRefusal) -> Value {
+        guard request.body.count <= GateRequest.bodyLimit else {
+            throw GateRefusal(.invalid, "body: larger than \(GateRequest.bodyLimit) bytes")
+        }
+        let json: JSON
+        do throws(JSONError) { json = try JSON(parsing: request.body) } catch {
+            throw GateRefusal(.invalid, "body: \(error)")
+        }
+        do throws(JSONFieldError) { return try read(json) } catch {
+            throw GateRefusal(.invalid, error.field.isEmpty ? "body: \(error.message)" : error.description)
+        }
+    }
+
+    func record(_ kind: RollbackEvent.Kind, _ subject: String, _ body: JSON, at now: Timestamp) {
+        settings.event(
+            RollbackEvent(
+                at: Instant(nanoseconds: now.milliseconds * 1_000_000), kind: kind, subject: subject, body: body))
+    }
+
+    // MARK: analyses
+
+    private func analyze(_ request: GateRequest, isDeployment: Bool) throws(GateRefusal) -> JSON {
+        let now = settings.now()
+        let profiles = configuration.withLock(\.profiles)
+        let wanted = try parsed(request) { json throws(JSONFieldError) in
+            let wanted = try AnalysisRequest(json, isDeployment: isDeployment, profiles: profiles, now: now)
+            for (index, metric) in wanted.profile.metrics.enumerated() {
+                for (field, text) in metric.source.selectors {
+                    if case .failure(let fault) = settings.data.matchers(text) {
+                        throw JSONFieldError(field: "metrics[\(index)].\(field)", message: fault.description)
+                    }
+                }
+            }
+            return wanted
+        }
+        let analysis = Analysis.run(
+            wanted, id: newID("analysis", at: now), at: now, actor: request.actor, data: settings.data)
+        let json = analysis.json
+        try keep(analysis.id, json, in: analyses)
+        verdicts[analysis.verdict]?.add()
+        record(.decision, wanted.service ?? wanted.profile.name, .object([.init("gate", json)]), at: now)
+        return json
+    }
+
+    // MARK: improvements
+
+    private func improve(_ request: GateRequest) throws(GateRefusal) -> JSON {
+        let now = settings.now()
+        guard configuration.withLock(\.executor) != nil else {
+            throw GateRefusal(.conflict, "no executor is configured (gates.executor)")
+        }
+        let body = try parsed(request) { json throws(JSONFieldError) in try Improvement.checked(json) }
+        if let id = body["analysis_id"]?.text, analyses.record(id) == nil {
+            throw GateRefusal(.invalid, "analysis_id: no such analysis")
+        }
+        let improvement = Improvement(id: newID("improvement", at: now), at: now, actor: request.actor, request: body)
+        try keep(improvement.id, improvement.json, in: improvements)
+        // What finds no room in the queue stays on disk and is taken up by the next start.
+        guard delivery.deliver(improvement) else { throw GateRefusal(.unavailable, "too many improvements wait") }
+        record(
+            .decision, improvement.id,
+            [
+                "improvement": .string(improvement.id), "request": body,
+                "actor": .string(request.actor),
+            ], at: now)
+        return improvement.json
+    }
+
+    private func report(_ id: String, _ request: GateRequest) throws(GateRefusal) -> JSON {
+        let now = settings.now()
+        guard var improvement = Improvement(try record(id, .improvement)) else {
+            throw GateRefusal(.notFound, "no record \(MetricText.quoted(id))")
+        }
+        let (status, detail) = try parsed(request) { json throws(JSONFieldError) in
+            var fields = try JSONFields(json)
+            guard let status: Improvement.Status = try fields.optionalCase("status") else {
+                throw fields.fault("status", "is required")
+            }
+            let detail = try fields.optionalText("detail") ?? ""
+            try fields.finish()
+            return (status, detail)
+        }
+        if let refusal = improvement.reported(status, detail, at: now) { throw GateRefusal(.conflict, refusal) }
+        delivery.withdraw(id)
+        try keep(id, improvement.json, in: improvements)
+        record(
+            .decision, id, ["improvement": .string(id), "status": .string(status.rawValue), "detail": .string(detail)],
+            at: now)
+        return improvement.json
+    }
+
+    /// The executor that is in force.
+    private final class Executor: Sendable {
+        private let value: Mutex<GateConfiguration.Executor?>
+
+        init(_ executor: GateConfiguration.Executor?) { value = Mutex(executor) }
+
+        var current: GateConfiguration.Executor? {
+            get { value.withLock { $0 } }
+            set { value.withLock { $0 = newValue } }
+        }
+    }
+}

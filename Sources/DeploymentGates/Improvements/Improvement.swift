@@ -1,0 +1,118 @@
+internal import JSON
+internal import MetricModel
+internal import Rollback
+internal import Runtime
+
+/// Work that an executor is asked to do, and how far it is. A machine: events in, the next attempt's time out.
+struct Improvement: Equatable {
+    enum Status: String, CaseIterable {
+        /// Waits for an attempt. To: `delegated`, `undeliverable`.
+        case queued
+        /// The executor has taken it. To: `running`, `succeeded`, `failed`.
+        case delegated
+        /// The executor says so. To: `succeeded`, `failed`.
+        case running
+        case succeeded
+        case failed
+        /// No attempt succeeded.
+        case undeliverable
+
+        /// Whether nothing more happens.
+        var isFinal: Bool { self == .succeeded || self == .failed || self == .undeliverable }
+    }
+
+    var id: String
+    var at: Timestamp
+    var actor: String
+    /// What the caller wants, as it came.
+    var request: JSON
+    var status = Status.queued
+    var attempts = 0
+    /// The executor's last words, or what went wrong.
+    var detail = ""
+    var changedAt: Timestamp
+    /// When the next attempt is due.
+    var retryAt: Timestamp?
+
+    static let mostAttempts = 8
+
+    init(id: String, at: Timestamp, actor: String, request: JSON) {
+        self.id = id
+        self.at = at
+        self.actor = actor
+        self.request = request
+        changedAt = at
+        retryAt = at
+    }
+
+    /// Reads what a caller wants: `title`, and optionally `description`, `service`, `analysis_id` and an object
+    /// `parameters`.
+    static func checked(_ json: JSON) throws(JSONFieldError) -> JSON {
+        var fields = try JSONFields(json)
+        _ = try fields.text("title", limit: 300)
+        _ = try fields.optionalText("description", limit: 10_000)
+        _ = try fields.optionalText("service", limit: 200)
+        _ = try fields.optionalText("analysis_id", limit: 100)
+        if let parameters = fields.optional("parameters"), parameters.members == nil {
+            throw fields.fault("parameters", "expected an object")
+        }
+        try fields.finish()
+        return json
+    }
+
+    /// An attempt to hand it over came to an end. Waits 1, 2, 4 … 60 s between attempts.
+    mutating func attempted(_ failure: String?, isLasting: Bool = false, at now: Timestamp) {
+        guard status == .queued else { return }
+        attempts += 1
+        changedAt = now
+        guard let failure else {
+            (status, detail, retryAt) = (.delegated, "", nil)
+            return
+        }
+        detail = failure
+        if isLasting || attempts >= Self.mostAttempts {
+            (status, retryAt) = (.undeliverable, nil)
+        } else {
+            retryAt = now + .milliseconds(min(60_000, 1000 << min(attempts - 1, 6)))
+        }
+    }
+
+    /// The executor says how far it is. Returns why that cannot be.
+    mutating func reported(_ status: Status, _ detail: String, at now: Timestamp) -> String? {
+        guard [.running, .succeeded, .failed].contains(status) else {
+            return "an executor reports running, succeeded or failed"
+        }
+        guard !self.status.isFinal || self.status == .undeliverable else {
+            return "it is \(self.status.rawValue) already"
+        }
+        (self.status, self.detail, changedAt, retryAt) = (status, detail, now, nil)
+        return nil
+    }
+
+    var json: JSON {
+        [
+            "id": .string(id), "improvement_id": .string(id),
+            "time": .string(RFC3339.text(milliseconds: at.milliseconds)), "actor": .string(actor),
+            "status": .string(status.rawValue), "detail": .string(detail), "attempts": .integer(Int64(attempts)),
+            "changed_at": .string(RFC3339.text(milliseconds: changedAt.milliseconds)),
+            "retry_at": retryAt.map { .string(RFC3339.text(milliseconds: $0.milliseconds)) } ?? .null,
+            "request": request,
+        ]
+    }
+
+    init?(_ json: JSON) {
+        func time(_ name: String) -> Timestamp? {
+            json[name]?.text.flatMap { RFC3339.milliseconds(parsing: $0) }.map(Timestamp.init(milliseconds:))
+        }
+        guard let id = json["id"]?.text, let at = time("time"), let actor = json["actor"]?.text,
+            let request = json["request"], let status = json["status"]?.text.flatMap(Status.init),
+            let attempts = json["attempts"]?.integer, let changed = time("changed_at")
+        else { return nil }
+        self.init(id: id, at: at, actor: actor, request: request)
+        self.status = status
+        self.attempts = Int(attempts)
+        detail = json["detail"]?.text ?? ""
+        changedAt = changed
+        retryAt = time("retry_at")
+    }
+}

@@ -1,0 +1,94 @@
+internal import Durable
+internal import Glibc
+internal import JSON
+internal import Rollback
+internal import Runtime
+internal import Synchronization
+
+/// Records of one kind, each a file of its own in a directory. Survives restarts and power failures; bounded, the
+/// oldest go first. Any thread may call; writers wait for the disk, one after the other.
+final class GateArchive: Sendable {
+    private struct Content {
+        /// By id; ids sort by time.
+        var records: [String: JSON] = [:]
+    }
+
+    private let directory: String
+    private let limit: Int
+    private let content = Mutex(Content())
+    /// Files that hold no record; they were set aside under the name `….damaged`.
+    let damaged: [String]
+
+    /// Opens the directory, which is made where it is missing, and reads what it holds.
+    init(directory: String, limit: Int) throws(GateArchiveError) {
+        self.directory = directory
+        self.limit = limit
+        guard Paths.makeDirectory(directory) else { throw GateArchiveError(path: directory) }
+        var records: [String: JSON] = [:]
+        var damaged: [String] = []
+        for path in Paths.matching("\(directory)/*.json") {
+            // Whatever is wrong with it, it is no record; it is kept for people to look at.
+            if let bytes = try? FileText.bytes(path, limit: 4 << 20), let json = try? JSON(parsing: bytes),
+                let id = json["id"]?.text
+            {
+                records[id] = json
+            } else {
+                damaged.append(path)
+                unsafe rename(path, path + ".damaged")
+            }
+        }
+        self.damaged = damaged
+        content.withLock { $0.records = records }
+    }
+
+    /// The record `id`.
+    func record(_ id: String) -> JSON? { content.withLock { $0.records[id] } }
+
+    /// The newest records first, at most `limit`.
+    func newest(_ limit: Int) -> [JSON] {
+        content.withLock { content in
+            content.records.keys.sorted(by: >).prefix(limit).compactMap { content.records[$0] }
+        }
+    }
+
+    /// Writes a record, or replaces it, and returns when it is on disk.
+    func put(_ id: String, _ json: JSON) throws(GateArchiveError) {
+        let failed = content.withLock { content -> GateArchiveError? in
+            let path = file(id)
+            do throws(DurableError) {
+                try DurableFile.replace(path, by: Array(json.encoded.utf8), permissions: 0o644)
+            } catch {
+                return GateArchiveError(path: path, reason: error.reason)
+            }
+            content.records[id] = json
+            let surplus = content.records.count - limit
+            for old in content.records.keys.sorted().prefix(max(0, surplus)) {
+                content.records[old] = nil
+                unsafe unlink(file(old))
+            }
+            return nil
+        }
+        if let failed { throw failed }
+    }
+
+    private func file(_ id: String) -> String { "\(directory)/\(id).json" }
+}
+
+/// Why a record could not be kept.
+public struct GateArchiveError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The file or directory.
+    public var path: String
+    /// The system's words.
+    public var reason: String
+
+    /// What the system said last.
+    init(path: String) { self.init(path: path, reason: SystemError.current) }
+
+    init(path: String, reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+
+    /// The file with the reason.
+    public var description: String { "\(path): \(reason)" }
+}

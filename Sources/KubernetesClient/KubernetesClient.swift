@@ -1,0 +1,93 @@
+public import CurlHTTP
+public import JSON
+internal import Runtime
+
+/// Requests to one API server. Every call blocks until the answer is there or its deadline has passed; any thread may
+/// call.
+public struct KubernetesClient: Sendable {
+    private let server: KubernetesServer
+    private let client: HTTPClient
+
+    /// Answers longer than this are refused.
+    private static let bodyLimit = 4 << 20
+    private static let tokenLimit = 64 << 10
+
+    /// A client of `server` that shares the connections of `client`.
+    public init(_ server: KubernetesServer, client: HTTPClient) {
+        self.server = server
+        self.client = client
+    }
+
+    /// Reads the object at `path`, such as `/api/v1/namespaces/shop/services/cart`.
+    ///
+    /// - Parameter deadline: in nanoseconds of the monotonic clock.
+    public func object(at path: String, by deadline: Int64) throws(KubernetesError) -> JSON {
+        let answer = try send("GET", path, by: deadline)
+        try Self.check(answer, "GET", path)
+        do throws(JSONError) { return try JSON(parsing: answer.body) } catch {
+            throw KubernetesError("GET \(path) answered \(error)")
+        }
+    }
+
+    /// Sends a request with the token and the authorities of the server. Returns the answer whatever its status is.
+    ///
+    /// - Parameters:
+    ///   - deadline: in nanoseconds of the monotonic clock.
+    ///   - type: the media type of `body`.
+    public func send(
+        _ method: String, _ path: String, by deadline: Int64, type: String? = nil, _ body: JSON? = nil
+    ) throws(KubernetesError) -> HTTPResponse {
+        let left = (deadline - SystemClock.monotonicNanoseconds()) / 1_000_000
+        guard left > 0 else { throw KubernetesError("\(method) \(path): no answer in time") }
+        var request = HTTPRequest(method: method, url: server.url + path, timeoutMilliseconds: left)
+        request.maximumBodyBytes = Self.bodyLimit
+        request.headers = [("Accept", "application/json")]
+        if let type { request.headers.append(("Content-Type", type)) }
+        if let body { request.body = Array(body.encoded.utf8) }
+        if let file = server.tokenFile { request.authorize(credentials: try token(file)) }
+        if let file = server.authorityFile { request.tls.authorities = .file(file) }
+        do throws(HTTPFailure) { return try client.send(request) } catch {
+            throw KubernetesError("\(method) \(path): \(error.message)")
+        }
+    }
+
+    /// Throws unless `answer` is a success, with what its status means and what the API server says.
+    public static func check(_ answer: HTTPResponse, _ method: String, _ path: String) throws(KubernetesError) {
+        guard answer.status != 200 else { return }
+        let meaning =
+            switch answer.status {
+            case 401: " (the token is missing, wrong or expired)"
+            case 403: " (the account may not do this)"
+            case 404: " (there is no such object, or its kind is not installed)"
+            case 409: " (changed by another writer)"
+            case 415: " (this kind of patch is not accepted)"
+            case 429: " (too many requests)"
+            default: ""
+            }
+        // An answer that is no JSON is shown as it is.
+        let message = (try? JSON(parsing: answer.body))?["message"]?.text
+        let words = message ?? String(decoding: answer.body.prefix(200), as: UTF8.self)
+        throw KubernetesError("\(method) \(path) answered \(answer.status)\(meaning): \(words)")
+    }
+
+    private func token(_ file: String) throws(KubernetesError) -> String {
+        let bytes: [UInt8]
+        do throws(FileText.ReadError) { bytes = try FileText.bytes(file, limit: Self.tokenLimit) } catch {
+            throw KubernetesError("the token cannot be read: \(error)")
+        }
+        let words = bytes.split { $0 <= 0x20 }
+        guard words.count == 1 else { throw KubernetesError("the token file \(file) does not hold one token") }
+        return String(decoding: words[0], as: UTF8.self)
+    }
+}
+
+/// Why the API server did not do what it was asked.
+public struct KubernetesError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// What went wrong, with the words of the API server where it had any. Holds no token.
+    public var description: String
+
+    /// An error.
+    public init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,132 @@
+internal import MetricModel
+internal import YAML
+
+extension TrafficRoute {
+    /// Reads a route. `hasHealthURL` tells whether the health of the stable version can be asked elsewhere.
+    init(
+        _ node: YAMLNode, path: String, file: String, hasHealthURL: Bool, clusterServer: String?
+    ) throws(YAMLError) {
+        var fields = try FieldReader(node, path: path, file: file)
+        var kinds: [Kind] = []
+        if let node = fields.optional("haproxy") {
+            kinds.append(.haproxy(try HAProxyRoute(node, path: "\(path).haproxy", file: file)))
+        }
+        if let node = fields.optional("nginx") {
+            kinds.append(.nginx(try NginxRoute(node, path: "\(path).nginx", file: file)))
+        }
+        if let node = fields.optional("envoy") {
+            kinds.append(.envoy(try EnvoyRoute(node, path: "\(path).envoy", file: file)))
+        }
+        if let node = fields.optional("kubernetes") {
+            kinds.append(
+                .kubernetes(
+                    try KubernetesRoute(
+                        node, path: "\(path).kubernetes", file: file, clusterServer: clusterServer)))
+        }
+        if let node = fields.optional("exec") {
+            kinds.append(.exec(try ExecRoute(node, path: "\(path).exec", file: file)))
+        }
+        if let node = fields.optional("webhook") {
+            kinds.append(.webhook(try WebhookRoute(node, path: "\(path).webhook", file: file)))
+        }
+        guard let kind = kinds.first, kinds.count == 1 else {
+            throw fields.fault("a route has exactly one of haproxy, nginx, envoy, kubernetes, exec and webhook")
+        }
+        if case .nginx = kind, !hasHealthURL {
+            throw fields.fault("nginx does not tell whether servers are healthy: the service needs stable_health")
+        }
+        if case .kubernetes = kind, !hasHealthURL {
+            throw fields.fault("Kubernetes is not asked whether pods are healthy: the service needs stable_health")
+        }
+        self.kind = kind
+        let isolate = try fields.optionalText("isolate") ?? Isolation.drain.rawValue
+        guard let isolation = Isolation(rawValue: isolate) else {
+            throw fields.fault("expected drain, maint or none", at: fields.optional("isolate"), field: "isolate")
+        }
+        self.isolation = isolation
+        timeout = try fields.duration("timeout", least: .milliseconds(10)) ?? .seconds(2)
+        try fields.finish()
+    }
+}
+
+extension HAProxyRoute {
+    fileprivate init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: path, file: file)
+        address = try fields.text("address")
+        guard address.hasPrefix("/") || address.contains(":") else {
+            throw fields.fault(
+                "expected the path of a socket, or IP:port", at: fields.optional("address"), field: "address")
+        }
+        stable = try fields.servers("stable")
+        candidate = try fields.servers("candidate")
+        shutdownSessions = try fields.optionalFlag("shutdown_sessions") ?? false
+        if let node = fields.optional("map") {
+            var map = try FieldReader(node, path: "\(path).map", file: file)
+            division = .map(file: try map.word("file"), key: try map.word("key"))
+            try map.finish()
+        } else {
+            division = .weights
+            if Set((stable + candidate).map(\.backend)).count != 1 {
+                throw fields.fault("servers divided by weight must be of one backend", field: "candidate")
+            }
+        }
+        if let shared = stable.first(where: { candidate.contains($0) }) {
+            throw fields.fault("\(shared) cannot be both stable and candidate", field: "candidate")
+        }
+        try fields.finish()
+    }
+}
+
+extension NginxRoute {
+    fileprivate init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: path, file: file)
+        self.file = try fields.text("file")
+        upstream = try fields.name("upstream")
+        stable = try fields.addresses("stable")
+        candidate = try fields.addresses("candidate")
+        test = try fields.command("test") ?? ["nginx", "-t"]
+        reload = try fields.command("reload") ?? ["nginx", "-s", "reload"]
+        guard let probe = try fields.url("probe") else {
+            throw fields.fault("nginx acknowledges nothing: a probe is required", field: "probe")
+        }
+        self.probe = probe
+        try fields.finish()
+    }
+}
+
+extension ExecRoute {
+    fileprivate init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: path, file: file)
+        guard let shift = try fields.command("shift") else {
+            throw fields.fault("the field \"shift\" is required")
+        }
+        guard let read = try fields.command("read") else {
+            throw fields.fault("a shift counts only when it can be read back: the field \"read\" is required")
+        }
+        self.shift = shift
+        self.read = read
+        isolate = try fields.command("isolate")
+        try fields.finish()
+    }
+}
+
+extension WebhookRoute {
+    fileprivate init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: path, file: file)
+        guard let url = try fields.url("url") else { throw fields.fault("the field \"url\" is required") }
+        guard let read = try fields.url("read") else {
+            throw fields.fault("a shift counts only when it can be read back: the field \"read\" is required")
+        }
+        self.url = url
+        self.read = read
+        headers = []
+        for header in try fields.textMapping("headers") {
+            let isToken = !header.name.isEmpty && header.name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x3a }
+            guard isToken, !header.value.utf8.contains(where: { $0 < 0x20 }) else {
+                throw fields.fault("not a header: \"\(header.name)\"", at: header.node, field: "headers")
+            }
+            headers.append(Header(name: header.name, value: header.value))
+        }
+        try fields.finish()
+    }
+}

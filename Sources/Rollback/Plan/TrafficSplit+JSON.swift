@@ -1,0 +1,5 @@
+package import JSON
+
+extension TrafficSplit {
+    package var json: JSON { ["stable": .integer(Int64(stable)), "candidate": .integer(Int64(candidate))] }
+}

@@ -1,0 +1,58 @@
+internal import Lease
+public import Rollback
+internal import RuleModel
+internal import Runtime
+
+/// Where the runner's outputs go. Called from one thread of the runner's own; a sink that hangs delays other sinks,
+/// never a shift.
+public struct RollbackSinks: Sendable {
+    /// To the history.
+    public var event: @Sendable (RollbackEvent) -> Void
+    /// To incident handling.
+    public var incident: @Sendable (RollbackIncident) -> Void
+    /// To people.
+    public var notice: @Sendable (RollbackNotice) -> Void
+    /// Finished rollbacks.
+    public var report: @Sendable (RollbackReport) -> Void
+
+    /// Sinks; those left out drop what they get.
+    public init(
+        event: @escaping @Sendable (RollbackEvent) -> Void = { _ in },
+        incident: @escaping @Sendable (RollbackIncident) -> Void = { _ in },
+        notice: @escaping @Sendable (RollbackNotice) -> Void = { _ in },
+        report: @escaping @Sendable (RollbackReport) -> Void = { _ in }
+    ) {
+        self.event = event
+        self.incident = incident
+        self.notice = notice
+        self.report = report
+    }
+}
+
+/// What reaches the thread of a plan.
+enum PlanMessage: Sendable {
+    case measured(RollbackMeasurement)
+    case replied(UInt64, OperationResult)
+    case gatesAnswered(UInt64, [GateAnswer])
+    case command(RolloutCommand, Reply<CommandOutcome>)
+    case plan(RolloutPlan, Reply<String?>)
+    case history(isAvailable: Bool)
+    /// What the lease allows has changed; ``LeaseRunner`` knows how it stands.
+    case lease
+}
+
+/// A place for one answer to one question between threads.
+final class Reply<Value: Sendable>: Sendable {
+    private let box = Mailbox<Value>(capacity: 1)
+
+    func give(_ value: Value) {
+        box.send(value)
+    }
+
+    /// Waits for the answer; `nil` when `seconds` have passed.
+    func wait(seconds: Int64) -> Value? {
+        let deadline = SystemClock.monotonicNanoseconds() + seconds * 1_000_000_000
+        if case .message(let value) = box.receive(deadline: deadline) { return value }
+        return nil
+    }
+}

@@ -1,0 +1,46 @@
+internal import Lease
+internal import MetricModel
+internal import Rollback
+internal import Runtime
+
+/// Following the lease, where there is one.
+extension PlanRunner {
+    /// Takes over what the lease allows now, and the rollout where this node has just won it.
+    func followLease(_ core: inout Core) {
+        guard let lease else { return }
+        let standing = lease.standing
+        guard standing != core.standing else { return }
+        core.standing = standing
+        switch standing {
+        case .none: perform(core.machine.leaseChanged(epoch: nil, at: now), &core)
+        case .alone(let epoch), .leading(let epoch):
+            if core.term != epoch {
+                guard takeUp(epoch, lease, &core) else { return }
+                core.term = epoch
+            }
+            let isAlone = standing == .alone(epoch: epoch)
+            perform(core.machine.leaseChanged(epoch: epoch, isAlone: isAlone, at: now), &core)
+        }
+    }
+
+    /// Goes on where the node before, or this one, has left the rollout. Returns false where that cannot be read.
+    private func takeUp(_ epoch: UInt64, _ lease: LeaseRunner, _ core: inout Core) -> Bool {
+        let handOver = lease.handOver
+        var left: JournalRecord?
+        if let payload = handOver?.records[name] {
+            left = JournalRecord(payload: payload)
+            guard left != nil else {
+                logger.error(
+                    "the record of the node before is of a version this program does not know; nothing is done", [:])
+                return false
+            }
+        }
+        let own = JournalRecord(epoch: core.journalEpoch, at: now, step: "own", state: core.machine.controller.state)
+        switch TakeUp(own: core.journalEpoch > 0 ? own : nil, left: left, leader: handOver?.leader) {
+        case .own: break
+        case .record(let record, let isComplete):
+            perform(core.machine.tookOver(record, isComplete: isComplete, epoch: epoch, at: now), &core)
+        }
+        return true
+    }
+}

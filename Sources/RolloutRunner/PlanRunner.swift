@@ -1,0 +1,263 @@
+internal import Instrumentation
+internal import Lease
+internal import Rollback
+internal import RuleModel
+internal import Runtime
+internal import Synchronization
+internal import TrafficRouters
+
+/// The thread of one plan: takes messages one by one, steps the machines, runs their actions. Routers are asked by a
+/// worker per service and sinks are called elsewhere, so that this thread only ever waits for the journal.
+final class PlanRunner: Sendable {
+    /// What other threads may see.
+    struct Published: Sendable {
+        var plan: RolloutPlan
+        var snapshot: RolloutSnapshot
+        var rules: [String: RollbackRuleStanding] = [:]
+    }
+
+    /// What the plan's thread works on.
+    struct Core: Sendable {
+        var machine: PlanMachine
+        let journal: Journal
+        /// The fencing number of the last record in the journal.
+        var journalEpoch: UInt64
+        /// What the lease was known to allow.
+        var standing = Lease.Standing.none
+        /// The last term of the lease in which this node took up the rollout.
+        var term: UInt64?
+    }
+
+    let mailbox = Mailbox<PlanMessage>(capacity: 8192)
+    let published: Mutex<Published>
+    let name: String
+    private let workers: Mutex<[String: ServiceWorker]>
+    private let gates: GateWorker
+    private let client: RouterClient
+    private let output: Mailbox<RollbackRunner.Output>
+    private let instruments: RollbackInstruments
+    let logger: Logger
+    private let ruleFile: RuleTrackFile
+    let lease: LeaseRunner?
+    private let afterStep: (@Sendable (String) -> Void)?
+    /// Wall clock minus monotonic clock when the process started.
+    private let anchor: Int64
+    private let thread = Mutex<WorkerThread?>(nil)
+    /// What the thread takes over when it starts.
+    private let start: Mutex<Core?>
+
+    init(
+        _ plan: RolloutPlan, settings: RollbackRunner.Settings, lease: LeaseRunner?,
+        output: Mailbox<RollbackRunner.Output>, instruments: RollbackInstruments,
+        afterStep: (@Sendable (String) -> Void)?
+    ) throws(JournalError) {
+        name = plan.name
+        self.lease = lease
+        self.output = output
+        self.instruments = instruments
+        self.afterStep = afterStep
+        logger = settings.logger.with("plan", plan.name)
+        anchor = SystemClock.wallNanoseconds() - SystemClock.monotonicNanoseconds()
+        let journal = try Journal(path: "\(settings.directory)/\(plan.name).journal")
+        var record: JournalRecord?
+        if let payload = journal.recovered.last {
+            record = JournalRecord(payload: payload)
+            guard record != nil else {
+                throw JournalError(
+                    code: .damaged, path: "\(settings.directory)/\(plan.name).journal",
+                    message: "the last record is of a version this program does not know")
+            }
+        }
+        if journal.truncatedBytes > 0 {
+            logger.warn("an interrupted record was cut off the journal", ["bytes": journal.truncatedBytes])
+        }
+        let journalEpoch = record?.epoch ?? 0
+        let epoch = lease == nil ? journalEpoch &+ 1 : nil
+        lease?.knows(epoch: journalEpoch)
+        let controller = RolloutController(plan: plan, state: record?.state ?? RolloutState(), epoch: epoch)
+        ruleFile = RuleTrackFile(path: "\(settings.directory)/\(plan.name).rules")
+        published = Mutex(
+            Published(
+                plan: plan,
+                snapshot: RolloutSnapshot(
+                    controller, at: Instant(nanoseconds: SystemClock.monotonicNanoseconds() + anchor))))
+        workers = Mutex([:])
+        gates = GateWorker(evaluate: settings.evaluate, client: settings.client.http, mailbox: mailbox)
+        start = Mutex(
+            Core(
+                machine: PlanMachine(controller, rules: ruleFile.read()), journal: journal, journalEpoch: journalEpoch))
+        client = settings.client
+        lease?.listen { [mailbox] in mailbox.send(.lease) }
+    }
+
+    /// Starts the threads. To be called once. Throws if one cannot be started; then `stop` ends the rest.
+    func run() throws(WorkerThread.StartError) {
+        guard let core = start.withLock({ $0.take() }) else { return }
+        try gates.start()
+        install(try makeWorkers(published.withLock(\.plan)))
+        let thread = try WorkerThread("plan \(name)") { [self] in
+            var core = core
+            loop(&core)
+        }
+        self.thread.withLock { $0 = thread }
+    }
+
+    /// Takes no further messages, handles those that wait, and ends every thread.
+    func stop() {
+        mailbox.close()
+        thread.withLock { $0.take() }?.join()
+        for worker in workers.withLock({ Array($0.values) }) { worker.stop() }
+        gates.stop()
+    }
+
+    // MARK: the thread
+
+    private func loop(_ core: inout Core) {
+        perform(core.machine.recovered(at: now), &core)
+        publish(core)
+        while true {
+            let wake = core.machine.controller.wakeAt.map { $0.nanoseconds - anchor }
+            let reception = mailbox.receive(deadline: wake)
+            // Before anything is decided, since the process may have stood still for any time.
+            followLease(&core)
+            switch reception {
+            case .message(let message): handle(message, &core)
+            case .timedOut: step(&core) { $0.timePassed(at: $1) }
+            case .closed: return
+            }
+            publish(core)
+        }
+    }
+
+    var now: Instant { Instant(nanoseconds: SystemClock.monotonicNanoseconds() + anchor) }
+
+    private func handle(_ message: PlanMessage, _ core: inout Core) {
+        switch message {
+        case .measured(let measurement):
+            let cause = measurement.causeNanoseconds
+            perform(
+                core.machine.measured(
+                    measurement, cause: cause > 0 ? Instant(nanoseconds: cause + anchor) : nil, at: now), &core)
+        case .replied(let operation, let result): step(&core) { $0.replied(operation, result, at: $1) }
+        case .gatesAnswered(let question, let answers): step(&core) { $0.gatesAnswered(question, answers, at: $1) }
+        case .command(let command, let answer):
+            var outcome = CommandOutcome.accepted
+            step(&core) { controller, now in
+                let (result, actions) = controller.commanded(command, at: now)
+                outcome = result
+                return actions
+            }
+            publish(core)
+            answer.give(core.machine.controller.isHalted ? .refused("the journal cannot be written") : outcome)
+        case .plan(let plan, let answer): answer.give(replacePlan(by: plan, &core))
+        case .history(let isAvailable): step(&core) { $0.historyChanged(isAvailable: isAvailable, at: $1) }
+        case .lease: break  // Followed before every message.
+        }
+    }
+
+    /// Returns why the plan stays as it is, or `nil`.
+    private func replacePlan(by plan: RolloutPlan, _ core: inout Core) -> String? {
+        let fresh: [String: ServiceWorker]
+        do throws(WorkerThread.StartError) { fresh = try makeWorkers(plan) } catch { return error.description }
+        var refusal: String?
+        step(&core) { controller, now in
+            let (result, actions) = controller.planChanged(to: plan, at: now)
+            refusal = result
+            if result == nil { install(fresh) }
+            return actions
+        }
+        if refusal != nil { for worker in fresh.values { worker.stop() } }
+        return refusal
+    }
+
+    private func step(
+        _ core: inout Core, _ body: (inout RolloutController, Instant) -> [RolloutController.Action]
+    ) {
+        let now = now
+        perform(core.machine.step(at: now) { body(&$0, now) }, &core)
+    }
+
+    /// Runs the actions of one event in their order. An intent that cannot be journalled is not acted on.
+    func perform(_ actions: [PlanMachine.Action], _ core: inout Core) {
+        for action in actions {
+            switch action {
+            case .tripped: instruments.trips.add()
+            case .keepRules: ruleFile.write(core.machine.rules)
+            case .control(let action):
+                guard perform(action, &core) else {
+                    return step(&core) { $0.journalFailed(at: $1) }
+                }
+            }
+        }
+    }
+
+    /// Runs one action; `false` where it was a record that could not be journalled.
+    private func perform(_ action: RolloutController.Action, _ core: inout Core) -> Bool {
+        switch action {
+        case .journal(let record):
+            afterStep?("before journal \(record.step)")
+            do throws(JournalError) {
+                let start = SystemClock.monotonicNanoseconds()
+                try core.journal.append(record.payload)
+                instruments.journal.observe(Double(SystemClock.monotonicNanoseconds() - start) / 1e9)
+                core.journalEpoch = record.epoch
+                lease?.keep(record.payload, of: name, epoch: record.epoch)
+            } catch {
+                logger.error("the journal cannot be written; nothing is shifted any more", ["error": error])
+                // A node that can do nothing must not keep others from it.
+                lease?.resign()
+                return false
+            }
+            logger.info("step", ["step": record.step, "generation": record.state.generation])
+            afterStep?("after journal \(record.step)")
+        case .operate(let operation):
+            workers.withLock { $0[operation.service] }?.mailbox.send(operation)
+            afterStep?("operate \(operation.service) \(operation.kind)")
+        case .ask(let question): gates.mailbox.send(question)
+        case .record(let event): send(.event(event))
+        case .raise(let incident): send(.incident(incident))
+        case .notify(let notice): send(.notice(notice))
+        case .report(let report):
+            instruments.finished(report)
+            send(.report(report))
+        // The machine has done it already.
+        case .rearm: break
+        }
+        return true
+    }
+
+    private func send(_ message: RollbackRunner.Output) {
+        if !output.send(message) { instruments.dropped.add() }
+    }
+
+    private func publish(_ core: Core) {
+        let snapshot = RolloutSnapshot(core.machine.controller, at: now)
+        let rules = core.machine.rules.mapValues { RollbackRuleStanding(streak: $0.streak, isTripped: $0.isTripped) }
+        let plan = core.machine.controller.plan
+        published.withLock { $0 = Published(plan: plan, snapshot: snapshot, rules: rules) }
+    }
+
+    /// Starts a worker with the routers of `plan` for each service, or none.
+    private func makeWorkers(_ plan: RolloutPlan) throws(WorkerThread.StartError) -> [String: ServiceWorker] {
+        var fresh: [String: ServiceWorker] = [:]
+        do throws(WorkerThread.StartError) {
+            for service in plan.services {
+                let router = ServiceRouter(service, client: client.http, fence: Fence(lease))
+                fresh[service.name] = try ServiceWorker(router, service.name, lease: lease, mailbox: mailbox)
+            }
+            return fresh
+        } catch {
+            for worker in fresh.values { worker.stop() }
+            throw error
+        }
+    }
+
+    /// Puts `fresh` in the place of the workers there are, and ends those.
+    private func install(_ fresh: [String: ServiceWorker]) {
+        let old = workers.withLock { workers in
+            defer { workers = fresh }
+            return Array(workers.values)
+        }
+        for worker in old { worker.stop() }
+    }
+}

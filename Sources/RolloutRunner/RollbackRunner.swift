@@ -1,0 +1,207 @@
+public import Instrumentation
+public import Lease
+internal import MetricModel
+public import Rollback
+public import RuleModel
+public import Runtime
+internal import Synchronization
+
+/// Runs the rollouts and rollbacks of every plan. Any thread may call it; nothing it is asked waits for a router.
+public final class RollbackRunner: Sendable {
+    /// Evaluates PromQL now and gives the values of all elements.
+    public typealias Evaluation = @Sendable (_ expression: String) -> Result<[Double], EvaluationFault>
+
+    /// Why an expression has no value.
+    public struct EvaluationFault: Error, Equatable, Sendable, CustomStringConvertible {
+        /// The words of the query engine.
+        public var description: String
+
+        /// A fault.
+        public init(_ description: String) {
+            self.description = description
+        }
+    }
+
+    /// What the runner needs to know.
+    public struct Settings: Sendable {
+        /// Where the journals are kept; must exist.
+        public var directory: String
+        /// Evaluates the expressions of gates.
+        public var evaluate: Evaluation
+        /// The lease that this process shares with others; `nil` for one that runs alone and may always act.
+        public var lease: LeaseSettings?
+        /// Where its log goes.
+        public var logger: Logger
+        /// Where its metrics go.
+        public var registry: Registry
+        let client = RouterClient()
+
+        /// Settings of a process that runs alone.
+        public init(
+            directory: String, logger: Logger = .silent, registry: Registry = Registry(),
+            evaluate: @escaping Evaluation = { _ in .failure(EvaluationFault("no query engine")) }
+        ) {
+            self.directory = directory
+            self.logger = logger
+            self.registry = registry
+            self.evaluate = evaluate
+        }
+    }
+
+    /// What goes to the sinks.
+    enum Output: Sendable {
+        case event(RollbackEvent)
+        case incident(RollbackIncident)
+        case notice(RollbackNotice)
+        case report(RollbackReport)
+    }
+
+    private static let answerSeconds: Int64 = 10
+    let plans: Mutex<[String: PlanRunner]>
+    private let output: Mailbox<Output>
+    private let sinks: RollbackSinks
+    private let sinkThread = Mutex<WorkerThread?>(nil)
+    let settings: Settings
+    private let instruments: RollbackInstruments
+    private let keeper: LeaseRunner?
+
+    /// Opens the journals of `plans` and takes up what they say; nothing runs before ``start()``.
+    ///
+    /// A damaged journal throws: it has been set aside, and somebody must look where traffic stands before a new one is
+    /// begun.
+    public convenience init(
+        plans: [RolloutPlan], settings: Settings, sinks: RollbackSinks = RollbackSinks()
+    ) throws(JournalError) {
+        try self.init(plans: plans, settings: settings, sinks: sinks, afterStep: nil)
+    }
+
+    /// - Parameter afterStep: called around every action, for tests that end the process there.
+    package init(
+        plans: [RolloutPlan], settings: Settings, sinks: RollbackSinks, afterStep: (@Sendable (String) -> Void)?
+    ) throws(JournalError) {
+        self.settings = settings
+        self.sinks = sinks
+        let output = Mailbox<Output>(capacity: 65_536)
+        self.output = output
+        instruments = RollbackInstruments(settings.registry)
+        keeper = settings.lease.map { LeaseRunner($0, logger: settings.logger, registry: settings.registry) }
+        var runners: [String: PlanRunner] = [:]
+        for plan in plans {
+            runners[plan.name] = try PlanRunner(
+                plan, settings: settings, lease: keeper, output: output, instruments: instruments, afterStep: afterStep)
+        }
+        self.plans = Mutex(runners)
+    }
+
+    /// Starts the threads, which continue where the journals end. Throws if a thread cannot be started; then `stop`
+    /// ends the rest.
+    public func start() throws(WorkerThread.StartError) {
+        let sinkWorker = try WorkerThread("rollback sinks") { [output, sinks] in
+            while case .message(let message) = output.receive() {
+                switch message {
+                case .event(let event): sinks.event(event)
+                case .incident(let incident): sinks.incident(incident)
+                case .notice(let notice): sinks.notice(notice)
+                case .report(let report): sinks.report(report)
+                }
+            }
+        }
+        sinkThread.withLock { $0 = sinkWorker }
+        for plan in plans.withLock({ Array($0.values) }) { try plan.run() }
+        try keeper?.start()
+    }
+
+    /// Ends every thread; what is under way is taken up by the next process.
+    public func stop() {
+        for plan in plans.withLock({ Array($0.values) }) { plan.stop() }
+        // Given back only when nobody acts any more.
+        keeper?.stop()
+        output.close()
+        sinkThread.withLock { $0.take() }?.join()
+    }
+
+    /// A rollback rule was evaluated. Never blocks. A measurement that finds no room counts as if it had not been made.
+    public func measured(_ measurement: RollbackMeasurement) {
+        guard let plan = runner(measurement.definition.action.plan) else { return instruments.unknownPlan.add() }
+        // The other half of the mailbox is kept for what routers answer.
+        guard plan.mailbox.count < 4096, plan.mailbox.send(.measured(measurement)) else {
+            return instruments.dropped.add()
+        }
+    }
+
+    /// Carries out `command` on the plan called `plan` and waits until it is journalled.
+    public func command(_ command: RolloutCommand, plan: String) -> CommandOutcome {
+        guard let runner = runner(plan) else { return .refused("there is no plan \"\(plan)\"") }
+        let answer = Reply<CommandOutcome>()
+        runner.mailbox.send(.command(command, answer))
+        return answer.wait(seconds: Self.answerSeconds) ?? .refused("the plan's thread does not answer")
+    }
+
+    /// Whether it is this process that acts, tells people and records, and not another one.
+    public var isResponsible: Bool { keeper.map { $0.standing != .none } ?? true }
+
+    /// How the lease stands; `nil` for a process that runs alone.
+    public var lease: LeaseStatus? { keeper?.status }
+
+    /// The history can, or cannot, be written.
+    public func historyChanged(isAvailable: Bool) {
+        for plan in plans.withLock({ Array($0.values) }) { plan.mailbox.send(.history(isAvailable: isAvailable)) }
+    }
+
+    /// Takes over plan files that were read anew. Returns what was refused, each with its reason; the rest is in force.
+    /// Plans that are no longer there keep running until a restart.
+    public func reload(_ plans: [RolloutPlan]) -> [String] {
+        var refusals: [String] = []
+        for plan in plans {
+            if let runner = runner(plan.name) {
+                let answer = Reply<String?>()
+                runner.mailbox.send(.plan(plan, answer))
+                let refusal = answer.wait(seconds: Self.answerSeconds) ?? "the plan's thread does not answer"
+                if let refusal { refusals.append("plan \(plan.name): \(refusal)") }
+                continue
+            }
+            do throws(JournalError) {
+                let runner = try PlanRunner(
+                    plan, settings: settings, lease: keeper, output: output, instruments: instruments, afterStep: nil)
+                do throws(WorkerThread.StartError) {
+                    try runner.run()
+                } catch {
+                    runner.stop()
+                    refusals.append("plan \(plan.name): \(error)")
+                    continue
+                }
+                self.plans.withLock { $0[plan.name] = runner }
+            } catch {
+                refusals.append("plan \(plan.name): \(error)")
+            }
+        }
+        return refusals
+    }
+
+    /// Every plan as it stands now, sorted by name.
+    public var snapshots: [RolloutSnapshot] {
+        let lease = lease
+        return plans.withLock { Array($0.values) }.map { plan in
+            var snapshot = plan.published.withLock(\.snapshot)
+            snapshot.lease = lease
+            return snapshot
+        }.sorted { $0.plan < $1.plan }
+    }
+
+    /// The plans in force, sorted by name.
+    public var currentPlans: [RolloutPlan] {
+        plans.withLock { Array($0.values) }.map { $0.published.withLock(\.plan) }.sorted { $0.name < $1.name }
+    }
+
+    /// Where the rollback rule `file;group;name` stands; `nil` where it was never measured.
+    public func standing(of rule: String) -> RollbackRuleStanding? {
+        for plan in plans.withLock({ Array($0.values) }) {
+            if let standing = plan.published.withLock({ $0.rules[rule] }) { return standing }
+        }
+        return nil
+    }
+
+    private func runner(_ name: String) -> PlanRunner? {
+        plans.withLock { $0[name] }
+    }
+}

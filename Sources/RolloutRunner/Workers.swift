@@ -1,0 +1,100 @@
+internal import CurlHTTP
+internal import Lease
+internal import MetricModel
+internal import Rollback
+internal import RuleModel
+internal import Runtime
+internal import Synchronization
+internal import TrafficRouters
+
+/// The HTTP client that routers and gates share. Hides the library from the runner's interface.
+final class RouterClient: Sendable {
+    let http = HTTPClient()
+}
+
+/// The thread that asks the routers of one service, one operation after the other.
+final class ServiceWorker: Sendable {
+    let mailbox = Mailbox<RouterOperation>(capacity: 64)
+    private let thread: Mutex<WorkerThread?>
+
+    init(
+        _ router: ServiceRouter, _ name: String, lease: LeaseRunner?, mailbox plan: Mailbox<PlanMessage>
+    ) throws(WorkerThread.StartError) {
+        let mailbox = mailbox
+        let worker = try WorkerThread("router \(name)") {
+            while case .message(let operation) = mailbox.receive() {
+                // It may have waited here while the lease was lost, or the process stood still.
+                let isPermitted = lease?.permits(operation) ?? true
+                let result = isPermitted ? router.perform(operation) : .failed("the lease does not permit it any more")
+                plan.send(.replied(operation.id, result))
+            }
+        }
+        thread = Mutex(worker)
+    }
+
+    /// Ends the thread when what it has been asked is done.
+    func stop() {
+        mailbox.close()
+        thread.withLock { $0.take() }?.join()
+    }
+}
+
+/// The thread that asks the gates of one plan.
+final class GateWorker: Sendable {
+    let mailbox = Mailbox<GateQuestion>(capacity: 64)
+    private let evaluate: RollbackRunner.Evaluation
+    private let client: HTTPClient
+    private let plan: Mailbox<PlanMessage>
+    private let thread = Mutex<WorkerThread?>(nil)
+
+    init(evaluate: @escaping RollbackRunner.Evaluation, client: HTTPClient, mailbox plan: Mailbox<PlanMessage>) {
+        self.evaluate = evaluate
+        self.client = client
+        self.plan = plan
+    }
+
+    func start() throws(WorkerThread.StartError) {
+        let worker = try WorkerThread("gates") { [mailbox, evaluate, client, plan] in
+            while case .message(let question) = mailbox.receive() {
+                let answers = question.gates.map { Self.ask($0, evaluate, client) }
+                plan.send(.gatesAnswered(question.id, answers))
+            }
+        }
+        thread.withLock { $0 = worker }
+    }
+
+    func stop() {
+        mailbox.close()
+        thread.withLock { $0.take() }?.join()
+    }
+
+    private static func ask(
+        _ gate: RolloutPlan.Gate, _ evaluate: RollbackRunner.Evaluation, _ client: HTTPClient
+    ) -> GateAnswer {
+        switch gate.kind {
+        case .expression(let text, let healthy):
+            switch evaluate(text) {
+            case .failure(let fault): return GateAnswer(name: gate.name, isOpen: false, detail: fault.description)
+            case .success(let values):
+                // Without data nothing is proven, so the gate stays closed.
+                guard !values.isEmpty else { return GateAnswer(name: gate.name, isOpen: false, detail: "no data") }
+                let bad = values.first { !healthy.holds(for: $0) }
+                let shown = FloatText.general(bad ?? values[0])
+                return GateAnswer(
+                    name: gate.name, isOpen: bad == nil, detail: "\(shown), healthy is \(healthy)", value: values[0])
+            }
+        case .http(let url):
+            var request = HTTPRequest(url: url)
+            request.timeoutMilliseconds = 10_000
+            request.maximumBodyBytes = 1 << 20
+            do throws(HTTPFailure) {
+                let status = try client.send(request).status
+                return GateAnswer(name: gate.name, isOpen: (200..<300).contains(status), detail: "answered \(status)")
+            } catch {
+                return GateAnswer(name: gate.name, isOpen: false, detail: error.message)
+            }
+        case .rule, .approval:
+            return GateAnswer(name: gate.name, isOpen: false, detail: "not asked from outside")
+        }
+    }
+}

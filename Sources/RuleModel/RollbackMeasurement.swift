@@ -1,0 +1,50 @@
+public import MetricModel
+
+/// What one evaluation of a rollback rule yielded.
+public struct RollbackMeasurement: Equatable, Sendable {
+    /// One element of the result.
+    public struct Element: Equatable, Sendable {
+        /// Labels of the element, without the metric's name.
+        public var labels: Labels
+        /// The measured value; NaN counts as missing.
+        public var value: Double
+        /// Whether minimum samples and guard are met.
+        public var counts: Bool
+
+        /// An element.
+        public init(labels: Labels, value: Double, counts: Bool = true) {
+            self.labels = labels
+            self.value = value
+            self.counts = counts
+        }
+    }
+
+    /// `file;group;name` of the rule.
+    public var rule: String
+    /// SHA-256 of the rule's canonical definition, as hexadecimal digits.
+    public var ruleHash: String
+    /// The rule.
+    public var definition: RollbackDefinition
+    /// The evaluation time.
+    public var time: Timestamp
+    /// The commit time of the scrape that caused the evaluation, on the monotonic clock in nanoseconds; 0 for a timer.
+    public var causeNanoseconds: Int64
+    /// Sorted by labels; empty when data are missing.
+    public var elements: [Element]
+    /// Why the expression could not be evaluated; counts as missing data.
+    public var failure: String?
+
+    /// The outcome of one evaluation.
+    public init(
+        rule: String, ruleHash: String, definition: RollbackDefinition, time: Timestamp, causeNanoseconds: Int64 = 0,
+        elements: [Element], failure: String? = nil
+    ) {
+        self.rule = rule
+        self.ruleHash = ruleHash
+        self.definition = definition
+        self.time = time
+        self.causeNanoseconds = causeNanoseconds
+        self.elements = elements
+        self.failure = failure
+    }
+}

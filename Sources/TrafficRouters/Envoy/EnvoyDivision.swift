@@ -1,0 +1,110 @@
+internal import JSON
+internal import Rollback
+
+/// How route configurations of Envoy express a division: finds the weights of both clusters, and sets them.
+///
+/// Routes that name only one of the clusters, such as for testers, are not ours to change.
+struct EnvoyDivision {
+    let stable: String
+    let candidate: String
+
+    /// The division in routes of `configurations`; `nil` where they disagree, or neither cluster gets anything.
+    ///
+    /// - Parameters:
+    ///   - prefix: only routes with this `runtime_key_prefix` count; `nil` for all.
+    ///   - runtime: the weights that runtime keys set, by cluster; they go before those of the routes.
+    func split(
+        of configurations: [JSON], prefix: String? = nil, runtime: [String: Int64] = [:]
+    ) throws(RouterError) -> TrafficSplit? {
+        var splits: [TrafficSplit?] = []
+        for configuration in configurations {
+            for clusters in try weightedClusters(of: configuration) {
+                if let prefix, clusters["runtime_key_prefix"]?.text != prefix { continue }
+                let weights = [stable, candidate].map { name in
+                    runtime[name] ?? entries(of: clusters).first { $0["name"]?.text == name }?["weight"]?.integer ?? 0
+                }
+                splits.append(Self.split(stable: weights[0], candidate: weights[1]))
+            }
+        }
+        guard let first = splits.first else {
+            let place = prefix.map { " under the runtime_key_prefix \($0)" } ?? ""
+            throw RouterError("no route of Envoy divides traffic between \(stable) and \(candidate)\(place)")
+        }
+        return splits.allSatisfy { $0 == first } ? first : nil
+    }
+
+    /// `configuration` with the weights of `split`. A weight of 0 is written too.
+    func setting(_ split: TrafficSplit, in configuration: JSON) throws(RouterError) -> JSON {
+        // Asked for its complaints: a configuration without such a route must not look as if it had been changed.
+        _ = try self.split(of: [configuration])
+        return configuration.replacing("virtual_hosts") { hosts in
+            hosts.replacingElements { host in
+                host.replacing("routes") { routes in routes.replacingElements { weighted($0, split) } }
+            }
+        }
+    }
+
+    private func weighted(_ route: JSON, _ split: TrafficSplit) -> JSON {
+        guard route["route"]?["weighted_clusters"].map(namesBoth) == true else { return route }
+        return route.replacing("route") { action in
+            action.replacing("weighted_clusters") { weighted in
+                weighted.replacing("clusters") { clusters in
+                    clusters.replacingElements { cluster in
+                        let share = cluster["name"]?.text == stable ? split.stable : split.candidate
+                        return cluster.setting("weight", .integer(Int64(share)))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every `weighted_clusters` with both clusters. A third one would make percentages mean something else.
+    private func weightedClusters(of configuration: JSON) throws(RouterError) -> [JSON] {
+        var found: [JSON] = []
+        for host in configuration["virtual_hosts"]?.elements ?? [] {
+            for route in host["routes"]?.elements ?? [] {
+                guard let weighted = route["route"]?["weighted_clusters"], namesBoth(weighted) else { continue }
+                guard entries(of: weighted).count == 2 else {
+                    throw RouterError(
+                        "a route of \(configuration["name"]?.text ?? "Envoy") divides traffic between more than "
+                            + "\(stable) and \(candidate)")
+                }
+                found.append(weighted)
+            }
+        }
+        return found
+    }
+
+    private func namesBoth(_ weighted: JSON) -> Bool {
+        let names = entries(of: weighted).compactMap { $0["name"]?.text }
+        return names.contains(stable) && names.contains(candidate)
+    }
+
+    private func entries(of weighted: JSON) -> [JSON] { weighted["clusters"]?.elements ?? [] }
+
+    private static func split(stable: Int64, candidate: Int64) -> TrafficSplit? {
+        let limit: Int64 = 1 << 32
+        guard (0...limit).contains(stable), (0...limit).contains(candidate) else { return nil }
+        return TrafficSplit(candidateShares: Int(candidate), of: Int(stable + candidate))
+    }
+}
+
+extension JSON {
+    /// This object with the value of `name`, where it has one, changed by `change`.
+    fileprivate func replacing(_ name: String, _ change: (JSON) -> JSON) -> JSON {
+        guard let members else { return self }
+        return .object(members.map { $0.name == name ? Member(name, change($0.value)) : $0 })
+    }
+
+    /// This array with each element changed by `change`.
+    fileprivate func replacingElements(_ change: (JSON) -> JSON) -> JSON {
+        elements.map { .array($0.map(change)) } ?? self
+    }
+
+    /// This object with `value` for `name`, which is added where it is missing.
+    func setting(_ name: String, _ value: JSON) -> JSON {
+        guard let members else { return self }
+        guard members.contains(where: { $0.name == name }) else { return .object(members + [Member(name, value)]) }
+        return replacing(name) { _ in value }
+    }
+}

@@ -1,0 +1,120 @@
+internal import CurlHTTP
+internal import JSON
+internal import KubernetesClient
+internal import MetricModel
+internal import Rollback
+internal import Runtime
+
+/// An object of a Kubernetes API server that divides traffic.
+///
+/// A shift counts when the API server has stored it; how soon proxies follow is up to the controller of the object.
+struct KubernetesRouter: TrafficRouter {
+    let route: KubernetesRoute
+    let timeout: Milliseconds
+    let client: HTTPClient
+    var fence = Fence.none
+
+    /// How often a shift is tried against others who write to the same object.
+    private static let attempts = 5
+
+    var description: String { "kubernetes \(path)" }
+
+    func read() throws(RouterError) -> Inspection {
+        let split = try KubernetesDivision(route).split(of: get(by: deadline))
+        return Inspection(
+            split: split, stable: .unknown("Kubernetes does not tell"), isCandidateIsolated: split == .allStable)
+    }
+
+    func shift(to split: TrafficSplit, for operation: RouterOperation) throws(RouterError) {
+        let deadline = deadline
+        if case .service = route.object, split != .allStable, split != .allCandidate {
+            throw RouterError("the selector of a Service gives a version all or nothing, not \(split)")
+        }
+        var refused: String?
+        for _ in 0..<Self.attempts {
+            let object = try get(by: deadline)
+            guard let version = object["metadata"]?["resourceVersion"]?.text else {
+                throw RouterError("\(path) has no resourceVersion")
+            }
+            let epoch = try stamp(operation, over: object)
+            let (type, patch) = try patch(of: object, version: version, to: split, epoch: epoch)
+            try fence.check(operation)
+            let answer = try self.patch(by: deadline, type: type, patch)
+            // Another writer shows as 409, or as 422 when the API server finds that the test of the version fails. An
+            // object that is refused twice at the same version is refused for what it says.
+            guard answer.status == 409 || answer.status == 422 && refused != version else {
+                return try check(answer)
+            }
+            refused = version
+        }
+        throw RouterError("\(path) was changed by others \(Self.attempts) times during the shift")
+    }
+
+    /// The epoch to leave in the object, where a lease is shared. Since a patch holds for the version that was read
+    /// only, a process that has lost its lease cannot write after its successor has.
+    private func stamp(_ operation: RouterOperation, over object: JSON) throws(RouterError) -> UInt64? {
+        let last = object["metadata"]?["annotations"]?[KubernetesDivision.epoch]?.text.flatMap { UInt64($0) }
+        try fence.check(operation, against: last, in: path)
+        return fence.isShared ? operation.epoch : nil
+    }
+
+    private func patch(
+        of object: JSON, version: String, to split: TrafficSplit, epoch: UInt64?
+    ) throws(RouterError) -> (type: String, patch: JSON) {
+        let division = KubernetesDivision(route)
+        guard case .service(let stable, let candidate) = route.object else {
+            let patch = try division.patch(of: object, version: version, to: split, epoch: epoch)
+            return ("application/json-patch+json", patch)
+        }
+        let labels = (split == .allStable ? stable : candidate).map { JSON.Member($0.name, .string($0.value)) }
+        var metadata: [JSON.Member] = [.init("resourceVersion", .string(version))]
+        if let epoch { metadata.append(.init("annotations", [KubernetesDivision.epoch: .string(String(epoch))])) }
+        return (
+            "application/strategic-merge-patch+json",
+            ["metadata": .object(metadata), "spec": ["selector": .object(labels)]]
+        )
+    }
+
+    /// At weight 0 nothing reaches the candidate: nothing is left to do.
+    func isolate(for operation: RouterOperation) throws(RouterError) {}
+
+    private var deadline: Int64 {
+        SystemClock.monotonicNanoseconds() + timeout.rawValue * 1_000_000
+    }
+
+    private var path: String {
+        let collection =
+            switch route.object {
+            case .service: ("api/v1", "services")
+            case .httpRoute: ("apis/gateway.networking.k8s.io/v1", "httproutes")
+            case .virtualService: ("apis/networking.istio.io/v1beta1", "virtualservices")
+            case .ingress: ("apis/networking.k8s.io/v1", "ingresses")
+            }
+        return "/\(collection.0)/namespaces/\(route.namespace)/\(collection.1)/\(route.name)"
+    }
+
+    private var kubernetes: KubernetesClient {
+        KubernetesClient(
+            KubernetesServer(url: route.server, tokenFile: route.tokenFile, authorityFile: route.authorityFile),
+            client: client)
+    }
+
+    private func get(by deadline: Int64) throws(RouterError) -> JSON {
+        do throws(KubernetesError) { return try kubernetes.object(at: path, by: deadline) } catch {
+            throw RouterError(error.description)
+        }
+    }
+
+    private func patch(by deadline: Int64, type: String, _ patch: JSON) throws(RouterError) -> HTTPResponse {
+        do throws(KubernetesError) { return try kubernetes.send("PATCH", path, by: deadline, type: type, patch) } catch
+        {
+            throw RouterError(error.description)
+        }
+    }
+
+    private func check(_ answer: HTTPResponse) throws(RouterError) {
+        do throws(KubernetesError) { try KubernetesClient.check(answer, "PATCH", path) } catch {
+            throw RouterError(error.description)
+        }
+    }
+}

@@ -1,0 +1,138 @@
+internal import CurlHTTP
+internal import Glibc
+internal import MetricModel
+internal import Rollback
+internal import Runtime
+
+/// nginx by a file that it includes in its `http` block.
+///
+/// The file holds the upstream and a variable `$tribune_UPSTREAM` with the version of the file and the worker that
+/// answers. nginx acknowledges nothing and has several workers, so a shift counts only when no worker from before the
+/// reload accepts connections any more, as far as they can be seen, and the probe URL, which answers with that
+/// variable, has given the new version many times in a row over new connections.
+struct NginxRouter: TrafficRouter {
+    let route: NginxRoute
+    let timeout: Milliseconds
+    let client: HTTPClient
+    var fence = Fence.none
+
+    private static let probes = 16
+
+    var description: String { "nginx \(route.file)" }
+
+    /// What the workers run, if they agree; what the file says is only taken when they run that very file.
+    func read() throws(RouterError) -> Inspection {
+        let written = Self.body(try contents())
+        let split = (0...100).lazy.compactMap { TrafficSplit(candidate: $0) }.first {
+            Self.body(self.text(for: $0)) == written
+        }
+        var isLive = false
+        if let split { isLive = try isRunning(version(of: split)) }
+        return Inspection(
+            split: isLive ? split : nil, stable: .unknown("nginx does not tell"),
+            isCandidateIsolated: isLive && split == .allStable)
+    }
+
+    func shift(to split: TrafficSplit, for operation: RouterOperation) throws(RouterError) {
+        let deadline = SystemClock.monotonicNanoseconds(in: timeout.rawValue)
+        let old = FileText.read(route.file)
+        let new = text(for: split, epoch: fence.isShared ? operation.epoch : nil)
+        try DiscoveryFile.replace(route.file, with: new) { () throws(RouterError) in
+            // Read again: this is as late as it can be.
+            try fence.check(operation, against: FileText.read(route.file).flatMap(Self.epoch(of:)), in: route.file)
+            try fence.check(operation)
+        }
+        do throws(RouterError) {
+            _ = try Program.run(route.test, timeout: timeout)
+        } catch {
+            // A file that nginx refuses would keep it from starting again.
+            if let old { try DiscoveryFile.restore(route.file, to: old, from: new) }
+            throw error
+        }
+        // Where nginx cannot be asked or seen, its answers after the reload have to do.
+        let workers = (try? probe())?.worker.flatMap { NginxWorkers(beside: $0) }
+        let before = workers?.accepting ?? []
+        _ = try Program.run(route.reload, timeout: timeout)
+        while true {
+            if before.isDisjoint(with: workers?.accepting ?? []), try isRunning(version(of: split)) { return }
+            guard SystemClock.monotonicNanoseconds() < deadline else {
+                throw RouterError("the workers of nginx do not run the new file")
+            }
+            usleep(5000)
+        }
+    }
+
+    /// A server at share 0 stands as `down` in the file: nothing is left to do.
+    func isolate(for operation: RouterOperation) throws(RouterError) {}
+
+    /// The file for `split`. nginx has no weight 0, so a side without traffic is `down`.
+    ///
+    /// - Parameter epoch: left in its first line where several processes share a lease.
+    func text(for split: TrafficSplit, epoch: UInt64? = nil) -> String {
+        func servers(_ addresses: [String], _ weight: Int) -> [String] {
+            addresses.map { "    server \($0) \(weight > 0 ? "weight=\(weight)" : "down");" }
+        }
+        let lines =
+            [
+                "\(Self.heading)\(epoch.map { " under epoch \($0)" } ?? ""). Changes are lost.",
+                "upstream \(route.upstream) {",
+            ]
+            + servers(route.stable, split.stable * route.candidate.count)
+            + servers(route.candidate, split.candidate * route.stable.count)
+            + ["}", "map $host $tribune_\(variable) {", "    default \"\(version(of: split)) $pid\";", "}", ""]
+        return lines.joined(separator: "\n")
+    }
+
+    private var variable: String {
+        String(route.upstream.map { $0.isLetter || $0.isNumber ? $0 : "_" })
+    }
+
+    /// Distinguishes divisions, and files of different servers.
+    private func version(of split: TrafficSplit) -> String {
+        let servers = CRC32C.checksum((route.stable + ["|"] + route.candidate).joined(separator: ",").utf8)
+        return "\(split.candidate)-\(String(servers, radix: 16))"
+    }
+
+    private static let heading = "# Written by Tribune"
+
+    /// The epoch in the first line of the file, where there is one.
+    private static func epoch(of text: String) -> UInt64? {
+        let words = text.prefix { !$0.isNewline }.split { $0 == " " || $0 == "." }
+        guard text.hasPrefix(heading), let place = words.firstIndex(of: "epoch"), place + 1 < words.count else {
+            return nil
+        }
+        return UInt64(words[place + 1])
+    }
+
+    /// Everything but the first line, in which the epoch stands.
+    private static func body(_ text: String) -> Substring { text.drop { !$0.isNewline } }
+
+    private func contents() throws(RouterError) -> String {
+        do throws(FileText.ReadError) {
+            return String(decoding: try FileText.bytes(route.file, limit: 1 << 20), as: UTF8.self)
+        } catch {
+            throw RouterError(error.description)
+        }
+    }
+
+    private func isRunning(_ version: String) throws(RouterError) -> Bool {
+        for _ in 0..<Self.probes where try probe().version != version { return false }
+        return true
+    }
+
+    /// The version that one worker runs, and its process number.
+    private func probe() throws(RouterError) -> (version: String?, worker: Int?) {
+        var request = HTTPRequest(url: route.probe)
+        // A kept connection stays with a worker that may be shutting down.
+        request.headers = [("Connection", "close")]
+        request.timeoutMilliseconds = timeout.rawValue
+        request.maximumBodyBytes = 4096
+        do throws(HTTPFailure) {
+            let body = String(decoding: try client.send(request).body, as: UTF8.self)
+            let words = body.split(whereSeparator: \.isWhitespace)
+            return (words.first.map(String.init), words.dropFirst().first.flatMap { Int($0) })
+        } catch {
+            throw RouterError("the probe of nginx failed: \(error.message)")
+        }
+    }
+}

@@ -1,0 +1,101 @@
+package import CurlHTTP
+internal import MetricModel
+package import Rollback
+
+/// All routers of one service as one: shifted together, and read as one division only when they agree. Adds what the
+/// service's own health URL says. Used by one worker thread.
+package struct ServiceRouter: Sendable {
+    let routers: [any TrafficRouter]
+    let healthURL: String?
+    let client: HTTPClient
+
+    /// The longest a health URL may take; beyond it the target counts as not verified.
+    private static let healthTimeout: Int64 = 1000
+
+    package init(_ service: RolloutPlan.Service, client: HTTPClient, fence: Fence = .none) {
+        self.client = client
+        healthURL = service.stableHealth
+        routers = service.routes.map { route in
+            switch route.kind {
+            case .haproxy(let haproxy):
+                HAProxyRouter(route: haproxy, isolation: route.isolation, timeout: route.timeout, fence: fence)
+            case .nginx(let nginx):
+                NginxRouter(route: nginx, timeout: route.timeout, client: client, fence: fence)
+            case .envoy(let envoy): EnvoyRouter(route: envoy, timeout: route.timeout, client: client, fence: fence)
+            case .kubernetes(let kubernetes):
+                KubernetesRouter(route: kubernetes, timeout: route.timeout, client: client, fence: fence)
+            case .exec(let exec): ExecRouter(route: exec, timeout: route.timeout, fence: fence)
+            case .webhook(let webhook):
+                WebhookRouter(route: webhook, timeout: route.timeout, client: client, fence: fence)
+            }
+        }
+    }
+
+    /// Carries out one operation. Blocks.
+    package func perform(_ operation: RouterOperation) -> OperationResult {
+        do throws(RouterError) {
+            switch operation.kind {
+            case .inspect: return .inspected(try inspect())
+            case .shift(let split):
+                try each { router throws(RouterError) in try router.shift(to: split, for: operation) }
+            case .isolate: try each { router throws(RouterError) in try router.isolate(for: operation) }
+            }
+            return .done
+        } catch {
+            return .failed(error.description)
+        }
+    }
+
+    /// Lets every router try before the first failure is told, so that one broken proxy does not keep traffic on the
+    /// rest.
+    private func each(_ body: (any TrafficRouter) throws(RouterError) -> Void) throws(RouterError) {
+        var failure: RouterError?
+        for router in routers {
+            do throws(RouterError) { try body(router) } catch {
+                failure = failure ?? RouterError("\(router.description): \(error)")
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    private func inspect() throws(RouterError) -> Inspection {
+        var seen: [Inspection] = []
+        try each { router throws(RouterError) in seen.append(try router.read()) }
+        guard var all = seen.first else { throw RouterError("the service has no router") }
+        for next in seen.dropFirst() {
+            if next.split != all.split { all.split = nil }
+            all.stable = Self.worse(all.stable, next.stable)
+            all.candidate = Self.worse(all.candidate, next.candidate)
+            all.isCandidateIsolated = all.isCandidateIsolated && next.isCandidateIsolated
+            if let one = all.candidateRequests, let two = next.candidateRequests {
+                all.candidateRequests = one &+ two
+            } else {
+                all.candidateRequests = nil
+            }
+        }
+        if let healthURL { all.stable = all.stable.combined(with: probe(healthURL)) }
+        return all
+    }
+
+    /// Every router must be able to reach the version for it to count as healthy.
+    private static func worse(_ one: TargetHealth, _ two: TargetHealth) -> TargetHealth {
+        switch (one, two) {
+        case (.unhealthy, _): one
+        case (_, .unhealthy): two
+        case (.unknown, _): one
+        case (.healthy, _): two
+        }
+    }
+
+    private func probe(_ url: String) -> TargetHealth {
+        var request = HTTPRequest(url: url)
+        request.timeoutMilliseconds = Self.healthTimeout
+        request.maximumBodyBytes = 1 << 20
+        do throws(HTTPFailure) {
+            let status = try client.send(request).status
+            return (200..<300).contains(status) ? .healthy : .unhealthy("\(url) answered \(status)")
+        } catch {
+            return .unhealthy("\(url): \(error.message)")
+        }
+    }
+}

@@ -1,0 +1,188 @@
+import MetricModel
+import TestSupport
+import Testing
+
+@testable import Lease
+
+/// The lease as one node sees it, on a clock of whole seconds.
+struct LeaseTests {
+    private var lease = Lease(holder: "a", duration: .seconds(10))
+
+    private static func seconds(_ count: Int64) -> Int64 { count * 1_000_000_000 }
+
+    private static func row(_ holder: String, _ epoch: UInt64, renewals: UInt64 = 0, isOver: Bool = false)
+        -> Lease.Sighting
+    {
+        Lease.Sighting(holder: holder, epoch: epoch, renewals: renewals, isOver: isOver)
+    }
+
+    /// What is asked at second `time`, which gets `answer` at once.
+    private mutating func ask(_ time: Int64, _ answer: Lease.Answer) -> Lease.Question {
+        let now = Self.seconds(time)
+        let question = lease.question(at: now)
+        lease.answered(answer, asked: now, at: now)
+        return question
+    }
+
+    private func standing(_ time: Int64) -> Lease.Standing { lease.standing(at: Self.seconds(time)) }
+
+    @Test("a lease that was given back, or is a predecessor's, is taken at once")
+    mutating func free() {
+        for holder in ["", "a"] {
+            lease = Lease(holder: "a", duration: .seconds(10))
+            let free = Self.row(holder, 3)
+            #expect(ask(0, .seen(free)) == .look)
+            #expect(ask(0, .ours(epoch: 4)) == .take(free))
+            #expect(standing(9) == .leading(epoch: 4))
+            #expect(standing(10) == .none)
+        }
+    }
+
+    @Test("a lease counts from before it was asked for, and renewals prolong it")
+    mutating func renewal() {
+        lease.answered(.ours(epoch: 1), asked: Self.seconds(0), at: Self.seconds(3))
+        #expect(standing(9) == .leading(epoch: 1))
+        #expect(standing(10) == .none)
+        #expect(ask(8, .ours(epoch: 1)) == .renew(epoch: 1))
+        #expect(standing(17) == .leading(epoch: 1))
+    }
+
+    @Test("another node's lease is taken when it is over and was not renewed for as long as it lasts")
+    mutating func takeover() {
+        #expect(ask(0, .seen(Self.row("b", 3))) == .look)
+        #expect(ask(5, .seen(Self.row("b", 3, renewals: 1))) == .look)
+        // The database's clock has jumped: it says that the lease is over, but it was renewed just now.
+        #expect(ask(7, .seen(Self.row("b", 3, renewals: 2, isOver: true))) == .look)
+        #expect(ask(12, .seen(Self.row("b", 3, renewals: 2, isOver: true))) == .look)
+        // It has jumped back: unrenewed for long enough, but not over.
+        #expect(ask(16, .seen(Self.row("b", 3, renewals: 2))) == .look)
+        #expect(ask(17, .seen(Self.row("b", 3, renewals: 2))) == .look)
+        let over = Self.row("b", 3, renewals: 2, isOver: true)
+        #expect(ask(18, .seen(over)) == .look)
+        #expect(ask(18, .refused) == .take(over))
+        #expect(standing(18) == .none)
+        #expect(ask(19, .seen(Self.row("c", 4))) == .look, "somebody was faster")
+        #expect(ask(29, .seen(Self.row("c", 4, isOver: true))) == .look)
+        #expect(ask(29, .ours(epoch: 5)) == .take(Self.row("c", 4, isOver: true)))
+        #expect(standing(29) == .leading(epoch: 5))
+    }
+
+    @Test("without the database a holder goes on alone, as long as the database has just failed to answer")
+    mutating func alone() {
+        _ = ask(0, .ours(epoch: 1))
+        _ = ask(5, .unreachable)
+        #expect(standing(9) == .leading(epoch: 1))
+        #expect(standing(10) == .alone(epoch: 1))
+        #expect(ask(14, .unreachable) == .renew(epoch: 1))
+        #expect(standing(23) == .alone(epoch: 1))
+        #expect(standing(24) == .none, "a process that stood still knows nothing")
+        _ = ask(30, .unreachable)
+        #expect(standing(30) == .alone(epoch: 1))
+        _ = ask(31, .ours(epoch: 1))
+        #expect(standing(31) == .leading(epoch: 1))
+    }
+
+    @Test("a node that is told of another one's lease stops at once")
+    mutating func lost() {
+        _ = ask(0, .ours(epoch: 1))
+        #expect(ask(2, .refused) == .renew(epoch: 1))
+        #expect(standing(2) == .none)
+        #expect(lease.question(at: Self.seconds(2)) == .look)
+    }
+
+    // MARK: three nodes and one database
+
+    /// Time that nodes spend standing still, answers lost before and after their effect, and jumps of the database's
+    /// clock.
+    private struct World {
+        struct Row {
+            var sighting = Lease.Sighting(holder: "", epoch: 0, renewals: 0, isOver: true)
+            var expires: Int64 = 0
+        }
+
+        var random: SeededGenerator
+        var nodes = ["a", "b", "c"].map { Lease(holder: $0, duration: .seconds(10)) }
+        /// When each node asks next, and what it is waiting for.
+        var wakes: [Int64] = [0, 0, 0]
+        var row = Row()
+        var databaseOffset: Int64 = 0
+        var isDown = false
+        var now: Int64 = 0
+        var takeovers = 0
+        var epochs: [UInt64] = []
+
+        func seen() -> Lease.Sighting {
+            var sighting = row.sighting
+            sighting.isOver = row.expires <= now + databaseOffset
+            return sighting
+        }
+
+        mutating func answer(_ question: Lease.Question, _ holder: String) -> Lease.Answer {
+            let expires = now + databaseOffset + 10_000_000_000
+            switch question {
+            case .look: return .seen(seen())
+            case .take(let sighting):
+                let current = seen()
+                let isSame = current.epoch == sighting.epoch && current.renewals == sighting.renewals
+                guard isSame, current.holder.isEmpty || current.holder == holder || current.isOver else {
+                    return .refused
+                }
+                let epoch = current.epoch + 1
+                row = Row(sighting: .init(holder: holder, epoch: epoch, renewals: 0, isOver: false), expires: expires)
+                takeovers += 1
+                epochs.append(epoch)
+                return .ours(epoch: epoch)
+            case .renew(let epoch):
+                guard row.sighting.holder == holder, row.sighting.epoch == epoch else { return .refused }
+                row.sighting.renewals += 1
+                row.expires = expires
+                return .ours(epoch: epoch)
+            }
+        }
+
+        mutating func step() {
+            let index = wakes.indices.min { wakes[$0] < wakes[$1] } ?? 0
+            now = max(now, wakes[index])
+            let asked = now
+            let question = nodes[index].question(at: asked)
+            if Double.random(in: 0..<1, using: &random) < 0.02 { isDown.toggle() }
+            if Double.random(in: 0..<1, using: &random) < 0.03 {
+                databaseOffset += Int64.random(in: -60...60, using: &random) * 1_000_000_000
+            }
+            let isLostBefore = isDown || Double.random(in: 0..<1, using: &random) < 0.1
+            var answer = isLostBefore ? Lease.Answer.unreachable : answer(question, nodes[index].holder)
+            if Double.random(in: 0..<1, using: &random) < 0.1 { answer = .unreachable }
+            // The answer takes its time; the process may stand still for much longer, before it hears it or after.
+            let pause = Double.random(in: 0..<1, using: &random) < 0.1 ? Int64(40) : 1
+            let heard = asked + Int64.random(in: 0...pause * 1_000_000_000, using: &random)
+            nodes[index].answered(answer, asked: asked, at: heard)
+            wakes[index] = heard + (nodes[index].isUrgent(at: heard) ? 0 : nodes[index].interval)
+        }
+
+        /// How many lead at `time`.
+        func leaders(at time: Int64) -> Int {
+            nodes.filter { if case .leading = $0.standing(at: time) { true } else { false } }.count
+        }
+    }
+
+    @Test("whatever stands still, is lost or jumps, two never lead at once, and epochs only rise")
+    func neverTwo() {
+        var takeovers = 0
+        for _ in 0..<200 {
+            var world = World(random: SeededGenerator())
+            let seed = world.random.seed
+            for _ in 0..<400 {
+                world.step()
+                // The answer that was just heard lies ahead of the others' time: looked at from then on.
+                let last = world.wakes.max() ?? 0
+                for time in stride(from: world.now, through: last, by: 500_000_000) {
+                    #expect(world.leaders(at: time) <= 1, "seed \(seed), second \(time / 1_000_000_000)")
+                    if world.leaders(at: time) > 1 { return }
+                }
+            }
+            #expect(world.epochs == world.epochs.sorted() && Set(world.epochs).count == world.epochs.count)
+            takeovers += world.takeovers
+        }
+        #expect(takeovers > 1000)
+    }
+}

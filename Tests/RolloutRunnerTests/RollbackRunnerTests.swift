@@ -1,0 +1,262 @@
+import Foundation
+import JSON
+import MetricModel
+import RouterFixtures
+import RuleModel
+import Runtime
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Lease
+@testable import Rollback
+@testable import RolloutRunner
+@testable import TrafficRouters
+
+/// The whole chain with a real HAProxy. Skipped, saying so, where none is installed.
+@Suite(.enabled(if: HAProxyFixture.program != nil, "haproxy is not installed"), .serialized)
+struct RollbackRunnerTests {
+    /// Keeps what the sinks got.
+    final class Sinks: Sendable {
+        let events = Mutex<[RollbackEvent]>([])
+        let notices = Mutex<[RollbackNotice]>([])
+        let incidents = Mutex<[RollbackIncident]>([])
+        let reports = Mutex<[RollbackReport]>([])
+
+        var sinks: RollbackSinks {
+            RollbackSinks(
+                event: { [self] event in events.withLock { $0.append(event) } },
+                incident: { [self] incident in incidents.withLock { $0.append(incident) } },
+                notice: { [self] notice in notices.withLock { $0.append(notice) } },
+                report: { [self] report in reports.withLock { $0.append(report) } })
+        }
+    }
+
+    private func measurement(
+        _ value: Double?, consecutive: Int = 1, service: String? = nil,
+        scope: RollbackDefinition.Action.Scope = .all
+    ) -> RollbackMeasurement {
+        RollbackMeasurement(
+            rule: "f;g;ComplianceLow", ruleHash: "c0ffee",
+            definition: RollbackDefinition(
+                name: "ComplianceLow", expression: "compliance", trip: .init(.less, 0.95), consecutive: consecutive,
+                action: .init(plan: "acgs", service: service, scope: scope)),
+            time: Timestamp(milliseconds: SystemClock.wallMilliseconds()),
+            causeNanoseconds: SystemClock.monotonicNanoseconds(),
+            elements: value.map { [.init(labels: .empty, value: $0)] } ?? [])
+    }
+
+    /// Starts a rollout and waits until both services are watched at the first stage.
+    private func runner(_ proxy: HAProxyFixture, _ sinks: Sinks, top: String = "") throws -> RollbackRunner {
+        let plan = try RolloutPlan(parsing: proxy.plan(top), file: "plan.yml")
+        let runner = try RollbackRunner(
+            plans: [plan], settings: .init(directory: proxy.directory.path), sinks: sinks.sinks)
+        try runner.start()
+        #expect(runner.command(RolloutCommand(.start, by: "ops"), plan: "acgs") == .accepted)
+        try #require(progress(runner, ["baking", "baking"]))
+        return runner
+    }
+
+    private func progress(_ runner: RollbackRunner, _ wanted: [String]) -> Bool {
+        Loopback.eventually { runner.snapshots[0].services.map(\.progress) == wanted }
+    }
+
+    private func phase(_ runner: RollbackRunner, _ wanted: String) -> Bool {
+        Loopback.eventually { runner.snapshots[0].phase == wanted }
+    }
+
+    @Test("a trip takes every service back within a second, validates it and reports with evidence")
+    func trip() throws {
+        let proxy = try HAProxyFixture()
+        let sinks = Sinks()
+        let runner = try runner(proxy, sinks)
+        runner.measured(measurement(1, consecutive: 3))
+        for _ in 0..<2 { runner.measured(measurement(0.5, consecutive: 3)) }
+        runner.measured(measurement(nil, consecutive: 3))
+        runner.measured(measurement(0.4, consecutive: 3))
+        try #require(phase(runner, "rolled_back"))
+        runner.stop()
+        #expect(try proxy.router(backend: "auth").read().split == .allStable)
+        #expect(try proxy.router(backend: "ac").read().isCandidateIsolated)
+        let report = try #require(sinks.reports.withLock { $0.first })
+        #expect(report.rollback.verdict?.isValid == true)
+        #expect(report.rollback.services == ["ac", "auth"])
+        let verified = try #require(report.milliseconds(to: "verified"))
+        print("committed → verified: \(verified) ms")
+        #expect(verified < 1000)
+        #expect(report.markdown.contains("SHA-256 `c0ffee`"))
+        #expect(report.markdown.contains(": 0.4"))
+        #expect(report.markdown.contains("- [ ] Check what the candidate wrote while it had traffic."))
+        #expect(report.json["incident"]?["tasks"]?.elements?.count == 4)
+        let steps = report.rollback.timeline.map(\.step)
+        let wanted = [
+            "violated", "decided", "intended", "shifted", "verified", "incident", "notified", "validated", "reported",
+        ]
+        #expect(
+            wanted.map { steps.firstIndex(of: $0) ?? -1 } == wanted.compactMap { steps.firstIndex(of: $0) }.sorted())
+        #expect(sinks.incidents.withLock { $0.map(\.id) } == ["acgs-1-1"])
+        let recorded = sinks.events.withLock { $0 }.filter { $0.kind == .step }
+        #expect(!recorded.isEmpty)
+        for event in recorded {
+            #expect(event.body["causes"]?.elements?.first?["trip"]?["rule_hash"] == "c0ffee")
+        }
+        #expect(sinks.events.withLock { $0 }.filter { $0.kind == .violation }.count == 3)
+    }
+
+    @Test("going back to a checkpoint exactly gives the live weights it shows, and a process that ends keeps them")
+    func exactRestore() throws {
+        let proxy = try HAProxyFixture()
+        let sinks = Sinks()
+        var runner = try runner(proxy, sinks)
+        func weights() throws -> [Int?] {
+            try ["auth", "ac"].map { try proxy.router(backend: $0).read().split?.candidate }
+        }
+        let then = runner.live(plan: "acgs")[0]
+        let splits = Dictionary(uniqueKeysWithValues: then.services.map { ($0.name, $0.live ?? .allStable) })
+        #expect(try weights() == [50, 50])
+        #expect(runner.command(RolloutCommand(.promote, by: "ops"), plan: "acgs") == .accepted)
+        try #require(Loopback.eventually { (try? weights()) == [100, 100] })
+        let restore = RolloutCommand(.restore(splits, exactlyIn: then.generation), by: "ci", reason: "too slow")
+        #expect(runner.command(restore, plan: "acgs") == .accepted)
+        try #require(progress(runner, ["baking", "baking"]))
+        #expect(try weights() == [50, 50])
+        #expect(runner.snapshots[0].phase == "paused" && runner.snapshots[0].obstacle == "ci: too slow")
+        runner.stop()
+        runner = try RollbackRunner(
+            plans: [try RolloutPlan(parsing: proxy.plan(), file: "plan.yml")],
+            settings: .init(directory: proxy.directory.path), sinks: sinks.sinks)
+        try runner.start()
+        try #require(phase(runner, "paused"))
+        #expect(runner.command(restore, plan: "acgs") == .ignored("no candidate has more traffic than it had then"))
+        #expect(try weights() == [50, 50])
+        runner.stop()
+    }
+
+    @Test("a sink that hangs does not delay the shift")
+    func hangingSink() throws {
+        let proxy = try HAProxyFixture()
+        let gate = Mailbox<Int>(capacity: 1)
+        let hang: @Sendable () -> Void = { _ = gate.receive() }
+        let plan = try RolloutPlan(parsing: proxy.plan(), file: "plan.yml")
+        let runner = try RollbackRunner(
+            plans: [plan], settings: .init(directory: proxy.directory.path),
+            sinks: RollbackSinks(event: { _ in hang() }, notice: { _ in hang() }))
+        try runner.start()
+        _ = runner.command(RolloutCommand(.start, by: "ops"), plan: "acgs")
+        try #require(progress(runner, ["baking", "baking"]))
+        runner.measured(measurement(0.5))
+        #expect(phase(runner, "rolled_back"))
+        gate.close()
+        runner.stop()
+    }
+
+    @Test("a proxy that restores the weights of its file is corrected")
+    func drift() throws {
+        let proxy = try HAProxyFixture()
+        let sinks = Sinks()
+        let runner = try runner(proxy, sinks)
+        runner.measured(measurement(0.5))
+        try #require(phase(runner, "rolled_back"))
+        try proxy.restart()
+        #expect(try Loopback.eventually { try proxy.router(backend: "auth").read().split == .allStable })
+        #expect(try Loopback.eventually { try proxy.router(backend: "ac").read().split == .allStable })
+        runner.stop()
+        #expect(sinks.events.withLock { $0 }.contains { $0.body["step"]?.text == "drift" })
+    }
+
+    @Test("no traffic goes to a stable version that is down; people are paged, and it goes when it is up again")
+    func unhealthyTarget() throws {
+        let proxy = try HAProxyFixture()
+        let sinks = Sinks()
+        let runner = try runner(proxy, sinks)
+        try disable("auth/blue", proxy)
+        runner.measured(measurement(0.5))
+        #expect(Loopback.eventually { runner.snapshots[0].services.contains { $0.name == "auth" && $0.frozen != nil } })
+        #expect(try proxy.router(backend: "auth").read().split == .allCandidate, "blue is out, green keeps its weight")
+        #expect(Loopback.eventually { sinks.notices.withLock { $0.contains { $0.kind == .page } } })
+        try disable("auth/blue", proxy, state: "ready")
+        #expect(phase(runner, "rolled_back"))
+        #expect(try proxy.router(backend: "auth").read().split == .allStable)
+        runner.stop()
+    }
+
+    private func disable(_ server: String, _ proxy: HAProxyFixture, state: String = "maint") throws {
+        let deadline = SystemClock.monotonicNanoseconds() + 2_000_000_000
+        _ = try StreamSocket(connectingTo: proxy.socket, deadline: deadline)
+            .exchange("set server \(server) state \(state)\n")
+    }
+
+    @Test("after promotion the stable version is retained, and everything can still go back")
+    func afterPromotion() throws {
+        let proxy = try HAProxyFixture()
+        let runner = try runner(proxy, Sinks())
+        func both(_ split: TrafficSplit) throws -> Bool {
+            try Loopback.eventually {
+                try ["auth", "ac"].allSatisfy { try proxy.router(backend: $0).read().split == split }
+            }
+        }
+        for _ in 0..<2 {
+            try #require(progress(runner, ["baking", "baking"]))
+            #expect(runner.command(RolloutCommand(.promote, by: "ops"), plan: "acgs") == .accepted)
+        }
+        try #require(phase(runner, "promoted"))
+        #expect(try both(.allCandidate))
+        #expect(
+            runner.command(RolloutCommand(.abort, by: "ops"), plan: "acgs")
+                == .ignored("there is no rollout to abort"))
+        #expect(runner.command(RolloutCommand(.rollback(services: nil), by: "ops"), plan: "acgs") == .accepted)
+        try #require(phase(runner, "rolled_back"))
+        #expect(try both(.allStable))
+        runner.stop()
+    }
+
+    @Test("a journal that another process has open is refused")
+    func locked() throws {
+        let directory = TemporaryDirectory()
+        let journal = try Journal(path: directory.file("p.journal"))
+        let error = #expect(throws: JournalError.self) { try Journal(path: directory.file("p.journal")) }
+        #expect(error?.code == .locked)
+        withExtendedLifetime(journal) {}
+    }
+
+    @Test("killed at any step, the next process ends in the same state")
+    func killedAnywhere() throws {
+        let proxy = try HAProxyFixture()
+        let program = Bundle.main.bundleURL.deletingLastPathComponent().appending(path: "RollbackCrashProcess").path
+        let candidates = [program, CommandLine.arguments[0] + "/../RollbackCrashProcess", Self.built]
+        let path = try #require(candidates.first { FileManager.default.isExecutableFile(atPath: $0) })
+        let plan = proxy.directory.write(proxy.plan(), to: "plan.yml")
+        let wanted = "generation 1: auth rolled_back 100/0, ac rolled_back 100/0; acgs-1-1 valid;"
+        var step = 0
+        while true {
+            let directory = proxy.directory.file("run-\(step)")
+            _ = Paths.makeDirectory(directory)
+            for backend in ["auth", "ac"] {
+                try proxy.router(backend: backend).shift(
+                    to: TrafficSplit(candidate: 50)!, for: HAProxyFixture.operation)
+            }
+            let output = proxy.directory.file("out-\(step)")
+            let first = try ChildProcess([path, plan, directory, "\(step)"], output: .file(output)).wait()
+            if first == .signal(SIGKILL) {
+                let second = try ChildProcess([path, plan, directory, "-1"], output: .file(output)).wait()
+                #expect(second == .code(0), "after a kill at step \(step)")
+            } else {
+                #expect(first == .code(0))
+            }
+            let text = FileText.read(output) ?? ""
+            #expect(text.hasPrefix(wanted), "after a kill at step \(step): \(text)")
+            #expect(try proxy.router(backend: "auth").read().split == .allStable)
+            #expect(try proxy.router(backend: "ac").read().isCandidateIsolated)
+            if first != .signal(SIGKILL) { break }
+            step += 1
+        }
+        print("killed at each of \(step) steps")
+        #expect(step > 30)
+    }
+
+    /// Where the build puts executables: beside the test bundle.
+    private static var built: String {
+        let bundle = Bundle.allBundles.map(\.bundlePath).first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+        return URL(filePath: bundle).deletingLastPathComponent().appending(path: "RollbackCrashProcess").path
+    }
+}
