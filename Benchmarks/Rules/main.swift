@@ -72,8 +72,8 @@ let now = SystemClock.wallMilliseconds()
 let store = try MetricStore(StoreConfiguration(), registry: nil)
 try fill(store, until: now)
 
-/// Evaluates the groups of `text` at each of `rounds` commits. Gives CPU seconds per round, and the sorted seconds from the
-/// commit to the measurement of the rule `Probe`, which must be the last one. The first round is not counted.
+/// Evaluates the groups of `text` at each of `rounds` commits. Gives CPU seconds per round, and the sorted seconds from
+/// the commit to the measurement of the rule `Probe`, which must be the last one. The first round is not counted.
 func react(_ text: String, name: String, rounds: Int) throws -> (cpu: Double, reaction: [Double]) {
     let lane = try store.openLane("trigger/\(name)")
     let slot = try lane.slot(for: ["__name__": "trigger", "bench": name])

@@ -41,7 +41,7 @@ final class AggregateNode: PlanNode {
         return totals.block(map.groups)
     }
 
-    /// The result for series of a store, which are read and added up a few at a time; `nil` where that cannot be done.
+    /// The result for series of a store, which are read and aggregated a few at a time; `nil` if that is not possible.
     private func summedUp(_ run: Run, over grid: Grid) throws(QueryError) -> Block? {
         guard !hasMetHistograms, self.operator != .quantile, let input = input as? any SeriesRowsNode,
             let rows = try input.rows(run, over: grid, groupedBy: grouping),
@@ -101,7 +101,7 @@ final class AggregateNode: PlanNode {
 struct AggregationRemarks {
     let run: Run
     let `operator`: Aggregate.Operator
-    /// Where the aggregated expression stands.
+    /// The position of the aggregated expression in the query.
     let position: SourceRange
 
     func ignoredHistogram() { run.remarkIgnoredHistogram(self.operator, at: position) }

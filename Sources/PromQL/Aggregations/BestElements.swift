@@ -1,7 +1,7 @@
 /// The greatest (or least) of the elements of a group, of which no more than `limit` are held.
 ///
-/// A heap with the worst element in front. Which of equal elements stay follows from how it is built up and put right, and is
-/// the same as in Prometheus.
+/// A heap with the worst element in front. Which of equal elements stay follows from how it is built up and put right,
+/// and is the same as in Prometheus.
 struct BestElements {
     private let limit: Int
     private let isTop: Bool

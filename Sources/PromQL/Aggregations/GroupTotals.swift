@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// What an aggregation holds for each group and step while rows are added, in flat arrays.
+/// The state of an aggregation for each group and step while rows are added, in flat arrays.
 ///
 /// For all aggregations of floats but `quantile`, which needs the values themselves.
 struct GroupTotals {
@@ -9,7 +9,7 @@ struct GroupTotals {
     /// Whether a cell has a value.
     private var kinds: [UInt8]
     private var values: [Double]
-    /// What rounding took from `values`, for sums.
+    /// The rounding error of `values`, for compensated sums.
     private var compensations: [Double] = []
     private var means: [CompensatedMean] = []
     private var moments: [Moments] = []
@@ -28,7 +28,7 @@ struct GroupTotals {
     }
 
     /// Adds the first `rows` rows of `block` to the groups that `group` names. Histograms count where only presence
-    /// matters, and are passed over with a remark elsewhere.
+    /// matters, and are skipped with an annotation otherwise.
     mutating func add(_ block: Block, rows: Int, to group: ArraySlice<UInt32>, _ remarks: AggregationRemarks) {
         switch self.operator {
         case .sum: Self.sum(block, rows, group, &values, &compensations, &kinds)

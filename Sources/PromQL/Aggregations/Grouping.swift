@@ -5,7 +5,7 @@ struct Grouping {
     let names: [String]
     let without: Bool
 
-    /// What is left out of a group's labels, or stands in them.
+    /// The labels that are removed from a group, or kept in it.
     private let compared: [String]
 
     init(names: [String], without: Bool) {
@@ -21,7 +21,7 @@ struct Grouping {
 }
 
 extension Grouping {
-    /// What a store is to tell of the labels of series that are only grouped.
+    /// The labels that a store must return for series that are only grouped.
     ///
     /// - Parameter dropsNames: Whether names have gone before the series are grouped.
     func demand(dropsNames: Bool) -> LabelDemand {
@@ -29,7 +29,7 @@ extension Grouping {
             return .groups(
                 names: names + (dropsNames ? SeriesSet.reserved : [Labels.metricName]), without: true)
         }
-        // What was dropped before can no longer tell groups apart.
+        // A label that was dropped before cannot distinguish groups.
         return .groups(names: dropsNames ? names.filter { !SeriesSet.reserved.contains($0) } : names, without: false)
     }
 }

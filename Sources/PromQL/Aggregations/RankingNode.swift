@@ -102,7 +102,7 @@ final class RankingNode: PlanNode {
         }
     }
 
-    /// Whether a series belongs to the part of all series that `ratio` stands for; a negative one stands for the rest.
+    /// Whether a series belongs to the share `ratio` of all series; a negative ratio selects the complement.
     private static func falls(_ labels: Labels, into ratio: Double) -> Bool {
         let place = Double(labels.xxHash) / Double(UInt64.max)
         return ratio >= 0 ? place < ratio : place >= 1 + ratio

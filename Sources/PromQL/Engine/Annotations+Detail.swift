@@ -1,10 +1,10 @@
 internal import MetricModel
 
 extension Annotations {
-    /// What is said behind a remark's text; remarks of the same text add theirs up.
+    /// The details that follow an annotation's text; annotations with the same text add theirs up.
     enum Detail: Equatable, Sendable {
         case none
-        /// How often the remark was made.
+        /// How often the annotation was added.
         case occurrences(Int)
         case monotonicity(Monotonicity)
 

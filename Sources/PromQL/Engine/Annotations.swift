@@ -1,26 +1,26 @@
 /// Remarks on a result that are no errors: a set keyed by text; of two alike the later position counts.
 public struct Annotations: Equatable, Sendable {
-    /// How grave a remark is.
+    /// The severity of an annotation.
     public enum Level: String, Equatable, Sendable {
         case warning
         case info
     }
 
-    /// One remark.
+    /// One annotation.
     public struct Item: Equatable, Sendable {
         /// How grave it is.
         public var level: Level
-        /// What is said, without prefix, details and position.
+        /// The text, without prefix, details and position.
         public var text: String
         /// The part of the expression it is about.
         public var range: SourceRange
-        /// What is said behind the text.
+        /// The details that follow the text.
         var detail = Detail.none
     }
 
     /// In the order of their first appearance.
     public private(set) var items: [Item] = []
-    /// Where the remark of a level and text stands in `items`.
+    /// The index in `items` of the annotation with a level and text.
     private var places: [Key: Int] = [:]
 
     private struct Key: Hashable {
@@ -34,7 +34,7 @@ public struct Annotations: Equatable, Sendable {
     /// Whether nothing is remarked.
     public var isEmpty: Bool { items.isEmpty }
 
-    /// Adds a remark about `range`.
+    /// Adds an annotation about `range`.
     public mutating func insert(_ level: Level, _ text: String, at range: SourceRange) {
         insert(level, text, detail: .none, at: range)
     }

@@ -1,6 +1,6 @@
 public import MetricModel
 
-/// How an engine evaluates and where it stops.
+/// The options and limits of an engine.
 public struct EngineOptions: Hashable, Sendable {
     /// How far an instant selector looks back for a sample; the window is open on the left.
     public var lookback: Milliseconds = .minutes(5)

@@ -1,15 +1,15 @@
-/// What an evaluation may do to get its value.
+/// How much an evaluation may do to compute its value.
 public enum EvaluationEffort: Sendable {
     /// Whatever it takes, within the engine's limits.
     case full
-    /// Only what takes next to no time: series are read as they were found at an evaluation before, no lock is waited for, and
-    /// after a millisecond it is over. Fails with `QueryError.timeout` where more is needed.
+    /// Only what takes next to no time: series are read as they were found at an evaluation before, no lock is waited
+    /// for, and after a millisecond it is over. Fails with `QueryError.timeout` where more is needed.
     case brief
 
     static let longestBrief: Duration = .milliseconds(1)
 }
 
-/// What an evaluation took, from which follows what the same query takes when it is asked again.
+/// The cost of an evaluation, which predicts the cost of the same query the next time.
 public struct EvaluationCost: Equatable, Sendable {
     /// Processor time of the evaluation.
     public var nanoseconds: Int64
@@ -28,7 +28,8 @@ public struct EvaluationCost: Equatable, Sendable {
         self.milliseconds = milliseconds
     }
 
-    /// Whether a query over that many steps and milliseconds can be expected to take next to no time, if nothing has changed.
+    /// Whether a query over that many steps and milliseconds can be expected to take next to no time, if nothing has
+    /// changed.
     func promisesBrief(steps: Int64, milliseconds: Int64) -> Bool {
         nanoseconds <= 200_000 && values <= 500 && steps <= self.steps && milliseconds <= self.milliseconds
     }

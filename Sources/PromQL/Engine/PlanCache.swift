@@ -1,17 +1,19 @@
 internal import Synchronization
 
-/// Plans of ad hoc queries that are likely to be asked again, as dashboards do, with all they have found out about series.
+/// Plans of ad hoc queries that are likely to be asked again, as dashboards do, with all they have found out about
+/// series.
 ///
-/// A plan is lent to one evaluation at a time; who asks the same meanwhile gets a plan of his own. What was not asked for
-/// longest goes first when there are too many, or when what they keep takes too much memory. May be asked by any thread.
+/// A plan is used by one evaluation at a time; a concurrent evaluation of the same query gets a plan of its own. What
+/// was not asked for longest goes first when there are too many, or when what they keep takes too much memory. May be
+/// asked by any thread.
 public final class PlanCache: Sendable {
-    /// What the cache did, and what it holds.
+    /// Counters and contents of the cache.
     public struct Statistics: Equatable, Sendable {
         /// Queries for which a plan was there.
         public var hits = 0
         /// Queries for which one had to be made.
         public var misses = 0
-        /// Plans that had to go for want of room.
+        /// Plans that were evicted for lack of room.
         public var evictions = 0
         /// Plans that wait to be used again.
         public var count = 0
@@ -27,7 +29,7 @@ public final class PlanCache: Sendable {
     private struct Entry {
         var plan: PreparedQuery
         var bytes: Int
-        /// What its last evaluation took; the kind of evaluation is the caller's to tell.
+        /// The cost of its last evaluation; the caller says which kind of evaluation it was.
         var cost: EvaluationCost?
         /// When it was last put back, counted in plans put back.
         var age: Int
@@ -54,7 +56,7 @@ public final class PlanCache: Sendable {
         self.mostBytes = max(mostBytes, 0)
     }
 
-    /// What happened so far.
+    /// The counters so far.
     public var statistics: Statistics {
         state.withLock { state in
             var result = state.statistics
@@ -79,8 +81,8 @@ public final class PlanCache: Sendable {
         return QueryEngine(options: options).prepare(try Expression.parse(text, features: features))
     }
 
-    /// A plan for `text` whose evaluation over so many steps is likely to be a matter of microseconds; `nil` if that is not so,
-    /// or not known.
+    /// A plan for `text` whose evaluation over so many steps is likely to be a matter of microseconds; `nil` if that is
+    /// not so, or not known.
     public func takeBrief(
         _ text: String, options: EngineOptions, steps: Int64, milliseconds: Int64
     ) -> PreparedQuery? {
@@ -97,10 +99,10 @@ public final class PlanCache: Sendable {
         return lent?.plan
     }
 
-    /// Takes back what ``take(_:options:)`` or ``takeBrief(_:options:steps:milliseconds:)`` gave for `text` and `options`; the
-    /// caller must not use the plan any more.
+    /// Takes back what ``take(_:options:)`` or ``takeBrief(_:options:steps:milliseconds:)`` gave for `text` and
+    /// `options`; the caller must not use the plan any more.
     ///
-    /// - Parameter cost: What the evaluation took.
+    /// - Parameter cost: The cost of the evaluation.
     public func giveBack(
         _ plan: PreparedQuery, _ text: String, options: EngineOptions, cost: EvaluationCost? = nil
     ) {
@@ -129,7 +131,8 @@ public final class PlanCache: Sendable {
 
     /// A plan on its way through the lock.
     ///
-    /// `@unchecked`: a plan is owned by whoever took it out of the table, and only the lock moves it in or out.
+    /// `@unchecked`: a plan is owned by the evaluation that took it out of the table, and moves in and out only under
+    /// the lock.
     private struct Lent: @unchecked Sendable {
         let plan: PreparedQuery
     }

@@ -1,8 +1,8 @@
 public import MetricModel
 
-/// An expression that is readied once and evaluated many times.
+/// An expression that is prepared once and evaluated many times.
 ///
-/// It remembers what depends on the set of series alone (group keys, matching partners, result labels), so that an
+/// It keeps everything that depends on the set of series alone (group keys, matched rows, result labels), so that an
 /// evaluation that meets the same series again does no label work. Owned by one thread at a time.
 public final class PreparedQuery {
     private enum Root {
@@ -74,7 +74,7 @@ public final class PreparedQuery {
         return QueryResult(value: value, annotations: run.annotations, statistics: run.statistics)
     }
 
-    /// The block after the names that were to go at the end have gone.
+    /// The block without the metric names whose removal was delayed.
     private func cleaned(_ block: Block) throws(QueryError) -> Block {
         guard options.delayedNameRemoval else { return block }
         var result = block

@@ -26,7 +26,7 @@ public struct QueryEngine: Sendable {
         try prepare(expression).range(start: start, end: end, step: step, from: source, cancellation: cancellation)
     }
 
-    /// Readies `expression` for many evaluations.
+    /// Prepares `expression` for many evaluations.
     public func prepare(_ expression: Expression) -> PreparedQuery {
         PreparedQuery(expression, options: options)
     }

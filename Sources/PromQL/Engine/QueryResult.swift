@@ -8,7 +8,7 @@ public struct VectorElement: Equatable, Sendable {
     public var timestamp: Timestamp
     /// The value; has no meaning where `histogram` is there.
     public var value: Double
-    /// The value where it is a native histogram.
+    /// The value if it is a native histogram.
     public var histogram: FloatHistogram?
 
     /// A sample at `timestamp`.
@@ -20,7 +20,7 @@ public struct VectorElement: Equatable, Sendable {
     }
 }
 
-/// What an expression evaluates to.
+/// The value of an expression.
 public enum QueryValue: Sendable {
     case scalar(Double, Timestamp)
     case string(String, Timestamp)
@@ -49,7 +49,7 @@ public enum QueryValue: Sendable {
     }
 }
 
-/// What an evaluation cost.
+/// The cost of an evaluation.
 public struct QueryStatistics: Equatable, Sendable {
     /// Samples that were read, counted once per step that used them.
     public var totalSamples = 0
@@ -66,7 +66,7 @@ public struct QueryResult: Sendable {
     public var value: QueryValue
     /// Warnings and infos.
     public var annotations: Annotations
-    /// What it cost.
+    /// Its cost.
     public var statistics: QueryStatistics
 
     /// The result `value`.

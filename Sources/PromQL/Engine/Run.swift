@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// One evaluation under way: where samples come from, what was remarked, and when to stop.
+/// One running evaluation: the source of samples, the annotations so far, and the limits.
 ///
 /// Confined to the thread that evaluates.
 final class Run {
@@ -38,7 +38,7 @@ final class Run {
             }
     }
 
-    /// Stops the evaluation where it has been cancelled or takes too long.
+    /// Stops the evaluation if it has been cancelled or takes too long.
     func check() throws(QueryError) {
         if let cancellation, cancellation.isCancelled { throw .cancelled }
         if let deadline, ContinuousClock.now > deadline { throw .timeout }
@@ -78,7 +78,7 @@ final class Run {
 
     /// Refuses a table of that many cells before it is made.
     ///
-    /// Empty cells are no samples, but take memory all the same: of them as many again are allowed.
+    /// Empty cells are not samples, but take memory: the same number of them is allowed in addition.
     func allow(rows: Int, width: Int) throws(QueryError) {
         let (cells, overflow) = rows.multipliedReportingOverflow(by: width)
         if overflow || cells / 2 > options.maximumSamples { throw .tooManySamples }
@@ -100,9 +100,9 @@ final class Run {
         }
     }
 
-    /// The same, to be read piece by piece; `nil` where the source cannot do that.
+    /// The same, to be read piece by piece; `nil` if the source cannot do that.
     ///
-    /// - Parameter selection: What the source found for these matchers the last time.
+    /// - Parameter selection: The series that the source found for these matchers in the previous evaluation.
     func scan(
         _ matchers: [Matcher], from: Int64, through: Int64, labels: LabelDemand,
         remembering selection: inout (any SeriesSelection)?

@@ -76,7 +76,8 @@ final class FloatFunctionNode: PlanNode {
     }
     static let clampMinimum: Function = { value, limits in BinaryOperator.greater(limits[0], value) }
     static let clampMaximum: Function = { value, limits in BinaryOperator.lesser(limits[0], value) }
-    /// Rounds to the nearest multiple, ties up. The inverse is multiplied with because that is more precise for fractions.
+    /// Rounds to the nearest multiple, ties up. The inverse is multiplied with because that is more precise for
+    /// fractions.
     static let round: Function = { value, nearest in
         let inverse = 1 / (nearest.first ?? 1)
         return (value * inverse + 0.5).rounded(.down) / inverse
@@ -89,7 +90,7 @@ final class FloatFunctionNode: PlanNode {
     }
 }
 
-/// What a date function takes from a moment, in UTC.
+/// The part of a time, in UTC, that a date function returns.
 enum CalendarPart: String {
     case minute, hour, month, year
     case dayOfMonth = "day_of_month"
@@ -99,8 +100,8 @@ enum CalendarPart: String {
 
     /// The part of the moment `seconds` after the epoch; fractions do not count.
     func value(at seconds: Double) -> Double {
-        // What no 64-bit integer holds becomes the least one on the processors Prometheus runs on, and Go's calendar, which
-        // counts from a year long before it, takes that for the time just behind the greatest one.
+        // A value that no 64-bit integer can hold becomes the smallest one on the processors Prometheus runs on, and
+        // Go's calendar, which counts from a year long before it, takes that for the time just behind the greatest one.
         let whole = Int64(exactly: seconds.rounded(.towardZero)) ?? .max
         let day = whole.dividedRoundingDown(by: 86_400)
         let second = whole &- day &* 86_400

@@ -29,8 +29,8 @@ final class InfoNode: PlanNode {
         self.names = names
     }
 
-    /// The conditions that say which metrics are info metrics: `target_info` where there is none, and everything that is
-    /// called like one where they only say which are not.
+    /// The conditions that say which metrics are info metrics: `target_info` where there is none, and everything that
+    /// is called like one where they only say which are not.
     private static func metrics(_ matchers: [Matcher]) -> [Matcher] {
         if matchers.contains(where: { $0.operation == .equal || $0.operation == .regex }) { return matchers }
         if matchers.isEmpty { return [Matcher(Labels.metricName, .equal, defaultMetric)] }
@@ -78,7 +78,7 @@ final class InfoNode: PlanNode {
 
     // MARK: Joining
 
-    /// What an info series is found by.
+    /// The labels by which an info series is found.
     private struct Signature: Hashable {
         var metric: String
         var identity: Labels

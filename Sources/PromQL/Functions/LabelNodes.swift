@@ -3,7 +3,8 @@ internal import RE2
 
 /// `label_replace` and `label_join`: the same samples under other labels.
 final class RelabelNode: PlanNode {
-    /// The new value of the target label, or `nil` to leave the series alone. More than `longest` bytes need not be complete.
+    /// The new value of the target label, or `nil` to leave the series alone. More than `longest` bytes need not be
+    /// complete.
     typealias Value = (Labels) -> String?
 
     /// Most bytes of a label's value. Where values are put together over and over, they would soon fill the memory.

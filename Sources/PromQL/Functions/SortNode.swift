@@ -4,7 +4,7 @@ internal import MetricModel
 final class SortNode: PlanNode {
     enum Key {
         case value
-        /// By these labels in the order of people (`a2` before `a10`), then by all labels.
+        /// By these labels in natural order (`a2` before `a10`), then by all labels.
         case labels([String])
     }
 
@@ -62,7 +62,7 @@ final class SortNode: PlanNode {
     }
 }
 
-/// The order in which people count: runs of digits compare as numbers.
+/// Natural order: runs of digits compare as numbers.
 enum NaturalOrder {
     static func compare(_ left: String, _ right: String) -> Int {
         let (first, second) = (Array(left.utf8), Array(right.utf8))

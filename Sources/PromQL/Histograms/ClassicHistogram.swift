@@ -7,7 +7,7 @@ struct ClassicHistogram {
         var count: Double
     }
 
-    /// What had to be put right because counts fell from one bound to a higher one.
+    /// The correction made because counts fell from one bound to a higher one.
     struct Correction {
         /// The lowest and the highest bound at which a count was raised.
         var lowest: Double
@@ -37,8 +37,8 @@ struct ClassicHistogram {
 
     /// Interpolates the `quantile`, linearly inside a bucket, as `histogram_quantile` does.
     ///
-    /// - Returns: -Inf below 0, +Inf above 1; NaN for NaN, without observations, with fewer than two buckets or a last bound
-    ///   other than +Inf.
+    /// - Returns: -Inf below 0, +Inf above 1; NaN for NaN, without observations, with fewer than two buckets or a last
+    ///   bound other than +Inf.
     func quantile(_ quantile: Double) -> (value: Double, correction: Correction?) {
         if quantile.isNaN { return (.nan, nil) }
         if quantile < 0 { return (-.infinity, nil) }

@@ -9,7 +9,7 @@ extension FloatHistogram {
     /// Without the observations below `bound`.
     func trimmed(below bound: Double) -> FloatHistogram { trimmed(Trim(bound: bound, keepsLower: false)) }
 
-    /// Count and sum are estimated anew from what is left, unless everything is.
+    /// Count and sum are estimated again from the remaining buckets, unless all remain.
     private func trimmed(_ trim: Trim) -> FloatHistogram {
         var result = self
         var count = 0.0
@@ -46,7 +46,7 @@ extension FloatHistogram {
 
 /// A cut through a histogram.
 private struct Trim {
-    /// What is kept of a bucket: how many observations, and what each is taken to be.
+    /// The part of a bucket that is kept: the number of observations, and the value assumed for each.
     struct Part {
         var count: Double
         var middle: Double
@@ -108,7 +108,7 @@ private struct Trim {
         return isPositive ? (place - low) / (high - low) : 1 - (place - high) / (low - high)
     }
 
-    /// What observations between two bounds are taken to be: the arithmetic mean in custom buckets, the geometric one
+    /// The value assumed for observations between two bounds: the arithmetic mean in custom buckets, the geometric one
     /// elsewhere; with an infinite bound, the other one (or half of it, above zero).
     private func middle(_ lower: Double, _ upper: Double, isLinear: Bool, isPositive: Bool) -> Double {
         if lower.isInfinite { return upper.isInfinite ? 0 : upper > 0 ? upper / 2 : upper }

@@ -53,7 +53,8 @@ final class ClassicGroups {
     private var known: [Labels: Int] = [:]
     /// The group with exactly the labels of a row, which a native histogram there contradicts; -1 for none.
     private(set) lazy var conflicts = source.labels.map { known[$0] ?? -1 }
-    /// The rows of a result that no label tells apart, with those of native histograms or without, once they were asked for.
+    /// The rows of a result that no label distinguishes, with or without those of native histograms; made when first
+    /// needed.
     fileprivate var results: (hasNative: Bool, series: SeriesSet)?
 
     init(_ source: SeriesSet) {
@@ -65,7 +66,7 @@ final class ClassicGroups {
                 malformed.insert(row)
                 continue
             }
-            // The buckets of a histogram stand side by side as a rule.
+            // The buckets of a histogram are usually adjacent.
             if let former, labels.equal(groups[former].labels, without: "le") {
                 groups[former].buckets.append((row, upper))
                 continue
@@ -88,14 +89,14 @@ final class ClassicGroups {
 /// `histogram_quantile`, `histogram_quantiles` and `histogram_fraction`, for classic and native histograms.
 final class HistogramFunctionNode: PlanNode {
     enum Function {
-        /// Quantiles, each with the value of the label that tells them apart.
+        /// Quantiles, each with the value of the label that distinguishes them.
         case quantiles([(quantile: any PlanNode, position: SourceRange)], label: String?)
         case fraction(lower: any PlanNode, upper: any PlanNode)
     }
 
     private let function: Function
     private let input: any PlanNode
-    /// Where the vector stands.
+    /// The position of the vector in the query.
     private let position: SourceRange
     private var groups: ClassicGroups?
 
@@ -230,7 +231,7 @@ final class HistogramFunctionNode: PlanNode {
         _ block: Block, _ fractions: [[Double]], label: String?, _ run: Run, _ grid: Grid
     ) -> Block {
         let groups = groups(of: block)
-        // The quantiles that occur, in the order of the arguments; each has its own rows where a label tells them apart.
+        // The quantiles that occur, in the order of the arguments; each has its own rows if a label distinguishes them.
         var texts: [String] = []
         for values in fractions {
             for value in values where label != nil && !texts.contains(NumberText.openMetrics(value)) {

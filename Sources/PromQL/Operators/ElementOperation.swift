@@ -6,7 +6,7 @@ internal import MetricModel
 struct ElementOperation {
     let `operator`: BinaryOperator
     let run: Run
-    /// Where the operation stands.
+    /// The position of the operation in the query.
     let position: SourceRange
     private var remark: (level: Annotations.Level, text: String)?
 
@@ -16,19 +16,19 @@ struct ElementOperation {
         self.position = position
     }
 
-    /// Hands over the remark of the step that ends.
+    /// Returns the annotation of the step that ends.
     mutating func endStep() {
         if let remark { run.annotations.insert(remark.level, remark.text, at: position) }
         remark = nil
     }
 
-    /// What comes out: a value, and whether a filter keeps the element.
+    /// The result: a value, and whether a filter keeps the element.
     struct Outcome {
         var sample: Sample
         var isKept: Bool
     }
 
-    /// The result; `nil` with a remark where the operator has no meaning for these types.
+    /// The result; `nil` with an annotation if the operator is not defined for these types.
     mutating func apply(_ left: Sample, _ right: Sample) -> Outcome? {
         switch (left, right) {
         case (.float(let left), .float(let right)): floats(left, right)

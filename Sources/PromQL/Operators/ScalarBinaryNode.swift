@@ -42,7 +42,7 @@ final class VectorScalarNode: PlanNode {
     }
 
     func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block {
-        // The operands are evaluated in the order in which they stand.
+        // The operands are evaluated from left to right.
         var scalars = isScalarFirst ? try run.evaluate(scalar, over: grid).values : []
         var block = try run.evaluate(vector, over: grid)
         if !isScalarFirst { scalars = try run.evaluate(scalar, over: grid).values }

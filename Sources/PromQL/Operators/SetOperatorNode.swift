@@ -73,7 +73,7 @@ final class SetOperatorNode: PlanNode {
                 let cell = right.cell(row, column)
                 let kind = right.kinds[cell]
                 result.kinds[offset + cell] = kind
-                // The right side's histograms stand behind the left side's.
+                // The right side's histograms follow the left side's.
                 result.values[offset + cell] =
                     right.values[cell] + (kind == Block.Kind.histogram ? Double(left.histograms.count) : 0)
             }

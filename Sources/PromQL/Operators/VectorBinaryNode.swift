@@ -136,7 +136,7 @@ extension VectorBinaryNode {
         var columns: [[(column: Int, sample: Sample)]] = []
     }
 
-    /// Two partners; -1 stands for a filled-in value.
+    /// Two matched rows; -1 is a filled-in value.
     private struct Pair: Hashable {
         var many: Int
         var one: Int

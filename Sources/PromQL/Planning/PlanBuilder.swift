@@ -3,8 +3,8 @@ internal import RE2
 
 /// Turns an expression into a plan.
 ///
-/// Parts whose value does not depend on the evaluation time (everything in them is fixed by `@`) are found here and wrapped,
-/// so that they are evaluated once.
+/// Parts whose value does not depend on the evaluation time (everything in them is fixed by `@`) are found here and
+/// wrapped, so that they are evaluated once.
 struct PlanBuilder {
     /// A part of the plan.
     struct Part {
@@ -20,7 +20,7 @@ struct PlanBuilder {
             self.isWrapped = isWrapped ?? isInvariant
         }
 
-        /// The node, evaluated once where that is enough.
+        /// The node, evaluated once if its value is the same at every step.
         var whole: any PlanNode { isWrapped ? InvariantNode(node) : node }
     }
 
@@ -72,7 +72,7 @@ struct PlanBuilder {
         case .aggregate(let aggregate): self.aggregate(aggregate)
         case .binary(let binary): self.binary(binary)
         case .call(let call): self.call(call)
-        // Range vectors stand only where a function takes them.
+        // A range vector is valid only as an argument of a function.
         case .matrixSelector, .subquery: Part(EmptyNode())
         }
     }
@@ -165,7 +165,7 @@ extension Expression {
 }
 
 extension StringLiteral {
-    /// The text as the name of a label; `nil` where it is empty or no UTF-8.
+    /// The text as the name of a label; `nil` if it is empty or not UTF-8.
     var labelName: String? {
         guard !bytes.isEmpty else { return nil }
         return String(validating: bytes, as: UTF8.self)

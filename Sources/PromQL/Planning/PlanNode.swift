@@ -2,8 +2,8 @@ internal import MetricModel
 
 /// One operation of a plan.
 ///
-/// A node belongs to one plan, which is owned by one thread at a time; between evaluations it keeps what depends on sets
-/// of series alone.
+/// A node belongs to one plan, which is owned by one thread at a time; between evaluations it keeps what depends on
+/// sets of series alone.
 protocol PlanNode: AnyObject {
     /// The value at each instant of `grid`, which is not empty. Called through `Run.evaluate`.
     func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block

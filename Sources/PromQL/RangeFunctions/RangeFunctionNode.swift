@@ -1,9 +1,9 @@
 internal import MetricModel
 
-/// What a range function is told besides the window, and where it puts its remarks.
+/// The arguments of a range function besides the window, and the run that collects its annotations.
 struct RangeContext {
     let run: Run
-    /// Where the first argument stands.
+    /// The position of the first argument in the query.
     let position: SourceRange
     let rangeExtension: RangeExtension?
 }
@@ -16,10 +16,10 @@ final class RangeFunctionNode: PlanNode {
     /// How a function is run and what becomes of the metric name.
     struct Definition: Sendable {
         var kernel: Kernel
-        /// Does the same for many series at once, where it can.
+        /// Computes many series at once, if that is possible.
         var tileKernel: RangeKernels.TileKernel?
         var keepsName = false
-        /// Whether users are told when the series does not look like a counter.
+        /// Whether an annotation is added when the series does not look like a counter.
         var wantsCounter = false
     }
 
@@ -29,7 +29,7 @@ final class RangeFunctionNode: PlanNode {
     let parameters: [any PlanNode]
     let position: SourceRange
 
-    /// - Parameter position: Where the first argument stands.
+    /// - Parameter position: The position of the first argument in the query.
     init(
         name: String, definition: Definition, source: RangeSource, parameters: [any PlanNode], position: SourceRange
     ) {

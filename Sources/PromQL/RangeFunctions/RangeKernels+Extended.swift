@@ -1,7 +1,7 @@
 internal import MetricModel
 
-/// `anchored` and `smoothed` ranges: no extrapolation; the values at the ends of the window are those of the sample before
-/// (anchored) or lie on the line between the samples around them (smoothed).
+/// `anchored` and `smoothed` ranges: no extrapolation; the values at the ends of the window are those of the sample
+/// before (anchored) or lie on the line between the samples around them (smoothed).
 extension RangeKernels {
     /// The first and last sample that count for a window, as indices into `times`; `nil` where nothing can be measured.
     static func extendedEnds(

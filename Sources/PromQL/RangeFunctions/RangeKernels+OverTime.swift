@@ -2,7 +2,7 @@ internal import MetricModel
 
 /// The aggregations over time.
 extension RangeKernels {
-    /// A function of the floats of a window; histograms among them are passed over with a remark.
+    /// A function of the floats of a window; histograms among them are skipped with an annotation.
     static func ofFloats(_ body: @escaping @Sendable (Window) -> Double) -> RangeFunctionNode.Kernel {
         { (window, context) throws(QueryError) in
             if window.floats.isEmpty { return nil }
@@ -72,8 +72,8 @@ extension RangeKernels {
         return mean.mean
     }
 
-    /// `min_over_time` and `max_over_time` and the moments of both: the value that `isBetter` than all before, and where it
-    /// stands.
+    /// `min_over_time` and `max_over_time` and the moments of both: the value that `isBetter` than all before, and
+    /// where it stands.
     static func extreme(_ window: Window, _ isBetter: (Double, Double) -> Bool) -> (value: Double, time: Int64) {
         let series = window.series
         var best = series.floats[window.floats.lowerBound]

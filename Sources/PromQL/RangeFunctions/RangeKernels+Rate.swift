@@ -129,7 +129,7 @@ extension RangeKernels {
         if kind.isCounter,
             isReset(series, second) || series.histograms[second].isReset(after: first)
         {
-            // What was before the reset does not matter, so neither does its layout.
+            // Samples before the reset do not matter, so neither does their bucket layout.
             base = FloatHistogram()
             base.schema = series.histograms[second].schema
             base.customValues = series.histograms[second].customValues
@@ -210,14 +210,14 @@ struct Extrapolation {
         if toZero < toStart { toStart = toZero }
     }
 
-    /// What the increase is multiplied by.
+    /// The factor by which the increase is multiplied.
     func factor(_ seconds: Double, _ kind: RangeKernels.RateKind) -> Double {
         let factor = interval == 0 ? 1 : (interval + toStart + toEnd) / interval
         return kind.isPerSecond ? factor / seconds : factor
     }
 }
 
-/// What the start timestamps of a sample and its predecessor say; 0 is an unknown one.
+/// The start timestamps of a sample and its predecessor; 0 means unknown.
 struct StartGap {
     private let previousStart: Int64
     private let previous: Int64
@@ -231,7 +231,7 @@ struct StartGap {
         current = times[index]
     }
 
-    /// Whether the counter began anew after the previous sample.
+    /// Whether the counter was reset after the previous sample.
     ///
     /// A start at the previous sample is one of a delta series, unless that sample's own start is not known.
     var isReset: Bool {

@@ -1,11 +1,12 @@
 internal import MetricModel
 
-/// The functions of range vectors that know how to take a whole tile.
+/// The functions of range vectors that can evaluate a whole tile.
 ///
-/// Where every series has a sample in every row, all windows of a step have the same times: what depends on them alone is
-/// worked out once per step, and what is left per series is little more than a subtraction.
+/// Where every series has a sample in every row, all windows of a step have the same times: what depends on them alone
+/// is worked out once per step, and what is left per series is little more than a subtraction.
 extension RangeKernels {
-    /// Fills the rows of a block from `row` on with the series of a tile that it can do, and takes their marks from `rest`.
+    /// Fills the rows of a block from `row` on with the series of a tile that it can do, and takes their marks from
+    /// `rest`.
     ///
     /// - Returns: How many series it did.
     typealias TileKernel =
@@ -49,7 +50,8 @@ extension RangeKernels {
         }
     }
 
-    /// Whether no value is a staleness marker and, for a counter, none is less than the one before. Other NaNs fail too.
+    /// Whether no value is a staleness marker and, for a counter, none is less than the one before. Other NaNs fail
+    /// too.
     private static func isPlain(_ values: UnsafeBufferPointer<Double>, _ rows: Range<Int>, isCounter: Bool) -> Bool {
         var previous = unsafe values[rows.lowerBound]
         var isPlain = previous == previous

@@ -2,7 +2,7 @@ internal import MetricModel
 
 /// Turns classic histograms (`_bucket`, `_count`, `_sum`) into native ones with custom buckets.
 enum ClassicHistograms {
-    /// What is known of one histogram at one step.
+    /// The known parts of one histogram at one step.
     private struct Parts {
         var buckets: [(bound: Double, count: Double)] = []
         var count: Double?

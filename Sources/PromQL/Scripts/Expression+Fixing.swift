@@ -1,7 +1,7 @@
 internal import MetricModel
 
 extension Expression {
-    /// The expression with the time of everything it selects fixed at `moment`, where it is not fixed yet; `nil` where a
+    /// The expression with the time of every selector fixed at `moment`, unless it is fixed already; `nil` where a
     /// function makes it depend on the time of evaluation all the same.
     func fixed(at moment: Timestamp) -> Expression? {
         switch self {
@@ -11,7 +11,7 @@ extension Expression {
             node.selector = node.selector.fixed(at: moment)
             return .matrixSelector(node)
         case .subquery(var node):
-            // What is inside is evaluated at the subquery's own times, which are fixed now.
+            // The inner expression is evaluated at the subquery's own times, which are fixed now.
             node.at = node.at ?? .timestamp(moment)
             return .subquery(node)
         case .call(var node):

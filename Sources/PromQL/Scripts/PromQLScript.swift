@@ -9,7 +9,7 @@ public struct PromQLScript: Sendable {
         public var line: Int
         /// The expression or command.
         public var subject: String
-        /// What was expected and what came.
+        /// The expected and the actual result.
         public var reason: String
 
         /// One line with everything.
@@ -24,14 +24,14 @@ public struct PromQLScript: Sendable {
         public var total = 0
         /// Number of those that went as expected.
         public var passed = 0
-        /// What went wrong, in the order of the script.
+        /// The failures, in the order of the script.
         public var failures: [Failure] = []
 
         /// Whether everything went as the script says.
         public var isSuccess: Bool { failures.isEmpty }
     }
 
-    /// What the script is called in reports.
+    /// The script's name in reports.
     public let name: String
     /// How its expressions are evaluated.
     public var options: EngineOptions
@@ -132,7 +132,7 @@ struct ScriptEvaluation: Sendable {
     var infos: AnnotationExpectation = .any
 }
 
-/// What annotations of one level are expected.
+/// The annotations of one level that are expected.
 enum AnnotationExpectation: Sendable {
     case any
     case none
@@ -140,7 +140,7 @@ enum AnnotationExpectation: Sendable {
     case some([TextExpectation])
 }
 
-/// What a text is expected to be.
+/// How a text is compared with the expected one.
 enum TextExpectation: Sendable {
     case exactly(String)
     /// Matches a pattern somewhere.

@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// What becomes of the hints of native histograms about counter resets in a store that keeps them in chunks.
+/// The counter reset hints that native histograms get in a store that keeps them in chunks.
 ///
 /// A store does not keep the hints of counters but finds resets by itself: one starts a chunk. When reading, the first
 /// histogram of a chunk says nothing (`unknown`; the chunk before may be gone), the others say that there was no reset.

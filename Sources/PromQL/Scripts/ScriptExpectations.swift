@@ -17,7 +17,7 @@ struct ScriptExpectations {
     private var warnings = AnnotationExpectation.any
     private var infos = AnnotationExpectation.any
 
-    /// What the command itself expects: `eval_fail` and its like are old forms of expectation lines.
+    /// The expectation in the command itself: `eval_fail` and similar commands are old forms of expectation lines.
     init(command: String) {
         switch command {
         case "eval_fail": mustFail = true
@@ -36,7 +36,7 @@ struct ScriptExpectations {
         case "expected_fail_message" where mustFail: failure = .exactly(words.rest)
         case "expected_fail_regexp" where mustFail: failure = try pattern(words.rest)
         default:
-            // What is no number is a row, whose faults are reported as such.
+            // Anything that is not a number is a row; errors in it are reported as errors of a row.
             if let number = try? GoText.number(line.unsigned.text) {
                 scalar = line.unsigned.isNegative ? -number : number
                 return true

@@ -141,7 +141,7 @@ struct ScriptReader {
 
 /// The words of a line, split at blanks.
 struct ScriptWords {
-    /// What has not been taken yet, without blanks in front.
+    /// The rest of the text, without leading blanks.
     private(set) var rest: String
 
     init(_ line: String) {

@@ -49,7 +49,8 @@ final class RangeSeries {
 
     /// A row of an evaluated subquery.
     ///
-    /// Hints about counter resets hold between neighbours in storage only; between the steps of a subquery they say nothing.
+    /// Hints about counter resets hold between neighbours in storage only; between the steps of a subquery they say
+    /// nothing.
     init(_ block: Block, row: Int, grid: Grid) {
         labels = block.series.labels[row]
         var parts = Parts()
@@ -93,7 +94,8 @@ final class RangeSeries {
     }
 }
 
-/// The part of a series that one call of a range function looks at: samples in `(start, end]`, wider for extended ranges.
+/// The part of a series that one call of a range function looks at: samples in `(start, end]`, wider for extended
+/// ranges.
 struct Window {
     let series: RangeSeries
     /// Indices of the floats.

@@ -10,7 +10,7 @@ struct TimeModifiers {
 struct SampleTimes {
     /// How far before the evaluation time, in milliseconds; negative looks ahead.
     let offset: Int64
-    /// The evaluation time that stands in for every other, if there is one.
+    /// The evaluation time used for every step, if it is fixed.
     let fixed: Int64?
 
     init(offset: DurationValue?, at: AtModifier?, run: Run) throws(QueryError) {

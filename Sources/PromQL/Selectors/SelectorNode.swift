@@ -2,14 +2,14 @@ internal import MetricModel
 
 /// An instant selector: at each step the latest sample of each series, if it is fresh.
 final class SelectorNode: PlanNode {
-    /// What is taken from the sample.
+    /// The part of the sample that is selected.
     enum Field {
         case value
         /// Its time in seconds, as `timestamp(x)` wants it.
         case timestamp
-        /// Its start timestamp in seconds, where it has one.
+        /// Its start timestamp in seconds, if it has one.
         case startTimestamp
-        /// Its time in milliseconds, which tells the newer of two info series.
+        /// Its time in milliseconds, used to find the newer of two info series.
         case age
     }
 
@@ -100,7 +100,7 @@ final class SelectorNode: PlanNode {
                 }
                 block.set(cell, to: Double(samples.timestamps[index]))
             case .startTimestamp:
-                // 0 stands for "not known", here as in the samples that Prometheus stores.
+                // 0 means "not known", as in the samples that Prometheus stores.
                 let known = index < samples.startTimestamps.count ? samples.startTimestamps[index] : .min
                 block.set(cell, to: known == .min ? 0 : Double(known) / 1000)
             }

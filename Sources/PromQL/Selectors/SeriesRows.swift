@@ -1,10 +1,10 @@
 internal import MetricModel
 
-/// A node whose rows stand for series of a store and can be worked out a few at a time, without holding all of them.
+/// A node whose rows are series of a store and can be computed a few at a time, without holding all of them.
 protocol SeriesRowsNode: PlanNode {
-    /// The rows over `grid`; `nil` where they cannot be had in this way, or where labels would be needed to tell rows apart.
+    /// The rows over `grid`; `nil` if they cannot be read in this way, or if labels are needed to distinguish rows.
     ///
-    /// - Parameter grouping: What the rows are grouped by, where their labels do not matter otherwise.
+    /// - Parameter grouping: The grouping that is applied to the rows, if their labels have no other use.
     func rows(_ run: Run, over grid: Grid, groupedBy grouping: Grouping) throws(QueryError) -> SeriesRows?
 }
 
@@ -13,11 +13,11 @@ struct SeriesRows {
     /// Neighbouring rows.
     struct Piece {
         var rows: Range<Int>
-        /// Where they can be read together; `nil` where they must be read one by one.
+        /// The block to read them from; `nil` if they must be read one by one.
         var block: SeriesBlock?
     }
 
-    /// Works out the rows of a piece into the rows of a block from a given one on.
+    /// Computes the rows of a piece into the rows of a block, starting at a given one.
     typealias Filling = (_ piece: Piece, _ block: inout Block, _ row: Int) throws(QueryError) -> Void
 
     /// No piece has more rows.
@@ -41,7 +41,7 @@ struct SeriesRows {
         self.pieces = pieces
     }
 
-    /// Works out `piece` into `block`, whose rows from `row` on must be empty.
+    /// Computes `piece` into `block`, whose rows from `row` on must be empty.
     func fill(_ piece: Piece, into block: inout Block, at row: Int) throws(QueryError) {
         try filling(piece, &block, row)
     }
@@ -67,7 +67,7 @@ final class TileReader<LaneSteps> {
         self.scan = scan
     }
 
-    /// What `make` says of the times of the lane that `block` lies in, made once for neighbouring blocks of a lane.
+    /// The result of `make` for the times of the block's lane, computed once for neighbouring blocks of a lane.
     func steps(of block: SeriesBlock, _ make: ([Int64]) -> LaneSteps) -> LaneSteps {
         if let lane, lane.id == block.lane { return lane.steps }
         let steps = make(scan.times(of: block))

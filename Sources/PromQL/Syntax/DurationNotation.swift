@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// What durations in expressions may look like.
+/// The notation of durations in expressions.
 enum DurationNotation {
     /// The longest duration, 2^63 nanoseconds, in whole milliseconds.
     static let longest = Milliseconds(rawValue: .max / 1_000_000)

@@ -1,7 +1,7 @@
 extension Expression {
-    /// The expression over several lines, none of them longer than `width` bytes where it can be split.
+    /// The expression on several lines, none longer than `width` bytes if it can be split.
     ///
-    /// Operators stand on lines of their own, their operands indented; arguments one to a line.
+    /// Operators are on lines of their own, their operands indented; arguments one to a line.
     public func pretty(width: Int = 100) -> String { pretty(level: 0, width: width) }
 
     /// The text where the line before was broken at indentation `level`; level 0 means that it was not.

@@ -52,7 +52,7 @@ extension MatrixSelector: CustomStringConvertible {
 }
 
 extension Subquery {
-    /// What stands behind the inner expression.
+    /// The modifiers after the inner expression.
     var suffix: String {
         let step = self.step == .fixed(.zero) ? nil : self.step
         return "[\(window):\(step?.description ?? "")]\(at.suffix)\(offset.suffix)"
@@ -119,7 +119,7 @@ extension DurationValue? {
 }
 
 extension DurationValue: CustomStringConvertible {
-    /// The duration as it stands in brackets.
+    /// The duration as it is written in brackets.
     public var description: String {
         switch self {
         case .fixed(let length): length.description

@@ -1,5 +1,5 @@
 extension Expression {
-    /// Where the expression stands.
+    /// The position of the expression in the query.
     public var sourceRange: SourceRange {
         switch self {
         case .number(let node): node.range
@@ -65,7 +65,7 @@ extension ValueType {
 }
 
 extension DurationExpression {
-    /// Where the expression stands.
+    /// The position of the expression in the query.
     public var sourceRange: SourceRange {
         switch self {
         case .literal(let number): number.range

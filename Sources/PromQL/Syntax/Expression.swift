@@ -39,14 +39,14 @@ public indirect enum Expression: Equatable, Sendable {
 
 /// A number, possibly written as a duration.
 public struct NumberLiteral: Equatable, Sendable {
-    /// The number; seconds where it was written as a duration.
+    /// The number; in seconds if it was written as a duration.
     public var value: Double
     /// Whether it was written as a duration (`5m`), which printing keeps.
     public var isDuration: Bool
-    /// Where it stands.
+    /// Its position in the query.
     public var range: SourceRange
 
-    /// A number that stands at `range`.
+    /// A number at `range`.
     public init(value: Double, isDuration: Bool = false, range: SourceRange) {
         self.value = value
         self.isDuration = isDuration
@@ -64,19 +64,19 @@ public struct NumberLiteral: Equatable, Sendable {
 public struct StringLiteral: Equatable, Sendable {
     /// The bytes that are meant; escapes such as `\xff` may make them anything.
     public var bytes: [UInt8]
-    /// Where it stands.
+    /// Its position in the query.
     public var range: SourceRange
 
     /// The bytes as text; what is no UTF-8 becomes U+FFFD.
     public var value: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// A string that stands at `range`.
+    /// A string at `range`.
     public init(bytes: [UInt8], range: SourceRange) {
         self.bytes = bytes
         self.range = range
     }
 
-    /// A string that stands at `range`.
+    /// A string at `range`.
     public init(value: String, range: SourceRange) {
         self.init(bytes: Array(value.utf8), range: range)
     }
@@ -118,7 +118,7 @@ public enum RangeExtension: String, Equatable, Sendable {
 
 /// `name{matchers} offset d @ t`.
 public struct VectorSelector: Equatable, Sendable {
-    /// The name as written before the braces; empty where it stands inside them.
+    /// The name as written before the braces; empty if it is inside them.
     public var name: String
     /// All matchers, in the order they were written; the one for `name` comes last.
     public var matchers: [Matcher]
@@ -128,10 +128,10 @@ public struct VectorSelector: Equatable, Sendable {
     public var at: AtModifier?
     /// `anchored` or `smoothed`.
     public var rangeExtension: RangeExtension?
-    /// Where it stands.
+    /// Its position in the query.
     public var range: SourceRange
 
-    /// A selector that stands at `range`.
+    /// A selector at `range`.
     public init(
         name: String, matchers: [Matcher], offset: DurationValue? = nil, at: AtModifier? = nil,
         rangeExtension: RangeExtension? = nil, range: SourceRange
@@ -151,10 +151,10 @@ public struct MatrixSelector: Equatable, Sendable {
     public var selector: VectorSelector
     /// Width of the window.
     public var window: DurationValue
-    /// Where it stands.
+    /// Its position in the query.
     public var range: SourceRange
 
-    /// A range selector that stands at `range`.
+    /// A range selector at `range`.
     public init(selector: VectorSelector, window: DurationValue, range: SourceRange) {
         self.selector = selector
         self.window = window
@@ -164,7 +164,7 @@ public struct MatrixSelector: Equatable, Sendable {
 
 /// `expression[range:step]`.
 public struct Subquery: Equatable, Sendable {
-    /// What is evaluated at each step.
+    /// The expression that is evaluated at each step.
     public var expression: Expression
     /// Width of the window.
     public var window: DurationValue
@@ -174,10 +174,10 @@ public struct Subquery: Equatable, Sendable {
     public var offset: DurationValue?
     /// The `@` modifier.
     public var at: AtModifier?
-    /// Where it stands.
+    /// Its position in the query.
     public var range: SourceRange
 
-    /// A subquery that stands at `range`.
+    /// A subquery at `range`.
     public init(
         expression: Expression, window: DurationValue, step: DurationValue?, offset: DurationValue? = nil,
         at: AtModifier? = nil, range: SourceRange
@@ -197,10 +197,10 @@ public struct Call: Equatable, Sendable {
     public var function: String
     /// The arguments.
     public var arguments: [Expression]
-    /// Where it stands.
+    /// Its position in the query.
     public var range: SourceRange
 
-    /// A call that stands at `range`.
+    /// A call at `range`.
     public init(function: String, arguments: [Expression], range: SourceRange) {
         self.function = function
         self.arguments = arguments
@@ -227,10 +227,10 @@ public struct Aggregate: Equatable, Sendable {
     public var grouping: [String]
     /// Whether `grouping` lists the labels that are dropped.
     public var without: Bool
-    /// Where it stands.
+    /// Its position in the query.
     public var range: SourceRange
 
-    /// An aggregation that stands at `range`.
+    /// An aggregation at `range`.
     public init(
         operator: Operator, expression: Expression, parameter: Expression? = nil, grouping: [String] = [],
         without: Bool = false, range: SourceRange
@@ -328,10 +328,10 @@ public struct Binary: Equatable, Sendable {
     public var matching: VectorMatching?
     /// Whether a comparison yields 0 or 1 instead of filtering.
     public var returnsBool: Bool
-    /// Where it stands.
+    /// Its position in the query.
     public var range: SourceRange
 
-    /// An operation that stands at `range`.
+    /// An operation at `range`.
     public init(
         operator: BinaryOperator, left: Expression, right: Expression, matching: VectorMatching? = nil,
         returnsBool: Bool = false, range: SourceRange
@@ -355,12 +355,12 @@ public enum UnaryOperator: String, Hashable, Sendable {
 public struct Unary: Equatable, Sendable {
     /// The sign.
     public var `operator`: UnaryOperator
-    /// What is signed.
+    /// The operand of the sign.
     public var expression: Expression
-    /// Where it stands.
+    /// Its position in the query.
     public var range: SourceRange
 
-    /// A signed expression that stands at `range`.
+    /// A signed expression at `range`.
     public init(operator: UnaryOperator, expression: Expression, range: SourceRange) {
         self.operator = `operator`
         self.expression = expression
@@ -370,12 +370,12 @@ public struct Unary: Equatable, Sendable {
 
 /// An expression in parentheses.
 public struct Paren: Equatable, Sendable {
-    /// What stands inside.
+    /// The inner expression.
     public var expression: Expression
-    /// Where the parentheses stand.
+    /// The position of the parentheses in the query.
     public var range: SourceRange
 
-    /// A parenthesised expression that stands at `range`.
+    /// A parenthesised expression at `range`.
     public init(expression: Expression, range: SourceRange) {
         self.expression = expression
         self.range = range

@@ -1,8 +1,8 @@
 public import MetricModel
 
 extension FloatHistogram {
-    /// The histogram in series notation: `{{schema:1 count:3 sum:4 offset:1 buckets:[1 2]}}`. Fields of value 0 are left
-    /// out, empty buckets between others filled in.
+    /// The histogram in series notation: `{{schema:1 count:3 sum:4 offset:1 buckets:[1 2]}}`. Fields of value 0 are
+    /// left out, empty buckets between others filled in.
     public var seriesNotation: String {
         var fields: [String] = []
         func field(_ name: String, _ value: Double) {
@@ -36,7 +36,7 @@ extension FloatHistogram {
         let filled = occupied(spans, counts).sorted { $0.index < $1.index }
         guard let first = filled.first, let last = filled.last else { return [] }
         let width = last.index - first.index + 1
-        // A text for people: huge gaps are not worth being written out.
+        // The text is read by humans: very large gaps are not written out.
         guard width <= 100_000 else { return ["\(offsetName):\(first.index)", "\(countsName):[…]"] }
         var values = [Double](repeating: 0, count: Int(width))
         for bucket in filled { values[Int(bucket.index - first.index)] = bucket.count }

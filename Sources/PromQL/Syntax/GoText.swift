@@ -57,7 +57,7 @@ enum GoText {
         }
     }
 
-    /// What a string token stands for; its escapes have been checked by the lexer. Escapes may yield any bytes.
+    /// The content of a string token, whose escapes the lexer has checked. Escapes may yield any bytes.
     static func unquoted(_ token: ArraySlice<UInt8>) -> [UInt8] {
         let inner = token.dropFirst().dropLast()
         guard token.first != UInt8(ascii: "`") else { return Array(inner) }
@@ -115,7 +115,8 @@ enum GoText {
         case range = "value out of range"
     }
 
-    /// Reads a number: an integer with an optional base prefix (`0x1f`, `017`), else a decimal fraction, `Inf` or `NaN`.
+    /// Reads a number: an integer with an optional base prefix (`0x1f`, `017`), else a decimal fraction, `Inf` or
+    /// `NaN`.
     static func number(_ text: String) throws(NumberFault) -> Double {
         guard hasValidUnderscores(text) else { throw .syntax }
         let digits = text.utf8.filter { $0 != UInt8(ascii: "_") }
@@ -143,7 +144,7 @@ enum GoText {
         return Int64(String(decoding: magnitude, as: UTF8.self), radix: isHexadecimal ? 16 : 8)
     }
 
-    /// Whether every underscore stands between two digits; the base prefix counts as one.
+    /// Whether every underscore is between two digits; the base prefix counts as one.
     private static func hasValidUnderscores(_ text: String) -> Bool {
         enum Previous { case start, digit, underscore, other }
         var previous = Previous.start

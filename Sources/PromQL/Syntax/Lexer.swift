@@ -2,8 +2,8 @@ internal import MetricModel
 
 /// Cuts the text of an expression, or of a line in series notation, into tokens, one at a time as the parser asks.
 ///
-/// What a character means depends on where it stands: inside braces words are never keywords, inside brackets only
-/// durations may stand, and behind the metric of a series description come its values.
+/// The meaning of a character depends on its context: inside braces words are never keywords, inside brackets only
+/// durations are valid, and the metric of a series description is followed by its values.
 struct Lexer {
     /// The rules that apply at the current position. Inside braces `isInsideBraces` overrules `statements`.
     enum Mode {
@@ -43,7 +43,7 @@ struct Lexer {
         }
     }
 
-    /// One step of the current mode; `nil` where it produced no token.
+    /// One step of the current mode; `nil` if it produced no token.
     private mutating func step() -> Token? {
         switch mode {
         case .ended: emit(.end)
@@ -147,7 +147,7 @@ struct Lexer {
         return emit(.query(word))
     }
 
-    /// What stands between `[` and the first number behind it.
+    /// The tokens between `[` and the first number after it.
     private mutating func duration() -> Token? {
         guard let character = advance() else { return fail("unexpected end of input in duration expression") }
         switch character {

@@ -4,9 +4,9 @@
 public struct ParseError: Error, Equatable, Sendable, CustomStringConvertible {
     /// One fault.
     public struct Fault: Equatable, Sendable {
-        /// Where it stands, in bytes.
+        /// Its position in the query, in bytes.
         public var range: SourceRange
-        /// What is wrong.
+        /// The error message.
         public var text: String
 
         /// A fault at `range`.

@@ -1,7 +1,7 @@
 internal import MetricModel
 
 extension Parser {
-    /// What may stand between an operator and its right operand.
+    /// The modifiers between an operator and its right operand.
     struct BinaryModifiers {
         var returnsBool = false
         var matching = VectorMatching()

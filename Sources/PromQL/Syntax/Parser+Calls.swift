@@ -1,7 +1,7 @@
 internal import MetricModel
 
 extension Parser {
-    /// An argument with the faults found in it, which are put in order by whoever takes the argument.
+    /// An argument with the errors found in it; the caller that uses the argument sorts them.
     private struct Argument {
         var operand: Operand
         var typeFaults: [ParseError.Fault]

@@ -1,7 +1,7 @@
 internal import MetricModel
 
 extension Parser {
-    /// A range or step: an expression; where it is a plain number, more than nothing.
+    /// A range or step: an expression; a plain number must be positive.
     mutating func positiveDuration() throws(Interruption) -> DurationValue {
         let duration = try duration(precedence: 1)
         guard case .literal(let number) = duration else { return .computed(duration) }
@@ -120,7 +120,7 @@ extension Parser {
         }
     }
 
-    /// `number`, or 0 where it is more than a duration can be, which is reported at `range`.
+    /// `number`, or 0 if it exceeds the longest duration, which is reported at `range`.
     private mutating func checked(_ number: NumberLiteral, at range: SourceRange) -> NumberLiteral {
         guard number.value.magnitude > 0x1p63 / 1e9 else { return number }
         report("duration out of range", at: range)
@@ -155,7 +155,7 @@ extension Parser {
 }
 
 extension DurationExpression {
-    /// What stands for a part that was refused.
+    /// The placeholder of a part that was rejected.
     fileprivate static let nothing = DurationExpression.literal(
         NumberLiteral(value: 0, range: SourceRange(0, 0)))
 }

@@ -22,7 +22,7 @@ extension Parser {
 
     // MARK: Ranges and subqueries
 
-    /// What was being read inside brackets when something did not fit.
+    /// The part inside brackets that was being parsed when an error occurred.
     private enum BracketPart {
         case range, afterRange, step, afterStep
 

@@ -107,7 +107,7 @@ extension Matcher {
 
 /// Prometheus's words for faults in regular expressions.
 enum RegexNotation {
-    /// What Go's library says where RE2's says `error`.
+    /// The error text of Go's library for RE2's `error`.
     static func refusal(of error: RegularExpression.PatternError) -> String {
         let parts = error.reason.split(separator: ":", maxSplits: 1)
         let reason = parts.first.map(String.init) ?? error.reason

@@ -28,7 +28,7 @@ extension Expression {
 /// A recursive descent parser with operator precedence for expressions.
 ///
 /// It reports what Prometheus's generated LALR parser reports, in the same order. For that it
-/// - asks for the next token only where that parser does: a fault of the lexer then falls between the same others;
+/// - asks for the next token only where that parser does, so that lexer errors are reported in the same order;
 /// - recovers from syntax errors at the same places: a function that can carry on after an error catches it, reports
 ///   the token at fault, and goes on with the same token; what does not fit then is skipped without further report
 ///   until some token fits.
@@ -37,7 +37,7 @@ extension Expression {
 struct Parser {
     /// How a parsing function ends early.
     enum Interruption: Error {
-        /// The next token fits nowhere; whoever can recover reports it.
+        /// The next token is unexpected; the rule that can recover reports it.
         case unexpectedToken
         /// Nothing is left to read, or reading on makes no sense.
         case abandoned
@@ -141,7 +141,7 @@ struct Parser {
 
 // Tokens.
 extension Parser {
-    /// The next token, which stays where it is.
+    /// The next token, without consuming it.
     mutating func peek() -> Token {
         if let lookahead { return lookahead }
         let token = lexer.next()
@@ -214,7 +214,7 @@ extension Parser {
                 + (expected.isEmpty ? "" : ", expected \(expected)"), at: token.range)
     }
 
-    /// Where the token read last stands. Some faults of values are reported there rather than at the value.
+    /// The position of the last token. Some errors of values are reported there rather than at the value.
     var latestRange: SourceRange { latest.range }
 
     /// The range from the start of `first` to the end of `last`.

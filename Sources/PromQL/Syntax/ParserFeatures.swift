@@ -16,7 +16,7 @@ public struct ParserFeatures: Equatable, Sendable {
         self.fillModifiers = fillModifiers
     }
 
-    /// What a server accepts without any `--enable-feature`.
+    /// The features that a server accepts without any `--enable-feature`.
     public static let standard = ParserFeatures()
     /// Everything.
     public static let all = ParserFeatures(

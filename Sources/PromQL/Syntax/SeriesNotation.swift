@@ -3,13 +3,13 @@ public import MetricModel
 /// A series with its values at equal distances, as test scripts and rule unit tests write it:
 /// `http_requests{job="api"} 0+10x4 _ 7 stale {{sum:1 count:2}}`.
 public struct SeriesNotation: Equatable, Sendable {
-    /// What stands at one step.
+    /// The entry of one step.
     public enum Value: Equatable, Sendable {
         /// No sample.
         case missing
         /// A number; the staleness marker for `stale`.
         case float(Double)
-        /// A native histogram; `hasResetHint` tells whether the hint was written.
+        /// A native histogram; `hasResetHint` says whether the hint was written.
         case histogram(FloatHistogram, hasResetHint: Bool)
 
         /// Bitwise for numbers, so that NaN equals itself.

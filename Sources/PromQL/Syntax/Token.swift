@@ -2,7 +2,7 @@ internal import MetricModel
 
 /// One lexical element of an expression.
 struct Token: Equatable, Sendable {
-    /// What a token is.
+    /// The kind of a token.
     enum Kind: Hashable, Sendable {
         /// The end of the text.
         case end
@@ -40,7 +40,7 @@ struct Token: Equatable, Sendable {
         case groupRight = "group_right"
     }
 
-    /// Words that stand for a property of the query, or compute durations.
+    /// Words that name a property of the query, or compute durations.
     enum QueryWord: String, Hashable, Sendable, CaseIterable {
         case start, end, step, range
         case minOf = "min_of"
@@ -107,7 +107,7 @@ struct Token: Equatable, Sendable {
             : MetricText.quoted(text)
     }
 
-    /// What a word means, whatever its case; `nil` for a plain name.
+    /// The meaning of a word, ignoring case; `nil` for a plain name.
     static func keyword(_ word: String) -> Kind? { keywords[word.lowercased()] }
 
     private static let keywords: [String: Kind] = {

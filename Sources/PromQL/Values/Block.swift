@@ -2,10 +2,11 @@ internal import MetricModel
 
 /// The value of an expression over a grid: a dense table with a row per series and a column per step.
 ///
-/// Rows lie one behind the other, so that a row is a contiguous run of doubles. A cell is empty, a float or a histogram;
-/// histograms stand apart, and the value of their cell is their index. Scalars are blocks of one row without labels.
+/// Rows lie one behind the other, so that a row is a contiguous run of doubles. A cell is empty, a float or a
+/// histogram; histograms are kept in a list of their own, and the value of their cell is their index. Scalars are
+/// blocks of one row without labels.
 struct Block {
-    /// What a cell holds.
+    /// The content of a cell.
     enum Kind {
         static let none: UInt8 = 0
         static let float: UInt8 = 1
@@ -30,7 +31,8 @@ struct Block {
         kinds = [UInt8](repeating: Kind.none, count: series.count * width)
     }
 
-    /// The same for a block that may be so large that making it takes a while: stops where `run` has been cancelled meanwhile.
+    /// The same for a block that may be so large that making it takes a while: stops where `run` has been cancelled
+    /// meanwhile.
     init(_ series: SeriesSet, width: Int, _ run: Run) throws(QueryError) {
         let count = series.count * width
         self.series = series
@@ -49,7 +51,7 @@ struct Block {
 
     private static let cellsAtATime = 1 << 18
 
-    /// A block of empty cells whose rows stand for no series in particular.
+    /// A block of empty cells whose rows belong to no particular series.
     init(unnamedRows rows: Int, width: Int) {
         series = SeriesSet([])
         self.width = width
@@ -122,7 +124,7 @@ struct Block {
         return count
     }
 
-    /// The rows that stand at `rows`, in that order.
+    /// The rows with these indices, in that order.
     func selecting(_ rows: [Int], series: SeriesSet) -> Block {
         var result = Block(series, width: width)
         for (target, source) in rows.enumerated() {

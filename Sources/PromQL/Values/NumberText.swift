@@ -28,7 +28,7 @@ enum NumberText {
         return !value.isFinite || text.utf8.contains(where: { $0 == 0x2e || $0 == 0x65 }) ? text : text + ".0"
     }
 
-    /// The number that `text` stands for, as Go's `ParseFloat` reads it; `nil` for anything else.
+    /// The number that Go's `ParseFloat` reads from `text`; `nil` for anything else.
     static func parse(_ text: String) -> Double? {
         guard let first = text.utf8.first, first > 0x20 else { return nil }
         return Double(text)

@@ -2,9 +2,9 @@ internal import MetricModel
 
 /// The series of a block: their labels, and which of them lose their names at the end of the evaluation.
 ///
-/// Immutable and compared by identity: whatever is derived from a set of series alone (groups, partners, result labels)
-/// is remembered with the set it was derived from, so that it is worked out once however many steps and evaluations meet
-/// the same series. Confined to the evaluation that made it.
+/// Immutable and compared by identity: everything derived from a set of series alone (groups, partners, result labels)
+/// is remembered with the set it was derived from, so that it is worked out once however many steps and evaluations
+/// meet the same series. Confined to the evaluation that made it.
 final class SeriesSet {
     /// The labels of each row.
     let labels: [Labels]
@@ -57,7 +57,7 @@ final class SeriesSet {
         return !Self.isCounterName(name)
     }
 
-    /// Whether `name` ends as those of counters do.
+    /// Whether `name` ends like the name of a counter.
     static func isCounterName(_ name: String) -> Bool {
         ["_total", "_sum", "_count", "_bucket"].contains(where: name.hasSuffix)
     }
@@ -70,8 +70,8 @@ final class SeriesSet {
     /// The rows in the order of their labels.
     private(set) lazy var byLabels: [Int] = labels.indices.sorted { labels[$0] < labels[$1] }
 
-    /// How rows with equal labels fall together: the rows that stay, and for each row the one it goes to. `nil` where all
-    /// labels differ.
+    /// How rows with equal labels fall together: the rows that stay, and for each row the one it goes to. `nil` where
+    /// all labels differ.
     private(set) lazy var merging: (set: SeriesSet, target: [Int])? = {
         if isOneMetric { return nil }
         var first: [Labels: Int] = [:]

@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// What two vectors are matched by: the signature of every row on both sides, as numbers.
+/// The signatures by which two vectors are matched: a number for every row on both sides.
 final class SignatureTable {
     let leftSet: SeriesSet
     let rightSet: SeriesSet
@@ -72,10 +72,10 @@ final class SignatureTable {
     }
 }
 
-/// What `on` or `ignoring` leaves of the labels of a row; two rows are partners where it is the same.
+/// The labels of a row that `on` or `ignoring` leaves; two rows match if these are equal.
 struct Signature {
     private let isOn: Bool
-    /// What is compared, or left out.
+    /// The labels that are compared, or ignored.
     private let names: [String]
 
     init(_ matching: VectorMatching) {
