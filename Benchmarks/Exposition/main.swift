@@ -1,5 +1,5 @@
-// Reads a synthetic body again and again and prints nanoseconds per sample and bytes per second, best of several rounds.
-// Excluded from the timing: making the bodies. Usage: swift run -c release ExpositionBenchmark [series]
+// Reads a synthetic body again and again and prints nanoseconds per sample and bytes per second, best of several
+// rounds. Excluded from the timing: making the bodies. Usage: swift run -c release ExpositionBenchmark [series]
 import Exposition
 import MetricModel
 import Runtime
@@ -53,22 +53,22 @@ let shifted = (1..<8).map { ExpositionBody(body(series: series, round: $0, shift
 let bytes = bodies[0].count
 print("\(series) series, \(bytes) bytes")
 
-var matcher = SeriesMatcher()
+var predictor = BodyPredictor()
 var result = ScrapedBody()
 let cold = try best(of: 5) { round in
-    matcher = SeriesMatcher()
-    try matcher.parse(bodies[round % 8], format: .text, into: &result)
-    matcher.commit()
+    predictor = BodyPredictor()
+    try predictor.parse(bodies[round % 8], format: .text, into: &result)
+    predictor.commit()
 }
 report("cold (labels built)", cold, bytes: bytes, samples: series)
 let predicted = try best(of: 200) { round in
-    try matcher.parse(bodies[round % 8], format: .text, into: &result)
-    matcher.commit()
+    try predictor.parse(bodies[round % 8], format: .text, into: &result)
+    predictor.commit()
 }
 report("predicted", predicted, bytes: bytes, samples: series)
 let moving = try best(of: 50) { round in
-    try matcher.parse(shifted[round % 7], format: .text, into: &result)
-    matcher.commit()
+    try predictor.parse(shifted[round % 7], format: .text, into: &result)
+    predictor.commit()
 }
 report("resynchronising (0.2 % of the lines come or go)", moving, bytes: bytes, samples: series)
 var known: [String: Int] = [:]

@@ -10,8 +10,8 @@ public struct BodyReader: Sendable {
     private let kind: Kind
     /// The one format that is read, where conversion is not the same for all.
     private let onlyFormat: ExpositionFormat?
-    private var lines = SeriesMatcher()
-    private var families: FamilyMatcher
+    private var lines = BodyPredictor()
+    private var families: FamilyPredictor
     /// `nil` where nothing is converted, which then costs nothing.
     private var conversion: SeriesConversion?
 
@@ -19,14 +19,14 @@ public struct BodyReader: Sendable {
     ///
     /// - Parameters:
     ///   - format: One of those that will be read; see ``reads(_:)``.
-    ///   - options: What is wanted of protobuf bodies.
-    ///   - converting: What becomes of the series.
+    ///   - options: The parts of protobuf bodies to read.
+    ///   - converting: The conversions of the series.
     public init(
         _ format: ExpositionFormat = .text, _ options: ExpositionOptions = ExpositionOptions(),
         converting: ConversionOptions = ConversionOptions()
     ) {
         kind = format == .protobuf ? .families : .lines
-        families = FamilyMatcher(options)
+        families = FamilyPredictor(options)
         onlyFormat = converting.takesCreated ? format : nil
         var converting = converting
         // Elsewhere such a series is one like others.
@@ -34,8 +34,8 @@ public struct BodyReader: Sendable {
         conversion = converting.isNeeded ? SeriesConversion(converting) : nil
     }
 
-    /// Whether bodies in this format can be read. A target that changes between text and protobuf needs another reader: what
-    /// tells a series in one has no meaning in the other.
+    /// Whether bodies in this format can be read. A target that changes between text and protobuf needs another reader:
+    /// what tells a series in one has no meaning in the other.
     public func reads(_ format: ExpositionFormat) -> Bool {
         kind == (format == .protobuf ? .families : .lines) && onlyFormat ?? format == format
     }
@@ -50,8 +50,8 @@ public struct BodyReader: Sendable {
         return conversion?.numberLimit(limit) ?? limit
     }
 
-    /// Reads a body. Where it is refused, or ``ScrapedBody/stop`` says that it was not read to its end, ``discard()`` is still
-    /// to be called.
+    /// Reads a body. Where it is refused, or ``ScrapedBody/stop`` says that it was not read to its end, ``discard()``
+    /// is still to be called.
     public mutating func parse(
         _ body: ExpositionBody, format: ExpositionFormat, into result: inout ScrapedBody,
         limits: ReadingLimits = ReadingLimits()

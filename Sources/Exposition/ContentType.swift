@@ -4,7 +4,7 @@ public enum ContentType {
     public struct Choice: Equatable, Sendable {
         /// The format; `nil` when the scrape has to fail.
         public var format: ExpositionFormat?
-        /// What is wrong with the header; empty when nothing is.
+        /// The errors in the header; empty if there are none.
         public var message: String
     }
 
@@ -83,7 +83,7 @@ extension ExpositionFormat {
         }
     }
 
-    /// What a server that answers in this format sends as `Content-Type`.
+    /// The `Content-Type` of a response in this format.
     public var contentType: String {
         switch self {
         case .text: "text/plain; version=0.0.4; charset=utf-8"

@@ -8,7 +8,7 @@ public enum ExpositionFormat: UInt8, Equatable, Sendable {
     case protobuf
 }
 
-/// What of a body is wanted. A value.
+/// The optional parts of a body to read. A value.
 public struct ExpositionOptions: Equatable, Sendable {
     /// Whether native histograms are taken; else the classic buckets beside them are.
     public var nativeHistograms = false
@@ -28,7 +28,7 @@ public struct ExpositionOptions: Equatable, Sendable {
     }
 }
 
-/// What a `# TYPE` line says of a metric family.
+/// The metric type in a `# TYPE` line.
 public enum MetricType: UInt8, Equatable, Sendable, CaseIterable {
     case unknown
     case counter
@@ -96,7 +96,7 @@ public struct ExpositionBody: Sendable {
     }
 }
 
-/// Something a body says, in full. For tools and tests: scraping goes through ``SeriesMatcher``.
+/// Something a body says, in full. For tools and tests: scraping goes through ``BodyPredictor``.
 public enum ExpositionEntry: Equatable, Sendable {
     case type(metric: String, MetricType)
     case help(metric: String, String)

@@ -1,15 +1,15 @@
 public import MetricModel
 
-/// The samples of one body by number, as ``SeriesMatcher`` found them. Reused from scrape to scrape.
+/// The samples of one body by number, as ``BodyPredictor`` found them. Reused from scrape to scrape.
 ///
-/// Series go by small numbers that the matcher gives out. Where ``isUnchanged``, the sequence of series is that of the last
-/// committed body and ``series`` is empty: whoever keeps a row of slots in that order needs to look nothing up.
+/// Series go by small numbers that the predictor gives out. Where ``isUnchanged``, the sequence of series is that of the
+/// last committed body and ``series`` is empty: a caller that keeps the slots in that order needs no lookup.
 public struct ScrapedBody: Sendable {
     /// Something that only some samples have.
     public struct Extra<Value: Sendable>: Sendable {
         /// The index of the sample in ``ScrapedBody/values``.
         public var index: Int
-        /// What it has.
+        /// The attribute.
         public var value: Value
     }
 
@@ -21,7 +21,7 @@ public struct ScrapedBody: Sendable {
     public internal(set) var values: [Double] = []
     /// The timestamps of samples that bring their own, ascending by index.
     public internal(set) var timestamps: [Extra<Timestamp>] = []
-    /// Native histograms, ascending by index. In ``values`` stands nothing of meaning for them.
+    /// Native histograms, ascending by index. Their entries in ``values`` have no meaning.
     public var histograms: [Extra<FloatHistogram>] = []
     /// Since when samples count, ascending by index; where that was asked for.
     public internal(set) var startTimestamps: [Extra<Timestamp>] = []

@@ -2,7 +2,8 @@ import Exposition
 import JSON
 import MetricModel
 
-/// One line per entry, from the conformance material's JSON and from what was read, with start timestamps and histograms.
+/// One line per entry, from the conformance material's JSON and from what was read, with start timestamps and
+/// histograms.
 enum EntryText {
     static func text(_ entry: JSON) -> String {
         let metric = entry["metric"]?.text ?? ""

@@ -82,7 +82,8 @@ import Testing
         }
     }
 
-    /// One line per entry. Start timestamps are left out, and so are the series they are read from: those stay ordinary.
+    /// One line per entry. Start timestamps are left out, and so are the series they are read from: those stay
+    /// ordinary.
     private static func text(_ entry: JSON) -> String {
         let metric = entry["metric"]?.text ?? ""
         switch entry["entry"]?.text {

@@ -41,8 +41,8 @@ public struct ExpositionProblem: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension ExpositionBody {
-    /// Everything that is wrong with a body in the text format, as `check metrics` shows it: the first fault that a strict
-    /// reader meets, or else every convention that is broken.
+    /// Everything that is wrong with a body in the text format, as `check metrics` shows it: the first fault that a
+    /// strict reader meets, or else every convention that is broken.
     public func check() -> [ExpositionProblem] {
         var reader = StrictTextReader(Array(bytes[..<count]))
         do throws(ExpositionError) {

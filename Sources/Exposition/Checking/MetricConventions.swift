@@ -19,7 +19,7 @@ enum MetricConventions {
         "s", "ms", "us", "ns", "sec", "b", "kb", "mb", "gb", "tb", "pb", "m", "h", "d",
     ]
 
-    /// What could be better, family by family.
+    /// Suggestions, by metric family.
     static func problems(of families: [CheckedFamily]) -> [ExpositionProblem] {
         families.sorted { ByteOrder.precedes($0.name, $1.name) }.flatMap { family in
             texts(family).map {

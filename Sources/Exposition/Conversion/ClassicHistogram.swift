@@ -13,7 +13,7 @@ struct ClassicHistogram: Sendable {
         self.number = number
     }
 
-    /// Puts a bucket in its place; targets expose them in order. One that stands twice counts once.
+    /// Inserts a bucket in order; targets expose them in order. A duplicate counts once.
     mutating func add(bucket index: Int, upTo bound: Double) {
         var place = bounds.count
         while place > 0, bounds[place - 1] > bound { place -= 1 }
@@ -22,8 +22,8 @@ struct ClassicHistogram: Sendable {
         buckets.insert(index, at: place)
     }
 
-    /// The histogram with custom bounds that says the same; `nil` where the counts cannot be: they fall from bucket to bucket,
-    /// or what is counted in all is not what the last bucket has.
+    /// The histogram with custom bounds that says the same; `nil` where the counts cannot be: they fall from bucket to
+    /// bucket, or what is counted in all is not what the last bucket has.
     func native(_ values: [Double]) -> FloatHistogram? {
         var cumulative = buckets.map { values[$0] }
         var bounds = bounds

@@ -1,4 +1,4 @@
-/// What becomes of a body's series before they are stored. A value.
+/// The conversions of a body's series before they are stored. A value.
 public struct ConversionOptions: Equatable, Sendable {
     /// Whether classic histograms become native ones with custom bounds.
     public var convertsClassic: Bool

@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// What is done with a body whose series are known. A value, made when the set of series changes.
+/// The conversion of a body whose series are known. A value, made when the set of series changes.
 struct ConversionPlan: Sendable {
     /// For each value where it goes, or -1.
     private(set) var places: [Int32] = []
@@ -18,7 +18,7 @@ struct ConversionPlan: Sendable {
     init() {}
 
     /// - Parameters:
-    ///   - roles: What the series of the body are, in its order.
+    ///   - roles: The roles of the body's series, in its order.
     ///   - native: Which of them are native histograms already.
     ///   - number: The number for the histogram of a metric.
     init(

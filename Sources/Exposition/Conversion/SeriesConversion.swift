@@ -1,10 +1,10 @@
 internal import MetricModel
 
-/// Turns classic histograms into native ones with custom bounds, and `_created` series into start timestamps. A value; used
-/// by one thread at a time.
+/// Turns classic histograms into native ones with custom bounds, and `_created` series into start timestamps. A value;
+/// used by one thread at a time.
 ///
-/// What is to be done is planned when the set of series changes; a body with the same series costs a walk over its values.
-/// Series keep the matcher's numbers, doubled; histograms that are made get odd ones.
+/// The conversion is planned when the set of series changes; a body with the same series costs a walk over its values.
+/// Series keep the predictor's numbers, doubled; histograms that are made get odd ones.
 struct SeriesConversion: Sendable {
     private let options: ConversionOptions
     private var roles: [Int32: SeriesRole] = [:]
@@ -23,7 +23,7 @@ struct SeriesConversion: Sendable {
         self.options = options
     }
 
-    /// An upper bound for all numbers where the matcher's is `limit`, exclusive.
+    /// An upper bound for all numbers where the predictor's is `limit`, exclusive.
     func numberLimit(_ limit: Int) -> Int { 2 * max(limit, Int(numberCount)) }
 
     /// Converts what was read.
@@ -38,7 +38,7 @@ struct SeriesConversion: Sendable {
         for index in plan.kept { converted.values.append(body.values[index]) }
         converted.timestamps = Self.move(body.timestamps, plan, once: true)
         converted.startTimestamps = Self.move(body.startTimestamps, plan, once: true)
-        // As with every native histogram, exemplars that do not say when could not be told from new ones.
+        // As with every native histogram, exemplars without a timestamp cannot be distinguished from new ones.
         converted.exemplars = Self.move(body.exemplars, plan, once: false) { $0.timestamp != nil }
         for extra in body.histograms {
             converted.histograms.append(.init(index: Int(plan.places[extra.index]), value: extra.value))
@@ -60,7 +60,7 @@ struct SeriesConversion: Sendable {
         body = converted
     }
 
-    /// What only some values have, at the places of these values and of the histograms made of them.
+    /// Attributes that only some values have, at the indices of these values and of the histograms made of them.
     ///
     /// - Parameter once: Whether a histogram takes the first of what its parts have, and not all of it.
     private static func move<Value>(
@@ -105,7 +105,7 @@ struct SeriesConversion: Sendable {
         }
     }
 
-    /// Keeps what the body said. Takes the matcher's forgotten numbers, and gives its own.
+    /// Keeps what the body said. Takes the predictor's forgotten numbers, and gives its own.
     mutating func commit(forgotten: [Int32]) -> [Int32] {
         var numbers = forgotten.map { 2 * $0 }
         for number in forgotten { roles[number] = nil }

@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// What a series is of the metric it belongs to, as far as that matters to ``SeriesConversion``.
+/// The part of its metric that a series is, as far as ``SeriesConversion`` needs it.
 struct SeriesRole: Sendable {
     enum Part: Equatable, Sendable {
         /// A counter, a quantile, or a native histogram.
@@ -16,7 +16,7 @@ struct SeriesRole: Sendable {
     var part: Part
     var type: MetricType
 
-    /// The role of a series; `nil` for one that stands for itself.
+    /// The role of a series; `nil` for one that is not part of another metric.
     init?(_ labels: Labels, type: MetricType) {
         guard let name = labels.metricName else { return nil }
         func metric(without suffix: String, dropping label: String? = nil) -> Labels {

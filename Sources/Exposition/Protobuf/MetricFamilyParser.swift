@@ -4,10 +4,10 @@ internal import Protobuf
 /// Reads delimited `MetricFamily` messages sample by sample. Used by one thread, inside
 /// ``ExpositionBody/withFamilies(_:_:)``, as long as the pointer is lent.
 ///
-/// Samples come in Prometheus's order: a native histogram before its classic form, `_count` and `_sum` before buckets and
-/// quantiles. A classic histogram without a last bucket gets one.
+/// Samples come in Prometheus's order: a native histogram before its classic form, `_count` and `_sum` before buckets
+/// and quantiles. A classic histogram without a last bucket gets one.
 @safe struct MetricFamilyParser {
-    /// What a sample is of its metric.
+    /// The part of its metric that a sample is.
     enum Part: UInt8 {
         case value
         case count
@@ -23,12 +23,12 @@ internal import Protobuf
     /// Counts messages, for errors.
     private var number = 0
 
-    /// Set by whoever takes the samples and has enough.
+    /// Set by the consumer of the samples to stop reading.
     var isStopped = false
 
     // MARK: The family
 
-    /// The family's name, help and unit; empty where there is none.
+    /// The family's name, help and unit; empty if absent.
     private(set) var name = 0..<0
     private(set) var help = 0..<0
     private(set) var unit = 0..<0
@@ -56,8 +56,8 @@ internal import Protobuf
 
     /// The sample's identity among all of the body: family and series, as bytes. See ``text``.
     private(set) var key: [UInt8] = []
-    /// Where the bytes that tell the series begin in ``key``. Before the first series of a family, its name, type, help and
-    /// unit come in front, which are no part of the series.
+    /// Where the bytes that tell the series begin in ``key``. Before the first series of a family, its name, type, help
+    /// and unit come in front, which are no part of the series.
     private(set) var seriesStart = 0
     private var metricEnd = 0
     /// Where ``key`` begins: its head is skipped once a series of the family has come.
@@ -220,7 +220,7 @@ extension MetricFamilyParser {
             exemplars.removeAll(keepingCapacity: true)
             if let exemplar = bucket.exemplar { exemplars.append(exemplar) }
             try emit(.bucket, bucket.count, bound: bucket.upperBound, keepsExemplars: true, sample)
-            // What comes behind the last bucket is ignored.
+            // Buckets after the last one are ignored.
             if bucket.upperBound == .infinity { return }
         }
         try emit(.bucket, count, bound: .infinity, sample)
@@ -259,7 +259,7 @@ extension MetricFamilyParser {
 // MARK: Keys
 
 extension MetricFamilyParser {
-    /// What is added behind a key, so that it may be hashed in whole words.
+    /// The padding after a key, so that it can be hashed in whole words.
     static let keyPadding = 8
 
     /// The key without its padding.
@@ -291,7 +291,7 @@ extension MetricFamilyParser {
         for _ in 0..<Self.keyPadding { key.append(0) }
     }
 
-    /// Lengths in front keep what stands beside each other apart.
+    /// Length prefixes separate adjacent fields.
     private mutating func appendToKey(_ range: Range<Int>) {
         for shift in stride(from: 0, to: 32, by: 8) { key.append(UInt8(truncatingIfNeeded: range.count >> shift)) }
         unsafe key.append(contentsOf: buffer(range))
@@ -336,7 +336,7 @@ extension MetricFamilyParser {
         } catch {
             throw fault(error.description)
         }
-        // Among those of a native histogram, repeated ones could not be told from new ones.
+        // Repeated exemplars of a native histogram cannot be distinguished from new ones.
         if part == .histogram, exemplar.timestamp == nil { return nil }
         exemplar.labels = try read(labels, after: [])
         return exemplar

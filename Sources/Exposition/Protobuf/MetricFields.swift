@@ -1,7 +1,7 @@
 internal import MetricModel
 internal import Protobuf
 
-/// What one `Metric` message says besides its labels. Reused from metric to metric.
+/// The content of one `Metric` message except its labels. Reused from metric to metric.
 struct MetricFields {
     /// A classic bucket.
     struct Bucket {
@@ -10,7 +10,7 @@ struct MetricFields {
         var exemplar: Range<Int>?
     }
 
-    /// Milliseconds; 0 stands for none, as in Prometheus.
+    /// Milliseconds; 0 means none, as in Prometheus.
     var timestamp: Int64 = 0
     /// Since when it counts.
     var startTimestamp: Timestamp?

@@ -1,7 +1,8 @@
 public import MetricModel
 public import Protobuf
 
-/// One side of a native histogram as protobuf messages spell it: the exposition's and remote write's agree here. A value.
+/// One side of a native histogram as protobuf messages spell it: the exposition's and remote write's agree here. A
+/// value.
 public struct ProtobufBuckets: Sendable {
     /// Where the buckets lie.
     public private(set) var spans: [FloatHistogram.Span] = []

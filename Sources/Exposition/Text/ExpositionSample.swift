@@ -51,7 +51,7 @@ public struct ExpositionHistogram: Equatable, Sendable {
 extension ExpositionBody {
     /// Everything in the body, in order.
     ///
-    /// - Parameter options: What of a protobuf body is wanted; text formats say everything.
+    /// - Parameter options: The parts of a protobuf body to read; text formats are read completely.
     public func entries(
         _ format: ExpositionFormat, options: ExpositionOptions = ExpositionOptions()
     ) throws(ExpositionError) -> [ExpositionEntry] {

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import MetricModel
 
 /// Reads a body line by line without allocating. Used by one thread, inside ``ExpositionBody/withParser(_:_:)``.
@@ -37,9 +38,9 @@ internal import MetricModel
     /// Milliseconds, if ``hasTimestamp``.
     var timestampMilliseconds: Int64 = 0
     var hasTimestamp = false
-    /// The braces of an exemplar; empty where there is none.
+    /// The braces of an exemplar; empty if there is none.
     var exemplarLabels = 0..<0
-    /// An exemplar up to the end of its line; empty where there is none.
+    /// An exemplar up to the end of its line; empty if there is none.
     var exemplarText: Range<Int> { exemplarLabels.isEmpty ? exemplarLabels : exemplarLabels.lowerBound..<position }
     var exemplarValue = 0.0
     var exemplarTimestamp: Timestamp?
@@ -60,7 +61,7 @@ internal import MetricModel
         }
     }
 
-    /// What follows the value of a sample, up to and with the end of the line.
+    /// The rest of a sample's line after its value, with the line end.
     mutating func finishSample() throws(ExpositionError) {
         switch format {
         case .text: try finishTextSample()
@@ -119,7 +120,7 @@ extension ExpositionParser {
         return end
     }
 
-    /// Takes an unquoted name; false where there is none.
+    /// Takes an unquoted name; false if there is none.
     mutating func takeName(colon: Bool) -> Bool {
         let start = position
         while true {
@@ -169,7 +170,7 @@ extension ExpositionParser {
     /// Nobody has looked at it but the lexer: what is no UTF-8 there costs no scrape, as in Prometheus.
     func metricName() -> String {
         let isQuoted = byte(name.lowerBound) == UInt8(ascii: "\"")
-        // A name whose escapes make no sense is shown as it stands.
+        // A name with invalid escapes is shown unchanged.
         if isQuoted, let unquoted = try? unquoted(name) { return unquoted }
         return unsafe String(decoding: buffer(name), as: UTF8.self)
     }
@@ -179,7 +180,7 @@ extension ExpositionParser {
         try unescaped(text, quotes: format == .openMetrics)
     }
 
-    /// The text as it stands.
+    /// The text without changes.
     func plainText() throws(ExpositionError) -> String {
         try string(text)
     }
@@ -196,9 +197,30 @@ extension ExpositionParser {
         return string
     }
 
-    /// The text between the quotes of `range`.
-    func unquoted(_ range: Range<Int>) throws(ExpositionError) -> String {
-        try unescaped(range.lowerBound + 1..<range.upperBound - 1, quotes: true)
+    /// The same; `former` itself where it has these bytes, which takes no memory.
+    func string(_ range: Range<Int>, like former: String?) throws(ExpositionError) -> String {
+        if let former, former.utf8.count == range.count, has(range, former) { return former }
+        return try string(range)
+    }
+
+    private func has(_ range: Range<Int>, _ text: String) -> Bool {
+        unsafe text.utf8.withContiguousStorageIfAvailable { text in
+            let own = unsafe buffer(range)
+            guard let left = own.baseAddress, let right = text.baseAddress else { return own.isEmpty }
+            return unsafe memcmp(left, right, text.count) == 0
+        } ?? false
+    }
+
+    /// The text between the quotes of `range`; `former` itself where that is the text.
+    func unquoted(_ range: Range<Int>, like former: String? = nil) throws(ExpositionError) -> String {
+        let text = range.lowerBound + 1..<range.upperBound - 1
+        // With a backslash in it the text is escaped.
+        if let former, former.utf8.count == text.count, has(text, former),
+            unsafe !buffer(text).contains(UInt8(ascii: "\\"))
+        {
+            return former
+        }
+        return try unescaped(text, quotes: true)
     }
 
     /// Resolves `\\`, `\n` and, with `quotes`, `\"`; other backslashes stay.

@@ -3,14 +3,14 @@ import MetricModel
 import TestSupport
 import Testing
 
-@Suite struct SeriesMatcherTests {
-    /// What a reader of full bodies sees, against what the matcher and its numbers give.
+@Suite struct BodyPredictorTests {
+    /// What a reader of full bodies sees, against what the predictor and its numbers give.
     private struct Checker {
-        var matcher = SeriesMatcher()
+        var predictor = BodyPredictor()
         var labels: [Labels] = []
         var result = ScrapedBody()
         var lastSeries: [Int32] = []
-        /// The last exemplar by number: what the matcher does not report must be unchanged.
+        /// The last exemplar by number: what the predictor does not report must be unchanged.
         var exemplars: [Int32: Exemplar] = [:]
 
         /// Reads `body` both ways and commits or discards it. Returns whether it was accepted.
@@ -24,16 +24,16 @@ import Testing
             }
             var found: [ExpositionSample]?
             let saved = (labels, exemplars)
-            if (try? matcher.parse(ExpositionBody(body), format: format, into: &result)) != nil {
+            if (try? predictor.parse(ExpositionBody(body), format: format, into: &result)) != nil {
                 found = samples(wanted ?? [])
             }
             let agree = found == wanted
             #expect(agree, "\(note): \(String(decoding: body, as: UTF8.self))")
             if commit && found != nil {
                 if !result.isUnchanged { lastSeries = result.series }
-                for number in matcher.commit() { exemplars[number] = nil }
+                for number in predictor.commit() { exemplars[number] = nil }
             } else {
-                matcher.discard()
+                predictor.discard()
                 (labels, exemplars) = saved
             }
             return found != nil
@@ -86,27 +86,27 @@ import Testing
         """
 
     @Test func sameSeriesAreUnchangedWhateverTheirValues() throws {
-        var matcher = SeriesMatcher()
+        var predictor = BodyPredictor()
         var result = ScrapedBody()
-        try matcher.parse(ExpositionBody(Array(Self.body.utf8)), format: .text, into: &result)
+        try predictor.parse(ExpositionBody(Array(Self.body.utf8)), format: .text, into: &result)
         #expect(!result.isUnchanged)
         #expect(result.newSeries.count == 7)
-        matcher.commit()
+        predictor.commit()
         let next = Self.body.replacing("} 5\n", with: "} 123456789\n").replacing("NaN", with: "1 5")
-        try matcher.parse(ExpositionBody(Array(next.utf8)), format: .text, into: &result)
+        try predictor.parse(ExpositionBody(Array(next.utf8)), format: .text, into: &result)
         #expect(result.isUnchanged)
         #expect(result.series.isEmpty && result.newSeries.isEmpty)
         #expect(result.values == [123_456_789, 7, 3.5, 7, 1, -0.0025, 1])
         #expect(result.timestamps.map(\.index) == [4, 6])
-        matcher.commit()
+        predictor.commit()
     }
 
     @Test func onlyWhatIsNewIsNew() throws {
-        var matcher = SeriesMatcher()
+        var predictor = BodyPredictor()
         var result = ScrapedBody()
         func parse(_ body: String) throws -> [Int32] {
-            try matcher.parse(ExpositionBody(Array(body.utf8)), format: .text, into: &result)
-            matcher.commit()
+            try predictor.parse(ExpositionBody(Array(body.utf8)), format: .text, into: &result)
+            predictor.commit()
             return result.series
         }
         let first = try parse("a 1\nb 1\nc 1\nd 1\n")
@@ -127,7 +127,7 @@ import Testing
         }
         _ = checker.check("a 3\nb 4\n", .text, "again")
         #expect(checker.result.isUnchanged)
-        #expect(checker.matcher.numberLimit <= 5)
+        #expect(checker.predictor.numberLimit <= 5)
     }
 
     @Test func boundsDependOnTheTypeBefore() {
@@ -140,12 +140,12 @@ import Testing
     }
 
     @Test func exemplarsAreReportedWhenTheyChange() throws {
-        var matcher = SeriesMatcher()
+        var predictor = BodyPredictor()
         var result = ScrapedBody()
         func parse(_ exemplar: String, commit: Bool = true) throws -> [String] {
             let body = "# TYPE c counter\nc_total 5\(exemplar)\nd_total 1\n# EOF\n"
-            try matcher.parse(ExpositionBody(Array(body.utf8)), format: .openMetrics, into: &result)
-            if commit { matcher.commit() } else { matcher.discard() }
+            try predictor.parse(ExpositionBody(Array(body.utf8)), format: .openMetrics, into: &result)
+            if commit { predictor.commit() } else { predictor.discard() }
             return result.exemplars.map { "\($0.index) \($0.value.labels) \($0.value.value)" }
         }
         #expect(try parse("") == [])
@@ -159,15 +159,17 @@ import Testing
     }
 
     @Test func metadataIsThatOfTheLastBody() throws {
-        var matcher = SeriesMatcher()
+        var predictor = BodyPredictor()
         var result = ScrapedBody()
-        #expect(matcher.metadata().isEmpty)
-        try matcher.parse(
+        #expect(predictor.metadata().isEmpty)
+        try predictor.parse(
             ExpositionBody(Array("# TYPE a_s gauge\n# UNIT a_s s\n# HELP a_s x\na_s 1\n# EOF\n".utf8)),
             format: .openMetrics, into: &result)
-        matcher.commit()
+        predictor.commit()
         #expect(
-            matcher.metadata() == [.type(metric: "a_s", .gauge), .unit(metric: "a_s", "s"), .help(metric: "a_s", "x")])
+            predictor.metadata() == [
+                .type(metric: "a_s", .gauge), .unit(metric: "a_s", "s"), .help(metric: "a_s", "x"),
+            ])
     }
 
     @Test func churnDoesNotGrowTheTable() {
@@ -176,10 +178,10 @@ import Testing
             let lines = (0..<20).map { "pod{name=\"\(round * 10 + $0)\"} \($0)\n" }
             _ = checker.check(lines.joined(), .text, "round \(round)")
         }
-        #expect(checker.matcher.numberLimit < 64)
+        #expect(checker.predictor.numberLimit < 64)
     }
 
-    /// Whatever is done to a body, the matcher sees what reading it in full sees.
+    /// Whatever is done to a body, the predictor sees what reading it in full sees.
     @Test(arguments: [ExpositionFormat.text, .openMetrics]) func mutatedBodiesReadTheSameAsInFull(
         format: ExpositionFormat
     ) {

@@ -41,10 +41,10 @@ extension ExpositionParser {
         exemplarTimestamp = current == UInt8(ascii: " ") ? try takeSeconds("exemplar timestamp") : nil
     }
 
-    /// Whether a series is one that counts observations. Prometheus tells it by the name alone too.
+    /// Whether a series counts observations. Like Prometheus, this looks at the name alone.
     private static func allowExemplars(of series: UnsafeBufferPointer<UInt8>) -> Bool {
         let name = unsafe series.prefix { $0 != UInt8(ascii: "{") }
-        // A quoted name stands in the braces; nothing is known of its suffix here.
+        // A quoted name is inside the braces; its suffix is not known here.
         if unsafe name.isEmpty { return true }
         let suffixes: [StaticString] = ["_total", "_bucket", "_count", "_sum", "_gcount", "_gsum"]
         return suffixes.contains { suffix in

@@ -1,4 +1,4 @@
-/// The series that a ``SeriesMatcher`` knows, by number and by text. A value; its owner keeps the texts.
+/// The series that a ``BodyPredictor`` knows, by number and by text. A value; its owner keeps the texts.
 ///
 /// Open addressing with linear probing, at most three quarters full. The hash is seeded, so that no target can choose
 /// its collisions.
@@ -16,7 +16,7 @@ struct SeriesTable: Sendable {
         /// The series' line in the last committed body, or where its text begins in the owner's arena.
         fileprivate(set) var place: UInt32
         let textLength: UInt32
-        let context: SeriesMatcher.Context
+        let context: BodyPredictor.Context
         fileprivate(set) var state: State
         fileprivate var isMarked = false
     }
@@ -68,7 +68,7 @@ struct SeriesTable: Sendable {
 
     /// The number of the series with a text of this hash and length, read in this context, for which `matches` holds.
     func find(
-        _ hash: UInt32, length: Int, _ context: SeriesMatcher.Context, _ matches: (Known) -> Bool
+        _ hash: UInt32, length: Int, _ context: BodyPredictor.Context, _ matches: (Known) -> Bool
     ) -> Int32? {
         var cell = Int(hash) & (cells.count - 1)
         while cells[cell] != Self.empty {
@@ -87,7 +87,7 @@ struct SeriesTable: Sendable {
     }
 
     /// Adds a series that is not there yet.
-    mutating func insert(text: UInt32, length: UInt32, context: SeriesMatcher.Context, hash: UInt32) -> Int32 {
+    mutating func insert(text: UInt32, length: UInt32, context: BodyPredictor.Context, hash: UInt32) -> Int32 {
         if (used + 1) * 4 > cells.count * 3 { rebuild() }
         let series = Known(hash: hash, place: text, textLength: length, context: context, state: .text)
         let number: Int32

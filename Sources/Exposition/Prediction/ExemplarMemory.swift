@@ -9,7 +9,7 @@ struct ExemplarMemory: Sendable {
 
     /// By number of the series; 0 where none was seen.
     private var hashes: [UInt64] = []
-    /// What the body being read has changed.
+    /// The changes by the body that is being read.
     private var pending: [(number: Int32, former: UInt64)] = []
 
     /// Whether the exemplars of series `number` hash to something else than the last time.

@@ -77,8 +77,10 @@ extension ExpositionParser {
     }
 
     /// The labels of the sample that was read, with `le` and `quantile` in their canonical form.
-    func seriesLabels() throws(ExpositionError) -> Labels {
-        try labels(of: series, canonicalBounds: true)
+    ///
+    /// - Parameter former: The labels of a series read before; texts that both have are taken from there.
+    func seriesLabels(like former: Labels = .empty) throws(ExpositionError) -> Labels {
+        try labels(of: series, canonicalBounds: true, like: former.pairs)
     }
 
     /// The exemplar of the sample that was read.
@@ -90,21 +92,27 @@ extension ExpositionParser {
     }
 
     /// Decodes text that ``takeSeries()`` or ``takeLabels(isNamed:quotedNames:)`` has accepted.
-    private func labels(of range: Range<Int>, canonicalBounds: Bool) throws(ExpositionError) -> Labels {
+    private func labels(
+        of range: Range<Int>, canonicalBounds: Bool, like former: [Label] = []
+    ) throws(ExpositionError) -> Labels {
         var scan = self
         scan.position = range.lowerBound
         var pairs: [Label] = []
+        pairs.reserveCapacity(former.count)
         if scan.takeName(colon: true) {
-            pairs.append(Label(Labels.metricName, try string(range.lowerBound..<scan.position)))
+            let name = try string(range.lowerBound..<scan.position, like: former.first?.value)
+            pairs.append(Label(Labels.metricName, name))
         }
         while scan.position < range.upperBound {
             switch scan.current {
             case UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: ","), UInt8(ascii: " "), UInt8(ascii: "\t"):
                 scan.position += 1
-            default: try insert(scan.decodeLabel(canonicalBounds), into: &pairs)
+            default:
+                let near = pairs.count < former.count ? former[pairs.count] : nil
+                try insert(scan.decodeLabel(canonicalBounds, like: near), into: &pairs)
             }
         }
-        pairs.removeAll { $0.value.isEmpty }
+        if pairs.contains(where: { $0.value.isEmpty }) { pairs.removeAll { $0.value.isEmpty } }
         return Labels(sorted: pairs)
     }
 
@@ -119,18 +127,19 @@ extension ExpositionParser {
         pairs.insert(label, at: index)
     }
 
-    private mutating func decodeLabel(_ canonicalBounds: Bool) throws(ExpositionError) -> Label {
+    private mutating func decodeLabel(_ canonicalBounds: Bool, like former: Label?) throws(ExpositionError) -> Label {
         let nameStart = position
         let isQuoted = current == UInt8(ascii: "\"")
         _ = isQuoted ? takeQuoted(newlines: true) : takeName(colon: false)
-        let name = try isQuoted ? unquoted(nameStart..<position) : string(nameStart..<position)
+        let name =
+            try isQuoted ? unquoted(nameStart..<position) : string(nameStart..<position, like: former?.name)
         skipBlanks()
         guard current == UInt8(ascii: "=") else { return Label(Labels.metricName, name) }
         position += 1
         skipBlanks()
         let start = position
         _ = takeQuoted(newlines: true)
-        let value = try unquoted(start..<position)
+        let value = try unquoted(start..<position, like: former?.value)
         return Label(name, canonicalBounds ? canonical(value, ofLabel: name) : value)
     }
 

@@ -76,7 +76,7 @@ extension ExpositionParser {
         name = start..<position
     }
 
-    /// Reads the word of a `# TYPE` line; `word` stands for `special`, and the names of `excluded` are not known.
+    /// Reads the word of a `# TYPE` line; `word` means `special`, and the names in `excluded` are unknown.
     mutating func setType(word: String, for special: MetricType, except excluded: [MetricType])
         throws(ExpositionError)
     {

@@ -1,6 +1,7 @@
 internal import Glibc
+internal import MetricModel
 
-extension SeriesMatcher {
+extension BodyPredictor {
     /// The number and, if it was in the last body, the line of the series that the parser has read.
     func find(_ parser: ExpositionParser, _ context: Context, _ place: Place) -> (number: Int32, line: Int?)? {
         let text = unsafe parser.buffer(parser.series)
@@ -64,11 +65,11 @@ extension SeriesMatcher {
         }
     }
 
-    /// Gives a number to the series that the parser has read, whose text will stand at `offset` of the arena.
+    /// Gives a number to the series that the parser has read, whose text will be at `offset` of the arena.
     mutating func learn(
         _ parser: ExpositionParser, _ context: Context, at offset: Int, _ result: inout ScrapedBody
     ) throws(ExpositionError) -> Int32 {
-        let labels = try parser.seriesLabels()
+        let labels = try parser.seriesLabels(like: result.newSeries.last?.labels ?? .empty)
         let hash = unsafe table.hash(parser.buffer(parser.series))
         let number = table.insert(
             text: UInt32(offset), length: UInt32(parser.series.count), context: context, hash: hash)

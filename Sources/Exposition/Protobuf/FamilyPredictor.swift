@@ -3,15 +3,13 @@ internal import MetricModel
 
 /// Reads protobuf bodies of one target, predicting each from the one before. A value; used by one thread at a time.
 ///
-/// Values have no text to skip here, but what tells a series is as predictable as in text: the bytes of its name,
-/// labels, part and bound are compared with those of the line that is expected next, and only where they differ is the
-/// series looked for. A body whose lines all come as expected decodes no label. Meanings and order of calls are
-/// ``SeriesMatcher``'s.
-struct FamilyMatcher: Sendable {
+/// Values have no text to skip here, but a series is as predictable as in text: the bytes of its name, labels, part and
+/// bound are compared with those of the line that is expected next, and only where they differ is the series looked
+/// for. A body whose lines all come as expected decodes no label. Meanings and order of calls are ``BodyPredictor``'s.
+struct FamilyPredictor: Sendable {
     /// A sample's identity, as it was remembered; see ``MetricFamilyParser/key``.
     private struct Line: Sendable {
-        /// Where the bytes begin in `arena`: those of the family, where the line is its first, then those of the
-        /// series.
+        /// Where the bytes begin in `arena`: those of the family if the line is its first, then those of the series.
         var start: UInt32
         var family: UInt32
         var series: UInt32
@@ -25,10 +23,10 @@ struct FamilyMatcher: Sendable {
     private static let lookahead = 8
 
     private let options: ExpositionOptions
-    /// The lines' bytes, with garbage between them; behind `committedArena` those of the body being read.
+    /// The lines' bytes, with unused bytes between them; after `committedArena` those of the body being read.
     private var arena: [UInt8] = []
     private var committedArena = 0
-    /// The size of `arena` when it was last laid out anew.
+    /// The size of `arena` after the last compaction.
     private var compactArena = 0
     /// The lines of the last committed body, and of the one being read where it differs.
     private var lines: [Line] = []
@@ -108,7 +106,7 @@ struct FamilyMatcher: Sendable {
 
 // MARK: Reading
 
-extension FamilyMatcher {
+extension FamilyPredictor {
     private mutating func read(
         _ sample: inout MetricFamilyParser, _ expected: inout Int, _ result: inout ScrapedBody
     ) throws(ExpositionError) {
@@ -144,7 +142,7 @@ extension FamilyMatcher {
     private mutating func find(
         _ sample: MetricFamilyParser, _ expected: inout Int, _ result: inout ScrapedBody
     ) throws(ExpositionError) -> Int32 {
-        let context = SeriesMatcher.Context(format: .protobuf, type: sample.type)
+        let context = BodyPredictor.Context(format: .protobuf, type: sample.type)
         let start = arena.count
         let family = sample.seriesStart - sample.keyStart
         let length = sample.keyEnd - sample.seriesStart
@@ -218,12 +216,12 @@ extension FamilyMatcher {
 
 // MARK: Metadata
 
-extension FamilyMatcher {
+extension FamilyPredictor {
     /// The last committed body's metadata.
     func metadata() -> [ExpositionEntry] {
         var entries: [ExpositionEntry] = []
         for line in lines where line.family > 0 {
-            // What comes in front of the first series of a family, as `MetricFamilyParser` wrote it.
+            // The bytes before the first series of a family, as `MetricFamilyParser` wrote them.
             var rest = arena[Int(line.start)..<Int(line.start + line.family)].dropFirst()
             var texts: [String] = []
             for _ in 0..<3 {

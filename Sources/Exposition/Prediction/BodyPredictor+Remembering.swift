@@ -1,4 +1,4 @@
-extension SeriesMatcher {
+extension BodyPredictor {
     /// At least every so many lines a text is kept whole, so that no text is gathered from more than these.
     private static let longestChain = 16
 
@@ -32,7 +32,7 @@ extension SeriesMatcher {
         arena += Array(lead) + text(ofLine: run.source) + Array(blanks)
     }
 
-    /// Lays the arena out anew when much of it is garbage or kept whole.
+    /// Compacts the arena when much of it is garbage or not shared.
     mutating func compactIfWorthwhile() {
         guard arena.count > compactArena + compactArena / 2 + 4096 || compactArena == 0 else { return }
         var compact: [UInt8] = []

@@ -2,18 +2,18 @@ internal import Glibc
 
 /// Reads bodies of one target, predicting each from the one before. A value; used by one thread at a time.
 ///
-/// A target exposes the same series in the same order, scrape after scrape. So per sample the *segment* is remembered:
+/// A target exposes the same series in the same order, scrape after scrape. So per sample the *prefix* is remembered:
 /// the bytes from the end of the previous sample's line to the beginning of the value, comments included. Where a
-/// segment comes again, comparing bytes tells the series, and only the number is parsed. Where it does not, the line is
-/// read in full, its series is looked for among the next remembered lines and then in a hash table, and prediction goes
-/// on behind the line that was found. The outcome is always that of reading everything in full (DESIGN §4; measured in
-/// docs/design/0041).
+/// prefix comes again, comparing bytes identifies the series, and only the number is parsed. Where it does not, the
+/// line is read in full, its series is looked for among the next remembered lines and then in a hash table, and
+/// prediction goes on behind the line that was found. The outcome is always that of reading everything in full (DESIGN
+/// §4; measured in docs/design/0041).
 ///
 /// Neighbouring lines begin alike, so of a line's text only what differs from the line before is kept; the rest is
 /// compared with the line before in the body itself, which has just been found to be the remembered one.
 ///
 /// Each ``parse(_:format:into:)`` is followed by ``commit()`` or ``discard()``.
-public struct SeriesMatcher: Sendable {
+public struct BodyPredictor: Sendable {
     /// A line with a value, as it was remembered: lead, text (name and labels), blanks.
     struct Line: Sendable {
         /// Where the line's own bytes begin in `arena`: the lead, the text without its first `shared` bytes, the
@@ -27,7 +27,7 @@ public struct SeriesMatcher: Sendable {
         /// Bytes between the text and the value.
         var blanks: UInt32
         var series: Int32
-        /// What of the lines before has a bearing on this one, and what of this one on those behind.
+        /// The context in which this line is read, and the one it leaves for the lines after it.
         var before: Context
         var after: Context
 
@@ -42,7 +42,7 @@ public struct SeriesMatcher: Sendable {
         var source: Int
     }
 
-    /// What the reading of a line depends on besides its bytes: the format and the last `# TYPE`.
+    /// The context of a line besides its bytes: the format and the last `# TYPE`.
     struct Context: Equatable, Sendable {
         var format: ExpositionFormat
         var type: MetricType
@@ -51,7 +51,7 @@ public struct SeriesMatcher: Sendable {
     /// How many of the next remembered lines are compared before the hash table is asked.
     static let lookahead = 8
 
-    /// The lines' own bytes, with garbage between them; behind `committedArena` those of the body being read.
+    /// The lines' own bytes, with unused bytes between them; after `committedArena` those of the body being read.
     var arena: [UInt8] = []
     /// The lines of the last committed body.
     var lines: [Line] = []
@@ -60,14 +60,14 @@ public struct SeriesMatcher: Sendable {
     private var runs: [Run] = []
     private var isPending = false
     private var committedArena = 0
-    /// The size of `arena` when it was last laid out anew.
+    /// The size of `arena` after the last compaction.
     var compactArena = 0
     var table = SeriesTable()
     private var seenExemplars = ExemplarMemory()
     /// The series that were given numbers since the last commit.
     var newNumbers: [Int32] = []
 
-    /// A matcher that knows nothing yet.
+    /// A predictor that knows nothing yet.
     public init() {}
 
     /// The number of series of the last committed body.
@@ -146,19 +146,19 @@ public struct SeriesMatcher: Sendable {
         // The lines were accepted before; blank ones come of the cut before each name.
         let text = comments.split(separator: UInt8(ascii: "\n")).joined(separator: [UInt8(ascii: "\n")])
         let ending = format == .openMetrics ? Array("\n# EOF\n".utf8) : []
-        // What was accepted once is accepted again.
+        // Bytes that were accepted once are accepted again.
         return (try? ExpositionBody(Array(text) + ending).entries(format)) ?? []
     }
 }
 
 // MARK: Reading
 
-extension SeriesMatcher {
+extension BodyPredictor {
     /// How far the reading of a body has come.
     struct Place {
         /// The line expected next.
         var expected = 0
-        /// Where the text of the line before that one stands in the body.
+        /// The position in the body of the text of the line before that one.
         var anchor = 0
     }
 

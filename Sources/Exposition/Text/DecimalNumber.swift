@@ -33,7 +33,7 @@ internal import MetricModel
 
     /// Reads the number that begins at `start`, correctly rounded.
     ///
-    /// - Returns: Its length in bytes, 0 where there is none or its magnitude is beyond every `Double`.
+    /// - Returns: Its length in bytes, 0 if there is none or its magnitude exceeds every `Double`.
     /// - Note: Up to 8 bytes behind the number are loaded. The exact path is Clinger's: a mantissa below 2⁵³ times a
     ///   power of ten up to 10²² rounds once (W. Clinger, How to Read Floating Point Numbers Accurately, 1990).
     @inline(__always)
