@@ -1,8 +1,8 @@
 import MetricModel
 import MetricStore
 
-/// Series that come and go: every minute a tenth of each target's series ends and as many new ones begin, at 15 s a sample, in as
-/// little time as it takes. Prints what is resident every five minutes.
+/// Series that come and go: every minute a tenth of each target's series ends and as many new ones begin, at 15 s a
+/// sample, in as little time as it takes. Prints what is resident every five minutes.
 struct Churn {
     private struct Target {
         let lane: Lane

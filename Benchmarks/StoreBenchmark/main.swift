@@ -2,14 +2,14 @@ import Glibc
 import MetricModel
 import MetricStore
 
-// Usage: StoreBenchmark [series, default 100000] [minutes of data, default 5] [directory, default in memory]
-//                       [seconds between samples, default 5]
-//        StoreBenchmark open DIRECTORY: only opens a store, such as the copy of one that was killed
-//        StoreBenchmark churn [series, default 100000] [minutes, default 60] [minutes of retention, default 20] [directory]
+// Usage: StoreBenchmark [series, default 100000] [minutes of data, default 5] [directory, default in memory] [seconds
+// between samples, default 5] StoreBenchmark open DIRECTORY: only opens a store, such as the copy of one that was
+// killed StoreBenchmark churn [series, default 100000] [minutes, default 60] [minutes of retention, default 20]
+// [directory]
 //
-// A fleet of targets of 1000 series each: 60 % histogram buckets, 30 % counters, 10 % gauges with three decimals, seven labels.
-// Counters rise by 0 to 7 a sample. Times are CPU times of this one thread; generating the values is left out. A run in a
-// directory that has data goes on behind it, whatever ended the one before.
+// A fleet of targets of 1000 series each: 60 % histogram buckets, 30 % counters, 10 % gauges with three decimals, seven
+// labels. Counters rise by 0 to 7 a sample. Times are CPU times of this one thread; generating the values is left out.
+// A run in a directory that has data goes on behind it, whatever ended the one before.
 
 func cpuNanoseconds() -> Int {
     var time = timespec()

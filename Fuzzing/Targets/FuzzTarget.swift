@@ -32,6 +32,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case json = "json"
     /// Files of checksummed records.
     case records = "record-log"
+    /// Operations on a store: what was committed is read again, and the store's invariants hold.
+    case store = "store-operations"
     /// HTTP/1 requests, in pieces of different sizes.
     case request = "http-request"
 
@@ -54,6 +56,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .column: ColumnFuzzing.finding(in: bytes)
         case .json: JSONFuzzing.finding(in: bytes)
         case .records: RecordFuzzing.finding(in: bytes)
+        case .store: StoreFuzzing.finding(in: bytes)
         case .request: RequestFuzzing.finding(in: bytes)
         }
     }

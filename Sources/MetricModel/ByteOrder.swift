@@ -2,8 +2,9 @@ internal import Glibc
 
 /// Bytewise comparison of strings.
 ///
-/// Swift compares strings by canonical equivalence, which would take two different label values (composed and decomposed
-/// "é") for one series. Prometheus compares bytes, and so does everything here that identifies or orders series.
+/// Swift compares strings by canonical equivalence, which would take two different label values (composed and
+/// decomposed "é") for one series. Prometheus compares bytes, and so does everything here that identifies or orders
+/// series.
 public enum ByteOrder {
     /// Whether both strings have the same bytes.
     public static func equal(_ left: String, _ right: String) -> Bool {

@@ -4,7 +4,7 @@
 public struct CompensatedSum: Equatable, Sendable {
     /// The rounded sum.
     public var sum: Double
-    /// What is missing from it.
+    /// The rounding error.
     public var compensation = 0.0
 
     /// A sum that begins with `sum`.
@@ -31,8 +31,8 @@ public struct CompensatedSum: Equatable, Sendable {
     }
 }
 
-/// A mean that is the plain quotient of a compensated sum as long as that does not overflow, and from then on is moved by
-/// each further value.
+/// A mean that is the plain quotient of a compensated sum as long as that does not overflow, and from then on is moved
+/// by each further value.
 public struct CompensatedMean: Sendable {
     private var accumulated: CompensatedSum
     private var count = 1.0

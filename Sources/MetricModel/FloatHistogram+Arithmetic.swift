@@ -1,5 +1,5 @@
 extension FloatHistogram {
-    /// Multiplies every count and the sum by `factor`. What a negative factor leaves is no counter, but a gauge.
+    /// Multiplies every count and the sum by `factor`. With a negative factor the result is a gauge, not a counter.
     public mutating func scale(by factor: Double) {
         if factor < 0 { counterResetHint = .gauge }
         zeroCount *= factor
@@ -9,8 +9,8 @@ extension FloatHistogram {
         for index in negativeBuckets.indices { negativeBuckets[index] *= factor }
     }
 
-    /// Divides every count and the sum by `divisor`. What a negative divisor leaves is no counter, but a gauge; zero takes
-    /// the buckets away, since nothing can be said about how infinitely many observations are spread over them.
+    /// Divides every count and the sum by `divisor`. With a negative divisor the result is a gauge, not a counter; zero
+    /// takes the buckets away, since nothing can be said about how infinitely many observations are spread over them.
     public mutating func divide(by divisor: Double) {
         if divisor < 0 { counterResetHint = .gauge }
         zeroCount /= divisor

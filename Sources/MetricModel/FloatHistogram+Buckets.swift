@@ -66,7 +66,7 @@ extension FloatHistogram {
         return index < bounds.count ? bounds[Int(index)] : .infinity
     }
 
-    /// Removes empty buckets and joins what then stands side by side.
+    /// Removes empty buckets and joins spans that are then adjacent.
     public mutating func compact() {
         (positiveSpans, positiveBuckets) = BucketRun(positiveSpans, positiveBuckets).compacted
         (negativeSpans, negativeBuckets) = BucketRun(negativeSpans, negativeBuckets).compacted

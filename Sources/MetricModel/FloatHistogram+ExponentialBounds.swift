@@ -15,10 +15,11 @@ extension FloatHistogram {
         return ldexp(bound, Int32(clamping: exponent + 1))
     }
 
-    /// The bounds from 0.5 up to 1 at schema 8; those of lower schemas are among them.
+    /// The bounds from 0.5 up to 1 at schema 8; they include those of lower schemas.
     ///
-    /// Prometheus and its clients share a table whose numbers lie up to four units in the last place below the true powers of
-    /// two. They are seen in the API, in labels of `count_values` and where a bound is compared, so these are the same.
+    /// Prometheus and its clients share a table whose numbers lie up to four units in the last place below the true
+    /// powers of two. They are seen in the API, in labels of `count_values` and where a bound is compared, so these are
+    /// the same.
     private static let bounds: [Double] = deviations.enumerated().map { index, deviation in
         let nearest = exp2(Double(index) / 256 - 1)
         return Double(bitPattern: nearest.bitPattern &+ UInt64(bitPattern: 49 - Int64(deviation)))

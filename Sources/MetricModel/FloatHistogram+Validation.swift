@@ -4,12 +4,12 @@ extension FloatHistogram {
     /// Finer schemas that are taken in at the finest one that is stored.
     private static let reducibleSchemas: ClosedRange<Int32> = 9...52
 
-    /// What makes this no histogram that can be stored; `nil` when nothing does.
+    /// The reason why this histogram cannot be stored; `nil` if it can.
     ///
     /// Everything that reads buckets relies on it, so whatever comes from a peer is checked once when it arrives.
     ///
-    /// - Parameter countsAreIntegers: Whether the counts were exact, so that those of the buckets must add up to ``count``.
-    ///   Float counts need not: they carry rounding.
+    /// - Parameter countsAreIntegers: Whether the counts were exact, so that those of the buckets must add up to
+    ///   ``count``. Float counts need not: they carry rounding.
     public func fault(countsAreIntegers: Bool) -> String? {
         if let fault = layoutFault { return fault }
         // NaN is not among what is allowed either.
@@ -25,7 +25,7 @@ extension FloatHistogram {
         return nil
     }
 
-    /// What makes it impossible to say where the buckets lie; `nil` when nothing does. Part of ``fault(countsAreIntegers:)``.
+    /// The reason why the buckets have no defined bounds; `nil` if they have. Part of ``fault(countsAreIntegers:)``.
     public var layoutFault: String? {
         schemaFault ?? sideFault("positive", positiveSpans, positiveBuckets)
             ?? sideFault("negative", negativeSpans, negativeBuckets)

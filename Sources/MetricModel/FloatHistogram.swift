@@ -16,7 +16,7 @@ public struct FloatHistogram: Hashable, Sendable {
         }
     }
 
-    /// What is known about a reset between the previous histogram of the series and this one.
+    /// Whether a counter reset is known between the series' previous histogram and this one.
     public enum CounterResetHint: UInt8, Hashable, Sendable {
         case unknown = 0
         case reset = 1
@@ -48,7 +48,7 @@ public struct FloatHistogram: Hashable, Sendable {
     public var negativeBuckets: [Double] = []
     /// Upper bounds for schema -53, ascending, without +Inf.
     public var customValues: [Double] = []
-    /// What is known about a counter reset before this histogram.
+    /// Whether a counter reset before this histogram is known.
     public var counterResetHint: CounterResetHint = .unknown
 
     /// The empty histogram of schema 0.

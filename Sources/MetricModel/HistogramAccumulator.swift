@@ -3,7 +3,7 @@
 /// Histograms of different resolution meet at the lower one, different zero buckets at one wide enough for both, and
 /// custom buckets at the bounds that both have. Exponential and custom buckets do not go together.
 public struct HistogramAccumulator: Sendable {
-    /// What an addition had to put right.
+    /// The correction that an addition made.
     public struct Outcome: Equatable, Sendable {
         /// One histogram says that the counter was reset, the other that it was not.
         public var hintsCollided = false
@@ -188,8 +188,8 @@ extension HistogramAccumulator {
         self[keyPath: side].entries.removeFirst(inside.count)
     }
 
-    /// Whether a counter with these counts cannot have had the counts of `previous` before: a bucket fell or vanished, or
-    /// the layout became finer.
+    /// Whether a counter with these counts cannot have had the counts of `previous` before: a bucket fell or vanished,
+    /// or the layout became finer.
     func isReset(after previous: HistogramAccumulator) -> Bool {
         if count.sum < previous.count.sum { return true }
         if usesCustomBuckets != previous.usesCustomBuckets { return true }

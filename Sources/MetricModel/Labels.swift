@@ -47,7 +47,7 @@ public struct Labels: Hashable, Sendable {
     /// The label set without labels.
     public static let empty = Labels(sorted: [])
 
-    /// Sorts `pairs` and drops empty values; of a name that stands twice the last one counts.
+    /// Sorts `pairs` and drops empty values; of a duplicate name the last one counts.
     public init(_ pairs: some Sequence<Label>) {
         var unique: [Label] = []
         let ordered = pairs.enumerated().sorted {
@@ -116,12 +116,31 @@ public struct Labels: Hashable, Sendable {
         return copy
     }
 
-    /// Only the labels whose names stand in `names`, a few.
+    /// These labels and `others` together; `nil` if a name is in both.
+    ///
+    /// - Complexity: O(*n*) in the number of labels.
+    public func joined(with others: Labels) -> Labels? {
+        var joined: [Label] = []
+        joined.reserveCapacity(pairs.count + others.pairs.count)
+        var rest = others.pairs[...]
+        for pair in pairs {
+            while let first = rest.first, ByteOrder.precedes(first.name, pair.name) {
+                joined.append(first)
+                rest = rest.dropFirst()
+            }
+            if let first = rest.first, ByteOrder.equal(first.name, pair.name) { return nil }
+            joined.append(pair)
+        }
+        joined.append(contentsOf: rest)
+        return Labels(sorted: joined)
+    }
+
+    /// Only the labels with one of `names`, of which there are few.
     public func keeping(_ names: [String]) -> Labels {
         selecting { Self.contains($0, names) }
     }
 
-    /// The labels whose names do not stand in `names`, a few.
+    /// The labels with none of `names`, of which there are few.
     public func dropping(_ names: [String]) -> Labels {
         selecting { !Self.contains($0, names) }
     }

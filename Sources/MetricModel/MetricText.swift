@@ -46,7 +46,7 @@ public enum MetricText {
         return result + "\""
     }
 
-    /// `text` in double quotes as PromQL reads it: U+FFFD, which stands there for bytes that are no UTF-8, is escaped too.
+    /// `text` in double quotes as PromQL reads it: U+FFFD, the replacement for invalid UTF-8, is escaped too.
     public static func literal(_ text: String) -> String {
         quoted(text).replacing("\u{fffd}", with: "\\ufffd")
     }

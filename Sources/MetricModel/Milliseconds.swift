@@ -46,7 +46,8 @@ extension Milliseconds: CustomStringConvertible {
 
     /// Reads `1h30m`, `15s`, `250ms` or `0`: units from large to small, each at most once.
     ///
-    /// - Returns: `nil` when the text is not such a duration, or is longer than the 292 years that a count of nanoseconds holds.
+    /// - Returns: `nil` when the text is not such a duration, or is longer than the 292 years that a count of
+    ///   nanoseconds holds.
     public init?(parsing text: some StringProtocol) {
         if text == "0" {
             self = .zero

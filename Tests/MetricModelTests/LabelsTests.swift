@@ -51,6 +51,20 @@ import Testing
         #expect(sets.sorted() == [[:], ["B": "1"], ["a": "1"], ["a": "1", "b": "1"], ["a": "2"]])
     }
 
+    /// All label sets of up to three of four names.
+    @Test func joiningIsSettingUnlessANameIsInBoth() {
+        let names = ["", "__name__", "a", "b"]
+        let sets = (0..<16).map { bits in
+            Labels((0..<4).filter { bits >> $0 & 1 == 1 }.map { Label(names[$0], "\(bits)") })
+        }
+        for left in sets {
+            for right in sets {
+                let isDisjoint = left.pairs.allSatisfy { right[$0.name] == nil }
+                #expect(left.joined(with: right) == (isDisjoint ? left.setting(right) : nil))
+            }
+        }
+    }
+
     @Test(
         arguments: [
             (["__name__": "up", "job": "a\"b\\c\nd"], #"up{job="a\"b\\c\nd"}"#),

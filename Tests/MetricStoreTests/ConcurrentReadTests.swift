@@ -4,13 +4,14 @@ import Testing
 
 @testable import MetricStore
 
-/// One writer per lane at full speed, readers beside it: what a reader sees must be a whole beginning of what was written.
+/// One writer per lane at full speed, readers beside it: what a reader sees must be a whole beginning of what was
+/// written.
 @Suite struct ConcurrentReadTests {
     private static let seriesCount = 40
     private static let rowCount = 3000
 
-    /// Row *n* holds n at n seconds for every even series, and for every odd series unless 3 divides n; a histogram series
-    /// has n observations.
+    /// Row *n* holds n at n seconds for every even series, and for every odd series unless 3 divides n; a histogram
+    /// series has n observations.
     private static func write(_ lane: Lane) throws {
         let slots = try (0..<seriesCount).map {
             try lane.slot(for: ["__name__": "s", "i": "\($0)", "lane": lane.name])

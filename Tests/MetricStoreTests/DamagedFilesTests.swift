@@ -6,8 +6,8 @@ import Testing
 
 /// Whatever happens to the bytes of any file: what a restart shows was committed, for that series, at that time.
 @Suite struct DamagedFilesTests {
-    /// The files of a store in which series come and go, so that slots belong to several of them one after the other. Part
-    /// of each kind of file was there before the last restart.
+    /// The files of a store in which series come and go, so that slots belong to several of them one after the other.
+    /// Part of each kind of file was there before the last restart.
     private static func files() throws -> [String: Data] {
         let directory = try TemporaryDirectory()
         for process in 0..<2 {
@@ -51,7 +51,8 @@ import Testing
 
     private static func value(_ series: Int, _ time: Int64) -> Double { Double(series) * 1_000_000 + Double(time) }
 
-    /// Opens a store of these files, goes on in it and opens it again. Gives how many samples there were and what was noted.
+    /// Opens a store of these files, goes on in it and opens it again. Gives how many samples there were and what was
+    /// noted.
     private func check(_ files: [String: Data], _ note: String) throws -> (samples: Int, notes: [String]) {
         let directory = try TemporaryDirectory()
         for name in ["segments", "rows"] {

@@ -6,8 +6,8 @@ import Testing
 
 @testable import MetricStore
 
-/// A process that ingests at full speed is killed at random moments, over and over, on the same files: what it had committed
-/// is there afterwards, and nothing is there by half.
+/// A process that ingests at full speed is killed at random moments, over and over, on the same files: what it had
+/// committed is there afterwards, and nothing is there by half.
 @Suite struct KillTests {
     private static let laneCount = 2
     private static let seriesCount = 60

@@ -158,7 +158,7 @@ import Testing
         let store = try open()
         // The end of the log, and the row whose series stood there.
         #expect(store.recoveryNotes.count == 2)
-        #expect(store.recoveryNotes.last?.contains("lacks its end: 1 chunks and scrapes") == true)
+        #expect(store.recoveryNotes.last?.contains("is lost: 1 chunks and commits") == true)
         #expect(try values(store) == (1...10).map(Double.init))
     }
 
@@ -232,7 +232,8 @@ import Testing
         #expect(store.statistics.seriesCount == expected.count + 1)
     }
 
-    /// A series that got no sample is forgotten at once and new when it comes again; who replays the log still knows it.
+    /// A series that got no sample is forgotten at once and new when it comes again; who replays the log still knows
+    /// it.
     @Test func seriesThatAreNewTwiceAreOne() throws {
         do {
             let store = try open()
@@ -249,8 +250,8 @@ import Testing
         #expect(Set(found.map(\.labels)).count == 20)
     }
 
-    /// The series log is written anew beside the first queries. Where that fails, samples are read and taken, new series are
-    /// not, and maintenance tries again.
+    /// The series log is written anew beside the first queries. Where that fails, samples are read and taken, new
+    /// series are not, and maintenance tries again.
     @Test func aSeriesLogThatCannotBeWrittenKeepsOnlyNewSeriesOut() throws {
         try write(1...10)
         let obstacle = directory.path + "/series.log.new"

@@ -91,7 +91,8 @@ import Testing
         withExtendedLifetime(store) {}
     }
 
-    /// 10 % of the series are replaced every minute, for an hour: files, memory and index stay as large as after half of it.
+    /// 10 % of the series are replaced every minute, for an hour: files, memory and index stay as large as after half
+    /// of it.
     @Test func churnKeepsFilesAndMemoryFlat() throws {
         var configuration = StoreConfiguration(directory: directory.path)
         configuration.retentionMilliseconds = 10 * 60_000

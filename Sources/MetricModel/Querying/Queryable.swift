@@ -1,7 +1,7 @@
 /// A source of samples that expressions can be evaluated over: the local store, samples in memory, or remote servers.
 ///
-/// ``select(_:from:through:sampleLimit:)`` is all that a source must offer. The other two requirements are shortcuts of the local
-/// store, which finds series once and then reads many of them together. May be called from any thread.
+/// ``select(_:from:through:sampleLimit:)`` is all that a source must offer. The other two requirements are shortcuts of
+/// the local store, which finds series once and then reads many of them together. May be called from any thread.
 public protocol Queryable: Sendable {
     /// The samples of all matching series in the closed window `from...through`, staleness markers included.
     ///
@@ -12,15 +12,15 @@ public protocol Queryable: Sendable {
 
     /// The same series, to be read piece by piece; `nil` if the source has no such way of reading.
     ///
-    /// - Parameter selection: What the last call with the same matchers found; the source uses it again if the same series match,
-    ///   and otherwise replaces it.
+    /// - Parameter selection: The result of the last call with the same matchers; the source uses it again if the same
+    ///   series match, and otherwise replaces it.
     func scan(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
         remembering selection: inout (any SeriesSelection)?
     ) throws(SelectError) -> (any SeriesScan)?
 
-    /// The series of an earlier `selection` with the same demand, without looking anything up and without waiting; `nil` if that
-    /// is not possible.
+    /// The series of an earlier `selection` with the same demand, without looking anything up and without waiting;
+    /// `nil` if that is not possible.
     func rescan(
         _ selection: any SeriesSelection, from: Timestamp, through: Timestamp, labels: LabelDemand
     ) -> (any SeriesScan)?
@@ -59,8 +59,8 @@ public enum SelectedLabels: Sendable {
 
 /// The series that matchers select.
 ///
-/// Immutable, and compared by identity: a source gives the same object again as long as the same series match, so that whatever
-/// is derived from a set of series can be kept with it.
+/// Immutable, and compared by identity: a source gives the same object again as long as the same series match, so that
+/// whatever is derived from a set of series can be kept with it.
 public protocol SeriesSelection: AnyObject, Sendable {
     /// The number of series.
     var count: Int { get }
@@ -76,8 +76,8 @@ public protocol SeriesSelection: AnyObject, Sendable {
 
 /// What one query reads: the selected series, each up to the same moment, as they were when the scan was made.
 ///
-/// Series with common timestamps can be read together (``read(_:of:into:)``); all can be read one by one (``samples(of:)``).
-/// Used by one thread at a time.
+/// Series with common timestamps can be read together (``read(_:of:into:)``); all can be read one by one
+/// (``samples(of:)``). Used by one thread at a time.
 public protocol SeriesScan: AnyObject {
     /// The series.
     var selection: any SeriesSelection { get }

@@ -1,7 +1,8 @@
 /// Samples of neighbouring series with common timestamps, as a table: the values of a series lie side by side.
 ///
-/// A buffer that ``SeriesScan/read(_:of:into:)`` fills again and again; owned by one thread at a time. A source fills it in three
-/// steps: ``prepare(times:firstRow:chunkStarts:stride:count:)``, the values, and for each chunk which rows have samples.
+/// A buffer that ``SeriesScan/read(_:of:into:)`` fills again and again; owned by one thread at a time. A source fills
+/// it in three steps: ``prepare(times:firstRow:chunkStarts:stride:count:)``, the values, and for each chunk which rows
+/// have samples.
 public struct SampleTile: Sendable {
     /// The time of each row, ascending.
     public private(set) var times: [Int64] = []

@@ -46,8 +46,8 @@ extension HistogramArena: InvariantChecking {
 }
 
 extension ChunkDirectory {
-    /// The rules that do not hold of a directory whose lane has sealed the chunks before `next`; `header` gives the record at
-    /// a place, if it is still there.
+    /// The rules that do not hold of a directory whose lane has sealed the chunks before `next`; `header` gives the
+    /// record at a place, if it is still there.
     func brokenInvariants(before next: Int, header: (ChunkPlace) -> ChunkHeader?, lane: UInt32) -> [String] {
         var report = InvariantReport()
         let present = unsafe table.load(ordering: .acquiring)

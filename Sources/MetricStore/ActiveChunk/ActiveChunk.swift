@@ -15,20 +15,23 @@ internal import Synchronization
 /// All of it is private memory; the row log has what a restart needs.
 ///
 /// Why readers see only whole rows, and only their own chunk's:
-/// 1. The writer fills a row with relaxed stores and then stores `head` with release. A reader that loads `head` with acquire
-///    sees everything in the rows below it. It never looks at rows from `head` on.
-/// 2. Rows below `head` do not change until the writer turns to the next chunk. Before that it seals the chunk, stores its
-///    place in the directory, stores the new number into `chunk` with release, and passes a release fence; only then does it
-///    overwrite rows.
-/// 3. A reader loads what it wants with relaxed loads, passes an acquire fence, and loads `chunk` with acquire. If any of its
-///    loads saw a value stored after the writer's fence, the fences order the writer's store to `chunk` before this load, so
-///    it sees the new number (Boehm 2012, "Can seqlocks get along with programming language memory models?"). Then it drops
-///    what it read and takes the sealed chunk. Its place is visible because the load that saw the new number acquired what
-///    the writer had released with it; a relaxed load would not be enough where no row was seen to change.
+/// 1. The writer fills a row with relaxed stores and then stores `head` with release. A reader that loads `head` with
+///    acquire sees everything in the rows below it. It never looks at rows from `head` on.
+/// 2. Rows below `head` do not change until the writer turns to the next chunk. Before that it seals the chunk, stores
+///    its place in the directory, stores the new number into `chunk` with release, and passes a release fence; only
+///    then does it overwrite rows.
+/// 3. A reader loads what it wants with relaxed loads, passes an acquire fence, and loads `chunk` with acquire. If any
+///    of its loads saw a value stored after the writer's fence, the fences order the writer's store to `chunk` before
+///    this load, so it sees the new number (Boehm 2012, "Can seqlocks get along with programming language memory
+///    models?"). Then it drops what it read and takes the sealed chunk. Its place is visible because the load that saw
+///    the new number acquired what the writer had released with it; a relaxed load would not be enough where no row was
+///    seen to change.
 ///
-/// `InterleavingTests` explores every interleaving of these steps under weak memory, and shows that none can be weakened.
+/// `InterleavingTests` explores every interleaving of these steps under weak memory, and shows that none can be
+/// weakened.
 ///
-/// `@unchecked`: writing is the lane's writer's alone, shared words are atomics, and the rest is set before it is published.
+/// `@unchecked`: writing is the lane's writer's alone, shared words are atomics, and the rest is set before it is
+/// published.
 @safe final class ActiveChunk: @unchecked Sendable {
     enum Word {
         static let head = 8
@@ -49,7 +52,7 @@ internal import Synchronization
         let states: UnsafeMutablePointer<SlotState>
     }
 
-    /// What the writer knows about a slot.
+    /// The writer's state of a slot.
     struct SlotState {
         /// Time of the slot's newest sample, pending ones included; `Int64.max` where the slot takes no samples.
         var newest = Int64.max
@@ -191,8 +194,8 @@ extension ActiveChunk {
         return isStill(chunk) ? times : nil
     }
 
-    /// Copies the column of `slot` for the first `count` rows of `chunk` and says which rows have a value; `nil` when the
-    /// writer has turned to another chunk.
+    /// Copies the column of `slot` for the first `count` rows of `chunk` and says which rows have a value; `nil` when
+    /// the writer has turned to another chunk.
     func column(
         _ slot: RingSlot, ofChunk chunk: Int, count: Int, into values: UnsafeMutablePointer<UInt64>
     ) -> RowMask? {
@@ -206,8 +209,8 @@ extension ActiveChunk {
         return isStill(chunk) ? mask : nil
     }
 
-    /// Copies `rows` of several columns of a block, each to its place `stride` values after the one before, and says which
-    /// rows have a value; `false` when the writer has turned to another chunk.
+    /// Copies `rows` of several columns of a block, each to its place `stride` values after the one before, and says
+    /// which rows have a value; `false` when the writer has turned to another chunk.
     ///
     /// Goes through the rows eight at a time, so that each line of memory is fetched once.
     func copy(

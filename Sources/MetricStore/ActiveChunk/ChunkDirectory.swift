@@ -2,7 +2,8 @@ internal import Synchronization
 
 /// Where a lane's sealed chunks lie, by number: a ring of places that the lane's writer extends while readers look.
 ///
-/// A lookup may give the place of a later chunk when the one asked for is long gone; the record's header says which it is.
+/// A lookup may give the place of a later chunk when the one asked for is long gone; the record's header says which it
+/// is.
 ///
 /// `@unchecked`: entries are atomics, the table is published by a release store, and `oldTables` is the writer's.
 @safe final class ChunkDirectory: @unchecked Sendable {
@@ -62,8 +63,8 @@ internal import Synchronization
         unsafe oldTables.append(present)
     }
 
-    /// Puts `new`, or nowhere, in the place of `old`, if that is still what stands there for `chunk`. Any thread: where the
-    /// writer moves to a larger table at that moment the change is lost, and whoever looks next makes it again.
+    /// Replaces `old` with `new`, or with no place, if it is still the entry of `chunk`. Any thread: if the
+    /// writer moves to a larger table at that moment the change is lost, and the next reader makes it again.
     func replace(_ old: ChunkPlace, of chunk: Int, by new: ChunkPlace?) {
         let entry = unsafe Self.entry(chunk, table.load(ordering: .acquiring))
         _ = unsafe entry.pointee.compareExchange(expected: old.word, desired: new?.word ?? 0, ordering: .relaxed)

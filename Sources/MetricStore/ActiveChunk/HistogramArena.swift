@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// The native histograms of a lane's active chunk, as words behind one another; columns hold where each begins.
 ///
-/// Written by the lane's writer before it publishes the row, read like the active chunk's values, and overwritten from the
-/// start in the next chunk. Memory grows in pieces that double, so that words never move.
+/// Written by the lane's writer before it publishes the row, read like the active chunk's values, and overwritten from
+/// the start in the next chunk. Memory grows in pieces that double, so that words never move.
 ///
 /// `@unchecked`: pieces are published by release stores, words are atomics, `mappings` and `used` are the writer's.
 @safe final class HistogramArena: @unchecked Sendable {

@@ -6,8 +6,9 @@ internal import Synchronization
 /// file     magic (8) · version (4) · unused (4) · store (8) · checksum of these (8), then frames as of ``SeriesLog``
 /// frame    ``ExemplarRecord``s in the order in which they were taken
 /// ```
-/// It is written by `maintain`, not with each scrape: what the last second brought may be lost, and targets repeat their newest
-/// exemplars anyway. Once it holds twice what there is, it is written anew, so that the ring's capacity bounds it too.
+/// It is written by `maintain`, not with each scrape: what the last second brought may be lost, and targets repeat
+/// their newest exemplars anyway. Once it holds twice the live exemplars, it is rewritten, so that the ring's capacity
+/// bounds it too.
 final class ExemplarLog: Sendable {
     static let mark: UInt64 = 0x3130_474f_4c58_4554
     static let version: UInt32 = 1
@@ -56,8 +57,8 @@ final class ExemplarLog: Sendable {
                 (state.size, state.compactSize) = (size, size)
             } else {
                 for frame in frames {
-                    // After a failure the next frame begins where this one did, and all of them are written again: what comes
-                    // twice is known when it is read.
+                    // After a failure the next frame begins where this one did, and all of them are written again: what
+                    // comes twice is known when it is read.
                     unsafe try frame.withBytes { (bytes) throws(StoreError) in
                         try unsafe state.file?.write(bytes, at: state.size)
                     }
@@ -86,7 +87,8 @@ final class ExemplarLog: Sendable {
 
     // MARK: Reading
 
-    /// The exemplars that an earlier process left, as many as `capacity` allows, and what is wrong with the file, in words.
+    /// The exemplars that an earlier process left, as many as `capacity` allows, and what is wrong with the file, in
+    /// words.
     static func read(_ directory: StoreDirectory, capacity: Int) -> (ring: ExemplarRing, notes: [String]) {
         var ring = ExemplarRing(capacity: capacity)
         let path = directory.exemplarLog
@@ -94,7 +96,7 @@ final class ExemplarLog: Sendable {
             let file = try OpenFile(path, create: false)
             let size = file.size
             let header = header(directory.store)
-            guard size >= header.count else { throw StoreError(.system, "\(path) is cut short") }
+            guard size >= header.count else { throw StoreError(.system, "\(path) is truncated") }
             let mapping = try Mapping(file, offset: 0, count: size)
             let bytes = unsafe mapping.bytes
             guard unsafe bytes.prefix(header.count).elementsEqual(header) else {

@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// What became of an exemplar.
+/// The outcome of appending an exemplar.
 public enum ExemplarOutcome: Equatable, Sendable {
     /// It is kept.
     case appended
@@ -16,9 +16,9 @@ public enum ExemplarOutcome: Equatable, Sendable {
 
 /// The newest exemplars of all series, up to a number of them. A value; ``ExemplarStorage`` guards the one there is.
 ///
-/// Exemplars stand in a ring in the order in which they came; each knows the next newer one of its series. Whatever is
-/// overwritten is the oldest one of its series, so that the chains lose their heads and nothing else. Memory grows with what
-/// comes, up to ``capacity``, and a series without exemplars is forgotten.
+/// Exemplars are kept in a ring in the order of arrival; each knows the next newer one of its series. Everything that
+/// is overwritten is the oldest one of its series, so that the chains lose their heads and nothing else. Memory grows
+/// with what comes, up to ``capacity``, and a series without exemplars is forgotten.
 struct ExemplarRing {
     /// The longest labels of an exemplar, as OpenMetrics has it.
     static let longestLabels = 128
@@ -52,7 +52,7 @@ struct ExemplarRing {
     private var index: [Labels: Int32] = [:]
     /// How many were appended, those that have gone included, but not those that came back from a file.
     private(set) var takenCount: UInt64 = 0
-    /// What all of it takes, nearly: texts, pairs and the ring's own bookkeeping.
+    /// The approximate size: texts, pairs and the ring's own tables.
     private(set) var byteCount = 0
 
     init(capacity: Int) {
@@ -89,13 +89,13 @@ struct ExemplarRing {
         return .appended
     }
 
-    /// Takes up what another ring or a file had, in the order in which it came.
+    /// Adds the exemplars of another ring or a file, in their order of arrival.
     mutating func restore(_ record: ExemplarRecord) {
         let taken = takenCount
         var exemplar = record.exemplar
         let time = exemplar.timestamp ?? .distantPast
         if !record.hasTime { exemplar.timestamp = nil }
-        // What an older process took twice, or one with other limits, is left out.
+        // Duplicates of an older process, or exemplars beyond the limits, are left out.
         _ = append(exemplar, of: record.series, sampleTime: time)
         takenCount = taken
     }

@@ -3,10 +3,10 @@ internal import MetricModel
 internal import Runtime
 internal import Synchronization
 
-/// The ring of exemplars that a store's writers share. Any thread may use it; the lock is held for one scrape's exemplars at
-/// a time, and never where there are none.
+/// The ring of exemplars that a store's writers share. Any thread may use it; the lock is held for one scrape's
+/// exemplars at a time, and never if there are none.
 final class ExemplarStorage: Sendable {
-    /// What came so far, for the metrics.
+    /// Counters for the metrics.
     struct Figures {
         var count = 0
         var seriesCount = 0
@@ -29,7 +29,7 @@ final class ExemplarStorage: Sendable {
             ring = ExemplarRing(capacity: capacity)
         }
 
-        /// Takes up what another thread has read; waits for it if need be.
+        /// Takes the result of the reading thread; waits for it if necessary.
         mutating func settle() {
             guard let reading = reading.take() else { return }
             let found = reading.value()
@@ -44,8 +44,8 @@ final class ExemplarStorage: Sendable {
         state = Mutex(State(capacity: capacity))
     }
 
-    /// Reads what an earlier process left in `directory`, by a thread of its own: a restart does not wait for it, but who brings
-    /// or wants exemplars does.
+    /// Reads what an earlier process left in `directory`, by a thread of its own: a restart does not wait for it, but
+    /// who brings or wants exemplars does.
     func restore(from directory: StoreDirectory) {
         state.withLock { state in
             let capacity = state.ring.capacity
@@ -54,8 +54,8 @@ final class ExemplarStorage: Sendable {
         }
     }
 
-    /// The exemplars that were taken when `written` of them were; or all there are, `withAll`. `nil` where none came since.
-    /// `taken` is how many there were until now.
+    /// The exemplars that were taken when `written` of them were; or all there are, `withAll`. `nil` where none came
+    /// since. `taken` is how many there were until now.
     func news(since written: UInt64, withAll: Bool) -> (records: [ExemplarRecord], taken: UInt64)? {
         state.withLock { state in
             state.settle()
@@ -65,7 +65,7 @@ final class ExemplarStorage: Sendable {
         }
     }
 
-    /// What was found damaged since the last call, in words.
+    /// A note for all damage found since the last call.
     func takeNotes() -> [String] {
         state.withLock { state in
             state.settle()
@@ -86,7 +86,8 @@ final class ExemplarStorage: Sendable {
                 case .appended: state.appended += 1
                 case .tooLong: state.tooLong += 1
                 case .outOfOrder:
-                    // A native histogram shows its last exemplars every time: older ones beside a known one are no fault.
+                    // A native histogram shows its last exemplars every time: older ones beside a known one are no
+                    // fault.
                     let next = index + 1
                     let isPartOfAList = next < outcomes.count && exemplars[next].labels == exemplars[index].labels
                     if !isPartOfAList || outcomes[next] == .outOfOrder { state.outOfOrder += 1 }

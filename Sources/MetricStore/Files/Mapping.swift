@@ -30,13 +30,14 @@ typealias AtomicWords = UnsafeMutablePointer<Atomic<UInt64>>
         unsafe munmap(base, count)
     }
 
-    /// Lets the kernel take the pages of a file from this process's memory; they come back when they are looked at.
+    /// Releases the resident pages of a file; they are read again on the next access.
     func release() {
         unsafe madvise(base, count, MADV_DONTNEED)
     }
 
-    /// Has the kernel provide the pages of private memory now, in one go, instead of by a fault each when they are first written.
-    /// Where there is no memory for it, or the kernel is older than Linux 5.14, that is left to the faults.
+    /// Has the kernel provide the pages of private memory now, in one go, instead of by a fault each when they are
+    /// first written. Where there is no memory for it, or the kernel is older than Linux 5.14, that is left to the
+    /// faults.
     static func populate(_ memory: UnsafeRawBufferPointer) {
         guard let start = memory.baseAddress else { return }
         let inPage = Int(bitPattern: start) & (page - 1)

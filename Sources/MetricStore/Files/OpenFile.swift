@@ -14,7 +14,7 @@ struct OpenFile: ~Copyable {
         guard descriptor >= 0 else { throw Self.failure(create ? "create" : "open", path) }
     }
 
-    /// What to say when the system refuses to do something with `path`. That there is no room is said of the directory: which
+    /// The error of a failed system call on `path`. A full disk is reported with the directory: which
     /// of the store's files was the first to want more is nobody's concern.
     private static func failure(_ action: String, _ path: String, _ number: Int32 = errno) -> StoreError {
         let reason = SystemFailure.text(number)
@@ -70,7 +70,7 @@ struct OpenFile: ~Copyable {
         guard failure == 0 else { throw Self.failure("reserve \(size) bytes for", path, failure) }
     }
 
-    /// Writes all of `bytes` from `offset` on. After a failure anything may stand there.
+    /// Writes all of `bytes` from `offset` on. After a failure the content there is undefined.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StoreError) {
         var done = 0
         while done < bytes.count {

@@ -3,7 +3,7 @@ internal import Glibc
 /// The files of a store: `series.log`, `segments/`, `rows/` and `exemplars.log`.
 struct StoreDirectory: Sendable {
     let path: String
-    /// Tells this store's files from another's.
+    /// Distinguishes this store's files from another's.
     let store: UInt64
 
     var seriesLog: String { "\(path)/series.log" }
@@ -41,6 +41,6 @@ struct StoreDirectory: Sendable {
         var number = 1
         while unsafe access("\(path).aside.\(number)", F_OK) == 0 { number += 1 }
         unsafe rename(path, "\(path).aside.\(number)")
-        return "\(path).aside.\(number)"
+        return "moved to \(path).aside.\(number)"
     }
 }

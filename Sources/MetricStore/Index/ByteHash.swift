@@ -1,7 +1,7 @@
 internal import MetricModel
 
-/// Hashes for tables in memory (seeded anew in every process, so that nobody can choose label values that collide) and
-/// checksums for files (always the same).
+/// Hashes for tables in memory (with a new seed in every process, so that nobody can choose label values that collide)
+/// and checksums for files (always the same).
 @safe enum ByteHash {
     private static let seed = UInt64.random(in: .min ... .max)
 

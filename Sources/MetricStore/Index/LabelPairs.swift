@@ -6,7 +6,7 @@ struct LabelPairs {
     var names: [UInt32] = []
     var values: [UInt32] = []
     var postings: [PostingList] = []
-    /// Where a pair stands in its name's list.
+    /// The position of a pair in its name's list.
     var positions: [UInt32] = []
     var free: [UInt32] = []
     var table = IDTable()
@@ -42,9 +42,29 @@ struct LabelPairs {
 
     /// The pair of `label`, new if need be. A new pair must get a series before anything else happens.
     mutating func make(_ label: Label) -> UInt32 {
-        if let known = find(label.name, label.value) { return known }
-        let name = symbols.retain(label.name)
-        let value = symbols.retain(label.value)
+        make(label, name: symbols.find(label.name))
+    }
+
+    /// The pair of `label`, which is like `former`: series that are made one after the other share most labels and
+    /// nearly all names, so that comparing them with the ones before costs less than looking them up.
+    mutating func make(_ label: Label, like former: (label: Label, pair: UInt32)) -> UInt32 {
+        guard ByteOrder.equal(label.name, former.label.name) else { return make(label) }
+        if ByteOrder.equal(label.value, former.label.value) { return former.pair }
+        return make(label, name: names[Int(former.pair)])
+    }
+
+    /// - Parameter known: The symbol of the label's name, if it has one.
+    private mutating func make(_ label: Label, name known: UInt32?) -> UInt32 {
+        let hash = ByteHash.of(label.value)
+        if let known, let value = symbols.find(label.value, hash), let pair = find(known, value) { return pair }
+        let name: UInt32
+        if let known {
+            name = known
+            symbols.retain(known)
+        } else {
+            name = symbols.retain(label.name)
+        }
+        let value = symbols.retain(label.value, hash)
         let pair: UInt32
         if let reused = free.popLast() {
             pair = reused

@@ -1,9 +1,9 @@
-/// The postings of series that are entered together: each list is written once, in memory of its size, where adding series by
-/// series would find and lengthen a list for every label.
+/// The postings of series that are entered together: each list is written once, in memory of its size, where adding
+/// series by series would find and lengthen a list for every label.
 ///
 /// `pairs` holds the pairs of series `first`, then those of the next one, and so on; `counts` says how many each has.
 @unsafe struct ListedPostings {
-    /// What is known about a pair's list.
+    /// The list of a pair.
     private struct Run {
         var first: UInt32 = 0
         var last: UInt32 = 0

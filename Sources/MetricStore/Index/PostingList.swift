@@ -1,5 +1,5 @@
-/// The series that have a label pair, in the order in which they came: a series' id takes a byte or two, since series that
-/// share a label are mostly made one after the other.
+/// The series that have a label pair, in the order in which they came: a series' id takes a byte or two, since series
+/// that share a label are mostly made one after the other.
 ///
 /// ```
 /// first id     kept apart, so that a pair that only one series has needs no memory of its own
@@ -33,7 +33,7 @@ struct PostingList {
         bytes.append(UInt8(rest))
     }
 
-    /// The bytes that stand for the step from `series` to `next`.
+    /// The number of bytes of the step from `series` to `next`.
     static func size(ofStepFrom series: UInt32, to next: UInt32) -> Int {
         max(1, (70 - zigzag(from: series, to: next).leadingZeroBitCount) / 7)
     }

@@ -53,7 +53,7 @@ extension SeriesIndex {
 }
 
 extension SeriesIndex {
-    /// What a set of matchers has to look out for: the series that may come to fit them, or cease to.
+    /// The changes that concern a set of matchers: series that may start or stop to match.
     struct Watch: Equatable {
         /// The metric's name, folded; `nil` for every series.
         fileprivate var bucket: Int?
@@ -80,7 +80,7 @@ extension SeriesIndex {
 
 /// At which version of the index the series of a metric last changed.
 ///
-/// Names are folded into a fixed number of places: two that share one make their readers look anew once too often, which
+/// Names are hashed into a fixed number of buckets: two that share one cause an unnecessary lookup, which
 /// costs little, while a list of names would grow with every name that ever was.
 struct ChangeLog {
     private var versions = [UInt64](repeating: 0, count: ChangeLog.size)

@@ -2,8 +2,8 @@ internal import MetricModel
 
 /// Which series there are, which labels they have, and in which lanes their samples lie.
 ///
-/// Flat arrays indexed by a series' id, so that a series costs some 100 bytes and no object. Guarded by the store's index
-/// lock. Ids of removed series are given out again.
+/// Flat arrays indexed by a series' id, so that a series costs some 100 bytes and no object. Guarded by the store's
+/// index lock. Ids of removed series are given out again.
 struct SeriesIndex {
     /// A stretch of a lane's chunks that holds samples of a series.
     struct Location {
@@ -55,7 +55,7 @@ struct SeriesIndex {
     var table = IDTable()
     /// Series from this one on are in neither the table nor the postings yet; only while a log is replayed.
     var firstListed = none
-    /// The pairs of all series, those of one side by side; room that was given back is kept by length.
+    /// The pairs of all series, those of one series contiguous; freed stretches are kept by length.
     var pairPool: [UInt32] = []
     var freePairs: [Int: [UInt32]] = [:]
     var locations: [Location] = []
@@ -151,6 +151,32 @@ struct SeriesIndex {
         return bind(labels.pairs.map { pairs.make($0) }, lane, slot, birth)
     }
 
+    /// The same for series that are made one after the other.
+    ///
+    /// - Returns: Also the slot that the series has: `slot`, or the one of this lane that it has already.
+    mutating func bind(
+        _ labels: Labels, lane: UInt32, slot: RingSlot, birth: UInt32, in run: inout PairRun
+    ) -> (series: UInt32, isNew: Bool, slot: RingSlot) {
+        let former = run.metric
+        run.advance(to: labels) {
+            pairs.make($0)
+        } like: {
+            pairs.make($0, like: $1)
+        }
+        // A note holds for all series of a metric until somebody looks, which nobody does while the lock is held.
+        if run.metric == nil || run.metric != former { changed(labels.metricName ?? "") }
+        let hash = ByteHash.of(run.ids)
+        let known = find(run.ids, hash)
+        if let known {
+            var own: RingSlot?
+            forEachLocation(of: known) { if $0.lane == lane, $0.death == Location.alive { own = $0.slot } }
+            if let own { return (known, false, own) }
+        }
+        let series = known ?? add(run.ids, hash)
+        locate(series, lane, slot, birth)
+        return (series, known == nil, slot)
+    }
+
     /// The pairs that are new since the last call.
     mutating func takeMadePairs() -> [UInt32] { pairs.takeMade() }
 
@@ -164,8 +190,8 @@ struct SeriesIndex {
         return bind(ids, lane, slot, birth).series
     }
 
-    /// The same for series of which each is either the one before or one that was not there, as a log that was written anew has
-    /// them: none is looked for. They can be asked about after ``enterListed()``.
+    /// The same for series of which each is either the previous one or a new one, as in a rewritten log; no series is
+    /// looked up. They can be queried after ``enterListed()``.
     mutating func recover(listed ids: [UInt32], lane: UInt32, slot: RingSlot, birth: UInt32) -> UInt32 {
         version += 1
         if firstListed == Self.none { firstListed = idBound }
@@ -243,7 +269,7 @@ struct SeriesIndex {
 
     private mutating func add(_ ids: [UInt32], _ hash: UInt32) -> UInt32 {
         let start: UInt32
-        if let reused = freePairs[ids.count]?.popLast() {
+        if !freePairs.isEmpty, let reused = freePairs[ids.count]?.popLast() {
             start = reused
             pairPool.replaceSubrange(Int(start)..<Int(start) + ids.count, with: ids)
         } else {

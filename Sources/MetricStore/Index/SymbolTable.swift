@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// Every text that occurs as a label's name or value, once, told apart by bytes. Ids of forgotten texts are given out again.
+/// Every text that occurs as a label's name or value, once, compared by bytes. Ids of removed texts are reused.
 struct SymbolTable {
     var texts: [String] = []
     var hashes: [UInt32] = []
@@ -21,13 +21,23 @@ struct SymbolTable {
         find(text, ByteHash.of(text))
     }
 
-    private func find(_ text: String, _ hash: UInt32) -> UInt32? {
+    /// The same, where the hash of `text` is known.
+    func find(_ text: String, _ hash: UInt32) -> UInt32? {
         table.find(hash) { hashes[Int($0)] == hash && ByteOrder.equal(texts[Int($0)], text) }
     }
 
     /// The symbol of `text`, to be given back with ``release(_:)``.
     mutating func retain(_ text: String) -> UInt32 {
-        let hash = ByteHash.of(text)
+        retain(text, ByteHash.of(text))
+    }
+
+    /// Takes another reference to a symbol that has one.
+    mutating func retain(_ symbol: UInt32) {
+        references[Int(symbol)] += 1
+    }
+
+    /// The same, where the hash of `text` is known.
+    mutating func retain(_ text: String, _ hash: UInt32) -> UInt32 {
         if let known = find(text, hash) {
             references[Int(known)] += 1
             return known

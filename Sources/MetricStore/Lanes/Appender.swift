@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// The samples of one scrape or evaluation on their way into a lane: all become visible at `commit`, or none.
 ///
-/// Letting an appender go without `commit` rolls back. Only a commit that brings several samples of one series, with their own
-/// timestamps, may become visible in steps, of which a rollback takes back the last.
+/// Letting an appender go without `commit` rolls back. Only a commit that brings several samples of one series, with
+/// their own timestamps, may become visible in steps, of which a rollback takes back the last.
 @safe public struct Appender: ~Copyable {
     private let lane: Lane
     private let time: Int64

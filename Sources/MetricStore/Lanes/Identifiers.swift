@@ -32,7 +32,7 @@ public struct RingSlot: Hashable, Sendable {
     }
 }
 
-/// What became of one appended sample.
+/// The outcome of appending one sample.
 public enum AppendOutcome: UInt8, Equatable, Sendable {
     /// It will be visible after the commit.
     case appended

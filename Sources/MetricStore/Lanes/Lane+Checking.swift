@@ -1,13 +1,13 @@
 public import MetricModel
 
 extension Lane {
-    /// What would become of a sample: ``AppendOutcome/appended`` where it would be taken, memory permitting. The writer's, and
-    /// not while something is being appended.
+    /// The outcome of appending a sample: ``AppendOutcome/appended`` if it would be stored, given enough memory. For
+    /// the writer, not while something is being appended.
     public func outcome(_ slot: RingSlot, _ value: Double, at time: Timestamp) -> AppendOutcome {
         outcome(slot, .float(value), time)
     }
 
-    /// What would become of a native histogram.
+    /// The outcome of appending a native histogram.
     public func outcome(_ slot: RingSlot, histogram: FloatHistogram, at time: Timestamp) -> AppendOutcome {
         outcome(slot, .histogram(histogram), time)
     }

@@ -40,7 +40,7 @@ extension Lane: InvariantChecking {
         func own(_ slot: RingSlot, _ owner: String) {
             report.expect(owners.updateValue(owner, forKey: slot) == nil, "slot \(slot.ordinal) has one use")
         }
-        if let spareSlot { own(spareSlot, "spare") }
+        for spare in spareSlots { own(spare, "spare") }
         for free in freeSlots[nextFreeSlot...] { own(free.slot, "free") }
         var unclaimed = 0
         var listed = Set(freeCompanions)

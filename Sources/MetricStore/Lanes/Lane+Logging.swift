@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// What the row log holds of the chunk that a lane is writing.
+/// The part of a lane's active chunk that is in the row log.
 struct LoggedRows {
     /// The file in which the chunk's rows begin.
     var pin: UInt32?
@@ -32,7 +32,7 @@ extension Lane {
         }
     }
 
-    /// Lets the row log forget the chunk, which is sealed.
+    /// Releases the chunk's rows in the row log, once it is sealed.
     func releaseRows() {
         guard let rowLog = core.rowLog else { return }
         logged.withLock { logged in
@@ -43,8 +43,8 @@ extension Lane {
 
     /// Writes all rows of the chunk once more if they begin in `file` or an older one, so that those can go.
     ///
-    /// Unlike what else is written this may be called from any thread. The lock keeps the writer from turning to the next
-    /// chunk; rows below the last committed one do not change until then.
+    /// Unlike what else is written this may be called from any thread. The lock keeps the writer from turning to the
+    /// next chunk; rows below the last committed one do not change until then.
     func rewriteRows(_ active: ActiveChunk, through file: UInt32) throws(StoreError) {
         guard let rowLog = core.rowLog else { return }
         try logged.withLock { logged throws(StoreError) in

@@ -5,51 +5,128 @@ extension Lane {
     ///
     /// Takes the index's lock: remember the slot, do not ask per sample.
     public func slot(for labels: Labels) throws(StoreError) -> RingSlot {
-        guard active != nil else { throw StoreError(.closed, "lane \(name) is closed") }
-        let known = core.catalog.read { $0.index.latestLocation(of: labels, in: id.rawValue) }
-        if let known, known.death == SeriesIndex.Location.alive {
-            claim(known.slot)
-            return known.slot
-        }
-        guard labels.count <= SeriesIndex.mostLabels else {
-            throw StoreError(.seriesLimit, "a series with \(labels.count) labels")
-        }
-        let birth = UInt32(nextChunk)
-        let slot = try takeSlot()
-        let (series, isNew) = try core.catalog.write { catalog throws(StoreError) in
-            guard !catalog.isClosed else {
-                spareSlot = slot
-                throw StoreError(.closed, "the store is closed")
-            }
-            guard catalog.index.count < core.maximumSeries || catalog.index.find(labels) != nil else {
-                spareSlot = slot
-                throw StoreError(.seriesLimit, "the limit of \(core.maximumSeries) series is reached")
-            }
-            let bound = catalog.index.bind(labels, lane: id.rawValue, slot: slot, birth: birth)
-            log(bound, slot, birth: birth, &catalog.index)
-            return bound
-        }
-        withState(of: slot) { state in
-            state = ActiveChunk.SlotState(newest: .min, birth: birth, series: series)
-        }
-        if let known { carryNewest(of: known, to: slot) }
-        if isNew { core.seriesChanged() }
-        return slot
+        var slots: [RingSlot] = []
+        try appendSlots(for: CollectionOfOne(labels), to: &slots)
+        return slots[0]
     }
 
-    /// Notes a slot's new series, and the pairs that nobody had before. Under the index lock.
-    private func log(
-        _ bound: (series: UInt32, isNew: Bool), _ slot: RingSlot, birth: UInt32, _ index: inout SeriesIndex
-    ) {
-        let made = index.takeMadePairs()
-        guard let log = core.log else { return }
-        for pair in made {
-            log.add(.pair(id: pair, Label(index.pairs.nameText(pair), index.pairs.valueText(pair))))
+    /// Appends the slots of several series to `slots`, in their order. Many at once cost far less than one by one,
+    /// above all where neighbours share labels, as the series of a target do.
+    ///
+    /// - Throws: If a series can not be created. Slots that were appended by then stay valid.
+    public func appendSlots(
+        for series: some RandomAccessCollection<Labels>, to slots: inout [RingSlot]
+    ) throws(StoreError) {
+        var rest = series[...]
+        while !rest.isEmpty {
+            // Queries wait no longer than for so many.
+            try appendSlots(ofFew: rest.prefix(Self.mostSlotsAtOnce), to: &slots)
+            rest = rest.dropFirst(Self.mostSlotsAtOnce)
         }
-        log.add(
-            .bind(
-                lane: id.rawValue, slot: slot, birth: birth, isNew: bound.isNew,
-                pairs: Array(index.pairs(of: bound.series))))
+    }
+
+    private static let mostSlotsAtOnce = 256
+
+    private func appendSlots(
+        ofFew series: some RandomAccessCollection<Labels>, to slots: inout [RingSlot]
+    ) throws(StoreError) {
+        guard active != nil else { throw StoreError(.closed, "lane \(name) is closed") }
+        let known = core.catalog.read { catalog in
+            series.map { catalog.index.latestLocation(of: $0, in: id.rawValue) }
+        }
+        var fresh: [RingSlot] = []
+        do throws(StoreError) {
+            for location in known where location?.death != SeriesIndex.Location.alive { fresh.append(try takeSlot()) }
+        } catch {
+            spareSlots += fresh
+            throw error
+        }
+        // Taken from the end, so that slots come in order.
+        fresh.reverse()
+        let created = try create(series, known, &fresh, &slots)
+        // A duplicate label set, or a failure, leaves slots that were not needed.
+        spareSlots += fresh
+        if created.isAnyNew { core.seriesChanged() }
+        if let failure = created.failure { throw failure }
+    }
+
+    /// Binds the series without a living location to slots from the end of `fresh`.
+    private func create(
+        _ series: some RandomAccessCollection<Labels>, _ known: [SeriesIndex.Location?], _ fresh: inout [RingSlot],
+        _ slots: inout [RingSlot]
+    ) throws(StoreError) -> (isAnyNew: Bool, failure: StoreError?) {
+        let birth = UInt32(nextChunk)
+        var isAnyNew = false
+        var failure: StoreError?
+        var made: [(slot: RingSlot, series: UInt32, former: SeriesIndex.Location?)] = []
+        if fresh.isEmpty {
+            for location in known.compactMap({ $0 }) {
+                claim(location.slot)
+                slots.append(location.slot)
+            }
+            return (false, nil)
+        }
+        core.catalog.write { catalog in
+            var run = PairRun()
+            var records: [UInt8] = []
+            for (labels, location) in zip(series, known) {
+                if let location, location.death == SeriesIndex.Location.alive {
+                    slots.append(location.slot)
+                    continue
+                }
+                failure = refusal(of: labels, catalog)
+                guard failure == nil, let slot = fresh.last else { break }
+                let bound = catalog.index.bind(labels, lane: id.rawValue, slot: slot, birth: birth, in: &run)
+                slots.append(bound.slot)
+                // A label set that is there twice has one slot.
+                if bound.slot != slot { continue }
+                fresh.removeLast()
+                isAnyNew = isAnyNew || bound.isNew
+                made.append((slot, bound.series, location))
+                if core.log != nil {
+                    log((bound.series, bound.isNew), slot, birth: birth, &catalog.index, to: &records)
+                }
+            }
+            if core.log == nil { _ = catalog.index.takeMadePairs() }
+            core.log?.add(bytes: records)
+        }
+        for new in made {
+            withState(of: new.slot) { state in
+                state = ActiveChunk.SlotState(newest: .min, birth: birth, series: new.series)
+            }
+            if let former = new.former { carryNewest(of: former, to: new.slot) }
+        }
+        for location in known.compactMap({ $0 }) where location.death == SeriesIndex.Location.alive {
+            claim(location.slot)
+        }
+        return (isAnyNew, failure)
+    }
+
+    /// Why the series `labels` cannot be created. Under the index lock.
+    private func refusal(of labels: Labels, _ catalog: borrowing StoreCore.Catalog) -> StoreError? {
+        if catalog.isClosed { return StoreError(.closed, "the store is closed") }
+        if labels.count > SeriesIndex.mostLabels {
+            return StoreError(.seriesLimit, "a series with \(labels.count) labels")
+        }
+        guard catalog.index.count < core.maximumSeries || catalog.index.find(labels) != nil else {
+            return StoreError(.seriesLimit, "the limit of \(core.maximumSeries) series is reached")
+        }
+        return nil
+    }
+
+    /// Adds the log records of a slot's new series to `records`, with those of new pairs. Under the index
+    /// lock.
+    private func log(
+        _ bound: (series: UInt32, isNew: Bool), _ slot: RingSlot, birth: UInt32, _ index: inout SeriesIndex,
+        to records: inout [UInt8]
+    ) {
+        for pair in index.takeMadePairs() {
+            let label = Label(index.pairs.nameText(pair), index.pairs.valueText(pair))
+            SeriesRecord.pair(id: pair, label).write(to: &records)
+        }
+        SeriesRecord.bind(
+            lane: id.rawValue, slot: slot, birth: birth, isNew: bound.isNew, pairs: Array(index.pairs(of: bound.series))
+        ).write(to: &records)
     }
 
     /// Notes that the series of `slot`, which an earlier process left, is still wanted.
@@ -74,8 +151,8 @@ extension Lane {
         unclaimedCount = 0
     }
 
-    /// Gives up the slot of a series that has ended. Its samples stay until retention takes them; write a staleness marker
-    /// first. A series that never got a sample is gone at once. Asking for the same labels again later is fine.
+    /// Gives up the slot of a series that has ended. Its samples stay until retention takes them; write a staleness
+    /// marker first. A series that never got a sample is gone at once. Asking for the same labels again later is fine.
     public func retire(_ slot: RingSlot) {
         guard
             let old = withState(
@@ -105,10 +182,7 @@ extension Lane {
 
     /// A slot that holds nothing in the chunk that comes next.
     func takeSlot() throws(StoreError) -> RingSlot {
-        if let spare = spareSlot {
-            spareSlot = nil
-            return spare
-        }
+        if let spare = spareSlots.popLast() { return spare }
         if nextFreeSlot < freeSlots.count, freeSlots[nextFreeSlot].death < nextChunk {
             nextFreeSlot += 1
             if nextFreeSlot > 64, 2 * nextFreeSlot > freeSlots.count {

@@ -50,8 +50,8 @@ extension Lane {
 
     /// Makes the pending rows visible.
     ///
-    /// What the series log must say about their series is written first, so that no row is without its labels after a crash;
-    /// then the rows, so that nothing a reader has seen is gone after one.
+    /// The series log's records about their series are written first, so that after a crash every row has its labels;
+    /// then the rows, so that a crash loses nothing that a reader has seen.
     func publish() throws(StoreError) {
         guard let active, pendingRows > 0 else { return }
         typealias Word = ActiveChunk.Word
@@ -151,7 +151,7 @@ extension Lane {
             if needsTimes { companions.times = (try takeSlot(), UInt32(nextChunk)) }
             if needsHistograms { companions.histograms = (try takeSlot(), UInt32(nextChunk)) }
         } catch {
-            if needsTimes { spareSlot = companions.times?.slot }
+            if needsTimes, let times = companions.times?.slot { spareSlots.append(times) }
             return nil
         }
         var place = state.companions
@@ -200,7 +200,7 @@ extension Lane {
         return nil
     }
 
-    /// Lets the new slot of a series continue where its former location ended.
+    /// Sets the newest time of a series' new slot to that of its former location.
     func carryNewest(of former: SeriesIndex.Location, to slot: RingSlot) {
         let companions = core.catalog.read { $0.index.companions(of: former) }
         let last = lastSample(former.slot, companions, birth: former.birth, death: former.death)

@@ -3,12 +3,12 @@ internal import Synchronization
 
 /// A stream of samples with one writer: a scrape target, a rule group, a remote-write sender.
 ///
-/// Its series share one ring of timestamps: what is appended between `beginAppend` and `commit` is a row with one value per
-/// series. The calls that write (`slot`, `beginAppend` and what follows, `retire`, `close`) must come from one thread at a
-/// time; readers on any thread neither wait for them nor hold them up.
+/// Its series share one ring of timestamps: what is appended between `beginAppend` and `commit` is a row with one value
+/// per series. The calls that write (`slot`, `beginAppend` and what follows, `retire`, `close`) must come from one
+/// thread at a time; readers on any thread neither wait for them nor hold them up.
 ///
-/// `@unchecked`: the variables are the writer's, but for `active` and `finalHead`, which change under the index lock, and
-/// `logged`, which has its own.
+/// `@unchecked`: the variables are the writer's, but for `active` and `finalHead`, which change under the index lock,
+/// and `logged`, which has its own.
 public final class Lane: @unchecked Sendable {
     /// The lane's identity.
     public let id: LaneID
@@ -39,12 +39,12 @@ public final class Lane: @unchecked Sendable {
     /// The companions of the slots that have some; places that are free again are in `freeCompanions`.
     var companionList: [SeriesIndex.Companions] = []
     var freeCompanions: [UInt32] = []
-    /// A slot that was taken and then not needed.
-    var spareSlot: RingSlot?
+    /// Slots that were taken and then not needed.
+    var spareSlots: [RingSlot] = []
     /// The slot after the last one that was ever taken.
     var nextSlot = RingSlot(block: 0, column: 0)
 
-    /// What a restart would find of this chunk. The lock is the writer's but for ``rewriteRows(_:through:)``.
+    /// The part of this chunk that is in the row log. Only the writer takes the lock, and ``rewriteRows(_:through:)``.
     let logged = Mutex(LoggedRows())
 
     /// Number of slots that an earlier process used and this one has not asked for yet; their states say which.
@@ -90,8 +90,8 @@ public final class Lane: @unchecked Sendable {
             self.active = nil
             catalog.openNames.remove(name)
         }
-        // Should the log not take it now, it does so with the next commit of any lane. A lane that comes back after a restart
-        // has only sealed rows, and is closed when nobody opens it.
+        // Should the log not take it now, it does so with the next commit of any lane. A lane that comes back after a
+        // restart has only sealed rows, and is closed when nobody opens it.
         try? core.log?.flush()
         releaseRows()
     }

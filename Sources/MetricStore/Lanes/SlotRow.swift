@@ -1,7 +1,7 @@
 /// Slots of one lane in an order that many commits share, as a target exposes its series line by line. A value.
 ///
-/// Slots that lie side by side are kept as one run: thousands of series are usually a few runs, whose values are appended block
-/// by block.
+/// Slots that lie side by side are kept as one run: thousands of series are usually a few runs, whose values are
+/// appended block by block.
 public struct SlotRow: Sendable {
     /// Slots of one block with consecutive columns, or places without one.
     struct Run: Sendable {
@@ -10,7 +10,7 @@ public struct SlotRow: Sendable {
         var start: Int
         var count = 1
 
-        /// What stands at `place`, which is one of the run's.
+        /// The slot at `place`, which is one of the run's.
         func slot(at place: Int) -> RingSlot? {
             first.map { $0 + (place - start) }
         }
@@ -41,7 +41,7 @@ public struct SlotRow: Sendable {
         }
     }
 
-    /// What stands at a place.
+    /// The slot at a place.
     ///
     /// - Complexity: O(log *r*) in the number of runs.
     public subscript(place: Int) -> RingSlot? {
@@ -66,7 +66,7 @@ extension SlotRow: Sequence {
             runs = row.runs
         }
 
-        /// What stands at the next place; the outer `nil` is the end.
+        /// The slot at the next place; the outer `nil` is the end.
         public mutating func next() -> RingSlot?? {
             guard run < runs.count else { return nil }
             let current = runs[run]

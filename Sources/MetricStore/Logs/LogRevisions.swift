@@ -1,8 +1,9 @@
-/// Which revisions of the series log are known to whoever reads it.
+/// The revisions of the series log that its file contains.
 ///
-/// Every frame of the log and every rewriting of it makes a new revision. A sealed chunk and a record of rows name the one that
-/// stood when they were written: without it, nobody can tell whose samples they hold, since a slot may have been given to another
-/// series meanwhile. What names a later revision than the log has, because the log's end was lost, is not used.
+/// Every frame of the log and every rewriting of it makes a new revision. A sealed chunk and a record of rows name the
+/// one that stood when they were written: without it, nobody can tell whose samples they hold, since a slot may have
+/// been given to another series meanwhile. Data that names a later revision than the log has, because the log's end was
+/// lost, is ignored.
 struct LogRevisions: Equatable, Sendable {
     /// The newest one. Counts no further than the largest number, from which on losses are not noticed.
     var current: UInt32 = 0

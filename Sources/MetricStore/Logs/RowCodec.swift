@@ -8,9 +8,9 @@ internal import Synchronization
 /// codes      half a byte per value, the first one in the low half
 /// data       as many bytes per value as its code says, little-endian
 /// ```
-/// A value is told from the two before it in its slot and chunk: counters mostly rise as they rose before, so that the change
-/// of the step fits into the code itself. Missing values count as zero and as "no step", which makes a chunk's first row
-/// decodable on its own.
+/// A value is predicted from the two before it in its slot and chunk: counters usually rise at a steady rate, so that
+/// the change of the step fits into the code itself. Missing values count as zero and as "no step", which makes a
+/// chunk's first row decodable on its own.
 ///
 /// | code | value |
 /// |---|---|
@@ -39,11 +39,12 @@ enum RowCodec {
 
     private static func length(_ code: UInt8) -> Int { Int(lengths >> UInt64(4 * code) & 15) }
 
-    /// The whole number that `bits` stand for, if it is one that steps are taken of.
+    /// The whole number with these bits, if it is one that is stored as a step.
     @inline(__always)
     private static func whole(_ bits: UInt64) -> Int64? {
         let value = Double(bitPattern: bits)
-        // Added to this, a whole number stands in the low bits. NaN fails the first comparison, -0 and fractions the second.
+        // Added to this, a whole number is in the low bits. NaN fails the first comparison, -0 and fractions the
+        // second.
         let magic = 0x1.8p52
         guard value.magnitude < 0x1p51 else { return nil }
         let sum = value + magic
@@ -202,8 +203,8 @@ enum RowCodec {
 
     // MARK: Decoding
 
-    /// Reads what `encode` wrote for `row` into `block`, which holds the rows before it. Whether the bytes made sense; those
-    /// that do not leave the block as it was.
+    /// Reads what `encode` wrote for `row` into `block`, which holds the rows before it. Whether the bytes made sense;
+    /// those that do not leave the block as it was.
     static func decode(
         _ input: UnsafeRawBufferPointer, _ offset: inout Int, into block: ActiveChunk.Block, row: Int
     ) -> Bool {
@@ -298,7 +299,7 @@ enum RowCodec {
     /// Which codes are steps, a bit each, and which of them count on from the step before.
     private static let steps: UInt16 = 0b11_1111_1110
     private static let changes: UInt16 = 0b11_0000_1110
-    /// What a code adds to its data, half a byte each.
+    /// The data bytes of each code, half a byte each.
     private static let additions: UInt64 = 0x2100
 
     /// The value of a code. Both kinds are worked out and one is taken: which it is nobody can predict.

@@ -7,10 +7,10 @@ internal import Synchronization
 /// ```
 /// rows/N   magic, version, store, number, checksum of these, a word each and padded to 64 bytes; then RowRecords
 /// ```
-/// A commit writes its record before readers see the rows: what the kernel has taken survives the end of the process. One log
-/// for all lanes keeps the pages it dirties full. A file goes when every lane has sealed the rows it has there and in older
-/// ones; a lane so slow that it holds back more than ``budget`` bytes writes its rows once more, at the end (``MetricStore``'s
-/// `maintain`).
+/// A commit writes its record before readers see the rows: what the kernel has taken survives the end of the process.
+/// One log for all lanes keeps the pages it dirties full. A file goes when every lane has sealed the rows it has there
+/// and in older ones; a lane so slow that it holds back more than ``budget`` bytes writes its rows once more, at the
+/// end (``MetricStore``'s `maintain`).
 ///
 /// Writers hold the lock for one `pwrite` per commit. Readers never come here.
 final class RowLog: Sendable {
@@ -37,7 +37,7 @@ final class RowLog: Sendable {
         fileSize = budget / 8
     }
 
-    /// What a file begins with.
+    /// The header of a file.
     static func identity(store: UInt64, number: UInt32) -> [UInt64] {
         let words: [UInt64] = [0x3130_5357_4f52_5254, 2, store, UInt64(number)]
         return words + [unsafe words.withUnsafeBytes { unsafe ByteHash.checksum($0) }]
@@ -46,7 +46,8 @@ final class RowLog: Sendable {
     /// Bytes of all files.
     var byteCount: Int { state.withLock { $0.files.reduce(0) { $0 + $1.size } } }
 
-    /// Writes `record` and keeps its file for as long as `pin` names it: a record that begins a chunk moves the pin there.
+    /// Writes `record` and keeps its file for as long as `pin` names it: a record that begins a chunk moves the pin
+    /// there.
     func append(_ record: UnsafeMutableRawBufferPointer, pin: inout UInt32?) throws(StoreError) {
         let checksum = unsafe RowRecordHeader.checksum(of: UnsafeRawBufferPointer(record))
         let begins = unsafe record.load(as: RowRecordHeader.self).firstRow == 0
@@ -85,7 +86,7 @@ final class RowLog: Sendable {
         removeUnneeded(&state)
     }
 
-    /// Lets go of the file that `pin` names.
+    /// Releases the file that `pin` names.
     func release(_ pin: inout UInt32?) {
         guard pin != nil else { return }
         state.withLock { state in
@@ -108,7 +109,7 @@ final class RowLog: Sendable {
         }
     }
 
-    /// The newest file that is due: rows in it and in older ones are to be written anew, so that no more than ``budget``
+    /// The newest overdue file: rows in it and in older files must be rewritten, so that no more than ``budget``
     /// bytes of finished files wait.
     var overdue: UInt32? {
         state.withLock { state in
@@ -124,10 +125,10 @@ final class RowLog: Sendable {
 }
 
 extension RowLog {
-    /// Tells `found` of every whole record that an earlier process left, oldest first, with the file it is in.
+    /// Calls `found` with every complete record of an earlier process, oldest first, and with its file.
     ///
     /// All files stay until ``recovered()``.
-    /// - Returns: What had to be set aside or skipped, in words.
+    /// - Returns: A note for everything that was set aside or skipped.
     func recover(_ found: (RowRecordHeader, UnsafeRawBufferPointer, UInt32) -> Void) -> [String] {
         var notes: [String] = []
         for number in StoreDirectory.numbers(in: directory.rowFiles) {
@@ -169,7 +170,7 @@ extension RowLog {
     ) throws(StoreError) -> Int {
         let file = try OpenFile(path, create: false)
         let size = file.size
-        guard size >= Self.headerSize else { throw StoreError(.system, "\(path) is cut short") }
+        guard size >= Self.headerSize else { throw StoreError(.system, "\(path) is truncated") }
         let mapping = try Mapping(file, offset: 0, count: size)
         for (index, word) in Self.identity(store: directory.store, number: number).enumerated() {
             guard unsafe mapping.words(at: 8 * index).pointee.load(ordering: .relaxed) == word else {

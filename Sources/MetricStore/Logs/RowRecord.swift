@@ -1,6 +1,7 @@
 internal import Synchronization
 
-/// What a commit adds to the row log: rows of one lane, behind those of the same chunk that earlier records hold.
+/// The record that a commit adds to the row log: rows of one lane, which follow those of earlier records of the same
+/// chunk.
 ///
 /// ```
 /// RowRecordHeader                                          64 bytes
@@ -41,14 +42,15 @@ extension RowRecordHeader {
         unsafe ByteHash.checksum(UnsafeRawBufferPointer(rebasing: record[8...]))
     }
 
-    /// What the checksum is mixed with: a record copied elsewhere is not valid there.
+    /// A number that is mixed into the checksum, so that a record copied elsewhere is not valid there.
     static func place(file: UInt32, offset: Int) -> UInt64 {
         (UInt64(file) << 32 | UInt64(offset)) &* 0x9e37_79b9_7f4a_7c15
     }
 }
 
 extension ActiveChunk {
-    /// Calls `body` with the record of the rows `rows` of `chunk`; its checksum and the place for it are left to the row log.
+    /// Calls `body` with the record of the rows `rows` of `chunk`; its checksum and the place for it are left to the
+    /// row log.
     ///
     /// - Parameters:
     ///   - blockCount: The blocks that may have values in these rows.
@@ -103,7 +105,8 @@ extension ActiveChunk {
         end = next
     }
 
-    /// Takes up the rows of a record whose checksum holds and which follows the rows that are there. Whether it made sense.
+    /// Restores the rows of a record with a correct checksum that follows the present rows. Returns whether it was
+    /// well-formed.
     func restore(_ header: RowRecordHeader, _ record: UnsafeRawBufferPointer) throws(StoreError) -> Bool {
         let rows = Int(header.firstRow)..<Int(header.firstRow) + Int(header.rowCount)
         var offset = RowRecordHeader.size + 8 * rows.count

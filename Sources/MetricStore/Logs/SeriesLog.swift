@@ -3,22 +3,22 @@ internal import MetricModel
 internal import Runtime
 internal import Synchronization
 
-/// What happened to lanes and series, in order; replaying it gives the index again.
+/// A change to lanes or series; replaying all records in order rebuilds the index.
 enum SeriesRecord {
     /// The log begins with so many series, all of them different, those with several locations one after the other.
     case listing(series: UInt32)
-    /// What follows may be about any series.
+    /// The following records may be about any series.
     case listed
     case lane(UInt32, name: String)
-    /// From here on `id` stands for this label; it may have stood for another one that no series has any more.
+    /// From here on `id` means this label; before, it may have meant another one that no series has any more.
     case pair(id: UInt32, Label)
-    /// A slot has a series, given by its pairs in the order of their names; `death` is given if it has ended already. One that
-    /// is new was not in the index before.
+    /// A slot has a series, given by its pairs in the order of their names; `death` is given if it has ended already.
+    /// One that is new was not in the index before.
     case bind(lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32? = nil, isNew: Bool, pairs: [UInt32])
     case companion(SeriesIndex.Location, isTimes: Bool, column: RingSlot, columnBirth: UInt32)
     case end(lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32)
     case closed(lane: UInt32, head: UInt64)
-    /// What the log says up to here is this revision (``LogRevisions``).
+    /// The records up to here make this revision (``LogRevisions``).
     case revision(UInt32)
     case lostRevisions(ClosedRange<UInt32>)
 }
@@ -30,13 +30,14 @@ enum SeriesRecord {
 /// frame    length of the records (4) · checksum of the records (4) · records, of which one says which revision this makes
 /// record   kind (1) · numbers as varints, texts with their length before them
 /// ```
-/// Records are gathered in memory and written before the first commit that needs them; what the kernel has taken survives the
-/// end of the process. A torn end is cut off when the file is read again. Pairs are the index's own ids, so that a series takes
-/// some 15 bytes however long its labels are.
+/// Records are gathered in memory and written before the first commit that needs them; what the kernel has taken
+/// survives the end of the process. A torn end is cut off when the file is read again. Pairs are the index's own ids,
+/// so that a series takes some 15 bytes however long its labels are.
 final class SeriesLog: Sendable {
     static let mark: UInt64 = 0x3130_474f_4c42_5254
     static let version: UInt32 = 5
-    /// What can be read; version 3 had no ``SeriesRecord/listing(series:)``, version 4 no ``SeriesRecord/revision(_:)``.
+    /// The versions that can be read; version 3 had no ``SeriesRecord/listing(series:)``, version 4 no
+    /// ``SeriesRecord/revision(_:)``.
     static let versions: ClosedRange<UInt32> = 3...5
     static let headerSize = 32
     /// Longer frames are only written for single records.
@@ -67,7 +68,7 @@ final class SeriesLog: Sendable {
         /// Of what is in the file.
         var revisions = LogRevisions()
 
-        /// Takes up the file that another thread has written; waits for it if need be.
+        /// Takes the file from the thread that writes it; waits for it if necessary.
         mutating func settle() throws(StoreError) {
             guard let writing = pending.take() else { return }
             let start = try writing.value().get()
@@ -115,15 +116,24 @@ final class SeriesLog: Sendable {
         }
     }
 
+    /// Adds records that are bytes already.
+    func add(bytes records: [UInt8]) {
+        guard !records.isEmpty else { return }
+        state.withLock { state in
+            state.buffer += records
+            isDirty.store(true, ordering: .relaxed)
+        }
+    }
+
     /// Writes what waits. A record that the calling thread added is in the file after this.
     func flush() throws(StoreError) {
-        // Clean means written: whoever finds another thread writing its records waits for that thread.
+        // Clean means written: a thread whose records are being written by another one waits for it.
         guard isDirty.load(ordering: .acquiring) else { return }
         try state.withLock { state throws(StoreError) in
             try state.settle()
             // Until `maintain` has written it, no record has a place.
             guard state.file != nil else { throw StoreError(.system, "the series log could not be written") }
-            // A log that was written anew has taken them; a frame without records would end it for who reads it.
+            // A rewritten log already contains them; a frame without records would look like its end.
             if !state.buffer.isEmpty {
                 var revisions = state.revisions
                 revisions.advance()
@@ -151,12 +161,13 @@ final class SeriesLog: Sendable {
         }
     }
 
-    /// Puts a file with what `catalog` holds in the place of the present one. Under the index lock, so that nothing is added.
+    /// Puts a file with what `catalog` holds in the place of the present one. Under the index lock, so that nothing is
+    /// added.
     func compact(_ catalog: borrowing StoreCore.Catalog, _ directory: StoreDirectory) throws(StoreError) {
         let snapshot = SeriesSnapshot(catalog)
         try state.withLock { state throws(StoreError) in
             do throws(StoreError) { try state.settle() } catch {
-                // What could not be written then is written now.
+                // The records that could not be written then are written now.
             }
             // It holds records that wait, which the present file has not.
             var revisions = state.revisions
@@ -171,8 +182,8 @@ final class SeriesLog: Sendable {
         }
     }
 
-    /// The same, by a thread of its own, for a log that has no file yet. Records may be added at once; whoever wants them
-    /// written waits.
+    /// The same, by a thread of its own, for a log that has no file yet. Records may be added at once; whoever wants
+    /// them written waits.
     ///
     /// - Parameter revisions: The current one is that of the file that is there, or of none.
     func begin(_ catalog: borrowing StoreCore.Catalog, _ revisions: LogRevisions, _ directory: StoreDirectory) {

@@ -133,7 +133,7 @@ extension [UInt8] {
 
     var isAtEnd: Bool { unsafe offset == source.count }
 
-    /// The next record; `nil` where there is none that makes sense.
+    /// The next record; `nil` at the end and if it is malformed.
     mutating func next() -> Item? {
         guard unsafe offset < source.count else { return nil }
         let kind = unsafe source[offset]

@@ -10,8 +10,8 @@ struct SeriesSnapshot: Sendable {
         lanes = catalog.lanes.values.map { ($0.id.rawValue, $0.name, $0.active == nil ? $0.finalHead : nil) }
     }
 
-    /// Gives `body` lanes, pairs and series, a frame's records at a time. Records about different series may come in any order;
-    /// the locations of one series come oldest first.
+    /// Gives `body` lanes, pairs and series, a frame's records at a time. Records about different series may come in
+    /// any order; the locations of one series come oldest first.
     func write(
         _ revisions: LogRevisions, _ body: ([UInt8]) throws(StoreError) -> Void
     ) throws(StoreError) {

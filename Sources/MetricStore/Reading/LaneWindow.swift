@@ -25,7 +25,7 @@ final class LaneWindow {
     private let from: Int64
     private let through: Int64
     private var views: [View] = []
-    /// Whether rows ascend in time throughout, so that rows in the window stand side by side.
+    /// Whether rows ascend in time throughout, so that rows in the window are contiguous.
     private(set) var isUniform = true
     /// The times of all rows seen, for a uniform window; the first and the last ones may lie outside.
     private(set) var rowTimes: [Int64] = []

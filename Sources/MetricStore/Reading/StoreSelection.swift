@@ -1,11 +1,12 @@
 public import MetricModel
 
-/// What matchers found in the index: series, and where their samples lie.
+/// The series that matchers found in the index, and where their samples are.
 ///
-/// Immutable, and compared by identity: a scan gives the same object again as long as the same series match, so that whatever
-/// is worked out from a set of series can be kept with it. Costs some 12 bytes a series, and the labels if they were asked for.
+/// Immutable, and compared by identity: a scan gives the same object again as long as the same series match, so that
+/// whatever is worked out from a set of series can be kept with it. Costs some 12 bytes a series, and the labels if
+/// they were asked for.
 ///
-/// The series of a lane stand side by side in the order of their slots; those whose samples lie in several places, or do not
+/// The series of a lane are adjacent, in the order of their slots; those whose samples are in several places, or do not
 /// fit into rows, come last.
 public final class StoreSelection: SeriesSelection {
     /// Neighbouring series of one block of a lane, which can be read together.
@@ -49,7 +50,8 @@ public final class StoreSelection: SeriesSelection {
     /// Whether all series have the same name, and differ in other labels than those that describe a metric.
     public var isOneMetric: Bool { watch.isOneName && !mayHaveMetadataLabels }
 
-    /// About how much memory this takes, with what is usually derived from the labels: the same without names, and a table.
+    /// About how much memory this takes, with what is usually derived from the labels: the same without names, and a
+    /// table.
     public let retainedBytes: Int
 
     /// The number of series.

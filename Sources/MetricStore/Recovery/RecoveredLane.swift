@@ -1,7 +1,7 @@
 internal import MetricModel
 internal import Synchronization
 
-/// What the series log tells of a lane.
+/// The state of a lane according to the series log.
 struct RecoveredLane {
     let id: UInt32
     let name: String
@@ -118,7 +118,7 @@ struct RecoveredLane {
         return lane
     }
 
-    /// Tells the lane about every slot: its series, whether it is free, or that it is a companion.
+    /// Calls `body` with every slot: its series, whether it is free, or that it is a companion.
     fileprivate func forEachSlot(
         _ body: (RingSlot, _ series: UInt32, _ birth: UInt32, SeriesIndex.Companions, _ death: UInt32?) -> Void
     ) {

@@ -1,4 +1,4 @@
-/// What the segments and the row log hold of each lane.
+/// The contents of the segments and the row log, by lane.
 struct RecoveredSamples: Sendable {
     /// A sealed chunk.
     struct SealedChunk {
@@ -11,7 +11,7 @@ struct RecoveredSamples: Sendable {
     struct OfLane {
         /// Ascending.
         fileprivate(set) var sealed: [SealedChunk] = []
-        /// The chunk that was being written, with its rows; `nil` where there are none.
+        /// The chunk that was being written, with its rows; `nil` if there is none.
         fileprivate(set) var active: ActiveChunk?
         fileprivate(set) var rows = RestoredRows(chunk: 0)
 
@@ -22,10 +22,10 @@ struct RecoveredSamples: Sendable {
     private(set) var lanes: [UInt32: OfLane] = [:]
     /// The newest revision of the series log that anything names.
     private(set) var newestRevision: UInt32 = 0
-    /// Chunks and records of rows that were left out, by their place in ``LogRevisions/lost``; those behind the current revision
-    /// at the end.
+    /// Chunks and records of rows that were left out, by their place in ``LogRevisions/lost``; those behind the current
+    /// revision at the end.
     private(set) var leftOut: [Int]
-    /// What had to be set aside or skipped, in words.
+    /// A note for everything that was set aside or skipped.
     private(set) var notes: [String] = []
 
     private let revisions: LogRevisions
@@ -66,8 +66,9 @@ struct RecoveredSamples: Sendable {
         for id in lanes.keys {
             var sealed = lanes[id]?.sealed ?? []
             sealed.sort { $0.number < $1.number }
-            // The row log may still have the rows of the newest one, so that it is asked now whether that is whole: a kill
-            // between its header and its body loses nothing. Who reads the others looks at them, and `maintain` does.
+            // The row log may still have the rows of the newest one, so that it is asked now whether that is whole: a
+            // kill between its header and its body loses nothing. Who reads the others looks at them, and `maintain`
+            // does.
             while let last = sealed.last, !isWhole(last) { sealed.removeLast() }
             if let last = sealed.popLast() {
                 sealed.append(SealedChunk(number: last.number, newest: last.newest, place: last.place.checked))

@@ -1,4 +1,4 @@
-/// What a recovery has found of the chunk that a lane was writing.
+/// The rows that a recovery has found of the chunk that a lane was writing.
 struct RestoredRows {
     private(set) var chunk: Int
     private(set) var rowCount = 0
@@ -12,10 +12,10 @@ struct RestoredRows {
         self.chunk = chunk
     }
 
-    /// What is missing.
-    var note: String? { isBroken ? "rows behind row \(rowCount) of chunk \(chunk) are lost" : nil }
+    /// A note about missing rows.
+    var note: String? { isBroken ? "rows after row \(rowCount) of chunk \(chunk) are lost" : nil }
 
-    /// Takes up a record if it is the next one of the newest chunk.
+    /// Restores a record if it is the next one of the newest chunk.
     mutating func take(
         _ header: RowRecordHeader, _ record: UnsafeRawBufferPointer, _ file: UInt32, _ active: ActiveChunk
     ) {
@@ -26,7 +26,8 @@ struct RestoredRows {
             self = RestoredRows(chunk: Int(header.chunk))
             pin = file
         }
-        // Files that a lane no longer needs may go while others still hold rows of the same chunk; such rows come again later.
+        // Files that a lane no longer needs may go while others still hold rows of the same chunk; such rows come again
+        // later.
         guard Int(header.firstRow) == rowCount, !isBroken else {
             isBroken = true
             return

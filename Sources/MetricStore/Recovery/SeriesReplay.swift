@@ -4,7 +4,7 @@ internal import MetricModel
 struct SeriesReplay {
     private(set) var index = SeriesIndex()
     private(set) var lanes: [RecoveredLane] = []
-    /// What the log has, and what it says is lost.
+    /// The revisions in the log, and those it lists as lost.
     private(set) var revisions = LogRevisions()
     /// Places in `lanes` by id.
     private var places: [UInt32: Int] = [:]
@@ -14,10 +14,10 @@ struct SeriesReplay {
     private var ids: [UInt32] = []
     /// The labels that no series has had yet, by the log's id of their pair.
     private var labels: [UInt32: Label] = [:]
-    /// Whether the series that come are all different, as a log that was written anew has them.
+    /// Whether the following series are all different, as in a rewritten log.
     private var isListing = false
-    /// Whether a series has ended: the index that wrote the log may have forgotten it, so that one which was new then is
-    /// perhaps known here.
+    /// Whether a series has ended: the index that wrote the log may have forgotten it, so that one which was new then
+    /// is perhaps known here.
     private var hasEnded = false
     /// A series' pairs, by the index's ids.
     private var own: [UInt32] = []
@@ -30,7 +30,8 @@ struct SeriesReplay {
     /// Replays the frames in `bytes`, a log with its header. Gives the offset behind the last one that made sense.
     mutating func replay(_ bytes: UnsafeRawBufferPointer) -> Int {
         var offset = SeriesLog.headerSize
-        // Room that nothing is written to takes no memory; growing step by step would copy what is there again and again.
+        // Room that nothing is written to takes no memory; growing step by step would copy what is there again and
+        // again.
         let most = (bytes.count - offset) / Self.leastBytes.series
         index.reserve(series: most, pairs: (bytes.count - offset) / Self.leastBytes.pair)
         while offset < bytes.count {
@@ -56,7 +57,8 @@ struct SeriesReplay {
         return index
     }
 
-    /// Replays the records of a frame. Whether all of them made sense; those before the first that does not are replayed.
+    /// Replays the records of a frame. Whether all of them made sense; those before the first that does not are
+    /// replayed.
     private mutating func replay(frame: UnsafeRawBufferPointer) -> Bool {
         var reader = unsafe SeriesRecordReader(frame)
         while let record = unsafe reader.next() {
@@ -128,7 +130,7 @@ struct SeriesReplay {
         }
     }
 
-    /// Where `lane` stands in `lanes`; most records are about the lane of the one before.
+    /// The index of `lane` in `lanes`; most records are about the same lane as the record before.
     @inline(__always)
     private mutating func place(of lane: UInt32) -> Int? {
         if let last, last.lane == lane { return last.place }
@@ -137,7 +139,7 @@ struct SeriesReplay {
         return place
     }
 
-    /// Puts the index's ids for the log's into `own`. Whether the log has told all of them.
+    /// Translates the log's pair ids into the index's. Returns whether the log has defined all of them.
     private mutating func translate(_ logged: [UInt32]) -> Bool {
         own.removeAll(keepingCapacity: true)
         for id in logged {

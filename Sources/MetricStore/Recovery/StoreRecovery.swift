@@ -5,17 +5,18 @@ internal import Synchronization
 
 /// Brings back what an earlier process left in a directory.
 ///
-/// The series log gives lanes, series and slots; the segments give sealed chunks; the row log gives the chunks that were being
-/// written. The series log is then written anew with what is still needed.
+/// The series log gives lanes, series and slots; the segments give sealed chunks; the row log gives the chunks that
+/// were being written. The series log is then rewritten with the records that are still needed.
 ///
-/// What does not need each other is done at the same time: the series log is replayed while segments are checked and rows read
+/// Independent steps run at the same time: the series log is replayed while segments are checked and rows read
 /// (``RecoveredSamples``), and written while the store is already used.
 struct StoreRecovery {
     private(set) var notes: [String] = []
     private let path: String
     private var replay = SeriesReplay()
 
-    /// Brings back the store in `path`, or begins one there. Gives its core and what was set aside or skipped, in words.
+    /// Brings back the store in `path`, or begins one there. Gives its core and what was set aside or skipped, in
+    /// words.
     static func run(
         _ path: String, _ configuration: StoreConfiguration
     ) throws(StoreError) -> (core: StoreCore, notes: [String]) {
@@ -50,10 +51,10 @@ struct StoreRecovery {
             core = StoreCore(configuration, directory, log)
             samples = try RecoveredSamples.read(core, revisions).get()
             notes.append(
-                "\(path)/series.log lacks its end: \(samples.leftOut.last ?? 0) chunks and scrapes that were stored after what is left "
-                    + "of it are not used")
+                "the end of \(path)/series.log is lost: \(samples.leftOut.last ?? 0) chunks and commits that were stored after "
+                    + "it are ignored")
         }
-        // What nothing names any more need not be remembered.
+        // Lost revisions that no file names any more are forgotten.
         revisions.lost = zip(revisions.lost, samples.leftOut).filter { $1 > 0 }.map(\.0)
         revisions.lose(through: samples.newestRevision)
         var catalog = StoreCore.Catalog()
@@ -73,7 +74,7 @@ struct StoreRecovery {
         _ = catalog.index.takeMadePairs()
         log.begin(catalog, revisions, directory)
         if isLogShort {
-            // What is written from now on names a revision that only the new file has.
+            // Everything written from now on names a revision that only the new file has.
             do throws(StoreError) { try log.settle() } catch { notes.append(error.message) }
         }
         rewriteBroken(samples, catalog)
@@ -93,7 +94,7 @@ struct StoreRecovery {
         }
     }
 
-    /// Lets the lanes go on behind the rows that were restored.
+    /// Continues the lanes after the restored rows.
     private mutating func resume(
         _ lanes: [UInt32: Lane], _ samples: RecoveredSamples, _ index: borrowing SeriesIndex, _ core: StoreCore
     ) throws(StoreError) {
@@ -106,7 +107,7 @@ struct StoreRecovery {
         core.rowLog?.recovered()
     }
 
-    /// Writes the rows anew of lanes that lost some in the middle, so that those to come have whole ones before them.
+    /// Rewrites the rows of lanes that lost some in the middle, so that new rows follow complete ones.
     private func rewriteBroken(_ samples: RecoveredSamples, _ catalog: borrowing StoreCore.Catalog) {
         for (id, found) in samples.lanes where found.rows.note != nil {
             guard let lane = catalog.lanes[id], let active = lane.active else { continue }
@@ -128,7 +129,7 @@ struct StoreRecovery {
         let file = try OpenFile(name, create: false)
         let size = file.size
         guard size >= SeriesLog.headerSize else {
-            setAsideEverything(because: "\(name) is cut short")
+            setAsideEverything(because: "\(name) is truncated")
             return nil
         }
         let mapping = try Mapping(file, offset: 0, count: size)
@@ -151,7 +152,7 @@ struct StoreRecovery {
         notes.append("\(path)/series.log: the last \(bytes.count - end) bytes are torn or damaged and dropped")
     }
 
-    /// Without a log, nothing that is there can be told apart.
+    /// Without a series log, no file says which series its samples belong to.
     private mutating func setAsideEverything(because reason: String?) {
         for name in ["series.log", "segments", "rows", "lanes", "exemplars.log"] {
             let file = "\(path)/\(name)"

@@ -10,8 +10,8 @@ internal import Glibc
 ///                             start; then the columns (ColumnCodec)
 /// histograms                  words the histogram columns point into
 /// ```
-/// All numbers are little-endian. The header's own checksum makes it possible to trust the header before anyone has read the
-/// body, whose checksum it holds.
+/// All numbers are little-endian. The header's own checksum makes it possible to trust the header before anyone has
+/// read the body, whose checksum it holds.
 struct ChunkHeader {
     static let size = 80
     static let mark: UInt64 = 0x3130_4b4e_5548_4354  // "TCHUNK01"

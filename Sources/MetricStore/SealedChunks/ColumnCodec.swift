@@ -14,11 +14,11 @@ package typealias RowMask = UInt16
 ///         whole:    bits per step (1 byte), first value, smallest step (both zigzag varint), steps above the smallest one
 ///         raw:      8 bytes per value
 /// ```
-/// A whole number stands for the value divided by 10^power, which is how decimals in expositions come about. Steps between
+/// A whole number is the value multiplied by 10^power, since most values in expositions are decimals. Steps between
 /// neighbours are packed in as many bits as the largest needs: a counter that rises by 0…15 per scrape takes four bits.
 @safe package enum ColumnCodec {
-    /// Rows of a chunk. Every series pays eight bytes a row for the chunk that is being written, and a head and a first value
-    /// per chunk on the disk; docs/design/0010 has what 16 and 32 cost.
+    /// Rows of a chunk. Every series pays eight bytes a row for the chunk that is being written, and a head and a first
+    /// value per chunk on the disk; docs/design/0010 has what 16 and 32 cost.
     package static let rows = RowMask.bitWidth
     private static let maskSize = RowMask.bitWidth / 8
     /// No encoding is longer.

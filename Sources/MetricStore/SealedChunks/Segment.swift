@@ -18,7 +18,7 @@ final class Segment: Sendable {
     /// Records begin behind magic, version, store, number and checksum, a word each.
     static let headerSize = 64
 
-    /// What the segment's file begins with.
+    /// The header of the segment's file.
     static func identity(store: UInt64, number: UInt32) -> [UInt64] {
         let words: [UInt64] = [0x3130_5347_4553_5254, 2, store, UInt64(number)]
         return words + [unsafe words.withUnsafeBytes { unsafe ByteHash.checksum($0) }]
@@ -34,7 +34,8 @@ final class Segment: Sendable {
         if !isRead.load(ordering: .relaxed) { isRead.store(true, ordering: .relaxed) }
     }
 
-    /// Takes the pages that queries have looked at out of the process's memory; they stay in the system's cache of files.
+    /// Takes the pages that queries have looked at out of the process's memory; they stay in the system's cache of
+    /// files.
     func releaseIfRead() {
         guard path != nil, isRead.exchange(false, ordering: .relaxed) else { return }
         mapping.release()
@@ -53,8 +54,8 @@ final class Segment: Sendable {
     }
 }
 
-/// Where a sealed chunk lies, in one word; 0 is nowhere. The highest bit says that the record's body may be damaged, since an
-/// earlier process wrote it and nobody has compared its checksum yet.
+/// Where a sealed chunk lies, in one word; 0 is nowhere. The highest bit says that the record's body may be damaged,
+/// since an earlier process wrote it and nobody has compared its checksum yet.
 struct ChunkPlace: Equatable {
     let word: UInt64
 

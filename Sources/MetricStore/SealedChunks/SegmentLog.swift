@@ -18,12 +18,13 @@ struct PinnedSegments {
 
 /// All sealed chunks of a store, in the order in which they were sealed, in segments that are dropped oldest first.
 ///
-/// Reclamation: a reader takes a copy of the list of segments (one reference) before it looks into a lane's directory. A
-/// dropped segment leaves the list at once, and its memory goes when the last such copy does, so no reader ever follows a
-/// place into memory that is gone. The lock is taken once per query, per seal and per drop; never per sample.
+/// Reclamation: a reader takes a copy of the list of segments (one reference) before it looks into a lane's directory.
+/// A dropped segment leaves the list at once, and its memory goes when the last such copy does, so no reader ever
+/// follows a place into memory that is gone. The lock is taken once per query, per seal and per drop; never per sample.
 ///
-/// Files are written with `pwrite` and read through a mapping, which on Linux see the same pages: only what queries have looked at
-/// counts as the process's memory, and only until ``releaseRead()``. A lane's directory names a record after it is written.
+/// Files are written with `pwrite` and read through a mapping, which on Linux see the same pages: only what queries
+/// have looked at counts as the process's memory, and only until ``releaseRead()``. A lane's directory names a record
+/// after it is written.
 final class SegmentLog: Sendable {
     private struct Entry {
         let segment: Segment
@@ -45,7 +46,7 @@ final class SegmentLog: Sendable {
         /// Newest chunk lost per lane since the last ``takeDropped()``.
         var dropped: [UInt32: UInt32] = [:]
         var nextNumber: UInt32 = 1
-        /// What an earlier process wrote and ``checkSome(_:_:)`` has not come to: records from `from` to `end`.
+        /// Records of an earlier process that ``checkSome(_:_:)`` has not checked yet: from `from` to `end`.
         var unchecked: [(segment: Segment, from: Int, end: Int)] = []
         /// The places of records that were found damaged, and those since the last ``takeNotes()`` in words.
         var damaged: Set<UInt64> = []
@@ -60,7 +61,8 @@ final class SegmentLog: Sendable {
     let directory: StoreDirectory?
     private let budget: Int
     private let segmentSize: Int
-    /// A segment covers no more milliseconds than this, unless one chunk does, so that retention by time is not too coarse.
+    /// A segment covers no more milliseconds than this, unless one chunk does, so that retention by time is not too
+    /// coarse.
     private let longestSpan: Int64
     private let state = Mutex(State())
 
@@ -159,7 +161,7 @@ final class SegmentLog: Sendable {
         } else {
             segment = Segment(number: number, mapping: try Mapping(anonymous: size), path: nil)
         }
-        // What the last segment does not need goes back to the disk.
+        // Space that the last segment does not need is released.
         if let last = state.entries.last, let path = last.segment.path { unsafe truncate(path, last.usedPages) }
         state.entries.append(Entry(segment: segment))
         state.file = consume opened
@@ -190,8 +192,9 @@ final class SegmentLog: Sendable {
         return true
     }
 
-    /// Takes what queries have looked at since the last call out of the process's memory. Queries may go on meanwhile: what they
-    /// still look at comes back by itself, 16 pages for a fault, since the system keeps the files' pages as long as it likes.
+    /// Takes what queries have looked at since the last call out of the process's memory. Queries may go on meanwhile:
+    /// what they still look at comes back by itself, 16 pages for a fault, since the system keeps the files' pages as
+    /// long as it likes.
     func releaseRead() {
         for segment in pin().segments { segment.releaseIfRead() }
     }
@@ -207,10 +210,11 @@ final class SegmentLog: Sendable {
 }
 
 extension SegmentLog {
-    /// Takes up the segments that an earlier process left, oldest first, and tells `found` of every record whose header is
-    /// whole. Bodies are left to ``isWhole(_:at:)`` and ``checkSome(_:_:)``: a start looks at a page or so of each record.
+    /// Opens the segments of an earlier process, oldest first, and calls `found` with every record whose header is
+    /// whole. Bodies are left to ``isWhole(_:at:)`` and ``checkSome(_:_:)``: a start looks at a page or so of each
+    /// record.
     ///
-    /// - Returns: What had to be set aside or skipped, in words.
+    /// - Returns: A note for everything that was set aside or skipped.
     func recover(_ found: (ChunkHeader, ChunkPlace) -> Void) -> [String] {
         guard let directory else { return [] }
         var notes: [String] = []
@@ -218,7 +222,7 @@ extension SegmentLog {
         // Places are found by counting from the first segment, so numbers must be consecutive.
         if let gap = numbers.indices.dropFirst().last(where: { numbers[$0] != numbers[$0 - 1] + 1 }) {
             for number in numbers[..<gap] {
-                notes.append("segment \(number) stands alone: \(StoreDirectory.setAside(directory.segment(number)))")
+                notes.append("segment \(number) is not followed by the next one: \(StoreDirectory.setAside(directory.segment(number)))")
             }
             numbers.removeFirst(gap)
         }
@@ -231,7 +235,7 @@ extension SegmentLog {
                     state.nextNumber = number + 1
                 }
             } catch {
-                // What is older cannot be counted to any more.
+                // Older segments cannot be found by counting any more.
                 let older = state.withLock { state in
                     defer { (state.entries, state.unchecked) = ([], []) }
                     state.nextNumber = number + 1
@@ -262,7 +266,7 @@ extension SegmentLog {
         }
         let segment = Segment(number: number, mapping: mapping, path: path)
         var entry = Entry(segment: segment)
-        if size < file.size { notes.append("\(path) is cut short") }
+        if size < file.size { notes.append("\(path) is truncated") }
         while entry.used + ChunkHeader.size <= size {
             let header = unsafe segment.record(at: entry.used).header
             let length = Int(header.length)
@@ -302,8 +306,8 @@ extension SegmentLog {
         return false
     }
 
-    /// Compares the checksums of the next records that an earlier process wrote, some `bytes` of them, and tells `found` of each
-    /// whether it is whole. From one thread at a time. Costs nothing once all have been looked at.
+    /// Compares the checksums of the next records that an earlier process wrote, some `bytes` of them, and calls
+    /// `found` with each whether it is whole. From one thread at a time. Costs nothing once all have been looked at.
     func checkSome(_ bytes: Int, _ found: (ChunkHeader, ChunkPlace, _ isWhole: Bool) -> Void) {
         var rest = bytes
         while rest > 0, let next = state.withLock({ $0.unchecked.first }) {
@@ -327,7 +331,7 @@ extension SegmentLog {
         }
     }
 
-    /// What was found damaged since the last call, in words.
+    /// A note for all damage found since the last call.
     func takeNotes() -> [String] {
         state.withLock { state in
             defer { state.notes = [] }

@@ -8,8 +8,8 @@ final class SegmentPins {
         pins = [segments.pin()]
     }
 
-    /// The sealed chunk `number` of `lane`, if there is one, it is whole, and retention has not taken it. Valid as long as these
-    /// pins.
+    /// The sealed chunk `number` of `lane`, if there is one, it is whole, and retention has not taken it. Valid as long
+    /// as these pins.
     func record(of number: Int, in lane: Lane) -> ChunkRecord? {
         guard let place = lane.directory[number], let record = unsafe find(place) else { return nil }
         let header = unsafe record.header

@@ -2,13 +2,17 @@ internal import Glibc
 
 /// Many readers or one writer; a waiting writer goes before new readers, so that queries cannot starve new series.
 ///
+/// The state lies behind a pointer so that readers borrow it where it is; a variable of the class would be copied for
+/// each of them, with a reference count for each of its arrays.
+///
 /// `@unchecked`: `state` is only touched under `lock`.
 @safe final class Guarded<State>: @unchecked Sendable {
-    private var state: State
+    private let state: UnsafeMutablePointer<State>
     private let lock: UnsafeMutablePointer<pthread_rwlock_t>
 
     init(_ state: State) {
-        self.state = state
+        unsafe self.state = .allocate(capacity: 1)
+        unsafe self.state.initialize(to: state)
         unsafe lock = .allocate(capacity: 1)
         var attributes = pthread_rwlockattr_t()
         unsafe pthread_rwlockattr_init(&attributes)
@@ -21,26 +25,28 @@ internal import Glibc
     deinit {
         unsafe pthread_rwlock_destroy(lock)
         unsafe lock.deallocate()
+        unsafe state.deinitialize(count: 1)
+        unsafe state.deallocate()
     }
 
     /// Runs `body` beside other readers.
     func read<Result, Failure: Error>(_ body: (borrowing State) throws(Failure) -> Result) throws(Failure) -> Result {
         unsafe pthread_rwlock_rdlock(lock)
         defer { unsafe pthread_rwlock_unlock(lock) }
-        return try body(state)
+        return try unsafe body(state.pointee)
     }
 
     /// Runs `body` beside other readers unless that would mean to wait; `nil` then.
     func readIfFree<Result>(_ body: (borrowing State) -> Result?) -> Result? {
         guard unsafe pthread_rwlock_tryrdlock(lock) == 0 else { return nil }
         defer { unsafe pthread_rwlock_unlock(lock) }
-        return body(state)
+        return unsafe body(state.pointee)
     }
 
     /// Runs `body` alone.
     func write<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure) -> Result {
         unsafe pthread_rwlock_wrlock(lock)
         defer { unsafe pthread_rwlock_unlock(lock) }
-        return try body(&state)
+        return try unsafe body(&state.pointee)
     }
 }

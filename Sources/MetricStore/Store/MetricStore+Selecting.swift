@@ -111,9 +111,9 @@ extension MetricStore: Queryable {
         return compiled
     }
 
-    /// What fits any of the lists, and what the query sees of the lanes it lies in.
+    /// The series that match any of the lists, and the rows of their lanes that the query sees.
     ///
-    /// - Parameter known: What the same lists gave before.
+    /// - Parameter known: The selection that the same lists gave before.
     private func scan(
         _ lists: [[Matcher]], _ from: Timestamp, _ through: Timestamp, _ demand: LabelDemand = .each,
         _ known: StoreSelection? = nil

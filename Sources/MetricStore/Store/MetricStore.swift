@@ -4,24 +4,25 @@ internal import Synchronization
 
 /// Keeps the samples of all series in rings, one per writer, and answers queries for them.
 ///
-/// Made once by the composition root and shared by all threads. Appending and reading samples of known series takes no lock;
-/// creating and removing series, and finding the series that fit matchers, does for a short time.
+/// Made once by the composition root and shared by all threads. Appending and reading samples of known series takes no
+/// lock; creating and removing series, and finding the series that fit matchers, does for a short time.
 public final class MetricStore: Sendable {
     let core: StoreCore
     private let retention: Int64
-    /// Bytes of sealed chunks that one call of `maintain` checks after a restart: some 30 ms, and a day's within ten calls.
+    /// Bytes of sealed chunks that one call of `maintain` checks after a restart: some 30 ms, and a day's within ten
+    /// calls.
     private static let checkedAtOnce = 64 << 20
     /// When `maintain` was first called.
     private let orphansKnownSince = Mutex<Timestamp?>(nil)
 
-    /// What a restart found damaged and set aside or skipped, a line each, for the log. Samples that are found damaged later
-    /// are in ``takeNotes()``.
+    /// The damage that a restart found, and set aside or skipped, a line each, for the log. Samples that are found
+    /// damaged later are in ``takeNotes()``.
     public let recoveryNotes: [String]
 
     /// An empty store, or the one that `configuration.directory` holds.
     ///
-    /// What was committed there is whole again. Lanes come back under their names: `openLane` gives the same lane with the
-    /// same slots, and `maintain` closes those that nobody has opened within an hour.
+    /// All committed samples are there again. Lanes come back under their names: `openLane` gives the same lane with
+    /// the same slots, and `maintain` closes those that nobody has opened within an hour.
     public init(_ configuration: StoreConfiguration, registry: Registry?) throws(StoreError) {
         if let path = configuration.directory {
             (core, recoveryNotes) = try StoreRecovery.run(path, configuration)
@@ -68,7 +69,7 @@ public final class MetricStore: Sendable {
     public func close() {
         core.writeExemplars()
         do throws(StoreError) { try core.log?.settle() } catch {
-            // What could not be written was only shorter; the file of before stays.
+            // Only a shorter version of the log could not be written; the old file stays.
         }
         core.catalog.write { catalog in
             catalog.isClosed = true
@@ -76,13 +77,13 @@ public final class MetricStore: Sendable {
         }
     }
 
-    /// What was found damaged and left out since the last call, a line each, for the log: a restart leaves the checksums of most
-    /// sealed samples to whoever reads them first, and to ``maintain(now:)``, which comes to all of them within seconds.
+    /// The damage found since the last call, a line each, for the log. A restart leaves the checksums of most sealed
+    /// samples to the first query that reads them, and to ``maintain(now:)``, which checks all of them within seconds.
     public func takeNotes() -> [String] { core.segments.takeNotes() + core.exemplars.takeNotes() }
 
-    /// Lets samples older than the retention go, forgets series and lanes without samples, gives back the memory that queries
-    /// have taken by looking at files, checks some of what an earlier process wrote, and writes down new exemplars. Call it every few seconds, from one
-    /// thread at a time.
+    /// Drops samples older than the retention, forgets series and lanes without samples, releases the memory that
+    /// queries have taken by looking at files, checks some of what an earlier process wrote, and writes down new
+    /// exemplars. Call it every few seconds, from one thread at a time.
     public func maintain(now: Timestamp) {
         core.segments.drop(before: now.milliseconds &- retention)
         let lost = core.segments.takeDropped()
@@ -109,7 +110,7 @@ public final class MetricStore: Sendable {
         closeOrphans(now)
     }
 
-    /// Writes the series log anew once most of it is about series that are gone.
+    /// Rewrites the series log once most of it is about removed series.
     private func compactLog() {
         guard let log = core.log, let directory = core.directory, log.isWorthCompacting else { return }
         core.catalog.read { catalog in
@@ -119,7 +120,8 @@ public final class MetricStore: Sendable {
         }
     }
 
-    /// Looks whether the next sealed chunks that an earlier process left are whole; those that are not leave their lanes.
+    /// Looks whether the next sealed chunks that an earlier process left are whole; those that are not leave their
+    /// lanes.
     private func checkSealed() {
         core.segments.checkSome(Self.checkedAtOnce) { header, place, isWhole in
             let lane = core.catalog.read { $0.lanes[header.lane] }

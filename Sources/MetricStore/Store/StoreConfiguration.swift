@@ -11,7 +11,8 @@ public struct StoreConfiguration: Sendable {
     /// Most series kept at a time; creating more is refused.
     public var maximumSeries = 5_000_000
 
-    /// Most exemplars kept at a time, in memory; the oldest go first. Each takes some 200 bytes, and its series once as much.
+    /// Most exemplars kept at a time, in memory; the oldest go first. Each takes some 200 bytes, and its series once as
+    /// much.
     public var maximumExemplars = 100_000
 
     /// A day of samples in at most 1 GiB, in memory unless `directory` is given.

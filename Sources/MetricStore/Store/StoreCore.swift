@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// What a store's lanes share.
+/// The parts of a store that its lanes share.
 final class StoreCore: Sendable {
     /// Everything the index lock guards.
     struct Catalog {
@@ -43,7 +43,7 @@ final class StoreCore: Sendable {
     /// Writes the exemplars that came since the last call to their file.
     func writeExemplars() {
         do throws(StoreError) { try exemplarLog?.write(exemplars) } catch {
-            // No room on the disk: the next call writes them, or a restart has those of before.
+            // The disk is full: the next call writes them; after a restart the older ones are there.
         }
     }
 

@@ -39,6 +39,7 @@ struct SampleRules: Sendable {
 
     /// Where both have a label, one keeps its name: ours unless exposed labels are honoured.
     private func merged(_ exposed: Labels) -> Labels {
+        if let joined = exposed.joined(with: targetLabels) { return joined }
         var labels = exposed
         if honorsLabels {
             for pair in targetLabels.pairs where exposed[pair.name] == nil { labels.set(pair.name, to: pair.value) }

@@ -230,24 +230,35 @@ extension TargetWriter {
         outcome.kept = stored.count + body.series.count { slots[Int($0)] != nil }
         try checkCount(outcome.kept, rules)
         var made: [RingSlot] = []
-        for (number, labels) in stored {
-            if made.count % 1024 == 1023, limits.isCancelled() {
+        while made.count < stored.count {
+            if !made.isEmpty, limits.isCancelled() {
                 for slot in release(slot: made) { lane.retire(slot) }
                 return nil
             }
-            do throws(StoreError) {
-                let slot = try lane.slot(for: labels)
-                slots[number] = slot
-                references.add(slot)
-                made.append(slot)
-            } catch {
+            let next = stored[made.count...].prefix(1024)
+            let failure = append(slotsOf: next, to: &made)
+            if let failure {
                 for slot in release(slot: made) { lane.retire(slot) }
-                throw ScrapeFailure("the store refuses a series: \(error)")
+                throw ScrapeFailure("the store refuses a series: \(failure)")
             }
         }
         outcome.added = made.count { references[$0] == 1 }
         for series in body.newSeries { check.learned(series.number, series.labels) }
         return SlotRow(body.series.lazy.map { [slots] in slots[Int($0)] })
+    }
+
+    /// Finds slots for new series, and says why not for all.
+    private func append(
+        slotsOf stored: ArraySlice<(number: Int, labels: Labels)>, to made: inout [RingSlot]
+    ) -> StoreError? {
+        let first = made.count
+        var failure: StoreError?
+        do throws(StoreError) { try lane.appendSlots(for: stored.map(\.labels), to: &made) } catch { failure = error }
+        for (series, slot) in zip(stored, made[first...]) {
+            slots[series.number] = slot
+            references.add(slot)
+        }
+        return failure
     }
 
     private func checkCount(_ kept: Int, _ rules: SampleRules) throws(ScrapeFailure) {

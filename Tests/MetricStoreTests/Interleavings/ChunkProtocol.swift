@@ -1,9 +1,10 @@
-/// The steps of the argument in `ActiveChunk`: one writer that fills chunks of two rows and turns from one to the next, and one
-/// reader that takes a consistent beginning of what is committed. Readers store nothing, so one stands for any number.
+/// The steps of the argument in `ActiveChunk`: one writer that fills chunks of two rows and turns from one to the next,
+/// and one reader that takes a consistent beginning of what is committed. Readers store nothing, so one stands for any
+/// number.
 ///
-/// A row has one cell, which stands for its time, masks and values: all are relaxed words that the writer overwrites in the same
-/// step of the argument. A sealed chunk's record is written before its place is entered in the directory; the list of segments that
-/// holds the record is guarded by a lock, which orders more than is asked for here.
+/// A row has one cell, which stands for its time, masks and values: all are relaxed words that the writer overwrites in
+/// the same step of the argument. A sealed chunk's record is written before its place is entered in the directory; the
+/// list of segments that holds the record is guarded by a lock, which orders more than is asked for here.
 enum ChunkProtocol {
     static let rows = 2
     static let chunks = 3
@@ -43,7 +44,8 @@ enum ChunkProtocol {
         case releaseFence
     }
 
-    /// The writer's program, from the first row to the last. It loads nothing that another thread stores and has no branch.
+    /// The writer's program, from the first row to the last. It loads nothing that another thread stores and has no
+    /// branch.
     static func writer(_ weakening: Weakening?) -> [WriterStep] {
         var steps: [WriterStep] = []
         for row in 0..<rows * chunks {

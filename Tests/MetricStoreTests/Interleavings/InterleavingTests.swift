@@ -49,8 +49,9 @@ import Testing
             }
             let memory = memories[state.writerSteps]
             let following = state.program.next(memory, state.reader, weakening)
-            // Wait-freedom: a reader always has a step, whatever the writer does or does not do, and only so many of them. The
-            // writer's program has no branch and no load, so nothing a reader does or does not do is of any concern to it.
+            // Wait-freedom: a reader always has a step, whatever the writer does or does not do, and only so many of
+            // them. The writer's program has no branch and no load, so nothing a reader does or does not do is of any
+            // concern to it.
             if following.isEmpty || state.readerSteps > ChunkReader.mostSteps {
                 outcome.violation = "a reader does not come to an end"
                 return outcome

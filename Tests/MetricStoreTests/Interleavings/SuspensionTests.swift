@@ -3,8 +3,8 @@ import Testing
 
 @testable import MetricStore
 
-/// Lock-freedom of the store itself: with the writer suspended between any two of its calls a reader comes to its end, and with a
-/// reader suspended between any two of its calls the writer goes on as if it were not there.
+/// Lock-freedom of the store itself: with the writer suspended between any two of its calls a reader comes to its end,
+/// and with a reader suspended between any two of its calls the writer goes on as if it were not there.
 ///
 /// All is done on one thread: whoever waited for the other would wait for ever.
 @Suite(.timeLimit(.minutes(10))) struct SuspensionTests {

@@ -1,11 +1,11 @@
 /// Memory as the C++ model allows it to look, for exhaustive exploration.
 ///
-/// Every location keeps the messages that were stored there, oldest first. A thread has a view: for each location the oldest
-/// message it may still load. A load takes any message from there on, so that threads may see relaxed stores late and in
-/// different orders; what release and acquire, as stores, loads or fences, order is carried from view to view. This is the
-/// view machine of Kang et al. 2017 ("A promising semantics for relaxed-memory concurrency"), without promises: a thread's own
-/// steps happen in its program's order, which holds for the argument's programs since no store of a reader and no load of the
-/// writer takes part in them.
+/// Every location keeps the messages that were stored there, oldest first. A thread has a view: for each location the
+/// oldest message it may still load. A load takes any message from there on, so that threads may see relaxed stores
+/// late and in different orders; what release and acquire, as stores, loads or fences, order is carried from view to
+/// view. This is the view machine of Kang et al. 2017 ("A promising semantics for relaxed-memory concurrency"), without
+/// promises: a thread's own steps happen in its program's order, which holds for the argument's programs since no store
+/// of a reader and no load of the writer takes part in them.
 struct WeakMemory: Hashable {
     typealias Location = Int
 
