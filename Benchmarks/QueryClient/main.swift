@@ -1,6 +1,6 @@
 // Asks an HTTP server the same questions again and again over one connection and prints how long each takes. The client
 // itself costs some ten microseconds a request, so that short answers are not hidden behind it. Usage: QueryClient PORT
-// REPETITIONS < paths, one a line; `{now}` and `{now-N}` stand for the time in seconds, `{again}` for the number of the
+// REPETITIONS < paths, one a line; `{now}` and `{now-N}` are the time in seconds, `{again}` for the number of the
 // repetition, which makes another query of it each time. Output, one line per path: status, bytes of the body, median,
 // least and 99th percentile of the microseconds.
 import Glibc

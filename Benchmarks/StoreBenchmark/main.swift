@@ -40,7 +40,7 @@ func residentBytes() -> Int {
     return (Int(fields[1]) ?? 0) * 4096
 }
 
-/// What this process has given the kernel to write to disks: pages that became dirty.
+/// The bytes that this process has given the kernel to write to disks: pages that became dirty.
 func writtenBytes() -> Int {
     guard let file = fopen("/proc/self/io", "r") else { return 0 }
     defer { fclose(file) }

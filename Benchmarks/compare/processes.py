@@ -70,7 +70,7 @@ class Process:
         return [self._field("status", name) * 1024 for name in ("RssAnon", "RssFile", "RssShmem")]
 
     def reset_peak(self):
-        """Lets the peak of resident memory begin anew."""
+        """Resets the peak of resident memory."""
         with open(f"/proc/{self.child.pid}/clear_refs", "w") as file:
             file.write("5")
 

@@ -56,7 +56,7 @@ def measure_queries(all_servers, client, repetitions, interval):
                     window = server.last_minutes(2, interval)
                 sizes.append(len(server.series(expression, **window)))
                 medians.append(ask(client, server.port, path, repetitions)[1])
-            # topk over a range lists whoever was among the ten at any step, which depends on when each server scraped.
+            # topk over a range lists every series that was among the ten at any step, which depends on when each server scraped.
             if len(set(sizes[:2])) > 1 and not expression.startswith("topk"):
                 raise RuntimeError(f"{name} ({kind}): series per server: {sizes}")
             rows.append((f"{name}, {kind}", medians))

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct BodyPredictorTests {
-    /// What a reader of full bodies sees, against what the predictor and its numbers give.
+    /// The result of reading bodies in full, compared with that of the predictor and its numbers.
     private struct Checker {
         var predictor = BodyPredictor()
         var labels: [Labels] = []
@@ -49,7 +49,7 @@ import Testing
                 ExpositionSample(labels: labels[Int($0)], value: $1)
             }
             for extra in result.timestamps { samples[extra.index].timestamp = extra.value }
-            // In their order, for a series may stand twice in a body.
+            // In their order, since a body may contain a series twice.
             var reported = result.exemplars[...]
             for index in samples.indices {
                 if let extra = reported.first, extra.index == index {
@@ -85,7 +85,7 @@ import Testing
 
         """
 
-    @Test func sameSeriesAreUnchangedWhateverTheirValues() throws {
+    @Test func aBodyWithTheSameSeriesIsUnchanged() throws {
         var predictor = BodyPredictor()
         var result = ScrapedBody()
         try predictor.parse(ExpositionBody(Array(Self.body.utf8)), format: .text, into: &result)

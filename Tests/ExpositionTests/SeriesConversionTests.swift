@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct SeriesConversionTests {
-    /// A reader with what its numbers stand for.
+    /// A reader with the series of its numbers.
     private struct Bench {
         var reader: BodyReader
         var result = ScrapedBody()

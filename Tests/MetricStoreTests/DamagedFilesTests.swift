@@ -65,7 +65,7 @@ import Testing
             let store = try MetricStore(StoreConfiguration(directory: directory.path), registry: nil)
             let samples = try count(store, "\(note), round \(round)")
             if round == 0 { found = (samples, store.recoveryNotes + store.takeNotes()) }
-            // What was written after the damage is not damaged.
+            // Samples written after the damage are not damaged.
             if round > 0 { #expect(samples == found.samples + round * 2 * 12, "\(note), round \(round)") }
             for lane in try ["first", "second"].map({ try store.openLane($0) }) {
                 var appender = lane.beginAppend(at: Timestamp(milliseconds: Int64(200 + round) * 1000))

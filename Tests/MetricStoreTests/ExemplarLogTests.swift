@@ -136,7 +136,7 @@ import Testing
                 }
             }
         }
-        // What comes replaces what was damaged.
+        // New exemplars replace the damaged ones.
         try whole.dropLast(3).write(to: file)
         do {
             let store = try open()
@@ -159,8 +159,8 @@ import Testing
         #expect(try directory.files().contains("exemplars.log.aside.1"))
     }
 
-    /// Without its log of series a store begins anew, with nothing of the one before.
-    @Test func aStoreThatBeginsAnewHasNoExemplarsOfTheOneBefore() throws {
+    /// Without its series log a store starts empty.
+    @Test func aNewStoreHasNoExemplarsOfAnEarlierOne() throws {
         do { append(0..<5, to: try open()) }
         try FileManager.default.removeItem(atPath: directory.path + "/series.log")
         let store = try open()

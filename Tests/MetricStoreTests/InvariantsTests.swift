@@ -137,7 +137,7 @@ import Testing
         let (store, lane, active) = try Self.store()
         Self.damageToLane[number].1(lane, active)
         #expect(!store.brokenInvariants.isEmpty, "\(Self.damageToLane[number].0)")
-        // What holds the lane's slots is no longer true, so nothing may be done with it.
+        // The lane is corrupt now, so its deinitialization must not touch its slots.
         lane.active = nil
     }
 }

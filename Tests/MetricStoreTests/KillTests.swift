@@ -12,7 +12,7 @@ import Testing
     private static let laneCount = 2
     private static let seriesCount = 60
 
-    /// What series *i* has in row *n*, if anything.
+    /// The sample of series *i* in row *n*, if any.
     private static func value(_ series: Int, _ row: Int) -> Double? {
         switch series % 4 {
         case 0: Double(row * series)

@@ -2,7 +2,7 @@ import MetricModel
 
 @testable import MetricStore
 
-/// What a store should do, done with arrays: one list of samples per lane and series.
+/// A naive store: one list of samples per lane and series.
 struct ModelStore {
     struct Key: Hashable {
         var lane: LaneID

@@ -3,7 +3,7 @@ import Testing
 @testable import MetricStore
 
 @Suite struct OpenFileTests {
-    @Test func aFullDiskIsToldByTheDirectoryAndNotByAFile() throws {
+    @Test func aFullDiskIsReportedWithTheDirectory() throws {
         // Takes no byte, and says that there is no space.
         let file = try OpenFile("/dev/full", create: false)
         let expected = StoreError(.system, "no room for samples in /dev: No space left on device")

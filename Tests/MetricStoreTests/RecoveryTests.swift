@@ -6,7 +6,7 @@ import Testing
 
 @testable import MetricStore
 
-/// What a restart does with files that are torn, damaged or another store's.
+/// Restarts with files that are torn, damaged or of another store.
 @Suite struct RecoveryTests {
     private let directory: TemporaryDirectory
 
@@ -49,7 +49,7 @@ import Testing
         #expect(store.statistics.seriesCount == 1)
     }
 
-    /// A start looks at headers; a body is checked by whoever reads it first, or by maintenance.
+    /// A start reads headers; a body is checked by the first query that reads it, or by maintenance.
     @Test(arguments: [false, true]) func aDamagedSealedChunkIsSkippedAndTheRestIsThere(maintained: Bool) throws {
         try write(1...100)
         try directory.edit("segments/1") { $0[Segment.headerSize + ChunkHeader.size + 30] ^= 1 }
@@ -64,10 +64,10 @@ import Testing
         if !maintained {
             #expect(store.takeNotes().first?.contains("the record at byte 64 is torn or damaged") == true)
         }
-        // Told once, whoever comes to it again.
+        // Reported once.
         store.maintain(now: Timestamp(milliseconds: 100_000))
         #expect(store.takeNotes() == [])
-        // What comes is written behind it.
+        // New samples are written after it.
         let lane = try store.openLane("target")
         var appender = lane.beginAppend(at: Timestamp(milliseconds: 101_000))
         appender.append(try lane.slot(for: ["__name__": "up", "job": "api"]), 101)
@@ -104,7 +104,7 @@ import Testing
         #expect(try values(store) == (1...32).map(Double.init))
     }
 
-    /// A day's data is checked piece by piece; readers are told apart from what nobody has looked at.
+    /// A day's data is checked piece by piece; chunks that a query has read count as checked.
     @Test func readersAndMaintenanceCheckTheSameChunksAtTheSameTime() throws {
         try write(1...1000)
         for chunk in [3, 20, 41] {
@@ -201,7 +201,7 @@ import Testing
         #expect(try values(store) == (1...100).map(Double.init))
     }
 
-    /// A log that was written anew lists series without looking for any; those that follow are looked for.
+    /// A rewritten log lists series without looking them up; later ones are looked up.
     @Test func seriesThatAreListedAndComeAgainAreOne() throws {
         try write(1...10)
         var expected: [Labels: Int] = [:]
@@ -250,7 +250,7 @@ import Testing
         #expect(Set(found.map(\.labels)).count == 20)
     }
 
-    /// The series log is written anew beside the first queries. Where that fails, samples are read and taken, new
+    /// The series log is rewritten while the first queries run. If that fails, samples are read and taken, new
     /// series are not, and maintenance tries again.
     @Test func aSeriesLogThatCannotBeWrittenKeepsOnlyNewSeriesOut() throws {
         try write(1...10)

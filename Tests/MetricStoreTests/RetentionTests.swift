@@ -28,7 +28,7 @@ import Testing
         #expect(store.seriesGeneration != generation)
         let found = try store.select([], from: .distantPast, through: .distantFuture, sampleLimit: .max)
         #expect(found.map { $0.labels.metricName } == ["kept"])
-        // What is not sealed stays.
+        // Rows that are not sealed stay.
         #expect(found.first?.timestamps == (192..<200).map { $0 * 1000 })
     }
 
@@ -63,7 +63,7 @@ import Testing
         #expect(sizes[1] == sizes[3])
     }
 
-    /// What queries have looked at in files counts as this process's memory until then.
+    /// Pages of files that queries have read are resident until then.
     @Test func maintenanceTakesFilesOutOfMemory() throws {
         let directory = try TemporaryDirectory()
         let store = try MetricStore(StoreConfiguration(directory: directory.path), registry: nil)

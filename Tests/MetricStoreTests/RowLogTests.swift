@@ -73,7 +73,7 @@ import Testing
         #expect(try rows("fast") == [(1...3000).map { Int64($0) }])
     }
 
-    /// What a kill leaves, with records smaller and larger than a page.
+    /// The files after a kill, with records smaller and larger than a page.
     @Test(arguments: [1, 900, 20_000]) func theFileInUseHasAllRowsAndNothingElse(series: Int) throws {
         let base = try TemporaryDirectory()
         let store = try MetricStore(StoreConfiguration(directory: directory.path), registry: nil)

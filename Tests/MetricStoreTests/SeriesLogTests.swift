@@ -53,7 +53,7 @@ import Testing
                     for _ in 0..<perThread {
                         log.add(.lane(1, name: name))
                         try? log.flush()
-                        // What frames add is less than a record.
+                        // The overhead of frames is less than a record.
                         let count = done.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
                         var status = stat()
                         stat(path, &status)
@@ -69,8 +69,8 @@ import Testing
         }
     }
 
-    /// The log takes what waits when it is written anew; what comes after it must be read too.
-    @Test func recordsAfterALogThatWasWrittenAnewAreRead() throws {
+    /// A rewritten log includes waiting records; records after it must be read too.
+    @Test func recordsAfterARewrittenLogAreRead() throws {
         let log = try makeLog("lock")
         log.add(.lane(1, name: "before"))
         try log.compact(StoreCore.Catalog(), directory)

@@ -14,7 +14,7 @@ import Testing
         var clock: Int64 = 1_700_000_000_000
         var laneNumber = 0
         var steps = 0
-        /// What earlier calls found for each choice of matchers; must never be used after the index has changed.
+        /// The selections of earlier calls, by choice of matchers; must never be used after the index has changed.
         var selections = [StoreSelection?](repeating: nil, count: 5)
 
         init(seed: UInt64, directory: String? = nil) throws {
@@ -143,7 +143,7 @@ import Testing
             }
         }
 
-        /// What is read by blocks must be what is read series by series.
+        /// Reading by blocks and reading series by series must give the same samples.
         private mutating func checkBlocks(of scan: StoreScan) throws {
             var tile = SampleTile()
             var seen = scan.others

@@ -12,7 +12,7 @@ extension LaneWindow {
         tile.prepare(
             times: Array(rowTimes[base..<end]), firstRow: base, chunkStarts: touched.map { start(of: $0) - base },
             // Decoding writes whole chunks.
-            stride: start(of: touched.upperBound - 1) - base + ColumnCodec.rows, count: bundle.rows.count)
+            stride: start(of: touched.upperBound - 1) - base + ColumnCodec.rows, count: bundle.series.count)
         for view in touched {
             let start = start(of: view)
             let local = max(rows.lowerBound - start, 0)..<min(rows.upperBound - start, rowCount(of: view))
@@ -30,18 +30,18 @@ extension LaneWindow {
         let number = number(of: view)
         let isWhole = number >= Int(bundle.birth) && number <= Int(bundle.death)
         let stride = tile.stride
-        unsafe withUnsafeTemporaryAllocation(of: RowMask.self, capacity: bundle.rows.count) { masks in
+        unsafe withUnsafeTemporaryAllocation(of: RowMask.self, capacity: bundle.series.count) { masks in
             unsafe masks.initialize(repeating: 0)
             unsafe tile.withValues { values in
                 unsafe columns(
-                    selection.columns[bundle.rows], block: bundle.block, rows, ofView: view,
+                    selection.columns[bundle.series], block: bundle.block, rows, ofView: view,
                     into: values + offset, stride: stride, masks.baseAddress!)
             }
             if !isWhole {
-                for (series, row) in bundle.rows.enumerated() {
-                    let isAlive = number >= Int(selection.births[row]) && number <= Int(selection.deaths[row])
+                for (index, series) in bundle.series.enumerated() {
+                    let isAlive = number >= Int(selection.births[series]) && number <= Int(selection.deaths[series])
                     // Before its birth and after its death the slot belongs to another series.
-                    if !isAlive { unsafe masks[series] = 0 }
+                    if !isAlive { unsafe masks[index] = 0 }
                 }
             }
             unsafe tile.note(masks.baseAddress!, wanted: wanted, chunk: chunk)

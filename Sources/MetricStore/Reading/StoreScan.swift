@@ -21,18 +21,18 @@ public final class StoreScan: SeriesScan {
         blocks = selected.bundles.indices.compactMap { index in
             let bundle = selected.bundles[index]
             return windows[bundle.lane].isUniform
-                ? SeriesBlock(series: bundle.rows, lane: bundle.lane, index: index) : nil
+                ? SeriesBlock(series: bundle.series, lane: bundle.lane, index: index) : nil
         }
     }
 
     /// The series.
     public var selection: any SeriesSelection { selected }
 
-    /// Rows of the selection that lie in no block, ascending.
+    /// The series of the selection that are in no block, ascending.
     public var others: [Int] {
-        var rows: [Int] = []
-        for bundle in selected.bundles where !windows[bundle.lane].isUniform { rows += bundle.rows }
-        return rows + (selected.columns.count..<selected.count)
+        var others: [Int] = []
+        for bundle in selected.bundles where !windows[bundle.lane].isUniform { others += bundle.series }
+        return others + (selected.columns.count..<selected.count)
     }
 
     /// The times of the rows of `block`, ascending. Rows before and behind the scan's window may be among them.

@@ -15,7 +15,8 @@ public final class StoreSelection: SeriesSelection {
         var lane: Int
         /// The block of the lane's slots.
         var block: Int
-        var rows: Range<Int>
+        /// Their numbers in the selection.
+        var series: Range<Int>
         /// The chunks in which every series of the bundle was alive.
         var birth: UInt32
         var death: UInt32
@@ -97,27 +98,27 @@ public final class StoreSelection: SeriesSelection {
         core === other && demand == wanted && catalog.index.lastChange(watch) <= version
     }
 
-    /// The places of a row, at least one.
-    func forEachPart(of row: Int, _ body: (Part) -> Void) {
-        if row >= columns.count {
-            for part in parts[loose[row - columns.count]] { body(part) }
+    /// The places of a series, at least one.
+    func forEachPart(of series: Int, _ body: (Part) -> Void) {
+        if series >= columns.count {
+            for part in parts[loose[series - columns.count]] { body(part) }
             return
         }
-        let bundle = bundles[bundleIndex(of: row)]
+        let bundle = bundles[bundleIndex(of: series)]
         body(
             Part(
                 lane: bundle.lane,
                 location: SeriesIndex.Location(
-                    lane: 0, slot: RingSlot(block: bundle.block, column: Int(columns[row])), birth: births[row],
-                    death: deaths[row]), companions: SeriesIndex.Companions()))
+                    lane: 0, slot: RingSlot(block: bundle.block, column: Int(columns[series])), birth: births[series],
+                    death: deaths[series]), companions: SeriesIndex.Companions()))
     }
 
-    private func bundleIndex(of row: Int) -> Int {
+    private func bundleIndex(of series: Int) -> Int {
         var low = 0
         var high = bundles.count - 1
         while low < high {
             let middle = (low + high + 1) / 2
-            if bundles[middle].rows.lowerBound <= row { low = middle } else { high = middle - 1 }
+            if bundles[middle].series.lowerBound <= series { low = middle } else { high = middle - 1 }
         }
         return low
     }
@@ -139,7 +140,7 @@ private struct SelectionBuilder {
     private(set) var deaths: [UInt32] = []
     private(set) var loose: [(id: UInt32, parts: Range<Int>)] = []
     private(set) var parts: [StoreSelection.Part] = []
-    /// The ids in the order of the rows.
+    /// The ids in the order of the selection.
     private(set) var order: [UInt32] = []
     private var singles: [[Single]] = []
     private var numbers: [UInt32: Int] = [:]
@@ -191,17 +192,17 @@ private struct SelectionBuilder {
             if !isOrdered { singles[lane].sort { $0.slot < $1.slot } }
             var bundle: StoreSelection.Bundle?
             for single in singles[lane] {
-                let row = columns.count
+                let number = columns.count
                 let slot = RingSlot(single.slot)
                 if var current = bundle, current.block == slot.block {
-                    current.rows = current.rows.lowerBound..<row + 1
+                    current.series = current.series.lowerBound..<number + 1
                     current.birth = max(current.birth, single.birth)
                     current.death = min(current.death, single.death)
                     bundle = current
                 } else {
                     if let bundle { bundles.append(bundle) }
                     bundle = StoreSelection.Bundle(
-                        lane: lane, block: slot.block, rows: row..<row + 1, birth: single.birth, death: single.death)
+                        lane: lane, block: slot.block, series: number..<number + 1, birth: single.birth, death: single.death)
                 }
                 columns.append(UInt8(slot.column))
                 births.append(single.birth)

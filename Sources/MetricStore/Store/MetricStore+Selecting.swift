@@ -15,14 +15,14 @@ extension MetricStore: Queryable {
         var result: [SeriesSamples] = []
         result.reserveCapacity(labels.count)
         var total = 0
-        for row in labels.indices {
-            var samples = scan.samples(of: row)
+        for series in labels.indices {
+            var samples = scan.samples(of: series)
             if samples.count == 0 { continue }
             total += samples.count
             guard total <= sampleLimit else {
                 throw SelectError(.sampleLimit, "the query would load more than \(sampleLimit) samples")
             }
-            samples.labels = labels[row]
+            samples.labels = labels[series]
             result.append(samples)
         }
         return result

@@ -1,8 +1,8 @@
 /// The steps of the argument in `ActiveChunk`: one writer that fills chunks of two rows and turns from one to the next,
-/// and one reader that takes a consistent beginning of what is committed. Readers store nothing, so one stands for any
+/// and one reader that takes a consistent beginning of what is committed. Readers store nothing, so one represents any
 /// number.
 ///
-/// A row has one cell, which stands for its time, masks and values: all are relaxed words that the writer overwrites in
+/// A row has one cell, which represents its time, masks and values: all are relaxed words that the writer overwrites in
 /// the same step of the argument. A sealed chunk's record is written before its place is entered in the directory; the
 /// list of segments that holds the record is guarded by a lock, which orders more than is asked for here.
 enum ChunkProtocol {
@@ -26,7 +26,7 @@ enum ChunkProtocol {
         static let count = sealed(chunks, 0, 0)
     }
 
-    /// What row `row`, counted through all chunks, holds.
+    /// The value of row `row`, counted through all chunks.
     static func value(_ row: Int, _ cell: Int) -> Int { 10 * (row + 1) + cell }
 
     /// A way to break the protocol. Each is an error that the exploration must find.
@@ -119,7 +119,7 @@ struct ChunkReader: Hashable {
     private var chunk: Int { (head - 1) / ChunkProtocol.rows }
     private var cellCount: Int { (head - chunk * ChunkProtocol.rows) * ChunkProtocol.cells }
 
-    /// What it should have read.
+    /// The values that it should have read.
     var expected: [Int] {
         guard head > 0 else { return [] }
         return (0..<cellCount).map {

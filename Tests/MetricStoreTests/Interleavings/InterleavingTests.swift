@@ -91,7 +91,7 @@ import Testing
         #expect(explore(weakening).violation != nil)
     }
 
-    /// What the argument rests on is what the machine must give; these are the textbook cases.
+    /// The machine must allow and forbid the outcomes of the textbook cases that the argument relies on.
     @Test func storesAreSeenLateUnlessTheyAreSynchronized() {
         for order in [WeakMemory.Order.relaxed, .synchronizing] {
             var memory = WeakMemory(locations: 2)

@@ -6,7 +6,7 @@ import Testing
 /// Lock-freedom of the store itself: with the writer suspended between any two of its calls a reader comes to its end,
 /// and with a reader suspended between any two of its calls the writer goes on as if it were not there.
 ///
-/// All is done on one thread: whoever waited for the other would wait for ever.
+/// Everything runs on one thread: waiting for the other side would never end.
 @Suite(.timeLimit(.minutes(10))) struct SuspensionTests {
     private static let seriesCount = 40
 

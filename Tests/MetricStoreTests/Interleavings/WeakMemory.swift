@@ -34,16 +34,16 @@ struct WeakMemory: Hashable {
 
     struct Message: Hashable {
         var value: Int
-        /// What whoever synchronizes with this message sees.
+        /// The view that a thread gets by synchronizing with this message.
         var view: View
     }
 
-    /// What a thread knows.
+    /// The views of a thread.
     struct ThreadState: Hashable {
         var current: View
-        /// What an acquire fence would add.
+        /// The view that an acquire fence would add.
         var acquirable: View
-        /// What a relaxed store carries: the view at the last release fence.
+        /// The view that a relaxed store carries: the one at the last release fence.
         var released: View
 
         init(locations: Int) {

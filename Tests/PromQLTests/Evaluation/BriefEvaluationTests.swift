@@ -4,7 +4,7 @@ import PromQL
 import TestSupport
 import Testing
 
-/// What is asked again can be evaluated without waiting and without looking anything up, or is refused.
+/// A repeated query is evaluated without waiting and without lookups, or is refused.
 @Suite struct BriefEvaluationTests {
     private let store: MetricStore
     private let lane: Lane

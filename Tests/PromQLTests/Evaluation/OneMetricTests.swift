@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test func partnersAreFoundWhateverTheirOrder() throws {
+    @Test func matchingRowsAreFoundInAnyOrder() throws {
         let store = try store([
             ["__name__": "m", "a": "1"], ["__name__": "m", "a": "2"], ["__name__": "m", "a": "3"],
             ["__name__": "n", "a": "3"], ["__name__": "n", "a": "1"], ["__name__": "n", "b": "2"],

@@ -61,7 +61,7 @@ import Testing
         #expect(cache.statistics.bytes <= 10_000)
         #expect(cache.statistics.count > 1)
         #expect(cache.statistics.evictions == 50 - cache.statistics.count)
-        // What alone is too large is not kept, and drives nobody out.
+        // A plan that alone is too large is not kept, and evicts no other.
         let count = cache.statistics.count
         _ = try ask(cache, "a" + String(repeating: " ", count: 20_000))
         #expect(cache.statistics.count == count)

@@ -16,7 +16,7 @@ import Testing
             options.delayedNameRemoval = Bool.random(using: &generator)
             options.useStartTimestamps = Bool.random(using: &generator)
             let expression = Self.grown(pieces, depth: Int.random(in: 0...3, using: &generator), using: &generator)
-            // What is put together need not have the right types.
+            // Random combinations need not have the right types.
             guard let checked = try? PromQL.Expression.parse(expression.description, features: .all) else { continue }
             let engine = QueryEngine(options: options)
             let moment = Timestamp(milliseconds: Int64.random(in: -60_000...900_000, using: &generator))

@@ -105,7 +105,7 @@ import Testing
     }
 
     private func selector(_ node: VectorSelector) -> JSON {
-        // A range selector's modifiers stand in its selector, but its end does not move.
+        // A range selector's modifiers are in its selector, but its end does not move.
         [
             "node": "VectorSelector", "Name": .string(node.name),
             "LabelMatchers": .array(

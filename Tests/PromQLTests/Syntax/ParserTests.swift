@@ -156,7 +156,7 @@ import Testing
         ("time() and a", "1:1: parse error: set operator \"and\" not allowed in binary scalar expression"),
         ("f!oo", "1:2: parse error: unexpected character after '!': 'o'"),
     ])
-    func faultsAreToldInPrometheusWords(text: String, message: String) {
+    func errorsHaveTheTextsOfPrometheus(text: String, message: String) {
         #expect(refusal(text) == message)
     }
 

@@ -16,7 +16,7 @@ import Testing
         }
     }
 
-    /// What is printed reads back as what was printed.
+    /// A printed expression parses to the same expression.
     @Test(.enabled(if: Conformance.isAvailable))
     func printingSettlesAfterOneRound() throws {
         for testCase in try PromQLCases.cases("parse_cases.json") {
