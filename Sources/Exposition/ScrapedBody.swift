@@ -2,8 +2,8 @@ public import MetricModel
 
 /// The samples of one body by number, as ``BodyPredictor`` found them. Reused from scrape to scrape.
 ///
-/// Series go by small numbers that the predictor gives out. Where ``isUnchanged``, the sequence of series is that of the
-/// last committed body and ``series`` is empty: a caller that keeps the slots in that order needs no lookup.
+/// Series go by small numbers that the predictor gives out. Where ``isUnchanged``, the sequence of series is that of
+/// the last committed body and ``series`` is empty: a caller that keeps the slots in that order needs no lookup.
 public struct ScrapedBody: Sendable {
     /// Something that only some samples have.
     public struct Extra<Value: Sendable>: Sendable {

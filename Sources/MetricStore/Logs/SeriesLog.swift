@@ -27,7 +27,7 @@ enum SeriesRecord {
 ///
 /// ```
 /// file     magic (8) · version (4) · unused (4) · store (8) · checksum of these (8), then frames
-/// frame    length of the records (4) · checksum of the records (4) · records, of which one says which revision this makes
+/// frame    length of the records (4) · checksum of the records (4) · records, one of which gives the revision
 /// record   kind (1) · numbers as varints, texts with their length before them
 /// ```
 /// Records are gathered in memory and written before the first commit that needs them; what the kernel has taken

@@ -202,7 +202,8 @@ private struct SelectionBuilder {
                 } else {
                     if let bundle { bundles.append(bundle) }
                     bundle = StoreSelection.Bundle(
-                        lane: lane, block: slot.block, series: number..<number + 1, birth: single.birth, death: single.death)
+                        lane: lane, block: slot.block, series: number..<number + 1, birth: single.birth,
+                        death: single.death)
                 }
                 columns.append(UInt8(slot.column))
                 births.append(single.birth)

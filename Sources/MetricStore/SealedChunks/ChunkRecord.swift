@@ -6,8 +6,8 @@ internal import Glibc
 /// ChunkHeader                                                       80 bytes
 /// UInt32 × (2 + blockCount)   where times, histograms and each block begin, from the start of the record
 /// times                       ColumnCodec.encodeTimes
-/// blocks                      UInt16 × (width + 1): where each slot's column begins, in units of 2 bytes from the block's
-///                             start; then the columns (ColumnCodec)
+/// blocks                      UInt16 × (width + 1): where each slot's column begins, in units of 2 bytes from the
+///                             block's start; then the columns (ColumnCodec)
 /// histograms                  words the histogram columns point into
 /// ```
 /// All numbers are little-endian. The header's own checksum makes it possible to trust the header before anyone has

@@ -11,7 +11,7 @@ package typealias RowMask = UInt16
 /// stale   2 bytes, a bit per row that holds the staleness marker; left out where none does
 /// body    constant: the bits of the value
 ///         level:    the one value (zigzag varint), where that is shorter
-///         whole:    bits per step (1 byte), first value, smallest step (both zigzag varint), steps above the smallest one
+///         whole:    bits per step (1 byte), first value, smallest step (both zigzag varint), steps above the smallest
 ///         raw:      8 bytes per value
 /// ```
 /// A whole number is the value multiplied by 10^power, since most values in expositions are decimals. Steps between

@@ -222,7 +222,8 @@ extension SegmentLog {
         // Places are found by counting from the first segment, so numbers must be consecutive.
         if let gap = numbers.indices.dropFirst().last(where: { numbers[$0] != numbers[$0 - 1] + 1 }) {
             for number in numbers[..<gap] {
-                notes.append("segment \(number) is not followed by the next one: \(StoreDirectory.setAside(directory.segment(number)))")
+                let aside = StoreDirectory.setAside(directory.segment(number))
+                notes.append("segment \(number) is not followed by the next one: \(aside)")
             }
             numbers.removeFirst(gap)
         }
