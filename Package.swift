@@ -158,31 +158,23 @@ let package = Package(
         source(
             "PrometheusAPI",
             [
-                "MetricModel", "MetricStore", "PromQL", "Scraper", "RuleModel", "RuleEngine", "WebCore", "WebServer",
-                "TLS", "RE2",
-                "JSON", "Runtime", "Instrumentation",
+                "Instrumentation", "JSON", "MetricModel", "MetricStore", "PromQL", "RE2", "RuleEngine", "RuleModel",
+                "Runtime", "Scraper", "TLS", "WebCore", "WebServer",
             ]),
         source(
             "AlertmanagerAPI",
-            [
-                "MetricModel", "RuleModel", "RuleEngine", "Notification", "WebCore", "WebServer", "RE2", "JSON",
-                "Runtime",
-            ]),
+            ["JSON", "MetricModel", "Notification", "RE2", "RuleModel", "Runtime", "WebCore", "WebServer"]),
         source(
             "TribuneAPI",
             [
-                "MetricModel", "RuleModel", "RuleEngine", "Rollback", "RolloutRunner", "DeploymentGates", "Scraper",
-                "History",
-                "WebCore", "WebServer", "JSON",
-                "Runtime",
+                "DeploymentGates", "History", "JSON", "MetricModel", "Rollback", "RolloutRunner", "RuleModel",
+                "Runtime", "Scraper", "WebCore", "WebServer",
             ]),
         source(
             "Exporter",
             [
-                "MetricModel", "MetricStore", "PromQL", "RuleModel", "RuleEngine", "Rollback", "RolloutRunner",
-                "WebCore",
-                "WebServer", "Runtime",
-                "Instrumentation",
+                "Instrumentation", "MetricModel", "MetricStore", "PromQL", "Rollback", "RolloutRunner", "RuleEngine",
+                "RuleModel", "Runtime", "WebCore", "WebServer",
             ]),
         // The web application's files, embedded by the C compiler.
         shim("CWebUI", linked: []),
@@ -405,7 +397,10 @@ let package = Package(
         tests("WebUI", ["WebFixture", "PrometheusAPI", "WebCore", "CurlHTTP"]),
         tests(
             "Tribune",
-            ["MetricModel", "MetricStore", "Snappy", "JSON", "CurlHTTP", "Runtime", "RuleModel", "Rollback"],
+            [
+                "MetricModel", "MetricStore", "Snappy", "JSON", "CurlHTTP", "Runtime", "RuleModel", "Rollback",
+                "RolloutRunner",
+            ],
             exclude: ["Fixtures"]),
     ],
     cxxLanguageStandard: .cxx17

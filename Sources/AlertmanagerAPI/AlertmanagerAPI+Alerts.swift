@@ -2,7 +2,6 @@ internal import JSON
 internal import MetricModel
 internal import Notification
 internal import RE2
-internal import RuleEngine
 internal import RuleModel
 internal import Runtime
 internal import WebCore

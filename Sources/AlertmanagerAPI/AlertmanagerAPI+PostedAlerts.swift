@@ -1,7 +1,6 @@
 internal import JSON
 internal import MetricModel
 internal import Notification
-internal import RuleEngine
 internal import RuleModel
 internal import Runtime
 internal import WebCore

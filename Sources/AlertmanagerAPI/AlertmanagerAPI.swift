@@ -1,8 +1,7 @@
 internal import JSON
 internal import MetricModel
 public import Notification
-public import RuleEngine
-internal import RuleModel
+public import RuleModel
 internal import Runtime
 public import WebCore
 internal import WebServer

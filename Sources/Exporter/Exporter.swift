@@ -3,7 +3,6 @@ public import MetricModel
 public import MetricStore
 internal import Rollback
 public import RolloutRunner
-internal import RuleEngine
 public import RuleModel
 public import WebCore
 internal import WebServer

@@ -1,7 +1,6 @@
 internal import Instrumentation
 internal import Rollback
 internal import RolloutRunner
-internal import RuleEngine
 internal import RuleModel
 internal import Synchronization
 

@@ -1,6 +1,5 @@
 internal import JSON
 internal import MetricModel
-internal import RuleEngine
 internal import RuleModel
 internal import TLS
 internal import WebCore

@@ -1,8 +1,7 @@
 public import MetricModel
 public import MetricStore
 public import PromQL
-public import RuleEngine
-internal import RuleModel
+public import RuleModel
 public import Scraper
 
 /// Where Prometheus's API gets what it shows. Handed in by the composition root.

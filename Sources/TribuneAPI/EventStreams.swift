@@ -1,8 +1,9 @@
+internal import DeploymentGates
 internal import JSON
 internal import MetricModel
 internal import Rollback
 internal import RolloutRunner
-internal import RuleEngine
+internal import RuleModel
 internal import Runtime
 internal import Scraper
 internal import Synchronization

@@ -1,6 +1,8 @@
 internal import DeploymentGates
 internal import JSON
 internal import Rollback
+internal import RolloutRunner
+internal import RuleModel
 internal import WebCore
 internal import WebServer
 

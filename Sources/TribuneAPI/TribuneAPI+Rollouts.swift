@@ -1,7 +1,9 @@
+internal import DeploymentGates
 internal import JSON
 internal import MetricModel
 internal import Rollback
 internal import RolloutRunner
+internal import RuleModel
 internal import WebCore
 internal import WebServer
 

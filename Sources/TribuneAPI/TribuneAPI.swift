@@ -1,10 +1,9 @@
-internal import DeploymentGates
+public import DeploymentGates
 public import History
 public import JSON
 public import Rollback
-internal import RolloutRunner
-public import RuleEngine
-internal import RuleModel
+public import RolloutRunner
+public import RuleModel
 public import Scraper
 public import WebCore
 

@@ -1,4 +1,5 @@
 import MetricModel
+import RolloutRunner
 import RuleEngine
 import RuleModel
 import Testing

@@ -1,3 +1,4 @@
+internal import DeploymentGates
 internal import History
 internal import Instrumentation
 internal import Lease

@@ -1,4 +1,5 @@
 internal import AlertmanagerAPI
+internal import DeploymentGates
 internal import Exporter
 internal import Instrumentation
 internal import MetricStore
