@@ -1,7 +1,7 @@
 import CurlHTTP
 import Instrumentation
 import MetricModel
-import RolloutRunner
+@testable import RolloutRunner
 import RuleEngine
 import RuleModel
 import Runtime
@@ -114,7 +114,7 @@ import WebFixture
             parsing: "plan: p\nservices: [{name: auth, routes: [{exec: {shift: [s], read: [r]}}]}]", file: "p.yml")
         var rollout = RolloutState()
         rollout.phase = .promoting
-        var service = ServiceState()
+        var service = ServiceRollout()
         service.split = try #require(TrafficSplit(candidate: 25))
         service.frozen = "x"
         rollout.services = ["auth": service]

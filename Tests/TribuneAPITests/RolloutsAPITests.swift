@@ -1,7 +1,7 @@
 import CurlHTTP
 import JSON
 import MetricModel
-import RolloutRunner
+@testable import RolloutRunner
 import Synchronization
 import Testing
 import WebCore
@@ -23,7 +23,7 @@ import WebServer
         var state = RolloutState()
         state.generation = 3
         state.phase = .promoting
-        var service = ServiceState()
+        var service = ServiceRollout()
         service.split = TrafficSplit(candidate: 10)!
         service.frozen = "no \"blue\""
         state.services = ["auth": service]
@@ -136,21 +136,8 @@ import WebServer
     }
 
     @Test func eventsAreAskedForAndShown() throws {
-        final class Box: Sendable {
-            let query = Mutex<LedgerQuery?>(nil)
-        }
-        let box = Box()
-        let fixture = try WebFixture(sources: { sources in
-            sources.events = { (query) throws(HistoryError) in
-                box.query.withLock { $0 = query }
-                return [
-                    LedgerEntry(
-                        sequence: 7,
-                        event: LedgerEvent(milliseconds: 1000, kind: .violation, subject: "Low", body: ["value": 0.5]),
-                        leaf: "", hash: "")
-                ]
-            }
-        })
+        let ledger = Ledger()
+        let fixture = try WebFixture(sources: { $0.events = ledger.answer })
         #expect(
             try fixture.data(
                 "/api/v1/history/events?kind=rollback_step&kind=violation&kind=rollback_step&start=1&limit=5000"
@@ -158,13 +145,26 @@ import WebServer
                 == #"{"events":[{"index":7,"time":"1970-01-01T00:00:01Z","kind":"violation","subject":"Low","#
                 + #""body":{"value":0.5}}]}"#)
         #expect(
-            box.query.withLock { $0 }
+            ledger.query.withLock { $0 }
                 == LedgerQuery(kinds: [.rollbackStep, .violation], from: 1000, limit: 1000))
         #expect(
             try fixture.error("/api/v1/history/events?kind=x").hasPrefix("400 bad_data: invalid parameter \"kind\""))
-        let down = try WebFixture(sources: {
-            $0.events = { (_) throws(HistoryError) in throw HistoryError(.unreachable, "down") }
-        })
+        let down = try WebFixture(sources: { $0.events = ledger.fail })
         #expect(try down.error("/api/v1/history/events").hasPrefix("500 unavailable"))
+    }
+}
+
+/// A ledger with one entry.
+private final class Ledger: Sendable {
+    let query = Mutex<LedgerQuery?>(nil)
+
+    @Sendable func answer(_ query: LedgerQuery) throws(HistoryError) -> [LedgerEntry] {
+        self.query.withLock { $0 = query }
+        let event = LedgerEvent(milliseconds: 1000, kind: .violation, subject: "Low", body: ["value": 0.5])
+        return [LedgerEntry(sequence: 7, event: event, leaf: "", hash: "")]
+    }
+
+    @Sendable func fail(_ query: LedgerQuery) throws(HistoryError) -> [LedgerEntry] {
+        throw HistoryError(.unreachable, "down")
     }
 }
