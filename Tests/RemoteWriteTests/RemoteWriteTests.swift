@@ -96,7 +96,7 @@ extension ProtobufMessage {
             [Message.series([("__name__", "b")], [(now, 1)]), Message.series([("__name__", "a")], [(now - 1, 1)])],
             to: fixture)
         #expect(early.status == 400)
-        #expect(String(decoding: early.body, as: UTF8.self) == "out of order sample: series a")
+        #expect(String(decoding: early.body, as: UTF8.self) == "out of order sample: series a\n")
         #expect(try values("b", in: fixture) == [1])
         let mixed = try write(
             [
@@ -107,7 +107,7 @@ extension ProtobufMessage {
         #expect(
             String(decoding: mixed.body, as: UTF8.self)
                 == "duplicate sample for timestamp: series a\n"
-                + "out of bounds: timestamp is too far in the future: series b")
+                + "out of bounds: timestamp is too far in the future: series b\n")
         #expect(try values("a", in: fixture) == [1, 3])
         #expect(try values("b", in: fixture) == [1])
     }
@@ -121,7 +121,7 @@ extension ProtobufMessage {
         #expect(response.status == 400)
         #expect(
             String(decoding: response.body, as: UTF8.self)
-                == "out of bounds: timestamp \(seconds) is in seconds, expected milliseconds: series a")
+                == "out of bounds: timestamp \(seconds) is in seconds, expected milliseconds: series a\n")
         #expect(try values("a", in: fixture) == [])
         #expect(try values("b", in: fixture) == [1])
     }

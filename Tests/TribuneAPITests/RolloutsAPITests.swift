@@ -14,7 +14,7 @@ import WebServer
 
 @Suite struct RolloutsAPITests {
     private static let plan: RolloutPlan = {
-        let text = "plan: acgs\nservices: [{name: auth, routes: [{exec: {shift: [s], read: [r]}}]}]"
+        let text = "plan: acgs\nstages: [10, 100]\nservices: [{name: auth, routes: [{exec: {shift: [s], read: [r]}}]}]"
         do { return try RolloutPlan(parsing: text, file: "p.yml") } catch { fatalError("\(error)") }
     }()
 
