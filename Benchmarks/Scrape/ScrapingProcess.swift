@@ -19,7 +19,8 @@ enum ScrapingProcess {
         pool.asksForCompression = false
         pool.staticTargets = (0..<targets).map {
             TargetGroup(
-                source: String($0), addresses: ["127.0.0.1:\(port)"], labels: ["__metrics_path__": "/\($0)", "pod": "\($0)"])
+                source: String($0), addresses: ["127.0.0.1:\(port)"],
+                labels: ["__metrics_path__": "/\($0)", "pod": "\($0)"])
         }
         try runner.reload([pool])
         while true { pause() }
@@ -28,7 +29,8 @@ enum ScrapingProcess {
 
     /// The least that a client can do: evenly spaced requests, bodies thrown away.
     ///
-    /// - Parameter user: One in the URL leaves the whole exchange to libcurl; without, the scraper's own path is measured.
+    /// - Parameter user: One in the URL leaves the whole exchange to libcurl; without, the scraper's own path is
+    ///   measured.
     static func receive(_ numbers: [Int], agent: String, user: String = "") throws {
         let (port, targets, interval) = (numbers[0], numbers[1], numbers[2])
         let multiplexer = try HTTPMultiplexer()

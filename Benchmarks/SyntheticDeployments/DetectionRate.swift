@@ -27,8 +27,9 @@ public struct Proportion: Equatable, Sendable {
 
 /// How a gate answers many labelled deployments of one size.
 ///
-/// A gate has three answers, so there are two ways to count. **Of all** deployments: a good one is wronged when it fails, a bad one
-/// gets through when it passes; an undecided one is neither. **Of the decided** ones only: what is undecided is left out.
+/// A gate has three answers, so there are two ways to count. **Of all** deployments: a good one is wronged when it
+/// fails, a bad one gets through when it passes; an undecided one is neither. **Of the decided** ones only: what is
+/// undecided is left out.
 public struct DetectionRate {
     /// Requests of each version.
     public let requests: Int

@@ -4,9 +4,9 @@ import Rollback
 
 /// What two versions of a service show under load, with the label of whether the candidate is worse.
 ///
-/// Requests arrive in 20 slices of a window. What makes real traffic hard is in it: the load of a slice varies, latency wanders
-/// with memory from slice to slice, and bursts (a slow or failing dependency) hit one version or both for a few slices. None of
-/// this makes a candidate bad; only what `kind` says does.
+/// Requests arrive in 20 slices of a window. What makes real traffic hard is in it: the load of a slice varies, latency
+/// wanders with memory from slice to slice, and bursts (a slow or failing dependency) hit one version or both for a few
+/// slices. None of this makes a candidate bad; only what `kind` says does.
 public struct SyntheticDeployment {
     /// What the deployment changes.
     public enum Kind: String, CaseIterable, Sendable {

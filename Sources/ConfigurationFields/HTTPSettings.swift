@@ -65,8 +65,8 @@ public struct HTTPSettings: Equatable, Sendable {
 
     /// Sets `request` up. Fails when a file with a secret cannot be read or no OAuth 2 token can be obtained.
     ///
-    /// - Parameter waits: Whether the caller may wait for the OAuth 2 token endpoint. Where it may not, a request without a
-    ///   token fails and the token is fetched on another thread.
+    /// - Parameter waits: Whether the caller may wait for the OAuth 2 token endpoint. Where it may not, a request
+    ///   without a token fails and the token is fetched on another thread.
     public func apply(to request: inout HTTPRequest, waits: Bool = true) throws(HTTPFailure) {
         request.tls = tls
         request.allowsHTTP2 = allowsHTTP2

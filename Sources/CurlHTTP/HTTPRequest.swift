@@ -30,8 +30,8 @@ public struct HTTPRequest: Sendable {
     public var proxyHeaders: [(name: String, value: String)] = []
     /// Whether HTTP/2 may be negotiated over TLS.
     public var allowsHTTP2 = false
-    /// Names, in lower case, of header fields that are not sent on to another host when a redirect leads there. `Authorization`
-    /// and `Cookie` never are.
+    /// Names, in lower case, of header fields that are not sent on to another host when a redirect leads there.
+    /// `Authorization` and `Cookie` never are.
     public var confidentialHeaders: Set<String> = []
 
     /// A request for `url`.

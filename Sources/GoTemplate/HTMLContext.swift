@@ -1,7 +1,7 @@
 /// Where in an HTML document the output of a template stands. Decides how the next value is escaped.
 ///
-/// Follows the rules of Go's `html/template`. Go works the contexts out before the first expansion; this follows them along the
-/// output, which gives the same text for every template that Go takes.
+/// Follows the rules of Go's `html/template`. Go works the contexts out before the first expansion; this follows them
+/// along the output, which gives the same text for every template that Go takes.
 struct HTMLContext: Equatable, Sendable {
     enum State: Equatable, Sendable {
         case text

@@ -257,8 +257,8 @@ public struct PrometheusFunctions: Sendable {
         TemplateFunction(1) { arguments throws(TemplateFailure) in transform(try arguments[0].asNumber()) }
     }
 
-    /// The moment `seconds` after the epoch. Goes through whole nanoseconds as Prometheus does, so that the same fraction is
-    /// shown.
+    /// The moment `seconds` after the epoch. Goes through whole nanoseconds as Prometheus does, so that the same
+    /// fraction is shown.
     private static func moment(_ seconds: Double) throws(TemplateFailure) -> TemplateTime {
         let nanoseconds = seconds * 1e9
         guard nanoseconds.magnitude < 0x1p63 else {

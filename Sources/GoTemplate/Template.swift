@@ -12,8 +12,8 @@ public struct TemplateError: Error, Equatable, Sendable, CustomStringConvertible
     public var description: String { message }
 }
 
-/// A parsed template in the language of Go's `text/template`: pipelines, variables, `if`, `else`, `range`, `with`, `break`,
-/// `continue`, `define`, `block`, `template`, comments and trim marks.
+/// A parsed template in the language of Go's `text/template`: pipelines, variables, `if`, `else`, `range`, `with`,
+/// `break`, `continue`, `define`, `block`, `template`, comments and trim marks.
 ///
 /// Immutable; may be shared between threads.
 public struct Template: Sendable {
@@ -75,7 +75,8 @@ public struct Template: Sendable {
         case html
     }
 
-    /// Expands the template for `dot`. Functions that were named when parsing and are missing in `functions` fail when called.
+    /// Expands the template for `dot`. Functions that were named when parsing and are missing in `functions` fail when
+    /// called.
     public func expand(
         _ dot: TemplateValue, functions: [String: TemplateFunction], mode: Mode = .text, limits: Limits = Limits()
     ) throws(TemplateError) -> String {

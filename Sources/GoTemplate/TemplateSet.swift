@@ -34,7 +34,8 @@ public struct TemplateSet: Sendable {
         self.functions = Set(functions).union(TemplateBuiltins.names)
     }
 
-    /// Adds the templates that `text` defines, and under `name` the text itself. A later definition replaces an earlier one.
+    /// Adds the templates that `text` defines, and under `name` the text itself. A later definition replaces an earlier
+    /// one.
     public mutating func add(_ text: String, name: String) throws(TemplateError) {
         let source = TemplateSource(name: name, text: text)
         for (name, nodes) in try TemplateParser.parse(text, name: name, functions: functions) {

@@ -7,8 +7,9 @@ internal import Synchronization
 
 /// The file that keeps what was sent, so that a restart neither repeats nor forgets it.
 ///
-/// Every line is the CRC-32C of a change in eight hexadecimal digits, a blank, and the change as JSON. A line that was not written
-/// whole ends the file. When the file has grown to twice what it has to keep it is written anew. Used by one thread.
+/// Every line is the CRC-32C of a change in eight hexadecimal digits, a blank, and the change as JSON. A line that was
+/// not written whole ends the file. When the file has grown to twice what it has to keep it is written anew. Used by
+/// one thread.
 public final class NotificationLog {
     /// The file is not written anew below this size.
     private static let smallest = 1 << 20
@@ -76,7 +77,8 @@ public final class NotificationLog {
         (bytes, needed, hasFailed) = (text.utf8.count, text.utf8.count, false)
     }
 
-    /// Appends `changes` and waits until they are on the disk. `all` is asked for where the file has to be written anew.
+    /// Appends `changes` and waits until they are on the disk. `all` is asked for where the file has to be written
+    /// anew.
     public func append(_ changes: [NotificationLogEntry.Change], all: () -> [NotificationLogEntry]) {
         guard !changes.isEmpty else { return }
         if descriptor < 0 || hasFailed || bytes > max(Self.smallest, 2 * needed) { return rewrite(all()) }

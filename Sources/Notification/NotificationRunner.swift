@@ -5,7 +5,8 @@ public import RuleModel
 public import Runtime
 internal import Synchronization
 
-/// The shell around ``NotificationQueue``: one thread steps the machine, others talk to receivers, each in a lane of its own.
+/// The shell around ``NotificationQueue``: one thread steps the machine, others talk to receivers, each in a lane of
+/// its own.
 ///
 /// Any thread may hand in alerts; none of its callers ever waits for a receiver.
 public final class NotificationRunner: Sendable {
@@ -91,9 +92,9 @@ public final class NotificationRunner: Sendable {
 
     /// Starts the threads; throws, with none of them left, if one cannot be started.
     ///
-    /// - Parameter mayNotify: whether this process notifies, and not another one that sees the same alerts. Asked from any
-    ///   thread, again before each notification is sent. While it does not, all groups are forgotten, repetitions and retries
-    ///   included: the process that notifies has groups of its own.
+    /// - Parameter mayNotify: whether this process notifies, and not another one that sees the same alerts. Asked from
+    ///   any thread, again before each notification is sent. While it does not, all groups are forgotten, repetitions
+    ///   and retries included: the process that notifies has groups of its own.
     public func start(
         _ configuration: NotificationConfiguration, mayTell mayNotify: @escaping @Sendable () -> Bool = { true }
     ) throws(WorkerThread.StartError) {

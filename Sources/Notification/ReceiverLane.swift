@@ -1,8 +1,8 @@
 internal import Runtime
 internal import Synchronization
 
-/// The way to one receiver: a queue, and threads that come and go with the work, so that a receiver that is slow or hangs holds
-/// up no other. May be shared between threads.
+/// The way to one receiver: a queue, and threads that come and go with the work, so that a receiver that is slow or
+/// hangs holds up no other. May be shared between threads.
 final class ReceiverLane<Job: Sendable>: Sendable {
     private struct State {
         var running = 0

@@ -1,4 +1,5 @@
-/// The connection of a request that a handler works on, so that the handler can see whether anybody waits. Any thread may ask.
+/// The connection of a request that a handler works on, so that the handler can see whether anybody waits. Any thread
+/// may ask.
 final class ClientConnection: Sendable {
     private let server: ServerCore
     private let connection: Connection

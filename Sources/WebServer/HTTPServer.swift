@@ -2,11 +2,12 @@ internal import Glibc
 internal import Runtime
 internal import Synchronization
 
-/// An HTTP server: HTTP/1.0 and 1.1 over TCP, TLS and Unix sockets, and HTTP/2 over TLS, with a fixed number of threads.
+/// An HTTP server: HTTP/1.0 and 1.1 over TCP, TLS and Unix sockets, and HTTP/2 over TLS, with a fixed number of
+/// threads.
 ///
-/// A handler may block: other threads go on reading and writing. When as many handlers run as there may be, requests wait in a
-/// bounded queue, beyond which they are answered with 503. Any thread but a handler's may `stop` the server; an owner that forgets
-/// to is served by `deinit`.
+/// A handler may block: other threads go on reading and writing. When as many handlers run as there may be, requests
+/// wait in a bounded queue, beyond which they are answered with 503. Any thread but a handler's may `stop` the server;
+/// an owner that forgets to is served by `deinit`.
 public final class HTTPServer: Sendable {
     /// The port of the first listener, or 0 where that is no TCP socket.
     public let port: Int
@@ -16,14 +17,15 @@ public final class HTTPServer: Sendable {
     private let threads: [WorkerThread]
     private let isStopped = Mutex(false)
 
-    /// Threads beyond those that handlers may occupy, so that reading, writing and brief responses never wait for a handler.
+    /// Threads beyond those that handlers may occupy, so that reading, writing and brief responses never wait for a
+    /// handler.
     private static let spareThreads = 2
 
     /// Starts to listen.
     ///
     /// - Parameters:
-    ///   - brief: Answers requests that must be answered even while every handler is busy, or gives `nil`. It must neither wait
-    ///     nor work for longer than a millisecond or two.
+    /// - brief: Answers requests that must be answered even while every handler is busy, or gives `nil`. It must
+    ///     neither wait nor work for longer than a millisecond or two.
     ///   - handler: Answers everything else; runs on several threads at once.
     public init(
         _ configuration: HTTPServerConfiguration,
@@ -74,8 +76,9 @@ public final class HTTPServer: Sendable {
             requestBytesInFlight: core.requestBudget.used, responseBytesInFlight: core.responseBudget.used)
     }
 
-    /// Stops listening, lets handlers that run finish (they see `isClientGone`), gives their clients some seconds to take the
-    /// responses, and closes every connection. Returns when all of it is done; must not be called by a handler.
+    /// Stops listening, lets handlers that run finish (they see `isClientGone`), gives their clients some seconds to
+    /// take the responses, and closes every connection. Returns when all of it is done; must not be called by a
+    /// handler.
     public func stop() {
         let isFirst = isStopped.withLock { stopped in
             defer { stopped = true }

@@ -2,7 +2,8 @@ public import TLS
 
 /// An address that a server listens on.
 public enum HTTPListenAddress: Equatable, Sendable, CustomStringConvertible {
-    /// A numeric address or host name; an empty host is every interface, IPv4 and IPv6. Port 0 lets the system choose one.
+    /// A numeric address or host name; an empty host is every interface, IPv4 and IPv6. Port 0 lets the system choose
+    /// one.
     case tcp(host: String, port: Int)
     /// A Unix socket, made with these permissions. A file left behind by a process that has ended is replaced.
     case unix(path: String, mode: UInt32)
@@ -75,8 +76,8 @@ public struct HTTPServerConfiguration: Sendable {
     public var maximumConnections = 512
     /// How long clients may take.
     public var timeouts = HTTPServerTimeouts()
-    /// The TLS context for the next connection; `nil` for none. Called for every connection, so that certificates can change;
-    /// must not block.
+    /// The TLS context for the next connection; `nil` for none. Called for every connection, so that certificates can
+    /// change; must not block.
     public var tls: @Sendable () -> TLSServerContext? = { nil }
     /// Decides about every request before it reaches a handler; `nil` admits all.
     public var authenticator: (any HTTPAuthenticator)?

@@ -4,8 +4,9 @@ internal import Runtime
 internal import Synchronization
 internal import TLS
 
-/// What the threads of a server share. Each thread waits for an event, reads or writes as far as the socket allows, and runs the
-/// handler of a request that is complete: a request whose handler can run at once is answered without a change of threads.
+/// What the threads of a server share. Each thread waits for an event, reads or writes as far as the socket allows, and
+/// runs the handler of a request that is complete: a request whose handler can run at once is answered without a change
+/// of threads.
 final class ServerCore: Sendable {
     let configuration: HTTPServerConfiguration
     let poller: Poller
@@ -253,8 +254,8 @@ final class ServerCore: Sendable {
 
     // MARK: Stopping
 
-    /// Takes no further connections or requests, and returns when what was under way is done, its clients have taken the
-    /// responses or have been too slow for that.
+    /// Takes no further connections or requests, and returns when what was under way is done, its clients have taken
+    /// the responses or have been too slow for that.
     func stop() {
         stopping.store(true, ordering: .sequentiallyConsistent)
         for listener in listeners.values {

@@ -1,7 +1,6 @@
 import CurlHTTP
 import Instrumentation
 import MetricModel
-@testable import RolloutRunner
 import RuleEngine
 import RuleModel
 import Runtime
@@ -11,6 +10,7 @@ import WebFixture
 
 @testable import Exporter
 @testable import Rollback
+@testable import RolloutRunner
 
 @Suite struct MetricsTextTests {
     private static func registry() -> Registry {
@@ -111,7 +111,8 @@ import WebFixture
             }
         })
         let plan = try RolloutPlan(
-            parsing: "plan: p\nservices: [{name: auth, routes: [{exec: {shift: [s], read: [r]}}]}]", file: "p.yml")
+            parsing: "plan: p\nstages: [10, 100]\nservices: [{name: auth, routes: [{exec: {shift: [s], read: [r]}}]}]",
+            file: "p.yml")
         var rollout = RolloutState()
         rollout.phase = .promoting
         var service = ServiceRollout()

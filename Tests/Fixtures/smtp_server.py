@@ -17,7 +17,7 @@ class Handler:
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
             "hello": session.host_name,
-            "tls": session.ssl is not None,
+            "tls": server.transport.get_extra_info("ssl_object") is not None,
             "user": (session.auth_data.login.decode() if session.auth_data else None),
             "data": envelope.content.decode("latin-1"),
         }
@@ -33,9 +33,7 @@ class Handler:
 
 def authenticate(server, session, envelope, mechanism, data):
     good = isinstance(data, LoginPassword) and data.login == b"ops" and data.password == b"s3cret"
-    if good:
-        session.auth_data = data
-    return AuthResult(success=good, handled=False)
+    return AuthResult(success=good, handled=False, auth_data=data if good else None)
 
 
 def main():

@@ -21,8 +21,9 @@ import Testing
         var found: [[Labels: [Double]]] = []
         for (directory, isOneByOne) in [(directories.0, true), (directories.1, false)] {
             let configuration = StoreConfiguration(directory: isDurable ? directory.path : nil)
-            var store = try MetricStore(configuration, registry: nil)
+            var open: MetricStore? = try MetricStore(configuration, registry: nil)
             for round in 1...3 {
+                let store = try #require(open)
                 let lane = try store.openLane("lane")
                 var slots: [RingSlot] = []
                 if isOneByOne {
@@ -39,16 +40,15 @@ import Testing
                 // Some end, and come again in the next round.
                 for slot in slots[..<50] { lane.retire(slot) }
                 #expect(store.brokenInvariants == [])
-                if isDurable {
-                    store = try { () throws in
-                        store.close()
-                        return try MetricStore(configuration, registry: nil)
-                    }()
-                    #expect(store.brokenInvariants == [])
-                } else {
-                    lane.close()
-                }
+                lane.close()
             }
+            if isDurable {
+                open?.close()
+                open = nil
+                open = try MetricStore(configuration, registry: nil)
+            }
+            let store = try #require(open)
+            #expect(store.brokenInvariants == [])
             let series = try store.select([], from: .distantPast, through: .distantFuture, sampleLimit: .max)
             #expect(series.count == 601)
             found.append(Dictionary(uniqueKeysWithValues: series.map { ($0.labels, $0.values) }))

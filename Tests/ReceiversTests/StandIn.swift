@@ -8,7 +8,8 @@ import Synchronization
 import Testing
 import YAML
 
-/// A transport that records requests and answers as the test says; a vendor's stand-in checks what its documentation demands.
+/// A transport that records requests and answers as the test says; a vendor's stand-in checks what its documentation
+/// demands.
 final class StandIn: DeliveryTransport {
     struct Call: Sendable {
         var method: String

@@ -150,8 +150,8 @@ extension World {
         let limit = now + .minutes(10)
         repeat {
             while violations.isEmpty, now < limit, isBusy { run(for: .seconds(5)) }
-            // What drifted at the last moment is found at the next reading, which may wait for an answer that was lost. So is a
-            // candidate that nobody has begun with.
+            // What drifted at the last moment is found at the next reading, which may wait for an answer that was lost.
+            // So is a candidate that nobody has begun with.
             run(for: plan.reconcile + Self.patience)
         } while violations.isEmpty && now < limit && isBusy
         if violations.isEmpty { checkRest() }

@@ -71,8 +71,9 @@ extension World {
     /// Whether another record than the last one of this node's journal was the last to be written.
     var isBehind: Bool { handOver != nil && disk.record?.epoch ?? 0 != lastEpoch }
 
-    /// The process ends, and after the span of the lease another node is there, with an older journal of its own. What it finds in
-    /// the database is everything where the lease was given back; otherwise the last records may be missing.
+    /// The process ends, and after the span of the lease another node is there, with an older journal of its own. What
+    /// it finds in the database is everything where the lease was given back; otherwise the last records may be
+    /// missing.
     mutating func otherNodeTakesOver(_ dice: inout SplitMix) {
         guard !leaseLost, !isAlone, !database.isEmpty else { return }
         let isComplete = machine != nil && !isHalted && !isHandedOver && dice.chance(0.4)
@@ -113,8 +114,8 @@ extension World {
         }
     }
 
-    /// The node that took over has been told how the traffic of `name` is divided. Where the candidate has what was recorded, it
-    /// was not being taken back.
+    /// The node that took over has been told how the traffic of `name` is divided. Where the candidate has what was
+    /// recorded, it was not being taken back.
     mutating func nodeRead(_ name: String, _ inspection: Inspection) {
         let recorded = lastState.services[name]?.split.candidate ?? 0
         if inspection.split?.candidate ?? 0 >= recorded { unread.remove(name) }

@@ -2,8 +2,8 @@ import MetricModel
 import Rollback
 import RuleModel
 
-/// A world around one plan's machine: virtual clock, disk, routers, people, a rival for the lease. It breaks things, restarts
-/// the process, and checks the invariants of a rollback at every step.
+/// A world around one plan's machine: virtual clock, disk, routers, people, a rival for the lease. It breaks things,
+/// restarts the process, and checks the invariants of a rollback at every step.
 public struct World: Sendable {
     /// The router of one service.
     public struct Router: Sendable {

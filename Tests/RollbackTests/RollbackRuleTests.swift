@@ -7,8 +7,8 @@ import Testing
 /// Timelines, one character per measurement 10 s apart.
 ///
 /// In: `-` healthy (1.0), `1` violating (0.5), `~` between trip and clear (0.955), `m` missing, `n` NaN, `e` failed
-/// evaluation, `x` violating but below the minimum of samples. Out: the first thing that happened: `T` tripped, `C` cleared,
-/// `A` told to be missing, `F` frozen, `R` returned, a digit for the streak of a violation, `.` nothing.
+/// evaluation, `x` violating but below the minimum of samples. Out: the first thing that happened: `T` tripped, `C`
+/// cleared, `A` told to be missing, `F` frozen, `R` returned, a digit for the streak of a violation, `.` nothing.
 struct RollbackRuleTests {
     private func definition(
         consecutive: Int = 3, missing: RollbackDefinition.MissingPolicy = .init(),

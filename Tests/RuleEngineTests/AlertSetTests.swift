@@ -13,8 +13,8 @@ import Testing
         AlertSet.Element(labels: labels, annotations: ["v": "\(value)"], value: value)
     }
 
-    /// Runs one evaluation a minute: `1` where the condition holds, `-` where it does not. Gives `p` pending, `F` firing,
-    /// `k` firing by `keep_firing_for`, `r` resolved, `-` nothing.
+    /// Runs one evaluation a minute: `1` where the condition holds, `-` where it does not. Gives `p` pending, `F`
+    /// firing, `k` firing by `keep_firing_for`, `r` resolved, `-` nothing.
     private func timeline(_ input: String, hold: Int64 = 0, keepFiring: Int64 = 0) throws -> String {
         var alerts = AlertSet()
         let timing = AlertSet.Timing(hold: .minutes(hold), keepFiring: .minutes(keepFiring))

@@ -1,7 +1,6 @@
 import CurlHTTP
 import JSON
 import MetricModel
-@testable import RolloutRunner
 import Synchronization
 import Testing
 import WebCore
@@ -10,6 +9,7 @@ import WebServer
 
 @testable import History
 @testable import Rollback
+@testable import RolloutRunner
 @testable import TribuneAPI
 
 @Suite struct RolloutsAPITests {

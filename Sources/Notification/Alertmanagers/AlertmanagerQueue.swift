@@ -2,7 +2,8 @@ public import RuleModel
 
 /// The alerts that wait for one Alertmanager. A machine: alerts in, batches out.
 ///
-/// A batch is taken once. When it does not arrive it is gone: the rules send whatever is still true again within a minute.
+/// A batch is taken once. When it does not arrive it is gone: the rules send whatever is still true again within a
+/// minute.
 public struct AlertmanagerQueue: Equatable, Sendable {
     private let capacity: Int
     private let batchLimit: Int

@@ -4,7 +4,8 @@ public import RuleModel
 public import Runtime
 internal import Synchronization
 
-/// Sends alerts to Alertmanagers, each of which gets all of them. Any thread may hand in alerts; none waits for a server.
+/// Sends alerts to Alertmanagers, each of which gets all of them. Any thread may hand in alerts; none waits for a
+/// server.
 ///
 /// Every server has a queue and a thread of its own, so that one that hangs holds up no other.
 public final class AlertmanagerSender: Sendable {

@@ -6,11 +6,13 @@ public enum MatcherSyntax: Equatable, Sendable {
     case utf8
     /// Before Alertmanager 0.27.
     case classic
-    /// The new syntax, or the old one where only that one reads the text or both read it differently: Alertmanager's default.
+    /// The new syntax, or the old one where only that one reads the text or both read it differently: Alertmanager's
+    /// default.
     case fallback
 }
 
-/// Reads matchers as Alertmanager 0.27 and later writes them: `{name="value", "na me"=~pattern}`, braces and quotes optional.
+/// Reads matchers as Alertmanager 0.27 and later writes them: `{name="value", "na me"=~pattern}`, braces and quotes
+/// optional.
 struct MatcherParser {
     private struct Token: Equatable {
         enum Kind: Equatable {

@@ -33,7 +33,8 @@ public struct Route: Equatable, Sendable {
     public var labels = Labels.empty
     /// The path of matchers from the root, as Alertmanager writes it into group keys.
     public var key: String
-    /// Tells the route from every other one, also from those with the same matchers, and stays the same where others come or go.
+    /// Tells the route from every other one, also from those with the same matchers, and stays the same where others
+    /// come or go.
     public var id: String
 
     /// The deepest routes that take an alert with `labels`, in order; never empty for the root.

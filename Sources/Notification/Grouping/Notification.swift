@@ -51,7 +51,8 @@ extension Alert {
 }
 
 extension Receiver {
-    /// The integrations with names that stay the same where one of another kind comes or goes: `slack/0`, `email/0`, `slack/1`.
+    /// The integrations with names that stay the same where one of another kind comes or goes: `slack/0`, `email/0`,
+    /// `slack/1`.
     var named: [(name: String, integration: Integration)] {
         var counts: [String: Int] = [:]
         return integrations.map { integration in

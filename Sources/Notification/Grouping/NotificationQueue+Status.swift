@@ -13,7 +13,8 @@ public struct AlertStatus: Equatable, Sendable {
     public var silencedBy: [String]
     /// Fingerprints of the alerts that keep it quiet.
     public var inhibitedBy: [String]
-    /// Names of the time intervals because of which its group is quiet; given with groups alone, since another route may be loud.
+    /// Names of the time intervals because of which its group is quiet; given with groups alone, since another route
+    /// may be loud.
     public var mutedBy: [String]
 
     /// Whether nobody is told of it.
@@ -76,7 +77,8 @@ extension NotificationQueue {
 }
 
 extension NotificationConfiguration {
-    /// Names of the intervals because of which `route` is quiet at `now`: those it is muted in, or all those it is active in.
+    /// Names of the intervals because of which `route` is quiet at `now`: those it is muted in, or all those it is
+    /// active in.
     func mutingIntervals(of route: Route, at now: Timestamp) -> [String] {
         switch suppression(of: route, at: now) {
         case .activeTimeInterval: route.activeTimeIntervals

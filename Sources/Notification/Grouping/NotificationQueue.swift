@@ -5,8 +5,8 @@ public import RuleModel
 /// Sorts alerts into groups and says what is to be delivered when.
 ///
 /// A value machine without IO: the runner sends the deliveries it returns and reports back how each went. Of a group's
-/// integration at most one delivery is under way; one that fails is tried again with growing distance, and a newer one for
-/// the same group takes its place.
+/// integration at most one delivery is under way; one that fails is tried again with growing distance, and a newer one
+/// for the same group takes its place.
 public struct NotificationQueue: Equatable, Sendable {
     /// A notification on its way to one integration.
     public struct Delivery: Equatable, Sendable {
@@ -77,8 +77,8 @@ public struct NotificationQueue: Equatable, Sendable {
         Dictionary(configuration.route.all.map { ($0.id, $0) }) { first, _ in first }
     }
 
-    /// The configuration was replaced. Groups of routes that still exist keep what was sent; alerts of others go to the routes
-    /// that take them now.
+    /// The configuration was replaced. Groups of routes that still exist keep what was sent; alerts of others go to the
+    /// routes that take them now.
     public mutating func reconfigured(_ new: NotificationConfiguration, at now: Timestamp) {
         configuration = new
         routes = Self.byID(new)
@@ -216,7 +216,8 @@ public struct NotificationQueue: Equatable, Sendable {
         return refused
     }
 
-    /// How many alerts nobody was told of since this was asked before, by reason; an alert counts each time its group comes due.
+    /// How many alerts nobody was told of since this was asked before, by reason; an alert counts each time its group
+    /// comes due.
     public mutating func takeSuppressed() -> [Suppression: Int] {
         defer { suppressed = [:] }
         return suppressed
@@ -232,8 +233,8 @@ public struct NotificationQueue: Equatable, Sendable {
         }
     }
 
-    /// A delivery failed. `retryable` says whether the receiver may accept it later; otherwise it is given up until the group
-    /// comes due again.
+    /// A delivery failed. `retryable` says whether the receiver may accept it later; otherwise it is given up until the
+    /// group comes due again.
     public mutating func failed(_ id: UInt64, retryable: Bool, at now: Timestamp) {
         guard let slot = slots[id], let entry = pending[slot] else { return }
         guard retryable else { return drop(slot) }
@@ -273,7 +274,8 @@ public struct NotificationQueue: Equatable, Sendable {
         }
     }
 
-    /// Every rule has been evaluated since the start: alerts of rules that were restored and not received since have ended.
+    /// Every rule has been evaluated since the start: alerts of rules that were restored and not received since have
+    /// ended.
     public mutating func restorationEnded(at now: Timestamp) {
         for id in groups.keys { groups[id]?.restorationEnded(at: now) }
     }

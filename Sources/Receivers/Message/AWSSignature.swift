@@ -43,7 +43,8 @@ struct AWSCredentials: Equatable, Sendable {
         region.isEmpty ? Self.variable("AWS_REGION") ?? Self.variable("AWS_DEFAULT_REGION") : region
     }
 
-    /// The keys: those configured, of the environment, or of the shared credentials file; with a role, temporary ones for it.
+    /// The keys: those configured, of the environment, or of the shared credentials file; with a role, temporary ones
+    /// for it.
     func keys(
         _ region: String, send: (HTTPRequest) throws(DeliveryFailure) -> HTTPResponse
     ) throws(DeliveryFailure) -> Keys {

@@ -47,7 +47,8 @@ public struct NetworkTransport: DeliveryTransport {
 public struct Delivery {
     /// The message.
     public let message: Message
-    /// What the integration remembers about the group, such as the id of a chat message; kept with the notification log.
+    /// What the integration remembers about the group, such as the id of a chat message; kept with the notification
+    /// log.
     public var memory: [String: String]
     /// What was changed on the way, for the log; such as a text that was too long.
     public private(set) var remarks: [String] = []

@@ -56,7 +56,8 @@ public struct Message: Equatable, Sendable {
             })
     }
 
-    /// The receiver's name with every character escaped that has a meaning in regular expressions, as Alertmanager shows it.
+    /// The receiver's name with every character escaped that has a meaning in regular expressions, as Alertmanager
+    /// shows it.
     var quotedReceiver: String {
         receiver.reduce(into: "") { result, character in
             if "\\.+*?()|[]{}^$".contains(character) { result.append("\\") }

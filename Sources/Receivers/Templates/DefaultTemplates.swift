@@ -1,4 +1,5 @@
-/// The templates that exist without any file. Their names, and what they print, are Alertmanager's; the HTML of mails is our own.
+/// The templates that exist without any file. Their names, and what they print, are Alertmanager's; the HTML of mails
+/// is our own.
 enum DefaultTemplates {
     static let text = common + plain + chat + jira + mail
 

@@ -2,11 +2,11 @@ internal import JSON
 internal import MetricModel
 package import RuleModel
 
-/// A plan's rollback rules and its controller as one machine: events in, actions out, in the order in which the shell has to
-/// run them. The live service and the simulation run the same one.
+/// A plan's rollback rules and its controller as one machine: events in, actions out, in the order in which the shell
+/// has to run them. The live service and the simulation run the same one.
 ///
-/// What stops promotion because of rules follows from where the rules stand, and from nothing else, so that neither a restart
-/// nor a change of the lease can lose it.
+/// What stops promotion because of rules follows from where the rules stand, and from nothing else, so that neither a
+/// restart nor a change of the lease can lose it.
 package struct PlanMachine: Equatable, Sendable {
     /// What the shell has to do.
     package enum Action: Equatable, Sendable {

@@ -19,7 +19,8 @@ public struct RolloutCommand: Equatable, Sendable {
         case rollback(services: [String]?)
         /// Take services back whose candidate has more now than it had in these divisions. Never raises a candidate.
         ///
-        /// They go back whole, unless `exactlyIn` is the generation under way: then those that had a part have it again.
+        /// They go back whole, unless `exactlyIn` is the generation under way: then those that had a part have it
+        /// again.
         case restore([String: TrafficSplit], exactlyIn: UInt64? = nil)
     }
 

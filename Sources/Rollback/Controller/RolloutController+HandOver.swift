@@ -38,8 +38,9 @@ extension RolloutController {
 
     /// Makes of a state that may be out of date one that never gives a candidate more than it had.
     ///
-    /// Where a candidate is found with less traffic than recorded, the node before was on its way back, for a reason that is
-    /// not known: ``wasTakenBack(_:_:at:)``. Where it has more, a stage was not recorded, and is taken away as drift.
+    /// Where a candidate is found with less traffic than recorded, the node before was on its way back, for a reason
+    /// that is not known: ``wasTakenBack(_:_:at:)``. Where it has more, a stage was not recorded, and is taken away as
+    /// drift.
     private mutating func distrust(at now: Instant) {
         switch state.phase {
         case .promoting, .paused:
@@ -63,7 +64,8 @@ extension RolloutController {
         if state.phase == .retired { state.doubts = [] }
     }
 
-    /// Whether the live weights of `service` prove, or may prove, that the node before was taking it back; then everything goes.
+    /// Whether the live weights of `service` prove, or may prove, that the node before was taking it back; then
+    /// everything goes.
     mutating func wasTakenBack(_ service: String, _ seen: Inspection, at now: Instant) -> Bool {
         guard state.doubts.contains(service), let wanted = state.services[service]?.split,
             (seen.split?.candidate ?? 0) < wanted.candidate

@@ -2,8 +2,8 @@ internal import JSON
 internal import MetricModel
 internal import RuleModel
 
-/// The way back. Its order is fixed: journal the intent, check the target, shift, read back, isolate, raise the incident,
-/// notify, validate, report. Nothing that may hang stands before the shift.
+/// The way back. Its order is fixed: journal the intent, check the target, shift, read back, isolate, raise the
+/// incident, notify, validate, report. Nothing that may hang stands before the shift.
 extension RolloutController {
     /// A rollback rule tripped. `cause` is when the scrape that proved it was committed.
     public mutating func tripped(_ trip: Trip, cause: Instant? = nil, at now: Instant) -> [Action] {

@@ -3,13 +3,14 @@ internal import MetricModel
 
 /// Decides every step of a rollout and of its way back. A machine: events in, actions out.
 ///
-/// The shell runs the actions of one event in their order. `journal` must be on disk before anything after it is run; when
-/// it cannot be written, the rest is dropped and ``journalFailed(at:)`` is called, after which the machine acts no more.
+/// The shell runs the actions of one event in their order. `journal` must be on disk before anything after it is run;
+/// when it cannot be written, the rest is dropped and ``journalFailed(at:)`` is called, after which the machine acts no
+/// more.
 ///
-/// What must survive a crash stands in ``state`` and is journalled whole with each step, so that a restart is: read the last
-/// record, call ``recovered(at:)``. Everything else (operations under way, retries) is level-triggered: each event ends by
-/// looking at where every service stands and asking for what it needs next. Asking twice is harmless, because every
-/// operation is idempotent and is preceded by a reading of the live weights.
+/// What must survive a crash stands in ``state`` and is journalled whole with each step, so that a restart is: read the
+/// last record, call ``recovered(at:)``. Everything else (operations under way, retries) is level-triggered: each event
+/// ends by looking at where every service stands and asking for what it needs next. Asking twice is harmless, because
+/// every operation is idempotent and is preceded by a reading of the live weights.
 public struct RolloutController: Equatable, Sendable {
     /// What the shell has to do.
     public enum Action: Equatable, Sendable {
@@ -91,8 +92,8 @@ public struct RolloutController: Equatable, Sendable {
     public internal(set) var wakeAt: Instant?
     /// Why promotion stands still although nobody paused it.
     public private(set) var freezes: Set<String> = []
-    /// Whether the lease could not be renewed in time: rollbacks go on, since nobody else can have taken it without its database,
-    /// but no candidate gets more traffic.
+    /// Whether the lease could not be renewed in time: rollbacks go on, since nobody else can have taken it without its
+    /// database, but no candidate gets more traffic.
     public private(set) var isAlone = false
     /// Whether the journal failed, so that nothing may be done any more.
     public private(set) var isHalted = false
@@ -173,8 +174,8 @@ public struct RolloutController: Equatable, Sendable {
         ]
     }
 
-    /// The lease was won (`epoch` is its fencing number) or lost (`nil`). What is under way no longer counts; a rollback of this
-    /// node's journal goes on.
+    /// The lease was won (`epoch` is its fencing number) or lost (`nil`). What is under way no longer counts; a
+    /// rollback of this node's journal goes on.
     ///
     /// - Parameter isAlone: whether the time of the lease is over although nobody can have taken it.
     public mutating func leaseChanged(epoch new: UInt64?, isAlone: Bool = false, at now: Instant) -> [Action] {
@@ -229,7 +230,8 @@ public struct RolloutController: Equatable, Sendable {
 
     /// The plan file was read anew. Refused with the reason while a rollout depends on what changed.
     ///
-    /// The rollout goes on with new gates, times and texts. Services, routes and stages may only change between rollouts.
+    /// The rollout goes on with new gates, times and texts. Services, routes and stages may only change between
+    /// rollouts.
     public mutating func planChanged(to new: RolloutPlan, at now: Instant) -> (refusal: String?, actions: [Action]) {
         func structure(_ plan: RolloutPlan) -> [RolloutPlan.Service] {
             plan.services.map { service in

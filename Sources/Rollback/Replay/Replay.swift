@@ -1,11 +1,11 @@
 public import MetricModel
 public import RuleModel
 
-/// Tells what rollback rules would have done, from the measurements of a ``RuleReplay``. A value; the machines are those of the
-/// live service.
+/// Tells what rollback rules would have done, from the measurements of a ``RuleReplay``. A value; the machines are
+/// those of the live service.
 ///
-/// What the past cannot tell is assumed: rules begin without a streak, and every service has a candidate that takes traffic,
-/// except one that this replay has rolled back less than a cooldown ago.
+/// What the past cannot tell is assumed: rules begin without a streak, and every service has a candidate that takes
+/// traffic, except one that this replay has rolled back less than a cooldown ago.
 public struct Replay: Equatable, Sendable {
     /// A trip with what would have come of it.
     public struct Decision: Equatable, Sendable {

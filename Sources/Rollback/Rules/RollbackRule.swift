@@ -3,8 +3,8 @@ public import RuleModel
 
 /// The machine of one rollback rule: measurements in, decisions out.
 ///
-/// It keeps a track per element of the measured vector, so that one rule watches many services. A missing measurement is
-/// neither healthy nor a violation; what it means is the rule's `missing` policy, and only that.
+/// It keeps a track per element of the measured vector, so that one rule watches many services. A missing measurement
+/// is neither healthy nor a violation; what it means is the rule's `missing` policy, and only that.
 public struct RollbackRule: Equatable, Sendable {
     /// What a measurement led to.
     public enum Action: Equatable, Sendable {
@@ -55,8 +55,8 @@ public struct RollbackRule: Equatable, Sendable {
 
     /// The rule as last measured.
     public private(set) var definition: RollbackDefinition
-    /// What is known, by the labels of the elements. While nothing has ever been measured, the empty label set stands for
-    /// the rule itself.
+    /// What is known, by the labels of the elements. While nothing has ever been measured, the empty label set stands
+    /// for the rule itself.
     public internal(set) var tracks: [Labels: Track] = [:]
     private var hasOverflowed = false
 
@@ -138,8 +138,8 @@ public struct RollbackRule: Equatable, Sendable {
         definition = new
     }
 
-    /// The rule has elements, so the empty label set no longer stands for it. A trip for want of data ends like any other: when
-    /// what there is now, every element of it, meets the condition to clear for long enough.
+    /// The rule has elements, so the empty label set no longer stands for it. A trip for want of data ends like any
+    /// other: when what there is now, every element of it, meets the condition to clear for long enough.
     private mutating func stopStanding(for measurement: RollbackMeasurement, _ actions: inout [Action]) {
         let elements = measurement.elements.filter { !$0.value.isNaN }
         let clear = measurement.definition.clear?.condition
@@ -228,7 +228,8 @@ extension RollbackRule.Track {
         let sample = EvidenceSample(time: measurement.time, value: value)
         if streak < Int.max { streak += 1 }
         samples = samples.suffix(RollbackRule.sampleLimit - 1) + [sample]
-        // Once tripped, further violations are no news: the measurements are recorded, and the trip stands until it clears.
+        // Once tripped, further violations are no news: the measurements are recorded, and the trip stands until it
+        // clears.
         guard state == .armed else { return }
         actions.append(.violated(labels: labels, sample: sample, streak: streak))
         guard streak >= max(1, measurement.definition.consecutive) else { return }

@@ -50,8 +50,8 @@ public struct AlertSet: Equatable, Sendable {
 
     /// Takes the result of the evaluation at `now`.
     ///
-    /// Fails without a change where two elements have the same identity, and forgets all alerts where there are more than
-    /// the limit.
+    /// Fails without a change where two elements have the same identity, and forgets all alerts where there are more
+    /// than the limit.
     public mutating func evaluated(_ elements: [Element], at now: Timestamp, timing: Timing) throws(RuleFailure) {
         var observed = Set<Labels>(minimumCapacity: elements.count)
         for element in elements {
@@ -124,10 +124,11 @@ public struct AlertSet: Equatable, Sendable {
         }
     }
 
-    /// Gives alerts that are active at `now` the time they had been active before a restart; the downtime does not count.
+    /// Gives alerts that are active at `now` the time they had been active before a restart; the downtime does not
+    /// count.
     ///
-    /// A rule that holds for `grace` or longer waits at least `grace` after the restart. One that holds for less waits for
-    /// what it had left.
+    /// A rule that holds for `grace` or longer waits at least `grace` after the restart. One that holds for less waits
+    /// for what it had left.
     public mutating func restore(
         _ stored: [Labels: StoredState], at now: Timestamp, hold: Milliseconds, grace: Milliseconds
     ) {

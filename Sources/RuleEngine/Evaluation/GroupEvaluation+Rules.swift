@@ -31,7 +31,8 @@ extension GroupEvaluation {
 
     /// For each rule, whether it may read what an earlier one writes.
     ///
-    /// Where it cannot, the samples of several rules are stored together, which costs the store one row instead of many.
+    /// Where it cannot, the samples of several rules are stored together, which costs the store one row instead of
+    /// many.
     static func dependencies(of rules: [Rule]) -> [Bool] {
         var written: Set<String> = []
         return rules.map { rule in

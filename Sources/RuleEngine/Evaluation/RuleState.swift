@@ -61,7 +61,8 @@ struct RecordedSeries: Equatable, Sendable {
 extension RecordingRule {
     /// What is stored for the elements of the result. `limit` is the group's; 0 for none.
     ///
-    /// - Parameter recorded: What this rule made of its last result; holds as long as the elements have the same labels.
+    /// - Parameter recorded: What this rule made of its last result; holds as long as the elements have the same
+    ///   labels.
     func samples(
         for elements: [VectorElement], limit: Int, recorded: inout RecordedSeries
     ) throws(RuleFailure) -> [RuleSample] {

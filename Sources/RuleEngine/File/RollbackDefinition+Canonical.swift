@@ -3,7 +3,8 @@ public import RuleModel
 internal import TLS
 
 extension RollbackDefinition {
-    /// The definition in a fixed order and notation, so that equal rules have equal text however their file is laid out.
+    /// The definition in a fixed order and notation, so that equal rules have equal text however their file is laid
+    /// out.
     ///
     /// Everything that bears on a decision is in it; labels and annotations are too, as they are part of the evidence.
     public var canonicalText: String {

@@ -4,8 +4,9 @@ internal import RuleModel
 
 /// Writes rollback rules as plain Prometheus alerts, for servers that know no rollback rules.
 ///
-/// The alert fires at the evaluation that would trip: `consecutive` violations become a `for` of one interval less. Conditions
-/// are written only where PromQL can say exactly the same; what it cannot say stands in a comment above the alert.
+/// The alert fires at the evaluation that would trip: `consecutive` violations become a `for` of one interval less.
+/// Conditions are written only where PromQL can say exactly the same; what it cannot say stands in a comment above the
+/// alert.
 public enum RuleExport {
     /// A rule file with an alert for each rollback rule of `groups`; `interval` holds for groups that name none.
     ///
@@ -81,8 +82,8 @@ public enum RuleExport {
 
     /// Minimum samples and guard, where `and` says the same as ``RollbackQuery`` does.
     ///
-    /// There an element speaks for a measured one where they agree on all labels both have. That is `and on` the common labels
-    /// if, and only if, each side tells which labels all its elements have.
+    /// There an element speaks for a measured one where they agree on all labels both have. That is `and on` the common
+    /// labels if, and only if, each side tells which labels all its elements have.
     private static func conditions(of query: RollbackQuery) -> (texts: [String], losses: [String]) {
         var (texts, losses): ([String], [String]) = ([], [])
         func add(_ field: String, _ source: String, _ expression: Expression, _ text: (String, String) -> String) {
@@ -117,7 +118,8 @@ public enum RuleExport {
 }
 
 extension Expression {
-    /// The labels that the elements of the result have, where the expression says so by `by (…)`; `nil` where it does not.
+    /// The labels that the elements of the result have, where the expression says so by `by (…)`; `nil` where it does
+    /// not.
     fileprivate var resultLabels: [String]? {
         if valueType == .scalar { return [] }
         switch self {

@@ -4,9 +4,9 @@ public import RuleModel
 
 /// Evaluates the rollback rules of groups over samples of the past, on the machines of the live service.
 ///
-/// Groups are evaluated at their live times: every interval, at the phase of their name. Rules that the live service evaluates
-/// at scrapes are evaluated at each time at which a series they read has a sample, and on the clock where none came for an
-/// interval. Recorded series are read as they were stored; recording rules are not evaluated again.
+/// Groups are evaluated at their live times: every interval, at the phase of their name. Rules that the live service
+/// evaluates at scrapes are evaluated at each time at which a series they read has a sample, and on the clock where
+/// none came for an interval. Recorded series are read as they were stored; recording rules are not evaluated again.
 public struct RuleReplay {
     private let units: [RuleUnit.Plan]
     private let engine: QueryEngine
@@ -29,7 +29,8 @@ public struct RuleReplay {
     /// How many rules are evaluated.
     public var ruleCount: Int { units.reduce(0) { $0 + $1.group.rules.count } }
 
-    /// Evaluates all rules at their times in `from...through`, group after group; each rule's measurements come in order.
+    /// Evaluates all rules at their times in `from...through`, group after group; each rule's measurements come in
+    /// order.
     ///
     /// - Throws: when the times of samples cannot be read. An evaluation that fails is a measurement with a `failure`.
     public func run(

@@ -31,8 +31,8 @@ final class RuleClock: @unchecked Sendable {
         var scrapes: [LaneID: Scrape] = [:]
         /// The lanes that some unit reads from.
         var wanted: Set<LaneID> = []
-        /// The state of the store for which `wanted` holds: `unknown` while that is being found out, so that no scrape is
-        /// lost meanwhile, and `nil` where nothing waits for scrapes.
+        /// The state of the store for which `wanted` holds: `unknown` while that is being found out, so that no scrape
+        /// is lost meanwhile, and `nil` where nothing waits for scrapes.
         var generation: UInt64? = unknown
 
         static let unknown = UInt64.max

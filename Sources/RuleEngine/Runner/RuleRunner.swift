@@ -8,7 +8,8 @@ internal import Synchronization
 
 /// Evaluates rule groups: on a clock, and as soon as a scrape has delivered what they read.
 ///
-/// One thread keeps the time, a bounded number of others evaluate. Made by the composition root; any thread may call it.
+/// One thread keeps the time, a bounded number of others evaluate. Made by the composition root; any thread may call
+/// it.
 public final class RuleRunner: Sendable {
     /// Where results go. Called from the evaluating threads, which wait: hand over and return.
     public struct Sinks: Sendable {
@@ -66,20 +67,22 @@ public final class RuleRunner: Sendable {
         }) { thread.join() }
     }
 
-    /// Takes other groups. Groups that have not changed go on undisturbed; changed ones keep the state of those rules that keep
-    /// kind, name and labels; the series of groups that are gone end after one more interval.
+    /// Takes other groups. Groups that have not changed go on undisturbed; changed ones keep the state of those rules
+    /// that keep kind, name and labels; the series of groups that are gone end after one more interval.
     public func reload(_ groups: [RuleGroup], settings: RuleSettings) {
         clock.mailbox.send(.load(groups, settings, restoring: false))
     }
 
-    /// Tells that a scrape was committed, at `nanoseconds` on the monotonic clock. Cheap; never waits for an evaluation.
+    /// Tells that a scrape was committed, at `nanoseconds` on the monotonic clock. Cheap; never waits for an
+    /// evaluation.
     ///
     /// - Parameter time: the timestamp of the scrape's samples.
     public func scrapeCommitted(lane: LaneID, at time: Timestamp, nanoseconds: Int64) {
         clock.scrapeCommitted(lane: lane, at: time, nanoseconds: nanoseconds)
     }
 
-    /// Whether every group has been evaluated with samples of after `start`: two of its intervals, and at least five seconds, later.
+    /// Whether every group has been evaluated with samples of after `start`: two of its intervals, and at least five
+    /// seconds, later.
     public func hasEvaluatedAll(since start: Timestamp) -> Bool {
         snapshots().allSatisfy { group in
             let settled = start + max(.milliseconds(2 * group.interval.rawValue), .seconds(5))

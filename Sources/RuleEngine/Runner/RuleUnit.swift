@@ -7,9 +7,9 @@ internal import Synchronization
 
 /// Rules that are scheduled together: a group, or the part of it that is evaluated at each scrape.
 ///
-/// `@unchecked`: `schedule`, `lanes`, `successor` and `isLeaving` belong to the clock's thread; `evaluation` and `sink` to the
-/// worker that evaluates the unit, and to the clock while no worker does (the schedule hands out one evaluation at a time,
-/// and mailboxes pass the unit from thread to thread).
+/// `@unchecked`: `schedule`, `lanes`, `successor` and `isLeaving` belong to the clock's thread; `evaluation` and `sink`
+/// to the worker that evaluates the unit, and to the clock while no worker does (the schedule hands out one evaluation
+/// at a time, and mailboxes pass the unit from thread to thread).
 final class RuleUnit: @unchecked Sendable {
     /// What a reload wants done with the unit once it is not being evaluated.
     enum Successor {
@@ -113,7 +113,8 @@ extension RuleUnit.Plan {
         return interval > .zero ? interval : .minutes(1)
     }
 
-    /// The units of `group`: rollback rules that are to be evaluated at once are taken out of a group that waits for the clock.
+    /// The units of `group`: rollback rules that are to be evaluated at once are taken out of a group that waits for
+    /// the clock.
     static func units(of group: RuleGroup, settings: RuleSettings) -> [RuleUnit.Plan] {
         let isImmediate = group.rules.map { rule in
             if case .rollback(let query) = rule { query.definition.immediate } else { false }

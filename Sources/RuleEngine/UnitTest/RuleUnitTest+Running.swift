@@ -77,7 +77,8 @@ extension RuleUnitTest {
     }
 }
 
-/// One run of one test group: all rule groups are evaluated again and again, each time with the samples up to that moment.
+/// One run of one test group: all rule groups are evaluated again and again, each time with the samples up to that
+/// moment.
 private struct RuleUnitTestRun {
     private static let mostEvaluations = 1_000_000
 

@@ -8,8 +8,8 @@ internal import Synchronization
 
 /// Scrapes every target on its schedule into the store. The shell around ``ScrapeLoop``; any thread may use it.
 ///
-/// One thread keeps the list of targets, one or a few scrape, and some workers store what takes long. Made and stopped by the
-/// composition root.
+/// One thread keeps the list of targets, one or a few scrape, and some workers store what takes long. Made and stopped
+/// by the composition root.
 public final class ScrapeRunner: Sendable {
     /// What the composition root decides.
     public struct Settings: Sendable {
@@ -150,8 +150,8 @@ public final class ScrapeRunner: Sendable {
         throw error
     }
 
-    /// Ends all scrapes and waits for the threads: what is being received or stored is let go. Series get no staleness markers:
-    /// the next run goes on with them. To be called once.
+    /// Ends all scrapes and waits for the threads: what is being received or stored is let go. Series get no staleness
+    /// markers: the next run goes on with them. To be called once.
     public func stop() {
         isStopping.store(true, ordering: .releasing)
         commands.close()

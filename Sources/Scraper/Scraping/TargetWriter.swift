@@ -2,7 +2,8 @@ internal import Exposition
 internal import MetricModel
 internal import MetricStore
 
-/// Puts the scrapes of one target into its lane: series to slots, staleness markers, the series about the scrape itself.
+/// Puts the scrapes of one target into its lane: series to slots, staleness markers, the series about the scrape
+/// itself.
 ///
 /// Not to be shared: used by whichever thread has the target's scrape in hand, one at a time.
 final class TargetWriter {
@@ -25,7 +26,8 @@ final class TargetWriter {
         var added = 0
         /// Samples that the store did not take: double, out of order, too far in the future.
         var refused = 0
-        /// The limits do not allow for all that is to be done: nothing was written, and the scrape is to be written again.
+        /// The limits do not allow for all that is to be done: nothing was written, and the scrape is to be written
+        /// again.
         var isPostponed = false
     }
 
@@ -126,8 +128,8 @@ final class TargetWriter {
         lane.close()
     }
 
-    /// Forgets which series is which, because other rules hold or the format is another one; what they were called stays until
-    /// the next scrape.
+    /// Forgets which series is which, because other rules hold or the format is another one; what they were called
+    /// stays until the next scrape.
     private func relearn(_ rules: SampleRules, for format: ExpositionFormat?) {
         carried = tracked()
         rulesGeneration = rules.generation
@@ -141,8 +143,8 @@ final class TargetWriter {
 // MARK: Samples
 
 extension TargetWriter {
-    /// Appends a body whole, or nothing of it. Returns the slots that are not needed any more; `nil` where the limits do not allow
-    /// for it.
+    /// Appends a body whole, or nothing of it. Returns the slots that are not needed any more; `nil` where the limits
+    /// do not allow for it.
     private func append(
         _ fetched: Fetched, at time: Timestamp, _ rules: SampleRules, _ limits: ReadingLimits,
         _ appender: inout Appender, _ outcome: inout Outcome
@@ -300,8 +302,8 @@ extension TargetWriter {
         }
     }
 
-    /// Gives counters that are new, or have begun anew, a zero at the time since when they count. Where the series has a later
-    /// sample it comes too late, which is no fault.
+    /// Gives counters that are new, or have begun anew, a zero at the time since when they count. Where the series has
+    /// a later sample it comes too late, which is no fault.
     private func appendZeroes(before time: Timestamp, _ appender: inout Appender) {
         var histograms = body.histograms[...]
         for extra in body.startTimestamps {

@@ -1,8 +1,8 @@
 internal import Glibc
 internal import Runtime
 
-/// A PostgreSQL server of the demo's own for the history, on a Unix socket in a directory of its own; nothing of it is left
-/// after ``stop()``.
+/// A PostgreSQL server of the demo's own for the history, on a Unix socket in a directory of its own; nothing of it is
+/// left after ``stop()``.
 ///
 /// PostgreSQL refuses to run as root, so that a demo of root runs it as the user `postgres`.
 final class DemoDatabase: Sendable {

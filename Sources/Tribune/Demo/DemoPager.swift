@@ -2,7 +2,8 @@ internal import JSON
 internal import Synchronization
 internal import WebServer
 
-/// A receiver of PagerDuty's Events API, version 2, as strict as its documentation: what it would refuse is refused here.
+/// A receiver of PagerDuty's Events API, version 2, as strict as its documentation: what it would refuse is refused
+/// here.
 final class DemoPager: Sendable {
     /// The integration key of the demo.
     static let routingKey = "0123456789abcdef0123456789abcdef"

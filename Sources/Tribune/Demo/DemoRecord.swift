@@ -16,8 +16,8 @@ struct DemoRecord {
         }
     }
 
-    /// One row for each kind of entry under the incident: kind, number in the ledger, time, text. The violation and the decision
-    /// belong to it by plan and rule hash, the steps by the incident's own name.
+    /// One row for each kind of entry under the incident: kind, number in the ledger, time, text. The violation and the
+    /// decision belong to it by plan and rule hash, the steps by the incident's own name.
     static func sql(_ incident: String) -> String {
         let name = incident.replacing("'", with: "''")
         return """

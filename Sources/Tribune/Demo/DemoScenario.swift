@@ -19,8 +19,8 @@ struct DemoScenario {
     /// Without PostgreSQL and Prometheus.
     let isSmall: Bool
 
-    /// Plays it. Returns whether the rollback completed and validated, was recorded and reached the pager. `afterwards` runs while
-    /// everything still serves.
+    /// Plays it. Returns whether the rollback completed and validated, was recorded and reached the pager. `afterwards`
+    /// runs while everything still serves.
     func play(_ afterwards: (TribuneService) -> Void) throws(CommandFailure) -> Bool {
         let ports = DemoPorts()
         var settings = ServiceSettings(configFile: "\(directory)/tribune.yml", storagePath: "\(directory)/data")

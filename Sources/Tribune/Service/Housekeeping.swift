@@ -9,8 +9,9 @@ internal import RuleModel
 internal import Runtime
 internal import Synchronization
 
-/// Periodic work: drops old samples, logs damaged ones, hands over measurements, ends expired silences, returns idle memory, reports
-/// failures of the history, and tells the rollback engine whether the history can be written, because promotions pause while it cannot.
+/// Periodic work: drops old samples, logs damaged ones, hands over measurements, ends expired silences, returns idle
+/// memory, reports failures of the history, and tells the rollback engine whether the history can be written, because
+/// promotions pause while it cannot.
 final class Housekeeping: Sendable {
     private static let period: Int64 = 1_000_000_000
     /// Periods between two looks at the heap.

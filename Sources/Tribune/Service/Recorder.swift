@@ -124,7 +124,8 @@ final class Recorder: Sendable {
     ///
     /// - Parameters:
     ///   - main: the file named by `--config.file`.
-    ///   - files: all files that it was read from; empty where it could not be read, for those of the configuration in force.
+    /// - files: all files that it was read from; empty where it could not be read, for those of the configuration in
+    ///     force.
     ///   - actor: who caused it.
     func configured(_ main: String, files: [String] = [], error: String?, by actor: LedgerActor) {
         let former = configuration.withLock { $0 }

@@ -118,7 +118,8 @@ struct ServicePlan: Sendable {
                 configuration.file.gates,
                 .init(
                     directory: "\(settings.storagePath)/gates", data: .of(store, engine, now: Self.now),
-                    rollouts: GateRollouts(rollback), event: { recorder.happened($0) }, logger: logger.with("component", "gates"),
+                    rollouts: GateRollouts(rollback), event: { recorder.happened($0) },
+                    logger: logger.with("component", "gates"),
                     registry: registry, now: Self.now))
         }
     }

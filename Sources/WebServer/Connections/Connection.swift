@@ -5,8 +5,8 @@ internal import Synchronization
 
 /// One connection: the socket, the protocol spoken on it, and the bytes that wait to be sent.
 ///
-/// `@unchecked`: `session`, `output`, `charge` and the flags below them are touched with `lock` held; the rest is constant or
-/// atomic. Handlers run without the lock.
+/// `@unchecked`: `session`, `output`, `charge` and the flags below them are touched with `lock` held; the rest is
+/// constant or atomic. Handlers run without the lock.
 @safe final class Connection: @unchecked Sendable {
     let descriptor: Int32
     private unowned let server: ServerCore
@@ -35,7 +35,8 @@ internal import Synchronization
     /// Fewer bytes than this are not counted: they are as many as the connection's own memory.
     private static let uncounted = 64 << 10
 
-    /// - Parameter establish: Makes the session when the handshake, if there is one, is done; `nil` closes the connection.
+    /// - Parameter establish: Makes the session when the handshake, if there is one, is done; `nil` closes the
+    ///   connection.
     init(
         _ descriptor: Int32, _ transport: Transport, server: ServerCore,
         establish: @escaping (Transport) -> (any ProtocolSession)?
@@ -62,8 +63,8 @@ internal import Synchronization
     /// Whether it was chosen to be closed.
     var isDoomed: Bool { isCondemned.load(ordering: .relaxed) }
 
-    /// Breaks the connection off: the thread that sees it next closes it. Only while the table holds it, so that the descriptor
-    /// is still its own. Returns false where it was done before.
+    /// Breaks the connection off: the thread that sees it next closes it. Only while the table holds it, so that the
+    /// descriptor is still its own. Returns false where it was done before.
     func breakOff() -> Bool {
         if isCondemned.exchange(true, ordering: .relaxed) { return false }
         shutdown(descriptor, Int32(SHUT_RDWR))

@@ -73,8 +73,8 @@ struct RequestBody {
     }
 }
 
-/// A large body in pages of its own. An array that grows would copy the body again and again, and leave the freed memory to the
-/// allocator: 30 unfinished bodies of 50 MB held three times what was counted.
+/// A large body in pages of its own. An array that grows would copy the body again and again, and leave the freed
+/// memory to the allocator: 30 unfinished bodies of 50 MB held three times what was counted.
 ///
 /// `@safe`: the pages belong to the object; `count` never exceeds `capacity`.
 @safe private final class BodyMemory {

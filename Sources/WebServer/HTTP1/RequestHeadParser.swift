@@ -3,8 +3,8 @@ internal import Glibc
 /// Reads the head of a request as RFC 9112 defines it, and nothing more lenient: whatever two servers could understand
 /// differently is refused.
 ///
-/// `@safe`: reads inside of `bytes`, which outlives the parser: every loop over characters ends at a line end at the latest, and
-/// the bytes end with an empty line.
+/// `@safe`: reads inside of `bytes`, which outlives the parser: every loop over characters ends at a line end at the
+/// latest, and the bytes end with an empty line.
 @safe struct RequestHeadParser {
     private let bytes: UnsafeRawBufferPointer
     private var position = 0

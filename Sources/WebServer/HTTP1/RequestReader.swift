@@ -41,8 +41,8 @@ struct RequestReader {
     /// Whether the head of a request is read and its body is arriving.
     var isReadingBody: Bool { current != nil }
 
-    /// Reads `bytes` from `position` on, and moves `position` behind what was read. A head is read when it is complete: until
-    /// then `position` stays, and the next call must offer the same bytes with more behind them.
+    /// Reads `bytes` from `position` on, and moves `position` behind what was read. A head is read when it is complete:
+    /// until then `position` stays, and the next call must offer the same bytes with more behind them.
     mutating func read(_ bytes: UnsafeRawBufferPointer, from position: inout Int) -> Progress {
         do throws(HTTPFault) {
             return try unsafe step(bytes, from: &position)

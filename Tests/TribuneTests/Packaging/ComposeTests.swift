@@ -3,7 +3,8 @@ import Runtime
 import TestSupport
 import Testing
 
-/// The stack in `packaging/compose`. There is no container engine in tests: each part's configuration is checked by the part.
+/// The stack in `packaging/compose`. There is no container engine in tests: each part's configuration is checked by the
+/// part.
 @Suite struct ComposeTests {
     private static let folder = "\(ReferenceTests.root)/packaging/compose"
 
