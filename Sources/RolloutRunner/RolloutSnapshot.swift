@@ -28,7 +28,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
     public var generation: UInt64
     /// `idle`, `promoting`, `paused`, `promoted`, `retired`, `rolling_back` or `rolled_back`.
     public var phase: String
-    /// Why it is paused, or why promotion stands still.
+    /// Why it is paused, why promotion stands still, or what a rollback of a part has left.
     public var obstacle: String?
     /// The fencing number of the lease; `nil` while another process holds it.
     public var epoch: UInt64?
@@ -46,7 +46,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
         plan = controller.plan.name
         generation = state.generation
         phase = state.phase.name
-        if case .paused(let reason) = state.phase { obstacle = reason } else { obstacle = controller.obstacle(at: now) }
+        obstacle = controller.standstill(at: now)
         epoch = controller.epoch
         services = controller.plan.services.map { service in
             let current = state.services[service.name] ?? ServiceRollout()

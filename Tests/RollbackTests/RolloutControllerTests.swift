@@ -197,6 +197,41 @@ struct RolloutControllerTests {
         #expect(live(world) == [0, 0, 0, 0])
     }
 
+    @Test("abort and rollback end what a rollback of a part has left", arguments: [true, false])
+    func partial(isAbort: Bool) {
+        var world = world()
+        world.command(.start)
+        world.run(for: .seconds(16))
+        #expect(live(world) == [100, 10, 0, 0])
+        #expect(world.command(.rollback(services: ["b"])) == .accepted)
+        world.run(for: .minutes(1))
+        #expect(live(world) == [100, 0, 0, 0])
+        #expect(world.lastState.phase == .rolledBack)
+        #expect(
+            world.controller?.standstill(at: world.now)
+                == "the candidate of a keeps its traffic: abort or rollback ends that")
+        let end = isAbort ? RolloutCommand.Verb.abort : .rollback(services: nil)
+        #expect(world.command(end) == .accepted)
+        world.run(for: .minutes(1))
+        #expect(live(world) == [0, 0, 0, 0])
+        #expect(world.command(.abort) == .ignored("everything has gone back already"))
+        #expect(world.command(.rollback(services: nil)) == .ignored("no candidate takes traffic"))
+        #expect(world.violations == [])
+    }
+
+    @Test("a rollback of everything ends a rollout whose candidates have no traffic yet")
+    func rollbackBeforeTraffic() {
+        var world = world()
+        world.step { $0.freezesChanged(to: ["held"], at: $1) }
+        world.command(.start)
+        world.step { $0.freezesChanged(to: ["held"], at: $1) }
+        #expect(world.command(.rollback(services: ["a"])) != nil)
+        world.command(.rollback(services: nil))
+        world.run(for: .minutes(2))
+        #expect(world.lastState.phase == .rolledBack)
+        #expect(live(world) == [0, 0, 0, 0])
+    }
+
     @Test("pause holds the weights, resume goes on")
     func pause() {
         var world = world()

@@ -203,7 +203,7 @@ struct RollbackRunnerTests {
         #expect(try both(.allCandidate))
         #expect(
             runner.command(RolloutCommand(.abort, by: "ops"), plan: "acgs")
-                == .ignored("there is no rollout to abort"))
+                == .ignored("generation 1 is promoted: only a rollback takes its candidates back"))
         #expect(runner.command(RolloutCommand(.rollback(services: nil), by: "ops"), plan: "acgs") == .accepted)
         try #require(phase(runner, "rolled_back"))
         #expect(try both(.allStable))

@@ -13,9 +13,11 @@ public struct RolloutCommand: Equatable, Sendable {
         case resume
         /// End the bake time of what is being watched, and approve it.
         case promote
-        /// Take back what has been promoted so far. Always wins; without a rollout it does nothing.
+        /// Take back what has been promoted so far, also what a smaller rollback left. Always wins; without a rollout
+        /// it does nothing.
         case abort
-        /// Take back these services, or all, also after promotion.
+        /// Take back these services, or all, also after promotion. All of them end a rollout whose candidates have no
+        /// traffic yet.
         case rollback(services: [String]?)
         /// Take services back whose candidate has more now than it had in these divisions. Never raises a candidate.
         ///
@@ -145,13 +147,22 @@ extension RolloutController {
     }
 
     private mutating func abort(_ command: RolloutCommand, at now: Instant) -> CommandOutcome {
+        let affected = plan.rollbackOrder.filter { takesTraffic($0) }
         switch state.phase {
-        case .idle, .promoted, .retired, .rolledBack: return .ignored("there is no rollout to abort")
-        case .promoting, .paused, .rollingBack: break
+        case .promoted, .retired:
+            return .ignored("generation \(state.generation) is promoted: only a rollback takes its candidates back")
+        case .idle: return .ignored("there is no rollout to abort")
+        // A part may have gone back alone; what is left is ended here.
+        case .rolledBack where affected.isEmpty: return .ignored("everything has gone back already")
+        case .promoting, .paused, .rollingBack, .rolledBack: break
         }
+        return end(affected, command, at: now)
+    }
+
+    /// Takes `affected` back, which is everything that has traffic, and lets the rollout go no further.
+    private mutating func end(_ affected: [String], _ command: RolloutCommand, at now: Instant) -> CommandOutcome {
         // A candidate that took the place of the aborted one meanwhile must not begin by itself at once.
         if let seen = seenVersion?.value { state.version = seen }
-        let affected = plan.rollbackOrder.filter { takesTraffic($0) }
         guard !affected.isEmpty else {
             if state.phase == .rollingBack { return joinRollback(command, at: now) }
             state.phase = .rolledBack
@@ -181,7 +192,14 @@ extension RolloutController {
             return .refused("there is no service \"\(unknown)\"")
         }
         let affected = plan.rollbackOrder.filter { (services?.contains($0) ?? true) && takesTraffic($0) }
-        guard !affected.isEmpty else { return .ignored("no candidate takes traffic") }
+        guard !affected.isEmpty else {
+            switch state.phase {
+            // Otherwise the first candidate would get its traffic right after the order.
+            case .promoting, .paused: if services == nil { return end(affected, command, at: now) }
+            case .idle, .promoted, .retired, .rollingBack, .rolledBack: break
+            }
+            return .ignored("no candidate takes traffic")
+        }
         beginRollback(of: affected, because: .command(by: command.by, reason: command.reason), at: now)
         return .accepted
     }

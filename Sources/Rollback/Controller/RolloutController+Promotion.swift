@@ -23,6 +23,20 @@ extension RolloutController {
         return nil
     }
 
+    /// Why the rollout stands still, for people: also a pause, and what a rollback of a part has left.
+    package func standstill(at now: Instant) -> String? {
+        switch state.phase {
+        case .paused(let reason): return reason
+        case .rolledBack:
+            let left = plan.services.map(\.name).filter { takesTraffic($0) }
+            guard left.isEmpty else {
+                return "the candidate of \(left.joined(separator: ", ")) keeps its traffic: abort or rollback ends that"
+            }
+            return obstacle(at: now)
+        case .idle, .promoting, .promoted, .retired, .rollingBack: return obstacle(at: now)
+        }
+    }
+
     /// Does what the rollout needs next.
     mutating func advancePromotion(at now: Instant) {
         if let until = state.cooldownUntil, now < until { wake(at: until) }

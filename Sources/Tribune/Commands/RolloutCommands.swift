@@ -32,10 +32,9 @@ enum RolloutCommands {
                 "rollouts/\(plan)/\(verb)",
                 [("reason", invocation.value("reason") ?? "")] + services.map { ("service", $0) })
             if let ignored = answer["data"]?["ignored"]?.text {
-                Console.print("\(plan): nothing to \(verb): \(ignored)")
-            } else {
-                Console.print("\(plan): \(verb) accepted")
+                throw CommandFailure("\(plan): \(verb) had no effect: \(ignored)")
             }
+            Console.print("\(plan): \(verb) accepted")
             return 0
         }
     }
@@ -66,7 +65,8 @@ enum RolloutCommands {
                 )
             }
             Console.print(Console.table(rows))
-            if ["promoting", "paused"].contains(plan["state"]?.text), let obstacle = plan["details"]?["obstacle"]?.text
+            if ["promoting", "paused", "rolled_back"].contains(plan["state"]?.text),
+                let obstacle = plan["details"]?["obstacle"]?.text
             {
                 Console.print("  No candidate gets more traffic: \(obstacle)")
             }
