@@ -10,12 +10,16 @@ public struct RollbackMeasurement: Equatable, Sendable {
         public var value: Double
         /// Whether minimum samples and guard are met.
         public var counts: Bool
+        /// The time of the newest sample that the value rests on; `nil` where that is the time of the evaluation, as
+        /// for a value without samples.
+        public var sampledAt: Timestamp?
 
         /// An element.
-        public init(labels: Labels, value: Double, counts: Bool = true) {
+        public init(labels: Labels, value: Double, counts: Bool = true, sampledAt: Timestamp? = nil) {
             self.labels = labels
             self.value = value
             self.counts = counts
+            self.sampledAt = sampledAt
         }
     }
 

@@ -105,6 +105,7 @@ public enum Campaign {
         var size = best.strikes.count
         while size > 0 {
             var start = 0
+            let before = best.strikes.count
             while start < best.strikes.count {
                 var fewer = best.strikes
                 fewer.removeSubrange(start..<min(start + size, fewer.count))
@@ -116,7 +117,8 @@ public enum Campaign {
                     start += size
                 }
             }
-            size /= 2
+            // Leaving out a late strike may have made an early one needless.
+            if size > 1 || best.strikes.count == before { size /= 2 }
         }
         return best
     }

@@ -97,6 +97,53 @@ struct RollbackRuleTests {
         #expect(trips.joined() == output)
     }
 
+    /// The same with the time of the sample that each measurement rests on, in seconds.
+    private func run(_ samples: [(second: Int64, value: Double)], _ definition: RollbackDefinition) -> String {
+        var rule = RollbackRule(definition)
+        return samples.enumerated().map { index, sample in
+            let element = RollbackMeasurement.Element(
+                labels: ["service": "auth"], value: sample.value,
+                sampledAt: Timestamp(milliseconds: sample.second * 1000))
+            return symbol(rule.measured(measurement(definition, at: index, [element])))
+        }.joined()
+    }
+
+    @Test("an evaluation without a newer sample neither counts nor resets nor clears")
+    func newerSamples() {
+        // Two low samples, then silence.
+        #expect(run([(1, 0.5), (2, 0.5), (2, 0.5), (2, 0.5), (2, 0.5)], definition()) == "12...")
+        #expect(run([(1, 0.5), (2, 0.5), (2, 1), (3, 0.5)], definition()) == "12.T")
+        #expect(run([(1, 0.5), (1, 0.5), (2, 0.5), (2, 0.5), (3, 0.5), (3, 1), (4, 1)], definition()) == "1.2.T.C")
+        // One that trips at the first violation takes what it sees.
+        #expect(run([(1, 0.5)], definition(consecutive: 1)) == "T")
+    }
+
+    @Test("a clock that was set back does not make a rule blind")
+    func clockSetBack() {
+        let definition = definition()
+        var rule = RollbackRule(definition)
+        let symbols = [90, 91, 5].map { index in
+            let element = RollbackMeasurement.Element(labels: ["service": "auth"], value: 0.5)
+            return symbol(rule.measured(measurement(definition, at: index, [element])))
+        }
+        #expect(symbols == ["1", "2", "T"])
+    }
+
+    @Test("a trip that another process may not have acted on counts again with the same sample")
+    func reconsideredSample() {
+        let definition = definition(consecutive: 2)
+        var rule = RollbackRule(definition)
+        func measure(_ index: Int) -> String {
+            let element = RollbackMeasurement.Element(
+                labels: ["service": "auth"], value: 0.5, sampledAt: Timestamp(milliseconds: Int64(min(index, 1)) * 1000)
+            )
+            return symbol(rule.measured(measurement(definition, at: index, [element])))
+        }
+        #expect((0...2).map(measure) == ["1", "T", "."])
+        rule.reconsidered()
+        #expect(measure(3) == "T")
+    }
+
     @Test("a rule without streak trips on the first violation")
     func first() {
         #expect(run("-m1-1", definition(consecutive: 1)) == "..TCT")

@@ -193,6 +193,30 @@ import Testing
         Labels(metric: name, others.map { Label($0.0, $0.1) })
     }
 
+    @Test(
+        "a measurement carries the time of the newest sample of its service",
+        arguments: [
+            ("score", [103, 101]), ("sum by (service) (score)", [103, 101]),
+            ("sum by (service) (rate(score[1m]))", [103, 101]),
+            ("max_over_time(sum by (service) (score)[1m:1s])", [103, 101]),
+            ("sum by (service) (score) / on () group_left () sum(score)", [103, 101]),
+            // The labels of the result are none that series have.
+            (#"label_replace(sum by (job) (score), "service", "x", "job", ".*")"#, [103]),
+            // Without samples behind it, the evaluation itself is the measurement.
+            ("vector(1)", [nil]), ("absent(nothing)", [nil]), ("sum(nothing) or vector(0)", [nil]),
+        ] as [(String, [Int64?])])
+    func sampleTimes(expression: String, seconds: [Int64?]) throws {
+        let (a, b) = (metric("score", ("service", "a")), metric("score", ("service", "b")))
+        try fixture.scrape(100, [(a, 1), (b, 1)])
+        try fixture.scrape(101, [(a, 2), (b, 2)])
+        try fixture.scrape(102, [(a, 3)])
+        try fixture.scrape(103, [(a, 4)])
+        let rule = "{rollback: R, expr: '\(expression)', trip: '< 0', consecutive: 2, action: {plan: p}}"
+        run(try evaluation("groups: [{name: g, rules: [\(rule)]}]"), at: 105)
+        let measured = try #require(received.measurements.last)
+        #expect(measured.elements.map { $0.sampledAt.map { $0.milliseconds / 1000 } } == seconds)
+    }
+
     @Test func measurementsCountWhereMinimumAndGuardAreMetForTheirLabels() throws {
         let evaluation = try evaluation(Self.rollback)
         try fixture.scrape(

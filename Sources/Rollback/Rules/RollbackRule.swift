@@ -40,12 +40,22 @@ public struct RollbackRule: Equatable, Sendable {
         public internal(set) var streak = 0
         /// The last violations of the streak, oldest first.
         public internal(set) var samples: [EvidenceSample] = []
+        /// What has counted last, for or against a violation.
+        public internal(set) var counted: Counted?
         /// When the element was first found missing.
         public internal(set) var missingSince: Timestamp?
         /// What has been told of this gap.
         var told: Set<RollbackDefinition.MissingPolicy.Policy> = []
 
         init() {}
+    }
+
+    /// A measurement that has counted.
+    public struct Counted: Equatable, Sendable {
+        /// When it was evaluated.
+        public var at: Timestamp
+        /// The time of the newest sample that it rested on.
+        public var sample: Timestamp
     }
 
     /// Elements that one rule may track.
@@ -121,6 +131,7 @@ public struct RollbackRule: Equatable, Sendable {
         tracks[labels]?.state = .armed
         guard let streak = tracks[labels]?.streak else { return }
         tracks[labels]?.streak = max(1, definition.consecutive, streak)
+        tracks[labels]?.counted = nil
     }
 
     private mutating func adopt(_ new: RollbackDefinition) {
@@ -188,9 +199,17 @@ extension RollbackRule.Track {
             suspendClearance()
             return
         }
+        let sample = element.sampledAt ?? measurement.time
+        // The samples of an earlier measurement prove nothing that it has not proved. A clock that was set back must not
+        // make the rule blind.
+        let isNew = counted.map { sample > $0.sample || measurement.time < $0.at } ?? true
+        if isNew { counted = RollbackRule.Counted(at: measurement.time, sample: sample) }
         if measurement.definition.trip.holds(for: element.value) {
+            // A rule that trips at once takes what it sees, also when it was measured before it could count.
+            guard isNew || measurement.definition.consecutive <= 1 else { return suspendClearance() }
             violated(element.labels, element.value, measurement, &actions)
         } else {
+            guard isNew else { return }
             streak = 0
             samples = []
         }

@@ -23,6 +23,8 @@ final class GroupEvaluation {
         var main: PreparedQuery
         var minimumSamples: PreparedQuery?
         var guardExpression: PreparedQuery?
+        /// Yield the times of the newest samples that a measurement rests on.
+        var sampleTimes: [PreparedQuery] = []
     }
 
     let group: RuleGroup
@@ -55,7 +57,8 @@ final class GroupEvaluation {
             guard case .rollback(let query) = rule else { return Queries(main: engine.prepare(rule.expression)) }
             return Queries(
                 main: engine.prepare(query.expression), minimumSamples: query.minimumSamples.map(engine.prepare),
-                guardExpression: query.guardExpression.map(engine.prepare))
+                guardExpression: query.guardExpression.map(engine.prepare),
+                sampleTimes: query.expression.newestSampleTimes.map(engine.prepare))
         }
         readsEarlier = Self.dependencies(of: group.rules)
         (states, orphans) = Self.inherited(by: group.rules, from: earlier, restoring: restoring)
@@ -162,6 +165,12 @@ final class GroupEvaluation {
             if let query = queries.minimumSamples { minimum = try self.elements(query, at: at, from: source) }
             if let query = queries.guardExpression { guards = try self.elements(query, at: at, from: source) }
             measurement.elements = query.measurements(of: elements, minimum: minimum, guards: guards)
+            // A single violation that trips waits for nothing more.
+            if query.definition.consecutive > 1 || !query.isViolated(by: measurement.elements) {
+                var times: [VectorElement] = []
+                for query in queries.sampleTimes { times += try self.elements(query, at: at, from: source) }
+                query.date(&measurement.elements, by: times)
+            }
         } catch {
             measurement.failure = error.description
             throw error

@@ -140,6 +140,26 @@ extension RollbackQuery {
         }.sorted { $0.labels < $1.labels }
     }
 
+    /// Whether an element that counts meets the trip condition.
+    func isViolated(by elements: [RollbackMeasurement.Element]) -> Bool {
+        elements.contains { $0.counts && definition.trip.holds(for: $0.value) }
+    }
+
+    /// Gives each element the time of the newest sample that it rests on.
+    ///
+    /// - Parameter times: the results of ``PromQL/Expression/newestSampleTimes``, in seconds.
+    func date(_ elements: inout [RollbackMeasurement.Element], by times: [VectorElement]) {
+        let newest = times.map(\.value).max()
+        // With far more series than people watch, what is newest of all stands for each.
+        let isLarge = !elements.isEmpty && times.count > 1_000_000 / elements.count
+        for index in elements.indices {
+            let labels = elements[index].labels
+            // So it does for an element whose labels were made up.
+            let own = isLarge ? nil : times.lazy.filter { agree($0.labels, labels) }.map(\.value).max()
+            elements[index].sampledAt = (own ?? newest).map { Timestamp(milliseconds: Int64(($0 * 1000).rounded())) }
+        }
+    }
+
     private func agree(_ left: Labels, _ right: Labels) -> Bool {
         left.pairs.allSatisfy { pair in
             guard pair.name != Labels.metricName, let other = right[pair.name] else { return true }
