@@ -59,8 +59,6 @@ extension Expression {
         case .manyToOne: return node.left.resultLabels?.union(matching.include)
         case .oneToMany: return node.right.resultLabels?.union(matching.include)
         case .oneToOne, .manyToMany:
-            // A comparison without `bool` keeps the labels of the left side.
-            if node.operator.isComparison, !node.returnsBool { return node.left.resultLabels }
             return matching.on ? Set(matching.labels) : node.left.resultLabels?.subtracting(matching.labels)
         }
     }

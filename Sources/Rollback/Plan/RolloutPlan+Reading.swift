@@ -42,6 +42,9 @@ extension RolloutPlan {
             clusterServer: clusterServer)
         var read: [Service] = []
         let nodes = try fields.list("services")
+        let wanted = try fields.textList("order")
+        // A misspelled field is named as such, and not by what is missing without it.
+        try fields.finish()
         for (index, node) in nodes.enumerated() {
             let service = try Service(node, path: "services[\(index)]", file: file, defaults: defaults)
             if read.contains(where: { $0.name == service.name }) {
@@ -60,7 +63,6 @@ extension RolloutPlan {
             }
         }
         let graph = read.map { Node(name: $0.name, depends: $0.depends, priority: $0.priority) }
-        let wanted = try fields.textList("order")
         let order: [String]
         do throws(OrderFault) {
             order = wanted.isEmpty ? try Self.order(graph) : wanted
@@ -71,7 +73,6 @@ extension RolloutPlan {
         }
         services = order.compactMap { name in read.first { $0.name == name } }
         levels = Self.levels(order, of: graph)
-        try fields.finish()
     }
 }
 
@@ -89,6 +90,8 @@ extension RolloutPlan.Service {
         depends = try fields.textList("depends")
         priority = try fields.optionalInteger("priority") ?? 0
         guard let stages = try fields.stages("stages") ?? defaults.stages else {
+            for name in ["bake", "gates", "stable_health", "preflight", "routes"] { _ = fields.optional(name) }
+            try fields.finish()
             throw fields.fault("neither the service nor the plan has stages", field: "stages")
         }
         self.stages = stages

@@ -101,12 +101,14 @@ public struct RolloutPlan: Equatable, Sendable {
         return rollbackOrder.filter { found.contains($0) }
     }
 
-    /// The services that `trip` means, dependents first; `nil` where it names none of the plan.
+    /// The services that `trip` means, dependents first; `nil` where it names none of the plan. A trip that names no
+    /// service means the only one.
     func targets(of trip: Trip) -> [String]? {
         switch trip.scope {
         case .all: return rollbackOrder
         case .service, .serviceAndDependents:
-            guard let name = trip.service, service(name) != nil else { return nil }
+            let only = services.count == 1 ? services.first?.name : nil
+            guard let name = trip.service ?? only, service(name) != nil else { return nil }
             return trip.scope == .service ? [name] : dependents(including: name)
         }
     }

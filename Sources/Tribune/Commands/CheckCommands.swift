@@ -3,6 +3,7 @@ internal import Notification
 internal import Rollback
 internal import RuleEngine
 internal import RuleModel
+internal import Runtime
 internal import Scraper
 internal import WebConfiguration
 internal import YAML
@@ -47,10 +48,12 @@ enum CheckCommands {
             let configuration = try LoadedConfiguration.load(path)
             for warning in configuration.prometheus.warnings { Console.error("warning: \(warning)") }
             for warning in configuration.notification.warnings { Console.error("warning: \(warning)") }
+            for warning in configuration.reach.warnings { Console.error("warning: \(warning)") }
             let rules = configuration.groups.reduce(0) { $0 + $1.rules.count }
             Console.print(
                 "SUCCESS: \(path) is valid: \(configuration.prometheus.pools.count) scrape jobs, \(rules) rules, "
                     + "\(configuration.notification.receivers.count) receivers, \(configuration.plans.count) plans")
+            for line in configuration.reach.lines { Console.print("  \(line)") }
             return 0
         } catch {
             for fault in error.errors { Console.print("FAILED: \(fault)") }
@@ -96,19 +99,26 @@ enum CheckCommands {
 
     static let rules = Command(
         "check rules", "Check rule files.", operands: "FILE...", count: 1...10_000,
-        options: [.flag("lint-fatal", "Exit with code 3 if there are lint remarks about rollback rules.")],
+        options: [
+            .flag("lint-fatal", "Exit with code 3 if there are lint remarks about rollback rules."),
+            .value("plan", "FILE", "A plan that rollback rules act on. May be repeated, and be a pattern."),
+        ],
         details: """
             Accepts Prometheus rule files and rollback rules. All errors are reported, not only the first.
 
             Lint remarks name what a rollback rule leaves undefined: a policy for missing data, min_samples for a ratio, clear for a
             threshold, cooldown.
+
+            With --plan, what the rules and the plans name must exist, and the services that each rule judges and takes back are printed.
             """
     ) { (invocation) throws(CommandFailure) in
         var (faulty, remarks) = (0, 0)
+        var files: [RuleFile] = []
         for path in invocation.operands {
             Console.print("Checking \(path)")
             do throws(RuleFileError) {
                 let file = try RuleFile.load(path)
+                files.append(file)
                 Console.print("  SUCCESS: \(file.groups.reduce(0) { $0 + $1.rules.count }) rules found")
                 for line in lint(file) {
                     remarks += 1
@@ -122,8 +132,39 @@ enum CheckCommands {
                 Console.print("")
             }
         }
+        // Of rules that cannot be read, nobody knows what they name.
+        if faulty == 0, !invocation.values("plan").isEmpty {
+            faulty = check(files, against: invocation.values("plan"))
+        }
         if faulty > 0 { return CommandFailure.Code.failed.rawValue }
         return remarks > 0 && invocation.flag("lint-fatal") ? CommandFailure.Code.lint.rawValue : 0
+    }
+
+    /// Checks the names in `rules` and in the plans of `patterns`; returns how many faults there are.
+    private static func check(_ rules: [RuleFile], against patterns: [String]) -> Int {
+        var plans: [NameCheck.PlanFile] = []
+        var faults: [YAMLError] = []
+        for pattern in patterns {
+            let paths = Paths.matching(pattern)
+            if paths.isEmpty {
+                faults.append(
+                    YAMLError(file: pattern, line: 0, column: 0, field: "", message: "no plan file is called so"))
+            }
+            for path in paths {
+                do throws(ConfigurationError) {
+                    plans.append(.init(path: path, plan: try LoadedConfiguration.loadPlan(path)))
+                } catch {
+                    faults += error.errors
+                }
+            }
+        }
+        let names = faults.isEmpty ? NameCheck(rules, plans, receivers: nil) : nil
+        faults += names?.faults ?? []
+        for fault in faults { Console.print("FAILED: \(fault)") }
+        guard faults.isEmpty, let report = names?.report else { return faults.count }
+        for warning in report.warnings { Console.error("warning: \(warning)") }
+        for line in report.lines { Console.print(line) }
+        return 0
     }
 
     /// Lint remarks on rollback rules, a line each.

@@ -21,6 +21,8 @@ struct LoadedConfiguration {
     let notification: NotificationConfiguration
     /// The rollout plans.
     let plans: [RolloutPlan]
+    /// What rollback rules reach, for people.
+    let reach: (lines: [String], warnings: [String])
 
     /// All rule groups of all files.
     var groups: [RuleGroup] { ruleFiles.flatMap(\.groups) }
@@ -47,7 +49,7 @@ struct LoadedConfiguration {
             }
             if let loaded { ruleFiles.append(loaded) }
         }
-        var plans: [RolloutPlan] = []
+        var plans: [NameCheck.PlanFile] = []
         for pattern in file.plans {
             let paths = Paths.matching(pattern)
             if paths.isEmpty { faults.add(pattern, "no plan file is called so") }
@@ -55,10 +57,10 @@ struct LoadedConfiguration {
                 guard let plan = faults.collect({ () throws(ConfigurationError) in try loadPlan(path) }) else {
                     continue
                 }
-                if plans.contains(where: { $0.name == plan.name }) {
+                if plans.contains(where: { $0.plan.name == plan.name }) {
                     faults.add(path, "another file already holds a plan called \"\(plan.name)\"")
                 }
-                plans.append(plan)
+                plans.append(.init(path: path, plan: plan))
             }
         }
         for (field, text) in file.gates.selectors {
@@ -67,12 +69,15 @@ struct LoadedConfiguration {
                     YAMLError(file: path, line: 0, column: 0, field: field, message: fault.description))
             }
         }
-        if faults.errors.isEmpty { checkActions(of: ruleFiles, against: plans, &faults) }
         guard faults.errors.isEmpty, let prometheus, let notification else {
             throw ConfigurationError(errors: faults.errors)
         }
+        let receivers = file.alertmanager == nil ? [] : Set(notification.receivers.keys)
+        let names = NameCheck(ruleFiles, plans, receivers: receivers)
+        guard names.faults.isEmpty else { throw ConfigurationError(errors: names.faults) }
         return LoadedConfiguration(
-            file: file, prometheus: prometheus, ruleFiles: ruleFiles, notification: notification, plans: plans)
+            file: file, prometheus: prometheus, ruleFiles: ruleFiles, notification: notification,
+            plans: plans.map(\.plan), reach: names.report)
     }
 
     /// Reads the plan file at `path`.
@@ -87,25 +92,6 @@ struct LoadedConfiguration {
         }
         return try one { () throws(YAMLError) in
             try RolloutPlan(parsing: text, file: path, clusterServer: KubernetesServer.ofThisCluster?.url)
-        }
-    }
-
-    /// A rollback rule must name a plan and a service that exist: it is too late to find out when it trips.
-    private static func checkActions(of files: [RuleFile], against plans: [RolloutPlan], _ faults: inout Faults) {
-        for file in files {
-            for group in file.groups {
-                for case .rollback(let rule) in group.rules {
-                    let action = rule.definition.action
-                    let place = "\(group.name): \(rule.definition.name)"
-                    guard let plan = plans.first(where: { $0.name == action.plan }) else {
-                        faults.add(file.path, "\(place): no plan is called \"\(action.plan)\"")
-                        continue
-                    }
-                    if let service = action.service, plan.service(service) == nil {
-                        faults.add(file.path, "\(place): the plan \"\(plan.name)\" has no service \"\(service)\"")
-                    }
-                }
-            }
         }
     }
 

@@ -1,0 +1,127 @@
+import Runtime
+import TestSupport
+import Testing
+
+@testable import Tribune
+
+/// What `check config` and `check rules` say of the names in plans and rollback rules.
+@Suite struct NameCheckTests {
+    private let directory = TemporaryDirectory()
+
+    private static let services = """
+        services:
+        - name: api
+          stable_health: http://127.0.0.1:1/
+          routes: [{haproxy: {address: /x, stable: [api/blue], candidate: [api/green]}}]
+        - name: db
+          depends: [api]
+          routes: [{haproxy: {address: /x, stable: [db/blue], candidate: [db/green]}}]
+        """
+
+    private func rule(_ fields: String, expression: String = "sum by (service) (errors)") -> String {
+        "{rollback: Errors, expr: '\(expression)', trip: '> 1', \(fields)}"
+    }
+
+    private func check(
+        plan: String, rule: String, receivers: Bool = false, services: String = services
+    ) throws -> TribuneProgram.Result {
+        directory.write("plan: shop\n\(plan)\n\(services)\n", to: "plan.yml")
+        directory.write("groups:\n- name: g\n  rules:\n  - \(rule)\n", to: "rules.yml")
+        directory.write("rule_files: [rules.yml]\n", to: "prometheus.yml")
+        directory.write("route: {receiver: team}\nreceivers: [{name: team}]\n", to: "alertmanager.yml")
+        let alertmanager = receivers ? "alertmanager_config: alertmanager.yml\n" : ""
+        let path = directory.write(
+            "prometheus_config: prometheus.yml\nplans: [plan.yml]\n\(alertmanager)", to: "tribune.yml")
+        return try TribuneProgram.run(["check", "config", path])
+    }
+
+    @Test(
+        "a name that does not exist is refused with file, line and field",
+        arguments: [
+            ("stages: [100]\nfreeze_if: [Errors, Nope]", "action: {plan: shop}", "plan.yml:3:21: freeze_if[1]: "),
+            (
+                "stages: [100]\nvalidation: {rules: [Nope]}", "action: {plan: shop}",
+                "plan.yml:3:22: validation.rules[0]: "
+            ),
+            ("stages: [100]\nnotify: [nobody]", "action: {plan: shop}", "plan.yml:3:10: notify[0]: "),
+            ("stages: [100]", "action: {plan: ship}", "rules.yml:4:"),
+            ("stages: [100]", "action: {plan: shop, service: cart}", "rules.yml:4:"),
+        ])
+    func unknownNames(plan: String, action: String, place: String) throws {
+        let result = try check(plan: plan, rule: rule(action), receivers: true)
+        #expect(result.exit == .code(1))
+        #expect(result.output.contains("FAILED: \(directory.path)/\(place)"), "\(result.output)")
+    }
+
+    @Test("a gate that names no rule is refused with its service")
+    func unknownGate() throws {
+        let services = Self.services.replacing(
+            "- name: api", with: "- gates: [{rule: Errors}, {rule: Nope}]\n  name: api")
+        let result = try check(plan: "stages: [100]", rule: rule("action: {plan: shop}"), services: services)
+        #expect(result.output.contains("plan.yml:4:34: services[0].gates[1].rule: there is no"), "\(result.output)")
+    }
+
+    @Test("receivers need an alertmanager.yml")
+    func receivers() throws {
+        let plan = "stages: [100]\nnotify: [team]"
+        #expect(try check(plan: plan, rule: rule("action: {plan: shop}"), receivers: true).exit == .code(0))
+        let result = try check(plan: plan, rule: rule("action: {plan: shop}"))
+        #expect(result.output.contains("alertmanager_config names no file"), "\(result.output)")
+    }
+
+    @Test("a misspelled field is named, and not what is missing without it")
+    func misspelled() throws {
+        let result = try check(plan: "steps: [100]", rule: rule("action: {plan: shop}"))
+        #expect(result.output.contains("plan.yml:2:1: steps: unknown field \"steps\""), "\(result.output)")
+    }
+
+    @Test(
+        "a rule that names no service is refused where there are several",
+        arguments: [
+            ("sum(errors) / sum(requests)", "", 1), ("vector(1)", "", 1), ("sum without (service) (errors)", "", 0),
+            ("sum by (service) (errors) / on () group_left () sum(requests)", "", 0),
+            ("sum(errors)", ", scope: all", 0), ("sum(errors)", ", service: api", 0), ("errors", "", 0),
+            ("max by (job) (errors)", "", 1), (#"label_replace(sum(errors), "service", "api", "", "")"#, "", 0),
+        ])
+    func namesNoService(expression: String, action: String, code: Int32) throws {
+        let rule = rule("action: {plan: shop\(action)}", expression: expression)
+        let result = try check(plan: "stages: [100]", rule: rule)
+        #expect(result.exit == .code(code), "\(result.output)")
+        if code == 1 { #expect(result.output.contains("rules.yml:4:"), "\(result.output)") }
+        let single = "services: [{name: api, routes: [{exec: {shift: [s], read: [r]}}]}]"
+        let alone = try check(
+            plan: "stages: [100]", rule: rule.replacing("service: db", with: "service: api"), services: single)
+        #expect(alone.exit == .code(0), "\(alone.output)")
+    }
+
+    @Test("what each rule reaches is printed, and a service that no rule reaches is a warning")
+    func reach() throws {
+        let all = try check(plan: "stages: [100]", rule: rule("action: {plan: shop}"))
+        #expect(all.output.contains("plan shop: rule Errors judges api, db\n"), "\(all.output)")
+        #expect(!all.errors.contains("warning"), "\(all.errors)")
+        let one = try check(
+            plan: "stages: [100]",
+            rule: rule("action: {plan: shop}", expression: #"sum by (service) (errors{service=~"db|cart"})"#))
+        #expect(one.output.contains("plan shop: rule Errors judges db\n"), "\(one.output)")
+        #expect(
+            one.errors.contains("warning: plan shop: no rollback rule reaches the service \"api\""), "\(one.errors)")
+        let both = try check(
+            plan: "stages: [100]", rule: rule("action: {plan: shop, service: api, scope: service+dependents}"))
+        #expect(both.output.contains("rule Errors judges api; takes back with them db\n"), "\(both.output)")
+        let shadow = try check(plan: "stages: [100]", rule: rule("action: {plan: shop}, mode: shadow"))
+        #expect(shadow.errors.contains("\"api\"") && shadow.errors.contains("\"db\""), "\(shadow.errors)")
+    }
+
+    @Test("check rules takes the plans that the rules act on")
+    func checkRules() throws {
+        _ = try check(plan: "stages: [100]\nfreeze_if: [Nope]", rule: rule("action: {plan: shop}"))
+        let (rules, plan) = (directory.file("rules.yml"), directory.file("plan.yml"))
+        #expect(try TribuneProgram.run(["check", "rules", rules]).exit == .code(0))
+        let refused = try TribuneProgram.run(["check", "rules", "--plan=\(plan)", rules])
+        #expect(refused.exit == .code(1))
+        #expect(refused.output.contains("plan.yml:3:13: freeze_if[0]: there is no"), "\(refused.output)")
+        _ = try check(plan: "stages: [100]", rule: rule("action: {plan: shop}"))
+        let good = try TribuneProgram.run(["check", "rules", "--plan=\(plan)", rules])
+        #expect(good.output.hasSuffix("plan shop: rule Errors judges api, db\n"), "\(good.output)")
+    }
+}
