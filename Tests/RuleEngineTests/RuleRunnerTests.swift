@@ -124,7 +124,7 @@ import Testing
         #expect(
             told[0].contains(
                 "level=warn msg=\"rule failed\" component=rules group=r.yml;g rule=bad err=\"found duplicate"))
-        #expect(told[1].contains("level=info msg=\"rule works again\" component=rules group=r.yml;g rule=bad"))
+        #expect(told[1].contains("level=info msg=\"rule succeeds again\" component=rules group=r.yml;g rule=bad"))
     }
 
     @Test func groupsOnTheClockAreEvaluatedAtExactDistances() throws {

@@ -1,35 +1,35 @@
 public import MetricModel
 
-/// One alert of an alerting rule, from the first evaluation that yields it until it is forgotten.
+/// One alert of an alerting rule, from the first evaluation that returns it until it is removed.
 ///
-/// A pure machine; times are those of the evaluations.
+/// A pure machine. All times are evaluation times.
 public struct AlertInstance: Equatable, Sendable {
-    /// Where the alert stands.
+    /// The state of the alert.
     public enum State: Equatable, Sendable {
-        /// The condition holds, but for less than `for`. To: `firing`, or forgotten.
+        /// The condition holds, but for less than `for`. Next: `firing`, or removed.
         case pending
-        /// To: `keepingFiring`, `resolved`, and back to `pending` when `for` was raised.
+        /// Next: `keepingFiring`, `resolved`, and back to `pending` when `for` was raised.
         case firing(since: Timestamp)
-        /// The condition has ended, but less than `keep_firing_for` ago. To: `firing`, `resolved`.
+        /// The condition ended less than `keep_firing_for` ago. Next: `firing`, `resolved`.
         case keepingFiring(since: Timestamp, missingSince: Timestamp)
-        /// Kept so that receivers hear of it. To: `pending` as a new alert, or forgotten.
+        /// Kept so that receivers are notified. Next: `pending` as a new alert, or removed.
         case resolved(since: Timestamp, at: Timestamp)
     }
 
     /// How long a resolved alert is kept for sending.
     public static let retention = Milliseconds.minutes(15)
 
-    /// The identity.
+    /// The labels that identify the alert.
     public let labels: Labels
-    /// Expanded when the condition last held.
+    /// The annotations, expanded when the condition last held.
     public private(set) var annotations: Labels
     /// The value when the condition last held.
     public private(set) var value: Double
-    /// Since when the condition holds; in the future while a restored alert waits out its downtime.
+    /// The start of the condition. In the future while a restored alert waits for the time of the outage to pass.
     public private(set) var activeAt: Timestamp
-    /// Where the alert stands.
+    /// The state of the alert.
     public private(set) var state: State
-    /// When it was last handed to be sent.
+    /// The time at which the alert was last sent.
     public private(set) var lastSentAt: Timestamp?
 
     /// An alert whose condition holds for the first time at `now`.
@@ -59,7 +59,7 @@ public struct AlertInstance: Equatable, Sendable {
 
     // MARK: Events
 
-    /// The condition holds at `now`; an alert that was resolved begins anew.
+    /// The condition holds at `now`. A resolved alert starts again as a new one.
     public mutating func observed(_ value: Double, annotations: Labels, at now: Timestamp, hold: Milliseconds) {
         switch state {
         case .resolved:
@@ -73,7 +73,7 @@ public struct AlertInstance: Equatable, Sendable {
         matured(at: now, hold: hold)
     }
 
-    /// The condition does not hold at `now`. Returns whether the alert is still to be remembered.
+    /// The condition does not hold at `now`. Returns whether the alert must be kept.
     public mutating func missed(at now: Timestamp, hold: Milliseconds, keepFiring: Milliseconds) -> Bool {
         switch state {
         case .pending: return false
@@ -88,7 +88,7 @@ public struct AlertInstance: Equatable, Sendable {
         return true
     }
 
-    /// The condition was found to hold since `activeAt` before a restart.
+    /// Sets the start of the condition to the one stored before a restart.
     public mutating func restored(activeAt: Timestamp) {
         self.activeAt = activeAt
     }
@@ -103,9 +103,10 @@ public struct AlertInstance: Equatable, Sendable {
 
     // MARK: Sending
 
-    /// Whether receivers must hear of the alert at `now`; if so it counts as sent.
+    /// Whether the alert must be sent to receivers at `now`. If so, it is marked as sent.
     ///
-    /// Pending alerts are never sent; a resolved one at once and then, like a firing one, again after each
+    /// Pending alerts are never sent. A resolved alert is sent at once. Resolved and firing alerts are sent again after
+    /// each
     /// `resendDelay`.
     public mutating func sendingDue(at now: Timestamp, resendDelay: Milliseconds) -> Bool {
         if case .pending = state { return false }

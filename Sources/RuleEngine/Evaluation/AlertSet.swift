@@ -5,7 +5,7 @@ internal import RuleModel
 public struct AlertSet: Equatable, Sendable {
     /// One element of the rule's result, with templates expanded.
     public struct Element: Equatable, Sendable {
-        /// The alert's identity.
+        /// The labels that identify the alert.
         public var labels: Labels
         /// Expanded annotations.
         public var annotations: Labels
@@ -20,13 +20,13 @@ public struct AlertSet: Equatable, Sendable {
         }
     }
 
-    /// What of a rule bears on the state of its alerts.
+    /// The fields of a rule that affect the state of its alerts.
     public struct Timing: Equatable, Sendable {
         /// `for`.
         public var hold: Milliseconds
         /// `keep_firing_for`.
         public var keepFiring: Milliseconds
-        /// Most active alerts; 0 for no limit.
+        /// Limit of active alerts; 0 for no limit.
         public var limit: Int
 
         /// Timing of a rule.
@@ -50,8 +50,9 @@ public struct AlertSet: Equatable, Sendable {
 
     /// Takes the result of the evaluation at `now`.
     ///
-    /// Fails without a change where two elements have the same identity, and forgets all alerts where there are more
-    /// than the limit.
+    /// If two elements have the same labels, throws and changes nothing. If there are more active alerts than the
+    /// limit,
+    /// throws and removes all alerts.
     public mutating func evaluated(_ elements: [Element], at now: Timestamp, timing: Timing) throws(RuleFailure) {
         var observed = Set<Labels>(minimumCapacity: elements.count)
         for element in elements {
@@ -79,7 +80,7 @@ public struct AlertSet: Equatable, Sendable {
         }
     }
 
-    /// The series that tell of the active alerts: `ALERTS` and `ALERTS_FOR_STATE`.
+    /// The series of the active alerts: `ALERTS` and `ALERTS_FOR_STATE`.
     public var samples: [RuleSample] {
         active.flatMap { instance in
             let state = ActiveAlertSnapshot.State(instance)
@@ -97,7 +98,7 @@ public struct AlertSet: Equatable, Sendable {
     static let alertsMetric = "ALERTS"
     static let stateMetric = "ALERTS_FOR_STATE"
 
-    /// The alerts that receivers must hear of after the evaluation at `now`; they count as sent.
+    /// The alerts that must be sent after the evaluation at `now`. They are marked as sent.
     public mutating func due(at now: Timestamp, resendDelay: Milliseconds) -> [AlertInstance] {
         var due: [AlertInstance] = []
         for labels in instances.keys {
@@ -114,7 +115,7 @@ public struct AlertSet: Equatable, Sendable {
     public struct StoredState: Equatable, Sendable {
         /// When the sample was written.
         public var writtenAt: Timestamp
-        /// What it says: since when the condition held, in seconds.
+        /// The value of the sample: the start of the condition, in seconds since the epoch.
         public var activeAtSeconds: Double
 
         /// A sample.
@@ -124,11 +125,12 @@ public struct AlertSet: Equatable, Sendable {
         }
     }
 
-    /// Gives alerts that are active at `now` the time they had been active before a restart; the downtime does not
-    /// count.
+    /// Restores the start of the alerts that are active at `now` from the samples written before a restart. The outage
+    /// does not count towards `for`.
     ///
-    /// A rule that holds for `grace` or longer waits at least `grace` after the restart. One that holds for less waits
-    /// for what it had left.
+    /// If `for` is at least `grace`, the alert waits at least `grace` after the restart. Otherwise it waits for the
+    /// rest of
+    /// its `for`.
     public mutating func restore(
         _ stored: [Labels: StoredState], at now: Timestamp, hold: Milliseconds, grace: Milliseconds
     ) {
@@ -149,13 +151,13 @@ public struct AlertSet: Equatable, Sendable {
     }
 }
 
-/// A sample that a rule wants stored.
+/// A sample to be stored for a rule.
 public struct RuleSample: Equatable, Sendable {
-    /// The series, the metric's name included.
+    /// The labels, including the metric name.
     public var labels: Labels
-    /// The value; has no meaning where there is a histogram.
+    /// The value; ignored if `histogram` is set.
     public var value: Double
-    /// The value where it is a native histogram.
+    /// The value, if it is a native histogram.
     public var histogram: FloatHistogram?
 
     /// A sample of the series `labels`.
@@ -168,7 +170,7 @@ public struct RuleSample: Equatable, Sendable {
 
 /// Why a rule could not be evaluated.
 public struct RuleFailure: Error, Equatable, Sendable, CustomStringConvertible {
-    /// Prometheus's text.
+    /// The message, with Prometheus's text.
     public var description: String
 
     /// A failure with the given text.

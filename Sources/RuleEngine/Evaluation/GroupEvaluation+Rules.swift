@@ -5,7 +5,7 @@ internal import RuleModel
 extension GroupEvaluation {
     // MARK: Reloading
 
-    /// The states of rules that go on under the same kind, name and labels, and the series of those that do not.
+    /// The states of rules whose kind, name and labels are unchanged, and the series of the rules that were removed.
     static func inherited(
         by rules: [Rule], from earlier: GroupEvaluation?, restoring: Bool
     ) -> (states: [RuleState], orphans: [Labels]) {
@@ -29,10 +29,9 @@ extension GroupEvaluation {
 
     // MARK: Order
 
-    /// For each rule, whether it may read what an earlier one writes.
+    /// For each rule, whether it may read the output of an earlier rule.
     ///
-    /// Where it cannot, the samples of several rules are stored together, which costs the store one row instead of
-    /// many.
+    /// If it cannot, the samples of several rules are stored together, as one row instead of many.
     static func dependencies(of rules: [Rule]) -> [Bool] {
         var written: Set<String> = []
         return rules.map { rule in
@@ -43,7 +42,7 @@ extension GroupEvaluation {
 }
 
 extension Rule {
-    /// What a rule must share with its next version to go on with its state.
+    /// The kind, name and labels. A rule with the same identity keeps its state after a reload.
     fileprivate var identity: String {
         switch self {
         case .recording(let rule): "record \(rule.name) \(Labels(rule.labels))"
@@ -69,7 +68,7 @@ extension Rule {
         }
     }
 
-    /// Whether templates of the rule may run queries of their own.
+    /// Whether templates of the rule may run queries.
     private var templatesQuery: Bool {
         guard case .alerting(let rule) = self else { return false }
         return (rule.labels + rule.annotations).contains { $0.template.source.contains("query") }
@@ -86,7 +85,7 @@ extension Rule {
 }
 
 extension Expression {
-    /// The matchers of every selector within.
+    /// The matchers of every selector in the expression.
     var selectors: [[Matcher]] {
         if case .vectorSelector(let selector) = self { return [selector.matchers] }
         return children.flatMap(\.selectors)

@@ -4,21 +4,21 @@ internal import PromQL
 internal import RuleModel
 internal import Runtime
 
-/// Where the results of a group's rules go.
+/// Receives the results of a group's rules.
 protocol RuleSink: AnyObject {
-    /// Stores samples; they must be readable when this returns.
+    /// Stores samples. They must be readable when this returns.
     func store(_ samples: [RuleSample], at time: Timestamp) throws(RuleFailure)
-    /// Hands over alerts that receivers must hear of.
+    /// Passes on alerts that must be sent to receivers.
     func send(_ alerts: [Alert])
-    /// Hands over what a rollback rule measured.
+    /// Passes on the measurement of a rollback rule.
     func measured(_ measurement: RollbackMeasurement)
 }
 
-/// Evaluates the rules of one group, in order. The live service and the unit tests of rules run the same code here.
+/// Evaluates the rules of one group, in order. The live service and rule unit tests run the same code here.
 ///
 /// Owned by one thread at a time.
 final class GroupEvaluation {
-    /// The readied expressions of one rule.
+    /// The prepared expressions of one rule.
     private struct Queries {
         var main: PreparedQuery
         var minimumSamples: PreparedQuery?
@@ -31,19 +31,19 @@ final class GroupEvaluation {
     private let engine: QueryEngine
     private let settings: RuleSettings
     private let queries: [Queries]
-    /// Whether the rule may read what an earlier one of the group writes, so that it has to be stored before.
+    /// Whether the rule may read the output of an earlier rule in the group, which must then be stored first.
     private let readsEarlier: [Bool]
     private let interval: Milliseconds
     private let offset: Milliseconds
     /// Parallel to the rules.
     private(set) var states: [RuleState]
-    /// Series of rules that a reload took away; they end with the next evaluation.
+    /// Series of rules that a reload removed. They are marked stale at the next evaluation.
     private(set) var orphans: [Labels]
     private var pending: [RuleSample] = []
 
-    /// Readies `group`, which goes on from `earlier` where it replaces another version of itself.
+    /// Prepares `group`. If it replaces `earlier`, unchanged rules keep their state.
     ///
-    /// - Parameter restoring: whether alerts get the state back that they had before a restart.
+    /// - Parameter restoring: whether alerts are restored to their state before a restart.
     init(
         _ group: RuleGroup, engine: QueryEngine, settings: RuleSettings, restoring: Bool,
         continuing earlier: GroupEvaluation? = nil
@@ -64,7 +64,7 @@ final class GroupEvaluation {
         (states, orphans) = Self.inherited(by: group.rules, from: earlier, restoring: restoring)
     }
 
-    /// Evaluates all rules at `time`, reading from `source`. Returns how many failed.
+    /// Evaluates all rules at `time`, reading from `source`. Returns the number of rules that failed.
     @discardableResult
     func evaluate(
         at time: Timestamp, cause: Int64 = 0, from source: any Queryable, into sink: any RuleSink
@@ -183,7 +183,7 @@ final class GroupEvaluation {
         return states[index].storing(samples)
     }
 
-    /// The series in which measurements are kept, for dashboards and replay.
+    /// The metric name under which measurements are stored, for dashboards and replay.
     static let measurementMetric = "tribune_rollback_measurement"
 
     private func elements(
@@ -234,14 +234,14 @@ final class GroupEvaluation {
         sink.send(alerts)
     }
 
-    /// Gives the rule's alerts the state they had before a restart; runs once, after the first evaluation.
+    /// Restores the rule's alerts to their state before a restart. Runs once, after the first evaluation.
     private func restore(_ rule: AlertingRule, _ index: Int, at time: Timestamp, from source: any Queryable) {
         states[index].isRestored = true
         guard rule.hold > .zero, !states[index].alerts.instances.isEmpty else { return }
         let matchers = [
             Matcher(Labels.metricName, .equal, AlertSet.stateMetric), Matcher("alertname", .equal, rule.name),
         ]
-        // Where the old state cannot be read, alerts begin anew, as they would without a restart.
+        // If the old state cannot be read, alerts start as new ones, as Prometheus's do without stored state.
         let found = try? source.select(
             matchers, from: time - settings.outageTolerance, through: time, sampleLimit: 10_000_000)
         var stored: [Labels: AlertSet.StoredState] = [:]

@@ -1,18 +1,20 @@
 public import MetricModel
 
-/// Decides when a group is evaluated. A pure machine: `now` is handed in, evaluations are handed out one at a time.
+/// Decides when a group is evaluated. A pure machine: `now` is passed in, and it returns one evaluation at a time.
 ///
-/// On the clock, a group is evaluated at times t ≡ phase (mod interval), the phase being a hash of its name, so that
-/// groups are spread and times are exact multiples apart. With scrapes, it is evaluated at the time of the newest
-/// scrape, and on the clock only where no evaluation was made for a whole interval.
+/// By the clock, a group is evaluated at times t ≡ phase (mod interval). The phase is a hash of the group's name:
+/// groups
+/// are spread over the interval, and times are exact multiples apart. With the trigger `scrape`, it is evaluated at the
+/// time of the newest scrape, and by the clock only after an interval without an evaluation.
 public struct GroupSchedule: Equatable, Sendable {
     /// One evaluation.
     public struct Evaluation: Equatable, Sendable {
         /// The evaluation time.
         public var time: Timestamp
-        /// Evaluations that were left out before it, because another one took too long.
+        /// Evaluations skipped before this one, because an earlier one took too long.
         public var missed: Int
-        /// The commit time of the scrape that caused it, in nanoseconds on the monotonic clock; 0 for the clock.
+        /// The commit time of the scrape that caused it, in nanoseconds of the monotonic clock; 0 if the clock caused
+        /// it.
         public var causeNanoseconds: Int64
     }
 
@@ -21,25 +23,25 @@ public struct GroupSchedule: Equatable, Sendable {
         var nanoseconds: Int64
     }
 
-    /// Time between evaluations on the clock.
+    /// Time between evaluations by the clock.
     public let interval: Milliseconds
     /// What starts evaluations.
     public let trigger: RuleGroup.Trigger
     private let phase: Int64
-    /// The last time on the clock that is done with.
+    /// The last clock time that was handled.
     private var lastTick: Timestamp
-    /// The time of the last evaluation; evaluation times rise strictly.
+    /// The time of the last evaluation. Evaluation times increase strictly.
     private var lastEvaluation: Timestamp?
-    /// Scrapes that were committed since the last evaluation began.
+    /// The newest scrape committed since the last evaluation began.
     private var pending: Scrape?
-    /// Whether an evaluation was handed out and is not done.
+    /// Whether an evaluation was returned by `next` and has not finished.
     public private(set) var isEvaluating = false
 
-    /// A schedule that begins after `now`.
+    /// A schedule that starts after `now`.
     ///
     /// - Parameters:
     ///   - key: `file;name` of the group.
-    ///   - interval: more than zero.
+    ///   - interval: greater than zero.
     public init(key: String, interval: Milliseconds, trigger: RuleGroup.Trigger, now: Timestamp) {
         self.interval = interval
         self.trigger = trigger
@@ -57,20 +59,20 @@ public struct GroupSchedule: Equatable, Sendable {
         return now - Milliseconds(rawValue: offset < 0 ? offset + interval.rawValue : offset)
     }
 
-    /// When the clock has to be looked at next.
+    /// The time of the next check by the clock.
     public var due: Timestamp { lastTick + interval }
 
-    /// Whether `next` has something to do at `now`: a tick has come, or the clock was set back.
+    /// Whether `next` may return an evaluation at `now`: a clock time has passed, or the clock was set back.
     func isDue(at now: Timestamp) -> Bool { now >= due || now + interval < lastTick }
 
-    /// The evaluation to be made at `now`, if any. `finished` must follow before the next one is handed out.
+    /// The evaluation to run at `now`, if any. The caller must call `finished` before the next one is returned.
     public mutating func next(at now: Timestamp) -> Evaluation? {
         if isEvaluating { return nil }
         if let scrape = pending {
             pending = nil
             return begin(at: scrape.time, missed: 0, cause: scrape.nanoseconds)
         }
-        // A clock that was set back must not stop evaluations until it has caught up.
+        // If the clock was set back, evaluations must not pause until it catches up.
         if now + interval < lastTick { lastTick = Self.lastTick(at: now, interval: interval, phase: phase) }
         guard now >= due else { return nil }
         let ticks = (now - lastTick).rawValue / interval.rawValue
@@ -79,12 +81,12 @@ public struct GroupSchedule: Equatable, Sendable {
         return begin(at: lastTick, missed: Int(ticks - 1), cause: 0)
     }
 
-    /// The evaluation that was handed out is done.
+    /// The evaluation returned by `next` has finished.
     public mutating func finished() {
         isEvaluating = false
     }
 
-    /// A scrape that the group reads from was committed; several are taken together.
+    /// A scrape that the group reads was committed. Several scrapes cause one evaluation.
     public mutating func scrapeCommitted(at time: Timestamp, nanoseconds: Int64) {
         guard trigger == .scrape else { return }
         guard let earlier = pending else {
@@ -94,7 +96,7 @@ public struct GroupSchedule: Equatable, Sendable {
         pending = Scrape(time: max(earlier.time, time), nanoseconds: min(earlier.nanoseconds, nanoseconds))
     }
 
-    /// Takes over from the schedule of an earlier version of the group, so that evaluation times go on rising.
+    /// Continues the schedule of an earlier version of the group, so that evaluation times keep increasing.
     mutating func continued(from earlier: GroupSchedule) {
         lastEvaluation = earlier.lastEvaluation
         pending = trigger == .scrape ? earlier.pending : nil
@@ -102,7 +104,7 @@ public struct GroupSchedule: Equatable, Sendable {
     }
 
     private mutating func begin(at time: Timestamp, missed: Int, cause: Int64) -> Evaluation {
-        // Samples of one series must not share a time.
+        // Two samples of a series must not have the same timestamp.
         let time = lastEvaluation.map { max(time, $0 + .milliseconds(1)) } ?? time
         lastEvaluation = time
         isEvaluating = true

@@ -1,20 +1,20 @@
 public import MetricModel
 
-/// What holds for all rules of a server.
+/// Settings that apply to all rules of a server.
 public struct RuleSettings: Equatable, Sendable {
-    /// Labels that mark this server: seen by templates, and added to alerts that leave it.
+    /// The server's external labels: templates see them, and alerts get them when they are sent.
     public var externalLabels: Labels
-    /// The URL under which the server is reached, without a slash at its end.
+    /// The external URL of the server, without a trailing slash.
     public var externalURL: String
-    /// Time between the evaluations of groups that name none (`evaluation_interval`).
+    /// Time between evaluations of groups that set no interval (`evaluation_interval`).
     public var evaluationInterval: Milliseconds
-    /// How far behind the clock queries of groups that name no offset run (`rule_query_offset`).
+    /// How far in the past groups that set no offset run their queries (`rule_query_offset`).
     public var queryOffset: Milliseconds
-    /// How often a firing alert is sent again (`--rules.alert.resend-delay`).
+    /// The minimum time before a firing alert is sent again (`--rules.alert.resend-delay`).
     public var resendDelay: Milliseconds
-    /// How old the state of alerts may be to be restored (`--rules.alert.for-outage-tolerance`).
+    /// The maximum age of alert state that is restored (`--rules.alert.for-outage-tolerance`).
     public var outageTolerance: Milliseconds
-    /// Least time that alerts of rules which hold for longer wait after a restart (`--rules.alert.for-grace-period`).
+    /// The minimum wait after a restart for alerts with a longer `for` (`--rules.alert.for-grace-period`).
     public var gracePeriod: Milliseconds
     /// Threads that evaluate groups.
     public var concurrency: Int

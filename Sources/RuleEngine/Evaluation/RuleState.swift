@@ -3,32 +3,32 @@ public import MetricModel
 internal import PromQL
 public import RuleModel
 
-/// What one rule remembers from evaluation to evaluation. A pure machine.
+/// The state of one rule between evaluations. A pure machine.
 public struct RuleState: Equatable, Sendable {
     /// Whether the last evaluation succeeded.
     public internal(set) var health = RuleHealth.unknown
-    /// Why it did not; empty when it did.
+    /// The error of the last evaluation; empty if it succeeded.
     public internal(set) var lastError = ""
     /// Seconds the last evaluation took.
     public internal(set) var evaluationSeconds = 0.0
-    /// When it was last evaluated; `nil` before the first time.
+    /// The time of the last evaluation; `nil` before the first.
     public internal(set) var lastEvaluation: Timestamp?
     /// The alerts, for an alerting rule.
     public internal(set) var alerts = AlertSet()
-    /// Whether alerts have been given the state they had before a restart; no series are written until then.
+    /// Whether the state of alerts before a restart was restored. Until then no series are written.
     public internal(set) var isRestored = false
     /// The series that the last evaluation stored.
     private(set) var stored: Set<Labels> = []
-    /// The same in their order, and what a recording rule made them of.
+    /// The same series in order, with the elements from which a recording rule made them.
     private var order: [Labels] = []
     var recorded = RecordedSeries()
 
     /// A rule that was never evaluated.
     public init() {}
 
-    /// Takes the samples of an evaluation, and gives them with a staleness marker for each series that is gone.
+    /// Takes the samples of an evaluation, and returns them with a staleness marker for each series that ended.
     mutating func storing(_ samples: [RuleSample]) -> [RuleSample] {
-        // Mostly the very same labels in the same order, which is seen without looking into them.
+        // Usually the labels are the same objects in the same order, which a cheap comparison detects.
         if samples.count == order.count, zip(samples, order).allSatisfy({ $0.labels == $1 }) { return samples }
         order = samples.map(\.labels)
         let now = Set(order)
@@ -39,7 +39,7 @@ public struct RuleState: Equatable, Sendable {
     }
 }
 
-/// The elements of a rule's result; a scalar counts as one element without labels.
+/// The elements of a rule's result. A scalar counts as one element without labels.
 func ruleElements(of value: QueryValue, at time: Timestamp) throws(RuleFailure) -> [VectorElement] {
     switch value {
     case .vector(let elements): return elements
@@ -48,7 +48,7 @@ func ruleElements(of value: QueryValue, at time: Timestamp) throws(RuleFailure) 
     }
 }
 
-/// The series that a recording rule made of the elements of its last result.
+/// The series that a recording rule made from the elements of its last result.
 struct RecordedSeries: Equatable, Sendable {
     fileprivate var elements: [Labels] = []
     fileprivate var series: [Labels] = []
@@ -59,10 +59,10 @@ struct RecordedSeries: Equatable, Sendable {
 }
 
 extension RecordingRule {
-    /// What is stored for the elements of the result. `limit` is the group's; 0 for none.
+    /// The samples to store for the elements of the result. `limit` is the group's limit; 0 for none.
     ///
-    /// - Parameter recorded: What this rule made of its last result; holds as long as the elements have the same
-    ///   labels.
+    /// - Parameter recorded: the series made from the last result. They are reused while the labels of the elements are
+    ///   unchanged.
     func samples(
         for elements: [VectorElement], limit: Int, recorded: inout RecordedSeries
     ) throws(RuleFailure) -> [RuleSample] {
@@ -118,10 +118,12 @@ extension AlertingRule {
 }
 
 extension RollbackQuery {
-    /// Of the elements, which count: those for which minimum samples and guard are met.
+    /// The elements that count: those that satisfy minimum samples and guard.
     ///
-    /// An element of `minimum` or `guards` speaks for a measured element where they agree on every label both have; of
-    /// `minimum` all that speak for it are added up, of `guards` one that is not zero suffices. `nil` is always met.
+    /// An element of `minimum` or `guards` matches a measured element if they agree on every label that both have. All
+    /// matching elements of `minimum` are added up. For `guards`, one matching element other than zero is enough. `nil`
+    /// is
+    /// always satisfied.
     func measurements(
         of elements: [VectorElement], minimum: [VectorElement]?, guards: [VectorElement]?
     ) -> [RollbackMeasurement.Element] {

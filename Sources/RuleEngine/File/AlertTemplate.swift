@@ -3,17 +3,17 @@ public import MetricModel
 
 /// The labels and annotations of an alerting rule, as templates.
 ///
-/// Within them `$labels`, `$externalLabels`, `$externalURL` and `$value` stand for the fields of what is passed.
+/// In a template, `$labels`, `$externalLabels`, `$externalURL` and `$value` are the fields of the element.
 public struct AlertTemplate: Equatable, Sendable {
-    /// What templates see of the element they are expanded for.
+    /// The data of a template: one element of the result.
     public struct Element: TemplateObject, Equatable {
-        /// Labels of the element, the metric's name included.
+        /// Labels of the element, including the metric name.
         public var labels: Labels
-        /// Labels that mark this server.
+        /// The server's external labels.
         public var externalLabels: Labels
-        /// The URL under which the server is reached.
+        /// The external URL of the server.
         public var externalURL: String
-        /// The value; the text of a native histogram.
+        /// The value, or the text of a native histogram.
         public var value: Value
 
         /// A number, or a histogram as text.
@@ -30,12 +30,12 @@ public struct AlertTemplate: Equatable, Sendable {
             self.value = value
         }
 
-        /// The type as Go names it.
+        /// The type's name in Go.
         public var typeName: String {
             "struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value float64 }"
         }
 
-        /// As Go prints it.
+        /// The text that Go prints for it.
         public var text: String {
             "{\(TemplateValue(labels).text) \(TemplateValue(externalLabels).text) \(externalURL) \(templateValue.text)}"
         }
@@ -63,13 +63,13 @@ public struct AlertTemplate: Equatable, Sendable {
         {{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}
         """
 
-    /// The text as it stands in the file.
+    /// The text as written in the file.
     public let source: String
     private let alert: String
-    /// `nil` for a text without actions, which needs no expansion.
+    /// `nil` if the text has no actions and needs no expansion.
     private let template: Template?
 
-    /// Checks `source`, which stands in the rule for the alert `alert`.
+    /// Checks `source`, a text of the rule for the alert `alert`.
     public init(_ source: String, alert: String) throws(TemplateError) {
         self.source = source
         self.alert = alert
@@ -88,7 +88,7 @@ public struct AlertTemplate: Equatable, Sendable {
         }
     }
 
-    /// Compares the texts as they stand in the file.
+    /// Compares the texts as written in the file.
     public static func == (left: AlertTemplate, right: AlertTemplate) -> Bool {
         ByteOrder.equal(left.source, right.source) && ByteOrder.equal(left.alert, right.alert)
     }

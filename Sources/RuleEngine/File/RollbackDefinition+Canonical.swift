@@ -3,10 +3,10 @@ public import RuleModel
 internal import TLS
 
 extension RollbackDefinition {
-    /// The definition in a fixed order and notation, so that equal rules have equal text however their file is laid
-    /// out.
+    /// The definition in a fixed order and notation. Equal rules have equal text, whatever the layout of their file.
     ///
-    /// Everything that bears on a decision is in it; labels and annotations are too, as they are part of the evidence.
+    /// It contains everything that affects a decision, and labels and annotations, because they are part of the
+    /// evidence.
     public var canonicalText: String {
         var lines: [(String, String)] = [
             ("rollback", name), ("expr", expression), ("trip", trip.description), ("consecutive", String(consecutive)),

@@ -3,32 +3,33 @@ internal import PromQL
 public import RuleModel
 
 extension RollbackDefinition {
-    /// What the rule leaves open that people regretted elsewhere. Each is one line; none makes the rule wrong.
+    /// Warnings about settings that the rule leaves out and that often cause problems, one line each. The rule is
+    /// valid.
     public var lint: [String] {
         var remarks: [String] = []
         if missing.policy == .hold, missing.after == nil {
-            remarks.append("missing: data may stay away for ever without anybody hearing of it; set \"after\"")
+            remarks.append("missing: data can stay absent forever without a notification; set \"after\"")
         }
         if missing.policy == .pass {
-            remarks.append("missing: absence counts as health, so a candidate that stops reporting is promoted")
+            remarks.append("missing: absent data counts as healthy, so a candidate that stops reporting is promoted")
         }
         if minimumSamples == nil, guardExpression == nil, dividesByMeasured {
             remarks.append(
-                "min_samples: the measurement is a ratio, which few requests make arbitrary and none make vanish")
+                "min_samples: the measurement is a ratio, arbitrary with few requests and absent without requests")
         }
         if clear == nil, !trip.isExact {
-            remarks.append("clear: without it a value at the threshold trips and clears in turns")
+            remarks.append("clear: without it, a value at the threshold trips and clears repeatedly")
         }
-        if cooldown <= .zero { remarks.append("cooldown: a candidate may be promoted again at once") }
+        if cooldown <= .zero { remarks.append("cooldown: a candidate may be promoted again immediately") }
         if consecutive > 1, immediate {
-            remarks.append("immediate: with \"consecutive\" above 1 the first violation does not act at once")
+            remarks.append("immediate: with \"consecutive\" above 1 the first violation does not trip the rule")
         }
         return remarks
     }
 
-    /// Whether a measured value is divided by a measured value anywhere.
+    /// Whether the expression divides one measured value by another.
     private var dividesByMeasured: Bool {
-        // What cannot be parsed has been refused when the file was read.
+        // An expression that cannot be parsed was rejected when the file was read.
         guard let expression = try? Expression.parse(expression) else { return false }
         return Self.dividesByMeasured(expression)
     }
@@ -40,7 +41,7 @@ extension RollbackDefinition {
 }
 
 extension RollbackDefinition.Condition {
-    /// Whether it compares for equality, so that no value lies close to its border.
+    /// Whether the condition compares for equality. Then no value is close to its threshold.
     fileprivate var isExact: Bool {
         switch comparison {
         case .equal, .notEqual: true

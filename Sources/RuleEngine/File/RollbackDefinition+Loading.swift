@@ -12,7 +12,7 @@ extension RollbackDefinition {
 }
 
 extension RollbackDefinition.Condition {
-    /// Reads `< 0.95`; `nil` for anything but a comparison with a number.
+    /// Reads `< 0.95`. Returns `nil` for anything other than a comparison with a number.
     public init?(parsing text: String) {
         let trimmed = text.trimmingBlanks()
         let comparisons: [Comparison] = [.lessOrEqual, .greaterOrEqual, .equal, .notEqual, .less, .greater]
@@ -56,7 +56,7 @@ extension RuleFileReader {
                 guardExpression: guardExpression, hash: definition.hash))
     }
 
-    /// An expression that yields numbers.
+    /// An expression with a numeric result.
     private mutating func measured(_ fields: inout FieldReader, _ name: String, required: Bool) -> Expression? {
         if !required, fields.optional(name) == nil { return nil }
         guard let expression = expression(&fields, name) else { return nil }
@@ -93,7 +93,7 @@ extension RuleFileReader {
         return 1
     }
 
-    /// A mapping within the rule; `nil` where it is missing.
+    /// A mapping in the rule; `nil` if it is missing.
     private mutating func mapping(_ fields: inout FieldReader, _ name: String) -> FieldReader? {
         guard let node = fields.optional(name) else { return nil }
         return self.fields(node, fields.path(of: name))
@@ -145,7 +145,7 @@ extension RuleFileReader {
 }
 
 extension String {
-    /// Without blanks at either end.
+    /// The text without leading and trailing blanks.
     fileprivate func trimmingBlanks() -> String {
         let trimmed = drop { $0 == " " || $0 == "\t" }
         return String(trimmed.reversed().drop { $0 == " " || $0 == "\t" }.reversed())

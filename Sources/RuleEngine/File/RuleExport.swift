@@ -2,15 +2,16 @@ public import MetricModel
 internal import PromQL
 internal import RuleModel
 
-/// Writes rollback rules as plain Prometheus alerts, for servers that know no rollback rules.
+/// Writes rollback rules as Prometheus alerting rules, for servers without rollback rules.
 ///
-/// The alert fires at the evaluation that would trip: `consecutive` violations become a `for` of one interval less.
-/// Conditions are written only where PromQL can say exactly the same; what it cannot say stands in a comment above the
-/// alert.
+/// The alert fires at the evaluation that would trip: `consecutive` violations become a `for` that is one interval
+/// shorter. A condition is written only if PromQL can express exactly the same; otherwise a comment above the alert
+/// names
+/// it.
 public enum RuleExport {
-    /// A rule file with an alert for each rollback rule of `groups`; `interval` holds for groups that name none.
+    /// A rule file with an alert for each rollback rule of `groups`. `interval` is used for groups that set none.
     ///
-    /// A group's name that came before, in another file, gets its file's name added: Prometheus wants them unique.
+    /// Prometheus requires unique group names. If a name was used in another file, the file's name is added.
     public static func prometheusRules(for groups: [RuleGroup], interval: Milliseconds = .minutes(1)) -> String {
         var lines: [String] = []
         var names: Set<String> = []
@@ -50,7 +51,7 @@ public enum RuleExport {
         return lines
     }
 
-    // MARK: What Prometheus cannot say
+    // MARK: Fields that Prometheus cannot express
 
     private static func losses(
         of definition: RollbackDefinition, in group: RuleGroup, interval: Milliseconds
@@ -63,27 +64,28 @@ public enum RuleExport {
         if definition.consecutive > 1 || missing != RollbackDefinition.MissingPolicy() {
             let later = missing.after.map { ", then \(missing.then.rawValue) after \($0)" } ?? ""
             losses.append(
-                "Not expressible: missing: \(missing.policy.rawValue)\(later). Here a missing measurement is healthy.")
+                "Not expressible: missing: \(missing.policy.rawValue)\(later). Here it counts as healthy.")
         }
         if definition.consecutive > 1, definition.minimumSamples != nil || definition.guardExpression != nil {
             losses.append(
-                "Not expressible: a measurement that does not count but keeps the streak. Here it is healthy.")
+                "Not expressible: a measurement that does not count but keeps the streak. Here it counts as healthy.")
         }
         if let clear = definition.clear {
             losses.append(
                 "Not expressible: clear: \(clear.condition) for \(clear.hold). The alert resolves when it no longer trips; "
-                    + "keep_firing_for: \(clear.hold) (Prometheus 2.42) comes close.")
+                    + "keep_firing_for: \(clear.hold) (Prometheus 2.42) is similar.")
         }
         if definition.trip.comparison == .notEqual {
-            losses.append("Not expressible: NaN as missing data. Here it is not equal, and fires.")
+            losses.append("Not expressible: NaN as missing data. Here NaN is not equal, and the alert fires.")
         }
         return losses
     }
 
-    /// Minimum samples and guard, where `and` says the same as ``RollbackQuery`` does.
+    /// Minimum samples and guard, if `and` has the same meaning as in ``RollbackQuery``.
     ///
-    /// There an element speaks for a measured one where they agree on all labels both have. That is `and on` the common
-    /// labels if, and only if, each side tells which labels all its elements have.
+    /// There, an element matches a measured element if they agree on all labels that both have. This equals `and on`
+    /// the
+    /// common labels if, and only if, the labels of all elements of both sides are known.
     private static func conditions(of query: RollbackQuery) -> (texts: [String], losses: [String]) {
         var (texts, losses): ([String], [String]) = ([], [])
         func add(_ field: String, _ source: String, _ expression: Expression, _ text: (String, String) -> String) {
@@ -101,7 +103,7 @@ public enum RuleExport {
             }
         }
         if let expression = query.guardExpression, let source = query.definition.guardExpression {
-            // Unlike `!= 0`, this leaves NaN out.
+            // Unlike `!= 0`, this excludes NaN.
             add("guard", source, expression) { value, _ in "abs\(value) > 0" }
         }
         return (texts, losses)
@@ -109,7 +111,7 @@ public enum RuleExport {
 
     /// `source` in parentheses, and as a vector.
     private static func vector(_ source: String, _ expression: Expression) -> String {
-        // A comment at the end of the source must not swallow the parenthesis.
+        // A comment at the end of the source must not hide the closing parenthesis.
         let source = source.contains("#") ? expression.description : source
         return expression.valueType == .scalar ? "(vector(\(source)))" : "(\(source))"
     }
@@ -118,8 +120,7 @@ public enum RuleExport {
 }
 
 extension Expression {
-    /// The labels that the elements of the result have, where the expression says so by `by (…)`; `nil` where it does
-    /// not.
+    /// The labels of the result's elements, if the expression defines them by `by (…)`; `nil` otherwise.
     fileprivate var resultLabels: [String]? {
         if valueType == .scalar { return [] }
         switch self {
@@ -133,7 +134,7 @@ extension Expression {
             if let matching = node.matching {
                 guard !matching.on, matching.labels.isEmpty, matching.include.isEmpty else { return nil }
             }
-            // Where the sides differ, the operator decides; that is not followed here.
+            // If the sides differ, the result depends on the operator. That case is not analysed.
             guard let labels = sides.first, let labels, sides.allSatisfy({ $0.map(Set.init) == Set(labels) }) else {
                 return nil
             }

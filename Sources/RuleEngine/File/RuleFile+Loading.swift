@@ -9,17 +9,17 @@ extension RuleFile {
     public struct LoadingOptions: Sendable {
         /// Which expressions are accepted.
         public var features: ParserFeatures
-        /// Whether fields that do not exist are passed over.
+        /// Whether unknown fields are ignored.
         public var ignoresUnknownFields: Bool
 
-        /// By default everything unknown is refused.
+        /// By default, everything unknown is rejected.
         public init(features: ParserFeatures = .standard, ignoresUnknownFields: Bool = false) {
             self.features = features
             self.ignoresUnknownFields = ignoresUnknownFields
         }
     }
 
-    /// Reads the groups of all documents in `bytes`; `path` is only named in errors.
+    /// Reads the groups of all documents in `bytes`. `path` is used only in errors.
     public init(
         parsing bytes: [UInt8], path: String, options: LoadingOptions = LoadingOptions()
     ) throws(RuleFileError) {
@@ -37,7 +37,7 @@ extension RuleFile {
     }
 }
 
-/// Reads one rule file and remembers everything that is wrong in it.
+/// Reads one rule file and collects all its errors.
 struct RuleFileReader {
     let file: String
     let options: RuleFile.LoadingOptions
@@ -62,7 +62,7 @@ struct RuleFileReader {
 
     mutating func refuse(_ fault: YAMLError) { faults.append(fault) }
 
-    /// A reader for the mapping `node`, or `nil` after a fault.
+    /// A reader for the mapping `node`, or `nil` after an error.
     mutating func fields(_ node: YAMLNode, _ path: String) -> FieldReader? {
         attempt { [file] () throws(YAMLError) in try FieldReader(node, path: path, file: file) }
     }
@@ -127,7 +127,7 @@ struct RuleFileReader {
         case (true, true, true): refuse(fields.fault("one of 'record' or 'alert' must be set"))
         default: refuse(fields.fault("only one of 'record', 'alert' and 'rollback' must be set"))
         }
-        // The other fields are looked at all the same, so that only unknown ones are called unknown.
+        // The other fields are read too, so that only unknown fields are reported as unknown.
         _ = expression(&fields, "expr")
         for name in Self.ruleFields { _ = fields.optional(name) }
         return nil
@@ -176,7 +176,7 @@ struct RuleFileReader {
 // MARK: Fields
 
 extension RuleFileReader {
-    /// A label or annotation with the place where it stands.
+    /// A label or annotation with its position in the file.
     struct LabelField {
         var name: String
         var text: String
@@ -197,7 +197,7 @@ extension RuleFileReader {
         return nil
     }
 
-    /// One of the words of `Choice`.
+    /// One of the values of `Choice`.
     mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
         _ fields: inout FieldReader, _ name: String
     ) -> Choice? {
@@ -245,7 +245,7 @@ extension RuleFileReader {
         return result
     }
 
-    /// The labels of a group with those of a rule, which win.
+    /// The labels of a group and of a rule. The labels of the rule take precedence.
     func merged(_ group: [LabelField], _ rule: [LabelField]) -> [LabelField] {
         let own = Set(rule.map(\.name))
         return (group.filter { !own.contains($0.name) } + rule).sorted { ByteOrder.precedes($0.name, $1.name) }

@@ -5,9 +5,9 @@ public import YAML
 
 /// The content of one rule file.
 public struct RuleFile: Equatable, Sendable {
-    /// The file as the user named it.
+    /// The path as the user gave it.
     public var path: String
-    /// The groups in the order they stand.
+    /// The groups in file order.
     public var groups: [RuleGroup]
 
     /// A file with `groups`.
@@ -23,19 +23,19 @@ public struct RuleGroup: Equatable, Sendable {
     public enum Trigger: String, Sendable, CaseIterable {
         /// The clock, every `interval`.
         case interval
-        /// Each scrape that delivers series the group reads; the clock only where scrapes stay away for an `interval`.
+        /// Each scrape of series that the group reads; the clock only after an `interval` without such a scrape.
         case scrape
     }
 
-    /// The file it stands in.
+    /// The file that contains the group.
     public var file: String
-    /// Its name, unique in the file.
+    /// The group's name, unique in the file.
     public var name: String
-    /// Time between evaluations; `nil` for the server's.
+    /// Time between evaluations; `nil` for the server's setting.
     public var interval: Milliseconds?
-    /// Most series or active alerts of one rule; 0 for no limit.
+    /// Limit of series or active alerts of one rule; 0 for no limit.
     public var limit: Int
-    /// How far behind the clock queries run; `nil` for the server's.
+    /// How far in the past queries run; `nil` for the server's setting.
     public var queryOffset: Milliseconds?
     /// What starts an evaluation.
     public var trigger: Trigger
@@ -75,7 +75,7 @@ public enum Rule: Equatable, Sendable {
         }
     }
 
-    /// What is evaluated.
+    /// The expression that is evaluated.
     public var expression: Expression {
         switch self {
         case .recording(let rule): rule.expression
@@ -89,9 +89,9 @@ public enum Rule: Equatable, Sendable {
 public struct RecordingRule: Equatable, Sendable {
     /// The metric that is written.
     public var name: String
-    /// What is evaluated.
+    /// The expression that is evaluated.
     public var expression: Expression
-    /// Labels that are set; an empty value removes the label. Those of the group are included.
+    /// Labels that are set, including the group's. An empty value removes the label.
     public var labels: [Label]
 
     /// A recording rule.
@@ -120,15 +120,15 @@ public struct AlertingRule: Equatable, Sendable {
 
     /// The value of the label `alertname`.
     public var name: String
-    /// What is evaluated.
+    /// The expression that is evaluated.
     public var expression: Expression
     /// How long the condition must hold before the alert fires (`for`).
     public var hold: Milliseconds
-    /// How long the alert fires after the condition has ended.
+    /// How long the alert keeps firing after the condition has ended (`keep_firing_for`).
     public var keepFiring: Milliseconds
-    /// Labels that are added. Those of the group are included.
+    /// Labels that are added, including the group's.
     public var labels: [Text]
-    /// Texts for people.
+    /// Texts that describe the alert.
     public var annotations: [Text]
 
     /// An alerting rule.
@@ -144,36 +144,36 @@ public struct AlertingRule: Equatable, Sendable {
         self.annotations = annotations
     }
 
-    /// The labels as they stand in the file.
+    /// The labels as written in the file.
     public var labelSources: Labels { Labels(labels.map { Label($0.name, $0.template.source) }) }
-    /// The annotations as they stand in the file.
+    /// The annotations as written in the file.
     public var annotationSources: Labels { Labels(annotations.map { Label($0.name, $0.template.source) }) }
 }
 
 /// A rollback rule with its expressions parsed.
 public struct RollbackQuery: Equatable, Sendable {
-    /// The rule as it stands in the file. Labels of the group are included.
+    /// The rule as written in the file, including the group's labels.
     public var definition: RollbackDefinition
-    /// What is measured.
+    /// The measured expression.
     public var expression: Expression
-    /// The quantity that must be reached for a measurement to count.
+    /// The quantity that a measurement needs in order to count.
     public var minimumSamples: Expression?
-    /// What must be non-zero for a measurement to count.
+    /// The expression that must not be zero for a measurement to count.
     public var guardExpression: Expression?
     /// SHA-256 of the canonical definition, as hexadecimal digits.
     public var hash: String
 }
 
-/// Why a rule file is refused: everything that is wrong in it, in the order it stands.
+/// Why a rule file is rejected: all its errors, in file order.
 public struct RuleFileError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The faults; never empty.
+    /// The errors; never empty.
     public var faults: [YAMLError]
 
-    /// A refusal for `faults`, of which there is at least one.
+    /// An error for `faults`, of which there is at least one.
     public init(faults: [YAMLError]) {
         self.faults = faults
     }
 
-    /// One line for each fault.
+    /// One line per error.
     public var description: String { faults.map(\.description).joined(separator: "\n") }
 }

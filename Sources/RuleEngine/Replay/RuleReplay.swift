@@ -2,16 +2,18 @@ public import MetricModel
 public import PromQL
 public import RuleModel
 
-/// Evaluates the rollback rules of groups over samples of the past, on the machines of the live service.
+/// Evaluates the rollback rules of groups over past samples, with the machines of the live service.
 ///
-/// Groups are evaluated at their live times: every interval, at the phase of their name. Rules that the live service
-/// evaluates at scrapes are evaluated at each time at which a series they read has a sample, and on the clock where
-/// none came for an interval. Recorded series are read as they were stored; recording rules are not evaluated again.
+/// Groups are evaluated at the times of the live service: every interval, at the phase of their name. Rules that the
+/// live
+/// service evaluates at scrapes are evaluated at each time at which a series that they read has a sample, and by the
+/// clock after an interval without one. Recorded series are read as they were stored; recording rules are not evaluated
+/// again.
 public struct RuleReplay {
     private let units: [RuleUnit.Plan]
     private let engine: QueryEngine
 
-    /// Readies the rollback rules of `groups`; with `name`, only those called so.
+    /// Prepares the rollback rules of `groups`; if `name` is given, only those with that name.
     public init(_ groups: [RuleGroup], named name: String? = nil, engine: QueryEngine, settings: RuleSettings) {
         self.engine = engine
         units = groups.flatMap { group in
@@ -26,13 +28,13 @@ public struct RuleReplay {
         }
     }
 
-    /// How many rules are evaluated.
+    /// The number of rules that are evaluated.
     public var ruleCount: Int { units.reduce(0) { $0 + $1.group.rules.count } }
 
-    /// Evaluates all rules at their times in `from...through`, group after group; each rule's measurements come in
+    /// Evaluates all rules at their times in `from...through`, group after group. The measurements of a rule are in
     /// order.
     ///
-    /// - Throws: when the times of samples cannot be read. An evaluation that fails is a measurement with a `failure`.
+    /// - Throws: if the times of samples cannot be read. An evaluation that fails is a measurement with a `failure`.
     public func run(
         from: Timestamp, through: Timestamp, source: any Queryable,
         measured: @escaping (RollbackMeasurement) -> Void
@@ -64,21 +66,21 @@ public struct RuleReplay {
     }
 }
 
-/// The times of the samples that a group reads, in order; read from the source an hour at a time.
+/// The times of the samples that a group reads, in order. They are read from the source an hour at a time.
 private struct ScrapeTimes {
     private let selectors: Set<[Matcher]>
     private var start: Timestamp
     private let through: Timestamp
     private var times: ArraySlice<Int64> = []
 
-    /// The times for `group`; none for one that waits for the clock.
+    /// The times for `group`; none if the clock triggers it.
     init(of group: RuleGroup, from: Timestamp, through: Timestamp) {
         selectors = group.trigger == .scrape ? Set(group.rules.flatMap(\.expressions).flatMap(\.selectors)) : []
         start = selectors.isEmpty ? through + .milliseconds(1) : from
         self.through = through
     }
 
-    /// The time that comes next.
+    /// The next time.
     mutating func next(_ source: any Queryable) throws(SelectError) -> Timestamp? {
         while times.isEmpty, start <= through {
             let end = min(start + .hours(1), through)
@@ -99,7 +101,7 @@ private struct ScrapeTimes {
     }
 }
 
-/// Takes measurements; what rules would have written is left out.
+/// Collects measurements and discards the samples of rules.
 private final class MeasurementSink: RuleSink {
     private let take: (RollbackMeasurement) -> Void
 

@@ -5,13 +5,13 @@ internal import RuleModel
 internal import Runtime
 internal import Synchronization
 
-/// The thread that keeps the time for all rule groups, and what it shares with the threads that evaluate.
+/// The thread that schedules all rule groups, and the state that it shares with the threads that evaluate.
 ///
-/// `@unchecked`: `units`, `generation` and `earliest` belong to the thread in `run`.
+/// `@unchecked`: only the thread in `run` uses `units`, `generation` and `earliest`.
 final class RuleClock: @unchecked Sendable {
     enum Message: Sendable {
         case load([RuleGroup], RuleSettings, restoring: Bool)
-        /// Scrapes were committed; they lie in the inbox.
+        /// Scrapes were committed. They are in the inbox.
         case scrapes
         /// A worker has evaluated the unit.
         case evaluated(RuleUnit)
@@ -22,24 +22,25 @@ final class RuleClock: @unchecked Sendable {
         var evaluation: GroupSchedule.Evaluation
     }
 
-    /// Scrapes on their way to the clock. At most one message tells of them at a time.
+    /// Committed scrapes that the clock has not read. At most one message announces them at a time.
     private struct Inbox {
         struct Scrape {
             var time: Timestamp
             var nanoseconds: Int64
         }
         var scrapes: [LaneID: Scrape] = [:]
-        /// The lanes that some unit reads from.
+        /// The lanes that any unit reads.
         var wanted: Set<LaneID> = []
-        /// The state of the store for which `wanted` holds: `unknown` while that is being found out, so that no scrape
-        /// is lost meanwhile, and `nil` where nothing waits for scrapes.
+        /// The store generation for which `wanted` is valid. `unknown` while `wanted` is being computed, so that no
+        /// scrape
+        /// is missed in that time; `nil` if no unit waits for scrapes.
         var generation: UInt64? = unknown
 
         static let unknown = UInt64.max
     }
 
     let mailbox = Mailbox<Message>(capacity: 1 << 20)
-    /// The groups as they were loaded, with their units.
+    /// The loaded groups, with their units.
     let listing = Mutex<[RuleListing]>([])
     private let jobs = Mailbox<Job>(capacity: 1 << 20)
     private let inbox = Mutex(Inbox())
@@ -77,13 +78,13 @@ final class RuleClock: @unchecked Sendable {
 
     // MARK: Workers
 
-    /// Evaluates what the clock hands out, until it ends.
+    /// Runs the evaluations that the clock schedules, until the clock stops.
     func work() {
         while case .message(let job) = jobs.receive() {
             for change in job.unit.run(job.evaluation, from: store) {
                 let (group, rule) = (job.unit.plan.key, change.rule)
                 if change.error.isEmpty {
-                    logger.info("rule works again", ["group": group, "rule": rule])
+                    logger.info("rule succeeds again", ["group": group, "rule": rule])
                 } else {
                     logger.warn("rule failed", ["group": group, "rule": rule, "err": change.error])
                 }
@@ -94,7 +95,7 @@ final class RuleClock: @unchecked Sendable {
 
     // MARK: The clock's thread
 
-    /// Hands out evaluations when they are due, until the mailbox is closed.
+    /// Schedules evaluations at their times, until the mailbox is closed.
     func run() {
         defer { jobs.close() }
         while true {
@@ -119,7 +120,7 @@ final class RuleClock: @unchecked Sendable {
         findEarliest()
     }
 
-    /// When the next unit is due. One that is being evaluated is looked at again as soon as it is done.
+    /// Computes when the next unit is due. A unit under evaluation is checked when it has finished.
     private func findEarliest() {
         earliest = units.values.lazy.filter { !$0.schedule.isEvaluating }.map(\.schedule.due).min() ?? .distantFuture
     }
@@ -168,7 +169,7 @@ final class RuleClock: @unchecked Sendable {
         }
     }
 
-    /// Finds out anew which lanes the units read from.
+    /// Determines again which lanes the units read.
     private func subscribe() {
         let generation = store.seriesGeneration
         var wanted: Set<LaneID> = []
@@ -240,7 +241,7 @@ final class RuleClock: @unchecked Sendable {
             continuing: unit)
     }
 
-    /// Shows units that were replaced after a reload, when their evaluation had ended.
+    /// Lists the units that replace others after a reload, once the evaluation of the old ones has ended.
     private func list() {
         listing.withLock { [units] listing in
             for index in listing.indices {

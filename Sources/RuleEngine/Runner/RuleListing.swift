@@ -9,7 +9,7 @@ struct RuleListing: Sendable {
     var settings: RuleSettings
     var units: [RuleUnit]
 
-    /// The group as the API shows it.
+    /// The group as shown by the API.
     var snapshot: RuleGroupSnapshot {
         var states = [RuleState](repeating: RuleState(), count: group.rules.count)
         var seconds = 0.0
@@ -57,7 +57,7 @@ extension Rule {
 }
 
 extension ActiveAlertSnapshot {
-    /// What is shown of an alert.
+    /// The alert as shown by the API.
     init(_ instance: AlertInstance) {
         var keepFiringSince: Timestamp?
         if case .keepingFiring(_, let since) = instance.state { keepFiringSince = since }

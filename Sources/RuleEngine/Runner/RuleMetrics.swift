@@ -2,9 +2,9 @@ internal import Instrumentation
 internal import MetricModel
 internal import Runtime
 
-/// What Tribune tells of its own rule evaluations. Any thread may use it.
+/// Metrics about rule evaluations. May be used from any thread.
 final class RuleMetrics: Sendable {
-    /// The instruments of one unit.
+    /// The metrics of one unit.
     struct Unit: Sendable {
         let evaluations: Counter
         let failures: Counter
@@ -12,7 +12,7 @@ final class RuleMetrics: Sendable {
         let missed: Counter
         let lastDuration: Gauge
         let lastEvaluation: Gauge
-        /// Of all units together.
+        /// Over all units.
         let reaction: Histogram
         let duration: Histogram
 

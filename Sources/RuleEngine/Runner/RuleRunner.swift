@@ -6,16 +6,16 @@ public import RuleModel
 public import Runtime
 internal import Synchronization
 
-/// Evaluates rule groups: on a clock, and as soon as a scrape has delivered what they read.
+/// Evaluates rule groups: by the clock, and as soon as a scrape has stored samples that they read.
 ///
-/// One thread keeps the time, a bounded number of others evaluate. Made by the composition root; any thread may call
-/// it.
+/// One thread schedules and a fixed number of threads evaluate. Created by the composition root. May be called from any
+/// thread.
 public final class RuleRunner: Sendable {
-    /// Where results go. Called from the evaluating threads, which wait: hand over and return.
+    /// Receives results. Called from the evaluating threads, which wait for it: implementations must return quickly.
     public struct Sinks: Sendable {
-        /// Alerts that receivers must hear of, with external labels.
+        /// Alerts that must be sent, with external labels.
         public var alerts: @Sendable ([Alert]) -> Void
-        /// What a rollback rule measured.
+        /// The measurement of a rollback rule.
         public var measurement: @Sendable (RollbackMeasurement) -> Void
 
         /// A pair of sinks.
@@ -32,7 +32,7 @@ public final class RuleRunner: Sendable {
     private let threads = Mutex<[WorkerThread]>([])
     private let concurrency: Int
 
-    /// A runner for `groups`; nothing happens before `start`.
+    /// A runner for `groups`. It does nothing before `start`.
     public init(
         store: MetricStore, engine: QueryEngine, groups: [RuleGroup], settings: RuleSettings, sinks: Sinks,
         registry: Registry, logger: Logger
@@ -42,7 +42,7 @@ public final class RuleRunner: Sendable {
         clock.mailbox.send(.load(groups, settings, restoring: true))
     }
 
-    /// Starts the threads. To be called once; throws, with none of them left, if one cannot be started.
+    /// Starts the threads. Call it once. If a thread cannot be started, stops the others and throws.
     public func start() throws(WorkerThread.StartError) {
         let clock = clock
         do throws(WorkerThread.StartError) {
@@ -58,7 +58,7 @@ public final class RuleRunner: Sendable {
         }
     }
 
-    /// Lets running evaluations end and joins the threads.
+    /// Waits for running evaluations and joins the threads.
     public func stop() {
         clock.mailbox.close()
         for thread in threads.withLock({ threads in
@@ -67,13 +67,14 @@ public final class RuleRunner: Sendable {
         }) { thread.join() }
     }
 
-    /// Takes other groups. Groups that have not changed go on undisturbed; changed ones keep the state of those rules
-    /// that keep kind, name and labels; the series of groups that are gone end after one more interval.
+    /// Replaces the groups. Unchanged groups continue. In changed groups, rules with the same kind, name and labels
+    /// keep
+    /// their state. The series of removed groups end after one more interval.
     public func reload(_ groups: [RuleGroup], settings: RuleSettings) {
         clock.mailbox.send(.load(groups, settings, restoring: false))
     }
 
-    /// Tells that a scrape was committed, at `nanoseconds` on the monotonic clock. Cheap; never waits for an
+    /// Reports that a scrape was committed, at `nanoseconds` of the monotonic clock. Cheap; never waits for an
     /// evaluation.
     ///
     /// - Parameter time: the timestamp of the scrape's samples.
@@ -81,8 +82,9 @@ public final class RuleRunner: Sendable {
         clock.scrapeCommitted(lane: lane, at: time, nanoseconds: nanoseconds)
     }
 
-    /// Whether every group has been evaluated with samples of after `start`: two of its intervals, and at least five
-    /// seconds, later.
+    /// Whether every group has been evaluated with samples newer than `start`: at least two of its intervals, and at
+    /// least
+    /// five seconds, later.
     public func hasEvaluatedAll(since start: Timestamp) -> Bool {
         snapshots().allSatisfy { group in
             let settled = start + max(.milliseconds(2 * group.interval.rawValue), .seconds(5))

@@ -7,29 +7,29 @@ internal import Synchronization
 
 /// Rules that are scheduled together: a group, or the part of it that is evaluated at each scrape.
 ///
-/// `@unchecked`: `schedule`, `lanes`, `successor` and `isLeaving` belong to the clock's thread; `evaluation` and `sink`
-/// to the worker that evaluates the unit, and to the clock while no worker does (the schedule hands out one evaluation
-/// at a time, and mailboxes pass the unit from thread to thread).
+/// `@unchecked`: `schedule`, `lanes`, `successor` and `isLeaving` belong to the clock's thread. `evaluation` and `sink`
+/// belong to the worker that evaluates the unit, and to the clock while no worker does: the schedule returns one
+/// evaluation at a time, and mailboxes pass the unit from thread to thread.
 final class RuleUnit: @unchecked Sendable {
-    /// What a reload wants done with the unit once it is not being evaluated.
+    /// What a reload does with the unit when it is not being evaluated.
     enum Successor {
         case replaced(by: Plan)
         case gone
     }
 
-    /// A unit to be made, equal to another where a reload has changed nothing.
+    /// A unit to create. Equal to the plan of an existing unit if a reload changed nothing.
     struct Plan: Equatable {
         /// The rules of the unit, under the name of their group.
         var group: RuleGroup
-        /// Where each of the unit's rules stands in the group.
+        /// The position of each of the unit's rules in the group.
         var positions: [Int]
         var settings: RuleSettings
 
-        /// Unique among all units; names the lane.
+        /// Unique among all units; also the name of the lane.
         var key: String
     }
 
-    /// What the last evaluation left for those who look.
+    /// The results of the last evaluation, for readers on other threads.
     struct Published {
         var states: [RuleState]
         var evaluationSeconds = 0.0
@@ -47,7 +47,7 @@ final class RuleUnit: @unchecked Sendable {
     /// The lanes whose scrapes cause evaluations.
     var lanes: Set<LaneID> = []
     var successor: Successor?
-    /// Whether the unit only waits for the end of its series.
+    /// Whether the group was removed and the unit only waits to mark its series stale.
     var isLeaving = false
 
     init(
@@ -72,16 +72,16 @@ final class RuleUnit: @unchecked Sendable {
         if let earlier { schedule.continued(from: earlier.schedule) }
     }
 
-    /// A rule that fails, or fails in another way than before, or works again.
+    /// A rule that starts to fail, fails with a different error, or works again.
     struct Change: Equatable {
         var rule: String
-        /// Empty where it works again.
+        /// Empty if it works again.
         var error: String
     }
 
-    /// Evaluates the rules. On a worker.
+    /// Evaluates the rules. Called on a worker.
     ///
-    /// - Returns: how it differs from the evaluation before, for the log: a rule that fails on and on is told once.
+    /// - Returns: the changes since the last evaluation, for the log. A rule that keeps failing is logged once.
     func run(_ evaluation: GroupSchedule.Evaluation, from store: MetricStore) -> [Change] {
         let start = SystemClock.monotonicNanoseconds()
         let failures = self.evaluation.evaluate(
@@ -99,9 +99,9 @@ final class RuleUnit: @unchecked Sendable {
         }
     }
 
-    /// Ends every series and the lane. On the clock's thread, with no evaluation under way.
+    /// Marks every series stale and ends the lane. Called on the clock's thread while no evaluation runs.
     func end(at time: Timestamp) {
-        // What cannot be marked as ended fades after the lookback; there is nobody left to tell.
+        // If the markers cannot be stored, the series end after the lookback. No caller can handle the error.
         try? sink.store(evaluation.endings, at: time)
         sink.close()
     }
@@ -113,8 +113,8 @@ extension RuleUnit.Plan {
         return interval > .zero ? interval : .minutes(1)
     }
 
-    /// The units of `group`: rollback rules that are to be evaluated at once are taken out of a group that waits for
-    /// the clock.
+    /// The units of `group`. In a group that is triggered by the clock, rollback rules with `immediate` form a unit of
+    /// their own.
     static func units(of group: RuleGroup, settings: RuleSettings) -> [RuleUnit.Plan] {
         let isImmediate = group.rules.map { rule in
             if case .rollback(let query) = rule { query.definition.immediate } else { false }
@@ -135,7 +135,7 @@ extension RuleUnit.Plan {
     }
 }
 
-/// Writes the samples of one unit into its lane, and hands alerts and measurements on.
+/// Writes the samples of one unit into its lane, and passes on alerts and measurements.
 ///
 /// Owned by one thread at a time.
 final class LaneSink: RuleSink {
@@ -144,7 +144,7 @@ final class LaneSink: RuleSink {
     private let sinks: RuleRunner.Sinks
     private var lane: Lane?
     private var slots: [Labels: RingSlot] = [:]
-    /// What the last row held, in its order: the next one mostly holds the same.
+    /// The series of the last row, in its order. The next row usually has the same.
     private var former: [(labels: Labels, slot: RingSlot)] = []
 
     init(_ name: String, store: MetricStore, sinks: RuleRunner.Sinks) {
@@ -169,7 +169,7 @@ final class LaneSink: RuleSink {
                     try append(sample, at: position, to: &row, of: lane)
                     if sample.histogram == nil, sample.value.isStaleMarker { ended.append(sample.labels) }
                 } catch {
-                    // One series too many must not cost the others their samples.
+                    // A series over the limit must not prevent the others from being stored.
                     refusal = error
                 }
             }

@@ -5,7 +5,7 @@ internal import Runtime
 internal import YAML
 
 extension RuleUnitTest {
-    /// Reads the tests in `bytes`; `path` is named in errors and says where rule files are looked for.
+    /// Reads the tests in `bytes`. `path` is used in errors, and rule files are relative to its directory.
     public init(parsing bytes: [UInt8], path: String, options: Options = Options()) throws(RuleFileError) {
         var reader = RuleUnitTestReader(file: path, options: options)
         let document: YAMLNode?
@@ -21,10 +21,10 @@ extension RuleUnitTest {
     }
 }
 
-/// Reads one file of unit tests and remembers everything that is wrong in it.
+/// Reads one file of unit tests and collects all its errors.
 private struct RuleUnitTestReader {
     private let options: RuleUnitTest.Options
-    /// Fields are read, and faults kept, as in rule files.
+    /// Reads fields and collects errors as for rule files.
     var rules: RuleFileReader
 
     init(file: String, options: RuleUnitTest.Options) {

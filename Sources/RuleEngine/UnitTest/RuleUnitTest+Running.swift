@@ -77,8 +77,7 @@ extension RuleUnitTest {
     }
 }
 
-/// One run of one test group: all rule groups are evaluated again and again, each time with the samples up to that
-/// moment.
+/// One run of one test group. All rule groups are evaluated repeatedly, each time with the samples up to that time.
 private struct RuleUnitTestRun {
     private static let mostEvaluations = 1_000_000
 
@@ -106,7 +105,7 @@ private struct RuleUnitTestRun {
         for series in group.series { source.append(series, interval: group.interval, from: group.start) }
     }
 
-    /// Everything that is not as expected.
+    /// The differences from what is expected.
     mutating func failures() -> [String] {
         var failures: [String] = []
         let alerts = group.alerts.sorted { $0.time < $1.time }
@@ -133,7 +132,7 @@ private struct RuleUnitTestRun {
             }
             time = next
         }
-        // Expressions, too, see only what was there at the last evaluation.
+        // Expressions also see only the samples that existed at the last evaluation.
         let seen = PastSource(source: source, now: group.start + time - tests.evaluationInterval)
         return failures + group.expressions.compactMap { check($0, in: seen) }
     }
@@ -184,7 +183,7 @@ private struct RuleUnitTestRun {
         let difference = RuleUnitTestDifference(
             expected: test.expected.map { ($0.labels, line($0.labels, $0.trippedAt)) },
             got: standing.map { trip in
-                // A time that nobody asked for is no difference.
+                // If no time is expected, any time matches.
                 let isTimed = test.expected.first { $0.labels == trip.labels }.map { $0.trippedAt != nil } ?? true
                 return (trip.labels, line(trip.labels, isTimed ? trip.trippedAt - group.start : nil))
             })
@@ -202,7 +201,7 @@ private struct RuleUnitTestRun {
             return "\(place), err: \(error)"
         }
         var got = elements
-        // Where every element finds its equal, the rest of the comparison needs no texts.
+        // If every element has a match, the rest of the comparison needs no texts.
         let unmatched = test.expected.filter { expected in
             guard let index = got.firstIndex(where: { matches($0, expected) }) else { return true }
             got.remove(at: index)
@@ -231,7 +230,7 @@ private struct RuleUnitTestRun {
     }
 }
 
-/// The samples up to one moment: rules must not see the future, even with a negative offset.
+/// The samples up to a time. Rules must not see later samples, even with a negative offset.
 private struct PastSource: Queryable {
     let source: MemorySource
     let now: Timestamp
@@ -243,7 +242,7 @@ private struct PastSource: Queryable {
     }
 }
 
-/// Keeps what rules store; nobody is told of alerts.
+/// Keeps the samples that rules store, and discards alerts.
 private final class MemorySink: RuleSink {
     private let source: MemorySource
     private let judge: (any RollbackJudge)?
@@ -266,9 +265,9 @@ private final class MemorySink: RuleSink {
     func measured(_ measurement: RollbackMeasurement) { judge?.measured(measurement) }
 }
 
-/// What was expected beside what came, matched by labels: `-` is missing, `+` is too much.
+/// The differences between expected and actual lines, matched by labels: `-` is missing, `+` is unexpected.
 struct RuleUnitTestDifference {
-    /// One line or more for each difference; `nil` where there is none.
+    /// One or more lines per difference; `nil` if there is none.
     let text: String?
 
     init(expected: [(labels: Labels, lines: [String])], got: [(labels: Labels, lines: [String])]) {
@@ -290,7 +289,7 @@ struct RuleUnitTestDifference {
         text = result.isEmpty ? nil : result.joined(separator: "\n")
     }
 
-    /// Lines in both stand once.
+    /// Lines in both appear once.
     private static func merged(_ expected: [String], _ got: [String]) -> [String] {
         let missing = expected.map { ($0, got.contains($0) ? "      " : "    - ") }
         let surplus = got.filter { !expected.contains($0) }.map { ($0, "    + ") }

@@ -4,18 +4,18 @@ public import RuleModel
 
 /// A file of unit tests for rules, in the format of `promtool test rules`.
 public struct RuleUnitTest: Sendable {
-    /// What is read and run.
+    /// Options for reading and running tests.
     public struct Options: Sendable {
-        /// Regular expressions; a test group runs where one of them matches in its name. None at all means every group.
+        /// Regular expressions. A test group runs if its name matches one of them. An empty list runs every group.
         public var run: [String]
-        /// Whether fields that do not exist are passed over, in tests and rule files.
+        /// Whether unknown fields in tests and rule files are ignored.
         public var ignoresUnknownFields: Bool
         /// Which expressions are accepted.
         public var features: ParserFeatures
-        /// Makes what decides on trips of rollback rules; without one, `rollback_rule_test` fails.
+        /// Creates the judge that decides on trips of rollback rules. Without it, `rollback_rule_test` fails.
         public var judge: (@Sendable () -> any RollbackJudge)?
 
-        /// By default every group of a strictly read file.
+        /// By default, every group runs and files are read strictly.
         public init(
             run: [String] = [], ignoresUnknownFields: Bool = false, features: ParserFeatures = .standard,
             judge: (@Sendable () -> any RollbackJudge)? = nil
@@ -27,102 +27,102 @@ public struct RuleUnitTest: Sendable {
         }
     }
 
-    /// Samples and what is expected of them.
+    /// Samples and the expected results.
     public struct Group: Sendable {
         /// The group's name; may be empty.
         public var name: String
-        /// Distance of the samples of a series.
+        /// Time between the samples of a series.
         public var interval: Milliseconds
         /// The time of the first samples and the first evaluation.
         public var start: Timestamp
         /// The samples.
         public var series: [SeriesNotation]
-        /// What is expected of alerts.
+        /// The expected alerts.
         public var alerts: [AlertCase]
-        /// What is expected of expressions.
+        /// The expected results of expressions.
         public var expressions: [ExpressionCase]
-        /// What is expected of rollback rules.
+        /// The expected trips of rollback rules.
         public var rollbacks: [RollbackCase]
-        /// Labels of the server.
+        /// The server's external labels.
         public var externalLabels: Labels
-        /// The URL of the server.
+        /// The server's external URL.
         public var externalURL: String
     }
 
-    /// Which alerts of one name fire at one time.
+    /// The alerts with one name that fire at a time.
     public struct AlertCase: Sendable {
         /// An alert that must fire.
         public struct Expected: Equatable, Sendable {
-            /// With `alertname`.
+            /// The labels, including `alertname`.
             public var labels: Labels
-            /// Expanded.
+            /// The expanded annotations.
             public var annotations: Labels
         }
 
-        /// The time since the start.
+        /// The time after the start.
         public var time: Milliseconds
         /// The alert's name.
         public var name: String
-        /// Exactly the alerts that must fire.
+        /// All alerts that must fire, and no others.
         public var expected: [Expected]
     }
 
-    /// Which elements of one rollback rule are tripped at one time.
+    /// The elements of a rollback rule that are tripped at a time.
     public struct RollbackCase: Sendable {
         /// An element that must be tripped.
         public struct Expected: Sendable {
-            /// Its labels, without the metric's name.
+            /// The labels, without the metric name.
             public var labels: Labels
-            /// When it must have tripped, since the start; `nil` where any time will do.
+            /// When it must have tripped, after the start; `nil` for any time.
             public var trippedAt: Milliseconds?
         }
 
-        /// The time since the start.
+        /// The time after the start.
         public var time: Milliseconds
         /// The rule's name.
         public var name: String
-        /// Exactly the elements that must be tripped.
+        /// All elements that must be tripped, and no others.
         public var expected: [Expected]
     }
 
-    /// What one expression yields at one time.
+    /// The result of an expression at a time.
     public struct ExpressionCase: Sendable {
-        /// An element that must come out.
+        /// An expected element.
         public struct Expected: Sendable {
             /// Its labels.
             public var labels: Labels
             /// Its value.
             public var value: Double
-            /// Its value where it is a native histogram.
+            /// Its value, if it is a native histogram.
             public var histogram: FloatHistogram?
         }
 
-        /// The time since the start.
+        /// The time after the start.
         public var time: Milliseconds
         /// The expression as written.
         public var text: String
         /// The expression.
         public var expression: Expression
-        /// Exactly the elements that must come out.
+        /// All elements of the result.
         public var expected: [Expected]
     }
 
-    /// The file as the user named it.
+    /// The path as the user gave it.
     public var path: String
-    /// Patterns of rule files, as seen from the file's directory.
+    /// Patterns of rule files, relative to the file's directory.
     public var ruleFiles: [String]
     /// Time between evaluations of all groups.
     public var evaluationInterval: Milliseconds
-    /// Names of groups in the order in which they are evaluated; others follow.
+    /// Names of groups in evaluation order. Other groups follow.
     public var groupOrder: [String]
-    /// Whether neighbouring floating point numbers count as equal.
+    /// Whether adjacent floating-point numbers count as equal.
     public var isFuzzy: Bool
     /// The test groups.
     public var groups: [Group]
 }
 
 /// An element of a rollback rule that has tripped and has not cleared.
-public struct StandingTrip: Equatable, Sendable {
+public struct ActiveTrip: Equatable, Sendable {
     /// Labels of the element.
     public var labels: Labels
     /// When it tripped.
@@ -135,42 +135,42 @@ public struct StandingTrip: Equatable, Sendable {
     }
 }
 
-/// Decides on trips. The machine of rollback rules stands above this module, so whoever runs unit tests lends it.
+/// Decides on trips. The machine of rollback rules is in a module above this one, so the caller provides it.
 public protocol RollbackJudge: AnyObject {
-    /// Takes a measurement; those of one rule come in order.
+    /// Takes a measurement. Those of one rule arrive in order.
     func measured(_ measurement: RollbackMeasurement)
-    /// The elements of the rules called `rule` that are tripped now.
-    func trips(of rule: String) -> [StandingTrip]
+    /// The elements of rules named `rule` that are tripped now.
+    func trips(of rule: String) -> [ActiveTrip]
 }
 
-/// What a run of one file of rule unit tests found.
+/// The result of running one file of rule unit tests.
 public struct RuleUnitTestReport: Equatable, Sendable, CustomStringConvertible {
-    /// What went wrong in one test group.
+    /// A failure in one test group.
     public struct Failure: Equatable, Sendable {
-        /// The test group's name, or its number where it has none; empty for faults of the file.
+        /// The test group's name, or its number if it has none; empty for errors of the file.
         public var group: String
-        /// What was expected and what came instead.
+        /// What was expected and what was found.
         public var text: String
     }
 
     /// The file.
     public var path: String
-    /// Test groups that ran.
+    /// The number of test groups that ran.
     public var groupCount = 0
-    /// Remarks that fail nothing.
+    /// Warnings, which do not fail the test.
     public var warnings: [String] = []
-    /// Everything that failed.
+    /// All failures.
     public var failures: [Failure] = []
 
     /// Whether nothing failed.
     public var isSuccess: Bool { failures.isEmpty }
 
-    /// A report without findings.
+    /// A report without failures.
     public init(path: String) {
         self.path = path
     }
 
-    /// For a terminal: `SUCCESS`, or each failure with its differences.
+    /// The text for a terminal: `SUCCESS`, or each failure with its differences.
     public var description: String {
         var lines = ["Unit Testing:  \(path)"] + warnings.map { "  WARNING: \($0)" }
         lines.append(isSuccess ? "  SUCCESS" : "  FAILED:")

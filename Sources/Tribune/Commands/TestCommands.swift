@@ -66,11 +66,11 @@ enum TestCommands {
             _ = rules[measurement.rule, default: RollbackRule(measurement.definition)].measured(measurement)
         }
 
-        func trips(of rule: String) -> [StandingTrip] {
+        func trips(of rule: String) -> [ActiveTrip] {
             rules.values.filter { $0.definition.name == rule }.flatMap { rule in
                 rule.tracks.compactMap { labels, track in
                     guard case .tripped(let at, _) = track.state else { return nil }
-                    return StandingTrip(labels: labels, trippedAt: at)
+                    return ActiveTrip(labels: labels, trippedAt: at)
                 }
             }
         }
