@@ -155,7 +155,7 @@ import Testing
             atPath: other.path + "/exemplars.log", toPath: directory.path + "/exemplars.log")
         let store = try open()
         #expect(try numbers(store) == [])
-        #expect(store.takeNotes().first?.contains("is not a log of exemplars of this store") == true)
+        #expect(store.takeNotes().first?.contains("is not an exemplar log of this store") == true)
         #expect(try directory.files().contains("exemplars.log.aside.1"))
     }
 

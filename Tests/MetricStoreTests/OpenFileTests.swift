@@ -6,7 +6,7 @@ import Testing
     @Test func aFullDiskIsReportedWithTheDirectory() throws {
         // Takes no byte, and says that there is no space.
         let file = try OpenFile("/dev/full", create: false)
-        let expected = StoreError(.system, "no room for samples in /dev: No space left on device")
+        let expected = StoreError(.system, "no disk space for samples in /dev: No space left on device")
         #expect(throws: expected) { try file.append([1, 2, 3]) }
         #expect(throws: expected) {
             try [UInt8](repeating: 1, count: 10).withBytes { (bytes) throws(StoreError) in try file.write(bytes, at: 0)

@@ -1,37 +1,35 @@
 internal import Glibc
 internal import Synchronization
 
-/// The chunk a lane is writing: up to 16 rows, as the lane's writer and any number of readers share them.
+/// The chunk that a lane is writing: up to 16 rows, shared by the lane's writer and any number of readers.
 ///
 /// ```
-/// header   word   8     head: rows committed, counted through all chunks
+/// header   word   8     head: rows committed, over all chunks
 ///          words  9 10  oldest and newest time in the chunk
 ///          word  16     the chunk being written
 ///          words 32…47  time of each row
 /// block    UInt16 × width        a bit per row that has a sample
 ///          UInt64 × 16 × width   values, row by row
 /// ```
-/// The first blocks are small so that a lane of five series takes two pages; from the fifth on a block has 256 slots.
-/// All of it is private memory; the row log has what a restart needs.
+/// The first blocks are small, so that a lane of five series takes two pages. From the fifth on, a block has 256 slots.
+/// All memory is private; a restart reads the row log instead.
 ///
-/// Why readers see only whole rows, and only their own chunk's:
+/// Readers see only complete rows, and only of their own chunk, because:
 /// 1. The writer fills a row with relaxed stores and then stores `head` with release. A reader that loads `head` with
-///    acquire sees everything in the rows below it. It never looks at rows from `head` on.
-/// 2. Rows below `head` do not change until the writer turns to the next chunk. Before that it seals the chunk, stores
+///    acquire sees all values of the rows below it. It never reads rows from `head` on.
+/// 2. Rows below `head` do not change until the writer starts the next chunk. Before that it seals the chunk, stores
 ///    its place in the directory, stores the new number into `chunk` with release, and passes a release fence; only
 ///    then does it overwrite rows.
-/// 3. A reader loads what it wants with relaxed loads, passes an acquire fence, and loads `chunk` with acquire. If any
+/// 3. A reader loads its values with relaxed loads, passes an acquire fence, and loads `chunk` with acquire. If any
 ///    of its loads saw a value stored after the writer's fence, the fences order the writer's store to `chunk` before
 ///    this load, so it sees the new number (Boehm 2012, "Can seqlocks get along with programming language memory
-///    models?"). Then it drops what it read and takes the sealed chunk. Its place is visible because the load that saw
-///    the new number acquired what the writer had released with it; a relaxed load would not be enough where no row was
-///    seen to change.
+///    models?"). Then it discards its values and reads the sealed chunk. Its place is visible because the load that saw
+///    the new number acquired the writer's release of it; a relaxed load would not be enough if no row was seen to
+///    change.
 ///
-/// `InterleavingTests` explores every interleaving of these steps under weak memory, and shows that none can be
-/// weakened.
+/// `InterleavingTests` checks every interleaving of these steps under weak memory, and that no step can be weakened.
 ///
-/// `@unchecked`: writing is the lane's writer's alone, shared words are atomics, and the rest is set before it is
-/// published.
+/// `@unchecked`: only the lane's writer writes, shared words are atomics, and all else is set before it is published.
 @safe final class ActiveChunk: @unchecked Sendable {
     enum Word {
         static let head = 8
@@ -41,28 +39,28 @@ internal import Synchronization
         static let rowTimes = 32
     }
 
-    /// One block. Immutable once it is in the table.
+    /// A block. Immutable once it is in the table.
     @unsafe struct Block {
         let width: Int
         /// A bit per row, by slot.
         let masks: UnsafeMutablePointer<Atomic<RowMask>>
         /// Values, row by row.
         let values: AtomicWords
-        /// The writer's own.
+        /// For the writer only.
         let states: UnsafeMutablePointer<SlotState>
     }
 
     /// The writer's state of a slot.
     struct SlotState {
-        /// Time of the slot's newest sample, pending ones included; `Int64.max` where the slot takes no samples.
+        /// Time of the slot's newest sample, including pending ones; `Int64.max` if the slot accepts no samples.
         var newest = Int64.max
         /// Index of the slot's companions in the lane's list, or ``none``.
         var companions = SlotState.none
-        /// The first chunk of the slot's present series.
+        /// The first chunk of the slot's current series.
         var birth: UInt32 = 0
-        /// The present series, or ``SeriesIndex/none``.
+        /// The current series, or ``SeriesIndex/none``.
         var series = SeriesIndex.none
-        /// Whether an earlier process left the slot and this one has not asked for it yet.
+        /// Whether the slot is from an earlier process and this one has not used it yet.
         var isUnclaimed = false
 
         static let none = UInt32.max
@@ -73,7 +71,7 @@ internal import Synchronization
         index >= 4 ? 256 : max(32, 16 << index)
     }
 
-    /// How many slots there are before `slot`.
+    /// The number of slots before `slot`.
     static func position(of slot: RingSlot) -> Int {
         start(ofBlock: slot.block) + slot.column
     }
@@ -85,12 +83,12 @@ internal import Synchronization
         return RingSlot(block: block, column: position - start(ofBlock: block))
     }
 
-    /// How many slots there are before block `index`.
+    /// The number of slots before block `index`.
     static func start(ofBlock index: Int) -> Int {
         index >= 4 ? 256 * (index - 3) : index == 0 ? 0 : 16 << index
     }
 
-    /// Bytes of block `index`: whole lines of the cache, since blocks lie side by side.
+    /// Bytes of block `index`: whole cache lines, because blocks are adjacent.
     static func size(ofBlock index: Int) -> Int {
         let width = width(ofBlock: index)
         return maskBytes(width) + 8 * ColumnCodec.rows * width
@@ -105,10 +103,10 @@ internal import Synchronization
     private let table: Atomic<UnsafeMutablePointer<Block>>
     var blockCount = 0
     var capacity = 4
-    /// Tables that were outgrown. Readers may still look at them; together they are smaller than the present one.
+    /// Tables replaced by larger ones. Readers may still use them. Together they are smaller than the current one.
     var oldTables: [UnsafeMutablePointer<Block>] = unsafe []
     var mappings: [Mapping]
-    /// Memory mapped but not yet taken by a block.
+    /// Mapped memory that no block uses yet.
     private var spare: UnsafeMutableRawPointer
     var spareBlocks: Int
 
@@ -130,25 +128,25 @@ internal import Synchronization
         for index in unsafe oldTables.indices { unsafe oldTables[index].deallocate() }
     }
 
-    /// The blocks. A reader may use those of slots that the index names; the writer all.
+    /// The blocks. A reader may use only those whose slots are in the index; the writer may use all.
     var blocks: UnsafeMutablePointer<Block> {
         unsafe table.load(ordering: .acquiring)
     }
 
-    /// Rows committed, counted through all chunks.
+    /// Rows committed, over all chunks.
     var head: Int { unsafe Int(header[Word.head].load(ordering: .acquiring)) }
 
-    /// From the oldest to the newest committed time in the chunk.
+    /// The oldest and the newest committed time in the chunk.
     var timeRange: ClosedRange<Int64>? {
         let oldest = unsafe Int64(bitPattern: header[Word.oldest].load(ordering: .relaxed))
         let newest = unsafe Int64(bitPattern: header[Word.newest].load(ordering: .relaxed))
         return oldest <= newest ? oldest...newest : nil
     }
 
-    /// Bytes taken for blocks.
+    /// Bytes used by blocks.
     var byteCount: Int { (0..<blockCount).reduce(Self.headerBytes) { $0 + Self.size(ofBlock: $1) } }
 
-    /// Adds a block of unused slots. The writer's.
+    /// Adds a block of unused slots. Called by the writer.
     func addBlock() throws(StoreError) {
         if spareBlocks == 0 {
             let count = max(1, blockCount / 4)
@@ -167,7 +165,7 @@ internal import Synchronization
         let states = UnsafeMutablePointer<SlotState>.allocate(capacity: width)
         unsafe states.initialize(repeating: SlotState(), count: width)
         let masks = unsafe base.assumingMemoryBound(to: Atomic<RowMask>.self)
-        // Readers learn of the block's slots through the index, under its lock, after this.
+        // Readers find the block's slots through the index, under its lock, after this.
         unsafe (blocks + blockCount).initialize(
             to: Block(
                 width: width, masks: masks,
@@ -186,7 +184,7 @@ internal import Synchronization
 }
 
 extension ActiveChunk {
-    /// The times of the first `count` rows of `chunk`; `nil` when the writer has turned to another chunk.
+    /// The times of the first `count` rows of `chunk`; `nil` if the writer has started another chunk.
     func times(ofChunk chunk: Int, count: Int) -> [Int64]? {
         let times = (0..<count).map { row in
             unsafe Int64(bitPattern: header[Word.rowTimes + row].load(ordering: .relaxed))
@@ -194,8 +192,9 @@ extension ActiveChunk {
         return isStill(chunk) ? times : nil
     }
 
-    /// Copies the column of `slot` for the first `count` rows of `chunk` and says which rows have a value; `nil` when
-    /// the writer has turned to another chunk.
+    /// Copies the column of `slot` for the first `count` rows of `chunk`. Returns the rows that have a value; `nil` if
+    /// the
+    /// writer has started another chunk.
     func column(
         _ slot: RingSlot, ofChunk chunk: Int, count: Int, into values: UnsafeMutablePointer<UInt64>
     ) -> RowMask? {
@@ -209,10 +208,10 @@ extension ActiveChunk {
         return isStill(chunk) ? mask : nil
     }
 
-    /// Copies `rows` of several columns of a block, each to its place `stride` values after the one before, and says
-    /// which rows have a value; `false` when the writer has turned to another chunk.
+    /// Copies `rows` of several columns of a block, each to its place `stride` values after the previous one. Returns
+    /// which rows have a value, or `false` if the writer has started another chunk.
     ///
-    /// Goes through the rows eight at a time, so that each line of memory is fetched once.
+    /// Reads eight rows at a time, so that each cache line is fetched once.
     func copy(
         _ columns: ArraySlice<UInt8>, block index: Int, _ rows: Range<Int>, ofChunk chunk: Int,
         into values: UnsafeMutablePointer<UInt64>, stride: Int, _ masks: UnsafeMutablePointer<RowMask>

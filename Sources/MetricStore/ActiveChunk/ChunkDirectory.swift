@@ -1,15 +1,16 @@
 internal import Synchronization
 
-/// Where a lane's sealed chunks lie, by number: a ring of places that the lane's writer extends while readers look.
+/// The places of a lane's sealed chunks, by number: a ring that the lane's writer extends while readers use it.
 ///
-/// A lookup may give the place of a later chunk when the one asked for is long gone; the record's header says which it
-/// is.
+/// For a chunk that was lost long ago, a lookup may return the place of a later one. The record's header says which
+/// chunk
+/// it is.
 ///
 /// `@unchecked`: entries are atomics, the table is published by a release store, and `oldTables` is the writer's.
 @safe final class ChunkDirectory: @unchecked Sendable {
     /// The capacity, then a place per chunk.
     let table: Atomic<AtomicWords>
-    /// Outgrown tables, which readers may still look at; together they are smaller than the present one.
+    /// Tables replaced by larger ones. Readers may still use them. Together they are smaller than the current one.
     private var oldTables: [AtomicWords] = unsafe []
     /// The oldest chunk that is not lost.
     let first = Atomic<Int>(0)
@@ -35,14 +36,14 @@ internal import Synchronization
         return unsafe table + (1 + chunk & (capacity - 1))
     }
 
-    /// Where `chunk` lies, if it is sealed and not lost.
+    /// The place of `chunk`, if it is sealed and not lost.
     subscript(chunk: Int) -> ChunkPlace? {
         guard chunk >= first.load(ordering: .acquiring) else { return nil }
         let word = unsafe Self.entry(chunk, table.load(ordering: .acquiring)).pointee.load(ordering: .acquiring)
         return word == 0 ? nil : ChunkPlace(word: word)
     }
 
-    /// Notes where `chunk`, the newest one, lies. The writer's.
+    /// Enters the place of `chunk`, the newest one. Called by the writer.
     func add(_ chunk: Int, at place: ChunkPlace) {
         let present = unsafe table.load(ordering: .relaxed)
         let capacity = unsafe Int(present.pointee.load(ordering: .relaxed))
@@ -63,14 +64,15 @@ internal import Synchronization
         unsafe oldTables.append(present)
     }
 
-    /// Replaces `old` with `new`, or with no place, if it is still the entry of `chunk`. Any thread: if the
-    /// writer moves to a larger table at that moment the change is lost, and the next reader makes it again.
+    /// Replaces `old` with `new`, or with no place, if it is still the entry of `chunk`. May be called from any thread.
+    /// If the
+    /// writer moves to a larger table at the same time, the change is lost and the next reader makes it again.
     func replace(_ old: ChunkPlace, of chunk: Int, by new: ChunkPlace?) {
         let entry = unsafe Self.entry(chunk, table.load(ordering: .acquiring))
         _ = unsafe entry.pointee.compareExchange(expected: old.word, desired: new?.word ?? 0, ordering: .relaxed)
     }
 
-    /// Gives up the chunks before `chunk`. Any one thread at a time.
+    /// Marks the chunks before `chunk` as lost. Called from one thread at a time.
     func lose(before chunk: Int) {
         if chunk > first.load(ordering: .relaxed) { first.store(chunk, ordering: .releasing) }
     }

@@ -1,12 +1,12 @@
 internal import MetricModel
 internal import Synchronization
 
-/// The native histograms of a lane's active chunk, as words behind one another; columns hold where each begins.
+/// The native histograms of a lane's active chunk, as consecutive words. Columns hold the offset of each.
 ///
-/// Written by the lane's writer before it publishes the row, read like the active chunk's values, and overwritten from
-/// the start in the next chunk. Memory grows in pieces that double, so that words never move.
+/// Written by the lane's writer before it publishes the row, read like the values of the active chunk, and overwritten
+/// from the start by the next chunk. Memory grows in pieces that double in size, so that words never move.
 ///
-/// `@unchecked`: pieces are published by release stores, words are atomics, `mappings` and `used` are the writer's.
+/// `@unchecked`: pieces are published by release stores, words are atomics, `mappings` and `used` belong to the writer.
 @safe final class HistogramArena: @unchecked Sendable {
     static let firstPiece = 1 << 9
     static let pieceCount = 20
@@ -31,12 +31,12 @@ internal import Synchronization
         Int.bitWidth - 1 - (offset / firstPiece + 1).leadingZeroBitCount
     }
 
-    /// Starts over for the next chunk.
+    /// Clears the arena for the next chunk.
     func clear() {
         used = 0
     }
 
-    /// Stores `words` and says where; `nil` when there is no memory.
+    /// Stores `words` and returns their offset; `nil` if there is no memory.
     func append(_ words: [UInt64]) -> Int? {
         var piece = Self.piece(of: used)
         if used + words.count > Self.start(ofPiece: piece + 1) {
@@ -55,7 +55,7 @@ internal import Synchronization
         return offset
     }
 
-    /// Maps the next piece. Whether there was memory for it.
+    /// Maps the next piece. Returns false if there is no memory.
     private func addPiece() -> Bool {
         do throws(StoreError) {
             let mapping = try Mapping(anonymous: 8 * Self.firstPiece << mappings.count)
@@ -63,12 +63,12 @@ internal import Synchronization
             mappings.append(mapping)
             return true
         } catch {
-            // The appender says that the sample was not taken.
+            // The appender reports that the sample was rejected.
             return false
         }
     }
 
-    /// Stores a word where an earlier process had it. Whether there was memory for it.
+    /// Stores a word at the offset that it had in an earlier process. Returns false if there is no memory.
     func restore(_ word: UInt64, at offset: Int) -> Bool {
         let piece = Self.piece(of: offset)
         guard piece < Self.pieceCount else { return false }
@@ -80,7 +80,7 @@ internal import Synchronization
         return true
     }
 
-    /// The word at `offset`, or `nil` beyond the memory there is.
+    /// The word at `offset`; `nil` outside the mapped memory.
     private func word(_ offset: Int) -> AtomicWords? {
         let piece = Self.piece(of: offset)
         guard piece < Self.pieceCount else { return nil }
@@ -88,7 +88,7 @@ internal import Synchronization
         return unsafe base.map { unsafe $0 + (offset - Self.start(ofPiece: piece)) }
     }
 
-    /// The word at `offset`; zero beyond the memory there is, as a reader may ask for when it was overtaken.
+    /// The word at `offset`; zero outside the mapped memory, where an overtaken reader may look.
     subscript(offset: Int) -> UInt64 {
         unsafe word(offset)?.pointee.load(ordering: .relaxed) ?? 0
     }
@@ -102,10 +102,10 @@ internal import Synchronization
 /// ```
 enum HistogramWords {
     private static let fixed = 7
-    /// More spans, buckets or bounds are refused; Prometheus's own limit is far lower.
+    /// Limit of spans, buckets and bounds each. Prometheus's own limit is far lower.
     static let mostParts = Int(UInt16.max)
 
-    /// The words; `nil` for a histogram with more parts than ``mostParts``.
+    /// The words; `nil` if the histogram has more parts than ``mostParts``.
     static func encode(_ histogram: FloatHistogram) -> [UInt64]? {
         let counts = [
             histogram.positiveSpans.count, histogram.negativeSpans.count, histogram.positiveBuckets.count,
@@ -126,7 +126,7 @@ enum HistogramWords {
         return words
     }
 
-    /// The histogram that begins at `offset`. Reads whatever is there without trusting it.
+    /// The histogram at `offset`. The words are not trusted.
     static func decode(at offset: Int, _ word: (Int) -> UInt64) -> FloatHistogram {
         var histogram = FloatHistogram()
         let first = word(offset)

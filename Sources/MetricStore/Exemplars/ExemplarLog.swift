@@ -1,25 +1,26 @@
 internal import Synchronization
 
-/// The file that keeps exemplars over the end of the process.
+/// The file that keeps exemplars across restarts.
 ///
 /// ```
 /// file     magic (8) · version (4) · unused (4) · store (8) · checksum of these (8), then frames as of ``SeriesLog``
-/// frame    ``ExemplarRecord``s in the order in which they were taken
+/// frame    ``ExemplarRecord``s in order of arrival
 /// ```
-/// It is written by `maintain`, not with each scrape: what the last second brought may be lost, and targets repeat
-/// their newest exemplars anyway. Once it holds twice the live exemplars, it is rewritten, so that the ring's capacity
-/// bounds it too.
+/// It is written by `maintain`, not with each scrape. The exemplars of the last second may be lost, but targets repeat
+/// their newest exemplars. When it reaches twice the size of the live exemplars it is rewritten, so that the capacity
+/// of
+/// the ring bounds it too.
 final class ExemplarLog: Sendable {
     static let mark: UInt64 = 0x3130_474f_4c58_4554
     static let version: UInt32 = 1
 
     private struct State: ~Copyable {
-        /// `nil` until this process has written the file as a whole.
+        /// `nil` until this process has written the whole file.
         var file: OpenFile?
         var size = 0
-        /// Bytes in the file when it was written as a whole.
+        /// Size of the file in bytes when the whole file was last written.
         var compactSize = 0
-        /// Exemplars that this process took and has written.
+        /// The number of exemplars that this process received and has written.
         var written: UInt64 = 0
     }
 
@@ -39,7 +40,7 @@ final class ExemplarLog: Sendable {
 
     // MARK: Writing
 
-    /// Writes what `storage` has taken since the last call.
+    /// Writes the exemplars that `storage` received since the last call.
     func write(_ storage: ExemplarStorage) throws(StoreError) {
         try state.withLock { state throws(StoreError) in
             let isFresh = state.file == nil || state.size > 2 * state.compactSize + 1 << 20
@@ -57,8 +58,9 @@ final class ExemplarLog: Sendable {
                 (state.size, state.compactSize) = (size, size)
             } else {
                 for frame in frames {
-                    // After a failure the next frame begins where this one did, and all of them are written again: what
-                    // comes twice is known when it is read.
+                    // After a failure the next frame starts at the same offset, and all exemplars are written again.
+                    // Duplicates
+                    // are detected when the file is read.
                     unsafe try frame.withBytes { (bytes) throws(StoreError) in
                         try unsafe state.file?.write(bytes, at: state.size)
                     }
@@ -87,8 +89,7 @@ final class ExemplarLog: Sendable {
 
     // MARK: Reading
 
-    /// The exemplars that an earlier process left, as many as `capacity` allows, and what is wrong with the file, in
-    /// words.
+    /// The exemplars of an earlier process, as many as `capacity` allows, and notes about damage in the file.
     static func read(_ directory: StoreDirectory, capacity: Int) -> (ring: ExemplarRing, notes: [String]) {
         var ring = ExemplarRing(capacity: capacity)
         let path = directory.exemplarLog
@@ -100,7 +101,7 @@ final class ExemplarLog: Sendable {
             let mapping = try Mapping(file, offset: 0, count: size)
             let bytes = unsafe mapping.bytes
             guard unsafe bytes.prefix(header.count).elementsEqual(header) else {
-                throw StoreError(.system, "\(path) is not a log of exemplars of this store and version")
+                throw StoreError(.system, "\(path) is not an exemplar log of this store and version")
             }
             let end = unsafe read(bytes, from: header.count, &ring)
             if end < size { return (ring, ["\(path): the last \(size - end) bytes are torn or damaged and dropped"]) }
@@ -110,7 +111,7 @@ final class ExemplarLog: Sendable {
         }
     }
 
-    /// Gives the offset behind the last frame that made sense.
+    /// Returns the offset after the last valid frame.
     private static func read(_ bytes: UnsafeRawBufferPointer, from start: Int, _ ring: inout ExemplarRing) -> Int {
         var offset = start
         while offset < bytes.count, let frame = unsafe SeriesLog.frame(bytes, at: offset) {

@@ -1,18 +1,18 @@
 internal import MetricModel
 
-/// An exemplar with its series, as the log of exemplars keeps it.
+/// An exemplar with its series, as stored in the exemplar log.
 ///
 /// ```
-/// flags     1 byte: the exemplar brought its time; it is of the same series as the one before
-/// series    number of labels, names and values; left out for the same series
+/// flags     1 byte: the exemplar has its own time; its series is that of the previous record
+/// series    number of labels, names and values; omitted for the same series
 /// exemplar  number of labels, names and values · value (8) · time (8)
 /// ```
-/// Numbers are varints, texts have their length before them.
+/// Numbers are varints. Texts are preceded by their length.
 struct ExemplarRecord: Equatable, Sendable {
     var series: Labels
-    /// With a time in any case.
+    /// Always has a time.
     var exemplar: Exemplar
-    /// Whether the time is its own; else it is that of the sample.
+    /// Whether the time is its own; otherwise it is the sample's.
     var hasTime: Bool
 
     private enum Flag {
@@ -20,7 +20,7 @@ struct ExemplarRecord: Equatable, Sendable {
         static let sameSeries: UInt64 = 2
     }
 
-    /// Appends the record to `bytes`, behind one of `previous`.
+    /// Appends the record to `bytes`, after a record of the series `previous`.
     func write(to bytes: inout [UInt8], after previous: Labels?) {
         let isSame = series == previous
         bytes.append(varint: (hasTime ? Flag.hasTime : 0) | (isSame ? Flag.sameSeries : 0))
@@ -38,7 +38,7 @@ struct ExemplarRecord: Equatable, Sendable {
         }
     }
 
-    /// The records of a frame whose checksum holds, up to the first that makes no sense; whether there is such a one.
+    /// The records of a frame with a valid checksum, up to the first invalid one, and whether all are valid.
     static func read(_ frame: UnsafeRawBufferPointer) -> (records: [ExemplarRecord], isWhole: Bool) {
         var reader = unsafe SeriesRecordReader(frame)
         var found: [ExemplarRecord] = []

@@ -1,31 +1,31 @@
 internal import MetricModel
 
-/// The outcome of appending an exemplar.
+/// The result of appending an exemplar.
 public enum ExemplarOutcome: Equatable, Sendable {
-    /// It is kept.
+    /// It was stored.
     case appended
-    /// The series' newest exemplar is the same one.
+    /// It equals the series' newest exemplar.
     case duplicate
     /// The series has a newer one.
     case outOfOrder
     /// Its labels have more than 128 characters together.
     case tooLong
-    /// None are kept.
+    /// No exemplars are stored.
     case disabled
 }
 
-/// The newest exemplars of all series, up to a number of them. A value; ``ExemplarStorage`` guards the one there is.
+/// The newest exemplars of all series, up to a limit. A value; ``ExemplarStorage`` protects the one in use.
 ///
-/// Exemplars are kept in a ring in the order of arrival; each knows the next newer one of its series. Everything that
-/// is overwritten is the oldest one of its series, so that the chains lose their heads and nothing else. Memory grows
-/// with what comes, up to ``capacity``, and a series without exemplars is forgotten.
+/// Exemplars are kept in a ring in order of arrival. Each links to the next newer one of its series. An overwritten
+/// exemplar is always the oldest of its series, so a chain only loses its head. Memory grows with the exemplars up to
+/// ``capacity``. A series without exemplars is removed.
 struct ExemplarRing {
-    /// The longest labels of an exemplar, as OpenMetrics has it.
+    /// The maximum length of an exemplar's labels, as in OpenMetrics.
     static let longestLabels = 128
 
     private struct Entry {
         var exemplar: Exemplar
-        /// Whether the exemplar brought its time; else it is that of the sample.
+        /// Whether the exemplar has its own time; otherwise it is the sample's.
         var hasTime: Bool
         var series: Int32
         /// The next newer one of the series.
@@ -42,31 +42,31 @@ struct ExemplarRing {
     private static let entryBytes = MemoryLayout<Entry>.stride
     private static let chainBytes = MemoryLayout<Chain>.stride + MemoryLayout<Labels>.stride + 16
 
-    /// How many exemplars are kept.
+    /// The maximum number of exemplars.
     let capacity: Int
     private var entries: [Entry] = []
-    /// Where the next exemplar goes.
+    /// The position of the next exemplar.
     private var next = 0
     private var chains: [Chain?] = []
     private var freeChains: [Int32] = []
     private var index: [Labels: Int32] = [:]
-    /// How many were appended, those that have gone included, but not those that came back from a file.
+    /// The number of exemplars appended, including overwritten ones, but not those read from a file.
     private(set) var takenCount: UInt64 = 0
-    /// The approximate size: texts, pairs and the ring's own tables.
+    /// The approximate size in bytes: texts, pairs and the ring's own tables.
     private(set) var byteCount = 0
 
     init(capacity: Int) {
         self.capacity = max(0, min(capacity, Int(Int32.max)))
     }
 
-    /// How many exemplars there are.
+    /// The number of exemplars.
     var count: Int { entries.count }
-    /// How many series have some.
+    /// The number of series with exemplars.
     var seriesCount: Int { index.count }
 
     /// Adds an exemplar of the series `labels`.
     ///
-    /// - Parameter sampleTime: When it happened if it does not say.
+    /// - Parameter sampleTime: the time for an exemplar without one.
     mutating func append(_ exemplar: Exemplar, of labels: Labels, sampleTime: Timestamp) -> ExemplarOutcome {
         guard capacity > 0 else { return .disabled }
         guard Self.length(exemplar.labels) <= Self.longestLabels else { return .tooLong }
@@ -78,7 +78,7 @@ struct ExemplarRing {
             if let outcome = Self.conflict(exemplar, hasTime: hasTime, with: newest) { return outcome }
         }
         if entries.count == capacity { forget(at: next) }
-        // Only now: the series may have lost its last exemplar to this one.
+        // Only now: the series may have lost its last exemplar to make room for this one.
         let series = chain(of: labels)
         let entry = Entry(exemplar: exemplar, hasTime: hasTime, series: series, newer: Self.none)
         if entries.count < capacity { entries.append(entry) } else { entries[next] = entry }
@@ -89,18 +89,18 @@ struct ExemplarRing {
         return .appended
     }
 
-    /// Adds the exemplars of another ring or a file, in their order of arrival.
+    /// Adds an exemplar of another ring or a file. Call it in order of arrival.
     mutating func restore(_ record: ExemplarRecord) {
         let taken = takenCount
         var exemplar = record.exemplar
         let time = exemplar.timestamp ?? .distantPast
         if !record.hasTime { exemplar.timestamp = nil }
-        // Duplicates of an older process, or exemplars beyond the limits, are left out.
+        // Duplicates from an earlier process and exemplars over the limits are ignored.
         _ = append(exemplar, of: record.series, sampleTime: time)
         takenCount = taken
     }
 
-    /// The newest `count` of them, in the order in which they came.
+    /// The newest `count` exemplars, in order of arrival.
     func newest(_ count: Int) -> [ExemplarRecord] {
         let count = min(count, entries.count)
         return (0..<count).compactMap { index in
@@ -111,7 +111,7 @@ struct ExemplarRing {
         }
     }
 
-    /// The exemplars in `from...through` of the series that `accepts` takes, sorted by series, then by time.
+    /// The exemplars in `from...through` of the series that `accepts` returns true for, sorted by series, then by time.
     func select(
         from: Timestamp, through: Timestamp, where accepts: (Labels) -> Bool
     ) -> [(labels: Labels, exemplars: [Exemplar])] {
@@ -131,7 +131,7 @@ struct ExemplarRing {
         return found.sorted { $0.labels < $1.labels }
     }
 
-    /// The same exemplars in a ring for `capacity` of them; the oldest go if there are too many.
+    /// The same exemplars in a ring with `capacity`. If there are too many, the oldest are dropped.
     func resized(to capacity: Int) -> ExemplarRing {
         var ring = ExemplarRing(capacity: capacity)
         for record in newest(ring.capacity) { ring.restore(record) }
@@ -143,12 +143,12 @@ struct ExemplarRing {
 // MARK: Order
 
 extension ExemplarRing {
-    /// Whether the exemplar is the newest one again, or comes before it.
+    /// Whether the exemplar equals the newest one or is older.
     private static func conflict(_ exemplar: Exemplar, hasTime: Bool, with newest: Entry) -> ExemplarOutcome? {
         let (old, time) = (newest.exemplar, exemplar.timestamp ?? .distantPast)
         let oldTime = old.timestamp ?? .distantPast
         let isSame = exemplar.value == old.value && exemplar.labels == old.labels
-        // Where neither says when, it is the same one, seen again.
+        // If neither has its own time, it is the same exemplar, seen again.
         if isSame, !(hasTime || newest.hasTime) || time == oldTime { return .duplicate }
         if time != oldTime { return time < oldTime ? .outOfOrder : nil }
         if exemplar.value != old.value { return exemplar.value < old.value ? .outOfOrder : nil }
@@ -190,7 +190,7 @@ extension ExemplarRing {
         chains[Int(series)] = chain
     }
 
-    /// Takes the exemplar at `place`, the oldest of its series, out of its chain.
+    /// Removes the exemplar at `place`, the oldest of its series, from its chain.
     private mutating func forget(at place: Int) {
         let entry = entries[place]
         byteCount -= Self.entryBytes + Self.bytes(entry.exemplar.labels)

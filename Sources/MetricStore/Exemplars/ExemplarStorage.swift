@@ -3,8 +3,8 @@ internal import MetricModel
 internal import Runtime
 internal import Synchronization
 
-/// The ring of exemplars that a store's writers share. Any thread may use it; the lock is held for one scrape's
-/// exemplars at a time, and never if there are none.
+/// The ring of exemplars, shared by the writers of a store. May be used from any thread. The lock is held for the
+/// exemplars of one scrape at a time, and never if there are none.
 final class ExemplarStorage: Sendable {
     /// Counters for the metrics.
     struct Figures {
@@ -18,7 +18,7 @@ final class ExemplarStorage: Sendable {
 
     private struct State: ~Copyable {
         var ring: ExemplarRing
-        /// The reading of what an earlier process left; until it is done `ring` is empty.
+        /// Reads the exemplars of an earlier process. Until it has finished, `ring` is empty.
         var reading: Overlapped<(ring: ExemplarRing, notes: [String])>?
         var notes: [String] = []
         var appended: UInt64 = 0
@@ -29,7 +29,7 @@ final class ExemplarStorage: Sendable {
             ring = ExemplarRing(capacity: capacity)
         }
 
-        /// Takes the result of the reading thread; waits for it if necessary.
+        /// Uses the result of the reading thread; waits for it if necessary.
         mutating func settle() {
             guard let reading = reading.take() else { return }
             let found = reading.value()
@@ -44,8 +44,9 @@ final class ExemplarStorage: Sendable {
         state = Mutex(State(capacity: capacity))
     }
 
-    /// Reads what an earlier process left in `directory`, by a thread of its own: a restart does not wait for it, but
-    /// who brings or wants exemplars does.
+    /// Reads the exemplars of an earlier process from `directory`, on a thread of its own. A restart does not wait for
+    /// it,
+    /// but writers and readers of exemplars do.
     func restore(from directory: StoreDirectory) {
         state.withLock { state in
             let capacity = state.ring.capacity
@@ -54,8 +55,9 @@ final class ExemplarStorage: Sendable {
         }
     }
 
-    /// The exemplars that were taken when `written` of them were; or all there are, `withAll`. `nil` where none came
-    /// since. `taken` is how many there were until now.
+    /// The exemplars added since `written` of them were; all of them if `withAll`. `nil` if there are no new ones.
+    /// `taken`
+    /// is the number added until now.
     func news(since written: UInt64, withAll: Bool) -> (records: [ExemplarRecord], taken: UInt64)? {
         state.withLock { state in
             state.settle()
@@ -65,7 +67,7 @@ final class ExemplarStorage: Sendable {
         }
     }
 
-    /// A note for all damage found since the last call.
+    /// A note for each damage found since the last call.
     func takeNotes() -> [String] {
         state.withLock { state in
             state.settle()
@@ -74,9 +76,9 @@ final class ExemplarStorage: Sendable {
         }
     }
 
-    /// Adds what one writer brings at `time`, which is that of exemplars without a time of their own.
+    /// Adds the exemplars of one writer. `time` is the time of exemplars without one.
     ///
-    /// - Returns: An outcome for each of them.
+    /// - Returns: the result for each of them.
     func append(_ exemplars: [(labels: Labels, exemplar: Exemplar)], at time: Timestamp) -> [ExemplarOutcome] {
         state.withLock { state in
             state.settle()
@@ -86,8 +88,9 @@ final class ExemplarStorage: Sendable {
                 case .appended: state.appended += 1
                 case .tooLong: state.tooLong += 1
                 case .outOfOrder:
-                    // A native histogram shows its last exemplars every time: older ones beside a known one are no
-                    // fault.
+                    // A native histogram repeats its last exemplars at every scrape: older ones next to a known one are
+                    // not an
+                    // error.
                     let next = index + 1
                     let isPartOfAList = next < outcomes.count && exemplars[next].labels == exemplars[index].labels
                     if !isPartOfAList || outcomes[next] == .outOfOrder { state.outOfOrder += 1 }

@@ -5,14 +5,14 @@ public import MetricModel
 public struct SeriesExemplars: Equatable, Sendable {
     /// The series.
     public var labels: Labels
-    /// Its exemplars by time, each with one.
+    /// Its exemplars, sorted by time. Each has a time.
     public var exemplars: [Exemplar]
 }
 
 extension MetricStore {
-    /// The exemplars in `from...through` of the series that fit any of the matcher lists, sorted by series.
+    /// The exemplars in `from...through` of the series that match any of the matcher lists, sorted by series.
     ///
-    /// - Complexity: O(series with exemplars + exemplars), of which `StoreConfiguration.maximumExemplars` is the bound.
+    /// - Complexity: O(series with exemplars + exemplars), bounded by `StoreConfiguration.maximumExemplars`.
     public func exemplars(
         matching lists: [[Matcher]], from: Timestamp, through: Timestamp
     ) throws(SelectError) -> [SeriesExemplars] {
@@ -27,9 +27,9 @@ extension MetricStore {
         }.map { SeriesExemplars(labels: $0.labels, exemplars: $0.exemplars) }
     }
 
-    /// Adds exemplars of series by their labels. `time` is that of exemplars without one.
+    /// Adds exemplars of series by their labels. `time` is the time of exemplars without one.
     ///
-    /// - Returns: An outcome for each of them.
+    /// - Returns: the result for each of them.
     @discardableResult
     public func append(
         exemplars: [(labels: Labels, exemplar: Exemplar)], at time: Timestamp
@@ -37,18 +37,18 @@ extension MetricStore {
         exemplars.isEmpty ? [] : core.exemplars.append(exemplars, at: time)
     }
 
-    /// From now on so many exemplars are kept; the oldest go if there are more.
+    /// Sets the maximum number of exemplars. If there are more, the oldest are dropped.
     public func keepExemplars(_ count: Int) {
         core.exemplars.resize(to: count)
     }
 
-    /// Publishes what is known of exemplars with every snapshot of `registry`.
+    /// Exports figures about exemplars in every snapshot of `registry`.
     func registerExemplars(in registry: Registry) {
         let count = registry.gauge("tribune_store_exemplars", "Exemplars in the store.")
         let series = registry.gauge("tribune_store_exemplar_series", "Series with exemplars in the store.")
-        let bytes = registry.gauge("tribune_store_exemplar_bytes", "Bytes that hold exemplars, nearly.")
-        let appended = registry.counter("tribune_store_exemplars_appended_total", "Exemplars that were taken.")
-        let help = "Exemplars that were not taken, by reason."
+        let bytes = registry.gauge("tribune_store_exemplar_bytes", "Approximate size of the exemplars, in bytes.")
+        let appended = registry.counter("tribune_store_exemplars_appended_total", "Exemplars that were stored.")
+        let help = "Exemplars that were not stored, by reason."
         let outOfOrder = registry.counter(
             "tribune_store_exemplars_refused_total", help, labels: ["reason": "out_of_order"])
         let tooLong = registry.counter("tribune_store_exemplars_refused_total", help, labels: ["reason": "too_long"])
@@ -65,9 +65,9 @@ extension MetricStore {
 }
 
 extension Lane {
-    /// Adds exemplars of series of this lane. `time` is that of exemplars without one. The writer's.
+    /// Adds exemplars of series of this lane. `time` is the time of exemplars without one. Called by the writer.
     ///
-    /// - Returns: An outcome for each of them; ``ExemplarOutcome/disabled`` where the slot belongs to no series.
+    /// - Returns: the result for each of them; ``ExemplarOutcome/disabled`` if the slot has no series.
     @discardableResult
     public func append(
         exemplars: [(slot: RingSlot, exemplar: Exemplar)], at time: Timestamp

@@ -4,11 +4,11 @@ internal import Synchronization
 /// Words that one thread writes while others read.
 typealias AtomicWords = UnsafeMutablePointer<Atomic<UInt64>>
 
-/// A stretch of memory from `mmap`, zeroed when it is new, given back when its owner lets go.
+/// Memory from `mmap`, zeroed when it is new and unmapped when it is freed.
 ///
-/// `@unchecked`: this owns the memory and never touches its content; who may is said by the types that lay it out.
+/// `@unchecked`: this owns the memory and never accesses it; the types that define its layout state who may.
 @safe final class Mapping: @unchecked Sendable {
-    /// The size of a page, to which every mapping is rounded.
+    /// The page size, to which every mapping is rounded.
     static let page = 4096
 
     let base: UnsafeMutableRawPointer
@@ -20,7 +20,7 @@ typealias AtomicWords = UnsafeMutablePointer<Atomic<UInt64>>
         unsafe base = try Self.map(count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     }
 
-    /// `count` bytes of `file` from `offset` on, to be read; what is written to the file shows.
+    /// `count` bytes of `file` from `offset` on, for reading. Later writes to the file are visible.
     init(_ file: borrowing OpenFile, offset: Int, count: Int) throws(StoreError) {
         self.count = count
         unsafe base = try Self.map(count, PROT_READ, MAP_SHARED, file.descriptor, offset)
@@ -30,24 +30,24 @@ typealias AtomicWords = UnsafeMutablePointer<Atomic<UInt64>>
         unsafe munmap(base, count)
     }
 
-    /// Releases the resident pages of a file; they are read again on the next access.
+    /// Releases the resident pages of a file. The next access reads them again.
     func release() {
         unsafe madvise(base, count, MADV_DONTNEED)
     }
 
-    /// Has the kernel provide the pages of private memory now, in one go, instead of by a fault each when they are
-    /// first written. Where there is no memory for it, or the kernel is older than Linux 5.14, that is left to the
-    /// faults.
+    /// Asks the kernel for all pages of private memory now, instead of one page fault each at the first write. Does
+    /// nothing
+    /// without free memory or on a kernel older than Linux 5.14; page faults then provide them.
     static func populate(_ memory: UnsafeRawBufferPointer) {
         guard let start = memory.baseAddress else { return }
         let inPage = Int(bitPattern: start) & (page - 1)
         unsafe madvise(UnsafeMutableRawPointer(mutating: start - inPage), memory.count + inPage, populateForWriting)
     }
 
-    /// `MADV_POPULATE_WRITE`, of Linux 5.14 and later.
+    /// `MADV_POPULATE_WRITE`, since Linux 5.14.
     private static let populateForWriting: CInt = 23
 
-    /// All bytes, for as long as the mapping is held.
+    /// All bytes. Valid while the mapping exists.
     var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: count) }
 
     /// The words from byte `offset` on.
@@ -66,7 +66,7 @@ typealias AtomicWords = UnsafeMutablePointer<Atomic<UInt64>>
     }
 }
 
-/// The last system call's reason.
+/// The error of the last system call.
 enum SystemFailure {
     static func text(_ number: Int32 = errno) -> String {
         unsafe String(cString: strerror(number))

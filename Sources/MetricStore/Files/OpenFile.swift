@@ -1,12 +1,12 @@
 internal import Glibc
 internal import Runtime
 
-/// An open file, closed when its owner lets go.
+/// An open file, closed when it is freed.
 struct OpenFile: ~Copyable {
     let descriptor: Int32
     let path: String
 
-    /// Opens `path` for reading and writing; with `create` it must not exist yet.
+    /// Opens `path` for reading and writing. With `create`, it must not exist.
     init(_ path: String, create: Bool) throws(StoreError) {
         let flags = O_RDWR | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0)
         descriptor = unsafe open(path, flags, 0o644)
@@ -14,18 +14,19 @@ struct OpenFile: ~Copyable {
         guard descriptor >= 0 else { throw Self.failure(create ? "create" : "open", path) }
     }
 
-    /// The error of a failed system call on `path`. A full disk is reported with the directory: which
-    /// of the store's files was the first to want more is nobody's concern.
+    /// The error of a failed system call on `path`. A full disk is reported with the directory, because it does not
+    /// matter
+    /// which of the store's files was the first to fail.
     private static func failure(_ action: String, _ path: String, _ number: Int32 = errno) -> StoreError {
         let reason = SystemFailure.text(number)
         guard number == ENOSPC || number == EDQUOT else {
             return StoreError(.system, "cannot \(action) \(path): \(reason)")
         }
         let directory = path.lastIndex(of: "/").map { path[..<$0] } ?? "."
-        return StoreError(.system, "no room for samples in \(directory.isEmpty ? "/" : directory): \(reason)")
+        return StoreError(.system, "no disk space for samples in \(directory.isEmpty ? "/" : directory): \(reason)")
     }
 
-    /// Makes a file that nobody finds before `fill` is done with it, in the place of one that may be there.
+    /// Creates a file that becomes visible, and replaces an existing one, only after `fill` has succeeded.
     static func make(
         _ path: String, _ fill: (borrowing OpenFile) throws(StoreError) -> Void
     ) throws(StoreError) -> OpenFile {
@@ -44,13 +45,13 @@ struct OpenFile: ~Copyable {
         return file
     }
 
-    /// Opens or creates `path` and keeps other processes from doing the same.
+    /// Opens or creates `path` and locks it against other processes.
     init(locking path: String) throws(StoreError) {
         descriptor = unsafe open(path, O_RDWR | O_CLOEXEC | O_CREAT, 0o644)
         self.path = path
         guard descriptor >= 0 else { throw StoreError(.system, "cannot open \(path): \(SystemFailure.text())") }
         guard FileLock.take(descriptor) else {
-            throw StoreError(.inUse, "\(path) is held by another process")
+            throw StoreError(.inUse, "\(path) is locked by another process")
         }
     }
 
@@ -64,13 +65,13 @@ struct OpenFile: ~Copyable {
         return unsafe fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
     }
 
-    /// Makes sure that the bytes up to `size` exist on disk, so that writing to a mapping of them cannot fail later.
+    /// Allocates the bytes up to `size` on disk, so that writing them cannot fail later.
     func reserve(through size: Int) throws(StoreError) {
         let failure = posix_fallocate(descriptor, 0, size)
         guard failure == 0 else { throw Self.failure("reserve \(size) bytes for", path, failure) }
     }
 
-    /// Writes all of `bytes` from `offset` on. After a failure the content there is undefined.
+    /// Writes all of `bytes` at `offset`. After a failure the content there is undefined.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StoreError) {
         var done = 0
         while done < bytes.count {

@@ -3,7 +3,7 @@ internal import Glibc
 /// The files of a store: `series.log`, `segments/`, `rows/` and `exemplars.log`.
 struct StoreDirectory: Sendable {
     let path: String
-    /// Distinguishes this store's files from another's.
+    /// Distinguishes the files of this store from those of others.
     let store: UInt64
 
     var seriesLog: String { "\(path)/series.log" }
@@ -12,7 +12,7 @@ struct StoreDirectory: Sendable {
     var rowFiles: String { "\(path)/rows" }
     func rows(_ number: UInt32) -> String { "\(path)/rows/\(number)" }
 
-    /// Makes the directories that are missing.
+    /// Creates missing directories.
     static func prepare(_ path: String) throws(StoreError) {
         for directory in [path, "\(path)/segments", "\(path)/rows"] {
             guard unsafe mkdir(directory, 0o755) == 0 || errno == EEXIST else {
@@ -21,7 +21,7 @@ struct StoreDirectory: Sendable {
         }
     }
 
-    /// The names in `directory` that are numbers, ascending.
+    /// The names in `directory` that are numbers, in ascending order.
     static func numbers(in directory: String) -> [UInt32] {
         guard let handle = unsafe opendir(directory) else { return [] }
         defer { unsafe closedir(handle) }
@@ -30,13 +30,13 @@ struct StoreDirectory: Sendable {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
                 unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
-            // Counting goes on behind the last one, and places of chunks have 31 bits for it.
+            // Numbering continues after the last one, and chunk places have 31 bits for the number.
             if let number = UInt32(name), number < Int32.max { found.append(number) }
         }
         return found.sorted()
     }
 
-    /// Renames `path` so that it is out of the way and can be looked at; says to what.
+    /// Renames `path` so that it is kept for inspection. Returns a text with the new name.
     static func setAside(_ path: String) -> String {
         var number = 1
         while unsafe access("\(path).aside.\(number)", F_OK) == 0 { number += 1 }

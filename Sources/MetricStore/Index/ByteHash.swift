@@ -1,7 +1,7 @@
 internal import MetricModel
 
-/// Hashes for tables in memory (with a new seed in every process, so that nobody can choose label values that collide)
-/// and checksums for files (always the same).
+/// Hashes for tables in memory (with a new seed in every process, so that label values cannot be chosen to collide) and
+/// checksums for files (always the same).
 @safe enum ByteHash {
     private static let seed = UInt64.random(in: .min ... .max)
 
@@ -48,7 +48,7 @@ internal import MetricModel
         return mix(hash ^ last, 0xd6e8_feb8_6659_fd93)
     }
 
-    /// Both halves of the 128-bit product folded together.
+    /// Both halves of the 128-bit product, combined.
     @inline(__always)
     private static func mix(_ left: UInt64, _ right: UInt64) -> UInt64 {
         let product = left.multipliedFullWidth(by: right)

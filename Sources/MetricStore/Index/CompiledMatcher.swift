@@ -22,7 +22,7 @@ struct CompiledMatcher {
         acceptsAbsence = pattern.matches("") != isNegated
     }
 
-    /// The values that the pattern lists, where it does.
+    /// The values in the pattern, if it is a list of literals.
     var listed: [String]? { pattern.listed }
 
     /// Whether a label with this value matches.

@@ -1,10 +1,10 @@
-/// A hash table of ids whose keys live elsewhere: four bytes per entry, linear probing, no tombstones.
+/// A hash table of ids whose keys are stored elsewhere: four bytes per entry, linear probing, no tombstones.
 struct IDTable {
     /// id + 1; 0 is empty. The count is a power of two.
     var buckets = [UInt32](repeating: 0, count: 64)
     var count = 0
 
-    /// The id with this hash for which `matches` holds.
+    /// The id with this hash for which `matches` returns true.
     func find(_ hash: UInt32, _ matches: (UInt32) -> Bool) -> UInt32? {
         var index = Int(hash) & (buckets.count - 1)
         while buckets[index] != 0 {
@@ -14,7 +14,7 @@ struct IDTable {
         return nil
     }
 
-    /// Adds `id`, which must not be there; `hash` gives any id's hash.
+    /// Adds `id`, which must not be in the table. `hash` returns the hash of an id.
     mutating func insert(_ id: UInt32, hash: (UInt32) -> UInt32) {
         if (count + 1) * 4 > buckets.count * 3 {
             let old = buckets
@@ -25,7 +25,7 @@ struct IDTable {
         count += 1
     }
 
-    /// Adds `ids`, none of which may be there, with room for them made at once.
+    /// Adds `ids`, none of which may be in the table. The table grows at most once.
     mutating func insert(all ids: Range<UInt32>, hash: (UInt32) -> UInt32) {
         var size = buckets.count
         while (count + ids.count) * 4 > size * 3 { size *= 2 }
@@ -36,7 +36,7 @@ struct IDTable {
         count += ids.count
     }
 
-    /// Removes `id` and closes the gap it leaves.
+    /// Removes `id` and closes the gap.
     mutating func remove(_ id: UInt32, hash: (UInt32) -> UInt32) {
         let mask = buckets.count - 1
         var gap = Int(hash(id)) & mask
@@ -47,7 +47,7 @@ struct IDTable {
         var next = (gap + 1) & mask
         while buckets[next] != 0 {
             let home = Int(hash(buckets[next] - 1)) & mask
-            // The entry may move into the gap unless its home lies behind the gap.
+            // The entry may move into the gap unless its home is after the gap.
             if (next - home) & mask >= (next - gap) & mask {
                 buckets[gap] = buckets[next]
                 gap = next

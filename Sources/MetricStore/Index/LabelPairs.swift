@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// Every label pair that some series has, with the series that have it.
+/// Every label pair of the series, with the series that have it.
 struct LabelPairs {
     var symbols = SymbolTable()
     var names: [UInt32] = []
@@ -13,7 +13,7 @@ struct LabelPairs {
     /// The pairs of each name.
     var byName: [UInt32: [UInt32]] = [:]
 
-    /// The pairs made since ``takeMade()`` was last called.
+    /// The pairs created since the last call of ``takeMade()``.
     private var made: [UInt32] = []
 
     /// Upper bound of the ids in use.
@@ -30,7 +30,7 @@ struct LabelPairs {
     /// The series with `pair`, in no particular order.
     func series(_ pair: UInt32) -> PostingList { postings[Int(pair)] }
 
-    /// The pair, if some series has it.
+    /// The pair, if any series has it.
     func find(_ name: String, _ value: String) -> UInt32? {
         guard let name = symbols.find(name), let value = symbols.find(value) else { return nil }
         return find(name, value)
@@ -40,20 +40,21 @@ struct LabelPairs {
         table.find(ByteHash.of(name, value)) { names[Int($0)] == name && values[Int($0)] == value }
     }
 
-    /// The pair of `label`, new if need be. A new pair must get a series before anything else happens.
+    /// The pair of `label`; created if it is new. A new pair must get a series next.
     mutating func make(_ label: Label) -> UInt32 {
         make(label, name: symbols.find(label.name))
     }
 
-    /// The pair of `label`, which is like `former`: series that are made one after the other share most labels and
-    /// nearly all names, so that comparing them with the ones before costs less than looking them up.
+    /// The pair of `label`, compared with `former` first: consecutive series share most labels and nearly all names, so
+    /// a
+    /// comparison with the previous series costs less than a lookup.
     mutating func make(_ label: Label, like former: (label: Label, pair: UInt32)) -> UInt32 {
         guard ByteOrder.equal(label.name, former.label.name) else { return make(label) }
         if ByteOrder.equal(label.value, former.label.value) { return former.pair }
         return make(label, name: names[Int(former.pair)])
     }
 
-    /// - Parameter known: The symbol of the label's name, if it has one.
+    /// - Parameter known: the symbol of the label's name, if it has one.
     private mutating func make(_ label: Label, name known: UInt32?) -> UInt32 {
         let hash = ByteHash.of(label.value)
         if let known, let value = symbols.find(label.value, hash), let pair = find(known, value) { return pair }
@@ -84,18 +85,18 @@ struct LabelPairs {
         return pair
     }
 
-    /// The pairs that are new since the last call, for the series log.
+    /// The pairs created since the last call, for the series log.
     mutating func takeMade() -> [UInt32] {
         defer { made.removeAll(keepingCapacity: true) }
         return made
     }
 
-    /// Notes that `series` has `pair`.
+    /// Records that `series` has `pair`.
     mutating func add(_ series: UInt32, to pair: UInt32) {
         postings[Int(pair)].append(series)
     }
 
-    /// Notes the pairs of series that are not there yet, `first` and those behind it: `own` holds them side by side.
+    /// Records the pairs of new series, from `first` on. `own` holds the pairs of all of them.
     mutating func add(from first: UInt32, _ own: UnsafeBufferPointer<UInt32>, counts: ArraySlice<UInt16>) {
         let listed = unsafe ListedPostings(from: first, pairs: own, counts: counts)
         unsafe listed.forEach(below: idBound) { pair, first, last, count, steps in
@@ -103,7 +104,7 @@ struct LabelPairs {
         }
     }
 
-    /// Forgets the series for which `isGone` holds, and the pair if it has no others.
+    /// Removes the series for which `isGone` returns true, and the pair if no series is left.
     mutating func remove(from pair: UInt32, where isGone: (UInt32) -> Bool) {
         postings[Int(pair)].removeAll(where: isGone)
         guard postings[Int(pair)].isEmpty else { return }

@@ -1,16 +1,17 @@
-/// The postings of series that are entered together: each list is written once, in memory of its size, where adding
-/// series by series would find and lengthen a list for every label.
+/// The postings of series that are entered together. Each list is written once, in memory of the right size; adding one
+/// series at a time would find and extend a list for every label.
 ///
-/// `pairs` holds the pairs of series `first`, then those of the next one, and so on; `counts` says how many each has.
+/// `pairs` holds the pairs of series `first`, then those of the next one, and so on. `counts` is the number of pairs of
+/// each.
 @unsafe struct ListedPostings {
     /// The list of a pair.
     private struct Run {
         var first: UInt32 = 0
         var last: UInt32 = 0
         var count: UInt32 = 0
-        /// Bytes of the steps; then where the next one goes.
+        /// The length of the steps in bytes; later the position of the next one.
         var steps = 0
-        /// Whether the first one has been passed while steps are written.
+        /// Whether the first series was passed while steps are written.
         var isBegun = false
     }
 
@@ -24,7 +25,7 @@
         unsafe self.counts = counts
     }
 
-    /// Gives `body` the list of every pair below `bound` that has one.
+    /// Calls `body` with the list of every pair below `bound` that has one.
     func forEach(
         below bound: UInt32,
         _ body: (

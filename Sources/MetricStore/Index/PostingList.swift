@@ -1,8 +1,8 @@
-/// The series that have a label pair, in the order in which they came: a series' id takes a byte or two, since series
-/// that share a label are mostly made one after the other.
+/// The series that have a label pair, in the order in which they were added. An id takes a byte or two, because series
+/// that share a label are usually created one after the other.
 ///
 /// ```
-/// first id     kept apart, so that a pair that only one series has needs no memory of its own
+/// first id     stored inline: a pair with only one series needs no heap memory
 /// bytes        the steps from each id to the next, as zigzag varints
 /// ```
 struct PostingList {
@@ -13,7 +13,7 @@ struct PostingList {
 
     var isEmpty: Bool { count == 0 }
 
-    /// Adds a series, which must not be there yet.
+    /// Adds a series, which must not be in the list.
     mutating func append(_ series: UInt32) {
         defer {
             last = series
@@ -24,7 +24,7 @@ struct PostingList {
             return
         }
         var rest = Self.zigzag(from: last, to: series)
-        // Not doubled: there are many lists, and half of each would lie idle.
+        // Capacity is not doubled: there are many lists, and half of each would be unused.
         if bytes.capacity < bytes.count + 5 { bytes.reserveCapacity(bytes.count + bytes.count / 4 + 8) }
         while rest >= 0x80 {
             bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -38,7 +38,7 @@ struct PostingList {
         max(1, (70 - zigzag(from: series, to: next).leadingZeroBitCount) / 7)
     }
 
-    /// Writes the step from `series` to `next` and gives the number of its bytes.
+    /// Writes the step from `series` to `next` and returns its length in bytes.
     static func write(stepFrom series: UInt32, to next: UInt32, _ output: UnsafeMutablePointer<UInt8>) -> Int {
         var rest = zigzag(from: series, to: next)
         var count = 0
@@ -56,7 +56,7 @@ struct PostingList {
         return UInt64(bitPattern: step << 1 ^ step >> 63)
     }
 
-    /// Appends `count` series, of which the steps behind the first one are written already.
+    /// Appends `count` series. The steps after the first one are already encoded.
     mutating func append(first: UInt32, last: UInt32, count: UInt32, steps: UnsafeBufferPointer<UInt8>) {
         append(first)
         guard count > 1 else { return }
@@ -82,7 +82,7 @@ struct PostingList {
         }
     }
 
-    /// Forgets the series for which `isGone` holds.
+    /// Removes the series for which `isGone` returns true.
     mutating func removeAll(where isGone: (UInt32) -> Bool) {
         var all: [UInt32] = []
         append(to: &all)

@@ -1,7 +1,7 @@
 internal import MetricModel
 
 extension SeriesIndex {
-    /// The location of `series`, if it has only one and all its samples fit into rows.
+    /// The location of `series`, if it has only one and all its samples fit in rows.
     func onlyLocation(of series: UInt32) -> Location? {
         var only: Location?
         var isOnly = true
@@ -13,14 +13,14 @@ extension SeriesIndex {
         return only
     }
 
-    /// Whether some series has the label `name`.
+    /// Whether any series has the label `name`.
     func hasLabel(_ name: String) -> Bool {
         pairs.symbols.find(name).flatMap { pairs.byName[$0] } != nil
     }
 
-    /// Groups `series` by the labels called `names`, or by all others.
+    /// Groups `series` by the labels in `names`, or by all labels except these.
     ///
-    /// - Returns: The group of each series, and the labels of each group, in the order in which series mention them.
+    /// - Returns: the group of each series, and the labels of each group, in order of first appearance.
     func groups(of series: [UInt32], names: [String], without: Bool) -> (group: [UInt32], labels: [Labels]) {
         let wanted = names.compactMap { pairs.symbols.find($0) }
         var known: [[UInt32]: UInt32] = [:]
@@ -28,7 +28,7 @@ extension SeriesIndex {
         var group: [UInt32] = []
         group.reserveCapacity(series.count)
         var key: [UInt32] = []
-        // Neighbours often belong together.
+        // Adjacent series are often in the same group.
         var former: UInt32?
         for id in series {
             key.removeAll(keepingCapacity: true)
@@ -53,12 +53,12 @@ extension SeriesIndex {
 }
 
 extension SeriesIndex {
-    /// The changes that concern a set of matchers: series that may start or stop to match.
+    /// The changes that affect a list of matchers: series that may start or stop matching.
     struct Watch: Equatable {
-        /// The metric's name, folded; `nil` for every series.
+        /// The hashed metric name; `nil` for every series.
         fileprivate var bucket: Int?
 
-        /// Whether the matchers ask for one name.
+        /// Whether the matchers require one metric name.
         var isOneName: Bool { bucket != nil }
 
         init(_ matchers: [Matcher]) {
@@ -72,16 +72,17 @@ extension SeriesIndex {
         }
     }
 
-    /// The version at which a series last changed that `watch` looks out for.
+    /// The version of the last change that affects `watch`.
     func lastChange(_ watch: Watch) -> UInt64 {
         watch.bucket.map { changes.last(in: $0) } ?? version
     }
 }
 
-/// At which version of the index the series of a metric last changed.
+/// The index version at which the series of a metric last changed.
 ///
-/// Names are hashed into a fixed number of buckets: two that share one cause an unnecessary lookup, which
-/// costs little, while a list of names would grow with every name that ever was.
+/// Names are hashed into a fixed number of buckets. Two names in one bucket cause an unnecessary lookup, which is
+/// cheap.
+/// A list of names would grow with every name that ever existed.
 struct ChangeLog {
     private var versions = [UInt64](repeating: 0, count: ChangeLog.size)
     private var every: UInt64 = 0
@@ -89,7 +90,7 @@ struct ChangeLog {
 
     static func bucket(_ name: String) -> Int { Int(ByteHash.of(name)) & (size - 1) }
 
-    /// Notes a change of series called `name`; `nil` where it may be any.
+    /// Records a change of series named `name`; `nil` if it may be any series.
     mutating func note(_ name: String?, at version: UInt64) {
         if let name { versions[Self.bucket(name)] = version } else { every = version }
     }

@@ -2,7 +2,7 @@ internal import MetricModel
 
 extension SeriesIndex: InvariantChecking {
     var brokenInvariants: [String] {
-        // Between the listing of series and their entering nothing can be asked.
+        // While series are only listed, the index cannot be queried.
         guard firstListed == Self.none else { return [] }
         var report = InvariantReport()
         let columns = [pairCounts.count, hashes.count, firstLocation.count]
@@ -25,7 +25,7 @@ extension SeriesIndex: InvariantChecking {
             Set(freeSeries).count == freeSeries.count && freeSeries.allSatisfy { !contains($0) }
                 && freeSeries.count + used.count == firstPair.count,
             "an id is either in use or free, once")
-        // The pool is divided among series and free stretches without a gap or an overlap.
+        // The pool consists of the ranges of series and of free ranges, without gaps or overlaps.
         var stretches = used.map { (start: Int(firstPair[Int($0)]), count: Int(pairCounts[Int($0)])) }
         for (length, starts) in freePairs { stretches += starts.map { (Int($0), length) } }
         stretches = stretches.filter { $0.count > 0 }.sorted { $0.start < $1.start }
@@ -76,7 +76,7 @@ extension SeriesIndex: InvariantChecking {
                 let location = locations[Int(index)]
                 report.expect(location.birth <= location.death, "a location of series \(series) ends after it begins")
                 let key = CompanionKey(lane: location.lane, slot: location.slot, birth: location.birth)
-                report.expect(keys.insert(key).inserted, "a slot has one series from chunk \(location.birth) on")
+                report.expect(keys.insert(key).inserted, "a slot has only one series from chunk \(location.birth) on")
                 if location.death != Location.alive {
                     deaths[location.lane, default: []].append([series, location.death])
                 }
@@ -89,7 +89,7 @@ extension SeriesIndex: InvariantChecking {
             let noted = (ended[lane] ?? []).map { [$0.series, $0.death] }
             report.expect(
                 noted.sorted(by: Self.precedes) == (deaths[lane] ?? []).sorted(by: Self.precedes),
-                "what ended in lane \(lane) is noted for retention, once")
+                "locations that ended in lane \(lane) are listed once for retention")
         }
     }
 

@@ -1,16 +1,17 @@
 internal import MetricModel
 
 extension SeriesIndex {
-    /// The ids of the series that fit all of `matchers`, ascending.
+    /// The ids of the series that match all `matchers`, in ascending order.
     ///
-    /// Starts from the shortest list of series that one matcher gives and checks the others on each: a series has few
-    /// labels, which lie side by side. A matcher that accepts an absent label gives no list and is only checked.
+    /// Starts from the shortest list of series of one matcher, and checks each with the others: a series has few
+    /// labels, which
+    /// are adjacent in memory. A matcher that accepts an absent label has no list and is only checked.
     func series(matching matchers: [CompiledMatcher]) -> [UInt32] {
         var resolved = matchers.map { ResolvedMatcher($0, pairs) }
         var start: (index: Int, pairs: [UInt32], size: Int)?
         for index in resolved.indices.sorted(by: { resolved[$0].isListed && !resolved[$1].isListed })
         where !resolved[index].matcher.acceptsAbsence {
-            // Testing every value of a label is not worth it when there are fewer series to check.
+            // Testing every value of a label costs more than checking fewer series.
             if let start, resolved[index].valueCount(pairs) >= start.size { continue }
             let fitting = resolved[index].fittingPairs(pairs)
             let size = fitting.reduce(0) { $0 + Int(pairs.series($1).count) }
@@ -34,12 +35,12 @@ extension SeriesIndex {
     }
 }
 
-/// A matcher in terms of the index's pairs, valid under one hold of its lock.
+/// A matcher resolved to the index's pairs. Valid while the index lock is held.
 private struct ResolvedMatcher {
     let matcher: CompiledMatcher
-    /// The symbol of the label's name; `nil` where no series has the label.
+    /// The symbol of the label's name; `nil` if no series has the label.
     let name: UInt32?
-    /// The pairs that a list of texts names.
+    /// The pairs of the matcher's literals.
     private let listed: [UInt32]?
     private let listedSet: Set<UInt32>
     private var verdicts: [UInt32: Bool] = [:]
@@ -56,22 +57,22 @@ private struct ResolvedMatcher {
         }
     }
 
-    /// Whether the fitting pairs are known without looking at every value.
+    /// Whether the matching pairs are known without testing every value.
     var isListed: Bool { listed != nil && !matcher.isNegated }
 
-    /// How many values would have to be looked at.
+    /// The number of values to test.
     func valueCount(_ pairs: LabelPairs) -> Int {
         isListed ? 0 : name.flatMap { pairs.byName[$0]?.count } ?? 0
     }
 
-    /// The pairs of the label that fit.
+    /// The matching pairs of the label.
     mutating func fittingPairs(_ pairs: LabelPairs) -> [UInt32] {
         if let listed, !matcher.isNegated { return listed }
         guard let name, let all = pairs.byName[name] else { return [] }
         return all.filter { accepts($0, pairs) }
     }
 
-    /// Whether a series with these pairs fits.
+    /// Whether a series with these pairs matches.
     mutating func accepts(_ own: ArraySlice<UInt32>, _ pairs: LabelPairs) -> Bool {
         guard let name, let pair = own.first(where: { pairs.name($0) == name }) else { return matcher.acceptsAbsence }
         return accepts(pair, pairs)

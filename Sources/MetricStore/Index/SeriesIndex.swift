@@ -1,17 +1,18 @@
 internal import MetricModel
 
-/// Which series there are, which labels they have, and in which lanes their samples lie.
+/// All series, with their labels and the lanes that hold their samples.
 ///
-/// Flat arrays indexed by a series' id, so that a series costs some 100 bytes and no object. Guarded by the store's
-/// index lock. Ids of removed series are given out again.
+/// Flat arrays indexed by series id: a series costs about 100 bytes and no object. Protected by the store's index lock.
+/// Ids
+/// of removed series are reused.
 struct SeriesIndex {
-    /// A stretch of a lane's chunks that holds samples of a series.
+    /// A range of a lane's chunks that holds samples of a series.
     struct Location {
         var lane: UInt32
         var slot: RingSlot
-        /// The first chunk that may hold samples.
+        /// The first chunk that may contain samples.
         var birth: UInt32
-        /// The last one; ``alive`` while the slot is in use.
+        /// The last chunk; ``alive`` while the slot is in use.
         var death = Location.alive
         /// The next location of the same series, or ``SeriesIndex/none``.
         var next = SeriesIndex.none
@@ -19,16 +20,16 @@ struct SeriesIndex {
         static let alive = UInt32.max
     }
 
-    /// The slots of a location that hold what does not fit into a row of values.
+    /// The slots of a location for samples that do not fit in a row of values.
     ///
-    /// Each is taken when the first sample needs it; before its birth the slot may have been another series'.
+    /// Each is taken when the first sample needs it. Before its birth the slot may have belonged to another series.
     struct Companions {
         var times: (slot: RingSlot, birth: UInt32)?
         var histograms: (slot: RingSlot, birth: UInt32)?
 
         var isEmpty: Bool { times == nil && histograms == nil }
 
-        /// Those that exist in `chunk`.
+        /// The companions that exist in `chunk`.
         func present(inChunk chunk: Int) -> Companions {
             var result = self
             if let birth = times?.birth, chunk < birth { result.times = nil }
@@ -53,22 +54,22 @@ struct SeriesIndex {
     var firstLocation: [UInt32] = []
     var freeSeries: [UInt32] = []
     var table = IDTable()
-    /// Series from this one on are in neither the table nor the postings yet; only while a log is replayed.
+    /// Series from this one on are not in the table and the postings yet. Used only while a log is replayed.
     var firstListed = none
-    /// The pairs of all series, those of one series contiguous; freed stretches are kept by length.
+    /// The pairs of all series; those of one series are contiguous. Freed ranges are kept by length.
     var pairPool: [UInt32] = []
     var freePairs: [Int: [UInt32]] = [:]
     var locations: [Location] = []
     var freeLocations: [UInt32] = []
     var companions: [CompanionKey: Companions] = [:]
-    /// Changes with every series, location and companion; what the index said holds as long as this is the same.
+    /// Changes with every series, location and companion. Results of queries are valid while it is unchanged.
     private(set) var version: UInt64 = 0
-    /// Which metrics those changes concerned.
+    /// The metrics affected by those changes.
     private(set) var changes = ChangeLog()
-    /// Locations that ended, per lane, by series and last chunk.
+    /// Locations that ended, by lane, each with its series and last chunk.
     var ended: [UInt32: [(series: UInt32, death: UInt32)]] = [:]
 
-    /// Number of series.
+    /// The number of series.
     var count: Int { table.count }
     /// Upper bound of the ids in use.
     var idBound: UInt32 { UInt32(firstPair.count) }
@@ -87,7 +88,7 @@ struct SeriesIndex {
         Labels(sorted: pairs(of: series).map { Label(pairs.nameText($0), pairs.valueText($0)) })
     }
 
-    /// Calls `body` with every location of `series`, the latest first.
+    /// Calls `body` with every location of `series`, newest first.
     func forEachLocation(of series: UInt32, _ body: (Location) -> Void) {
         var index = firstLocation[Int(series)]
         while index != Self.none {
@@ -118,7 +119,7 @@ struct SeriesIndex {
         table.find(hash) { hashes[Int($0)] == hash && pairs(of: $0).elementsEqual(ids) }
     }
 
-    /// The latest location that `lane` has for `labels`.
+    /// The latest location of `labels` in `lane`.
     func latestLocation(of labels: Labels, in lane: UInt32) -> Location? {
         guard let series = find(labels) else { return nil }
         var found: Location?
@@ -130,7 +131,7 @@ struct SeriesIndex {
 
     // MARK: Changes
 
-    /// Notes that a series called `name` changes; `nil` where it may be any.
+    /// Records that a series named `name` changes; `nil` if it may be any series.
     private mutating func changed(_ name: String?) {
         version += 1
         changes.note(name, at: version)
@@ -143,7 +144,7 @@ struct SeriesIndex {
         return pairs.valueText(pair)
     }
 
-    /// Notes that from chunk `birth` on `slot` of `lane` holds samples of `labels`.
+    /// Records that from chunk `birth` on, `slot` of `lane` holds samples of `labels`.
     mutating func bind(
         _ labels: Labels, lane: UInt32, slot: RingSlot, birth: UInt32
     ) -> (series: UInt32, isNew: Bool) {
@@ -151,9 +152,9 @@ struct SeriesIndex {
         return bind(labels.pairs.map { pairs.make($0) }, lane, slot, birth)
     }
 
-    /// The same for series that are made one after the other.
+    /// The same for series that are created one after the other.
     ///
-    /// - Returns: Also the slot that the series has: `slot`, or the one of this lane that it has already.
+    /// - Returns: also the slot of the series: `slot`, or the one in this lane that it already has.
     mutating func bind(
         _ labels: Labels, lane: UInt32, slot: RingSlot, birth: UInt32, in run: inout PairRun
     ) -> (series: UInt32, isNew: Bool, slot: RingSlot) {
@@ -163,7 +164,7 @@ struct SeriesIndex {
         } like: {
             pairs.make($0, like: $1)
         }
-        // A note holds for all series of a metric until somebody looks, which nobody does while the lock is held.
+        // One record covers all series of a metric until the version is read, which cannot happen under this lock.
         if run.metric == nil || run.metric != former { changed(labels.metricName ?? "") }
         let hash = ByteHash.of(run.ids)
         let known = find(run.ids, hash)
@@ -177,21 +178,21 @@ struct SeriesIndex {
         return (series, known == nil, slot)
     }
 
-    /// The pairs that are new since the last call.
+    /// The pairs created since the last call.
     mutating func takeMadePairs() -> [UInt32] { pairs.takeMade() }
 
-    /// The pair of `label` for a series that is bound next.
+    /// The pair of `label`, for a series that is bound next.
     mutating func makePair(_ label: Label) -> UInt32 { pairs.make(label) }
 
-    /// The same for labels given by their pairs, in the order of their names, before anyone has asked this index.
+    /// The same for labels given by their pairs, sorted by name. Must be called before the first query.
     mutating func recover(_ ids: [UInt32], lane: UInt32, slot: RingSlot, birth: UInt32) -> UInt32 {
         version += 1
         enterListed()
         return bind(ids, lane, slot, birth).series
     }
 
-    /// The same for series of which each is either the previous one or a new one, as in a rewritten log; no series is
-    /// looked up. They can be queried after ``enterListed()``.
+    /// The same for series that are each either the previous one or new, as in a rewritten log. No series is looked up.
+    /// They can be queried after ``enterListed()``.
     mutating func recover(listed ids: [UInt32], lane: UInt32, slot: RingSlot, birth: UInt32) -> UInt32 {
         version += 1
         if firstListed == Self.none { firstListed = idBound }
@@ -208,14 +209,14 @@ struct SeriesIndex {
         return series
     }
 
-    /// Whether `series` has exactly these pairs. From the end, where series that come one after the other differ.
+    /// Whether `series` has exactly these pairs. Compares from the end, where consecutive series differ.
     private func hasPairs(_ series: UInt32, _ ids: [UInt32]) -> Bool {
         guard Int(pairCounts[Int(series)]) == ids.count else { return false }
         let start = Int(firstPair[Int(series)])
         return ids.indices.reversed().allSatisfy { pairPool[start + $0] == ids[$0] }
     }
 
-    /// Makes room for so many series and for all their pairs together.
+    /// Reserves memory for this number of series and of pairs in total.
     mutating func reserve(series: Int, pairs: Int) {
         firstPair.reserveCapacity(series)
         pairCounts.reserveCapacity(series)
@@ -225,14 +226,14 @@ struct SeriesIndex {
         pairPool.reserveCapacity(pairs)
     }
 
-    /// Puts the series that were only listed into the table and the postings.
+    /// Adds the series that were only listed to the table and the postings.
     mutating func enterListed() {
         guard firstListed != Self.none else { return }
         let listed = firstListed..<idBound
         firstListed = Self.none
         for series in listed { hashes.append(ByteHash.of(pairs(of: series))) }
         if listed.count < pairs.idBound / 4 {
-            // Not worth a look at every pair.
+            // Too few to visit every pair.
             for series in listed {
                 for pair in pairs(of: series) { pairs.add(series, to: pair) }
             }
@@ -294,7 +295,7 @@ struct SeriesIndex {
         return series
     }
 
-    /// Notes that a location of `series` holds nothing after chunk `death`.
+    /// Records that a location of `series` has no samples after chunk `death`.
     mutating func end(_ series: UInt32, lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32) {
         changed(metricName(of: series))
         var index = firstLocation[Int(series)]
@@ -309,15 +310,15 @@ struct SeriesIndex {
         }
     }
 
-    /// Notes where what does not fit into the rows of a location lies.
+    /// Records the companions of a location.
     mutating func setCompanions(_ new: Companions, lane: UInt32, slot: RingSlot, birth: UInt32) {
         changed(nil)
         companions[CompanionKey(lane: lane, slot: slot, birth: birth)] = new
     }
 
-    /// Forgets what ended in chunk `chunk` of `lane` or before, and the series that have no other samples.
+    /// Removes locations that ended in chunk `chunk` of `lane` or before, and series without other locations.
     ///
-    /// - Returns: How many series went.
+    /// - Returns: the number of series removed.
     mutating func forget(lane: UInt32, through chunk: UInt32) -> Int {
         guard let all = ended[lane] else { return 0 }
         let rest = all.filter { $0.death > chunk }
@@ -335,9 +336,9 @@ struct SeriesIndex {
         return gone.count
     }
 
-    /// Takes back a location that never held a sample, and the series if it has no other.
+    /// Removes a location that never had a sample, and the series if it has no other location.
     ///
-    /// - Returns: Whether the series went.
+    /// - Returns: whether the series was removed.
     mutating func unbind(_ series: UInt32, lane: UInt32, slot: RingSlot, birth: UInt32) -> Bool {
         changed(metricName(of: series))
         guard
@@ -348,7 +349,7 @@ struct SeriesIndex {
         return true
     }
 
-    /// Whether there was such a location.
+    /// Returns whether such a location existed.
     private mutating func removeLocations(of series: UInt32, where isGone: (Location) -> Bool) -> Bool {
         var removed = false
         var previous = Self.none

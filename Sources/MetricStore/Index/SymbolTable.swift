@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// Every text that occurs as a label's name or value, once, compared by bytes. Ids of removed texts are reused.
+/// Every text used as a label name or value, once, compared by bytes. Ids of removed texts are reused.
 struct SymbolTable {
     var texts: [String] = []
     var hashes: [UInt32] = []
@@ -16,27 +16,27 @@ struct SymbolTable {
 
     subscript(symbol: UInt32) -> String { texts[Int(symbol)] }
 
-    /// The symbol of `text`, if it occurs.
+    /// The symbol of `text`, if it is in the table.
     func find(_ text: String) -> UInt32? {
         find(text, ByteHash.of(text))
     }
 
-    /// The same, where the hash of `text` is known.
+    /// The same with the hash of `text`.
     func find(_ text: String, _ hash: UInt32) -> UInt32? {
         table.find(hash) { hashes[Int($0)] == hash && ByteOrder.equal(texts[Int($0)], text) }
     }
 
-    /// The symbol of `text`, to be given back with ``release(_:)``.
+    /// The symbol of `text`. Release it with ``release(_:)``.
     mutating func retain(_ text: String) -> UInt32 {
         retain(text, ByteHash.of(text))
     }
 
-    /// Takes another reference to a symbol that has one.
+    /// Adds a reference to an existing symbol.
     mutating func retain(_ symbol: UInt32) {
         references[Int(symbol)] += 1
     }
 
-    /// The same, where the hash of `text` is known.
+    /// The same with the hash of `text`.
     mutating func retain(_ text: String, _ hash: UInt32) -> UInt32 {
         if let known = find(text, hash) {
             references[Int(known)] += 1
@@ -60,7 +60,7 @@ struct SymbolTable {
         return symbol
     }
 
-    /// Takes back one reference.
+    /// Removes one reference.
     mutating func release(_ symbol: UInt32) {
         references[Int(symbol)] -= 1
         guard references[Int(symbol)] == 0 else { return }

@@ -1,10 +1,11 @@
 public import MetricModel
 internal import Synchronization
 
-/// The samples of one scrape or evaluation on their way into a lane: all become visible at `commit`, or none.
+/// The samples of one scrape or evaluation, on their way into a lane: all become visible at `commit`, or none.
 ///
-/// Letting an appender go without `commit` rolls back. Only a commit that brings several samples of one series, with
-/// their own timestamps, may become visible in steps, of which a rollback takes back the last.
+/// An appender that is freed without `commit` rolls back. One exception: a commit with several samples of one series,
+/// with
+/// their own timestamps, may become visible in steps. A rollback then removes the last step.
 @safe public struct Appender: ~Copyable {
     private let lane: Lane
     private let time: Int64
@@ -14,7 +15,7 @@ internal import Synchronization
     private var row: Int
     private var isOpen: Bool
     private var isEmpty = true
-    /// Why no row could be opened.
+    /// Why no row could be started.
     private let failure: StoreError?
 
     init(lane: Lane, time: Int64) {
@@ -32,7 +33,7 @@ internal import Synchronization
         unsafe blocks = lane.active?.blocks ?? Self.noBlocks
     }
 
-    /// Never looked at, since there are none of them.
+    /// Never read, because there are none.
     private static var noBlocks: UnsafeMutablePointer<ActiveChunk.Block> {
         unsafe UnsafeMutablePointer(bitPattern: MemoryLayout<ActiveChunk.Block>.alignment)!
     }
@@ -41,7 +42,7 @@ internal import Synchronization
         if isOpen { lane.rollBack() }
     }
 
-    /// Appends at the time of the row. Pass `Double.staleMarker` to end a series.
+    /// Appends at the row's time. Pass `Double.staleMarker` to end a series.
     @discardableResult
     public mutating func append(_ slot: RingSlot, _ value: Double) -> AppendOutcome {
         let isTaken = unsafe withUnsafePointer(to: value) { value in
@@ -50,10 +51,10 @@ internal import Synchronization
         return isTaken ? .appended : appendWithChecks(slot, .float(value), at: time)
     }
 
-    /// Appends a value to each slot of `row`, at the time of the row.
+    /// Appends a value to each slot of `row`, at the row's time.
     ///
-    /// - Parameter values: One for each place of the row; those of places without a slot are left out.
-    /// - Returns: How many were not taken.
+    /// - Parameter values: one for each place of the row. Values of places without a slot are ignored.
+    /// - Returns: the number of rejected values.
     public mutating func append(_ row: SlotRow, _ values: [Double]) -> Int {
         precondition(values.count == row.count, "a row of \(row.count) places gets \(values.count) values")
         var refused = 0
@@ -74,7 +75,7 @@ internal import Synchronization
         return refused
     }
 
-    /// Appends to slots that lie side by side until one needs checks. Returns how many values were taken.
+    /// Appends to adjacent slots until one needs checks. Returns the number of values appended.
     @inline(__always)
     private mutating func appendPlain(_ slot: RingSlot, _ values: UnsafeBufferPointer<Double>) -> Int {
         guard slot.block < blockCount else { return 0 }
@@ -106,7 +107,7 @@ internal import Synchronization
             ? append(slot, value) : appendWithChecks(slot, .float(value), at: time.milliseconds)
     }
 
-    /// Appends a native histogram at the time of the row, or at its own.
+    /// Appends a native histogram at the row's time, or at its own.
     @discardableResult
     public mutating func append(
         _ slot: RingSlot, histogram: FloatHistogram, at time: Timestamp? = nil
@@ -132,13 +133,13 @@ internal import Synchronization
     public consuming func commit() throws(StoreError) {
         if let failure { throw failure }
         guard lane.active != nil else { throw StoreError(.closed, "lane \(lane.name) is closed") }
-        // A row without samples would only take up room; rolled back, it is used again.
+        // A row without samples would waste space. It is rolled back and reused.
         guard isOpen, !isEmpty else { return }
         try lane.publish()
         isOpen = false
     }
 
-    /// Forgets all samples.
+    /// Discards all samples.
     public consuming func rollback() {}
 }
 
@@ -154,7 +155,7 @@ enum StoredValue: Equatable {
         }
     }
 
-    /// Whether both are the same, floats bit by bit.
+    /// Whether both are equal; floats are compared bit by bit.
     func isSame(as other: StoredValue) -> Bool {
         switch (self, other) {
         case (.float(let left), .float(let right)): left.bitPattern == right.bitPattern

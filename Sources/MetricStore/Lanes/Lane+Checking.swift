@@ -1,13 +1,14 @@
 public import MetricModel
 
 extension Lane {
-    /// The outcome of appending a sample: ``AppendOutcome/appended`` if it would be stored, given enough memory. For
-    /// the writer, not while something is being appended.
+    /// The result of appending a sample: ``AppendOutcome/appended`` if it would be stored, given enough memory. Called
+    /// by the
+    /// writer while no append is in progress.
     public func outcome(_ slot: RingSlot, _ value: Double, at time: Timestamp) -> AppendOutcome {
         outcome(slot, .float(value), time)
     }
 
-    /// The outcome of appending a native histogram.
+    /// The result of appending a native histogram.
     public func outcome(_ slot: RingSlot, histogram: FloatHistogram, at time: Timestamp) -> AppendOutcome {
         outcome(slot, .histogram(histogram), time)
     }

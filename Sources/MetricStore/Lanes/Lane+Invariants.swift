@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// The writer's view: call from the thread that writes, or while nobody does.
+/// Checks the writer's state. Call it from the writer's thread, or while no thread writes.
 extension Lane: InvariantChecking {
     var brokenInvariants: [String] {
         guard let active else { return [] }
@@ -25,12 +25,12 @@ extension Lane: InvariantChecking {
         report.expect(
             pendingRows > 0 || (pendingOldest == .max && pendingNewest == .min), "only pending rows have pending times")
         guard report.broken.isEmpty else { return }
-        // Readers mask what lies above the head; the encoder and the next row rely on there being nothing.
+        // Readers mask values above the head, but the encoder and the next row require that there are none.
         let allowed = hasLeftovers ? RowMask.max : ColumnCodec.everyRow(firstPendingRow + pendingRows)
         for block in 0..<active.blockCount {
             for column in 0..<(unsafe active.blocks[block].width) {
                 let mask = unsafe active.blocks[block].masks[column].load(ordering: .relaxed)
-                report.expect(mask & ~allowed == 0, "slot \(column) of block \(block) has no sample in a row to come")
+                report.expect(mask & ~allowed == 0, "slot \(column) of block \(block) has no sample in a later row")
             }
         }
     }
@@ -70,7 +70,7 @@ extension Lane: InvariantChecking {
             "each slot before \(taken) is a series', a companion, spare or free")
     }
 
-    /// The rules that do not hold between this lane's slots and `index`, under the index lock.
+    /// The violated rules between this lane's slots and `index`, under the index lock.
     func brokenInvariants(against index: borrowing SeriesIndex) -> [String] {
         var report = InvariantReport()
         guard let active else { return [] }

@@ -2,18 +2,18 @@ internal import Synchronization
 
 /// The part of a lane's active chunk that is in the row log.
 struct LoggedRows {
-    /// The file in which the chunk's rows begin.
+    /// The file with the chunk's first row.
     var pin: UInt32?
     var chunk = 0
     var rowCount = 0
     var blockCount = 0
     var wordCount = 0
-    /// Oldest and newest time.
+    /// The oldest and the newest time.
     var range = (oldest: Int64.max, newest: Int64.min)
 }
 
 extension Lane {
-    /// Writes the pending rows to the row log, where a restart finds them.
+    /// Writes the pending rows to the row log, for a restart.
     func logPending(_ active: ActiveChunk, _ range: (oldest: Int64, newest: Int64)) throws(StoreError) {
         guard let rowLog = core.rowLog else { return }
         try logged.withLock { logged throws(StoreError) in
@@ -32,7 +32,7 @@ extension Lane {
         }
     }
 
-    /// Releases the chunk's rows in the row log, once it is sealed.
+    /// Releases the chunk's rows in the row log. Called when the chunk is sealed.
     func releaseRows() {
         guard let rowLog = core.rowLog else { return }
         logged.withLock { logged in
@@ -41,10 +41,11 @@ extension Lane {
         }
     }
 
-    /// Writes all rows of the chunk once more if they begin in `file` or an older one, so that those can go.
+    /// Writes all rows of the chunk again if they begin in `file` or an older file, so that those can be removed.
     ///
-    /// Unlike what else is written this may be called from any thread. The lock keeps the writer from turning to the
-    /// next chunk; rows below the last committed one do not change until then.
+    /// Unlike other writes, this may be called from any thread. The lock prevents the writer from starting the next
+    /// chunk.
+    /// Rows below the last committed one do not change until then.
     func rewriteRows(_ active: ActiveChunk, through file: UInt32) throws(StoreError) {
         guard let rowLog = core.rowLog else { return }
         try logged.withLock { logged throws(StoreError) in

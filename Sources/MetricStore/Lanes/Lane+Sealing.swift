@@ -4,7 +4,7 @@ internal import Synchronization
 extension Lane {
     /// Encodes the committed rows of the chunk into a segment and enters its place in the directory.
     ///
-    /// - Throws: If there is no memory or disk space. Nothing has changed then, and the failure is counted.
+    /// - Throws: if there is no memory or disk space. Then nothing has changed, and the failure is counted.
     func seal() throws(StoreError) {
         guard let active else { return }
         let rowCount = head - chunk * ColumnCodec.rows
@@ -25,7 +25,7 @@ extension Lane {
     }
 }
 
-/// Lays out the body of a sealed chunk, as ``ChunkHeader`` draws it. The owner frees `buffer`.
+/// Builds the body of a sealed chunk in the layout of ``ChunkHeader``. The owner frees `buffer`.
 @unsafe private struct ChunkEncoder {
     let buffer: UnsafeMutableRawPointer
     private(set) var sampleCount: UInt32 = 0
@@ -49,7 +49,7 @@ extension Lane {
             unsafe buffer.storeBytes(of: active.histograms[offset], toByteOffset: end + 8 * offset, as: UInt64.self)
         }
         unsafe end += 8 * histograms
-        // Decoding may read a little beyond the end; the record as a whole is aligned.
+        // Decoding may read slightly past the end. The record as a whole is aligned.
         let padded =
             unsafe (ChunkHeader.size + end + ColumnCodec.slack + ChunkHeader.alignment - 1)
             & -ChunkHeader.alignment

@@ -1,9 +1,9 @@
 public import MetricModel
 
 extension Lane {
-    /// The slot of the series `labels`, which is created if need be.
+    /// The slot of the series `labels`; created if it is new.
     ///
-    /// Takes the index's lock: remember the slot, do not ask per sample.
+    /// Takes the index lock: keep the slot instead of looking it up for each sample.
     public func slot(for labels: Labels) throws(StoreError) -> RingSlot {
         var slots: [RingSlot] = []
         try appendSlots(for: CollectionOfOne(labels), to: &slots)
@@ -11,15 +11,15 @@ extension Lane {
     }
 
     /// Appends the slots of several series to `slots`, in their order. Many at once cost far less than one by one,
-    /// above all where neighbours share labels, as the series of a target do.
+    /// especially if adjacent series share labels, as those of a target do.
     ///
-    /// - Throws: If a series can not be created. Slots that were appended by then stay valid.
+    /// - Throws: if a series cannot be created. Slots appended before stay valid.
     public func appendSlots(
         for series: some RandomAccessCollection<Labels>, to slots: inout [RingSlot]
     ) throws(StoreError) {
         var rest = series[...]
         while !rest.isEmpty {
-            // Queries wait no longer than for so many.
+            // Bounds the time that queries wait for the lock.
             try appendSlots(ofFew: rest.prefix(Self.mostSlotsAtOnce), to: &slots)
             rest = rest.dropFirst(Self.mostSlotsAtOnce)
         }
@@ -41,16 +41,16 @@ extension Lane {
             spareSlots += fresh
             throw error
         }
-        // Taken from the end, so that slots come in order.
+        // Taken from the end, so that slots are used in order.
         fresh.reverse()
         let created = try create(series, known, &fresh, &slots)
-        // A duplicate label set, or a failure, leaves slots that were not needed.
+        // A duplicate label set or a failure leaves unused slots.
         spareSlots += fresh
         if created.isAnyNew { core.seriesChanged() }
         if let failure = created.failure { throw failure }
     }
 
-    /// Binds the series without a living location to slots from the end of `fresh`.
+    /// Assigns slots from the end of `fresh` to the series without a live location.
     private func create(
         _ series: some RandomAccessCollection<Labels>, _ known: [SeriesIndex.Location?], _ fresh: inout [RingSlot],
         _ slots: inout [RingSlot]
@@ -78,7 +78,7 @@ extension Lane {
                 guard failure == nil, let slot = fresh.last else { break }
                 let bound = catalog.index.bind(labels, lane: id.rawValue, slot: slot, birth: birth, in: &run)
                 slots.append(bound.slot)
-                // A label set that is there twice has one slot.
+                // A repeated label set has one slot.
                 if bound.slot != slot { continue }
                 fresh.removeLast()
                 isAnyNew = isAnyNew || bound.isNew
@@ -102,7 +102,7 @@ extension Lane {
         return (isAnyNew, failure)
     }
 
-    /// Why the series `labels` cannot be created. Under the index lock.
+    /// Why the series `labels` cannot be created. Called under the index lock.
     private func refusal(of labels: Labels, _ catalog: borrowing StoreCore.Catalog) -> StoreError? {
         if catalog.isClosed { return StoreError(.closed, "the store is closed") }
         if labels.count > SeriesIndex.mostLabels {
@@ -114,8 +114,7 @@ extension Lane {
         return nil
     }
 
-    /// Adds the log records of a slot's new series to `records`, with those of new pairs. Under the index
-    /// lock.
+    /// Adds the log records of a slot's new series to `records`, with those of new pairs. Called under the index lock.
     private func log(
         _ bound: (series: UInt32, isNew: Bool), _ slot: RingSlot, birth: UInt32, _ index: inout SeriesIndex,
         to records: inout [UInt8]
@@ -129,7 +128,7 @@ extension Lane {
         ).write(to: &records)
     }
 
-    /// Notes that the series of `slot`, which an earlier process left, is still wanted.
+    /// Marks the series of `slot`, left by an earlier process, as in use.
     private func claim(_ slot: RingSlot) {
         guard unclaimedCount > 0 else { return }
         let wasUnclaimed = withState(of: slot) { state in
@@ -139,7 +138,7 @@ extension Lane {
         if wasUnclaimed == true { unclaimedCount -= 1 }
     }
 
-    /// Retires the series that nobody has claimed.
+    /// Retires the series that were not claimed.
     func retireUnclaimed() {
         guard let active, unclaimedCount > 0 else { return }
         for block in 0..<active.blockCount {
@@ -151,8 +150,8 @@ extension Lane {
         unclaimedCount = 0
     }
 
-    /// Gives up the slot of a series that has ended. Its samples stay until retention takes them; write a staleness
-    /// marker first. A series that never got a sample is gone at once. Asking for the same labels again later is fine.
+    /// Retires the slot of a series that has ended. Its samples stay until retention drops them; write a staleness
+    /// marker first. A series without samples is removed at once. The same labels may be used again later.
     public func retire(_ slot: RingSlot) {
         guard
             let old = withState(
@@ -162,7 +161,7 @@ extension Lane {
                     return state
                 }), old.series != SeriesIndex.none
         else { return }
-        // Bound after the chunk was full, the series was to begin in the next one, which must not be given away again.
+        // If the chunk was full when the series was created, it begins in the next one, which must not be reused.
         let death = max(UInt32(chunk), old.birth)
         let companions = companions(old)
         let isGone = core.catalog.write { catalog in
@@ -180,7 +179,7 @@ extension Lane {
         if old.companions != ActiveChunk.SlotState.none { freeCompanions.append(old.companions) }
     }
 
-    /// A slot that holds nothing in the chunk that comes next.
+    /// A slot without samples in the next chunk.
     func takeSlot() throws(StoreError) -> RingSlot {
         if let spare = spareSlots.popLast() { return spare }
         if nextFreeSlot < freeSlots.count, freeSlots[nextFreeSlot].death < nextChunk {
@@ -208,7 +207,7 @@ extension Lane {
             ? SeriesIndex.Companions() : companionList[Int(state.companions)]
     }
 
-    /// The writer's knowledge about `slot`; `nil` for a slot that does not exist.
+    /// The writer's state of `slot`; `nil` if the slot does not exist.
     @discardableResult
     func withState<Result>(of slot: RingSlot, _ body: (inout ActiveChunk.SlotState) -> Result) -> Result? {
         guard let active, slot.block < active.blockCount else { return nil }

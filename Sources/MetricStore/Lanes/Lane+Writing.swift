@@ -2,16 +2,16 @@ internal import MetricModel
 internal import Synchronization
 
 extension Lane {
-    /// Times beyond this many milliseconds from the epoch are refused: columns keep them as doubles.
+    /// Times more than this many milliseconds from the epoch are rejected, because columns store them as doubles.
     static let farthestTime: Int64 = 1 << 53
 
-    /// The row, in the chunk, that pending samples begin at.
+    /// The first pending row, as an index in the chunk.
     var firstPendingRow: Int { head - chunk * ColumnCodec.rows }
 
-    /// Begins a row after the pending ones, in a new chunk if this one is full.
+    /// Starts a row after the pending ones, in a new chunk if this one is full.
     ///
-    /// - Returns: `false` for a closed lane, and for a time that cannot be stored.
-    /// - Throws: If the full chunk cannot be written. It stays as it is, and the next call tries again.
+    /// - Returns: `false` for a closed lane, or for a time that cannot be stored.
+    /// - Throws: if the full chunk cannot be written. It stays unchanged, and the next call retries.
     func openRow(_ time: Int64) throws(StoreError) -> Bool {
         guard let active, time.magnitude <= Self.farthestTime.magnitude else { return false }
         if head + pendingRows == (chunk + 1) * ColumnCodec.rows {
@@ -32,7 +32,7 @@ extension Lane {
 
     /// Seals the full chunk and reuses its memory for the next one.
     ///
-    /// The order matters: the memory and the row log hold the only copies of the rows until the chunk is sealed.
+    /// The order matters: until the chunk is sealed, the memory and the row log hold the only copies of the rows.
     func turn(_ active: ActiveChunk) throws(StoreError) {
         if chunk > unclaimedThrough { retireUnclaimed() }
         try seal()
@@ -44,14 +44,14 @@ extension Lane {
         active.clearMasks(keeping: 0)
         active.histograms.clear()
         hasLeftovers = false
-        // The newest time is carried over, so that it never falls from one chunk to the next.
+        // The newest time is carried over, so that it never decreases from one chunk to the next.
         unsafe active.header[ActiveChunk.Word.oldest].store(UInt64(bitPattern: .max), ordering: .relaxed)
     }
 
     /// Makes the pending rows visible.
     ///
-    /// The series log's records about their series are written first, so that after a crash every row has its labels;
-    /// then the rows, so that a crash loses nothing that a reader has seen.
+    /// The series log's records about their series are written first, so that after a crash every row has its labels.
+    /// Then the rows are written, so that a crash loses no rows that a reader has seen.
     func publish() throws(StoreError) {
         guard let active, pendingRows > 0 else { return }
         typealias Word = ActiveChunk.Word
@@ -67,7 +67,7 @@ extension Lane {
         unsafe active.header[Word.head].store(UInt64(head), ordering: .releasing)
     }
 
-    /// Forgets the pending rows.
+    /// Discards the pending rows.
     func rollBack() {
         guard let active, pendingRows > 0 else { return }
         let pending = ~ColumnCodec.everyRow(firstPendingRow) & ColumnCodec.everyRow(firstPendingRow + pendingRows)
@@ -92,7 +92,7 @@ extension Lane {
         pendingNewest = .min
     }
 
-    /// Appends any kind of sample, with every check.
+    /// Appends a sample of any kind, with all checks.
     func append(_ slot: RingSlot, _ value: StoredValue, at time: Int64, rowTime: Int64) -> AppendOutcome {
         guard let active, let state = withState(of: slot, { $0 }), state.series != SeriesIndex.none else {
             return .unknownSlot
@@ -100,7 +100,7 @@ extension Lane {
         if let conflict = conflict(slot, value, at: time, state) { return conflict }
         guard let companions = companions(of: slot, state, times: time != rowTime, histograms: value.isHistogram)
         else { return .unknownSlot }
-        // A sample goes into the first pending row behind those that the series has already.
+        // A sample goes to the first pending row after those that the series already has.
         let used = active.rows(of: slot, companions) & ~ColumnCodec.everyRow(firstPendingRow)
         var row = used == 0 ? firstPendingRow : RowMask.bitWidth - used.leadingZeroBitCount
         if row >= firstPendingRow + pendingRows {
@@ -127,7 +127,7 @@ extension Lane {
         return .appended
     }
 
-    /// Why a sample would not be taken, or `nil`.
+    /// Why a sample would be rejected, or `nil`.
     func conflict(
         _ slot: RingSlot, _ value: StoredValue, at time: Int64, _ state: ActiveChunk.SlotState
     ) -> AppendOutcome? {
@@ -139,7 +139,7 @@ extension Lane {
         return last.value.isSame(as: value) ? .alreadyPresent : .duplicateTimestamp
     }
 
-    /// The slot's companions with the ones wanted, which are taken if need be; `nil` when there is no memory.
+    /// The slot's companions, including the requested ones, which are taken if necessary; `nil` if there is no memory.
     private func companions(
         of slot: RingSlot, _ state: ActiveChunk.SlotState, times: Bool, histograms: Bool
     ) -> SeriesIndex.Companions? {
@@ -177,7 +177,7 @@ extension Lane {
         return companions
     }
 
-    /// The newest sample, pending ones included, that a slot got in the chunks `birth...death`.
+    /// The newest sample of a slot in the chunks `birth...death`, including pending ones.
     func lastSample(
         _ slot: RingSlot, _ companions: SeriesIndex.Companions, birth: UInt32, death: UInt32
     ) -> (time: Int64, value: StoredValue)? {
@@ -200,7 +200,7 @@ extension Lane {
         return nil
     }
 
-    /// Sets the newest time of a series' new slot to that of its former location.
+    /// Sets the newest time of a series' new slot to that of its previous location.
     func carryNewest(of former: SeriesIndex.Location, to slot: RingSlot) {
         let companions = core.catalog.read { $0.index.companions(of: former) }
         let last = lastSample(former.slot, companions, birth: former.birth, death: former.death)
@@ -209,7 +209,7 @@ extension Lane {
 }
 
 extension ActiveChunk {
-    /// Clears the bits of all rows but those in `kept`. The writer's.
+    /// Clears the bits of all rows except those in `kept`. Called by the writer.
     func clearMasks(keeping kept: RowMask) {
         let blocks = unsafe self.blocks
         for index in 0..<blockCount {
@@ -220,7 +220,7 @@ extension ActiveChunk {
         }
     }
 
-    /// Clears the slots from `position` on. The writer's.
+    /// Clears the slots from `position` on. Called by the writer.
     func clearMasks(from position: Int) {
         let first = Self.slot(at: position)
         for index in first.block..<max(first.block, blockCount) {
@@ -230,12 +230,12 @@ extension ActiveChunk {
         }
     }
 
-    /// Clears one slot. The writer's.
+    /// Clears one slot. Called by the writer.
     func clearMask(of slot: RingSlot) {
         unsafe blocks[slot.block].masks[slot.column].store(0, ordering: .relaxed)
     }
 
-    /// Stores one value. The writer's.
+    /// Stores one value. Called by the writer.
     func set(_ slot: RingSlot, _ row: Int, _ bits: UInt64) {
         let block = unsafe blocks[slot.block]
         let mask = unsafe block.masks[slot.column].load(ordering: .relaxed)

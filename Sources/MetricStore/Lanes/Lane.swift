@@ -3,21 +3,23 @@ internal import Synchronization
 
 /// A stream of samples with one writer: a scrape target, a rule group, a remote-write sender.
 ///
-/// Its series share one ring of timestamps: what is appended between `beginAppend` and `commit` is a row with one value
-/// per series. The calls that write (`slot`, `beginAppend` and what follows, `retire`, `close`) must come from one
-/// thread at a time; readers on any thread neither wait for them nor hold them up.
+/// Its series share their timestamps: the samples appended between `beginAppend` and `commit` are a row with one value
+/// per
+/// series. The writing calls (`slot`, `beginAppend` and the calls on its result, `retire`, `close`) must come from one
+/// thread at a time. Readers on any thread and the writer do not wait for each other.
 ///
-/// `@unchecked`: the variables are the writer's, but for `active` and `finalHead`, which change under the index lock,
-/// and `logged`, which has its own.
+/// `@unchecked`: the variables belong to the writer, except `active` and `finalHead`, which change under the index
+/// lock,
+/// and `logged`, which has a lock of its own.
 public final class Lane: @unchecked Sendable {
     /// The lane's identity.
     public let id: LaneID
-    /// The name it was opened under.
+    /// The name under which it was opened.
     public let name: String
 
     let core: StoreCore
     let directory = ChunkDirectory()
-    /// The chunk being written; `nil` once the lane is closed.
+    /// The chunk being written; `nil` when the lane is closed.
     var active: ActiveChunk?
     /// Rows committed when the lane was closed.
     var finalHead = 0
@@ -26,28 +28,28 @@ public final class Lane: @unchecked Sendable {
     var chunk = 0
     /// Rows committed, as in the header.
     var head = 0
-    /// Rows begun and not committed.
+    /// Rows started and not committed.
     var pendingRows = 0
-    /// Oldest and newest time in the pending rows.
+    /// The oldest and the newest time in the pending rows.
     var pendingOldest = Int64.max
     var pendingNewest = Int64.min
-    /// Whether rows from `head` on hold leftovers of a rollback.
+    /// Whether rows from `head` on contain values of a rollback.
     var hasLeftovers = false
-    /// Slots given up, with the last chunk each may hold samples in; in the order in which they may be taken again.
+    /// Retired slots, in the order of reuse, each with the last chunk that may contain its samples.
     var freeSlots: [(slot: RingSlot, death: UInt32)] = []
     var nextFreeSlot = 0
-    /// The companions of the slots that have some; places that are free again are in `freeCompanions`.
+    /// The companions of slots that have some. Free places are in `freeCompanions`.
     var companionList: [SeriesIndex.Companions] = []
     var freeCompanions: [UInt32] = []
-    /// Slots that were taken and then not needed.
+    /// Slots that were taken but not needed.
     var spareSlots: [RingSlot] = []
-    /// The slot after the last one that was ever taken.
+    /// The slot after the last one ever taken.
     var nextSlot = RingSlot(block: 0, column: 0)
 
-    /// The part of this chunk that is in the row log. Only the writer takes the lock, and ``rewriteRows(_:through:)``.
+    /// The part of this chunk in the row log. Locked only by the writer and ``rewriteRows(_:through:)``.
     let logged = Mutex(LoggedRows())
 
-    /// Number of slots that an earlier process used and this one has not asked for yet; their states say which.
+    /// The number of slots from an earlier process that this one has not used yet. Their states say which.
     var unclaimedCount = 0
     /// The chunk after which unclaimed slots are retired.
     var unclaimedThrough = 0
@@ -59,15 +61,16 @@ public final class Lane: @unchecked Sendable {
         self.active = active
     }
 
-    /// Starts a row at `time`. It must end with `commit` or `rollback` before the next one starts.
+    /// Starts a row at `time`. Call `commit` or `rollback` before starting the next one.
     public func beginAppend(at time: Timestamp) -> Appender {
         Appender(lane: self, time: time.milliseconds)
     }
 
-    /// Ends the lane: every slot is retired, and nothing more can be appended. Its name may be opened again.
+    /// Ends the lane. All slots are retired, and nothing more can be appended. Its name may be opened again.
     ///
-    /// If the last chunk cannot be sealed, the lane stays in the store without a writer, its rows readable: opening the
-    /// name gives the same lane, and ``MetricStore/maintain(now:)`` closes it later.
+    /// If the last chunk cannot be sealed, the lane stays in the store without a writer, and its rows stay readable.
+    /// Opening
+    /// the name returns the same lane, and ``MetricStore/maintain(now:)`` closes it later.
     public func close() {
         guard let active else { return }
         for block in 0..<active.blockCount {
@@ -90,16 +93,17 @@ public final class Lane: @unchecked Sendable {
             self.active = nil
             catalog.openNames.remove(name)
         }
-        // Should the log not take it now, it does so with the next commit of any lane. A lane that comes back after a
-        // restart has only sealed rows, and is closed when nobody opens it.
+        // If the log cannot be written now, the next commit of any lane writes it. A lane that reappears after a
+        // restart has
+        // only sealed rows, and is closed if it is not opened.
         try? core.log?.flush()
         releaseRows()
     }
 
-    /// Rows committed, counted through all chunks. Under the index lock.
+    /// Rows committed, over all chunks. Called under the index lock.
     var committedRows: Int { active?.head ?? finalHead }
 
-    /// The chunk that the next sample goes to.
+    /// The chunk of the next sample.
     var nextChunk: Int {
         pendingRows == 0 && head == (chunk + 1) * ColumnCodec.rows ? chunk + 1 : chunk
     }

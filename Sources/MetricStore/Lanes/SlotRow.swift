@@ -1,21 +1,21 @@
-/// Slots of one lane in an order that many commits share, as a target exposes its series line by line. A value.
+/// Slots of one lane in an order that many commits share, such as the line order of a target. A value.
 ///
-/// Slots that lie side by side are kept as one run: thousands of series are usually a few runs, whose values are
-/// appended block by block.
+/// Adjacent slots are kept as one run. Thousands of series are usually a few runs, whose values are appended block by
+/// block.
 public struct SlotRow: Sendable {
-    /// Slots of one block with consecutive columns, or places without one.
+    /// Slots of one block with consecutive columns, or places without a slot.
     struct Run: Sendable {
         var first: RingSlot?
         /// The place of the first one in the row.
         var start: Int
         var count = 1
 
-        /// The slot at `place`, which is one of the run's.
+        /// The slot at `place`, which must be in the run.
         func slot(at place: Int) -> RingSlot? {
             first.map { $0 + (place - start) }
         }
 
-        /// Whether `slot` is what follows.
+        /// Whether `slot` continues the run.
         func continues(with slot: RingSlot?) -> Bool {
             guard let first, let slot else { return first == nil && slot == nil }
             return first.block == slot.block && first + count == slot
@@ -25,7 +25,7 @@ public struct SlotRow: Sendable {
     private(set) var runs: [Run] = []
     /// The number of places.
     public private(set) var count = 0
-    /// How many places have a slot.
+    /// The number of places with a slot.
     public private(set) var slotCount = 0
 
     /// The row of `slots`; `nil` for values that are not stored.
@@ -56,7 +56,7 @@ public struct SlotRow: Sendable {
 }
 
 extension SlotRow: Sequence {
-    /// Goes through the places in order.
+    /// Iterates over the places in order.
     public struct Iterator: IteratorProtocol {
         private let runs: [Run]
         private var run = 0
@@ -78,6 +78,6 @@ extension SlotRow: Sequence {
         }
     }
 
-    /// A pass over the places.
+    /// An iterator over the places.
     public func makeIterator() -> Iterator { Iterator(self) }
 }

@@ -1,24 +1,25 @@
 internal import Synchronization
 
-/// One row of one block as bytes: what a commit adds to the row log. Any bit pattern comes back as it was.
+/// One row of one block as bytes, as a commit adds it to the row log. Every bit pattern is preserved.
 ///
 /// ```
-/// presence   1 byte: no slot has a value, every slot has one, the same slots as in the row before, or as a bitmap says
+/// presence   1 byte: no slot has a value, every slot has one, the slots of the previous row, or those in a bitmap
 /// bitmap     width / 8 bytes, only for the last kind
-/// codes      half a byte per value, the first one in the low half
-/// data       as many bytes per value as its code says, little-endian
+/// codes      4 bits per value, the first one in the low half
+/// data       bytes of each value, their number given by its code, little-endian
 /// ```
-/// A value is predicted from the two before it in its slot and chunk: counters usually rise at a steady rate, so that
-/// the change of the step fits into the code itself. Missing values count as zero and as "no step", which makes a
-/// chunk's first row decodable on its own.
+/// A value is predicted from the previous two of its slot and chunk. Counters usually rise at a steady rate, so the
+/// change of the step fits in the code itself. A missing value counts as zero and as "no step", so that the first row
+/// of
+/// a chunk can be decoded on its own.
 ///
 /// | code | value |
 /// |---|---|
-/// | 0 | the same bits as before |
-/// | 1, 2, 3 | the step before, one less, one more |
+/// | 0 | the same bits as the previous value |
+/// | 1, 2, 3 | the previous step, one less, one more |
 /// | 4…7 | zigzag step in 1…4 bytes |
 /// | 8, 9 | zigzag change of the step in 1 or 2 bytes |
-/// | 10…15 | exclusive or with the value before, its low 3…8 bytes |
+/// | 10…15 | exclusive or with the previous value, its low 3…8 bytes |
 enum RowCodec {
     private enum Presence {
         static let none: UInt8 = 0
@@ -29,22 +30,21 @@ enum RowCodec {
 
     /// The highest bit of a row mask.
     private static let highest = RowMask.bitWidth - 1
-    /// Bytes that encoding may write beyond the end it reports.
+    /// Bytes that encoding may write after the reported end.
     static let slack = 8
-    /// Data bytes by code, half a byte each.
+    /// Number of data bytes by code, 4 bits each.
     private static let lengths: UInt64 = 0x8765_4321_4321_0000
 
-    /// No row of a block with `width` slots is longer.
+    /// The maximum length of a row of a block with `width` slots.
     static func longest(width: Int) -> Int { 1 + width / 8 + width / 2 + 8 * width }
 
     private static func length(_ code: UInt8) -> Int { Int(lengths >> UInt64(4 * code) & 15) }
 
-    /// The whole number with these bits, if it is one that is stored as a step.
+    /// The integer with these bits, if it can be stored as a step.
     @inline(__always)
     private static func whole(_ bits: UInt64) -> Int64? {
         let value = Double(bitPattern: bits)
-        // Added to this, a whole number is in the low bits. NaN fails the first comparison, -0 and fractions the
-        // second.
+        // Added to this, an integer is in the low bits. NaN fails the first comparison, -0 and fractions the second.
         let magic = 0x1.8p52
         guard value.magnitude < 0x1p51 else { return nil }
         let sum = value + magic
@@ -62,7 +62,7 @@ enum RowCodec {
 
     // MARK: Encoding
 
-    /// Writes `row` of `block`, which holds the rows of this chunk before it, and moves `end` behind it.
+    /// Writes `row` of `block`, which contains the previous rows of the chunk, and advances `end`.
     static func encode(
         _ block: ActiveChunk.Block, row: Int, into output: UnsafeMutableRawPointer, _ end: inout Int
     ) {
@@ -105,7 +105,7 @@ enum RowCodec {
         }
     }
 
-    /// Writes a row of which every slot has a value, as it has in the `reach` rows before.
+    /// Writes a row in which every slot has a value, as in the `reach` rows before.
     private static func encodeFull(
         _ cells: AtomicWords, width: Int, reach: Int, codes: Int, _ output: UnsafeMutableRawPointer, _ end: inout Int
     ) {
@@ -167,9 +167,9 @@ enum RowCodec {
         }
     }
 
-    /// Writes the data of one value and gives its code.
+    /// Writes the data of one value and returns its code.
     ///
-    /// Which code a whole number gets changes from value to value, so it is chosen without a branch.
+    /// The code of an integer varies from value to value, so it is selected without a branch.
     @inline(__always)
     private static func encode(
         _ value: UInt64, _ before: UInt64, _ earlier: UInt64, _ output: UnsafeMutableRawPointer, _ end: inout Int
@@ -203,8 +203,8 @@ enum RowCodec {
 
     // MARK: Decoding
 
-    /// Reads what `encode` wrote for `row` into `block`, which holds the rows before it. Whether the bytes made sense;
-    /// those that do not leave the block as it was.
+    /// Decodes a row written by `encode` into `block`, which contains the previous rows. Returns whether the bytes are
+    /// valid; invalid ones leave the block unchanged.
     static func decode(
         _ input: UnsafeRawBufferPointer, _ offset: inout Int, into block: ActiveChunk.Block, row: Int
     ) -> Bool {
@@ -230,7 +230,7 @@ enum RowCodec {
         }
     }
 
-    /// Whether the data of `count` values is there.
+    /// Whether the input contains the data of `count` values.
     private static func hasData(_ input: UnsafeRawBufferPointer, _ codes: Int, _ count: Int, at offset: Int) -> Bool {
         if 8 * count <= input.count - offset { return true }
         var length = 0
@@ -243,7 +243,7 @@ enum RowCodec {
         unsafe input[codes + index / 2] >> UInt8(4 * (index & 1)) & 15
     }
 
-    /// Which slots have a value, a bit each; gives their number, or `nil` for bytes that make no sense.
+    /// The slots with a value, one bit each, and their number; `nil` for invalid bytes.
     private static func readPresence(
         _ kind: UInt8, _ input: UnsafeRawBufferPointer, _ offset: inout Int, _ block: ActiveChunk.Block, _ row: Int,
         _ present: UnsafeMutableBufferPointer<UInt64>
@@ -269,7 +269,7 @@ enum RowCodec {
         return unsafe present.reduce(0) { $0 + $1.nonzeroBitCount }
     }
 
-    /// Reads one value; its bytes are there.
+    /// Reads one value. The caller has checked the length.
     @inline(__always)
     private static func decode(
         _ code: UInt8, _ input: UnsafeRawBufferPointer, _ offset: inout Int, _ block: ActiveChunk.Block, _ row: Int,
@@ -277,7 +277,7 @@ enum RowCodec {
     ) {
         let width = unsafe block.width
         let mask = unsafe block.masks[column].load(ordering: .relaxed)
-        // As when it was encoded: the rows before in the highest bits.
+        // As in encoding: the previous rows in the highest bits.
         let before = (mask &<< RowMask(highest - row)) &<< 1
         let cell = unsafe block.values + row * width + column
         let last = unsafe before >> RowMask(highest) == 0 ? 0 : cell[-width].load(ordering: .relaxed)
@@ -286,7 +286,7 @@ enum RowCodec {
         var data: UInt64 = 0
         if offset + 8 <= input.count {
             let word = unsafe UInt64(littleEndian: input.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-            // In two steps, since a shift by 64 is none.
+            // In two steps, because a shift by 64 does nothing.
             data = word & ~((~0 &<< UInt64(4 * length)) &<< UInt64(4 * length))
         } else {
             for index in 0..<length { unsafe data |= UInt64(input[offset + index]) << UInt64(8 * index) }
@@ -296,13 +296,13 @@ enum RowCodec {
         unsafe block.masks[column].store(mask | 1 &<< RowMask(row), ordering: .relaxed)
     }
 
-    /// Which codes are steps, a bit each, and which of them count on from the step before.
+    /// The codes that are steps, one bit each, and those that are relative to the previous step.
     private static let steps: UInt16 = 0b11_1111_1110
     private static let changes: UInt16 = 0b11_0000_1110
-    /// The data bytes of each code, half a byte each.
+    /// The number of data bytes of each code, 4 bits each.
     private static let additions: UInt64 = 0x2100
 
-    /// The value of a code. Both kinds are worked out and one is taken: which it is nobody can predict.
+    /// The value of a code. Both kinds are computed and one is selected, because a branch could not be predicted.
     @inline(__always)
     private static func value(_ code: UInt8, _ data: UInt64, _ before: UInt64, _ earlier: UInt64) -> UInt64 {
         let last = wholeOrZero(before)

@@ -2,22 +2,22 @@ internal import Glibc
 internal import MetricModel
 internal import Synchronization
 
-/// The rows that no sealed chunk holds yet, of all lanes, in the order in which they were committed.
+/// The rows of all lanes that are not in a sealed chunk yet, in commit order.
 ///
 /// ```
 /// rows/N   magic, version, store, number, checksum of these, a word each and padded to 64 bytes; then RowRecords
 /// ```
-/// A commit writes its record before readers see the rows: what the kernel has taken survives the end of the process.
-/// One log for all lanes keeps the pages it dirties full. A file goes when every lane has sealed the rows it has there
-/// and in older ones; a lane so slow that it holds back more than ``budget`` bytes writes its rows once more, at the
-/// end (``MetricStore``'s `maintain`).
+/// A commit writes its record before readers see the rows: data in the kernel survive the end of the process. One log
+/// for all lanes writes full pages. A file is removed when every lane has sealed its rows in it and in older files. If
+/// slow lanes hold back more than ``budget`` bytes, their rows are written again at the end of the log
+/// (``MetricStore``'s `maintain`).
 ///
-/// Writers hold the lock for one `pwrite` per commit. Readers never come here.
+/// Writers hold the lock for one `pwrite` per commit. Readers never use it.
 final class RowLog: Sendable {
     static let headerSize = 64
 
     private struct State: ~Copyable {
-        /// `nil` before the first record and after a file is full.
+        /// `nil` before the first record and when a file is full.
         var file: OpenFile?
         /// By number; the last one is `file`.
         var files: [(number: UInt32, size: Int, pins: Int)] = []
@@ -25,9 +25,9 @@ final class RowLog: Sendable {
     }
 
     let directory: StoreDirectory
-    /// Bytes of finished files that may wait for slow lanes.
+    /// Bytes of finished files that slow lanes may hold back.
     let budget: Int
-    /// A file gets no more records than fit into this, unless it is a single one.
+    /// The size limit of a file. A single larger record gets a file of its own.
     private let fileSize: Int
     private let state = Mutex(State())
 
@@ -43,11 +43,11 @@ final class RowLog: Sendable {
         return words + [unsafe words.withUnsafeBytes { unsafe ByteHash.checksum($0) }]
     }
 
-    /// Bytes of all files.
+    /// The size of all files in bytes.
     var byteCount: Int { state.withLock { $0.files.reduce(0) { $0 + $1.size } } }
 
-    /// Writes `record` and keeps its file for as long as `pin` names it: a record that begins a chunk moves the pin
-    /// there.
+    /// Writes `record` and keeps its file while `pin` refers to it. A record that starts a chunk moves the pin to its
+    /// file.
     func append(_ record: UnsafeMutableRawBufferPointer, pin: inout UInt32?) throws(StoreError) {
         let checksum = unsafe RowRecordHeader.checksum(of: UnsafeRawBufferPointer(record))
         let begins = unsafe record.load(as: RowRecordHeader.self).firstRow == 0
@@ -86,7 +86,7 @@ final class RowLog: Sendable {
         removeUnneeded(&state)
     }
 
-    /// Releases the file that `pin` names.
+    /// Releases the file that `pin` refers to.
     func release(_ pin: inout UInt32?) {
         guard pin != nil else { return }
         state.withLock { state in
@@ -101,7 +101,7 @@ final class RowLog: Sendable {
         state.files[index].pins -= 1
     }
 
-    /// Removes the oldest files that no lane needs, but never the one that is written.
+    /// Removes the oldest files that no lane needs, but never the one being written.
     private func removeUnneeded(_ state: inout State) {
         while state.files.count > 1, let first = state.files.first, first.pins == 0 {
             unsafe unlink(directory.rows(first.number))
@@ -109,8 +109,8 @@ final class RowLog: Sendable {
         }
     }
 
-    /// The newest overdue file: rows in it and in older files must be rewritten, so that no more than ``budget``
-    /// bytes of finished files wait.
+    /// The newest overdue file. Rows in it and in older files must be rewritten, so that at most ``budget`` bytes of
+    /// finished files are held back.
     var overdue: UInt32? {
         state.withLock { state in
             var waiting = state.files.dropLast().reduce(0) { $0 + $1.size }
@@ -125,10 +125,10 @@ final class RowLog: Sendable {
 }
 
 extension RowLog {
-    /// Calls `found` with every complete record of an earlier process, oldest first, and with its file.
+    /// Calls `found` with every complete record of an earlier process and its file, oldest first.
     ///
-    /// All files stay until ``recovered()``.
-    /// - Returns: A note for everything that was set aside or skipped.
+    /// All files are kept until ``recovered()``.
+    /// - Returns: a note for each file or record that was renamed or skipped.
     func recover(_ found: (RowRecordHeader, UnsafeRawBufferPointer, UInt32) -> Void) -> [String] {
         var notes: [String] = []
         for number in StoreDirectory.numbers(in: directory.rowFiles) {
@@ -144,7 +144,7 @@ extension RowLog {
         return notes
     }
 
-    /// Keeps file `number` for a lane whose rows begin there.
+    /// Keeps file `number` for a lane whose rows begin in it.
     func pin(_ number: UInt32) {
         state.withLock { state in
             guard let index = state.files.firstIndex(where: { $0.number == number }) else { return }
@@ -152,18 +152,18 @@ extension RowLog {
         }
     }
 
-    /// Removes what no lane has pinned, after a recovery.
+    /// Removes files that no lane has pinned, after a recovery.
     func recovered() {
         state.withLock { state in
             removeUnneeded(&state)
-            // With no file open the last one is as finished as the others.
+            // If no file is open, the last one is finished too.
             guard state.files.count == 1, state.files[0].pins == 0 else { return }
             unsafe unlink(directory.rows(state.files[0].number))
             state.files = []
         }
     }
 
-    /// - Returns: The bytes of the file.
+    /// - Returns: the size of the file in bytes.
     private func recover(
         _ number: UInt32, _ path: String, _ notes: inout [String],
         _ found: (RowRecordHeader, UnsafeRawBufferPointer, UInt32) -> Void
@@ -185,7 +185,7 @@ extension RowLog {
                 offset += record.count
                 continue
             }
-            // A crash tears the end; anything else is damage, behind which other lanes' rows may be whole.
+            // A crash leaves an incomplete end. Anything else is damage; rows of other lanes after it may be intact.
             let start = offset
             repeat {
                 offset += RowRecordHeader.alignment
@@ -195,7 +195,7 @@ extension RowLog {
         }
         return size
     }
-    /// The record at `offset`, if there is a whole one that was written for this place.
+    /// The record at `offset`, if it is complete and was written for this place.
     private static func record(
         _ bytes: UnsafeRawBufferPointer, _ offset: Int, of file: UInt32
     ) -> (RowRecordHeader, UnsafeRawBufferPointer)? {

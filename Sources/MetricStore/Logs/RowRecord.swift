@@ -10,54 +10,53 @@ internal import Synchronization
 /// rows                 for each row, each block (RowCodec)
 /// padding              to a multiple of 8
 /// ```
-/// A record whose `firstRow` is 0 holds all of the chunk so far and makes earlier ones of that chunk superfluous.
+/// A record with `firstRow` 0 holds the whole chunk so far and replaces earlier records of that chunk.
 struct RowRecordHeader {
     static let size = 64
     static let alignment = 8
     static let mark: UInt32 = 0x3157_4f52  // "ROW1"
 
-    /// Of everything behind it, mixed with the place that the record was written for.
+    /// Over everything after it, combined with the place of the record.
     var checksum: UInt64 = 0
     var mark = RowRecordHeader.mark
-    /// Of the whole record.
+    /// Length of the whole record.
     var length: UInt32 = 0
     var lane: UInt32
     var chunk: UInt32
     var firstRow: UInt32
     var rowCount: UInt32
     var blockCount: UInt32
-    /// The histogram words that this record brings.
+    /// The first of the histogram words in this record.
     var firstWord: UInt32
     var wordCount: UInt32
-    /// Of the series log, when the record was written.
+    /// The series log's revision when the record was written.
     var revision: UInt32
-    /// Of all samples of the chunk so far, their own timestamps included.
+    /// The oldest time of all samples of the chunk so far, including their own timestamps.
     var oldest: Int64
     var newest: Int64
 }
 
 extension RowRecordHeader {
-    /// The checksum of the bytes behind the checksum; without the place.
+    /// The checksum of the bytes after the checksum, without the place.
     static func checksum(of record: UnsafeRawBufferPointer) -> UInt64 {
         unsafe ByteHash.checksum(UnsafeRawBufferPointer(rebasing: record[8...]))
     }
 
-    /// A number that is mixed into the checksum, so that a record copied elsewhere is not valid there.
+    /// A number that is combined with the checksum, so that a record copied elsewhere is invalid.
     static func place(file: UInt32, offset: Int) -> UInt64 {
         (UInt64(file) << 32 | UInt64(offset)) &* 0x9e37_79b9_7f4a_7c15
     }
 }
 
 extension ActiveChunk {
-    /// Calls `body` with the record of the rows `rows` of `chunk`; its checksum and the place for it are left to the
-    /// row log.
+    /// Calls `body` with the record of the rows `rows` of `chunk`. The row log sets its checksum and place.
     ///
     /// - Parameters:
-    ///   - blockCount: The blocks that may have values in these rows.
-    ///   - words: The histogram words of these rows; rolled back ones may be among them.
-    ///   - range: Oldest and newest time of the chunk with these rows.
-    ///   - revision: Of the series log.
-    /// - Complexity: One pass over the lane's slots per row.
+    ///   - blockCount: the number of blocks that may have values in these rows.
+    ///   - words: the histogram words of these rows; may include words that were rolled back.
+    ///   - range: the oldest and the newest time of the chunk, including these rows.
+    ///   - revision: the series log's revision.
+    /// - Complexity: one pass over the lane's slots per row.
     func withRecord<Result, Failure: Error>(
         lane: UInt32, chunk: Int, rows: Range<Int>, blockCount: Int, words: Range<Int>,
         range: (oldest: Int64, newest: Int64), revision: UInt32,
@@ -105,7 +104,7 @@ extension ActiveChunk {
         end = next
     }
 
-    /// Restores the rows of a record with a correct checksum that follows the present rows. Returns whether it was
+    /// Restores the rows of a record with a valid checksum that follows the current rows. Returns whether it was
     /// well-formed.
     func restore(_ header: RowRecordHeader, _ record: UnsafeRawBufferPointer) throws(StoreError) -> Bool {
         let rows = Int(header.firstRow)..<Int(header.firstRow) + Int(header.rowCount)

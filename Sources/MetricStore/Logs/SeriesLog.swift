@@ -5,45 +5,47 @@ internal import Synchronization
 
 /// A change to lanes or series; replaying all records in order rebuilds the index.
 enum SeriesRecord {
-    /// The log begins with so many series, all of them different, those with several locations one after the other.
+    /// The log begins with this number of distinct series. Locations of one series are adjacent.
     case listing(series: UInt32)
     /// The following records may be about any series.
     case listed
     case lane(UInt32, name: String)
-    /// From here on `id` means this label; before, it may have meant another one that no series has any more.
+    /// From here on `id` is this label. Before, it may have been another label that no series has any more.
     case pair(id: UInt32, Label)
-    /// A slot has a series, given by its pairs in the order of their names; `death` is given if it has ended already.
-    /// One that is new was not in the index before.
+    /// A slot has a series, given by its pairs, sorted by name. `death` is set if the series has ended. `isNew` means
+    /// that
+    /// the series was not in the index before.
     case bind(lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32? = nil, isNew: Bool, pairs: [UInt32])
     case companion(SeriesIndex.Location, isTimes: Bool, column: RingSlot, columnBirth: UInt32)
     case end(lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32)
     case closed(lane: UInt32, head: UInt64)
-    /// The records up to here make this revision (``LogRevisions``).
+    /// The records up to here form this revision (``LogRevisions``).
     case revision(UInt32)
     case lostRevisions(ClosedRange<UInt32>)
 }
 
-/// The file that keeps ``SeriesRecord``s.
+/// The file with the ``SeriesRecord``s.
 ///
 /// ```
 /// file     magic (8) · version (4) · unused (4) · store (8) · checksum of these (8), then frames
-/// frame    length of the records (4) · checksum of the records (4) · records, one of which gives the revision
-/// record   kind (1) · numbers as varints, texts with their length before them
+/// frame    length of the records (4) · checksum of the records (4) · records, including one revision
+/// record   kind (1) · numbers as varints, texts preceded by their length
 /// ```
-/// Records are gathered in memory and written before the first commit that needs them; what the kernel has taken
-/// survives the end of the process. A torn end is cut off when the file is read again. Pairs are the index's own ids,
-/// so that a series takes some 15 bytes however long its labels are.
+/// Records are collected in memory and written before the first commit that needs them; data in the kernel survive the
+/// end of the process. When the file is read, an incomplete end is cut off. Pairs are the index's own ids: a series
+/// takes
+/// about 15 bytes, however long its labels are.
 final class SeriesLog: Sendable {
     static let mark: UInt64 = 0x3130_474f_4c42_5254
     static let version: UInt32 = 5
-    /// The versions that can be read; version 3 had no ``SeriesRecord/listing(series:)``, version 4 no
+    /// The readable versions. Version 3 had no ``SeriesRecord/listing(series:)``, version 4 no
     /// ``SeriesRecord/revision(_:)``.
     static let versions: ClosedRange<UInt32> = 3...5
     static let headerSize = 32
-    /// Longer frames are only written for single records.
+    /// The maximum frame size; a frame with a single record may be longer.
     static let frameSize = 1 << 18
 
-    /// The file as it was written as a whole.
+    /// The result of writing the whole file.
     private final class Start: Sendable {
         let file: Mutex<OpenFile?>
         let size: Int
@@ -55,17 +57,17 @@ final class SeriesLog: Sendable {
     }
 
     private struct State: ~Copyable {
-        /// `nil` until the file is first written as a whole.
+        /// `nil` until the whole file is written for the first time.
         var file: OpenFile?
-        /// The writing of it, where that goes on beside what the store does.
+        /// The write of the whole file, while it runs in the background.
         var pending: Overlapped<Result<Start, StoreError>>?
-        /// Keeps other processes out of the directory.
+        /// Locks the directory against other processes.
         let lock: OpenFile
         var buffer: [UInt8] = []
-        /// Bytes in the file, and what they were when it was written as a whole.
+        /// The size of the file, and its size when the whole file was last written, in bytes.
         var size = 0
         var compactSize = 0
-        /// Of what is in the file.
+        /// The revisions in the file.
         var revisions = LogRevisions()
 
         /// Takes the file from the thread that writes it; waits for it if necessary.
@@ -79,25 +81,25 @@ final class SeriesLog: Sendable {
     }
 
     private let state: Mutex<State>
-    /// Whether records wait to be written.
+    /// Whether there are records to write.
     private let isDirty = Atomic(false)
     private let current = Atomic<UInt32>(0)
 
-    /// Nothing can be flushed before ``compact(_:_:)`` or ``begin(_:_:_:)`` has made the file.
+    /// Records can be flushed only after ``compact(_:_:)`` or ``begin(_:_:_:)`` has created the file.
     init(lock: consuming OpenFile) {
         state = Mutex(State(lock: lock))
     }
 
     deinit {
-        // The lock on the directory goes only after the last write to it.
+        // The lock on the directory must be held until the last write.
         state.withLock { state in
             do throws(StoreError) { try state.settle() } catch {
-                // The file that was there before stays.
+                // The previous file is kept.
             }
         }
     }
 
-    /// Bytes in the file.
+    /// The size of the file in bytes.
     var size: Int {
         state.withLock { state in
             do throws(StoreError) { try state.settle() } catch { return 0 }
@@ -105,10 +107,10 @@ final class SeriesLog: Sendable {
         }
     }
 
-    /// The revision in the file. After ``flush()`` it has what the calling thread had added.
+    /// The revision in the file. After ``flush()`` it includes the records that the calling thread added.
     var revision: UInt32 { current.load(ordering: .relaxed) }
 
-    /// Adds records to those that wait.
+    /// Adds records to the buffer.
     func add(_ records: SeriesRecord...) {
         state.withLock { state in
             for record in records { record.write(to: &state.buffer) }
@@ -116,7 +118,7 @@ final class SeriesLog: Sendable {
         }
     }
 
-    /// Adds records that are bytes already.
+    /// Adds records that are already encoded.
     func add(bytes records: [UInt8]) {
         guard !records.isEmpty else { return }
         state.withLock { state in
@@ -125,22 +127,22 @@ final class SeriesLog: Sendable {
         }
     }
 
-    /// Writes what waits. A record that the calling thread added is in the file after this.
+    /// Writes the buffered records. After it, the records that the calling thread added are in the file.
     func flush() throws(StoreError) {
-        // Clean means written: a thread whose records are being written by another one waits for it.
+        // Not dirty means written: a thread whose records another thread is writing waits for it.
         guard isDirty.load(ordering: .acquiring) else { return }
         try state.withLock { state throws(StoreError) in
             try state.settle()
-            // Until `maintain` has written it, no record has a place.
+            // There is no file until `maintain` has written it.
             guard state.file != nil else { throw StoreError(.system, "the series log could not be written") }
-            // A rewritten log already contains them; a frame without records would look like its end.
+            // A rewritten log already contains them. A frame without records would look like the end of the log.
             if !state.buffer.isEmpty {
                 var revisions = state.revisions
                 revisions.advance()
                 var records = state.buffer
                 SeriesRecord.revision(revisions.current).write(to: &records)
                 let frame = Self.frame(records)
-                // After a failure the next frame begins where this one did.
+                // After a failure the next frame starts at the same offset.
                 unsafe try frame.withBytes { (bytes) throws(StoreError) in
                     try unsafe state.file?.write(bytes, at: state.size)
                 }
@@ -153,7 +155,7 @@ final class SeriesLog: Sendable {
         }
     }
 
-    /// Whether most of the file is about what is gone, or there is none.
+    /// Whether most of the file is about removed series, or there is no file.
     var isWorthCompacting: Bool {
         state.withLock { state in
             do throws(StoreError) { try state.settle() } catch { return true }
@@ -161,15 +163,15 @@ final class SeriesLog: Sendable {
         }
     }
 
-    /// Puts a file with what `catalog` holds in the place of the present one. Under the index lock, so that nothing is
+    /// Replaces the file with one that has the content of `catalog`. Called under the index lock, so that no record is
     /// added.
     func compact(_ catalog: borrowing StoreCore.Catalog, _ directory: StoreDirectory) throws(StoreError) {
         let snapshot = SeriesSnapshot(catalog)
         try state.withLock { state throws(StoreError) in
             do throws(StoreError) { try state.settle() } catch {
-                // The records that could not be written then are written now.
+                // Includes records that could not be written before.
             }
-            // It holds records that wait, which the present file has not.
+            // The new file includes buffered records that the current one does not have.
             var revisions = state.revisions
             revisions.advance()
             let start = try Self.write(snapshot, revisions, directory)
@@ -182,10 +184,9 @@ final class SeriesLog: Sendable {
         }
     }
 
-    /// The same, by a thread of its own, for a log that has no file yet. Records may be added at once; whoever wants
-    /// them written waits.
+    /// The same in a thread of its own, for a log that has no file yet. Records may be added at once; a flush waits.
     ///
-    /// - Parameter revisions: The current one is that of the file that is there, or of none.
+    /// - Parameter revisions: the current revision is that of the existing file, if any.
     func begin(_ catalog: borrowing StoreCore.Catalog, _ revisions: LogRevisions, _ directory: StoreDirectory) {
         let snapshot = SeriesSnapshot(catalog)
         state.withLock { state in
@@ -197,7 +198,7 @@ final class SeriesLog: Sendable {
         }
     }
 
-    /// Waits for what ``begin(_:_:_:)`` writes.
+    /// Waits for the write started by ``begin(_:_:_:)``.
     func settle() throws(StoreError) {
         try state.withLock { state throws(StoreError) in try state.settle() }
     }
@@ -224,7 +225,7 @@ final class SeriesLog: Sendable {
         return bytes
     }
 
-    /// `records` with length and checksum.
+    /// `records` with their length and checksum.
     static func frame(_ records: [UInt8]) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(records.count + 8)
@@ -233,7 +234,7 @@ final class SeriesLog: Sendable {
         return bytes + records
     }
 
-    /// The records of the frame at `offset`, if it is whole.
+    /// The records of the frame at `offset`, if it is complete.
     static func frame(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> UnsafeRawBufferPointer? {
         guard bytes.count - offset >= 8 else { return nil }
         let count = unsafe Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))

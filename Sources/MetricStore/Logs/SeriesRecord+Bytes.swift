@@ -80,7 +80,7 @@ extension [UInt8] {
         append(contentsOf: text.utf8)
     }
 
-    /// A location; the last number is 0 while it is alive.
+    /// A location. The last number is 0 while it is alive.
     fileprivate mutating func append(lane: UInt32, _ slot: RingSlot, birth: UInt32, death: UInt32?) {
         append(varint: UInt64(lane))
         append(varint: UInt64(slot.rawValue))
@@ -90,7 +90,7 @@ extension [UInt8] {
 
     var checksum: UInt64 { unsafe withUnsafeBytes { unsafe ByteHash.checksum($0) } }
 
-    /// Lends the bytes to `body`.
+    /// Calls `body` with the bytes.
     func withBytes(_ body: (UnsafeRawBufferPointer) throws(StoreError) -> Void) throws(StoreError) {
         let result: Result<Void, StoreError> = unsafe withUnsafeBytes { bytes in
             do throws(StoreError) {
@@ -104,25 +104,25 @@ extension [UInt8] {
     }
 }
 
-/// Takes records off the content of a frame, whose checksum holds.
+/// Reads the records of a frame with a valid checksum.
 @unsafe struct SeriesRecordReader {
     private let source: UnsafeRawBufferPointer
     private var offset = 0
-    /// The pairs of the bind record read last.
+    /// The pairs of the last bind record.
     private(set) var pairs: [UInt32] = []
 
     init(_ source: UnsafeRawBufferPointer) {
         unsafe self.source = unsafe source
     }
 
-    /// A record without the texts and lists that are not always needed.
+    /// A record without texts and lists, which are not always needed.
     @unsafe enum Item {
         case listing(series: UInt32)
         case listed
         case lane(UInt32, name: String)
-        /// Label name and value are the texts at these places.
+        /// The texts of label name and value are at these addresses.
         case pair(id: UInt32, name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)
-        /// The pairs are the reader's.
+        /// The pairs are in the reader.
         case bind(SeriesIndex.Location, isNew: Bool)
         case companion(SeriesIndex.Location, isTimes: Bool, column: RingSlot, columnBirth: UInt32)
         case end(SeriesIndex.Location)
@@ -133,7 +133,7 @@ extension [UInt8] {
 
     var isAtEnd: Bool { unsafe offset == source.count }
 
-    /// The next record; `nil` at the end and if it is malformed.
+    /// The next record; `nil` at the end or if it is malformed.
     mutating func next() -> Item? {
         guard unsafe offset < source.count else { return nil }
         let kind = unsafe source[offset]
@@ -182,7 +182,7 @@ extension [UInt8] {
             death: death == 0 ? SeriesIndex.Location.alive : UInt32(death - 1))
     }
 
-    /// A slot that a lane may have: no lane has as many as the store may have series.
+    /// A valid slot: no lane has more slots than the store may have series.
     private mutating func slot() -> RingSlot? {
         guard let raw = unsafe number(), raw >> 8 < 1 << 18 else { return nil }
         let slot = RingSlot(raw)

@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// Everything a catalog holds, as the content of a series log. A value: the catalog may change while this is written.
+/// The content of a catalog, for writing a series log. A value: the catalog may change while this is written.
 struct SeriesSnapshot: Sendable {
     private let index: SeriesIndex
     private let lanes: [(id: UInt32, name: String, finalHead: Int?)]
@@ -10,8 +10,9 @@ struct SeriesSnapshot: Sendable {
         lanes = catalog.lanes.values.map { ($0.id.rawValue, $0.name, $0.active == nil ? $0.finalHead : nil) }
     }
 
-    /// Gives `body` lanes, pairs and series, a frame's records at a time. Records about different series may come in
-    /// any order; the locations of one series come oldest first.
+    /// Calls `body` with lanes, pairs and series, one frame of records at a time. Records about different series may
+    /// come
+    /// in any order. The locations of one series come oldest first.
     func write(
         _ revisions: LogRevisions, _ body: ([UInt8]) throws(StoreError) -> Void
     ) throws(StoreError) {

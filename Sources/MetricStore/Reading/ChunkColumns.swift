@@ -1,15 +1,15 @@
 internal import MetricModel
 
-/// The samples of one series in one chunk, of whatever kind, copied out.
+/// A copy of the samples of one series in one chunk, of any kind.
 ///
-/// The general way to read; series of plain floats at their rows' times are read by ``LaneWindow`` directly.
+/// The general way to read. ``LaneWindow`` reads series of floats at their rows' times directly.
 struct ChunkColumns {
     private(set) var samples: [(time: Int64, value: StoredValue)] = []
 
     /// The newest sample.
     var last: (time: Int64, value: StoredValue)? { samples.last }
 
-    /// From a sealed chunk, whose segment the caller has pinned.
+    /// Reads a sealed chunk, whose segment the caller has pinned.
     init(_ record: ChunkRecord, rowCount: Int, _ slot: RingSlot, _ companions: SeriesIndex.Companions) {
         let sealedRows = unsafe Int(record.header.rowCount)
         let companions = unsafe companions.present(inChunk: Int(record.header.chunk))
@@ -24,7 +24,7 @@ struct ChunkColumns {
         ) { unsafe words[$0] }
     }
 
-    /// From the chunk being written; `nil` when the writer has turned to another one meanwhile.
+    /// Reads the chunk being written; `nil` if the writer has started another one.
     init?(
         _ active: ActiveChunk, _ chunk: Int, rowCount: Int, _ slot: RingSlot, _ companions: SeriesIndex.Companions
     ) {
@@ -66,7 +66,7 @@ struct ChunkColumns {
             if let float = floats[row] {
                 value = .float(float)
             } else if let offset = histograms[row] {
-                // An overtaken reader may hold any bits here; they only have to be harmless.
+                // An overtaken reader may find any bits here. They must only be harmless.
                 value = .histogram(HistogramWords.decode(at: Int(Int32(clamping: Int64(clamping: offset))), word))
             } else {
                 continue

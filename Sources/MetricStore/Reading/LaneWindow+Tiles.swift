@@ -1,7 +1,7 @@
 internal import MetricModel
 
 extension LaneWindow {
-    /// Reads `rows`, counted through `rowTimes`, of the series in `bundle`. For uniform windows.
+    /// Reads `rows`, as indices in `rowTimes`, of the series in `bundle`. Only for uniform windows.
     func read(
         _ rows: Range<Int>, of bundle: StoreSelection.Bundle, in selection: StoreSelection,
         into tile: inout SampleTile

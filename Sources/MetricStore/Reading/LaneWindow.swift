@@ -1,9 +1,9 @@
 internal import MetricModel
 internal import Synchronization
 
-/// What one query sees of one lane: the rows committed when the query began, of the chunks that overlap its window.
+/// The view of one query on one lane: the rows committed when the query began, in the chunks that overlap its window.
 ///
-/// Every series is read up to the same row, so that a query never sees half a scrape.
+/// All series are read up to the same row, so that a query never sees part of a scrape.
 final class LaneWindow {
     /// One chunk in the window.
     @safe private struct View {
@@ -13,9 +13,9 @@ final class LaneWindow {
         /// `nil` for the chunk being written.
         var record: ChunkRecord?
         let times: [Int64]
-        /// The rows whose times lie in the window; has a meaning only where the window is uniform.
+        /// The rows with times in the window; valid only if the window is uniform.
         var rows: Range<Int> = 0..<0
-        /// Rows of the views before this one.
+        /// The number of rows in the views before this one.
         var start = 0
     }
 
@@ -25,16 +25,16 @@ final class LaneWindow {
     private let from: Int64
     private let through: Int64
     private var views: [View] = []
-    /// Whether rows ascend in time throughout, so that rows in the window are contiguous.
+    /// Whether the times of rows increase, so that the rows in the window are contiguous.
     private(set) var isUniform = true
-    /// The times of all rows seen, for a uniform window; the first and the last ones may lie outside.
+    /// The times of all rows in view, for a uniform window. The first and the last may be outside the window.
     private(set) var rowTimes: [Int64] = []
-    /// The times of the rows in the window, for a uniform one.
+    /// The times of the rows in the window, if it is uniform.
     private var times: [Int64] = []
     private var masks: [RowMask] = []
 
     /// - Parameters:
-    ///   - active: the lane's, taken under the index lock together with `head`.
+    ///   - active: the lane's active chunk, read under the index lock together with `head`.
     ///   - head: rows committed.
     init(_ lane: Lane, _ active: ActiveChunk?, head: Int, pins: SegmentPins, from: Int64, through: Int64) {
         self.lane = lane
@@ -42,7 +42,8 @@ final class LaneWindow {
         self.pins = pins
         self.from = from
         self.through = through
-        // The newest time of a chunk never falls from one to the next, so the first one that is too old ends the walk.
+        // The newest time never decreases from one chunk to the next, so the walk ends at the first chunk that is too
+        // old.
         var number = (head - 1) / ColumnCodec.rows
         let lowest = lane.directory.first.load(ordering: .acquiring)
         while head > 0, number >= lowest {
@@ -152,7 +153,7 @@ final class LaneWindow {
         view.number >= Int(location.birth) && view.number <= Int(location.death)
     }
 
-    /// Decodes one column; a reader that the writer overtook finds the chunk sealed.
+    /// Decodes one column. If the writer overtakes the reader, it finds the sealed chunk.
     private func column(_ slot: RingSlot, _ index: Int, _ values: UnsafeMutablePointer<UInt64>) -> RowMask {
         let view = views[index]
         if unsafe view.record == nil {
@@ -164,8 +165,9 @@ final class LaneWindow {
         return unsafe record.column(slot, rowCount: Int(record.header.rowCount), into: values)
     }
 
-    /// Copies or decodes `rows` of several columns of a block, each to its place `stride` values after the one before,
-    /// and says which rows have a value. Rows beside those asked for may be written too.
+    /// Copies or decodes `rows` of several columns of a block, each to its place `stride` values after the previous
+    /// one.
+    /// Returns which rows have a value. Other rows may be written too.
     func columns(
         _ columns: ArraySlice<UInt8>, block: Int, _ rows: Range<Int>, ofView index: Int,
         into values: UnsafeMutablePointer<UInt64>, stride: Int, _ masks: UnsafeMutablePointer<RowMask>
@@ -184,7 +186,7 @@ final class LaneWindow {
         }
     }
 
-    /// The views that `rows` lie in.
+    /// The views that contain `rows`.
     func touchedViews(_ rows: Range<Int>) -> Range<Int> {
         let first = views.lastIndex { $0.start <= rows.lowerBound } ?? 0
         let end = views.firstIndex { $0.start >= rows.upperBound } ?? views.count
@@ -218,8 +220,8 @@ final class LaneWindow {
         return result
     }
 
-    /// Whether `location` has samples in the window. Of sealed chunks that lie in the window as a whole it is enough
-    /// that they hold the series; columns are decoded only at the ends of the window.
+    /// Whether `location` has samples in the window. For sealed chunks completely in the window it is enough that they
+    /// hold the series. Columns are decoded only at the ends of the window.
     func overlaps(_ location: SeriesIndex.Location, _ companions: SeriesIndex.Companions) -> Bool {
         guard isUniform && companions.isEmpty else { return readSamples(location, companions).count > 0 }
         return unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: ColumnCodec.rows) { scratch in

@@ -1,10 +1,10 @@
 internal import MetricModel
 
-/// Samples of one series on their way out, ascending in time.
+/// The samples of one series that were read, in ascending order of time.
 struct ReadSamples {
     var timestamps: [Int64] = []
     var values: [Double] = []
-    /// Empty for floats alone, else parallel to the others.
+    /// Empty if all samples are floats; otherwise parallel to the others.
     var histograms: [FloatHistogram?] = []
 
     var count: Int { timestamps.count }
@@ -22,7 +22,7 @@ struct ReadSamples {
         }
     }
 
-    /// Adds the samples of `other`; where both have one at the same time, the one here stays.
+    /// Adds the samples of `other`. At equal times, the existing sample is kept.
     mutating func merge(_ other: ReadSamples) {
         guard other.count > 0 else { return }
         guard let last = timestamps.last else {

@@ -1,10 +1,11 @@
 public import MetricModel
 
-/// What one query reads of a store: the selected series, each up to the same row of its lane, as they were when the
-/// scan was made.
+/// The samples that one query reads: the selected series, each up to the same row of its lane, as they were when the
+/// scan
+/// was created.
 ///
-/// Series of a lane whose samples lie in rows can be read together, block by block. Nothing is decoded before it is
-/// asked for. Owned by one thread; keeps what it reads alive.
+/// Series of a lane whose samples are in rows can be read together, block by block. Nothing is decoded before it is
+/// requested. Owned by one thread. Keeps the data that it reads alive.
 public final class StoreScan: SeriesScan {
     let selected: StoreSelection
     private let windows: [LaneWindow]
@@ -28,24 +29,24 @@ public final class StoreScan: SeriesScan {
     /// The series.
     public var selection: any SeriesSelection { selected }
 
-    /// The series of the selection that are in no block, ascending.
+    /// The indices of the series in no block, ascending.
     public var others: [Int] {
         var others: [Int] = []
         for bundle in selected.bundles where !windows[bundle.lane].isUniform { others += bundle.series }
         return others + (selected.columns.count..<selected.count)
     }
 
-    /// The times of the rows of `block`, ascending. Rows before and behind the scan's window may be among them.
+    /// The times of the rows of `block`, ascending. May include rows before and after the scan's window.
     public func times(of block: SeriesBlock) -> [Int64] { windows[block.lane].rowTimes }
 
-    /// Reads `rows` of a block, which must not be empty and lie within its times.
+    /// Reads `rows` of a block. `rows` must not be empty and must be within its times.
     public func read(_ rows: Range<Int>, of block: SeriesBlock, into tile: inout SampleTile) {
         windows[block.lane].read(rows, of: selected.bundles[block.index], in: selected, into: &tile)
     }
 
-    /// The samples of one series, staleness markers included; labels are left out.
+    /// The samples of one series, including staleness markers, without labels.
     ///
-    /// Where two lanes have a sample at the same time, the older lane's counts.
+    /// If two lanes have a sample at the same time, the one of the older lane is used.
     public func samples(of series: Int) -> SeriesSamples {
         var samples = ReadSamples()
         selected.forEachPart(of: series) { part in
@@ -56,11 +57,11 @@ public final class StoreScan: SeriesScan {
             labels: .empty, timestamps: samples.timestamps, values: samples.values, histograms: samples.histograms)
     }
 
-    /// Whether `time` lies in the window.
+    /// Whether `time` is in the window.
     func contains(_ time: Int64) -> Bool { time >= from && time <= through }
 
-    /// Whether the series has samples in the window. Of sealed chunks that lie in the window as a whole it is enough
-    /// that they hold the series.
+    /// Whether the series has samples in the window. For sealed chunks completely in the window it is enough that they
+    /// hold the series.
     func overlaps(_ series: Int) -> Bool {
         var result = false
         selected.forEachPart(of: series) { part in

@@ -1,28 +1,29 @@
 public import MetricModel
 
-/// The series that matchers found in the index, and where their samples are.
+/// The series that matchers found in the index, and the places of their samples.
 ///
-/// Immutable, and compared by identity: a scan gives the same object again as long as the same series match, so that
-/// whatever is worked out from a set of series can be kept with it. Costs some 12 bytes a series, and the labels if
-/// they were asked for.
+/// Immutable, and compared by identity: a scan returns the same object while the same series match, so that data
+/// derived
+/// from a set of series can be cached with it. Costs about 12 bytes per series, plus the labels if they were requested.
 ///
-/// The series of a lane are adjacent, in the order of their slots; those whose samples are in several places, or do not
-/// fit into rows, come last.
+/// The series of a lane are adjacent, in the order of their slots. Series whose samples are in several places, or not
+/// in
+/// rows, come last.
 public final class StoreSelection: SeriesSelection {
-    /// Neighbouring series of one block of a lane, which can be read together.
+    /// Adjacent series of one block of a lane, which can be read together.
     struct Bundle {
         /// Index in `lanes`.
         var lane: Int
         /// The block of the lane's slots.
         var block: Int
-        /// Their numbers in the selection.
+        /// Their indices in the selection.
         var series: Range<Int>
         /// The chunks in which every series of the bundle was alive.
         var birth: UInt32
         var death: UInt32
     }
 
-    /// One place of a series that has several, or that has companions.
+    /// One place of a series that has several places, or companions.
     struct Part {
         /// Index in `lanes`.
         var lane: Int
@@ -31,7 +32,7 @@ public final class StoreSelection: SeriesSelection {
     }
 
     let core: StoreCore
-    /// The state of the index that this was taken from.
+    /// The index version from which this was created.
     let version: UInt64
     let watch: SeriesIndex.Watch
     let demand: LabelDemand
@@ -46,19 +47,19 @@ public final class StoreSelection: SeriesSelection {
     let parts: [Part]
     /// The labels of the series.
     public let labelling: SelectedLabels
-    /// Whether some series of the store describes its type or unit in a label, which goes where the metric's name goes.
+    /// Whether any series of the store has a type or unit label, which is removed together with the metric name.
     public let mayHaveMetadataLabels: Bool
-    /// Whether all series have the same name, and differ in other labels than those that describe a metric.
+    /// Whether all series have the same name and differ in labels other than type and unit.
     public var isOneMetric: Bool { watch.isOneName && !mayHaveMetadataLabels }
 
-    /// About how much memory this takes, with what is usually derived from the labels: the same without names, and a
+    /// The approximate memory of this and of data usually derived from the labels: the labels without names, and a
     /// table.
     public let retainedBytes: Int
 
     /// The number of series.
     public var count: Int { columns.count + loose.count }
 
-    /// Where the series with these ids lie. Under the index lock.
+    /// The places of the series with these ids. Called under the index lock.
     init(
         _ ids: [UInt32], _ demand: LabelDemand, _ watch: SeriesIndex.Watch, _ catalog: borrowing StoreCore.Catalog,
         _ core: StoreCore
@@ -93,12 +94,12 @@ public final class StoreSelection: SeriesSelection {
         mayHaveMetadataLabels = catalog.index.hasLabel("__type__") || catalog.index.hasLabel("__unit__")
     }
 
-    /// Whether this still says where the series that fit its matchers lie. Under the index lock.
+    /// Whether this is still the correct selection for its matchers. Called under the index lock.
     func holds(_ wanted: LabelDemand, _ catalog: borrowing StoreCore.Catalog, _ other: StoreCore) -> Bool {
         core === other && demand == wanted && catalog.index.lastChange(watch) <= version
     }
 
-    /// The places of a series, at least one.
+    /// Calls `body` with the places of a series, at least one.
     func forEachPart(of series: Int, _ body: (Part) -> Void) {
         if series >= columns.count {
             for part in parts[loose[series - columns.count]] { body(part) }
@@ -124,7 +125,7 @@ public final class StoreSelection: SeriesSelection {
     }
 }
 
-/// Puts the locations of series into the order in which they are read.
+/// Sorts the locations of series into reading order.
 private struct SelectionBuilder {
     private struct Single {
         var id: UInt32
@@ -146,7 +147,7 @@ private struct SelectionBuilder {
     private var numbers: [UInt32: Int] = [:]
     private var latest: (id: UInt32, number: Int)?
 
-    /// Notes where `id` lies.
+    /// Adds the locations of `id`.
     mutating func add(_ id: UInt32, _ catalog: borrowing StoreCore.Catalog) {
         if let location = catalog.index.onlyLocation(of: id) {
             guard let lane = number(of: location.lane, catalog) else { return }
@@ -179,7 +180,7 @@ private struct SelectionBuilder {
         return number
     }
 
-    /// Makes bundles once every series is there.
+    /// Creates the bundles. Called when all series were added.
     mutating func arrange() {
         let count = singles.reduce(0) { $0 + $1.count }
         columns.reserveCapacity(count)
@@ -187,7 +188,7 @@ private struct SelectionBuilder {
         deaths.reserveCapacity(count)
         order.reserveCapacity(count + loose.count)
         for lane in singles.indices {
-            // Mostly in order already: a target's series get their ids and their slots one after the other.
+            // Usually already sorted: the ids and slots of a target's series are assigned one after the other.
             let isOrdered = zip(singles[lane], singles[lane].dropFirst()).allSatisfy { $0.slot < $1.slot }
             if !isOrdered { singles[lane].sort { $0.slot < $1.slot } }
             var bundle: StoreSelection.Bundle?

@@ -13,7 +13,7 @@ struct RecoveredLane {
 
     private struct Slot {
         enum Use {
-            /// Never taken, or given up; may be taken after chunk `death`.
+            /// Never taken, or retired; may be reused after chunk `death`.
             case free
             case series
             case companion
@@ -23,7 +23,7 @@ struct RecoveredLane {
         var series = SeriesIndex.none
         var birth: UInt32 = 0
         var death: UInt32 = 0
-        /// Place in `companions`.
+        /// The index in `companions`.
         var companions = ActiveChunk.SlotState.none
     }
 
@@ -32,19 +32,19 @@ struct RecoveredLane {
         self.name = name
     }
 
-    /// The position of `slot`, for which there is room after this.
+    /// The position of `slot`; makes room for it.
     private mutating func position(of slot: RingSlot) -> Int {
         let position = ActiveChunk.position(of: slot)
         while slots.count <= position { slots.append(Slot()) }
         return position
     }
 
-    /// Notes that `slot` has a series.
+    /// Records that `slot` has a series.
     mutating func take(_ slot: RingSlot, _ series: UInt32, birth: UInt32) {
         slots[position(of: slot)] = Slot(use: .series, series: series, birth: birth)
     }
 
-    /// Notes that `column` is a companion of `slot`.
+    /// Records that `column` is a companion of `slot`.
     mutating func take(_ column: RingSlot, companionsOf slot: RingSlot, _ all: SeriesIndex.Companions) {
         slots[position(of: column)] = Slot(use: .companion)
         let owner = position(of: slot)
@@ -56,14 +56,14 @@ struct RecoveredLane {
         }
     }
 
-    /// Notes that a series or companion that `slot` once had ended with chunk `death`.
+    /// Records that a former series or companion of `slot` ended with chunk `death`.
     mutating func free(_ slot: RingSlot, after death: UInt32) {
         let position = position(of: slot)
         guard slots[position].use == .free else { return }
         slots[position].death = max(slots[position].death, death)
     }
 
-    /// Notes that the present series of `slot` has ended.
+    /// Records that the current series of `slot` has ended.
     mutating func end(_ slot: RingSlot, birth: UInt32, death: UInt32, _ index: inout SeriesIndex) {
         let position = position(of: slot)
         let known = slots[position]
@@ -77,7 +77,7 @@ struct RecoveredLane {
         }
     }
 
-    /// Notes that the lane was closed with `head` rows.
+    /// Records that the lane was closed with `head` rows.
     mutating func close(head: UInt64, _ index: inout SeriesIndex) {
         let last = UInt32(clamping: head == 0 ? 0 : (head - 1) / UInt64(ColumnCodec.rows))
         for slot in self.positions where slots[ActiveChunk.position(of: slot)].use == .series {
@@ -87,7 +87,7 @@ struct RecoveredLane {
         finalHead = head
     }
 
-    /// The slots, in the order of their positions.
+    /// The slots, sorted by position.
     private var positions: [RingSlot] {
         var found: [RingSlot] = []
         var block = 0
@@ -118,7 +118,7 @@ struct RecoveredLane {
         return lane
     }
 
-    /// Calls `body` with every slot: its series, whether it is free, or that it is a companion.
+    /// Calls `body` with every slot: its series, or that it is free or a companion.
     fileprivate func forEachSlot(
         _ body: (RingSlot, _ series: UInt32, _ birth: UInt32, SeriesIndex.Companions, _ death: UInt32?) -> Void
     ) {
@@ -134,12 +134,12 @@ struct RecoveredLane {
 }
 
 extension Lane {
-    /// Goes on where an earlier process stopped.
+    /// Continues where an earlier process stopped.
     ///
-    /// - Throws: If rows that are there have to be sealed, and cannot be.
+    /// - Throws: if existing rows must be sealed and cannot be.
     func resume(_ state: RecoveredLane, _ rows: RestoredRows, index: borrowing SeriesIndex) throws(StoreError) {
         guard let active else { return }
-        // Chunks are looked for from the first one that is not lost.
+        // Chunks are searched from the first one that is not lost.
         if chunk == 0 { directory.lose(before: rows.chunk) }
         chunk = rows.chunk
         head = chunk * ColumnCodec.rows + rows.rowCount
@@ -151,7 +151,7 @@ extension Lane {
         state.forEachSlot { slot, series, birth, companions, death in
             if let death {
                 freeSlots.append((slot, death))
-                // Whose rows these are stood in a part of the log that is lost.
+                // The series of these rows was in a lost part of the log.
                 if death < chunk { active.clearMask(of: slot) }
             } else if series != SeriesIndex.none {
                 var own = ActiveChunk.SlotState(birth: birth, series: series, isUnclaimed: true)
@@ -160,7 +160,7 @@ extension Lane {
                     companionList.append(companions)
                 }
                 born = max(born, Int(birth))
-                // Without times of their own no sample can be later than the lane's newest row.
+                // Without timestamps of their own, no sample is newer than the lane's newest row.
                 own.newest = state.hasCompanions ? newestTime(of: series, index) : newest
                 withState(of: slot) { $0 = own }
                 unclaimedCount += 1
@@ -177,7 +177,7 @@ extension Lane {
         }
     }
 
-    /// Holds on to the row log's file.
+    /// Keeps the row log's file.
     private func keepRows(_ rows: RestoredRows, _ active: ActiveChunk) {
         guard let pin = rows.pin else { return }
         core.rowLog?.pin(pin)
@@ -189,7 +189,7 @@ extension Lane {
         }
     }
 
-    /// Turns to `chunk`, since rows between are lost and series begin only there.
+    /// Advances to `chunk`, because the rows before are lost and series begin there.
     private func skip(to chunk: Int, _ active: ActiveChunk) throws(StoreError) {
         if head > self.chunk * ColumnCodec.rows { try turn(active) }
         self.chunk = chunk
@@ -198,7 +198,7 @@ extension Lane {
         unsafe active.header[ActiveChunk.Word.head].store(UInt64(head), ordering: .releasing)
     }
 
-    /// Time of the newest sample of `series` in this lane, in whatever slot.
+    /// The time of the newest sample of `series` in this lane, in any slot.
     private func newestTime(of series: UInt32, _ index: borrowing SeriesIndex) -> Int64 {
         var newest = Int64.min
         index.forEachLocation(of: series) { location in

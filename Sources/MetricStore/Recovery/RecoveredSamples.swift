@@ -20,12 +20,13 @@ struct RecoveredSamples: Sendable {
     }
 
     private(set) var lanes: [UInt32: OfLane] = [:]
-    /// The newest revision of the series log that anything names.
+    /// The newest revision of the series log that any data name.
     private(set) var newestRevision: UInt32 = 0
-    /// Chunks and records of rows that were left out, by their place in ``LogRevisions/lost``; those behind the current
-    /// revision at the end.
+    /// The number of chunks and row records that were ignored, by their index in ``LogRevisions/lost``. The last
+    /// element
+    /// counts those after the current revision.
     private(set) var leftOut: [Int]
-    /// A note for everything that was set aside or skipped.
+    /// A note for each file or record that was renamed or skipped.
     private(set) var notes: [String] = []
 
     private let revisions: LogRevisions
@@ -35,7 +36,7 @@ struct RecoveredSamples: Sendable {
         leftOut = Array(repeating: 0, count: revisions.lost.count + 1)
     }
 
-    /// Reads what an earlier process left in the files of `core`, as far as it names one of these revisions.
+    /// Reads the data of an earlier process in the files of `core`, if they name one of these revisions.
     static func read(_ core: StoreCore, _ revisions: LogRevisions) -> Result<RecoveredSamples, StoreError> {
         Result { () throws(StoreError) in
             var result = RecoveredSamples(revisions)
@@ -66,9 +67,8 @@ struct RecoveredSamples: Sendable {
         for id in lanes.keys {
             var sealed = lanes[id]?.sealed ?? []
             sealed.sort { $0.number < $1.number }
-            // The row log may still have the rows of the newest one, so that it is asked now whether that is whole: a
-            // kill between its header and its body loses nothing. Who reads the others looks at them, and `maintain`
-            // does.
+            // The row log may still have the rows of the newest chunk, so it is checked now: a kill between writing its
+            // header and its body loses nothing. Readers and `maintain` check the other chunks.
             while let last = sealed.last, !isWhole(last) { sealed.removeLast() }
             if let last = sealed.popLast() {
                 sealed.append(SealedChunk(number: last.number, newest: last.newest, place: last.place.checked))
@@ -78,7 +78,7 @@ struct RecoveredSamples: Sendable {
         notes += segments.takeNotes()
     }
 
-    /// Puts the rows that are not sealed into chunks.
+    /// Reads rows that are not sealed into chunks.
     private mutating func readRows(_ rowLog: RowLog) throws(StoreError) {
         var failure: StoreError?
         notes += unsafe rowLog.recover { header, record, file in

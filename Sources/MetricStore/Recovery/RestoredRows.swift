@@ -1,13 +1,13 @@
-/// The rows that a recovery has found of the chunk that a lane was writing.
+/// The rows that a recovery found of a lane's active chunk.
 struct RestoredRows {
     private(set) var chunk: Int
     private(set) var rowCount = 0
-    /// The file in which the rows begin.
+    /// The file with the first row.
     private(set) var pin: UInt32?
     private(set) var wordCount = 0
     private var isBroken = false
 
-    /// - Parameter chunk: The one behind the last that is sealed.
+    /// - Parameter chunk: the chunk after the last sealed one.
     init(chunk: Int) {
         self.chunk = chunk
     }
@@ -15,7 +15,7 @@ struct RestoredRows {
     /// A note about missing rows.
     var note: String? { isBroken ? "rows after row \(rowCount) of chunk \(chunk) are lost" : nil }
 
-    /// Restores a record if it is the next one of the newest chunk.
+    /// Restores a record if it continues the newest chunk.
     mutating func take(
         _ header: RowRecordHeader, _ record: UnsafeRawBufferPointer, _ file: UInt32, _ active: ActiveChunk
     ) {
@@ -26,7 +26,8 @@ struct RestoredRows {
             self = RestoredRows(chunk: Int(header.chunk))
             pin = file
         }
-        // Files that a lane no longer needs may go while others still hold rows of the same chunk; such rows come again
+        // Files that a lane does not need may be removed while later ones have rows of the same chunk. Such rows are
+        // repeated
         // later.
         guard Int(header.firstRow) == rowCount, !isBroken else {
             isBroken = true

@@ -1,37 +1,36 @@
 internal import MetricModel
 
-/// Replays the series log: what its records say about lanes and series, until one makes no sense.
+/// Replays the series log: the records about lanes and series, up to the first invalid one.
 struct SeriesReplay {
     private(set) var index = SeriesIndex()
     private(set) var lanes: [RecoveredLane] = []
-    /// The revisions in the log, and those it lists as lost.
+    /// The revisions in the log, and those that it lists as lost.
     private(set) var revisions = LogRevisions()
-    /// Places in `lanes` by id.
+    /// Indices in `lanes`, by id.
     private var places: [UInt32: Int] = [:]
-    /// The lane of the record before.
+    /// The lane of the previous record.
     private var last: (lane: UInt32, place: Int)?
-    /// The index's id by the log's id of a pair; ``SeriesIndex/none`` for one that no series has had yet.
+    /// The index's pair id, by the log's pair id; ``SeriesIndex/none`` for a pair that no series has had yet.
     private var ids: [UInt32] = []
-    /// The labels that no series has had yet, by the log's id of their pair.
+    /// The labels that no series has had yet, by the log's pair id.
     private var labels: [UInt32: Label] = [:]
-    /// Whether the following series are all different, as in a rewritten log.
+    /// Whether the next series are distinct, as in a rewritten log.
     private var isListing = false
-    /// Whether a series has ended: the index that wrote the log may have forgotten it, so that one which was new then
-    /// is perhaps known here.
+    /// Whether a series has ended. The index that wrote the log may have removed it: a series that was new then may be
+    /// known here.
     private var hasEnded = false
-    /// A series' pairs, by the index's ids.
+    /// The pairs of a series, by the index's ids.
     private var own: [UInt32] = []
 
-    /// No log has more pairs at a time; a larger number is damage.
+    /// The limit of pairs in a valid log.
     private static let mostPairs: UInt32 = 1 << 26
-    /// A series takes no fewer bytes of a log than this, and a pair of a series no fewer than that.
+    /// The minimum number of bytes in a log of a series, and of a pair of a series.
     private static let leastBytes = (series: 10, pair: 2)
 
-    /// Replays the frames in `bytes`, a log with its header. Gives the offset behind the last one that made sense.
+    /// Replays the frames in `bytes`, a log with its header. Returns the offset after the last valid one.
     mutating func replay(_ bytes: UnsafeRawBufferPointer) -> Int {
         var offset = SeriesLog.headerSize
-        // Room that nothing is written to takes no memory; growing step by step would copy what is there again and
-        // again.
+        // Reserved memory that is not written costs nothing. Growing step by step would copy the data repeatedly.
         let most = (bytes.count - offset) / Self.leastBytes.series
         index.reserve(series: most, pairs: (bytes.count - offset) / Self.leastBytes.pair)
         while offset < bytes.count {
@@ -42,7 +41,7 @@ struct SeriesReplay {
         return offset
     }
 
-    /// The revisions that the log's beginning says are lost.
+    /// The lost revisions that the start of the log lists.
     static func lostRevisions(_ bytes: UnsafeRawBufferPointer) -> [ClosedRange<UInt32>] {
         guard let frame = unsafe SeriesLog.frame(bytes, at: SeriesLog.headerSize) else { return [] }
         var reader = unsafe SeriesRecordReader(frame)
@@ -51,14 +50,13 @@ struct SeriesReplay {
         return found
     }
 
-    /// Gives the index away.
+    /// Returns the index and removes it from this value.
     mutating func takeIndex() -> SeriesIndex {
         defer { index = SeriesIndex() }
         return index
     }
 
-    /// Replays the records of a frame. Whether all of them made sense; those before the first that does not are
-    /// replayed.
+    /// Replays the records of a frame, up to the first invalid one. Returns whether all were valid.
     private mutating func replay(frame: UnsafeRawBufferPointer) -> Bool {
         var reader = unsafe SeriesRecordReader(frame)
         while let record = unsafe reader.next() {
@@ -114,7 +112,7 @@ struct SeriesReplay {
         return true
     }
 
-    /// Notes that the series with the pairs in `own` lies at `location`.
+    /// Records that the series with the pairs in `own` is at `location`.
     private mutating func bind(_ location: SeriesIndex.Location, _ place: Int, isNew: Bool) {
         let (lane, slot, birth) = (location.lane, location.slot, location.birth)
         let series =
@@ -130,7 +128,7 @@ struct SeriesReplay {
         }
     }
 
-    /// The index of `lane` in `lanes`; most records are about the same lane as the record before.
+    /// The index of `lane` in `lanes`. Most records are about the same lane as the previous one.
     @inline(__always)
     private mutating func place(of lane: UInt32) -> Int? {
         if let last, last.lane == lane { return last.place }

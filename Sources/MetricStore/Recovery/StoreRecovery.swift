@@ -3,20 +3,20 @@ internal import MetricModel
 internal import Runtime
 internal import Synchronization
 
-/// Brings back what an earlier process left in a directory.
+/// Restores the store of an earlier process from a directory.
 ///
-/// The series log gives lanes, series and slots; the segments give sealed chunks; the row log gives the chunks that
-/// were being written. The series log is then rewritten with the records that are still needed.
+/// The series log has the lanes, series and slots, the segments have the sealed chunks, and the row log has the active
+/// chunks. The series log is then rewritten with the records that are still needed.
 ///
-/// Independent steps run at the same time: the series log is replayed while segments are checked and rows read
-/// (``RecoveredSamples``), and written while the store is already used.
+/// Independent steps run in parallel: the series log is replayed while segments are checked and rows are read
+/// (``RecoveredSamples``), and it is rewritten while the store is already in use.
 struct StoreRecovery {
     private(set) var notes: [String] = []
     private let path: String
     private var replay = SeriesReplay()
 
-    /// Brings back the store in `path`, or begins one there. Gives its core and what was set aside or skipped, in
-    /// words.
+    /// Restores the store in `path`, or creates one. Returns its core and notes about data that were renamed or
+    /// skipped.
     static func run(
         _ path: String, _ configuration: StoreConfiguration
     ) throws(StoreError) -> (core: StoreCore, notes: [String]) {
@@ -47,14 +47,14 @@ struct StoreRecovery {
         var revisions = replay.revisions
         let isLogShort = samples.newestRevision > revisions.current
         if isLogShort {
-            // Rare enough to be read again; what is wrong with the files has been noted.
+            // Rare enough to read everything again. The damage in the files has been noted.
             core = StoreCore(configuration, directory, log)
             samples = try RecoveredSamples.read(core, revisions).get()
             notes.append(
                 "the end of \(path)/series.log is lost: \(samples.leftOut.last ?? 0) chunks and commits that were stored after "
                     + "it are ignored")
         }
-        // Lost revisions that no file names any more are forgotten.
+        // Lost revisions that no file names any more are removed.
         revisions.lost = zip(revisions.lost, samples.leftOut).filter { $1 > 0 }.map(\.0)
         revisions.lose(through: samples.newestRevision)
         var catalog = StoreCore.Catalog()
@@ -64,12 +64,12 @@ struct StoreRecovery {
             if state.finalHead == nil { catalog.orphans[state.name] = state.id }
             catalog.nextLane = max(catalog.nextLane, state.id &+ 1)
         }
-        // Numbers are not given out twice while segments may still hold records under them.
+        // A lane id is not reused while segments may still have records with it.
         catalog.nextLane = max(catalog.nextLane, samples.lanes.keys.max().map { $0 &+ 1 } ?? 0)
         catalog.index = replay.takeIndex()
         forgetLost(&catalog)
         try resume(catalog.lanes, samples, catalog.index, core)
-        // Where no chunk of a lane is sealed, the rows say which are lost.
+        // If no chunk of a lane is sealed, the rows determine which chunks are lost.
         forgetLost(&catalog)
         _ = catalog.index.takeMadePairs()
         log.begin(catalog, revisions, directory)
@@ -85,7 +85,7 @@ struct StoreRecovery {
         return core
     }
 
-    /// Forgets the series whose chunks are lost, and lanes without any.
+    /// Removes series whose chunks are lost, and lanes without series.
     private func forgetLost(_ catalog: inout StoreCore.Catalog) {
         for (id, lane) in catalog.lanes {
             let first = lane.directory.first.load(ordering: .relaxed)
@@ -112,7 +112,7 @@ struct StoreRecovery {
         for (id, found) in samples.lanes where found.rows.note != nil {
             guard let lane = catalog.lanes[id], let active = lane.active else { continue }
             do throws(StoreError) { try lane.rewriteRows(active, through: .max) } catch {
-                // No room on the disk: the next restart finds rows up to the gap, and all from the next chunk on.
+                // The disk is full: the next restart finds rows up to the gap, and all rows from the next chunk on.
             }
         }
     }
@@ -152,7 +152,7 @@ struct StoreRecovery {
         notes.append("\(path)/series.log: the last \(bytes.count - end) bytes are torn or damaged and dropped")
     }
 
-    /// Without a series log, no file says which series its samples belong to.
+    /// Renames all files: without a series log, the series of their samples are unknown.
     private mutating func setAsideEverything(because reason: String?) {
         for name in ["series.log", "segments", "rows", "lanes", "exemplars.log"] {
             let file = "\(path)/\(name)"
@@ -161,7 +161,7 @@ struct StoreRecovery {
             notes.append("\(reason ?? "\(path)/series.log is missing"): \(StoreDirectory.setAside(file))")
         }
         do throws(StoreError) { try StoreDirectory.prepare(path) } catch {
-            // Comes to light when the first file is made there.
+            // The error appears again when the first file is created there.
             notes.append(error.message)
         }
     }

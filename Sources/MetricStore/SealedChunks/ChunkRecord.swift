@@ -1,17 +1,17 @@
 internal import Glibc
 
-/// The beginning of a sealed chunk: up to 16 rows of one lane, immutable once it is in a segment.
+/// The header of a sealed chunk: up to 16 rows of one lane, immutable once it is in a segment.
 ///
 /// ```
 /// ChunkHeader                                                       80 bytes
-/// UInt32 × (2 + blockCount)   where times, histograms and each block begin, from the start of the record
+/// UInt32 × (2 + blockCount)   offsets of times, histograms and each block in the record
 /// times                       ColumnCodec.encodeTimes
-/// blocks                      UInt16 × (width + 1): where each slot's column begins, in units of 2 bytes from the
+/// blocks                      UInt16 × (width + 1): offset of each slot's column, in units of 2 bytes from the
 ///                             block's start; then the columns (ColumnCodec)
-/// histograms                  words the histogram columns point into
+/// histograms                  words that the histogram columns refer to
 /// ```
-/// All numbers are little-endian. The header's own checksum makes it possible to trust the header before anyone has
-/// read the body, whose checksum it holds.
+/// All numbers are little-endian. The header has its own checksum, so that it can be used before the body is read. It
+/// contains the checksum of the body.
 struct ChunkHeader {
     static let size = 80
     static let mark: UInt64 = 0x3130_4b4e_5548_4354  // "TCHUNK01"
@@ -25,22 +25,22 @@ struct ChunkHeader {
     var rowCount: UInt32
     var blockCount: UInt32
     var sampleCount: UInt32
-    /// Of all samples, their own timestamps included.
+    /// The oldest time of all samples, including their own timestamps.
     var oldest: Int64
     var newest: Int64
-    /// 1 where every row is later than the one before.
+    /// 1 if every row is later than the previous one.
     var ascending: UInt64
     var bodyChecksum: UInt64
     /// Checksum of the fields above.
     var complete: UInt64 = 0
-    /// Of the series log, when the chunk was sealed.
+    /// The series log's revision when the chunk was sealed.
     var revision: UInt32 = 0
     var unused: UInt32 = 0
 
-    /// Whether the fields are what was written.
+    /// Whether the header is valid.
     var isWhole: Bool { magic == Self.mark && complete == checksum && rowCount <= ColumnCodec.rows }
 
-    /// What `complete` must be.
+    /// The expected value of `complete`.
     var checksum: UInt64 {
         var copy = self
         copy.complete = 0
@@ -48,13 +48,13 @@ struct ChunkHeader {
     }
 }
 
-/// A sealed chunk in memory. Valid as long as the segment it lies in is pinned.
+/// A sealed chunk in memory. Valid while its segment is pinned.
 @unsafe struct ChunkRecord {
     let base: UnsafeRawPointer
 
     var header: ChunkHeader { unsafe base.load(as: ChunkHeader.self) }
 
-    /// Of the bytes behind the header, the padding included.
+    /// The checksum of the bytes after the header, including the padding.
     var bodyChecksum: UInt64 {
         unsafe ByteHash.checksum(
             UnsafeRawBufferPointer(start: base + ChunkHeader.size, count: Int(header.length) - ChunkHeader.size))
@@ -69,12 +69,12 @@ struct ChunkHeader {
         unsafe ColumnCodec.decodeTimes(part(0), count: count)
     }
 
-    /// The words that histogram columns point into.
+    /// The words that histogram columns refer to.
     var histograms: UnsafePointer<UInt64> {
         unsafe part(1).assumingMemoryBound(to: UInt64.self)
     }
 
-    /// Decodes the column of `slot`; a slot that did not exist when the chunk was sealed is empty.
+    /// Decodes the column of `slot`. A slot that did not exist when the chunk was sealed is empty.
     func column(_ slot: RingSlot, rowCount: Int, into values: UnsafeMutablePointer<UInt64>) -> RowMask {
         guard unsafe slot.block < Int(base.load(fromByteOffset: 24, as: UInt32.self)) else { return 0 }
         let block = unsafe part(2 + slot.block)
@@ -83,7 +83,7 @@ struct ChunkHeader {
         return unsafe ColumnCodec.decode(block + start, length: end - start, rowCount: rowCount, into: values)
     }
 
-    /// Decodes several columns of a block, each to its place `stride` values after the one before.
+    /// Decodes several columns of a block, each to its place `stride` values after the previous one.
     func copy(
         _ columns: ArraySlice<UInt8>, block index: Int, into values: UnsafeMutablePointer<UInt64>, stride: Int,
         _ masks: UnsafeMutablePointer<RowMask>

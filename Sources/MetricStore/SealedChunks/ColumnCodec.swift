@@ -1,29 +1,30 @@
 internal import MetricModel
 
-/// A bit per row of a chunk, the first row's the lowest.
+/// One bit per row of a chunk; the lowest bit is the first row.
 package typealias RowMask = UInt16
 
-/// One slot's values in one chunk, as bytes: any bit pattern comes back as it was.
+/// One slot's values in one chunk, as bytes. Every bit pattern is preserved.
 ///
 /// ```
 /// head    kind (2 bits), power of ten (4 bits), gaps follow, stale rows follow
-/// gaps    2 bytes, a bit per row that has a sample; left out where every row has one
-/// stale   2 bytes, a bit per row that holds the staleness marker; left out where none does
+/// gaps    2 bytes, a bit per row that has a sample; omitted if every row has one
+/// stale   2 bytes, a bit per row that holds the staleness marker; omitted if no row has one
 /// body    constant: the bits of the value
 ///         level:    the one value (zigzag varint), where that is shorter
 ///         whole:    bits per step (1 byte), first value, smallest step (both zigzag varint), steps above the smallest
 ///         raw:      8 bytes per value
 /// ```
-/// A whole number is the value multiplied by 10^power, since most values in expositions are decimals. Steps between
-/// neighbours are packed in as many bits as the largest needs: a counter that rises by 0…15 per scrape takes four bits.
+/// A whole number is the value multiplied by 10^power, because most exposed values are decimals. Steps between adjacent
+/// values are packed in as many bits as the largest needs: a counter that rises by 0…15 per scrape takes four bits.
 @safe package enum ColumnCodec {
-    /// Rows of a chunk. Every series pays eight bytes a row for the chunk that is being written, and a head and a first
-    /// value per chunk on the disk; docs/design/0010 has what 16 and 32 cost.
+    /// Rows of a chunk. Every series takes eight bytes per row in the active chunk, and a head and a first value per
+    /// chunk on
+    /// disk. docs/design/0010 compares 16 and 32.
     package static let rows = RowMask.bitWidth
     private static let maskSize = RowMask.bitWidth / 8
-    /// No encoding is longer.
+    /// The maximum length of an encoding.
     package static let longest = 9 + 8 * rows
-    /// Bytes that decoding may read beyond the end.
+    /// Bytes that decoding may read past the end.
     package static let slack = 8
 
     private static let constant: UInt8 = 0
@@ -41,9 +42,9 @@ package typealias RowMask = UInt16
     /// Encodes the values of the rows in `present`, of `rowCount` rows.
     ///
     /// - Parameters:
-    ///   - values: the bits of one value per row; rows that are not present are ignored.
+    ///   - values: the bits of one value per row; rows that are not in `present` are ignored.
     ///   - output: room for ``longest`` bytes.
-    /// - Returns: The number of bytes written; 0 where nothing is present.
+    /// - Returns: the number of bytes written; 0 if no row is present.
     package static func encode(
         _ values: UnsafePointer<UInt64>, present: RowMask, rowCount: Int, into output: UnsafeMutableRawPointer
     ) -> Int {
@@ -82,11 +83,11 @@ package typealias RowMask = UInt16
         }
     }
 
-    /// Decodes into one value per row and says which rows have one.
+    /// Decodes one value per row. Returns the rows that have one.
     ///
     /// - Parameters:
-    ///   - length: as `encode` gave it; at least ``slack`` readable bytes follow.
-    ///   - values: room for ``rows`` values; rows without a sample keep whatever they held.
+    ///   - length: the result of `encode`; at least ``slack`` readable bytes must follow.
+    ///   - values: room for ``rows`` values; rows without a sample are not changed.
     package static func decode(
         _ input: UnsafeRawPointer, length: Int, rowCount: Int, into values: UnsafeMutablePointer<UInt64>
     ) -> RowMask {
@@ -115,7 +116,8 @@ package typealias RowMask = UInt16
         count >= rows ? .max : (1 << RowMask(count)) - 1
     }
 
-    /// Moves `count` values from the front to their rows, from the last one down so that none is overwritten unread.
+    /// Moves `count` values from the front to their rows. Starts with the last, so that none is overwritten before it
+    /// is read.
     private static func spread(
         _ values: UnsafeMutablePointer<UInt64>, _ count: Int, _ present: RowMask, _ stale: RowMask
     ) {
@@ -162,7 +164,7 @@ extension ColumnCodec {
         }
     }
 
-    /// The power of ten that makes every value a whole number from which it can be had back exactly.
+    /// The power of ten by which every value becomes an integer from which it can be restored exactly.
     private static func wholeNumbers(
         _ values: UnsafeBufferPointer<UInt64>, _ integers: UnsafeMutableBufferPointer<Int64>
     ) -> Int? {
@@ -187,7 +189,7 @@ extension ColumnCodec {
         return power
     }
 
-    /// The same for one value, with the power.
+    /// The same for one value.
     private static func wholeNumber(_ value: Double) -> (integer: Int64, power: Int)? {
         for power in powers.indices {
             if let integer = exactInteger(value, power) { return (integer, power) }
@@ -330,7 +332,7 @@ extension ColumnCodec {
         return Int64(bitPattern: result >> 1) ^ -Int64(bitPattern: result & 1)
     }
 
-    /// Encodes `times` as steps, or raw where the steps are too wide; room for ``longest`` bytes.
+    /// Encodes `times` as steps, or raw if the steps are too wide. `output` must have room for ``longest`` bytes.
     package static func encodeTimes(
         _ times: UnsafeMutableBufferPointer<Int64>, into output: UnsafeMutableRawPointer
     ) -> Int {
@@ -347,7 +349,7 @@ extension ColumnCodec {
         return end
     }
 
-    /// The `count` times that `encodeTimes` wrote.
+    /// Decodes `count` times written by `encodeTimes`.
     package static func decodeTimes(_ input: UnsafeRawPointer, count: Int) -> [Int64] {
         var offset = 1
         var times = [Int64](repeating: 0, count: count)

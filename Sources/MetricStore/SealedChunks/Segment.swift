@@ -1,12 +1,12 @@
 internal import Synchronization
 
-/// A fixed stretch of memory or file that sealed chunks are appended to. Freed as a whole when nobody holds it.
+/// A fixed range of memory or of a file to which sealed chunks are appended. Freed as a whole when it has no users.
 final class Segment: Sendable {
     /// Counts up from 1.
     let number: UInt32
     let mapping: Mapping
     let path: String?
-    /// Whether a query has looked at it since ``releaseIfRead()``.
+    /// Whether a query has read it since ``releaseIfRead()``.
     private let isRead = Atomic(false)
 
     init(number: UInt32, mapping: Mapping, path: String?) {
@@ -15,7 +15,7 @@ final class Segment: Sendable {
         self.path = path
     }
 
-    /// Records begin behind magic, version, store, number and checksum, a word each.
+    /// Records start after magic, version, store, number and checksum, one word each.
     static let headerSize = 64
 
     /// The header of the segment's file.
@@ -24,18 +24,17 @@ final class Segment: Sendable {
         return words + [unsafe words.withUnsafeBytes { unsafe ByteHash.checksum($0) }]
     }
 
-    /// The record at `offset`, which the lane's directory names.
+    /// The record at `offset`, as named by the lane's directory.
     func record(at offset: Int) -> ChunkRecord {
         unsafe ChunkRecord(base: UnsafeRawPointer(mapping.base + offset))
     }
 
-    /// Notes that a query looks at the segment. Read before it is written: queries share the line.
+    /// Records that a query reads the segment. It is read before it is written, because queries share the cache line.
     func noteRead() {
         if !isRead.load(ordering: .relaxed) { isRead.store(true, ordering: .relaxed) }
     }
 
-    /// Takes the pages that queries have looked at out of the process's memory; they stay in the system's cache of
-    /// files.
+    /// Releases the pages that queries have read from the process's memory. They stay in the page cache.
     func releaseIfRead() {
         guard path != nil, isRead.exchange(false, ordering: .relaxed) else { return }
         mapping.release()
@@ -54,8 +53,9 @@ final class Segment: Sendable {
     }
 }
 
-/// Where a sealed chunk lies, in one word; 0 is nowhere. The highest bit says that the record's body may be damaged,
-/// since an earlier process wrote it and nobody has compared its checksum yet.
+/// The place of a sealed chunk, in one word; 0 is no place. The highest bit means that the record's body may be
+/// damaged:
+/// an earlier process wrote it, and its checksum was not verified yet.
 struct ChunkPlace: Equatable {
     let word: UInt64
 
@@ -72,6 +72,6 @@ struct ChunkPlace: Equatable {
     var segment: UInt32 { UInt32(truncatingIfNeeded: (word & ~Self.unchecked) >> 32) }
     var offset: Int { Int(word & 0xffff_ffff) * ChunkHeader.alignment }
     var isChecked: Bool { word & Self.unchecked == 0 }
-    /// The same place once the checksum has been compared.
+    /// The same place after the checksum was verified.
     var checked: ChunkPlace { ChunkPlace(word: word & ~Self.unchecked) }
 }

@@ -1,11 +1,11 @@
 internal import Glibc
 internal import Synchronization
 
-/// The segments that existed at one moment. Holding this keeps every record in them readable.
+/// The segments that existed at a time. Their records stay readable while this exists.
 struct PinnedSegments {
     fileprivate let segments: [Segment]
 
-    /// The record at `place`, unless its segment was dropped before the pin or made after it.
+    /// The record at `place`, unless its segment was dropped before the pin or created after it.
     func record(at place: ChunkPlace) -> ChunkRecord? {
         guard let first = segments.first, place.segment >= first.number,
             place.segment - first.number < UInt32(segments.count)
@@ -18,41 +18,44 @@ struct PinnedSegments {
 
 /// All sealed chunks of a store, in the order in which they were sealed, in segments that are dropped oldest first.
 ///
-/// Reclamation: a reader takes a copy of the list of segments (one reference) before it looks into a lane's directory.
-/// A dropped segment leaves the list at once, and its memory goes when the last such copy does, so no reader ever
-/// follows a place into memory that is gone. The lock is taken once per query, per seal and per drop; never per sample.
+/// Reclamation: a reader copies the list of segments (one reference) before it reads a lane's directory. A dropped
+/// segment
+/// leaves the list at once. Its memory is freed with the last such copy, so no reader follows a place into freed
+/// memory.
+/// The lock is taken once per query, per seal and per drop; never per sample.
 ///
-/// Files are written with `pwrite` and read through a mapping, which on Linux see the same pages: only what queries
-/// have looked at counts as the process's memory, and only until ``releaseRead()``. A lane's directory names a record
-/// after it is written.
+/// Files are written with `pwrite` and read through a mapping, which on Linux see the same pages: only pages that
+/// queries
+/// read count as the process's memory, and only until ``releaseRead()``. A lane's directory names a record after it is
+/// written.
 final class SegmentLog: Sendable {
     private struct Entry {
         let segment: Segment
-        /// Bytes taken.
+        /// Bytes used.
         var used = Segment.headerSize
         var oldest = Int64.max
         var newest = Int64.min
         var sampleCount: UInt64 = 0
 
-        /// Bytes in use, in whole pages.
+        /// Bytes used, rounded up to whole pages.
         var usedPages: Int { (used + Mapping.page - 1) & -Mapping.page }
     }
 
     private struct State: ~Copyable {
         /// With consecutive numbers.
         var entries: [Entry] = []
-        /// The last segment's file; `nil` in memory, and until something is added to one that an earlier process left.
+        /// The last segment's file; `nil` in memory, and until a record is added to a segment of an earlier process.
         var file: OpenFile?
-        /// Newest chunk lost per lane since the last ``takeDropped()``.
+        /// The newest lost chunk per lane since the last ``takeDropped()``.
         var dropped: [UInt32: UInt32] = [:]
         var nextNumber: UInt32 = 1
-        /// Records of an earlier process that ``checkSome(_:_:)`` has not checked yet: from `from` to `end`.
+        /// Records of an earlier process that ``checkSome(_:_:)`` has not checked: from `from` to `end`.
         var unchecked: [(segment: Segment, from: Int, end: Int)] = []
-        /// The places of records that were found damaged, and those since the last ``takeNotes()`` in words.
+        /// The places of damaged records, and the notes about those found since the last ``takeNotes()``.
         var damaged: Set<UInt64> = []
         var notes: [String] = []
 
-        /// Bytes of all segments; of those that are done only what they use.
+        /// The size of all segments in bytes; for finished ones, the bytes in use.
         var byteCount: Int {
             entries.dropLast().reduce(entries.last?.segment.mapping.count ?? 0) { $0 + $1.usedPages }
         }
@@ -61,8 +64,9 @@ final class SegmentLog: Sendable {
     let directory: StoreDirectory?
     private let budget: Int
     private let segmentSize: Int
-    /// A segment covers no more milliseconds than this, unless one chunk does, so that retention by time is not too
-    /// coarse.
+    /// The maximum time range of a segment in milliseconds, unless one chunk is longer, so that retention by time is
+    /// precise
+    /// enough.
     private let longestSpan: Int64
     private let state = Mutex(State())
 
@@ -73,12 +77,12 @@ final class SegmentLog: Sendable {
         segmentSize = min(max(budget / 16 & -Mapping.page, 1 << 18), 64 << 20)
     }
 
-    /// The segments as they are now.
+    /// The current segments.
     func pin() -> PinnedSegments {
         PinnedSegments(segments: state.withLock { $0.entries.map(\.segment) })
     }
 
-    /// Bytes of all segments.
+    /// The size of all segments in bytes.
     var byteCount: Int {
         state.withLock { $0.byteCount }
     }
@@ -88,7 +92,7 @@ final class SegmentLog: Sendable {
         state.withLock { state in state.entries.reduce(0) { $0 + $1.sampleCount } }
     }
 
-    /// From the oldest to the newest time in all segments.
+    /// The oldest and the newest time in all segments.
     var timeRange: ClosedRange<Int64>? {
         state.withLock { state in
             let oldest = state.entries.reduce(Int64.max) { min($0, $1.oldest) }
@@ -97,7 +101,7 @@ final class SegmentLog: Sendable {
         }
     }
 
-    /// Writes a record: `header`, and `body` which begins after it and fills the record up to its alignment.
+    /// Writes a record: `header`, and `body`, which follows it and fills the record up to its alignment.
     func append(_ header: ChunkHeader, _ body: UnsafeRawBufferPointer) throws(StoreError) -> ChunkPlace {
         var header = header
         header.length = UInt32(ChunkHeader.size + body.count)
@@ -131,7 +135,7 @@ final class SegmentLog: Sendable {
         return place
     }
 
-    /// Where the record goes, in a new segment if need be.
+    /// The offset for the record, in a new segment if necessary.
     private func makeRoom(_ header: ChunkHeader, _ state: inout State) throws(StoreError) -> Int {
         let length = Int(header.length)
         let hasRoom = state.entries.last.map { entry in
@@ -161,7 +165,7 @@ final class SegmentLog: Sendable {
         } else {
             segment = Segment(number: number, mapping: try Mapping(anonymous: size), path: nil)
         }
-        // Space that the last segment does not need is released.
+        // Unused space of the last segment is released.
         if let last = state.entries.last, let path = last.segment.path { unsafe truncate(path, last.usedPages) }
         state.entries.append(Entry(segment: segment))
         state.file = consume opened
@@ -173,7 +177,7 @@ final class SegmentLog: Sendable {
         while dropOldest(if: { $0.entries.first.map { $0.used > Segment.headerSize && $0.newest < time } ?? false }) {}
     }
 
-    /// Drops the oldest segment if `condition` holds. Whether it did.
+    /// Drops the oldest segment if `condition` returns true. Returns whether it did.
     private func dropOldest(if condition: (borrowing State) -> Bool) -> Bool {
         let dropped: Entry? = state.withLock { state in
             guard condition(state) else { return nil }
@@ -182,7 +186,7 @@ final class SegmentLog: Sendable {
             return entry
         }
         guard let entry = dropped else { return false }
-        // Readers that still hold the segment keep its pages; the name can go.
+        // Readers keep the pages of the segment; its name can be removed.
         if let path = entry.segment.path { unsafe unlink(path) }
         var lost: [UInt32: UInt32] = [:]
         for header in entry.segment.headers(through: entry.used) {
@@ -192,14 +196,14 @@ final class SegmentLog: Sendable {
         return true
     }
 
-    /// Takes what queries have looked at since the last call out of the process's memory. Queries may go on meanwhile:
-    /// what they still look at comes back by itself, 16 pages for a fault, since the system keeps the files' pages as
-    /// long as it likes.
+    /// Releases the pages that queries have read since the last call from the process's memory. Queries may run
+    /// meanwhile:
+    /// pages that they still use return automatically, 16 per page fault, while the system keeps the files' pages.
     func releaseRead() {
         for segment in pin().segments { segment.releaseIfRead() }
     }
 
-    /// The newest chunk each lane has lost since the last call.
+    /// The newest chunk that each lane has lost since the last call.
     func takeDropped() -> [UInt32: UInt32] {
         state.withLock { state in
             let dropped = state.dropped
@@ -210,16 +214,16 @@ final class SegmentLog: Sendable {
 }
 
 extension SegmentLog {
-    /// Opens the segments of an earlier process, oldest first, and calls `found` with every record whose header is
-    /// whole. Bodies are left to ``isWhole(_:at:)`` and ``checkSome(_:_:)``: a start looks at a page or so of each
-    /// record.
+    /// Opens the segments of an earlier process, oldest first, and calls `found` with every record that has a valid
+    /// header.
+    /// ``isWhole(_:at:)`` and ``checkSome(_:_:)`` check the bodies later: a start reads about one page of each record.
     ///
-    /// - Returns: A note for everything that was set aside or skipped.
+    /// - Returns: a note for each file or record that was renamed or skipped.
     func recover(_ found: (ChunkHeader, ChunkPlace) -> Void) -> [String] {
         guard let directory else { return [] }
         var notes: [String] = []
         var numbers = StoreDirectory.numbers(in: "\(directory.path)/segments")
-        // Places are found by counting from the first segment, so numbers must be consecutive.
+        // Segments are found by their distance from the first one, so numbers must be consecutive.
         if let gap = numbers.indices.dropFirst().last(where: { numbers[$0] != numbers[$0 - 1] + 1 }) {
             for number in numbers[..<gap] {
                 let aside = StoreDirectory.setAside(directory.segment(number))
@@ -236,7 +240,7 @@ extension SegmentLog {
                     state.nextNumber = number + 1
                 }
             } catch {
-                // Older segments cannot be found by counting any more.
+                // Older segments cannot be found by number any more.
                 let older = state.withLock { state in
                     defer { (state.entries, state.unchecked) = ([], []) }
                     state.nextNumber = number + 1
@@ -256,7 +260,7 @@ extension SegmentLog {
     ) throws(StoreError) -> Entry {
         let path = directory.segment(number)
         let file = try OpenFile(path, create: false)
-        // Segments are whole pages.
+        // Segments consist of whole pages.
         let size = file.size & -Mapping.page
         guard size > 0 else { throw StoreError(.system, "\(path) is empty") }
         let mapping = try Mapping(file, offset: 0, count: size)
@@ -298,7 +302,7 @@ extension SegmentLog {
         return "\(path): the record at byte \(place.offset) is torn or damaged and skipped"
     }
 
-    /// Compares the checksum of a record whose header is whole; damage is noted for ``takeNotes()``, once.
+    /// Verifies the checksum of a record with a valid header. Damage is noted once for ``takeNotes()``.
     func isWhole(_ record: ChunkRecord, at place: ChunkPlace) -> Bool {
         if unsafe record.bodyChecksum == record.header.bodyChecksum { return true }
         state.withLock { state in
@@ -307,8 +311,9 @@ extension SegmentLog {
         return false
     }
 
-    /// Compares the checksums of the next records that an earlier process wrote, some `bytes` of them, and calls
-    /// `found` with each whether it is whole. From one thread at a time. Costs nothing once all have been looked at.
+    /// Verifies the checksums of the next records of an earlier process, about `bytes` bytes, and calls `found` with
+    /// each
+    /// result. Called from one thread at a time. Costs nothing when all have been checked.
     func checkSome(_ bytes: Int, _ found: (ChunkHeader, ChunkPlace, _ isWhole: Bool) -> Void) {
         var rest = bytes
         while rest > 0, let next = state.withLock({ $0.unchecked.first }) {
@@ -325,14 +330,14 @@ extension SegmentLog {
             }
             next.segment.mapping.release()
             state.withLock { state in
-                // Retention may have taken it meanwhile.
+                // Retention may have dropped it in the meantime.
                 guard state.unchecked.first?.segment === next.segment else { return }
                 if offset < next.end { state.unchecked[0].from = offset } else { state.unchecked.removeFirst() }
             }
         }
     }
 
-    /// A note for all damage found since the last call.
+    /// A note for each damage found since the last call.
     func takeNotes() -> [String] {
         state.withLock { state in
             defer { state.notes = [] }

@@ -1,4 +1,4 @@
-/// Keeps every segment alive that a query has looked at.
+/// Keeps every segment alive that a query has read.
 final class SegmentPins {
     private let segments: SegmentLog
     private var pins: [PinnedSegments]
@@ -8,8 +8,9 @@ final class SegmentPins {
         pins = [segments.pin()]
     }
 
-    /// The sealed chunk `number` of `lane`, if there is one, it is whole, and retention has not taken it. Valid as long
-    /// as these pins.
+    /// The sealed chunk `number` of `lane`, if it exists, is valid and was not dropped by retention. Valid as long as
+    /// these
+    /// pins.
     func record(of number: Int, in lane: Lane) -> ChunkRecord? {
         guard let place = lane.directory[number], let record = unsafe find(place) else { return nil }
         let header = unsafe record.header
@@ -26,7 +27,7 @@ final class SegmentPins {
         for pin in pins.reversed() {
             if let record = unsafe pin.record(at: place) { return unsafe record }
         }
-        // The segment is newer than the pins, or it is gone.
+        // The segment is newer than the pins, or was dropped.
         pins.append(segments.pin())
         return unsafe pins[pins.count - 1].record(at: place)
     }

@@ -1,10 +1,12 @@
 internal import Glibc
 
-/// Many readers or one writer; a waiting writer goes before new readers, so that queries cannot starve new series.
+/// A lock for many readers or one writer. A waiting writer goes before new readers, so that queries cannot starve new
+/// series.
 ///
-/// The state lies behind a pointer so that readers borrow it where it is; a variable of the class would be copied for
+/// The state is behind a pointer, so that readers borrow it in place. A variable of the class would be copied for each
+/// reader, with a reference count for each of its arrays.
 /// each of them, with a reference count for each of its arrays.
-///
+/// `@unchecked`: `state` is accessed only under `lock`.
 /// `@unchecked`: `state` is only touched under `lock`.
 @safe final class Guarded<State>: @unchecked Sendable {
     private let state: UnsafeMutablePointer<State>
@@ -29,21 +31,21 @@ internal import Glibc
         unsafe state.deallocate()
     }
 
-    /// Runs `body` beside other readers.
+    /// Runs `body` concurrently with other readers.
     func read<Result, Failure: Error>(_ body: (borrowing State) throws(Failure) -> Result) throws(Failure) -> Result {
         unsafe pthread_rwlock_rdlock(lock)
         defer { unsafe pthread_rwlock_unlock(lock) }
         return try unsafe body(state.pointee)
     }
 
-    /// Runs `body` beside other readers unless that would mean to wait; `nil` then.
+    /// Runs `body` concurrently with other readers; returns `nil` instead of waiting.
     func readIfFree<Result>(_ body: (borrowing State) -> Result?) -> Result? {
         guard unsafe pthread_rwlock_tryrdlock(lock) == 0 else { return nil }
         defer { unsafe pthread_rwlock_unlock(lock) }
         return unsafe body(state.pointee)
     }
 
-    /// Runs `body` alone.
+    /// Runs `body` exclusively.
     func write<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure) -> Result {
         unsafe pthread_rwlock_wrlock(lock)
         defer { unsafe pthread_rwlock_unlock(lock) }

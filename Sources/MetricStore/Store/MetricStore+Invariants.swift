@@ -1,4 +1,4 @@
-/// Call while nobody writes to any lane.
+/// Call it while no thread writes to any lane.
 extension MetricStore: InvariantChecking {
     package var brokenInvariants: [String] {
         core.catalog.read { catalog in

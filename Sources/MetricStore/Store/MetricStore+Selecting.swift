@@ -2,10 +2,11 @@ public import MetricModel
 internal import Synchronization
 
 extension MetricStore: Queryable {
-    /// The samples in `from...through` of every series that fits all `matchers`.
+    /// The samples in `from...through` of every series that matches all `matchers`.
     ///
-    /// Staleness markers are among them. A label set that lives in several lanes comes out once; where two lanes have a
-    /// sample at the same time, the older lane's counts. Fails when more than `sampleLimit` samples would come out.
+    /// Staleness markers are included. A label set in several lanes is returned once; at equal times, the sample of the
+    /// older
+    /// lane is used. Throws if the result would have more than `sampleLimit` samples.
     public func select(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int
     ) throws(SelectError) -> [SeriesSamples] {
@@ -28,10 +29,11 @@ extension MetricStore: Queryable {
         return result
     }
 
-    /// What `select` would read, to be read piece by piece.
+    /// A scan of the samples that `select` would return, for reading piece by piece.
     ///
-    /// What was found in the index is left in `selection` for the next call with the same matchers, which looks anew
-    /// only if series of that metric have come or gone; otherwise the scan has the very same selection.
+    /// The series found in the index are kept in `selection` for the next call with the same matchers. It searches
+    /// again only
+    /// if series of that metric were added or removed; otherwise the scan has the same selection.
     public func scan(
         matching matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand = .each,
         remembering selection: inout StoreSelection?
@@ -41,7 +43,7 @@ extension MetricStore: Queryable {
         return scan
     }
 
-    /// Always a scan. See ``scan(matching:from:through:labels:remembering:)``.
+    /// Always returns a scan. See ``scan(matching:from:through:labels:remembering:)``.
     public func scan(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
         remembering selection: inout (any SeriesSelection)?
@@ -52,10 +54,10 @@ extension MetricStore: Queryable {
         return scan
     }
 
-    /// What `known` found before, to be read once more, without looking anything up and without waiting for anybody.
+    /// A new scan of the selection `known`, without a lookup and without waiting.
     ///
-    /// - Parameter labels: What `known` was asked for.
-    /// - Returns: `nil` where series of that metric may have come or gone since, or while the index is being changed.
+    /// - Parameter labels: the labels that `known` was requested with.
+    /// - Returns: `nil` if series of that metric may have been added or removed, or while the index is being changed.
     public func rescan(
         _ known: any SeriesSelection, from: Timestamp, through: Timestamp, labels: LabelDemand
     ) -> (any SeriesScan)? {
@@ -66,17 +68,18 @@ extension MetricStore: Queryable {
         return heads.map { scan(known, $0, from, through) }
     }
 
-    /// The label sets that fit any of the matcher lists, sorted; no list at all means every series.
+    /// The label sets that match any of the matcher lists, sorted. Without a list, every series matches.
     ///
-    /// Those with samples in `from...through`; of a sealed chunk that lies in it as a whole, the series that were
-    /// alive. `limit` cuts the answer; 0 is no limit.
+    /// Returns those with samples in `from...through`. For a sealed chunk completely in it, the series that were alive
+    /// count.
+    /// `limit` is the maximum number of results; 0 is no limit.
     public func labelSets(
         matching: [[Matcher]], from: Timestamp, through: Timestamp, limit: Int = 0
     ) throws(SelectError) -> [Labels] {
         cut(try present(matching, from, through).sorted(), limit)
     }
 
-    /// The names of the labels of those series, sorted.
+    /// The label names of those series, sorted.
     public func labelNames(
         matching: [[Matcher]], from: Timestamp, through: Timestamp, limit: Int = 0
     ) throws(SelectError) -> [String] {
@@ -84,14 +87,14 @@ extension MetricStore: Queryable {
         return cut(distinct(names), limit)
     }
 
-    /// The values of the label `name` among those series, sorted.
+    /// The values of the label `name` in those series, sorted.
     public func labelValues(
         _ name: String, matching: [[Matcher]], from: Timestamp, through: Timestamp, limit: Int = 0
     ) throws(SelectError) -> [String] {
         cut(distinct(try present(matching, from, through).lazy.compactMap { $0[name] }), limit)
     }
 
-    /// The lanes that hold series which fit `matchers`.
+    /// The lanes with series that match `matchers`.
     public func lanes(matching matchers: [Matcher]) throws(SelectError) -> Set<LaneID> {
         let compiled = try compile(matchers)
         return core.catalog.read { catalog in
@@ -113,7 +116,7 @@ extension MetricStore: Queryable {
 
     /// The series that match any of the lists, and the rows of their lanes that the query sees.
     ///
-    /// - Parameter known: The selection that the same lists gave before.
+    /// - Parameter known: the selection that the same lists returned before.
     private func scan(
         _ lists: [[Matcher]], _ from: Timestamp, _ through: Timestamp, _ demand: LabelDemand = .each,
         _ known: StoreSelection? = nil
@@ -136,11 +139,12 @@ extension MetricStore: Queryable {
         return scan(found, heads, from, through)
     }
 
-    /// How far a lane is written, as one query sees it.
+    /// The committed rows of a lane, as one query sees them.
     private typealias LaneHead = (active: ActiveChunk?, head: Int)
 
-    /// Under the index lock: companions that rows below these heads need are in the index already, for they are entered
-    /// under the lock before the row is committed.
+    /// Called under the index lock. Companions needed by rows below these heads are already in the index, because they
+    /// are
+    /// added under the lock before the row is committed.
     private static func heads(of selection: StoreSelection) -> [LaneHead] {
         selection.lanes.map { ($0.active, $0.committedRows) }
     }

@@ -3,10 +3,10 @@ internal import MetricModel
 internal import Synchronization
 
 extension MetricStore {
-    /// Figures with the ten largest entries of each list.
+    /// Statistics with the ten largest entries of each list.
     public var statistics: StoreStatistics { statistics(top: 10) }
 
-    /// Figures with the `limit` largest entries of each list. Looks at every label pair.
+    /// Statistics with the `limit` largest entries of each list. Reads every label pair.
     public func statistics(top limit: Int) -> StoreStatistics {
         var result = figures()
         core.catalog.read { catalog in
@@ -34,7 +34,7 @@ extension MetricStore {
         return result
     }
 
-    /// The figures that cost little.
+    /// The statistics that are cheap to compute.
     private func figures() -> StoreStatistics {
         var result = StoreStatistics()
         result.sampleBytes = core.segments.byteCount
@@ -58,17 +58,17 @@ extension MetricStore {
         return result
     }
 
-    /// Publishes the cheap figures with every snapshot of `registry`.
+    /// Exports the cheap statistics in every snapshot of `registry`.
     func register(in registry: Registry) {
         let series = registry.gauge("tribune_store_series", "Series in the store.")
         let lanes = registry.gauge("tribune_store_lanes", "Writers whose samples are in the store.")
         let samples = registry.gauge("tribune_store_sealed_samples", "Samples in sealed chunks.")
-        let bytes = registry.gauge("tribune_store_sample_bytes", "Bytes that hold samples.")
+        let bytes = registry.gauge("tribune_store_sample_bytes", "Size of the samples, in bytes.")
         let oldest = registry.gauge("tribune_store_oldest_timestamp_seconds", "Time of the oldest sample kept.")
         let newest = registry.gauge("tribune_store_newest_timestamp_seconds", "Time of the newest sample.")
         let failedSeals = registry.counter(
             "tribune_store_failed_seals_total",
-            "Attempts to seal a chunk that failed for lack of memory or disk space; its lane takes no samples until one succeeds."
+            "Failed attempts to seal a chunk. Until one succeeds, its lane rejects samples."
         )
         registry.onSnapshot { [weak self] in
             guard let self else { return }
@@ -84,7 +84,7 @@ extension MetricStore {
     }
 }
 
-/// The entries with the largest figures seen so far; texts are only made for those.
+/// The entries with the largest values so far. Texts are created only for those.
 private struct TopEntries {
     private let limit: Int
     private(set) var entries: [StoreStatistics.Entry] = []

@@ -2,27 +2,30 @@ public import Instrumentation
 public import MetricModel
 internal import Synchronization
 
-/// Keeps the samples of all series in rings, one per writer, and answers queries for them.
+/// Stores the samples of all series in rings, one per writer, and reads them for queries.
 ///
-/// Made once by the composition root and shared by all threads. Appending and reading samples of known series takes no
-/// lock; creating and removing series, and finding the series that fit matchers, does for a short time.
+/// Created once by the composition root and shared by all threads. Appending and reading samples of known series takes
+/// no
+/// lock. Creating and removing series, and finding the series that match matchers, takes a lock for a short time.
 public final class MetricStore: Sendable {
     let core: StoreCore
     private let retention: Int64
-    /// Bytes of sealed chunks that one call of `maintain` checks after a restart: some 30 ms, and a day's within ten
-    /// calls.
+    /// Bytes of sealed chunks that one call of `maintain` checks after a restart: about 30 ms, and the samples of a day
+    /// in
+    /// about ten calls.
     private static let checkedAtOnce = 64 << 20
-    /// When `maintain` was first called.
+    /// The time of the first call of `maintain`.
     private let orphansKnownSince = Mutex<Timestamp?>(nil)
 
-    /// The damage that a restart found, and set aside or skipped, a line each, for the log. Samples that are found
-    /// damaged later are in ``takeNotes()``.
+    /// Notes about damage found at the start and about data that were renamed or skipped, one line each, for the log.
+    /// ``takeNotes()`` has the damage found later.
     public let recoveryNotes: [String]
 
-    /// An empty store, or the one that `configuration.directory` holds.
+    /// A new store, or the one in `configuration.directory`.
     ///
-    /// All committed samples are there again. Lanes come back under their names: `openLane` gives the same lane with
-    /// the same slots, and `maintain` closes those that nobody has opened within an hour.
+    /// All committed samples are restored. Lanes are restored by name: `openLane` returns the same lane with the same
+    /// slots,
+    /// and `maintain` closes those that were not opened within an hour.
     public init(_ configuration: StoreConfiguration, registry: Registry?) throws(StoreError) {
         if let path = configuration.directory {
             (core, recoveryNotes) = try StoreRecovery.run(path, configuration)
@@ -38,11 +41,11 @@ public final class MetricStore: Sendable {
     }
 
     deinit {
-        // Lanes and the core hold each other.
+        // Lanes and the core reference each other.
         close()
     }
 
-    /// The lane called `name` for its one writer.
+    /// The lane named `name`, for its only writer.
     public func openLane(_ name: String) throws(StoreError) -> Lane {
         try core.catalog.write { catalog throws(StoreError) in
             guard !catalog.isClosed else { throw StoreError(.closed, "the store is closed") }
@@ -65,11 +68,11 @@ public final class MetricStore: Sendable {
         }
     }
 
-    /// Ends the store: new lanes, new series and queries fail from now on.
+    /// Closes the store. New lanes, new series and queries fail from now on.
     public func close() {
         core.writeExemplars()
         do throws(StoreError) { try core.log?.settle() } catch {
-            // Only a shorter version of the log could not be written; the old file stays.
+            // Only the shorter version of the log could not be written. The old file is kept.
         }
         core.catalog.write { catalog in
             catalog.isClosed = true
@@ -77,13 +80,16 @@ public final class MetricStore: Sendable {
         }
     }
 
-    /// The damage found since the last call, a line each, for the log. A restart leaves the checksums of most sealed
-    /// samples to the first query that reads them, and to ``maintain(now:)``, which checks all of them within seconds.
+    /// Notes about damage found since the last call, one line each, for the log. A restart does not verify the
+    /// checksums of
+    /// most sealed samples. The first query that reads them does, and ``maintain(now:)`` verifies all within seconds.
     public func takeNotes() -> [String] { core.segments.takeNotes() + core.exemplars.takeNotes() }
 
-    /// Drops samples older than the retention, forgets series and lanes without samples, releases the memory that
-    /// queries have taken by looking at files, checks some of what an earlier process wrote, and writes down new
-    /// exemplars. Call it every few seconds, from one thread at a time.
+    /// Drops samples older than the retention, removes series and lanes without samples, releases file pages that
+    /// queries
+    /// have read, verifies some data of an earlier process, and writes new exemplars. Call it every few seconds, from
+    /// one
+    /// thread at a time.
     public func maintain(now: Timestamp) {
         core.segments.drop(before: now.milliseconds &- retention)
         let lost = core.segments.takeDropped()
@@ -110,18 +116,17 @@ public final class MetricStore: Sendable {
         closeOrphans(now)
     }
 
-    /// Rewrites the series log once most of it is about removed series.
+    /// Rewrites the series log if most of it is about removed series.
     private func compactLog() {
         guard let log = core.log, let directory = core.directory, log.isWorthCompacting else { return }
         core.catalog.read { catalog in
             do throws(StoreError) { try log.compact(catalog, directory) } catch {
-                // No room on the disk; the present file stays until the next call.
+                // The disk is full. The current file stays until the next call.
             }
         }
     }
 
-    /// Looks whether the next sealed chunks that an earlier process left are whole; those that are not leave their
-    /// lanes.
+    /// Verifies the next sealed chunks of an earlier process. Damaged ones are removed from their lanes.
     private func checkSealed() {
         core.segments.checkSome(Self.checkedAtOnce) { header, place, isWhole in
             let lane = core.catalog.read { $0.lanes[header.lane] }
@@ -129,7 +134,7 @@ public final class MetricStore: Sendable {
         }
     }
 
-    /// Frees row log files that slow lanes hold back.
+    /// Releases row log files that slow lanes hold back.
     private func rewriteOverdueRows() {
         guard let file = core.rowLog?.overdue else { return }
         let lanes = core.catalog.read { catalog in
@@ -137,13 +142,13 @@ public final class MetricStore: Sendable {
         }
         for (lane, active) in lanes {
             do throws(StoreError) { try lane.rewriteRows(active, through: file) } catch {
-                // No room on the disk; the files stay as they are until the next call.
+                // The disk is full. The files stay until the next call.
                 return
             }
         }
     }
 
-    /// Closes the lanes that nobody has opened for an hour after the restart.
+    /// Closes the lanes that were not opened within an hour after the restart.
     private func closeOrphans(_ now: Timestamp) {
         let started = orphansKnownSince.withLock { started in
             if started == nil { started = now }
@@ -157,6 +162,6 @@ public final class MetricStore: Sendable {
         for lane in orphans { lane.close() }
     }
 
-    /// Changes whenever a series appears or disappears.
+    /// Changes when a series is added or removed.
     public var seriesGeneration: UInt64 { core.generation.load(ordering: .relaxed) }
 }

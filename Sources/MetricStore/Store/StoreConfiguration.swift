@@ -1,21 +1,22 @@
-/// How a ``MetricStore`` keeps its samples.
+/// Settings of a ``MetricStore``.
 public struct StoreConfiguration: Sendable {
-    /// Where lanes, segments and the series table live; `nil` keeps everything in memory and loses it with the process.
+    /// The directory for lanes, segments and the series table. `nil` keeps everything in memory and loses it at exit.
     public var directory: String?
-    /// Samples older than this are given up, a whole segment at a time.
+    /// Samples older than this are dropped, a whole segment at a time.
     public var retentionMilliseconds: Int64 = 24 * 3_600_000
-    /// Upper bound for sealed samples in bytes; the oldest segments go first.
+    /// Limit of the size of sealed samples, in bytes. The oldest segments are dropped first.
     public var retentionBytes = 1 << 30
-    /// Bytes of the row log that slow lanes may hold back before their rows are written once more.
+    /// Bytes of the row log that slow lanes may hold back before their rows are written again.
     var rowLogBudget = 32 << 20
-    /// Most series kept at a time; creating more is refused.
+    /// Limit of the number of series. Creating more fails.
     public var maximumSeries = 5_000_000
 
-    /// Most exemplars kept at a time, in memory; the oldest go first. Each takes some 200 bytes, and its series once as
-    /// much.
+    /// Limit of the number of exemplars, in memory. The oldest are dropped first. Each takes about 200 bytes, and its
+    /// series
+    /// once the same.
     public var maximumExemplars = 100_000
 
-    /// A day of samples in at most 1 GiB, in memory unless `directory` is given.
+    /// One day of samples in at most 1 GiB, in memory unless `directory` is set.
     public init(directory: String? = nil) {
         self.directory = directory
     }

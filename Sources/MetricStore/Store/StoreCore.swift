@@ -2,13 +2,13 @@ internal import Synchronization
 
 /// The parts of a store that its lanes share.
 final class StoreCore: Sendable {
-    /// Everything the index lock guards.
+    /// The state under the index lock.
     struct Catalog {
         var index = SeriesIndex()
         /// Lanes with samples, by id.
         var lanes: [UInt32: Lane] = [:]
         var openNames: Set<String> = []
-        /// Lanes an earlier process left, by name, that nobody has opened yet.
+        /// Lanes of an earlier process, by name, that were not opened yet.
         var orphans: [String: UInt32] = [:]
         var nextLane: UInt32 = 0
         var isClosed = false
@@ -25,7 +25,7 @@ final class StoreCore: Sendable {
     let exemplarLog: ExemplarLog?
     /// Changes with the set of series.
     let generation = Atomic<UInt64>(0)
-    /// Attempts to seal a chunk that failed for lack of memory or disk space.
+    /// Failed attempts to seal a chunk, because memory or disk space ran out.
     let failedSeals = Atomic<UInt64>(0)
 
     init(_ configuration: StoreConfiguration, _ directory: StoreDirectory?, _ log: SeriesLog?) {
@@ -40,10 +40,10 @@ final class StoreCore: Sendable {
         exemplarLog = directory.map { ExemplarLog($0) }
     }
 
-    /// Writes the exemplars that came since the last call to their file.
+    /// Writes the exemplars added since the last call to their file.
     func writeExemplars() {
         do throws(StoreError) { try exemplarLog?.write(exemplars) } catch {
-            // The disk is full: the next call writes them; after a restart the older ones are there.
+            // The disk is full: the next call writes them. After a restart the older ones are restored.
         }
     }
 

@@ -1,14 +1,14 @@
-/// Why the store refused a series, a lane or a commit.
+/// Why the store rejected a series, a lane or a commit.
 public struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The kind of failure.
     public enum Code: Equatable, Sendable {
         /// `StoreConfiguration.maximumSeries` is reached.
         case seriesLimit
-        /// The store or the lane has been closed.
+        /// The store or the lane is closed.
         case closed
         /// The lane already has a writer.
         case laneInUse
-        /// Another process holds the directory.
+        /// Another process uses the directory.
         case inUse
         /// A system call failed: no space, no permission, too many mappings.
         case system
@@ -16,7 +16,7 @@ public struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// The kind of failure.
     public var code: Code
-    /// What happened, with the path or name concerned.
+    /// The message, with the path or name.
     public var message: String
 
     /// The message.

@@ -1,12 +1,12 @@
 public import MetricModel
 
-/// Figures about what a store holds, enough for Prometheus's `/api/v1/status/tsdb`.
+/// Statistics of a store, sufficient for Prometheus's `/api/v1/status/tsdb`.
 public struct StoreStatistics: Equatable, Sendable {
-    /// A name with a figure.
+    /// A name with a value.
     public struct Entry: Equatable, Sendable {
         /// A metric, a label name, or a pair written `name=value`.
         public var name: String
-        /// Its figure.
+        /// Its value.
         public var value: UInt64
     }
 
@@ -16,11 +16,11 @@ public struct StoreStatistics: Equatable, Sendable {
     public var labelPairCount = 0
     /// Lanes with samples.
     public var laneCount = 0
-    /// Samples in sealed chunks; the up to 32 newest of every series come on top.
+    /// Samples in sealed chunks, without the up to 32 newest of every series.
     public var sampleCount: UInt64 = 0
-    /// Bytes that hold samples.
+    /// Size of the samples, in bytes.
     public var sampleBytes = 0
-    /// The oldest and the newest sample; `nil` in an empty store.
+    /// The times of the oldest and the newest sample; `nil` in an empty store.
     public var timeRange: ClosedRange<Timestamp>?
     /// Metrics with the most series, largest first.
     public var seriesCountByMetricName: [Entry] = []

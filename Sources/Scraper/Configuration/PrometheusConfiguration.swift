@@ -12,15 +12,15 @@ public struct PrometheusConfiguration: Equatable, Sendable {
     public struct AlertmanagerGroup: Equatable, Sendable {
         /// `http` or `https`.
         public var scheme = "http"
-        /// Stands before `/api/v2/alerts`.
+        /// A prefix of the path `/api/v2/alerts`.
         public var pathPrefix = ""
-        /// How long sending may take.
+        /// Timeout for sending.
         public var timeout = Milliseconds.seconds(10)
-        /// How the servers are talked to.
+        /// HTTP client settings.
         public var http = HTTPSettings()
         /// The servers.
         public var staticTargets: [TargetGroup] = []
-        /// Where other servers are found.
+        /// Mechanisms that discover other servers.
         public var discovery: [DiscoveryMechanism] = []
         /// Rules for the labels of servers.
         public var relabelRules: [RelabelRule] = []
@@ -38,29 +38,29 @@ public struct PrometheusConfiguration: Equatable, Sendable {
     public var externalLabels = Labels.empty
     /// `scrape_configs`, and those of `scrape_config_files`.
     public var pools: [ScrapePool] = []
-    /// `rule_files`, resolved against the configuration's directory; still patterns.
+    /// `rule_files`, as patterns resolved against the configuration's directory.
     public var ruleFiles: [FilePattern] = []
     /// `alerting.alertmanagers`.
     public var alertmanagers: [AlertmanagerGroup] = []
     /// `alerting.alert_relabel_configs`.
     public var alertRelabelRules: [RelabelRule] = []
-    /// `storage.exemplars.max_exemplars`, where it is given.
+    /// `storage.exemplars.max_exemplars`, if it is set.
     public var maximumExemplars: Int?
-    /// The main file as YAML, with `<secret>` for every secret.
+    /// The main file as YAML, with `<secret>` in place of every secret.
     public var shownText = ""
-    /// Settings that were understood but have no effect here.
+    /// Valid settings that have no effect.
     public var warnings: [YAMLError] = []
 
     /// The empty configuration, which is valid.
     public init() {}
 }
 
-/// Everything that is wrong with a configuration; at least one error.
+/// All errors of a configuration; at least one.
 public struct ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The errors in the order of their places.
+    /// The errors in file order.
     public var errors: [YAMLError]
 
-    /// A refusal for `errors`, of which there is at least one.
+    /// An error for `errors`, of which there is at least one.
     public init(errors: [YAMLError]) {
         self.errors = errors
     }

@@ -1,7 +1,7 @@
 public import Exposition
 
 extension ScrapePool {
-    /// A protocol that a target may be asked for.
+    /// An exposition format that Tribune can request from a target.
     public enum ScrapeProtocol: String, Equatable, Sendable, CaseIterable {
         case protobuf = "PrometheusProto"
         case openMetrics1 = "OpenMetricsText1.0.0"
@@ -9,12 +9,12 @@ extension ScrapePool {
         case text1 = "PrometheusText1.0.0"
         case text0 = "PrometheusText0.0.4"
 
-        /// What is asked for unless the configuration says something else, best first.
+        /// The formats requested by default, best first.
         public static let standard: [ScrapeProtocol] = [.openMetrics1, .openMetrics0, .text1, .text0]
-        /// The same for those who want what protobuf alone can say.
+        /// The default formats when something needs protobuf.
         public static let protobufFirst: [ScrapeProtocol] = [.protobuf] + standard
 
-        /// The format of the answer.
+        /// The format of the response.
         public var format: ExpositionFormat {
             switch self {
             case .protobuf: .protobuf
@@ -36,32 +36,33 @@ extension ScrapePool {
         }
     }
 
-    /// What becomes of histograms. A value.
+    /// How histograms are scraped. A value.
     public struct HistogramSettings: Equatable, Sendable {
-        /// `scrape_native_histograms`: whether protobuf is asked for and native histograms are taken.
+        /// `scrape_native_histograms`: whether protobuf is requested and native histograms are stored.
         public var scrapesNative = false
-        /// `always_scrape_classic_histograms`: whether classic histograms are kept beside what replaces them.
+        /// `always_scrape_classic_histograms`: whether classic histograms are stored in addition to native ones.
         public var alwaysScrapesClassic = false
-        /// `convert_classic_histograms_to_nhcb`: whether classic histograms become native ones with custom bounds.
+        /// `convert_classic_histograms_to_nhcb`: whether classic histograms become native ones with custom buckets.
         public var convertsClassic = false
-        /// `native_histogram_bucket_limit`: most buckets of a histogram, lowering its resolution; 0 means no limit.
+        /// `native_histogram_bucket_limit`: the bucket limit of a histogram; its resolution is reduced to stay below. 0
+        /// is no limit.
         public var bucketLimit = 0
-        /// `native_histogram_min_bucket_factor`: neighbouring bounds are at least this factor apart; 0 means no limit.
+        /// `native_histogram_min_bucket_factor`: the minimum ratio of adjacent bucket bounds; 0 for no minimum.
         public var minimumBucketFactor = 0.0
 
-        /// Classic histograms as they come.
+        /// Classic histograms are stored unchanged.
         public init() {}
     }
 
-    /// What targets are asked for, best first.
+    /// The formats requested from targets, best first.
     ///
-    /// - Parameter protobufFirst: Whether something other than native histograms needs protobuf.
+    /// - Parameter protobufFirst: whether something other than native histograms needs protobuf.
     public func askedProtocols(protobufFirst: Bool) -> [ScrapeProtocol] {
         if let protocols { return protocols }
         return histograms.scrapesNative || protobufFirst ? ScrapeProtocol.protobufFirst : ScrapeProtocol.standard
     }
 
-    /// The `Accept` header: what is asked for with falling weights, then anything.
+    /// The `Accept` header: the requested formats with decreasing weights, then any format.
     func acceptHeader(protobufFirst: Bool) -> String {
         let protocols = askedProtocols(protobufFirst: protobufFirst)
         let heaviest = ScrapeProtocol.allCases.count + 1

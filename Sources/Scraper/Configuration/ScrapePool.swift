@@ -5,21 +5,21 @@ public import MetricModel
 
 /// One entry of `scrape_configs`: a job. A value.
 public struct ScrapePool: Equatable, Sendable {
-    /// What a target must not exceed; 0 means no limit.
+    /// Limits for a target; 0 means no limit.
     public struct Limits: Equatable, Sendable {
         /// Samples per scrape, after relabelling.
         public var samples = 0
         /// Labels per sample.
         public var labels = 0
-        /// Bytes of a label's name.
+        /// Bytes of a label name.
         public var labelNameLength = 0
-        /// Bytes of a label's value.
+        /// Bytes of a label value.
         public var labelValueLength = 0
-        /// Bytes of a body, decompressed.
+        /// Bytes of a response body, decompressed.
         public var bodyBytes = 0
         /// Targets of the pool, after relabelling.
         public var targets = 0
-        /// Targets that are not scraped and are listed all the same.
+        /// Listed targets that are not scraped.
         public var droppedTargets = 0
 
         /// No limits.
@@ -28,37 +28,37 @@ public struct ScrapePool: Equatable, Sendable {
 
     /// `job_name`.
     public var name: String
-    /// Time from scrape to scrape.
+    /// Time between scrapes.
     public var interval: Milliseconds
-    /// The longest a scrape may take; not above the interval.
+    /// Timeout of a scrape; at most the interval.
     public var timeout: Milliseconds
-    /// `/metrics`, unless configured.
+    /// The URL path; `/metrics` by default.
     public var metricsPath = "/metrics"
     /// `http` or `https`.
     public var scheme = "http"
-    /// URL parameters in the order of their names.
+    /// URL parameters, sorted by name.
     public var parameters: [Parameter] = []
-    /// Whether exposed labels win over those of the target.
+    /// Whether exposed labels take precedence over the target's labels.
     public var honorsLabels = false
-    /// Whether exposed timestamps count.
+    /// Whether exposed timestamps are used.
     public var honorsTimestamps = true
-    /// Whether series with timestamps of their own get staleness markers too.
+    /// Whether series with exposed timestamps also get staleness markers.
     public var tracksTimestampStaleness = false
-    /// Whether gzip is asked for.
+    /// Whether gzip is requested.
     public var asksForCompression = true
-    /// What is asked for, best first, where the configuration says so; see ``askedProtocols(protobufFirst:)``.
+    /// The formats requested, best first, if they are configured; see ``askedProtocols(protobufFirst:)``.
     public var protocols: [ScrapeProtocol]?
-    /// The format of targets that do not say what they send.
+    /// The format of responses without a usable `Content-Type`.
     public var fallback: ExpositionFormat?
-    /// How the targets are talked to.
+    /// HTTP client settings.
     public var http = HTTPSettings()
-    /// What targets must not exceed.
+    /// Limits for each target.
     public var limits = Limits()
-    /// What becomes of histograms.
+    /// How histograms are scraped.
     public var histograms = HistogramSettings()
-    /// Targets that the configuration names.
+    /// Targets listed in the configuration.
     public var staticTargets: [TargetGroup] = []
-    /// Where other targets are found.
+    /// Mechanisms that discover other targets.
     public var discovery: [DiscoveryMechanism] = []
     /// Rules for the labels of targets.
     public var relabelRules: [RelabelRule] = []
@@ -72,7 +72,7 @@ public struct ScrapePool: Equatable, Sendable {
         /// The values, in order.
         public var values: [String]
 
-        /// A parameter, given once for each value.
+        /// A parameter. It is sent once for each value.
         public init(name: String, values: [String]) {
             self.name = name
             self.values = values

@@ -4,7 +4,7 @@ internal import TLS
 
 /// One entry of `relabel_configs`, `metric_relabel_configs` and the like. A value; may be shared between threads.
 public struct RelabelRule: Equatable, Sendable {
-    /// What the rule does.
+    /// The action of a rule.
     public enum Action: String, Equatable, Sendable, CaseIterable {
         case replace
         case keep
@@ -19,13 +19,13 @@ public struct RelabelRule: Equatable, Sendable {
         case uppercase
     }
 
-    /// What the rule does.
+    /// The action.
     public var action = Action.replace
     /// The labels whose values are joined.
     public var sourceLabels: [String] = []
-    /// What stands between the joined values.
+    /// The text between the joined values.
     public var separator = ";"
-    /// The pattern that the whole of the joined values (or of a label name) has to match.
+    /// The pattern, anchored at both ends, that the joined values (or a label name) must match.
     public var regex = "(.*)"
     /// The divisor of `hashmod`.
     public var modulus: UInt64 = 0
@@ -34,7 +34,7 @@ public struct RelabelRule: Equatable, Sendable {
     /// The text that is written.
     public var replacement = "$1"
 
-    /// The rule that writes its source to nowhere: set what it needs.
+    /// A rule with the default values.
     public init() {}
 }
 
@@ -47,14 +47,14 @@ public struct Relabelling: Sendable {
 
     private let steps: [Step]
 
-    /// No rules: every label set stays as it is.
+    /// No rules: every label set is unchanged.
     public static let none = Relabelling(steps: [])
 
     private init(steps: [Step]) {
         self.steps = steps
     }
 
-    /// Compiles `rules`; fails on a pattern that RE2 does not take.
+    /// Compiles `rules`. Throws for a pattern that RE2 rejects.
     public init(_ rules: [RelabelRule]) throws(RelabelError) {
         var steps: [Step] = []
         for rule in rules {
@@ -70,7 +70,7 @@ public struct Relabelling: Sendable {
     /// Whether there are no rules.
     public var isEmpty: Bool { steps.isEmpty }
 
-    /// The labels after all rules; `nil` where one of them drops the target or sample.
+    /// The labels after all rules; `nil` if a rule drops the target or sample.
     public func apply(to labels: Labels) -> Labels? {
         var labels = labels
         for step in steps {
@@ -79,7 +79,7 @@ public struct Relabelling: Sendable {
         return labels
     }
 
-    /// Returns false when the label set is dropped.
+    /// Returns false if the label set is dropped.
     private static func apply(_ step: Step, _ labels: inout Labels) -> Bool {
         let rule = step.rule
         let source = rule.sourceLabels.map { labels[$0] ?? "" }.joined(separator: rule.separator)
@@ -112,17 +112,17 @@ public struct Relabelling: Sendable {
         labels.set(target, to: value)
     }
 
-    /// The last eight bytes of the MD5 hash, big end first.
+    /// The last eight bytes of the MD5 hash, big-endian.
     private static func hash(_ source: String) -> UInt64 {
         MD5.hash(Array(source.utf8)).suffix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 }
 
-/// Why relabelling rules cannot be used.
+/// Why relabelling rules are invalid.
 public struct RelabelError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What is wrong.
+    /// The reason.
     public var message: String
-    /// The message.
+    /// The reason.
     public var description: String { message }
 }
 

@@ -1,17 +1,17 @@
 internal import MetricModel
 
-/// What a target says about the constitution it follows, against the one that is configured. A value.
+/// Compares the constitution hash that a target exposes with the configured one. A value.
 ///
-/// A target shows its hash in the response header `X-Constitutional-Hash`, in the label `constitutional_hash` of any
-/// series it exposes, or in the label `hash` of a metric called `constitutional_hash` or `constitutional_hash_info`.
-/// One that has never shown any has nothing to match, and gets no series. One that has, and does not any more, does not
-/// match (docs/design/0042).
+/// A target exposes its hash in the response header `X-Constitutional-Hash`, in the label `constitutional_hash` of any
+/// series, or in the label `hash` of a metric named `constitutional_hash` or `constitutional_hash_info`. A target that
+/// never exposed a hash gets no result series. A target that exposed one and no longer does, does not match
+/// (docs/design/0042).
 struct ConstitutionCheck: Equatable, Sendable {
     static let header = "X-Constitutional-Hash"
-    /// The series with the outcome.
+    /// The name of the result series.
     static let metric = "constitutional_hash_match"
 
-    /// The hash to match; `nil` switches the check off.
+    /// The hash to match; `nil` disables the check.
     let wanted: String?
     private var shown: [Int32: String] = [:]
     private var hasEverShown = false
@@ -20,23 +20,23 @@ struct ConstitutionCheck: Equatable, Sendable {
         self.wanted = wanted
     }
 
-    /// A series was seen for the first time.
+    /// A series appeared.
     mutating func learned(_ number: Int32, _ labels: Labels) {
         guard wanted != nil, let hash = Self.hash(in: labels) else { return }
         shown[number] = hash
     }
 
-    /// A series is gone.
+    /// A series ended.
     mutating func forgot(_ number: Int32) {
         shown[number] = nil
     }
 
-    /// Every series is gone.
+    /// All series ended.
     mutating func forgotAll() {
         shown = [:]
     }
 
-    /// 1 when everything that was shown matches, 0 when something does not or nothing is shown any more, else `nil`.
+    /// 1 if every exposed hash matches; 0 if one does not match, or if none is exposed any more; otherwise `nil`.
     mutating func scraped(header: String?) -> Double? {
         guard let wanted else { return nil }
         let hashes = Array(shown.values) + (header.map { [$0] } ?? [])

@@ -2,7 +2,7 @@ internal import Exposition
 internal import MetricModel
 
 extension MetricMetadata {
-    /// One entry per family, in the order in which they come first.
+    /// One entry per family, in order of first appearance.
     static func families(_ entries: [ExpositionEntry]) -> [MetricMetadata] {
         var families: [MetricMetadata] = []
         var indices: [String: Int] = [:]

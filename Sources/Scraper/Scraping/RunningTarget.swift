@@ -3,44 +3,44 @@ internal import Exposition
 internal import MetricModel
 internal import Synchronization
 
-/// A target with its loop, its lane and what is known of its scrapes. May be shared between threads.
+/// A target with its loop, its lane and the state of its scrapes. May be shared between threads.
 final class RunningTarget: Sendable {
-    /// How long it takes to store a scrape, by the last one.
+    /// How long it takes to store a scrape, judged by the last one.
     enum Pace: Equatable, Sendable {
         case unknown
-        /// Too long for the thread that scrapes others too.
+        /// Too long for the thread that also scrapes other targets.
         case unhurried
-        /// Short enough for it.
+        /// Short enough for the scraping thread.
         case quick
-        /// So long that it is left to a thread of its own.
+        /// So long that a thread of its own stores it.
         case slow
     }
 
-    /// What was made of the last `Content-Type`, which hardly ever changes.
+    /// The format for the last `Content-Type`, which rarely changes.
     struct KnownFormat: Sendable {
         var header: String?
         var choice: ContentType.Choice
     }
 
-    /// What is known of the target.
+    /// The state of the target.
     struct State: Sendable {
         var target: ScrapeTarget
         var pool: RunningPool
         var loop: ScrapeLoop
         var health = TargetSnapshot.Health.unknown
         var lastError = ""
-        /// Samples of the last scrape that the store did not take.
+        /// Samples of the last scrape that the store rejected.
         var lastRefused = 0
         var lastScrape: Timestamp?
         var lastDuration = 0.0
-        /// Size of the last body as it came, to have room and patience for the next one.
+        /// Size of the last body as received, used to size the next buffer and timeout.
         var bodyBytes = 0
         var pace = Pace.unknown
         var format: KnownFormat?
-        /// `nil` where it has to be made anew for each scrape, or has not been yet.
+        /// `nil` if it must be created for each scrape, or has not been created yet.
         var request: PreparedRequest?
 
-        /// Takes over a configuration.
+        /// Applies a configuration.
         mutating func configure(_ target: ScrapeTarget, _ pool: RunningPool) {
             self.target = target
             self.pool = pool
@@ -53,7 +53,7 @@ final class RunningTarget: Sendable {
     /// The thread that scrapes it.
     let home: ScrapeInbox
     let state: Mutex<State>
-    /// Held while a scrape is written; only metadata is read beside that.
+    /// Locked while a scrape is written. Otherwise only metadata is read under it.
     let writer: Mutex<TargetWriter>
 
     init(
@@ -66,7 +66,7 @@ final class RunningTarget: Sendable {
         self.writer = Mutex(writer)
     }
 
-    /// Lets the loop take an event.
+    /// Passes an event to the loop.
     func step(_ event: (inout ScrapeLoop) -> [ScrapeLoop.Action]) -> [ScrapeLoop.Action] {
         state.withLock { event(&$0.loop) }
     }
@@ -82,19 +82,19 @@ final class RunningTarget: Sendable {
     }
 }
 
-/// A job's settings, compiled. Immutable; shared by its targets.
+/// The compiled settings of a job. Immutable; shared by its targets.
 ///
-/// A class, since each scrape asks for it: as a struct it would be a copy of some thirty references.
+/// A class, because each scrape uses it: a struct would copy about thirty references.
 final class RunningPool: Sendable {
     let pool: ScrapePool
     let relabelling: Relabelling
     let metricRelabelling: Relabelling
-    /// Changes when samples are treated differently.
+    /// Changes when samples must be processed differently.
     let generation: Int
-    /// Why no target of the pool is scraped.
+    /// Why no target of the pool is scraped; `nil` if they are scraped.
     let refusal: String?
 
-    /// Compiles `pool`; keeps the generation of `previous` where samples are treated as before.
+    /// Compiles `pool`. Keeps the generation of `previous` if samples are processed as before.
     init(_ pool: ScrapePool, previous: RunningPool?) throws(RelabelError) {
         self.pool = pool
         relabelling = try Relabelling(pool.relabelRules)
@@ -118,12 +118,12 @@ final class RunningPool: Sendable {
         self.refusal = refusal
     }
 
-    /// The same pool, whose targets are not scraped for the reason given, or are where there is none.
+    /// The same pool with the given reason not to scrape its targets, or with none.
     func refusing(_ reason: String?) -> RunningPool {
         reason == refusal ? self : RunningPool(self, refusal: reason)
     }
 
-    /// - Parameter zeroesStarts: Whether counters begin with a zero at the time since when they count.
+    /// - Parameter zeroesStarts: whether counters start with a zero at their start timestamp.
     func rules(for labels: Labels, zeroesStarts: Bool) -> SampleRules {
         SampleRules(
             targetLabels: labels, honorsLabels: pool.honorsLabels, honorsTimestamps: pool.honorsTimestamps,

@@ -1,7 +1,7 @@
 internal import Exposition
 internal import MetricModel
 
-/// What turns exposed labels into those of a stored series: the target's labels, relabelling, limits. Immutable.
+/// Converts exposed labels to those of a stored series: target labels, relabelling, limits. Immutable.
 struct SampleRules: Sendable {
     let targetLabels: Labels
     let honorsLabels: Bool
@@ -10,26 +10,26 @@ struct SampleRules: Sendable {
     let relabelling: Relabelling
     let limits: ScrapePool.Limits
     let histograms: ScrapePool.HistogramSettings
-    /// Whether counters begin with a zero at the time since when they count.
+    /// Whether counters start with a zero at their start timestamp.
     let zeroesStarts: Bool
-    /// Tells rules of one configuration from those of another.
+    /// Identifies the configuration of the rules.
     let generation: Int
 
-    /// What of a body is wanted.
+    /// The parts of a body that are needed.
     var exposition: ExpositionOptions {
         ExpositionOptions(
             nativeHistograms: histograms.scrapesNative,
             classicHistograms: histograms.alwaysScrapesClassic, startTimestamps: zeroesStarts)
     }
 
-    /// What becomes of a body's series.
+    /// How the series of a body are converted.
     var conversion: ConversionOptions {
         ConversionOptions(
             convertsClassic: histograms.convertsClassic, keepsClassic: histograms.alwaysScrapesClassic,
             takesCreated: zeroesStarts)
     }
 
-    /// The labels of the stored series; `nil` where relabelling drops it.
+    /// The labels of the stored series; `nil` if relabelling drops it.
     func resolve(_ exposed: Labels) throws(ScrapeFailure) -> Labels? {
         guard let labels = relabelling.apply(to: merged(exposed)), !labels.isEmpty else { return nil }
         guard labels.metricName != nil else { throw ScrapeFailure("missing metric name (__name__ label)") }
@@ -37,7 +37,7 @@ struct SampleRules: Sendable {
         return labels
     }
 
-    /// Where both have a label, one keeps its name: ours unless exposed labels are honoured.
+    /// If both have a label, one keeps its name: the target's, unless `honor_labels` is set.
     private func merged(_ exposed: Labels) -> Labels {
         if let joined = exposed.joined(with: targetLabels) { return joined }
         var labels = exposed
@@ -79,13 +79,13 @@ struct SampleRules: Sendable {
         }
     }
 
-    /// The labels of a series that is about the scrape itself.
+    /// The labels of a series about the scrape itself.
     func reportLabels(_ name: String) -> Labels {
         targetLabels.setting(Labels.metricName, to: name)
     }
 }
 
-/// Why a scrape failed, in the words of `/api/v1/targets`.
+/// Why a scrape failed, as shown by `/api/v1/targets`.
 struct ScrapeFailure: Error, Equatable, CustomStringConvertible {
     let description: String
 

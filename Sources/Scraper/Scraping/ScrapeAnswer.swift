@@ -3,20 +3,20 @@ internal import Exposition
 internal import Runtime
 internal import Zlib
 
-/// What came of a request, on its way into the store. A value; its body has one owner, so that it is never copied.
+/// The result of a request, before it is stored. A value. Its body has one owner, so that it is never copied.
 struct ScrapeAnswer: Sendable {
-    /// What of an answer can be stored.
+    /// The body to parse, or why there is none.
     enum Body {
         case exposed(ExpositionBody, ExpositionFormat)
         case refused(ScrapeFailure)
-        /// Longer than the limit for now.
+        /// Longer than the current limit.
         case tooLong
     }
 
-    /// Why there is no answer.
+    /// Why there is no response.
     let failure: HTTPFailure?
     private var response: HTTPResponse
-    /// What inflating has taken from the budget.
+    /// Bytes that decompression took from the budget.
     private var inflatedBytes = 0
 
     init(_ result: consuming Result<HTTPResponse, HTTPFailure>) {
@@ -30,31 +30,31 @@ struct ScrapeAnswer: Sendable {
         }
     }
 
-    /// Whether there is something to parse.
+    /// Whether there is a body to parse.
     var isSuccess: Bool { failure == nil && response.status == 200 }
 
-    /// The status code; 0 where there is no answer.
+    /// The status code; 0 without a response.
     var status: Int { response.status }
 
-    /// The length of the body as it came.
+    /// The length of the body as received.
     var bodyBytes: Int { response.body.count }
 
     /// The value of a header field.
     subscript(header: String) -> String? { response[header] }
 
-    /// The body, without the memory that it took from the budget.
+    /// The body. The memory that it took from the budget is not returned.
     mutating func takeBody() -> [UInt8] { response.takeBody() }
 
-    /// Gives back the memory that the body took from `budget`.
+    /// Returns the memory of the body to `budget`.
     mutating func settle(_ budget: ByteBudget) {
         budget.give(response.budgeted + inflatedBytes)
     }
 
-    /// The body to parse, inflated where need be: no longer than `limit`.
+    /// The body to parse, decompressed if necessary, not longer than `limit`.
     ///
-    /// A body that came as it is is lent: ``putBack(_:)`` returns it.
+    /// A body that was not compressed is lent: ``putBack(_:)`` returns it.
     ///
-    /// - Parameter isCancelled: Asked while a body is inflated; what comes of it then is of no use.
+    /// - Parameter isCancelled: checked during decompression. If it returns true, the result must not be used.
     mutating func open(
         _ format: ExpositionFormat, limit: Int, budget: ByteBudget, isCancelled: () -> Bool
     ) -> Body {
@@ -67,7 +67,7 @@ struct ScrapeAnswer: Sendable {
         }
     }
 
-    /// Returns what ``open(_:limit:budget:isCancelled:)`` lent; an inflated body is let go.
+    /// Returns the body that ``open(_:limit:budget:isCancelled:)`` lent. A decompressed body is freed.
     mutating func putBack(_ body: consuming ExpositionBody) {
         guard response.body.isEmpty else { return }
         let count = body.count

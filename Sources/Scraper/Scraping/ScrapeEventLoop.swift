@@ -4,15 +4,14 @@ internal import MetricModel
 internal import Runtime
 internal import Synchronization
 
-/// The deadlines and connections of some of the targets, and the storing of what is quickly stored: what one scraping
-/// thread owns.
+/// One scraping thread: the deadlines and connections of its targets, and storing what is stored quickly.
 ///
-/// A scrape whose body is predicted and small begins, arrives and is stored here, without any other thread. What might
-/// hold up others goes to the workers.
+/// A scrape with a small, predicted body is started, received and stored here, without another thread. Anything that
+/// could delay other targets goes to the workers.
 struct ScrapeEventLoop {
     private let multiplexer: HTTPMultiplexer
     private var deadlines = DeadlineQueue<(RunningTarget, timer: Int)>()
-    /// By token; `nil` where the token is free.
+    /// By token; `nil` for a free token.
     private var inHand: [ScrapeInHand?] = []
     private var freeTokens: [Int] = []
 
@@ -29,7 +28,7 @@ struct ScrapeEventLoop {
             }
             multiplexer.run(until: deadlines.next ?? .max) { token, result in finish(token, result, runner) }
         }
-        // Nobody waits for what is cut off here.
+        // The results of cancelled requests are not needed.
         multiplexer.cancelAll { _, _ in }
     }
 
@@ -88,12 +87,12 @@ struct ScrapeEventLoop {
     }
 }
 
-/// A scrape that has begun.
+/// A scrape in progress.
 struct ScrapeInHand: Sendable {
     var target: RunningTarget
-    /// The time of its samples.
+    /// The timestamp of its samples.
     var time: Timestamp
-    /// Monotonic nanoseconds.
+    /// The start, in nanoseconds of the monotonic clock.
     var began: Int64
 }
 
@@ -101,10 +100,10 @@ extension Timestamp {
     /// The wall clock.
     static var now: Timestamp { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
 
-    /// The monotonic nanoseconds when the wall clock shows this time.
+    /// The monotonic clock, in nanoseconds, when the wall clock shows this time.
     var monotonicDeadline: Int64 {
         let now = SystemClock.wallNanoseconds()
-        // Up to the due millisecond and not beyond it: the rest of this one is taken off.
+        // The start of the due millisecond: the elapsed part of the current one is subtracted.
         return SystemClock.monotonicNanoseconds(in: milliseconds - now / 1_000_000) - now % 1_000_000
     }
 }

@@ -1,14 +1,13 @@
 internal import CurlHTTP
 internal import Synchronization
 
-/// What other threads want of a scraping thread. May be shared between threads.
+/// Timers that other threads post to a scraping thread. May be shared between threads.
 final class ScrapeInbox: Sendable {
-    /// A timer that a target's loop asked for. One per target at a time, so that the inbox is as bounded as the list of
-    /// targets.
+    /// A timer of a target's loop. Each target has at most one, so the number of targets bounds the inbox.
     struct Wake: Sendable {
         var target: RunningTarget
         var timer: Int
-        /// Monotonic nanoseconds.
+        /// In nanoseconds of the monotonic clock.
         var deadline: Int64
     }
 
@@ -24,7 +23,7 @@ final class ScrapeInbox: Sendable {
         self.waker = waker
     }
 
-    /// Hands over a timer.
+    /// Posts a timer.
     func post(_ wake: Wake) {
         let isFirst = content.withLock { content in
             content.wakes.append(wake)
@@ -33,13 +32,13 @@ final class ScrapeInbox: Sendable {
         if isFirst { waker.wake() }
     }
 
-    /// Makes the thread end.
+    /// Stops the thread.
     func close() {
         content.withLock { $0.isClosed = true }
         waker.wake()
     }
 
-    /// Empties the inbox; `nil` once it is closed.
+    /// Removes and returns all timers; `nil` if the inbox is closed.
     func takeAll() -> [Wake]? {
         content.withLock { content in
             if content.isClosed { return nil }

@@ -1,17 +1,17 @@
 public import MetricModel
 
-/// Decides when one target is scraped. A value without IO: events in, actions out.
+/// Decides when one target is scraped. A machine without IO: events in, actions out.
 ///
-/// Scrapes lie on a grid of the interval, moved by an offset that differs from target to target. A scrape that takes
-/// longer than the interval skips the moments it misses.
+/// Scrapes are a multiple of the interval apart, shifted by an offset that depends on the target. A scrape that takes
+/// longer than the interval skips the times that it misses.
 public struct ScrapeLoop: Equatable, Sendable {
-    /// When to scrape.
+    /// The times of scrapes.
     public struct Timing: Equatable, Sendable {
-        /// Time from scrape to scrape; above zero.
+        /// Time between scrapes; greater than zero.
         public var interval: Milliseconds
-        /// The longest a scrape may take.
+        /// Timeout of a scrape.
         public var timeout: Milliseconds
-        /// Where in the interval the scrapes lie.
+        /// The offset of the scrapes in the interval.
         public var offset: Milliseconds
 
         /// Scrapes every `interval`.
@@ -22,23 +22,23 @@ public struct ScrapeLoop: Equatable, Sendable {
         }
     }
 
-    /// What the loop is at.
+    /// The state of the loop.
     public enum State: Equatable, Sendable {
-        /// Not started. To: `waiting`.
+        /// Not started. Next: `waiting`.
         case idle
-        /// To: `scraping`, `leaving`.
+        /// Next: `scraping`, `leaving`.
         case waiting(due: Timestamp)
-        /// To: `waiting`, `leavingAfterScrape`.
+        /// Next: `waiting`, `leavingAfterScrape`.
         case scraping
-        /// The target is gone; its series end when it would have been scraped next. To: `ended`, `waiting`.
+        /// The target was removed. Its series end at the time of its next scrape. Next: `ended`, `waiting`.
         case leaving(due: Timestamp)
-        /// The target went while it was scraped. To: `leaving`, `scraping`.
+        /// The target was removed during a scrape. Next: `leaving`, `scraping`.
         case leavingAfterScrape
         /// The series have ended.
         case ended
     }
 
-    /// What the shell has to do.
+    /// An action for the shell.
     public enum Action: Equatable, Sendable {
         /// Call ``timerFired(_:at:)`` with `timer` at that time.
         case wake(at: Timestamp, timer: Int)
@@ -48,13 +48,13 @@ public struct ScrapeLoop: Equatable, Sendable {
         case endSeries(at: Timestamp)
     }
 
-    /// How late a timer may be for the sample still to get the time it was due at; keeps distances even, which
-    /// compresses.
+    /// If a timer is late by at most this, the samples still get the time at which they were due. Equal distances
+    /// compress better.
     public static let tolerance = Milliseconds.milliseconds(2)
 
-    /// When to scrape.
+    /// The times of scrapes.
     public private(set) var timing: Timing
-    /// What the loop is at.
+    /// The state of the loop.
     public private(set) var state = State.idle
     private var timer = 0
 
@@ -63,13 +63,13 @@ public struct ScrapeLoop: Equatable, Sendable {
         self.timing = timing
     }
 
-    /// The target was found.
+    /// The target was added.
     public mutating func started(at now: Timestamp) -> [Action] {
         guard state == .idle else { return [] }
         return wait(after: now)
     }
 
-    /// A timer that was asked for has run out; outdated ones are ignored.
+    /// A timer fired. Timers that were replaced are ignored.
     public mutating func timerFired(_ timer: Int, at now: Timestamp) -> [Action] {
         guard timer == self.timer else { return [] }
         switch state {
@@ -84,7 +84,7 @@ public struct ScrapeLoop: Equatable, Sendable {
         }
     }
 
-    /// The scrape's samples, or its failure, are in the store.
+    /// The samples of the scrape, or its failure, were stored.
     public mutating func scrapeEnded(at now: Timestamp) -> [Action] {
         switch state {
         case .scraping: return wait(after: now)
@@ -93,7 +93,7 @@ public struct ScrapeLoop: Equatable, Sendable {
         }
     }
 
-    /// The configuration has changed.
+    /// The configuration changed.
     public mutating func timingChanged(_ timing: Timing, at now: Timestamp) -> [Action] {
         guard timing != self.timing else { return [] }
         self.timing = timing
@@ -104,7 +104,7 @@ public struct ScrapeLoop: Equatable, Sendable {
         }
     }
 
-    /// The target is not there any more.
+    /// The target was removed.
     public mutating func targetRemoved(at now: Timestamp) -> [Action] {
         switch state {
         case .waiting: return leave(after: now)
@@ -118,7 +118,7 @@ public struct ScrapeLoop: Equatable, Sendable {
         }
     }
 
-    /// The target is back before its series have ended.
+    /// The target was added again before its series ended.
     public mutating func targetReturned(at now: Timestamp) -> [Action] {
         switch state {
         case .leaving: return wait(after: now)
@@ -143,7 +143,7 @@ public struct ScrapeLoop: Equatable, Sendable {
         return [.wake(at: due, timer: timer)]
     }
 
-    /// The first moment of the grid after `now`.
+    /// The first scrape time after `now`.
     private func next(after now: Timestamp) -> Timestamp {
         let interval = timing.interval.rawValue
         let phase = (now.milliseconds - timing.offset.rawValue) % interval

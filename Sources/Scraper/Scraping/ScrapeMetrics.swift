@@ -1,7 +1,7 @@
 internal import Instrumentation
 internal import Runtime
 
-/// The scraper's own metrics. Any thread may use them.
+/// The scraper's own metrics. May be used from any thread.
 struct ScrapeMetrics: Sendable {
     let succeeded: Counter
     let failed: Counter
@@ -33,19 +33,19 @@ struct ScrapeMetrics: Sendable {
             "tribune_scrape_discovery_problems_total", "Discovered targets that could not be used.")
     }
 
-    /// Shows the memory of the bodies that are under way.
+    /// Exports the memory of the bodies in progress.
     func watch(_ registry: Registry, _ budget: ByteBudget) {
         let used = registry.gauge(
             "tribune_scrape_body_memory_bytes", "Memory of the bodies that are received or wait to be stored.")
         let refusals = registry.counter(
-            "tribune_scrape_body_memory_refusals_total", "Bodies that were refused because others took up all memory.")
+            "tribune_scrape_body_memory_refusals_total", "Bodies refused because the memory for bodies was used up.")
         registry.onSnapshot {
             used.set(Double(budget.used))
             refusals.raise(to: Double(budget.refusals))
         }
     }
 
-    /// Shows the number of targets by health.
+    /// Exports the number of targets by health.
     func watch(_ registry: Registry, _ healths: @escaping @Sendable () -> [TargetSnapshot.Health]) {
         let help = "Targets by the outcome of their last scrape."
         let gauges = [TargetSnapshot.Health.up, .down, .unknown].map {

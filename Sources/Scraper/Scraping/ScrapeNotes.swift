@@ -1,4 +1,4 @@
-/// What the log says of a scrape: a target that fails, or sends what is not stored, is told of once and not each time.
+/// The log messages about a scrape. A persistent failure is logged as a warning once, not at each scrape.
 struct ScrapeNotes: Equatable {
     enum Scrape: Equatable {
         case succeeds
@@ -17,16 +17,16 @@ struct ScrapeNotes: Equatable {
     let refusal: Refusal
 
     /// - Parameters:
-    ///   - health: What the scrape before made of the target.
-    ///   - refusedBefore: Samples of the scrape before that the store did not take.
-    ///   - error: Why this one failed; empty where it did not.
-    ///   - refused: Its samples that the store did not take.
+    ///   - health: the result of the previous scrape.
+    ///   - refusedBefore: samples of the previous scrape that the store rejected.
+    ///   - error: why this scrape failed; empty if it succeeded.
+    ///   - refused: samples of this scrape that the store rejected.
     init(after health: TargetSnapshot.Health, refusedBefore: Int, error: String, refused: Int) {
         let again = health == .down
         scrape = error.isEmpty ? (again ? .succeedsAgain : .succeeds) : (again ? .failsAgain : .failsFirst)
         refusal = refused == 0 ? .none : refusedBefore == 0 ? .first : .again
     }
 
-    /// Whether there is nothing to say.
+    /// Whether there is nothing to log.
     var isSilent: Bool { scrape == .succeeds && refusal == .none }
 }

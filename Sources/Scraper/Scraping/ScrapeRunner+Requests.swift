@@ -4,7 +4,7 @@ internal import MetricModel
 internal import Synchronization
 
 extension ScrapeRunner {
-    /// Does what a loop asks for, on another thread than the target's own.
+    /// Carries out the actions of a loop from a thread other than the target's own.
     func post(_ actions: [ScrapeLoop.Action], _ target: RunningTarget) {
         for action in actions {
             switch action {
@@ -39,7 +39,7 @@ extension ScrapeRunner {
         return request
     }
 
-    /// The longest body that a pool's targets may send, compressed or not.
+    /// The body size limit for a pool's targets, compressed or not.
     func bodyLimit(_ pool: ScrapePool) -> Int {
         pool.limits.bodyBytes > 0 ? min(pool.limits.bodyBytes, settings.maximumBodyBytes) : settings.maximumBodyBytes
     }

@@ -7,24 +7,24 @@ internal import Runtime
 internal import Synchronization
 
 extension ScrapeRunner {
-    /// How much is done to store a scrape.
+    /// Limits the work of storing a scrape.
     enum Effort {
-        /// What does not hold up the targets that the same thread scrapes.
+        /// Only work that does not delay the other targets of the same thread.
         case quick
         case whole
     }
 
-    /// What counts as quick. A thread is kept for some milliseconds by the longest body that is allowed.
+    /// The limits of quick work. The longest body allowed takes a thread some milliseconds.
     private enum Quick {
         static let bodyBytes = 1 << 20
-        /// A first body: a target with a few series does not wait behind the first million of another.
+        /// For a first body: a target with a few series does not wait for the first million series of another.
         static let unknownBytes = 16 << 10
-        /// Series that are created take a hundred times as long as those that are known.
+        /// Creating a series takes a hundred times as long as appending to a known one.
         static let newSeries = 64
-        /// Staleness markers of a scrape that fails.
+        /// Staleness markers of a failed scrape.
         static let liveSeries = 20_000
         static let nanoseconds: Int64 = 20_000_000
-        /// Beyond this a target gets the thread for slow ones.
+        /// Targets that take longer use the thread for slow targets.
         static let slowNanoseconds: Int64 = 500_000_000
         static let slowBytes = 8 << 20
     }
@@ -35,7 +35,7 @@ extension ScrapeRunner {
         var bodyBytes: Int
     }
 
-    /// Leaves a scrape to the workers.
+    /// Passes a scrape to the workers.
     func handOver(_ hand: ScrapeInHand, _ answer: consuming ScrapeAnswer) {
         let pace = hand.target.state.withLock { $0.pace }
         let isSlow = pace == .slow || answer.bodyBytes > Quick.slowBytes
@@ -43,10 +43,10 @@ extension ScrapeRunner {
         (isSlow ? slowWork : work).send(.scraped(hand, answer))
     }
 
-    /// A worker thread: stores what came until `work` is closed.
+    /// A worker thread: stores scrapes until `work` is closed.
     func run(_ work: Mailbox<Work>) {
         while case .message(let item) = work.receive() {
-            // What is cut off by stopping says nothing about the target.
+            // A scrape interrupted by the stop says nothing about the target.
             if isStopping.load(ordering: .acquiring) { continue }
             switch item {
             case .scraped(let hand, var answer):
@@ -56,8 +56,9 @@ extension ScrapeRunner {
         }
     }
 
-    /// Stores a scrape. Returns what the target's loop wants next; `nil` where nothing was stored, because the effort
-    /// does not allow for it or the runner stops.
+    /// Stores a scrape. Returns the next actions of the target's loop; `nil` if nothing was stored, because the effort
+    /// does
+    /// not allow it or the runner is stopping.
     func store(
         _ hand: ScrapeInHand, _ answer: inout ScrapeAnswer, _ effort: Effort
     ) -> [ScrapeLoop.Action]? {
@@ -105,7 +106,7 @@ extension ScrapeRunner {
         return actions
     }
 
-    /// What changes is said to everybody; what stays as it is only to those who ask for every detail.
+    /// Changes are logged as warnings or information, repetitions at level debug.
     private func log(_ notes: ScrapeNotes, _ target: RunningTarget, _ lastError: String, _ refused: Int) {
         let (job, url) = (target.identity.pool, target.identity.url)
         switch notes.scrape {
@@ -114,7 +115,7 @@ extension ScrapeRunner {
         case .succeedsAgain: logger.info("scrape succeeds again", ["job": job, "target": url])
         case .succeeds: break
         }
-        let (some, reason) = ("samples of a scrape are not stored", "double, out of order or too far in the future")
+        let (some, reason) = ("samples of a scrape are not stored", "duplicate, out of order or too far in the future")
         switch notes.refusal {
         case .first: logger.warn(some, ["job": job, "target": url, "samples": refused, "reason": reason])
         case .again: logger.debug(some, ["job": job, "target": url, "samples": refused, "reason": reason])
@@ -122,13 +123,13 @@ extension ScrapeRunner {
         }
     }
 
-    /// A worker begins with bodies of which every line is new: those are no measure for the ones to come.
+    /// A worker first gets bodies in which every line is new. Their times do not predict those of later bodies.
     private static func pace(_ nanoseconds: Int64, _ effort: Effort) -> RunningTarget.Pace {
         if nanoseconds > Quick.slowNanoseconds { return .slow }
         return effort == .whole || nanoseconds <= Quick.nanoseconds ? .quick : .unhurried
     }
 
-    /// `nil` where nothing was written.
+    /// `nil` if nothing was written.
     private func write(
         _ hand: ScrapeInHand, _ answer: inout ScrapeAnswer, _ pool: RunningPool, _ labels: Labels, _ effort: Effort
     ) -> Stored? {
@@ -141,7 +142,7 @@ extension ScrapeRunner {
         case .refused(let failure): fetched = .failure(failure)
         case .tooLong: return nil
         }
-        // What is cut off by stopping says nothing about the target.
+        // A scrape interrupted by the stop says nothing about the target.
         if isStopping.load(ordering: .acquiring) { return nil }
         let rules = pool.rules(for: labels, zeroesStarts: settings.zeroesStarts)
         let stored = write(fetched, of: hand, isSuccess: answer.isSuccess, rules, effort)
@@ -171,7 +172,7 @@ extension ScrapeRunner {
         switch effort {
         case .whole: return hand.target.writer.withLock { write($0) }
         case .quick:
-            // Whoever reads the metadata may have it for long.
+            // A reader of the metadata may hold the lock for a long time.
             return hand.target.writer.withLockIfAvailable { writer in
                 !isSuccess && writer.liveCount > Quick.liveSeries ? nil : write(writer)
             } ?? nil

@@ -6,43 +6,45 @@ public import MetricStore
 public import Runtime
 internal import Synchronization
 
-/// Scrapes every target on its schedule into the store. The shell around ``ScrapeLoop``; any thread may use it.
+/// Scrapes every target on its schedule into the store. The shell around ``ScrapeLoop``. May be called from any thread.
 ///
-/// One thread keeps the list of targets, one or a few scrape, and some workers store what takes long. Made and stopped
-/// by the composition root.
+/// One thread maintains the list of targets, one or a few scrape, and some workers store what takes long. Created and
+/// stopped by the composition root.
 public final class ScrapeRunner: Sendable {
-    /// What the composition root decides.
+    /// Settings from the composition root.
     public struct Settings: Sendable {
-        /// The hash that targets are checked against; `nil` switches the check off.
+        /// The constitution hash that targets must have; `nil` disables the check.
         public var constitutionalHash: String?
-        /// Threads that scrape, each its share of the targets.
+        /// The number of scraping threads. Each has a share of the targets.
         public var loops = 1
-        /// Threads that store what would hold up other targets: bodies that are new, long or far from the last.
+        /// The number of worker threads. They store bodies that would delay other targets: new, long or much changed
+        /// ones.
         public var workers = 2
-        /// The longest body of any target, compressed or not, whatever `body_size_limit` says.
+        /// The body size limit of every target, compressed or not, regardless of `body_size_limit`.
         public var maximumBodyBytes = 256 << 20
-        /// The memory for the bodies of all targets that are received, inflated or wait to be stored.
+        /// The memory limit for all bodies that are received, decompressed or wait to be stored.
         public var maximumBodyMemory = 512 << 20
-        /// The most samples of any body and the most series of any target, whatever `sample_limit` says.
+        /// The limit of samples per body and of series per target, regardless of `sample_limit`.
         public var maximumSeriesPerTarget = 1_000_000
-        /// Whether counters begin with a zero at the time since when they count (`created-timestamp-zero-ingestion`).
+        /// Whether counters start with a zero at their start timestamp (`created-timestamp-zero-ingestion`).
         public var zeroesStarts = false
-        /// What targets see as `User-Agent`.
+        /// The `User-Agent` header.
         public var userAgent = "Tribune"
 
-        /// The defaults, without a hash.
+        /// The defaults.
         public init(constitutionalHash: String? = nil) {
             self.constitutionalHash = constitutionalHash
         }
     }
 
-    /// Told of each committed scrape: the lane, the time of its samples, and the monotonic nanoseconds of the commit.
+    /// Called for each committed scrape with the lane, the time of its samples, and the monotonic nanoseconds of the
+    /// commit.
     public typealias CommitObserver = @Sendable (LaneID, Timestamp, _ monotonicNanoseconds: Int64) -> Void
 
     enum Command: Sendable {
         case configure([ScrapePool], reply: Mailbox<RelabelError?>)
         case ended(RunningTarget)
-        /// Discovery has found something new.
+        /// Discovery found changes.
         case discovered
     }
 
@@ -64,9 +66,9 @@ public final class ScrapeRunner: Sendable {
     let onCommit: CommitObserver
     let bodyBudget: ByteBudget
     let commands: Mailbox<Command>
-    /// Bounded by the number of targets: each has one scrape at a time.
+    /// Bounded by the number of targets: each has at most one scrape in progress.
     let work = Mailbox<Work>(capacity: 1 << 20)
-    /// Scrapes that keep a thread for long; they have one of their own, so that other targets do not wait for them.
+    /// Scrapes that take long. They have a thread of their own, so that other targets do not wait for them.
     let slowWork = Mailbox<Work>(capacity: 1 << 20)
     let published = PublishedTargets()
     let isStopping = Atomic(false)
@@ -76,7 +78,7 @@ public final class ScrapeRunner: Sendable {
     let notice: DiscoveryNotice
     private let threads = Mutex(Threads())
 
-    /// A runner without targets: ``reload(_:)`` brings them.
+    /// A runner without targets. ``reload(_:)`` adds them.
     public init(
         store: MetricStore, settings: Settings = Settings(), registry: Registry, logger: Logger = .silent,
         onCommit: @escaping CommitObserver = { _, _, _ in }
@@ -126,7 +128,7 @@ public final class ScrapeRunner: Sendable {
         }
     }
 
-    /// A loop that its thread runs. The lock is taken once, for as long as the thread lives.
+    /// A loop owned by its thread, which holds the lock for its lifetime.
     private final class OwnedLoop: Sendable {
         private let loop: Mutex<ScrapeEventLoop>
 
@@ -139,9 +141,9 @@ public final class ScrapeRunner: Sendable {
         }
     }
 
-    /// Takes over the jobs of a configuration. Targets that stay keep their schedule, series and health.
+    /// Applies the jobs of a configuration. Unchanged targets keep their schedule, series and health.
     ///
-    /// Returns when the new targets are known; fails without changing anything.
+    /// Returns when the new targets are known. If it throws, nothing has changed.
     public func reload(_ pools: [ScrapePool]) throws(RelabelError) {
         let reply = Mailbox<RelabelError?>(capacity: 1)
         guard commands.send(.configure(pools, reply: reply)), case .message(let error?) = reply.receive() else {
@@ -150,8 +152,8 @@ public final class ScrapeRunner: Sendable {
         throw error
     }
 
-    /// Ends all scrapes and waits for the threads: what is being received or stored is let go. Series get no staleness
-    /// markers: the next run goes on with them. To be called once.
+    /// Cancels all scrapes and joins the threads. Series get no staleness markers, because the next run continues them.
+    /// Call it once.
     public func stop() {
         isStopping.store(true, ordering: .releasing)
         commands.close()
@@ -164,7 +166,7 @@ public final class ScrapeRunner: Sendable {
         for thread in threads.loops + threads.workers { thread.join() }
     }
 
-    /// The targets, by job and URL.
+    /// The targets, sorted by job and URL.
     public func snapshots() -> [TargetSnapshot] {
         published.targets.map(\.snapshot).sorted {
             ($0.scrapePool, $0.scrapeURL) < ($1.scrapePool, $1.scrapeURL)
@@ -174,7 +176,7 @@ public final class ScrapeRunner: Sendable {
     /// Targets that relabelling dropped.
     public func droppedTargets() -> [DroppedTarget] { published.content.withLock { $0.dropped } }
 
-    /// The metadata that each target exposes. Reads it off the remembered bodies, so it is not for every second.
+    /// The metadata that each target exposes. It is read from the stored bodies, so call it rarely.
     public func metadata() -> [(labels: Labels, metadata: [MetricMetadata])] {
         published.targets.map { target in
             let entries = target.writer.withLock { $0.metadata() }
@@ -183,10 +185,10 @@ public final class ScrapeRunner: Sendable {
     }
 }
 
-/// Tells the roster that discovery has found something new. May be shared between threads.
+/// Notifies the roster that discovery found changes. May be shared between threads.
 final class DiscoveryNotice: Sendable {
     private let commands: Mailbox<ScrapeRunner.Command>
-    /// Whether a command waits to be received; one is enough.
+    /// Whether a command is already queued; one is enough.
     private let isSent = Atomic(false)
 
     init(_ commands: Mailbox<ScrapeRunner.Command>) {
@@ -197,11 +199,11 @@ final class DiscoveryNotice: Sendable {
         if !isSent.exchange(true, ordering: .acquiringAndReleasing) { commands.send(.discovered) }
     }
 
-    /// To be called before discovery is looked at.
+    /// Must be called before the results of discovery are read.
     func received() { isSent.store(false, ordering: .releasing) }
 }
 
-/// What others may see of the list of targets. May be shared between threads.
+/// The list of targets, for readers on other threads. May be shared between threads.
 final class PublishedTargets: Sendable {
     struct Content: Sendable {
         var targets: [RunningTarget] = []

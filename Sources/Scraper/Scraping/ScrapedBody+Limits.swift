@@ -2,7 +2,7 @@ internal import Exposition
 internal import MetricModel
 
 extension ScrapedBody {
-    /// Lowers the resolution of native histograms as far as the configuration asks for; fails where that is not enough.
+    /// Reduces the resolution of native histograms to the configured limits. Throws if that is not enough.
     mutating func limitHistograms(_ settings: ScrapePool.HistogramSettings) throws(ScrapeFailure) {
         guard !histograms.isEmpty, settings.minimumBucketFactor > 0 || settings.bucketLimit > 0 else { return }
         let schema = FloatHistogram.schema(ofBucketFactor: settings.minimumBucketFactor)
@@ -16,7 +16,7 @@ extension ScrapedBody {
 }
 
 extension ArraySlice {
-    /// Takes the first element if it belongs to `index`.
+    /// Removes and returns the first element if it belongs to `index`.
     mutating func take<Value>(_ index: Int) -> Value? where Element == ScrapedBody.Extra<Value> {
         guard let first, first.index == index else { return nil }
         removeFirst()

@@ -5,18 +5,18 @@ internal import MetricStore
 internal import Runtime
 internal import Synchronization
 
-/// The list of targets: what the runner's `scrape-targets` thread owns.
+/// The list of targets, owned by the runner's thread `scrape-targets`.
 struct TargetRoster {
-    /// The least time between two looks at what discovery has found: many changes in a row cost one look.
+    /// The minimum time between two reads of discovery. Many changes in a row cause one read.
     private static let restNanoseconds: Int64 = 500_000_000
 
     private let runner: ScrapeRunner
-    /// When discovery is looked at; `nil` where nothing is new.
+    /// When discovery is read; `nil` if there are no changes.
     private var nextLook: Int64?
     private var lastLook = Int64.min / 2
     private var catalogue = TargetCatalogue()
     private var running: [ScrapeTarget.Identity: RunningTarget] = [:]
-    /// Gone, but their series have not ended yet.
+    /// Removed targets whose series have not ended.
     private var leaving: [ScrapeTarget.Identity: RunningTarget] = [:]
 
     init(runner: ScrapeRunner) {
@@ -38,7 +38,7 @@ struct TargetRoster {
         }
     }
 
-    /// Looks at discovery in `nanoseconds`, and not before the last look was long enough ago.
+    /// Schedules a read of discovery in `nanoseconds`, but not before the minimum time after the last one.
     private mutating func plan(after nanoseconds: Int64) {
         let moment = max(SystemClock.monotonicNanoseconds() + nanoseconds, lastLook + Self.restNanoseconds)
         nextLook = min(nextLook ?? .max, moment)
@@ -65,7 +65,7 @@ struct TargetRoster {
     private mutating func apply(_ changes: TargetCatalogue.Changes) {
         for problem in changes.problems {
             runner.metrics.discoveryProblems.add()
-            runner.logger.warn("target discovery", ["problem": problem])
+            runner.logger.warn("discovered target rejected", ["reason": problem])
         }
         for identity in changes.removed {
             guard let target = running.removeValue(forKey: identity) else { continue }
@@ -76,7 +76,7 @@ struct TargetRoster {
         for (target, pool) in changes.added { add(target, pool) }
         let published = PublishedTargets.Content(targets: Array(running.values), dropped: catalogue.dropped)
         runner.published.content.withLock { $0 = published }
-        // A lane on its way out is free within seconds.
+        // A lane that is being closed becomes free within seconds.
         if catalogue.mayChange { plan(after: 4 * Self.restNanoseconds) }
     }
 
@@ -112,9 +112,9 @@ struct TargetRoster {
             running[target.identity] = fresh
             runner.post(fresh.step { $0.started(at: .now) }, fresh)
         } catch {
-            // The lane may still be on its way out.
+            // The lane may still be closing.
             catalogue.forget(target.identity)
-            runner.logger.warn("no lane for a target", ["target": target.identity.url, "reason": error.description])
+            runner.logger.warn("no lane for target", ["target": target.identity.url, "reason": error.description])
         }
     }
 }

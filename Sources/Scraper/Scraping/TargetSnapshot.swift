@@ -1,6 +1,6 @@
 public import MetricModel
 
-/// What is known of one scrape target at one moment, as `/api/v1/targets` shows it.
+/// The state of one scrape target, as shown by `/api/v1/targets`.
 public struct TargetSnapshot: Equatable, Sendable {
     /// Whether the last scrape succeeded.
     public enum Health: String, Sendable {
@@ -17,11 +17,11 @@ public struct TargetSnapshot: Equatable, Sendable {
     public var scrapePool: String
     /// The URL that is scraped.
     public var scrapeURL: String
-    /// Why the last scrape failed; empty when it did not.
+    /// Why the last scrape failed; empty if it succeeded.
     public var lastError: String
-    /// When the last scrape began; `nil` before the first.
+    /// The start of the last scrape; `nil` before the first.
     public var lastScrape: Timestamp?
-    /// How long the last scrape took, in seconds.
+    /// The duration of the last scrape, in seconds.
     public var lastScrapeDuration: Double
     /// Whether the last scrape succeeded.
     public var health: Health
@@ -37,6 +37,6 @@ public struct DroppedTarget: Equatable, Sendable {
     public var discoveredLabels: Labels
     /// The job name of the scrape configuration.
     public var scrapePool: String
-    /// What is wrong with the target; `nil` when relabelling dropped it.
+    /// What is wrong with the target; `nil` if relabelling dropped it.
     public var reason: String?
 }

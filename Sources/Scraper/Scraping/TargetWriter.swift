@@ -2,12 +2,13 @@ internal import Exposition
 internal import MetricModel
 internal import MetricStore
 
-/// Puts the scrapes of one target into its lane: series to slots, staleness markers, the series about the scrape
-/// itself.
+/// Writes the scrapes of one target to its lane: finds slots for series, adds staleness markers and the series about
+/// the
+/// scrape itself.
 ///
-/// Not to be shared: used by whichever thread has the target's scrape in hand, one at a time.
+/// Not shared: used by the one thread that currently handles the target's scrape.
 final class TargetWriter {
-    /// A body that came, decompressed.
+    /// A response body, decompressed.
     struct Fetched {
         var body: ExpositionBody
         var format: ExpositionFormat
@@ -15,74 +16,73 @@ final class TargetWriter {
         var constitutionalHash: String?
     }
 
-    /// What became of a scrape.
+    /// The result of a scrape.
     struct Outcome {
         var failure: ScrapeFailure?
         /// Samples in the body.
         var scraped = 0
-        /// Samples that relabelling left.
+        /// Samples left after relabelling.
         var kept = 0
-        /// Series that were not there before.
+        /// Series that are new.
         var added = 0
-        /// Samples that the store did not take: double, out of order, too far in the future.
+        /// Samples that the store rejected: duplicate, out of order, or too far in the future.
         var refused = 0
-        /// The limits do not allow for all that is to be done: nothing was written, and the scrape is to be written
-        /// again.
+        /// The work exceeds the limits. Nothing was written, and the scrape must be written again.
         var isPostponed = false
     }
 
-    /// Timestamps further ahead than this are not taken.
+    /// Samples with timestamps further in the future are rejected.
     private static let furthestFuture = Milliseconds.minutes(10)
 
     private let lane: Lane
     private let seriesCap: Int
     private var reader = BodyReader()
     private var body = ScrapedBody()
-    /// By the reader's number; `nil` where relabelling drops the series.
+    /// By the reader's number; `nil` if relabelling drops the series.
     private var slots: [RingSlot?] = []
-    /// How many numbers lead to a slot.
+    /// The count of numbers that map to each slot.
     private var references = SlotCounts()
-    /// The slots of the last committed body in its order.
+    /// The slots of the last committed body, in its order.
     private var row = SlotRow()
-    /// Ascending indices into `row` of the samples that are not tracked, because they bring their own timestamps.
+    /// Ascending indices in `row` of samples with exposed timestamps, which get no staleness markers.
     private var untracked: [Int] = []
-    /// Whether the series of `row` have a sample that no staleness marker follows.
+    /// Whether the series of `row` have a sample without a staleness marker after it.
     private var isLive = false
-    /// Live slots of a time before the rules changed.
+    /// Slots with live series from before the rules changed.
     private var carried: Set<RingSlot> = []
-    /// Since when series count, where that was stored as a zero.
+    /// The start timestamps of series for which a zero was stored.
     private var starts: [RingSlot: Timestamp] = [:]
     private var rulesGeneration = -1
     /// By ``ScrapeReport``.
     private var reports = [ReportSeries](repeating: ReportSeries(), count: ScrapeReport.allCases.count)
     private var check: ConstitutionCheck
 
-    /// A writer for a lane without series of ours.
+    /// A writer for a lane that has no series of this target.
     ///
-    /// - Parameter seriesCap: No target may have more series, whatever its limits are.
+    /// - Parameter seriesCap: the series limit for every target, regardless of its configured limits.
     init(lane: Lane, constitutionalHash: String?, seriesCap: Int) {
         self.lane = lane
         self.seriesCap = seriesCap
         check = ConstitutionCheck(wanted: constitutionalHash)
     }
 
-    /// The lane that is written.
+    /// The lane that it writes to.
     var laneID: LaneID { lane.id }
 
-    /// The metadata of the last good body.
+    /// The metadata of the last valid body.
     func metadata() -> [ExpositionEntry] { reader.metadata() }
 
-    /// How many series get a staleness marker when a scrape fails, at most.
+    /// The maximum number of series that get a staleness marker when a scrape fails.
     var liveCount: Int { isLive ? row.count : carried.count }
 
-    /// Writes what a scrape brought, or that it failed. `elapsed` tells the seconds since it began.
+    /// Writes the samples of a scrape, or its failure. `elapsed` returns the seconds since it began.
     ///
-    /// - Parameter limits: Where ``ReadingLimits/newSeries`` is exceeded or the writing cancelled, nothing is written.
+    /// - Parameter limits: if ``ReadingLimits/newSeries`` is exceeded or the write is cancelled, nothing is written.
     func write(
         _ fetched: Result<Fetched, ScrapeFailure>, at time: Timestamp, rules: SampleRules,
         limits: ReadingLimits = ReadingLimits(), elapsed: () -> Double
     ) throws(StoreError) -> Outcome {
-        // Formats tell series apart in ways of their own. A scrape that failed has none; its reason is told below.
+        // Each format identifies series in its own way. A failed scrape has no format; its reason is reported below.
         let format: ExpositionFormat? = if case .success(let answer) = fetched { answer.format } else { nil }
         let isOther = format.map { !reader.reads($0) } ?? false
         if rules.generation != rulesGeneration || isOther { relearn(rules, for: format) }
@@ -119,7 +119,7 @@ final class TargetWriter {
         return outcome
     }
 
-    /// Ends every series with a staleness marker, and the lane.
+    /// Ends every series with a staleness marker, then ends the lane.
     func end(at time: Timestamp) throws(StoreError) {
         var appender = lane.beginAppend(at: time)
         let liveReports = reports.compactMap { $0.isLive ? $0.slot : nil }
@@ -128,8 +128,7 @@ final class TargetWriter {
         lane.close()
     }
 
-    /// Forgets which series is which, because other rules hold or the format is another one; what they were called
-    /// stays until the next scrape.
+    /// Clears the slots by number, because the rules or the format changed. Live series stay until the next scrape.
     private func relearn(_ rules: SampleRules, for format: ExpositionFormat?) {
         carried = tracked()
         rulesGeneration = rules.generation
@@ -143,8 +142,8 @@ final class TargetWriter {
 // MARK: Samples
 
 extension TargetWriter {
-    /// Appends a body whole, or nothing of it. Returns the slots that are not needed any more; `nil` where the limits
-    /// do not allow for it.
+    /// Appends the whole body or nothing. Returns the slots that are no longer needed; `nil` if the limits do not allow
+    /// it.
     private func append(
         _ fetched: Fetched, at time: Timestamp, _ rules: SampleRules, _ limits: ReadingLimits,
         _ appender: inout Appender, _ outcome: inout Outcome
@@ -167,7 +166,7 @@ extension TargetWriter {
             return nil
         }
         let ownTimestamps = rules.honorsTimestamps && !body.timestamps.isEmpty
-        // Usually nothing but the series that went away can have ended.
+        // In the usual case only series that disappeared can have ended.
         let isPlain = untracked.isEmpty && carried.isEmpty && !ownTimestamps
         let before = isPlain ? [] : tracked()
         let newRow: SlotRow
@@ -202,7 +201,7 @@ extension TargetWriter {
         return ended
     }
 
-    /// The slots whose series get a staleness marker when they are not there the next time.
+    /// The slots whose series get a staleness marker if the next body does not contain them.
     private func tracked() -> Set<RingSlot> {
         guard isLive else { return carried }
         var tracked = carried
@@ -217,7 +216,7 @@ extension TargetWriter {
         return tracked
     }
 
-    /// Finds slots for the series that are new, and gives the row of the body; `nil` where it is cancelled.
+    /// Finds slots for new series, and returns the row of the body; `nil` if it is cancelled.
     private func learn(
         _ rules: SampleRules, _ limits: ReadingLimits, _ outcome: inout Outcome
     ) throws(ScrapeFailure) -> SlotRow? {
@@ -228,7 +227,7 @@ extension TargetWriter {
             slots[Int(series.number)] = nil
             if let labels = try rules.resolve(series.labels) { stored.append((Int(series.number), labels)) }
         }
-        // Counted before any slot is made, so that too many series leave nothing behind.
+        // Counted before any slot is created, so that an excess of series leaves nothing behind.
         outcome.kept = stored.count + body.series.count { slots[Int($0)] != nil }
         try checkCount(outcome.kept, rules)
         var made: [RingSlot] = []
@@ -249,7 +248,7 @@ extension TargetWriter {
         return SlotRow(body.series.lazy.map { [slots] in slots[Int($0)] })
     }
 
-    /// Finds slots for new series, and says why not for all.
+    /// Finds slots for new series. Returns the errors of those that got none.
     private func append(
         slotsOf stored: ArraySlice<(number: Int, labels: Labels)>, to made: inout [RingSlot]
     ) -> StoreError? {
@@ -268,7 +267,7 @@ extension TargetWriter {
         if kept > seriesCap { throw ScrapeFailure("more than \(seriesCap) samples") }
     }
 
-    /// Takes numbers back. Returns the slots that none leads to any more.
+    /// Releases numbers. Returns the slots to which no number maps any more.
     private func release(_ numbers: [Int32]) -> [RingSlot] {
         for number in numbers { check.forgot(number) }
         return release(slot: numbers.compactMap { slots[Int($0)] })
@@ -302,8 +301,9 @@ extension TargetWriter {
         }
     }
 
-    /// Gives counters that are new, or have begun anew, a zero at the time since when they count. Where the series has
-    /// a later sample it comes too late, which is no fault.
+    /// Writes a zero at the start timestamp of counters that are new or were reset. If the series has a later sample,
+    /// the
+    /// zero is out of order, which is not an error.
     private func appendZeroes(before time: Timestamp, _ appender: inout Appender) {
         var histograms = body.histograms[...]
         for extra in body.startTimestamps {
@@ -318,7 +318,7 @@ extension TargetWriter {
         }
     }
 
-    /// Hands over the exemplars that have changed since the last body, those of a native histogram by time.
+    /// Stores the exemplars that changed since the last body; those of a native histogram sorted by time.
     private func storeExemplars(at time: Timestamp) {
         let latest = time + Self.furthestFuture
         let timed = body.exemplars.map { (index: $0.index, time: $0.value.timestamp ?? time, exemplar: $0.value) }
@@ -341,13 +341,13 @@ extension TargetWriter {
         _ report: ScrapeReport, _ value: Double, _ rules: SampleRules, _ appender: inout Appender
     ) {
         let index = report.rawValue
-        // Where even these find no place, the store's own metrics tell of it.
+        // If these series get no slot either, the store's own metrics count it.
         guard let slot = try? reports[index].slot ?? lane.slot(for: rules.reportLabels(report.name)) else { return }
         appender.append(slot, value)
         reports[index] = ReportSeries(slot: slot, isLive: !value.isStaleMarker)
     }
 
-    /// The outcome of the constitution check; where there is none, its series ends.
+    /// Writes the result of the constitution check. Without a result, its series ends.
     private func report(_ match: Double?, _ rules: SampleRules, _ appender: inout Appender) {
         if let match {
             report(.constitutionalHashMatch, match, rules, &appender)
@@ -378,9 +378,9 @@ private enum ScrapeReport: Int, CaseIterable {
     }
 }
 
-/// What is known of a series about the scrape.
+/// The state of a series about the scrape.
 private struct ReportSeries {
     var slot: RingSlot?
-    /// Whether it has a sample that no staleness marker follows.
+    /// Whether it has a sample without a staleness marker after it.
     var isLive = false
 }

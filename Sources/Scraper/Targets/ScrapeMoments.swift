@@ -1,27 +1,29 @@
 internal import MetricModel
 
-/// The moments of an interval at which targets are scraped: as many as spread the load, few enough that several targets
-/// share one. A value.
+/// The times in an interval at which targets are scraped: enough to spread the load, but few enough that several
+/// targets
+/// share each. A value.
 ///
-/// A thread that wakes for a single target finds nothing of what it needs in the cache; targets that share a moment
-/// take half as long on average. There are always a power of two, and never fewer than before: when they double, a
-/// target moves by a quarter of their old distance, once.
+/// A thread that wakes for a single target has a cold cache. Targets that share a time take half as long on average.
+/// The
+/// number of times is a power of two and never decreases. When it doubles, a target moves once, by a quarter of the old
+/// distance.
 struct ScrapeMoments: Equatable, Sendable {
-    /// Targets at one moment, at most, on average.
+    /// The maximum average number of targets per time.
     static let targetsPerMoment = 8
 
-    /// Binary logarithm of the number of moments in an interval.
+    /// Binary logarithm of the number of times in an interval.
     private(set) var exponent = 0
 
-    /// Makes room for `targets`.
+    /// Increases the number of times for `targets`.
     mutating func spread(_ targets: Int) {
         while targets > Self.targetsPerMoment << exponent { exponent += 1 }
     }
 
-    /// Where in `interval` a target with that hash is scraped: in the middle of the stretch that its moment stands for.
+    /// The offset in `interval` of a target with that hash: the middle of its part of the interval.
     func offset(ofHash hash: UInt64, in interval: Milliseconds) -> Milliseconds {
-        // The highest bits say which, so that twice as many moments split each in two; the multiplication brings all
-        // bits there.
+        // The highest bits select the part, so that doubling splits each part in two. The multiplication mixes all bits
+        // into them.
         let moment = exponent == 0 ? 0 : (hash &* 0x9e37_79b9_7f4a_7c15) >> UInt64(64 - exponent)
         let middle = interval.rawValue.multipliedFullWidth(by: Int64(2 * moment + 1))
         return Milliseconds(rawValue: (Int64(2) << exponent).dividingFullWidth(middle).quotient)

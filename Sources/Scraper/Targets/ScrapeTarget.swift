@@ -1,14 +1,14 @@
 internal import MetricModel
 
-/// Something that is scraped: a URL and the labels its series get. A value.
+/// A scrape target: a URL and the labels of its series. A value.
 struct ScrapeTarget: Equatable, Sendable {
-    /// What makes two targets the same one over a reload: job, labels and URL.
+    /// Job, labels and URL. A target with the same identity is the same one after a reload.
     struct Identity: Hashable, Sendable {
         let pool: String
         let labels: Labels
         let url: String
 
-        /// FNV-1a over the parts: the same in every run, so that files and offsets are too.
+        /// FNV-1a over the parts. The same in every run, so that file names and offsets are stable.
         var hash: UInt64 {
             let parts = [pool, url] + labels.pairs.flatMap { [$0.name, $0.value] }
             return parts.reduce(0xcbf2_9ce4_8422_2325) { hash, part in
@@ -23,7 +23,7 @@ struct ScrapeTarget: Equatable, Sendable {
     var interval: Milliseconds
     var timeout: Milliseconds
 
-    /// Labels after relabelling, without those that begin with `__`.
+    /// Labels after relabelling, without those that start with `__`.
     var labels: Labels { identity.labels }
     /// The name of the lane that holds its samples.
     var laneName: String {
@@ -31,14 +31,14 @@ struct ScrapeTarget: Equatable, Sendable {
         return "scrape/\(identity.pool)/" + String(repeating: "0", count: 16 - hash.count) + hash
     }
 
-    /// What became of a discovered target.
+    /// The result for a discovered target.
     enum Outcome: Equatable, Sendable {
         case target(ScrapeTarget)
         case dropped(Labels)
         case faulty(Labels, String)
     }
 
-    /// Builds the target with the labels `target`, as Prometheus does it: an address is judged after relabelling.
+    /// Builds the target with the labels `target`. As in Prometheus, the address is checked after relabelling.
     static func build(
         _ target: Labels, group: Labels, pool: ScrapePool, relabelling: Relabelling
     ) -> Outcome {

@@ -1,36 +1,36 @@
 internal import Discovery
 internal import MetricModel
 
-/// The targets of all jobs, as the configuration and discovery name them. A value; owned by the runner's roster.
+/// The targets of all jobs, from the configuration and discovery. A value, owned by the runner's roster.
 ///
-/// What relabelling makes of a target is kept with its group, so that a change costs what has changed.
+/// The relabelled targets are kept with their group, so that the cost of a change is proportional to the change.
 struct TargetCatalogue: Sendable {
-    /// The difference from the state before.
+    /// The difference from the previous state.
     struct Changes {
         var added: [(target: ScrapeTarget, pool: RunningPool)] = []
-        /// Known before, with settings or discovered labels that may have changed.
+        /// Known targets whose settings or discovered labels may have changed.
         var kept: [(target: ScrapeTarget, pool: RunningPool)] = []
         var removed: [ScrapeTarget.Identity] = []
-        /// Targets that could not be used.
+        /// Errors of targets that cannot be used.
         var problems: [String] = []
     }
 
-    /// Says what a mechanism has found.
+    /// Returns the findings of a discovery mechanism.
     typealias Finder = (DiscoveryMechanism) -> DiscoveryRunner.Finding
 
     private var pools: [BuiltPool] = []
     private var known: Set<ScrapeTarget.Identity> = []
-    /// Whether a target is to be added again.
+    /// Whether a target must be added again.
     private var hasForgotten = false
-    /// When in their interval the targets are scraped.
+    /// The times in an interval at which targets are scraped.
     private(set) var moments = ScrapeMoments()
     /// Discovered targets that are not scraped.
     private(set) var dropped: [DroppedTarget] = []
 
-    /// The pool called `name`.
+    /// The pool named `name`.
     func pool(_ name: String) -> RunningPool? { pools.first { $0.pool.pool.name == name }?.pool }
 
-    /// Takes over a configuration, with what discovery has found so far.
+    /// Applies a configuration and the current findings of discovery.
     mutating func configure(_ pools: [RunningPool], _ finder: Finder) -> Changes {
         self.pools = pools.map { BuiltPool($0) }
         var changes = Changes()
@@ -39,7 +39,7 @@ struct TargetCatalogue: Sendable {
         return changes
     }
 
-    /// Takes over what discovery has found since; `nil` when nothing is different.
+    /// Applies the findings of discovery since the last call; `nil` if nothing changed.
     mutating func refresh(_ finder: Finder) -> Changes? {
         var changes = Changes()
         var changed: Set<Int> = []
@@ -49,18 +49,18 @@ struct TargetCatalogue: Sendable {
         return changes
     }
 
-    /// Whether ``refresh(_:)`` may find something although discovery has not.
+    /// Whether ``refresh(_:)`` may return changes although discovery has none.
     var mayChange: Bool { hasForgotten }
 
-    /// Adds a target that could not be taken in again at the next ``refresh(_:)``.
+    /// The target could not be started. The next ``refresh(_:)`` adds it again.
     mutating func forget(_ identity: ScrapeTarget.Identity) {
         known.remove(identity)
         hasForgotten = true
     }
 
-    /// Compares the targets of all pools with those known before.
+    /// Compares the targets of all pools with the previous ones.
     ///
-    /// - Parameter updating: The pools whose known targets are taken over again.
+    /// - Parameter updating: the pools whose known targets are configured again.
     private mutating func collect(into changes: inout Changes, updating: (Int) -> Bool) {
         hasForgotten = false
         dropped = pools.flatMap(\.dropped)
@@ -85,7 +85,7 @@ struct TargetCatalogue: Sendable {
 
 /// A pool with the targets of its groups. A value.
 private struct BuiltPool {
-    /// A group with what relabelling made of each of its targets.
+    /// A group with the relabelled form of each of its targets.
     private struct BuiltGroup {
         var group: TargetGroup
         var outcomes: [ScrapeTarget.Outcome]
@@ -103,9 +103,9 @@ private struct BuiltPool {
 
     private(set) var pool: RunningPool
     private var groups: [GroupKey: BuiltGroup] = [:]
-    /// The versions of what the mechanisms have found.
+    /// The versions of the mechanisms' findings.
     private var versions: [Int]
-    /// The targets of all groups, in the order of their sources; one may stand in several groups.
+    /// The targets of all groups, in the order of their sources. A target may be in several groups.
     private(set) var targets: [ScrapeTarget] = []
     private(set) var dropped: [DroppedTarget] = []
 
@@ -114,7 +114,7 @@ private struct BuiltPool {
         versions = Array(repeating: -1, count: pool.pool.discovery.count)
     }
 
-    /// Takes over what the mechanisms have found. Returns whether that changed anything; the first time it does.
+    /// Applies the findings of the mechanisms. Returns whether anything changed; true at the first call.
     mutating func refresh(_ finder: TargetCatalogue.Finder, _ problems: inout [String]) -> Bool {
         var hasChanged = false
         if targets.isEmpty, groups.isEmpty {
@@ -145,7 +145,7 @@ private struct BuiltPool {
         }
     }
 
-    /// Builds the targets of `group`. Those whose labels are as before are taken from `previous`.
+    /// Builds the targets of `group`. Those whose labels are unchanged are taken from `previous`.
     private func build(
         _ group: TargetGroup, _ previous: BuiltGroup?, _ problems: inout [String]
     ) -> [ScrapeTarget.Outcome] {
@@ -184,7 +184,7 @@ private struct BuiltPool {
         dropped.append(DroppedTarget(discoveredLabels: labels, scrapePool: pool.pool.name, reason: reason))
     }
 
-    /// Refuses to scrape more targets than `target_limit`.
+    /// Stops scraping the pool if it has more targets than `target_limit`.
     mutating func limit(_ count: Int) {
         let limit = pool.pool.limits.targets
         pool = pool.refusing(
