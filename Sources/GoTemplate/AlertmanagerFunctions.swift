@@ -4,9 +4,9 @@ internal import Runtime
 
 /// The functions that Alertmanager offers to notification templates. A value.
 public struct AlertmanagerFunctions: Sendable {
-    /// When the template is expanded.
+    /// The time at which the template is expanded.
     public var time: Timestamp
-    /// Expands the label of the route that is called by the given name.
+    /// Expands the label of the route with the given name.
     public var routeLabels: @Sendable (String) throws(TemplateFailure) -> String
 
     /// Functions at `time`.
@@ -89,7 +89,7 @@ public struct AlertmanagerFunctions: Sendable {
                 result += image
                 isInWord = true
             } else {
-                // An apostrophe or a point between letters does not end a word.
+                // An apostrophe, colon or point between letters does not end a word.
                 let joins = ["'", "\u{2019}", ".", ":"].contains(scalar)
                 let next = index + 1 < scalars.count && isWord(scalars[index + 1])
                 if !(isInWord && joins && next) { isInWord = false }

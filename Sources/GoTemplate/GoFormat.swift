@@ -3,12 +3,12 @@ internal import MetricModel
 
 /// Formatting with the verbs of Go's `fmt`.
 enum GoFormat {
-    /// Widths and precisions above this are refused, as Go does.
+    /// The limit of widths and precisions, as in Go.
     private static let widest = 10_000
-    /// Formatting ends once a text is longer than this, which no template may use.
+    /// Formatting stops when a text is longer than this. The template then fails.
     private static let longest = 4 << 20
 
-    /// As `fmt.Sprint`: a blank between neighbours of which neither is a text.
+    /// As `fmt.Sprint`: a blank between adjacent values if neither is a text.
     static func printed(_ values: [TemplateValue]) -> String {
         var result = ""
         var previousIsText = true
@@ -89,7 +89,7 @@ enum GoFormat {
         }
     }
 
-    /// A width or precision, written out or taken from the values by `*`.
+    /// A width or precision, as digits or taken from the values by `*`.
     private static func number(
         _ scalars: [Unicode.Scalar], _ index: inout Int, _ values: [TemplateValue], _ next: inout Int
     ) -> Int? {
@@ -196,7 +196,7 @@ enum GoFormat {
         return signed(digits, isNegative: number.sign == .minus, verb)
     }
 
-    /// C's `%.*e`, `%.*f` or `%.*g`, which agree with Go's for explicit precisions.
+    /// C's `%.*e`, `%.*f` or `%.*g`, which equal Go's for explicit precisions.
     private static func decimal(_ number: Double, _ letter: Unicode.Scalar, _ precision: Int) -> String {
         let size = precision + 400
         var buffer = [CChar](repeating: 0, count: size)
@@ -224,7 +224,7 @@ enum GoFormat {
 }
 
 extension TemplateValue {
-    /// The type as `%T` names it.
+    /// The type as `%T` prints it.
     fileprivate var goTypeName: String {
         if case .absent = self { "<nil>" } else { typeName }
     }

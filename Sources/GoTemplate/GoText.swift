@@ -5,7 +5,7 @@ enum GoText {
     /// `text` as `%q` writes it.
     static func quoted(_ text: String) -> String { MetricText.quoted(text) }
 
-    /// What a quoted string or character means, or `nil` where its escapes are malformed.
+    /// The value of a quoted string or character; `nil` if an escape is malformed.
     static func unquoted(_ literal: String) -> String? {
         GoLiteral.bytes(literal).map { String(decoding: $0, as: UTF8.self) }
     }
@@ -13,7 +13,7 @@ enum GoText {
 
 /// Quoted text in Go's notation.
 public enum GoLiteral {
-    /// The bytes of a quoted string or character, or `nil` where its escapes are malformed.
+    /// The bytes of a quoted string or character; `nil` if an escape is malformed.
     public static func bytes(_ literal: String) -> [UInt8]? {
         let bytes = Array(literal.utf8)
         guard bytes.count >= 2, let quote = bytes.first, bytes.last == quote else { return nil }
@@ -77,7 +77,7 @@ public enum GoNumber: Equatable, Sendable {
     case integer(Int64)
     case float(Double)
 
-    /// Reads a constant; `nil` where it is malformed, imaginary, or an integer too large to hold.
+    /// Reads a constant; `nil` if it is malformed, imaginary, or an integer that is too large.
     public init?(_ text: String) {
         if let integer = Self.integer(text) {
             self = .integer(integer)
@@ -90,12 +90,12 @@ public enum GoNumber: Equatable, Sendable {
         }
     }
 
-    /// Whether `text` looks like a number, even if it is too large.
+    /// Whether `text` is written like a number, even if it is too large.
     static func isWellFormed(_ text: String) -> Bool {
         GoNumber(text) != nil || (text.utf8.contains { $0 >= 0x30 && $0 <= 0x39 } && float(text) != nil)
     }
 
-    /// A floating point number as Go's `ParseFloat` reads it.
+    /// A floating-point number, read like Go's `ParseFloat`.
     public static func float(_ text: String) -> Double? {
         guard let plain = withoutUnderscores(text) else { return nil }
         switch plain.lowercased() {
@@ -122,7 +122,7 @@ public enum GoNumber: Equatable, Sendable {
         return Int64(sign + digits)
     }
 
-    /// Underscores may stand between digits only.
+    /// Underscores are allowed only between digits.
     private static func withoutUnderscores(_ text: String) -> String? {
         guard text.utf8.contains(UInt8(ascii: "_")) else { return text }
         let bytes = Array(text.utf8)

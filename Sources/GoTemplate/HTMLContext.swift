@@ -1,7 +1,7 @@
-/// Where in an HTML document the output of a template stands. Decides how the next value is escaped.
+/// The position in an HTML document of a template's output. Decides how the next value is escaped.
 ///
-/// Follows the rules of Go's `html/template`. Go works the contexts out before the first expansion; this follows them
-/// along the output, which gives the same text for every template that Go takes.
+/// Follows the rules of Go's `html/template`. Go determines the contexts before the first expansion. This follows the
+/// output, with the same result for every template that Go accepts.
 struct HTMLContext: Equatable, Sendable {
     enum State: Equatable, Sendable {
         case text
@@ -11,13 +11,13 @@ struct HTMLContext: Equatable, Sendable {
         case attributeName
         case afterName
         case beforeValue
-        /// Within an attribute's value.
+        /// In the value of an attribute.
         case attribute(Attribute)
         case script
         case style
     }
 
-    /// What an attribute's value is.
+    /// The kind of an attribute's value.
     enum Attribute: Equatable, Sendable {
         case plain
         case url
@@ -33,7 +33,7 @@ struct HTMLContext: Equatable, Sendable {
         case spaceOrTagEnd
     }
 
-    /// Which part of a URL the output stands in.
+    /// The part of a URL at the output's position.
     enum URLPart: Equatable, Sendable {
         case none
         case beforeQuery
@@ -66,7 +66,7 @@ struct HTMLContext: Equatable, Sendable {
 
     // MARK: Text of the template
 
-    /// What of `text`, which stands in the template itself, goes to the output. Comments are dropped.
+    /// The part of `text`, a literal part of the template, that is printed. Comments are dropped.
     mutating func passed(_ text: String) -> String {
         let bytes = Array(text.utf8)
         var output: [UInt8] = []
@@ -90,7 +90,7 @@ struct HTMLContext: Equatable, Sendable {
         return bytes.count
     }
 
-    /// Text in which a `<` that begins no tag is escaped.
+    /// Text in which a `<` that starts no tag is escaped.
     private static func copyText(_ bytes: ArraySlice<UInt8>, endsInMarkup: Bool, _ output: inout [UInt8]) {
         var end = bytes.endIndex
         if endsInMarkup { end = bytes.lastIndex(of: UInt8(ascii: "<")) ?? end }
@@ -101,11 +101,11 @@ struct HTMLContext: Equatable, Sendable {
                 output.append(bytes[index])
             }
         }
-        // A comment is dropped with what begins it.
+        // A comment is dropped together with its opening.
         if !starts(bytes, end, "<!--") { output += bytes[end...] }
     }
 
-    /// Moves over the bytes from `index` on, at least to the next change of the context.
+    /// Reads the bytes from `index` on, at least up to the next change of the context.
     private mutating func advance(_ bytes: [UInt8], from index: Int) -> Int {
         switch state {
         case .text: advanceText(bytes, index)
@@ -274,7 +274,7 @@ struct HTMLContext: Equatable, Sendable {
 
     // MARK: Values
 
-    /// `value` as it is written here. `functions` are those of its pipeline, which may have escaped it already.
+    /// `value` as printed here. `functions` are those of its pipeline, which may have escaped it already.
     mutating func escaped(_ value: TemplateValue, by functions: Set<String>) -> String {
         switch state {
         case .tag, .afterName: state = .attributeName
@@ -315,7 +315,7 @@ struct HTMLContext: Equatable, Sendable {
         }
     }
 
-    /// Quotes what stands in an attribute's value.
+    /// Quotes a text in the value of an attribute.
     private func inValue(_ text: String, _ markup: TemplateMarkup.Kind?, _ kind: Attribute) -> String {
         let isMarkup = markup == .html && kind == .plain
         let plain = isMarkup ? HTMLEscapes.withoutTags(text) : text
@@ -329,7 +329,7 @@ struct HTMLContext: Equatable, Sendable {
     static func isLetter(_ byte: UInt8) -> Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) }
     static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
-    /// Whether `text`, in lower case, stands at `index`.
+    /// Whether `text`, in lower case, starts at `index`.
     static func starts(_ bytes: ArraySlice<UInt8>, _ index: Int, _ text: String) -> Bool {
         let wanted = Array(text.utf8)
         guard index + wanted.count <= bytes.endIndex else { return false }

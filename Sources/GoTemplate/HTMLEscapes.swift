@@ -1,6 +1,6 @@
-/// How values are escaped in HTML, as Go's `html/template` does it.
+/// Escapes values in HTML like Go's `html/template`.
 enum HTMLEscapes {
-    /// Stands for a value that would be dangerous where it is.
+    /// Replaces a value that would be dangerous at its position.
     static let unsafe = "ZgotmplZ"
 
     static func text(of value: TemplateValue) -> String {
@@ -17,12 +17,12 @@ enum HTMLEscapes {
         UInt8(ascii: "<"): "&lt;", UInt8(ascii: ">"): "&gt;",
     ]
 
-    /// Escapes every character with a meaning.
+    /// Escapes every special character.
     static func html(_ text: String) -> String {
         replaced(text) { $0 == UInt8(ascii: "&") ? "&amp;" : common[$0] }
     }
 
-    /// Escapes what HTML text must not have in an attribute, but keeps its entities.
+    /// Escapes the characters that are not allowed in an attribute, but keeps entities.
     static func normalized(_ text: String) -> String { replaced(text) { common[$0] } }
 
     /// Escapes for a value without quotes.
@@ -63,7 +63,7 @@ enum HTMLEscapes {
         return result + pending
     }
 
-    /// A name of a tag or attribute; one that would change what the value is gets replaced.
+    /// The name of a tag or attribute. A name that would change the kind of the value is replaced.
     static func name(_ text: String) -> String {
         let lower = text.lowercased()
         let isHarmless =
@@ -75,7 +75,7 @@ enum HTMLEscapes {
 
     // MARK: URLs
 
-    /// Whether the scheme of a URL runs no script.
+    /// Whether the scheme of a URL cannot run a script.
     static func isSafeURL(_ text: String) -> Bool {
         guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")),
             !text.utf8[..<colon].contains(UInt8(ascii: "/"))
@@ -83,7 +83,7 @@ enum HTMLEscapes {
         return ["http", "https", "mailto"].contains(text[..<colon].lowercased())
     }
 
-    /// Escapes for a URL. When it `normalizes`, characters that separate parts of a URL and escapes stay.
+    /// Escapes for a URL. If `normalizes` is true, separators and existing escapes are kept.
     static func url(_ text: String, normalizes: Bool) -> String {
         let bytes = Array(text.utf8)
         let digits = Array("0123456789abcdef".utf8)
@@ -128,7 +128,7 @@ enum HTMLEscapes {
     }
 }
 
-/// Where in a script the output stands.
+/// The position of the output in a script.
 struct ScriptContext: Equatable, Sendable {
     private enum State: Equatable {
         case code
@@ -140,7 +140,7 @@ struct ScriptContext: Equatable, Sendable {
 
     private var state = State.code
     private var isEscaped = false
-    /// The last byte of code that is no blank; decides whether a `/` divides.
+    /// The last byte of code that is not blank; decides whether a `/` is a division.
     private var last: UInt8 = 0
 
     mutating func passed(_ bytes: ArraySlice<UInt8>) {
@@ -150,7 +150,7 @@ struct ScriptContext: Equatable, Sendable {
         }
     }
 
-    /// Moves over one token. Returns its length.
+    /// Reads one token. Returns its length.
     private mutating func step(_ bytes: ArraySlice<UInt8>, _ index: Int) -> Int {
         let byte = bytes[index]
         let next = index + 1 < bytes.endIndex ? bytes[index + 1] : 0
@@ -239,7 +239,7 @@ struct ScriptContext: Equatable, Sendable {
     }
 }
 
-/// Where in a style sheet the output stands.
+/// The position of the output in a style sheet.
 struct StyleContext: Equatable, Sendable {
     private var quote: UInt8 = 0
     private var isEscaped = false
@@ -258,7 +258,7 @@ struct StyleContext: Equatable, Sendable {
         }
     }
 
-    /// A value that could change the style sheet is replaced; in a string it is escaped.
+    /// Replaces a value that could change the style sheet. In a string the value is escaped.
     func escaped(_ text: String) -> String {
         guard quote == 0 else {
             return text.unicodeScalars.reduce(into: "") { result, scalar in

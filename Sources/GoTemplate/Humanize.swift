@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// Numbers as people read them; the texts are those of Prometheus's template functions of the same names.
+/// Numbers in a readable form, with the texts of Prometheus's template functions of the same names.
 enum Humanize {
     private static let large = ["k", "M", "G", "T", "P", "E", "Z", "Y"]
     private static let small = ["m", "u", "n", "p", "f", "a", "z", "y"]

@@ -1,4 +1,4 @@
-/// Text as Go's `encoding/json` quotes it: characters that have a meaning in HTML are escaped too.
+/// Text quoted like Go's `encoding/json`, which also escapes characters with a meaning in HTML.
 enum JSONText {
     static func quoted(_ text: String) -> String {
         var result = "\""
@@ -21,7 +21,7 @@ enum JSONText {
     }
 }
 
-/// Text that is marked as needing no escaping in HTML: `safeHtml` and `safeUrl`.
+/// Text marked as safe in HTML: `safeHtml` and `safeUrl`.
 struct TemplateMarkup: TemplateObject, Equatable {
     enum Kind: Equatable, Sendable {
         case html

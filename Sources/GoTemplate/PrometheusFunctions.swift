@@ -4,7 +4,7 @@ internal import RE2
 
 /// One element of a query's result in a template.
 public struct TemplateSample: TemplateObject, Equatable {
-    /// Its labels, the metric's name included.
+    /// Its labels, including the metric name.
     public var labels: Labels
     /// Its value.
     public var value: Double
@@ -15,10 +15,10 @@ public struct TemplateSample: TemplateObject, Equatable {
         self.value = value
     }
 
-    /// The type as Go names it.
+    /// The type's name in Go.
     public var typeName: String { "*template.sample" }
 
-    /// As Go prints it.
+    /// The text that Go prints for it.
     public var text: String { "{\(TemplateValue(labels).text) \(FloatText.general(value))}" }
 
     /// Its fields and methods.
@@ -40,14 +40,14 @@ extension TemplateValue {
 
 /// The functions that Prometheus offers to the templates in rule files.
 public struct PrometheusFunctions: Sendable {
-    /// When the template is expanded.
+    /// The time at which the template is expanded.
     public var time: Timestamp
-    /// The URL under which the server is reached.
+    /// The external URL of the server.
     public var externalURL: String
     /// Runs an instant query at `time`.
     public var query: @Sendable (String) throws(TemplateFailure) -> [TemplateSample]
 
-    /// Functions that query through `query`.
+    /// Functions that run queries with `query`.
     public init(
         time: Timestamp, externalURL: String,
         query: @escaping @Sendable (String) throws(TemplateFailure) -> [TemplateSample]
@@ -184,7 +184,7 @@ public struct PrometheusFunctions: Sendable {
         }
     }
 
-    /// Maps each character by itself; a mapping to several characters leaves it as it is, as in Go.
+    /// Maps each character separately. As in Go, a mapping to several characters leaves it unchanged.
     private static func mapped(_ text: String, _ map: (Unicode.Scalar) -> String) -> String {
         text.unicodeScalars.reduce(into: "") { result, scalar in
             let image = map(scalar)
@@ -192,7 +192,7 @@ public struct PrometheusFunctions: Sendable {
         }
     }
 
-    /// `host:port` apart, `nil` where it is not that.
+    /// Splits `host:port`; `nil` if it is not of that form.
     private static func splitHostPort(_ text: String) -> (host: String, port: String)? {
         guard let colon = text.lastIndex(of: ":") else { return nil }
         var host = text[..<colon]
@@ -218,7 +218,7 @@ public struct PrometheusFunctions: Sendable {
         return unsafe inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1
     }
 
-    /// The path of a URL without query and fragment.
+    /// The path of a URL, without query and fragment.
     private static func path(of url: String) -> String {
         let bytes = Array(url.utf8)
         var rest = bytes[...]
@@ -257,8 +257,7 @@ public struct PrometheusFunctions: Sendable {
         TemplateFunction(1) { arguments throws(TemplateFailure) in transform(try arguments[0].asNumber()) }
     }
 
-    /// The moment `seconds` after the epoch. Goes through whole nanoseconds as Prometheus does, so that the same
-    /// fraction is shown.
+    /// The time `seconds` after the epoch. Converted through whole nanoseconds like Prometheus, for the same fraction.
     private static func moment(_ seconds: Double) throws(TemplateFailure) -> TemplateTime {
         let nanoseconds = seconds * 1e9
         guard nanoseconds.magnitude < 0x1p63 else {

@@ -1,6 +1,6 @@
-/// What is wrong in a template, or why it could not be expanded, in the words of Go's `text/template`.
+/// Why a template is invalid or could not be expanded, in the wording of Go's `text/template`.
 public struct TemplateError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The reason with its place: `template: summary:1: function "x" not defined`.
+    /// The reason with its position: `template: summary:1: function "x" not defined`.
     public var message: String
 
     /// An error with the given text.
@@ -8,7 +8,7 @@ public struct TemplateError: Error, Equatable, Sendable, CustomStringConvertible
         self.message = message
     }
 
-    /// The reason with its place.
+    /// The reason with its position.
     public var description: String { message }
 }
 
@@ -17,16 +17,16 @@ public struct TemplateError: Error, Equatable, Sendable, CustomStringConvertible
 ///
 /// Immutable; may be shared between threads.
 public struct Template: Sendable {
-    /// What one expansion may cost before it fails.
+    /// Limits for one expansion. It fails if it exceeds one.
     public struct Limits: Equatable, Sendable {
-        /// Most bytes of the result, and of any text on the way to it.
+        /// Bytes of the result, and of any intermediate text.
         public var bytes: Int
-        /// Most commands and loop rounds.
+        /// Commands and loop iterations.
         public var steps: Int
-        /// Deepest nesting of `template` calls.
+        /// Nesting of `template` calls.
         public var depth: Int
 
-        /// Limits that no annotation meant for people reaches.
+        /// Limits above the needs of any real annotation.
         public init(bytes: Int = 1 << 20, steps: Int = 100_000, depth: Int = 50) {
             self.bytes = bytes
             self.steps = steps
@@ -54,7 +54,7 @@ public struct Template: Sendable {
         definitions = set.definitions
     }
 
-    /// The names of templates that this one calls though they do not exist.
+    /// The names of undefined templates that this one calls.
     public var missingTemplates: [String] {
         var missing: [String] = []
         var seen: Set<String> = [name]
@@ -67,16 +67,17 @@ public struct Template: Sendable {
         return missing
     }
 
-    /// What the result is.
+    /// How values are printed.
     public enum Mode: Equatable, Sendable {
-        /// Values are printed as they are, as Go's `text/template` does.
+        /// Values are printed unchanged, as by Go's `text/template`.
         case text
-        /// Values are escaped for the place where they stand, as Go's `html/template` does.
+        /// Values are escaped for their position, as by Go's `html/template`.
         case html
     }
 
-    /// Expands the template for `dot`. Functions that were named when parsing and are missing in `functions` fail when
-    /// called.
+    /// Expands the template for `dot`. A function that was declared when parsing but is missing in `functions` fails
+    /// when
+    /// it is called.
     public func expand(
         _ dot: TemplateValue, functions: [String: TemplateFunction], mode: Mode = .text, limits: Limits = Limits()
     ) throws(TemplateError) -> String {

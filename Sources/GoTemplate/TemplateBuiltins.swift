@@ -1,8 +1,8 @@
 internal import MetricModel
 
-/// The functions that Go's `text/template` itself offers.
+/// The functions of Go's `text/template`.
 enum TemplateBuiltins {
-    /// `and` and `or` are part of the language, as they do not evaluate all their arguments.
+    /// `and` and `or` are part of the language, because they do not evaluate all their arguments.
     static let names = Set(functions.keys).union(["and", "or"])
 
     private static let any = 1...Int.max
@@ -162,7 +162,7 @@ enum TemplateBuiltins {
 
 /// Escaping for the query part of a URL, as Go's `url.QueryEscape`.
 public enum QueryEscape {
-    /// `text` with every byte escaped that is not unreserved; a blank becomes `+`.
+    /// `text` with all bytes escaped except unreserved ones; a blank becomes `+`.
     public static func escaped(_ text: String) -> String {
         var result: [UInt8] = []
         let digits = Array("0123456789ABCDEF".utf8)

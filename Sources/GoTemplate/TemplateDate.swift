@@ -1,9 +1,9 @@
 internal import MetricModel
 internal import Runtime
 
-/// Reads dates by Go's layouts.
+/// Parses dates with Go's layouts.
 enum TemplateDate {
-    /// Why a text is no date of the layout.
+    /// Why a text does not match the layout.
     struct Fault: Error, Equatable {
         var message: String
     }
@@ -13,7 +13,7 @@ enum TemplateDate {
         "december",
     ]
     private static let weekdays = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
-    /// Parts of layouts; longer ones before those they begin with.
+    /// The parts of layouts. A longer part comes before its own prefixes.
     private static let parts = [
         "2006", "January", "Jan", "Monday", "Mon", "MST", "Z07:00", "Z0700", "-07:00", "-0700", "-07", "01", "02", "03",
         "04", "05", "06", "15", "PM", "pm", "_2", "1", "2", "3", "4", "5",
@@ -31,7 +31,7 @@ enum TemplateDate {
         var isAfternoon: Bool?
     }
 
-    /// The moment that `text` names by `layout`, in UTC where it has no zone.
+    /// The time in `text` according to `layout`, in UTC if it has no zone.
     static func parse(_ text: String, layout: String) throws(Fault) -> TemplateTime {
         var fields = Fields()
         var rest = text[...]
@@ -154,7 +154,7 @@ enum TemplateDate {
         return false
     }
 
-    /// A fraction of a second may follow the seconds though the layout has none.
+    /// A fraction may follow the seconds even if the layout has none.
     private static func readFraction(_ rest: inout Substring, _ fields: inout Fields) {
         guard rest.first == "." || rest.first == ",", let next = rest.dropFirst().first, next.isASCII, next.isNumber
         else {

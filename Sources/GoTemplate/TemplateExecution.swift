@@ -10,12 +10,12 @@ struct TemplateExecution {
     private let functions: [String: TemplateFunction]
     private let limits: Template.Limits
     private var output: [UInt8] = []
-    /// Where in an HTML document the output stands; `nil` for text.
+    /// The position in an HTML document; `nil` for text.
     private var html: HTMLContext?
     private var variables: [(name: String, value: TemplateValue)] = []
     private var steps = 0
     private var depth = 0
-    /// The template that is being executed, for error messages.
+    /// The name of the running template, for error messages.
     private var definition = ""
 
     init(
@@ -27,7 +27,7 @@ struct TemplateExecution {
         self.limits = limits
     }
 
-    /// The text that the template called `definition` gives for `dot`.
+    /// The output of the template `definition` for `dot`.
     mutating func run(definition: String, dot: TemplateValue) throws(TemplateError) -> String {
         self.definition = definition
         variables = [("$", dot)]
@@ -113,7 +113,7 @@ struct TemplateExecution {
         try write(html?.escaped(value, by: escaped) ?? "")
     }
 
-    /// Runs `body` and forgets the variables it declared.
+    /// Runs `body`, then removes the variables that it declared.
     private mutating func scoped(
         _ body: (inout TemplateExecution) throws(TemplateError) -> Flow
     ) throws(TemplateError) -> Flow {
@@ -204,7 +204,7 @@ struct TemplateExecution {
         return result
     }
 
-    /// Runs one command; `final` is the result of the command before it and becomes the last argument.
+    /// Runs one command. `final` is the result of the previous command and becomes the last argument.
     private mutating func evaluate(
         _ command: TemplateSyntax.Command, _ dot: TemplateValue, final: TemplateValue?
     ) throws(TemplateError) -> TemplateValue {
@@ -258,7 +258,7 @@ struct TemplateExecution {
 
     // MARK: Fields and functions
 
-    /// Follows `names` from `value`; the last one may be a method that takes the command's arguments.
+    /// Follows `names` from `value`. The last one may be a method that takes the command's arguments.
     private mutating func chain(
         _ value: TemplateValue, _ names: [String], _ command: TemplateSyntax.Command, _ dot: TemplateValue,
         _ final: TemplateValue?
@@ -320,7 +320,7 @@ struct TemplateExecution {
         }
     }
 
-    /// `and` and `or` stop at the first argument that decides.
+    /// `and` and `or` stop at the first argument that determines the result.
     private mutating func decide(
         _ name: String, _ command: TemplateSyntax.Command, _ dot: TemplateValue, _ final: TemplateValue?
     ) throws(TemplateError) -> TemplateValue {

@@ -5,7 +5,7 @@ struct TemplateToken: Equatable, Sendable {
         case leftDelimiter
         case rightDelimiter
         case space
-        /// A function's name or a keyword.
+        /// The name of a function, or a keyword.
         case identifier
         /// `.name`.
         case field
@@ -22,7 +22,7 @@ struct TemplateToken: Equatable, Sendable {
         case rawString
         case character
         case number
-        /// Any other printable character; no template has one.
+        /// Any other printable character. Not valid in any template.
         case other
         case fault
         case end
@@ -34,7 +34,7 @@ struct TemplateToken: Equatable, Sendable {
     /// Offset of the first byte.
     var offset: Int
 
-    /// How error messages name the token.
+    /// The token's name in error messages.
     var described: String {
         switch kind {
         case .end: "EOF"
@@ -47,7 +47,7 @@ struct TemplateToken: Equatable, Sendable {
     }
 }
 
-/// Cuts a template into tokens. After a fault no more tokens come.
+/// Splits a template into tokens. Stops at the first `fault`.
 struct TemplateLexer {
     private let bytes: [UInt8]
     private var index = 0
@@ -58,7 +58,7 @@ struct TemplateLexer {
         bytes = Array(text.utf8)
     }
 
-    /// All tokens, the last one an `end` or a `fault`.
+    /// All tokens. The last one is an `end` or a `fault`.
     static func tokens(of text: String) -> [TemplateToken] {
         var lexer = TemplateLexer(text)
         while lexer.outside() {
@@ -69,7 +69,7 @@ struct TemplateLexer {
 
     // MARK: Text between actions
 
-    /// Reads text, and comments, up to and with the next `{{`. False at the end.
+    /// Reads text and comments up to and including the next `{{`. Returns false at the end.
     private mutating func outside() -> Bool {
         while true {
             let start = index
@@ -114,14 +114,14 @@ struct TemplateLexer {
         while index < bytes.count, Self.isSpace(bytes[index]) { index += 1 }
     }
 
-    /// Whether ` -}}` stands here.
+    /// Whether ` -}}` is at the current position.
     private func closesWithTrim() -> Bool {
         index < bytes.count && Self.isSpace(bytes[index]) && starts("-}}", at: index + 1)
     }
 
     // MARK: Actions
 
-    /// Reads an action up to and with its `}}`. False after a fault.
+    /// Reads an action up to and including its `}}`. Returns false after a fault.
     private mutating func inside() -> Bool {
         while true {
             if closesWithTrim() || starts("}}") {
@@ -180,7 +180,7 @@ struct TemplateLexer {
         add(kind, index - 1, index)
     }
 
-    /// A name, with the `.` or `$` it begins with.
+    /// A name, including its leading `.` or `$`.
     private mutating func word(_ kind: TemplateToken.Kind) -> Bool {
         let start = index
         if kind != .identifier { index += 1 }
@@ -265,7 +265,7 @@ struct TemplateLexer {
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0d || byte == 0x0a }
     private static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
-    /// Letters beyond ASCII count as letters.
+    /// Non-ASCII letters count as letters.
     private static func isWord(_ byte: UInt8) -> Bool {
         isDigit(byte) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a) || byte == 0x5f || byte >= 0x80
     }

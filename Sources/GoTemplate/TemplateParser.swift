@@ -1,6 +1,6 @@
-/// Builds the tree of a template out of its tokens.
+/// Builds the syntax tree of a template from its tokens.
 struct TemplateParser {
-    /// Deepest nesting of actions and parentheses.
+    /// The nesting limit of actions and parentheses.
     private static let deepestNesting = 100
 
     private let name: String
@@ -20,7 +20,7 @@ struct TemplateParser {
         tokens = TemplateLexer.tokens(of: text)
     }
 
-    /// The templates that `text` defines, and under `name` the text itself.
+    /// The templates that `text` defines, and the text itself as the template `name`.
     static func parse(
         _ text: String, name: String, functions: Set<String>
     ) throws(TemplateError) -> [String: [TemplateSyntax.Node]] {
@@ -82,7 +82,7 @@ struct TemplateParser {
 
     // MARK: Nodes
 
-    /// Nodes up to the end of the text, or up to an `else` or `end`, which is handed out and stepped over.
+    /// Nodes up to the end of the text, or up to an `else` or `end`, which is consumed and returned.
     private mutating func list() throws(TemplateError) -> (nodes: [TemplateSyntax.Node], ended: TemplateToken?) {
         var nodes: [TemplateSyntax.Node] = []
         while true {
@@ -160,7 +160,7 @@ struct TemplateParser {
         return []
     }
 
-    /// What stands behind an `else`, up to and with the `{{end}}`.
+    /// The content after an `else`, up to and including the `{{end}}`.
     private mutating func otherwise(_ keyword: String) throws(TemplateError) -> [TemplateSyntax.Node] {
         skipSpaces()
         let token = current
@@ -203,7 +203,7 @@ struct TemplateParser {
         definitions[name] = try definition(token)
     }
 
-    /// A `block` is a `define` that is used where it stands.
+    /// A `block` is a `define` that is also called at its position.
     private mutating func block(_ token: TemplateToken) throws(TemplateError) -> TemplateSyntax.Node {
         let name = try templateName("block clause")
         let argument = try pipeline("block clause", until: .rightDelimiter)

@@ -1,9 +1,9 @@
-/// The text that a template was written in, for error messages.
+/// The source text of a template, for error messages.
 struct TemplateSource: Sendable {
     var name: String
     var text: String
 
-    /// The line and the column (from 0) of the byte at `offset`; the line counts from 1.
+    /// The line (from 1) and the column (from 0) of the byte at `offset`.
     func place(of offset: Int) -> (line: Int, column: Int) {
         let before = text.utf8.prefix(offset)
         let line = 1 + before.count { $0 == UInt8(ascii: "\n") }
@@ -16,7 +16,7 @@ struct TemplateDefinition: Sendable {
     var nodes: [TemplateSyntax.Node]
     var source: TemplateSource
 
-    /// Whether it prints nothing but blanks. Such a definition does not replace another one, as in Go.
+    /// Whether it prints only blanks. As in Go, such a definition does not replace another one.
     var isBlank: Bool {
         nodes.allSatisfy { node in
             if case .text(let text) = node { text.utf8.allSatisfy { $0 <= 0x20 } } else { false }
@@ -29,13 +29,14 @@ public struct TemplateSet: Sendable {
     private(set) var definitions: [String: TemplateDefinition] = [:]
     let functions: Set<String>
 
-    /// A set without templates, which may call Go's own functions and those named in `functions`.
+    /// An empty set. Its templates may call Go's own functions and those named in `functions`.
     public init(functions: some Sequence<String>) {
         self.functions = Set(functions).union(TemplateBuiltins.names)
     }
 
-    /// Adds the templates that `text` defines, and under `name` the text itself. A later definition replaces an earlier
-    /// one.
+    /// Adds the templates that `text` defines, and the text itself as the template `name`. A later definition replaces
+    /// an
+    /// earlier one.
     public mutating func add(_ text: String, name: String) throws(TemplateError) {
         let source = TemplateSource(name: name, text: text)
         for (name, nodes) in try TemplateParser.parse(text, name: name, functions: functions) {

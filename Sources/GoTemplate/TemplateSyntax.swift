@@ -27,7 +27,7 @@ enum TemplateSyntax {
         }
     }
 
-    /// `if`, `with` and `range` share their shape.
+    /// The common form of `if`, `with` and `range`.
     struct Branch: Equatable, Sendable {
         var pipeline: Pipeline
         var body: [Node]
@@ -35,7 +35,7 @@ enum TemplateSyntax {
     }
 
     struct Pipeline: Equatable, Sendable {
-        /// Variables that are declared, or set when `assigns`.
+        /// Variables that are declared, or assigned if `assigns` is true.
         var variables: [String] = []
         var assigns = false
         var commands: [Command] = []
@@ -43,7 +43,7 @@ enum TemplateSyntax {
     }
 
     struct Command: Equatable, Sendable {
-        /// The first one is what is called; never empty.
+        /// The first operand is the one called. Never empty.
         var operands: [Operand]
         var offset: Int { operands[0].offset }
     }

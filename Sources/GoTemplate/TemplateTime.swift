@@ -1,22 +1,22 @@
 public import MetricModel
 internal import Runtime
 
-/// A moment in a template, as `toTime` gives it; like Go's `time.Time` it is printed in a time zone, usually UTC.
+/// A time in a template, as `toTime` returns it. Like Go's `time.Time`, it is printed in a time zone, usually UTC.
 public struct TemplateTime: TemplateObject, Equatable {
     /// Go's zero time, the start of the year 1.
     public static let zero = TemplateTime(Timestamp(milliseconds: -62_135_596_800_000))
 
-    /// The moment.
+    /// The time.
     public var timestamp: Timestamp
-    /// The zone it is shown in.
+    /// The zone in which it is printed.
     var zone = TimeZone.utc
 
-    /// The moment `timestamp`.
+    /// The time `timestamp`.
     public init(_ timestamp: Timestamp) {
         self.timestamp = timestamp
     }
 
-    /// The same moment, shown in `zone`.
+    /// The same time, printed in `zone`.
     func inZone(_ zone: TimeZone) -> TemplateTime {
         var time = self
         time.zone = zone
@@ -26,10 +26,10 @@ public struct TemplateTime: TemplateObject, Equatable {
     /// RFC 3339.
     public var json: String { "\"\(Fields(self).formatted("2006-01-02T15:04:05.999Z07:00"))\"" }
 
-    /// The moment as Go's layout `layout` shows it.
+    /// The time formatted by the Go layout `layout`.
     func formatted(_ layout: String) -> String { Fields(self).formatted(layout) }
 
-    /// The type as Go names it.
+    /// The type's name in Go.
     public var typeName: String { "*time.Time" }
 
     /// `2015-01-01 00:00:00.5 +0000 UTC`.
@@ -118,7 +118,7 @@ public struct TemplateTime: TemplateObject, Equatable {
             return rest < 0 ? rest + divisor : rest
         }
 
-        /// An offset as `+0200`; where it is `short`, whole hours stand alone.
+        /// An offset as `+0200`. If `short` is true, whole hours are printed without minutes.
         private static func numericZone(_ offset: Int64, colon: Bool, short: Bool = false) -> String {
             let minutes = abs(offset) / 60
             let sign = offset < 0 ? "-" : "+"
@@ -126,7 +126,7 @@ public struct TemplateTime: TemplateObject, Equatable {
             return sign + two(minutes / 60) + (colon ? ":" : "") + two(minutes % 60)
         }
 
-        /// Formats by Go's reference date, `Mon Jan 2 15:04:05 MST 2006`.
+        /// Formats with Go's reference date, `Mon Jan 2 15:04:05 MST 2006`.
         func formatted(_ layout: String) -> String {
             var result = ""
             var rest = layout[...]
@@ -141,7 +141,7 @@ public struct TemplateTime: TemplateObject, Equatable {
             return result
         }
 
-        /// What each part of a layout stands for; longer ones before those they begin with.
+        /// The value of each part of a layout. A longer part comes before its own prefixes.
         private var parts: [(String, String)] {
             let fraction = Self.three(millisecond)
             var trimmed = fraction
@@ -176,13 +176,13 @@ public struct TemplateTime: TemplateObject, Equatable {
     }
 }
 
-/// A length of time in a template, as `toDuration` gives it.
+/// A duration in a template, as `toDuration` returns it.
 struct TemplateDuration: TemplateObject, Equatable {
     var seconds: Double
 
     var typeName: String { "*time.Duration" }
 
-    /// `1h2m3.5s`, as Go's `time.Duration` prints itself.
+    /// `1h2m3.5s`, as Go's `time.Duration` is printed.
     var text: String {
         let nanoseconds = Int64(clamping: seconds * 1e9)
         let size = nanoseconds.magnitude

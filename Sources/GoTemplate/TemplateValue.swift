@@ -1,19 +1,19 @@
 internal import MetricModel
 
-/// A value while a template runs. Kinds and conversions are those of Go's `text/template`.
+/// A value in a running template. Kinds and conversions are those of Go's `text/template`.
 public indirect enum TemplateValue: Sendable {
-    /// No value at all; printed as `<no value>`.
+    /// No value; printed as `<no value>`.
     case absent
     case bool(Bool)
     case integer(Int64)
     case float(Double)
     case string(String)
     case list([TemplateValue])
-    /// `zero` stands for every key that is missing.
+    /// `zero` is the value of missing keys.
     case map([String: TemplateValue], zero: TemplateValue)
     case object(any TemplateObject)
 
-    /// A map of texts in which a missing key is the empty text.
+    /// A map of texts. The value of a missing key is the empty text.
     public static func texts(_ labels: some Sequence<(String, String)>) -> TemplateValue {
         .map(
             Dictionary(labels.map { ($0, TemplateValue.string($1)) }, uniquingKeysWith: { _, last in last }),
@@ -23,26 +23,26 @@ public indirect enum TemplateValue: Sendable {
 
 /// A value with fields and methods, such as a sample or a time.
 public protocol TemplateObject: Sendable {
-    /// The word for its type in error messages.
+    /// The name of its type in error messages.
     var typeName: String { get }
-    /// What printing it gives.
+    /// The printed text.
     var text: String { get }
-    /// The list or map that `range`, `len` and `index` see; `nil` for a value that is none.
+    /// The list or map for `range`, `len` and `index`; `nil` if it is not a collection.
     var collection: TemplateValue? { get }
-    /// The value as JSON, as `toJson` writes it.
+    /// The value as `toJson` prints it.
     var json: String { get }
-    /// The field or the result of the method `name`, or `nil` where there is none.
+    /// The field or the result of the method `name`; `nil` if there is none.
     func member(_ name: String, _ arguments: [TemplateValue]) throws(TemplateFailure) -> TemplateValue?
 }
 
 extension TemplateObject {
-    /// No collection.
+    /// Not a collection.
     public var collection: TemplateValue? { nil }
     /// Its text as a JSON string.
     public var json: String { collection?.json ?? JSONText.quoted(text) }
 }
 
-/// Why a function could not give a result.
+/// Why a function failed.
 public struct TemplateFailure: Error, Equatable, Sendable {
     /// The reason.
     public var message: String
@@ -55,9 +55,9 @@ public struct TemplateFailure: Error, Equatable, Sendable {
 
 /// A function that templates can call.
 public struct TemplateFunction: Sendable {
-    /// How many arguments it takes.
+    /// The number of arguments.
     public var arity: ClosedRange<Int>
-    /// What it does.
+    /// The implementation.
     public var call: @Sendable ([TemplateValue]) throws(TemplateFailure) -> TemplateValue
 
     /// A function that takes `arity` arguments.
@@ -78,7 +78,7 @@ public struct TemplateFunction: Sendable {
 }
 
 extension TemplateValue {
-    /// Whether `if` takes it for true: anything but zero, the empty text and empty collections.
+    /// Whether `if` treats it as true: anything except zero, the empty text and empty collections.
     public var isTrue: Bool {
         switch self {
         case .absent: false
@@ -92,7 +92,7 @@ extension TemplateValue {
         }
     }
 
-    /// The list or map behind an object, or the value itself.
+    /// The list or map of an object, or the value itself.
     var unwrapped: TemplateValue {
         if case .object(let object) = self { object.collection ?? self } else { self }
     }
@@ -137,7 +137,7 @@ extension TemplateValue {
         }
     }
 
-    /// What printing it gives, as Go's `%v`.
+    /// The printed text, like Go's `%v`.
     public var text: String {
         switch self {
         case .absent: "<nil>"
@@ -157,7 +157,7 @@ extension TemplateValue {
         entries.sorted { ByteOrder.precedes($0.key, $1.key) }.map { ($0.key, $0.value) }
     }
 
-    /// The text of a string, or a failure like Go's.
+    /// The text of a string; throws an error like Go's for other types.
     public func asText() throws(TemplateFailure) -> String {
         guard case .string(let text) = self else {
             throw TemplateFailure("wrong type for value; expected string; got \(typeName)")
@@ -165,7 +165,7 @@ extension TemplateValue {
         return text
     }
 
-    /// A number, also out of a text, as Prometheus's functions take it.
+    /// A number, or a text that is a number, as accepted by Prometheus's functions.
     public func asNumber() throws(TemplateFailure) -> Double {
         switch self {
         case .integer(let value): return Double(value)
