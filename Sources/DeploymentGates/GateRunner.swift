@@ -5,24 +5,25 @@ public import Rollback
 public import Runtime
 internal import Synchronization
 
-/// Answers what delivery pipelines ask: analyses, improvements, checkpoints, bottlenecks. Any thread may call; a call
-/// blocks for as long as the store, the routers or the disk take. Owned by the composition root, which must `stop` it.
+/// Handles the requests of delivery pipelines: analyses, improvements, checkpoints, bottlenecks. May be called from any
+/// thread. A call blocks while the store, the routers or the disk work. Its owner, the composition root, must `stop`
+/// it.
 public final class GateRunner: Sendable {
-    /// What it needs.
+    /// Settings and dependencies.
     public struct Settings: Sendable {
-        /// Where records are kept; made where it is missing.
+        /// The directory for records; created if it is missing.
         public var directory: String
-        /// Where samples come from.
+        /// Access to samples.
         public var data: GateData
-        /// The rollouts that checkpoints show and go back in.
+        /// Access to rollouts, for checkpoints.
         public var rollouts: GateRollouts
-        /// To the history.
+        /// Sends an event to the history.
         public var event: @Sendable (RollbackEvent) -> Void
-        /// Where its log goes.
+        /// The log.
         public var logger: Logger
-        /// Where its metrics go.
+        /// The registry for its metrics.
         public var registry: Registry
-        /// The time.
+        /// The current time.
         public var now: @Sendable () -> Timestamp
 
         /// Settings of a running service.
@@ -42,9 +43,9 @@ public final class GateRunner: Sendable {
         }
     }
 
-    /// Records of each kind that are kept.
+    /// The maximum number of records per kind.
     static let recordLimit = 500
-    /// Requests worked on at once; more are told to come again.
+    /// The maximum number of concurrent requests. Others are refused.
     private static let mostAtOnce = 4
 
     let settings: Settings
@@ -57,7 +58,7 @@ public final class GateRunner: Sendable {
     private let running = Atomic<Int>(0)
     private let verdicts: [GateVerdict: Counter]
 
-    /// Opens the records and takes up improvements that were not handed over yet.
+    /// Opens the records, and resumes improvements that were not delivered.
     public init(_ configuration: GateConfiguration, _ settings: Settings) throws(GateArchiveError) {
         self.settings = settings
         self.configuration = Mutex(configuration)
@@ -74,48 +75,48 @@ public final class GateRunner: Sendable {
                 return (verdict, counter)
             })
         for path in analyses.damaged + improvements.damaged + checkpoints.damaged {
-            settings.logger.warn("a gate's record is damaged and was set aside", ["file": path])
+            settings.logger.warn("damaged gate record renamed", ["file": path])
         }
         let logger = settings.logger
         let executor = Executor(configuration.executor)
         self.executor = executor
         delivery = ImprovementDelivery(executor: { executor.current }) { improvement in
-            // What the executor said in the meantime is newer than the answer to the attempt.
+            // A report of the executor in the meantime is newer than the result of the attempt.
             let known = improvements.record(improvement.id).flatMap(Improvement.init)
             if let known, known.status != .queued { return }
             do throws(GateArchiveError) {
                 try improvements.put(improvement.id, improvement.json)
             } catch {
-                logger.error("an improvement's record cannot be written", ["error": error])
+                logger.error("cannot write improvement record", ["error": error])
             }
             if improvement.status == .undeliverable {
                 logger.warn(
-                    "an improvement was not taken by its executor",
+                    "executor did not accept improvement",
                     ["id": improvement.id, "reason": improvement.detail])
             }
         }
     }
 
-    /// Begins to hand over improvements.
+    /// Starts delivering improvements.
     public func start() throws(WorkerThread.StartError) {
         let waiting = improvements.newest(Self.recordLimit).compactMap(Improvement.init).filter { $0.status == .queued }
         try delivery.start(waiting.reversed())
     }
 
-    /// Ends the thread.
+    /// Stops the thread.
     public func stop() { delivery.stop() }
 
-    /// Takes over a configuration that was read anew.
+    /// Applies a reloaded configuration.
     public func reload(_ configuration: GateConfiguration) {
         self.configuration.withLock { $0 = configuration }
         executor.current = configuration.executor
     }
 
-    /// Carries out `request`. Its caller has been found to hold the token.
+    /// Handles `request`. Its caller has already been authenticated.
     public func answer(_ request: GateRequest) -> Result<JSON, GateRefusal> {
         let busy = running.wrappingAdd(1, ordering: .relaxed).newValue > Self.mostAtOnce
         defer { running.wrappingSubtract(1, ordering: .relaxed) }
-        if busy { return .failure(GateRefusal(.unavailable, "\(Self.mostAtOnce) requests are worked on already")) }
+        if busy { return .failure(GateRefusal(.unavailable, "\(Self.mostAtOnce) requests are in progress; retry")) }
         do throws(GateRefusal) { return .success(try carriedOut(request)) } catch { return .failure(error) }
     }
 
@@ -129,7 +130,7 @@ public final class GateRunner: Sendable {
         case (.restore(let id), .checkpoint): try restore(id, request)
         case (.read(let id), let kind): try record(id, kind)
         case (.list(let limit), let kind): list(kind, limit)
-        case (.report, _), (.restore, _): throw GateRefusal(.notFound, "there is no such call")
+        case (.report, _), (.restore, _): throw GateRefusal(.notFound, "no such endpoint")
         }
     }
 
@@ -154,7 +155,7 @@ public final class GateRunner: Sendable {
         .array(Array(archive(kind).newest(Self.recordLimit).filter { isOf(kind, $0) }.prefix(limit)))
     }
 
-    /// Both kinds of analyses are kept together, but each is found by its own path alone.
+    /// Both kinds of analyses are stored together, but each is returned only under its own path.
     private func isOf(_ kind: GateRequest.Kind, _ record: JSON) -> Bool {
         switch kind {
         case .deployment: record["kind"]?.text == "deployment"
@@ -163,7 +164,7 @@ public final class GateRunner: Sendable {
         }
     }
 
-    /// An id that sorts by time.
+    /// A new id. Ids sort by time.
     func newID(_ prefix: String, at now: Timestamp) -> String {
         let time = String(now.milliseconds, radix: 36)
         let random = String(UInt64.random(in: 0...UInt64.max), radix: 36)
@@ -172,8 +173,8 @@ public final class GateRunner: Sendable {
 
     func keep(_ id: String, _ json: JSON, in archive: GateArchive) throws(GateRefusal) {
         do throws(GateArchiveError) { try archive.put(id, json) } catch {
-            settings.logger.error("a gate's record cannot be written", ["error": error])
-            throw GateRefusal(.unavailable, "the record cannot be written: \(error.reason)")
+            settings.logger.error("cannot write gate record", ["error": error])
+            throw GateRefusal(.unavailable, "cannot write the record: \(error.reason)")
         }
     }
 
@@ -236,8 +237,10 @@ public final class GateRunner: Sendable {
         }
         let improvement = Improvement(id: newID("improvement", at: now), at: now, actor: request.actor, request: body)
         try keep(improvement.id, improvement.json, in: improvements)
-        // What finds no room in the queue stays on disk and is taken up by the next start.
-        guard delivery.deliver(improvement) else { throw GateRefusal(.unavailable, "too many improvements wait") }
+        // An improvement that does not fit in the queue stays on disk. The next start resumes it.
+        guard delivery.deliver(improvement) else {
+            throw GateRefusal(.unavailable, "too many improvements are waiting; retry")
+        }
         record(
             .decision, improvement.id,
             [
@@ -270,7 +273,7 @@ public final class GateRunner: Sendable {
         return improvement.json
     }
 
-    /// The executor that is in force.
+    /// The current executor.
     private final class Executor: Sendable {
         private let value: Mutex<GateConfiguration.Executor?>
 

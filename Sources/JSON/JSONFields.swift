@@ -38,7 +38,7 @@ public struct JSONFields {
         self.path = path
         var seen: Set<String> = []
         for member in members where !seen.insert(member.name).inserted {
-            throw fault(member.name, "stands twice")
+            throw fault(member.name, "appears twice")
         }
     }
 

@@ -91,13 +91,13 @@ import Testing
         arguments: [
             (#"{"servce": "a"}"#, "servce: unknown field"),
             (#"{"service": 5}"#, "service: expected text"),
-            (#"{"service": "a", "service": "b"}"#, "service: stands twice"),
+            (#"{"service": "a", "service": "b"}"#, "service: appears twice"),
             (#"{"window": "5"}"#, "window: not a duration, such as 30s or 5m"),
             (#"{"window": "1y"}"#, "window: must be between 1s and 1w"),
             (#"{"significance": 0.9}"#, "significance: must be between 1e-06 and 0.2"),
-            (#"{"end": 99999999999}"#, "end: lies in the future"),
-            (#"{"end": "yesterday"}"#, "end: expected seconds since the epoch or a date of RFC 3339"),
-            (#"{"profile": "x"}"#, "profile: there is none; known are acgs"),
+            (#"{"end": 99999999999}"#, "end: is in the future"),
+            (#"{"end": "yesterday"}"#, "end: expected seconds since the epoch or an RFC 3339 date"),
+            (#"{"profile": "x"}"#, "profile: unknown profile, expected one of acgs"),
             (#"{"stable": {"a": 1}}"#, "stable.a: expected text"),
             (#"{"stable": {"env": "green"}}"#, "candidate: has the same labels as the stable version"),
             (#"{"metrics": {}}"#, "metrics: expected a list"),
@@ -115,7 +115,7 @@ import Testing
             ),
             (
                 #"{"metrics": [{"name": "e", "samples": "x"}, {"name": "e", "samples": "y"}]}"#,
-                "metrics[1].name: \"e\" stands twice"
+                "metrics[1].name: \"e\" appears twice"
             ),
         ])
     func strictness(body: String, message: String) throws {
@@ -141,8 +141,11 @@ import Testing
                 && arms.candidate.window.through.milliseconds == 9_360_000)
         for (body, message) in [
             (#"{}"#, "change_time: is required"),
-            (#"{"change_time": 9900}"#, "window: the time after the change ends in the future"),
-            (#"{"change_time": 1, "stable": {}}"#, "stable: before and after have the same labels: say them in match"),
+            (#"{"change_time": 9900}"#, "window: the window after the change ends in the future"),
+            (
+                #"{"change_time": 1, "stable": {}}"#,
+                "stable: not allowed, because before and after have the same labels; use match"
+            ),
         ] {
             #expect {
                 _ = try AnalysisRequest(JSON(parsing: body), isDeployment: false, profiles: [.acgs], now: now)

@@ -203,7 +203,7 @@ private final class GateFixture {
         #expect(fixture.live("a") == 0)
         #expect(try fixture.ask(.read(id: id), .checkpoint)["restores"]?.elements?.count == 1)
         #expect(fixture.refusal(.restore(id: "x"), .checkpoint)?.kind == .notFound)
-        #expect(fixture.refusal(.create, .checkpoint, #"{"plan": "x"}"#)?.message == #"plan: there is none called "x""#)
+        #expect(fixture.refusal(.create, .checkpoint, #"{"plan": "x"}"#)?.message == #"plan: no plan named "x""#)
         let kinds = fixture.events.map(\.kind)
         #expect(kinds.contains(.deployment), "\(kinds)")
     }
@@ -267,7 +267,7 @@ private final class GateFixture {
         #expect(try JSON(parsing: requests[1].body)["request"]?["parameters"] == ["cache": 2])
         let report = #"{"status": "succeeded", "detail": "merged"}"#
         #expect(try fixture.ask(.report(id: id), .improvement, report)["status"] == "succeeded")
-        #expect(fixture.refusal(.report(id: id), .improvement, report)?.message == "it is succeeded already")
+        #expect(fixture.refusal(.report(id: id), .improvement, report)?.message == "the status is already succeeded")
         #expect(fixture.refusal(.report(id: id), .improvement, #"{"status": "x"}"#)?.kind == .invalid)
     }
 

@@ -91,7 +91,7 @@ struct RolloutPlanTests {
             ),
             (plan(service("a", "depends: [a]")), "p.yml:4:3: services: dependencies form a cycle: a → a"),
             (plan(service("a", "depends: [x]")), "p.yml:4:3: services[0].depends: there is no service \"x\""),
-            (plan(service("a") + service("a")), "p.yml:7:3: services[1]: the service \"a\" stands twice"),
+            (plan(service("a") + service("a")), "p.yml:7:3: services[1]: the service \"a\" appears twice"),
             (
                 plan(service("a") + service("b", "depends: [a]"), top: "order: [b, a]\n"),
                 "p.yml:3:8: order: \"b\" depends on \"a\", which must stand before it"

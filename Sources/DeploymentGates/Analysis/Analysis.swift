@@ -3,7 +3,7 @@ internal import MetricModel
 internal import Rollback
 internal import Runtime
 
-/// An analysis with everything that led to its verdict.
+/// An analysis with the data that led to its verdict.
 struct Analysis: Equatable {
     var id: String
     var at: Timestamp
@@ -14,7 +14,7 @@ struct Analysis: Equatable {
     /// The worst verdict of the findings.
     var verdict: GateVerdict { RegressionTest.verdict(of: findings) }
 
-    /// Reads the observations and judges them. Blocks as long as the store takes.
+    /// Reads the observations and computes the findings. Blocks while the store reads.
     static func run(_ request: AnalysisRequest, id: String, at: Timestamp, actor: String, data: GateData) -> Analysis {
         let arms = request.arms
         let reader = ObservationReader(data: data, stable: arms.stable, candidate: arms.candidate)
@@ -24,7 +24,7 @@ struct Analysis: Equatable {
             findings: RegressionTest.findings(of: observed, request.profile.confidence))
     }
 
-    /// The record for machines.
+    /// The record as JSON.
     var json: JSON {
         let arms = request.arms
         let kind =
@@ -43,10 +43,10 @@ struct Analysis: Equatable {
         ]
     }
 
-    /// The findings that decided, in words.
+    /// The findings that determine the verdict, as text.
     private var reason: String {
         let deciding = findings.filter { $0.verdict == verdict }
-        if verdict == .pass { return "no metric changed for the worse by as much as matters" }
+        if verdict == .pass { return "no metric is worse by a relevant amount" }
         return deciding.map { "\($0.metric): \($0.reason)" }.joined(separator: "; ")
     }
 }
@@ -85,7 +85,7 @@ extension MetricFinding {
         ]
     }
 
-    /// JSON has no infinities; a ratio to nothing must not look like a missing one.
+    /// JSON has no infinities. An infinite ratio must not look like a missing one.
     fileprivate static func json(_ value: Double?) -> JSON {
         guard let value else { return .null }
         return value.isFinite ? .number(value) : .string(FloatText.plain(value))

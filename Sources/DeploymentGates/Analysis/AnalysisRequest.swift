@@ -3,43 +3,44 @@ internal import MetricModel
 internal import Rollback
 internal import Runtime
 
-/// What an analysis is to compare, read strictly from the body of a request.
+/// The parameters of an analysis, read strictly from a request body.
 struct AnalysisRequest: Equatable {
     /// How the two sides differ.
     enum Comparison: Equatable {
         /// Two versions at the same time.
         case deployment
-        /// The same series before and after a moment.
+        /// The same series before and after a time.
         case change(at: Timestamp, settle: Milliseconds)
     }
 
-    /// What is compared with what.
+    /// The kind of comparison.
     var comparison: Comparison
-    /// The service; `nil` where labels alone say what is meant.
+    /// The service; `nil` if labels alone select the series.
     var service: String?
-    /// Labels of both sides' series.
+    /// Labels that the series of both sides have.
     var match: Labels
-    /// What is compared and how it is judged.
+    /// The metrics to compare and the criteria.
     var profile: GateProfile
     /// The end of the window.
     var end: Timestamp
-    /// What the caller wants to find again: commit, version, URL.
+    /// Data that the caller wants in the record: commit, version, URL.
     var annotations: Labels
 
     /// Reads `json`.
     ///
-    /// - Parameter isDeployment: whether two versions are compared, or before and after.
+    /// - Parameter isDeployment: true to compare two versions, false to compare before and after.
     init(_ json: JSON, isDeployment: Bool, profiles: [GateProfile], now: Timestamp) throws(JSONFieldError) {
         var fields = try JSONFields(json)
         let name = try fields.optionalText("profile", limit: 100)
         guard var profile = name.map({ name in profiles.first { $0.name == name } }) ?? profiles.first else {
-            throw fields.fault("profile", "there is none; known are \(profiles.map(\.name).joined(separator: ", "))")
+            let known = profiles.map(\.name).joined(separator: ", ")
+            throw fields.fault("profile", "unknown profile, expected one of \(known)")
         }
         service = try fields.optionalText("service", limit: 200)
         match = try fields.labels("match") ?? .empty
         annotations = try fields.labels("annotations") ?? .empty
         for name in ["stable", "candidate"] where !isDeployment && fields.optional(name) != nil {
-            throw fields.fault(name, "before and after have the same labels: say them in match")
+            throw fields.fault(name, "not allowed, because before and after have the same labels; use match")
         }
         try profile.read(&fields)
         if isDeployment {
@@ -56,14 +57,14 @@ struct AnalysisRequest: Equatable {
             comparison = .change(at: change, settle: settle)
             end = change + settle + profile.window
             guard end <= now else {
-                throw fields.fault("window", "the time after the change ends in the future")
+                throw fields.fault("window", "the window after the change ends in the future")
             }
         }
         try fields.finish()
         self.profile = profile
     }
 
-    /// Where the observations of both sides come from.
+    /// The series and windows of both sides.
     var arms: (stable: GateArm, candidate: GateArm) {
         let service = service.map { [Label(profile.serviceLabel, $0)] } ?? []
         let common = match.pairs.map { Label($0.name, $0.value) } + service
@@ -77,14 +78,14 @@ struct AnalysisRequest: Equatable {
         switch comparison {
         case .deployment: return (arm(profile.stable, through: end), arm(profile.candidate, through: end))
         case .change(let time, _):
-            // Before and after, labels of versions would only hide one of them.
+            // Before and after a change, labels of versions would hide one side.
             return (arm(.empty, through: time), arm(.empty, through: end))
         }
     }
 }
 
 extension JSONFields {
-    /// A moment that is not in the future: seconds since the epoch, or a date of RFC 3339.
+    /// A time that is not in the future: seconds since the epoch, or an RFC 3339 date.
     mutating func moment(_ name: String, now: Timestamp) throws(JSONFieldError) -> Timestamp? {
         guard let value = optional(name) else { return nil }
         let milliseconds: Int64?
@@ -94,9 +95,9 @@ extension JSONFields {
             milliseconds = value.text.flatMap { RFC3339.milliseconds(parsing: $0) }
         }
         guard let milliseconds, milliseconds >= 0 else {
-            throw fault(name, "expected seconds since the epoch or a date of RFC 3339")
+            throw fault(name, "expected seconds since the epoch or an RFC 3339 date")
         }
-        guard milliseconds <= now.milliseconds else { throw fault(name, "lies in the future") }
+        guard milliseconds <= now.milliseconds else { throw fault(name, "is in the future") }
         return Timestamp(milliseconds: milliseconds)
     }
 }

@@ -1,9 +1,9 @@
 internal import JSON
 internal import Rollback
 
-/// What is asked of the metrics to find bottlenecks. A value.
+/// The queries that find bottlenecks. A value.
 public struct BottleneckQueries: Equatable, Sendable {
-    /// What kind of thing holds others up.
+    /// The kind of a bottleneck.
     public enum Kind: String, Equatable, Sendable, CaseIterable {
         case service
         case dependency
@@ -11,29 +11,29 @@ public struct BottleneckQueries: Equatable, Sendable {
         case compliance
     }
 
-    /// One query with the threshold beyond which its elements count as bottlenecks.
+    /// A query, with the threshold above which its elements are bottlenecks.
     public struct Query: Equatable, Sendable {
-        /// What it measures, such as `p95_latency_seconds`.
+        /// The name of the measurement, such as `p95_latency_seconds`.
         public var name: String
-        /// What kind of bottleneck it finds.
+        /// The kind of bottleneck that it finds.
         public var kind: Kind
-        /// PromQL that yields an instant vector.
+        /// A PromQL expression for an instant vector.
         public var expression: String
-        /// The limit.
+        /// The threshold.
         public var threshold: Double
-        /// Limits of single services, by name.
+        /// Thresholds of single services, by name.
         public var thresholds: [String: Double] = [:]
-        /// In which direction healthy lies.
+        /// Whether lower or higher values are healthy.
         public var better = MetricCriteria.Direction.lower
-        /// The best value there is; 0 where lower is better.
+        /// The best possible value; 0 if lower is better.
         public var best = 0.0
-        /// The label that names what is measured. Where it is `service`, every service of a plan is expected to have a
+        /// The label that identifies the measured object. If it is `service`, every service of a plan must have a
         /// value.
         public var label = "service"
-        /// How much it counts.
+        /// The weight in the score.
         public var weight = 1.0
 
-        /// How much of what is allowed is used up: 1 at the threshold, never below 0, at most 10.
+        /// The used part of the allowed range: 1 at the threshold, between 0 and 10.
         func pressure(of value: Double, service: String) -> Double {
             let limit = thresholds[service] ?? threshold
             let room = (limit - best).magnitude
@@ -45,20 +45,20 @@ public struct BottleneckQueries: Equatable, Sendable {
         static let most = 10.0
     }
 
-    /// What is measured of services, resources and compliance.
+    /// The queries about services, resources and compliance.
     public var queries: [Query] = Self.acgs
-    /// PromQL for the mean latency of each service, by the label `service`; along the plans' `depends`, the share that
-    /// a dependency has in its caller's time follows.
+    /// A PromQL expression for the mean latency of each service, with the label `service`. With the `depends` of the
+    /// plans, it gives the share of a caller's time that a dependency takes.
     public var latency = """
         sum by (service) (rate(acgs_request_duration_seconds_sum[5m])) \
         / sum by (service) (rate(acgs_request_duration_seconds_count[5m]))
         """
-    /// The share of its caller's time from which a dependency counts as a bottleneck.
+    /// A dependency is a bottleneck if it takes at least this share of its caller's time.
     public var dependencyShare = 0.5
 
     static let limit = 50
 
-    /// The names the ACGS services use.
+    /// The metric names of the ACGS services.
     public init() {}
 
     private static let acgs: [Query] = [
@@ -100,7 +100,7 @@ public struct BottleneckQueries: Equatable, Sendable {
 }
 
 extension BottleneckQueries {
-    /// Reads the section `gates.bottlenecks`; `queries` replaces the default ones.
+    /// Reads the section `gates.bottlenecks`. `queries` replaces the default queries.
     init(_ json: JSON, path: String) throws(JSONFieldError) {
         var fields = try JSONFields(json, path: path)
         latency = try fields.optionalText("latency", limit: 4000) ?? latency
@@ -120,7 +120,7 @@ extension BottleneckQueries.Query {
         name = try fields.text("name", limit: 100)
         kind = try fields.optionalCase("kind") ?? .service
         guard kind != .dependency else {
-            throw fields.fault("kind", "dependencies follow from latency and the plans' depends")
+            throw fields.fault("kind", "dependencies are computed from latency and the depends of plans")
         }
         expression = try fields.text("expr", limit: 4000)
         guard let limit = try fields.optionalNumber("threshold", in: -1e15...1e15) else {

@@ -4,18 +4,19 @@ internal import Rollback
 internal import Runtime
 internal import Synchronization
 
-/// What holds the services up, worst first. A pure function of what the queries answered.
+/// The bottlenecks, worst first. A pure function of the query results.
 ///
-/// The score of an entry is its pressure (how much of what is allowed is used up: 1 at the threshold, at most 10) times
-/// the query's weight times one plus the share of all other services that depend on it, directly or not. What was not
-/// measured is unknown and has no score.
+/// The score of an entry is its pressure (the used part of the allowed range: 1 at the threshold, at most 10), times
+/// the
+/// weight of the query, times one plus the share of all other services that depend on it, directly or indirectly. An
+/// entry without a measurement is unknown and has no score.
 struct BottleneckSurvey: Equatable {
     struct Entry: Equatable {
         var kind: BottleneckQueries.Kind
         var name: String
         /// The service, instance or `caller → dependency` that is measured.
         var subject: String
-        /// `nil` for unknown.
+        /// `nil` if unknown.
         var value: Double?
         var threshold: Double
         var better: MetricCriteria.Direction
@@ -23,10 +24,10 @@ struct BottleneckSurvey: Equatable {
         var score: Double?
         /// Services that depend on it.
         var dependents: [String]
-        /// What was asked, and why there is no value where there is none.
+        /// The query, and the reason if there is no value.
         var evidence: JSON
 
-        /// In one word.
+        /// The status as one word.
         var status: String {
             guard let pressure else { return "unknown" }
             return pressure >= 1 ? "bottleneck" : pressure >= 0.8 ? "near" : "ok"
@@ -35,11 +36,11 @@ struct BottleneckSurvey: Equatable {
 
     private(set) var entries: [Entry] = []
 
-    /// Asks `data` and ranks the answers. Blocks as long as the queries take.
+    /// Runs the queries and ranks the results. Blocks while the queries run.
     init(_ queries: BottleneckQueries, services: ServiceGraph, data: GateData) {
         for query in queries.queries { add(query, services, data.evaluate(query.expression)) }
         addDependencies(queries, services, data.evaluate(queries.latency))
-        // Of equal scores the name decides, so that the order does not change from one look to the next.
+        // Entries with equal scores are sorted by name, so that the order is stable.
         entries.sort { left, right in
             (right.score ?? -1, left.kind.rawValue, left.name, left.subject)
                 < (left.score ?? -1, right.kind.rawValue, right.name, right.subject)
@@ -50,7 +51,7 @@ struct BottleneckSurvey: Equatable {
         _ query: BottleneckQueries.Query, _ services: ServiceGraph,
         _ answer: Result<[GateData.Element], GateData.Fault>
     ) {
-        // Why there is no answer stands in what is unknown for it.
+        // The reason for an error is in the entries that it makes unknown.
         let found = (try? answer.get()) ?? []
         var values: [(subject: String, value: Double, labels: Labels)] = []
         for element in found where !element.value.isNaN {
@@ -108,7 +109,7 @@ struct BottleneckSurvey: Equatable {
             evidence += [
                 .init("caller_seconds", .number(own)), .init("dependency_seconds", .number(other)),
             ]
-            // A caller that does not wait for it may be faster than its dependency.
+            // A caller that does not wait for its dependency may be faster than it.
             let share = min(1, other / own)
             let pressure = share / queries.dependencyShare
             let dependents = services.dependents(of: dependency)
@@ -153,7 +154,7 @@ struct BottleneckSurvey: Equatable {
     }
 }
 
-/// Which services there are and who depends on whom, taken from the plans.
+/// The services and their dependencies, from the plans.
 struct ServiceGraph: Equatable {
     /// Every service, in the order of the plans.
     private(set) var names: [String] = []
@@ -166,12 +167,12 @@ struct ServiceGraph: Equatable {
         }
     }
 
-    /// Every caller with what it calls.
+    /// Every caller with each of its dependencies.
     var calls: [(caller: String, dependency: String)] {
         names.flatMap { name in (depends[name] ?? []).map { (name, $0) } }
     }
 
-    /// Services that depend on `name`, directly or not.
+    /// Services that depend on `name`, directly or indirectly.
     func dependents(of name: String) -> [String] {
         var found: Set = [name]
         var grew = true
@@ -183,14 +184,14 @@ struct ServiceGraph: Equatable {
         return names.filter { $0 != name && found.contains($0) }
     }
 
-    /// How large a part of all other services `dependents` are.
+    /// The share of all other services that are `dependents`.
     func share(_ dependents: [String]) -> Double {
         names.count > 1 ? Double(dependents.count) / Double(names.count - 1) : 0
     }
 }
 
 extension GateRunner {
-    /// What holds the services up, ranked, as JSON. Blocks as long as a dozen queries take.
+    /// The ranked bottlenecks as JSON. Blocks while about a dozen queries run.
     public func bottlenecks() -> JSON {
         let survey = BottleneckSurvey(
             configuration.withLock(\.bottlenecks), services: ServiceGraph(settings.rollouts.plans()),

@@ -1,14 +1,14 @@
 public import Rollback
 
-/// The rollouts as checkpoints need them. Handed in by the composition root; any thread may call.
+/// Access to rollouts, for checkpoints. Provided by the composition root. May be called from any thread.
 public struct GateRollouts: Sendable {
-    /// The plans in force.
+    /// The current plans.
     public var plans: @Sendable () -> [RolloutPlan]
-    /// Reads the routers of every plan, or of the one of this name. Blocks for as long as the routers take.
+    /// Reads the routers of every plan, or of the plan with this name. Blocks while the routers respond.
     public var live: @Sendable (_ plan: String?) -> [LivePlan]
-    /// The division that each service of a plan is meant to have, by service.
+    /// The intended traffic split of each service of a plan, by service.
     public var splits: @Sendable (_ plan: String) -> [String: TrafficSplit]
-    /// Carries out a command on a plan and waits until it is journalled.
+    /// Executes a command on a plan, and waits until it is in the journal.
     public var command: @Sendable (RolloutCommand, _ plan: String) -> CommandOutcome
 
     /// Access to rollouts.

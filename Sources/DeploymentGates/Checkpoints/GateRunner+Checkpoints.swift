@@ -4,7 +4,7 @@ internal import Rollback
 internal import Runtime
 
 extension GateRunner {
-    /// Reads every router and writes down what it says.
+    /// Reads every router and stores the result.
     func checkpoint(_ request: GateRequest) throws(GateRefusal) -> JSON {
         let (plan, reason) = try parsed(request) { json throws(JSONFieldError) in
             var fields = try JSONFields(json)
@@ -14,7 +14,7 @@ extension GateRunner {
         }
         let plans = settings.rollouts.live(plan)
         if let plan, plans.isEmpty {
-            throw GateRefusal(.invalid, "plan: there is none called \(MetricText.quoted(plan))")
+            throw GateRefusal(.invalid, "plan: no plan named \(MetricText.quoted(plan))")
         }
         let now = settings.now()
         let checkpoint = TrafficCheckpoint(
@@ -25,8 +25,9 @@ extension GateRunner {
         return json
     }
 
-    /// Gives the controllers of the checkpoint's plans the order to go back to it. They journal it, and decide what
-    /// they can do.
+    /// Orders the controllers of the checkpoint's plans to restore it. They write the order to the journal and decide
+    /// how
+    /// much of it they can do.
     func restore(_ id: String, _ request: GateRequest) throws(GateRefusal) -> JSON {
         let kept = try record(id, .checkpoint)
         let (reason, isExact) = try parsed(request) { json throws(JSONFieldError) in

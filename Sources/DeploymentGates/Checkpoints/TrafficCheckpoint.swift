@@ -3,7 +3,7 @@ internal import MetricModel
 internal import Rollback
 internal import Runtime
 
-/// How traffic was divided at one moment: every route, version and weight. Can be gone back to.
+/// The division of traffic at a time: every route, version and weight. It can be restored.
 struct TrafficCheckpoint: Equatable {
     var id: String
     var at: Timestamp
@@ -14,7 +14,7 @@ struct TrafficCheckpoint: Equatable {
     /// Whether every router could be read.
     var isComplete: Bool { plans.allSatisfy { plan in plan.services.allSatisfy { $0.live != nil } } }
 
-    /// The record for machines.
+    /// The record as JSON.
     var json: JSON {
         [
             "id": .string(id), "checkpoint_id": .string(id),
@@ -24,7 +24,7 @@ struct TrafficCheckpoint: Equatable {
         ]
     }
 
-    /// How traffic was divided, by plan and service, as the record says, with the plan's generation.
+    /// The traffic splits in a record, by plan and service, with the plan's generation.
     static func splits(
         _ json: JSON
     ) -> [(plan: String, generation: UInt64, services: [(name: String, live: TrafficSplit?)])] {

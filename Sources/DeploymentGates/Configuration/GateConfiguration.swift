@@ -3,11 +3,11 @@ public import MetricModel
 internal import Rollback
 public import YAML
 
-/// The section `gates` of `tribune.yml`. A value; holds secrets, which never leave it in a description.
+/// The section `gates` of `tribune.yml`. A value. Contains secrets, which are never part of a description.
 ///
 /// ```yaml
 /// gates:
-///   token_file: /run/secrets/gates        # who may ask; without it the gates refuse everybody
+///   token_file: /run/secrets/gates        # required from callers; without it all requests are refused
 ///   executor: {url: "https://ci.example/improve", token_file: /run/secrets/executor, timeout: 10s}
 ///   profiles:
 ///   - name: shop
@@ -17,31 +17,31 @@ public import YAML
 ///     - {name: errors, events: 'http_requests_total{code=~"5.."}', of: http_requests_total}
 /// ```
 public struct GateConfiguration: Equatable, Sendable {
-    /// A web service that improvements are handed to.
+    /// The web service that carries out improvements.
     public struct Executor: Equatable, Sendable {
-        /// Where they are posted.
+        /// The URL for POST requests.
         public var url: String
-        /// The bearer token that is sent; `nil` for none.
+        /// The bearer token to send; `nil` for none.
         public var token: String?
-        /// How long one attempt may take.
+        /// Timeout of one attempt.
         public var timeout: Milliseconds
     }
 
-    /// The bearer token that callers must show; `nil` refuses everybody.
+    /// The bearer token that callers must send; `nil` refuses all requests.
     public var token: String?
-    /// Who carries out improvements; `nil` for nobody.
+    /// The executor of improvements; `nil` for none.
     public var executor: Executor?
-    /// What may be asked for by name; the first one is the default.
+    /// The profiles, selected by name. The first one is the default.
     public var profiles: [GateProfile] = [.acgs]
-    /// Which queries bottlenecks are found with.
+    /// The queries that find bottlenecks.
     public var bottlenecks = BottleneckQueries()
 
-    /// Nobody may ask anything.
+    /// A configuration that refuses all requests.
     public init() {}
 
     /// Reads the section.
     ///
-    /// - Parameter secret: the first line of the file at a path as it stands in the section, or why it cannot be read.
+    /// - Parameter secret: returns the first line of the file at a path from the section, or why it cannot be read.
     public init(
         _ node: YAMLNode, file: String, secret: (String) throws(JSONFieldError) -> String
     ) throws(YAMLError) {
@@ -82,7 +82,7 @@ public struct GateConfiguration: Equatable, Sendable {
             try profile.read(&inner)
             guard !profile.metrics.isEmpty else { throw inner.fault("metrics", "a profile needs metrics") }
             guard !profiles.contains(where: { $0.name == profile.name }) else {
-                throw inner.fault("name", "\"\(profile.name)\" stands twice")
+                throw inner.fault("name", "\"\(profile.name)\" appears twice")
             }
             try inner.finish()
             profiles.append(profile)
@@ -101,12 +101,12 @@ public struct GateConfiguration: Equatable, Sendable {
             throw JSONFieldError(field: field, message: error.message)
         }
         guard word.utf8.count >= 8 else {
-            throw JSONFieldError(field: field, message: "the file holds no secret of 8 bytes or more")
+            throw JSONFieldError(field: field, message: "expected a secret of at least 8 bytes in the file")
         }
         return word
     }
 
-    /// Every selector and expression with the field it stands in, for those who can parse them.
+    /// Every selector and expression with its field, for callers that can parse them.
     public var selectors: [(field: String, text: String)] {
         profiles.enumerated().flatMap { index, profile in
             profile.metrics.enumerated().flatMap { number, metric in
@@ -117,7 +117,7 @@ public struct GateConfiguration: Equatable, Sendable {
 }
 
 extension JSON {
-    /// The node as JSON: what is written without quotes is a number, a truth value or nothing where it looks like one.
+    /// The node as JSON. A value without quotes becomes a number, a boolean or null if it looks like one.
     fileprivate init(_ node: YAMLNode) {
         switch node.content {
         case .sequence(let elements): self = .array(elements.map(JSON.init))
@@ -137,7 +137,7 @@ extension JSON {
 }
 
 extension YAMLNode {
-    /// The node at a path such as `profiles[0].metrics[1].name`, or the nearest one above it.
+    /// The node at a path such as `profiles[0].metrics[1].name`, or its nearest existing ancestor.
     fileprivate func place(of path: String) -> YAMLNode? {
         var node = self
         for step in path.split(whereSeparator: { $0 == "." || $0 == "[" }) {

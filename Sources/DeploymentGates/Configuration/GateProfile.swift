@@ -2,7 +2,7 @@ internal import JSON
 public import MetricModel
 internal import Rollback
 
-/// One metric that a gate looks at: where its data come from, and how it is judged.
+/// A metric that a gate compares: its data and its criteria.
 public struct GateMetric: Equatable, Sendable {
     /// Selectors of series, such as `http_requests_total{job="shop"}`.
     public enum Source: Equatable, Sendable {
@@ -13,7 +13,7 @@ public struct GateMetric: Equatable, Sendable {
         /// A gauge.
         case samples(String)
 
-        /// The selectors with the fields they stand in.
+        /// The selectors with their fields.
         public var selectors: [(field: String, text: String)] {
             switch self {
             case .counters(let events, let trials): [("events", events), ("of", trials)]
@@ -23,15 +23,15 @@ public struct GateMetric: Equatable, Sendable {
         }
     }
 
-    /// Where the data come from.
+    /// The series that the data are read from.
     public var source: Source
-    /// How they are judged, with the metric's name.
+    /// The criteria, with the metric's name.
     public var criteria: MetricCriteria
 
     static let limit = 20
 }
 
-/// What a gate compares where a request does not say otherwise. A value.
+/// Defaults for the comparisons of a gate. A value.
 public struct GateProfile: Equatable, Sendable {
     /// The profile's name.
     public var name: String
@@ -41,16 +41,16 @@ public struct GateProfile: Equatable, Sendable {
     public var stable: Labels = .empty
     /// Labels of the candidate's series.
     public var candidate: Labels = .empty
-    /// How much time is compared.
+    /// The length of the window.
     public var window = Milliseconds.minutes(10)
-    /// What is compared.
+    /// The metrics to compare.
     public var metrics: [GateMetric] = []
-    /// How sure answers must be.
+    /// The required confidence.
     public var confidence = GateConfidence()
 
     static let windows = Milliseconds.seconds(1)...Milliseconds.hours(24 * 7)
 
-    /// The metrics that the ACGS services share, blue against green. In force where no profile is configured.
+    /// The metrics that the ACGS services share, blue against green. The default if no profile is configured.
     public static let acgs = GateProfile(
         name: "acgs", stable: ["env": "blue"], candidate: ["env": "green"],
         metrics: [
@@ -67,8 +67,8 @@ public struct GateProfile: Equatable, Sendable {
 }
 
 extension GateProfile {
-    /// Reads the settings of a profile, which replace those of this one. The same words stand in configuration and in
-    /// requests.
+    /// Reads the settings of a profile, which replace those of this one. Configuration and requests use the same
+    /// fields.
     mutating func read(_ fields: inout JSONFields) throws(JSONFieldError) {
         if let labels = try fields.labels("stable") { stable = labels }
         if let labels = try fields.labels("candidate") { candidate = labels }
@@ -82,7 +82,7 @@ extension GateProfile {
             let path = "\(fields.path(of: "metrics"))[\(index)]"
             let metric = try GateMetric(element, path: path)
             if metrics.contains(where: { $0.criteria.name == metric.criteria.name }) {
-                throw JSONFieldError(field: "\(path).name", message: "\"\(metric.criteria.name)\" stands twice")
+                throw JSONFieldError(field: "\(path).name", message: "\"\(metric.criteria.name)\" appears twice")
             }
             metrics.append(metric)
         }
@@ -108,7 +108,7 @@ extension GateMetric {
         if case .samples = source { criteria.minimum = .init(absolute: 0, relative: 0.05) }
         if let value = fields.optional("minimum") {
             var minimum = try JSONFields(value, path: fields.path(of: "minimum"))
-            // One that is given alone decides alone.
+            // If only one of the limits is given, it decides alone.
             let absolute = try minimum.optionalNumber("absolute", in: 0...1e12)
             let relative = try minimum.optionalNumber("relative", in: 0...1e6)
             if absolute != nil || relative != nil {
@@ -137,7 +137,7 @@ extension JSONFields {
         return duration
     }
 
-    /// Labels with their values.
+    /// A map of labels.
     mutating func labels(_ name: String) throws(JSONFieldError) -> Labels? {
         guard optional(name) != nil else { return nil }
         return Labels(try texts(name).map { Label($0.name, $0.value) })

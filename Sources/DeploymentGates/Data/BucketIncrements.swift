@@ -1,15 +1,16 @@
 internal import MetricModel
 internal import Rollback
 
-/// Observations of a histogram by bucket, slice by slice.
+/// The observations of a histogram, by slice and bucket.
 struct BucketIncrements: Equatable {
-    /// Where buckets end, ascending; the last is infinite.
+    /// The upper bounds of the buckets, ascending; the last is infinite.
     var bounds: [Double]
     /// Observations by slice and bucket.
     var slices: [[Double]]
 
-    /// Reads the `_bucket` series of classic histograms. Only bounds that every one of them has are used, at which
-    /// cumulative counts are exact; `nil` where they have none in common.
+    /// Reads the `_bucket` series of classic histograms. Uses only bounds that all of them have, at which cumulative
+    /// counts
+    /// are exact; `nil` if there are none.
     init?(classic series: [SeriesSamples], in slices: TimeSlices, births: TargetBirths) {
         var histograms: [Labels: [Double: SeriesSamples]] = [:]
         for one in series where one.timestamps.contains(where: { slices.index(of: $0) != nil }) {
@@ -35,7 +36,7 @@ struct BucketIncrements: Equatable {
         }
     }
 
-    /// Reads native histograms; their buckets are merged to the coarsest resolution. `nil` where there is none.
+    /// Reads native histograms and merges their buckets to the coarsest resolution; `nil` if there are none.
     init?(native series: [SeriesSamples], in slices: TimeSlices, births: TargetBirths) {
         var sums = [FloatHistogram?](repeating: nil, count: slices.count)
         for one in series where !one.histograms.isEmpty {
@@ -76,7 +77,7 @@ struct BucketIncrements: Equatable {
         self.slices = slices
     }
 
-    /// The same observations in buckets that end at some of the same bounds.
+    /// The same observations in the buckets with the bounds `coarser`, a subset of the current bounds.
     func merged(to coarser: [Double]) -> BucketIncrements {
         let merged = slices.map { counts in
             var sums = [Double](repeating: 0, count: coarser.count)
@@ -90,7 +91,7 @@ struct BucketIncrements: Equatable {
         return BucketIncrements(bounds: coarser, slices: merged)
     }
 
-    /// The same observations with buckets at all of `finer`, of which this one's bounds are part.
+    /// The same observations in the buckets with the bounds `finer`, a superset of the current bounds.
     func spread(to finer: [Double]) -> BucketIncrements {
         let places = Dictionary(uniqueKeysWithValues: finer.enumerated().map { ($1, $0) })
         let spread = slices.map { counts in

@@ -1,10 +1,10 @@
 internal import MetricModel
 internal import Rollback
 
-/// Exact increases of counters, slice by slice, from the samples themselves: no rate, no extrapolation.
+/// Exact increases of counters, by slice, from the samples themselves: no rate, no extrapolation.
 ///
-/// A value below the one before is a restart: the counter went on from 0. A series that comes into being on a target
-/// that was scraped before began at 0, so its first value counts whole: the first error of a kind is an error too.
+/// A value below the previous one is a reset: the counter continued from 0. A series that appears on a target that was
+/// scraped before started at 0, so its first value counts fully: the first error of a kind is counted.
 enum CounterIncrements {
     /// The increases of one series.
     static func increments(of series: SeriesSamples, in slices: TimeSlices, isNewborn: Bool) -> [Double] {
@@ -18,7 +18,7 @@ enum CounterIncrements {
         return sums
     }
 
-    /// The increases of several series together; `nil` where none has a sample in the window.
+    /// The sum of the increases of several series; `nil` if none has a sample in the window.
     static func sum(
         of series: [SeriesSamples], in slices: TimeSlices, births: TargetBirths
     ) -> [Double]? {

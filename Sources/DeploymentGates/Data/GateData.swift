@@ -1,14 +1,14 @@
 public import MetricModel
 internal import Rollback
 
-/// Where gates get samples from. Handed in by the composition root; any thread may call.
+/// Access to samples for gates. Provided by the composition root. May be called from any thread.
 public struct GateData: Sendable {
-    /// Why there is no answer.
+    /// Why there is no result.
     public struct Fault: Error, Equatable, Sendable, CustomStringConvertible {
-        /// The words of the query engine.
+        /// The error text of the query engine.
         public var description: String
 
-        /// A fault.
+        /// An error.
         public init(_ description: String) {
             self.description = description
         }
@@ -28,14 +28,14 @@ public struct GateData: Sendable {
         }
     }
 
-    /// The matchers of a selector, the metric's name among them.
+    /// The matchers of a selector, including the one for the metric name.
     public var matchers: @Sendable (_ selector: String) -> Result<[Matcher], Fault>
-    /// The samples of all series that match, from the first to the second moment, both included.
+    /// The samples of all matching series, from the first to the second time, both included.
     public var select: @Sendable ([Matcher], Timestamp, Timestamp) -> Result<[SeriesSamples], Fault>
-    /// The value of an expression now.
+    /// The current value of an expression.
     public var evaluate: @Sendable (_ expression: String) -> Result<[Element], Fault>
 
-    /// Where samples come from.
+    /// Access to samples.
     public init(
         matchers: @escaping @Sendable (String) -> Result<[Matcher], Fault>,
         select: @escaping @Sendable ([Matcher], Timestamp, Timestamp) -> Result<[SeriesSamples], Fault>,

@@ -1,21 +1,21 @@
 internal import MetricModel
 internal import Rollback
 
-/// One side of a comparison: which series, in which window.
+/// One side of a comparison: its series and its window.
 struct GateArm: Equatable {
-    /// What the series must match besides the metric's selector.
+    /// Labels that the series must have, besides the metric's selector.
     var labels: Labels
     /// The window.
     var window: TimeSlices
 }
 
-/// Reads what was observed of a metric in both versions.
+/// Reads the observations of a metric for both versions.
 struct ObservationReader {
     let data: GateData
     let stable: GateArm
     let candidate: GateArm
 
-    /// The observations of `metric`, or why there are none. Blocks as long as the store takes.
+    /// The observations of `metric`, or why there are none. Blocks while the store reads.
     func observations(of metric: GateMetric) -> MetricObservations {
         do throws(GateData.Fault) {
             switch metric.source {
@@ -48,10 +48,10 @@ struct ObservationReader {
         guard let total = CounterIncrements.sum(of: all, in: slices, births: births) else {
             throw GateData.Fault("no data of \(trials) for the \(name)")
         }
-        // Without an event of the kind there is no series of it; there were requests, so the number is 0.
+        // Without events of this kind there is no series. There were requests, so the number of events is 0.
         let part = CounterIncrements.sum(of: bad, in: slices, births: births) ?? []
         guard part.reduce(0, +) <= total.reduce(0, +) else {
-            throw GateData.Fault("more events than trials for the \(name): the selectors do not belong together")
+            throw GateData.Fault("more events than trials for the \(name): the selectors do not match each other")
         }
         return total.indices.map { index in
             EventCount(events: min(part.isEmpty ? 0 : part[index], total[index]), trials: total[index])
@@ -67,7 +67,8 @@ struct ObservationReader {
             return .histogram(bounds: left.bounds, stable: left.slices, candidate: right.slices)
         }
         let common = left.bounds.filter { right.bounds.contains($0) }
-        // Classic buckets of different layouts share a few bounds; native ones show only those that hold anything.
+        // Classic buckets with different layouts share few bounds. Native histograms have only buckets with
+        // observations.
         if left.isNative, right.isNative {
             let all = Set(left.bounds + right.bounds).sorted()
             return .histogram(

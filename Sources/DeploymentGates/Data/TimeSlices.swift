@@ -1,29 +1,30 @@
 internal import MetricModel
 internal import Rollback
 
-/// A window, open at its start and closed at its end, cut into slices of equal length.
+/// A window, open at its start and closed at its end, divided into slices of equal length.
 struct TimeSlices: Equatable {
-    /// The window begins after this.
+    /// The start of the window, not included.
     var from: Timestamp
-    /// The window ends with this.
+    /// The end of the window, included.
     var through: Timestamp
-    /// How many slices there are.
+    /// The number of slices.
     var count = 1
 
-    /// How far before the window a sample may lie from which an increase is counted.
+    /// The maximum distance before the window of the sample from which the first increase is computed.
     static let lookback = Milliseconds.minutes(5)
-    /// More slices than this say no more about a variance.
+    /// The maximum number of slices. More would not improve the estimate of a variance.
     static let most = 20
 
-    /// The slice that holds `time`; `nil` outside the window.
+    /// The slice that contains `time`; `nil` outside the window.
     func index(of time: Int64) -> Int? {
         guard time > from.milliseconds, time <= through.milliseconds else { return nil }
         let width = through.milliseconds - from.milliseconds
         return Int((time - from.milliseconds - 1) * Int64(count) / width)
     }
 
-    /// As many slices as have two scrapes each, at most 20: a slice of one scrape would show the phase of the scrapes
-    /// rather than bursts.
+    /// Divides the window into slices with at least two scrapes each, at most 20. A slice with one scrape would show
+    /// the
+    /// phase of the scrapes instead of bursts.
     func sliced(for series: [SeriesSamples]) -> TimeSlices {
         let scrapes = series.map { one in one.timestamps.count { index(of: $0) != nil } }.max() ?? 0
         var sliced = self
@@ -32,11 +33,11 @@ struct TimeSlices: Equatable {
     }
 }
 
-/// Where targets were first seen, which tells a series that came into being from one that merely came into sight.
+/// The first sample of each target. Distinguishes a series that began from one whose target was not scraped before.
 struct TargetBirths: Equatable {
     private var first: [Labels: Int64] = [:]
 
-    /// The first samples of `series` by target: what they share of the labels `instance` and `job`.
+    /// The first samples of `series` by target, identified by the labels `instance` and `job`.
     init(_ series: [SeriesSamples]) {
         for one in series {
             guard let time = one.timestamps.first else { continue }
@@ -45,7 +46,7 @@ struct TargetBirths: Equatable {
         }
     }
 
-    /// Whether the target was there before the first sample of `series`, so that its counter began at 0 in between.
+    /// Whether the target was scraped before the first sample of `series`, so that its counter started at 0.
     func isKnown(before series: SeriesSamples) -> Bool {
         guard let time = series.timestamps.first, let first = first[Self.target(series.labels)] else { return false }
         return first < time

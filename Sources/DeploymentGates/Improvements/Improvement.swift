@@ -3,35 +3,35 @@ internal import MetricModel
 internal import Rollback
 internal import Runtime
 
-/// Work that an executor is asked to do, and how far it is. A machine: events in, the next attempt's time out.
+/// Work for an executor, with its status. A machine: takes events and returns the time of the next attempt.
 struct Improvement: Equatable {
     enum Status: String, CaseIterable {
-        /// Waits for an attempt. To: `delegated`, `undeliverable`.
+        /// Waits for an attempt. Next: `delegated`, `undeliverable`.
         case queued
-        /// The executor has taken it. To: `running`, `succeeded`, `failed`.
+        /// The executor accepted it. Next: `running`, `succeeded`, `failed`.
         case delegated
-        /// The executor says so. To: `succeeded`, `failed`.
+        /// The executor reported that it runs. Next: `succeeded`, `failed`.
         case running
         case succeeded
         case failed
         /// No attempt succeeded.
         case undeliverable
 
-        /// Whether nothing more happens.
+        /// Whether the status can no longer change.
         var isFinal: Bool { self == .succeeded || self == .failed || self == .undeliverable }
     }
 
     var id: String
     var at: Timestamp
     var actor: String
-    /// What the caller wants, as it came.
+    /// The request as received.
     var request: JSON
     var status = Status.queued
     var attempts = 0
-    /// The executor's last words, or what went wrong.
+    /// The executor's last message, or an error.
     var detail = ""
     var changedAt: Timestamp
-    /// When the next attempt is due.
+    /// The time of the next attempt.
     var retryAt: Timestamp?
 
     static let mostAttempts = 8
@@ -45,8 +45,7 @@ struct Improvement: Equatable {
         retryAt = at
     }
 
-    /// Reads what a caller wants: `title`, and optionally `description`, `service`, `analysis_id` and an object
-    /// `parameters`.
+    /// Reads a request: `title`, and optionally `description`, `service`, `analysis_id` and an object `parameters`.
     static func checked(_ json: JSON) throws(JSONFieldError) -> JSON {
         var fields = try JSONFields(json)
         _ = try fields.text("title", limit: 300)
@@ -60,7 +59,7 @@ struct Improvement: Equatable {
         return json
     }
 
-    /// An attempt to hand it over came to an end. Waits 1, 2, 4 … 60 s between attempts.
+    /// An attempt to deliver it ended. The delays between attempts are 1, 2, 4 … 60 s.
     mutating func attempted(_ failure: String?, isLasting: Bool = false, at now: Timestamp) {
         guard status == .queued else { return }
         attempts += 1
@@ -77,13 +76,13 @@ struct Improvement: Equatable {
         }
     }
 
-    /// The executor says how far it is. Returns why that cannot be.
+    /// The executor reported a status. Returns why it is not valid.
     mutating func reported(_ status: Status, _ detail: String, at now: Timestamp) -> String? {
         guard [.running, .succeeded, .failed].contains(status) else {
             return "an executor reports running, succeeded or failed"
         }
         guard !self.status.isFinal || self.status == .undeliverable else {
-            return "it is \(self.status.rawValue) already"
+            return "the status is already \(self.status.rawValue)"
         }
         (self.status, self.detail, changedAt, retryAt) = (status, detail, now, nil)
         return nil

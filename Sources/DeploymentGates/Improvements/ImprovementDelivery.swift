@@ -5,7 +5,7 @@ internal import Rollback
 internal import Runtime
 internal import Synchronization
 
-/// The thread that hands improvements to the executor, one after the other, and tries again. Owned by the gate runner.
+/// The thread that delivers improvements to the executor, one after the other, with retries. Owned by the gate runner.
 final class ImprovementDelivery: Sendable {
     private static let queueLimit = 1000
 
@@ -16,7 +16,7 @@ final class ImprovementDelivery: Sendable {
     private let thread = Mutex<WorkerThread?>(nil)
     private let client = HTTPClient()
 
-    /// - Parameter changed: told after every attempt.
+    /// - Parameter changed: called after every attempt.
     init(
         executor: @escaping @Sendable () -> GateConfiguration.Executor?,
         changed: @escaping @Sendable (Improvement) -> Void
@@ -31,16 +31,16 @@ final class ImprovementDelivery: Sendable {
         thread.withLock { $0 = worker }
     }
 
-    /// Ends the thread; what waits is taken up by the next start.
+    /// Stops the thread. The next start resumes improvements that are waiting.
     func stop() {
         mailbox.close()
         thread.withLock { $0.take() }?.join()
     }
 
-    /// Takes `improvement` over; false when too many wait.
+    /// Adds `improvement` to the queue. Returns false if the queue is full.
     func deliver(_ improvement: Improvement) -> Bool { mailbox.send(improvement) }
 
-    /// The executor has reported `id` itself: no further attempt is made.
+    /// The executor reported on `id`, so no further attempt is made.
     func withdraw(_ id: String) { withdrawn.withLock { _ = $0.insert(id) } }
 
     private func run() {
@@ -90,14 +90,14 @@ final class ImprovementDelivery: Sendable {
                 if !(200..<300).contains(response.status) {
                     let text = String(decoding: response.body.prefix(200), as: UTF8.self)
                     failure = "the executor answered \(response.status): \(text)"
-                    // What it understood and refused it will refuse again; 408 and 429 ask for patience.
+                    // A client error is permanent, except for 408 and 429, which ask for a retry.
                     isLasting = (400..<500).contains(response.status) && ![408, 429].contains(response.status)
                 }
             } catch {
                 failure = error.message
             }
         } else {
-            failure = "no executor is configured any more"
+            failure = "the executor was removed from the configuration"
         }
         improvement.attempted(
             failure, isLasting: isLasting, at: Timestamp(milliseconds: SystemClock.wallMilliseconds()))

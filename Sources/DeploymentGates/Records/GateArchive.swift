@@ -5,21 +5,21 @@ internal import Rollback
 internal import Runtime
 internal import Synchronization
 
-/// Records of one kind, each a file of its own in a directory. Survives restarts and power failures; bounded, the
-/// oldest go first. Any thread may call; writers wait for the disk, one after the other.
+/// Records of one kind, each in a file of a directory. They survive restarts and power failures. The number is limited;
+/// the oldest are removed. May be called from any thread. Writers wait for the disk, one after the other.
 final class GateArchive: Sendable {
     private struct Content {
-        /// By id; ids sort by time.
+        /// By id. Ids sort by time.
         var records: [String: JSON] = [:]
     }
 
     private let directory: String
     private let limit: Int
     private let content = Mutex(Content())
-    /// Files that hold no record; they were set aside under the name `….damaged`.
+    /// Files without a valid record. They were renamed to `….damaged`.
     let damaged: [String]
 
-    /// Opens the directory, which is made where it is missing, and reads what it holds.
+    /// Opens the directory, or creates it if it is missing, and reads its records.
     init(directory: String, limit: Int) throws(GateArchiveError) {
         self.directory = directory
         self.limit = limit
@@ -27,7 +27,7 @@ final class GateArchive: Sendable {
         var records: [String: JSON] = [:]
         var damaged: [String] = []
         for path in Paths.matching("\(directory)/*.json") {
-            // Whatever is wrong with it, it is no record; it is kept for people to look at.
+            // Whatever is wrong with it, it is not a record. It is kept for inspection.
             if let bytes = try? FileText.bytes(path, limit: 4 << 20), let json = try? JSON(parsing: bytes),
                 let id = json["id"]?.text
             {
@@ -44,14 +44,14 @@ final class GateArchive: Sendable {
     /// The record `id`.
     func record(_ id: String) -> JSON? { content.withLock { $0.records[id] } }
 
-    /// The newest records first, at most `limit`.
+    /// The newest records, at most `limit`, newest first.
     func newest(_ limit: Int) -> [JSON] {
         content.withLock { content in
             content.records.keys.sorted(by: >).prefix(limit).compactMap { content.records[$0] }
         }
     }
 
-    /// Writes a record, or replaces it, and returns when it is on disk.
+    /// Writes or replaces a record. Returns when it is on disk.
     func put(_ id: String, _ json: JSON) throws(GateArchiveError) {
         let failed = content.withLock { content -> GateArchiveError? in
             let path = file(id)
@@ -74,14 +74,14 @@ final class GateArchive: Sendable {
     private func file(_ id: String) -> String { "\(directory)/\(id).json" }
 }
 
-/// Why a record could not be kept.
+/// Why a record could not be stored.
 public struct GateArchiveError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file or directory.
     public var path: String
-    /// The system's words.
+    /// The text of the system's error.
     public var reason: String
 
-    /// What the system said last.
+    /// An error with the text of the last system error.
     init(path: String) { self.init(path: path, reason: SystemError.current) }
 
     init(path: String, reason: String) {
@@ -89,6 +89,6 @@ public struct GateArchiveError: Error, Equatable, Sendable, CustomStringConverti
         self.reason = reason
     }
 
-    /// The file with the reason.
+    /// The path and the reason.
     public var description: String { "\(path): \(reason)" }
 }

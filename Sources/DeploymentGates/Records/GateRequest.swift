@@ -1,6 +1,6 @@
 internal import Rollback
 
-/// What is asked of the gates.
+/// A request to the gates.
 public struct GateRequest: Sendable {
     /// Kinds of records.
     public enum Kind: String, Sendable, CaseIterable {
@@ -10,24 +10,24 @@ public struct GateRequest: Sendable {
         case checkpoint = "safety/checkpoint"
     }
 
-    /// What is asked.
+    /// The operation.
     public enum Verb: Equatable, Sendable {
         case create
         case list(limit: Int)
         case read(id: String)
-        /// An executor says how far an improvement is.
+        /// An executor reports the status of an improvement.
         case report(id: String)
-        /// Go back to a checkpoint.
+        /// Restores a checkpoint.
         case restore(id: String)
     }
 
-    /// What is asked.
+    /// The operation.
     public var verb: Verb
-    /// Of which kind.
+    /// The kind of record.
     public var kind: Kind
-    /// The body, JSON.
+    /// The body, as JSON.
     public var body: [UInt8]
-    /// Who asks.
+    /// The caller.
     public var actor: String
 
     /// A request of `actor`.
@@ -38,26 +38,26 @@ public struct GateRequest: Sendable {
         self.actor = actor
     }
 
-    /// Bodies are small; what is larger is no request.
+    /// The limit of a request body, in bytes.
     public static let bodyLimit = 64 << 10
 }
 
-/// Why a request was not carried out.
+/// Why a request was refused.
 public struct GateRefusal: Error, Equatable, Sendable {
     /// The kind of reason.
     public enum Kind: Equatable, Sendable {
-        /// The body is wrong; the message names the field.
+        /// The body is invalid. The message names the field.
         case invalid
         case notFound
-        /// It makes no sense now.
+        /// The request conflicts with the current state.
         case conflict
-        /// Too much is asked at once, or the disk does not take it.
+        /// Too many requests, or the disk failed.
         case unavailable
     }
 
     /// The kind of reason.
     public var kind: Kind
-    /// One line.
+    /// The message, one line.
     public var message: String
 
     init(_ kind: Kind, _ message: String) {

@@ -1,32 +1,32 @@
 internal import MetricModel
 internal import Rollback
 
-/// The size of a change with the limits between which it lies.
+/// The size of a change, with its confidence interval.
 public struct MetricEffect: Equatable, Sendable {
-    /// What is measured: `risk_difference`, `rate_ratio`, `probability_of_superiority`, `hodges_lehmann_shift`.
+    /// The kind of effect: `risk_difference`, `rate_ratio`, `probability_of_superiority`, `hodges_lehmann_shift`.
     public var name: String
     /// The estimate. Larger is worse.
     public var estimate: Double
     /// One-sided limits at the confidence of the analysis.
     public var interval: Interval
-    /// The smallest one that matters.
+    /// The smallest relevant effect.
     public var minimum: Double
 
-    /// Whether it is as large as matters.
+    /// Whether the estimate is relevant.
     var isRelevant: Bool { estimate >= minimum }
-    /// Whether one as large as matters is excluded.
+    /// Whether a relevant effect is excluded.
     var isRuledOut: Bool { interval.upper < minimum }
 }
 
-/// What one version contributed.
+/// The amount of data of one version.
 public struct ObservationSize: Equatable, Sendable {
     /// Requests, or samples.
     public var observations: Double
-    /// Those that count as bad, where the metric is a share.
+    /// Those that count as bad, if the metric is a share.
     public var events: Double?
-    /// By how much the observations tell less than independent ones.
+    /// The factor by which the observations carry less information than independent ones.
     public var designEffect: Double
-    /// The middle and the 95th percentile of a histogram or of samples, for people.
+    /// The median and the 95th percentile of a histogram or of samples, for display.
     public var median: Double?
     /// See ``median``.
     public var p95: Double?
@@ -38,7 +38,7 @@ public struct ObservationSize: Equatable, Sendable {
     }
 }
 
-/// What one test says of one metric.
+/// The result of one test of one metric.
 public struct MetricFinding: Equatable, Sendable {
     /// The test.
     public enum Test: String, Equatable, Sendable {
@@ -46,35 +46,35 @@ public struct MetricFinding: Equatable, Sendable {
         case rank = "mann_whitney"
         /// Fisher's test on the share of requests in the slow tail.
         case tail = "fisher_exact_tail"
-        /// There was nothing to test.
+        /// There were no data to test.
         case none
     }
 
     /// The metric's name.
     public var metric: String
-    /// The test that was made.
+    /// The test.
     public var test: Test
-    /// In which direction healthy lies.
+    /// Whether lower or higher values are healthy.
     public var better: MetricCriteria.Direction
-    /// What follows.
+    /// The verdict.
     public var verdict = GateVerdict.inconclusive
-    /// Why, in words.
+    /// The reason for the verdict.
     public var reason = ""
-    /// The chance of data as bad as these if nothing had changed.
+    /// The p-value: the probability of data at least as bad if nothing had changed.
     public var probability: Double?
-    /// The same after Holm's correction for all tests of the analysis.
+    /// The p-value after Holm's correction for all tests of the analysis.
     public var adjusted: Double?
-    /// How large the change is; a change matters when all of them do.
+    /// The effects. The change is relevant if all of them are.
     public var effects: [MetricEffect] = []
-    /// The chance that a change of the smallest size that matters would have been seen.
+    /// The probability that a change of the smallest relevant size would be detected.
     public var power: Double?
-    /// About how many observations a version would need for that to be likely; `nil` where there are enough.
+    /// The approximate number of observations per version that makes detection likely; `nil` if there are enough.
     public var needed: Double?
-    /// What the stable version contributed.
+    /// The amount of data of the stable version.
     public var stable = ObservationSize(observations: 0)
-    /// What the candidate contributed.
+    /// The amount of data of the candidate.
     public var candidate = ObservationSize(observations: 0)
-    /// What else should be known.
+    /// Additional notes.
     public var notes: [String] = []
 
     init(_ criteria: MetricCriteria, _ test: Test) {
@@ -83,14 +83,14 @@ public struct MetricFinding: Equatable, Sendable {
         self.test = test
     }
 
-    /// A finding that there is nothing to compare.
+    /// A finding without data to compare.
     static func missing(_ criteria: MetricCriteria, _ test: Test, _ reason: String) -> MetricFinding {
         var finding = MetricFinding(criteria, test)
         finding.reason = reason
         return finding
     }
 
-    /// Reaches the verdict once `adjusted` is known.
+    /// Determines the verdict. `adjusted` must be set.
     mutating func conclude(_ confidence: GateConfidence) {
         guard let adjusted else { return }
         let isSeen = adjusted < confidence.significance
@@ -102,24 +102,24 @@ public struct MetricFinding: Equatable, Sendable {
             verdict = .pass
             reason =
                 isSeen
-                ? "worse, but by less than matters: \(Self.text(effects))"
-                : "no change that matters: \(Self.text(effects))"
+                ? "worse, but below the relevant size: \(Self.text(effects))"
+                : "no relevant change: \(Self.text(effects))"
         } else {
             verdict = .inconclusive
             let size = Self.number(min(stable.observations, candidate.observations))
-            reason = "a change that matters can be neither shown nor excluded with \(size) observations"
-            if let needed { reason += "; about \(Self.number(needed)) of each version would do" }
+            reason = "a relevant change can be neither shown nor excluded with \(size) observations"
+            if let needed { reason += "; about \(Self.number(needed)) of each version are needed" }
         }
     }
 
     private static func text(_ effects: [MetricEffect]) -> String {
         effects.map { effect in
             let limits = "\(number(effect.interval.lower)) to \(number(effect.interval.upper))"
-            return "\(effect.name) \(number(effect.estimate)) (\(limits), matters from \(number(effect.minimum)))"
+            return "\(effect.name) \(number(effect.estimate)) (\(limits), relevant from \(number(effect.minimum)))"
         }.joined(separator: ", ")
     }
 
-    /// Three digits are enough for people.
+    /// Three significant digits.
     static func number(_ value: Double) -> String {
         guard value.isFinite, value != 0 else { return FloatText.general(value) }
         var scale = 1.0

@@ -1,38 +1,39 @@
 internal import Rollback
 
-/// What was seen of one metric in both versions. Slices are stretches of time of equal length, in order; they tell how
-/// far observations depend on each other.
+/// The observations of one metric in both versions. Slices are consecutive periods of equal length. They show how much
+/// observations depend on each other.
 public enum MetricObservations: Equatable, Sendable {
     /// Events among trials.
     case counts(stable: [EventCount], candidate: [EventCount])
-    /// Observations by bucket, slice by slice. Bucket *i* ends at `bounds[i]`; the last bound may be infinite.
+    /// Observations by slice and bucket. Bucket *i* ends at `bounds[i]`; the last bound may be infinite.
     case histogram(bounds: [Double], stable: [[Double]], candidate: [[Double]])
-    /// Values as they were scraped, slice by slice.
+    /// Scraped values, by slice.
     case samples(stable: [[Double]], candidate: [[Double]])
-    /// Why there is nothing to compare.
+    /// Why there are no data to compare.
     case missing(String)
 }
 
-/// How one metric is judged. A value.
+/// The criteria for one metric. A value.
 public struct MetricCriteria: Equatable, Sendable {
-    /// In which direction healthy lies.
+    /// Whether lower or higher values are healthy.
     public enum Direction: String, Equatable, Sendable, CaseIterable {
         case lower
         case higher
     }
 
-    /// The smallest change for the worse that matters. A smaller one passes however certain it is; a larger one that
-    /// cannot be excluded makes the result inconclusive.
+    /// The smallest relevant change for the worse. A smaller one passes, however certain it is. If a larger one cannot
+    /// be
+    /// excluded, the result is inconclusive.
     public struct Minimum: Equatable, Sendable {
-        /// Change of a share in points (0.001 is one request in a thousand), or of a sample in the metric's unit.
+        /// Change of a share in points (0.001 is one request in a thousand), or of a sample in the unit of the metric.
         public var absolute: Double
-        /// Change relative to the stable version (0.5 is half as much again). Both this and `absolute` must be reached.
+        /// Change relative to the stable version (0.5 is 50 % more). Both this and `absolute` must be reached.
         public var relative: Double
         /// For histograms: the probability that a request of the candidate is slower than one of the stable version;
         /// 0.5 is no change.
         public var superiority: Double
 
-        /// Changes that matter; for a share of failed requests, unless said otherwise.
+        /// The smallest relevant change; by default for the share of failed requests.
         public init(absolute: Double = 0.001, relative: Double = 0.5, superiority: Double = 0.56) {
             self.absolute = absolute
             self.relative = relative
@@ -45,9 +46,9 @@ public struct MetricCriteria: Equatable, Sendable {
 
     /// The metric's name in reports.
     public var name: String
-    /// In which direction healthy lies.
+    /// Whether lower or higher values are healthy.
     public var better: Direction
-    /// The smallest change for the worse that matters.
+    /// The smallest relevant change for the worse.
     public var minimum: Minimum
 
     /// Criteria for the metric `name`.
@@ -58,24 +59,24 @@ public struct MetricCriteria: Equatable, Sendable {
     }
 }
 
-/// How sure an answer must be.
+/// The required confidence of an analysis.
 public struct GateConfidence: Equatable, Sendable {
-    /// The chance, over all metrics of an analysis, that a change is seen where there is none.
+    /// The probability, over all metrics of an analysis, that a change is found when there is none.
     public var significance: Double
-    /// How sure it must be, before a metric passes, that no change as large as the smallest that matters is hidden.
+    /// The confidence with which a relevant change must be excluded before a metric passes.
     public var confidence: Double
 
-    /// One in a hundred false alarms, 95 % sure of a pass.
+    /// A false alarm rate of 1 %, and 95 % confidence in a pass.
     public init(significance: Double = 0.01, confidence: Double = 0.95) {
         self.significance = significance
         self.confidence = confidence
     }
 }
 
-/// An answer of a gate.
+/// The verdict of a gate.
 public enum GateVerdict: String, Equatable, Sendable, CaseIterable {
     case pass
     case fail
-    /// The data do not tell.
+    /// The data are not sufficient.
     case inconclusive
 }

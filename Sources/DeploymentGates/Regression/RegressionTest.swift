@@ -1,14 +1,15 @@
 internal import Glibc
 internal import Rollback
 
-/// Says of each metric whether the candidate is worse than the stable version, by how much, and how sure that is.
+/// Determines for each metric whether the candidate is worse than the stable version, by how much, and how certain it
+/// is.
 ///
-/// A pure function of its arguments. A metric **fails** when data as bad as these are improbable without a change
-/// (Holm-adjusted over all tests) and the change is as large as matters. It **passes** when a change as large as
-/// matters is excluded at the wanted confidence. Otherwise, and without data, it is **inconclusive**: absence of
-/// evidence never passes.
+/// A pure function of its arguments. A metric **fails** if data as bad as these are improbable without a change
+/// (Holm-adjusted over all tests) and the size of the change is relevant. It **passes** if a relevant change is
+/// excluded
+/// at the required confidence. Otherwise, and without data, it is **inconclusive**: absence of evidence never passes.
 public enum RegressionTest {
-    /// The findings of all metrics: one for each test that was made, in the metrics' order.
+    /// The findings of all metrics: one per test, in the order of the metrics.
     public static func findings(
         of metrics: [(criteria: MetricCriteria, observations: MetricObservations)], _ confidence: GateConfidence
     ) -> [MetricFinding] {
@@ -22,7 +23,7 @@ public enum RegressionTest {
         return findings
     }
 
-    /// The worst of several verdicts; nothing at all is inconclusive.
+    /// The worst of several verdicts; inconclusive if there are none.
     public static func verdict(of findings: [MetricFinding]) -> GateVerdict {
         if findings.contains(where: { $0.verdict == .fail }) { return .fail }
         return findings.isEmpty || findings.contains { $0.verdict == .inconclusive } ? .inconclusive : .pass
@@ -31,7 +32,7 @@ public enum RegressionTest {
     private static func found(
         of observations: MetricObservations, _ criteria: MetricCriteria, _ confidence: GateConfidence, tests: Int
     ) -> [MetricFinding] {
-        // Power is told for the level that Holm asks of the smallest p-value.
+        // Power is computed for the level that Holm's method requires of the smallest p-value.
         let level = confidence.significance / Double(max(1, tests))
         switch observations {
         case .missing(let reason): return [.missing(criteria, .none, reason)]
@@ -106,7 +107,7 @@ public enum RegressionTest {
         guard counts.stableTotal > 0 else { return [.missing(criteria, .rank, "no requests of the stable version")] }
         guard counts.candidateTotal > 0 else { return [.missing(criteria, .rank, "no requests of the candidate")] }
         guard counts.tieFactor > 0 else {
-            return [.missing(criteria, .rank, "all requests lie in one bucket: the histogram is too coarse")]
+            return [.missing(criteria, .rank, "all requests are in one bucket: the histogram is too coarse")]
         }
         var finding = MetricFinding(criteria, .rank)
         let placed = Placements(counts)
@@ -138,7 +139,7 @@ public enum RegressionTest {
         return findings
     }
 
-    /// How many slices hold anything.
+    /// The number of slices with observations.
     private static func used(_ slices: [[Double]]) -> Int { slices.count { $0.contains { $0 > 0 } } }
 
     private static func sums(_ slices: [[Double]], _ count: Int) -> [Double] {
@@ -147,11 +148,13 @@ public enum RegressionTest {
         }
     }
 
-    /// The requests beyond the bucket whose end is nearest to the 95th percentile of both versions together; `nil`
-    /// where no bucket ends between the 80th and the 99.5th.
+    /// The requests above the bucket bound nearest to the 95th percentile of both versions together; `nil` if there is
+    /// no
+    /// bound between the 80th and the 99.5th.
     ///
-    /// Taken from both versions together, the edge does not depend on which request belongs to which, so the test stays
-    /// exact.
+    /// The bound is computed from both versions together. It does not depend on which request belongs to which version,
+    /// so
+    /// the test remains exact.
     private static func tail(
         _ counts: OrdinalCounts, _ stable: [[Double]], _ candidate: [[Double]]
     ) -> (from: Int, stable: [EventCount], candidate: [EventCount])? {
@@ -242,7 +245,7 @@ public enum RegressionTest {
             MetricEffect(
                 name: "hodges_lehmann_shift", estimate: shift.estimate, interval: shift.interval, minimum: minimum)
         ]
-        // A change of exactly the size that matters, as the stable version's own samples would show it.
+        // A change of exactly the smallest relevant size, applied to the stable version's own samples.
         let moved = OrdinalCounts(stableSamples: allStable, candidateSamples: allStable.map { $0 + minimum })
         func power(_ scale: Double) -> Double {
             RankTest.power(
@@ -264,7 +267,7 @@ public enum RegressionTest {
 
     // MARK: sizes
 
-    /// How many observations make `power` reach `wanted`, where it does not yet.
+    /// The number of observations at which `power` reaches `wanted`; `nil` if it already does.
     private static func needed(_ power: (Double) -> Double, of size: Double, _ wanted: Double) -> Double? {
         guard power(1) < wanted else { return nil }
         var scale = 1.0
@@ -273,7 +276,7 @@ public enum RegressionTest {
     }
 }
 
-/// Distinct values in order, so that samples can be counted like buckets.
+/// The distinct values in order, so that samples can be counted like buckets.
 private struct Categories {
     private let values: [Double]
 
@@ -294,7 +297,7 @@ private struct Categories {
     }
 }
 
-/// Quantiles of counts by bucket, interpolated within a bucket as `histogram_quantile` does.
+/// Quantiles of counts by bucket, with the interpolation of `histogram_quantile`.
 struct BucketQuantiles {
     let bounds: [Double]
 

@@ -1,32 +1,35 @@
 internal import Rollback
 
-/// How much less observations tell that come in clusters than as many independent ones would.
+/// How much less information clustered observations carry than the same number of independent ones.
 ///
-/// Requests of one moment share their fate: bursts, a slow dependency, a busy host. A window is cut into slices, and
-/// the variance between slices is compared with what independent observations would show. The ratio is the design
-/// effect; dividing counts by it makes tests for independent data valid (Rao and Scott 1992). Never below 1. Bursts
-/// longer than a slice are found by looking at pairs of neighbouring slices too; the larger figure counts.
+/// Requests of the same time depend on each other: bursts, a slow dependency, a busy host. A window is divided into
+/// slices, and the variance between slices is compared with that of independent observations. The ratio is the design
+/// effect; dividing counts by it makes tests for independent data valid (Rao and Scott 1992). It is never below 1.
+/// Bursts
+/// longer than a slice are found by also comparing pairs of adjacent slices; the larger value is used.
 public enum Clustering {
-    /// The design effect of a share that was counted slice by slice.
+    /// The design effect of a share that was counted by slice.
     public static func designEffect(_ slices: [EventCount]) -> Double {
         max(1, effect(slices), effect(paired(slices, +)))
     }
 
-    /// Degrees of freedom of a variance that was estimated from so many slices of each version. Half of the slices
-    /// count, because neighbours depend on each other. `nil` where time was not sliced, and nothing was estimated.
+    /// The degrees of freedom of a variance estimated from these numbers of slices. Half of the slices count, because
+    /// adjacent ones depend on each other. `nil` if there are no slices and nothing was estimated.
     public static func degrees(stable: Int, candidate: Int) -> Double? {
         let degrees = Double(stable + candidate) / 2 - 2
         return stable > 1 && candidate > 1 && degrees >= 1 ? degrees : nil
     }
 
-    /// A probability under a known variance, made as large as an estimated one asks for: its normal deviate is taken
-    /// for one of Student's t.
+    /// Converts a probability under a known variance to one under an estimated variance: its normal deviate is used as
+    /// a
+    /// deviate of Student's t.
     static func widened(_ probability: Double, degrees: Double?) -> Double {
         guard let degrees, probability > 0, probability < 0.5 else { return probability }
         return Student.upperTail(-Normal.quantile(probability), degrees: degrees)
     }
 
-    /// The confidence that limits under a known variance must have to be as wide as an estimated one asks for.
+    /// The confidence at which limits under a known variance are as wide as those under an estimated one at
+    /// `confidence`.
     static func widened(confidence: Double, degrees: Double?) -> Double {
         guard let degrees, confidence > 0.5 else { return confidence }
         return Normal.lowerTail(Student.quantile(confidence, degrees: degrees))
@@ -45,7 +48,7 @@ public enum Clustering {
         return m / (m - 1) * squares / (total.trials * share * (1 - share))
     }
 
-    /// The design effect of the mean placement of one version's observations, counted by category slice by slice.
+    /// The design effect of the mean placement of one version's observations, counted by category and slice.
     ///
     /// - Parameter placements: by category, among the other version's observations.
     static func designEffect(_ slices: [[Double]], placements: [Double]) -> Double {
@@ -69,13 +72,13 @@ public enum Clustering {
     }
 
     private static func paired<Slice>(_ slices: [Slice], _ add: (Slice, Slice) -> Slice) -> [Slice] {
-        // Fewer than four pairs say little about a variance.
+        // Fewer than four pairs give no useful variance.
         guard slices.count >= 8 else { return [] }
         return stride(from: 0, to: slices.count - 1, by: 2).map { add(slices[$0], slices[$0 + 1]) }
     }
 }
 
-/// How many observations of a slice there are, the sum of their placements, and that of the squares.
+/// The number of observations of a slice, the sum of their placements, and the sum of the squares.
 private struct PlacementSums {
     var total = 0.0
     var first = 0.0

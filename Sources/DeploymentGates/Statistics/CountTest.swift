@@ -1,34 +1,34 @@
 internal import Glibc
 internal import Rollback
 
-/// Events among trials: errors among requests, say.
+/// Events among trials, such as errors among requests.
 public struct EventCount: Equatable, Sendable {
-    /// Trials with the event; not more than `trials`.
+    /// Trials with the event; at most `trials`.
     public var events: Double
     /// All trials.
     public var trials: Double
 
-    /// `events` of `trials`. Numbers need not be whole after a correction for clustering.
+    /// `events` of `trials`. The numbers may be fractions after a correction for clustering.
     public init(events: Double, trials: Double) {
         self.events = events
         self.trials = trials
     }
 
-    /// The share of trials with the event; not a number where there were no trials.
+    /// The share of trials with the event; NaN without trials.
     public var share: Double { events / trials }
 
-    /// Both numbers divided by a design effect, which leaves the share as it is.
+    /// Both numbers divided by a design effect, which does not change the share.
     public func divided(by designEffect: Double) -> EventCount {
         EventCount(events: events / designEffect, trials: trials / designEffect)
     }
 
-    /// What is added up.
+    /// The sums of events and trials.
     static func + (left: EventCount, right: EventCount) -> EventCount {
         EventCount(events: left.events + right.events, trials: left.trials + right.trials)
     }
 }
 
-/// A limit on both sides of an estimate, each one-sided at its confidence.
+/// Lower and upper limit of an estimate, each one-sided at its confidence.
 public struct Interval: Equatable, Sendable {
     /// The lower limit.
     public var lower: Double
@@ -36,13 +36,13 @@ public struct Interval: Equatable, Sendable {
     public var upper: Double
 }
 
-/// Tests on two counts of events. Functions of numbers; none of them needs large counts.
+/// Tests on two counts of events. Pure functions. None of them needs large counts.
 public enum CountTest {
     /// Fisher's exact test, one-sided: the probability of at least as many events in `candidate` if both versions have
-    /// the same share, given all four margins. Numbers are rounded to whole ones.
+    /// the same share, given all four margins. Numbers are rounded to integers.
     ///
-    /// The tail is summed away from the mode, where every term is smaller than the one before.
-    /// - Complexity: O(√n) terms, because those that no longer count are left out.
+    /// The tail is summed away from the mode, where each term is smaller than the previous one.
+    /// - Complexity: O(√n) terms, because negligible terms are skipped.
     public static func fisher(candidate: EventCount, stable: EventCount) -> Double {
         let n1 = candidate.trials.rounded()
         let n0 = stable.trials.rounded()
@@ -82,8 +82,9 @@ public enum CountTest {
     }
 
     /// The conditional test of two Poisson rates, one-sided: the probability of at least `candidate.events` of all
-    /// events in the candidate, if its rate is `ratio` times the stable one's. Given their sum, the events fall
-    /// binomially.
+    /// events
+    /// in the candidate, if its rate is `ratio` times the stable one's. Given their sum, the events are binomially
+    /// distributed.
     public static func poisson(candidate: EventCount, stable: EventCount, ratio: Double = 1) -> Double {
         let (k1, k0) = (candidate.events.rounded(), stable.events.rounded())
         guard k1 > 0 else { return 1 }
@@ -94,7 +95,7 @@ public enum CountTest {
     /// Exact limits of the ratio of two rates (Clopper and Pearson's of the conditional binomial), each one-sided at
     /// `confidence`.
     ///
-    /// Without stable events the upper limit is infinite: nothing bounds the ratio.
+    /// Without stable events the upper limit is infinite.
     public static func ratioInterval(candidate: EventCount, stable: EventCount, confidence: Double) -> Interval {
         let (k1, k0) = (candidate.events, stable.events)
         let scale = stable.trials / candidate.trials
@@ -105,7 +106,7 @@ public enum CountTest {
     }
 
     /// Newcombe's hybrid score limits of the difference of two shares (method 10 of his 1998 paper), each one-sided at
-    /// `confidence`. Sensible without any events too.
+    /// `confidence`. Also valid without events.
     public static func differenceInterval(candidate: EventCount, stable: EventCount, confidence: Double) -> Interval {
         let first = wilson(candidate, confidence)
         let second = wilson(stable, confidence)
@@ -128,8 +129,8 @@ public enum CountTest {
             upper: count.events == count.trials ? 1 : min(1, (middle + half) / scale))
     }
 
-    /// The probability that a one-sided test at `significance` sees the candidate's share at `share1` where the stable
-    /// one's is `share0`. Normal approximation.
+    /// The probability that a one-sided test at `significance` detects the candidate's share `share1` when the stable
+    /// share is `share0`. Normal approximation.
     public static func power(
         share0: Double, share1: Double, trials0: Double, trials1: Double, significance: Double
     ) -> Double {

@@ -11,12 +11,12 @@ public enum Normal {
 
     /// The z with P(Z ≤ z) = `probability`; infinite at 0 and 1.
     ///
-    /// Newton's method on the tail probability, from a start that is good to a few per cent; about five steps.
+    /// Newton's method on the tail probability, from a start with an error of a few per cent; about five steps.
     public static func quantile(_ probability: Double) -> Double {
         guard probability > 0 else { return -.infinity }
         guard probability < 1 else { return .infinity }
         if probability > 0.5 { return -quantile(1 - probability) }
-        // Abramowitz and Stegun 26.2.23, for a start.
+        // Abramowitz and Stegun 26.2.23 as the start value.
         let t = (-2 * log(probability)).squareRoot()
         var z =
             -(t - (2.515517 + t * (0.802853 + t * 0.010328))
@@ -32,11 +32,11 @@ public enum Normal {
     }
 }
 
-/// The beta distribution and what it is made of.
+/// The beta distribution and its parts.
 public enum Beta {
     /// ln Γ(x) for x > 0: Stirling's series after shifting x beyond 10. Relative error about 1e-15.
     ///
-    /// The C library's function writes a global variable for the sign, which threads would share.
+    /// The C library's function writes the sign to a global variable, which threads would share.
     public static func logGamma(_ x: Double) -> Double {
         guard x > 0 else { return .nan }
         var x = x
@@ -54,14 +54,14 @@ public enum Beta {
         return (x - 0.5) * log(x) - x + 0.5 * log(2 * Double.pi) + series - log(product)
     }
 
-    /// ln of the number of ways to choose `k` of `n`.
+    /// The logarithm of the number of ways to choose `k` of `n`.
     static func logChoose(_ n: Double, _ k: Double) -> Double {
         k == 0 || k == n ? 0 : logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1)
     }
 
     /// The regularised incomplete beta function I_x(a, b): P(B ≤ x) for B ~ Beta(a, b); a, b > 0.
     ///
-    /// Lentz's evaluation of the continued fraction DLMF 8.17.22, on whichever side it converges fast.
+    /// Lentz's evaluation of the continued fraction DLMF 8.17.22, on the side that converges fast.
     public static func lowerTail(_ x: Double, _ a: Double, _ b: Double) -> Double {
         guard x > 0 else { return 0 }
         guard x < 1 else { return 1 }
@@ -69,7 +69,7 @@ public enum Beta {
         return fraction(x, a, b)
     }
 
-    /// The x with P(B ≤ x) = `probability`: bisection, which cannot fail, to the last bit.
+    /// The x with P(B ≤ x) = `probability`, by bisection to the last bit, which always converges.
     public static func quantile(_ probability: Double, _ a: Double, _ b: Double) -> Double {
         guard probability > 0 else { return 0 }
         guard probability < 1 else { return 1 }

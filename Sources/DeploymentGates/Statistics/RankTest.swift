@@ -1,21 +1,21 @@
 internal import Glibc
 internal import Rollback
 
-/// Two versions' observations in ordered categories: the buckets of a histogram, or the distinct values of samples.
+/// The observations of two versions in ordered categories: buckets of a histogram, or distinct values of samples.
 public struct OrdinalCounts: Equatable, Sendable {
     /// Observations of the stable version by category, lowest first.
     public var stable: [Double]
-    /// Observations of the candidate by category; as many categories.
+    /// Observations of the candidate by category; the same number of categories.
     public var candidate: [Double]
 
-    /// Counts by category; both lists must be of one length, and are cut to the shorter.
+    /// Counts by category. If the lists differ in length, the longer one is cut.
     public init(stable: [Double], candidate: [Double]) {
         let count = min(stable.count, candidate.count)
         self.stable = Array(stable.prefix(count))
         self.candidate = Array(candidate.prefix(count))
     }
 
-    /// Each distinct value becomes a category. Values that are not numbers are left out.
+    /// Each distinct value becomes a category. NaN values are ignored.
     public init(stableSamples: [Double], candidateSamples: [Double]) {
         let marked =
             (stableSamples.map { (value: $0, isCandidate: false) } + candidateSamples.map { ($0, true) })
@@ -32,12 +32,12 @@ public struct OrdinalCounts: Equatable, Sendable {
         }
     }
 
-    /// How many observations of the stable version there are.
+    /// The number of observations of the stable version.
     public var stableTotal: Double { stable.reduce(0, +) }
-    /// How many observations of the candidate there are.
+    /// The number of observations of the candidate.
     public var candidateTotal: Double { candidate.reduce(0, +) }
 
-    /// The Mann–Whitney statistic: pairs in which the candidate's observation is the higher one, ties counting a half.
+    /// The Mann–Whitney statistic: pairs in which the candidate's observation is higher; a tie counts one half.
     public var statistic: Double {
         var below = 0.0
         var sum = 0.0
@@ -48,10 +48,10 @@ public struct OrdinalCounts: Equatable, Sendable {
         return sum
     }
 
-    /// The probability that an observation of the candidate exceeds one of the stable version, ties counting a half.
+    /// The probability that an observation of the candidate exceeds one of the stable version; a tie counts one half.
     public var superiority: Double { statistic / (stableTotal * candidateTotal) }
 
-    /// 1 − Σ(t³ − t)/(N³ − N), which ties take off the variance; 0 where all observations are tied.
+    /// 1 − Σ(t³ − t)/(N³ − N), the factor by which ties reduce the variance; 0 if all observations are tied.
     public var tieFactor: Double {
         let total = stableTotal + candidateTotal
         guard total > 1 else { return 0 }
@@ -65,13 +65,13 @@ public struct OrdinalCounts: Equatable, Sendable {
 
 /// The Mann–Whitney test of whether the candidate's observations tend to be higher.
 public enum RankTest {
-    /// Up to so many pairs the distribution is computed exactly.
+    /// Up to this number of pairs, the distribution is computed exactly.
     static let exactPairs = 900.0
 
-    /// P(U ≥ the observed one) if both versions are the same, given the ties: exact for few observations, else normal
-    /// with tie and continuity correction.
+    /// P(U ≥ the observed value) if both versions are the same, given the ties. Exact for few observations, otherwise
+    /// normal with tie and continuity correction.
     ///
-    /// - Parameter sizes: effective numbers of observations where they are clustered; `nil` takes them as independent.
+    /// - Parameter sizes: effective numbers of observations if they are clustered; `nil` for independent observations.
     public static func probability(
         _ counts: OrdinalCounts, sizes: (stable: Double, candidate: Double)? = nil
     ) -> Double {
@@ -81,7 +81,7 @@ public enum RankTest {
         let (m0, m1) = sizes ?? (n0, n1)
         let deviation = standardDeviation(counts, stable: m0, candidate: m1)
         guard deviation > 0 else { return 1 }
-        // Half a step of U, which moves in halves of pairs where there are ties.
+        // Half a step of U. With ties, U changes in steps of half a pair.
         let continuity = 0.5 / (m0 * m1)
         return Normal.upperTail((counts.superiority - 0.5 - continuity) / deviation)
     }
@@ -92,17 +92,17 @@ public enum RankTest {
         return ((stable + candidate + 1) * counts.tieFactor / (12 * stable * candidate)).squareRoot()
     }
 
-    /// The permutation distribution of U: for every way to hand out the observations of each category, category by
+    /// The permutation distribution of U: all ways to distribute the observations of each category, category by
     /// category.
     ///
-    /// `nil` where counts are not whole. O(n₁ · 2U · observations) steps.
+    /// `nil` if counts are not integers. O(n₁ · 2U · observations) steps.
     static func exactProbability(_ counts: OrdinalCounts) -> Double? {
         let whole = (counts.stable + counts.candidate).allSatisfy { $0 == $0.rounded() }
         guard whole, counts.stableTotal * counts.candidateTotal <= exactPairs else { return nil }
         let n1 = Int(counts.candidateTotal)
         let n0 = Int(counts.stableTotal)
         let width = 2 * n0 * n1 + 1
-        // ways[i][u]: how many ways give the candidate i observations so far and twice the statistic u.
+        // ways[i][u]: the number of ways to have i observations of the candidate so far and twice the statistic u.
         var ways = [[Double]](repeating: [Double](repeating: 0, count: width), count: n1 + 1)
         ways[0][0] = 1
         var before = 0
@@ -128,15 +128,16 @@ public enum RankTest {
         return all > 0 ? min(1, ways[n1][observed...].reduce(0, +) / all) : nil
     }
 
-    /// Limits of the superiority, each one-sided at `confidence`, on the logit scale so that they stay within 0...1.
+    /// Limits of the superiority, each one-sided at `confidence`, on the logit scale, so that they stay in 0...1.
     ///
-    /// The variance is that of placements (DeLong), not smaller than if both versions were the same.
+    /// The variance is that of placements (DeLong), but at least the variance for equal versions.
     public static func interval(
         _ counts: OrdinalCounts, sizes: (stable: Double, candidate: Double), confidence: Double
     ) -> Interval {
         let estimate = counts.superiority
         guard estimate > 0, estimate < 1 else {
-            // All of one version lies above all of the other: the limits of a share of so many observations.
+            // All observations of one version are above all of the other: the limits of a share of that many
+            // observations.
             let size = min(sizes.stable, sizes.candidate)
             let limits = CountTest.wilson(EventCount(events: estimate * size, trials: size), confidence)
             return limits
@@ -151,7 +152,7 @@ public enum RankTest {
         return Interval(lower: share(middle - spread), upper: share(middle + spread))
     }
 
-    /// The probability that a one-sided test at `significance` sees a superiority of `superiority` (Noether).
+    /// The probability that a one-sided test at `significance` detects the superiority `superiority` (Noether).
     public static func power(
         _ counts: OrdinalCounts, superiority: Double, sizes: (stable: Double, candidate: Double), significance: Double
     ) -> Double {
@@ -160,11 +161,11 @@ public enum RankTest {
         return Normal.lowerTail((superiority - 0.5) / deviation - Normal.quantile(1 - significance))
     }
 
-    /// The Hodges–Lehmann estimate of how much higher the candidate's samples are, which is the median of all
-    /// differences of pairs, with Moses's limits, each one-sided at `confidence`: infinite where there are too few
-    /// samples for any.
+    /// The Hodges–Lehmann estimate of how much higher the candidate's samples are: the median of the differences of all
+    /// pairs, with Moses's limits, each one-sided at `confidence`. The limits are infinite if there are too few
+    /// samples.
     ///
-    /// Of more than 1000 samples a version every so many are looked at. O(*d* log *d*) in at most 10⁶ differences.
+    /// If a version has more than 1000 samples, a regular subset is used. O(*d* log *d*) for at most 10⁶ differences.
     public static func shift(
         stableSamples: [Double], candidateSamples: [Double], sizes: (stable: Double, candidate: Double),
         confidence: Double
@@ -193,7 +194,7 @@ public enum RankTest {
     }
 }
 
-/// For each category, the share of the other version's observations that lie below it, ties counting a half.
+/// For each category, the share of the other version's observations below it; a tie counts one half.
 struct Placements {
     /// Of a candidate's observation among the stable ones.
     var ofCandidate: [Double] = []
@@ -216,12 +217,12 @@ struct Placements {
         }
     }
 
-    /// The mean placement of observations that are spread over the categories like `counts`.
+    /// The mean placement of observations distributed over the categories like `counts`.
     static func mean(_ placements: [Double], _ counts: [Double]) -> Double {
         zip(placements, counts).reduce(0) { $0 + $1.0 * $1.1 } / counts.reduce(0, +)
     }
 
-    /// Variances of one observation's placement, for each version.
+    /// The variance of one observation's placement, for each version.
     var variances: (stable: Double, candidate: Double) {
         func variance(_ placements: [Double], _ counts: [Double]) -> Double {
             let mean = Self.mean(placements, counts)

@@ -42,7 +42,7 @@ extension RolloutPlan {
                     service: name, message: "\"\(name)\" depends on \"\(missing)\", which must stand before it")
             }
             guard placed.insert(name).inserted else {
-                throw OrderFault(service: name, message: "\"\(name)\" stands twice")
+                throw OrderFault(service: name, message: "\"\(name)\" appears twice")
             }
         }
         if let missing = nodes.first(where: { !placed.contains($0.name) }) {

@@ -49,7 +49,7 @@ extension RolloutPlan {
             let service = try Service(node, path: "services[\(index)]", file: file, defaults: defaults)
             if read.contains(where: { $0.name == service.name }) {
                 throw fields.fault(
-                    "the service \"\(service.name)\" stands twice", at: node, field: "services[\(index)]")
+                    "the service \"\(service.name)\" appears twice", at: node, field: "services[\(index)]")
             }
             read.append(service)
         }
