@@ -10,7 +10,7 @@ final class AggregateNode: PlanNode {
     private let parameterPosition: SourceRange
     private var map: GroupMap?
     private var selected = SelectedSeries()
-    /// Whether the rows cannot be added up a few at a time.
+    /// Whether rows contain histograms, so that they cannot be aggregated in pieces.
     private var hasMetHistograms = false
 
     init(_ aggregate: Aggregate, input: any PlanNode, parameter: (any PlanNode)?) {
@@ -41,7 +41,7 @@ final class AggregateNode: PlanNode {
         return totals.block(map.groups)
     }
 
-    /// The result for series of a store, which are read and aggregated a few at a time; `nil` if that is not possible.
+    /// The result for series of a store, read and aggregated in pieces; `nil` if that is not possible.
     private func summedUp(_ run: Run, over grid: Grid) throws(QueryError) -> Block? {
         guard !hasMetHistograms, self.operator != .quantile, let input = input as? any SeriesRowsNode,
             let rows = try input.rows(run, over: grid, groupedBy: grouping),
@@ -57,7 +57,7 @@ final class AggregateNode: PlanNode {
             block.clear(rows: piece.rows.count)
             try rows.fill(piece, into: &block, at: 0)
             if block.hasHistograms {
-                // Which of them go together depends on all: begin again with the whole vector.
+                // Which histograms can be added depends on all of them: start again with the whole vector.
                 hasMetHistograms = true
                 (run.annotations, run.statistics) = (annotations, statistics)
                 return nil
@@ -68,7 +68,7 @@ final class AggregateNode: PlanNode {
     }
 
     private func remarkQuantiles(_ values: [Double], _ run: Run) {
-        // As Prometheus does: NaN, the greatest and the least value, each once.
+        // As in Prometheus: warn about NaN, the greatest and the least value, once each.
         let range = ParameterRange(values)
         if range.hasNaN { run.remarkInvalidQuantile(.nan, at: parameterPosition) }
         if range.greatest > 1 { run.remarkInvalidQuantile(range.greatest, at: parameterPosition) }
@@ -97,7 +97,7 @@ final class AggregateNode: PlanNode {
     }
 }
 
-/// Where an aggregation puts its remarks.
+/// Adds the annotations of an aggregation.
 struct AggregationRemarks {
     let run: Run
     let `operator`: Aggregate.Operator
@@ -107,7 +107,7 @@ struct AggregationRemarks {
     func ignoredHistogram() { run.remarkIgnoredHistogram(self.operator, at: position) }
 }
 
-/// `sum` and `avg` of vectors in which histograms occur.
+/// `sum` and `avg` of vectors that contain histograms.
 struct MixedAggregation {
     let isAverage: Bool
     let remarks: AggregationRemarks
@@ -156,7 +156,7 @@ struct MixedAggregation {
     private func add(_ histogram: FloatHistogram, to group: inout Group, name: String) {
         if group.isIncompatible { return }
         group.hints.insert(histogram.counterResetHint)
-        // A group that begins with a float has no result; there is no point in adding histograms up.
+        // A group that starts with a float has no result, so its histograms need not be added.
         if group.hasFloat, group.histogramSum == nil, group.histogramMean == nil { return }
         var fits = true
         var reconciled = false

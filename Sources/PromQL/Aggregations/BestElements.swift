@@ -1,7 +1,8 @@
-/// The greatest (or least) of the elements of a group, of which no more than `limit` are held.
+/// The greatest (or least) elements of a group, at most `limit` of them.
 ///
-/// A heap with the worst element in front. Which of equal elements stay follows from how it is built up and put right,
-/// and is the same as in Prometheus.
+/// A heap with the worst element first. Which of several equal elements stay depends on how the heap is built; it is
+/// the
+/// same as in Prometheus.
 struct BestElements {
     private let limit: Int
     private let isTop: Bool
@@ -12,7 +13,7 @@ struct BestElements {
         self.isTop = isTop
     }
 
-    /// Takes the element in if it is better than the worst one.
+    /// Adds the element if it is better than the worst one.
     mutating func offer(_ row: Int, _ value: Double) {
         if heap.count < limit {
             heap.append((row, value))

@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// `count_values`: how often each value occurs in each group, the value as a label.
+/// `count_values`: the number of occurrences of each value in each group, with the value as a label.
 final class CountValuesNode: PlanNode {
     private let label: String
     private let grouping: Grouping

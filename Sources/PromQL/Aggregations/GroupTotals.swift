@@ -1,8 +1,8 @@
 internal import MetricModel
 
-/// The state of an aggregation for each group and step while rows are added, in flat arrays.
+/// The state of an aggregation while rows are added, for each group and step, in flat arrays.
 ///
-/// For all aggregations of floats but `quantile`, which needs the values themselves.
+/// For all aggregations of floats except `quantile`, which needs the values themselves.
 struct GroupTotals {
     private let `operator`: Aggregate.Operator
     private let width: Int
@@ -27,8 +27,9 @@ struct GroupTotals {
         }
     }
 
-    /// Adds the first `rows` rows of `block` to the groups that `group` names. Histograms count where only presence
-    /// matters, and are skipped with an annotation otherwise.
+    /// Adds the first `rows` rows of `block` to the groups in `group`. Histograms count if only presence matters;
+    /// otherwise
+    /// they are skipped with an annotation.
     mutating func add(_ block: Block, rows: Int, to group: ArraySlice<UInt32>, _ remarks: AggregationRemarks) {
         switch self.operator {
         case .sum: Self.sum(block, rows, group, &values, &compensations, &kinds)
@@ -59,7 +60,7 @@ struct GroupTotals {
     }
 
     /// - Parameters:
-    ///   - sums: a cell per group and step, as the two others.
+    ///   - sums: one cell per group and step, like the other two.
     private static func sum(
         _ block: Block, _ rows: Int, _ group: ArraySlice<UInt32>, _ sums: inout [Double], _ losses: inout [Double],
         _ kinds: inout [UInt8]
@@ -75,7 +76,7 @@ struct GroupTotals {
             let start = row * width
             for column in 0..<width where sourceKinds[start + column] != Block.Kind.none {
                 let cell = target + column
-                // The first value is taken as it is: 0 + -0 would lose the sign.
+                // The first value is stored as it is: 0 + -0 would lose the sign.
                 if kinds[cell] == Block.Kind.none {
                     kinds[cell] = Block.Kind.float
                     sums[cell] = source[start + column]
@@ -105,7 +106,7 @@ struct GroupTotals {
         }
     }
 
-    /// A running value. With `remarks`, histograms are passed over; without, they count like floats.
+    /// A running value. With `remarks`, histograms are skipped; without, they count like floats.
     private mutating func fold(
         _ block: Block, _ rows: Int, _ group: ArraySlice<UInt32>, _ remarks: AggregationRemarks?,
         first: (Double) -> Double, _ next: (inout Double, Double) -> Void
@@ -148,7 +149,7 @@ struct GroupTotals {
         }
     }
 
-    /// Mean and variance as values come in.
+    /// Mean and variance, updated with each value.
     private struct Moments {
         private var count = 0.0
         private var mean = 0.0

@@ -23,7 +23,7 @@ struct Grouping {
 extension Grouping {
     /// The labels that a store must return for series that are only grouped.
     ///
-    /// - Parameter dropsNames: Whether names have gone before the series are grouped.
+    /// - Parameter dropsNames: whether names are removed before the series are grouped.
     func demand(dropsNames: Bool) -> LabelDemand {
         if without {
             return .groups(
@@ -34,10 +34,10 @@ extension Grouping {
     }
 }
 
-/// Which group each row of a set of series belongs to.
+/// The group of each row of a set of series.
 final class GroupMap {
     let source: SeriesSet
-    /// The groups, in the order in which rows mention them.
+    /// The groups, in order of first appearance.
     let groups: SeriesSet
     /// The group of each row.
     let group: [UInt32]
@@ -50,7 +50,7 @@ final class GroupMap {
         group.reserveCapacity(source.count)
         for row in 0..<source.count {
             let key = grouping.labels(of: source.labels[row])
-            // Neighbours often belong together.
+            // Adjacent series are often in the same group.
             if let former = group.last, labels[Int(former)] == key, !source.dropsName(row) {
                 group.append(former)
                 continue

@@ -49,7 +49,7 @@ final class RankingNode: PlanNode {
         return result
     }
 
-    /// - Returns: `false` where nothing can be chosen at any step.
+    /// - Returns: `false` if nothing can be selected at any step.
     private func check(_ limits: [Double], _ run: Run) throws(QueryError) -> Bool {
         let range = ParameterRange(limits)
         let (greatest, least, hasNaN) = (range.greatest, range.least, range.hasNaN)
@@ -75,11 +75,11 @@ final class RankingNode: PlanNode {
                 + NumberText.shortest(limit), at: parameterPosition)
     }
 
-    /// The rows chosen at one step: group by group, best first.
+    /// The rows selected at one step: group by group, best first.
     private func rows(_ block: Block, _ map: GroupMap, column: Int, limit: Double, _ run: Run) -> [Int] {
         var members = [[Int]](repeating: [], count: map.groups.count)
         let ranks = self.operator == .topk || self.operator == .bottomk
-        // The order of labels decides between equals, not the order in which series came.
+        // Equal elements are ordered by their labels, not by the order of the series.
         for row in block.series.byLabels {
             let kind = block.kinds[block.cell(row, column)]
             if kind == Block.Kind.none { continue }
@@ -102,7 +102,7 @@ final class RankingNode: PlanNode {
         }
     }
 
-    /// Whether a series belongs to the share `ratio` of all series; a negative ratio selects the complement.
+    /// Whether a series is in the share `ratio` of all series. A negative ratio selects the complement.
     private static func falls(_ labels: Labels, into ratio: Double) -> Bool {
         let place = Double(labels.xxHash) / Double(UInt64.max)
         return ratio >= 0 ? place < ratio : place >= 1 + ratio

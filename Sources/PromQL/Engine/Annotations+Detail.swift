@@ -1,10 +1,10 @@
 internal import MetricModel
 
 extension Annotations {
-    /// The details that follow an annotation's text; annotations with the same text add theirs up.
+    /// The details after an annotation's text. Details of annotations with the same text are added up.
     enum Detail: Equatable, Sendable {
         case none
-        /// How often the annotation was added.
+        /// The number of times that the annotation was added.
         case occurrences(Int)
         case monotonicity(Monotonicity)
 
@@ -27,9 +27,9 @@ extension Annotations {
         }
     }
 
-    /// How counts of classic histograms had to be raised, over all series and steps.
+    /// How counts of classic histograms were raised, over all series and steps.
     struct Monotonicity: Equatable, Sendable {
-        /// The lowest and the highest bound concerned.
+        /// The lowest and the highest bound affected.
         var lowest: Double
         var highest: Double
         /// The greatest amount.

@@ -1,4 +1,4 @@
-/// Remarks on a result that are no errors: a set keyed by text; of two alike the later position counts.
+/// Warnings and infos about a result: a set keyed by text. Of two with the same text, the later position is kept.
 public struct Annotations: Equatable, Sendable {
     /// The severity of an annotation.
     public enum Level: String, Equatable, Sendable {
@@ -8,17 +8,17 @@ public struct Annotations: Equatable, Sendable {
 
     /// One annotation.
     public struct Item: Equatable, Sendable {
-        /// How grave it is.
+        /// The severity.
         public var level: Level
         /// The text, without prefix, details and position.
         public var text: String
-        /// The part of the expression it is about.
+        /// The part of the expression that it refers to.
         public var range: SourceRange
-        /// The details that follow the text.
+        /// The details after the text.
         var detail = Detail.none
     }
 
-    /// In the order of their first appearance.
+    /// In order of first appearance.
     public private(set) var items: [Item] = []
     /// The index in `items` of the annotation with a level and text.
     private var places: [Key: Int] = [:]
@@ -28,10 +28,10 @@ public struct Annotations: Equatable, Sendable {
         var text: String
     }
 
-    /// No remarks.
+    /// No annotations.
     public init() {}
 
-    /// Whether nothing is remarked.
+    /// Whether there are no annotations.
     public var isEmpty: Bool { items.isEmpty }
 
     /// Adds an annotation about `range`.
@@ -49,7 +49,7 @@ public struct Annotations: Equatable, Sendable {
         }
     }
 
-    /// Adds all remarks of `other`.
+    /// Adds all annotations of `other`.
     public mutating func formUnion(_ other: Annotations) {
         for item in other.items { insert(item.level, item.text, detail: item.detail, at: item.range) }
     }

@@ -4,13 +4,13 @@ public import MetricModel
 public struct EngineOptions: Hashable, Sendable {
     /// How far an instant selector looks back for a sample; the window is open on the left.
     public var lookback: Milliseconds = .minutes(5)
-    /// Most samples that a query may hold in memory at once.
+    /// Limit of the samples that a query may hold in memory at once.
     public var maximumSamples = 50_000_000
-    /// Longest evaluation; `nil` for no limit.
+    /// Timeout of an evaluation; `nil` for no limit.
     public var timeout: Milliseconds? = .minutes(2)
-    /// Step of subqueries that name none.
+    /// Step of subqueries without a step.
     public var defaultSubqueryStep: Milliseconds = .minutes(1)
-    /// Whether metric names stay until the end of the evaluation (`promql-delayed-name-removal`).
+    /// Whether metric names are kept until the end of the evaluation (`promql-delayed-name-removal`).
     public var delayedNameRemoval = false
     /// Whether rates use the start timestamps of samples (`use-start-timestamps`).
     public var useStartTimestamps = false

@@ -1,9 +1,10 @@
-/// How much an evaluation may do to compute its value.
+/// Limits the work of an evaluation.
 public enum EvaluationEffort: Sendable {
-    /// Whatever it takes, within the engine's limits.
+    /// No limit other than the engine's.
     case full
-    /// Only what takes next to no time: series are read as they were found at an evaluation before, no lock is waited
-    /// for, and after a millisecond it is over. Fails with `QueryError.timeout` where more is needed.
+    /// Only what takes almost no time: series are read as a previous evaluation found them, no lock is waited for, and
+    /// the
+    /// evaluation ends after a millisecond. Throws `QueryError.timeout` if more is needed.
     case brief
 
     static let longestBrief: Duration = .milliseconds(1)
@@ -13,11 +14,11 @@ public enum EvaluationEffort: Sendable {
 public struct EvaluationCost: Equatable, Sendable {
     /// Processor time of the evaluation.
     public var nanoseconds: Int64
-    /// Values in the result.
+    /// The number of values in the result.
     public var values: Int
-    /// Steps of the query; 1 for an instant query.
+    /// The number of steps of the query; 1 for an instant query.
     public var steps: Int64
-    /// From the first step to the last.
+    /// The time from the first step to the last.
     public var milliseconds: Int64
 
     /// The cost of one evaluation.
@@ -28,7 +29,7 @@ public struct EvaluationCost: Equatable, Sendable {
         self.milliseconds = milliseconds
     }
 
-    /// Whether a query over that many steps and milliseconds can be expected to take next to no time, if nothing has
+    /// Whether a query over that many steps and milliseconds is expected to take almost no time, if nothing has
     /// changed.
     func promisesBrief(steps: Int64, milliseconds: Int64) -> Bool {
         nanoseconds <= 200_000 && values <= 500 && steps <= self.steps && milliseconds <= self.milliseconds

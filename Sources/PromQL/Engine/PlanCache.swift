@@ -1,23 +1,22 @@
 internal import Synchronization
 
-/// Plans of ad hoc queries that are likely to be asked again, as dashboards do, with all they have found out about
+/// Plans of ad hoc queries that are likely to be repeated, as by dashboards, with everything that they know about
 /// series.
 ///
-/// A plan is used by one evaluation at a time; a concurrent evaluation of the same query gets a plan of its own. What
-/// was not asked for longest goes first when there are too many, or when what they keep takes too much memory. May be
-/// asked by any thread.
+/// One evaluation uses a plan at a time. A concurrent evaluation of the same query gets another plan. If there are too
+/// many plans, or they use too much memory, the least recently used are removed. May be used from any thread.
 public final class PlanCache: Sendable {
     /// Counters and contents of the cache.
     public struct Statistics: Equatable, Sendable {
-        /// Queries for which a plan was there.
+        /// Queries for which a plan existed.
         public var hits = 0
-        /// Queries for which one had to be made.
+        /// Queries for which a plan was created.
         public var misses = 0
-        /// Plans that were evicted for lack of room.
+        /// Plans that were evicted.
         public var evictions = 0
-        /// Plans that wait to be used again.
+        /// Unused plans in the cache.
         public var count = 0
-        /// About how much memory they take.
+        /// Their approximate memory.
         public var bytes = 0
     }
 
@@ -29,9 +28,9 @@ public final class PlanCache: Sendable {
     private struct Entry {
         var plan: PreparedQuery
         var bytes: Int
-        /// The cost of its last evaluation; the caller says which kind of evaluation it was.
+        /// The cost of its last evaluation. The caller knows which kind of evaluation it was.
         var cost: EvaluationCost?
-        /// When it was last put back, counted in plans put back.
+        /// When it was last returned, counted in returned plans.
         var age: Int
     }
 
@@ -47,9 +46,9 @@ public final class PlanCache: Sendable {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - features: Which expressions are accepted.
-    ///   - mostPlans: How many plans are kept.
-    ///   - mostBytes: About how much memory they may take together.
+    ///   - features: the features that are accepted.
+    ///   - mostPlans: limit of the number of plans.
+    ///   - mostBytes: limit of their approximate memory.
     public init(features: ParserFeatures, mostPlans: Int = 256, mostBytes: Int = 64 << 20) {
         self.features = features
         self.mostPlans = max(mostPlans, 0)
@@ -65,7 +64,7 @@ public final class PlanCache: Sendable {
         }
     }
 
-    /// A plan for `text` that nobody else uses; to be given back with ``giveBack(_:_:_:)`` after an evaluation.
+    /// A plan for `text` for exclusive use. Return it with ``giveBack(_:_:_:)`` after an evaluation.
     public func take(_ text: String, options: EngineOptions) throws(ParseError) -> PreparedQuery {
         let key = Key(text: text, options: options)
         let known = state.withLock { state -> Lent? in
@@ -81,8 +80,9 @@ public final class PlanCache: Sendable {
         return QueryEngine(options: options).prepare(try Expression.parse(text, features: features))
     }
 
-    /// A plan for `text` whose evaluation over so many steps is likely to be a matter of microseconds; `nil` if that is
-    /// not so, or not known.
+    /// A plan for `text` whose evaluation over that many steps is expected to take microseconds; `nil` if it is not, or
+    /// if
+    /// that is unknown.
     public func takeBrief(
         _ text: String, options: EngineOptions, steps: Int64, milliseconds: Int64
     ) -> PreparedQuery? {
@@ -99,10 +99,11 @@ public final class PlanCache: Sendable {
         return lent?.plan
     }
 
-    /// Takes back what ``take(_:options:)`` or ``takeBrief(_:options:steps:milliseconds:)`` gave for `text` and
-    /// `options`; the caller must not use the plan any more.
+    /// Returns a plan from ``take(_:options:)`` or ``takeBrief(_:options:steps:milliseconds:)`` for `text` and
+    /// `options`.
+    /// The caller must not use the plan any more.
     ///
-    /// - Parameter cost: The cost of the evaluation.
+    /// - Parameter cost: the cost of the evaluation.
     public func giveBack(
         _ plan: PreparedQuery, _ text: String, options: EngineOptions, cost: EvaluationCost? = nil
     ) {
@@ -125,19 +126,20 @@ public final class PlanCache: Sendable {
             }
             return gone
         }
-        // Taking plans apart takes its time, which nobody should have to wait for.
+        // Deallocating plans takes time, so it happens outside the lock.
         _ = consume gone
     }
 
-    /// A plan on its way through the lock.
+    /// A plan that moves through the lock.
     ///
     /// `@unchecked`: a plan is owned by the evaluation that took it out of the table, and moves in and out only under
-    /// the lock.
+    /// the
+    /// lock.
     private struct Lent: @unchecked Sendable {
         let plan: PreparedQuery
     }
 
-    /// Plans that leave the table. `@unchecked`: as for `Lent`.
+    /// Plans removed from the table. `@unchecked`: as for `Lent`.
     private struct Gone: @unchecked Sendable {
         var plans: [PreparedQuery]
     }

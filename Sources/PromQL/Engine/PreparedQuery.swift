@@ -2,8 +2,8 @@ public import MetricModel
 
 /// An expression that is prepared once and evaluated many times.
 ///
-/// It keeps everything that depends on the set of series alone (group keys, matched rows, result labels), so that an
-/// evaluation that meets the same series again does no label work. Owned by one thread at a time.
+/// It keeps everything that depends only on the set of series (group keys, matched rows, result labels), so that an
+/// evaluation over the same series does no label work. Owned by one thread at a time.
 public final class PreparedQuery {
     private enum Root {
         case node(any PlanNode, isScalar: Bool)
@@ -15,7 +15,7 @@ public final class PreparedQuery {
     public let expression: Expression
     private let options: EngineOptions
     private let root: Root
-    /// About how much memory is kept from the last evaluation to the next.
+    /// The approximate memory kept between evaluations.
     private(set) var retainedBytes = 0
 
     init(_ expression: Expression, options: EngineOptions) {
@@ -30,7 +30,7 @@ public final class PreparedQuery {
         }
     }
 
-    /// The value at one moment.
+    /// The value at a time.
     public func instant(
         at moment: Timestamp, from source: any Queryable, effort: EvaluationEffort = .full,
         cancellation: QueryCancellation? = nil
@@ -74,7 +74,7 @@ public final class PreparedQuery {
         return QueryResult(value: value, annotations: run.annotations, statistics: run.statistics)
     }
 
-    /// The block without the metric names whose removal was delayed.
+    /// The block after delayed removal of metric names.
     private func cleaned(_ block: Block) throws(QueryError) -> Block {
         guard options.delayedNameRemoval else { return block }
         var result = block
@@ -95,7 +95,7 @@ public final class PreparedQuery {
     }
 
     private func series(_ block: Block, over grid: Grid, _ run: Run) throws(QueryError) -> [SeriesSamples] {
-        // Rows without gaps share their timestamps.
+        // Rows without missing values share their timestamps.
         let times = (0..<grid.count).map(grid.time)
         var result: [SeriesSamples] = []
         for row in 0..<block.rows {

@@ -1,16 +1,16 @@
 internal import Synchronization
 
-/// A switch that stops evaluations; shared between the thread that evaluates and the ones that may cancel.
+/// A flag that stops evaluations. Shared between the evaluating thread and the threads that may cancel.
 public final class QueryCancellation: Sendable {
     private let flag = Atomic<Bool>(false)
 
-    /// A switch that is not yet pulled.
+    /// A flag that is not set.
     public init() {}
 
-    /// Whether the query shall stop.
+    /// Whether the query must stop.
     public var isCancelled: Bool { flag.load(ordering: .relaxed) }
 
-    /// Stops every evaluation that carries this switch at its next check.
+    /// Stops every evaluation with this flag at its next check.
     public func cancel() {
         flag.store(true, ordering: .relaxed)
     }

@@ -2,15 +2,15 @@ public import MetricModel
 
 /// Evaluates expressions. A value without state; may be used from many threads at once.
 public struct QueryEngine: Sendable {
-    /// How this engine evaluates.
+    /// The options of this engine.
     public let options: EngineOptions
 
-    /// An engine that works by `options`.
+    /// An engine with `options`.
     public init(options: EngineOptions = EngineOptions()) {
         self.options = options
     }
 
-    /// The value of `expression` at one moment.
+    /// The value of `expression` at a time.
     public func instant(
         _ expression: Expression, at moment: Timestamp, from source: any Queryable,
         cancellation: QueryCancellation? = nil

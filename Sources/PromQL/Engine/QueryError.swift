@@ -1,8 +1,8 @@
-/// Why a query has no answer; `description` is Prometheus's text.
+/// Why a query failed. `description` is Prometheus's text.
 public enum QueryError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The text is no expression.
+    /// The text is not a valid expression.
     case parse(ParseError)
-    /// The expression fails on the samples it meets.
+    /// The evaluation failed.
     case execution(String)
     /// The evaluation took longer than `EngineOptions.timeout`.
     case timeout
@@ -11,7 +11,7 @@ public enum QueryError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The query needs more samples than `EngineOptions.maximumSamples`.
     case tooManySamples
 
-    /// The text that Prometheus answers.
+    /// Prometheus's error text.
     public var description: String {
         switch self {
         case .parse(let error): error.description

@@ -6,7 +6,7 @@ public struct VectorElement: Equatable, Sendable {
     public var labels: Labels
     /// The evaluation time.
     public var timestamp: Timestamp
-    /// The value; has no meaning where `histogram` is there.
+    /// The value; ignored if `histogram` is set.
     public var value: Double
     /// The value if it is a native histogram.
     public var histogram: FloatHistogram?
@@ -24,7 +24,7 @@ public struct VectorElement: Equatable, Sendable {
 public enum QueryValue: Sendable {
     case scalar(Double, Timestamp)
     case string(String, Timestamp)
-    /// In the order that `sort`, `topk` and the like ask for, else unspecified.
+    /// In the order of `sort`, `topk` and similar functions; otherwise unspecified.
     case vector([VectorElement])
     /// Sorted by labels.
     case matrix([SeriesSamples])
@@ -38,7 +38,7 @@ public enum QueryValue: Sendable {
         }
     }
 
-    /// The type as the HTTP API names it.
+    /// The type's name in the HTTP API.
     public var type: ValueType {
         switch self {
         case .scalar: .scalar
@@ -51,16 +51,16 @@ public enum QueryValue: Sendable {
 
 /// The cost of an evaluation.
 public struct QueryStatistics: Equatable, Sendable {
-    /// Samples that were read, counted once per step that used them.
+    /// Samples read, counted once per step that uses them.
     public var totalSamples = 0
-    /// Most samples that were held at once.
+    /// The maximum number of samples held at once.
     public var peakSamples = 0
 
-    /// Nothing read yet.
+    /// Nothing was read yet.
     public init() {}
 }
 
-/// The value of a query with what is to be said about it.
+/// The value of a query, with annotations and statistics.
 public struct QueryResult: Sendable {
     /// The value.
     public var value: QueryValue

@@ -6,7 +6,7 @@ internal import MetricModel
 final class Run {
     let source: any Queryable
     let options: EngineOptions
-    /// First and last evaluation time and step of the whole query; the step of an instant query is 0.
+    /// First and last evaluation time and step of the whole query. The step of an instant query is 0.
     let start: Int64
     let end: Int64
     let step: Int64
@@ -17,7 +17,7 @@ final class Run {
     private let deadline: ContinuousClock.Instant?
     private var held = 0
     private var keptText = 0
-    /// About how much memory the plan keeps of what the store found.
+    /// The approximate memory that the plan keeps of the store's selections.
     private(set) var retainedBytes = 0
 
     init(
@@ -38,13 +38,13 @@ final class Run {
             }
     }
 
-    /// Stops the evaluation if it has been cancelled or takes too long.
+    /// Throws if the evaluation was cancelled or has timed out.
     func check() throws(QueryError) {
         if let cancellation, cancellation.isCancelled { throw .cancelled }
         if let deadline, ContinuousClock.now > deadline { throw .timeout }
     }
 
-    /// The value of `node`; what its parts held meanwhile no longer counts afterwards.
+    /// The value of `node`. Samples held by its parts are no longer counted afterwards.
     func evaluate(_ node: any PlanNode, over grid: Grid) throws(QueryError) -> Block {
         try check()
         if grid.count == 0 { return Block(SeriesSet([]), width: 0) }
@@ -55,28 +55,28 @@ final class Run {
         return block
     }
 
-    /// A result whose rows may have equal labels, with such rows made one.
+    /// Merges rows of a result that have equal labels.
     ///
-    /// At a single step with delayed name removal that waits until the end, when all names have gone.
+    /// At a single step with delayed name removal, this happens at the end, when all names were removed.
     func settled(_ block: Block) throws(QueryError) -> Block {
         block.width == 1 && options.delayedNameRemoval ? block : try block.merged()
     }
 
-    /// Counts `samples` more in memory.
+    /// Adds `samples` to the samples in memory.
     func hold(_ samples: Int) throws(QueryError) {
         held += samples
         statistics.peakSamples = max(statistics.peakSamples, held)
         if held > options.maximumSamples { throw .tooManySamples }
     }
 
-    /// Counts bytes of text that series get besides what the source gave them; they stay until the query ends.
+    /// Adds bytes of text that series get in addition to the source's. They are kept until the query ends.
     func keep(text bytes: Int) throws(QueryError) {
         keptText += bytes
         // A sample takes 16 bytes.
         if keptText / 16 > options.maximumSamples { throw .tooManySamples }
     }
 
-    /// Refuses a table of that many cells before it is made.
+    /// Throws if a table with this number of cells would be too large.
     ///
     /// Empty cells are not samples, but take memory: the same number of them is allowed in addition.
     func allow(rows: Int, width: Int) throws(QueryError) {
@@ -84,7 +84,7 @@ final class Run {
         if overflow || cells / 2 > options.maximumSamples { throw .tooManySamples }
     }
 
-    /// Counts `samples` that an evaluation step used.
+    /// Adds `samples` used by an evaluation step.
     func used(_ samples: Int) { statistics.totalSamples += samples }
 
     /// The samples of the matching series with `from <= timestamp <= through`.
@@ -100,9 +100,9 @@ final class Run {
         }
     }
 
-    /// The same, to be read piece by piece; `nil` if the source cannot do that.
+    /// The same, for reading piece by piece; `nil` if the source does not support it.
     ///
-    /// - Parameter selection: The series that the source found for these matchers in the previous evaluation.
+    /// - Parameter selection: the series that the source found for these matchers in the previous evaluation.
     func scan(
         _ matchers: [Matcher], from: Int64, through: Int64, labels: LabelDemand,
         remembering selection: inout (any SeriesSelection)?

@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// `scalar(v)`: the only float of a vector, else NaN.
+/// `scalar(v)`: the only float of a vector, otherwise NaN.
 final class ScalarNode: PlanNode {
     private let input: any PlanNode
     private let series = SeriesSet.nameless()
@@ -46,18 +46,18 @@ final class ExtremeOfNode: PlanNode {
     }
 }
 
-/// `absent(v)`: 1 where a vector is empty.
+/// `absent(v)`: 1 if a vector is empty.
 final class AbsentNode: PlanNode {
     private let input: any PlanNode
     private let series: SeriesSet
 
-    /// - Parameter matchers: Those of a plain selector, else none.
+    /// - Parameter matchers: those of a plain selector, otherwise none.
     init(_ input: any PlanNode, matchers: [Matcher]) {
         self.input = input
         series = SeriesSet([Self.labels(matchers: matchers)])
     }
 
-    /// The labels that the missing series would have for certain: those with exactly one `=`.
+    /// The labels that a missing series would have: those with exactly one `=` matcher.
     static func labels(matchers: [Matcher]) -> Labels {
         var result = Labels.empty
         var seen: Set<String> = []
@@ -82,7 +82,7 @@ final class AbsentNode: PlanNode {
     }
 }
 
-/// `timestamp(v)` of anything but a plain selector: the evaluation time.
+/// `timestamp(v)` of anything except a plain selector: the evaluation time.
 final class EvaluationTimeNode: PlanNode {
     private let input: any PlanNode
 
@@ -102,7 +102,7 @@ final class EvaluationTimeNode: PlanNode {
     }
 }
 
-/// A vector whose metric names go: what `timestamp(x)` makes of a plain selector.
+/// A vector without metric names, for `timestamp(x)` of a plain selector.
 final class NamelessNode: PlanNode {
     private let input: any PlanNode
 

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import MetricModel
 
-/// A function of each float of a vector; histograms are left out.
+/// A function of each float of a vector. Histograms are dropped.
 final class FloatFunctionNode: PlanNode {
     /// The value for an element, given the scalar arguments.
     typealias Function = @Sendable (Double, [Double]) -> Double
@@ -9,7 +9,7 @@ final class FloatFunctionNode: PlanNode {
     private let function: Function
     private let input: any PlanNode
     private let parameters: [any PlanNode]
-    /// Whether the arguments leave no result at all, as a `clamp` whose limits contradict each other.
+    /// Whether the arguments allow no result at all, such as `clamp` with a minimum above the maximum.
     private let isEmpty: @Sendable ([Double]) -> Bool
 
     init(
@@ -42,7 +42,7 @@ final class FloatFunctionNode: PlanNode {
         return try run.settled(block)
     }
 
-    /// The functions of one vector without arguments.
+    /// The functions of one vector without other arguments.
     static func named(_ name: String) -> Function? { table[name] }
 
     private static let table: [String: Function] = [
@@ -76,8 +76,7 @@ final class FloatFunctionNode: PlanNode {
     }
     static let clampMinimum: Function = { value, limits in BinaryOperator.greater(limits[0], value) }
     static let clampMaximum: Function = { value, limits in BinaryOperator.lesser(limits[0], value) }
-    /// Rounds to the nearest multiple, ties up. The inverse is multiplied with because that is more precise for
-    /// fractions.
+    /// Rounds to the nearest multiple, ties up. Multiplies by the inverse, which is more precise for fractions.
     static let round: Function = { value, nearest in
         let inverse = 1 / (nearest.first ?? 1)
         return (value * inverse + 0.5).rounded(.down) / inverse
@@ -98,10 +97,11 @@ enum CalendarPart: String {
     case dayOfYear = "day_of_year"
     case daysInMonth = "days_in_month"
 
-    /// The part of the moment `seconds` after the epoch; fractions do not count.
+    /// The part of the time `seconds` after the epoch. Fractions are ignored.
     func value(at seconds: Double) -> Double {
-        // A value that no 64-bit integer can hold becomes the smallest one on the processors Prometheus runs on, and
-        // Go's calendar, which counts from a year long before it, takes that for the time just behind the greatest one.
+        // A value that does not fit in a 64-bit integer becomes the smallest one on Prometheus's processors. Go's
+        // calendar
+        // starts long before that, and treats it as the time after the greatest one.
         let whole = Int64(exactly: seconds.rounded(.towardZero)) ?? .max
         let day = whole.dividedRoundingDown(by: 86_400)
         let second = whole &- day &* 86_400

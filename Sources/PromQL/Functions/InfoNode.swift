@@ -7,13 +7,13 @@ final class InfoNode: PlanNode {
     private static let defaultMetric = "target_info"
 
     private let input: any PlanNode
-    /// Conditions on the info metrics' names.
+    /// Matchers for the names of info metrics.
     private let nameMatchers: [Matcher]
-    /// Conditions on the labels that are added; without any, all labels are.
+    /// Matchers for the labels to add; if there are none, all labels are added.
     private let dataMatchers: [Matcher]
     private let data: [LabelMatch]
     private let names: [LabelMatch]
-    /// The modifiers that decide when info series are looked at.
+    /// The modifiers that determine the time of info series.
     private let reference: [TimeModifiers]
 
     init(_ input: any PlanNode, matchers: [Matcher]?, reference: [TimeModifiers]) throws(QueryError) {
@@ -29,8 +29,9 @@ final class InfoNode: PlanNode {
         self.names = names
     }
 
-    /// The conditions that say which metrics are info metrics: `target_info` where there is none, and everything that
-    /// is called like one where they only say which are not.
+    /// The matchers for the names of info metrics: `target_info` if there are none; every name like an info metric's if
+    /// there
+    /// are only negative ones.
     private static func metrics(_ matchers: [Matcher]) -> [Matcher] {
         if matchers.contains(where: { $0.operation == .equal || $0.operation == .regex }) { return matchers }
         if matchers.isEmpty { return [Matcher(Labels.metricName, .equal, defaultMetric)] }
@@ -48,7 +49,7 @@ final class InfoNode: PlanNode {
 
     // MARK: Finding info series
 
-    /// The info series; their values are the times of their samples.
+    /// The info series. Their values are the times of their samples.
     private func select(_ block: Block, _ isInfo: [Bool], _ run: Run, over grid: Grid) throws(QueryError) -> Block {
         var matchers = nameMatchers
         var isIdentified = false
@@ -66,7 +67,7 @@ final class InfoNode: PlanNode {
         return try run.evaluate(SelectorNode(selector, field: .age, modifiers: reference), over: grid)
     }
 
-    /// `text` as a pattern that matches nothing else.
+    /// `text` as a pattern that matches only itself.
     private static func quoted(_ text: String) -> String {
         var result = ""
         for character in text.unicodeScalars {
@@ -78,7 +79,7 @@ final class InfoNode: PlanNode {
 
     // MARK: Joining
 
-    /// The labels by which an info series is found.
+    /// The labels that identify an info series.
     private struct Signature: Hashable {
         var metric: String
         var identity: Labels

@@ -1,13 +1,14 @@
 internal import MetricModel
 internal import RE2
 
-/// `label_replace` and `label_join`: the same samples under other labels.
+/// `label_replace` and `label_join`: the same samples with other labels.
 final class RelabelNode: PlanNode {
-    /// The new value of the target label, or `nil` to leave the series alone. More than `longest` bytes need not be
-    /// complete.
+    /// The new value of the target label; `nil` leaves the series unchanged. A value with more than `longest` bytes may
+    /// be
+    /// incomplete.
     typealias Value = (Labels) -> String?
 
-    /// Most bytes of a label's value. Where values are put together over and over, they would soon fill the memory.
+    /// Limit of the bytes of a label value. Repeated concatenation would otherwise exhaust the memory.
     static let longest = 1 << 20
 
     private let target: String

@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// `sort`, `sort_desc`, `sort_by_label` and `sort_by_label_desc`. Only a single step has an order.
+/// `sort`, `sort_desc`, `sort_by_label` and `sort_by_label_desc`. Only instant queries have an order.
 final class SortNode: PlanNode {
     enum Key {
         case value

@@ -7,21 +7,21 @@ struct ClassicHistogram {
         var count: Double
     }
 
-    /// The correction made because counts fell from one bound to a higher one.
+    /// The correction for counts that decreased from one bound to a higher one.
     struct Correction {
         /// The lowest and the highest bound at which a count was raised.
         var lowest: Double
         var highest: Double
-        /// The greatest amount by which one was raised.
+        /// The greatest increase of a count.
         var greatest: Double
     }
 
-    /// Relative differences up to this are taken for errors of rounding.
+    /// Relative differences up to this are treated as rounding errors.
     private static let tolerance = 1e-12
 
     private var buckets: [Bucket]
 
-    /// - Parameter buckets: Ascending by bound, at least one; counts at equal bounds are added up.
+    /// - Parameter buckets: ascending by bound, at least one. Counts at equal bounds are added up.
     init(ascending buckets: [Bucket]) {
         var joined: [Bucket] = []
         joined.reserveCapacity(buckets.count)
@@ -35,7 +35,7 @@ struct ClassicHistogram {
         self.buckets = joined
     }
 
-    /// Interpolates the `quantile`, linearly inside a bucket, as `histogram_quantile` does.
+    /// Interpolates the `quantile` linearly in a bucket, like `histogram_quantile`.
     ///
     /// - Returns: -Inf below 0, +Inf above 1; NaN for NaN, without observations, with fewer than two buckets or a last
     ///   bound other than +Inf.
@@ -73,15 +73,15 @@ struct ClassicHistogram {
         return (min(high, total) - min(low, total)) / total
     }
 
-    /// How many observations are estimated to lie below `value`.
+    /// The estimated number of observations below `value`.
     private func rank(of value: Double) -> Double {
         var previous = 0.0
         for (index, bucket) in buckets.enumerated() {
-            // A first bucket of positive numbers begins at zero.
+            // A first bucket with positive numbers starts at zero.
             let lower = index > 0 ? buckets[index - 1].upper : bucket.upper > 0 ? 0 : -.infinity
             if lower >= value { return previous }
             if bucket.upper > value {
-                // Nothing is known about where observations lie in a bucket of infinite width: none is counted in.
+                // The position of observations in a bucket of infinite width is unknown: none is counted.
                 if lower == -.infinity { return bucket.count }
                 if bucket.upper == .infinity { return previous }
                 return previous + (bucket.count - previous) * (value - lower) / (bucket.upper - lower)
@@ -91,7 +91,7 @@ struct ClassicHistogram {
         return previous
     }
 
-    /// Makes counts never fall: small differences are evened out, greater ones are raised to the count before.
+    /// Makes counts non-decreasing. Small differences are ignored, greater ones are raised to the previous count.
     private mutating func makeMonotonic() -> Correction? {
         var correction: Correction?
         guard var previous = buckets.first?.count else { return nil }

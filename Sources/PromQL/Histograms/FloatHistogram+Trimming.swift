@@ -1,7 +1,7 @@
 internal import Glibc
 internal import MetricModel
 
-/// The operators `</` and `>/`: histograms without the observations on one side of a bound.
+/// The operators `</` and `>/`: remove the observations on one side of a bound.
 extension FloatHistogram {
     /// Without the observations above `bound`.
     func trimmed(above bound: Double) -> FloatHistogram { trimmed(Trim(bound: bound, keepsLower: true)) }
@@ -9,7 +9,7 @@ extension FloatHistogram {
     /// Without the observations below `bound`.
     func trimmed(below bound: Double) -> FloatHistogram { trimmed(Trim(bound: bound, keepsLower: false)) }
 
-    /// Count and sum are estimated again from the remaining buckets, unless all remain.
+    /// Count and sum are estimated from the remaining buckets, unless all remain.
     private func trimmed(_ trim: Trim) -> FloatHistogram {
         var result = self
         var count = 0.0
@@ -46,7 +46,7 @@ extension FloatHistogram {
 
 /// A cut through a histogram.
 private struct Trim {
-    /// The part of a bucket that is kept: the number of observations, and the value assumed for each.
+    /// The kept part of a bucket: the number of observations, and the value assumed for each.
     struct Part {
         var count: Double
         var middle: Double
@@ -66,7 +66,7 @@ private struct Trim {
         }
         guard keepsLower ? lower < bound : upper > bound else { return .nothing }
         if lower == -.infinity { return partOfFirst(bucket) }
-        // How far up the last bucket reaches is not known: it stays as a whole, at the bound, or goes as a whole.
+        // The upper end of the last bucket is unknown: it is kept completely, at the bound, or removed completely.
         if upper == .infinity { return keepsLower ? .nothing : Part(count: bucket.count, middle: bound) }
         let below = bucket.count * share(of: bucket, isLinear: isLinear, isPositive: isPositive)
         return keepsLower
@@ -76,7 +76,8 @@ private struct Trim {
                 middle: middle(bound, upper, isLinear: isLinear, isPositive: isPositive))
     }
 
-    /// A first custom bucket that is cut. It is taken to begin at zero if it ends above; else nobody knows where.
+    /// A first custom bucket that is cut. It is assumed to start at zero if it ends above; otherwise its start is
+    /// unknown.
     private func partOfFirst(_ bucket: FloatHistogram.Bucket) -> Part {
         let (count, upper) = (bucket.count, bucket.upper)
         if keepsLower {
@@ -88,9 +89,9 @@ private struct Trim {
         return Part(count: count * (1 - bound / upper), middle: (bound + upper) / 2)
     }
 
-    /// The zero bucket, taken to reach from `lower` to `upper` and to be filled evenly.
+    /// The zero bucket, assumed to range from `lower` to `upper` and to be filled evenly.
     func part(ofZero bucket: FloatHistogram.Bucket, lower: Double, upper: Double) -> Part {
-        // Where the bucket has no width, the first of these decides, as in Prometheus.
+        // If the bucket has no width, the first of these applies, as in Prometheus.
         if bound <= lower {
             return keepsLower ? .nothing : Part(count: bucket.count, middle: (lower + upper) / 2)
         }
@@ -101,15 +102,16 @@ private struct Trim {
         return Part(count: bucket.count * ((to - from) / (upper - lower)), middle: (from + to) / 2)
     }
 
-    /// Which share of the observations is estimated to lie below the bound.
+    /// The estimated share of the observations below the bound.
     private func share(of bucket: FloatHistogram.Bucket, isLinear: Bool, isPositive: Bool) -> Double {
         if isLinear { return (bound - bucket.lower) / (bucket.upper - bucket.lower) }
         let (low, high, place) = (log2(bucket.lower.magnitude), log2(bucket.upper.magnitude), log2(bound.magnitude))
         return isPositive ? (place - low) / (high - low) : 1 - (place - high) / (low - high)
     }
 
-    /// The value assumed for observations between two bounds: the arithmetic mean in custom buckets, the geometric one
-    /// elsewhere; with an infinite bound, the other one (or half of it, above zero).
+    /// The value assumed for observations between two bounds: the arithmetic mean in custom buckets, otherwise the
+    /// geometric
+    /// mean; if one bound is infinite, the other one (or half of it, above zero).
     private func middle(_ lower: Double, _ upper: Double, isLinear: Bool, isPositive: Bool) -> Double {
         if lower.isInfinite { return upper.isInfinite ? 0 : upper > 0 ? upper / 2 : upper }
         if upper.isInfinite { return lower }

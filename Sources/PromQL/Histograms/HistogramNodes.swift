@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// A number per native histogram; floats are left out.
+/// A number for each native histogram. Floats are dropped.
 final class HistogramPartNode: PlanNode {
     private let input: any PlanNode
     private let part: @Sendable (FloatHistogram) -> Double
@@ -23,7 +23,7 @@ final class HistogramPartNode: PlanNode {
 
     func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block {
         let block = try run.evaluate(input, over: grid)
-        // Only the name itself goes at once, not the type and unit.
+        // Only the name is removed immediately, not the type and unit.
         let set =
             run.options.delayedNameRemoval
             ? block.series.withoutNames(delayed: true) : block.series.withoutMetricNames
@@ -35,11 +35,11 @@ final class HistogramPartNode: PlanNode {
     }
 }
 
-/// Which rows of a vector are buckets of the same classic histogram.
+/// The rows of a vector that are buckets of the same classic histogram.
 final class ClassicGroups {
     /// The buckets of one histogram.
     struct Group {
-        /// Rows in the order of their bounds.
+        /// The rows, sorted by bound.
         var buckets: [(row: Int, upper: Double)]
         /// The labels without `le`.
         var labels: Labels
@@ -48,13 +48,12 @@ final class ClassicGroups {
 
     let source: SeriesSet
     private(set) var groups: [Group] = []
-    /// Rows whose `le` is no number.
+    /// Rows whose `le` is not a number.
     private(set) var malformed: Set<Int> = []
     private var known: [Labels: Int] = [:]
-    /// The group with exactly the labels of a row, which a native histogram there contradicts; -1 for none.
+    /// The group with exactly the labels of a row, which conflicts with a native histogram in the row; -1 for none.
     private(set) lazy var conflicts = source.labels.map { known[$0] ?? -1 }
-    /// The rows of a result that no label distinguishes, with or without those of native histograms; made when first
-    /// needed.
+    /// The rows of a result that no label distinguishes, with or without native histograms; created on first use.
     fileprivate var results: (hasNative: Bool, series: SeriesSet)?
 
     init(_ source: SeriesSet) {
@@ -89,7 +88,7 @@ final class ClassicGroups {
 /// `histogram_quantile`, `histogram_quantiles` and `histogram_fraction`, for classic and native histograms.
 final class HistogramFunctionNode: PlanNode {
     enum Function {
-        /// Quantiles, each with the value of the label that distinguishes them.
+        /// Quantiles, each with the value of its label.
         case quantiles([(quantile: any PlanNode, position: SourceRange)], label: String?)
         case fraction(lower: any PlanNode, upper: any PlanNode)
     }
@@ -179,7 +178,7 @@ final class HistogramFunctionNode: PlanNode {
         return found
     }
 
-    /// ` for metric name "…"`, where the name is still there.
+    /// ` for metric name "…"`, if the name still exists.
     private func namePart(_ labels: Labels, _ run: Run) -> String {
         guard run.options.delayedNameRemoval, let name = labels.metricName else { return "" }
         return " for metric name \(MetricText.quoted(name))"
@@ -187,7 +186,7 @@ final class HistogramFunctionNode: PlanNode {
 
     // MARK: Results
 
-    /// The rows of the result: native histograms first where there are any, then classic ones.
+    /// The rows of the result: first native histograms, if any, then classic ones.
     private func resultSeries(_ block: Block, _ groups: ClassicGroups, label: (String, String)?, _ run: Run)
         -> SeriesSet
     {
@@ -202,7 +201,7 @@ final class HistogramFunctionNode: PlanNode {
         return results
     }
 
-    /// How many rows of a result are for native histograms.
+    /// The number of rows for native histograms in a result.
     private func nativeRows(_ block: Block) -> Int { block.hasHistograms ? block.rows : 0 }
 
     private func fractions(_ block: Block, _ lower: [Double], _ upper: [Double], _ run: Run) -> Block {
@@ -231,7 +230,7 @@ final class HistogramFunctionNode: PlanNode {
         _ block: Block, _ fractions: [[Double]], label: String?, _ run: Run, _ grid: Grid
     ) -> Block {
         let groups = groups(of: block)
-        // The quantiles that occur, in the order of the arguments; each has its own rows if a label distinguishes them.
+        // The distinct quantiles in argument order. Each has its own rows if a label distinguishes them.
         var texts: [String] = []
         for values in fractions {
             for value in values where label != nil && !texts.contains(NumberText.openMetrics(value)) {

@@ -2,18 +2,18 @@ internal import Glibc
 internal import MetricModel
 
 extension FloatHistogram {
-    /// The estimated `quantile`: linear inside custom buckets and the zero bucket, exponential elsewhere.
+    /// The estimated `quantile`: linear in custom buckets and the zero bucket, otherwise exponential.
     ///
     /// - Returns: -Inf below 0, +Inf above 1; NaN for NaN and without observations.
     func quantile(_ quantile: Double) -> Double {
         if quantile < 0 { return -.infinity }
         if quantile > 1 { return .infinity }
         if count == 0 || quantile.isNaN { return .nan }
-        // Observations of NaN count, but lie in no bucket: then ranks hold from the low end only.
+        // NaN observations are counted but in no bucket. Then ranks are correct only from the low end.
         let isForward = sum.isNaN || quantile < 0.5
         let buckets = isForward ? allBuckets : allBuckets.reversed()
         var rank = (isForward ? quantile : 1 - quantile) * count
-        // Where no bucket holds anything, all there is to say is zero.
+        // If all buckets are empty, the result is the zero bucket.
         var found = zeroBucket
         (found.lower, found.upper) = (0, 0)
         var seen = 0.0
@@ -47,7 +47,7 @@ extension FloatHistogram {
         return -exp2(high + (low - high) * (1 - fraction))
     }
 
-    /// In a histogram with buckets on one side only the zero bucket is taken to lie on that side, too.
+    /// If buckets exist on one side only, the zero bucket is assumed to be on that side too.
     private func narrowZeroBucket(_ bucket: inout Bucket) {
         if negativeBuckets.isEmpty && !positiveBuckets.isEmpty {
             bucket.lower = 0
@@ -56,18 +56,18 @@ extension FloatHistogram {
         }
     }
 
-    /// The estimated fraction of observations between `lower` and `upper`; NaN observations are in no range.
+    /// The estimated fraction of observations between `lower` and `upper`. NaN observations are in no range.
     func fraction(_ lower: Double, _ upper: Double) -> Double {
         if count == 0 || lower.isNaN || upper.isNaN { return .nan }
         if lower >= upper { return 0 }
         let buckets = allBuckets
-        // With NaN observations the buckets hold less than the count.
+        // With NaN observations, the sum of the buckets is less than the count.
         let total = sum.isNaN ? buckets.reduce(0) { $0 + $1.count } : count
         let (low, high) = (rank(of: lower, buckets) ?? total, rank(of: upper, buckets) ?? total)
         return (min(high, total) - min(low, total)) / count
     }
 
-    /// How many observations are estimated to lie below `value`; `nil` where all buckets do.
+    /// The estimated number of observations below `value`; `nil` if all buckets are.
     private func rank(of value: Double, _ buckets: [Bucket]) -> Double? {
         var rank = 0.0
         for var bucket in buckets {
@@ -85,7 +85,7 @@ extension FloatHistogram {
 
     private func share(of bucket: Bucket, below value: Double, isLinear: Bool) -> Double {
         if isLinear {
-            // Nothing is known about where observations lie in a bucket of infinite width: none is counted in.
+            // The position of observations in a bucket of infinite width is unknown: none is counted.
             if bucket.lower == -.infinity { return 1 }
             if bucket.upper == .infinity { return 0 }
             return (value - bucket.lower) / (bucket.upper - bucket.lower)
@@ -94,7 +94,7 @@ extension FloatHistogram {
         return value > 0 ? (place - low) / (high - low) : 1 - (place - high) / (low - high)
     }
 
-    /// The estimated variance of the observations, each taken to lie in the middle of its bucket.
+    /// The estimated variance of the observations. Each is assumed to be in the middle of its bucket.
     var variance: Double {
         let mean = sum / count
         var squares = CompensatedSum()
@@ -116,7 +116,7 @@ extension FloatHistogram {
 }
 
 extension FloatHistogram {
-    /// Whether observations of NaN were made: they count, but lie in no bucket.
+    /// Whether there are NaN observations, which are counted but in no bucket.
     var hasNaNObservations: Bool {
         sum.isNaN && allBuckets.reduce(0) { $0 + $1.count } < count
     }

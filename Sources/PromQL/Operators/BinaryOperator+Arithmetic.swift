@@ -1,7 +1,7 @@
 internal import Glibc
 
 extension BinaryOperator {
-    /// The result for two scalars; comparisons give 1 or 0.
+    /// The result for two scalars. Comparisons return 1 or 0.
     func applied(to left: Double, _ right: Double) -> Double {
         switch self {
         case .add: left + right
@@ -12,7 +12,7 @@ extension BinaryOperator {
         case .power: pow(left, right)
         case .atan2: Glibc.atan2(left, right)
         case .equal, .notEqual, .less, .greater, .lessOrEqual, .greaterOrEqual: holds(left, right) ? 1 : 0
-        // Refused by the parser between scalars.
+        // The parser rejects these for scalars.
         case .and, .or, .unless, .trimUpper, .trimLower: .nan
         }
     }
@@ -30,7 +30,7 @@ extension BinaryOperator {
         }
     }
 
-    /// Whether the result is another quantity than the operands, so that it carries no metric name.
+    /// Whether the result is another quantity than the operands, so that the metric name is removed.
     var changesMeaning: Bool {
         switch self {
         case .add, .subtract, .multiply, .divide, .modulo, .power, .atan2: true

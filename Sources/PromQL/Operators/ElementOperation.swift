@@ -2,7 +2,7 @@ internal import MetricModel
 
 /// A binary operator applied to two elements of vectors (or an element and a scalar).
 ///
-/// Of the remarks made at one step only the last is kept, as Prometheus does.
+/// As in Prometheus, only the last annotation of each step is kept.
 struct ElementOperation {
     let `operator`: BinaryOperator
     let run: Run

@@ -11,7 +11,7 @@ final class VectorBinaryNode: PlanNode {
     private var table: SignatureTable?
     private var pairing: Pairing?
 
-    /// The partners of a matching in which they are the same at every step, with the labels of the results.
+    /// The matched rows, if they are the same at every step, with the labels of the results.
     private struct Pairing {
         var pairs: [(many: Int, one: Int)]
         var series: SeriesSet
@@ -26,7 +26,7 @@ final class VectorBinaryNode: PlanNode {
         self.right = right
     }
 
-    /// Whether the left operand is the side of which several elements may share a partner.
+    /// Whether the left operand is the "many" side.
     private var manyIsLeft: Bool { matching.cardinality != .oneToMany }
 
     func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block {
@@ -54,10 +54,10 @@ final class VectorBinaryNode: PlanNode {
     }
 }
 
-// MARK: Partners that are the same at every step
+// MARK: Matches that are the same at every step
 
 extension VectorBinaryNode {
-    /// The partners, where no signature has several candidates and the results have different labels.
+    /// The matches, if no signature has several candidates and the results have distinct labels.
     private func fixedPairing(_ table: SignatureTable, _ run: Run) -> Pairing? {
         guard let partner = table.uniqueRight, matching.fillLeft == nil, matching.fillRight == nil,
             matching.cardinality != .oneToOne || table.isLeftUnique
@@ -111,7 +111,7 @@ extension VectorBinaryNode {
         return block
     }
 
-    /// The labels of the result for two partners.
+    /// The labels of the result of two matched rows.
     fileprivate func resultLabels(_ many: Labels, _ one: Labels, _ run: Run) -> Labels {
         var labels = many
         if self.operator.changesMeaning { for name in SeriesSet.reserved { labels.remove(name) } }
@@ -126,17 +126,17 @@ extension VectorBinaryNode {
     }
 }
 
-// MARK: Partners that have to be found at each step
+// MARK: Matches that are found at each step
 
 extension VectorBinaryNode {
-    /// The rows of results, added as pairs of partners come up.
+    /// The rows of results, added when pairs of rows match.
     private struct Results {
         var rows: [Pair: Int] = [:]
         var labels: [Labels] = []
         var columns: [[(column: Int, sample: Sample)]] = []
     }
 
-    /// Two matched rows; -1 is a filled-in value.
+    /// Two matched rows; -1 for a filled-in value.
     private struct Pair: Hashable {
         var many: Int
         var one: Int
@@ -161,7 +161,7 @@ extension VectorBinaryNode {
     ) throws(QueryError) {
         let manyRows = (0..<many.rows).filter { many.kinds[many.cell($0, column)] != Block.Kind.none }
         let oneRows = (0..<one.rows).filter { one.kinds[one.cell($0, column)] != Block.Kind.none }
-        // Prometheus takes the right side's value for a missing "one" even where the "one" is on the left.
+        // Prometheus uses the right side's value for a missing "one" side even if the "one" side is on the left.
         let fillsOne = matching.fillRight
         let fillsMany = matching.fillLeft
         if manyRows.isEmpty && oneRows.isEmpty { return }
@@ -196,7 +196,7 @@ extension VectorBinaryNode {
         }
     }
 
-    /// Result labels that a signature has brought forth at a step.
+    /// Result labels of a signature at a step.
     private struct MatchedResult: Hashable {
         var signature: Int
         var labels: Labels
@@ -248,7 +248,7 @@ extension VectorBinaryNode {
     }
 
     private func labels(of pair: Pair, _ table: SignatureTable, _ run: Run) -> Labels {
-        // A filled-in side has the labels that are compared.
+        // A filled-in side has only the compared labels.
         let many =
             pair.many < 0
             ? table.signature(table.rightSet.labels[pair.one]) : table.leftSet.labels[pair.many]

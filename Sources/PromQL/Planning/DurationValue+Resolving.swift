@@ -2,9 +2,9 @@ internal import Glibc
 internal import MetricModel
 
 extension DurationValue {
-    /// The length in milliseconds for the query that runs.
+    /// The duration in milliseconds for the running query.
     ///
-    /// - Parameter mayBeNegative: Whether zero and less is allowed, as for offsets.
+    /// - Parameter mayBeNegative: whether zero and less is allowed, as for offsets.
     func resolved(_ run: Run, mayBeNegative: Bool) throws(QueryError) -> Int64 {
         switch self {
         case .fixed(let length): return length.rawValue
@@ -14,7 +14,7 @@ extension DurationValue {
             if !(seconds > 0) && !mayBeNegative {
                 throw .execution("\(range.start):\(range.end): duration must be greater than 0")
             }
-            // The limit keeps sums of a few such lengths within 64 bits.
+            // The limit keeps sums of a few such durations within 64 bits.
             guard seconds.magnitude <= 0x1p50 else {
                 throw .execution("\(range.start):\(range.end): duration is out of range")
             }

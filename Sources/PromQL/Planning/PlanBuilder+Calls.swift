@@ -18,9 +18,9 @@ extension PlanBuilder {
         return Part(node(call, nodes), isInvariant: isInvariant)
     }
 
-    /// A function with a range vector among its arguments.
+    /// A function with a range vector as an argument.
     private func rangeCall(_ call: Call) -> Part? {
-        // Each argument is planned once: twice would double the work with every subquery inside another.
+        // Each argument is planned once: planning twice would double the work for each nested subquery.
         let ranges = call.arguments.map { range($0) }
         guard let index = ranges.firstIndex(where: { $0 != nil }), let (source, isFixed) = ranges[index] else {
             return nil
@@ -93,7 +93,7 @@ extension PlanBuilder {
         guard case .vectorSelector(let selector) = call.arguments[0].unwrapped else {
             return isStart ? EmptyNode() : EvaluationTimeNode(input)
         }
-        // Prometheus forgets the offset where there is an `@` too.
+        // Prometheus ignores the offset if there is also an `@`.
         let modifiers = isStart || selector.at == nil ? nil : [TimeModifiers(offset: nil, at: selector.at)]
         return NamelessNode(SelectorNode(selector, field: isStart ? .startTimestamp : .timestamp, modifiers: modifiers))
     }
@@ -180,7 +180,7 @@ extension PlanBuilder {
 }
 
 extension Expression {
-    /// The matchers of a plain instant selector, else none.
+    /// The matchers of a plain instant selector, otherwise none.
     fileprivate var matchers: [Matcher] {
         if case .vectorSelector(let selector) = self { selector.matchers } else { [] }
     }

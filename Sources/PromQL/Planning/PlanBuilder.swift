@@ -1,9 +1,10 @@
 internal import MetricModel
 internal import RE2
 
-/// Turns an expression into a plan.
+/// Converts an expression to a plan.
 ///
-/// Parts whose value does not depend on the evaluation time (everything in them is fixed by `@`) are found here and
+/// Parts whose value does not depend on the evaluation time (all their selectors are fixed by `@`) are detected here
+/// and
 /// wrapped, so that they are evaluated once.
 struct PlanBuilder {
     /// A part of the plan.
@@ -11,7 +12,7 @@ struct PlanBuilder {
         let node: any PlanNode
         /// Whether the value is the same at every step.
         let isInvariant: Bool
-        /// Whether it is worth evaluating apart; plain numbers are not.
+        /// Whether it is wrapped. Plain numbers are not.
         let isWrapped: Bool
 
         init(_ node: any PlanNode, isInvariant: Bool = false, isWrapped: Bool? = nil) {
@@ -20,14 +21,15 @@ struct PlanBuilder {
             self.isWrapped = isWrapped ?? isInvariant
         }
 
-        /// The node, evaluated once if its value is the same at every step.
+        /// The node, wrapped if its value is the same at every step.
         var whole: any PlanNode { isWrapped ? InvariantNode(node) : node }
     }
 
-    /// Whether selectors below find out about counter resets that histograms do not know of.
+    /// Whether the selectors inside detect counter resets for histograms without a reset hint.
     ///
-    /// Prometheus reads no buckets where only counts and sums are asked for, and then has to look for resets while
-    /// reading. Not so below subqueries and functions that need the buckets.
+    /// Prometheus reads no buckets if only counts and sums are needed, and then detects resets while reading. It does
+    /// not in
+    /// subqueries and in functions that need the buckets.
     private enum HintResolution {
         case undecided, yes, never
     }
@@ -147,7 +149,7 @@ extension Expression {
         if case .string(let literal) = unwrapped { literal } else { nil }
     }
 
-    /// The modifiers on the way to the first selector in the order of the text; `nil` where there is none.
+    /// The modifiers from the root to the first selector in text order; `nil` if there is no selector.
     var selectorModifiers: [TimeModifiers]? {
         switch self {
         case .vectorSelector(let selector): return [TimeModifiers(offset: selector.offset, at: selector.at)]
@@ -165,14 +167,14 @@ extension Expression {
 }
 
 extension StringLiteral {
-    /// The text as the name of a label; `nil` if it is empty or not UTF-8.
+    /// The text as a label name; `nil` if it is empty or not UTF-8.
     var labelName: String? {
         guard !bytes.isEmpty else { return nil }
         return String(validating: bytes, as: UTF8.self)
     }
 }
 
-/// An operation that always fails: what a plan says about arguments that make no sense.
+/// An operation that always fails, for invalid arguments.
 final class FailureNode: PlanNode {
     private let error: QueryError
 

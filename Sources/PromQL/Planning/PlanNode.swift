@@ -2,14 +2,15 @@ internal import MetricModel
 
 /// One operation of a plan.
 ///
-/// A node belongs to one plan, which is owned by one thread at a time; between evaluations it keeps what depends on
-/// sets of series alone.
+/// A node belongs to one plan, which is owned by one thread at a time. Between evaluations it keeps what depends only
+/// on
+/// sets of series.
 protocol PlanNode: AnyObject {
     /// The value at each instant of `grid`, which is not empty. Called through `Run.evaluate`.
     func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block
 }
 
-/// A number that each step, or the query, determines alone.
+/// A number determined by the step or the query alone.
 final class NumberNode: PlanNode {
     enum Source {
         case constant(Double)
@@ -41,7 +42,7 @@ final class NumberNode: PlanNode {
     }
 }
 
-/// A part of the expression whose value is the same at every step: evaluated once, at the first.
+/// A part of the expression whose value is the same at every step. It is evaluated once, at the first.
 final class InvariantNode: PlanNode {
     private let inner: any PlanNode
 

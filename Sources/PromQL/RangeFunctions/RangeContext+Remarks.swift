@@ -42,7 +42,7 @@ extension RangeContext {
         run.warn("conflicting counter resets during histogram \(operation)", at: position)
     }
 
-    /// Adds `other` to `sum`; remarks and gives `false` where exponential and custom buckets meet.
+    /// Adds `other` to `sum`. Warns and returns `false` if one has exponential and the other custom buckets.
     func add(_ other: FloatHistogram, to sum: inout FloatHistogram, _ window: Window) -> Bool {
         guard let outcome = sum.add(other) else {
             remarkMixedSchemas(window)
@@ -52,7 +52,8 @@ extension RangeContext {
         return true
     }
 
-    /// Subtracts `other` from `difference`; remarks and gives `false` where exponential and custom buckets meet.
+    /// Subtracts `other` from `difference`. Warns and returns `false` if one has exponential and the other custom
+    /// buckets.
     func subtract(_ other: FloatHistogram, from difference: inout FloatHistogram, _ window: Window) -> Bool {
         guard let outcome = difference.subtract(other) else {
             remarkMixedSchemas(window)

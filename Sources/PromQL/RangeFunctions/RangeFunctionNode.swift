@@ -8,18 +8,18 @@ struct RangeContext {
     let rangeExtension: RangeExtension?
 }
 
-/// A function of a range vector, called for each series and step.
+/// A range function, called for each series and step.
 final class RangeFunctionNode: PlanNode {
-    /// Gives the result for one window that is not empty, or nothing.
+    /// Returns the result for a window that is not empty, or `nil`.
     typealias Kernel = @Sendable (Window, RangeContext) throws(QueryError) -> Sample?
 
-    /// How a function is run and what becomes of the metric name.
+    /// How a function is evaluated, and whether the metric name is kept.
     struct Definition: Sendable {
         var kernel: Kernel
-        /// Computes many series at once, if that is possible.
+        /// Evaluates many series at once, if possible.
         var tileKernel: RangeKernels.TileKernel?
         var keepsName = false
-        /// Whether an annotation is added when the series does not look like a counter.
+        /// Whether to add an annotation if the series does not look like a counter.
         var wantsCounter = false
     }
 
@@ -72,7 +72,7 @@ final class RangeFunctionNode: PlanNode {
         return run.options.delayedNameRemoval ? block : try block.merged(exclusive: true)
     }
 
-    /// Works out one row. `before` and `after` say how much further than the window samples are needed.
+    /// Evaluates one row. `before` and `after` are the additional times around the window for which samples are needed.
     func fill(
         _ block: inout Block, row: Int, series: RangeSeries, times: SampleTimes, width: Int64, before: Int64 = 0,
         after: Int64 = 0, scalars: [Block], _ context: RangeContext, _ grid: Grid
@@ -109,7 +109,7 @@ final class RangeFunctionNode: PlanNode {
         }
     }
 
-    /// Tells users where the series that gave rates do not look like counters.
+    /// Adds annotations for series that do not look like counters.
     private func remarkNonCounters(_ block: Block, _ set: SeriesSet, _ run: Run) {
         let typed = run.options.typeAndUnitLabels
         for row in typed ? set.nonCounterTypes : set.nonCounterNames {
@@ -134,7 +134,7 @@ final class RangeFunctionNode: PlanNode {
     }
 }
 
-/// `absent_over_time`: 1 where no series has a sample in the window.
+/// `absent_over_time`: 1 if no series has a sample in the window.
 final class AbsentOverTimeNode: PlanNode {
     private let source: RangeSource
     private let series: SeriesSet

@@ -2,7 +2,7 @@ internal import Glibc
 internal import MetricModel
 
 extension RangeFunctionNode.Definition {
-    /// The range function called `name`.
+    /// The range function named `name`.
     static func named(_ name: String) -> RangeFunctionNode.Definition? { table[name] }
 
     private static let table: [String: RangeFunctionNode.Definition] = [

@@ -1,8 +1,8 @@
 internal import MetricModel
 
-/// `resets` and `changes`: what happens between neighbours, floats and histograms together in the order of time.
+/// `resets` and `changes`: compare adjacent samples, floats and histograms together in time order.
 extension RangeKernels {
-    /// Counts the neighbours for which `happened` holds; a float next to a histogram always counts.
+    /// Counts the adjacent pairs for which `happened` returns true. A float next to a histogram always counts.
     private static func count(
         _ window: Window, _ context: RangeContext, floats: (Int) -> Bool, histograms: (Int) -> Bool
     ) -> Sample? {
@@ -26,7 +26,7 @@ extension RangeKernels {
         return .float(count)
     }
 
-    /// The indices to begin with: for an anchored range the latest sample before it, then all inside.
+    /// The first indices: for an anchored range the latest sample before it, then all inside.
     private static func beginnings(_ window: Window, isAnchored: Bool) -> (float: Int, histogram: Int)? {
         if !isAnchored { return (window.floats.lowerBound, window.histograms.lowerBound) }
         let series = window.series

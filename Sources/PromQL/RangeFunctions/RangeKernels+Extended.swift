@@ -1,9 +1,9 @@
 internal import MetricModel
 
-/// `anchored` and `smoothed` ranges: no extrapolation; the values at the ends of the window are those of the sample
-/// before (anchored) or lie on the line between the samples around them (smoothed).
+/// `anchored` and `smoothed` ranges: no extrapolation. The values at the ends of the window are those of the previous
+/// sample (anchored), or interpolated between the samples around them (smoothed).
 extension RangeKernels {
-    /// The first and last sample that count for a window, as indices into `times`; `nil` where nothing can be measured.
+    /// The first and last sample that count for a window, as indices into `times`; `nil` if there are too few.
     static func extendedEnds(
         _ times: [Int64], _ range: Range<Int>, start: Int64, end: Int64, isSmoothed: Bool
     ) -> (first: Int, last: Int)? {
@@ -48,7 +48,7 @@ extension RangeKernels {
         let (left, right) = extendedValues(window, ends, isSmoothed: isSmoothed, isCounter: kind.isCounter)
         var result = right - left
         if kind.isCounter {
-            // Resets at the ends are accounted for by the values there.
+            // The values at the ends already include resets there.
             let first = series.floatTimes[ends.first] <= window.start ? ends.first + 1 : ends.first
             let last = series.floatTimes[ends.last] >= window.end ? ends.last - 1 : ends.last
             var previous = left
@@ -101,7 +101,7 @@ extension RangeKernels {
         return .histogram(result)
     }
 
-    /// Adds what resets between the ends have hidden.
+    /// Adds the increases hidden by resets between the ends.
     private static func correct(
         _ result: inout FloatHistogram, _ window: Window, _ ends: (first: Int, last: Int), _ left: FloatHistogram,
         _ right: FloatHistogram, isSmoothed: Bool, _ context: RangeContext
@@ -128,13 +128,13 @@ extension RangeKernels {
     }
 }
 
-/// Histograms on the line between two neighbours of a series.
+/// Histograms interpolated between two adjacent samples of a series.
 struct HistogramInterpolation {
     let series: RangeSeries
     let isCounter: Bool
     let context: RangeContext
 
-    /// The histogram at `time`, between the one at `index` and the next; `nil` where they do not go together.
+    /// The histogram at `time`, between the one at `index` and the next; `nil` if they are incompatible.
     func value(after index: Int, at time: Int64, _ window: Window) -> FloatHistogram? {
         let (low, high) = (series.histograms[index], series.histograms[index + 1])
         let (from, to) = (series.histogramTimes[index], series.histogramTimes[index + 1])

@@ -2,7 +2,7 @@ internal import MetricModel
 
 /// The aggregations over time.
 extension RangeKernels {
-    /// A function of the floats of a window; histograms among them are skipped with an annotation.
+    /// A function of the floats of a window. Histograms are skipped with an annotation.
     static func ofFloats(_ body: @escaping @Sendable (Window) -> Double) -> RangeFunctionNode.Kernel {
         { (window, context) throws(QueryError) in
             if window.floats.isEmpty { return nil }
@@ -11,7 +11,7 @@ extension RangeKernels {
         }
     }
 
-    /// A function of the number and times of samples alone.
+    /// A function of only the number and times of samples.
     static func ofAny(_ body: @escaping @Sendable (Window) -> Double) -> RangeFunctionNode.Kernel {
         { (window, _) throws(QueryError) in .float(body(window)) }
     }
@@ -72,8 +72,9 @@ extension RangeKernels {
         return mean.mean
     }
 
-    /// `min_over_time` and `max_over_time` and the moments of both: the value that `isBetter` than all before, and
-    /// where it stands.
+    /// `min_over_time`, `max_over_time` and their `ts_of_` variants: the value for which `isBetter` holds against all
+    /// others,
+    /// and its time.
     static func extreme(_ window: Window, _ isBetter: (Double, Double) -> Bool) -> (value: Double, time: Int64) {
         let series = window.series
         var best = series.floats[window.floats.lowerBound]
@@ -147,7 +148,7 @@ extension RangeKernels {
 }
 
 extension RangeContext {
-    /// Remarks on hints that contradict each other, and on custom bounds that had to be reconciled.
+    /// Adds annotations about conflicting hints and reconciled custom bounds.
     func remark(hintsOf histograms: some Sequence<FloatHistogram>, reconciled: Bool) {
         let hints = Set(histograms.map(\.counterResetHint))
         if hints.contains(.reset) && hints.contains(.notReset) { remarkCollision("aggregation") }
@@ -155,7 +156,7 @@ extension RangeContext {
     }
 }
 
-/// A mean of histograms, in the manner of `CompensatedMean`.
+/// A mean of histograms, computed like `CompensatedMean`.
 struct HistogramMean {
     private var accumulated: HistogramAccumulator
     private var count = 1.0
@@ -167,7 +168,7 @@ struct HistogramMean {
         accumulated = HistogramAccumulator(histogram)
     }
 
-    /// - Returns: Whether the histogram goes together with those before.
+    /// - Returns: whether the histogram is compatible with the previous ones.
     mutating func add(_ histogram: FloatHistogram) -> Bool {
         count += 1
         if !isIncremental {
@@ -199,7 +200,7 @@ struct HistogramMean {
 
 /// Quantiles of a list of values.
 enum Quantile {
-    /// The `fraction`-quantile, between neighbours by linear interpolation; NaN is the least value.
+    /// The `fraction`-quantile, linearly interpolated between adjacent values. NaN is the least value.
     ///
     /// - Returns: NaN for no values or a NaN fraction, -Inf below 0, +Inf above 1.
     static func of(_ values: [Double], _ fraction: Double) -> Double {

@@ -4,9 +4,9 @@ internal import MetricModel
 enum RangeKernels {}
 
 extension RangeKernels {
-    /// What `rate`, `increase` and `delta` differ in.
+    /// The differences between `rate`, `increase` and `delta`.
     struct RateKind {
-        /// Whether falling values are resets rather than decreases.
+        /// Whether decreasing values are counter resets.
         let isCounter: Bool
         /// Whether the result is per second.
         let isPerSecond: Bool
@@ -41,7 +41,7 @@ extension RangeKernels {
             window, first: series.floatTimes[first], last: series.floatTimes[last], count: window.floats.count)
         let start = kind.isCounter && !series.floatStarts.isEmpty ? series.floatStarts[first] : 0
         if start != 0 && start > window.start && start < series.floatTimes[first] {
-            // The series began with zero inside the window: no need to guess.
+            // The series started at zero in the window, so no extrapolation is needed.
             increase += series.floats[first]
             extrapolation.begin(at: start, last: series.floatTimes[last])
         } else if window.floats.count < 2 {
@@ -52,7 +52,7 @@ extension RangeKernels {
         return .float(increase * extrapolation.factor(window.seconds, kind))
     }
 
-    /// The sum of the values from which a counter fell.
+    /// The sum of the values before each counter reset.
     private static func resets(in window: Window, _ context: RangeContext) -> Double {
         let series = window.series
         var correction = 0.0
@@ -108,8 +108,7 @@ extension RangeKernels {
         return .histogram(result)
     }
 
-    /// The difference between the last and the first histogram, with resets made up for; `nil` where they do not go
-    /// together.
+    /// The difference between the last and the first histogram, corrected for resets; `nil` if they are incompatible.
     private static func histogramIncrease(
         _ window: Window, _ kind: RateKind, _ context: RangeContext
     ) -> FloatHistogram? {
@@ -129,7 +128,7 @@ extension RangeKernels {
         if kind.isCounter,
             isReset(series, second) || series.histograms[second].isReset(after: first)
         {
-            // Samples before the reset do not matter, so neither does their bucket layout.
+            // Samples before the reset do not matter, and neither does their bucket layout.
             base = FloatHistogram()
             base.schema = series.histograms[second].schema
             base.customValues = series.histograms[second].customValues
@@ -170,10 +169,10 @@ extension RangeKernels {
     }
 }
 
-/// How far the increase seen between the first and the last sample reaches towards the ends of the window.
+/// How far the increase between the first and the last sample is extrapolated towards the ends of the window.
 ///
-/// Up to an end that is nearer than 1.1 times the usual distance of samples; else by half that distance, because the
-/// series is then taken to begin or end inside the window.
+/// Up to an end that is closer than 1.1 times the average distance of samples. Otherwise by half that distance, because
+/// the series is assumed to start or end inside the window.
 struct Extrapolation {
     private var interval: Double
     private var toStart: Double
@@ -184,10 +183,10 @@ struct Extrapolation {
     }
 
     /// - Parameters:
-    ///   - start: Where the window begins, in milliseconds, as all others.
-    ///   - end: Where it ends.
-    ///   - first: The first of `count` samples in it.
-    ///   - last: The last one.
+    ///   - start: the start of the window, in milliseconds, as all others.
+    ///   - end: the end of the window.
+    ///   - first: the first of `count` samples in it.
+    ///   - last: the last one.
     init(from start: Int64, through end: Int64, first: Int64, last: Int64, count: Int) {
         interval = Double(last - first) / 1000
         toStart = Double(first - start) / 1000
@@ -198,13 +197,13 @@ struct Extrapolation {
         if toEnd >= threshold { toEnd = distance / 2 }
     }
 
-    /// Takes the series to begin at `start`, in the window.
+    /// Treats the series as starting at `start`, in the window.
     mutating func begin(at start: Int64, last: Int64) {
         toStart = 0
         interval = Double(last - start) / 1000
     }
 
-    /// A counter is never below zero: the window is not extended beyond the point where it would have been zero.
+    /// A counter is never below zero: the window is not extrapolated beyond the time at which it would be zero.
     mutating func limitStart(ratio: Double) {
         let toZero = interval * ratio
         if toZero < toStart { toStart = toZero }
@@ -233,13 +232,13 @@ struct StartGap {
 
     /// Whether the counter was reset after the previous sample.
     ///
-    /// A start at the previous sample is one of a delta series, unless that sample's own start is not known.
+    /// A start at the time of the previous sample is that of a delta series, unless that sample's own start is unknown.
     var isReset: Bool {
         if start == 0 || start >= current || start < previous { return false }
         if start > previous { return true }
         return previousStart < previous && previousStart != 0
     }
 
-    /// Whether the sample claims to cover time that the previous one covers, without belonging to the same start.
+    /// Whether the sample covers time that the previous one also covers, with a different start.
     var overlaps: Bool { start != 0 && start < previous && start != previousStart }
 }

@@ -2,7 +2,7 @@ internal import MetricModel
 
 /// Functions that fit a line or a trend to the floats of a window.
 extension RangeKernels {
-    /// Runs `body` for windows of at least two floats; remarks on histograms where there is any float.
+    /// Runs `body` for windows with at least two floats. Adds an annotation about histograms if there is any float.
     private static func ofTwoFloats(
         _ window: Window, _ context: RangeContext, _ body: () throws(QueryError) -> Double
     ) throws(QueryError) -> Sample? {

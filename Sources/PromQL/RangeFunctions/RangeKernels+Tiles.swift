@@ -1,19 +1,19 @@
 internal import MetricModel
 
-/// The functions of range vectors that can evaluate a whole tile.
+/// Range functions that can evaluate a whole tile.
 ///
-/// Where every series has a sample in every row, all windows of a step have the same times: what depends on them alone
-/// is worked out once per step, and what is left per series is little more than a subtraction.
+/// If every series has a sample in every row, all windows of a step have the same times. What depends only on the times
+/// is computed once per step; little more than a subtraction is left for each series.
 extension RangeKernels {
-    /// Fills the rows of a block from `row` on with the series of a tile that it can do, and takes their marks from
+    /// Fills the rows of a block from `row` on with the series of a tile that it supports, and removes them from
     /// `rest`.
     ///
-    /// - Returns: How many series it did.
+    /// - Returns: the number of series.
     typealias TileKernel =
         @Sendable (_ tile: SampleTile, _ steps: RangeSteps, _ block: inout Block, _ row: Int, _ rest: inout [Bool])
         -> Int
 
-    /// `rate`, `increase` and `delta` of series without gaps, for counters without resets.
+    /// `rate`, `increase` and `delta` of series without missing samples and, for counters, without resets.
     static func tileRate(_ kind: RateKind) -> TileKernel {
         { tile, steps, block, row, rest in
             var done = 0
@@ -50,8 +50,9 @@ extension RangeKernels {
         }
     }
 
-    /// Whether no value is a staleness marker and, for a counter, none is less than the one before. Other NaNs fail
-    /// too.
+    /// Whether no value is a staleness marker and, for a counter, none is less than the previous one. Other NaNs also
+    /// return
+    /// false.
     private static func isPlain(_ values: UnsafeBufferPointer<Double>, _ rows: Range<Int>, isCounter: Bool) -> Bool {
         var previous = unsafe values[rows.lowerBound]
         var isPlain = previous == previous

@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// Turns classic histograms (`_bucket`, `_count`, `_sum`) into native ones with custom buckets.
+/// Converts classic histograms (`_bucket`, `_count`, `_sum`) to native ones with custom buckets.
 enum ClassicHistograms {
     /// The known parts of one histogram at one step.
     private struct Parts {
@@ -90,7 +90,7 @@ enum ClassicHistograms {
 }
 
 extension FloatHistogram {
-    /// Takes over counts of the buckets from index 0, without the empty ones.
+    /// Sets the counts of the buckets from index 0, without the empty ones.
     fileprivate mutating func setPositiveBuckets(_ counts: [Double]) {
         var next = 0
         for (index, count) in counts.enumerated() where count != 0 {

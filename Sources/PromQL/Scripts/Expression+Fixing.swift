@@ -1,8 +1,9 @@
 internal import MetricModel
 
 extension Expression {
-    /// The expression with the time of every selector fixed at `moment`, unless it is fixed already; `nil` where a
-    /// function makes it depend on the time of evaluation all the same.
+    /// The expression with the time of every selector fixed at `moment`, unless it is fixed already; `nil` if a
+    /// function still
+    /// depends on the evaluation time.
     func fixed(at moment: Timestamp) -> Expression? {
         switch self {
         case .number, .string: return self
@@ -11,7 +12,7 @@ extension Expression {
             node.selector = node.selector.fixed(at: moment)
             return .matrixSelector(node)
         case .subquery(var node):
-            // The inner expression is evaluated at the subquery's own times, which are fixed now.
+            // The inner expression is evaluated at the subquery's own times, which are now fixed.
             node.at = node.at ?? .timestamp(moment)
             return .subquery(node)
         case .call(var node):

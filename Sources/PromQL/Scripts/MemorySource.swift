@@ -2,9 +2,10 @@ public import MetricModel
 internal import RE2
 internal import Synchronization
 
-/// Samples in memory for tests of expressions and rules: grows step by step, forgets nothing.
+/// Samples in memory, for tests of expressions and rules. It only grows.
 ///
-/// It treats the hints of native histograms about counter resets as a store does that keeps histograms in chunks: see
+/// It handles the counter reset hints of native histograms like a store that keeps histograms in chunks: see
+/// `ResetHints`. May be shared between threads.
 /// `ResetHints`. May be shared between threads.
 public final class MemorySource: Queryable {
     private let series = Mutex<[Labels: StoredSeries]>([:])
@@ -12,15 +13,15 @@ public final class MemorySource: Queryable {
     /// A source without samples.
     public init() {}
 
-    /// The samples of one moment and series: a number or a histogram, with the time it counts from if that is known.
+    /// A sample of a series: a number or a histogram, with its start timestamp if it is known.
     public struct Sample: Sendable {
-        /// When it was taken.
+        /// Its time.
         public var time: Timestamp
-        /// The number; the staleness marker where the series ends.
+        /// The number; the staleness marker if the series ends.
         public var value: Double
-        /// The native histogram, in place of the number.
+        /// The native histogram, instead of the number.
         public var histogram: FloatHistogram?
-        /// When counting began.
+        /// The start timestamp.
         public var start: Timestamp?
 
         /// A number.
@@ -39,7 +40,7 @@ public final class MemorySource: Queryable {
         }
     }
 
-    /// Adds a sample. One at the same time as an older one takes its place.
+    /// Adds a sample. It replaces a sample with the same time.
     public func append(_ sample: Sample, to labels: Labels) {
         series.withLock { $0[labels, default: StoredSeries(samples: SeriesSamples(labels: labels))].insert(sample) }
     }
@@ -56,12 +57,12 @@ public final class MemorySource: Queryable {
         }
     }
 
-    /// Throws everything away.
+    /// Removes all samples.
     public func clear() {
         series.withLock { $0 = [:] }
     }
 
-    /// The samples in a window, as `Queryable` asks for them.
+    /// The samples in a window, as required by `Queryable`.
     public func select(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int
     ) throws(SelectError) -> [SeriesSamples] {
@@ -79,7 +80,7 @@ public final class MemorySource: Queryable {
     }
 }
 
-/// A series with what a store knows about its last histogram.
+/// A series, with a store's state for its last histogram.
 private struct StoredSeries {
     var samples: SeriesSamples
     var hints = ResetHints()
@@ -159,6 +160,6 @@ private struct MatcherTest {
 }
 
 extension Timestamp {
-    /// 1970-01-01T00:00:00Z, where the clock of tests starts.
+    /// 1970-01-01T00:00:00Z, the start of time in tests.
     public static let epoch = Timestamp(milliseconds: 0)
 }

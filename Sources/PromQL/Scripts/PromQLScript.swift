@@ -1,52 +1,53 @@
 internal import MetricModel
 
-/// A test script for expressions in Prometheus's language: it loads series and evaluates expressions against
-/// expectations.
+/// A test script for expressions, in Prometheus's language. It loads series and compares the results of expressions
+/// with
+/// expected ones.
 public struct PromQLScript: Sendable {
-    /// A case that did not go as the script says, or a command that cannot be understood.
+    /// A case with an unexpected result, or a command that cannot be parsed.
     public struct Failure: Equatable, Sendable, CustomStringConvertible {
-        /// The line the command starts at, from 1.
+        /// The line on which the command starts, from 1.
         public var line: Int
         /// The expression or command.
         public var subject: String
         /// The expected and the actual result.
         public var reason: String
 
-        /// One line with everything.
+        /// The failure as one line.
         public var description: String { "line \(line): \(subject): \(reason)" }
     }
 
-    /// How a script went.
+    /// The result of a script.
     public struct Report: Equatable, Sendable {
         /// The name of the script.
         public var name: String
-        /// Number of `eval` commands.
+        /// The number of `eval` commands.
         public var total = 0
-        /// Number of those that went as expected.
+        /// The number of `eval` commands that passed.
         public var passed = 0
-        /// The failures, in the order of the script.
+        /// The failures, in script order.
         public var failures: [Failure] = []
 
-        /// Whether everything went as the script says.
+        /// Whether there are no failures.
         public var isSuccess: Bool { failures.isEmpty }
     }
 
     /// The script's name in reports.
     public let name: String
-    /// How its expressions are evaluated.
+    /// The options for evaluating its expressions.
     public var options: EngineOptions
     private let commands: [ScriptCommand]
 
-    /// Reads a script. Commands that cannot be understood become failures when it runs.
+    /// Reads a script. Commands that cannot be parsed become failures when it runs.
     ///
-    /// Without `options` the engine is the one that Prometheus's own scripts assume, which depends on their names.
+    /// Without `options`, it uses the engine that Prometheus's own scripts assume, which depends on their names.
     public init(_ text: String, name: String, options: EngineOptions? = nil) {
         self.name = name
         self.options = options ?? Self.options(forScript: name)
         commands = ScriptReader(text).commands()
     }
 
-    /// The standard engine with start timestamps used and names removed late; the latter not for scripts about that.
+    /// The standard engine with start timestamps and delayed name removal; the latter not for scripts about it.
     public static func options(forScript name: String) -> EngineOptions {
         var options = EngineOptions()
         options.delayedNameRemoval = !name.hasSuffix("name_label_dropping_off.test")
@@ -54,7 +55,7 @@ public struct PromQLScript: Sendable {
         return options
     }
 
-    /// Runs all commands from an empty database. A failure does not stop the script.
+    /// Runs all commands, starting with an empty database. A failure does not stop the script.
     public func run() -> Report {
         var report = Report(name: name)
         let source = MemorySource()
@@ -98,27 +99,27 @@ struct ScriptCommand: Sendable {
         case broken(String, isEvaluation: Bool)
     }
 
-    /// The line it starts at, from 1.
+    /// The line on which it starts, from 1.
     var line: Int
     /// The expression, or the command's first line.
     var subject: String
     var action: Action
 }
 
-/// An `eval` command with what it expects.
+/// An `eval` command with its expectations.
 struct ScriptEvaluation: Sendable {
     enum Times: Sendable {
         case instant(Timestamp)
         case range(start: Timestamp, end: Timestamp, step: Milliseconds)
     }
 
-    /// The result that is expected.
+    /// The expected result.
     enum Outcome: Sendable {
         case scalar(Double)
         case string(String)
         /// Rows of an instant vector, or of a matrix for range queries.
         case series([SeriesNotation])
-        /// Rows of a range vector, whose values lie at `start`, `start + step` and so on.
+        /// Rows of a range vector, with values at `start`, `start + step` and so on.
         case rangeVector([SeriesNotation], start: Timestamp, step: Milliseconds)
         case failure(TextExpectation?)
     }
@@ -132,17 +133,17 @@ struct ScriptEvaluation: Sendable {
     var infos: AnnotationExpectation = .any
 }
 
-/// The annotations of one level that are expected.
+/// The expected annotations of one level.
 enum AnnotationExpectation: Sendable {
     case any
     case none
-    /// At least one. Each must fit one of the texts, and each text one of them; no texts at all fit everything.
+    /// At least one. Each must match one of the texts, and each text one of them. Without texts, everything matches.
     case some([TextExpectation])
 }
 
 /// How a text is compared with the expected one.
 enum TextExpectation: Sendable {
     case exactly(String)
-    /// Matches a pattern somewhere.
+    /// A pattern that matches anywhere in the text.
     case matching(String)
 }

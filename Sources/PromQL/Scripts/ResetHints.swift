@@ -1,9 +1,9 @@
 internal import MetricModel
 
-/// The counter reset hints that native histograms get in a store that keeps them in chunks.
+/// The counter reset hints of native histograms in a store that keeps them in chunks.
 ///
-/// A store does not keep the hints of counters but finds resets by itself: one starts a chunk. When reading, the first
-/// histogram of a chunk says nothing (`unknown`; the chunk before may be gone), the others say that there was no reset.
+/// A store does not keep the hints of counters, but detects resets: a reset starts a chunk. When reading, the first
+/// histogram of a chunk has no hint (`unknown`, because the previous chunk may be gone), the others mean "no reset".
 struct ResetHints {
     private enum Previous {
         case float
@@ -19,7 +19,7 @@ struct ResetHints {
         previous = isStale ? .stale : .float
     }
 
-    /// `histogram`, which was added, as it will be read.
+    /// The histogram, after it was added, as a reader sees it.
     mutating func read(back histogram: FloatHistogram) -> FloatHistogram {
         guard histogram.counterResetHint != .gauge else {
             previous = .gauge
@@ -37,7 +37,7 @@ struct ResetHints {
 }
 
 extension FloatHistogram {
-    /// Whether a store would not put this histogram of a counter into the chunk that ends with `last`.
+    /// Whether a store would start a new chunk for this histogram of a counter, after a chunk that ends with `last`.
     fileprivate func startsChunk(after last: FloatHistogram) -> Bool {
         counterResetHint == .reset || schema != last.schema || zeroThreshold != last.zeroThreshold
             || customValues != last.customValues || count < last.count || zeroCount < last.zeroCount

@@ -1,10 +1,11 @@
 internal import MetricModel
 internal import RE2
 
-/// Evaluates one case of a script and compares.
+/// Evaluates one case of a script and compares the result.
 ///
-/// An instant case is evaluated several times, each time with the same expectation: as written; at other times with the
-/// time fixed by `@`; and each of these as a range query around the moment.
+/// An instant case is evaluated several times with the same expectation: as written; at other times with the time fixed
+/// by
+/// `@`; and each of these as a range query around that time.
 struct ScriptCaseRunner {
     let engine: QueryEngine
     let source: MemorySource
@@ -43,7 +44,7 @@ struct ScriptCaseRunner {
         }
     }
 
-    /// Evaluates at one moment, then in the middle of a range.
+    /// Evaluates at one time, then in the middle of a range.
     private func instant(
         _ evaluation: ScriptEvaluation, _ expression: Expression, at moment: Timestamp, note: String
     ) throws(ScriptFault) {
@@ -74,7 +75,7 @@ struct ScriptCaseRunner {
         }
     }
 
-    /// The result, after its annotations have been checked; `nil` for a failure that was expected.
+    /// The result, after its annotations were checked; `nil` for an expected failure.
     private func check(
         _ outcome: Result<QueryResult, QueryError>, of evaluation: ScriptEvaluation
     ) throws(ScriptFault) -> QueryResult? {
@@ -127,7 +128,7 @@ extension ScriptCaseRunner {
         try ScriptComparison.compare(series, with: rows, start: start, step: step)
     }
 
-    /// Compares the point at `moment` of each series with what an instant query should give.
+    /// Compares the point of each series at `moment` with the expected result of an instant query.
     private func compareMiddle(
         _ result: QueryResult, at moment: Timestamp, with evaluation: ScriptEvaluation
     ) throws(ScriptFault) {
@@ -167,7 +168,7 @@ extension ScriptCaseRunner {
 }
 
 extension ScriptEvaluation {
-    /// Whether a range query has the same result at the moment of an instant query.
+    /// Whether a range query has the same result at the time of the instant query.
     fileprivate var hasSameResultInRange: Bool {
         switch outcome {
         case .string, .rangeVector, .failure: false

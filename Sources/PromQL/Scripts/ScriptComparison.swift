@@ -1,11 +1,11 @@
 internal import MetricModel
 
-/// When a result is as expected.
+/// Compares actual with expected results.
 enum ScriptComparison {
     private static let tolerance = 1e-6
 
-    /// Whether two numbers are equal but for errors of rounding: a relative difference below 1e-6. NaN equals NaN, the
-    /// staleness marker only itself, and 0 only 0.
+    /// Whether two numbers are equal except for rounding errors: a relative difference below 1e-6. NaN equals NaN, the
+    /// staleness marker equals only itself, and 0 only 0.
     static func equal(_ left: Double, _ right: Double) -> Bool {
         if left.isStaleMarker || right.isStaleMarker { return left.isStaleMarker && right.isStaleMarker }
         if left.isNaN && right.isNaN { return true }
@@ -17,7 +17,7 @@ enum ScriptComparison {
         return difference / min(sum, .greatestFiniteMagnitude) < tolerance
     }
 
-    /// Whether two histograms are equal; empty buckets do not count, and the hint only if it is expected.
+    /// Whether two histograms are equal. Empty buckets are ignored, and so is the hint if none is expected.
     static func equal(_ left: FloatHistogram, _ right: FloatHistogram, comparingHint: Bool) -> Bool {
         left.schema == right.schema && left.zeroThreshold == right.zeroThreshold
             && left.customValues == right.customValues && equal(left.count, right.count)
@@ -79,7 +79,7 @@ enum ScriptComparison {
 
     // MARK: Matrices
 
-    /// Compares points; value *i* of a row belongs at `start` + *i* · `step`.
+    /// Compares points. Value *i* of a row is expected at `start` + *i* · `step`.
     static func compare(
         _ series: [SeriesSamples], with rows: [SeriesNotation], start: Timestamp, step: Milliseconds
     ) throws(ScriptFault) {

@@ -28,7 +28,7 @@ struct ScriptExpectations {
         }
     }
 
-    /// Adds a line; true where the block ends with it.
+    /// Adds a line. Returns true if the block ends with it.
     mutating func add(_ line: String) throws(ScriptFault) -> Bool {
         var words = ScriptWords(line)
         switch words.next() {
@@ -36,7 +36,7 @@ struct ScriptExpectations {
         case "expected_fail_message" where mustFail: failure = .exactly(words.rest)
         case "expected_fail_regexp" where mustFail: failure = try pattern(words.rest)
         default:
-            // Anything that is not a number is a row; errors in it are reported as errors of a row.
+            // Anything that is not a number is a row. Errors in it are reported as errors of a row.
             if let number = try? GoText.number(line.unsigned.text) {
                 scalar = line.unsigned.isNegative ? -number : number
                 return true
@@ -135,7 +135,7 @@ struct ScriptExpectations {
         return (start, end, step)
     }
 
-    /// The case that the lines describe.
+    /// The case described by the lines.
     func evaluation(
         of expression: Expression, text: String, times: ScriptEvaluation.Times
     ) throws(ScriptFault) -> ScriptEvaluation {

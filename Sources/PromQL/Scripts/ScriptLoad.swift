@@ -4,7 +4,7 @@ internal import MetricModel
 struct ScriptLoad: Sendable {
     private struct Line: Sendable {
         var notation: SeriesNotation
-        /// When counting began, for each value, relative to the value's own time.
+        /// The start timestamp of each value, relative to the value's own time.
         var starts: [Milliseconds?]?
     }
 
@@ -31,7 +31,7 @@ struct ScriptLoad: Sendable {
         {
             throw ScriptFault("start timestamps and values of \(notation.labels) do not belong together")
         }
-        // Of two lines with the same labels the later one counts.
+        // Of two lines with the same labels, the later one is used.
         lines.removeAll { $0.notation.labels == notation.labels }
         lines.append(Line(notation: notation, starts: pendingStarts?.values))
         pendingStarts = nil
@@ -124,7 +124,7 @@ enum StartNotation {
         }
     }
 
-    /// A duration with an optional sign in front, and what follows it.
+    /// A duration with an optional sign, and the rest of the text.
     private static func signedDuration(_ text: Substring) -> (Milliseconds, Substring)? {
         let unsigned = text.first == "-" || text.first == "+" ? text.dropFirst() : text
         let body = unsigned.prefix { $0 != "-" && $0 != "+" }

@@ -150,7 +150,7 @@ struct ScriptWords {
 
     var first: String { String(rest.prefix { $0 != " " && $0 != "\t" }) }
 
-    /// Takes a word; empty at the end.
+    /// Removes and returns a word; empty at the end.
     mutating func next() -> String {
         let word = first
         rest = String(rest.dropFirst(word.count).drop { $0 == " " || $0 == "\t" })

@@ -56,7 +56,7 @@ struct RangeResult {
         return result
     }
 
-    /// The samples inside an extended range, with one at either end of it.
+    /// The samples inside an extended range, with one at each end.
     private func extendedSamples(_ window: Window, _ context: RangeContext) -> SeriesSamples? {
         if window.isMixed {
             context.remarkMix(window)

@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// Which rows of a lane the windows of a range function hold, step by step.
+/// The rows of a lane in the windows of a range function, step by step.
 struct RangeSteps {
     struct Step {
         /// Rows of the lane.
@@ -11,11 +11,11 @@ struct RangeSteps {
     }
 
     let steps: [Step]
-    /// The rows from the first to the last that any window holds.
+    /// The rows from the first to the last in any window.
     let rows: Range<Int>
-    /// Samples in all windows of a series that has one in every row.
+    /// The number of samples in all windows of a series with a sample in every row.
     let sampleCount: Int
-    /// How far a rate is carried beyond the first and last sample, where a series has one in every row.
+    /// The extrapolation of a rate at each step, for a series with a sample in every row.
     let extrapolations: [Extrapolation]
 
     init(_ times: [Int64], _ contents: SampleTimes, width: Int64, _ grid: Grid) {
@@ -49,7 +49,7 @@ struct RangeSteps {
 
 extension RangeFunctionNode: SeriesRowsNode {
     func rows(_ run: Run, over grid: Grid, groupedBy grouping: Grouping) throws(QueryError) -> SeriesRows? {
-        // Rows that lose their names may become equal, unless all have the same one.
+        // Rows without names may have equal labels, unless all have the same name.
         guard parameters.isEmpty, !run.options.delayedNameRemoval, !run.options.typeAndUnitLabels,
             definition.keepsName || source.singleName != nil,
             let scan = try source.scan(
@@ -62,7 +62,7 @@ extension RangeFunctionNode: SeriesRowsNode {
         }
     }
 
-    /// - Parameter finished: Called with a piece's rows in the block it was worked out into, and how many there are.
+    /// - Parameter finished: called with the rows of a piece in the block that was computed, and their number.
     func rows(
         _ contents: RangeSource.Scan, _ scalars: [Block], _ run: Run, _ grid: Grid,
         finished: @escaping (Block, Int, Int) -> Void = { _, _, _ in }

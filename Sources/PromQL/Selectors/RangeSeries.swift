@@ -1,20 +1,20 @@
 internal import MetricModel
 
-/// The samples of one series that range functions look at: floats and histograms apart, stale markers gone.
+/// The samples of one series for range functions: floats and histograms separate, without staleness markers.
 ///
-/// Immutable; a class so that windows refer to it without copying.
+/// Immutable. A class, so that windows refer to it without copying.
 final class RangeSeries {
     let labels: Labels
     let floatTimes: [Int64]
     let floats: [Double]
     let histogramTimes: [Int64]
     let histograms: [FloatHistogram]
-    /// Start timestamps of the floats, 0 where unknown; empty where none are known or wanted.
+    /// Start timestamps of the floats, 0 if unknown; empty if none are known or needed.
     let floatStarts: [Int64]
     /// Start timestamps of the histograms, likewise.
     let histogramStarts: [Int64]
 
-    /// The samples as a store hands them out.
+    /// The samples as returned by a store.
     init(_ samples: SeriesSamples, withStarts: Bool, resolvesHints: Bool = false) {
         labels = samples.labels
         let wantsStarts = withStarts && !samples.startTimestamps.isEmpty
@@ -49,8 +49,7 @@ final class RangeSeries {
 
     /// A row of an evaluated subquery.
     ///
-    /// Hints about counter resets hold between neighbours in storage only; between the steps of a subquery they say
-    /// nothing.
+    /// Hints about counter resets are valid only between adjacent stored samples, not between the steps of a subquery.
     init(_ block: Block, row: Int, grid: Grid) {
         labels = block.series.labels[row]
         var parts = Parts()
@@ -94,8 +93,7 @@ final class RangeSeries {
     }
 }
 
-/// The part of a series that one call of a range function looks at: samples in `(start, end]`, wider for extended
-/// ranges.
+/// The part of a series that one call of a range function uses: samples in `(start, end]`; wider for extended ranges.
 struct Window {
     let series: RangeSeries
     /// Indices of the floats.
@@ -115,7 +113,7 @@ struct Window {
     var isEmpty: Bool { floats.isEmpty && histograms.isEmpty }
     var metricName: String { series.labels.metricName ?? "" }
 
-    /// Moves to the samples in `(from, through]`; both must not be less than before.
+    /// Moves to the samples in `(from, through]`. Both must not be less than in the previous call.
     mutating func advance(from: Int64, through: Int64) {
         floats = Self.advanced(floats, in: series.floatTimes, from: from, through: through)
         if !series.histogramTimes.isEmpty {

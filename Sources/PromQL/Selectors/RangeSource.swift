@@ -1,21 +1,21 @@
 internal import MetricModel
 
-/// Where a range function's windows come from: a range selector or a subquery.
+/// The source of a range function's windows: a range selector or a subquery.
 final class RangeSource {
     private enum Origin {
         case selector(MatrixSelector)
         case subquery(Subquery, any PlanNode)
     }
 
-    /// The series with the width and place of the windows.
+    /// The series, with the width and times of the windows.
     struct Contents {
         var set: SeriesSet
-        /// Makes the series of a row: one after the other, so that not all take memory at once.
+        /// Returns the series of a row. Created one at a time, so that not all are in memory at once.
         var series: (Int) -> RangeSeries
         var times: SampleTimes
         /// Width of the windows in milliseconds.
         var width: Int64
-        /// How much further than the window samples are needed.
+        /// The additional time before the window for which samples are needed.
         var before: Int64 = 0
         var after: Int64 = 0
     }
@@ -25,17 +25,17 @@ final class RangeSource {
     private var selected = SelectedSeries()
     private var selection: (any SeriesSelection)?
 
-    /// Scanned series with the width and place of the windows.
+    /// Scanned series, with the width and times of the windows.
     struct Scan {
         var scan: any SeriesScan
         var times: SampleTimes
         /// Width of the windows in milliseconds.
         var width: Int64
         var resolvesHints: Bool
-        /// The name that all series have in common, if the selector says so.
+        /// The metric name of all series, if the selector requires one.
         var name: String?
 
-        /// The labels of a series; its name alone where no more was asked for.
+        /// The labels of a series; only its name if no more were requested.
         func labels(of series: Int) -> Labels {
             if case .each(let labels) = scan.selection.labelling { return labels[series] }
             return name.map { Labels(metric: $0) } ?? .empty
@@ -63,12 +63,12 @@ final class RangeSource {
         if case .selector(let selector) = origin { selector.selector.matchers } else { nil }
     }
 
-    /// The name that all series of a plain range selector have.
+    /// The metric name of all series of a plain range selector.
     var singleName: String? {
         matchers?.first { $0.name == Labels.metricName && $0.operation == .equal && !$0.value.isEmpty }?.value
     }
 
-    /// The series of a plain range selector, to be read piece by piece; `nil` for other sources.
+    /// The series of a plain range selector, for reading piece by piece; `nil` for other sources.
     func scan(_ run: Run, over grid: Grid, labels: LabelDemand) throws(QueryError) -> Scan? {
         guard case .selector(let selector) = origin, selector.selector.rangeExtension == nil else { return nil }
         let times = try SampleTimes(offset: selector.selector.offset, at: selector.selector.at, run: run)
@@ -82,7 +82,7 @@ final class RangeSource {
         return Scan(scan: scan, times: times, width: width, resolvesHints: resolvesHints, name: singleName)
     }
 
-    /// The set of series of a scan that was asked for the labels of each.
+    /// The set of series of a scan for which all labels were requested.
     func set(of scan: Scan) -> SeriesSet? { selected.set(of: scan.scan.selection) }
 
     func load(_ run: Run, over grid: Grid) throws(QueryError) -> Contents {

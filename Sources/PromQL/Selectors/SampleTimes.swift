@@ -6,9 +6,9 @@ struct TimeModifiers {
     var at: AtModifier?
 }
 
-/// When a selector looks: its modifiers, resolved for the query that runs.
+/// The times that a selector reads: its modifiers, resolved for the running query.
 struct SampleTimes {
-    /// How far before the evaluation time, in milliseconds; negative looks ahead.
+    /// The distance before the evaluation time, in milliseconds; negative for a later time.
     let offset: Int64
     /// The evaluation time used for every step, if it is fixed.
     let fixed: Int64?
@@ -17,7 +17,7 @@ struct SampleTimes {
         try self.init([TimeModifiers(offset: offset, at: at)], run: run)
     }
 
-    /// - Parameter modifiers: From the outermost subquery to the selector.
+    /// - Parameter modifiers: from the outermost subquery to the selector.
     init(_ modifiers: [TimeModifiers], run: Run) throws(QueryError) {
         var offset: Int64 = 0
         var fixed: Int64?
@@ -32,10 +32,10 @@ struct SampleTimes {
         self.fixed = fixed
     }
 
-    /// The moment that an evaluation at `time` looks at.
+    /// The time that an evaluation at `time` reads.
     func reference(_ time: Int64) -> Int64 { (fixed ?? time) &- offset }
 
-    /// The first and last moment that an evaluation over `grid` looks at.
+    /// The first and last time that an evaluation over `grid` reads.
     func references(_ grid: Grid) -> (first: Int64, last: Int64) { (reference(grid.start), reference(grid.end)) }
 }
 

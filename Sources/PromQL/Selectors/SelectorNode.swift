@@ -1,11 +1,11 @@
 internal import MetricModel
 
-/// An instant selector: at each step the latest sample of each series, if it is fresh.
+/// An instant selector: at each step the latest sample of each series, if it is not too old.
 final class SelectorNode: PlanNode {
     /// The part of the sample that is selected.
     enum Field {
         case value
-        /// Its time in seconds, as `timestamp(x)` wants it.
+        /// Its time in seconds, for `timestamp(x)`.
         case timestamp
         /// Its start timestamp in seconds, if it has one.
         case startTimestamp
@@ -21,8 +21,8 @@ final class SelectorNode: PlanNode {
     private var selection: (any SeriesSelection)?
 
     /// - Parameters:
-    ///   - modifiers: When to look, if not when the selector says.
-    ///   - resolvesHints: Whether histograms that do not know are compared with their predecessors for resets.
+    ///   - modifiers: the time modifiers, if they are not the selector's own.
+    ///   - resolvesHints: whether to compare histograms without a hint with their predecessors to detect resets.
     init(
         _ selector: VectorSelector, field: Field = .value, modifiers: [TimeModifiers]? = nil,
         resolvesHints: Bool = false
@@ -100,7 +100,7 @@ final class SelectorNode: PlanNode {
                 }
                 block.set(cell, to: Double(samples.timestamps[index]))
             case .startTimestamp:
-                // 0 means "not known", as in the samples that Prometheus stores.
+                // 0 means "unknown", as in Prometheus's samples.
                 let known = index < samples.startTimestamps.count ? samples.startTimestamps[index] : .min
                 block.set(cell, to: known == .min ? 0 : Double(known) / 1000)
             }
@@ -146,9 +146,9 @@ extension SelectorNode: SeriesRowsNode {
         }
     }
 
-    /// Fills rows with the series that have a sample in every row that is looked at, and takes their marks from `rest`.
+    /// Fills rows with the series that have a sample in every row read, and removes them from `rest`.
     ///
-    /// - Returns: How many samples were used.
+    /// - Returns: the number of samples used.
     private func fill(
         _ block: inout Block, at row: Int, from tile: SampleTile, _ steps: LatestRows, _ rest: inout [Bool]
     ) -> Int {
@@ -178,11 +178,11 @@ extension SelectorNode: SeriesRowsNode {
     }
 }
 
-/// The latest row of a lane at each step, if it is fresh.
+/// The latest row of a lane at each step, if it is not too old.
 private struct LatestRows {
     /// -1 for none.
     let latest: [Int]
-    /// From the first to the last that any step takes.
+    /// From the first to the last row used by any step.
     let rows: Range<Int>?
 
     init(_ times: [Int64], _ references: SampleTimes, lookback: Int64, _ grid: Grid) {
@@ -200,7 +200,7 @@ private struct LatestRows {
 }
 
 extension FloatHistogram {
-    /// Finds out whether there was a reset after `previous`, where this is not known.
+    /// Detects a reset after `previous`, if the hint is unknown.
     mutating func resolveHint(after previous: FloatHistogram?) {
         guard counterResetHint == .unknown, let previous, !previous.isStaleMarker else { return }
         counterResetHint = isReset(after: previous) ? .reset : .notReset

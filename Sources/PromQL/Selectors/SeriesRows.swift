@@ -4,13 +4,13 @@ internal import MetricModel
 protocol SeriesRowsNode: PlanNode {
     /// The rows over `grid`; `nil` if they cannot be read in this way, or if labels are needed to distinguish rows.
     ///
-    /// - Parameter grouping: The grouping that is applied to the rows, if their labels have no other use.
+    /// - Parameter grouping: the grouping applied to the rows, if their labels have no other use.
     func rows(_ run: Run, over grid: Grid, groupedBy grouping: Grouping) throws(QueryError) -> SeriesRows?
 }
 
-/// The rows of one evaluation over scanned series, in pieces of neighbouring series.
+/// The rows of one evaluation over scanned series, in pieces of adjacent series.
 struct SeriesRows {
-    /// Neighbouring rows.
+    /// Adjacent rows.
     struct Piece {
         var rows: Range<Int>
         /// The block to read them from; `nil` if they must be read one by one.
@@ -20,7 +20,7 @@ struct SeriesRows {
     /// Computes the rows of a piece into the rows of a block, starting at a given one.
     typealias Filling = (_ piece: Piece, _ block: inout Block, _ row: Int) throws(QueryError) -> Void
 
-    /// No piece has more rows.
+    /// The maximum number of rows in a piece.
     static let longest = 256
 
     let scan: any SeriesScan
@@ -57,7 +57,7 @@ struct SeriesRows {
     }
 }
 
-/// The tables that blocks of series are read into, and what belongs to the lane they lie in; kept from block to block.
+/// The buffers into which blocks of series are read, and data about their lane; kept from block to block.
 final class TileReader<LaneSteps> {
     let scan: any SeriesScan
     private(set) var tile = SampleTile()
@@ -67,7 +67,7 @@ final class TileReader<LaneSteps> {
         self.scan = scan
     }
 
-    /// The result of `make` for the times of the block's lane, computed once for neighbouring blocks of a lane.
+    /// The result of `make` for the times of the block's lane, computed once for adjacent blocks of a lane.
     func steps(of block: SeriesBlock, _ make: ([Int64]) -> LaneSteps) -> LaneSteps {
         if let lane, lane.id == block.lane { return lane.steps }
         let steps = make(scan.times(of: block))

@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// `x smoothed`: at each step the value on the line between the samples around it.
+/// `x smoothed`: at each step, the value interpolated between the samples around it.
 struct SmoothedSelection {
     let selector: VectorSelector
     let times: SampleTimes
@@ -38,7 +38,7 @@ struct SmoothedSelection {
         let after = range.first { times[$0] >= moment } ?? range.upperBound
         let isExact = after < range.upperBound && times[after] == moment
         if !isExact && after == range.lowerBound { return nil }
-        // Behind the last sample its value goes on.
+        // After the last sample, its value is used.
         let index = isExact ? after : after - 1
         let isBetween = !isExact && after < range.upperBound
         if window.histograms.isEmpty {
@@ -48,7 +48,7 @@ struct SmoothedSelection {
                     : series.floats[index])
         }
         if !isBetween { return .histogram(series.histograms[index]) }
-        // Histograms know whether they are gauges; numbers do not.
+        // Histograms have a gauge hint; floats do not.
         let isCounter = series.histograms[index + 1].counterResetHint != .gauge
         return HistogramInterpolation(series: series, isCounter: isCounter, context: context)
             .value(after: index, at: moment, window).map { .histogram($0) }

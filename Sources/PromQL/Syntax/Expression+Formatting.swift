@@ -4,7 +4,7 @@ extension Expression {
     /// Operators are on lines of their own, their operands indented; arguments one to a line.
     public func pretty(width: Int = 100) -> String { pretty(level: 0, width: width) }
 
-    /// The text where the line before was broken at indentation `level`; level 0 means that it was not.
+    /// The text, if the previous line was broken at indentation `level`; level 0 means that it was not.
     private func pretty(level: Int, width: Int) -> String {
         let indent = String(repeating: "  ", count: level)
         let line = description
@@ -16,7 +16,7 @@ extension Expression {
         case .unary(let node):
             let operand = node.expression.pretty(level: level, width: width)
             return indent + node.operator.rawValue + operand.drop { $0 == " " }
-        // Prometheus leaves the indentation out here.
+        // Prometheus omits the indentation here.
         case .subquery where fits: return line
         case .subquery(let node): return node.expression.pretty(level: level, width: width) + node.suffix
         case .call, .aggregate, .binary, .paren:

@@ -2,7 +2,7 @@ public import JSON
 internal import MetricModel
 
 extension Expression {
-    /// The tree as `/api/v1/parse_query` answers it: objects with a `type`; lengths of time in milliseconds.
+    /// The tree in the format of `/api/v1/parse_query`: objects with a `type`; durations in milliseconds.
     public var apiJSON: JSON {
         switch self {
         case .number(let node): node.apiJSON
@@ -112,7 +112,7 @@ extension AtModifier? {
 }
 
 extension DurationValue? {
-    /// The length as `name`, and as `nameExpr` what it is computed from.
+    /// The duration as `name`, and the expression it is computed from as `nameExpr`.
     fileprivate func members(_ name: String) -> [JSON.Member] {
         self?.members(name) ?? [JSON.Member(name, 0), JSON.Member(name + "Expr", .null)]
     }
@@ -139,7 +139,7 @@ extension DurationExpression {
         }
         return switch self {
         case .literal(let number):
-            // Only here it matters whether a number was written as a length of time.
+            // Only here it matters whether a number was written as a duration.
             [
                 "type": "numberLiteral", "val": .string(FloatText.plain(number.value)),
                 "duration": .bool(number.isDuration),

@@ -1,7 +1,7 @@
 internal import MetricModel
 
 extension Expression: CustomStringConvertible {
-    /// The canonical text: parsing it gives the same expression, apart from places.
+    /// The canonical text. Parsing it gives the same expression, except for positions.
     public var description: String {
         switch self {
         case .number(let node): node.description
@@ -111,7 +111,7 @@ extension RangeExtension? {
 }
 
 extension DurationValue? {
-    /// ` offset 5m`; nothing for no offset.
+    /// ` offset 5m`; empty without an offset.
     fileprivate var suffix: String {
         guard let self, self != .fixed(.zero) else { return "" }
         return " offset \(self)"
@@ -129,7 +129,7 @@ extension DurationValue: CustomStringConvertible {
 }
 
 extension DurationExpression: CustomStringConvertible {
-    /// The canonical text. A plus sign in front is left out.
+    /// The canonical text. A leading plus sign is omitted.
     public var description: String {
         switch self {
         case .literal(let number): number.description

@@ -30,7 +30,7 @@ extension Expression {
         }
     }
 
-    /// The expressions this one is made of, in the order they were written.
+    /// The parts of the expression, in text order.
     public var children: [Expression] {
         switch self {
         case .number, .string, .vectorSelector: []
@@ -46,7 +46,7 @@ extension Expression {
 }
 
 extension Expression {
-    /// Every selector of series in the expression, in the order they were written.
+    /// Every selector in the expression, in text order.
     public var selectors: [VectorSelector] {
         if case .vectorSelector(let selector) = self { return [selector] }
         return children.flatMap(\.selectors)
@@ -54,7 +54,7 @@ extension Expression {
 }
 
 extension ValueType {
-    /// The name users know: `instant vector`, `range vector`.
+    /// The name used in documentation: `instant vector`, `range vector`.
     public var documentedName: String {
         switch self {
         case .vector: "instant vector"

@@ -4,7 +4,7 @@ public import MetricModel
 public struct SourceRange: Hashable, Sendable {
     /// Offset of the first byte.
     public var start: Int
-    /// Offset behind the last byte.
+    /// Offset after the last byte.
     public var end: Int
 
     /// The bytes from `start` up to `end`.
@@ -62,12 +62,12 @@ public struct NumberLiteral: Equatable, Sendable {
 
 /// A string in quotes, without quotes and escapes.
 public struct StringLiteral: Equatable, Sendable {
-    /// The bytes that are meant; escapes such as `\xff` may make them anything.
+    /// The bytes of the string. Escapes such as `\xff` may produce any bytes.
     public var bytes: [UInt8]
     /// Its position in the query.
     public var range: SourceRange
 
-    /// The bytes as text; what is no UTF-8 becomes U+FFFD.
+    /// The bytes as text. Invalid UTF-8 becomes U+FFFD.
     public var value: String { String(decoding: bytes, as: UTF8.self) }
 
     /// A string at `range`.
@@ -82,7 +82,7 @@ public struct StringLiteral: Equatable, Sendable {
     }
 }
 
-/// The moment an `@` modifier names.
+/// The time of an `@` modifier.
 public enum AtModifier: Equatable, Sendable {
     case timestamp(Timestamp)
     /// The first evaluation time of the query.
@@ -102,7 +102,7 @@ public indirect enum DurationExpression: Equatable, Sendable {
     case literal(NumberLiteral)
     /// `+`, `-`, `*`, `/`, `%`, `^`.
     case binary(BinaryOperator, DurationExpression, DurationExpression, wrapped: Bool, SourceRange)
-    /// Unary `+` or `-`; a parenthesised operand alone is a wrapped `+`.
+    /// Unary `+` or `-`. A parenthesised operand alone is a wrapped `+`.
     case unary(UnaryOperator, DurationExpression, wrapped: Bool, SourceRange)
     case step(wrapped: Bool, SourceRange)
     case queryRange(wrapped: Bool, SourceRange)
@@ -120,9 +120,9 @@ public enum RangeExtension: String, Equatable, Sendable {
 public struct VectorSelector: Equatable, Sendable {
     /// The name as written before the braces; empty if it is inside them.
     public var name: String
-    /// All matchers, in the order they were written; the one for `name` comes last.
+    /// All matchers, in text order; the one for `name` comes last.
     public var matchers: [Matcher]
-    /// As written; positive looks into the past. `nil` where no offset was given.
+    /// As written; a positive offset is in the past. `nil` if no offset is given.
     public var offset: DurationValue?
     /// The `@` modifier.
     public var at: AtModifier?
@@ -168,9 +168,9 @@ public struct Subquery: Equatable, Sendable {
     public var expression: Expression
     /// Width of the window.
     public var window: DurationValue
-    /// Distance of the steps; `nil` for the default.
+    /// Time between the steps; `nil` for the default.
     public var step: DurationValue?
-    /// As written; `nil` where no offset was given.
+    /// As written; `nil` if no offset is given.
     public var offset: DurationValue?
     /// The `@` modifier.
     public var at: AtModifier?
@@ -279,9 +279,9 @@ public enum BinaryOperator: String, Hashable, Sendable, CaseIterable {
     }
 }
 
-/// How the elements of two vectors find each other.
+/// How the elements of two vectors are matched.
 public struct VectorMatching: Equatable, Sendable {
-    /// How many elements of either side may meet.
+    /// How many elements of each side may match.
     public enum Cardinality: String, Hashable, Sendable {
         case oneToOne = "one-to-one"
         case manyToOne = "many-to-one"
@@ -289,17 +289,17 @@ public struct VectorMatching: Equatable, Sendable {
         case manyToMany = "many-to-many"
     }
 
-    /// How many elements of either side may meet.
+    /// How many elements of each side may match.
     public var cardinality: Cardinality
     /// The labels of `on` or `ignoring`.
     public var labels: [String]
-    /// Whether `labels` are the ones compared (`on`) rather than the ones left out.
+    /// Whether `labels` are the compared labels (`on`), not the ignored ones.
     public var on: Bool
     /// The labels of `group_left` or `group_right`.
     public var include: [String]
-    /// Value for elements of the left side that have no partner.
+    /// Value for missing elements of the left side.
     public var fillLeft: Double?
-    /// Value for elements of the right side that have no partner.
+    /// Value for missing elements of the right side.
     public var fillRight: Double?
 
     /// A matching.
@@ -326,7 +326,7 @@ public struct Binary: Equatable, Sendable {
     public var right: Expression
     /// Present when both operands are vectors.
     public var matching: VectorMatching?
-    /// Whether a comparison yields 0 or 1 instead of filtering.
+    /// Whether a comparison returns 0 or 1 instead of filtering.
     public var returnsBool: Bool
     /// Its position in the query.
     public var range: SourceRange

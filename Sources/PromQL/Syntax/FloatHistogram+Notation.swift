@@ -1,8 +1,8 @@
 public import MetricModel
 
 extension FloatHistogram {
-    /// The histogram in series notation: `{{schema:1 count:3 sum:4 offset:1 buckets:[1 2]}}`. Fields of value 0 are
-    /// left out, empty buckets between others filled in.
+    /// The histogram in series notation: `{{schema:1 count:3 sum:4 offset:1 buckets:[1 2]}}`. Fields with value 0 are
+    /// omitted; empty buckets between others are included.
     public var seriesNotation: String {
         var fields: [String] = []
         func field(_ name: String, _ value: Double) {
@@ -32,18 +32,18 @@ extension FloatHistogram {
     private static func buckets(
         _ spans: [Span], _ counts: [Double], _ offsetName: String, _ countsName: String
     ) -> [String] {
-        // Spans that reach behind the largest index go on at the smallest one.
+        // Spans that pass the largest index continue at the smallest one.
         let filled = occupied(spans, counts).sorted { $0.index < $1.index }
         guard let first = filled.first, let last = filled.last else { return [] }
         let width = last.index - first.index + 1
-        // The text is read by humans: very large gaps are not written out.
+        // The text is for people: very large gaps are not printed.
         guard width <= 100_000 else { return ["\(offsetName):\(first.index)", "\(countsName):[…]"] }
         var values = [Double](repeating: 0, count: Int(width))
         for bucket in filled { values[Int(bucket.index - first.index)] = bucket.count }
         return (first.index == 0 ? [] : ["\(offsetName):\(first.index)"]) + ["\(countsName):\(list(values))"]
     }
 
-    /// The buckets that are not empty, with their indexes, in the order of the spans.
+    /// The buckets that are not empty, with their indices, in span order.
     static func occupied(_ spans: [Span], _ counts: [Double]) -> [(index: Int64, count: Double)] {
         var result: [(index: Int64, count: Double)] = []
         var index: Int32 = 0

@@ -1,27 +1,27 @@
-/// A function of the language: what it takes and what it gives.
+/// A function of the language, with the types of its arguments and result.
 public struct Function: Equatable, Sendable {
-    /// How many arguments may be given.
+    /// How many arguments are allowed.
     public enum Variadic: Equatable, Sendable {
         /// Exactly one for each type.
         case fixed
-        /// The last may be left out, or be given as often as this.
+        /// The last argument is optional and may be repeated up to this number.
         case optional(upTo: Int)
-        /// The last may be left out or repeated without limit.
+        /// The last argument is optional and may be repeated without limit.
         case unlimited
     }
 
     /// The name as written in expressions.
     public let name: String
-    /// The types of the arguments; a repeated last argument has the last type.
+    /// The types of the arguments. A repeated last argument has the last type.
     public let argumentTypes: [ValueType]
-    /// How many arguments may be given.
+    /// How many arguments are allowed.
     public let variadic: Variadic
     /// The type of the result.
     public let returnType: ValueType
     /// Whether the function must be enabled.
     public let isExperimental: Bool
 
-    /// The function called `name`; names are case-sensitive.
+    /// The function named `name`. Names are case-sensitive.
     public static func named(_ name: String) -> Function? { table[name] }
 
     /// All functions, sorted by name.

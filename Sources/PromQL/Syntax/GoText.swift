@@ -1,9 +1,9 @@
 internal import Glibc
 internal import MetricModel
 
-/// Go's notation for characters, strings and numbers, which PromQL takes over.
+/// Go's notation for characters, strings and numbers, which PromQL uses.
 enum GoText {
-    /// The scalar at `offset` with its width; U+FFFD of one byte for a byte that is no UTF-8, `nil` behind the end.
+    /// The scalar at `offset` with its width; U+FFFD with width 1 for an invalid byte, `nil` after the end.
     static func decode(_ bytes: [UInt8], at offset: Int) -> (scalar: Unicode.Scalar, width: Int)? {
         guard offset < bytes.count else { return nil }
         if bytes[offset] < 0x80 { return (Unicode.Scalar(bytes[offset]), 1) }
@@ -31,7 +31,7 @@ enum GoText {
         return isPrintable ? "\(code) '\(scalar)'" : code
     }
 
-    /// The bytes in double quotes, as `%q` prints them; bytes that are no UTF-8 become `\xff`.
+    /// The bytes in double quotes, as `%q` prints them. Invalid UTF-8 is printed as `\xff`.
     static func quoted(_ bytes: [UInt8]) -> String {
         if let text = String(validating: bytes, as: UTF8.self) { return MetricText.quoted(text) }
         var result = "\""
@@ -57,7 +57,7 @@ enum GoText {
         }
     }
 
-    /// The content of a string token, whose escapes the lexer has checked. Escapes may yield any bytes.
+    /// The content of a string token, whose escapes the lexer has checked. Escapes may produce any bytes.
     static func unquoted(_ token: ArraySlice<UInt8>) -> [UInt8] {
         let inner = token.dropFirst().dropLast()
         guard token.first != UInt8(ascii: "`") else { return Array(inner) }
@@ -99,7 +99,7 @@ enum GoText {
         Array(String(Unicode.Scalar(code) ?? "\u{fffd}").utf8)
     }
 
-    /// `value` with a fixed number of digits behind the point, as `%f` prints it.
+    /// `value` with a fixed number of digits after the point, as `%f` prints it.
     static func fixed(_ value: Double, digits: Int) -> String {
         guard value.isFinite else { return FloatText.plain(value) }
         var buffer = [CChar](repeating: 0, count: 400)
@@ -109,13 +109,13 @@ enum GoText {
         return String(decoding: buffer.prefix(max(0, Int(length))).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Why a text is no number.
+    /// Why a text is not a number.
     enum NumberFault: String, Error {
         case syntax = "invalid syntax"
         case range = "value out of range"
     }
 
-    /// Reads a number: an integer with an optional base prefix (`0x1f`, `017`), else a decimal fraction, `Inf` or
+    /// Reads a number: an integer with an optional base prefix (`0x1f`, `017`), otherwise a decimal fraction, `Inf` or
     /// `NaN`.
     static func number(_ text: String) throws(NumberFault) -> Double {
         guard hasValidUnderscores(text) else { throw .syntax }

@@ -9,7 +9,7 @@ extension Lexer {
         guard let kind = Token.keyword(text) else {
             return emit(text.utf8.contains(UInt8(ascii: ":")) ? .metricIdentifier : .identifier)
         }
-        // Fill modifiers came late; queries that use these words as names must keep their meaning.
+        // Fill modifiers were added later: queries that use these words as names must keep their meaning.
         if [.keyword(.fill), .keyword(.fillLeft), .keyword(.fillRight)].contains(kind), !isFollowedByParen {
             return emit(.identifier)
         }
@@ -20,7 +20,7 @@ extension Lexer {
         bytes[position...].first { ![0x20, 0x09, 0x0a, 0x0d].contains($0) } == UInt8(ascii: "(")
     }
 
-    /// A string in quotes; the opening one has been read.
+    /// A string in quotes. The opening quote has been read.
     ///
     /// Escapes are checked here and resolved by `GoText.unquoted`.
     mutating func string(quote: Unicode.Scalar) -> Token {
@@ -35,7 +35,7 @@ extension Lexer {
         }
     }
 
-    /// Reads the escape behind a backslash; what is wrong with it, if anything.
+    /// Reads the escape after a backslash. Returns an error message, or `nil`.
     private mutating func escapeFault(quote: Unicode.Scalar) -> String? {
         guard var character = advance() else { return "escape sequence not terminated" }
         var digits: Int
@@ -81,11 +81,11 @@ extension Lexer {
         scanNumber() ? emit(.number) : fail("bad number syntax: \(MetricText.quoted(text))")
     }
 
-    /// Reads a number as far as it looks like one; whether it does up to its end. The parser converts it.
+    /// Reads as much as looks like a number. Returns whether it ends correctly. The parser converts it.
     private mutating func scanNumber() -> Bool {
         let initial = position
         var isHexadecimal = false
-        // In series notation `0x3` means three more zeros.
+        // In series notation, `0x3` means three more zeros.
         if !isSeries, accept("0"), accept("x") || accept("X") {
             _ = accept("_")
             isHexadecimal = true
@@ -122,7 +122,7 @@ extension Lexer {
         return position > initial
     }
 
-    /// Behind digits that were no number: the unit and further pairs of digits and units.
+    /// After digits that were not a number: the unit and further pairs of digits and units.
     private mutating func scanRestOfDuration() -> Bool {
         guard acceptAny("smhdwy") else { return false }
         _ = accept("s")
@@ -132,7 +132,7 @@ extension Lexer {
             _ = accept("s")
         }
         guard let following = peek, Self.isAlphanumeric(following) else { return true }
-        // The text in the message contains the character that does not fit.
+        // The text in the message includes the invalid character.
         position += 1
         return false
     }

@@ -89,7 +89,7 @@ extension Lexer {
         }
     }
 
-    /// The token for a run of blanks; its text is the first of them.
+    /// The token for consecutive blanks. Its text is the first one.
     private mutating func blank() -> Token {
         let token = emit(.space)
         _ = skipSpaces()

@@ -1,14 +1,14 @@
 internal import MetricModel
 
-/// Cuts the text of an expression, or of a line in series notation, into tokens, one at a time as the parser asks.
+/// Splits the text of an expression, or of a line in series notation, into tokens, one at a time.
 ///
 /// The meaning of a character depends on its context: inside braces words are never keywords, inside brackets only
 /// durations are valid, and the metric of a series description is followed by its values.
 struct Lexer {
-    /// The rules that apply at the current position. Inside braces `isInsideBraces` overrules `statements`.
+    /// The rules at the current position. Inside braces, `isInsideBraces` overrides `statements`.
     enum Mode {
         case statements
-        /// Behind `[`, up to the first number.
+        /// After `[`, up to the first number.
         case durations
         /// The values of a series description.
         case values
@@ -21,7 +21,7 @@ struct Lexer {
 
     let bytes: [UInt8]
     let isSeries: Bool
-    /// Start of the token that is being read.
+    /// Start of the current token.
     var start = 0
     var position = 0
     var mode = Mode.statements
@@ -36,14 +36,14 @@ struct Lexer {
         self.isSeries = isSeries
     }
 
-    /// The next token; `end` or `failure` for ever once the text is over.
+    /// The next token; `end` or `failure` at every call after the text has ended.
     mutating func next() -> Token {
         while true {
             if let token = step() { return token }
         }
     }
 
-    /// One step of the current mode; `nil` if it produced no token.
+    /// One step of the current mode; `nil` if it produces no token.
     private mutating func step() -> Token? {
         switch mode {
         case .ended: emit(.end)
@@ -129,7 +129,7 @@ struct Lexer {
         return openParens < 0 ? fail("unexpected right parenthesis ')'") : token
     }
 
-    /// A colon or a duration word behind the first number inside brackets.
+    /// A colon or a duration word after the first number inside brackets.
     private mutating func wordInsideBrackets() -> Token {
         if accept(":") {
             if sawColon { return fail("unexpected colon ':'") }
@@ -220,15 +220,15 @@ struct Lexer {
 }
 
 extension Lexer {
-    /// The scalar at the current position; U+FFFD for bytes that are no UTF-8, `nil` at the end.
+    /// The scalar at the current position; U+FFFD for invalid UTF-8, `nil` at the end.
     var peek: Unicode.Scalar? { scalar(at: position) }
 
-    /// The text of the token that is being read.
+    /// The text of the current token.
     var text: String { String(decoding: bytes[start..<position], as: UTF8.self) }
 
     func scalar(at offset: Int) -> Unicode.Scalar? { GoText.decode(bytes, at: offset)?.scalar }
 
-    /// Steps over the scalar at the current position and returns it.
+    /// Consumes the scalar at the current position and returns it.
     mutating func advance() -> Unicode.Scalar? {
         guard let (scalar, width) = GoText.decode(bytes, at: position) else { return nil }
         position += width
@@ -237,7 +237,7 @@ extension Lexer {
 
     private mutating func skip() { _ = advance() }
 
-    /// Steps over `scalar` if it comes next.
+    /// Consumes `scalar` if it is next.
     mutating func accept(_ scalar: Unicode.Scalar) -> Bool {
         guard peek == scalar else { return false }
         position += 1
@@ -250,7 +250,7 @@ extension Lexer {
         return token
     }
 
-    /// A token that says what is wrong, from the start of the current token to the end of the text.
+    /// A token with an error message, from the start of the current token to the end of the text.
     mutating func fail(_ reason: String) -> Token {
         mode = .ended
         return Token(kind: .failure, range: SourceRange(start, bytes.count), text: reason)

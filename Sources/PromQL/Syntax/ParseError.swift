@@ -1,15 +1,15 @@
-/// Why an expression was refused.
+/// Why an expression is invalid.
 ///
-/// `description` is what Prometheus answers: `1:5: parse error: unexpected end of input`.
+/// `description` is Prometheus's text: `1:5: parse error: unexpected end of input`.
 public struct ParseError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// One fault.
+    /// One error.
     public struct Fault: Equatable, Sendable {
         /// Its position in the query, in bytes.
         public var range: SourceRange
         /// The error message.
         public var text: String
 
-        /// A fault at `range`.
+        /// An error at `range`.
         public init(range: SourceRange, text: String) {
             self.range = range
             self.text = text
@@ -18,10 +18,10 @@ public struct ParseError: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// The expression.
     public var input: String
-    /// All faults found, in the order they were found; never empty.
+    /// All errors, in the order in which they were found; never empty.
     public var faults: [Fault]
 
-    /// The refusal of `input`.
+    /// The errors in `input`.
     public init(input: String, faults: [Fault]) {
         self.input = input
         self.faults = faults
@@ -42,7 +42,7 @@ public struct ParseError: Error, Equatable, Sendable, CustomStringConvertible {
         return (line, column)
     }
 
-    /// The first fault with its position.
+    /// The first error with its position.
     public var description: String {
         let fault = faults[0]
         let (line, column) = ParseError.position(of: fault.range.start, in: input)

@@ -35,7 +35,7 @@ extension Parser {
         return modifiers
     }
 
-    /// Whether the labels behind `group_left` were left out, going by what follows it.
+    /// Whether the labels after `group_left` were omitted, judging by the following token.
     private func startsOperand(_ following: Token) -> Bool {
         switch following.kind {
         case .leftParen: false
@@ -54,7 +54,7 @@ extension Parser {
         return sign?.symbol == .minus ? -number : number
     }
 
-    /// `(a, b)`, or what is left of it.
+    /// `(a, b)`, or what remains after an error.
     mutating func groupingLabels() throws(Interruption) -> [String] {
         guard accept(.leftParen) != nil else {
             recover(in: "grouping opts", expected: "\"(\"")
@@ -93,7 +93,7 @@ extension Parser {
         return name ?? ""
     }
 
-    /// An operation; checks its types and settles how its sides match.
+    /// An operation. Checks its types and determines how its sides match.
     mutating func binary(
         _ symbol: BinaryOperator, _ left: Operand, _ right: Operand, _ modifiers: BinaryModifiers
     ) -> Operand {
@@ -153,7 +153,7 @@ extension Parser {
         }
     }
 
-    /// The text between two operands without the blanks around it; its last byte is left out.
+    /// The text between two operands, without surrounding blanks and without its last byte.
     private func operatorRange(_ left: Operand, _ right: Operand) -> SourceRange {
         let between = left.range.end..<max(left.range.end, right.range.start)
         let solid = lexer.bytes[between].indices.filter { ![0x20, 0x09, 0x0a, 0x0d].contains(lexer.bytes[$0]) }

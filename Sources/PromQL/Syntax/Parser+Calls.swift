@@ -1,7 +1,7 @@
 internal import MetricModel
 
 extension Parser {
-    /// An argument with the errors found in it; the caller that uses the argument sorts them.
+    /// An argument with its errors, which the caller that uses the argument sorts.
     private struct Argument {
         var operand: Operand
         var typeFaults: [ParseError.Fault]
@@ -34,7 +34,7 @@ extension Parser {
         return Argument(operand: operand, typeFaults: typeFaults)
     }
 
-    /// Adds the faults of `argument` and, if it has another type than `type`, one about that.
+    /// Adds the errors of `argument`, and another one if its type is not `type`.
     private mutating func check(_ argument: Argument, is type: ValueType, in context: String) {
         typeFaults += argument.typeFaults
         guard argument.operand.type != type else { return }
@@ -45,7 +45,7 @@ extension Parser {
 
     // MARK: Functions
 
-    /// A call of the function named by `name`, which has been taken.
+    /// A call of the function `name`, which has been consumed.
     mutating func call(_ name: Token) throws(Interruption) -> Operand {
         var arguments = try arguments()
         let range = merge(name.range, taken)
@@ -91,7 +91,7 @@ extension Parser {
         }
     }
 
-    /// The second argument of `info` selects labels: it must be a selector without a name, and may be empty.
+    /// The second argument of `info` selects labels: a selector without a name, which may be empty.
     private mutating func checkInfoSelector(_ argument: inout Argument, _ context: String, range: SourceRange) {
         if argument.operand.type != .vector {
             let type = argument.operand.type.documentedName
@@ -104,18 +104,18 @@ extension Parser {
             return reportType(
                 "expected label selectors only, got vector selector instead", at: argument.operand.range)
         }
-        // The only fault that a selector without a name can have is that it selects everything.
+        // The only possible error of a selector without a name is that it selects everything.
         argument.typeFaults = []
     }
 
     // MARK: Aggregations
 
-    /// Whether a word that could be an aggregation is one, going by what follows it.
+    /// Whether a word is an aggregation, judging by the following token.
     func startsAggregate(_ following: Token) -> Bool {
         [.leftParen, .keyword(.by), .keyword(.without)].contains(following.kind)
     }
 
-    /// An aggregation; `token` has been taken.
+    /// An aggregation. `token` has been consumed.
     mutating func aggregate(_ name: Aggregate.Operator, _ token: Token) throws(Interruption) -> Operand {
         var node = Aggregate(
             operator: name, expression: .number(NumberLiteral(value: 0, range: token.range)), range: token.range)
@@ -132,7 +132,7 @@ extension Parser {
         return finish(node, arguments)
     }
 
-    /// `by (a, b)` or `without (a, b)`, if it comes next.
+    /// `by (a, b)` or `without (a, b)`, if it is next.
     private mutating func grouping(of node: inout Aggregate) throws(Interruption) -> Bool {
         let kind = peek().kind
         guard kind == .keyword(.by) || kind == .keyword(.without) else { return false }
@@ -142,7 +142,7 @@ extension Parser {
         return true
     }
 
-    /// Puts the arguments into their places and checks them.
+    /// Assigns the arguments and checks them.
     private mutating func finish(_ node: Aggregate, _ arguments: [Argument]) -> Operand {
         var node = node
         let name = node.operator
@@ -171,7 +171,7 @@ extension Parser {
 }
 
 extension Aggregate.Operator {
-    /// The type of the argument before the vector, for those that take one.
+    /// The type of the argument before the vector, for aggregations that have one.
     public var parameterType: ValueType? {
         switch self {
         case .topk, .bottomk, .quantile, .limitk, .limitRatio: .scalar

@@ -1,7 +1,7 @@
 internal import MetricModel
 
 extension Parser {
-    /// A range or step: an expression; a plain number must be positive.
+    /// A range or step: an expression. A plain number must be positive.
     mutating func positiveDuration() throws(Interruption) -> DurationValue {
         let duration = try duration(precedence: 1)
         guard case .literal(let number) = duration else { return .computed(duration) }
@@ -12,7 +12,7 @@ extension Parser {
         return .fixed(DurationNotation.milliseconds(number.value))
     }
 
-    /// An offset. Only in parentheses it may hold operators: `foo offset 5m - 8` subtracts from `foo`.
+    /// An offset. It may contain operators only in parentheses: `foo offset 5m - 8` subtracts from `foo`.
     mutating func offsetDuration() throws(Interruption) -> DurationValue {
         switch peek().kind {
         case .number, .duration, .query: return value(try primaryDuration())
@@ -120,7 +120,7 @@ extension Parser {
         }
     }
 
-    /// `number`, or 0 if it exceeds the longest duration, which is reported at `range`.
+    /// `number`, or 0 if it exceeds the longest duration; then an error is reported at `range`.
     private mutating func checked(_ number: NumberLiteral, at range: SourceRange) -> NumberLiteral {
         guard number.value.magnitude > 0x1p63 / 1e9 else { return number }
         report("duration out of range", at: range)
@@ -139,7 +139,7 @@ extension Parser {
         return .unary(.minus, operand, wrapped: false, merge(sign.range, operand.sourceRange))
     }
 
-    /// `duration` in parentheses; a number alone becomes an operation, so that they are not lost.
+    /// `duration` in parentheses. A number alone becomes an operation, so that they are printed again.
     private func wrapped(_ duration: DurationExpression, range: SourceRange) -> DurationExpression {
         switch duration {
         case .literal: .unary(.plus, duration, wrapped: true, range)
@@ -161,7 +161,7 @@ extension DurationExpression {
 }
 
 extension BinaryOperator {
-    /// Whether duration expressions may hold this operator.
+    /// Whether duration expressions may contain this operator.
     fileprivate var isArithmetic: Bool {
         switch self {
         case .add, .subtract, .multiply, .divide, .modulo, .power: true

@@ -1,7 +1,7 @@
 internal import MetricModel
 
 extension Parser {
-    /// An expression whose operators all bind at least as tightly as `precedence`.
+    /// An expression in which all operators bind at least as tightly as `precedence`.
     mutating func expression(precedence: Int = 1) throws(Interruption) -> Operand {
         try nested { parser throws(Interruption) in
             let first = try parser.signed()
@@ -9,7 +9,7 @@ extension Parser {
         }
     }
 
-    /// Operators and operands behind `first`.
+    /// Operators and operands after `first`.
     mutating func operators(behind first: Operand, precedence: Int) throws(Interruption) -> Operand {
         var left = first
         while case .operator(let symbol) = peek().kind, symbol.precedence >= precedence {
@@ -21,7 +21,7 @@ extension Parser {
         return left
     }
 
-    /// An operand with its signs. A sign binds like `*`: looser than `^`.
+    /// An operand with its signs. A sign binds like `*`, less tightly than `^`.
     private mutating func signed() throws(Interruption) -> Operand {
         guard let sign = acceptSign() else { return try modified(primary()) }
         var operands = [try expression(precedence: BinaryOperator.power.precedence)]
@@ -96,7 +96,7 @@ extension Parser {
         GoText.unquoted(lexer.bytes[token.range.start..<token.range.end])
     }
 
-    /// The number or duration that comes next.
+    /// The next number or duration.
     mutating func numberLiteral() -> NumberLiteral {
         let token = take()
         if token.kind == .duration {
@@ -113,7 +113,7 @@ extension Parser {
 
     private mutating func seconds(_ token: Token) -> Double {
         guard let length = Milliseconds(parsing: token.text) else {
-            // The lexer lets only digits and units through, so that what is left of faults is their order or size.
+            // The lexer accepts only digits and units, so only their order or size can be wrong.
             let isTooLong = DurationNotation.hasOrderedUnits(token.text)
             let quoted = MetricText.quoted(token.text)
             report(isTooLong ? "duration out of range" : "not a valid duration string: \(quoted)", at: token.range)
@@ -128,7 +128,7 @@ extension Parser {
 }
 
 extension BinaryOperator {
-    /// How tightly the operator binds, from 1; `^` is the only one that associates to the right.
+    /// The precedence of the operator, from 1. Only `^` is right-associative.
     var precedence: Int {
         switch self {
         case .or: 1

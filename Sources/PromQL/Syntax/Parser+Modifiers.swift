@@ -1,7 +1,7 @@
 internal import MetricModel
 
 extension Parser {
-    /// `operand` with the modifiers and brackets behind it, which bind tighter than any operator.
+    /// `operand` with the modifiers and brackets after it, which bind more tightly than any operator.
     mutating func modified(_ operand: Operand) throws(Interruption) -> Operand {
         var operand = operand
         while true {
@@ -156,14 +156,15 @@ extension Parser {
         return .timestamp(Timestamp(seconds: seconds))
     }
 
-    /// The modifiers that selectors and subqueries share.
+    /// The modifiers of selectors and subqueries.
     private struct TimeModifiers {
         var offset: DurationValue?
         var at: AtModifier?
     }
 
-    /// Lets `body` change the modifiers of `operand`, if it may have any. Where `body` says so, they end with the
-    /// closing token or number that was taken last.
+    /// Lets `body` change the modifiers of `operand`, if it may have any. If `body` returns so, their range ends with
+    /// the
+    /// last consumed closing token or number.
     private mutating func change(
         _ operand: inout Operand, _ name: String,
         _ body: (inout Parser, inout TimeModifiers, SourceRange) -> Bool
@@ -222,6 +223,6 @@ extension Parser {
 }
 
 extension DurationValue? {
-    /// Whether an offset counts as given; one of nothing does not.
+    /// Whether an offset counts as given. A zero offset does not.
     fileprivate var isSet: Bool { self != nil && self != .fixed(.zero) }
 }

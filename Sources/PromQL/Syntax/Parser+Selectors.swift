@@ -2,7 +2,7 @@ internal import MetricModel
 internal import RE2
 
 extension Parser {
-    /// A selector behind its name, which has been taken if there is one.
+    /// A selector after its name, which has been consumed if there is one.
     mutating func selector(named name: Token?) throws(Interruption) -> Operand {
         var range = name?.range ?? peek().range
         var matchers: [Matcher] = []
@@ -16,7 +16,7 @@ extension Parser {
         return Operand(expression: .vectorSelector(node), type: .vector)
     }
 
-    /// Matchers up to the closing brace, which is returned; the opening one has been taken.
+    /// Matchers up to the closing brace, which is returned. The opening brace has been consumed.
     private mutating func matchers(into matchers: inout [Matcher]) throws(Interruption) -> Token {
         if let closing = accept(.rightBrace) { return closing }
         if let matcher = try matcher() { matchers.append(matcher) }
@@ -35,7 +35,7 @@ extension Parser {
         }
     }
 
-    /// One matcher; `nil` where a fault was reported instead.
+    /// One matcher; `nil` if an error was reported instead.
     private mutating func matcher() throws(Interruption) -> Matcher? {
         let label = peek()
         guard label.kind == .identifier || label.kind == .string else {
@@ -92,9 +92,9 @@ extension Parser {
 }
 
 extension Matcher {
-    /// Whether series without the label are selected. A pattern that is none selects nothing.
+    /// Whether series without the label match. An invalid pattern matches nothing.
     fileprivate var matchesEmpty: Bool {
-        // A pattern that does not compile has been reported where it stands.
+        // An error in the pattern was already reported at its position.
         let pattern = try? LabelPattern(value)
         return switch operation {
         case .equal: value.isEmpty
@@ -105,7 +105,7 @@ extension Matcher {
     }
 }
 
-/// Prometheus's words for faults in regular expressions.
+/// Prometheus's error texts for regular expressions.
 enum RegexNotation {
     /// The error text of Go's library for RE2's `error`.
     static func refusal(of error: RegularExpression.PatternError) -> String {

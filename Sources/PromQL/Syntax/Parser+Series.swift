@@ -70,7 +70,7 @@ extension Parser {
         [.blank, .identifier, .number, .operator(.add), .operator(.subtract), .openHistogram].contains(token.kind)
     }
 
-    /// `5`, `_x3`, `1+2x3`, `{{…}}` and so on, up to the blank behind it.
+    /// `5`, `_x3`, `1+2x3`, `{{…}}` and so on, up to and including the blank after it.
     private mutating func value(into values: inout [SeriesNotation.Value]) throws(Interruption) {
         if accept(.blank) != nil {
             let count = accept(.times) == nil ? 1 : try count()
@@ -108,7 +108,7 @@ extension Parser {
         }
         let increase = try signedNumber()
         try expect(.times)
-        // By repeated addition: the errors of rounding are part of what scripts expect.
+        // By repeated addition: scripts expect the same rounding errors.
         for step in 0...(try count()) {
             if step > 0 { value += increase }
             try append(.float(value), times: 1, to: &values)
@@ -122,7 +122,7 @@ extension Parser {
         return sign?.symbol == .minus ? -number : number
     }
 
-    /// How often something is repeated.
+    /// The number of repetitions.
     private mutating func count() throws(Interruption) -> UInt64 {
         let token = try expect(.number)
         if let count = UInt64(token.text), token.text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) { return count }
@@ -234,7 +234,7 @@ extension Parser {
                 if accept(.rightBracket) != nil { return numbers }
                 numbers.append(try signedNumber())
             } catch .unexpectedToken {
-                // Prometheus recovers here without a word, and may then take the line for right.
+                // Prometheus recovers here without an error, and may then accept the line.
                 report("unexpected \(peek().summary) in buckets", at: latestRange)
                 throw .abandoned
             }
@@ -243,7 +243,7 @@ extension Parser {
     }
 }
 
-/// The fields of a histogram as they were written.
+/// The fields of a histogram as written.
 private struct HistogramFields {
     enum Value {
         case number(Double)

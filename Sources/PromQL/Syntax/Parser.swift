@@ -3,22 +3,23 @@ public import MetricModel
 extension Expression {
     /// Reads an expression.
     ///
-    /// All faults are reported that can be found: after a syntax error reading goes on behind it. The types are checked
-    /// only when the syntax is right.
-    /// - Complexity: linear in the length of the text, apart from the compilation of regular expressions.
+    /// Reports as many errors as possible: after a syntax error, reading continues after it. Types are checked only if
+    /// the
+    /// syntax is correct.
+    /// - Complexity: linear in the length of the text, except for compiling regular expressions.
     public static func parse(_ text: String, features: ParserFeatures = .standard) throws(ParseError) -> Expression {
         try parse(utf8: Array(text.utf8), features: features)
     }
 
-    /// Reads an expression from bytes that may not be UTF-8, as peers send them.
+    /// Reads an expression from bytes of a client, which may not be UTF-8.
     public static func parse(utf8: [UInt8], features: ParserFeatures = .standard) throws(ParseError) -> Expression {
         var parser = Parser(Lexer(utf8), features: features)
         return try parser.expressionOnly()
     }
 
-    /// Reads a selector as the `match[]` parameters of the API hold one: name and matchers, no modifiers.
+    /// Reads a selector of a `match[]` parameter of the API: name and matchers, no modifiers.
     ///
-    /// It may select everything; callers that do not want that check the matchers.
+    /// It may select everything; callers that do not allow this check the matchers.
     public static func parseSelector(_ text: String) throws(ParseError) -> [Matcher] {
         var parser = Parser(Lexer(Array(text.utf8)), features: .all)
         return try parser.selectorOnly()
@@ -27,56 +28,59 @@ extension Expression {
 
 /// A recursive descent parser with operator precedence for expressions.
 ///
-/// It reports what Prometheus's generated LALR parser reports, in the same order. For that it
-/// - asks for the next token only where that parser does, so that lexer errors are reported in the same order;
-/// - recovers from syntax errors at the same places: a function that can carry on after an error catches it, reports
-///   the token at fault, and goes on with the same token; what does not fit then is skipped without further report
-///   until some token fits.
+/// It reports the errors of Prometheus's generated LALR parser, in the same order. To do so, it
+/// - requests the next token only where that parser does, so that lexer errors are reported in the same order;
+/// - recovers from syntax errors at the same places: a function that can continue after an error catches it, reports
+///   the
+///   unexpected token, and continues with the same token. Tokens that do not fit are then skipped without an error,
+///   until
+///   one fits.
 ///
-/// Types are checked while the tree grows, so that no pass over a deep tree is needed.
+/// Types are checked while the tree is built, so that no pass over a deep tree is needed.
 struct Parser {
-    /// How a parsing function ends early.
+    /// Why a parsing function returns early.
     enum Interruption: Error {
-        /// The next token is unexpected; the rule that can recover reports it.
+        /// The next token is unexpected. The rule that can recover reports it.
         case unexpectedToken
-        /// Nothing is left to read, or reading on makes no sense.
+        /// The text has ended, or continuing is not useful.
         case abandoned
     }
 
-    /// An expression with what its surroundings need to know about it.
+    /// An expression, with the properties that its surroundings need.
     struct Operand {
         var expression: Expression
         var type: ValueType
         /// Height of the tree.
         var depth = 1
-        /// A range that was put on something other than a selector; reported already.
+        /// A range after something other than a selector. Already reported.
         var isBrokenRange = false
 
         var range: SourceRange { expression.sourceRange }
     }
 
-    /// How deep expressions may nest in parentheses, calls, signs and powers, which bounds the parser's recursion.
+    /// The nesting limit of parentheses, calls, signs and powers. It bounds the parser's recursion.
     static let nestingLimit = 500
-    /// How high a tree may become, chains of operators included, which bounds the recursion of all other code.
-    /// Generated dashboards chain more than a thousand `or`; ``WorkerThread`` has the stack for it.
+    /// The limit of the tree's height, including chains of operators. It bounds the recursion of all other code.
+    /// Generated
+    /// dashboards chain more than a thousand `or`; ``WorkerThread`` has the stack for it.
     static let depthLimit = 1500
 
     let features: ParserFeatures
     private(set) var lexer: Lexer
     private var lookahead: Token?
-    /// The token read last, used or not: the one that messages name.
+    /// The last token read, consumed or not: the one that messages name.
     private var latest: Token
-    /// The range of the token taken last.
+    /// The range of the last consumed token.
     private(set) var taken = SourceRange(0, 0)
-    /// The end of the closing bracket or number read last, used or not.
+    /// The end of the last closing bracket or number read, consumed or not.
     private(set) var lastClosing = 0
     /// Whether an error was reported and no token has fitted since.
     private var isRecovering = false
     private var nesting = 0
     private var isTooDeep = false
-    /// Faults in the syntax.
+    /// Syntax errors.
     private var faults: [ParseError.Fault] = []
-    /// Faults in the types, which count only where the syntax has none.
+    /// Type errors, which are reported only if there are no syntax errors.
     var typeFaults: [ParseError.Fault] = []
 
     init(_ lexer: Lexer, features: ParserFeatures) {
@@ -107,7 +111,7 @@ struct Parser {
         return selector.matchers
     }
 
-    /// Runs `body`, which must use up the text.
+    /// Runs `body`, which must consume the whole text.
     mutating func whole<Value>(_ body: (inout Parser) throws(Interruption) -> Value) -> Value? {
         var value: Value?
         do {
@@ -118,12 +122,12 @@ struct Parser {
         } catch {
             return nil
         }
-        // The rest is only lexed: it may hold faults of its own.
+        // The rest is only lexed: it may contain errors of its own.
         while !isAtEnd { discard() }
         return value
     }
 
-    /// `value`, or the faults found.
+    /// `value`, or the errors found.
     func result<Value>(_ value: Value?) throws(ParseError) -> Value {
         if !faults.isEmpty { throw refusal(faults) }
         if !typeFaults.isEmpty { throw refusal(typeFaults) }
@@ -141,7 +145,7 @@ struct Parser {
 
 // Tokens.
 extension Parser {
-    /// The next token, without consuming it.
+    /// The next token, not consumed.
     mutating func peek() -> Token {
         if let lookahead { return lookahead }
         let token = lexer.next()
@@ -155,7 +159,7 @@ extension Parser {
         return token
     }
 
-    /// Takes the next token because it fits.
+    /// Consumes the next token, because it fits.
     @discardableResult
     mutating func take() -> Token {
         let token = peek()
@@ -165,10 +169,10 @@ extension Parser {
         return token
     }
 
-    /// Takes the next token if it is of this kind.
+    /// Consumes the next token if it is of this kind.
     mutating func accept(_ kind: Token.Kind) -> Token? { peek().kind == kind ? take() : nil }
 
-    /// Takes the next token, which must be of this kind.
+    /// Consumes the next token, which must be of this kind.
     @discardableResult
     mutating func expect(_ kind: Token.Kind) throws(Interruption) -> Token {
         while true {
@@ -177,7 +181,7 @@ extension Parser {
         }
     }
 
-    /// Skips a token that does not fit where an error was just reported; else ends the current function.
+    /// Skips a token that does not fit if an error was just reported; otherwise ends the current function.
     mutating func skipUnexpected() throws(Interruption) {
         guard isRecovering else { throw .unexpectedToken }
         if isAtEnd { throw .abandoned }
@@ -202,7 +206,7 @@ extension Parser {
         typeFaults.append(ParseError.Fault(range: range, text: text))
     }
 
-    /// Reports the latest token, unless it is a fault of the lexer and thus reported, and carries on with it.
+    /// Reports the latest token, unless it is a lexer error, which was already reported, and continues with it.
     mutating func recover(in context: String, expected: String) {
         if latest.kind != .failure { reportUnexpected(latest, in: context, expected: expected) }
         isRecovering = true
@@ -214,7 +218,7 @@ extension Parser {
                 + (expected.isEmpty ? "" : ", expected \(expected)"), at: token.range)
     }
 
-    /// The position of the last token. Some errors of values are reported there rather than at the value.
+    /// The position of the last token. Some errors of values are reported there instead of at the value.
     var latestRange: SourceRange { latest.range }
 
     /// The range from the start of `first` to the end of `last`.
@@ -223,7 +227,7 @@ extension Parser {
 
 // Depth.
 extension Parser {
-    /// Ends everything because of the depth of the expression.
+    /// Ends parsing because of the depth of the expression.
     mutating func tooDeep() -> Interruption {
         isTooDeep = true
         return .abandoned
@@ -239,8 +243,9 @@ extension Parser {
         return try body(&self)
     }
 
-    /// The depth of a tree above `children`, which are replaced by placeholders where it becomes too high: parsing goes
-    /// on for the sake of its faults, without the tree.
+    /// The depth of a tree above `children`. If it is too high, they are replaced by placeholders: parsing continues to
+    /// find
+    /// errors, without the tree.
     mutating func depth(above children: inout [Operand]) -> Int {
         let depth = 1 + (children.map(\.depth).max() ?? 0)
         guard depth > Self.depthLimit else { return depth }

@@ -1,4 +1,4 @@
-/// The parts of the language that a server accepts only when asked to.
+/// The parts of the language that must be enabled.
 public struct ParserFeatures: Equatable, Sendable {
     /// Functions and aggregations marked experimental.
     public var experimentalFunctions: Bool
@@ -7,7 +7,7 @@ public struct ParserFeatures: Equatable, Sendable {
     /// `fill`, `fill_left` and `fill_right`.
     public var fillModifiers: Bool
 
-    /// A choice of features.
+    /// A set of features.
     public init(
         experimentalFunctions: Bool = false, extendedRangeSelectors: Bool = false, fillModifiers: Bool = false
     ) {
@@ -16,7 +16,7 @@ public struct ParserFeatures: Equatable, Sendable {
         self.fillModifiers = fillModifiers
     }
 
-    /// The features that a server accepts without any `--enable-feature`.
+    /// The features that are enabled without `--enable-feature`.
     public static let standard = ParserFeatures()
     /// Everything.
     public static let all = ParserFeatures(

@@ -1,6 +1,6 @@
 public import MetricModel
 
-/// A series with its values at equal distances, as test scripts and rule unit tests write it:
+/// A series with its values at equal distances, in the notation of test scripts and rule unit tests:
 /// `http_requests{job="api"} 0+10x4 _ 7 stale {{sum:1 count:2}}`.
 public struct SeriesNotation: Equatable, Sendable {
     /// The entry of one step.
@@ -9,10 +9,10 @@ public struct SeriesNotation: Equatable, Sendable {
         case missing
         /// A number; the staleness marker for `stale`.
         case float(Double)
-        /// A native histogram; `hasResetHint` says whether the hint was written.
+        /// A native histogram. `hasResetHint` is true if the hint was given.
         case histogram(FloatHistogram, hasResetHint: Bool)
 
-        /// Bitwise for numbers, so that NaN equals itself.
+        /// Numbers are compared bit by bit, so that NaN equals itself.
         public static func == (left: Value, right: Value) -> Bool {
             switch (left, right) {
             case (.missing, .missing): true
@@ -24,7 +24,7 @@ public struct SeriesNotation: Equatable, Sendable {
         }
     }
 
-    /// Most values that one line may expand to.
+    /// Limit of the values in one line.
     public static let valueLimit = 1_000_000
 
     /// The series.
@@ -32,7 +32,7 @@ public struct SeriesNotation: Equatable, Sendable {
     /// One for each step, from the first.
     public var values: [Value]
 
-    /// The series called `labels` with `values`.
+    /// The series `labels` with `values`.
     public init(labels: Labels, values: [Value]) {
         self.labels = labels
         self.values = values

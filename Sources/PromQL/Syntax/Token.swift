@@ -6,7 +6,7 @@ struct Token: Equatable, Sendable {
     enum Kind: Hashable, Sendable {
         /// The end of the text.
         case end
-        /// The lexer found a fault; the token's text says which. Nothing follows.
+        /// The lexer found an error. The token's text is the message. No token follows.
         case failure
         case identifier
         /// An identifier with a colon in it.
@@ -31,7 +31,7 @@ struct Token: Equatable, Sendable {
         case resetHint(FloatHistogram.CounterResetHint)
     }
 
-    /// Words that modify something.
+    /// Modifier keywords.
     enum Keyword: String, Hashable, Sendable, CaseIterable {
         case anchored, bool, by, fill, ignoring, offset, on, smoothed, without
         case fillLeft = "fill_left"
@@ -40,7 +40,7 @@ struct Token: Equatable, Sendable {
         case groupRight = "group_right"
     }
 
-    /// Words that name a property of the query, or compute durations.
+    /// Words for a property of the query, or for computing durations.
     enum QueryWord: String, Hashable, Sendable, CaseIterable {
         case start, end, step, range
         case minOf = "min_of"
@@ -49,10 +49,10 @@ struct Token: Equatable, Sendable {
 
     var kind: Kind
     var range: SourceRange
-    /// As written; for `failure` the reason.
+    /// As written; the error message for `failure`.
     var text: String
 
-    /// Whether the grammar takes this token for the name of a metric.
+    /// Whether the grammar accepts this token as a metric name.
     var isMetricName: Bool {
         switch kind {
         case .identifier, .metricIdentifier, .aggregator, .query: true
@@ -62,7 +62,7 @@ struct Token: Equatable, Sendable {
         }
     }
 
-    /// Whether the grammar takes this token for the name of a label in a list of labels.
+    /// Whether the grammar accepts this token as a label name in a list of labels.
     var isLabelName: Bool {
         switch kind {
         case .identifier, .metricIdentifier, .aggregator, .query: true
@@ -72,7 +72,7 @@ struct Token: Equatable, Sendable {
         }
     }
 
-    /// Whether an expression can begin with this token.
+    /// Whether an expression can start with this token.
     var startsExpression: Bool {
         switch kind {
         case .number, .duration, .string, .leftParen, .leftBrace: true
@@ -81,7 +81,7 @@ struct Token: Equatable, Sendable {
         }
     }
 
-    /// How messages name this token, in Prometheus's words.
+    /// The token's name in messages, as in Prometheus.
     var summary: String {
         switch kind {
         case .end: "end of input"
@@ -131,6 +131,6 @@ enum HistogramField: String, Hashable, Sendable, CaseIterable {
     case customValues = "custom_values"
     case counterResetHint = "counter_reset_hint"
 
-    /// The number by which Prometheus's messages know this field.
+    /// The number of this field in Prometheus's messages.
     var prometheusTokenNumber: Int { 57370 + (Self.allCases.firstIndex(of: self) ?? 0) }
 }

@@ -2,9 +2,11 @@ internal import MetricModel
 
 /// The value of an expression over a grid: a dense table with a row per series and a column per step.
 ///
-/// Rows lie one behind the other, so that a row is a contiguous run of doubles. A cell is empty, a float or a
-/// histogram; histograms are kept in a list of their own, and the value of their cell is their index. Scalars are
-/// blocks of one row without labels.
+/// Rows are stored one after the other, so that a row is a contiguous sequence of doubles. A cell is empty, a float or
+/// a
+/// histogram. Histograms are in a separate list, and the value of their cell is an index. A scalar is a block with one
+/// row
+/// without labels.
 struct Block {
     /// The content of a cell.
     enum Kind {
@@ -20,7 +22,7 @@ struct Block {
     var values: [Double]
     /// One `Kind` per cell.
     var kinds: [UInt8]
-    /// The histograms that cells refer to; unused ones may be left over.
+    /// The histograms of cells. May include unused ones.
     var histograms: [FloatHistogram] = []
 
     /// A block of empty cells.
@@ -31,8 +33,7 @@ struct Block {
         kinds = [UInt8](repeating: Kind.none, count: series.count * width)
     }
 
-    /// The same for a block that may be so large that making it takes a while: stops where `run` has been cancelled
-    /// meanwhile.
+    /// The same for a block that may be so large that creating it takes time. Stops if `run` is cancelled.
     init(_ series: SeriesSet, width: Int, _ run: Run) throws(QueryError) {
         let count = series.count * width
         self.series = series
@@ -51,7 +52,7 @@ struct Block {
 
     private static let cellsAtATime = 1 << 18
 
-    /// A block of empty cells whose rows belong to no particular series.
+    /// A block of empty cells whose rows have no series.
     init(unnamedRows rows: Int, width: Int) {
         series = SeriesSet([])
         self.width = width
@@ -59,7 +60,7 @@ struct Block {
         kinds = [UInt8](repeating: Kind.none, count: rows * width)
     }
 
-    /// The scalar whose value in each column is given.
+    /// A scalar with a value for each column.
     init(scalar values: [Double], series: SeriesSet) {
         self.series = series
         width = values.count
@@ -68,7 +69,7 @@ struct Block {
     }
 
     var rows: Int { series.count }
-    /// Whether histograms may occur.
+    /// Whether it may contain histograms.
     var hasHistograms: Bool { !histograms.isEmpty }
 
     func cell(_ row: Int, _ column: Int) -> Int { row * width + column }
@@ -116,7 +117,7 @@ struct Block {
         histograms.removeAll(keepingCapacity: true)
     }
 
-    /// The samples in memory: one for a float, more for a histogram by its size.
+    /// The number of samples in memory: one for a float, more for a histogram, depending on its size.
     var sampleCount: Int {
         var count = 0
         for kind in kinds where kind != Kind.none { count += 1 }
@@ -151,10 +152,10 @@ struct Block {
         return result
     }
 
-    /// This block with rows of equal labels made one.
+    /// Merges rows with equal labels.
     ///
-    /// - Parameter exclusive: Whether two such rows may not both have samples, even in different columns.
-    /// - Throws: `QueryError.execution` where two of them have a sample in the same column.
+    /// - Parameter exclusive: whether two such rows must not both have samples, even in different columns.
+    /// - Throws: `QueryError.execution` if two of them have a sample in the same column.
     func merged(exclusive: Bool = false) throws(QueryError) -> Block {
         guard let (set, target) = series.merging else { return self }
         var result = Block(set, width: width)
@@ -183,7 +184,7 @@ enum Sample {
 }
 
 extension FloatHistogram {
-    /// How many float samples of 16 bytes this histogram takes the place of.
+    /// The number of float samples of 16 bytes that take the same memory.
     var sampleSize: Int {
         let buckets = positiveBuckets.count + negativeBuckets.count + customValues.count
         return (176 + 8 * (buckets + positiveSpans.count + negativeSpans.count)) / 16

@@ -3,10 +3,10 @@ struct Grid: Equatable {
     var start: Int64
     var step: Int64
     var count: Int
-    /// Whether one moment was asked for, and not a range that has room for but one.
+    /// Whether this is an instant query, not a range query with one step.
     let isInstant: Bool
 
-    /// The single instant `moment`.
+    /// The single time `moment`.
     init(at moment: Int64) {
         start = moment
         step = 1
@@ -14,7 +14,7 @@ struct Grid: Equatable {
         isInstant = true
     }
 
-    /// The instants from `start` to `end`, both included if `step` divides the distance; none when `end` is earlier.
+    /// The times from `start` to `end`, both included if `step` divides the distance; none if `end` is earlier.
     init(start: Int64, end: Int64, step: Int64) {
         self.start = start
         self.step = step
@@ -23,9 +23,9 @@ struct Grid: Equatable {
         count = end < start ? 0 : overflow ? .max : Int(distance / step) &+ 1
     }
 
-    /// The instant of column `index`.
+    /// The time of column `index`.
     func time(_ index: Int) -> Int64 { start + Int64(index) * step }
 
-    /// The last instant.
+    /// The last time.
     var end: Int64 { time(max(count - 1, 0)) }
 }

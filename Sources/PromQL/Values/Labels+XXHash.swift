@@ -1,9 +1,9 @@
 internal import MetricModel
 
 extension Labels {
-    /// The 64-bit xxHash of the labels in the form in which Prometheus keeps them: each text behind its length.
+    /// The 64-bit xxHash of the labels in Prometheus's memory layout: each text after its length.
     ///
-    /// `limit_ratio` chooses by it, so that both choose the same series.
+    /// `limit_ratio` selects by it, so that both select the same series.
     var xxHash: UInt64 {
         var bytes: [UInt8] = []
         for pair in pairs {

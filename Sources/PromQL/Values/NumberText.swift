@@ -3,13 +3,13 @@ internal import MetricModel
 
 /// Numbers and times in labels, error texts and annotations, as Go writes them.
 enum NumberText {
-    /// `%g`: the shortest digits that read back as the same number.
+    /// `%g`: the shortest digits that give the same number when read.
     static func shortest(_ value: Double) -> String { FloatText.general(value) }
 
     /// The shortest digits without an exponent.
     static func plain(_ value: Double) -> String { FloatText.plain(value) }
 
-    /// `%f`: six digits behind the point.
+    /// `%f`: six digits after the point.
     static func fixed(_ value: Double) -> String { formatted("%.6f", value) }
 
     /// `%.2g`.

@@ -2,15 +2,15 @@ internal import MetricModel
 
 /// The series of a block: their labels, and which of them lose their names at the end of the evaluation.
 ///
-/// Immutable and compared by identity: everything derived from a set of series alone (groups, partners, result labels)
-/// is remembered with the set it was derived from, so that it is worked out once however many steps and evaluations
-/// meet the same series. Confined to the evaluation that made it.
+/// Immutable and compared by identity: data derived only from a set of series (groups, matches, result labels) are kept
+/// with that set, so that they are computed once for all steps and evaluations over the same series. Owned by the
+/// evaluation that created it.
 final class SeriesSet {
     /// The labels of each row.
     let labels: [Labels]
-    /// Whether a row's name goes at the end; empty where no row's does. Used with delayed name removal only.
+    /// Whether a row's name is removed at the end; empty if none is. Used only with delayed name removal.
     let dropsName: [Bool]
-    /// Whether the rows are known to be different series of one metric, which still differ when its name goes.
+    /// Whether the rows are known to be distinct series of one metric, which remain distinct without its name.
     let isOneMetric: Bool
 
     init(_ labels: [Labels], dropsName: [Bool] = [], isOneMetric: Bool = false) {
@@ -19,18 +19,18 @@ final class SeriesSet {
         self.isOneMetric = isOneMetric
     }
 
-    /// One row without labels: what scalars look like.
+    /// One row without labels, as in a scalar.
     static func nameless() -> SeriesSet { SeriesSet([.empty]) }
 
     var count: Int { labels.count }
 
-    /// Whether the name of `row` goes at the end.
+    /// Whether the name of `row` is removed at the end.
     func dropsName(_ row: Int) -> Bool { dropsName.isEmpty ? false : dropsName[row] }
 
-    /// The reserved labels that describe a metric and go where its name goes.
+    /// The reserved labels that are removed together with the metric name.
     static let reserved = [Labels.metricName, "__type__", "__unit__"]
 
-    /// The same rows without names: at once, or with a note to drop them at the end.
+    /// The same rows without names: removed now, or marked for removal at the end.
     func withoutNames(delayed: Bool) -> SeriesSet { delayed ? marked : stripped }
 
     private lazy var marked = SeriesSet(
@@ -39,7 +39,7 @@ final class SeriesSet {
     /// The same rows without `__name__` but with the other reserved labels.
     private(set) lazy var withoutMetricNames = SeriesSet(
         labels.map { $0.dropping(Self.nameOnly) }, isOneMetric: isOneMetric)
-    /// The same rows after the names that are marked have gone.
+    /// The same rows after marked names were removed.
     private(set) lazy var cleaned: SeriesSet =
         dropsName.isEmpty
         ? self
@@ -51,7 +51,7 @@ final class SeriesSet {
 
     private static func droppingReserved(_ labels: Labels) -> Labels { labels.dropping(reserved) }
 
-    /// The rows with a metric name that is none of a counter.
+    /// The rows with a metric name that is not a counter's.
     private(set) lazy var nonCounterNames: [Int] = labels.indices.filter { row in
         guard let name = labels[row].metricName else { return false }
         return !Self.isCounterName(name)
@@ -62,16 +62,15 @@ final class SeriesSet {
         ["_total", "_sum", "_count", "_bucket"].contains(where: name.hasSuffix)
     }
 
-    /// The rows with a metric name and a type that is none of a counter.
+    /// The rows with a metric name and a type other than counter.
     private(set) lazy var nonCounterTypes: [Int] = labels.indices.filter { row in
         labels[row].metricName != nil && !["counter", "histogram"].contains(labels[row]["__type__"] ?? "")
     }
 
-    /// The rows in the order of their labels.
+    /// The rows, sorted by labels.
     private(set) lazy var byLabels: [Int] = labels.indices.sorted { labels[$0] < labels[$1] }
 
-    /// How rows with equal labels fall together: the rows that stay, and for each row the one it goes to. `nil` where
-    /// all labels differ.
+    /// Rows with equal labels, merged: the remaining rows, and the target of each row. `nil` if all labels differ.
     private(set) lazy var merging: (set: SeriesSet, target: [Int])? = {
         if isOneMetric { return nil }
         var first: [Labels: Int] = [:]
@@ -93,11 +92,11 @@ final class SeriesSet {
     }()
 }
 
-/// The rows of a selection as a set of series, the same object as long as the selection is the same.
+/// The rows of a selection as a set of series. The same object while the selection is the same.
 struct SelectedSeries {
     private var known: (selection: any SeriesSelection, set: SeriesSet)?
 
-    /// `nil` where the selection has no labels by series.
+    /// `nil` if the selection has no labels per series.
     mutating func set(of selection: any SeriesSelection) -> SeriesSet? {
         if let known, known.selection === selection { return known.set }
         guard case .each(let labels) = selection.labelling else { return nil }

@@ -1,15 +1,15 @@
 internal import MetricModel
 
-/// The signatures by which two vectors are matched: a number for every row on both sides.
+/// The signatures by which two vectors are matched: a number for each row on both sides.
 final class SignatureTable {
     let leftSet: SeriesSet
     let rightSet: SeriesSet
     /// The signature of each row.
     let left: [Int]
     let right: [Int]
-    /// The number of different signatures.
+    /// The number of distinct signatures.
     let count: Int
-    /// The only row of the right side with each signature, -1 for none; `nil` where one has several.
+    /// The only row of the right side with each signature, -1 for none; `nil` if a signature has several rows.
     let uniqueRight: [Int]?
     /// Whether no signature occurs twice on the left side.
     let isLeftUnique: Bool
@@ -17,14 +17,14 @@ final class SignatureTable {
     let signature: Signature
 
     init(_ leftSet: SeriesSet, _ rightSet: SeriesSet, _ matching: VectorMatching) {
-        // Where only names are left out, series of one metric all have signatures of their own.
+        // If only names are ignored, series of one metric all have distinct signatures.
         let areDistinct = leftSet.isOneMetric && !matching.on && matching.labels.isEmpty
         signature = Signature(matching)
         var numbers = Numbers(signature, distinct: areDistinct ? leftSet.labels : [])
         let left =
             areDistinct ? Array(leftSet.labels.indices) : leftSet.labels.map { numbers.number(of: $0) }
         right = rightSet.labels.enumerated().map { row, labels in
-            // Two selectors of a metric give the same rows as a rule.
+            // Two selectors of a metric usually have the same rows.
             row < left.count && leftSet.labels[row] == labels ? left[row] : numbers.number(of: labels)
         }
         self.left = left
@@ -46,10 +46,10 @@ final class SignatureTable {
         return result
     }
 
-    /// Signatures, numbered in the order in which they are met.
+    /// Signatures, numbered in order of first appearance.
     private struct Numbers {
         private let signature: Signature
-        /// The first labels, whose signatures differ, as long as nobody asked for another number.
+        /// The first labels, whose signatures are distinct, until another number is requested.
         private var distinct: [Labels]
         private var known: [Labels: Int] = [:]
 
@@ -72,7 +72,7 @@ final class SignatureTable {
     }
 }
 
-/// The labels of a row that `on` or `ignoring` leaves; two rows match if these are equal.
+/// The labels of a row that remain after `on` or `ignoring`. Two rows match if these are equal.
 struct Signature {
     private let isOn: Bool
     /// The labels that are compared, or ignored.
