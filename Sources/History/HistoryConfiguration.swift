@@ -64,6 +64,8 @@ public struct HistoryConfiguration: Sendable {
     public var publication = CheckpointPublication()
     /// Entries per second that the running service verifies again and again; 0 for none.
     public var selfCheckRate = 500
+    /// The pause before the first verification by the running service, and between two of them.
+    public var selfCheckInterval = Milliseconds.seconds(30)
 
     /// The history in `directory`; by default in a SQLite file there.
     public init(directory: String, database: Database = .sqlite(), origin: String = "tribune") {

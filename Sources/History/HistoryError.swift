@@ -23,6 +23,8 @@ public struct HistoryError: Error, Equatable, Sendable, CustomStringConvertible 
         case halted
         /// The request makes no sense here.
         case invalid
+        /// The ledger does not hold what was asked for.
+        case notFound
         /// The system has no thread or memory left.
         case system
     }

@@ -4,27 +4,96 @@ internal import MetricModel
 internal import WebCore
 
 extension TribuneAPI {
-    /// `/api/v1/history/events`
-    func events(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+    /// The endpoints of the ledger.
+    var ledgerEndpoints: [Endpoint] {
+        [
+            .data(
+                [.get], "/api/v1/history/events", "Lists events of the ledger, newest first.",
+                parameters: [
+                    .repeated("kind", .choice(LedgerEvent.Kind.allCases.map(\.rawValue)), "Only events of this kind."),
+                    .optional("subject", .string, "Only events about this rule, plan or alert."),
+                    .optional("service", .string, "Only events of this service."),
+                    .optional("incident", .string, "Only events of this incident."),
+                    .optional("text", .string, "Only events that hold this text, in any case of letters."),
+                    .optional("start", .time, "Only events from this time on."),
+                    .optional("end", .time, "Only events up to this time."),
+                    .optional("cursor", .string, "The `next` of the page before."),
+                    .optional("limit", .integer, "The most events, 100 unless given, at most 1000."),
+                ], refusesUnknownParameters: true, events),
+            .data(
+                [.get], "/api/v1/history/status", "Shows the state of the history and its last verification.",
+                refusesUnknownParameters: true, historyStatus),
+        ] + proofEndpoints
+    }
+
+    private func events(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
         let query = try ledgerQuery(call)
-        let entries: [LedgerEntry]
-        do throws(HistoryError) { entries = try sources.events(query) } catch {
-            throw APIError(.unavailable, "the history database cannot be read now")
+        var cursor: EventCursor?
+        if !call["cursor"].isEmpty {
+            cursor = EventCursor(call["cursor"])
+            if cursor == nil { throw .invalid("cursor", "expected the \"next\" of the page before") }
         }
+        let page = try ledger { () throws(HistoryError) in try sources.ledger.events(query, cursor) }
         writer.object { writer in
+            writer.member("source", page.source.rawValue)
             writer.name("events")
-            writer.array(entries) { writer, entry in
-                writer.object {
-                    $0.member("index", entry.sequence)
-                    $0.member("time", Timestamp(milliseconds: entry.event.milliseconds))
-                    $0.member("kind", entry.event.kind.rawValue)
-                    $0.member("subject", entry.event.subject)
-                    $0.name("body")
-                    $0.write(entry.event.body)
-                }
-            }
+            writer.array(page.entries) { Self.write($1, into: &$0) }
+            if let next = page.next { writer.member("next", next.text) }
         }
         return APIResult()
+    }
+
+    private static func write(_ entry: LedgerEntry, into writer: inout JSONWriter) {
+        let event = entry.event
+        writer.object { writer in
+            // An event that is not in the database yet has no place in the ledger.
+            let isEntry = entry.sequence > 0
+            if isEntry { writer.member("index", entry.sequence) }
+            writer.member("time", Timestamp(milliseconds: event.milliseconds))
+            writer.member("kind", event.kind.rawValue)
+            writer.member("subject", event.subject)
+            if let service = event.service { writer.member("service", service) }
+            if let incident = event.incident { writer.member("incident", incident) }
+            if let actor = entry.actor {
+                writer.name("actor")
+                writer.write(actor)
+            }
+            writer.name("body")
+            writer.write(event.body)
+            if isEntry {
+                writer.member("hash", entry.hash)
+                writer.member("proof", "/api/v1/history/proof/\(entry.sequence)")
+            }
+        }
+    }
+
+    private func historyStatus(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+        guard let status = sources.ledger.status() else { throw APIError(.unavailable, "there is no history") }
+        let check = status.selfCheck
+        let json: JSON = [
+            "database": .string(status.database), "connected": .bool(status.isConnected),
+            "behind": .bool(status.isBehind), "spooled": .integer(Int64(status.spooled)),
+            "entries": .integer(status.size), "signedEntries": .integer(status.signedSize),
+            "root": .string(status.root), "publicKey": .string(status.publicKey),
+            "halted": status.halt.map(JSON.string) ?? .null, "lastError": status.lastError.map(JSON.string) ?? .null,
+            "verification": [
+                "finishedAt": check.finishedAt == 0
+                    ? .null : .string(RFC3339.text(milliseconds: check.finishedAt)),
+                "entries": .integer(check.entries), "problems": .integer(Int64(check.problems)),
+                "firstBadEntry": check.firstBadEntry.map(JSON.integer) ?? .null,
+                "message": check.message.map(JSON.string) ?? .null,
+            ],
+        ]
+        writer.write(json)
+        return APIResult()
+    }
+
+    /// Asks the ledger. A failure of the database becomes `unavailable`, without its text.
+    func ledger<Answer>(_ ask: () throws(HistoryError) -> Answer) throws(APIError) -> Answer {
+        do throws(HistoryError) { return try ask() } catch {
+            if error.code == .notFound { throw APIError(.notFound, error.message) }
+            throw APIError(.unavailable, "the history database cannot be read now")
+        }
     }
 
     private func ledgerQuery(_ call: APIRequest) throws(APIError) -> LedgerQuery {
@@ -36,6 +105,11 @@ extension TribuneAPI {
             }
             if !query.kinds.contains(kind) { query.kinds.append(kind) }
         }
+        func text(_ name: String) -> String? { call[name].isEmpty ? nil : call[name] }
+        query.subject = text("subject")
+        query.service = text("service")
+        query.incident = text("incident")
+        query.text = text("text")
         if !call["start"].isEmpty { query.from = try call.time("start").milliseconds }
         if !call["end"].isEmpty { query.through = try call.time("end").milliseconds }
         let limit = try call.limit()

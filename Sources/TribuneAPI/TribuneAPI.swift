@@ -1,5 +1,4 @@
 public import DeploymentGates
-public import History
 public import JSON
 public import Rollback
 public import RolloutRunner
@@ -39,21 +38,13 @@ public struct TribuneAPI: Sendable {
                     .optional("actor", .string, "Who gives the order; the client's address unless given."),
                     .repeated("service", .string, "Only these services, for `rollback`."),
                 ], commandRollout),
-            .data(
-                [.get], "/api/v1/history/events", "Lists events of the ledger, newest first.",
-                parameters: [
-                    .repeated("kind", .choice(LedgerEvent.Kind.allCases.map(\.rawValue)), "Only events of this kind."),
-                    .optional("start", .time, "Only events from this time on."),
-                    .optional("end", .time, "Only events up to this time."),
-                    .optional("limit", .integer, "The most events, 100 unless given, at most 1000."),
-                ], events),
             .response(
                 [.get], "/api/v1/events/stream",
                 "Streams changes of rollouts, alerts and targets as server-sent events.",
                 response: .eventStream
             ) { [streams] _ in streams.open() },
             .data([.get], "/api/v1/bottlenecks", "Ranks what limits the services.", bottlenecks),
-        ] + GateRequest.Kind.allCases.flatMap(gateEndpoints) + [
+        ] + ledgerEndpoints + GateRequest.Kind.allCases.flatMap(gateEndpoints) + [
             .data(
                 [.post], "/api/v1/safety/checkpoint/{id}/restore", "Restores the weights of a checkpoint.",
                 permission: .gate, parameters: [Self.recordID], body: .json, restoreCheckpoint)
@@ -110,8 +101,8 @@ public struct TribuneSources: Sendable {
     public var gate: @Sendable (GateRequest) -> Result<JSON, GateRefusal> = { _ in .success(.null) }
     /// The limits of the services, ranked; an object.
     public var bottlenecks: @Sendable () -> JSON = { [:] }
-    /// The ledger, newest first.
-    public var events: @Sendable (LedgerQuery) throws(HistoryError) -> [LedgerEntry] = { _ in [] }
+    /// The ledger.
+    public var ledger = LedgerSources()
 
     /// Sources without rollouts.
     public init() {}

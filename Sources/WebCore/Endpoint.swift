@@ -88,6 +88,9 @@ public struct Endpoint: Sendable {
     /// Whether some of its answers take microseconds and no waiting; for others it throws ``APIError/deferred`` when
     /// the request is brief.
     public let mayBeBrief: Bool
+    /// Whether a request with a parameter that is not declared is refused with 400. Prometheus's own endpoints ignore
+    /// such parameters.
+    public let refusesUnknownParameters: Bool
     /// The text of a 405 response.
     public let methodMessage: String?
     /// Answers requests.
@@ -97,12 +100,13 @@ public struct Endpoint: Sendable {
     public static func data(
         _ methods: [Method] = [.get], _ path: PathTemplate, _ summary: String, permission: Permission = .read,
         parameters: [Parameter] = [], body: RequestBody? = nil, needsStore: Bool = true, mayBeBrief: Bool = false,
-        _ handler: @escaping DataHandler
+        refusesUnknownParameters: Bool = false, _ handler: @escaping DataHandler
     ) -> Endpoint {
         Endpoint(
             methods: methods, path: path, permission: permission, summary: summary, parameters: parameters,
             body: body ?? (methods.contains(.post) ? .form : .none), response: .data, errors: .envelope,
-            needsStore: needsStore, mayBeBrief: mayBeBrief, methodMessage: nil, handler: .data(handler))
+            needsStore: needsStore, mayBeBrief: mayBeBrief, refusesUnknownParameters: refusesUnknownParameters,
+            methodMessage: nil, handler: .data(handler))
     }
 
     /// An endpoint that makes whole responses.
@@ -115,7 +119,18 @@ public struct Endpoint: Sendable {
         Endpoint(
             methods: methods, path: path, permission: permission, summary: summary, parameters: parameters,
             body: body, response: response, errors: errors, needsStore: needsStore, mayBeBrief: mayBeBrief,
-            methodMessage: methodMessage, handler: .response(handler))
+            refusesUnknownParameters: false, methodMessage: methodMessage, handler: .response(handler))
+    }
+}
+
+extension Endpoint {
+    /// Fails where `call` has a parameter that this endpoint does not take.
+    func checkParameters(_ call: APIRequest) throws(APIError) {
+        guard refusesUnknownParameters else { return }
+        let known = parameters.filter { $0.location == .query }.map(\.name)
+        guard let unknown = call.parameters.first(where: { !known.contains($0.name) }) else { return }
+        let list = known.isEmpty ? "it takes none" : "it takes \(known.joined(separator: ", "))"
+        throw .invalid(unknown.name, "this request has no such parameter; \(list)")
     }
 }
 

@@ -91,6 +91,7 @@ public final class RequestDispatcher: Sendable {
         guard request.body.count <= endpoint.body.limit else { return endpoint.bodyTooLong }
         if endpoint.needsStore, !context.isReady() { return .notReady }
         let call = APIRequest(request, pathParameters: pathParameters, isBrief: isBrief)
+        try endpoint.checkParameters(call)
         switch endpoint.handler {
         case .data(let handler): return try HTTPServerResponse.enveloped(call, handler)
         case .response(let handler): return handler(call)

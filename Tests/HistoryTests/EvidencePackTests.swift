@@ -198,24 +198,65 @@ import Testing
         let ada = LedgerActor(identity: "ada", method: "oidc")
         for number in 1...Int64(20) { _ = runner.recordDurably(world.event(number, by: ada)) }
         #expect(throws: HistoryError.self) { try runner.query(LedgerQuery()) }
-        let found = try runner.spooled(LedgerQuery(from: 5, through: 9, limit: 3))
-        #expect(found.map(\.event.milliseconds) == [9, 8, 7])
-        #expect(found.first?.actor?["identity"]?.text == "ada" && found.first?.sequence == 0)
-        #expect(try runner.spooled(LedgerQuery(kinds: [.alert])) == [])
+        let query = LedgerQuery(from: 5, through: 9, limit: 3)
+        let found = try runner.events(query)
+        #expect(found.source == .spool && found.entries.map(\.event.milliseconds) == [9, 8, 7])
+        #expect(found.entries.first?.actor?["identity"]?.text == "ada" && found.entries.first?.sequence == 0)
+        let next = try #require(found.next.flatMap { EventCursor($0.text) })
+        let last = try runner.events(query, from: next)
+        #expect(last.entries.map(\.event.milliseconds) == [6, 5] && last.next == nil)
+        #expect(try runner.events(LedgerQuery(kinds: [.alert])).entries == [])
+        var text = LedgerQuery()
+        text.text = "ADA"
+        #expect(try runner.events(text).entries.count == 20)
+        text.text = "bob"
+        #expect(try runner.events(text).entries.isEmpty)
+        // A page of the ledger is not continued by one of the spool.
+        #expect(throws: HistoryError.self) { try runner.events(query, from: .entry(5)) }
     }
 
     @Test(arguments: EvidenceWorld.kinds) func `entries are found by text and service`(kind: EvidenceWorld.Kind) throws
     {
         let world = try EvidenceWorld(kind)
         try world.record(1...3)
+        let runner = try world.start()
+        runner.record(
+            LedgerEvent(
+                milliseconds: 4, kind: .decision, subject: "plan", body: ["reason": "slow \"auth\"\nsince noon"],
+                actor: LedgerActor(identity: "Ada", method: "oidc"), incident: "i-1"))
+        #expect(runner.drain(timeout: 30_000))
+        let pages = try pages(of: runner, LedgerQuery(kinds: [.decision], limit: 2))
+        #expect(pages == [[4, 3], [2, 1]])
+        runner.stop()
         let ledger = try world.ledger()
         var query = LedgerQuery(kinds: [.decision])
-        query.text = "\"number\":2"
-        #expect(try ledger.entries(query).map(\.event.milliseconds) == [2])
+        for text in ["SLOW \"AUTH\"\nsince", "ada"] {
+            query.text = text
+            #expect(try ledger.entries(query).map(\.event.milliseconds) == [4], "\(text)")
+        }
+        query.text = "slow%"
+        #expect(try ledger.entries(query).isEmpty)
         query.text = nil
+        query.incident = "i-1"
+        #expect(try ledger.entries(query).map(\.event.milliseconds) == [4])
+        query.incident = nil
+        query.subject = "rule"
         query.service = "auth"
         #expect(try ledger.entries(query).isEmpty)
         query.includesNone = true
         #expect(try ledger.entries(query).count == 3)
+    }
+
+    /// The times of all events that `query` finds, by page.
+    private func pages(of runner: HistoryRunner, _ query: LedgerQuery) throws -> [[Int64]] {
+        var pages: [[Int64]] = []
+        var cursor: EventCursor?
+        repeat {
+            let page = try runner.events(query, from: cursor)
+            #expect(page.source == .database)
+            pages.append(page.entries.map(\.event.milliseconds))
+            cursor = try page.next.map { try #require(EventCursor($0.text)) }
+        } while cursor != nil
+        return pages
     }
 }

@@ -7,7 +7,6 @@ import WebCore
 import WebFixture
 import WebServer
 
-@testable import History
 @testable import Rollback
 @testable import RolloutRunner
 @testable import TribuneAPI
@@ -133,38 +132,5 @@ import WebServer
             "/api/v1/rollouts/acgs/promote", method: "POST", headers: [("Origin", "http://evil.example")])
         #expect(response.status == 403)
         #expect(orders.taken.withLock { $0.isEmpty })
-    }
-
-    @Test func eventsAreAskedForAndShown() throws {
-        let ledger = Ledger()
-        let fixture = try WebFixture(sources: { $0.events = ledger.answer })
-        #expect(
-            try fixture.data(
-                "/api/v1/history/events?kind=rollback_step&kind=violation&kind=rollback_step&start=1&limit=5000"
-            ).encoded
-                == #"{"events":[{"index":7,"time":"1970-01-01T00:00:01Z","kind":"violation","subject":"Low","#
-                + #""body":{"value":0.5}}]}"#)
-        #expect(
-            ledger.query.withLock { $0 }
-                == LedgerQuery(kinds: [.rollbackStep, .violation], from: 1000, limit: 1000))
-        #expect(
-            try fixture.error("/api/v1/history/events?kind=x").hasPrefix("400 bad_data: invalid parameter \"kind\""))
-        let down = try WebFixture(sources: { $0.events = ledger.fail })
-        #expect(try down.error("/api/v1/history/events").hasPrefix("500 unavailable"))
-    }
-}
-
-/// A ledger with one entry.
-private final class Ledger: Sendable {
-    let query = Mutex<LedgerQuery?>(nil)
-
-    @Sendable func answer(_ query: LedgerQuery) throws(HistoryError) -> [LedgerEntry] {
-        self.query.withLock { $0 = query }
-        let event = LedgerEvent(milliseconds: 1000, kind: .violation, subject: "Low", body: ["value": 0.5])
-        return [LedgerEntry(sequence: 7, event: event, leaf: "", hash: "")]
-    }
-
-    @Sendable func fail(_ query: LedgerQuery) throws(HistoryError) -> [LedgerEntry] {
-        throw HistoryError(.unreachable, "down")
     }
 }

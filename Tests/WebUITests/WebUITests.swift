@@ -92,7 +92,8 @@ import WebFixture
 
     @Test func everyCallOfTheScriptHasAnEndpoint() throws {
         let paths = [
-            "rollouts", "alerts", "bottlenecks", "targets", "rules", "history/events", "query", "query_range",
+            "rollouts", "alerts", "bottlenecks", "targets", "rules", "history/events", "history/status", "query",
+            "query_range",
             "status/buildinfo",
         ]
         let script = text("tribune.js")

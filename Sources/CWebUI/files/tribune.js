@@ -258,7 +258,7 @@ function group(one) {
 
 // Batches of measurements come every few seconds and would push out everything else.
 const wanted = ['violation', 'decision', 'rollback_step', 'alert', 'acknowledgement', 'silence', 'deployment', 'checkpoint',
-  'config_change', 'login', 'migration', 'retention'].map((kind) => `&kind=${kind}`).join('');
+  'config_change', 'login', 'migration', 'retention', 'gap', 'damage', 'erasure', 'node_key'].map((kind) => `&kind=${kind}`).join('');
 
 /** What one wants to know at a glance; the whole body unfolds. */
 function gist(body) {
@@ -276,6 +276,17 @@ function event(one) {
     el('td', {}, badge(one.kind.replaceAll('_', ' '), { violation: 'bad', rollback_step: 'warn', decision: 'warn' }[one.kind])),
     el('th', { scope: 'row', class: 'subject' }, one.subject.startsWith('{') ? one.subject : one.subject.split(/[/;]/).pop()),
     el('td', { class: 'particulars' }, fold(key, gist(one.body) || 'Particulars', false, el('pre', { tabindex: 0 }, JSON.stringify(one.body, null, 2)))));
+}
+
+/** What the running service found when it last verified the whole record. */
+function verification(status) {
+  const check = status?.verification;
+  if (status?.halted) return el('p', { class: 'notice bad' }, status.halted);
+  if (!check?.finishedAt) return el('p', { class: 'quiet' }, 'The record has not been verified since the start.');
+  const at = new Date(check.finishedAt).toLocaleTimeString();
+  return check.problems
+    ? el('p', { class: 'notice bad' }, `The record has been altered (${check.problems} problems, verified at ${at}): ${check.message}`)
+    : el('p', { class: 'quiet' }, `${check.entries} entries were verified at ${at}: the record is intact.`);
 }
 
 function figures(state) {
@@ -299,9 +310,9 @@ function figures(state) {
 async function refresh() {
   const connection = document.getElementById('connection');
   try {
-    const answers = await Promise.all(['rollouts', 'alerts', 'targets?state=active', 'rules', `history/events?limit=20${wanted}`]
+    const answers = await Promise.all(['rollouts', 'alerts', 'targets?state=active', 'rules', `history/events?limit=20${wanted}`, 'history/status']
       .map((path) => ask(path).catch((fault) => path.startsWith('history') ? { data: { events: null } } : Promise.reject(fault))));
-    const [rollouts, alerts, active, rules, events] = answers.map((answer) => answer.data);
+    const [rollouts, alerts, active, rules, events, status] = answers.map((answer) => answer.data);
     const state = { rollouts: rollouts.rollouts, alerts: alerts.alerts, targets: active.activeTargets, rules: rules.groups };
     figures(state);
     survey();
@@ -315,10 +326,12 @@ async function refresh() {
       quiet.current.map(silence), 'stacked')] : []].flat());
     show('targets', state.targets, '', () => state.targets.length ? targets(state.targets) : empty('No target is configured.'));
     show('rules', state.rules, '', () => state.rules.length ? state.rules.map(group) : empty('No rule is loaded.'));
-    show('ledger', events.events, events.events?.length ? 'the last 20 events, without batches of measurements' : '', () => !events.events
-      ? el('p', { class: 'notice warn' }, 'The history database cannot be read now. Events are kept in the spool.')
-      : events.events.length ? table('Newest first', [{ text: 'No.', class: 'number' }, 'Time', 'Kind', 'Subject', 'Particulars'],
-        events.events.map(event), 'stacked') : empty('No event has been recorded yet.'));
+    show('ledger', [events, status], events.events?.length ? 'the last 20 events, without batches of measurements' : '', () => [
+      verification(status),
+      events.source === 'spool' ? el('p', { class: 'notice warn' }, 'The history database cannot be read now. These events are in the spool.') : [],
+      !events.events ? el('p', { class: 'notice warn' }, 'The history cannot be read now.')
+        : events.events.length ? table('Newest first', [{ text: 'No.', class: 'number' }, 'Time', 'Kind', 'Subject', 'Particulars'],
+          events.events.map(event), 'stacked') : empty('No event has been recorded yet.')].flat());
     connection.textContent = `as of ${new Date().toLocaleTimeString()}`;
     connection.className = '';
   } catch (fault) {

@@ -25,7 +25,7 @@ extension LedgerAudit {
             return true
         }
         var notes = PagedNotes(ledger, outside: [])
-        try notes.forEach(through: head.size) { (size, note) throws(HistoryError) in
+        try notes.forEach(through: head.size) { (size, note, _) throws(HistoryError) in
             try writer.write(note: note, size: size)
         }
         try writer.finish(keys: trusted, certificates: try ledger.nodeKeys().map(\.certificate).filter { !$0.isEmpty })
@@ -55,7 +55,7 @@ extension LedgerAudit {
             try notes.forEach(through: sequence) { verifier.checkpoint($0, size: $1) }
             while let (size, note) = outside.first, size <= sequence {
                 outside.removeFirst()
-                verifier.checkpoint(note, size: size)
+                verifier.checkpoint(note, size: size, isOutside: true)
             }
         }
         while let leaf = try leaves.next() {

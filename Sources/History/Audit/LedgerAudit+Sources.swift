@@ -18,7 +18,7 @@ struct PagedNotes {
 
     /// Hands out the notes over at most `size` entries that were not handed out yet.
     mutating func forEach(
-        through size: Int64, _ body: ((size: Int64, note: String)) throws(HistoryError) -> Void
+        through size: Int64, _ body: (_ size: Int64, _ note: String, _ isOutside: Bool) throws(HistoryError) -> Void
     ) throws(HistoryError) {
         while true {
             if page.isEmpty, !isAtEnd {
@@ -26,13 +26,14 @@ struct PagedNotes {
                 position = page.last?.size ?? position
                 isAtEnd = page.isEmpty
             }
+            var isBoth = false
             while let extra = outside.first, extra.size <= size, extra.size <= page.first?.size ?? .max {
                 outside.removeFirst()
-                if extra.note != page.first?.note { try body(extra) }
+                if extra.note == page.first?.note { isBoth = true } else { try body(extra.size, extra.note, true) }
             }
             guard let next = page.first, next.size <= size else { return }
             page.removeFirst()
-            try body(next)
+            try body(next.size, next.note, isBoth)
         }
     }
 }

@@ -62,12 +62,12 @@ public struct LedgerAudit: Sendable {
             for row in try ledger.rows(ofKind: kind) { verifier.expectRemoval(row) }
         }
         var notes = PagedNotes(ledger, outside: outside)
-        try notes.forEach(through: 0) { verifier.checkpoint($0.note, size: $0.size) }
+        try notes.forEach(through: 0) { verifier.checkpoint($1, size: $0, isOutside: $2) }
         let isComplete = try forEachPage(of: ledger, through: head.size, limit: pageLimit) {
             (rows) throws(HistoryError) in
             for row in rows {
                 verifier.entry(row)
-                try notes.forEach(through: row.sequence) { verifier.checkpoint($0.note, size: $0.size) }
+                try notes.forEach(through: row.sequence) { verifier.checkpoint($1, size: $0, isOutside: $2) }
             }
             if let first = rows.first?.sequence, let last = rows.last?.sequence, first <= last {
                 try check(first...last, of: ledger, &verifier)
@@ -77,7 +77,7 @@ public struct LedgerAudit: Sendable {
         guard isComplete else { return nil }
         try ledger.checkStrays(after: head.size, &verifier)
         let last = outside.map(\.size).max() ?? 0
-        try notes.forEach(through: max(head.size, last)) { verifier.checkpoint($0.note, size: $0.size) }
+        try notes.forEach(through: max(head.size, last)) { verifier.checkpoint($1, size: $0, isOutside: $2) }
         verifier.head(head)
         return verifier.finish()
     }

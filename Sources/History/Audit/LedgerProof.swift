@@ -87,19 +87,16 @@ extension Ledger {
     /// The proof that entry `sequence` is in the record of the newest checkpoint, or of `note`.
     func proof(of sequence: Int64, in note: String? = nil) throws(HistoryError) -> LedgerProof {
         guard let row = try rows(after: sequence - 1, limit: 1).first, row.sequence == sequence else {
-            throw HistoryError(.invalid, "the ledger has no entry \(sequence)")
+            throw HistoryError(.notFound, "the ledger has no entry \(sequence)")
         }
-        let chosen: String? = if let note { note } else { try newestNote() }
-        guard let note = chosen, let body = NoteVerifier.parts(of: note)?.body,
-            let checkpoint = Checkpoint(body: body)
-        else { throw HistoryError(.invalid, "there is no checkpoint yet") }
-        guard sequence <= checkpoint.size else {
-            throw HistoryError(
-                .invalid, "entry \(sequence) is newer than the checkpoint over \(checkpoint.size) entries")
+        let note = if let note { note } else { try requiredNote() }
+        let size = try LedgerAudit.size(of: note)
+        guard sequence <= size else {
+            throw HistoryError(.notFound, "entry \(sequence) is newer than the checkpoint over \(size) entries")
         }
         return LedgerProof(
             leaf: row.leaf, index: sequence - 1,
-            path: try merkleReader().inclusion(of: sequence - 1, in: checkpoint.size),
+            path: try merkleReader().inclusion(of: sequence - 1, in: size),
             checkpoint: note, disclosures: try disclosures(of: sequence...sequence)[sequence] ?? [])
     }
 }

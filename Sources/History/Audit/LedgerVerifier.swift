@@ -16,6 +16,8 @@ struct LedgerVerifier {
     private var lastSequence: Int64 = 0
     /// Whether entries are missing, so that no root can be computed any more.
     private var isBroken = false
+    /// Entries covered by a right checkpoint from outside.
+    private var vouchedEntries: Int64 = 0
     private var expectedBatches: [Int64: (digest: String, times: ClosedRange<Int64>)] = [:]
     private var expectedTexts: [Int64: [[UInt8]]] = [:]
     private var expectedBlobs: [(sequence: Int64, hash: [UInt8])] = []
@@ -187,13 +189,16 @@ struct LedgerVerifier {
 
     /// Compares a signed checkpoint with the entries given so far, as many as it covers.
     ///
-    /// - Parameter source: where it comes from, for the message.
-    mutating func checkpoint(_ note: String, size: Int64, source: String = "the checkpoint") {
+    /// - Parameter isOutside: whether it was kept outside of what is verified. Whoever replaced entries with the key has
+    ///   signed the other checkpoints again.
+    mutating func checkpoint(_ note: String, size: Int64, isOutside: Bool = false) {
         guard let checkpoint = trusted.checkpoint(in: note) else {
-            return problem(nil, "\(source) over \(size) entries was not signed by \(trusted.name): altered")
+            // The entries that nobody who is trusted vouches for.
+            let unsigned = report.signedEntries < size ? report.signedEntries + 1...size : nil
+            return problem(unsigned, "the checkpoint over \(size) entries was not signed by \(trusted.name): altered")
         }
         guard checkpoint.size == size else {
-            return problem(nil, "\(source) over \(checkpoint.size) entries is stored as one over \(size): altered")
+            return problem(nil, "the checkpoint over \(checkpoint.size) entries is stored as one over \(size): altered")
         }
         if size > lastSequence {
             problem(lastSequence + 1...size, "removed: a signed checkpoint covers them")
@@ -202,7 +207,7 @@ struct LedgerVerifier {
         }
         if isBroken { return }
         guard checkpoint.root == tree.root else {
-            let first = report.signedEntries + 1
+            let first = (isOutside ? vouchedEntries : report.signedEntries) + 1
             problem(
                 first...max(first, size),
                 "the tree over \(size) entries has another root than was signed: entries were replaced with their hashes"
@@ -212,6 +217,7 @@ struct LedgerVerifier {
         }
         report.checkpoints += 1
         report.signedEntries = max(report.signedEntries, size)
+        if isOutside { vouchedEntries = max(vouchedEntries, size) }
     }
 
     /// Compares the head that the next append would continue from.

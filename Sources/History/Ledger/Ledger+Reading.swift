@@ -23,17 +23,23 @@ extension Ledger {
             require(query.includesNone ? "(service = ? OR service IS NULL)" : "service = ?", .text(service))
         }
         if let incident = query.incident { require("incident = ?", .text(incident)) }
-        if let text = query.text {
-            require(store.isPostgres ? "position(? in leaf) > 0" : "instr(leaf, ?) > 0", .text(text))
+        if let text = query.text, let inLeaf = query.textInLeaf {
+            // Texts about persons, such as comments, are kept outside of the leaf.
+            let holds = store.isPostgres ? "position(lower(?) in lower(%)) > 0" : "instr(lower(%), lower(?)) > 0"
+            parameters += [.text(inLeaf), .text(text)]
+            let leaf = holds.replacing("%", with: "leaf").replacing("?", with: "$\(parameters.count - 1)")
+            let content = holds.replacing("%", with: "d.content").replacing("?", with: "$\(parameters.count)")
+            conditions.append(
+                "(\(leaf) OR EXISTS (SELECT 1 FROM disclosure d WHERE d.sequence = ledger.sequence AND \(content)))")
         }
         if !query.kinds.isEmpty {
             // Kinds are words of an enumeration and need no quoting.
             conditions.append("kind IN (\(query.kinds.map { "'\($0.rawValue)'" }.joined(separator: ", ")))")
         }
         let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
-        let limit = min(max(query.limit, 1), 10_000)
         return try store.rows(
-            "SELECT \(Self.columns) FROM ledger \(filter) ORDER BY sequence DESC LIMIT \(limit)", parameters
+            "SELECT \(Self.columns) FROM ledger \(filter) ORDER BY sequence DESC LIMIT \(max(query.limit, 1))",
+            parameters
         ).map(LedgerRow.init)
     }
 

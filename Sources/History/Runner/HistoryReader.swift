@@ -4,7 +4,7 @@ internal import Synchronization
 /// The thread that reads from the database for whoever asks, so that a slow question delays no record.
 final class HistoryReader: Sendable {
     /// Asks the database, or passes the failure to reach it on. Returns false where the asking failed; the failure is
-    /// passed on only where it is the last attempt.
+    /// passed on only where it is the last attempt, or an answer of the ledger.
     private typealias Request = @Sendable (_ store: Result<LedgerStore, HistoryError>, _ isLast: Bool) -> Bool
 
     private let requests = Mailbox<Request>(capacity: 64)
@@ -26,8 +26,9 @@ final class HistoryReader: Sendable {
                 reply.send(.success(try body(try store.get())))
                 return true
             } catch {
-                if isLast { reply.send(.failure(error)) }
-                return false
+                let isAnswer = error.code == .notFound
+                if isLast || isAnswer { reply.send(.failure(error)) }
+                return isAnswer
             }
         }
         guard accepted, case .message(let answer) = reply.receive() else {

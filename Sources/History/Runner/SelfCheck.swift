@@ -1,4 +1,5 @@
 internal import Instrumentation
+internal import MetricModel
 internal import Runtime
 internal import Synchronization
 
@@ -28,8 +29,6 @@ final class SelfCheck: Sendable {
     private let shared = Mutex(SelfCheckStatus())
     private let thread = Mutex<WorkerThread?>(nil)
 
-    /// Before the first verification, and between the end of one and the start of the next.
-    private static let pauseNanoseconds: Int64 = 30 * 1_000_000_000
     /// Entries of a page. The rate decides how long the thread sleeps after each.
     static let pageSize = 200
 
@@ -61,7 +60,7 @@ final class SelfCheck: Sendable {
 
     private func run() {
         let nanosecondsPerEntry = 1_000_000_000 / Int64(configuration.selfCheckRate)
-        while sleep(Self.pauseNanoseconds) {
+        while sleep(configuration.selfCheckInterval.rawValue * 1_000_000) {
             do throws(HistoryError) {
                 let report = try LedgerAudit(configuration).verify(pageLimit: Self.pageSize) { entries in
                     metrics.verified.add(Double(entries))

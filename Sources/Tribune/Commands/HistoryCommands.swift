@@ -18,20 +18,29 @@ enum HistoryCommands {
         .value("root-key", "KEY", "The root key; keys that it certified are trusted."),
     ]
 
+    private static let serverOption = Command.Option.value(
+        "server", "URL", "Ask a running Tribune instead of the database.")
+
     static let verify = Command(
         "audit verify", "Recompute the ledger and report everything that was altered.", operands: "[EXPORT]",
         count: 0...1,
         options: options + trustOptions + [
             .value(
-                "checkpoint", "FILE", "A checkpoint received earlier, which the record must continue; may be repeated.")
+                "checkpoint", "FILE", "A checkpoint received earlier, which the record must continue; may be repeated."),
+            serverOption,
         ],
         details: """
             Without an operand the configured database is verified; with one, a directory that 'audit export' wrote, which
-            needs neither database nor configuration. The exit code is 1 if anything was altered.
+            needs neither database nor configuration. With --server the newest checkpoint of a running Tribune is verified, and
+            that it continues each --checkpoint. The exit code is 1 if anything was altered.
             """
     ) { (invocation) throws(CommandFailure) in
         var checkpoints: [String] = []
         for path in invocation.values("checkpoint") { checkpoints.append(try text(of: path)) }
+        if let server = invocation.value("server") {
+            guard invocation.operands.isEmpty else { throw CommandFailure("--server and EXPORT exclude each other") }
+            return try verify(server: server, invocation, checkpoints)
+        }
         let trust = trust(invocation, checkpoints)
         let export = invocation.operands.first
         let audit = export == nil ? LedgerAudit(try configuration(invocation)) : nil
@@ -41,6 +50,35 @@ enum HistoryCommands {
         }
         print(report)
         return report.isIntact ? 0 : CommandFailure.Code.failed.rawValue
+    }
+
+    /// Verifies what a running Tribune shows, by nothing but signatures and proofs.
+    private static func verify(
+        server: String, _ invocation: Invocation, _ checkpoints: [String]
+    ) throws(CommandFailure) -> Int32 {
+        let client = APIClient(server)
+        let trust = trust(invocation, [])
+        let audit = LedgerAudit(try trusting(invocation, trust))
+        var problems: [LedgerReport.Problem] = []
+        let olds: [String?] = checkpoints.isEmpty ? [nil] : checkpoints
+        for old in olds {
+            let size = try perform { () throws(HistoryError) in try old.map(LedgerAudit.size) ?? 0 }
+            let current = try client.get("history/consistency")["data"] ?? .null
+            let newest = current["to"]?.integer ?? 0
+            // A record that has become shorter has no proof.
+            let answer = size <= newest ? try client.get("history/consistency?from=\(size)")["data"] ?? .null : current
+            let problem = try perform { () throws(HistoryError) in
+                let proof = try ConsistencyProof(json: answer)
+                return try audit.check(proof, since: old, trust)
+            }
+            Console.print(
+                "checkpoint   over \(answer["to"]?.integer ?? 0) entries\(old == nil ? "" : ", since one over \(size)")"
+            )
+            if let problem { problems.append(problem) }
+        }
+        for problem in problems { Console.print("PROBLEM      \(problem)") }
+        Console.print(problems.isEmpty ? "The record continues." : "The record has been altered.")
+        return problems.isEmpty ? 0 : CommandFailure.Code.failed.rawValue
     }
 
     private static func print(_ report: LedgerReport) {
@@ -94,11 +132,20 @@ enum HistoryCommands {
 
     static let prove = Command(
         "audit prove", "Print the proof that an entry is in the record, as JSON.", operands: "ENTRY", count: 1...1,
-        options: options + [.value("checkpoint", "FILE", "The checkpoint to prove it for. Default: the newest one.")],
+        options: options + [
+            .value("checkpoint", "FILE", "The checkpoint to prove it for. Default: the newest one."), serverOption,
+        ],
         details: "'audit check' verifies the proof without the database."
     ) { (invocation) throws(CommandFailure) in
         guard let entry = Int64(invocation.operands[0]), entry > 0 else {
             throw CommandFailure("ENTRY must be the number of an entry, not \"\(invocation.operands[0])\"")
+        }
+        if let server = invocation.value("server") {
+            guard invocation.value("checkpoint") == nil else {
+                throw CommandFailure("a server proves for its newest checkpoint: leave out --checkpoint")
+            }
+            Console.print((try APIClient(server).get("history/proof/\(entry)")["data"] ?? .null).encoded)
+            return 0
         }
         var checkpoint: String?
         if let path = invocation.value("checkpoint") { checkpoint = try text(of: path) }
@@ -114,9 +161,7 @@ enum HistoryCommands {
     ) { (invocation) throws(CommandFailure) in
         let text = try text(of: invocation.operands[0])
         let trust = trust(invocation, [])
-        let needsDirectory = trust.publicKeys.isEmpty && trust.rootKey == nil
-        let configuration =
-            needsDirectory ? try configuration(invocation) : HistoryConfiguration(directory: "")
+        let configuration = try trusting(invocation, trust)
         let problem = try perform { () throws(HistoryError) -> String? in
             guard case .some(let json) = try? JSON(parsing: text) else {
                 throw HistoryError(.malformed, "\(invocation.operands[0]) is not JSON")
@@ -202,6 +247,14 @@ enum HistoryCommands {
         LedgerAudit.Trust(
             publicKeys: invocation.values("public-key"), rootKey: invocation.value("root-key"), checkpoints: checkpoints
         )
+    }
+
+    /// The configuration whose directory holds the keys to believe, which is not read where `trust` names them.
+    private static func trusting(
+        _ invocation: Invocation, _ trust: LedgerAudit.Trust
+    ) throws(CommandFailure) -> HistoryConfiguration {
+        let needsDirectory = trust.publicKeys.isEmpty && trust.rootKey == nil
+        return needsDirectory ? try configuration(invocation) : HistoryConfiguration(directory: "")
     }
 
     private static func reason(_ invocation: Invocation) throws(CommandFailure) -> String {

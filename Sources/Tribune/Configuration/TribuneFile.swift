@@ -19,6 +19,7 @@ internal import YAML
 ///   postgres: {connection_file: /run/secrets/history}
 ///   root_key: tribune/root+5a2f…+AQ…                    # certifies the keys of several nodes; see audit root-key
 ///   certificate_file: node.certificate
+///   verify: {rate: 500, interval: 30s}                  # how fast and how often the running service verifies the record
 ///   publish: {interval: 1h, file: /mnt/audit/checkpoints, command: [./push], timestamp_url: http://tsa.example/}
 ///   redis: {address: 127.0.0.1:6379, password_file: /run/secrets/redis}   # or the path of a socket
 /// gates:                                  # see GateConfiguration
@@ -46,6 +47,8 @@ struct TribuneFile {
     var rootKey: NoteVerifier?
     /// The certificate of this node's key.
     var certificate: String?
+    /// How fast the running service verifies the record, in entries per second, and how long it pauses in between.
+    var verification = (rate: 500, interval: Milliseconds.seconds(30))
     /// Where checkpoints are published.
     var publication = CheckpointPublication()
     /// How long measurements are kept.
@@ -93,6 +96,8 @@ struct TribuneFile {
         configuration.rootKey = rootKey
         configuration.certificate = certificate
         configuration.publication = publication
+        configuration.selfCheckRate = verification.rate
+        configuration.selfCheckInterval = verification.interval
         return configuration
     }
 
@@ -161,6 +166,7 @@ struct TribuneFile {
         if let node = fields.optional("publish") {
             publication = try Self.publication(node, file: file, directory: directory)
         }
+        if let node = fields.optional("verify") { verification = try Self.verification(node, file: file) }
         if let path = try fields.optionalText("certificate_file") {
             guard let text = FileText.read(Paths.resolve(path, from: directory)) else {
                 throw fields.fault(
@@ -196,6 +202,31 @@ struct TribuneFile {
             try inner.finish()
         }
         try fields.finish()
+    }
+
+    /// How the running service verifies the record: `{rate: 500, interval: 30s}`.
+    private static func verification(
+        _ node: YAMLNode, file: String
+    ) throws(YAMLError) -> (rate: Int, interval: Milliseconds) {
+        var fields = try FieldReader(node, path: "history.verify", file: file)
+        var verification = (rate: 500, interval: Milliseconds.seconds(30))
+        if let text = try fields.optionalText("rate") {
+            guard let rate = Int(text), (0...1_000_000).contains(rate) else {
+                throw fields.fault(
+                    "must be 0 (never) to 1000000 entries per second", at: fields.optional("rate"), field: "rate")
+            }
+            verification.rate = rate
+        }
+        if let text = try fields.optionalText("interval") {
+            guard let interval = Milliseconds(parsing: text), interval >= .milliseconds(100), interval <= .hours(24)
+            else {
+                throw fields.fault(
+                    "must be a duration of 100ms to 1d", at: fields.optional("interval"), field: "interval")
+            }
+            verification.interval = interval
+        }
+        try fields.finish()
+        return verification
     }
 
     /// Where checkpoints go: `{interval: 1h, file: …, command: […], timestamp_url: …}`.

@@ -74,7 +74,24 @@ struct ServiceSources {
         sources.command = { [rollback] in rollback.command($0, plan: $1) }
         sources.gate = { [gates] in gates.answer($0) }
         sources.bottlenecks = { [gates] in gates.bottlenecks() }
-        sources.events = { [history] (query) throws(HistoryError) in try history.query(query) }
+        sources.ledger = ledger
+        return sources
+    }
+
+    private var ledger: LedgerSources {
+        var sources = LedgerSources()
+        sources.events = { [history] (query, cursor) throws(HistoryError) in
+            try history.events(query, from: cursor)
+        }
+        sources.checkpoint = { [history] () throws(HistoryError) in try history.checkpoint() }
+        sources.proof = { [history] (entry) throws(HistoryError) in try history.proof(of: entry) }
+        sources.consistency = { [history] (old, size) throws(HistoryError) in
+            try history.consistency(from: old, to: size)
+        }
+        sources.tile = { [history] (level, index) throws(HistoryError) in
+            try history.tile(level: level, index: index)
+        }
+        sources.status = { [history] in history.status }
         return sources
     }
 

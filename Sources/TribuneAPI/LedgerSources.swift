@@ -1,0 +1,32 @@
+public import History
+
+/// Where Tribune's API gets what it shows of the ledger. Handed in by the composition root.
+///
+/// Every closure may be called by several threads at once, and blocks until the database answers.
+public struct LedgerSources: Sendable {
+    private static let none = HistoryError(.unreachable, "there is no history")
+
+    /// A page of events, newest first.
+    public var events: @Sendable (LedgerQuery, EventCursor?) throws(HistoryError) -> EventPage = { _, _ in
+        EventPage(source: .database, entries: [])
+    }
+    /// The newest checkpoint, a signed note.
+    public var checkpoint: @Sendable () throws(HistoryError) -> String = { () throws(HistoryError) in throw none }
+    /// The proof that an entry is in the record of the newest checkpoint.
+    public var proof: @Sendable (_ entry: Int64) throws(HistoryError) -> LedgerProof = {
+        (_) throws(HistoryError) in throw none
+    }
+    /// The proof that the record of a size, or of the newest checkpoint, continues a smaller one.
+    public var consistency: @Sendable (_ old: Int64, _ size: Int64?) throws(HistoryError) -> ConsistencyProof = {
+        (_, _) throws(HistoryError) in throw none
+    }
+    /// The hashes of a tile, one after the other.
+    public var tile: @Sendable (_ level: Int, _ index: Int64) throws(HistoryError) -> [UInt8] = {
+        (_, _) throws(HistoryError) in throw none
+    }
+    /// The state of the history; `nil` where there is none. Does not block.
+    public var status: @Sendable () -> HistoryStatus? = { nil }
+
+    /// Sources without a ledger.
+    public init() {}
+}
