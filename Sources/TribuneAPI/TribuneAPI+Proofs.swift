@@ -4,8 +4,8 @@ internal import WebCore
 internal import WebServer
 
 extension TribuneAPI {
-    /// The endpoints for whoever checks the ledger without trusting this server: checkpoint and tiles as C2SP tlog-tiles
-    /// has them, and proofs.
+    /// The endpoints for whoever checks the ledger without trusting this server: checkpoint and tiles as in C2SP
+    /// tlog-tiles, and proofs.
     var proofEndpoints: [Endpoint] {
         let prefix = "/api/v1/history"
         let segment = { (name: String) in

@@ -171,7 +171,7 @@ import Testing
             #expect(result.output.contains("LINT: g: Errors: \(field)"), "\(result.output)")
         }
         #expect(try TribuneProgram.run(["check", "rules", "--lint-fatal", path]).exit == .code(3))
-        let shipped = ["rules/rollback.yml", "rules/acgs.yml"]
+        let shipped = ["rules/rollback.yml", "rules/acgs.yml", "rules/history.yml"]
         #expect(try TribuneProgram.run(["check", "rules", "--lint-fatal"] + shipped).exit == .code(0))
     }
 }

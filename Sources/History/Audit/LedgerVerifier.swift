@@ -189,8 +189,8 @@ struct LedgerVerifier {
 
     /// Compares a signed checkpoint with the entries given so far, as many as it covers.
     ///
-    /// - Parameter isOutside: whether it was kept outside of what is verified. Whoever replaced entries with the key has
-    ///   signed the other checkpoints again.
+    /// - Parameter isOutside: whether it was kept outside of what is verified. Whoever replaced entries and has the
+    ///   key has signed the other checkpoints again.
     mutating func checkpoint(_ note: String, size: Int64, isOutside: Bool = false) {
         guard let checkpoint = trusted.checkpoint(in: note) else {
             // The entries that nobody who is trusted vouches for.

@@ -134,7 +134,7 @@ struct RuleFileReader {
     }
 
     private static let ruleFields =
-        ["for", "keep_firing_for", "labels", "annotations"] + RollbackDefinition.fieldNames
+        ["for", "keep_firing_for", "labels", "annotations", "record_history"] + RollbackDefinition.fieldNames
 
     private mutating func recording(_ fields: inout FieldReader, _ name: String, _ group: [LabelField]) -> Rule? {
         let expression = expression(&fields, "expr")
@@ -152,9 +152,12 @@ struct RuleFileReader {
             refuse(fields.fault("invalid field 'annotations' in recording rule", at: node, field: "annotations"))
         }
         let labels = merged(group, labels(&fields, "labels", kind: "label"))
+        let recordsHistory = attempt { () throws(YAMLError) in try fields.optionalFlag("record_history") } ?? nil
         guard let expression else { return nil }
         return .recording(
-            RecordingRule(name: name, expression: expression, labels: labels.map { Label($0.name, $0.text) }))
+            RecordingRule(
+                name: name, expression: expression, labels: labels.map { Label($0.name, $0.text) },
+                recordsHistory: recordsHistory ?? false))
     }
 
     private mutating func alerting(_ fields: inout FieldReader, _ name: String, _ group: [LabelField]) -> Rule? {

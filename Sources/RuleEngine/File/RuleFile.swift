@@ -93,12 +93,21 @@ public struct RecordingRule: Equatable, Sendable {
     public var expression: Expression
     /// Labels that are set, including the group's. An empty value removes the label.
     public var labels: [Label]
+    /// Whether the series also go into the history (`record_history`), which Prometheus does not know.
+    public var recordsHistory: Bool
 
     /// A recording rule.
-    public init(name: String, expression: Expression, labels: [Label] = []) {
+    public init(name: String, expression: Expression, labels: [Label] = [], recordsHistory: Bool = false) {
         self.name = name
         self.expression = expression
         self.labels = labels
+        self.recordsHistory = recordsHistory
+    }
+
+    /// A selector of the series that the rule writes.
+    public var selector: String {
+        let matchers = labels.filter { !$0.value.isEmpty }.map { "\($0.name)=\(MetricText.quoted($0.value))" }
+        return "{\(([Labels.metricName + "=" + MetricText.quoted(name)] + matchers).joined(separator: ", "))}"
     }
 }
 

@@ -1,4 +1,5 @@
 internal import DeploymentGates
+internal import History
 internal import KubernetesClient
 internal import Notification
 internal import PromQL
@@ -26,6 +27,18 @@ struct LoadedConfiguration {
 
     /// All rule groups of all files.
     var groups: [RuleGroup] { ruleFiles.flatMap(\.groups) }
+
+    /// The series that go into the history: those named, and those of recording rules that ask for it.
+    var recordings: [SeriesRecording] {
+        let recorded = groups.flatMap { group in
+            group.rules.compactMap { rule in
+                guard case .recording(let rule) = rule, rule.recordsHistory else { return nil as SeriesRecording? }
+                return SeriesRecording(
+                    selector: rule.selector, interval: group.interval ?? prometheus.evaluationInterval)
+            }
+        }
+        return file.recordings + recorded
+    }
 
     /// Reads `path` and every file that it names. All errors are reported, not only the first.
     static func load(

@@ -3,6 +3,7 @@ internal import History
 internal import JSON
 internal import Lease
 internal import MetricModel
+internal import PromQL
 internal import Rollback
 internal import Runtime
 internal import YAML
@@ -19,7 +20,8 @@ internal import YAML
 ///   postgres: {connection_file: /run/secrets/history}
 ///   root_key: tribune/root+5a2f…+AQ…                    # certifies the keys of several nodes; see audit root-key
 ///   certificate_file: node.certificate
-///   verify: {rate: 500, interval: 30s}                  # how fast and how often the running service verifies the record
+///   record: [{match: 'acgs_cache_hit_rate', interval: 30s}]   # series to keep besides what rollback rules measure
+///   verify: {rate: 500, interval: 30s}                  # how fast and how often the service verifies the record
 ///   publish: {interval: 1h, file: /mnt/audit/checkpoints, command: [./push], timestamp_url: http://tsa.example/}
 ///   redis: {address: 127.0.0.1:6379, password_file: /run/secrets/redis}   # or the path of a socket
 /// gates:                                  # see GateConfiguration
@@ -47,6 +49,8 @@ struct TribuneFile {
     var rootKey: NoteVerifier?
     /// The certificate of this node's key.
     var certificate: String?
+    /// Series that the history keeps.
+    var recordings: [SeriesRecording] = []
     /// How fast the running service verifies the record, in entries per second, and how long it pauses in between.
     var verification = (rate: 500, interval: Milliseconds.seconds(30))
     /// Where checkpoints are published.
@@ -166,6 +170,9 @@ struct TribuneFile {
         if let node = fields.optional("publish") {
             publication = try Self.publication(node, file: file, directory: directory)
         }
+        for (index, node) in try fields.list("record").enumerated() {
+            recordings.append(try Self.recording(node, "history.record[\(index)]", file: file))
+        }
         if let node = fields.optional("verify") { verification = try Self.verification(node, file: file) }
         if let path = try fields.optionalText("certificate_file") {
             guard let text = FileText.read(Paths.resolve(path, from: directory)) else {
@@ -202,6 +209,25 @@ struct TribuneFile {
             try inner.finish()
         }
         try fields.finish()
+    }
+
+    /// Series to record: `{match: …, interval: 30s}`.
+    private static func recording(_ node: YAMLNode, _ path: String, file: String) throws(YAMLError) -> SeriesRecording {
+        var fields = try FieldReader(node, path: path, file: file)
+        let selector = try fields.text("match")
+        if case .failure(let fault) = Expression.matchers(of: selector) {
+            throw fields.fault(fault.description, at: fields.optional("match"), field: "match")
+        }
+        var interval = Milliseconds.seconds(30)
+        if let text = try fields.optionalText("interval") {
+            guard let given = Milliseconds(parsing: text), given >= .seconds(1), given <= .hours(24) else {
+                throw fields.fault(
+                    "must be a duration of 1s to 1d", at: fields.optional("interval"), field: "interval")
+            }
+            interval = given
+        }
+        try fields.finish()
+        return SeriesRecording(selector: selector, interval: interval)
     }
 
     /// How the running service verifies the record: `{rate: 500, interval: 30s}`.

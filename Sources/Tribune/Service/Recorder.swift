@@ -103,6 +103,13 @@ final class Recorder: Sendable {
         flush(ifOlderThan: Self.batchAge)
     }
 
+    /// Values of the series that `selector` selects were taken for the history.
+    func sampled(_ measurements: [Measurement], of selector: String) {
+        guard !measurements.isEmpty, isActive.load(ordering: .relaxed) else { return }
+        history.record(measurements: measurements, subject: selector)
+        hotCache?.put(measurements)
+    }
+
     /// Something happened in a rollout or rollback.
     func happened(_ event: RollbackEvent) {
         // A standby sees violations, but decides and does nothing.

@@ -36,6 +36,7 @@ final class TribuneService: Sendable {
     private let rollback: RollbackRunner
     private let gates: GateRunner
     private let rules: RuleRunner
+    private let seriesRecorder: SeriesRecorder
     private let scraper: ScrapeRunner
     private let web: WebRunner
     private let cancelQueries: @Sendable () -> Void
@@ -77,6 +78,7 @@ final class TribuneService: Sendable {
             let router = AlertRouter(
                 rollback: rollback, notifier: notifier, alertmanagers: alertmanagers, recorder: recorder)
             rules = plan.makeRules(store, router.ruleSinks)
+            seriesRecorder = SeriesRecorder(store: store, engine: plan.engine, recorder: recorder, logger: logger)
             scraper = try plan.startScraper(store, rules)
             running.append(scraper.stop)
             let web = plan.makeWeb(
@@ -120,6 +122,7 @@ final class TribuneService: Sendable {
         try rollback.start()
         try gates.start()
         try rules.start()
+        try seriesRecorder.start(configuration.recordings)
         try housekeeping.start()
     }
 
@@ -140,6 +143,7 @@ final class TribuneService: Sendable {
         for refusal in refused { logger.warn("a plan keeps running as it was", ["reason": refusal]) }
         gates.reload(configuration.file.gates)
         rules.reload(configuration.groups, settings: configuration.ruleSettings(externalURL: externalURL))
+        seriesRecorder.reload(configuration.recordings)
         notifier.reload(configuration.notification)
         do throws(WorkerThread.StartError) {
             try alertmanagerDiscovery.reload(configuration)
@@ -163,6 +167,7 @@ final class TribuneService: Sendable {
         state.isStopping()
         scraper.stop()
         rules.stop()
+        seriesRecorder.stop()
         housekeeping.stop()
         gates.stop()
         rollback.stop()
