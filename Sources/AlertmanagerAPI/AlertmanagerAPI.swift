@@ -88,7 +88,7 @@ public struct AlertmanagerSources: Sendable {
     }
     /// Expires a silence on behalf of `actor`.
     public var expireSilence: @Sendable (_ id: String, _ actor: String) -> Result<String, SilenceError> = { id, _ in
-        .failure(SilenceError(.notFound, "no silence has the id \(id)"))
+        .failure(SilenceError(.notFound, "no silence with id \(id)"))
     }
 
     /// Sources without alerts.

@@ -1,39 +1,39 @@
 public import MetricModel
 
-/// One node's view of the lease that decides which of several Tribunes acts. A machine: it says what to ask the
-/// database, and is told the answers.
+/// One node's view of the lease that decides which of several Tribune processes acts. A machine: it returns what to ask
+/// the database, and takes the replies.
 ///
-/// No clock is compared with another one. The holder counts the lease's time from before it asked, on a clock of its
-/// own that neither jumps nor stops; others must have seen the lease unrenewed for that long on theirs, *and* the
-/// database must say that it is over. So a jump of anybody's wall clock, the database's included, makes nobody act
-/// while somebody else does.
+/// Clocks are not compared with each other. The holder measures the lease's duration from before its request, on a
+/// clock of its own that neither jumps nor stops. Other nodes must have seen the lease without renewal for that long on
+/// their clock, *and* the database must report that it has expired. A jump of any wall clock, including the database's,
+/// never makes two nodes act at once.
 ///
-/// While the database answers nobody, nobody can take the lease either, and a holder whose time is over goes on taking
-/// traffic off candidates (``Standing/alone(epoch:)``). A holder that was stopped and wakes has no fresh failure to
-/// rest on, so that it does nothing until the database has answered or failed it anew.
+/// While the database does not respond, no node can take the lease, and a holder whose lease expired still moves
+/// traffic away from candidates (``Standing/alone(epoch:)``). A holder that was suspended and resumes has no recent
+/// failed request, so it does nothing until the database has responded or failed again.
 public struct Lease: Equatable, Sendable {
-    /// What this node may do.
+    /// The permissions of this node.
     public enum Standing: Equatable, Sendable {
-        /// Nothing: another node holds the lease, or nobody knows.
+        /// Nothing: another node holds the lease, or the holder is unknown.
         case none
-        /// Go on with rollbacks. The lease could not be renewed since the database does not answer.
+        /// Rollbacks only. The lease could not be renewed, because the database does not respond.
         case alone(epoch: UInt64)
         /// Everything.
         case leading(epoch: UInt64)
     }
 
-    /// The lease as it stood in the database.
+    /// The state of the lease in the database.
     public struct Sighting: Equatable, Sendable {
-        /// Who holds it; empty when it was given back.
+        /// The holder; empty if the lease was released.
         public var holder: String
-        /// Counts changes of the holder.
+        /// The number of changes of the holder.
         public var epoch: UInt64
-        /// Counts renewals by this holder.
+        /// The number of renewals by this holder.
         public var renewals: UInt64
-        /// Whether its time is over, by the database's clock.
+        /// Whether it has expired, by the database's clock.
         public var isOver: Bool
 
-        /// A lease.
+        /// A state of the lease.
         public init(holder: String, epoch: UInt64, renewals: UInt64, isOver: Bool) {
             self.holder = holder
             self.epoch = epoch
@@ -42,45 +42,45 @@ public struct Lease: Equatable, Sendable {
         }
     }
 
-    /// What to ask the database.
+    /// A request to the database.
     public enum Question: Equatable, Sendable {
-        /// Who holds it?
+        /// Read the lease.
         case look
-        /// Take it, unless it has changed since.
+        /// Take the lease, unless it has changed since.
         case take(Sighting)
-        /// Prolong it.
+        /// Renew the lease.
         case renew(epoch: UInt64)
     }
 
-    /// What the database said.
+    /// The database's reply.
     public enum Answer: Equatable, Sendable {
         case seen(Sighting)
-        /// It is ours under this epoch; also the answer to a renewal.
+        /// This node holds the lease under this epoch; also the reply to a renewal.
         case ours(epoch: UInt64)
-        /// Somebody was faster, or has taken it since.
+        /// Another node took it first, or has taken it since.
         case refused
-        /// There was no answer.
+        /// There was no reply.
         case unreachable
     }
 
     private enum State: Equatable, Sendable {
-        /// To: `held`.
+        /// Next: `held`.
         case watching
-        /// Ours until `until`, and with nobody reachable until `aloneUntil`. To: `watching`.
+        /// Held until `until`, or until `aloneUntil` if the database does not respond. Next: `watching`.
         case held(epoch: UInt64, until: Int64, aloneUntil: Int64)
     }
 
-    /// How this node is called in the database.
+    /// The name of this node in the database.
     public let holder: String
-    /// How long the lease lasts without renewal.
+    /// The duration of the lease without renewal.
     public let duration: Milliseconds
-    /// What was last seen of the lease while somebody else held it.
+    /// The last state of the lease seen while another node held it.
     public private(set) var seen: Sighting?
-    /// When ``seen`` was first seen so.
+    /// When ``seen`` was first seen in this state.
     public private(set) var seenSince: Int64 = 0
     private var state = State.watching
 
-    /// A lease that has not been looked at. Times are nanoseconds of one clock that never jumps.
+    /// A lease that has not been read. Times are nanoseconds of a monotonic clock.
     public init(holder: String, duration: Milliseconds) {
         self.holder = holder
         self.duration = duration
@@ -88,36 +88,36 @@ public struct Lease: Equatable, Sendable {
 
     private var span: Int64 { duration.rawValue * 1_000_000 }
 
-    /// Nanoseconds between questions.
+    /// Nanoseconds between requests.
     public var interval: Int64 { span / 4 }
 
-    /// What this node may do at `now`.
+    /// The permissions of this node at `now`.
     public func standing(at now: Int64) -> Standing {
         guard case .held(let epoch, let until, let aloneUntil) = state else { return .none }
         if now < until { return .leading(epoch: epoch) }
         return now < aloneUntil ? .alone(epoch: epoch) : .none
     }
 
-    /// What to ask next.
+    /// The next request.
     public func question(at now: Int64) -> Question {
         if case .held(let epoch, _, _) = state { return .renew(epoch: epoch) }
         guard let seen, mayTake(seen, at: now) else { return .look }
         return .take(seen)
     }
 
-    /// Whether the next question is due at once.
+    /// Whether the next request is due immediately.
     public func isUrgent(at now: Int64) -> Bool {
         if case .take = question(at: now) { true } else { false }
     }
 
-    /// Whether nobody else can believe in a lease that was seen like this.
+    /// Whether no other node can still hold a lease in this state.
     private func mayTake(_ seen: Sighting, at now: Int64) -> Bool {
-        // A predecessor of this node is gone: only one process at a time has the node's journals.
+        // A predecessor of this node has ended: only one process at a time has the node's journals.
         if seen.holder.isEmpty || seen.holder == holder { return true }
         return seen.isOver && now - seenSince >= span
     }
 
-    /// The database answered what was asked at `asked`, or did not.
+    /// The database replied to the request of time `asked`, or failed.
     public mutating func answered(_ answer: Answer, asked: Int64, at now: Int64) {
         switch (state, answer) {
         case (_, .ours(let epoch)):

@@ -3,22 +3,22 @@ internal import MetricModel
 public import Runtime
 internal import Synchronization
 
-/// Keeps the lease: asks the database what the machine wants to know, and brings it the last journal records.
+/// Maintains the lease: sends the machine's requests to the database, and stores the last journal records there.
 ///
-/// Any thread may ask what may be done at this moment. That is asked again before every action and every operation,
-/// since a process can be stopped between any two of its instructions; what slips through carries its epoch.
+/// Any thread may read the standing. It is checked again before every action and every router operation, because a
+/// process can be suspended between any two instructions. An operation that is sent too late carries an old epoch.
 public final class LeaseRunner: Sendable {
     private struct Shared {
         var lease: Lease
         var handOver: HandOver?
         var fault: String?
-        /// Records that the database has not got yet; one per plan.
+        /// Records that are not in the database yet; at most one per plan.
         var waiting: [String: (payload: [UInt8], epoch: UInt64)] = [:]
-        /// The highest epoch of any journal of this node.
+        /// The highest epoch in any journal of this node.
         var floor: UInt64 = 0
-        /// Whether this node wants the lease no longer.
+        /// Whether this node has resigned from the lease.
         var isResigned = false
-        /// What was told to those who listen.
+        /// The standing that listeners were last notified of.
         var told = Lease.Standing.none
     }
 
@@ -29,16 +29,16 @@ public final class LeaseRunner: Sendable {
     private let listeners = Mutex<[@Sendable () -> Void]>([])
     private let thread = Mutex<WorkerThread?>(nil)
 
-    /// A lease that is neither asked for nor held before ``start()``.
+    /// A lease that is neither requested nor held before ``start()``.
     public init(_ settings: LeaseSettings, logger: Logger, registry: Registry) {
         self.settings = settings
         self.logger = logger.with("component", "lease")
         shared = Mutex(
             Shared(lease: Lease(holder: settings.holder, duration: Milliseconds(rawValue: settings.milliseconds))))
         let holder = registry.gauge(
-            "tribune_lease_holder", "Whether this node holds the lease and may give orders to routers.")
+            "tribune_lease_holder", "Whether this node holds the lease and may send operations to routers.")
         let alone = registry.gauge(
-            "tribune_lease_alone", "Whether the lease could not be renewed in time, so that only rollbacks go on.")
+            "tribune_lease_alone", "Whether the lease could not be renewed in time, so that only rollbacks continue.")
         let epoch = registry.gauge("tribune_lease_epoch", "The last epoch of the lease that this node knows.")
         registry.onSnapshot { [weak self] in
             guard let self else { return }
@@ -49,13 +49,13 @@ public final class LeaseRunner: Sendable {
         }
     }
 
-    /// What this node may do now.
+    /// The current permissions of this node.
     public var standing: Lease.Standing { shared.withLock { $0.lease.standing(at: SystemClock.bootNanoseconds()) } }
 
-    /// What the present holder found when it took the lease; `nil` before this node has.
+    /// The state that this node found when it took the lease; `nil` before it has.
     public var handOver: HandOver? { shared.withLock(\.handOver) }
 
-    /// How things stand, for people.
+    /// The state of the lease, for display.
     public var status: LeaseStatus {
         let now = SystemClock.bootNanoseconds()
         return shared.withLock { shared in
@@ -73,43 +73,42 @@ public final class LeaseRunner: Sendable {
         }
     }
 
-    /// Has `listener` called whenever the standing may have changed; to be called before ``start()``, or for a new
-    /// plan.
+    /// Calls `listener` whenever the standing may have changed. Call it before ``start()``, or for a new plan.
     public func listen(_ listener: @escaping @Sendable () -> Void) {
         listeners.withLock { $0.append(listener) }
     }
 
-    /// A journal of this node goes up to `epoch`: what this node takes must be above it.
+    /// Reports that a journal of this node contains `epoch`. The next epoch of this node must be higher.
     public func knows(epoch: UInt64) {
         shared.withLock { $0.floor = max($0.floor, epoch) }
     }
 
-    /// Brings `record` of `plan` to the database, sooner or later; a later record takes its place.
+    /// Queues `record` of `plan` for the database. A later record replaces it.
     public func keep(_ payload: [UInt8], of plan: String, epoch: UInt64) {
         shared.withLock { $0.waiting[plan] = (payload, epoch) }
         wake.send(())
     }
 
-    /// Starts the thread. To be called once.
+    /// Starts the thread. Call it once.
     public func start() throws(WorkerThread.StartError) {
         let worker = try WorkerThread("lease") { [self] in run() }
         thread.withLock { $0 = worker }
     }
 
-    /// Brings what is left to the database and gives the lease back, if the database answers.
+    /// Stores the queued records and releases the lease, if the database responds.
     public func stop() {
         wake.close()
         thread.withLock { $0.take() }?.join()
         release()
     }
 
-    /// This node can act no more before it is started again: another one is to take its place.
+    /// This node cannot act until it is restarted: releases the lease, so that another node takes it.
     public func resign() {
         shared.withLock { $0.isResigned = true }
         wake.send(())
     }
 
-    /// Gives the lease back when everything that was journalled is in the database; otherwise it runs out.
+    /// Releases the lease if every journal record is in the database. Otherwise it expires.
     private func release() {
         guard case .leading(let epoch) = standing else { return }
         flush()
@@ -117,11 +116,11 @@ public final class LeaseRunner: Sendable {
         do throws(LeaseFault) {
             try settings.store.release(holder: settings.holder, epoch: epoch)
         } catch {
-            logger.warn("the lease could not be given back; others wait until it is over", ["error": error])
+            logger.warn("lease not released; other nodes wait until it expires", ["error": error])
         }
     }
 
-    /// Ends this node's part in the lease, if it wants so. Returns whether it does.
+    /// Releases the lease if this node has resigned. Returns whether it has.
     private func leave() -> Bool {
         guard shared.withLock(\.isResigned) else { return false }
         release()
@@ -135,14 +134,14 @@ public final class LeaseRunner: Sendable {
 
     private func run() {
         while true {
-            // What ran out while nobody looked is told before it is renewed.
+            // An expiry that was not noticed is reported before the lease is renewed.
             tell()
             if leave() { return }
             ask()
             tell()
             flush()
             let now = SystemClock.bootNanoseconds()
-            // What can be taken is taken at once, but a database that does not answer is not asked without a pause.
+            // A lease that can be taken is taken immediately, but an unavailable database is polled with pauses.
             let pause = shared.withLock { shared in
                 shared.fault == nil && shared.lease.isUrgent(at: now) ? 0 : shared.lease.interval
             }
@@ -178,7 +177,7 @@ public final class LeaseRunner: Sendable {
                 let epoch = try settings.store.take(
                     sighting, holder: settings.holder, milliseconds: settings.milliseconds, above: floor)
                 if let epoch {
-                    // Without what the one before left nothing may be done: then it is taken once more.
+                    // Without the previous holder's records nothing may be done, so they are requested again.
                     handOver = HandOver(
                         records: try settings.store.records(),
                         leader: sighting.holder.isEmpty ? nil : sighting.epoch)
@@ -197,10 +196,10 @@ public final class LeaseRunner: Sendable {
             defer { shared.fault = fault }
             return fault != nil && shared.fault == nil
         }
-        if isNews { logger.warn("the lease's database does not answer", ["error": fault ?? ""]) }
+        if isNews { logger.warn("lease database does not respond", ["error": fault ?? ""]) }
     }
 
-    /// Tells those who listen when the standing has changed.
+    /// Notifies the listeners if the standing has changed.
     private func tell() {
         let standing = standing
         let isNews = shared.withLock { shared in
@@ -209,20 +208,20 @@ public final class LeaseRunner: Sendable {
         }
         guard isNews else { return }
         switch standing {
-        case .none: logger.warn("this node does not hold the lease: it only watches", [:])
-        case .alone(let epoch): logger.warn("the lease cannot be renewed: only rollbacks go on", ["epoch": epoch])
-        case .leading(let epoch): logger.info("this node holds the lease", ["epoch": epoch])
+        case .none: logger.warn("lease not held, standing by", [:])
+        case .alone(let epoch): logger.warn("lease not renewed, only rollbacks continue", ["epoch": epoch])
+        case .leading(let epoch): logger.info("lease held", ["epoch": epoch])
         }
         for listener in listeners.withLock({ $0 }) { listener() }
         settings.onChange(standing)
     }
 
-    /// Brings the records that wait to the database. What fails waits for the next round.
+    /// Stores the queued records in the database. Failed ones are retried in the next round.
     private func flush() {
         guard case .leading(let current) = standing else { return }
         for (plan, record) in shared.withLock(\.waiting) {
             guard record.epoch == current else {
-                // Of an earlier term of this node: whoever led since may have written something newer.
+                // From an earlier term of this node: a later leader may have written a newer one.
                 drop(plan, record)
                 continue
             }

@@ -1,27 +1,28 @@
 public import JSON
 
-/// The database that keeps the lease, and what its holders leave for each other. Called from one thread, which it may
-/// block for less than a fourth of the lease's duration.
+/// The database with the lease and its holders' records. Called from one thread, which it may block for less than a
+/// quarter of the lease's duration.
 public protocol LeaseStore: Sendable {
-    /// Who holds the lease.
+    /// Reads the lease.
     func look() throws(LeaseFault) -> Lease.Sighting
-    /// Takes the lease unless it has changed since `sighting`; the new epoch is above `floor`. `nil` when it has
+    /// Takes the lease unless it has changed since `sighting`. The new epoch is higher than `floor`. `nil` if it has
     /// changed.
     func take(_ sighting: Lease.Sighting, holder: String, milliseconds: Int64, above floor: UInt64) throws(LeaseFault)
         -> UInt64?
-    /// Prolongs the lease. False when it is no longer the holder's.
+    /// Renews the lease. Returns false if it is no longer the holder's.
     func renew(holder: String, epoch: UInt64, milliseconds: Int64) throws(LeaseFault) -> Bool
-    /// Gives the lease back.
+    /// Releases the lease.
     func release(holder: String, epoch: UInt64) throws(LeaseFault)
-    /// Keeps the last journal record of `plan`. False, changing nothing, when the lease is no longer the holder's.
+    /// Stores the last journal record of `plan`. Returns false and changes nothing if the lease is no longer the
+    /// holder's.
     func keep(_ record: [UInt8], plan: String, holder: String, epoch: UInt64) throws(LeaseFault) -> Bool
-    /// The records that were kept, by plan.
+    /// The stored records, by plan.
     func records() throws(LeaseFault) -> [String: [UInt8]]
 }
 
-/// Why the database did not answer.
+/// Why the database did not respond.
 public struct LeaseFault: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The reason; holds no secrets.
+    /// The reason, without secrets.
     public var description: String
 
     /// A fault.
@@ -30,27 +31,26 @@ public struct LeaseFault: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What a new holder finds of the one before.
+/// The state that a new holder finds.
 public struct HandOver: Equatable, Sendable {
     /// The last journal record of each plan that reached the database.
     public var records: [String: [UInt8]]
-    /// The epoch under which the lease was held before, by a process whose last records may be missing; `nil` where the
-    /// lease was given back.
+    /// The epoch of the previous holder, whose last records may be missing; `nil` if the lease was released.
     public var leader: UInt64?
 }
 
-/// What a node has to know to share the work with others.
+/// Settings of a node that shares a lease.
 public struct LeaseSettings: Sendable {
     /// The database.
     public var store: any LeaseStore
-    /// How this node is called; equal again after a restart, different from every other node's.
+    /// The name of this node: the same after a restart, different from all other nodes'.
     public var holder: String
-    /// How long the lease lasts without renewal.
+    /// The duration of the lease without renewal.
     public var milliseconds: Int64
-    /// Called when the node's standing has changed, from the thread that keeps the lease.
+    /// Called when the node's standing has changed, from the thread that maintains the lease.
     public var onChange: @Sendable (Lease.Standing) -> Void
 
-    /// A share in the lease in `store`.
+    /// Settings for the lease in `store`.
     public init(
         store: any LeaseStore, holder: String, milliseconds: Int64,
         onChange: @escaping @Sendable (Lease.Standing) -> Void = { _ in }
@@ -62,18 +62,18 @@ public struct LeaseSettings: Sendable {
     }
 }
 
-/// The lease as people want to see it.
+/// The state of the lease, for display.
 public struct LeaseStatus: Equatable, Sendable {
     /// `leading`, `alone`, `standby` or `unknown`.
     public var standing: String
-    /// Who holds it, as far as is known.
+    /// The last known holder.
     public var holder: String
-    /// The last epoch that is known.
+    /// The last known epoch.
     public var epoch: UInt64
-    /// Why the database could not be asked last time.
+    /// The error of the last request to the database.
     public var fault: String?
 
-    /// The status for machines.
+    /// The status as JSON.
     public var json: JSON {
         [
             "standing": .string(standing), "holder": .string(holder), "epoch": .integer(Int64(clamping: epoch)),

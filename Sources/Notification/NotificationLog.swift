@@ -5,13 +5,13 @@ internal import JSON
 public import Runtime
 internal import Synchronization
 
-/// The file that keeps what was sent, so that a restart neither repeats nor forgets it.
+/// The file with the notifications that were sent, so that a restart neither repeats nor loses one.
 ///
-/// Every line is the CRC-32C of a change in eight hexadecimal digits, a blank, and the change as JSON. A line that was
-/// not written whole ends the file. When the file has grown to twice what it has to keep it is written anew. Used by
-/// one thread.
+/// Every line is the CRC-32C of a change as eight hexadecimal digits, a blank, and the change as JSON. An incomplete
+/// line
+/// ends the file. When the file is twice the size of its content it is rewritten. Used by one thread.
 public final class NotificationLog {
-    /// The file is not written anew below this size.
+    /// The file is not rewritten below this size.
     private static let smallest = 1 << 20
 
     private let path: String
@@ -34,14 +34,14 @@ public final class NotificationLog {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// What the file holds; the last change of a group counts.
+    /// The entries in the file. The last change of a group is used.
     public func read() -> [NotificationLogEntry] {
         guard Paths.exists(path) else { return [] }
         let bytes: [UInt8]
         do throws(FileText.ReadError) {
             bytes = try FileText.bytes(path, limit: 1 << 30)
         } catch {
-            logger.error("the notification log was not read", ["error": error.description])
+            logger.error("cannot read notification log", ["error": error.description])
             return []
         }
         var entries: [String: NotificationLogEntry] = [:]
@@ -56,11 +56,11 @@ public final class NotificationLog {
             if entries[key] == nil { order.append(key) }
             entries[key] = change.entry
         }
-        if damaged > 0 { logger.warn("damaged lines of the notification log were skipped", ["lines": damaged]) }
+        if damaged > 0 { logger.warn("damaged lines in notification log skipped", ["lines": damaged]) }
         return order.compactMap { entries[$0] }
     }
 
-    /// Writes the whole file anew with `entries`.
+    /// Rewrites the file with `entries`.
     public func rewrite(_ entries: [NotificationLogEntry]) {
         var text = ""
         for entry in entries {
@@ -77,8 +77,7 @@ public final class NotificationLog {
         (bytes, needed, hasFailed) = (text.utf8.count, text.utf8.count, false)
     }
 
-    /// Appends `changes` and waits until they are on the disk. `all` is asked for where the file has to be written
-    /// anew.
+    /// Appends `changes` and waits until they are on disk. `all` is called if the file must be rewritten.
     public func append(_ changes: [NotificationLogEntry.Change], all: () -> [NotificationLogEntry]) {
         guard !changes.isEmpty else { return }
         if descriptor < 0 || hasFailed || bytes > max(Self.smallest, 2 * needed) { return rewrite(all()) }
@@ -98,7 +97,7 @@ public final class NotificationLog {
 
     private func failed(_ reason: String) {
         failures.add()
-        if !hasFailed { logger.error("the notification log was not written", ["path": path, "error": reason]) }
+        if !hasFailed { logger.error("cannot write notification log", ["path": path, "error": reason]) }
         hasFailed = true
     }
 

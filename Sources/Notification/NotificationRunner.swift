@@ -5,20 +5,21 @@ public import RuleModel
 public import Runtime
 internal import Synchronization
 
-/// The shell around ``NotificationQueue``: one thread steps the machine, others talk to receivers, each in a lane of
-/// its own.
+/// The shell around ``NotificationQueue``: one thread steps the machine, others send to receivers, each in a lane of
+/// its
+/// own.
 ///
-/// Any thread may hand in alerts; none of its callers ever waits for a receiver.
+/// May be called from any thread. Callers never wait for a receiver.
 public final class NotificationRunner: Sendable {
-    /// What became of one notification, for the history.
+    /// The result of one attempt to deliver a notification, for the history.
     public struct Outcome: Sendable {
-        /// What was sent.
+        /// The notification.
         public var notification: Notification
         /// The kind of integration, such as `webhook`.
         public var integration: String
-        /// Why it failed; `nil` when it was accepted.
+        /// Why it failed; `nil` if it was accepted.
         public var failure: String?
-        /// Which try this was, from 1.
+        /// The number of the attempt, from 1.
         public var attempt: Int
     }
 
@@ -41,11 +42,11 @@ public final class NotificationRunner: Sendable {
     }
 
     private enum Limit {
-        /// Messages to one receiver at once.
+        /// The maximum number of concurrent messages per receiver.
         static let concurrency = 16
         static let jobsOfReceiver = 10_000
         static let alertBatches = 8000
-        /// Events that are taken before the log is written.
+        /// The maximum number of events between writes of the log.
         static let eventsAtOnce = 256
     }
 
@@ -57,7 +58,7 @@ public final class NotificationRunner: Sendable {
     private let logPath: String?
     private let logger: Logger
     private let instruments: NotificationInstruments
-    /// Stepped by one thread; others take copies.
+    /// Stepped by one thread. Others read copies.
     private let state = Mutex(NotificationQueue(.silent))
     private let onOutcome: @Sendable (Outcome) -> Void
     private let mayNotify = Mutex<@Sendable () -> Bool>({ true })
@@ -67,9 +68,9 @@ public final class NotificationRunner: Sendable {
     /// A runner that has not been started.
     ///
     /// - Parameters:
-    ///   - silences: What is silenced.
-    ///   - logPath: The file of the notification log; `nil` keeps none.
-    ///   - onOutcome: Called from a sender's thread after each try.
+    ///   - silences: returns the current silences.
+    ///   - logPath: the file of the notification log; `nil` for none.
+    ///   - onOutcome: called from a sender's thread after each attempt.
     public init(
         externalURL: String, silences: SilenceRunner, logPath: String? = nil,
         transport: any DeliveryTransport = NetworkTransport(), logger: Logger, registry: Registry,
@@ -90,11 +91,12 @@ public final class NotificationRunner: Sendable {
         events.count + lanes.withLock { $0.values.reduce(0) { $0 + $1.count } }
     }
 
-    /// Starts the threads; throws, with none of them left, if one cannot be started.
+    /// Starts the threads. If one cannot be started, stops the others and throws.
     ///
-    /// - Parameter mayNotify: whether this process notifies, and not another one that sees the same alerts. Asked from
-    ///   any thread, again before each notification is sent. While it does not, all groups are forgotten, repetitions
-    ///   and retries included: the process that notifies has groups of its own.
+    /// - Parameter mayNotify: whether this process sends notifications, and not another one with the same alerts.
+    ///   Called from
+    ///   any thread, again before each notification is sent. While it returns false, all groups are removed, including
+    ///   repetitions and retries: the process that notifies has its own groups.
     public func start(
         _ configuration: NotificationConfiguration, mayTell mayNotify: @escaping @Sendable () -> Bool = { true }
     ) throws(WorkerThread.StartError) {
@@ -104,10 +106,10 @@ public final class NotificationRunner: Sendable {
         }
     }
 
-    /// Hands in alerts. `urgent` ones do not wait for others of their group. Returns false when the queue is full.
+    /// Adds alerts. `urgent` ones do not wait for others of their group. Returns false if the queue is full.
     @discardableResult
     public func receive(_ alerts: [Alert], origin: AlertOrigin = .rules, urgent: Bool = false) -> Bool {
-        // The rest of the queue is kept for what the senders report back, which must not be lost.
+        // The rest of the queue is reserved for the senders' results, which must not be lost.
         guard events.count < Limit.alertBatches, events.send(.alerts(alerts, origin, urgent: urgent)) else {
             instruments.dropped.add()
             return false
@@ -115,24 +117,24 @@ public final class NotificationRunner: Sendable {
         return true
     }
 
-    /// The groups as they are: a copy that costs nothing until something changes.
+    /// The current groups: a copy that costs nothing until something changes.
     public var queue: NotificationQueue { state.withLock { $0 } }
 
-    /// Replaces the configuration; groups whose route still exists go on.
+    /// Replaces the configuration. Groups of routes that still exist are kept.
     public func reload(_ configuration: NotificationConfiguration) {
         events.send(.reconfigured(configuration))
     }
 
-    /// Every rule has been evaluated since the start, so that alerts of before that were not received since have ended.
+    /// Every rule has been evaluated since the start: older alerts that were not received since have ended.
     public func rulesWereEvaluated() { events.send(.rulesEvaluated) }
 
-    /// Ends the threads after what is under way; what waits for a retry is given up, and logged.
+    /// Stops the threads after the messages in progress. Notifications that wait for a retry are dropped and logged.
     public func stop() {
         isStopping.store(true, ordering: .relaxed)
         let lanes = self.lanes.withLock { Array($0.values) }
         for lane in lanes { lane.close() }
         for lane in lanes { lane.join() }
-        // What the receivers have accepted is logged before the end.
+        // Deliveries that receivers have accepted are logged before the end.
         events.close()
         thread.withLock { $0.take() }?.join()
     }
@@ -153,7 +155,7 @@ public final class NotificationRunner: Sendable {
         while true {
             let groups = queue.groupCount
             if !mayNotify(), groups + queue.pendingCount > 0 {
-                logger.info("another process notifies: groups are forgotten", ["groups": groups])
+                logger.info("another process notifies, groups removed", ["groups": groups])
                 state.withLock { $0 = NotificationQueue(configuration) }
                 log?.rewrite([])
             }
@@ -166,7 +168,7 @@ public final class NotificationRunner: Sendable {
             if !goesOn { break }
         }
         if queue.pendingCount > 0 {
-            logger.warn("notifications were not delivered before the end", ["count": queue.pendingCount])
+            logger.warn("notifications not delivered before the stop", ["count": queue.pendingCount])
         }
     }
 
@@ -187,7 +189,7 @@ public final class NotificationRunner: Sendable {
         instruments.refused.add(Double(state.withLock { $0.takeRefused() }))
     }
 
-    /// The lane of a delivery's receiver; urgent ones have one of their own.
+    /// The lane of a delivery's receiver. Urgent ones have a separate lane.
     private func lane(of delivery: NotificationQueue.Delivery) -> ReceiverLane<Job> {
         let name = delivery.receiver + (delivery.isUrgent ? " urgent" : "")
         return lanes.withLock { lanes in
@@ -200,7 +202,7 @@ public final class NotificationRunner: Sendable {
         }
     }
 
-    /// Waits for an event and takes those that are there. False at the end.
+    /// Waits for an event and handles all that are queued. Returns false at the end.
     private func takeEvents(_ configuration: inout NotificationConfiguration) -> Bool {
         let wait = queue.nextDeadline.map { max(0, ($0 - Self.now).rawValue) }
         var deadline = wait.map { SystemClock.monotonicNanoseconds() + min($0, 3_600_000) * 1_000_000 }
@@ -234,10 +236,10 @@ public final class NotificationRunner: Sendable {
     // MARK: Senders
 
     private func send(_ job: Job) {
-        // It may have waited here while another process took over, or this one stood still.
+        // Another process may have taken over while it waited, or this process was suspended.
         let mayNotify = self.mayNotify.withLock { $0 }()
         guard mayNotify, !isStopping.load(ordering: .relaxed) else {
-            let reason = mayNotify ? "this process stops" : "another process notifies"
+            let reason = mayNotify ? "this process is stopping" : "another process notifies"
             events.send(.finished(job.delivery, .failed(DeliveryFailure(reason, isRetryable: mayNotify))))
             return
         }
@@ -263,7 +265,7 @@ public final class NotificationRunner: Sendable {
         instruments.sent(kind, seconds: seconds, failed: failure != nil)
         for remark in remarks {
             logger.warn(
-                "notification was changed",
+                "notification modified",
                 ["receiver": job.delivery.receiver, "integration": kind, "remark": remark])
         }
         if let failure {
@@ -281,7 +283,7 @@ public final class NotificationRunner: Sendable {
     }
 }
 
-/// What is counted of notifications.
+/// Metrics of notifications.
 private struct NotificationInstruments: Sendable {
     let registry: Registry
     let dropped: Counter
@@ -294,7 +296,7 @@ private struct NotificationInstruments: Sendable {
             "tribune_notification_batches_dropped_total", "Batches of alerts dropped because the queue was full.")
         refused = registry.counter(
             "tribune_notification_alerts_refused_total",
-            "Alerts that were not taken because \(NotificationQueue.capacity) are kept already.")
+            "Alerts dropped because of the limit of \(NotificationQueue.capacity) alerts.")
         suppressed = Dictionary(
             uniqueKeysWithValues: Suppression.allCases.map { reason in
                 let help = "Firing alerts that were not sent, counted each time their group came due."
@@ -308,7 +310,7 @@ private struct NotificationInstruments: Sendable {
     func sent(_ kind: String, seconds: Double, failed: Bool) {
         let labels: KeyValuePairs = ["integration": kind]
         registry.histogram(
-            "tribune_notification_latency_seconds", "Time a receiver took to answer.", labels: labels
+            "tribune_notification_latency_seconds", "Response time of a receiver.", labels: labels
         ).observe(seconds)
         registry.counter("tribune_notifications_total", "Notifications sent.", labels: labels).add()
         guard failed else { return }

@@ -1,8 +1,8 @@
 internal import Runtime
 internal import Synchronization
 
-/// The way to one receiver: a queue, and threads that come and go with the work, so that a receiver that is slow or
-/// hangs holds up no other. May be shared between threads.
+/// The queue of one receiver, with threads that start and end as needed, so that a slow receiver does not delay others.
+/// May be shared between threads.
 final class ReceiverLane<Job: Sendable>: Sendable {
     private struct State {
         var running = 0
@@ -12,24 +12,24 @@ final class ReceiverLane<Job: Sendable>: Sendable {
         var next = 0
     }
 
-    /// A thread without work ends after this time.
+    /// An idle thread ends after this time.
     private static var idleNanoseconds: Int64 { 10_000_000_000 }
     private let concurrency: Int
     private let jobs: Mailbox<Job>
     private let state = Mutex(State())
     private let perform: @Sendable (Job) -> Void
 
-    /// A lane that does at most `concurrency` jobs at once.
+    /// A lane that runs at most `concurrency` jobs at once.
     init(capacity: Int, concurrency: Int, perform: @escaping @Sendable (Job) -> Void) {
         jobs = Mailbox(capacity: capacity)
         self.concurrency = concurrency
         self.perform = perform
     }
 
-    /// How many jobs wait.
+    /// The number of waiting jobs.
     var count: Int { jobs.count }
 
-    /// Adds a job. Returns false when the queue is full.
+    /// Adds a job. Returns false if the queue is full.
     func send(_ job: Job) -> Bool {
         guard jobs.send(job) else { return false }
         let (number, finished) = state.withLock { state -> (Int?, [WorkerThread]) in
@@ -45,7 +45,7 @@ final class ReceiverLane<Job: Sendable>: Sendable {
         return true
     }
 
-    /// Starts a thread. Where the system has none left the job waits for the next one that is sent.
+    /// Starts a thread. If the system has none left, the job waits until the next job is sent.
     private func start(_ number: Int) {
         do throws(WorkerThread.StartError) {
             let thread = try WorkerThread("notify-send") { [self] in work(number) }
@@ -67,7 +67,7 @@ final class ReceiverLane<Job: Sendable>: Sendable {
             state.running -= 1
             state.finished.append(number)
         }
-        // A job may have come between the last look and the end; the next job, or the end, takes it along.
+        // A job may have been added between the last check and the end. The next job or the end also runs it.
         if jobs.count > 0 { restart() }
     }
 
@@ -81,7 +81,7 @@ final class ReceiverLane<Job: Sendable>: Sendable {
         if let number { start(number) }
     }
 
-    /// Ends the lane after the jobs that are under way or wait.
+    /// Closes the lane after all running and waiting jobs.
     func close() { jobs.close() }
 
     /// Waits for the threads.

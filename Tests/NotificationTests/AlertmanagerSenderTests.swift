@@ -105,7 +105,7 @@ private final class RealAlertmanager {
         #expect(first["annotations"] == ["summary": "A0 is down"])
         #expect(first["generatorURL"]?.text == "http://tribune:9190/graph?g0.expr=up&g0.tab=1")
         let failed = registry.counter(
-            "tribune_alertmanager_errors_total", "Alerts that an Alertmanager did not take.",
+            "tribune_alertmanager_errors_total", "Alerts that an Alertmanager did not accept.",
             labels: ["alertmanager": "\(base)/broken"])
         #expect(failed.value == 300)
     }

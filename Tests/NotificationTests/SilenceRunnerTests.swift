@@ -101,7 +101,7 @@ extension SilenceRunner {
         let lines = Mutex<[String]>([])
         let runner = runner(log: { line in lines.withLock { $0.append(line) } })
         #expect(runner.silences.all.isEmpty)
-        #expect(lines.withLock { $0.count { $0.contains("silences could not be read") } } == 1)
+        #expect(lines.withLock { $0.count { $0.contains("cannot read silences") } } == 1)
         #expect(FileText.read(directory.file("silences.json.damaged")) == content)
         _ = try runner.set(try silence("new"), by: "ada").get()
         #expect(self.runner().silences.all.map(\.comment) == ["new"])

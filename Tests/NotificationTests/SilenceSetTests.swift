@@ -124,7 +124,7 @@ import YAML
         #expect(set["s2"]?.startsAt == at(50) && set["s2"]?.endsAt == at(50))
         let error = #expect(throws: SilenceError.self) { try set.expire("s3", at: at(50)) }
         #expect(error?.code == .notFound)
-        #expect(throws: SilenceError(.notFound, "no silence has the id s3")) {
+        #expect(throws: SilenceError(.notFound, "no silence with id s3")) {
             try set.set(try silence(id: "s3"), newID: "n", at: at(0))
         }
         // What somebody ended is not reported again when its time would be over.

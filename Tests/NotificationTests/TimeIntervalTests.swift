@@ -87,22 +87,22 @@ import YAML
             "{times: [{start_time: '09:00'}]}",
             "5:29: time_intervals[0].time_intervals[0].times[0]: the field \"end_time\" is required"
         ),
-        ("{weekdays: [mon]}", "5:32: time_intervals[0].time_intervals[0].weekdays[0]: \"mon\" does not exist here"),
+        ("{weekdays: [mon]}", "5:32: time_intervals[0].time_intervals[0].weekdays[0]: invalid value \"mon\""),
         (
             "{weekdays: ['friday:monday']}",
             "5:32: time_intervals[0].time_intervals[0].weekdays[0]: the end is before the start"
         ),
         (
             "{days_of_month: [0]}",
-            "5:37: time_intervals[0].time_intervals[0].days_of_month[0]: \"0\" does not exist here"
+            "5:37: time_intervals[0].time_intervals[0].days_of_month[0]: invalid value \"0\""
         ),
         (
             "{days_of_month: [32]}",
-            "5:37: time_intervals[0].time_intervals[0].days_of_month[0]: \"32\" does not exist here"
+            "5:37: time_intervals[0].time_intervals[0].days_of_month[0]: invalid value \"32\""
         ),
         (
             "{days_of_month: ['-2:5']}",
-            "5:37: time_intervals[0].time_intervals[0].days_of_month[0]: where the first day counts from the end of the month, the last must too"
+            "5:37: time_intervals[0].time_intervals[0].days_of_month[0]: if the first day counts from the end of the month, the last day must too"
         ),
         (
             "{days_of_month: ['10:-25']}",
@@ -112,7 +112,7 @@ import YAML
             "{months: ['1:2:3']}",
             "5:30: time_intervals[0].time_intervals[0].months[0]: expected one value, or two as in a:b"
         ),
-        ("{months: [13]}", "5:30: time_intervals[0].time_intervals[0].months[0]: \"13\" does not exist here"),
+        ("{months: [13]}", "5:30: time_intervals[0].time_intervals[0].months[0]: invalid value \"13\""),
         ("{years: [[1]]}", "5:29: time_intervals[0].time_intervals[0].years[0]: expected text, got a list"),
         ("{hours: []}", "5:21: time_intervals[0].time_intervals[0].hours: unknown field \"hours\""),
         (

@@ -6,14 +6,14 @@ internal import RuleModel
 internal import Runtime
 internal import Synchronization
 
-/// The way to one Alertmanager: the shell around ``AlertmanagerQueue`` with one thread.
+/// The connection to one Alertmanager: the shell around ``AlertmanagerQueue``, with one thread.
 final class AlertmanagerLine: Sendable {
     let url: String
-    /// How the server is talked to; may change while the line runs.
+    /// The server and its client settings. May change while the line runs.
     let server: Mutex<AlertmanagerServer>
 
     private let queue = Mutex(AlertmanagerQueue())
-    /// Says that alerts came.
+    /// Signals that alerts were added.
     private let bell = Mailbox<Void>(capacity: 1)
     private let client = HTTPClient()
     private let thread = Mutex<WorkerThread?>(nil)
@@ -31,15 +31,15 @@ final class AlertmanagerLine: Sendable {
         self.logger = logger
         let labels: KeyValuePairs = ["alertmanager": server.url]
         sent = registry.counter(
-            "tribune_alertmanager_alerts_sent_total", "Alerts sent to an Alertmanager, arrived or not.", labels: labels)
+            "tribune_alertmanager_alerts_sent_total", "Alerts sent, successfully or not.", labels: labels)
         failed = registry.counter(
-            "tribune_alertmanager_errors_total", "Alerts that an Alertmanager did not take.", labels: labels)
+            "tribune_alertmanager_errors_total", "Alerts that an Alertmanager did not accept.", labels: labels)
         dropped = registry.counter(
-            "tribune_alertmanager_alerts_dropped_total", "Alerts given up before they were sent.", labels: labels)
+            "tribune_alertmanager_alerts_dropped_total", "Alerts dropped before they were sent.", labels: labels)
         waiting = registry.gauge(
-            "tribune_alertmanager_queue_length", "Alerts that wait for an Alertmanager.", labels: labels)
+            "tribune_alertmanager_queue_length", "Alerts waiting to be sent to an Alertmanager.", labels: labels)
         latency = registry.histogram(
-            "tribune_alertmanager_latency_seconds", "Time an Alertmanager took to answer.", labels: labels)
+            "tribune_alertmanager_latency_seconds", "Response time of an Alertmanager.", labels: labels)
         let worker = try WorkerThread("alertmanager") { [self] in run() }
         thread.withLock { $0 = worker }
     }
@@ -49,11 +49,11 @@ final class AlertmanagerLine: Sendable {
         let (lost, count) = queue.withLock { ($0.received(alerts), $0.count) }
         dropped.add(Double(lost))
         waiting.set(Double(count))
-        // When the bell rings already, the thread will find these too.
+        // If the signal is already set, the thread finds these alerts too.
         bell.send(())
     }
 
-    /// Ends the line after the request that is under way, or after what waits has been sent.
+    /// Closes the line after the current request, or after all queued alerts were sent.
     func close(abandoning: Bool) {
         if abandoning { giveUp() }
         bell.close()
@@ -69,7 +69,7 @@ final class AlertmanagerLine: Sendable {
         waiting.set(0)
     }
 
-    /// Sends batch after batch. Returns false when it stopped because one did not arrive.
+    /// Sends one batch after the other. Returns false if it stopped because one failed.
     private func sendAll(untilFailure: Bool) -> Bool {
         while true {
             let (batch, count) = queue.withLock { ($0.nextBatch(), $0.count) }
@@ -103,7 +103,7 @@ final class AlertmanagerLine: Sendable {
         case .failure(let failure): reason = failure.message
         }
         failed.add(Double(batch.count))
-        logger.warn("alerts did not arrive", ["url": url, "alerts": batch.count, "error": reason])
+        logger.warn("alerts not sent", ["url": url, "alerts": batch.count, "error": reason])
         return false
     }
 

@@ -14,7 +14,7 @@ enum AlertmanagerPayload {
                     JSON.Member("startsAt", .string(RFC3339.text(milliseconds: alert.startsAt.milliseconds))),
                     JSON.Member("endsAt", .string(RFC3339.text(milliseconds: alert.endsAt.milliseconds))),
                 ]
-                // An empty text is no URL, and would be refused.
+                // An empty text is not a URL and would be rejected.
                 if !alert.generatorURL.isEmpty {
                     members.append(JSON.Member("generatorURL", .string(alert.generatorURL)))
                 }

@@ -2,23 +2,22 @@ public import RuleModel
 
 /// The alerts that wait for one Alertmanager. A machine: alerts in, batches out.
 ///
-/// A batch is taken once. When it does not arrive it is gone: the rules send whatever is still true again within a
-/// minute.
+/// A batch is sent once. If it fails it is dropped: the rules send active alerts again within a minute.
 public struct AlertmanagerQueue: Equatable, Sendable {
     private let capacity: Int
     private let batchLimit: Int
     private var waiting: [Alert] = []
 
-    /// An empty queue; Prometheus's sizes.
+    /// An empty queue with Prometheus's sizes.
     public init(capacity: Int = 10_000, batchLimit: Int = 256) {
         self.capacity = max(capacity, 1)
         self.batchLimit = max(batchLimit, 1)
     }
 
-    /// How many wait.
+    /// The number of waiting alerts.
     public var count: Int { waiting.count }
 
-    /// Puts `alerts` at the end. Returns how many of the oldest had to go to make room.
+    /// Appends `alerts`. Returns the number of oldest alerts that were dropped to make room.
     public mutating func received(_ alerts: [Alert]) -> Int {
         waiting += alerts
         let excess = max(0, waiting.count - capacity)
@@ -26,14 +25,14 @@ public struct AlertmanagerQueue: Equatable, Sendable {
         return excess
     }
 
-    /// Takes the oldest alerts, as many as go into one request; empty when there are none.
+    /// Removes and returns the oldest alerts, up to the limit of one request; empty if there are none.
     public mutating func nextBatch() -> [Alert] {
         let batch = Array(waiting.prefix(batchLimit))
         waiting.removeFirst(batch.count)
         return batch
     }
 
-    /// Forgets everything. Returns how many alerts that were.
+    /// Removes all alerts. Returns their number.
     public mutating func abandoned() -> Int {
         defer { waiting = [] }
         return waiting.count

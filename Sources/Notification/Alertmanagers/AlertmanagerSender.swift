@@ -4,19 +4,18 @@ public import RuleModel
 public import Runtime
 internal import Synchronization
 
-/// Sends alerts to Alertmanagers, each of which gets all of them. Any thread may hand in alerts; none waits for a
-/// server.
+/// Sends all alerts to each of several Alertmanagers. May be called from any thread; callers never wait for a server.
 ///
-/// Every server has a queue and a thread of its own, so that one that hangs holds up no other.
+/// Every server has its own queue and thread, so that a server that hangs does not delay others.
 public final class AlertmanagerSender: Sendable {
     private struct State {
         var settings = AlertmanagerSettings()
         var lines: [AlertmanagerLine] = []
-        /// Lines to servers that are not there any more; they end by themselves.
+        /// Lines to removed servers. They end on their own.
         var ending: [AlertmanagerLine] = []
     }
 
-    /// The most servers that are sent to.
+    /// The maximum number of servers.
     public static let mostServers = 32
 
     private let state = Mutex(State())
@@ -27,15 +26,15 @@ public final class AlertmanagerSender: Sendable {
     public init(logger: Logger, registry: Registry) {
         self.logger = logger.with("component", "alertmanager")
         self.registry = registry
-        registry.gauge("tribune_alertmanager_queue_capacity", "Alerts that may wait for one Alertmanager.").set(10_000)
+        registry.gauge("tribune_alertmanager_queue_capacity", "Limit of waiting alerts per Alertmanager.").set(10_000)
     }
 
-    /// The URLs that alerts are posted to.
+    /// The URLs to which alerts are posted.
     public var urls: [String] { state.withLock { $0.lines.map(\.url) } }
 
-    /// Replaces the settings. Alerts queued for a server that stays are kept.
+    /// Replaces the settings. Alerts queued for a server that is still configured are kept.
     ///
-    /// Throws, with the former settings in force, if the thread of a new server cannot be started.
+    /// If the thread of a new server cannot be started, throws and keeps the former settings.
     public func reload(_ settings: AlertmanagerSettings) throws(WorkerThread.StartError) {
         var servers: [AlertmanagerServer] = []
         for server in settings.servers where !servers.contains(where: { $0.url == server.url }) {
@@ -43,7 +42,7 @@ public final class AlertmanagerSender: Sendable {
         }
         if servers.count > Self.mostServers {
             logger.warn(
-                "alerts go to some of the Alertmanagers only",
+                "too many Alertmanagers, some get no alerts",
                 ["configured": servers.count, "used": Self.mostServers])
             servers.removeLast(servers.count - Self.mostServers)
         }
@@ -62,7 +61,7 @@ public final class AlertmanagerSender: Sendable {
         }
     }
 
-    /// Starts the threads of all `servers` or of none.
+    /// Starts the threads of all `servers`, or of none.
     private func start(_ servers: [AlertmanagerServer]) throws(WorkerThread.StartError) -> [AlertmanagerLine] {
         var lines: [AlertmanagerLine] = []
         do throws(WorkerThread.StartError) {
@@ -75,7 +74,7 @@ public final class AlertmanagerSender: Sendable {
         }
     }
 
-    /// Hands in alerts.
+    /// Adds alerts to the queues.
     public func receive(_ alerts: [Alert]) {
         let (settings, lines) = state.withLock { ($0.settings, $0.lines) }
         guard !lines.isEmpty else { return }
@@ -92,7 +91,7 @@ public final class AlertmanagerSender: Sendable {
         }
     }
 
-    /// Sends what waits to the servers that answer, then ends.
+    /// Sends the queued alerts to the servers that respond, then stops.
     public func stop() {
         let (lines, ending) = state.withLock { state in
             defer { state = State() }

@@ -1,15 +1,15 @@
 public import CurlHTTP
 public import MetricModel
 
-/// One Alertmanager that every alert is sent to.
+/// An Alertmanager that gets every alert.
 public struct AlertmanagerServer: Sendable {
-    /// The whole URL that is posted to, ending in `/api/v2/alerts`.
+    /// The complete URL for POST requests, ending in `/api/v2/alerts`.
     public var url: String
-    /// How long sending may take.
+    /// Timeout for sending.
     public var timeout: Milliseconds
-    /// The labels of an alert as this server is to see them; `nil` for alerts it is not to see.
+    /// The labels of an alert for this server; `nil` for alerts that it must not get.
     public var relabel: @Sendable (Labels) -> Labels?
-    /// Puts what the connection needs (credentials, certificates, a proxy) into a request.
+    /// Adds credentials, certificates and proxy settings to a request.
     public var prepare: @Sendable (inout HTTPRequest) throws(HTTPFailure) -> Void
 
     /// The server at `url`.
@@ -24,16 +24,16 @@ public struct AlertmanagerServer: Sendable {
     }
 }
 
-/// Which Alertmanagers there are, and what alerts look like to them.
+/// The Alertmanagers, and the labels of alerts sent to them.
 public struct AlertmanagerSettings: Sendable {
-    /// Added to every alert; its own labels win.
+    /// Added to every alert. The alert's own labels take precedence.
     public var externalLabels: Labels
-    /// The labels of an alert as all servers are to see them; `nil` for alerts that none is to see.
+    /// The labels of an alert for all servers; `nil` for alerts that none must get.
     public var relabel: @Sendable (Labels) -> Labels?
-    /// Each gets every alert.
+    /// The servers. Each gets every alert.
     public var servers: [AlertmanagerServer]
 
-    /// Sends to `servers`.
+    /// Settings for sending to `servers`.
     public init(
         externalLabels: Labels = .empty, relabel: @escaping @Sendable (Labels) -> Labels? = { $0 },
         servers: [AlertmanagerServer] = []

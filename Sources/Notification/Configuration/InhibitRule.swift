@@ -1,20 +1,21 @@
 public import MetricModel
 
-/// Alerts that keep others quiet: while a source fires, targets with equal labels are not told.
+/// Inhibits alerts: while a source alert fires, target alerts with equal labels are not notified.
 public struct InhibitRule: Equatable, Sendable {
-    /// Conditions on the alert that keeps others quiet.
+    /// Matchers for the source alert.
     public var source: [LabelMatcher]
-    /// Conditions on the alerts that are kept quiet.
+    /// Matchers for the target alerts.
     public var target: [LabelMatcher]
-    /// Labels that must be equal in both.
+    /// Labels that must be equal in source and target.
     public var equal: [String]
 
-    /// Whether an alert with `labels` is kept quiet by one of the alerts in `firing`.
+    /// Whether an alert with `labels` is inhibited by one of the alerts in `firing`.
     public func inhibits(_ labels: Labels, firing: [Labels]) -> Bool { inhibitor(of: labels, firing: firing) != nil }
 
-    /// The first alert in `firing` that keeps one with `labels` quiet.
+    /// The first alert in `firing` that inhibits one with `labels`.
     ///
-    /// An alert that meets both sides does not inhibit others that do, so that none can silence itself.
+    /// An alert that matches both source and target is not inhibited by alerts that do too, so that it cannot inhibit
+    /// itself.
     func inhibitor(of labels: Labels, firing: [Labels]) -> Labels? {
         guard target.allSatisfy({ $0.matches(labels) }) else { return nil }
         let isSourceToo = source.allSatisfy { $0.matches(labels) }

@@ -2,13 +2,13 @@ internal import GoTemplate
 public import MetricModel
 internal import RE2
 
-/// A matcher with its pattern compiled. Two are equal when they match the same.
+/// A matcher with its compiled pattern. Two are equal if their matchers are equal.
 public struct LabelMatcher: Equatable, Sendable {
-    /// What is matched.
+    /// The matcher.
     public let matcher: Matcher
     private let pattern: RegularExpression?
 
-    /// Compiles `matcher`; throws the reason where RE2 refuses the pattern.
+    /// Compiles `matcher`. Throws the reason if RE2 rejects the pattern.
     public init(_ matcher: Matcher) throws(LabelMatcherError) {
         self.matcher = matcher
         switch matcher.operation {
@@ -57,7 +57,7 @@ public struct LabelMatcher: Equatable, Sendable {
         }
     }
 
-    /// Whether `labels` meet the condition; an absent label counts as empty.
+    /// Whether `labels` match. A missing label counts as empty.
     public func matches(_ labels: Labels) -> Bool {
         let value = labels[matcher.name] ?? ""
         return switch matcher.operation {
@@ -68,17 +68,17 @@ public struct LabelMatcher: Equatable, Sendable {
         }
     }
 
-    /// Equality of what is matched.
+    /// Compares the matchers.
     public static func == (left: LabelMatcher, right: LabelMatcher) -> Bool { left.matcher == right.matcher }
 }
 
-/// Why a matcher was refused.
+/// Why a matcher is invalid.
 public struct LabelMatcherError: Error, Equatable, Sendable {
-    /// What is wrong.
+    /// The reason.
     public let reason: String
 }
 
-/// Faults of patterns in the words of Go's `regexp`, which Alertmanager's users know.
+/// Error texts for patterns as in Go's `regexp`, which Alertmanager's users know.
 private enum PatternFault {
     private static let words = [
         "missing ]": "missing closing ]", "missing )": "missing closing )",
@@ -91,7 +91,7 @@ private enum PatternFault {
     ]
 
     static func text(_ pattern: String, _ reason: String) -> String {
-        // Alertmanager compiles the anchored pattern, which shows in what is left of it.
+        // Alertmanager compiles the anchored pattern, which appears in the quoted rest.
         var reason = reason
         do {
             _ = try RegularExpression("^(?:\(pattern))$")
@@ -105,7 +105,7 @@ private enum PatternFault {
     }
 }
 
-/// Quoted text as Go's `strconv.Unquote` reads it; `nil` where it is malformed or no UTF-8.
+/// Quoted text as read by Go's `strconv.Unquote`; `nil` if it is malformed or not UTF-8.
 enum QuotedText {
     static func unquoted(_ literal: String) -> String? {
         guard let bytes = GoLiteral.bytes(literal) else { return nil }

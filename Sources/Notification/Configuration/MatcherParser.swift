@@ -1,17 +1,18 @@
 internal import MetricModel
 
-/// How matchers are written.
+/// The syntax of matchers.
 public enum MatcherSyntax: Equatable, Sendable {
     /// Alertmanager 0.27 and later: names and values may be any text.
     case utf8
     /// Before Alertmanager 0.27.
     case classic
-    /// The new syntax, or the old one where only that one reads the text or both read it differently: Alertmanager's
+    /// The new syntax, or the old one if only that accepts the text or if both read it differently: Alertmanager's
     /// default.
     case fallback
 }
 
-/// Reads matchers as Alertmanager 0.27 and later writes them: `{name="value", "na me"=~pattern}`, braces and quotes
+/// Reads matchers in the syntax of Alertmanager 0.27 and later: `{name="value", "na me"=~pattern}`. Braces and quotes
+/// are
 /// optional.
 struct MatcherParser {
     private struct Token: Equatable {
@@ -60,7 +61,7 @@ struct MatcherParser {
         }
     }
 
-    /// What follows a matcher. Returns whether another one may come.
+    /// Reads the end of a matcher. Returns whether another one may follow.
     private mutating func separator() throws(LabelMatcherError) -> Bool {
         guard let token = try next(peeking: true, expecting: "expected a comma or close brace") else {
             if hasBrace { throw ended("expected close brace") }
@@ -176,7 +177,7 @@ struct MatcherParser {
     }
 }
 
-/// Reads matchers as Alertmanager before 0.27 did.
+/// Reads matchers in the syntax before Alertmanager 0.27.
 enum ClassicMatcherParser {
     static func parse(_ text: String) throws(LabelMatcherError) -> [Matcher] {
         var rest = text[...]

@@ -5,28 +5,28 @@ public import Receivers
 internal import Runtime
 public import YAML
 
-/// A stock `alertmanager.yml`: the routing tree, the receivers, inhibition and templates.
+/// The content of a stock `alertmanager.yml`: the routing tree, receivers, inhibition and templates.
 public struct NotificationConfiguration: Equatable, Sendable {
     /// The root of the routing tree.
     public var route: Route
     /// Receivers by name.
     public var receivers: [String: Receiver]
-    /// Which alerts suppress others.
+    /// The inhibition rules.
     public var inhibitRules: [InhibitRule]
-    /// Times in which routes are muted or active, by name.
+    /// Time intervals in which routes are muted or active, by name.
     public var timeIntervals: [String: [TimeInterval]]
-    /// How long an alert counts as firing that is not received again.
+    /// How long an alert counts as firing after it was last received.
     public var resolveTimeout: Milliseconds
-    /// The files with templates.
+    /// The template files.
     public var templateFiles: [NotificationTemplates.File]
     /// The default templates with those of the files.
     public var templates: NotificationTemplates
-    /// What will not work as it is meant, such as a template of a receiver that cannot be parsed.
+    /// Warnings, such as a template of a receiver that cannot be parsed.
     public var warnings: [String]
-    /// The file as it may be shown, secrets as `<secret>`.
+    /// The file for display, with `<secret>` in place of secrets.
     public var shownText: String
 
-    /// A configuration that notifies nobody.
+    /// A configuration without notifications.
     public static let silent = NotificationConfiguration(
         route: Route(
             matchers: [], receiver: "none", grouping: .labels([]), groupWait: .seconds(30), groupInterval: .minutes(5),
@@ -62,7 +62,7 @@ public struct NotificationConfiguration: Equatable, Sendable {
         shownText = "route:\n  receiver: \(route.receiver)\nreceivers:\n- name: \(route.receiver)\n"
     }
 
-    /// Reads a parsed file; `file` is named in errors, and relative paths start from its directory.
+    /// Reads a parsed file. `file` is used in errors, and relative paths start from its directory.
     public init(_ node: YAMLNode, file: String) throws(YAMLError) {
         var fields = try FieldReader(node, path: "", file: file)
         let directory = Paths.directory(of: file)
@@ -78,14 +78,14 @@ public struct NotificationConfiguration: Equatable, Sendable {
         (templateFiles, templates) = try Self.templates(&fields, directory)
         warnings = Self.templateWarnings(node["receivers"], templates, file)
         if let node = fields.optional("tracing") {
-            warnings.append("\(file):\(node.line): tracing is not supported and does nothing")
+            warnings.append("\(file):\(node.line): tracing is not supported and has no effect")
         }
         try fields.finish()
         resolveTimeout = global.resolveTimeout
         shownText = SecretMask.masked(node, hiding: ["url", "api_url", "webhook_url"]).blockText
     }
 
-    /// Compares what was configured; templates by their files.
+    /// Compares the configurations; templates are compared by their files.
     public static func == (left: NotificationConfiguration, right: NotificationConfiguration) -> Bool {
         left.route == right.route && left.receivers == right.receivers && left.inhibitRules == right.inhibitRules
             && left.timeIntervals == right.timeIntervals && left.resolveTimeout == right.resolveTimeout
@@ -145,7 +145,7 @@ public struct NotificationConfiguration: Equatable, Sendable {
         var files: [NotificationTemplates.File] = []
         var paths: [String: String] = [:]
         for (index, pattern) in try fields.textList("templates").enumerated() {
-            // A pattern without matches is allowed: its files may come later.
+            // A pattern without matches is allowed: the files may be created later.
             for path in Paths.matching(Paths.resolve(pattern, from: directory)).sorted() {
                 let name = String(path.split(separator: "/").last ?? "")
                 do throws(FileText.ReadError) {
@@ -176,7 +176,7 @@ public struct NotificationConfiguration: Equatable, Sendable {
         return (String(parts[1].drop { $0 == " " }), Int(parts[2]) ?? 0)
     }
 
-    /// Faults of the templates in receivers' fields. Alertmanager takes them, and fails whenever it sends.
+    /// Errors of the templates in receivers' fields. Alertmanager accepts them and fails when it sends.
     private static func templateWarnings(
         _ node: YAMLNode?, _ templates: NotificationTemplates, _ file: String
     ) -> [String] {
@@ -195,9 +195,9 @@ public struct NotificationConfiguration: Equatable, Sendable {
         }
     }
 
-    /// Why nothing is sent on `route` at `now`; `nil` where it is.
+    /// Why no notification is sent for `route` at `now`; `nil` if notifications are sent.
     ///
-    /// A route is muted outside of its active times, if it has any, and within its mute times.
+    /// A route is muted outside its active time intervals, if it has any, and inside its mute time intervals.
     public func suppression(of route: Route, at now: Timestamp) -> Suppression? {
         func isWithin(_ names: [String]) -> Bool {
             names.contains { name in timeIntervals[name]?.contains { $0.contains(now) } ?? false }
@@ -207,9 +207,9 @@ public struct NotificationConfiguration: Equatable, Sendable {
     }
 }
 
-/// Names of labels as routes and rules use them.
+/// Label names in routes and rules.
 enum LabelName {
-    /// Letters, digits and underscores; beyond ASCII, and after the first character, anything.
+    /// Letters, digits and underscores. Non-ASCII characters are also allowed, except as the first.
     static func isValid(_ name: String) -> Bool {
         guard let first = name.unicodeScalars.first else { return false }
         return !first.isASCII || first == "_" || first.properties.isAlphabetic
@@ -217,13 +217,13 @@ enum LabelName {
 }
 
 extension FieldReader {
-    /// A matcher of a configuration, with how it is shown in group keys.
+    /// A matcher of a configuration, with its text in group keys.
     struct ShownMatcher {
         var matcher: LabelMatcher
         var shown: Matcher
     }
 
-    /// The matchers of `name`, with those of the older forms `legacy` and `legacy_re`.
+    /// The matchers of `name`, including the older forms `legacy` and `legacy_re`.
     mutating func labelMatchers(_ name: String, legacy: String) throws(YAMLError) -> [ShownMatcher] {
         var matchers: [ShownMatcher] = []
         for (index, element) in try list(name).enumerated() {
@@ -243,7 +243,7 @@ extension FieldReader {
                     throw fault("invalid label name \"\(pair.name)\"", at: pair.node, field: field)
                 }
                 do throws(LabelMatcherError) {
-                    // Alertmanager shows these patterns as it compiles them.
+                    // Alertmanager shows these patterns in their compiled form.
                     let shown = operation == .regex ? "^(?:\(pair.value))$" : pair.value
                     matchers.append(
                         ShownMatcher(

@@ -1,43 +1,44 @@
 public import MetricModel
 
-/// A node of the routing tree: which alerts it takes, to whom they go, and how they are grouped.
+/// A node of the routing tree: which alerts it matches, their receiver, and their grouping.
 public struct Route: Equatable, Sendable {
-    /// What the group of an alert is made of.
+    /// The labels that form the group of an alert.
     public enum Grouping: Equatable, Sendable {
-        /// `group_by: [...]`: every label, so that each alert is a group of its own.
+        /// `group_by: [...]`: all labels, so that each alert is a group of its own.
         case all
         case labels([String])
     }
 
-    /// Conditions that an alert must all meet.
+    /// Matchers that an alert must all satisfy.
     public var matchers: [LabelMatcher]
     /// Name of the receiver.
     public var receiver: String
-    /// What the group of an alert is made of.
+    /// The labels that form the group of an alert.
     public var grouping: Grouping
     /// How long a new group waits for more alerts.
     public var groupWait: Milliseconds
     /// Time between two notifications about changes of a group.
     public var groupInterval: Milliseconds
-    /// Time after which an unchanged group is told again.
+    /// Time after which a notification about an unchanged group is repeated.
     public var repeatInterval: Milliseconds
-    /// Whether an alert that meets this route is also offered to the routes behind it.
+    /// Whether an alert that matches this route is also matched against its next siblings.
     public var continues: Bool
-    /// Time intervals in which nothing is sent.
+    /// Time intervals in which no notifications are sent.
     public var muteTimeIntervals: [String]
-    /// Time intervals outside of which nothing is sent; empty for always.
+    /// Time intervals outside of which no notifications are sent; if empty, they are always sent.
     public var activeTimeIntervals: [String]
-    /// Routes below, tried in order.
+    /// Child routes, tried in order.
     public var routes: [Route]
-    /// Labels that templates can read; templates themselves. Inherited.
+    /// Labels for templates; templates themselves. Inherited.
     public var labels = Labels.empty
-    /// The path of matchers from the root, as Alertmanager writes it into group keys.
+    /// The path of matchers from the root, as in Alertmanager's group keys.
     public var key: String
-    /// Tells the route from every other one, also from those with the same matchers, and stays the same where others
-    /// come or go.
+    /// Identifies the route, also among routes with the same matchers. It does not change when other routes are added
+    /// or
+    /// removed.
     public var id: String
 
-    /// The deepest routes that take an alert with `labels`, in order; never empty for the root.
+    /// The deepest routes that match an alert with `labels`, in order; never empty for the root.
     public func matching(_ labels: Labels) -> [Route] {
         guard matchers.allSatisfy({ $0.matches(labels) }) else { return [] }
         var found: [Route] = []
@@ -49,7 +50,7 @@ public struct Route: Equatable, Sendable {
         return found.isEmpty ? [self] : found
     }
 
-    /// The labels that name the group of an alert with `labels`.
+    /// The group labels of an alert with `labels`.
     public func groupLabels(of labels: Labels) -> Labels {
         switch grouping {
         case .all: labels
@@ -57,7 +58,7 @@ public struct Route: Equatable, Sendable {
         }
     }
 
-    /// This route and all below it, each with an id of its own. `known` counts those that have been seen.
+    /// This route and its descendants, each with an id. `known` counts the ids that were assigned.
     func identified(_ known: inout [String: Int]) -> Route {
         var route = self
         let name = "\(key) to \(receiver)"
@@ -69,6 +70,6 @@ public struct Route: Equatable, Sendable {
         return route
     }
 
-    /// This route and all below it.
+    /// This route and its descendants.
     public var all: [Route] { [self] + routes.flatMap(\.all) }
 }

@@ -3,7 +3,7 @@ internal import MetricModel
 internal import Receivers
 internal import YAML
 
-/// Reads the routing tree. A route inherits what it does not say from the one above.
+/// Reads the routing tree. A route inherits missing settings from its parent.
 struct RouteReader {
     let file: String
     let receivers: [String: Receiver]
@@ -14,7 +14,7 @@ struct RouteReader {
         repeatInterval: .hours(4), continues: false, muteTimeIntervals: [], activeTimeIntervals: [], routes: [],
         key: "", id: "")
 
-    /// Reads the root, which must name a receiver and may not have matchers.
+    /// Reads the root route, which must name a receiver and must not have matchers.
     func root(_ node: YAMLNode) throws(YAMLError) -> Route {
         func fault(_ message: String) -> YAMLError {
             YAMLError(file: file, line: node.line, column: node.column, field: "route", message: message)
@@ -32,7 +32,7 @@ struct RouteReader {
         return route.identified(&known)
     }
 
-    /// Alertmanager reads all of the tree's groupings before it looks at receivers.
+    /// Alertmanager reads all `group_by` of the tree before it checks receivers.
     private func checkGrouping(_ node: YAMLNode, path: String) throws(YAMLError) {
         guard node.members != nil else { return }
         var fields = try FieldReader(node, path: path, file: file)
@@ -67,7 +67,7 @@ struct RouteReader {
         route.groupInterval = try positive(&fields, "group_interval") ?? above.groupInterval
         route.repeatInterval = try positive(&fields, "repeat_interval") ?? above.repeatInterval
         route.continues = try fields.optionalFlag("continue") ?? false
-        // Not inherited: what lies below a muted route is not muted by it.
+        // Not inherited: the children of a muted route are not muted by it.
         route.muteTimeIntervals = try intervals(&fields, "mute_time_intervals")
         route.activeTimeIntervals = try intervals(&fields, "active_time_intervals")
         route.routes = []

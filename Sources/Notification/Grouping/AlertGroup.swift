@@ -2,35 +2,35 @@ public import MetricModel
 internal import Receivers
 public import RuleModel
 
-/// Where an alert comes from.
+/// The source of an alert.
 public enum AlertOrigin: String, Equatable, Sendable {
-    /// The rules of this process, which send every alert again as long as it fires.
+    /// The rules of this process, which send every firing alert repeatedly.
     case rules
-    /// This process about itself, such as a rollback: sent once when it begins and once when it is over.
+    /// An incident of this process, such as a rollback: sent once when it starts and once when it ends.
     case incidents
-    /// Somebody else, through the API.
+    /// Another process, through the API.
     case api
 }
 
-/// The alerts of one group of one route: decides when which receiver must be sent what.
+/// The alerts of one group of one route. Decides which receiver must be notified when, and of what.
 ///
-/// A value machine: events in, decisions out, `now` passed in.
+/// A machine: events in, decisions out, `now` passed in.
 public struct AlertGroup: Equatable, Sendable {
-    /// What an integration was last sent successfully.
+    /// The last notification that an integration accepted.
     struct Sent: Equatable, Sendable {
         var at: Timestamp
         var firing: Set<Labels>
         var resolved: Set<Labels>
-        /// What the integration remembers about the group.
+        /// The integration's state for the group.
         var memory: [String: String]
     }
 
-    /// An alert with the time when it was last received.
+    /// An alert with the time at which it was last received.
     struct Held: Equatable, Sendable {
         var alert: Alert
         var updatedAt: Timestamp
         var origin: AlertOrigin
-        /// It was read from the log, and nothing was received of it since.
+        /// Whether it was read from the log and not received since.
         var isRestored = false
     }
 
@@ -44,28 +44,28 @@ public struct AlertGroup: Equatable, Sendable {
     private let groupInterval: Milliseconds
     private let repeatInterval: Milliseconds
     private(set) var alerts: [Labels: Held] = [:]
-    /// By name of the integration within the receiver, such as `slack/0`.
+    /// By the name of the integration in the receiver, such as `slack/0`.
     private(set) var sent: [String: Sent] = [:]
-    /// When the group wants to be looked at next.
+    /// When the group must be checked next.
     public private(set) var dueAt: Timestamp
-    /// Whether what is sent next does not queue behind other messages of the receiver.
+    /// Whether the next notification bypasses other messages of the receiver.
     private(set) var isUrgent = false
 
-    /// A group that begins with `alert`.
+    /// A group that starts with `alert`.
     ///
-    /// - Parameter urgent: Notify at once instead of waiting for more alerts.
+    /// - Parameter urgent: notify immediately instead of waiting for more alerts.
     public init(
         route: Route, labels: Labels, alert: Alert, origin: AlertOrigin = .rules, urgent: Bool, at now: Timestamp
     ) {
         self.init(route: route, labels: labels, at: now)
-        // An alert that has been firing longer than the wait has waited elsewhere already.
+        // An alert that has been firing longer than the wait has already waited elsewhere.
         let waited = alert.startsAt + route.groupWait < now
         dueAt = urgent || waited ? now : now + route.groupWait
         isUrgent = urgent
         alerts[alert.labels] = Held(alert: alert, updatedAt: now, origin: origin)
     }
 
-    /// A group as it was logged; it is looked at as soon as something happens to it.
+    /// A group read from the log. It is checked as soon as an event occurs.
     init(route: Route, labels: Labels, alerts: [Held], sent: [String: Sent], at now: Timestamp) {
         self.init(route: route, labels: labels, at: now)
         for held in alerts { self.alerts[held.alert.labels] = held }
@@ -85,13 +85,13 @@ public struct AlertGroup: Equatable, Sendable {
         dueAt = now
     }
 
-    /// Whether nothing is left to send.
+    /// Whether no alert is left.
     public var isEmpty: Bool { alerts.isEmpty }
 
-    /// How many alerts it has, resolved ones of which an integration has yet to be notified included.
+    /// The number of alerts, including resolved ones of which an integration must still be notified.
     var count: Int { alerts.count }
 
-    /// The alerts that fire at `now`, in no order.
+    /// The alerts that fire at `now`, in no particular order.
     func held(at now: Timestamp) -> [Held] { alerts.values.filter { !Self.isResolved($0.alert, at: now) } }
 
     /// The labels of the alerts that fire at `now`.
@@ -103,7 +103,7 @@ public struct AlertGroup: Equatable, Sendable {
     /// An alert of this group was received.
     public mutating func received(_ alert: Alert, origin: AlertOrigin = .rules, urgent: Bool, at now: Timestamp) {
         var alert = alert
-        // One that was resolved and reported may return: its old end must not linger.
+        // An alert that was resolved and notified may fire again: its old end must not be kept.
         if let known = alerts[alert.labels]?.alert, !Self.isResolved(known, at: now), !alert.isResolved {
             alert.startsAt = min(known.startsAt, alert.startsAt)
         }
@@ -114,7 +114,7 @@ public struct AlertGroup: Equatable, Sendable {
         }
     }
 
-    /// The rules have been evaluated since the start: what they have not sent again has ended.
+    /// The rules have been evaluated since the start. Alerts that they have not sent again have ended.
     mutating func restorationEnded(at now: Timestamp) {
         for (labels, held) in alerts
         where held.isRestored && held.origin == .rules && !Self.isResolved(held.alert, at: now) {
@@ -124,34 +124,34 @@ public struct AlertGroup: Equatable, Sendable {
         }
     }
 
-    /// Something has to be looked at again now.
+    /// The group must be checked again now.
     mutating func becameDue(at now: Timestamp) { dueAt = min(dueAt, now) }
 
-    /// What is to be done when a group's time has come.
+    /// The decisions for a group that is due.
     public struct Due: Equatable, Sendable {
-        /// What an integration must be sent now.
+        /// A notification that an integration must be sent now.
         public struct Entry: Equatable, Sendable {
-            /// Name of the integration within the receiver.
+            /// Name of the integration in the receiver.
             public var integration: String
-            /// What it is sent.
+            /// The notification.
             public var notification: Notification
-            /// What the integration remembers about the group.
+            /// The integration's state for the group.
             public var memory: [String: String]
         }
 
-        /// What each integration must be sent now.
+        /// The notifications to send now.
         public var entries: [Entry] = []
-        /// How many alerts nobody is notified of, by reason.
+        /// The number of suppressed alerts, by reason.
         public var suppressed: [Suppression: Int] = [:]
-        /// Whether the entries do not queue behind others.
+        /// Whether the entries bypass other messages.
         public var isUrgent = false
     }
 
-    /// The group's time has come.
+    /// The group is due.
     ///
     /// - Parameters:
-    ///   - integrations: The names of the integrations, and for each whether it wants resolved alerts.
-    ///   - suppression: Why nobody is notified of an alert; `nil` where somebody is.
+    ///   - integrations: the names of the integrations, each with whether it wants resolved alerts.
+    ///   - suppression: returns why an alert is suppressed; `nil` if it is not.
     public mutating func cameDue(
         at now: Timestamp, integrations: [(name: String, sendsResolved: Bool)], suppression: (Labels) -> Suppression?
     ) -> Due {
@@ -186,7 +186,7 @@ public struct AlertGroup: Equatable, Sendable {
     public mutating func delivered(
         _ notification: Notification, integration: String, memory: [String: String] = [:], at now: Timestamp
     ) {
-        // Who is told that everything is over is told of a new beginning.
+        // A receiver that was notified that everything is resolved is notified of a new alert.
         sent[integration] = Sent(
             at: now, firing: Set(notification.alerts.filter { !$0.isResolved }.map(\.labels)),
             resolved: Set(notification.alerts.filter(\.isResolved).map(\.labels)),
@@ -194,14 +194,14 @@ public struct AlertGroup: Equatable, Sendable {
         forgetResolved(at: now)
     }
 
-    /// Resolved alerts go once every integration that was sent them firing was sent their end.
+    /// Removes resolved alerts when every integration that was sent them as firing was sent the resolution.
     private mutating func forgetResolved(at now: Timestamp) {
         for (labels, held) in alerts where Self.isResolved(held.alert, at: now) {
             if sent.values.allSatisfy({ !$0.firing.contains(labels) }) { alerts[labels] = nil }
         }
     }
 
-    /// Why `alerts` must be sent to an integration; `nil` where they need not.
+    /// Why `alerts` must be sent to an integration; `nil` if they need not be sent.
     private func reason(
         for alerts: [Alert], _ integration: String, sendsResolved: Bool, at now: Timestamp
     ) -> Message.Reason? {

@@ -2,11 +2,11 @@ public import MetricModel
 public import Receivers
 public import RuleModel
 
-/// What a receiver is sent about a group of alerts.
+/// A notification of a receiver about a group of alerts.
 public struct Notification: Equatable, Sendable {
-    /// Identifies the group over all its notifications.
+    /// Identifies the group in all its notifications.
     public var groupKey: String
-    /// The labels that name the group.
+    /// The labels that identify the group.
     public var groupLabels: Labels
     /// Name of the receiver.
     public var receiver: String
@@ -14,7 +14,7 @@ public struct Notification: Equatable, Sendable {
     public var alerts: [Alert]
     /// Labels of the route, as templates.
     public var routeLabels: Labels
-    /// What is new since the notification before.
+    /// What has changed since the previous notification.
     public var reason: Message.Reason
 
     /// A notification.
@@ -33,7 +33,7 @@ public struct Notification: Equatable, Sendable {
     /// Whether every alert has been resolved.
     public var isResolved: Bool { alerts.allSatisfy(\.isResolved) }
 
-    /// The message that senders send.
+    /// The message for the senders.
     public var message: Message {
         Message(
             groupKey: groupKey, groupLabels: groupLabels, receiver: receiver,
@@ -46,12 +46,13 @@ public struct Notification: Equatable, Sendable {
 }
 
 extension Alert {
-    /// The number Prometheus and Alertmanager identify its labels by.
+    /// The fingerprint by which Prometheus and Alertmanager identify its labels.
     public var fingerprint: String { labels.fingerprint }
 }
 
 extension Receiver {
-    /// The integrations with names that stay the same where one of another kind comes or goes: `slack/0`, `email/0`,
+    /// The integrations with names that do not change when one of another kind is added or removed: `slack/0`,
+    /// `email/0`,
     /// `slack/1`.
     var named: [(name: String, integration: Integration)] {
         var counts: [String: Int] = [:]
@@ -62,6 +63,6 @@ extension Receiver {
         }
     }
 
-    /// The integration called `name`.
+    /// The integration named `name`.
     func integration(_ name: String) -> Integration? { named.first { $0.name == name }?.integration }
 }

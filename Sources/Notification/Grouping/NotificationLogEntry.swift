@@ -2,11 +2,11 @@ public import JSON
 public import MetricModel
 internal import RuleModel
 
-/// What was sent about a group, as the notification log keeps it. A value.
+/// The notifications sent about a group, as stored in the notification log. A value.
 public struct NotificationLogEntry: Equatable, Sendable {
     /// Id of the route.
     public var route: String
-    /// The labels that name the group.
+    /// The labels that identify the group.
     public var labels: Labels
     var alerts: [AlertGroup.Held]
     var sent: [String: AlertGroup.Sent]
@@ -15,9 +15,9 @@ public struct NotificationLogEntry: Equatable, Sendable {
     public struct Change: Equatable, Sendable {
         /// Id of the route.
         public var route: String
-        /// The labels that name the group.
+        /// The labels that identify the group.
         public var labels: Labels
-        /// What is known now; `nil` where nothing has to be.
+        /// The new entry; `nil` if none is needed.
         public var entry: NotificationLogEntry?
 
         /// A change.
@@ -28,7 +28,7 @@ public struct NotificationLogEntry: Equatable, Sendable {
         }
     }
 
-    /// What the log keeps of `group`; `nil` where nothing was sent or everything is over.
+    /// The entry for `group`; `nil` if nothing was sent or everything is resolved.
     init?(_ group: AlertGroup, route: String) {
         let firing = group.sent.values.reduce(into: Set<Labels>()) { $0.formUnion($1.firing) }
         guard !firing.isEmpty else { return nil }
@@ -39,13 +39,13 @@ public struct NotificationLogEntry: Equatable, Sendable {
         sent = group.sent
     }
 
-    /// The group as it was.
+    /// The restored group.
     func group(route: Route, at now: Timestamp) -> AlertGroup {
         let alerts = alerts.map { held in
             var held = held
             held.isRestored = true
             if !held.alert.isResolved {
-                // It was to count as firing for this long unless it is received again.
+                // It counts as firing for this long unless it is received again.
                 let validity = max(Milliseconds.zero, held.alert.endsAt - held.updatedAt)
                 held.alert.endsAt = max(held.alert.endsAt, now + validity)
             }
@@ -85,7 +85,7 @@ extension NotificationLogEntry.Change {
         return .object(members)
     }
 
-    /// Reads what `json` gave; `nil` where it is malformed.
+    /// Reads the output of `json`; `nil` if it is malformed.
     public init?(_ json: JSON) {
         guard let route = json["route"]?.text, let labels = json["labels"].flatMap(Self.labels) else { return nil }
         (self.route, self.labels) = (route, labels)

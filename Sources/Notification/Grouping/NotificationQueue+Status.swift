@@ -1,39 +1,38 @@
 public import MetricModel
 public import RuleModel
 
-/// An alert that fires, with what becomes of it.
+/// A firing alert, with its receivers and suppressions.
 public struct AlertStatus: Equatable, Sendable {
     /// The alert.
     public var alert: Alert
-    /// When it was last heard of.
+    /// When it was last received.
     public var updatedAt: Timestamp
-    /// Names of the receivers its routes lead to, in the order of the routes.
+    /// Names of the receivers of its routes, in route order.
     public var receivers: [String]
-    /// Ids of the silences because of which nobody is told.
+    /// Ids of the silences that suppress it.
     public var silencedBy: [String]
-    /// Fingerprints of the alerts that keep it quiet.
+    /// Fingerprints of the alerts that inhibit it.
     public var inhibitedBy: [String]
-    /// Names of the time intervals because of which its group is quiet; given with groups alone, since another route
-    /// may be loud.
+    /// Names of the time intervals that mute its group. Set only in groups, because another route may not be muted.
     public var mutedBy: [String]
 
-    /// Whether nobody is told of it.
+    /// Whether it is suppressed.
     public var isSuppressed: Bool { !(silencedBy.isEmpty && inhibitedBy.isEmpty && mutedBy.isEmpty) }
 }
 
-/// A group of alerts with what becomes of them.
+/// A group of alerts, with their suppressions.
 public struct GroupStatus: Equatable, Sendable {
-    /// The labels that name the group.
+    /// The labels that identify the group.
     public var labels: Labels
     /// Name of the receiver.
     public var receiver: String
-    /// The alerts that fire, by labels.
+    /// The firing alerts, sorted by labels.
     public var alerts: [AlertStatus]
 }
 
-/// What people ask.
+/// Queries for the API.
 extension NotificationQueue {
-    /// Every alert that fires, once, by fingerprint.
+    /// Every firing alert once, sorted by fingerprint.
     public func alerts(silences: [Silence], at now: Timestamp) -> [AlertStatus] {
         var held: [Labels: AlertGroup.Held] = [:]
         for group in groups.values {
@@ -45,7 +44,7 @@ extension NotificationQueue {
             .sorted { $0.fingerprint < $1.fingerprint }.map(\.status)
     }
 
-    /// Every group in which an alert fires, by labels, then by receiver.
+    /// Every group with a firing alert, sorted by labels, then by receiver.
     public func groups(silences: [Silence], at now: Timestamp) -> [GroupStatus] {
         let firing = firing(at: now)
         return groups.map { id, group in
@@ -77,8 +76,8 @@ extension NotificationQueue {
 }
 
 extension NotificationConfiguration {
-    /// Names of the intervals because of which `route` is quiet at `now`: those it is muted in, or all those it is
-    /// active in.
+    /// Names of the intervals that mute `route` at `now`: those in which it is muted, or all those in which it is
+    /// active.
     func mutingIntervals(of route: Route, at now: Timestamp) -> [String] {
         switch suppression(of: route, at: now) {
         case .activeTimeInterval: route.activeTimeIntervals

@@ -2,27 +2,28 @@ public import MetricModel
 internal import Receivers
 public import RuleModel
 
-/// Sorts alerts into groups and says what is to be delivered when.
+/// Groups alerts and decides which notifications are delivered when.
 ///
-/// A value machine without IO: the runner sends the deliveries it returns and reports back how each went. Of a group's
-/// integration at most one delivery is under way; one that fails is tried again with growing distance, and a newer one
-/// for the same group takes its place.
+/// A machine without IO: the runner sends the deliveries that it returns and reports their results. Each integration of
+/// a
+/// group has at most one delivery in progress. A failed delivery is retried with increasing delays. A newer one for the
+/// same group replaces it.
 public struct NotificationQueue: Equatable, Sendable {
-    /// A notification on its way to one integration.
+    /// A notification for one integration.
     public struct Delivery: Equatable, Sendable {
-        /// Names this delivery in `delivered` and `failed`.
+        /// Identifies this delivery in `delivered` and `failed`.
         public var id: UInt64
         /// Name of the receiver.
         public var receiver: String
-        /// Name of the integration within the receiver, such as `slack/0`.
+        /// Name of the integration in the receiver, such as `slack/0`.
         public var integration: String
-        /// What is sent.
+        /// The notification.
         public var notification: Notification
-        /// What the integration remembers about the group.
+        /// The integration's state for the group.
         public var memory: [String: String]
-        /// Whether it does not queue behind other deliveries of the receiver.
+        /// Whether it bypasses other deliveries of the receiver.
         public var isUrgent: Bool
-        /// How often it has been tried before.
+        /// The number of previous attempts.
         public var attempt: Int
     }
 
@@ -36,37 +37,37 @@ public struct NotificationQueue: Equatable, Sendable {
         var integration: String
     }
 
-    /// The state of a slot that has something to send.
+    /// The state of a slot with a notification to send.
     private struct Pending: Equatable, Sendable {
         var delivery: Delivery
         var retryAt: Timestamp?
     }
 
-    /// Distances of the tries; the last one repeats.
+    /// Delays between attempts. The last one repeats.
     private static let backoff: [Milliseconds] = [
         .milliseconds(500), .seconds(1), .seconds(2), .seconds(5), .seconds(15), .seconds(30), .seconds(60),
     ]
 
-    /// Most alerts that are kept, counted once for each group they are in.
+    /// Limit of the alerts, counted once for each group that contains them.
     public static let capacity = 100_000
 
     private let capacity: Int
 
-    /// What it works by.
+    /// The current configuration.
     public private(set) var configuration: NotificationConfiguration
     private(set) var routes: [String: Route]
     private(set) var groups: [GroupID: AlertGroup] = [:]
     private var pending: [Slot: Pending] = [:]
     private var slots: [UInt64: Slot] = [:]
     private var nextID: UInt64 = 0
-    /// Alerts in all groups.
+    /// The number of alerts in all groups.
     private var held = 0
-    /// Groups whose entry in the log is out of date.
+    /// Groups with an outdated entry in the log.
     private var changed: Set<GroupID> = []
     private var refused = 0
     private var suppressed: [Suppression: Int] = [:]
 
-    /// A queue without alerts that keeps at most `capacity` of them.
+    /// An empty queue with a limit of `capacity` alerts.
     public init(_ configuration: NotificationConfiguration, capacity: Int = Self.capacity) {
         self.capacity = capacity
         self.configuration = configuration
@@ -77,8 +78,9 @@ public struct NotificationQueue: Equatable, Sendable {
         Dictionary(configuration.route.all.map { ($0.id, $0) }) { first, _ in first }
     }
 
-    /// The configuration was replaced. Groups of routes that still exist keep what was sent; alerts of others go to the
-    /// routes that take them now.
+    /// The configuration was replaced. Groups of routes that still exist keep their state. Alerts of other groups are
+    /// matched
+    /// against the new routes.
     public mutating func reconfigured(_ new: NotificationConfiguration, at now: Timestamp) {
         configuration = new
         routes = Self.byID(new)
@@ -100,7 +102,7 @@ public struct NotificationQueue: Equatable, Sendable {
         if let entry = pending.removeValue(forKey: slot) { slots[entry.delivery.id] = nil }
     }
 
-    /// Changes a group and keeps count of its alerts.
+    /// Changes a group and updates the count of alerts.
     private mutating func update(_ id: GroupID, _ change: (inout AlertGroup) -> Void) {
         guard var group = groups[id] else { return }
         held -= group.count
@@ -110,7 +112,7 @@ public struct NotificationQueue: Equatable, Sendable {
         if group.isEmpty { remove(id) }
     }
 
-    /// Alerts were received. `urgent` ones are sent at once instead of after `group_wait`.
+    /// Alerts were received. `urgent` ones are sent immediately instead of after `group_wait`.
     public mutating func received(
         _ alerts: [Alert], origin: AlertOrigin = .rules, urgent: Bool = false, at now: Timestamp
     ) {
@@ -137,9 +139,9 @@ public struct NotificationQueue: Equatable, Sendable {
         }
     }
 
-    /// Time has passed. Returns the deliveries to be sent now.
+    /// Time has passed. Returns the deliveries to send now.
     ///
-    /// - Parameter silences: those that are active at `now`.
+    /// - Parameter silences: the silences that are active at `now`.
     public mutating func advanced(to now: Timestamp, silences: [Silence] = []) -> [Delivery] {
         let retries = pending.filter { entry in entry.value.retryAt.map { $0 <= now } ?? false }
         guard !retries.isEmpty || groups.values.contains(where: { $0.dueAt <= now }) else { return [] }
@@ -148,7 +150,7 @@ public struct NotificationQueue: Equatable, Sendable {
         for (slot, entry) in retries {
             let suppression = suppression(in: slot.group, quiet, at: now)
             if entry.delivery.notification.alerts.contains(where: { suppression($0.labels) != nil }) {
-                // It was not so when the notification was made: the group makes one of what is left.
+                // The suppression is newer than the notification: the group creates a new one.
                 drop(slot)
                 groups[slot.group]?.becameDue(at: now)
             } else {
@@ -173,7 +175,7 @@ public struct NotificationQueue: Equatable, Sendable {
         var deliveries: [Delivery] = []
         for entry in due.entries {
             let slot = Slot(group: id, integration: entry.integration)
-            // What is under way is not overtaken; the group comes due again.
+            // A delivery in progress is not overtaken. The group becomes due again.
             if let entry = pending[slot], entry.retryAt == nil { continue }
             drop(slot)
             nextID += 1
@@ -187,10 +189,10 @@ public struct NotificationQueue: Equatable, Sendable {
         return deliveries
     }
 
-    /// What keeps alerts quiet on every route.
+    /// Suppressions that apply to every route.
     private struct Quiet {
         var rules: [InhibitRule]
-        /// The labels of all alerts that fire, where there are rules.
+        /// The labels of all firing alerts, if there are inhibition rules.
         var firing: [Labels]
         var silences: [Silence]
     }
@@ -199,7 +201,7 @@ public struct NotificationQueue: Equatable, Sendable {
         configuration.inhibitRules.isEmpty ? [] : groups.values.flatMap { $0.firing(at: now) }
     }
 
-    /// Tells why nobody is to be told of an alert of `group`.
+    /// Returns why an alert of `group` is suppressed.
     private func suppression(
         in group: GroupID, _ quiet: Quiet, at now: Timestamp
     ) -> (Labels) -> Suppression? {
@@ -210,20 +212,19 @@ public struct NotificationQueue: Equatable, Sendable {
         }
     }
 
-    /// How many alerts found no room since this was asked before.
+    /// The number of alerts rejected because of the limit since the last call.
     public mutating func takeRefused() -> Int {
         defer { refused = 0 }
         return refused
     }
 
-    /// How many alerts nobody was told of since this was asked before, by reason; an alert counts each time its group
-    /// comes due.
+    /// The number of suppressed alerts since the last call, by reason. An alert counts each time its group is due.
     public mutating func takeSuppressed() -> [Suppression: Int] {
         defer { suppressed = [:] }
         return suppressed
     }
 
-    /// A delivery was accepted; `memory` is what the integration remembers about the group.
+    /// A delivery was accepted. `memory` is the integration's state for the group.
     public mutating func delivered(_ id: UInt64, memory: [String: String] = [:], at now: Timestamp) {
         guard let slot = slots[id], let entry = pending[slot] else { return }
         drop(slot)
@@ -233,8 +234,7 @@ public struct NotificationQueue: Equatable, Sendable {
         }
     }
 
-    /// A delivery failed. `retryable` says whether the receiver may accept it later; otherwise it is given up until the
-    /// group comes due again.
+    /// A delivery failed. If it is not `retryable`, it is dropped until the group is due again.
     public mutating func failed(_ id: UInt64, retryable: Bool, at now: Timestamp) {
         guard let slot = slots[id], let entry = pending[slot] else { return }
         guard retryable else { return drop(slot) }
@@ -245,7 +245,7 @@ public struct NotificationQueue: Equatable, Sendable {
 
     // MARK: Log
 
-    /// The entries of the log that are out of date; `nil` where an entry is not needed any more.
+    /// The outdated entries of the log; `nil` for an entry that is no longer needed.
     public mutating func takeChanges() -> [NotificationLogEntry.Change] {
         let ids = changed.sorted { $0.route == $1.route ? $0.labels < $1.labels : $0.route < $1.route }
         changed = []
@@ -256,13 +256,13 @@ public struct NotificationQueue: Equatable, Sendable {
         }
     }
 
-    /// Everything that a log has to keep.
+    /// All entries of the log.
     public var logEntries: [NotificationLogEntry] {
         groups.sorted { $0.key.route == $1.key.route ? $0.key.labels < $1.key.labels : $0.key.route < $1.key.route }
             .compactMap { NotificationLogEntry($1, route: $0.route) }
     }
 
-    /// Takes over what was sent before a restart. Alerts count as firing for as long as they would have.
+    /// Restores the state from before a restart. Alerts count as firing for their remaining time.
     public mutating func restored(_ entries: [NotificationLogEntry], at now: Timestamp) {
         for entry in entries {
             guard let route = routes[entry.route] else { continue }
@@ -274,20 +274,19 @@ public struct NotificationQueue: Equatable, Sendable {
         }
     }
 
-    /// Every rule has been evaluated since the start: alerts of rules that were restored and not received since have
-    /// ended.
+    /// Every rule has been evaluated since the start. Restored alerts of rules that were not received since have ended.
     public mutating func restorationEnded(at now: Timestamp) {
         for id in groups.keys { groups[id]?.restorationEnded(at: now) }
     }
 
-    /// When `advanced` should be called next; `nil` when nothing waits.
+    /// When `advanced` must be called next; `nil` if nothing is waiting.
     public var nextDeadline: Timestamp? {
         let retries = pending.values.compactMap(\.retryAt)
         return (groups.values.map(\.dueAt) + retries).min()
     }
 
-    /// Notifications that are under way or wait for another try.
+    /// The number of notifications in progress or waiting for a retry.
     public var pendingCount: Int { pending.count }
-    /// Groups with alerts.
+    /// The number of groups with alerts.
     public var groupCount: Int { groups.count }
 }

@@ -1,11 +1,11 @@
-/// Why nobody is told of an alert that fires. The words are Alertmanager's.
+/// Why no notification is sent for a firing alert. The values are Alertmanager's.
 public enum Suppression: String, Sendable, CaseIterable {
-    /// Somebody silenced it.
+    /// It is silenced.
     case silence
-    /// Another alert keeps it quiet.
+    /// Another alert inhibits it.
     case inhibition
-    /// Its route is within a time in which it is muted.
+    /// Its route is in a mute time interval.
     case muteTimeInterval = "mute_time_interval"
-    /// Its route is outside of the times in which it is active.
+    /// Its route is outside its active time intervals.
     case activeTimeInterval = "active_time_interval"
 }

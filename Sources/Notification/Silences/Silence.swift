@@ -1,33 +1,33 @@
 public import MetricModel
 
-/// For a time, nobody is told of certain alerts, because somebody said so.
+/// Suppresses notifications of matching alerts for a period, on request of a user.
 public struct Silence: Equatable, Sendable {
-    /// Where a silence stands at a moment.
+    /// The state of a silence.
     public enum State: String, Sendable, CaseIterable {
-        /// Its time has not come.
+        /// It has not started.
         case pending
-        /// Alerts that meet its matchers are silenced.
+        /// It suppresses matching alerts.
         case active
-        /// Its time is over. It is kept for a while, so that people can see what was silenced.
+        /// It has ended. It is kept for some time, to show what was silenced.
         case expired
     }
 
-    /// Names it; empty for one that has not been taken yet.
+    /// Its id; empty for a silence that was not stored yet.
     public var id: String
-    /// Conditions that an alert must all meet.
+    /// Matchers that an alert must all satisfy.
     public var matchers: [LabelMatcher]
-    /// Since when it silences.
+    /// The start.
     public var startsAt: Timestamp
-    /// The moment from which on it does not any more.
+    /// The end, not included.
     public var endsAt: Timestamp
-    /// When it was made or last changed.
+    /// When it was created or last changed.
     public var updatedAt: Timestamp
-    /// Who answers for it.
+    /// The author.
     public var createdBy: String
-    /// Why it is there.
+    /// The reason.
     public var comment: String
 
-    /// A silence that has not been taken yet, or takes the place of the one with `id`.
+    /// A new silence, or one that replaces the silence with `id`.
     public init(
         id: String = "", matchers: [LabelMatcher], startsAt: Timestamp, endsAt: Timestamp, createdBy: String,
         comment: String
@@ -41,43 +41,43 @@ public struct Silence: Equatable, Sendable {
         self.comment = comment
     }
 
-    /// Where it stands at `now`.
+    /// The state at `now`.
     public func state(at now: Timestamp) -> State {
         now < startsAt ? .pending : now < endsAt ? .active : .expired
     }
 
-    /// Whether it is about an alert with `labels`, at whatever time.
+    /// Whether it matches an alert with `labels`, at any time.
     public func matches(_ labels: Labels) -> Bool { matchers.allSatisfy { $0.matches(labels) } }
 
-    /// The matchers as Alertmanager writes them: `{alertname="Down",service=~"auth|api"}`.
+    /// The matchers in Alertmanager's notation: `{alertname="Down",service=~"auth|api"}`.
     public var matcherText: String { "{" + matchers.map(\.matcher.description).joined(separator: ",") + "}" }
 }
 
-/// Why a silence was not taken.
+/// Why a silence was rejected.
 public struct SilenceError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// Whose fault it is.
+    /// The kind of error.
     public enum Code: Equatable, Sendable {
-        /// What was asked makes no sense.
+        /// The request is invalid.
         case invalid
-        /// No silence has the id.
+        /// There is no silence with the id.
         case notFound
-        /// There are as many as there may be.
+        /// The limit of silences is reached.
         case full
-        /// The file could not be written; nothing has changed.
+        /// The file could not be written. Nothing has changed.
         case storage
     }
 
-    /// Whose fault it is.
+    /// The kind of error.
     public let code: Code
-    /// What is wrong.
+    /// The message.
     public let reason: String
 
-    /// A refusal.
+    /// An error.
     public init(_ code: Code, _ reason: String) {
         self.code = code
         self.reason = reason
     }
 
-    /// What is wrong.
+    /// The message.
     public var description: String { reason }
 }

@@ -5,15 +5,15 @@ internal import MetricModel
 public import Runtime
 internal import Synchronization
 
-/// The shell around ``SilenceSet``: keeps it in a file, and reports every change.
+/// The shell around ``SilenceSet``: stores it in a file and reports every change.
 ///
-/// Any thread may ask and change. Who changes something waits for the disk; who asks never does.
+/// May be called from any thread. Changes wait for the disk; reads do not.
 public final class SilenceRunner: Sendable {
-    /// What happened to a silence, for the record.
+    /// An event about a silence, for the record.
     public enum Report: Sendable {
-        /// It was in force, or was to be, when this process started.
+        /// It was active or pending when this process started.
         case kept(Silence)
-        /// It changed; `actor` is who said so, `nil` where its time was over.
+        /// It changed. `actor` is the user who changed it; `nil` if it ended.
         case changed(SilenceSet.Change, actor: String?)
     }
 
@@ -21,13 +21,13 @@ public final class SilenceRunner: Sendable {
     private let logger: Logger
     private let report: @Sendable (Report) -> Void
     private let current: Mutex<SilenceSet>
-    /// Held while the file is written, so that it never goes back to an older state.
+    /// Locked while the file is written, so that it never returns to an older state.
     private let writing = Mutex<Void>(())
     private let failures: Counter
 
-    /// Reads the file at `path`. One that holds no silences is set aside with a message, and there are none.
+    /// Reads the file at `path`. A file without valid silences is renamed with a log message, and there are none.
     ///
-    /// - Parameter report: called for each change, by whoever made it, after it has come into force; may wait.
+    /// - Parameter report: called for each change after it is effective, on the thread that made it; may wait.
     public init(
         path: String, limits: SilenceSet.Limits = .init(), logger: Logger, registry: Registry,
         report: @escaping @Sendable (Report) -> Void
@@ -54,20 +54,20 @@ public final class SilenceRunner: Sendable {
         }
     }
 
-    /// The silences as they are.
+    /// The current silences.
     public var silences: SilenceSet { current.withLock { $0 } }
 
-    /// Somebody wants a silence; see ``SilenceSet/set(_:newID:at:)``. Returns its id, when it is on the disk.
+    /// Adds or changes a silence; see ``SilenceSet/set(_:newID:at:)``. Returns its id when it is on disk.
     public func set(_ wanted: Silence, by actor: String) -> Result<String, SilenceError> {
         change(by: actor) { (set, now) throws(SilenceError) in try set.set(wanted, newID: Self.newID(), at: now) }
     }
 
-    /// Somebody ends a silence. Returns when that is on the disk.
+    /// Ends a silence. Returns when it is on disk.
     public func expire(_ id: String, by actor: String) -> Result<String, SilenceError> {
         change(by: actor) { (set, now) throws(SilenceError) in (id, try set.expire(id, at: now)) }
     }
 
-    /// Time has passed; to be called about every second.
+    /// Time has passed. Call it about every second.
     public func advance() {
         var next = silences
         _ = next.advanced(to: Self.now)
@@ -103,7 +103,7 @@ public final class SilenceRunner: Sendable {
             for change in done.changes { report(.changed(change, actor: actor)) }
             return .success(done.id)
         case .failure(let error):
-            if error.code == .storage { logger.error("a silence was not changed", ["error": error.reason]) }
+            if error.code == .storage { logger.error("cannot change silence", ["error": error.reason]) }
             return .failure(error)
         }
     }
@@ -120,11 +120,11 @@ public final class SilenceRunner: Sendable {
         }
         let aside = "\(path).damaged"
         Paths.move(path, to: aside)
-        logger.error("silences could not be read: there are none now", ["error": reason, "kept": aside])
+        logger.error("cannot read silences, starting without any", ["error": reason, "kept": aside])
         return SilenceSet(limits: limits)
     }
 
-    /// A random UUID (version 4), as clients of Alertmanager expect it.
+    /// A random UUID (version 4), which clients of Alertmanager expect.
     private static func newID() -> String {
         var high = UInt64.random(in: 0 ... .max)
         var low = UInt64.random(in: 0 ... .max)

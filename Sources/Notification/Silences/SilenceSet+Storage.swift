@@ -1,9 +1,9 @@
 public import JSON
 internal import MetricModel
 
-/// The form in which silences are kept in a file.
+/// The file format of silences.
 extension SilenceSet {
-    /// Everything as JSON, ordered by id.
+    /// All silences as JSON, sorted by id.
     var stored: JSON {
         [
             "version": 1,
@@ -14,7 +14,7 @@ extension SilenceSet {
         ]
     }
 
-    /// Reads what `stored` gave.
+    /// Reads the output of `stored`.
     init(stored json: JSON, limits: Limits) throws(JSONFieldError) {
         var fields = try JSONFields(json)
         guard fields.optional("version")?.integer == 1 else { throw fields.fault("version", "expected 1") }
@@ -59,7 +59,7 @@ extension SilenceSet.Entry {
 }
 
 extension Silence {
-    /// The silence as JSON; also what the record has of it.
+    /// The silence as JSON, for the file and the history.
     public var stored: JSON {
         [
             "id": .string(id),

@@ -1,33 +1,34 @@
 internal import JSON
 public import MetricModel
 
-/// The silences there are: pending, active, and those that ended not long ago.
+/// All silences: pending, active, and recently expired.
 ///
-/// A value machine: what people and time do to it comes in, what changed comes out for the record; ids and `now` are
-/// passed in.
+/// A machine: requests of users and the passing of time come in, changes come out for the record. Ids and `now` are
+/// passed
+/// in.
 public struct SilenceSet: Equatable, Sendable {
-    /// How much is kept, and for how long.
+    /// Limits of silences.
     public struct Limits: Equatable, Sendable {
-        /// Most silences at a time, expired ones that are still kept included.
+        /// The maximum number, including expired silences that are still kept.
         public var count = 1000
-        /// Most bytes of one as JSON text.
+        /// The maximum size of a silence as JSON, in bytes.
         public var bytes = 64 << 10
-        /// How long an expired one is kept.
+        /// How long expired silences are kept.
         public var retention = Milliseconds.hours(120)
 
         /// The limits of the service.
         public init() {}
     }
 
-    /// Something that happened to a silence.
+    /// A change of a silence.
     public enum Change: Equatable, Sendable {
-        /// It is new.
+        /// It was created.
         case created(Silence)
-        /// It goes on with another end, start, author or comment.
+        /// It continues with another end, start, author or comment.
         case updated(Silence, before: Silence)
-        /// Somebody ended it before its time, or put another in its place.
+        /// A user ended it early or replaced it.
         case expired(Silence, replacedBy: String?)
-        /// Its time is over.
+        /// It reached its end.
         case ended(Silence)
 
         /// The silence after the change.
@@ -40,42 +41,43 @@ public struct SilenceSet: Equatable, Sendable {
 
     struct Entry: Equatable, Sendable {
         var silence: Silence
-        /// Whether its end has been given out as a change.
+        /// Whether its end was already reported as a change.
         var isEndKnown: Bool
     }
 
-    /// How much is kept.
+    /// The limits.
     public let limits: Limits
     private(set) var entries: [String: Entry] = [:]
 
     /// No silences.
     public init(limits: Limits = Limits()) { self.limits = limits }
 
-    /// The silences that were kept.
+    /// The stored silences.
     init(_ entries: [Entry], limits: Limits) {
         self.limits = limits
         self.entries = Dictionary(entries.map { ($0.silence.id, $0) }) { first, _ in first }
     }
 
-    /// Every silence, in no order.
+    /// Every silence, in no particular order.
     public var all: [Silence] { entries.values.map(\.silence) }
 
     /// The silence `id`.
     public subscript(id: String) -> Silence? { entries[id]?.silence }
 
-    /// Those that silence at `now`, ordered by id.
+    /// The silences that are active at `now`, sorted by id.
     public func active(at now: Timestamp) -> [Silence] {
         entries.values.map(\.silence).filter { $0.state(at: now) == .active }.sorted { $0.id < $1.id }
     }
 
     // MARK: What people do
 
-    /// Somebody wants `wanted`: a new silence, or one with an id in place of what is there.
+    /// Adds `wanted`: a new silence, or one with an id that replaces an existing one.
     ///
-    /// What was silenced when, and by which matchers, is never rewritten: a change of the matchers, or of a start that
-    /// lies in the past, ends the silence and makes a new one with `newID`.
+    /// The period and matchers of past suppressions never change: a change of the matchers, or of a start in the past,
+    /// ends
+    /// the silence and creates a new one with `newID`.
     ///
-    /// - Returns: The id of the silence, and what changed.
+    /// - Returns: the id of the silence, and the changes.
     public mutating func set(
         _ wanted: Silence, newID: String, at now: Timestamp
     ) throws(SilenceError) -> (id: String, changes: [Change]) {
@@ -85,7 +87,7 @@ public struct SilenceSet: Equatable, Sendable {
         var changes: [Change] = []
         if !wanted.id.isEmpty {
             guard let before = entries[wanted.id]?.silence else {
-                throw SilenceError(.notFound, "no silence has the id \(wanted.id)")
+                throw SilenceError(.notFound, "no silence with id \(wanted.id)")
             }
             if Self.goesOn(before, as: wanted, at: now) {
                 if before.state(at: now) == .active { silence.startsAt = before.startsAt }
@@ -103,10 +105,10 @@ public struct SilenceSet: Equatable, Sendable {
         return (newID, changes + [.created(silence)])
     }
 
-    /// Somebody ends the silence `id`. One that has ended already stays as it is.
+    /// Ends the silence `id`. A silence that has already ended does not change.
     public mutating func expire(_ id: String, at now: Timestamp) throws(SilenceError) -> [Change] {
         guard let silence = entries[id]?.silence else {
-            throw SilenceError(.notFound, "no silence has the id \(id)")
+            throw SilenceError(.notFound, "no silence with id \(id)")
         }
         return expire(silence, replacedBy: nil, at: now)
     }
@@ -124,11 +126,11 @@ public struct SilenceSet: Equatable, Sendable {
         return [.expired(silence, replacedBy: replacedBy)]
     }
 
-    /// Whether `wanted` only changes what has not happened yet.
+    /// Whether `wanted` changes only the future.
     private static func goesOn(_ before: Silence, as wanted: Silence, at now: Timestamp) -> Bool {
         guard before.matchers == wanted.matchers else { return false }
         switch before.state(at: now) {
-        // Clients cut fractions of a second off.
+        // Clients truncate fractions of a second.
         case .active: return before.startsAt.milliseconds / 1000 == wanted.startsAt.milliseconds / 1000
         case .pending: return wanted.startsAt >= now
         case .expired: return false
@@ -138,12 +140,11 @@ public struct SilenceSet: Equatable, Sendable {
     private func checkRoom() throws(SilenceError) {
         guard entries.count < limits.count else {
             throw SilenceError(
-                .full, "there are \(entries.count) silences already, expired ones included; that is the limit")
+                .full, "limit of \(entries.count) silences reached, including expired ones")
         }
     }
 
-    /// As with Alertmanager, a matcher with `!=` or `!~` counts as one that says something, whatever it is compared
-    /// with.
+    /// As in Alertmanager, a matcher with `!=` or `!~` does not count as matching the empty string, whatever its value.
     private func check(_ wanted: Silence, at now: Timestamp) throws(SilenceError) {
         guard !wanted.matchers.isEmpty else { throw SilenceError(.invalid, "a silence needs at least one matcher") }
         let saysNothing = wanted.matchers.allSatisfy { matcher in
@@ -162,8 +163,7 @@ public struct SilenceSet: Equatable, Sendable {
 
     // MARK: What time does
 
-    /// Time has passed. Returns the silences whose time is over, each once, and drops those that have been over for
-    /// long enough.
+    /// Time has passed. Returns the silences that have ended, each once, and removes those whose retention is over.
     public mutating func advanced(to now: Timestamp) -> [Change] {
         var changes: [Change] = []
         for (id, entry) in entries where entry.silence.endsAt <= now {

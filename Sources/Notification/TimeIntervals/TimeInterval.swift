@@ -1,13 +1,12 @@
 public import MetricModel
 public import Runtime
 
-/// Times that come again: office hours, weekends, the last days of a month. Alertmanager's `time_intervals` are made of
-/// these.
+/// Recurring times: office hours, weekends, the last days of a month. Alertmanager's `time_intervals` consist of these.
 ///
-/// A moment lies within if it meets every condition that is given. A condition that is `nil` is met by every moment,
-/// one without ranges by none.
+/// A time is in the interval if it satisfies every given condition. A condition that is `nil` is always satisfied, one
+/// without ranges never.
 public struct TimeInterval: Equatable, Sendable {
-    /// Days of the month, where -1 is the last, -2 the one before.
+    /// Days of the month; -1 is the last, -2 the one before.
     public struct Days: Equatable, Sendable {
         /// The first day: 1...31 or -31...(-1).
         public var first: Int
@@ -20,7 +19,7 @@ public struct TimeInterval: Equatable, Sendable {
             self.last = last
         }
 
-        /// Whether `day` is among them in a month of `length` days. What lies outside of the month is cut off.
+        /// Whether they include `day` in a month of `length` days. Days outside the month are ignored.
         func contains(_ day: Int, ofMonthWith length: Int) -> Bool {
             let begin = first < 0 ? length + first + 1 : first
             let end = last < 0 ? length + last + 1 : last
@@ -28,7 +27,7 @@ public struct TimeInterval: Equatable, Sendable {
         }
     }
 
-    /// Minutes of the day, the end not included; 1440 is the end of the day.
+    /// Minutes of the day, the end not included. 1440 is the end of the day.
     public var minutes: [Range<Int>]?
     /// Days of the week, 0 for Sunday to 6 for Saturday.
     public var weekdays: [ClosedRange<Int>]?
@@ -38,13 +37,13 @@ public struct TimeInterval: Equatable, Sendable {
     public var months: [ClosedRange<Int>]?
     /// Years.
     public var years: [ClosedRange<Int>]?
-    /// Where clocks and calendars are looked at.
+    /// The time zone.
     public var zone: TimeZone
 
-    /// An interval in which every moment lies.
+    /// An interval that contains every time.
     public init(zone: TimeZone = .utc) { self.zone = zone }
 
-    /// Whether `time` lies within.
+    /// Whether `time` is in the interval.
     public func contains(_ time: Timestamp) -> Bool {
         let civil = zone.civil(atMilliseconds: time.milliseconds)
         return isMet(minutes, by: civil.minuteOfDay) && isMet(weekdays, by: civil.weekday)

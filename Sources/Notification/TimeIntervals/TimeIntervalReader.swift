@@ -1,7 +1,7 @@
 internal import Runtime
 internal import YAML
 
-/// Reads `time_intervals`, and `mute_time_intervals` as they were called before.
+/// Reads `time_intervals`, and `mute_time_intervals`, their former name.
 struct TimeIntervalReader {
     let file: String
 
@@ -55,7 +55,7 @@ struct TimeIntervalReader {
         "december",
     ]
 
-    /// The number of a month that is given by name or number.
+    /// The number of a month given by name or number.
     private static func month(_ text: String) -> Int? {
         if let index = months.firstIndex(of: text) { return index + 1 }
         return Int(text).flatMap { (1...12).contains($0) ? $0 : nil }
@@ -95,9 +95,9 @@ struct TimeIntervalReader {
             Int(text).flatMap { (-31...31).contains($0) && $0 != 0 ? $0 : nil }
         }
         guard first > 0 || last < 0 else {
-            throw fault("where the first day counts from the end of the month, the last must too", at: node, path)
+            throw fault("if the first day counts from the end of the month, the last day must too", at: node, path)
         }
-        // Which comes first may depend on the month; the shortest decides.
+        // Which comes first may depend on the length of the month. The shortest month decides.
         let shortest = 28
         guard (first < 0 ? shortest + first : first) <= (last < 0 ? shortest + last : last) else {
             throw fault("the last day is always before the first", at: node, path)
@@ -123,7 +123,7 @@ struct TimeIntervalReader {
         var values: [Int] = []
         for part in parts {
             guard let value = parse(String(part)) else {
-                throw fault("\"\(part)\" does not exist here", at: node, path)
+                throw fault("invalid value \"\(part)\"", at: node, path)
             }
             values.append(value)
         }
@@ -134,7 +134,7 @@ struct TimeIntervalReader {
         YAMLError(file: file, line: node.line, column: node.column, field: path, message: message)
     }
 
-    /// What `read` makes of every element of the list `name`; `nil` where it is not given.
+    /// Applies `read` to every element of the list `name`; `nil` if the list is missing.
     private func each<Value>(
         _ fields: inout FieldReader, _ name: String, _ read: (YAMLNode, String) throws(YAMLError) -> Value
     ) throws(YAMLError) -> [Value]? {

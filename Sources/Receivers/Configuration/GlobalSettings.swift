@@ -5,9 +5,9 @@ public import YAML
 
 /// The `global` section of `alertmanager.yml`: defaults of the integrations. A value.
 public struct GlobalSettings: Equatable, Sendable {
-    /// How long an alert counts as firing that is not received again.
+    /// How long an alert counts as firing after it was last received.
     public var resolveTimeout = Milliseconds.minutes(5)
-    /// The HTTP client where an integration has none of its own.
+    /// HTTP client settings for integrations without their own.
     public var http = HTTPSettings()
     var smtp = SMTPDefaults()
     var slackAPIURL: HTTPSettings.Secret?

@@ -1,10 +1,10 @@
-/// One way of reaching a receiver, such as a Slack channel. A value.
+/// A way to notify a receiver, such as a Slack channel. A value.
 public protocol IntegrationSettings: Equatable, Sendable {
-    /// The word for the kind in metrics, logs and the name of the list, such as `slack` of `slack_configs`.
+    /// The kind in metrics, logs and the name of the list, such as `slack` of `slack_configs`.
     static var kind: String { get }
     /// Whether resolved alerts are sent.
     var sendsResolved: Bool { get }
-    /// Texts that are templates, for checks; each with the name of its field.
+    /// The templates among the settings, for checks, each with the name of its field.
     var templates: [(field: String, text: String)] { get }
     /// Sends the message of `delivery` and returns when the receiver has accepted it.
     func send(_ delivery: inout Delivery) throws(DeliveryFailure)
@@ -23,7 +23,7 @@ public struct Integration: Equatable, Sendable {
     /// An integration.
     public init(_ settings: any IntegrationSettings) { self.settings = settings }
 
-    /// The word for its kind.
+    /// Its kind.
     public var kind: String { type(of: settings).kind }
     /// Whether resolved alerts are sent.
     public var sendsResolved: Bool { settings.sendsResolved }
@@ -37,13 +37,13 @@ public struct Integration: Equatable, Sendable {
     }
 }
 
-/// Somebody who is notified, through one or more integrations. A value.
+/// A destination of notifications, with one or more integrations. A value.
 public struct Receiver: Equatable, Sendable {
     /// The name that routes refer to.
     public var name: String
-    /// What else is known of it; `name` is always among them.
+    /// The receiver's labels; always include `name`.
     public var labels: [String: String]
-    /// The ways to reach it.
+    /// The integrations.
     public var integrations: [Integration]
 
     /// A receiver.

@@ -20,7 +20,7 @@ struct IntegrationReader {
 
     /// A text, usually a template.
     mutating func text(_ name: String, or standard: String = "") throws(YAMLError) -> String {
-        // An empty text is not the same as a missing one.
+        // An empty text differs from a missing one.
         if let node = fields.node[name], node.isNull, case .scalar("", isPlain: true) = node.content {
             _ = fields.optional(name)
             return ""
@@ -43,7 +43,7 @@ struct IntegrationReader {
         try fields.textMapping(name).map { NamedText(name: $0.name, text: $0.value) }
     }
 
-    /// A timeout; Go's notation such as `1m30s`.
+    /// A timeout in Go's notation, such as `1m30s`.
     mutating func timeout(_ name: String = "timeout") throws(YAMLError) -> Milliseconds? {
         guard let text = try fields.optionalText(name) else { return nil }
         guard let duration = GoDuration.milliseconds(text) else {
@@ -52,7 +52,7 @@ struct IntegrationReader {
         return duration
     }
 
-    /// `name`, or the file that `name_file` names.
+    /// `name`, or the file in `name_file`.
     mutating func secret(_ name: String) throws(YAMLError) -> HTTPSettings.Secret? {
         try fields.secretOrFile(name, directory)
     }
@@ -95,7 +95,7 @@ public struct NamedText: Equatable, Sendable {
 }
 
 extension FieldReader {
-    /// `name`, or the file that `name_file` names; both is a fault as Alertmanager words it.
+    /// `name`, or the file in `name_file`. Both is an error with Alertmanager's text.
     mutating func secretOrFile(_ name: String, _ directory: String) throws(YAMLError) -> HTTPSettings.Secret? {
         let text = try optionalText(name)
         let file = try optionalText(name + "_file")

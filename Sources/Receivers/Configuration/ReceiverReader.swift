@@ -31,7 +31,7 @@ public struct ReceiverReader {
         (GoogleChatIntegration.kind, { (reader) throws(YAMLError) in try GoogleChatIntegration(&reader) }),
     ]
 
-    /// A reader; `file` is named in errors, relative paths start from `directory`.
+    /// A reader. `file` is used in errors; relative paths start from `directory`.
     public init(global: GlobalSettings, file: String, directory: String) {
         self.global = global
         self.file = file

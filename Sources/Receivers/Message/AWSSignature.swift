@@ -6,7 +6,7 @@ internal import Runtime
 internal import TLS
 internal import YAML
 
-/// Where the keys for AWS come from: `sigv4` of an integration. A value.
+/// The source of AWS keys: `sigv4` of an integration. A value.
 struct AWSCredentials: Equatable, Sendable {
     /// An access key.
     struct Keys: Equatable, Sendable {
@@ -38,12 +38,13 @@ struct AWSCredentials: Equatable, Sendable {
         }
     }
 
-    /// The region, of the environment where none is configured.
+    /// The region; from the environment if none is configured.
     var effectiveRegion: String? {
         region.isEmpty ? Self.variable("AWS_REGION") ?? Self.variable("AWS_DEFAULT_REGION") : region
     }
 
-    /// The keys: those configured, of the environment, or of the shared credentials file; with a role, temporary ones
+    /// The keys: configured ones, or those from the environment or the shared credentials file. With a role, temporary
+    /// ones
     /// for it.
     func keys(
         _ region: String, send: (HTTPRequest) throws(DeliveryFailure) -> HTTPResponse
@@ -63,7 +64,7 @@ struct AWSCredentials: Equatable, Sendable {
         let text = String(decoding: response.body, as: UTF8.self)
         guard let access = Self.element("AccessKeyId", text), let secret = Self.element("SecretAccessKey", text),
             let session = Self.element("SessionToken", text)
-        else { throw DeliveryFailure("AssumeRole answered without credentials", isRetryable: true) }
+        else { throw DeliveryFailure("the response of AssumeRole has no credentials", isRetryable: true) }
         return Keys(access: access, secret: secret, session: session)
     }
 

@@ -7,7 +7,7 @@ internal import TLS
 
 /// Why a message was not delivered.
 public struct DeliveryFailure: Error, Equatable, Sendable, CustomStringConvertible {
-    /// Whether another try may succeed.
+    /// Whether a retry may succeed.
     public var isRetryable: Bool
     /// One line for an operator, without secrets.
     public var reason: String
@@ -22,15 +22,15 @@ public struct DeliveryFailure: Error, Equatable, Sendable, CustomStringConvertib
     public var description: String { reason }
 }
 
-/// What senders reach the network through.
+/// Sends requests and mails over the network.
 public protocol DeliveryTransport: Sendable {
     /// Sends an HTTP request and waits for the response.
     func send(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse
-    /// Hands a mail to an SMTP server.
+    /// Sends a mail to an SMTP server.
     func send(_ mail: Mail) throws(HTTPFailure)
 }
 
-/// The network itself.
+/// Sends over the real network.
 public struct NetworkTransport: DeliveryTransport {
     private let client = HTTPClient()
 
@@ -43,14 +43,14 @@ public struct NetworkTransport: DeliveryTransport {
     public func send(_ mail: Mail) throws(HTTPFailure) { try MailClient.send(mail) }
 }
 
-/// One message on its way to one integration: expands templates, sends requests, keeps what the integration remembers.
+/// The delivery of one message to one integration: expands templates, sends requests, keeps the integration's state.
 public struct Delivery {
     /// The message.
     public let message: Message
-    /// What the integration remembers about the group, such as the id of a chat message; kept with the notification
+    /// State that the integration keeps about the group, such as the id of a chat message. Stored with the notification
     /// log.
     public var memory: [String: String]
-    /// What was changed on the way, for the log; such as a text that was too long.
+    /// Remarks for the log, such as that a text was truncated.
     public private(set) var remarks: [String] = []
 
     let data: TemplateDataValue
@@ -71,7 +71,7 @@ public struct Delivery {
         data = TemplateDataValue(MessageData(message, externalURL: externalURL))
     }
 
-    /// The longest time a receiver may take where nothing else is configured.
+    /// The default timeout of a receiver.
     static let timeoutMilliseconds: Int64 = 30_000
 
     // MARK: Templates
@@ -99,7 +99,7 @@ public struct Delivery {
         return String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit - 1))) + "…"
     }
 
-    /// Notes something for the log.
+    /// Adds a remark for the log.
     mutating func remark(_ text: String) { remarks.append(text) }
 
     /// The group's key as a hash of fixed length.
@@ -132,7 +132,7 @@ public struct Delivery {
         }
     }
 
-    /// Posts `json`. A status other than 2xx is a failure; 5xx, 408, 429 and `retried` may be tried again.
+    /// Posts `json`. A status other than 2xx is a failure; 5xx, 408, 429 and `retried` may be retried.
     @discardableResult
     func post(
         _ json: JSON, to url: String, _ http: HTTPSettings, headers: [(name: String, value: String)] = [],
@@ -147,7 +147,7 @@ public struct Delivery {
         return response
     }
 
-    /// Fails where the status is not 2xx.
+    /// Throws if the status is not 2xx.
     static func check(_ response: HTTPResponse, retried: Set<Int> = []) throws(DeliveryFailure) {
         guard !(200..<300).contains(response.status) else { return }
         let isRetryable =
@@ -167,7 +167,7 @@ public struct Delivery {
     }
 }
 
-/// What templates see, made once for a delivery.
+/// The data of templates, created once per delivery.
 struct TemplateDataValue {
     let value: TemplateValue
     let routeLabels: [String: String]

@@ -2,7 +2,7 @@ internal import Glibc
 internal import MetricModel
 internal import Runtime
 
-/// The forms that text has in a mail.
+/// Encodings of text in mails.
 enum MailText {
     /// `x-team` as `X-Team`.
     static func canonicalName(_ name: String) -> String {
@@ -10,7 +10,7 @@ enum MailText {
             .map { $0.prefix(1).uppercased() + $0.dropFirst().lowercased() }.joined(separator: "-")
     }
 
-    /// Text of a header field; where it is not plain ASCII, as encoded words (RFC 2047).
+    /// The text of a header field. If it is not plain ASCII, as encoded words (RFC 2047).
     static func encodedWord(_ text: String) -> String {
         let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7f || $0 == 0x09 }
         if isPlain { return text }
@@ -63,7 +63,7 @@ enum MailText {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// The bare addresses in a list such as `Ops <ops@x.example>, b@x.example`.
+    /// The addresses in a list such as `Ops <ops@x.example>, b@x.example`.
     static func addresses(_ list: String, _ field: String) throws(DeliveryFailure) -> [String] {
         var addresses: [String] = []
         for entry in entries(list) {
@@ -87,7 +87,7 @@ enum MailText {
         DeliveryFailure("parse '\(field)' addresses: not a mail address: \"\(text)\"", isRetryable: false)
     }
 
-    /// Splits at commas that are neither quoted nor within angle brackets.
+    /// Splits at commas that are neither quoted nor in angle brackets.
     private static func entries(_ list: String) -> [String] {
         var entries: [String] = []
         var entry = ""

@@ -3,7 +3,7 @@ public import MetricModel
 internal import Runtime
 
 extension Message {
-    /// A message that says it is a test.
+    /// A message that states that it is a test.
     public static func test(receiver: String, at now: Timestamp) -> Message {
         Message(
             groupKey: #"{}:{alertname="TribuneTest"}"#, groupLabels: ["alertname": "TribuneTest"], receiver: receiver,
@@ -11,13 +11,13 @@ extension Message {
                 MessageAlert(
                     labels: ["alertname": "TribuneTest", "instance": "tribune", "severity": "info"],
                     annotations: [
-                        "description": "This message was sent by hand to see whether it arrives. Nothing is wrong.",
+                        "description": "This message was sent manually to test the receiver. No action is needed.",
                         "summary": "Test message of Tribune",
                     ], startsAt: now, endsAt: now + .minutes(5), isResolved: false, generatorURL: "")
             ])
     }
 
-    /// Reads a message as the webhook writes it, a list of alerts, or one alert.
+    /// Reads a message in the webhook's format, a list of alerts, or one alert.
     public init(_ json: JSON, at now: Timestamp) throws(JSONFieldError) {
         if let alerts = json["alerts"]?.elements ?? json.elements {
             var read: [MessageAlert] = []

@@ -1,10 +1,10 @@
 public import MetricModel
 
-/// What a receiver is sent about a group of alerts. A value.
+/// A message to a receiver about a group of alerts. A value.
 public struct Message: Equatable, Sendable {
-    /// Identifies the group over all its messages.
+    /// Identifies the group in all its messages.
     public var groupKey: String
-    /// The labels that name the group.
+    /// The labels that identify the group.
     public var groupLabels: Labels
     /// Name of the receiver.
     public var receiver: String
@@ -12,17 +12,17 @@ public struct Message: Equatable, Sendable {
     public var routeLabels: Labels
     /// The alerts, sorted by labels.
     public var alerts: [MessageAlert]
-    /// What is new since the message before.
+    /// What has changed since the previous message.
     public var reason: Reason
 
     /// Why a message is sent.
     public enum Reason: String, Equatable, Sendable {
-        /// Nothing was sent about this group before.
+        /// The first message about this group.
         case first
         case newAlerts
         case someResolved
         case allResolved
-        /// Nothing has changed for the repeat interval.
+        /// Nothing changed during the repeat interval.
         case repeated
     }
 
@@ -56,8 +56,7 @@ public struct Message: Equatable, Sendable {
             })
     }
 
-    /// The receiver's name with every character escaped that has a meaning in regular expressions, as Alertmanager
-    /// shows it.
+    /// The receiver's name with the special characters of regular expressions escaped, as Alertmanager shows it.
     var quotedReceiver: String {
         receiver.reduce(into: "") { result, character in
             if "\\.+*?()|[]{}^$".contains(character) { result.append("\\") }
@@ -68,9 +67,9 @@ public struct Message: Equatable, Sendable {
 
 /// An alert in a message. A value.
 public struct MessageAlert: Equatable, Sendable {
-    /// The alert's identity.
+    /// The labels that identify the alert.
     public var labels: Labels
-    /// Text for people.
+    /// Texts that describe the alert.
     public var annotations: Labels
     /// When it began to fire.
     public var startsAt: Timestamp
@@ -78,7 +77,7 @@ public struct MessageAlert: Equatable, Sendable {
     public var endsAt: Timestamp
     /// Whether it has been resolved.
     public var isResolved: Bool
-    /// Where its expression can be looked at.
+    /// The URL of its expression.
     public var generatorURL: String
 
     /// An alert.

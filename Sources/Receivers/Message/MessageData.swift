@@ -1,13 +1,13 @@
 public import GoTemplate
 internal import MetricModel
 
-/// What templates see of a message: Alertmanager's `Data`. A value.
+/// The data of a message in templates: Alertmanager's `Data`. A value.
 public struct MessageData: TemplateObject {
     let message: Message
     let externalURL: String
     private let members: [String: TemplateValue]
 
-    /// What templates see of `message`.
+    /// The data of `message`.
     public init(_ message: Message, externalURL: String) {
         self.message = message
         self.externalURL = externalURL
@@ -22,11 +22,11 @@ public struct MessageData: TemplateObject {
         ]
     }
 
-    /// The type as Go names it.
+    /// The type's name in Go.
     public var typeName: String { "*template.Data" }
     /// As JSON.
     public var text: String { json }
-    /// As Alertmanager's webhook has it.
+    /// In the format of Alertmanager's webhook.
     public var json: String { MessageJSON.data(message, externalURL: externalURL, limit: 0).json }
 
     /// Its fields.
@@ -45,7 +45,7 @@ struct LabelMap: TemplateObject {
     var text: String { LabelPairs(sorted).text }
     var collection: TemplateValue? { .texts(labels.map { ($0.name, $0.value) }) }
 
-    /// By name, the alert's name before the others.
+    /// Sorted by name, with the alert name first.
     private var sorted: [(name: String, value: String)] {
         labels.sorted { left, right in
             if left.name == "alertname" || right.name == "alertname" {
@@ -72,7 +72,7 @@ struct LabelMap: TemplateObject {
     }
 }
 
-/// Names with values in order: Alertmanager's `Pairs`.
+/// Names with values, in order: Alertmanager's `Pairs`.
 struct LabelPairs: TemplateObject {
     let pairs: [(name: String, value: String)]
 

@@ -2,12 +2,12 @@ internal import JSON
 internal import MetricModel
 internal import Runtime
 
-/// Messages as Alertmanager writes them into JSON.
+/// Messages in Alertmanager's JSON format.
 enum MessageJSON {
-    /// The members of Alertmanager's `Data`; of more than `limit` alerts (0 for no limit) the rest is left out.
+    /// The members of Alertmanager's `Data`. At most `limit` alerts are included; 0 for no limit.
     static func data(_ message: Message, externalURL: String, limit: Int) -> JSON {
         let shown = limit > 0 ? Array(message.alerts.prefix(limit)) : message.alerts
-        // What the alerts have in common is said of those that are shown.
+        // Common labels and annotations are those of the included alerts.
         var visible = message
         visible.alerts = shown
         return [
@@ -48,7 +48,7 @@ extension JSON {
         var index = 0
         while index < bytes.count {
             switch bytes[index] {
-            // None of them stands outside of a string.
+            // These characters occur only in strings.
             case UInt8(ascii: "<"): result += Array("\\u003c".utf8)
             case UInt8(ascii: ">"): result += Array("\\u003e".utf8)
             case UInt8(ascii: "&"): result += Array("\\u0026".utf8)
@@ -62,7 +62,7 @@ extension JSON {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// An object of those members whose text is not empty.
+    /// An object with the members whose text is not empty.
     static func texts(_ members: [(String, String)]) -> [Member] {
         members.filter { !$0.1.isEmpty }.map { Member($0.0, .string($0.1)) }
     }

@@ -1,7 +1,7 @@
 internal import JSON
 internal import YAML
 
-/// JSON whose texts are templates, such as the `details` of a PagerDuty event or the `fields` of a Jira issue. A value.
+/// JSON with templates as texts, such as the `details` of a PagerDuty event or the `fields` of a Jira issue. A value.
 indirect enum TemplatedJSON: Equatable, Sendable {
     case text(String)
     case constant(JSON)
@@ -13,7 +13,7 @@ indirect enum TemplatedJSON: Equatable, Sendable {
         var value: TemplatedJSON
     }
 
-    /// Takes a node of a configuration file.
+    /// Reads a node of a configuration file.
     init(_ node: YAMLNode) {
         switch node.content {
         case .scalar(let text, let isPlain):
@@ -33,7 +33,7 @@ indirect enum TemplatedJSON: Equatable, Sendable {
         }
     }
 
-    /// The JSON with every template expanded. A text that becomes a JSON object or array is taken as one.
+    /// The JSON with all templates expanded. A text that expands to a JSON object or array is inserted as such.
     func expanded(
         _ expand: (String) throws(DeliveryFailure) -> String
     ) throws(DeliveryFailure) -> JSON {

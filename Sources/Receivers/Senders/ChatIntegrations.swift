@@ -222,7 +222,7 @@ struct GoogleChatIntegration: IntegrationSettings {
     var http: HTTPSettings
     var url: HTTPSettings.Secret
     var message: String
-    /// Whether all messages about a group are one thread.
+    /// Whether all messages about a group form one thread.
     var threads: Bool
 
     init(_ reader: inout IntegrationReader) throws(YAMLError) {

@@ -11,9 +11,9 @@ struct EmailIntegration: IntegrationSettings {
 
     enum Threading: Equatable, Sendable {
         case off
-        /// All mails about a group are one conversation.
+        /// All mails about a group form one conversation.
         case byGroup
-        /// All mails about a group on one day are one conversation.
+        /// All mails about a group on one day form one conversation.
         case byDay
     }
 
@@ -103,7 +103,7 @@ struct EmailIntegration: IntegrationSettings {
     private func credentials(_ delivery: Delivery) throws(DeliveryFailure) -> Mail.Credentials? {
         guard !user.isEmpty else { return nil }
         if let password {
-            // They would be sent in the clear.
+            // The credentials would be sent unencrypted.
             let isLocal = ["localhost", "127.0.0.1", "::1"].contains(smarthost.host)
             guard encryption != .none || isLocal else {
                 throw DeliveryFailure(
@@ -149,12 +149,12 @@ struct EmailIntegration: IntegrationSettings {
             isFirst = false
         }
         if !text.isEmpty { add("text/plain", try delivery.text(text)) }
-        // The form that is preferred comes last (RFC 2046, section 5.1.4).
+        // The preferred form comes last (RFC 2046, section 5.1.4).
         if !html.isEmpty { add("text/html", try delivery.html(html)) }
         return result + "\r\n--\(boundary)--\r\n"
     }
 
-    /// The first mail of a conversation does not exist: all refer to the same name.
+    /// There is no first mail of a conversation: all mails refer to the same id.
     private func threadFields(_ delivery: Delivery, _ now: Int64) -> [String] {
         guard threading != .off else { return [] }
         let day = threading == .byDay ? String(RFC3339.text(milliseconds: now).prefix(10)) : ""

@@ -4,7 +4,7 @@ internal import JSON
 internal import MetricModel
 internal import YAML
 
-/// Issues in Jira: one is created for a group, updated while it fires and moved on when it is resolved.
+/// Issues in Jira: created for a group, updated while it fires, and transitioned when it is resolved.
 struct JiraIntegration: IntegrationSettings {
     static let kind = "jira"
     private static let longestSummary = 255
@@ -16,7 +16,7 @@ struct JiraIntegration: IntegrationSettings {
         case datacenter
     }
 
-    /// A template, and whether an existing issue gets its text too.
+    /// A template, and whether it also updates an existing issue.
     struct Field: Equatable, Sendable {
         var template: String
         var updates = true
@@ -102,7 +102,7 @@ struct JiraIntegration: IntegrationSettings {
 
     func send(_ delivery: inout Delivery) throws(DeliveryFailure) {
         let found = try existing(delivery)
-        // No issue is created for what has ended already.
+        // No issue is created for a resolved group.
         if found == nil, delivery.message.isResolved { return }
         let body = try body(&delivery, isUpdate: found != nil)
         try request(found == nil ? "POST" : "PUT", "\(url)/issue" + (found.map { "/\($0.key)" } ?? ""), body, delivery)
@@ -164,7 +164,7 @@ struct JiraIntegration: IntegrationSettings {
         return ["fields": .object(values.sorted { $0.key < $1.key }.map { .init($0.key, $0.value) })]
     }
 
-    /// Version 3 of the API wants a document in JSON, which the template must give.
+    /// Version 3 of the API requires a JSON document, which the template must produce.
     private func descriptionValue(_ delivery: inout Delivery) throws(DeliveryFailure) -> JSON? {
         let text = delivery.truncated(
             try delivery.text(description.template), to: Self.longestDescription, "description")

@@ -9,7 +9,7 @@ struct PagerDutyIntegration: IntegrationSettings {
     static let kind = "pagerduty"
     private static let versionOneURL = "https://events.pagerduty.com/generic/2010-04-15/create_event.json"
     private static let longestSummary = (one: 1024, two: 1024)
-    /// The longest event that PagerDuty takes.
+    /// The maximum size of an event, in bytes.
     private static let longestBody = 512_000
 
     enum Key: Equatable, Sendable {
@@ -66,7 +66,7 @@ struct PagerDutyIntegration: IntegrationSettings {
             }
             for member in members {
                 details.removeAll { $0.name == member.name }
-                // A number or a flag is shown as text.
+                // Numbers and booleans are converted to text.
                 if let text = node[member.name]?.text {
                     details.append(.init(name: member.name, value: .text(text)))
                 } else {
@@ -106,7 +106,7 @@ struct PagerDutyIntegration: IntegrationSettings {
             body = try event(&delivery, [.init("error", .string(reason))])
         }
         var retried: Set<Int> = []
-        // Version 1 limits the rate with 403.
+        // Version 1 uses 403 for rate limits.
         if case .service = key { retried = [403] }
         try delivery.post(body, to: url, http, timeout: timeout.rawValue, retried: retried)
     }
@@ -168,7 +168,7 @@ struct PagerDutyIntegration: IntegrationSettings {
         return .object(members)
     }
 
-    /// PagerDuty refuses events with an image or link that leads nowhere: such ones are left out.
+    /// PagerDuty rejects events with an invalid image or link, so these are omitted.
     private func expanded(
         _ links: [Link], required: String, _ delivery: Delivery
     ) throws(DeliveryFailure) -> [JSON] {

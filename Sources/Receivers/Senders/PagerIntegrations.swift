@@ -108,7 +108,7 @@ struct OpsGenieIntegration: IntegrationSettings {
         for responder in responders {
             var members: [(String, String)] = []
             for field in responder { members.append((field.name, try delivery.text(field.text))) }
-            // One that is empty for these alerts is left out.
+            // Responders that are empty for these alerts are omitted.
             if members.allSatisfy({ $0.1.isEmpty }) { continue }
             if members[3].1 == "teams" {
                 for team in members[1].1.split(separator: ",") {
@@ -240,7 +240,7 @@ struct PushoverIntegration: IntegrationSettings {
         let full = isHTML ? try delivery.html(template) : try delivery.text(template)
         let cut = delivery.truncated(full, to: 1024, "message")
         let message = String(cut.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
-        // Pushover refuses empty messages.
+        // Pushover rejects empty messages.
         pairs.append(("message", message.isEmpty ? "(no details)" : message))
         pairs.append(("url", delivery.truncated(address, to: 512, "url")))
         for name in ["url_title", "priority"] { pairs.append((name, try delivery.text(texts[name] ?? ""))) }

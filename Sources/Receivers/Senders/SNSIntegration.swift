@@ -41,7 +41,7 @@ struct SNSIntegration: IntegrationSettings {
         var pairs = [("Action", "Publish"), ("Version", "2010-03-31")]
         let topic = try delivery.text(self.topic)
         if !topic.isEmpty { pairs.append(("TopicArn", topic)) }
-        // A topic that keeps the order needs to know what belongs together.
+        // A FIFO topic requires a group id.
         if topic.hasSuffix(".fifo") {
             pairs += [("MessageDeduplicationId", delivery.keyHash), ("MessageGroupId", delivery.keyHash)]
         }
@@ -71,7 +71,7 @@ struct SNSIntegration: IntegrationSettings {
         try publish(pairs, delivery)
     }
 
-    /// At most `limit` bytes, without cutting a character.
+    /// At most `limit` bytes, without splitting a character.
     private static func prefix(of text: String, _ limit: Int) -> String {
         var end = text.utf8.index(text.utf8.startIndex, offsetBy: limit)
         while end > text.utf8.startIndex, String.Index(end, within: text) == nil { end = text.utf8.index(before: end) }

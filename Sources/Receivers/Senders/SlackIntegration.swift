@@ -12,9 +12,9 @@ struct SlackIntegration: IntegrationSettings {
     /// How later messages about a group appear.
     enum Strategy: String, Equatable, Sendable {
         case new
-        /// The first message is changed.
+        /// Update the first message.
         case update
-        /// They answer the first one.
+        /// Reply to the first message.
         case thread
     }
 
@@ -197,7 +197,7 @@ struct SlackIntegration: IntegrationSettings {
         }
     }
 
-    /// The first message of a thread is a summary that is kept up to date; every message answers it.
+    /// The first message of a thread is a summary that is kept up to date. Every message is a reply to it.
     private func sendSummarized(
         _ body: inout [JSON.Member], _ address: String, _ delivery: inout Delivery
     ) throws(DeliveryFailure) {
@@ -225,7 +225,7 @@ struct SlackIntegration: IntegrationSettings {
             try remember(try post(parent, address, delivery), &delivery)
         }
         guard let parent = delivery.memory["threadTs"], let channel = delivery.memory["channelId"] else {
-            throw DeliveryFailure("Slack named no channel and time of the message", isRetryable: false)
+            throw DeliveryFailure("Slack's response has no channel or ts", isRetryable: false)
         }
         Self.set(&body, [("channel", channel), ("thread_ts", parent)])
         _ = try post(body, address, delivery)
@@ -254,7 +254,7 @@ struct SlackIntegration: IntegrationSettings {
         return name.isEmpty ? text : "\(text): \(name)"
     }
 
-    /// Marks the first message once everything is resolved.
+    /// Adds a reaction to the first message when everything is resolved.
     private func react(_ address: String, _ delivery: inout Delivery) {
         guard delivery.message.reason == .allResolved, !thread.resolveEmoji.isEmpty,
             let parent = delivery.memory["threadTs"], let channel = delivery.memory["channelId"]
@@ -294,7 +294,7 @@ struct SlackIntegration: IntegrationSettings {
         delivery.memory["channelId"] = channel
     }
 
-    /// Posts, and reads what Slack says about it.
+    /// Posts a message and reads Slack's response.
     private func post(
         _ members: [JSON.Member], _ address: String, _ delivery: Delivery, ignoring ignored: String = ""
     ) throws(DeliveryFailure) -> JSON? {

@@ -59,7 +59,7 @@ struct RocketChatIntegration: IntegrationSettings {
     }
 
     private static func action(_ reader: inout IntegrationReader) throws(YAMLError) -> [NamedText] {
-        // Only what Alertmanager sends on is kept.
+        // Only fields that Alertmanager sends are kept.
         for name in [
             "type", "image_url", "is_webview", "webview_height_ratio", "msg_in_chat_window", "msg_processing_type",
         ] {
@@ -223,7 +223,7 @@ struct MattermostIntegration: IntegrationSettings {
         var attached: [JSON] = []
         for attachment in attachments { attached.append(try json(attachment, delivery)) }
         if attachments.isEmpty {
-            // The text is the message's own.
+            // The text is in the message itself.
             var single = own
             single.texts["text"] = ""
             attached = [try json(single, delivery)]

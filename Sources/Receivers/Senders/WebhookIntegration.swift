@@ -13,7 +13,7 @@ struct WebhookIntegration: IntegrationSettings {
     var url: HTTPSettings.Secret
     var maximumAlerts: Int
     var timeout: Milliseconds
-    /// A body of the user's own, with templates in its texts.
+    /// A custom body, with templates as texts.
     var payload: TemplatedJSON?
 
     init(_ reader: inout IntegrationReader) throws(YAMLError) {
@@ -51,7 +51,7 @@ struct WebhookIntegration: IntegrationSettings {
 /// Sends the webhook's data to incident.io.
 struct IncidentIOIntegration: IntegrationSettings {
     static let kind = "incidentio"
-    /// The longest body that incident.io takes.
+    /// The maximum body size of incident.io, in bytes.
     private static let longestBody = 512 * 1024
 
     var sendsResolved: Bool

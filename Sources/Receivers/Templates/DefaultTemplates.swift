@@ -1,5 +1,4 @@
-/// The templates that exist without any file. Their names, and what they print, are Alertmanager's; the HTML of mails
-/// is our own.
+/// The built-in templates. Their names and output are Alertmanager's, except for the HTML of mails.
 enum DefaultTemplates {
     static let text = common + plain + chat + jira + mail
 

@@ -3,7 +3,7 @@ internal import MetricModel
 internal import Runtime
 internal import Synchronization
 
-/// The default templates with those of files, and what was parsed with them. May be shared between threads.
+/// The default templates, the templates of files, and a cache of parsed texts. May be shared between threads.
 public final class NotificationTemplates: Sendable {
     /// A file with templates.
     public struct File: Equatable, Sendable {
@@ -19,7 +19,7 @@ public final class NotificationTemplates: Sendable {
         }
     }
 
-    /// The default templates alone.
+    /// Only the default templates.
     public static let defaults = NotificationTemplates(set: defaultSet)
 
     private static let cacheCapacity = 1000
@@ -41,7 +41,7 @@ public final class NotificationTemplates: Sendable {
         self.set = set
     }
 
-    /// The default templates and those of `files`, of which later ones replace earlier ones.
+    /// The default templates and those of `files`. Later definitions replace earlier ones.
     public convenience init(_ files: [File]) throws(TemplateError) {
         var set = Self.defaultSet
         for file in files { try set.add(file.text, name: file.name) }
@@ -88,12 +88,12 @@ public final class NotificationTemplates: Sendable {
         return try template(text).expand(dot, functions: functions.table, mode: mode, limits: Self.limits)
     }
 
-    /// The labels of a route, which are templates that may use each other.
+    /// The labels of a route: templates that may refer to each other.
     private struct RouteLabels: Sendable {
         let templates: NotificationTemplates
         let dot: TemplateValue
         let labels: [String: String]
-        /// The labels that are being expanded.
+        /// The labels that are currently being expanded.
         let path: [String]
 
         func expanded(_ name: String) throws(TemplateFailure) -> String {
