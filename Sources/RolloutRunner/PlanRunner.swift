@@ -69,7 +69,7 @@ final class PlanRunner: Sendable {
             }
         }
         if journal.truncatedBytes > 0 {
-            logger.warn("an interrupted record was cut off the journal", ["bytes": journal.truncatedBytes])
+            logger.warn("incomplete record cut off the journal", ["bytes": journal.truncatedBytes])
         }
         let journalEpoch = record?.epoch ?? 0
         let epoch = lease == nil ? journalEpoch &+ 1 : nil

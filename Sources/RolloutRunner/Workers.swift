@@ -25,7 +25,7 @@ final class ServiceWorker: Sendable {
             while case .message(let operation) = mailbox.receive() {
                 // It may have waited here while the lease was lost, or the process stood still.
                 let isPermitted = lease?.permits(operation) ?? true
-                let result = isPermitted ? router.perform(operation) : .failed("the lease does not permit it any more")
+                let result = isPermitted ? router.perform(operation) : .failed("the lease no longer permits it")
                 plan.send(.replied(operation.id, result))
             }
         }

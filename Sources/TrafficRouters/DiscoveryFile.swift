@@ -5,10 +5,11 @@ internal import Runtime
 
 /// A file that a proxy reads.
 enum DiscoveryFile {
-    /// Gives the file at `path` the content `text`: forced to disk aside and renamed, so that the proxy sees either the
-    /// old file or the whole new one, also after a power failure.
+    /// Replaces the content of the file at `path` with `text`. A temporary file is synced and renamed, so that the
+    /// proxy
+    /// reads either the old file or the complete new one, even after a power failure.
     ///
-    /// - Parameter check: called right before the file is renamed; what it throws leaves the old file in place.
+    /// - Parameter check: called just before the rename. If it throws, the old file stays in place.
     static func replace(
         _ path: String, with text: String, after check: () throws(RouterError) -> Void
     ) throws(RouterError) {
@@ -29,7 +30,7 @@ enum DiscoveryFile {
         }
     }
 
-    /// Puts `old` back where the file still is what this process wrote; another one may have written since.
+    /// Restores `old` if the file still is what this process wrote. Another process may have written it since.
     static func restore(_ path: String, to old: String, from written: String) throws(RouterError) {
         guard FileText.read(path) == written else { return }
         try replace(path, with: old) {}

@@ -4,8 +4,9 @@ internal import MetricModel
 internal import Rollback
 internal import Runtime
 
-/// Programs that divide traffic. They get the operation as JSON on standard input and its key in the environment
-/// variable `TRIBUNE_IDEMPOTENCY_KEY`; the one that reads prints the division as JSON. Exit code 0 is success.
+/// Programs that split traffic. They get the operation as JSON on standard input and its key in the environment
+/// variable
+/// `TRIBUNE_IDEMPOTENCY_KEY`. The program for reading prints the split as JSON. Exit code 0 means success.
 struct ExecRouter: TrafficRouter {
     let route: ExecRoute
     let timeout: Milliseconds
@@ -38,19 +39,19 @@ struct ExecRouter: TrafficRouter {
     }
 }
 
-/// Runs a program to its end.
+/// Runs a program until it exits.
 enum Program {
     private static let outputLimit = 1 << 20
 
-    /// What it printed. A program that fails, or takes longer than `timeout`, throws with what it complained of.
+    /// The program's output. Throws with its error output if it fails or takes longer than `timeout`.
     static func run(
         _ command: [String], input: String = "", environment: [String: String] = [:], timeout: Milliseconds
     ) throws(RouterError) -> String {
-        // Files in memory instead of pipes: nobody has to read while the program writes, and none can block.
+        // Files in memory instead of pipes: a full pipe could block the program.
         guard let standardInput = MemoryFile(), let output = MemoryFile(), let errors = MemoryFile() else {
-            throw RouterError("no file in memory: \(SystemError.current)")
+            throw RouterError("cannot create a file in memory: \(SystemError.current)")
         }
-        guard FileText.write(input, to: standardInput.path) else { throw RouterError("no room for the input") }
+        guard FileText.write(input, to: standardInput.path) else { throw RouterError("cannot write the input") }
         let child: ChildProcess
         do throws(ChildProcess.StartError) {
             child = try ChildProcess(
@@ -60,7 +61,7 @@ enum Program {
             throw RouterError(error.description)
         }
         guard let exit = child.wait(milliseconds: timeout.rawValue) else {
-            // It leads a group of its own; whatever it has started goes with it.
+            // It leads its own process group. Processes that it started are killed too.
             kill(-child.processID, SIGKILL)
             _ = child.wait()
             throw RouterError("\(command[0]) took longer than \(timeout)")
@@ -73,7 +74,7 @@ enum Program {
     }
 
     private static func text(of file: borrowing MemoryFile) -> String {
-        // A file in memory can always be read; one that grew beyond the limit counts as empty.
+        // A file in memory can always be read. One over the limit counts as empty.
         let bytes = (try? FileText.bytes(file.path, limit: outputLimit)) ?? []
         return String(decoding: bytes, as: UTF8.self)
     }

@@ -1,24 +1,25 @@
 internal import CurlHTTP
 public import Rollback
 
-/// What a route shows when it is read back.
+/// The result of reading back a route.
 public struct RouteReading: Equatable, Sendable {
     /// The service.
     public var service: String
-    /// The router with what tells it from others.
+    /// The router, with its address or file.
     public var router: String
-    /// What was seen, the service's health URL included.
+    /// The state, including the service's health URL.
     public var inspection: Inspection?
-    /// Why nothing could be seen.
+    /// The error, if the route could not be read.
     public var fault: String?
 
-    /// Whether traffic could be taken back along this route: it is divided, and the stable version is verified healthy.
+    /// Whether a rollback is possible over this route: the split is known, and the stable version is verified healthy.
     public var isFit: Bool { inspection.map { $0.split != nil && $0.stable == .healthy } ?? false }
 }
 
 extension RolloutPlan {
-    /// Reads back every route, one after the other, in the order of promotion. Changes nothing. Blocks, for a few times
-    /// the timeouts of the routes at most.
+    /// Reads back every route, one after the other, in promotion order. Changes nothing. Blocks for at most a few times
+    /// the
+    /// timeouts of the routes.
     public func readRoutes() -> [RouteReading] {
         let client = HTTPClient()
         return services.flatMap { service in

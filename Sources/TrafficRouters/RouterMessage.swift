@@ -1,7 +1,7 @@
 internal import JSON
 internal import Rollback
 
-/// The JSON that programs and web services get and give.
+/// The JSON that programs and web services receive and return.
 enum RouterMessage {
     /// `{"operation": "shift", "service": "auth", "stable": 100, "candidate": 0, …}`.
     static func request(_ name: String, _ split: TrafficSplit?, _ operation: RouterOperation) -> JSON {
@@ -18,15 +18,15 @@ enum RouterMessage {
     }
 
     /// Reads `{"stable": 90, "candidate": 10, "stable_healthy": true, "candidate_healthy": true, "isolated": false,
-    /// "candidate_requests": 17}`; everything but the weights may be left out.
+    /// "candidate_requests": 17}`. Everything except the weights is optional.
     static func inspection(_ bytes: [UInt8]) throws(RouterError) -> Inspection {
         let json: JSON
         do throws(JSONError) { json = try JSON(parsing: bytes) } catch { throw RouterError("the reading is \(error)") }
         guard let stable = json["stable"]?.integer, let candidate = json["candidate"]?.integer else {
-            throw RouterError("the reading lacks the numbers \"stable\" and \"candidate\"")
+            throw RouterError("the numbers \"stable\" and \"candidate\" are required")
         }
         guard (0...100).contains(stable), (0...100).contains(candidate) else {
-            throw RouterError("the weights \(stable) and \(candidate) are no percentages")
+            throw RouterError("the weights \(stable) and \(candidate) are not percentages")
         }
         return Inspection(
             split: stable + candidate == 100 ? TrafficSplit(candidate: Int(candidate)) : nil,
@@ -38,8 +38,8 @@ enum RouterMessage {
     private static func health(_ value: JSON?) -> TargetHealth {
         switch value?.bool {
         case true?: .healthy
-        case false?: .unhealthy("the router says so")
-        case nil: .unknown("the router does not tell")
+        case false?: .unhealthy("reported by the router")
+        case nil: .unknown("not reported by the router")
         }
     }
 }

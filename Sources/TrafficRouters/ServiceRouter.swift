@@ -2,14 +2,15 @@ package import CurlHTTP
 internal import MetricModel
 package import Rollback
 
-/// All routers of one service as one: shifted together, and read as one division only when they agree. Adds what the
-/// service's own health URL says. Used by one worker thread.
+/// All routers of one service: shifted together, and read as one split only if they agree. Adds the result of the
+/// service's
+/// health URL. Used by one worker thread.
 package struct ServiceRouter: Sendable {
     let routers: [any TrafficRouter]
     let healthURL: String?
     let client: HTTPClient
 
-    /// The longest a health URL may take; beyond it the target counts as not verified.
+    /// Timeout of a health URL. After it, the version is not verified.
     private static let healthTimeout: Int64 = 1000
 
     package init(_ service: RolloutPlan.Service, client: HTTPClient, fence: Fence = .none) {
@@ -46,8 +47,8 @@ package struct ServiceRouter: Sendable {
         }
     }
 
-    /// Lets every router try before the first failure is told, so that one broken proxy does not keep traffic on the
-    /// rest.
+    /// Calls every router before it throws the first error, so that one broken proxy does not keep traffic on the
+    /// others.
     private func each(_ body: (any TrafficRouter) throws(RouterError) -> Void) throws(RouterError) {
         var failure: RouterError?
         for router in routers {
@@ -61,7 +62,7 @@ package struct ServiceRouter: Sendable {
     private func inspect() throws(RouterError) -> Inspection {
         var seen: [Inspection] = []
         try each { router throws(RouterError) in seen.append(try router.read()) }
-        guard var all = seen.first else { throw RouterError("the service has no router") }
+        guard var all = seen.first else { throw RouterError("the service has no routers") }
         for next in seen.dropFirst() {
             if next.split != all.split { all.split = nil }
             all.stable = Self.worse(all.stable, next.stable)
@@ -77,7 +78,7 @@ package struct ServiceRouter: Sendable {
         return all
     }
 
-    /// Every router must be able to reach the version for it to count as healthy.
+    /// A version is healthy only if every router can reach it.
     private static func worse(_ one: TargetHealth, _ two: TargetHealth) -> TargetHealth {
         switch (one, two) {
         case (.unhealthy, _): one

@@ -2,15 +2,16 @@ internal import Glibc
 internal import Rollback
 internal import Runtime
 
-/// A connection to a Unix socket or an IP address, for one exchange of text. Every call ends by the deadline.
+/// A connection to a Unix socket or an IP address, for one text request and its response. Every call ends by the
+/// deadline.
 struct StreamSocket: ~Copyable {
     private let descriptor: Int32
     private let deadline: Int64
 
-    /// Answers longer than this are refused.
+    /// The maximum length of a response.
     private static let answerLimit = 16 << 20
 
-    /// Connects to `/path` or `IP:port`. Names are refused: looking one up can hang.
+    /// Connects to `/path` or `IP:port`. Host names are not supported, because resolving one can hang.
     init(connectingTo address: String, deadline: Int64) throws(RouterError) {
         self.deadline = deadline
         let isPath = address.hasPrefix("/")
@@ -34,7 +35,7 @@ struct StreamSocket: ~Copyable {
         close(descriptor)
     }
 
-    /// Sends `text` and returns everything that comes until the other side closes.
+    /// Sends `text` and returns everything until the peer closes the connection.
     func exchange(_ text: String) throws(RouterError) -> String {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
@@ -56,7 +57,7 @@ struct StreamSocket: ~Copyable {
             if count == 0 { return String(decoding: answer, as: UTF8.self) }
             if count > 0 {
                 answer += block[..<count]
-                if answer.count > Self.answerLimit { throw RouterError("the answer is too long") }
+                if answer.count > Self.answerLimit { throw RouterError("the response is too long") }
             } else if errno == EAGAIN {
                 try wait(for: Int16(POLLIN))
             } else if errno != EINTR {
@@ -114,7 +115,7 @@ struct StreamSocket: ~Copyable {
         var request = pollfd(fd: descriptor, events: events, revents: 0)
         while true {
             let left = (deadline - SystemClock.monotonicNanoseconds() + 999_999) / 1_000_000
-            guard left > 0 else { throw RouterError("no answer in time") }
+            guard left > 0 else { throw RouterError("no response in time") }
             let code = unsafe poll(&request, 1, Int32(clamping: left))
             if code > 0 { return }
             if code < 0, errno != EINTR { throw Self.systemError("cannot wait") }

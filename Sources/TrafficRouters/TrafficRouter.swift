@@ -1,22 +1,22 @@
 package import Rollback
 
-/// Something that divides the traffic of a service: a proxy, a program, a web service.
+/// A proxy, program or web service that splits the traffic of a service.
 ///
-/// Calls block, for at most the route's timeout each, and come from one thread at a time. Every call is idempotent.
+/// Calls block for at most the route's timeout each, and come from one thread at a time. Every call is idempotent.
 package protocol TrafficRouter: Sendable {
-    /// What it is, for people.
+    /// The router's name in messages.
     var description: String { get }
     /// Reads the live weights and the health of both versions.
     func read() throws(RouterError) -> Inspection
-    /// Divides the traffic; requests under way are not harmed. Returns when the router has acknowledged.
+    /// Splits the traffic without harming requests in progress. Returns when the router has acknowledged it.
     func shift(to split: TrafficSplit, for operation: RouterOperation) throws(RouterError)
-    /// Keeps new requests away from the candidate beyond its weight.
+    /// Prevents new requests to the candidate, in addition to its weight.
     func isolate(for operation: RouterOperation) throws(RouterError)
 }
 
-/// Why a router did not do what it was asked.
+/// Why an operation of a router failed.
 package struct RouterError: Error, Equatable, CustomStringConvertible {
-    /// What went wrong, with the words of the router where it had any.
+    /// The error, with the router's message if there is one.
     package var description: String
 
     package init(_ description: String) {

@@ -3,7 +3,7 @@ internal import JSON
 internal import MetricModel
 internal import Rollback
 
-/// A web service that divides traffic: operations are posted with an `Idempotency-Key`, the division is read with GET.
+/// A web service that splits traffic. Operations are posted with an `Idempotency-Key`; the split is read with GET.
 struct WebhookRouter: TrafficRouter {
     let route: WebhookRoute
     let timeout: Milliseconds

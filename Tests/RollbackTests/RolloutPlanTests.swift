@@ -146,7 +146,7 @@ struct RolloutPlanTests {
                 plan(
                     "- name: a\n  stable_health: http://h/\n  stages: [50, 100]\n  routes: [{kubernetes: {server: 'http://x', "
                         + "namespace: n, name: o, kind: service, stable: {v: a}, candidate: {v: b}}}]\n"),
-                "p.yml:7:12: services[0].routes[0]: the stage 50 cannot be set: the selector of a Service gives a version all or nothing, so that 100 must be the only stage"
+                "p.yml:7:12: services[0].routes[0]: the stage 50 cannot be set: the selector of a Service can only select one version, so 100 must be the only stage"
             ),
             (
                 plan("- name: a\n  routes: [{envoy: {admin: 'http://x', stable: a, candidate: b}}]\n"),

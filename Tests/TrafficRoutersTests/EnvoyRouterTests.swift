@@ -97,7 +97,7 @@ struct EnvoyRouterTests {
         let router = envoy.router()
         envoy.publish(bad)
         let error = #expect(throws: RouterError.self) { try shift(router, to: 0) }
-        #expect(error?.description.hasPrefix("Envoy refused the routes") == true, "\(String(describing: error))")
+        #expect(error?.description.hasPrefix("Envoy rejected the routes") == true, "\(String(describing: error))")
         #expect(
             FileText.read(envoy.directory.file("routes.json")).map { try? JSON(parsing: $0) }
                 == (try JSON(parsing: bad)))

@@ -26,7 +26,7 @@ struct FenceTests {
         let proxy = try HAProxyFixture()
         var router = proxy.router()
         router.fence = closed
-        let lost = RouterError("the lease does not permit it any more")
+        let lost = RouterError("the lease no longer permits it")
         #expect(throws: lost) { try router.shift(to: .allStable, for: operation(1)) }
         #expect(throws: lost) { try router.isolate(for: operation(1)) }
         #expect(try router.read().split == TrafficSplit(candidate: 50))
@@ -60,7 +60,7 @@ struct FenceTests {
         #expect(attempt(.allCandidate, 7).contains("written under epoch 8"))
         #expect(FileText.read(file) == written)
         router.fence = closed
-        #expect(attempt(.allCandidate, 9) == "the lease does not permit it any more")
+        #expect(attempt(.allCandidate, 9) == "the lease no longer permits it")
         #expect(FileText.read(file) == written)
         router.fence = .none
         _ = attempt(.allCandidate, 1)

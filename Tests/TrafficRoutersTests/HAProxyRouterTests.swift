@@ -102,10 +102,10 @@ struct HAProxyRouterTests {
         #expect(throws: RouterError("HAProxy has no server auth/pink")) {
             try proxy.router(candidate: "pink").read()
         }
-        #expect(throws: RouterError("HAProxy says: No such server.")) {
+        #expect(throws: RouterError("HAProxy reports: No such server.")) {
             try proxy.router(candidate: "pink").shift(to: .allStable, for: HAProxyFixture.operation)
         }
-        #expect(throws: RouterError("HAProxy says: Can't find backend.")) { try proxy.router(backend: "nope").read() }
+        #expect(throws: RouterError("HAProxy reports: Can't find backend.")) { try proxy.router(backend: "nope").read() }
         #expect(throws: RouterError("cannot connect to /nonexistent: No such file or directory")) {
             try proxy.router(address: "/nonexistent").read()
         }
@@ -120,7 +120,7 @@ struct HAProxyRouterTests {
         defer { silent.stop() }
         var router = try HAProxyFixture().router(address: "127.0.0.1:\(silent.port)")
         router = HAProxyRouter(route: router.route, isolation: .drain, timeout: .milliseconds(50))
-        #expect(throws: RouterError("no answer in time")) { try router.read() }
+        #expect(throws: RouterError("no response in time")) { try router.read() }
     }
 
     @Test("requests under way on the candidate finish while it loses its traffic")

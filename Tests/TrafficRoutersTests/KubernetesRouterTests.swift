@@ -114,7 +114,7 @@ struct KubernetesRouterTests {
         try shift(router, to: 0)
         #expect(try router.read().split == .allStable)
         #expect(
-            throws: RouterError("the selector of a Service gives a version all or nothing, not 90/10")
+            throws: RouterError("the selector of a Service can only select one version, not 90/10")
         ) { try shift(router, to: 10) }
     }
 
@@ -184,7 +184,7 @@ struct KubernetesRouterTests {
         let server = try FakeAPIServer(Self.httpRoute, JSON(parsing: text))
         defer { server.stop() }
         #expect(try router(server, "kind: httproute, stable: a, candidate: b").read().split == nil)
-        #expect(throws: RouterError("no rule of auth names both versions")) {
+        #expect(throws: RouterError("no rule of auth contains both versions")) {
             try router(server, "kind: httproute, stable: a, candidate: c").read()
         }
     }

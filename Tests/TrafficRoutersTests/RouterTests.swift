@@ -39,7 +39,7 @@ struct RouterTests {
             seen
                 == Inspection(
                     split: TrafficSplit(candidate: 10), stable: .healthy,
-                    candidate: .unknown("the router does not tell")))
+                    candidate: .unknown("not reported by the router")))
     }
 
     @Test(
@@ -60,8 +60,8 @@ struct RouterTests {
         "a reading must be JSON with two percentages",
         arguments: [
             ("", "the reading is invalid JSON at byte 0: expected a value, found the end of the text"),
-            ("{\"stable\": 100}", "the reading lacks the numbers \"stable\" and \"candidate\""),
-            ("{\"stable\": 200, \"candidate\": -100}", "the weights 200 and -100 are no percentages"),
+            ("{\"stable\": 100}", "the numbers \"stable\" and \"candidate\" are required"),
+            ("{\"stable\": 200, \"candidate\": -100}", "the weights 200 and -100 are not percentages"),
         ])
     func badReading(text: String, message: String) {
         #expect(throws: RouterError(message)) { try RouterMessage.inspection(Array(text.utf8)) }

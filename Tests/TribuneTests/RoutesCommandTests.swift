@@ -25,16 +25,16 @@ import Testing
         #expect(result.exit == .code(0), "\(result.errors)")
         #expect(
             result.output
-                == "OK: shop/cart: exec true: stable 90 %, candidate 10 %; stable healthy, candidate unhealthy (the router says so)\n"
+                == "OK: shop/cart: exec true: stable 90 %, candidate 10 %; stable healthy, candidate unhealthy (reported by the router)\n"
         )
     }
 
     @Test(
         arguments: [
-            (#"{"stable": 90, "candidate": 10}"#, "stable not verified (the router does not tell)"),
-            (#"{"stable": 90, "candidate": 10, "stable_healthy": false}"#, "stable unhealthy (the router says so)"),
+            (#"{"stable": 90, "candidate": 10}"#, "stable not verified (not reported by the router)"),
+            (#"{"stable": 90, "candidate": 10, "stable_healthy": false}"#, "stable unhealthy (reported by the router)"),
             (#"{"stable": 0, "candidate": 10, "stable_healthy": true}"#, "no division of traffic"),
-            (#"{"stable": 90}"#, "the reading lacks the numbers"),
+            (#"{"stable": 90}"#, "the numbers \"stable\" and"),
         ])
     func routesThatARollbackCouldNotUseEndWithOne(reading: String, words: String) throws {
         let good = #"{"stable": 90, "candidate": 10, "stable_healthy": true}"#

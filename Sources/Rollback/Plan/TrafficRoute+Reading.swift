@@ -33,7 +33,7 @@ extension TrafficRoute {
             throw fields.fault("a route has exactly one of haproxy, nginx, envoy, kubernetes, exec and webhook")
         }
         if case .nginx = kind, !hasHealthURL {
-            throw fields.fault("nginx does not tell whether servers are healthy: the service needs stable_health")
+            throw fields.fault("nginx does not report the health of servers: the service needs stable_health")
         }
         if case .kubernetes = kind, !hasHealthURL {
             throw fields.fault("Kubernetes is not asked whether pods are healthy: the service needs stable_health")

@@ -34,10 +34,10 @@ public struct TrafficRoute: Equatable, Sendable {
         switch kind {
         case .haproxy(let haproxy):
             guard haproxy.division == .weights, haproxy.weights(for: split) == nil else { return nil }
-            return "so unequal numbers of servers need weights above 256"
+            return "so unequal numbers of servers need weights over 256"
         case .kubernetes(let kubernetes):
             guard case .service = kubernetes.object, split != .allStable, split != .allCandidate else { return nil }
-            return "the selector of a Service gives a version all or nothing, so that 100 must be the only stage"
+            return "the selector of a Service can only select one version, so 100 must be the only stage"
         case .nginx, .envoy, .exec, .webhook: return nil
         }
     }

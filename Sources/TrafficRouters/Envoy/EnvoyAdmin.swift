@@ -11,18 +11,18 @@ struct EnvoyAdmin {
     /// In nanoseconds of the monotonic clock.
     let deadline: Int64
 
-    /// A route configuration that Envoy runs.
+    /// A route configuration in use by Envoy.
     struct Configuration: Equatable {
         var version: String?
         var routes: JSON
     }
 
-    /// Route configurations that came from discovery.
+    /// Route configurations from discovery.
     func discovered() throws(RouterError) -> [Configuration] {
         try configurations("dynamic_route_configs")
     }
 
-    /// Every route configuration, those within listeners included.
+    /// All route configurations, including those in listeners.
     func configurations() throws(RouterError) -> [Configuration] {
         try discovered() + configurations("static_route_configs")
     }
@@ -34,13 +34,13 @@ struct EnvoyAdmin {
         }
     }
 
-    /// Runtime keys with the values that count.
+    /// Runtime keys with their effective values.
     func runtime() throws(RouterError) -> [String: String] {
         let entries = try get("/runtime?format=json")["entries"]?.members ?? []
         return Dictionary(entries.map { ($0.name, $0.value["final_value"]?.text ?? "") }) { $1 }
     }
 
-    /// Sets runtime keys, all at once.
+    /// Sets several runtime keys at once.
     func setRuntime(_ values: [(key: String, value: Int)]) throws(RouterError) {
         let query = values.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
         let answer = try send("POST", "/runtime_modify?\(query)")
@@ -49,14 +49,14 @@ struct EnvoyAdmin {
         }
     }
 
-    /// How often Envoy took the route configuration called `name` from discovery, and how often it could not.
+    /// How often Envoy accepted the route configuration `name` from discovery, and how often it rejected it.
     func updates(of name: String) throws(RouterError) -> (taken: Double, refused: Double) {
         let counters = try statistics("\\.rds\\.\(Self.literal(name))\\.update_(success|rejected|failure)$")
         func sum(_ isWanted: (String) -> Bool) -> Double { counters.filter { isWanted($0.key) }.values.reduce(0, +) }
         return (sum { $0.hasSuffix("success") }, sum { !$0.hasSuffix("success") })
     }
 
-    /// Requests that `cluster` has got since Envoy was started; `nil` where it is not counted under the cluster's name.
+    /// Requests to `cluster` since Envoy was started; `nil` if there is no counter under the cluster's name.
     func requests(of cluster: String) throws(RouterError) -> UInt64? {
         let name = "cluster.\(cluster).upstream_rq_total"
         return try statistics("^\(Self.literal(name))$")[name].flatMap(UInt64.init(exactly:))
@@ -72,7 +72,7 @@ struct EnvoyAdmin {
         guard !hosts.isEmpty else { return .unhealthy("the cluster \(cluster) has no hosts") }
         let healthy = hosts.filter { $0 == .healthy }.count
         if healthy * 2 < hosts.count { return hosts.first { $0 != .healthy } ?? .unknown("no host") }
-        // A host that nobody checks shows as healthy as well.
+        // A host without health checks is also shown as healthy.
         let checked = try statistics("^\(Self.literal("cluster.\(cluster).health_check.attempt"))$")
         return checked.isEmpty ? .unknown("the cluster \(cluster) has no health checks") : .healthy
     }
@@ -108,7 +108,7 @@ struct EnvoyAdmin {
 
     private func send(_ method: String, _ path: String) throws(RouterError) -> [UInt8] {
         let left = (deadline - SystemClock.monotonicNanoseconds()) / 1_000_000
-        guard left > 0 else { throw RouterError("\(method) \(url)\(path): no answer in time") }
+        guard left > 0 else { throw RouterError("\(method) \(url)\(path): no response in time") }
         var request = HTTPRequest(method: method, url: url + path, timeoutMilliseconds: left)
         request.maximumBodyBytes = 16 << 20
         let answer: HTTPResponse
@@ -122,12 +122,12 @@ struct EnvoyAdmin {
         return answer.body
     }
 
-    /// A regular expression that matches `text` and nothing else; names hold letters, digits, `-`, `_` and `.` only.
+    /// A regular expression that matches only `text`. Names contain only letters, digits, `-`, `_` and `.`.
     private static func literal(_ text: String) -> String {
         text.split(separator: ".", omittingEmptySubsequences: false).joined(separator: "\\.")
     }
 
-    /// `text` as part of a query.
+    /// `text`, escaped for a query.
     private static func escaped(_ text: String) -> String {
         var result = ""
         for byte in text.utf8 {

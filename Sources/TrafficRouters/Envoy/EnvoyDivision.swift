@@ -1,18 +1,18 @@
 internal import JSON
 internal import Rollback
 
-/// How route configurations of Envoy express a division: finds the weights of both clusters, and sets them.
+/// The traffic split in route configurations of Envoy: reads and sets the weights of both clusters.
 ///
-/// Routes that name only one of the clusters, such as for testers, are not ours to change.
+/// Routes with only one of the clusters, for instance for testers, are not changed.
 struct EnvoyDivision {
     let stable: String
     let candidate: String
 
-    /// The division in routes of `configurations`; `nil` where they disagree, or neither cluster gets anything.
+    /// The split in routes of `configurations`; `nil` if they disagree, or if neither cluster has traffic.
     ///
     /// - Parameters:
-    ///   - prefix: only routes with this `runtime_key_prefix` count; `nil` for all.
-    ///   - runtime: the weights that runtime keys set, by cluster; they go before those of the routes.
+    ///   - prefix: only routes with this `runtime_key_prefix` are used; `nil` for all.
+    ///   - runtime: the weights in runtime keys, by cluster. They override those of the routes.
     func split(
         of configurations: [JSON], prefix: String? = nil, runtime: [String: Int64] = [:]
     ) throws(RouterError) -> TrafficSplit? {
@@ -35,7 +35,7 @@ struct EnvoyDivision {
 
     /// `configuration` with the weights of `split`. A weight of 0 is written too.
     func setting(_ split: TrafficSplit, in configuration: JSON) throws(RouterError) -> JSON {
-        // Asked for its complaints: a configuration without such a route must not look as if it had been changed.
+        // Called for its errors: a configuration without such a route must not look as if it had been changed.
         _ = try self.split(of: [configuration])
         return configuration.replacing("virtual_hosts") { hosts in
             hosts.replacingElements { host in
@@ -58,7 +58,7 @@ struct EnvoyDivision {
         }
     }
 
-    /// Every `weighted_clusters` with both clusters. A third one would make percentages mean something else.
+    /// Every `weighted_clusters` with both clusters. With a third cluster, the percentages would be wrong.
     private func weightedClusters(of configuration: JSON) throws(RouterError) -> [JSON] {
         var found: [JSON] = []
         for host in configuration["virtual_hosts"]?.elements ?? [] {
@@ -90,7 +90,7 @@ struct EnvoyDivision {
 }
 
 extension JSON {
-    /// This object with the value of `name`, where it has one, changed by `change`.
+    /// This object with the value of `name`, if it has one, changed by `change`.
     fileprivate func replacing(_ name: String, _ change: (JSON) -> JSON) -> JSON {
         guard let members else { return self }
         return .object(members.map { $0.name == name ? Member(name, change($0.value)) : $0 })
@@ -101,7 +101,7 @@ extension JSON {
         elements.map { .array($0.map(change)) } ?? self
     }
 
-    /// This object with `value` for `name`, which is added where it is missing.
+    /// This object with `value` for `name`, which is added if it is missing.
     func setting(_ name: String, _ value: JSON) -> JSON {
         guard let members else { return self }
         guard members.contains(where: { $0.name == name }) else { return .object(members + [Member(name, value)]) }

@@ -5,19 +5,19 @@ internal import MetricModel
 internal import Rollback
 internal import Runtime
 
-/// Envoy, by a discovery file of routes or by runtime keys.
+/// Envoy, configured by a discovery file of routes or by runtime keys.
 ///
-/// Envoy acknowledges nothing of a file, and takes a runtime key that no route uses. So a shift counts only when the
-/// admin endpoint shows the division in routes that are in force.
+/// Envoy does not acknowledge a file, and accepts a runtime key that no route uses. So a shift is complete only when
+/// the
+/// admin endpoint shows the split in routes that are in use.
 struct EnvoyRouter: TrafficRouter {
     let route: EnvoyRoute
     let timeout: Milliseconds
     let client: HTTPClient
     var fence = Fence.none
 
-    /// Workers follow the main thread, whose view is what the endpoint shows, within milliseconds. A cluster that has
-    /// just lost its traffic is watched until it has got nothing for a moment, or for this long: others may send to it
-    /// as well.
+    /// Workers follow the main thread, whose state the endpoint shows, within milliseconds. A cluster whose traffic was
+    /// removed is watched until it gets no requests for a moment, or for this long: it may have other clients.
     private static let settling = (pause: UInt32(5000), attempts: 20)
 
     var description: String {
@@ -57,14 +57,14 @@ struct EnvoyRouter: TrafficRouter {
             try admin.setRuntime(values)
             guard try running(prefix, admin) == split else {
                 throw RouterError(
-                    "Envoy does not run the weights that it was given; does a later runtime layer set them?")
+                    "Envoy does not use the weights that were set; check whether a later runtime layer overrides them")
             }
         }
         if split == .allStable { try settle(route.candidate, admin) }
         if split == .allCandidate { try settle(route.stable, admin) }
     }
 
-    /// At weight 0 nothing reaches the candidate: nothing is left to do.
+    /// At weight 0 the candidate gets no requests, so nothing is left to do.
     func isolate(for operation: RouterOperation) throws(RouterError) {}
 
     private var admin: EnvoyAdmin {
@@ -94,11 +94,11 @@ struct EnvoyRouter: TrafficRouter {
         return try division.split(of: admin.configurations().map(\.routes), prefix: prefix, runtime: weights)
     }
 
-    // MARK: the discovery file
+    // MARK: The discovery file
 
-    /// What Envoy runs, if the file says so too: another division would come into force with the next restart.
+    /// The split in use by Envoy, if the file has the same. A different split would be used after the next restart.
     ///
-    /// Versions need not be equal: Envoy keeps the old one where nothing but it has changed.
+    /// The versions may differ: Envoy keeps the old version if nothing else has changed.
     private func discovered(_ name: String, in path: String, _ admin: EnvoyAdmin) throws(RouterError) -> TrafficSplit? {
         let live = try configuration(name, admin)
         let document = try document(path)
@@ -107,7 +107,7 @@ struct EnvoyRouter: TrafficRouter {
         return written == split ? split : nil
     }
 
-    /// Replaces the file and waits until Envoy runs it. What Envoy refuses is taken back.
+    /// Replaces the file and waits until Envoy uses it. If Envoy rejects it, the old file is restored.
     private func publish(
         _ split: TrafficSplit, _ name: String, _ path: String, _ operation: RouterOperation, _ admin: EnvoyAdmin
     ) throws(RouterError) {
@@ -117,7 +117,7 @@ struct EnvoyRouter: TrafficRouter {
         let new = old.setting("version_info", .string(version)).setting("resources", [changed])
         let before = try admin.updates(of: name)
         try DiscoveryFile.replace(path, with: new.encoded) { () throws(RouterError) in
-            // Read again: this is as late as it can be.
+            // Read again, as late as possible.
             try fence.check(operation, against: Self.epoch(in: try document(path)), in: path)
             try fence.check(operation)
         }
@@ -128,16 +128,16 @@ struct EnvoyRouter: TrafficRouter {
             if isRead, try division.split(of: [live.routes]) == split { return }
             let isRefused = updates.refused > before.refused
             guard !isRefused, SystemClock.monotonicNanoseconds() < admin.deadline else {
-                // Envoy goes on with what it has, but without this would have no routes when it is started again.
+                // Envoy continues with its current routes, but without the file it would have none after a restart.
                 try DiscoveryFile.restore(path, to: old.encoded, from: new.encoded)
-                let what = isRefused ? "refused the routes, its log says why" : "did not take the routes in time"
-                throw RouterError("Envoy \(what); \(path) is as it was")
+                let what = isRefused ? "rejected the routes, see its log" : "did not apply the routes in time"
+                throw RouterError("Envoy \(what); \(path) was restored")
             }
             usleep(1000)
         }
     }
 
-    /// The epoch under which the file was written; `nil` where it was not by Tribune.
+    /// The epoch under which the file was written; `nil` if Tribune did not write it.
     private static func epoch(in document: JSON) -> UInt64? {
         let words = (document["version_info"]?.text ?? "").split(separator: " ")
         guard words.count >= 2, words[words.count - 2] == "epoch" else { return nil }
@@ -147,7 +147,7 @@ struct EnvoyRouter: TrafficRouter {
     private func configuration(_ name: String, _ admin: EnvoyAdmin) throws(RouterError) -> EnvoyAdmin.Configuration {
         let all = try admin.discovered()
         guard let found = all.first(where: { $0.routes["name"]?.text == name }) else {
-            throw RouterError("Envoy at \(route.admin) has discovered no route configuration \(name)")
+            throw RouterError("Envoy at \(route.admin) has no route configuration \(name) from discovery")
         }
         return found
     }
@@ -165,7 +165,7 @@ struct EnvoyRouter: TrafficRouter {
     private func resource(_ name: String, in document: JSON, _ path: String) throws(RouterError) -> JSON {
         let resources = document["resources"]?.elements ?? []
         guard let only = resources.first, resources.count == 1, only["name"]?.text == name else {
-            throw RouterError("\(path) does not hold the route configuration \(name) and nothing else")
+            throw RouterError("\(path) must contain exactly the route configuration \(name)")
         }
         return only
     }

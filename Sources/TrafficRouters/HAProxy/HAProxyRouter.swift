@@ -3,10 +3,10 @@ package import MetricModel
 package import Rollback
 internal import Runtime
 
-/// HAProxy through its runtime API.
+/// HAProxy, through its runtime API.
 ///
-/// Each exchange has a connection of its own, so that an answer ends where HAProxy closes, and a reload or restart in
-/// between needs no care.
+/// Each exchange uses its own connection, so that HAProxy's close ends the response, and reloads and restarts need no
+/// special handling.
 package struct HAProxyRouter: TrafficRouter {
     let route: HAProxyRoute
     let isolation: TrafficRoute.Isolation
@@ -41,14 +41,14 @@ package struct HAProxyRouter: TrafficRouter {
             isCandidateIsolated: candidate.allSatisfy(\.isOut), candidateRequests: try requests(of: route.candidate))
     }
 
-    /// The side that gains is set first, so that at no moment neither has a share.
+    /// The side that gains traffic is set first, so that there is always one with traffic.
     package func shift(to split: TrafficSplit, for operation: RouterOperation) throws(RouterError) {
         if split.candidate > 0 {
             try run(route.candidate.map { "set server \($0) state ready" }, operation)
         }
         switch route.division {
         case .weights:
-            guard let weights = route.weights(for: split) else { throw RouterError("\(split) needs weights above 256") }
+            guard let weights = route.weights(for: split) else { throw RouterError("\(split) needs weights over 256") }
             let stable = route.stable.map { "set server \($0) weight \(weights.stable)" }
             let candidate = route.candidate.map { "set server \($0) weight \(weights.candidate)" }
             try run(split.candidate == 100 ? candidate + stable : stable + candidate, operation)
@@ -75,21 +75,22 @@ package struct HAProxyRouter: TrafficRouter {
     private func ask(_ command: String, for write: RouterOperation? = nil) throws(RouterError) -> String {
         let deadline = SystemClock.monotonicNanoseconds(in: timeout.rawValue)
         let socket = try StreamSocket(connectingTo: route.address, deadline: deadline)
-        // HAProxy keeps no epoch, so this is as late as it can be asked.
+        // HAProxy stores no epoch, so this is the last possible check.
         if let write { try fence.check(write) }
         return try socket.exchange(command + "\n")
     }
 
-    /// Runs commands that answer nothing when they succeed; whatever HAProxy says is an error.
+    /// Runs commands whose response is empty on success. Any text is an error.
     private func run(_ commands: [String], _ operation: RouterOperation) throws(RouterError) {
         let answer = try ask(commands.joined(separator: ";"), for: operation)
         let words = answer.split(whereSeparator: \.isNewline).joined(separator: " ")
-        guard words.isEmpty else { throw RouterError("HAProxy says: \(words.prefix(200))") }
+        guard words.isEmpty else { throw RouterError("HAProxy reports: \(words.prefix(200))") }
     }
 
-    /// The state of all servers. HAProxy forgets the result of a health check while the next one runs, so what is read
-    /// in that moment is read again, for a tenth of a second at most: a rollback must not wait for its next attempt,
-    /// nor people be paged, because of a check under way.
+    /// The state of all servers. HAProxy clears the result of a health check while the next one runs. A state read at
+    /// that
+    /// time is read again, for a tenth of a second at most, so that a running check does not delay a rollback until its
+    /// next attempt or cause a page.
     private func checkedState() throws(RouterError) -> [HAProxyServer: ServerState] {
         let end = SystemClock.monotonicNanoseconds(in: min(100, timeout.rawValue / 2))
         while true {
@@ -107,7 +108,7 @@ package struct HAProxyRouter: TrafficRouter {
         for backend in Set((route.stable + route.candidate).map(\.backend)).sorted() {
             let answer = try ask("show servers state \(backend)")
             guard let parsed = ServerState.parse(answer) else {
-                throw RouterError("HAProxy says: \(answer.split(whereSeparator: \.isNewline).first ?? "nothing")")
+                throw RouterError("HAProxy reports: \(answer.split(whereSeparator: \.isNewline).first ?? "nothing")")
             }
             servers.merge(parsed) { $1 }
         }
@@ -125,7 +126,7 @@ package struct HAProxyRouter: TrafficRouter {
         return states
     }
 
-    /// Sessions that the servers have got since HAProxy started.
+    /// Sessions of the servers since HAProxy was started.
     private func requests(of servers: [HAProxyServer]) throws(RouterError) -> UInt64 {
         var total: UInt64 = 0
         for backend in Set(servers.map(\.backend)) {
@@ -152,7 +153,7 @@ package struct HAProxyRouter: TrafficRouter {
         return nil
     }
 
-    /// At least half of the servers must be fit, so that one broken server of many does not forbid the way back.
+    /// At least half of the servers must be healthy, so that one broken server of many does not prevent a rollback.
     private static func health(of servers: [ServerState]) -> TargetHealth {
         let healthy = servers.filter { $0.health == .healthy }.count
         if healthy * 2 >= servers.count, healthy > 0 { return .healthy }

@@ -1,9 +1,9 @@
 internal import Rollback
 
 extension HAProxyRouter {
-    /// A server as `show servers state` tells it.
+    /// The state of a server as shown by `show servers state`.
     struct ServerState: Equatable {
-        /// The weight that was set, whatever the server's health.
+        /// The configured weight, regardless of health.
         var weight: Int
         /// Bits of HAProxy's administrative state.
         var admin: Int
@@ -11,22 +11,22 @@ extension HAProxyRouter {
         var operation: Int
         /// 0 unknown, 1 neutral, 2 failed, 3 passed, 4 conditionally passed.
         var checkResult: Int
-        /// Bits: 1 under way, 2 configured, 4 enabled.
+        /// Bits: 1 running, 2 configured, 4 enabled.
         var check: Int
 
         private static let maintenance = 0x01 | 0x02 | 0x04 | 0x20
         private static let drain = 0x08 | 0x10
 
-        /// Whether new requests are kept away from it.
+        /// Whether it gets no new requests.
         var isOut: Bool { admin & (Self.maintenance | Self.drain) != 0 }
 
-        /// Whether a check is under way, and the result of the last one forgotten.
+        /// Whether a check is running, and the result of the last one was cleared.
         var isBeingChecked: Bool { check & 1 != 0 && checkResult == 0 }
 
-        /// What it contributes to the division. A server that is down keeps its share: that is a matter of health.
+        /// Its share of the traffic. A server that is down keeps its share, because that is a matter of health.
         var share: Int { isOut ? 0 : weight }
 
-        /// Whether it can take traffic. The weight does not matter here: the stable version may stand at 0.
+        /// Whether it can take traffic. The weight is irrelevant: the stable version may have weight 0.
         var health: TargetHealth {
             if admin & Self.maintenance != 0 { return .unhealthy("in maintenance") }
             if admin & Self.drain != 0 { return .unhealthy("drained") }
@@ -40,7 +40,7 @@ extension HAProxyRouter {
             }
         }
 
-        /// Reads the answer; `nil` where it is an error message.
+        /// Reads the response; `nil` if it is an error message.
         static func parse(_ answer: String) -> [HAProxyServer: ServerState]? {
             let lines = answer.split(whereSeparator: \.isNewline)
             guard lines.first == "1", let header = lines.dropFirst().first, header.hasPrefix("# ") else { return nil }

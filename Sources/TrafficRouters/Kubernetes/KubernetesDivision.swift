@@ -1,15 +1,15 @@
 internal import JSON
 internal import Rollback
 
-/// How the objects of Kubernetes express a division: finds it in an object, and says what to change.
+/// The traffic split in Kubernetes objects: reads it, and creates the patch that changes it.
 struct KubernetesDivision {
     private let route: KubernetesRoute
 
-    /// The annotation that holds the epoch under which an object was written last.
+    /// The annotation with the epoch of the last write.
     static let epoch = "tribune/epoch"
     private static let canary = "nginx.ingress.kubernetes.io/canary"
 
-    /// Where the weights of both versions stand in one rule of an object.
+    /// The position of both versions' weights in one rule of an object.
     private struct Place {
         var stable: (path: String, weight: Int64)
         var candidate: (path: String, weight: Int64)
@@ -19,7 +19,7 @@ struct KubernetesDivision {
         self.route = route
     }
 
-    /// The division in `object`; `nil` where its rules disagree, or neither version gets anything.
+    /// The split in `object`; `nil` if its rules disagree, or if neither version has traffic.
     func split(of object: JSON) throws(RouterError) -> TrafficSplit? {
         switch route.object {
         case .service(let stable, let candidate):
@@ -39,15 +39,15 @@ struct KubernetesDivision {
         }
     }
 
-    /// The JSON patch that turns `object`, if it still is at `version`, to `split`. Weights of 0 are written too.
+    /// The JSON patch that sets `split`, if `object` is still at `version`. Weights of 0 are written too.
     ///
-    /// - Parameter epoch: left in an annotation where several processes share a lease.
+    /// - Parameter epoch: stored in an annotation if several processes share a lease.
     func patch(
         of object: JSON, version: String, to split: TrafficSplit, epoch: UInt64? = nil
     ) throws(RouterError) -> JSON {
         var steps: [JSON] = [["op": "test", "path": "/metadata/resourceVersion", "value": .string(version)]]
         func add(_ path: String, _ value: JSON) {
-            // "add" replaces a member that is there.
+            // "add" replaces an existing member.
             steps.append(["op": "add", "path": .string(path), "value": value])
         }
         if case .ingress = route.object {
@@ -68,18 +68,18 @@ struct KubernetesDivision {
         return .array(steps)
     }
 
-    /// The annotations of an Ingress that ingress-nginx takes for a canary in percent.
+    /// The annotations of an Ingress that is an ingress-nginx canary with a percentage.
     private func annotations(of object: JSON) throws(RouterError) -> JSON {
         guard let annotations = object["metadata"]?["annotations"], annotations[Self.canary]?.text == "true" else {
-            throw RouterError("the Ingress \(route.name) lacks the annotation \(Self.canary): \"true\"")
+            throw RouterError("the Ingress \(route.name) has no annotation \(Self.canary): \"true\"")
         }
         if let total = annotations["\(Self.canary)-weight-total"]?.text, total != "100" {
-            throw RouterError("the Ingress \(route.name) divides by \(total) instead of 100")
+            throw RouterError("the Ingress \(route.name) has a weight total of \(total) instead of 100")
         }
         return annotations
     }
 
-    /// Every rule that names both versions. Rules with one of them, such as for testers, are not ours to change.
+    /// Every rule with both versions. Rules with only one of them, for instance for testers, are not changed.
     private func places(in object: JSON) throws(RouterError) -> [Place] {
         let names =
             if case .httpRoute = route.object {
@@ -94,7 +94,7 @@ struct KubernetesDivision {
             let candidate = targets.indices.filter { isTarget(targets[$0], stable: false) }
             guard let first = stable.first, let second = candidate.first else { continue }
             guard stable.count == 1, candidate.count == 1 else {
-                throw RouterError("rule \(index) of \(route.name) names a version more than once")
+                throw RouterError("rule \(index) of \(route.name) contains a version more than once")
             }
             func place(_ target: Int) -> (String, Int64) {
                 (
@@ -104,7 +104,7 @@ struct KubernetesDivision {
             }
             places.append(Place(stable: place(first), candidate: place(second)))
         }
-        guard !places.isEmpty else { throw RouterError("no rule of \(route.name) names both versions") }
+        guard !places.isEmpty else { throw RouterError("no rule of \(route.name) contains both versions") }
         return places
     }
 

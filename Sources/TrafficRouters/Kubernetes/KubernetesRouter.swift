@@ -5,16 +5,16 @@ internal import MetricModel
 internal import Rollback
 internal import Runtime
 
-/// An object of a Kubernetes API server that divides traffic.
+/// An object of a Kubernetes API server that splits traffic.
 ///
-/// A shift counts when the API server has stored it; how soon proxies follow is up to the controller of the object.
+/// A shift is complete when the API server has stored it. How fast proxies follow depends on the object's controller.
 struct KubernetesRouter: TrafficRouter {
     let route: KubernetesRoute
     let timeout: Milliseconds
     let client: HTTPClient
     var fence = Fence.none
 
-    /// How often a shift is tried against others who write to the same object.
+    /// The maximum number of attempts if other writers change the same object.
     private static let attempts = 5
 
     var description: String { "kubernetes \(path)" }
@@ -22,13 +22,13 @@ struct KubernetesRouter: TrafficRouter {
     func read() throws(RouterError) -> Inspection {
         let split = try KubernetesDivision(route).split(of: get(by: deadline))
         return Inspection(
-            split: split, stable: .unknown("Kubernetes does not tell"), isCandidateIsolated: split == .allStable)
+            split: split, stable: .unknown("not reported by Kubernetes"), isCandidateIsolated: split == .allStable)
     }
 
     func shift(to split: TrafficSplit, for operation: RouterOperation) throws(RouterError) {
         let deadline = deadline
         if case .service = route.object, split != .allStable, split != .allCandidate {
-            throw RouterError("the selector of a Service gives a version all or nothing, not \(split)")
+            throw RouterError("the selector of a Service can only select one version, not \(split)")
         }
         var refused: String?
         for _ in 0..<Self.attempts {
@@ -40,8 +40,9 @@ struct KubernetesRouter: TrafficRouter {
             let (type, patch) = try patch(of: object, version: version, to: split, epoch: epoch)
             try fence.check(operation)
             let answer = try self.patch(by: deadline, type: type, patch)
-            // Another writer shows as 409, or as 422 when the API server finds that the test of the version fails. An
-            // object that is refused twice at the same version is refused for what it says.
+            // Another writer causes 409, or 422 if the API server finds that the test of the version fails. An object
+            // that
+            // is rejected twice at the same version is rejected because of its content.
             guard answer.status == 409 || answer.status == 422 && refused != version else {
                 return try check(answer)
             }
@@ -50,8 +51,8 @@ struct KubernetesRouter: TrafficRouter {
         throw RouterError("\(path) was changed by others \(Self.attempts) times during the shift")
     }
 
-    /// The epoch to leave in the object, where a lease is shared. Since a patch holds for the version that was read
-    /// only, a process that has lost its lease cannot write after its successor has.
+    /// The epoch to store in the object, if a lease is shared. A patch applies only to the version that was read, so a
+    /// process that has lost its lease cannot write after its successor.
     private func stamp(_ operation: RouterOperation, over object: JSON) throws(RouterError) -> UInt64? {
         let last = object["metadata"]?["annotations"]?[KubernetesDivision.epoch]?.text.flatMap { UInt64($0) }
         try fence.check(operation, against: last, in: path)
@@ -75,7 +76,7 @@ struct KubernetesRouter: TrafficRouter {
         )
     }
 
-    /// At weight 0 nothing reaches the candidate: nothing is left to do.
+    /// At weight 0 the candidate gets no requests, so nothing is left to do.
     func isolate(for operation: RouterOperation) throws(RouterError) {}
 
     private var deadline: Int64 {

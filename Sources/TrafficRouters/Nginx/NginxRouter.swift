@@ -4,12 +4,12 @@ internal import MetricModel
 internal import Rollback
 internal import Runtime
 
-/// nginx by a file that it includes in its `http` block.
+/// nginx, through a file that it includes in its `http` block.
 ///
-/// The file holds the upstream and a variable `$tribune_UPSTREAM` with the version of the file and the worker that
-/// answers. nginx acknowledges nothing and has several workers, so a shift counts only when no worker from before the
-/// reload accepts connections any more, as far as they can be seen, and the probe URL, which answers with that
-/// variable, has given the new version many times in a row over new connections.
+/// The file contains the upstream and a variable `$tribune_UPSTREAM` with the version of the file and the worker that
+/// responds. nginx acknowledges nothing and has several workers. So a shift is complete only when no worker from before
+/// the reload accepts connections any more, as far as they are visible, and the probe URL, which returns that variable,
+/// has returned the new version many times in a row over new connections.
 struct NginxRouter: TrafficRouter {
     let route: NginxRoute
     let timeout: Milliseconds
@@ -20,7 +20,7 @@ struct NginxRouter: TrafficRouter {
 
     var description: String { "nginx \(route.file)" }
 
-    /// What the workers run, if they agree; what the file says is only taken when they run that very file.
+    /// The split that the workers use, if they agree. The file's content is used only if the workers use that file.
     func read() throws(RouterError) -> Inspection {
         let written = Self.body(try contents())
         let split = (0...100).lazy.compactMap { TrafficSplit(candidate: $0) }.first {
@@ -29,7 +29,7 @@ struct NginxRouter: TrafficRouter {
         var isLive = false
         if let split { isLive = try isRunning(version(of: split)) }
         return Inspection(
-            split: isLive ? split : nil, stable: .unknown("nginx does not tell"),
+            split: isLive ? split : nil, stable: .unknown("not reported by nginx"),
             isCandidateIsolated: isLive && split == .allStable)
     }
 
@@ -38,36 +38,36 @@ struct NginxRouter: TrafficRouter {
         let old = FileText.read(route.file)
         let new = text(for: split, epoch: fence.isShared ? operation.epoch : nil)
         try DiscoveryFile.replace(route.file, with: new) { () throws(RouterError) in
-            // Read again: this is as late as it can be.
+            // Read again, as late as possible.
             try fence.check(operation, against: FileText.read(route.file).flatMap(Self.epoch(of:)), in: route.file)
             try fence.check(operation)
         }
         do throws(RouterError) {
             _ = try Program.run(route.test, timeout: timeout)
         } catch {
-            // A file that nginx refuses would keep it from starting again.
+            // nginx could not start again with a file that it rejects.
             if let old { try DiscoveryFile.restore(route.file, to: old, from: new) }
             throw error
         }
-        // Where nginx cannot be asked or seen, its answers after the reload have to do.
+        // If nginx's process is not visible, its responses after the reload must suffice.
         let workers = (try? probe())?.worker.flatMap { NginxWorkers(beside: $0) }
         let before = workers?.accepting ?? []
         _ = try Program.run(route.reload, timeout: timeout)
         while true {
             if before.isDisjoint(with: workers?.accepting ?? []), try isRunning(version(of: split)) { return }
             guard SystemClock.monotonicNanoseconds() < deadline else {
-                throw RouterError("the workers of nginx do not run the new file")
+                throw RouterError("the workers of nginx do not use the new file")
             }
             usleep(5000)
         }
     }
 
-    /// A server at share 0 stands as `down` in the file: nothing is left to do.
+    /// A server with share 0 is `down` in the file, so nothing is left to do.
     func isolate(for operation: RouterOperation) throws(RouterError) {}
 
     /// The file for `split`. nginx has no weight 0, so a side without traffic is `down`.
     ///
-    /// - Parameter epoch: left in its first line where several processes share a lease.
+    /// - Parameter epoch: stored in its first line if several processes share a lease.
     func text(for split: TrafficSplit, epoch: UInt64? = nil) -> String {
         func servers(_ addresses: [String], _ weight: Int) -> [String] {
             addresses.map { "    server \($0) \(weight > 0 ? "weight=\(weight)" : "down");" }
@@ -87,7 +87,7 @@ struct NginxRouter: TrafficRouter {
         String(route.upstream.map { $0.isLetter || $0.isNumber ? $0 : "_" })
     }
 
-    /// Distinguishes divisions, and files of different servers.
+    /// Identifies the split, and distinguishes the files of different servers.
     private func version(of split: TrafficSplit) -> String {
         let servers = CRC32C.checksum((route.stable + ["|"] + route.candidate).joined(separator: ",").utf8)
         return "\(split.candidate)-\(String(servers, radix: 16))"
@@ -95,7 +95,7 @@ struct NginxRouter: TrafficRouter {
 
     private static let heading = "# Written by Tribune"
 
-    /// The epoch in the first line of the file, where there is one.
+    /// The epoch in the first line of the file, if there is one.
     private static func epoch(of text: String) -> UInt64? {
         let words = text.prefix { !$0.isNewline }.split { $0 == " " || $0 == "." }
         guard text.hasPrefix(heading), let place = words.firstIndex(of: "epoch"), place + 1 < words.count else {
@@ -104,7 +104,7 @@ struct NginxRouter: TrafficRouter {
         return UInt64(words[place + 1])
     }
 
-    /// Everything but the first line, in which the epoch stands.
+    /// Everything except the first line, which contains the epoch.
     private static func body(_ text: String) -> Substring { text.drop { !$0.isNewline } }
 
     private func contents() throws(RouterError) -> String {
@@ -120,10 +120,10 @@ struct NginxRouter: TrafficRouter {
         return true
     }
 
-    /// The version that one worker runs, and its process number.
+    /// The version used by one worker, and its process id.
     private func probe() throws(RouterError) -> (version: String?, worker: Int?) {
         var request = HTTPRequest(url: route.probe)
-        // A kept connection stays with a worker that may be shutting down.
+        // A persistent connection could stay with a worker that is shutting down.
         request.headers = [("Connection", "close")]
         request.timeoutMilliseconds = timeout.rawValue
         request.maximumBodyBytes = 4096

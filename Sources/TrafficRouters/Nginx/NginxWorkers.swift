@@ -1,16 +1,18 @@
 internal import Rollback
 internal import Runtime
 
-/// The workers of an nginx on this machine, as `/proc` shows them.
+/// The workers of an nginx on this machine, read from `/proc`.
 ///
-/// After a reload the old workers go on accepting connections until each has got its turn to close its sockets, which
-/// on a busy machine is after the new ones have answered many probes. Only the absence of old workers proves that the
-/// new file counts.
+/// After a reload the old workers accept connections until each has been scheduled to close its sockets. On a busy
+/// machine
+/// the new workers may have responded to many probes before that. Only the absence of old workers proves that the new
+/// file
+/// is in use.
 struct NginxWorkers {
     private let master: Int
 
-    /// The workers beside the one that has the process number `worker`; `nil` where no nginx of that number is to be
-    /// seen, such as one in a container of its own.
+    /// The workers of the nginx whose worker has the process id `worker`; `nil` if there is no such nginx, for instance
+    /// because it is in a container.
     init?(beside worker: Int) {
         guard let parent = Self.parent(of: worker), Self.title(of: parent).hasPrefix("nginx: master process") else {
             return nil
@@ -18,7 +20,7 @@ struct NginxWorkers {
         master = parent
     }
 
-    /// Process numbers of those that accept connections.
+    /// The process ids of workers that accept connections.
     var accepting: Set<Int> {
         let children = Self.text("/proc/\(master)/task/\(master)/children").split(separator: " ").compactMap { Int($0) }
         return Set(
@@ -28,7 +30,7 @@ struct NginxWorkers {
             })
     }
 
-    /// The fourth field of `stat`; the second, in parentheses, may hold anything.
+    /// The fourth field of `stat`. The second, in parentheses, may contain any character.
     private static func parent(of process: Int) -> Int? {
         let text = text("/proc/\(process)/stat")
         guard let end = text.lastIndex(of: ")") else { return nil }
