@@ -15,16 +15,16 @@ struct ccurl_loop {
     CURLM *multi;
     int sockets;
     int waker;
-    /// Whether the system knows waits of nanoseconds.
+    /// Whether the system supports waits in nanoseconds.
     bool is_precise;
-    /// When libcurl wants to be called whatever happens; INT64_MAX for never.
+    /// When libcurl must be called in any case; INT64_MAX for never.
     int64_t due;
-    /// Tokens of the caller's sockets that the last step found ready.
+    /// Tokens of the caller's sockets that were ready in the last step.
     uint32_t ready[EVENTS];
     int ready_count;
 };
 
-/// Marks the caller's sockets among what the epoll tells; the lower half is the token. libcurl's go by their descriptor.
+/// Marks the caller's sockets in epoll events; the lower half is the token. libcurl's sockets use their descriptor.
 static const uint64_t own_socket = 1ull << 32;
 
 static int64_t now(void) {
@@ -33,12 +33,12 @@ static int64_t now(void) {
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-// The socket's own pointer tells whether it is in the epoll already.
+// The socket's pointer shows whether it is already in the epoll.
 static int socket_changed(CURL *handle, curl_socket_t socket, int wanted, void *context, void *known) {
     (void)handle;
     ccurl_loop *loop = context;
     if (wanted == CURL_POLL_REMOVE) {
-        // libcurl may have closed it, which takes it out as well.
+        // libcurl may have closed it, which also removes it.
         epoll_ctl(loop->sockets, EPOLL_CTL_DEL, socket, NULL);
         return 0;
     }
@@ -109,7 +109,8 @@ void ccurl_loop_step(ccurl_loop *loop, int64_t nanoseconds) {
     if (loop->due != INT64_MAX) {
         int64_t left = loop->due - now();
         if (left <= 0) {
-            // A transfer begins here too: libcurl asks for a timeout of 0 for it. What came of it is looked at before any wait.
+            // A transfer also starts here: libcurl requests a timeout of 0 for it. Its result is checked before any
+            // wait.
             loop->due = INT64_MAX;
             curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &running);
             return;
@@ -154,7 +155,7 @@ int ccurl_loop_take_socket(ccurl_loop *loop, CURL *handle) {
     curl_socket_t socket = CURL_SOCKET_BAD;
     errno = ENOTCONN;
     if (curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK || socket == CURL_SOCKET_BAD) return -1;
-    // The descriptor's copy would keep the original, which libcurl closes, in the epoll.
+    // The copy of the descriptor would keep the original, which libcurl closes, in the epoll.
     epoll_ctl(loop->sockets, EPOLL_CTL_DEL, socket, NULL);
     return fcntl(socket, F_DUPFD_CLOEXEC, 0);
 }

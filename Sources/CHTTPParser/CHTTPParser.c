@@ -13,9 +13,9 @@ struct chttp_reader {
     size_t head_capacity;
     char *body;
     size_t body_count;
-    /// What was read last of the head.
+    /// The last part of the head that was read.
     enum { NOTHING, NAME, VALUE } last;
-    /// What comes behind it are trailers, which nobody asked for.
+    /// After it come trailers, which are ignored.
     bool is_head_whole;
     bool is_done;
     bool keeps_alive;
@@ -66,13 +66,13 @@ static bool is_interim(const http_parser *parser) { return parser->status_code >
 
 static int head_ended(http_parser *parser) {
     chttp_reader *reader = reader_of(parser);
-    // Nothing else than HTTP was asked for.
+    // Only HTTP was requested.
     if (parser->status_code == 101) return -1;
     if (is_interim(parser)) return 0;
     if (reader->last != NOTHING && append(reader, "\r\n", 2) != 0) return -1;
     reader->is_head_whole = true;
     http_parser_pause(parser, 1);
-    // Whatever the head promises, these have no body: 1 says so.
+    // Whatever the head says, these have no body, which 1 means.
     return parser->status_code == 204 || parser->status_code == 304;
 }
 
@@ -102,7 +102,8 @@ static const http_parser_settings settings = {
     .on_message_complete = message_ended,
 };
 
-// The reader counts the bytes that it keeps; http_parser's own limit, which holds for the process, only has to be larger.
+// The reader counts the bytes that it keeps. http_parser's own limit, which applies to the process, must only be
+// larger.
 static void lift_limit(void) { http_parser_set_max_header_size(16 << 20); }
 
 chttp_reader *chttp_reader_make(size_t maximum_head) {
@@ -123,7 +124,7 @@ void chttp_reader_free(chttp_reader *reader) {
 void chttp_reader_reset(chttp_reader *reader) {
     http_parser_init(&reader->parser, HTTP_RESPONSE);
     reader->parser.data = reader;
-    // As liberal as others are who scrape: chunks go before a length, and values may have any bytes.
+    // As lenient as other scrapers: chunks take precedence over a length, and values may contain any bytes.
     reader->parser.allow_chunked_length = 1;
     reader->parser.lenient_http_headers = 1;
     reader->is_done = reader->keeps_alive = false;

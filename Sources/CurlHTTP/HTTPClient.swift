@@ -2,9 +2,9 @@ internal import CCurl
 internal import Runtime
 internal import Synchronization
 
-/// Sends requests and waits for the answers. May be shared between threads; every caller waits on its own thread.
+/// Sends requests and waits for the responses. May be shared between threads. Every caller waits on its own thread.
 ///
-/// Connections are kept for later requests: each idle handle of the pool owns a few of them.
+/// Connections are kept for later requests: each idle handle of the pool has a few of them.
 public final class HTTPClient: Sendable {
     /// Idle handles; a busy one belongs to the thread that sends with it.
     private struct Idle: @unchecked Sendable {
@@ -18,11 +18,12 @@ public final class HTTPClient: Sendable {
     /// A client without connections.
     public init() {}
 
-    /// Sends `request` and waits until the answer is there, the timeout is over or something fails.
+    /// Sends `request` and waits for the response, the timeout or an error.
     ///
-    /// An answer of any status is an answer, not a failure.
+    /// A response of any status is returned, not thrown.
     ///
-    /// - Parameter isCancelled: Asked about once a second; `true` ends the request with ``HTTPFailure/Code/cancelled``.
+    /// - Parameter isCancelled: called about once a second. `true` ends the request with
+    ///   ``HTTPFailure/Code/cancelled``.
     public func send(
         _ request: HTTPRequest, isCancelled: (@Sendable () -> Bool)? = nil
     ) throws(HTTPFailure) -> HTTPResponse {
@@ -38,11 +39,11 @@ public final class HTTPClient: Sendable {
         throw HTTPFailure(.other, "stopped after \(request.maximumRedirects) redirects")
     }
 
-    /// Sends `request` and hands the body over as it arrives. The response that is returned has no body.
+    /// Sends `request` and passes on the body as it arrives. The returned response has no body.
     ///
     /// - Parameters:
-    ///   - isCancelled: Asked about once a second; `true` ends the request with ``HTTPFailure/Code/cancelled``.
-    ///   - receive: Takes the status and the next bytes of the body, on the caller's thread; `false` ends the request.
+    ///   - isCancelled: called about once a second. `true` ends the request with ``HTTPFailure/Code/cancelled``.
+    ///   - receive: takes the status and the next bytes of the body, on the caller's thread. `false` ends the request.
     public func stream(
         _ request: HTTPRequest, isCancelled: (@Sendable () -> Bool)? = nil,
         receive: (_ status: Int, _ bytes: [UInt8]) -> Bool
@@ -68,12 +69,12 @@ public final class HTTPClient: Sendable {
     }
 
     private func take() -> Transfer? {
-        // The last one used is the likeliest to have a live connection.
+        // The last used handle most likely has a live connection.
         let known = idle.withLock { Idle(transfers: $0.transfers.popLast().map { [$0] } ?? []) }
         return known.transfers.first ?? Transfer(BodyBuffers(budget: ByteBudget(limit: .max)))
     }
 
-    /// A handle beyond the limit is dropped here, outside the lock, since closing connections takes time.
+    /// A handle over the limit is closed here, outside the lock, because closing connections takes time.
     private func putBack(_ transfer: Transfer) {
         let returned = Idle(transfers: [transfer])
         idle.withLock { idle in

@@ -1,8 +1,8 @@
-/// The header fields of an answer, in the order they came. A value.
+/// The header fields of a response, in order. A value.
 ///
-/// Kept as bytes, so that reading one field costs nothing for the others.
+/// Stored as bytes, so that reading one field does not parse the others.
 public struct HTTPHead: Sendable {
-    /// Lines that end with CR LF or LF; what is no field is skipped.
+    /// Lines that end with CR LF or LF. Lines that are not fields are skipped.
     private(set) var bytes: [UInt8] = []
 
     /// No fields.
@@ -12,7 +12,7 @@ public struct HTTPHead: Sendable {
         self.bytes = bytes
     }
 
-    /// The fields, names as they came, values without the blanks around them.
+    /// The fields. Names are as received; values have no surrounding blanks.
     public var fields: [(name: String, value: String)] {
         bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return nil }
@@ -20,7 +20,7 @@ public struct HTTPHead: Sendable {
         }
     }
 
-    /// The value of the first field called `name`, whatever the case of its letters.
+    /// The value of the first field named `name`, ignoring case.
     public subscript(name: String) -> String? {
         let name = name.utf8Span.span
         let bytes = bytes.span
@@ -37,7 +37,7 @@ public struct HTTPHead: Sendable {
         return nil
     }
 
-    /// Whether `name` is at `start`, in any case of letters.
+    /// Whether `name` is at `start`, ignoring case.
     private static func isSame(_ name: Span<UInt8>, _ bytes: Span<UInt8>, at start: Int) -> Bool {
         for index in 0..<name.count where lowercased(name[index]) != lowercased(bytes[start + index]) { return false }
         return true
@@ -47,7 +47,7 @@ public struct HTTPHead: Sendable {
         bytes += "\(name): \(value)\r\n".utf8
     }
 
-    /// Takes a line of the response. A status line starts a new head, after a redirect or an interim response.
+    /// Adds a line of the response. A status line starts a new head, after a redirect or an interim response.
     mutating func receive(_ line: UnsafeRawBufferPointer) {
         if unsafe line.starts(with: "HTTP/".utf8) {
             bytes.removeAll(keepingCapacity: true)

@@ -3,21 +3,21 @@ internal import Glibc
 public import Runtime
 internal import Synchronization
 
-/// Runs many requests at once on the thread of its owner, who calls ``run(until:_:)`` in a loop. Belongs to that
-/// thread, except for its ``waker``.
+/// Runs many requests at once on its owner's thread, which calls ``run(until:_:)`` in a loop. Belongs to that thread,
+/// except for its ``waker``.
 ///
-/// Connections are kept for later requests to the same host. An event costs the same however many requests wait for
-/// theirs.
+/// Connections are kept for later requests to the same host. The cost of an event does not depend on the number of
+/// waiting requests.
 ///
-/// libcurl connects. A plain `GET` is then exchanged over the socket without it (``PlainConnection``); whatever needs
-/// more – TLS, a proxy, a redirect, a body to send – is libcurl's to the end.
+/// libcurl connects. A plain `GET` is then sent and received over the socket without it (``PlainConnection``). libcurl
+/// handles everything else: TLS, a proxy, a redirect, a request body.
 @safe public final class HTTPMultiplexer {
-    /// Room that is left behind each body, for readers that load whole words.
+    /// Free bytes after each body, for readers that load whole words.
     public static let padding = 64
 
     /// Ends the wait of a multiplexer's thread. May be shared between threads.
     ///
-    /// `@unchecked`: the loop never changes, and waking is what libcurl's thread allows others to do.
+    /// `@unchecked`: the loop never changes, and libcurl allows waking from other threads.
     @safe public final class Waker: @unchecked Sendable {
         fileprivate let loop: OpaquePointer
 
@@ -29,13 +29,13 @@ internal import Synchronization
             unsafe ccurl_loop_free(loop)
         }
 
-        /// Makes the wait that is under way, or the next one, return at once.
+        /// Makes the current wait, or the next one, return immediately.
         public func wake() {
             unsafe ccurl_loop_wake(loop)
         }
     }
 
-    /// Idle handles beyond these are let go.
+    /// Idle handles over this limit are freed.
     private enum Limit {
         static let idleTransfers = 64
     }
@@ -44,23 +44,23 @@ internal import Synchronization
     public let waker: Waker
     private let buffers: BodyBuffers
     private let plain: PlainConnections
-    /// What libcurl does; with an exchange where it only connects.
+    /// The transfers of libcurl. `exchange` is set if libcurl only connects.
     private var running: [ObjectIdentifier: (transfer: Transfer, token: Int, exchange: PlainConnections.Exchange?)] =
         [:]
     private var idle: [Transfer] = []
-    /// Requests that failed while they were begun, or for lack of time.
+    /// Requests that failed at the start or timed out.
     private var refused: [(token: Int, failure: HTTPFailure)] = []
 
     /// - Parameters:
-    ///   - maximumIdleConnections: How many connections are kept open between requests.
-    ///   - idleNanoseconds: For how long a plain one is kept; as long as libcurl keeps its own.
-    ///   - budget: The memory for all bodies in progress; shared with other multiplexers.
+    ///   - maximumIdleConnections: the number of connections kept open between requests.
+    ///   - idleNanoseconds: how long a plain connection is kept; the same as libcurl's.
+    ///   - budget: the memory for all bodies in progress; shared with other multiplexers.
     public init(
         maximumIdleConnections: Int = 4096, idleNanoseconds: Int64 = 118_000_000_000,
         budget: ByteBudget = ByteBudget(limit: .max)
     ) throws(HTTPFailure) {
         guard ccurl_global_init() == CURLE_OK, let loop = unsafe ccurl_loop_make(maximumIdleConnections) else {
-            throw HTTPFailure(.other, "libcurl cannot be set up")
+            throw HTTPFailure(.other, "cannot initialise libcurl")
         }
         waker = unsafe Waker(loop)
         buffers = BodyBuffers(budget: budget)
@@ -72,10 +72,10 @@ internal import Synchronization
         cancelAll { _, _ in }
     }
 
-    /// Requests whose outcome is still to come.
+    /// The number of requests in progress.
     public var count: Int { running.count + plain.count + refused.count }
 
-    /// Begins a request. Its outcome is handed over under `token` by ``run(until:_:)``.
+    /// Starts a request. ``run(until:_:)`` returns its result with `token`.
     public func start(_ request: PreparedRequest, token: Int, expectedBodyBytes: Int = 0) {
         let began = SystemClock.monotonicNanoseconds()
         let timeout = request.request.timeoutMilliseconds
@@ -107,7 +107,7 @@ internal import Synchronization
                 exchange.request, purpose, expectedBodyBytes: exchange.expectedBodyBytes,
                 timeoutMilliseconds: exchange.millisecondsLeft)
             guard unsafe ccurl_loop_add(waker.loop, transfer.handle) == CURLM_OK else {
-                throw HTTPFailure(.other, "libcurl refuses the request")
+                throw HTTPFailure(.other, "libcurl rejected the request")
             }
             running[ObjectIdentifier(transfer)] = (transfer, exchange.token, purpose == .connection ? exchange : nil)
         } catch {
@@ -115,11 +115,11 @@ internal import Synchronization
         }
     }
 
-    /// Moves bytes, and hands over what came of requests, each exactly once.
+    /// Sends and receives, and passes on each result exactly once.
     ///
-    /// Returns when the monotonic clock passes `deadline` (nanoseconds), when it is woken, or when something has
-    /// happened; the caller calls it again. `finished` becomes the only owner of the body, and may begin further
-    /// requests.
+    /// Returns when the monotonic clock passes `deadline` (nanoseconds), when it is woken, or after an event. The
+    /// caller calls
+    /// it again. `finished` becomes the only owner of the body, and may start further requests.
     public func run(
         until deadline: Int64, _ finished: (_ token: Int, consuming Result<HTTPResponse, HTTPFailure>) -> Void
     ) {
@@ -141,7 +141,7 @@ internal import Synchronization
         for (token, failure) in refused { finished(token, .failure(failure)) }
     }
 
-    /// Transfers that libcurl has finished.
+    /// Handles the transfers that libcurl has finished.
     private func takeDone(_ finished: (_ token: Int, consuming Result<HTTPResponse, HTTPFailure>) -> Void) {
         var handle: UnsafeMutableRawPointer?
         var code = CURLE_OK
@@ -165,7 +165,7 @@ internal import Synchronization
         }
     }
 
-    /// Takes the buffer of a body that is not needed any more, for the next one.
+    /// Takes the buffer of a body that is no longer needed, for the next one.
     public func recycle(_ buffer: consuming [UInt8]) {
         buffers.putBack(buffer)
     }

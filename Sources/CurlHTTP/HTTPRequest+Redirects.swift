@@ -1,5 +1,6 @@
 extension HTTPRequest {
-    /// The request that `response` redirects this one to; `nil` where it does not. Credentials stay with their host.
+    /// The request to which `response` redirects this one; `nil` if it does not. Credentials are sent only to the same
+    /// host.
     func redirected(by response: HTTPResponse) -> HTTPRequest? {
         guard [301, 302, 303, 307, 308].contains(response.status), let place = response["location"],
             let here = Location(url), let target = Location.resolved(place, from: url), let there = Location(target)

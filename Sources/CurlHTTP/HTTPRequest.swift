@@ -4,34 +4,34 @@ internal import TLS
 public struct HTTPRequest: Sendable {
     /// The method; any token.
     public var method = "GET"
-    /// The whole URL; only `http` and `https` are spoken.
+    /// The complete URL, with `http` or `https`.
     public var url: String
-    /// Header fields in the order they are sent. `User-Agent` is added where it is missing.
+    /// Header fields in order. `User-Agent` is added if it is missing.
     public var headers: [(name: String, value: String)] = []
-    /// The body; for a method that has none it stays empty.
+    /// The body; empty for a method without one.
     public var body: [UInt8] = []
-    /// The longest time from start to end, name resolution and redirects included; 0 for no limit.
+    /// Timeout of the whole request, including name resolution and redirects; 0 for no limit.
     public var timeoutMilliseconds: Int64 = 30_000
-    /// The longest body that is accepted, as it comes over the wire.
+    /// Limit of the size of the body as received.
     public var maximumBodyBytes = 64 << 20
-    /// How large the body is expected to be; saves regrowing the buffer.
+    /// The expected size of the body, for the buffer.
     public var expectedBodyBytes = 0
-    /// How many redirects are followed; 0 hands the redirect itself to the caller.
+    /// The maximum number of redirects. With 0, a redirect is returned to the caller.
     public var maximumRedirects = 0
-    /// How TLS peers are verified, and what is shown to them.
+    /// TLS settings.
     public var tls = TLSOptions()
     /// The path of a Unix socket to connect to instead of the URL's host.
     public var unixSocket: String?
-    /// The URL of a proxy. The proxy variables of the environment are not looked at.
+    /// The URL of a proxy. Proxy variables of the environment are ignored.
     public var proxy: String?
-    /// Hosts that are reached without the proxy, separated by commas.
+    /// Hosts that are contacted without the proxy, separated by commas.
     public var proxyExceptions = ""
     /// Header fields of the request that opens a tunnel through the proxy.
     public var proxyHeaders: [(name: String, value: String)] = []
     /// Whether HTTP/2 may be negotiated over TLS.
     public var allowsHTTP2 = false
-    /// Names, in lower case, of header fields that are not sent on to another host when a redirect leads there.
-    /// `Authorization` and `Cookie` never are.
+    /// Names, in lower case, of header fields that are not sent to another host after a redirect. `Authorization` and
+    /// `Cookie` never are.
     public var confidentialHeaders: Set<String> = []
 
     /// A request for `url`.
@@ -46,20 +46,20 @@ public struct HTTPRequest: Sendable {
         self.timeoutMilliseconds = timeoutMilliseconds
     }
 
-    /// Adds `Authorization: Basic …`. It is not sent to other hosts when a redirect leads there.
+    /// Adds `Authorization: Basic …`. It is not sent to another host after a redirect.
     public mutating func authorize(user: String, password: String) {
         headers.append(("Authorization", "Basic " + Base64.text(Array("\(user):\(password)".utf8))))
     }
 
-    /// Adds `Authorization: Bearer …`, or another `scheme`. It is not sent to other hosts when a redirect leads there.
+    /// Adds `Authorization: Bearer …`, or another `scheme`. It is not sent to another host after a redirect.
     public mutating func authorize(scheme: String = "Bearer", credentials: String) {
         headers.append(("Authorization", "\(scheme) \(credentials)"))
     }
 }
 
-/// How the peer of an HTTPS connection is verified, and what is shown to it. A value.
+/// How the peer of an HTTPS connection is verified, and the client's certificate. A value.
 public struct TLSOptions: Hashable, Sendable {
-    /// Where a certificate or key comes from, in PEM.
+    /// The source of a certificate or key, in PEM.
     public enum Source: Hashable, Sendable {
         case file(String)
         case text(String)
@@ -78,17 +78,17 @@ public struct TLSOptions: Hashable, Sendable {
 
     /// Certificates that are trusted instead of the system's.
     public var authorities: Source?
-    /// The certificate that is shown to the peer.
+    /// The client's certificate.
     public var certificate: Source?
     /// The key of `certificate`.
     public var key: Source?
-    /// The name that the peer's certificate must carry, instead of the URL's host.
+    /// The name that the peer's certificate must contain, instead of the URL's host.
     public var serverName: String?
     /// Accepts any certificate.
     public var insecureSkipVerify = false
-    /// The oldest version that is accepted.
+    /// The oldest TLS version that is accepted.
     public var minimumVersion = Version.tls12
-    /// The newest version that is offered; `nil` for the newest there is.
+    /// The newest TLS version that is offered; `nil` for the newest supported.
     public var maximumVersion: Version?
 
     /// The system's certificates, TLS 1.2 or newer.

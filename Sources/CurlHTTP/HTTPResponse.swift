@@ -1,15 +1,15 @@
 internal import Glibc
 public import Runtime
 
-/// An answer with its whole body. A value.
+/// A response with its whole body. A value.
 public struct HTTPResponse: Sendable {
     /// The status code, such as 200.
     public var status: Int
-    /// Header fields of the last answer (after redirects).
+    /// Header fields of the last response, after redirects.
     public var head: HTTPHead
-    /// The body as it came over the wire; a `Content-Encoding` is not undone.
+    /// The body as received. A `Content-Encoding` is not decoded.
     public var body: [UInt8]
-    /// The bytes that the body takes from the multiplexer's budget; to be returned with the body.
+    /// The bytes that the body takes from the multiplexer's budget. They must be returned with the body.
     public internal(set) var budgeted = 0
 
     init(status: Int, head: HTTPHead, body: [UInt8]) {
@@ -18,40 +18,40 @@ public struct HTTPResponse: Sendable {
         self.body = body
     }
 
-    /// An answer.
+    /// A response.
     public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
         var head = HTTPHead()
         for field in headers { head.append(field.name, field.value) }
         self.init(status: status, head: head, body: body)
     }
 
-    /// The body, of which the caller becomes the only owner: it can be changed without being copied.
+    /// The body. The caller becomes its only owner, and can change it without a copy.
     public mutating func takeBody() -> [UInt8] {
         let taken = body
         body = []
         return taken
     }
 
-    /// Header fields in the order they came.
+    /// Header fields in order.
     public var headers: [(name: String, value: String)] { head.fields }
 
-    /// The value of the first header field called `name`, whatever the case of its letters.
+    /// The value of the first header field named `name`, ignoring case.
     public subscript(header: String) -> String? { head[header] }
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 public struct HTTPFailure: Error, Equatable, Sendable, CustomStringConvertible {
     /// The kind of failure.
     public enum Code: String, Equatable, Sendable {
-        /// The host's name has no address.
+        /// The host name cannot be resolved.
         case resolve
-        /// No connection, or it broke before the answer was whole.
+        /// No connection, or it was closed before the response was complete.
         case connect
         case timeout
-        /// The peer's certificate, our own, or the handshake.
+        /// The peer's certificate, the client's certificate, or the handshake.
         case tls
         case bodyTooLarge
-        /// Other bodies take up all the memory there is for them.
+        /// The memory for all bodies is used up.
         case budgetExceeded
         case badURL
         /// A method, header or path that cannot be sent.
@@ -63,7 +63,7 @@ public struct HTTPFailure: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// The kind of failure.
     public var code: Code
-    /// One line for an operator.
+    /// The message, one line.
     public var message: String
 
     /// A failure.
@@ -77,13 +77,13 @@ public struct HTTPFailure: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension HTTPFailure {
-    /// The system refuses to go on with a connection.
+    /// The system reports an error on a connection.
     static func system(_ code: Int32) -> HTTPFailure {
-        HTTPFailure(.connect, "the connection broke: " + (unsafe String(cString: strerror(code))))
+        HTTPFailure(.connect, "connection lost: " + (unsafe String(cString: strerror(code))))
     }
 
-    /// The memory for bodies that are under way is used up.
+    /// The memory for all bodies in progress is used up.
     public static func budgetExceeded(_ budget: ByteBudget) -> HTTPFailure {
-        HTTPFailure(.budgetExceeded, "the bodies under way exceed the limit of \(budget.limit) bytes in total")
+        HTTPFailure(.budgetExceeded, "the bodies in progress exceed the limit of \(budget.limit) bytes in total")
     }
 }

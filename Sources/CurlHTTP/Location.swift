@@ -1,12 +1,12 @@
 internal import CCurl
 
-/// A URL in its parts.
+/// The parts of a URL.
 struct Location {
     var scheme: String
-    /// IPv6 addresses are written in brackets.
+    /// IPv6 addresses are in brackets.
     var host: String
     var port: String
-    /// Host and, where it is not the scheme's own, port.
+    /// Host and port; without the port if it is the scheme's default.
     var authority: String
     /// Path and query.
     var target: String
@@ -42,7 +42,7 @@ struct Location {
         return unsafe Self.part(parts, CURLUPART_URL)
     }
 
-    /// The URL that `reference`, found at `base`, means.
+    /// `reference` resolved against the URL `base`.
     static func resolved(_ reference: String, from base: String) -> String? {
         guard let parts = unsafe curl_url() else { return nil }
         defer { unsafe curl_url_cleanup(parts) }

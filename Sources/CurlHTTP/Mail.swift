@@ -1,7 +1,7 @@
 internal import CCurl
 internal import Glibc
 
-/// A mail on its way to an SMTP server. A value.
+/// A mail for an SMTP server. A value.
 public struct Mail: Sendable {
     /// How the connection is encrypted.
     public enum Encryption: Equatable, Sendable {
@@ -12,13 +12,13 @@ public struct Mail: Sendable {
         case implicit
     }
 
-    /// How the client authenticates. Where the server offers no authentication, none is tried.
+    /// The client's credentials. If the server offers no authentication, none is tried.
     public struct Credentials: Sendable {
         /// The user.
         public var user: String
-        /// The password, or for CRAM-MD5 the secret.
+        /// The password; for CRAM-MD5, the secret.
         public var password: String
-        /// The identity that the user acts for; usually empty.
+        /// The authorization identity; usually empty.
         public var identity: String
         /// The mechanisms that may be used.
         public var mechanisms: [String]
@@ -36,7 +36,7 @@ public struct Mail: Sendable {
     public var host: String
     /// The server's port.
     public var port: String
-    /// What the client calls itself.
+    /// The client's name in EHLO.
     public var hello: String
     /// How the connection is encrypted.
     public var encryption: Encryption
@@ -44,13 +44,13 @@ public struct Mail: Sendable {
     public var tls: TLSOptions
     /// How the client authenticates.
     public var credentials: Credentials?
-    /// The address that errors go to.
+    /// The sender's address, to which errors are sent.
     public var sender: String
-    /// The addresses that get the mail.
+    /// The recipients' addresses.
     public var recipients: [String]
     /// Header and body, with CRLF line ends.
     public var content: [UInt8]
-    /// The longest time from start to end.
+    /// Timeout of the whole delivery.
     public var timeoutMilliseconds: Int64 = 30_000
 
     /// A mail.
@@ -70,7 +70,7 @@ public struct Mail: Sendable {
     }
 }
 
-/// Hands mails to SMTP servers, each over a connection of its own.
+/// Sends mails to SMTP servers, each over a connection of its own.
 public enum MailClient {
     /// Sends `mail` and waits until the server has accepted it.
     public static func send(_ mail: Mail) throws(HTTPFailure) {
@@ -83,7 +83,7 @@ public enum MailClient {
     }
 }
 
-/// One libcurl handle for one mail.
+/// A libcurl handle for one mail.
 @safe private final class MailTransfer {
     private let mail: Mail
     private let handle: UnsafeMutableRawPointer
@@ -160,7 +160,7 @@ public enum MailClient {
         case CURLE_USE_SSL_FAILED:
             return HTTPFailure(.tls, "\(place): TLS is required but STARTTLS failed or is not offered: \(text)")
         case CURLE_LOGIN_DENIED: return HTTPFailure(.other, "\(place): authentication failed: \(text)")
-        // 5yz is permanent: the same mail would be refused again.
+        // 5yz is permanent: the same mail would be rejected again.
         case CURLE_SEND_ERROR where status >= 500, CURLE_WEIRD_SERVER_REPLY where status >= 500:
             return HTTPFailure(.badRequest, "\(place): refused with status \(status): \(text)")
         default: return HTTPFailure(.connect, "\(place): \(text)")
@@ -177,7 +177,8 @@ public enum MailClient {
     private func setTLS(_ options: TLSOptions) {
         unsafe check(options.apply(to: handle))
         if let name = options.serverName, name != mail.host {
-            // libcurl verifies the name of the URL; another one is reached under the wanted name.
+            // libcurl verifies the name in the URL. For another name, the URL has that name and the connection goes to
+            // the host.
             set(CURLOPT_URL, "\(mail.encryption == .implicit ? "smtps" : "smtp")://\(name):\(mail.port)/\(mail.hello)")
             let list = unsafe curl_slist_append(nil, "\(name):\(mail.port):\(mail.host):\(mail.port)")
             unsafe connectTo = unsafe list

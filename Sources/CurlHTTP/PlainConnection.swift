@@ -2,31 +2,30 @@ internal import CHTTPParser
 internal import Glibc
 internal import Runtime
 
-/// A connection to an HTTP server with neither TLS nor a proxy in between, and the exchange that goes on there: bytes
-/// are read from the socket into the body's own memory, and http_parser says what they are. Belongs to its
-/// multiplexer's thread.
+/// A connection to an HTTP server without TLS or a proxy, and its current exchange: bytes are read from the socket into
+/// the body's own memory, and http_parser parses them. Belongs to its multiplexer's thread.
 @safe final class PlainConnection {
     /// The result of an event.
     enum Progress {
-        /// More is to come, or room to write the rest of the request.
+        /// Waiting for more data, or for space to write the rest of the request.
         case waiting(isWriting: Bool)
-        /// ``takeAnswer()`` has it.
+        /// ``takeAnswer()`` returns the response.
         case done
         case failed(HTTPFailure)
-        /// The peer had closed the connection before the request came: it can be sent again elsewhere.
+        /// The peer closed the connection before the request arrived. The request can be sent again over another one.
         case wasClosed
-        /// The answer sends the request elsewhere, and libcurl is to follow.
+        /// The response is a redirect, which libcurl must follow.
         case redirected
     }
 
-    /// A request that waits for its answer.
+    /// A request that waits for its response.
     struct Exchange {
         let request: PreparedRequest
         let token: Int
         let expectedBodyBytes: Int
-        /// Monotonic nanoseconds.
+        /// In nanoseconds of the monotonic clock.
         let began: Int64
-        /// The same; `Int64.max` for never.
+        /// In nanoseconds of the monotonic clock; `Int64.max` for never.
         let deadline: Int64
 
         /// 0 for no limit.
@@ -37,9 +36,9 @@ internal import Runtime
 
     private enum Limit {
         static let bodyBytes = 64 << 10
-        /// Reads before other connections have their turn.
+        /// The maximum number of reads before other connections are handled.
         static let reads = 32
-        /// What may have come before the loop is told, at most.
+        /// The maximum number of bytes that may arrive before the loop is woken.
         static let mark = 512 << 10
     }
 
@@ -47,12 +46,12 @@ internal import Runtime
     let origin: String
     private let reader: OpaquePointer
     private(set) var exchange: Exchange?
-    /// Counts the exchanges: who waits for one that is over is not told about the next.
+    /// The number of exchanges. A timer of an earlier exchange does not affect the next one.
     private(set) var number = 0
     private var body: ReceivedBody
     private var sentBytes = 0
     private var hasHead = false
-    /// Whether any byte of the answer has come.
+    /// Whether any byte of the response has arrived.
     private var hasBegun = false
     /// How many bytes must arrive before the loop is woken (`SO_RCVLOWAT`).
     private var mark = 1
@@ -60,12 +59,12 @@ internal import Runtime
     private(set) var isPatient = false
     /// Whether the connection can carry a further exchange.
     private(set) var isReusable = true
-    /// Whether the loop waits for room to write.
+    /// Whether the loop waits for space to write.
     var isWriting = false
     /// When the last exchange ended, in monotonic nanoseconds.
     var idleSince: Int64 = 0
 
-    /// Owns the socket from now on. `nil` where there is no memory; the socket is closed then.
+    /// Takes ownership of the socket. `nil` without memory; the socket is then closed.
     init?(socket: Int32, origin: String, _ buffers: BodyBuffers) {
         guard let reader = unsafe chttp_reader_make(Transfer.Limit.headerBytes) else {
             close(socket)
@@ -100,14 +99,14 @@ internal import Runtime
         tell(from: 1)
     }
 
-    /// Ends the exchange without an answer.
+    /// Ends the exchange without a response.
     func abandon() {
         body.abandon()
         exchange = nil
         isReusable = false
     }
 
-    /// Goes on with what the socket is ready for.
+    /// Continues when the socket is ready.
     func ready(_ scratch: UnsafeMutableRawBufferPointer) -> Progress? {
         guard let exchange else { return nil }
         do throws(HTTPFailure) {
@@ -119,7 +118,7 @@ internal import Runtime
             case .waiting: waitForRest(exchange)
             case .done:
                 self.exchange = nil
-                // While it is idle, every byte is one too many.
+                // While it is idle, any byte is unexpected.
                 tell(from: 1)
             case .failed, .wasClosed, .redirected: abandon()
             }
@@ -157,7 +156,8 @@ internal import Runtime
         return .waiting(isWriting: false)
     }
 
-    /// One wake-up for what is still to come, where it is known, or likely because the last body was as long.
+    /// Waits for the rest with one wake-up, if its length is known, or likely because the last body had the same
+    /// length.
     private func waitForRest(_ exchange: Exchange) {
         guard isPatient else { return }
         let remaining = hasHead ? unsafe chttp_reader_remaining(reader) : -1
@@ -179,7 +179,7 @@ internal import Runtime
         return .failed(.system(code))
     }
 
-    /// A read that does not fill its room has emptied the socket: what comes later wakes the loop again.
+    /// A read that does not fill the buffer has emptied the socket. Later bytes wake the loop again.
     private func receive(
         _ exchange: Exchange, _ scratch: UnsafeMutableRawBufferPointer
     ) throws(HTTPFailure) -> Progress {
@@ -203,15 +203,16 @@ internal import Runtime
         return .waiting(isWriting: false)
     }
 
-    /// What one read gave: how many bytes (0 at the end, -1 for an error), for how many there was room, and what they
-    /// meant.
+    /// The result of one read: the number of bytes (0 at the end, -1 for an error), the size of the buffer, and the
+    /// parser's
+    /// result.
     private struct Read {
         var count = 0
         var error: Int32 = 0
         var room = 0
         var progress = CHTTP_MORE
 
-        /// Whether there are bytes.
+        /// Returns whether bytes were read.
         mutating func receive(_ socket: Int32, _ buffer: UnsafeMutableRawBufferPointer) -> Bool {
             room = buffer.count
             unsafe count = recv(socket, buffer.baseAddress, buffer.count, 0)
@@ -220,7 +221,7 @@ internal import Runtime
         }
     }
 
-    /// The head goes through `scratch`, with what of the body comes along.
+    /// The head is read into `scratch`, together with the first part of the body.
     private func receiveHead(
         _ exchange: Exchange, _ scratch: UnsafeMutableRawBufferPointer
     ) throws(HTTPFailure) -> Read {
@@ -246,7 +247,7 @@ internal import Runtime
         return read
     }
 
-    /// Chunks are the only coding that is understood; a body in another one would be taken for text.
+    /// Only the chunked coding is supported. A body in another coding would be read as text.
     private func checkCoding() throws(HTTPFailure) {
         guard unsafe chttp_reader_is_coded(reader) else { return }
         let codings = head.fields.filter { $0.name.lowercased() == "transfer-encoding" }.map(\.value)
@@ -255,7 +256,7 @@ internal import Runtime
         }
     }
 
-    /// What comes goes to the body's memory; where it is in chunks, their frames are taken out there.
+    /// Reads into the body's memory. If the body is chunked, the chunk headers are removed there.
     private func receiveBody() throws(HTTPFailure) -> Read {
         var read = Read()
         unsafe try body.append(room: wantedRoom) { room in
@@ -270,7 +271,7 @@ internal import Runtime
         return read
     }
 
-    /// Never all that the head promises: memory is taken for what has come.
+    /// Not the full announced length: memory is allocated only for received data.
     private var wantedRoom: Int {
         let remaining = unsafe chttp_reader_remaining(reader)
         return remaining < 0 ? Limit.bodyBytes : min(max(1, Int(clamping: remaining)), Limit.bodyBytes)
@@ -290,18 +291,18 @@ internal import Runtime
     }
 
     private var problem: String {
-        "not an HTTP answer: " + (unsafe String(cString: chttp_reader_problem(reader)))
+        "not an HTTP response: " + (unsafe String(cString: chttp_reader_problem(reader)))
     }
 
     private func closed() -> Progress {
         isReusable = false
         if !hasBegun {
             return number > 1
-                ? .wasClosed : .failed(HTTPFailure(.connect, "the server closed the connection without an answer"))
+                ? .wasClosed : .failed(HTTPFailure(.connect, "the server closed the connection without a response"))
         }
         let remaining = hasHead ? unsafe chttp_reader_remaining(reader) : -1
         guard unsafe chttp_read_end(reader) == CHTTP_DONE else {
-            let missing = remaining > 0 ? "with \(remaining) bytes missing" : "within the answer"
+            let missing = remaining > 0 ? "with \(remaining) bytes missing" : "during the response"
             return .failed(HTTPFailure(.connect, "the server closed the connection \(missing)"))
         }
         return finished()
@@ -312,7 +313,7 @@ internal import Runtime
         return .done
     }
 
-    /// The answer that has come whole.
+    /// The complete response.
     func takeAnswer() -> HTTPResponse {
         let (bytes, budgeted) = body.take()
         var response = HTTPResponse(status: Int(unsafe chttp_reader_status(reader)), head: head, body: bytes)

@@ -1,45 +1,46 @@
 internal import CCurl
 internal import Runtime
 
-/// The connections that carry exchanges without libcurl, the idle ones among them. Belongs to its multiplexer's thread.
+/// The connections for exchanges without libcurl, including idle ones. Belongs to its multiplexer's thread.
 @safe final class PlainConnections {
     typealias Exchange = PlainConnection.Exchange
 
-    /// The next step of a multiplexer.
+    /// The next event for a multiplexer.
     enum Event {
-        /// ``takeAnswer()`` has it: on its way through values a body would get a second owner, and be copied to be
-        /// changed.
+        /// ``takeAnswer()`` returns the response. In an enum value, the body would get a second owner and be copied
+        /// when
+        /// it is changed.
         case answered(token: Int)
         case failed(token: Int, HTTPFailure)
-        /// The request is to be sent over a new connection.
+        /// The request must be sent over a new connection.
         case connect(Exchange)
-        /// The request is libcurl's.
+        /// libcurl must send the request.
         case follow(Exchange)
     }
 
     private enum Limit {
-        /// For so long an exchange may wait for several pieces of its answer at once.
+        /// How long an exchange may wait for several pieces of its response at once.
         static let patienceNanoseconds: Int64 = 20_000_000
-        /// A head, mostly: what of the body comes along is copied once more.
+        /// Enough for a head. The part of the body read with it is copied once more.
         static let scratchBytes = 4 << 10
     }
 
-    /// The loop stands for the time of the multiplexer that owns both.
+    /// Valid as long as the multiplexer, which owns both.
     private let loop: OpaquePointer
     private let buffers: BodyBuffers
     private let maximumIdle: Int
     private let idleNanoseconds: Int64
     private let scratch: UnsafeMutableRawBufferPointer
-    /// By place, the token that the loop knows; `nil` where the place is free.
+    /// By place, which is the loop's token; `nil` if the place is free.
     private var connections: [PlainConnection?] = []
     private var freePlaces: [Int] = []
-    /// Places by origin, the one that was used last at the end.
+    /// Places by origin, the last used at the end.
     private var idle: [String: [Int]] = [:]
     private var idleCount = 0
     private var lastLook: Int64 = 0
     private var answer: HTTPResponse?
     private var deadlines = DeadlineQueue<(place: Int, number: Int)>()
-    /// Exchanges whose outcome is still to come.
+    /// The number of exchanges in progress.
     private(set) var count = 0
 
     init(_ loop: OpaquePointer, _ buffers: BodyBuffers, maximumIdle: Int, idleNanoseconds: Int64) {
@@ -54,7 +55,7 @@ internal import Runtime
         unsafe scratch.deallocate()
     }
 
-    /// The earliest deadline of an exchange, or the end of its patience.
+    /// The earliest deadline of an exchange, or the end of its wait for several pieces.
     func nextDeadline() -> Int64? {
         deadlines.next { place, number in
             guard let connection = connections[place] else { return false }
@@ -62,7 +63,7 @@ internal import Runtime
         }
     }
 
-    /// Sends a request over an idle connection. Otherwise it needs a new one, or has failed.
+    /// Sends a request over an idle connection. Otherwise returns that it needs a new one or has failed.
     func begin(_ exchange: Exchange) -> Event? {
         guard let plain = exchange.request.plain, let place = takeIdle(plain.origin, now: exchange.began) else {
             return .connect(exchange)
@@ -70,7 +71,7 @@ internal import Runtime
         return begin(exchange, place)
     }
 
-    /// Sends a request over a connection that was just made; `socket` is closed in time.
+    /// Sends a request over a new connection. Takes ownership of `socket`.
     func begin(_ exchange: Exchange, socket: Int32) -> Event? {
         let failure = Event.failed(token: exchange.token, HTTPFailure(.other, "out of memory"))
         guard let plain = exchange.request.plain,
@@ -106,7 +107,7 @@ internal import Runtime
         deadlines.insert((place, connection.number), at: deadline)
     }
 
-    /// Goes on where the loop found something to read or room to write.
+    /// Continues with the next connection that the loop found ready.
     func nextReady() -> Event? {
         var place: UInt32 = 0
         while unsafe ccurl_loop_next_ready(loop, &place) {
@@ -124,13 +125,14 @@ internal import Runtime
         return nil
     }
 
-    /// The answer of the exchange that was last said to be answered.
+    /// The response of the exchange that was reported last.
     func takeAnswer() -> HTTPResponse {
         defer { answer = nil }
         return answer ?? HTTPResponse(status: 0)
     }
 
-    /// Ends an exchange whose time is over; one whose patience is, goes on with what has come.
+    /// Ends an exchange whose deadline has passed. One whose wait for several pieces has passed continues with what it
+    /// has.
     func nextExpired(now: Int64) -> Event? {
         while let (place, number) = deadlines.popFirst(notAfter: now) {
             guard let connection = connections[place], connection.number == number, let exchange = connection.exchange
@@ -142,7 +144,7 @@ internal import Runtime
         return nil
     }
 
-    /// Ends all exchanges; returns their tokens.
+    /// Ends all exchanges. Returns their tokens.
     func cancelAll() -> [Int] {
         var tokens: [Int] = []
         for place in connections.indices {
@@ -160,7 +162,7 @@ internal import Runtime
         case .waiting(let isWriting):
             guard let connection = connections[place], connection.isWriting != isWriting else { return nil }
             connection.isWriting = isWriting
-            // Where it fails the exchange runs into its timeout.
+            // If it fails, the exchange times out.
             _ = unsafe ccurl_loop_watch(loop, connection.socket, UInt32(place), isWriting, true)
             return nil
         case .done:
@@ -179,7 +181,7 @@ internal import Runtime
         }
     }
 
-    /// Keeps the connection for later, or closes it.
+    /// Keeps the connection for later requests, or closes it.
     private func release(_ place: Int) {
         count -= 1
         guard let connection = connections[place] else { return }
@@ -207,7 +209,7 @@ internal import Runtime
         idleCount -= 1
     }
 
-    /// Connections to peers that are no longer used; searched now and then, when others are made.
+    /// Closes connections to peers that are no longer used. Called occasionally, when others are opened.
     private func closeOldIdle(now: Int64) {
         guard now - lastLook > idleNanoseconds / 2 else { return }
         lastLook = now

@@ -1,13 +1,13 @@
 internal import CCurl
 
-/// A request that needs of libcurl only the connection: a `GET` over plain HTTP, without proxy. A value.
+/// A request for which libcurl only connects: a `GET` over plain HTTP, without a proxy. A value.
 struct PlainRequest: Sendable {
-    /// Host and port; requests with the same origin share connections.
+    /// Host and port. Requests with the same origin share connections.
     var origin: String
     /// The bytes to send.
     var bytes: [UInt8]
 
-    /// `nil` where libcurl must do more than connect.
+    /// `nil` if libcurl must do more than connect.
     init?(_ request: HTTPRequest) {
         guard request.method == "GET", request.body.isEmpty, request.proxy == nil, request.unixSocket == nil,
             request.url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }), let location = Location(request.url),

@@ -1,25 +1,24 @@
 internal import CCurl
 internal import Synchronization
 
-/// A request that is sent again and again: checked, and its header put into libcurl's form, once. May be shared between
-/// threads.
+/// A request that is sent repeatedly: checked and converted to libcurl's form once. May be shared between threads.
 ///
-/// `@unchecked`: nothing but an atomic changes after `init`, and libcurl only reads the lists.
+/// `@unchecked`: only an atomic changes after `init`, and libcurl only reads the lists.
 @safe public final class PreparedRequest: @unchecked Sendable {
     /// The request.
     public let request: HTTPRequest
-    /// The URL that libcurl is given.
+    /// The URL for libcurl.
     let url: String
     let headerList: UnsafeMutablePointer<curl_slist>?
     let proxyHeaderList: UnsafeMutablePointer<curl_slist>?
-    /// `nil` where libcurl does the whole exchange.
+    /// `nil` if libcurl handles the whole exchange.
     let plain: PlainRequest?
-    /// Whether the target has sent this request elsewhere, which libcurl follows.
+    /// Whether the target has redirected this request, which libcurl follows.
     let isRedirected = Atomic(false)
     /// The host to connect to instead of the URL's (`name:port:host:port`).
     let connectToList: UnsafeMutablePointer<curl_slist>?
 
-    /// Fails where the request cannot be sent as it is.
+    /// Throws if the request cannot be sent.
     public init(_ request: HTTPRequest) throws(HTTPFailure) {
         try Self.refuseControlCharacters(request)
         self.request = request
@@ -37,7 +36,7 @@ internal import Synchronization
         unsafe curl_slist_free_all(connectToList)
     }
 
-    /// Whether a handle that is set up for `other` needs nothing but another URL, header and timeout.
+    /// Whether a handle prepared for `other` needs only another URL, header and timeout.
     func differsOnlyInAddress(from other: PreparedRequest) -> Bool {
         unsafe request.method == "GET" && other.request.method == "GET" && request.body.isEmpty
             && other.request.body.isEmpty && connectToList == nil && other.connectToList == nil
@@ -51,14 +50,15 @@ internal import Synchronization
     private static func list(_ lines: [String]) -> UnsafeMutablePointer<curl_slist>? {
         var list: UnsafeMutablePointer<curl_slist>?
         for line in lines {
-            // Where there is no memory the list stays as it is.
+            // Without memory the list stays unchanged.
             unsafe list = unsafe curl_slist_append(list, line) ?? list
         }
         return unsafe list
     }
 
-    /// libcurl takes the name for SNI and verification from the URL. For another `serverName` the URL gets that name,
-    /// the connection goes to the real host, and `Host` keeps the real host too.
+    /// libcurl takes the name for SNI and verification from the URL. For another `serverName`, the URL has that name,
+    /// and the
+    /// connection and `Host` use the real host.
     private static func address(
         of request: HTTPRequest
     ) throws(HTTPFailure) -> (url: String, host: String?, connectTo: String?) {
@@ -85,7 +85,7 @@ internal import Synchronization
         return lines
     }
 
-    /// Text that libcurl takes as a C string, or that would break the head of the request apart.
+    /// Rejects text that libcurl cannot take as a C string, or that would break the request head.
     private static func refuseControlCharacters(_ request: HTTPRequest) throws(HTTPFailure) {
         let isControl = { (byte: UInt8) in byte < 0x20 && byte != 0x09 || byte == 0x7f }
         let isToken = { (byte: UInt8) in

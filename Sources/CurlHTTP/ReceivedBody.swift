@@ -1,12 +1,12 @@
 internal import Runtime
 
-/// The body of an answer as it arrives: within the request's limit, and within the memory that all bodies share.
-/// Belongs to the thread that receives it.
+/// The body of a response while it is received, within the request's limit and the shared memory budget. Belongs to the
+/// thread that receives it.
 struct ReceivedBody {
-    /// Where the memory comes from.
+    /// The source of the memory.
     private let buffers: BodyBuffers
     private(set) var bytes: [UInt8] = []
-    /// How much of the budget is taken.
+    /// The bytes taken from the budget.
     private var budgeted = 0
     private var limit = 0
     private var expected = 0
@@ -15,7 +15,7 @@ struct ReceivedBody {
         self.buffers = buffers
     }
 
-    /// Begins with an empty body of at most `limit` bytes, which is likely to have `expected`.
+    /// Starts with an empty body of at most `limit` bytes, with an expected size of `expected`.
     mutating func begin(limit: Int, expected: Int) {
         (self.limit, self.expected) = (limit, expected)
     }
@@ -27,23 +27,23 @@ struct ReceivedBody {
         bytes = []
     }
 
-    /// Hands over the body, with what it takes of the budget.
+    /// Returns the body and the bytes that it takes from the budget.
     mutating func take() -> (bytes: [UInt8], budgeted: Int) {
         defer { (bytes, budgeted) = ([], 0) }
         return (bytes, budgeted)
     }
 
-    /// Adds what is elsewhere.
+    /// Appends a copy of `piece`.
     mutating func append(_ piece: UnsafeRawBufferPointer) throws(HTTPFailure) {
         try checkLimit(adding: piece.count)
         try makeRoom(for: piece.count)
         unsafe bytes.append(contentsOf: piece)
     }
 
-    /// Lets `receive` write to the free memory behind what is there, `count` bytes or more, and say how many of those
-    /// are body.
+    /// Lets `receive` write to the free memory after the body, `count` bytes or more, and return how many of them are
+    /// body.
     ///
-    /// More may be written than is body; the limit is for the body.
+    /// More may be written than is body. The limit applies to the body.
     mutating func append(
         room count: Int, _ receive: (UnsafeMutableRawBufferPointer) -> Int
     ) throws(HTTPFailure) {
@@ -62,9 +62,9 @@ struct ReceivedBody {
         }
     }
 
-    /// Doubles the room rather than adding to it, so that a long body is not copied again and again.
+    /// Doubles the capacity, so that a long body is not copied repeatedly.
     private mutating func makeRoom(for count: Int) throws(HTTPFailure) {
-        // A buffer is kept no longer than there is something in it.
+        // A buffer is held only while it has content.
         if bytes.capacity == 0 { bytes = buffers.take() }
         let needed = bytes.count + count + HTTPMultiplexer.padding
         guard needed > bytes.capacity else { return }

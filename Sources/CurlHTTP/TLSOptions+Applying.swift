@@ -21,7 +21,7 @@ extension TLSOptions {
             unsafe check(ccurl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 0))
         }
         set(authorities, file: CURLOPT_CAINFO, text: CURLOPT_CAINFO_BLOB)
-        // Otherwise libcurl would keep the content of the file for a day.
+        // Otherwise libcurl would cache the content of the file for a day.
         if case .file = authorities { unsafe check(ccurl_set_long(handle, CURLOPT_CA_CACHE_TIMEOUT, 0)) }
         set(certificate, file: CURLOPT_SSLCERT, text: CURLOPT_SSLCERT_BLOB)
         set(key, file: CURLOPT_SSLKEY, text: CURLOPT_SSLKEY_BLOB)

@@ -6,18 +6,18 @@ extension Transfer {
         let request = prepared.request
         set(CURLOPT_NOSIGNAL, 1)
         set(CURLOPT_CONNECT_ONLY, purpose == .connection ? 1 : 0)
-        // Otherwise ending a transfer waits for the resolution of the host name, which may take long.
+        // Otherwise ending a transfer waits for host name resolution, which may take long.
         set(CURLOPT_QUICK_EXIT, 1)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
         set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
         set(CURLOPT_HTTP_VERSION, request.allowsHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1)
         set(CURLOPT_TCP_NODELAY, 1)
-        // A body that is there already is taken with a quarter of the calls that libcurl's default takes.
+        // A body that has already arrived needs a quarter of the calls that libcurl's default needs.
         set(CURLOPT_BUFFERSIZE, 64 << 10)
-        // libcurl sends all fields but Authorization and Cookie on to any host.
+        // libcurl sends all fields except Authorization and Cookie to any host.
         set(CURLOPT_FOLLOWLOCATION, request.maximumRedirects > 0 && request.confidentialHeaders.isEmpty ? 1 : 0)
         set(CURLOPT_MAXREDIRS, request.maximumRedirects)
-        // Set even when empty: otherwise libcurl takes the environment's proxy and exceptions.
+        // Set even if empty: otherwise libcurl uses the environment's proxy and exceptions.
         set(CURLOPT_PROXY, request.proxy ?? "")
         set(CURLOPT_NOPROXY, request.proxyExceptions)
         if request.proxy != nil {
@@ -30,13 +30,13 @@ extension Transfer {
         unsafe check(ccurl_set_list(handle, CURLOPT_CONNECT_TO, prepared.connectToList))
     }
 
-    /// Sets what differs, beside the timeout, between requests that share everything else.
+    /// Sets the options that differ, besides the timeout, between requests with the same settings.
     func applyAddress(_ prepared: PreparedRequest) {
         set(CURLOPT_URL, prepared.url)
         unsafe check(ccurl_set_list(handle, CURLOPT_HTTPHEADER, prepared.headerList))
     }
 
-    /// Sets how long all may take; 0 for as long as it wants.
+    /// Sets the timeout; 0 for no limit.
     func applyTimeout(_ milliseconds: Int64) {
         let timeout = Int(clamping: max(0, milliseconds))
         set(CURLOPT_TIMEOUT_MS, timeout)
@@ -51,7 +51,7 @@ extension Transfer {
         unsafe check(ccurl_set_text(handle, option, text))
     }
 
-    /// Methods that libcurl knows are set by its own options, so that it can change them on a redirect.
+    /// Methods that libcurl knows are set by its own options, so that it can change them after a redirect.
     private func applyMethod(_ request: HTTPRequest) {
         switch (request.method, request.body.isEmpty) {
         case ("GET", true): set(CURLOPT_HTTPGET, 1)

@@ -2,8 +2,8 @@ internal import CCurl
 internal import Glibc
 internal import Runtime
 
-/// One libcurl easy handle and what a request and its answer need while it runs. Used by one thread at a time, reused
-/// for many requests: the handle keeps its connections.
+/// A libcurl easy handle and the state of its request. Used by one thread at a time and for many requests: the handle
+/// keeps its connections.
 @safe final class Transfer {
     enum Limit {
         static let headerBytes = 256 << 10
@@ -12,13 +12,13 @@ internal import Runtime
     /// The task of libcurl.
     enum Purpose {
         case exchange
-        /// Only connect; the socket then has another owner.
+        /// Only connect. The socket then gets another owner.
         case connection
     }
 
     let handle: UnsafeMutableRawPointer
     private let reason: UnsafeMutablePointer<CChar>
-    /// The request of the handle; libcurl reads its lists.
+    /// The request of the handle. libcurl reads its lists.
     private var prepared: PreparedRequest?
     private var head = HTTPHead()
     private var headBytes = 0
@@ -26,12 +26,12 @@ internal import Runtime
     private var purpose = Purpose.exchange
     private var timeoutMilliseconds: Int64 = -1
     private var refusal: HTTPFailure?
-    /// Asked about once a second whether the transfer is to end.
+    /// Called about once a second. True ends the transfer.
     private var isCancelled: (() -> Bool)?
-    /// Takes the body instead of ``body``; false ends the transfer.
+    /// Takes the body instead of ``body``. False ends the transfer.
     private var receiver: ((_ status: Int, [UInt8]) -> Bool)?
 
-    /// `nil` where libcurl has no memory.
+    /// `nil` if libcurl has no memory.
     init?(_ buffers: BodyBuffers) {
         guard ccurl_global_init() == CURLE_OK, let handle = unsafe curl_easy_init() else { return nil }
         body = ReceivedBody(buffers)
@@ -44,11 +44,11 @@ internal import Runtime
         unsafe reason.deallocate()
     }
 
-    /// Forgets the last request and sets the handle up for `next`. What both have in common stays as it is.
+    /// Clears the last request and prepares the handle for `next`. Options that both share are not set again.
     ///
     /// - Parameters:
-    ///   - expectedBodyBytes: How long the body is likely to be.
-    ///   - timeoutMilliseconds: The rest of the request's own timeout; `nil` for all of it.
+    ///   - expectedBodyBytes: the expected size of the body.
+    ///   - timeoutMilliseconds: the rest of the request's own timeout; `nil` for all of it.
     func prepare(
         _ next: PreparedRequest, _ purpose: Purpose = .exchange, expectedBodyBytes: Int,
         timeoutMilliseconds timeout: Int64? = nil
@@ -95,11 +95,11 @@ internal import Runtime
     /// Releases what has arrived, because it is no longer wanted.
     func abandon() { body.abandon() }
 
-    /// Sends the request that the handle is set up for and waits for the outcome.
+    /// Sends the prepared request and waits for the result.
     ///
     /// - Parameters:
-    ///   - isCancelled: Asked about once a second whether to give up.
-    ///   - receiver: Takes the body piece by piece; false gives up.
+    ///   - isCancelled: called about once a second. True ends the request.
+    ///   - receiver: takes the body piece by piece. False ends the request.
     func perform(
         isCancelled: (() -> Bool)? = nil, receiver: ((_ status: Int, [UInt8]) -> Bool)? = nil
     ) -> Result<HTTPResponse, HTTPFailure> {
@@ -114,7 +114,7 @@ internal import Runtime
         return outcome(code)
     }
 
-    /// Notes the first option that libcurl refuses.
+    /// Records the first option that libcurl rejects.
     func check(_ code: CURLcode) {
         if code != CURLE_OK, refusal == nil { refusal = failure(code) }
     }
@@ -169,7 +169,7 @@ extension Transfer {
         return true
     }
 
-    /// Taking fewer bytes than were offered makes libcurl give up.
+    /// Returning fewer bytes than offered makes libcurl abort.
     private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
         if let receiver {
             guard receiver(unsafe ccurl_status(handle), unsafe Array(bytes)) else {

@@ -2,16 +2,18 @@ internal import CCrypt
 internal import Synchronization
 internal import TLS
 
-/// Checks passwords of basic authentication against bcrypt hashes. Any thread may call it.
+/// Checks passwords of basic authentication against bcrypt hashes. May be used from any thread.
 ///
-/// A hash takes tens of milliseconds, so that the outcome is remembered, by a digest of user, hash and password. One
+/// A hash takes tens of milliseconds, so results are cached by a digest of user, hash and password. One hash is
+/// computed
+/// at a time, so that guessing passwords cannot use up the processor.
 /// hash is computed at a time: guessing must not take the processor away from everything else.
 final class BasicAuthentication: Sendable {
     private static let capacity = 100
     private let known = Mutex<[[UInt8]: Bool]>([:])
     private let computing = Mutex(())
 
-    /// A hash that no password has, so that unknown users take as long as known ones.
+    /// A hash that matches no password, so that unknown users take as long as known ones.
     private static let nobody = "$2y$10$abcdefghijklmnopqrstuuAwpL4lbrCcQ34cQT7sjt9AMRKep.q0m"
 
     /// Whether `text` is a bcrypt hash.
@@ -26,7 +28,7 @@ final class BasicAuthentication: Sendable {
         }
     }
 
-    /// What is remembered of these credentials; `nil` for nothing.
+    /// The cached result for these credentials; `nil` if there is none.
     func remembered(_ user: String, _ password: String, in users: [String: String]) -> Bool? {
         let key = Self.key(user, password, users)
         return known.withLock { $0[key] }

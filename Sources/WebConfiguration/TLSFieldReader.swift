@@ -10,7 +10,7 @@ struct TLSFieldReader {
         "TLS10": .tls10, "TLS11": .tls11, "TLS12": .tls12, "TLS13": .tls13,
     ]
     private static let groups = ["CurveP256": "P-256", "CurveP384": "P-384", "CurveP521": "P-521", "X25519": "X25519"]
-    /// Go's names of the cipher suites up to TLS 1.2, and OpenSSL's. Those of TLS 1.3 are always on.
+    /// Go's names of the cipher suites up to TLS 1.2, with OpenSSL's. Those of TLS 1.3 are always enabled.
     private static let suites = [
         "TLS_AES_128_GCM_SHA256": "", "TLS_AES_256_GCM_SHA384": "", "TLS_CHACHA20_POLY1305_SHA256": "",
         "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
@@ -57,7 +57,7 @@ struct TLSFieldReader {
         configuration.tls = tls
     }
 
-    /// The text of `name`, or of the file that `name` + `_file` names. A file counts before a text, as in the toolkit.
+    /// The text of `name`, or of the file in `name` + `_file`. As in the toolkit, a file takes precedence.
     private func text(
         _ name: String, _ fields: inout FieldReader, _ configuration: inout WebConfiguration
     ) throws(YAMLError) -> String? {

@@ -2,17 +2,17 @@ internal import Runtime
 public import TLS
 internal import YAML
 
-/// A file of `--web.config.file`, with the fields and meanings of Prometheus's exporter toolkit.
+/// The file of `--web.config.file`, with the fields of Prometheus's exporter toolkit.
 public struct WebConfiguration: Equatable, Sendable {
-    /// How often requests are allowed, whoever sends them.
+    /// The rate limit for all requests together.
     public struct RateLimit: Equatable, Sendable {
-        /// Between two requests, on average.
+        /// Average time between two requests.
         public var intervalNanoseconds: Int64
-        /// Requests at once.
+        /// Maximum number of requests at once.
         public var burst: Int
     }
 
-    /// How TLS is spoken, with the text of certificates and keys; `nil` for plain HTTP.
+    /// TLS settings, with the text of certificates and keys; `nil` for plain HTTP.
     public var tls: TLSServerConfiguration?
     /// Whether clients are offered HTTP/2 over TLS.
     public var allowsHTTP2 = true
@@ -22,13 +22,13 @@ public struct WebConfiguration: Equatable, Sendable {
     public var users: [String: String] = [:]
     /// `nil` for no limit.
     public var rateLimit: RateLimit?
-    /// The files that were read, the configuration first: a change of any of them is a change of the configuration.
+    /// The files that were read, the configuration first. A change of any of them changes the configuration.
     public var files: [String] = []
 
-    /// Plain HTTP for everybody.
+    /// Plain HTTP without authentication.
     public init() {}
 
-    /// Whether both say the same and were read from the same files.
+    /// Whether both have the same content and were read from the same files.
     public static func == (left: WebConfiguration, right: WebConfiguration) -> Bool {
         left.tls == right.tls && left.allowsHTTP2 == right.allowsHTTP2 && left.users == right.users
             && left.rateLimit == right.rateLimit && left.files == right.files
@@ -36,14 +36,14 @@ public struct WebConfiguration: Equatable, Sendable {
     }
 }
 
-/// Why a web configuration is refused.
+/// Why a web configuration is invalid.
 public struct WebConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The file, the place in it where there is one, and what is wrong. Never holds a secret.
+    /// The file, the position if known, and the error. Never contains a secret.
     public var description: String
 }
 
 extension WebConfiguration {
-    /// Reads the file at `path` and the certificates that it names, and checks that OpenSSL can use them.
+    /// Reads the file at `path` and the certificates that it refers to, and checks that OpenSSL can use them.
     public static func load(_ path: String) throws(WebConfigurationError) -> WebConfiguration {
         var configuration = try WebConfigurationReader(path: path).read()
         configuration.files.insert(path, at: 0)

@@ -45,7 +45,7 @@ struct WebConfigurationReader {
 
     // MARK: http_server_config
 
-    /// The headers that may be set, with their values where not every value makes sense.
+    /// The headers that may be set, with their allowed values if these are limited.
     private static let headers: [String: [String]] = [
         "Content-Security-Policy": [], "X-Frame-Options": ["deny", "sameorigin"],
         "X-Content-Type-Options": ["nosniff"], "X-XSS-Protection": [], "Strict-Transport-Security": [],
@@ -85,7 +85,7 @@ struct WebConfigurationReader {
     }
 }
 
-/// Durations as Go's `time.ParseDuration` reads them; a bare number counts nanoseconds, as in Go's YAML.
+/// Durations as in Go's `time.ParseDuration`. As in Go's YAML, a bare number is in nanoseconds.
 enum GoDuration {
     private static let units: [(name: String, nanoseconds: Double)] = [
         ("ns", 1), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9),

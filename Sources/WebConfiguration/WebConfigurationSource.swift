@@ -4,13 +4,13 @@ internal import Synchronization
 public import TLS
 public import WebServer
 
-/// The web configuration in force: read again when one of its files has changed, and applied to each request and
+/// The current web configuration: read again when one of its files has changed, and applied to each request and
 /// connection.
 ///
-/// A file that cannot be read, or that is wrong, leaves the configuration in force and is reported once. Any thread may
-/// call it.
+/// If a file cannot be read or is invalid, the former configuration stays in force, and the error is reported once. May
+/// be used from any thread.
 public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
-    /// One reading of the file with what follows from it.
+    /// One reading of the file and the data derived from it.
     private struct Current {
         var configuration: WebConfiguration
         var tls: TLSServerContext?
@@ -19,7 +19,7 @@ public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
 
     private struct State {
         var current: Current
-        /// When the files were last looked at, on the monotonic clock.
+        /// The time of the last check of the files, on the monotonic clock.
         var lookedAt: Int64
         /// The last error, so that it is reported once.
         var reported: String?
@@ -31,19 +31,19 @@ public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
     private let limiter: TokenBucket?
     private let onReload: @Sendable (WebConfigurationError?) -> Void
 
-    /// How often the files are looked at, at most.
+    /// The minimum time between checks of the files.
     private static let periodNanoseconds: Int64 = 500_000_000
 
     /// Reads the file at `path`.
     ///
-    /// - Parameter onReload: Called after every change of the files, with the error where the change was not taken.
+    /// - Parameter onReload: called after every change of the files, with the error if the change was rejected.
     public init(
         _ path: String, onReload: @escaping @Sendable (WebConfigurationError?) -> Void = { _ in }
     ) throws(WebConfigurationError) {
         self.path = path
         self.onReload = onReload
         let current = try Self.read(path)
-        // As in the toolkit, the limit is that of the start.
+        // As in the toolkit, the limit from the start applies.
         limiter = current.configuration.rateLimit.map { TokenBucket($0) }
         state = Mutex(State(current: current, lookedAt: SystemClock.monotonicNanoseconds(), reported: nil))
     }
@@ -51,7 +51,7 @@ public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
     private static func read(_ path: String) throws(WebConfigurationError) -> Current {
         let configuration = try WebConfiguration.load(path)
         let stamps = configuration.files.map { FileStamp($0) }
-        // Read again: a file that changes between reading and looking at it must count as changed.
+        // Read again: a file that changes between reading and checking it must count as changed.
         let again = try WebConfiguration.load(path)
         do throws(TLSError) {
             return Current(
@@ -62,7 +62,7 @@ public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
         }
     }
 
-    /// The configuration in force.
+    /// The current configuration.
     public var configuration: WebConfiguration { current().configuration }
 
     /// The context for the next TLS connection; `nil` for plain HTTP.
@@ -99,7 +99,7 @@ public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
     /// The configured headers.
     public var responseHeaders: [(name: String, value: String)] { current().configuration.headers }
 
-    /// The decision unless a password's hash has to be computed.
+    /// The decision, unless a password hash must be computed.
     public func quickDecision(_ request: HTTPServerRequest) -> HTTPDecision? {
         if let limiter, !limiter.take() { return .refuse(.text("Too Many Requests\n", status: 429)) }
         let users = current().configuration.users
@@ -108,7 +108,7 @@ public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
         return authentication.remembered(user, password, in: users).map { decision($0, user) }
     }
 
-    /// The decision; may take as long as a password's hash.
+    /// The decision. May take as long as computing a password hash.
     public func decide(_ request: HTTPServerRequest) -> HTTPDecision {
         let users = current().configuration.users
         if users.isEmpty { return .admit(identity: nil) }
@@ -131,7 +131,7 @@ public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
     }
 }
 
-/// What tells one version of a file from another.
+/// Distinguishes versions of a file.
 private struct FileStamp: Equatable, Sendable {
     var inode: UInt = 0
     var size = 0
@@ -148,7 +148,7 @@ private struct FileStamp: Equatable, Sendable {
     }
 }
 
-/// Allows one request per interval on average and a burst of some. Any thread may call it.
+/// Allows one request per interval on average, and a burst. May be used from any thread.
 final class TokenBucket: Sendable {
     private let interval: Double
     private let burst: Double

@@ -1,5 +1,6 @@
-/// The connection of a request that a handler works on, so that the handler can see whether anybody waits. Any thread
-/// may ask.
+/// The connection of a running request, with which the handler can check whether the client still waits. May be used
+/// from
+/// any thread.
 final class ClientConnection: Sendable {
     private let server: ServerCore
     private let connection: Connection

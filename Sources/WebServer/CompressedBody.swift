@@ -2,15 +2,15 @@ internal import Zlib
 
 /// A body that is compressed while it is sent.
 ///
-/// `@unchecked`: like every source it is asked by one thread at a time.
+/// `@unchecked`: like every source, it is used by one thread at a time.
 final class CompressedBody: HTTPBodySource, @unchecked Sendable {
     private let source: any HTTPBodySource
     private var deflater: Deflater
-    /// What is to be compressed next.
+    /// The bytes to compress next.
     private var plain: [UInt8]
     private var isLast = false
 
-    /// `beginning` and then what `source` gives. `nil` where there is no memory for it.
+    /// A body with `beginning` and the content of `source`. `nil` without memory.
     init?(_ beginning: [UInt8], _ source: any HTTPBodySource, as format: CompressedFormat) {
         guard let deflater = Deflater(as: format) else { return nil }
         self.deflater = deflater

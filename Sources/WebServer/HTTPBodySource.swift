@@ -1,25 +1,25 @@
-/// The rest of a body that is made while it is sent, so that a long response is never in memory as a whole.
+/// The rest of a body that is generated while it is sent, so that a long response is never completely in memory.
 ///
-/// The server asks for a piece when the piece before has been sent, never for two at once; a client that reads slowly
-/// holds no thread. When the client leaves, the source is released unfinished.
+/// The server requests a piece when the previous one was sent, one at a time. A slow client occupies no thread. If the
+/// client disconnects, the source is released early.
 public protocol HTTPBodySource: AnyObject, Sendable {
-    /// Appends the next bytes to `piece`, which is empty; at most some hundred kilobytes, and nothing only at the end.
+    /// Appends the next bytes to `piece`, which is empty: at most some hundred kilobytes; nothing only at the end.
     ///
-    /// - Returns: Whether more may follow. Not called again after `false`.
+    /// - Returns: whether more may follow. Not called again after `false`.
     func appendPiece(to piece: inout [UInt8]) -> Bool
 }
 
-/// A body of which more becomes available with time, such as a stream of events.
+/// A body whose data become available over time, such as an event stream.
 ///
-/// `appendPiece` may append nothing and return true. The server then asks again after the source has called what
-/// ``whenReady(_:)`` gave it. Such bodies are never compressed, and end when the server stops.
+/// `appendPiece` may append nothing and return true. The server then calls it again when the source has called the
+/// function from ``whenReady(_:)``. Such bodies are never compressed, and end when the server stops.
 public protocol HTTPLiveBodySource: HTTPBodySource {
-    /// Takes the function that the source calls, on any thread, whenever it has bytes or has ended. Called once.
+    /// Sets the function that the source must call, on any thread, when it has data or has ended. Called once.
     func whenReady(_ wake: @escaping @Sendable () -> Void)
 }
 
 extension HTTPBodySource {
-    /// The next piece, which is empty only at the end or where a live body has nothing at the moment.
+    /// The next piece. It is empty only at the end, or if a live body has no data at the moment.
     func nextPiece(into piece: inout [UInt8]) -> Bool {
         while true {
             let mayFollow = appendPiece(to: &piece)

@@ -1,9 +1,9 @@
 internal import Synchronization
 
-/// A stream of server-sent events to one client. Any thread may send.
+/// A stream of server-sent events to one client. May be used from any thread.
 ///
-/// Events that the client has not read are kept up to a limit, beyond which the stream ends: the client connects again
-/// and says by `Last-Event-ID` where it was.
+/// Events that the client has not read are buffered up to a limit. Above it the stream ends: the client reconnects and
+/// sends its position in `Last-Event-ID`.
 public final class HTTPEventStream: HTTPLiveBodySource {
     private struct State {
         var pending: [UInt8] = []
@@ -16,8 +16,8 @@ public final class HTTPEventStream: HTTPLiveBodySource {
     private let onRelease: @Sendable () -> Void
 
     /// - Parameters:
-    ///   - limit: Bytes of events that wait for the client at most.
-    ///   - onRelease: Called when the server lets the stream go: it has ended, or the client has left.
+    ///   - limit: the maximum number of bytes of events that wait for the client.
+    ///   - onRelease: called when the server releases the stream, because it has ended or the client has disconnected.
     public init(limit: Int = 256 << 10, onRelease: @escaping @Sendable () -> Void = {}) {
         self.limit = limit
         self.onRelease = onRelease
@@ -27,16 +27,16 @@ public final class HTTPEventStream: HTTPLiveBodySource {
         onRelease()
     }
 
-    /// The response that carries this stream.
+    /// The response with this stream.
     public var response: HTTPServerResponse {
         HTTPServerResponse(
             status: 200, headers: [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")],
             rest: self)
     }
 
-    /// Sends an event. Line breaks in `data` are allowed; `event` and `id` must have none.
+    /// Sends an event. `data` may contain line breaks; `event` and `id` must not.
     ///
-    /// - Returns: False where the stream has ended.
+    /// - Returns: false if the stream has ended.
     @discardableResult
     public func send(event: String? = nil, id: String? = nil, data: String) -> Bool {
         var bytes: [UInt8] = []
@@ -51,13 +51,13 @@ public final class HTTPEventStream: HTTPLiveBodySource {
         return send(bytes)
     }
 
-    /// Sends a comment, which keeps the connection alive and finds out whether the client is there.
+    /// Sends a comment, which keeps the connection alive and detects a disconnected client.
     @discardableResult
     public func sendHeartbeat() -> Bool {
         send(Array(":\n\n".utf8))
     }
 
-    /// Ends the stream after what was sent.
+    /// Ends the stream after the data sent so far.
     public func close() {
         let wake = state.withLock { state in
             state.isClosed = true
@@ -80,12 +80,12 @@ public final class HTTPEventStream: HTTPLiveBodySource {
         return isOpen
     }
 
-    /// For the server.
+    /// Called by the server.
     public func whenReady(_ wake: @escaping @Sendable () -> Void) {
         state.withLock { $0.wake = wake }
     }
 
-    /// For the server.
+    /// Called by the server.
     public func appendPiece(to piece: inout [UInt8]) -> Bool {
         state.withLock { state in
             swap(&piece, &state.pending)

@@ -1,6 +1,6 @@
 public import TLS
 
-/// Who sent a request, as far as the connection tells.
+/// The sender of a request, as known from the connection.
 public struct HTTPPeer: Sendable {
     /// The process at the other end of a Unix socket, as the system reports it.
     public struct Credentials: Equatable, Sendable {
@@ -14,14 +14,14 @@ public struct HTTPPeer: Sendable {
 
     /// The numeric address without port; empty for a Unix socket.
     public var address: String
-    /// Present for a Unix socket.
+    /// Only for a Unix socket.
     public var credentials: Credentials?
     /// Whether the connection is encrypted.
     public var isEncrypted = false
-    /// The certificate that the client has shown, whether or not it was verified.
+    /// The client's certificate, verified or not.
     public var certificate: TLSClientCertificate?
 
-    /// A peer made up by a test.
+    /// A peer for a test.
     public init(address: String, credentials: Credentials? = nil) {
         self.address = address
         self.credentials = credentials

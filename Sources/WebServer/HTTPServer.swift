@@ -5,28 +5,30 @@ internal import Synchronization
 /// An HTTP server: HTTP/1.0 and 1.1 over TCP, TLS and Unix sockets, and HTTP/2 over TLS, with a fixed number of
 /// threads.
 ///
-/// A handler may block: other threads go on reading and writing. When as many handlers run as there may be, requests
-/// wait in a bounded queue, beyond which they are answered with 503. Any thread but a handler's may `stop` the server;
-/// an owner that forgets to is served by `deinit`.
+/// A handler may block: other threads continue to read and write. At the limit of running handlers, requests wait in a
+/// bounded queue; above its capacity they get 503. Any thread except a handler's may `stop` the server; otherwise
+/// `deinit`
+/// does.
 public final class HTTPServer: Sendable {
-    /// The port of the first listener, or 0 where that is no TCP socket.
+    /// The port of the first listener; 0 if it is not a TCP socket.
     public let port: Int
-    /// The ports of all listeners in their order, 0 for Unix sockets.
+    /// The ports of all listeners, in order; 0 for Unix sockets.
     public let ports: [Int]
     private let core: ServerCore
     private let threads: [WorkerThread]
     private let isStopped = Mutex(false)
 
-    /// Threads beyond those that handlers may occupy, so that reading, writing and brief responses never wait for a
+    /// Threads in addition to those that handlers may occupy, so that reading, writing and brief responses never wait
+    /// for a
     /// handler.
     private static let spareThreads = 2
 
-    /// Starts to listen.
+    /// Starts listening.
     ///
     /// - Parameters:
-    /// - brief: Answers requests that must be answered even while every handler is busy, or gives `nil`. It must
+    ///   - brief: responds to requests that must be served even while all handlers are busy, or returns `nil`. It must
     ///     neither wait nor work for longer than a millisecond or two.
-    ///   - handler: Answers everything else; runs on several threads at once.
+    ///   - handler: responds to all other requests. Called on several threads at once.
     public init(
         _ configuration: HTTPServerConfiguration,
         brief: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse? = { _ in nil },
@@ -61,7 +63,7 @@ public final class HTTPServer: Sendable {
         stop()
     }
 
-    /// The counters at this moment.
+    /// The current counters.
     public var statistics: HTTPServerStatistics {
         let counters = core.counters
         return HTTPServerStatistics(
@@ -76,9 +78,9 @@ public final class HTTPServer: Sendable {
             requestBytesInFlight: core.requestBudget.used, responseBytesInFlight: core.responseBudget.used)
     }
 
-    /// Stops listening, lets handlers that run finish (they see `isClientGone`), gives their clients some seconds to
-    /// take the responses, and closes every connection. Returns when all of it is done; must not be called by a
-    /// handler.
+    /// Stops listening, lets running handlers finish (they see `isClientGone`), gives their clients some seconds to
+    /// receive
+    /// the responses, and closes every connection. Returns when all of it is done. Must not be called by a handler.
     public func stop() {
         let isFirst = isStopped.withLock { stopped in
             defer { stopped = true }

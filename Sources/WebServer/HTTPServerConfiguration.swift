@@ -1,16 +1,17 @@
 public import TLS
 
-/// An address that a server listens on.
+/// An address on which a server listens.
 public enum HTTPListenAddress: Equatable, Sendable, CustomStringConvertible {
-    /// A numeric address or host name; an empty host is every interface, IPv4 and IPv6. Port 0 lets the system choose
+    /// A numeric address or host name. An empty host means every interface, IPv4 and IPv6. With port 0 the system
+    /// chooses
     /// one.
     case tcp(host: String, port: Int)
-    /// A Unix socket, made with these permissions. A file left behind by a process that has ended is replaced.
+    /// A Unix socket, created with these permissions. A file of an ended process is replaced.
     case unix(path: String, mode: UInt32)
-    /// A descriptor that listens already: systemd's socket activation gives those from 3 on.
+    /// A descriptor that is already listening; systemd's socket activation passes those from 3 on.
     case inherited(descriptor: Int32)
 
-    /// As it stands in messages.
+    /// The address in messages.
     public var description: String {
         switch self {
         case .tcp(let host, let port): host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
@@ -20,17 +21,17 @@ public enum HTTPListenAddress: Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// How long a server waits for its clients.
+/// Timeouts of a server.
 public struct HTTPServerTimeouts: Sendable {
-    /// From the first byte of a request, or the connection's beginning, to the end of the head.
+    /// From the first byte of a request, or the start of the connection, to the end of the head.
     public var headSeconds = 10
-    /// Between two pieces of a request body; the whole body may take ten times as long.
+    /// Between two pieces of a request body. The whole body may take ten times as long.
     public var bodySeconds = 30
     /// Between two requests.
     public var idleSeconds = 300
-    /// Between two pieces of a response that the client takes.
+    /// Between two pieces of a response that the client receives.
     public var writeSeconds = 30
-    /// For responses under way when the server stops.
+    /// For responses in progress when the server stops.
     public var stopSeconds = 3.0
 
     /// The defaults.
@@ -38,7 +39,7 @@ public struct HTTPServerTimeouts: Sendable {
 
     var stopNanoseconds: Int64 { Int64(max(stopSeconds, 0) * 1e9) }
 
-    /// Whether `connection` has taken longer than it may.
+    /// Whether a timeout of `connection` has expired.
     func isOver(_ connection: Connection, now: Int64) -> Bool {
         let silence = now - connection.lastProgress
         let whole = now - connection.phaseBegin
@@ -54,32 +55,33 @@ public struct HTTPServerTimeouts: Sendable {
     }
 }
 
-/// Where an ``HTTPServer`` listens, and its limits.
+/// The addresses of an ``HTTPServer``, and its limits.
 public struct HTTPServerConfiguration: Sendable {
-    /// What is listened on; at least one.
+    /// The addresses; at least one.
     public var addresses: [HTTPListenAddress]
-    /// Handlers that run at once.
+    /// The maximum number of concurrent handlers.
     public var workers = 8
-    /// Requests that wait for a handler at most; further ones are answered with 503.
+    /// The maximum number of requests that wait for a handler. Further ones get 503.
     public var maximumWaitingRequests = 256
-    /// Longest request body; a longer one is answered with 413.
+    /// The maximum size of a request body. A larger one gets 413.
     public var maximumBodyBytes = 8 << 20
-    /// Longest body of a form; a longer one is answered with 413.
+    /// The maximum size of a form. A larger one gets 413.
     public var maximumFormBytes = 10 << 20
-    /// Longest request line with headers; more is answered with 414 or 431.
+    /// The maximum size of the request line and headers. More gets 414 or 431.
     public var maximumHeaderBytes = 64 << 10
-    /// Bytes of all request bodies in memory; a body beyond is answered with 503.
+    /// The maximum size of all request bodies in memory. A body above it gets 503.
     public var maximumRequestBytesInFlight = 192 << 20
-    /// Bytes of all responses that wait for slow clients; the connection of a response beyond is closed.
+    /// The maximum size of all responses that wait for slow clients. Above it, the connection is closed.
     public var maximumResponseBytesInFlight = 192 << 20
-    /// Connections held open at once. For a further one the longest silent one without a running handler is closed.
+    /// The maximum number of open connections. For a new one, the longest silent one without a running handler is
+    /// closed.
     public var maximumConnections = 512
-    /// How long clients may take.
+    /// Timeouts.
     public var timeouts = HTTPServerTimeouts()
     /// The TLS context for the next connection; `nil` for none. Called for every connection, so that certificates can
     /// change; must not block.
     public var tls: @Sendable () -> TLSServerContext? = { nil }
-    /// Decides about every request before it reaches a handler; `nil` admits all.
+    /// Authenticates every request before it reaches a handler; `nil` admits all.
     public var authenticator: (any HTTPAuthenticator)?
     /// Whether bodies are compressed for clients that accept gzip or deflate.
     public var compressesResponses = false
@@ -94,7 +96,7 @@ public struct HTTPServerConfiguration: Sendable {
 public struct HTTPServerError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The kinds of reason.
     public enum Code: Sendable {
-        /// The address is not one of this machine, or no address at all.
+        /// The address does not belong to this machine, or is invalid.
         case badAddress
         case addressInUse
         case permissionDenied
@@ -103,7 +105,7 @@ public struct HTTPServerError: Error, Equatable, Sendable, CustomStringConvertib
 
     /// The kind of reason.
     public let code: Code
-    /// The address that was asked for.
+    /// The requested address.
     public let listenAddress: String
     /// The system's message.
     public let reason: String
@@ -115,6 +117,6 @@ public struct HTTPServerError: Error, Equatable, Sendable, CustomStringConvertib
         self.reason = reason
     }
 
-    /// One line for an operator.
+    /// The error, one line.
     public var description: String { "cannot listen on \(listenAddress): \(reason)" }
 }

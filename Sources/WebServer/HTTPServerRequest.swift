@@ -1,23 +1,23 @@
-/// One request as a handler sees it. A value; may be handed to other threads.
+/// A request for a handler. A value; may be passed to other threads.
 public struct HTTPServerRequest: Sendable {
     /// The method in upper case: `GET`.
     public var method: String
     /// The path without query, percent-decoded: `/api/v1/query`.
     public var path: String
-    /// The parameters of the URL in their order, decoded.
+    /// The decoded parameters of the URL, in order.
     public var query: [(name: String, value: String)]
-    /// The headers in their order, names as sent.
+    /// The headers in order, with names as sent.
     public var headers: [(name: String, value: String)]
-    /// The body, never longer than the server's limit.
+    /// The body, within the server's limit.
     public var body: [UInt8]
-    /// Who sent it.
+    /// The sender.
     public var client: HTTPPeer
-    /// Who the authenticator found the client to be; `nil` where nobody has to say.
+    /// The client's name from the authenticator; `nil` without authentication.
     public var identity: String?
     /// The connection, while a handler works on the request.
     var connection: ClientConnection?
 
-    /// A request made up by a test.
+    /// A request for a test.
     public init(
         method: String = "GET", path: String, query: [(name: String, value: String)] = [],
         headers: [(name: String, value: String)] = [], body: [UInt8] = [], peer: String = ""
@@ -41,12 +41,12 @@ public struct HTTPServerRequest: Sendable {
     /// The client's numeric address, without port; empty for a Unix socket.
     public var peer: String { client.address }
 
-    /// The value of the first header called `name`, whatever its case.
+    /// The value of the first header named `name`, ignoring case.
     public subscript(header name: String) -> String? {
         headers.first { ASCIIText.equal($0.name, name) }?.value
     }
 
-    /// The fields of an `application/x-www-form-urlencoded` body; none where the body is something else.
+    /// The fields of an `application/x-www-form-urlencoded` body; empty for other bodies.
     public var form: [(name: String, value: String)] {
         hasForm ? URLEncoding.fields(of: body[...]) : []
     }
@@ -57,9 +57,9 @@ public struct HTTPServerRequest: Sendable {
         return ASCIIText.equal(ASCIIText.trimmed(type.prefix { $0 != ";" }), "application/x-www-form-urlencoded")
     }
 
-    /// Whether nobody waits for the answer any more: the client has closed the connection, or the server is stopping.
+    /// Whether the response is no longer needed: the client has closed the connection, or the server is stopping.
     ///
-    /// A system call; meant to be asked every few milliseconds, not in an inner loop.
+    /// A system call. Call it every few milliseconds, not in an inner loop.
     public var isClientGone: Bool { connection?.isGone ?? false }
 }
 

@@ -4,15 +4,15 @@ internal import Zlib
 public struct HTTPServerResponse: Sendable {
     /// The status code, 200...599.
     public var status: Int
-    /// The headers; `Date`, `Connection` and `Content-Length` are added by the server.
+    /// The headers. The server adds `Date`, `Connection` and `Content-Length`.
     public var headers: [(name: String, value: String)]
-    /// The body, or its beginning; not sent for `HEAD`.
+    /// The body, or its start; not sent for `HEAD`.
     public var body: [UInt8]
-    /// What follows `body` and is made while it is sent. The response then goes out in chunks, without
+    /// The part after `body`, generated while it is sent. The response is then chunked, without
     /// `Content-Length`.
     public var rest: (any HTTPBodySource)?
 
-    /// A response of bytes.
+    /// A response with bytes.
     public init(
         status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = [],
         rest: (any HTTPBodySource)? = nil
@@ -23,18 +23,18 @@ public struct HTTPServerResponse: Sendable {
         self.rest = rest
     }
 
-    /// A response of text.
+    /// A response with text.
     public static func text(
         _ text: String, status: Int = 200, contentType: String = "text/plain; charset=utf-8"
     ) -> HTTPServerResponse {
         HTTPServerResponse(status: status, headers: [("Content-Type", contentType)], body: Array(text.utf8))
     }
 
-    /// Bodies shorter than this are not worth compressing: they fit into one packet either way.
+    /// Shorter bodies are not compressed, because they fit in one packet either way.
     private static let worthCompressing = 1024
 
-    /// Compresses the body with the first encoding in `accepted` that is known; leaves it alone where it is encoded
-    /// already.
+    /// Compresses the body with the first supported encoding in `accepted`. A body that is already encoded is not
+    /// changed.
     mutating func compress(accepted: String?) {
         if headers.contains(where: { ASCIIText.equal($0.name, "Content-Encoding") }) { return }
         headers.append(("Vary", "Accept-Encoding"))
@@ -53,10 +53,10 @@ public struct HTTPServerResponse: Sendable {
         }
     }
 
-    /// False where there is no memory for it.
+    /// Returns false without memory.
     private mutating func compress(as format: CompressedFormat) -> Bool {
         if let rest {
-            // A compressor would hold events back.
+            // A compressor would delay events.
             guard !(rest is any HTTPLiveBodySource) else { return false }
             guard let compressed = CompressedBody(body, rest, as: format) else { return false }
             body = []

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Requests that wait for a handler, and how many handlers run. Any thread may call it.
+/// The requests that wait for a handler, and the number of running handlers. May be used from any thread.
 final class RequestScheduler: Sendable {
     private struct State {
         var waiting: [PendingRequest] = []
@@ -15,17 +15,17 @@ final class RequestScheduler: Sendable {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - limit: Handlers that run at once.
-    ///   - capacity: Requests that wait at most.
+    ///   - limit: the maximum number of running handlers.
+    ///   - capacity: the maximum number of waiting requests.
     init(limit: Int, capacity: Int) {
         self.limit = max(limit, 1)
         self.capacity = max(capacity, 1)
     }
 
-    /// Whether no handler runs and none has to.
+    /// Whether no handler is running or waiting.
     var isIdle: Bool { state.withLock { $0.running == 0 && $0.count == 0 } }
 
-    /// Puts a request at the end. False where too many wait.
+    /// Appends a request. Returns false if the queue is full.
     func submit(_ request: PendingRequest) -> Bool {
         state.withLock { state in
             guard state.count < capacity else { return false }
@@ -34,8 +34,9 @@ final class RequestScheduler: Sendable {
         }
     }
 
-    /// The next request for the calling thread, which then has to call ``finished()``; `nil` where none waits or as
-    /// many run as may. `more` says whether another thread could take one too.
+    /// The next request for the calling thread, which must then call ``finished()``; `nil` if none waits or the limit
+    /// of
+    /// running handlers is reached. `more` is true if another thread could take one too.
     func next() -> (request: PendingRequest, more: Bool)? {
         state.withLock { state in
             guard state.running < limit, state.count > 0 else { return nil }

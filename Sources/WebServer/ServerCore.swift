@@ -4,9 +4,9 @@ internal import Runtime
 internal import Synchronization
 internal import TLS
 
-/// What the threads of a server share. Each thread waits for an event, reads or writes as far as the socket allows, and
-/// runs the handler of a request that is complete: a request whose handler can run at once is answered without a change
-/// of threads.
+/// The shared state of a server's threads. Each thread waits for an event, reads or writes as much as the socket
+/// allows,
+/// and runs the handler of a complete request. A request whose handler can run at once needs no thread change.
 final class ServerCore: Sendable {
     let configuration: HTTPServerConfiguration
     let poller: Poller
@@ -18,11 +18,11 @@ final class ServerCore: Sendable {
     private let listeners: [Int32: Listener]
     private let brief: @Sendable (HTTPServerRequest) -> HTTPServerResponse?
     private let handler: @Sendable (HTTPServerRequest) -> HTTPServerResponse
-    /// Connections that a body source or the stop wants to go on.
+    /// Connections that must continue because of a body source or the stop.
     private let woken = Mutex<[Connection]>([])
     private let stopping = Atomic<Bool>(false)
 
-    /// Bytes read at once.
+    /// The maximum number of bytes per read.
     private static let scratchBytes = 64 << 10
     private static let acceptsAtOnce = 256
 
@@ -73,7 +73,7 @@ final class ServerCore: Sendable {
         }
     }
 
-    /// Runs the handlers of `requests` and, as long as any wait, of others.
+    /// Runs the handlers of `requests` and then of other waiting requests.
     private func serve(_ requests: [PendingRequest], _ scratch: UnsafeMutableRawBufferPointer) {
         if requests.isEmpty { return }
         unsafe submit(requests, scratch)
@@ -90,7 +90,7 @@ final class ServerCore: Sendable {
         }
     }
 
-    /// Answers what is brief at once, and puts the rest into the queue.
+    /// Responds to brief requests at once, and queues the others.
     private func submit(_ requests: [PendingRequest], _ scratch: UnsafeMutableRawBufferPointer) {
         var left = requests
         while let pending = left.popLast() {
@@ -105,7 +105,7 @@ final class ServerCore: Sendable {
         }
     }
 
-    /// A refusal, or the response to a brief request; `nil` where a handler has to run.
+    /// A refusal, or the response to a brief request; `nil` if a handler must run.
     private func quickResponse(to request: HTTPServerRequest) -> HTTPServerResponse? {
         guard let authenticator = configuration.authenticator else {
             return brief(request).map { encoded($0, request) }
@@ -124,7 +124,7 @@ final class ServerCore: Sendable {
         var request = pending.session.request
         let connection = ClientConnection(
             server: self, connection: pending.connection, abandonment: pending.session.abandonment)
-        // Nobody reads the response to a request whose stream was reset while it waited.
+        // The response to a request whose stream was reset while it waited is not needed.
         if let abandonment = pending.session.abandonment, abandonment.isSet { return HTTPServerResponse(status: 503) }
         if let authenticator = configuration.authenticator {
             switch authenticator.decide(request) {
@@ -150,7 +150,7 @@ final class ServerCore: Sendable {
         for _ in 0..<Self.acceptsAtOnce {
             let descriptor = cweb_accept(listener.descriptor)
             if descriptor < 0 {
-                // Without descriptors nobody could be accepted before a connection ends.
+                // Without free descriptors no connection could be accepted until another one ends.
                 if errno == EMFILE || errno == ENFILE, table.breakOffSilent() {
                     counters.connectionsEvicted.add(1, ordering: .relaxed)
                 }
@@ -191,11 +191,11 @@ final class ServerCore: Sendable {
         wake.set(connection)
         counters.connectionsAccepted.add(1, ordering: .relaxed)
         if table.insert(connection) { counters.connectionsEvicted.add(1, ordering: .relaxed) }
-        // Only now, when the table has it, may another thread see its events.
+        // Only now, when the table contains it, may another thread see its events.
         if !poller.add(descriptor, .readable) { closed(connection) }
     }
 
-    /// How bytes travel on a new connection; `nil` where there is no memory for it. Unix sockets need no TLS.
+    /// The transport of a new connection; `nil` without memory. Unix sockets need no TLS.
     private func transport(_ descriptor: Int32, _ listener: Listener) -> Transport? {
         guard !listener.isUnix, let context = configuration.tls() else { return .plain(descriptor) }
         return TLSConnection(context, descriptor: descriptor).map { .tls(descriptor, $0) }
@@ -205,13 +205,13 @@ final class ServerCore: Sendable {
         counters.handshakesFailed.add(1, ordering: .relaxed)
     }
 
-    /// A connection is closed. Called once, by the thread that has its lock.
+    /// A connection was closed. Called once, by the thread that has its lock.
     func closed(_ connection: Connection) {
         table.remove(connection)
         close(connection.descriptor)
     }
 
-    /// Has a thread look at a connection although its socket is not ready.
+    /// Schedules a connection although its socket is not ready.
     func wake(_ connection: Connection) {
         woken.withLock { $0.append(connection) }
         poller.wake()
@@ -233,12 +233,12 @@ final class ServerCore: Sendable {
     private func refused(_ fault: HTTPFault) {
         counters.requestsMalformed.add(1, ordering: .relaxed)
         guard fault == .noMemoryForBody else { return }
-        // Whoever holds memory and sends nothing makes room for the next.
+        // A connection that uses memory and sends nothing makes room for another one.
         let limit = SystemClock.monotonicNanoseconds() - 1_000_000_000
         table.breakOff { $0.phase == .body && $0.lastProgress < limit }
     }
 
-    /// A response did not fit into the budget.
+    /// A response did not fit in the budget.
     func responseDropped() {
         counters.responsesDropped.add(1, ordering: .relaxed)
         let limit = SystemClock.monotonicNanoseconds() - 1_000_000_000
@@ -254,8 +254,9 @@ final class ServerCore: Sendable {
 
     // MARK: Stopping
 
-    /// Takes no further connections or requests, and returns when what was under way is done, its clients have taken
-    /// the responses or have been too slow for that.
+    /// Accepts no more connections or requests. Returns when everything in progress is done, and its clients have
+    /// received
+    /// the responses or were too slow.
     func stop() {
         stopping.store(true, ordering: .sequentiallyConsistent)
         for listener in listeners.values {
@@ -272,13 +273,13 @@ final class ServerCore: Sendable {
         poller.stop()
     }
 
-    /// Closes what is still open. After the threads have ended.
+    /// Closes the remaining connections, after the threads have ended.
     func closeAll() {
         for connection in table.all() { closed(connection) }
     }
 }
 
-/// Tells the server that a connection's body has bytes, without keeping either alive.
+/// Notifies the server that a connection's body has data, without keeping either alive.
 private final class WakeTarget: Sendable {
     private struct Target {
         weak var server: ServerCore?

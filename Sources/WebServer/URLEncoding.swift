@@ -2,7 +2,7 @@
 public enum URLEncoding {
     /// Splits `target` (`/a%20b?x=1`) into a decoded path and decoded parameters.
     ///
-    /// - Returns: `nil` when the path holds a malformed escape.
+    /// - Returns: `nil` if the path contains a malformed escape.
     static func split(_ target: [UInt8]) -> (path: String, query: [(name: String, value: String)])? {
         let mark = target.firstIndex(of: UInt8(ascii: "?"))
         let fragment = target.firstIndex(of: UInt8(ascii: "#")) ?? target.count
@@ -11,7 +11,7 @@ public enum URLEncoding {
         return (path, fields(of: target[(mark + 1)..<fragment]))
     }
 
-    /// The fields of `a=1&b=2`, decoded, in their order. A field with a malformed escape is left out, as Go does.
+    /// The decoded fields of `a=1&b=2`, in order. As in Go, a field with a malformed escape is dropped.
     public static func fields(of bytes: ArraySlice<UInt8>) -> [(name: String, value: String)] {
         bytes.split(separator: UInt8(ascii: "&")).compactMap { field in
             let equals = field.firstIndex(of: UInt8(ascii: "=")) ?? field.endIndex
@@ -22,7 +22,7 @@ public enum URLEncoding {
         }
     }
 
-    /// `text` with everything but unreserved characters escaped, for one component of a URL.
+    /// `text` with all characters except unreserved ones escaped, for one component of a URL.
     public static func escape(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var result: [UInt8] = []

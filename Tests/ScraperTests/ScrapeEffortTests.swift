@@ -102,11 +102,11 @@ import Zlib
         try bench.scrape(["large": large, "bombing": bombing, "small": small])
         #expect(
             Loopback.eventually {
-                bench.error("large") == "the bodies under way exceed the limit of 1048576 bytes in total"
+                bench.error("large") == "the bodies in progress exceed the limit of 1048576 bytes in total"
             })
         #expect(
             Loopback.eventually {
-                bench.error("bombing") == "the bodies under way exceed the limit of 1048576 bytes in total"
+                bench.error("bombing") == "the bodies in progress exceed the limit of 1048576 bytes in total"
             })
         #expect(Loopback.eventually { bench.succeeded >= 3 })
         #expect(bench.counter("tribune_scrape_body_memory_refusals_total") >= 2)

@@ -7,13 +7,13 @@
 
 // Typed forms of libcurl's variadic functions, which Swift does not import.
 
-/// What libcurl calls with body or header bytes. Returns how many were taken; fewer than `size * count` aborts.
+/// libcurl's callback for body or header bytes. Returns the number of bytes taken; fewer than `size * count` aborts.
 typedef size_t (*ccurl_sink)(char *bytes, size_t size, size_t count, void *context);
 
-/// Where libcurl takes bytes to send from. Returns how many were put into `bytes`; 0 at the end.
+/// libcurl's callback for bytes to send. Returns the number of bytes put into `bytes`; 0 at the end.
 typedef size_t (*ccurl_source)(char *bytes, size_t size, size_t count, void *context);
 
-/// Sets libcurl up for the whole process; further calls do nothing.
+/// Initialises libcurl for the whole process. Further calls do nothing.
 CURLcode ccurl_global_init(void);
 
 CURLcode ccurl_set_long(CURL *handle, CURLoption option, long value);
@@ -30,16 +30,16 @@ CURLcode ccurl_set_error_buffer(CURL *handle, char *buffer);
 CURLcode ccurl_set_private(CURL *handle, void *context);
 CURLcode ccurl_set_body_sink(CURL *handle, ccurl_sink sink, void *context);
 CURLcode ccurl_set_header_sink(CURL *handle, ccurl_sink sink, void *context);
-/// `count` is how many bytes there are in total.
+/// `count` is the total number of bytes.
 CURLcode ccurl_set_upload(CURL *handle, ccurl_source source, void *context, int64_t count);
 
-/// What libcurl calls about once a second and whenever bytes move; a result other than 0 ends the transfer.
+/// libcurl's callback about once a second and whenever bytes are transferred. A result other than 0 ends the transfer.
 typedef int (*ccurl_watcher)(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up);
 /// NULL ends the calls. The context must outlive the transfer.
 CURLcode ccurl_set_watcher(CURL *handle, ccurl_watcher watcher, void *context);
 
-/// The answer's status code, 0 where there is none.
+/// The status code of the response; 0 if there is none.
 long ccurl_status(CURL *handle);
-/// The errno of the connection that failed, 0 where there is none.
+/// The errno of the failed connection; 0 if there is none.
 int ccurl_os_error(CURL *handle);
 void *ccurl_private(CURL *handle);

@@ -3,10 +3,11 @@ internal import Glibc
 internal import Runtime
 internal import Synchronization
 
-/// One connection: the socket, the protocol spoken on it, and the bytes that wait to be sent.
+/// One connection: its socket, its protocol, and the bytes waiting to be sent.
 ///
-/// `@unchecked`: `session`, `output`, `charge` and the flags below them are touched with `lock` held; the rest is
-/// constant or atomic. Handlers run without the lock.
+/// `@unchecked`: `session`, `output`, `charge` and the flags below them are accessed under `lock`; the rest is constant
+/// or
+/// atomic. Handlers run without the lock.
 @safe final class Connection: @unchecked Sendable {
     let descriptor: Int32
     private unowned let server: ServerCore
@@ -14,10 +15,10 @@ internal import Synchronization
     private let lock = Mutex(())
 
     private var session: any ProtocolSession
-    /// Makes the session once the handshake has decided on a protocol.
+    /// Creates the session when the handshake has selected a protocol.
     private var establish: ((Transport) -> (any ProtocolSession)?)?
     private var output = Output()
-    /// What the bytes that wait hold of the budget.
+    /// The waiting bytes' share of the budget.
     private var charge: ByteCharge?
     private var isClosed = false
     private var isDraining = false
@@ -28,14 +29,14 @@ internal import Synchronization
     private let progressed: Atomic<Int64>
     private let isCondemned = Atomic<Bool>(false)
 
-    /// Bytes dropped after a response that ended the connection, at most.
+    /// The maximum number of bytes discarded after a response that ends the connection.
     private static let maximumDrained = 1 << 20
-    /// Reads and writes before other connections have their turn.
+    /// The maximum number of reads and writes before other connections are handled.
     private static let turns = 16
-    /// Fewer bytes than this are not counted: they are as many as the connection's own memory.
+    /// Fewer bytes than this are not counted: they are comparable to the connection's own memory.
     private static let uncounted = 64 << 10
 
-    /// - Parameter establish: Makes the session when the handshake, if there is one, is done; `nil` closes the
+    /// - Parameter establish: creates the session when the handshake, if there is one, is done; `nil` closes the
     ///   connection.
     init(
         _ descriptor: Int32, _ transport: Transport, server: ServerCore,
@@ -51,20 +52,21 @@ internal import Synchronization
         progressed = Atomic(now)
     }
 
-    // MARK: What any thread may ask
+    // MARK: State for any thread
 
     var phase: ConnectionPhase { ConnectionPhase(rawValue: phaseCode.load(ordering: .relaxed)) ?? .head }
-    /// When the phase began, on the monotonic clock.
+    /// The start of the phase, on the monotonic clock.
     var phaseBegin: Int64 { phaseBegan.load(ordering: .relaxed) }
-    /// When bytes were last received or sent.
+    /// The time of the last bytes received or sent.
     var lastProgress: Int64 { progressed.load(ordering: .relaxed) }
-    /// Connections of a lower class are closed first for new ones.
+    /// Connections of a lower class are closed first to make room for new ones.
     var evictionClass: Int { phase == .live ? 1 : 0 }
-    /// Whether it was chosen to be closed.
+    /// Whether it was selected to be closed.
     var isDoomed: Bool { isCondemned.load(ordering: .relaxed) }
 
-    /// Breaks the connection off: the thread that sees it next closes it. Only while the table holds it, so that the
-    /// descriptor is still its own. Returns false where it was done before.
+    /// Shuts the connection down; the next thread that handles it closes it. Only while the table contains it, so that
+    /// the
+    /// descriptor is still its own. Returns false if it was already shut down.
     func breakOff() -> Bool {
         if isCondemned.exchange(true, ordering: .relaxed) { return false }
         shutdown(descriptor, Int32(SHUT_RDWR))
@@ -73,7 +75,7 @@ internal import Synchronization
 
     // MARK: Events
 
-    /// The socket is ready. Returns the requests that are complete.
+    /// The socket is ready. Returns the completed requests.
     func ready(_ events: Poller.Events, _ scratch: UnsafeMutableRawBufferPointer) -> [PendingRequest] {
         lock.withLock { _ in
             if isClosed { return [] }
@@ -90,7 +92,7 @@ internal import Synchronization
         }
     }
 
-    /// A response of a handler. Returns the requests that were received behind it.
+    /// Takes the response of a handler. Returns the requests that were received after it.
     func respond(
         _ response: HTTPServerResponse, to stream: Int32, _ scratch: UnsafeMutableRawBufferPointer
     ) -> [PendingRequest] {
@@ -101,7 +103,7 @@ internal import Synchronization
         }
     }
 
-    /// The server is overloaded: the client gets this response and no further one, whatever else it has sent.
+    /// The server is overloaded: the client gets this response and no other, whatever else it has sent.
     func turnAway(
         _ response: HTTPServerResponse, from stream: Int32, _ scratch: UnsafeMutableRawBufferPointer
     ) {
@@ -109,12 +111,12 @@ internal import Synchronization
             if isClosed { return }
             session.stop()
             session.respond(response, to: stream)
-            // Requests that wait already are still answered; none comes out of this.
+            // Requests that already wait are still served. This call returns none.
             _ = unsafe advance(reads: false, scratch)
         }
     }
 
-    /// A body that waited has bytes, or the server stops.
+    /// A waiting body has data, or the server is stopping.
     func resume(stopping: Bool, _ scratch: UnsafeMutableRawBufferPointer) -> [PendingRequest] {
         lock.withLock { _ in
             if isClosed || isDraining { return [] }
@@ -127,9 +129,9 @@ internal import Synchronization
         }
     }
 
-    // MARK: With the lock held
+    // MARK: Under the lock
 
-    /// Goes on with the handshake. Whether it is done.
+    /// Continues the handshake. Returns whether it is done.
     private func shakeHands() -> Bool {
         switch transport.handshake() {
         case .bytes:
@@ -196,12 +198,12 @@ internal import Synchronization
             close()
             return []
         }
-        // Where the turns are used up, the socket is writable and brings the connection back behind the others.
+        // After the maximum number of turns the socket is writable, which schedules the connection again after others.
         wait(whenWritable: readsWhenWritable || turns >= Self.turns)
         return requests
     }
 
-    /// Counts the bytes that wait in the server's budget. False where it has no room.
+    /// Counts the waiting bytes in the server's budget. Returns false if it is used up.
     private func account() -> Bool {
         let count = output.count + session.retainedBytes
         charge = nil
@@ -234,7 +236,7 @@ internal import Synchronization
         progressed.store(SystemClock.monotonicNanoseconds(), ordering: .relaxed)
     }
 
-    /// The last response is sent.
+    /// The last response was sent.
     private func finish() {
         transport.finishWriting()
         guard session.needsDraining else { return close() }
@@ -263,7 +265,7 @@ internal import Synchronization
     }
 }
 
-/// Stands for the session until the handshake is done.
+/// Takes the place of the session until the handshake is done.
 private final class UnestablishedSession: ProtocolSession {
     let phase = ConnectionPhase.head
     let wantsInput = true
@@ -279,7 +281,7 @@ private final class UnestablishedSession: ProtocolSession {
     func stop() {}
 }
 
-/// A request on its way to a handler, and the stream of its connection that gets the response.
+/// A request for a handler, and the stream of its connection for the response.
 struct PendingRequest: Sendable {
     let connection: Connection
     let session: SessionRequest

@@ -2,14 +2,15 @@ internal import CWebServer
 internal import Glibc
 internal import Synchronization
 
-/// The open connections of a server. When there are as many as allowed, the one that has been silent longest is closed
-/// for the next, so that nobody can lock others out by opening connections.
+/// The open connections of a server. At the limit, the connection that has been silent longest is closed for a new one,
+/// so
+/// that clients cannot lock others out by opening connections.
 final class ConnectionTable: Sendable {
     private struct State {
         /// By descriptor.
         var slots: [Connection?] = []
         var count = 0
-        /// Connections that were broken off and are not closed yet.
+        /// The number of connections that were shut down but not closed yet.
         var condemned = 0
     }
 
@@ -22,7 +23,7 @@ final class ConnectionTable: Sendable {
 
     var count: Int { state.withLock { $0.count } }
 
-    /// Takes a connection in. Returns true where another one had to be broken off for it.
+    /// Adds a connection. Returns true if another one was shut down to make room.
     func insert(_ connection: Connection) -> Bool {
         state.withLock { state in
             let index = Int(connection.descriptor)
@@ -55,7 +56,7 @@ final class ConnectionTable: Sendable {
 
     /// Whether the client of a connection has closed its side, or the connection is closed.
     func isPeerGone(_ connection: Connection) -> Bool {
-        // Asked under the lock, so that the descriptor cannot be closed and belong to another connection meanwhile.
+        // Checked under the lock, so that the descriptor cannot be closed and reused meanwhile.
         state.withLock { state in
             guard state.slots[Int(connection.descriptor)] === connection else { return true }
             var query = pollfd(fd: connection.descriptor, events: cweb_poll_peer_closed, revents: 0)
@@ -63,12 +64,12 @@ final class ConnectionTable: Sendable {
         }
     }
 
-    /// Breaks off the longest silent connection. False where handlers work for all.
+    /// Shuts down the longest silent connection. Returns false if all have running handlers.
     func breakOffSilent() -> Bool {
         state.withLock { Self.breakOffSilent(&$0, except: nil) }
     }
 
-    /// Breaks off every connection for which `condition` holds, and returns how many those are.
+    /// Shuts down every connection for which `condition` returns true. Returns their number.
     @discardableResult
     func breakOff(where condition: (Connection) -> Bool) -> Int {
         state.withLock { state in
@@ -79,7 +80,7 @@ final class ConnectionTable: Sendable {
         }
     }
 
-    /// The connections for which `condition` holds.
+    /// The connections for which `condition` returns true.
     func all(where condition: (Connection) -> Bool = { _ in true }) -> [Connection] {
         state.withLock { $0.slots.compactMap(\.self).filter(condition) }
     }
@@ -88,7 +89,7 @@ final class ConnectionTable: Sendable {
         let candidates = state.slots.lazy.compactMap(\.self).filter {
             $0 !== newcomer && !$0.isDoomed && $0.phase != .working
         }
-        // Streams of events are silent for good reasons: they come last.
+        // Event streams may be silent for good reasons, so they come last.
         let silent = candidates.min { ($0.evictionClass, $0.lastProgress) < ($1.evictionClass, $1.lastProgress) }
         guard let silent, silent.breakOff() else { return false }
         state.condemned += 1

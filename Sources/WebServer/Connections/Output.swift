@@ -1,17 +1,17 @@
-/// Bytes that are to be sent on one connection. Large bodies are kept as they are rather than copied together.
+/// Bytes to be sent on one connection. Large bodies are kept separately instead of being copied.
 struct Output {
     private var first: [UInt8] = []
     private var others: [[UInt8]] = []
-    /// How many bytes of `first` were sent.
+    /// The number of bytes of `first` that were sent.
     private var sent = 0
 
-    /// Bodies up to this size are copied, so that head and body leave in one piece.
+    /// Bodies up to this size are copied, so that head and body are sent together.
     static let longestCopy = 16 << 10
 
     private(set) var count = 0
     var isEmpty: Bool { count == 0 }
 
-    /// Appends what `write` appends to its argument: a head, or other small bytes.
+    /// Appends the bytes that `write` appends to its argument: a head, or other small data.
     mutating func append(_ write: (inout [UInt8]) -> Void) {
         if others.isEmpty {
             let before = first.count
@@ -43,7 +43,7 @@ struct Output {
         }
     }
 
-    /// `count` more bytes were sent.
+    /// Records that `count` more bytes were sent.
     mutating func sent(_ count: Int) {
         assert(count <= self.count)
         self.count -= count
@@ -53,12 +53,12 @@ struct Output {
             first = others.removeFirst()
         }
         guard sent == first.count else { return }
-        // The memory of a small response is kept for the next one.
+        // The memory of a small response is reused for the next one.
         sent = 0
         first.removeAll(keepingCapacity: first.capacity <= 2 * Self.longestCopy)
     }
 
-    /// Gives the memory back while the connection is idle.
+    /// Frees the memory while the connection is idle.
     mutating func release() {
         if isEmpty { first = [] }
     }

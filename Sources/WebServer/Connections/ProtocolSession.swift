@@ -1,53 +1,55 @@
-/// What a connection waits for; its deadlines and its place in the order of eviction follow from it.
+/// What a connection waits for. Determines its deadlines and the order of eviction.
 enum ConnectionPhase: UInt8, Sendable {
-    /// Between connect or handshake and the first request's last byte of the head, or in a later head.
+    /// The head of a request: from the connect or handshake to its last byte.
     case head
-    /// For the next request.
+    /// The next request.
     case idle
-    /// For the rest of a request body.
+    /// The rest of a request body.
     case body
-    /// A handler works on a request, or one is queued.
+    /// A running or queued handler.
     case working
-    /// The client has to take bytes.
+    /// The client, which must receive data.
     case writing
-    /// A response is open and has nothing to send at the moment.
+    /// An open response without data to send at the moment.
     case live
-    /// The last response is sent; what the client still sends is read and dropped, so that it sees the response.
+    /// The last response was sent. Input is read and discarded, so that the client receives the response.
     case draining
 }
 
-/// The protocol of one connection, without IO: bytes come in and requests go out, responses come in and bytes go out.
-/// Used by one thread at a time, which the connection's lock sees to.
+/// The protocol of one connection, without IO: bytes in and requests out, responses in and bytes out. Used by one
+/// thread
+/// at a time, under the connection's lock.
 protocol ProtocolSession: AnyObject {
     var phase: ConnectionPhase { get }
-    /// Whether bytes from the client can be taken now.
+    /// Whether more input can be accepted.
     var wantsInput: Bool { get }
-    /// Whether the connection is to be closed once the output is sent.
+    /// Whether the connection must be closed when the output was sent.
     var isFinished: Bool { get }
-    /// Whether the client may still be sending what nobody reads, so that closing at once could lose the response.
+    /// Whether the client may still be sending data that is not read, so that an immediate close could lose the
+    /// response.
     var needsDraining: Bool { get }
 
-    /// Bytes of responses that are in memory besides the output.
+    /// The size of responses in memory besides the output, in bytes.
     var retainedBytes: Int { get }
 
     func receive(_ bytes: UnsafeRawBufferPointer)
-    /// The client will send nothing more.
+    /// The client will send no more data.
     func inputEnded()
-    /// The next request that is complete.
+    /// The next complete request.
     func nextRequest() -> SessionRequest?
     func respond(_ response: HTTPServerResponse, to stream: Int32)
-    /// Appends bytes to an empty output where there are any.
+    /// Appends bytes to an empty output, if there are any.
     func fill(_ output: inout Output)
-    /// The server stops: open responses that wait for events end, and no further request is taken.
+    /// The server is stopping: responses that wait for events end, and no more requests are accepted.
     func stop()
 }
 
-/// A complete request and the stream of its connection that gets the response; 0 with HTTP/1.
+/// A complete request and the stream of its connection for the response; 0 with HTTP/1.
 struct SessionRequest: Sendable {
     var stream: Int32
     var request: HTTPServerRequest
-    /// What its body holds of the budget.
+    /// Its body's share of the budget.
     var charges: [ByteCharge]
-    /// Set when the client no longer waits, where streams end without their connection.
+    /// Set when the client no longer waits, for protocols in which a stream can end without its connection.
     var abandonment: Abandonment?
 }

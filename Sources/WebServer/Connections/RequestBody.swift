@@ -1,12 +1,12 @@
 internal import CWebServer
 internal import Runtime
 
-/// Bytes of a total that one request or response holds; given back when the last reference goes.
+/// A share of a byte budget held by one request or response. Returned when the last reference is released.
 final class ByteCharge: Sendable {
     private let budget: ByteBudget
     private let bytes: Int
 
-    /// `nil` where the budget does not have so many left.
+    /// `nil` if the budget does not have that many left.
     init?(_ bytes: Int, of budget: ByteBudget) {
         guard budget.take(bytes) else { return nil }
         self.budget = budget
@@ -18,7 +18,7 @@ final class ByteCharge: Sendable {
     }
 }
 
-/// The body of a request that is arriving. Its memory is counted in the server's budget as it grows.
+/// The body of a request while it is received. Its memory is counted in the server's budget as it grows.
 struct RequestBody {
     private var small: [UInt8] = []
     private var large: BodyMemory?
@@ -26,7 +26,7 @@ struct RequestBody {
     private let limit: Int
     private let budget: ByteBudget
 
-    /// A body up to this size is not counted, so that small requests are served whatever the large ones take.
+    /// A body up to this size is not counted, so that small requests are served regardless of large ones.
     static let uncounted = 16 << 10
 
     init(limit: Int, budget: ByteBudget) {
@@ -67,14 +67,14 @@ struct RequestBody {
         guard memory.grow(by: needed) else { throw .noMemoryForBody }
     }
 
-    /// The whole body, and what it holds of the budget.
+    /// The whole body and its share of the budget.
     consuming func finish() -> (bytes: [UInt8], charges: [ByteCharge]) {
         (large?.bytes ?? small, charges)
     }
 }
 
-/// A large body in pages of its own. An array that grows would copy the body again and again, and leave the freed
-/// memory to the allocator: 30 unfinished bodies of 50 MB held three times what was counted.
+/// A large body in its own pages. A growing array would copy the body repeatedly and leave freed memory to the
+/// allocator: 30 unfinished bodies of 50 MB used three times the counted memory.
 ///
 /// `@safe`: the pages belong to the object; `count` never exceeds `capacity`.
 @safe private final class BodyMemory {
@@ -88,7 +88,7 @@ struct RequestBody {
         unsafe cweb_release(memory, capacity)
     }
 
-    /// By how much the memory has to grow for `bytes` more; 0 where they fit.
+    /// The number of bytes by which the memory must grow for `bytes` more; 0 if they fit.
     func room(for bytes: Int) -> Int {
         let missing = count + bytes - capacity
         return missing <= 0 ? 0 : (missing + Self.step - 1) / Self.step * Self.step

@@ -1,18 +1,18 @@
 internal import Runtime
 
-/// What a session needs of its connection and server. Used under the connection's lock.
+/// A session's access to its connection and server. Used under the connection's lock.
 final class SessionContext {
     let limits: RequestReader.Limits
     let peer: HTTPPeer
     let formLimit: Int
-    /// Has the connection filled again, from any thread.
+    /// Schedules the connection to be filled again, from any thread.
     let wake: @Sendable () -> Void
-    /// Called for each request that is refused before it reaches a handler.
+    /// Called for each request that is rejected before it reaches a handler.
     let onRefusal: (HTTPFault) -> Void
-    /// Whether the connection has answered a request.
+    /// Whether the connection has served a request.
     var hasServed = false
 
-    /// More fields than this are no form that somebody filled in.
+    /// The maximum number of fields in a form.
     static let maximumFormFields = 10_000
 
     init(
@@ -26,7 +26,7 @@ final class SessionContext {
         self.onRefusal = onRefusal
     }
 
-    /// The request as handlers see it; `nil` where the target cannot be decoded.
+    /// The request for handlers; `nil` if the target cannot be decoded.
     func request(
         _ method: String, _ target: [UInt8], _ headers: [(name: String, value: String)], _ body: [UInt8]
     ) -> HTTPServerRequest? {
@@ -35,7 +35,7 @@ final class SessionContext {
             method: method, path: path, query: query, headers: headers, body: body, client: peer)
     }
 
-    /// Why the form in a request's body is refused, if it is.
+    /// Why the form in a request's body is rejected, if it is.
     func formFault(_ request: HTTPServerRequest) -> HTTPFault? {
         guard request.body.count > Self.maximumFormFields, request.hasForm else { return nil }
         if request.body.count > formLimit { return .bodyTooLarge }

@@ -1,16 +1,16 @@
-/// Decodes a body in chunks (RFC 9112, section 7.1) that arrives in pieces of any size. Trailer fields are checked and
-/// dropped.
+/// Decodes a chunked body (RFC 9112, section 7.1) that arrives in pieces of any size. Trailer fields are checked and
+/// discarded.
 struct ChunkedDecoder: Equatable, Sendable {
     private enum State: Equatable {
-        /// In a chunk's size, of which so many digits were read.
+        /// In a chunk's size, with the number of digits read.
         case size(digits: Int)
-        /// In what follows the size and is ignored.
+        /// After the size, in the extension, which is ignored.
         case chunkExtension
         case sizeLineFeed
         case data
         case dataReturn
         case dataLineFeed
-        /// At the beginning of a trailer field, or of the empty line.
+        /// At the start of a trailer field or of the empty line.
         case trailer
         case trailerName
         case trailerValue
@@ -20,16 +20,16 @@ struct ChunkedDecoder: Equatable, Sendable {
     }
 
     private var state = State.size(digits: 0)
-    /// Bytes of the chunk that are still to come.
+    /// The remaining bytes of the chunk.
     private var remaining = 0
-    /// Bytes of extensions and trailers, of which there may be only so many.
+    /// The bytes of extensions and trailers, which are limited.
     private var overhead = 0
 
     private static let maximumOverhead = 16 << 10
 
     var isDone: Bool { state == .done }
 
-    /// Reads from `bytes` at `position` on, and gives stretches of the content to `content`.
+    /// Decodes `bytes` from `position` on, and passes ranges of the content to `content`.
     mutating func decode(
         _ bytes: UnsafeRawBufferPointer, from position: inout Int,
         content: (UnsafeRawBufferPointer) throws(HTTPFault) -> Void
@@ -65,7 +65,7 @@ struct ChunkedDecoder: Equatable, Sendable {
 
     private mutating func sizeByte(_ byte: UInt8, _ digits: Int) throws(HTTPFault) {
         if HTTPGrammar.isHexadecimal(byte) {
-            // Fifteen digits fit into 63 bits.
+            // Fifteen hexadecimal digits fit in 63 bits.
             guard digits < 15 else { throw .bodyTooLarge }
             if digits == 0 { remaining = 0 }
             remaining = remaining << 4 | Int(byte <= 0x39 ? byte - 0x30 : (byte | 0x20) - 0x57)

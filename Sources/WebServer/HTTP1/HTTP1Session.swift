@@ -7,26 +7,26 @@ final class HTTP1Session: ProtocolSession {
         case finished
     }
 
-    /// What has to be known of a request until its response is written.
+    /// The properties of a request that its response needs.
     private struct Exchange {
         var isHead: Bool
         var version: RequestHead.Version
         var keepsAlive: Bool
     }
 
-    /// The rest of a response that is made while it is sent.
+    /// The rest of a response that is generated while it is sent.
     private struct Body {
         var source: any HTTPBodySource
         var isChunked: Bool
         var keepsAlive: Bool
-        /// Whether the source had nothing to give the last time.
+        /// Whether the source had no data at the last call.
         var isWaiting = false
     }
 
     private let context: SessionContext
     private var reader: RequestReader
     private var state = State.reading
-    /// Bytes that were received and not read: the beginning of a head, or further requests.
+    /// Received bytes that were not read yet: the start of a head, or further requests.
     private var input: [UInt8] = []
     private var pending: SessionRequest?
     private var control = Output()
@@ -80,7 +80,7 @@ final class HTTP1Session: ProtocolSession {
         swap(&bytes, &input)
     }
 
-    /// Reads what can be read of `bytes`, and says how many these are.
+    /// Reads as much of `bytes` as possible. Returns the number of bytes read.
     private func parse(_ bytes: UnsafeRawBufferPointer) -> Int {
         var position = 0
         while case .reading = state, position < bytes.count {
@@ -109,10 +109,10 @@ final class HTTP1Session: ProtocolSession {
         pending = SessionRequest(stream: 0, request: request, charges: charges)
     }
 
-    /// Answers a request that is not understood, after which nothing of the connection can be.
+    /// Responds to an invalid request. The connection cannot be used after it.
     private func refuse(_ fault: HTTPFault) {
         needsDraining = true
-        // The body's memory is needed by others now, not when the connection is closed.
+        // The body's memory is needed by others now, not only when the connection is closed.
         reader = RequestReader(limits: context.limits)
         context.onRefusal(fault)
         write(fault.response, Exchange(isHead: false, version: .http11, keepsAlive: false))
@@ -163,7 +163,7 @@ final class HTTP1Session: ProtocolSession {
     private func finish(keepsAlive: Bool) {
         context.hasServed = true
         state = keepsAlive ? .reading : .finished
-        // Bytes that nobody reads would make the system reset the connection before the client has the response.
+        // If received bytes are not read, the system resets the connection before the client has the response.
         if !keepsAlive, !input.isEmpty { needsDraining = true }
     }
 
@@ -204,7 +204,7 @@ final class HTTP1Session: ProtocolSession {
         isStopping = true
         switch state {
         case .reading:
-            // A request whose body is arriving is still answered.
+            // A request whose body is arriving is still served.
             if !reader.isReadingBody { state = .finished }
         case .responding(let body) where body.source is any HTTPLiveBodySource: state = .finished
         case .responding(var body):

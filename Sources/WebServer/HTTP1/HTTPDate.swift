@@ -13,7 +13,7 @@ enum HTTPDate {
         }
     }
 
-    /// `seconds` since 1970 as RFC 9110 writes a date.
+    /// `seconds` since 1970 as a date of RFC 9110.
     static func text(_ seconds: Int) -> [UInt8] {
         var seconds = seconds
         var parts = unsafe tm()

@@ -1,8 +1,8 @@
-/// A request that the server refuses, and the response that says so.
+/// Why the server rejects a request, with the response.
 struct HTTPFault: Error, Equatable, Sendable {
     /// The status code of the response.
     var status: Int
-    /// What is wrong, for the body of the response.
+    /// The reason, for the body of the response.
     var reason: String
 
     static func badRequest(_ reason: String) -> HTTPFault { HTTPFault(status: 400, reason: reason) }

@@ -1,6 +1,6 @@
 /// Character classes of RFC 9110.
 enum HTTPGrammar {
-    /// One bit per ASCII character that may stand in a token.
+    /// One bit per ASCII character that is allowed in a token.
     private static let tokens: (low: UInt64, high: UInt64) = {
         var low: UInt64 = 0
         var high: UInt64 = 0
@@ -15,12 +15,12 @@ enum HTTPGrammar {
         return byte < 128 && tokens.high >> UInt64(byte - 64) & 1 != 0
     }
 
-    /// What may stand in a field's value: visible characters, blanks, and bytes beyond ASCII.
+    /// Allowed characters in a field's value: visible characters, blanks, and non-ASCII bytes.
     static func isFieldContent(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte != 0x7f || byte == 0x09
     }
 
-    /// `host[:port]` of RFC 3986. Empty is allowed: a URL may have no authority.
+    /// `host[:port]` of RFC 3986. May be empty, because a URL may have no authority.
     static func isHost(_ text: String) -> Bool {
         var rest = text.utf8[...]
         if rest.first == UInt8(ascii: "[") {
@@ -38,7 +38,7 @@ enum HTTPGrammar {
         return colon == UInt8(ascii: ":") && port.count <= 5 && port.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
     }
 
-    /// A list of transfer codings, each with or without parameters, that ends with one `chunked` at most.
+    /// A list of transfer codings, each with or without parameters, with at most one `chunked`, which is last.
     static func isCodingList(_ text: String) -> Bool {
         let codings = text.split(separator: ",", omittingEmptySubsequences: false).map { ASCIIText.trimmed($0) }
         let names = codings.map { $0.prefix { $0 != ";" && $0 != " " } }

@@ -5,7 +5,7 @@ struct RequestHead: Sendable {
         case http11
     }
 
-    /// How the length of the body is known.
+    /// How the length of the body is determined.
     enum Framing: Equatable, Sendable {
         case none
         case length(Int)
@@ -18,24 +18,24 @@ struct RequestHead: Sendable {
     var version: Version
     var headers: [(name: String, value: String)] = []
     var framing = Framing.none
-    /// Whether the client asked for the connection to stay open.
+    /// Whether the client requested that the connection stay open.
     var keepsAlive = true
     /// Whether the client waits for `100 Continue` before it sends the body.
     var expectsContinue = false
 }
 
-/// Finds the end of a head in bytes that arrive piece by piece, and refuses line ends other than CRLF.
+/// Finds the end of a head in bytes that arrive in pieces, and rejects line ends other than CRLF.
 struct HeadScanner {
-    /// Bytes that need not be looked at again.
+    /// The number of bytes that were scanned.
     private var scanned = 0
-    /// Where the current line begins.
+    /// The start of the current line.
     private var line = 0
-    /// The length of the request line, once it is complete.
+    /// The length of the request line; `nil` until it is complete.
     private(set) var requestLine: Int?
 
-    /// The length of the head with the empty line that ends it; `nil` where it is not complete.
+    /// The length of the head, including the empty line at its end; `nil` if it is not complete.
     ///
-    /// `bytes` begins at the same place in every call, and grows.
+    /// `bytes` must start at the same place in every call, and grow.
     mutating func end(in bytes: UnsafeRawBufferPointer) throws(HTTPFault) -> Int? {
         while scanned < bytes.count {
             guard unsafe bytes[scanned] == 0x0a else {

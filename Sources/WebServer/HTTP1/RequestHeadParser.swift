@@ -1,9 +1,9 @@
 internal import Glibc
 
-/// Reads the head of a request as RFC 9112 defines it, and nothing more lenient: whatever two servers could understand
-/// differently is refused.
+/// Reads the head of a request strictly according to RFC 9112: anything that two servers could interpret differently is
+/// rejected.
 ///
-/// `@safe`: reads inside of `bytes`, which outlives the parser: every loop over characters ends at a line end at the
+/// `@safe`: reads only inside `bytes`, which outlives the parser. Every loop over characters ends at a line end at the
 /// latest, and the bytes end with an empty line.
 @safe struct RequestHeadParser {
     private let bytes: UnsafeRawBufferPointer
@@ -16,7 +16,7 @@ internal import Glibc
     static let maximumHeaders = 100
     static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
 
-    /// - Parameter bytes: The head up to and including the empty line.
+    /// - Parameter bytes: the head, including the empty line.
     static func parse(_ bytes: UnsafeRawBufferPointer) throws(HTTPFault) -> RequestHead {
         var parser = unsafe RequestHeadParser(bytes: bytes)
         return try parser.head()
@@ -54,7 +54,7 @@ internal import Glibc
         return RequestHead(method: method, target: try unsafe origin(of: target, method), version: version)
     }
 
-    /// The origin form of a target: an absolute URL loses its authority, which counts as a `Host` that must agree.
+    /// The origin form of a target. The authority of an absolute URL is removed and must agree with `Host`.
     private mutating func origin(
         of target: Slice<UnsafeRawBufferPointer>, _ method: String
     ) throws(HTTPFault) -> [UInt8] {
@@ -116,7 +116,7 @@ internal import Glibc
         return unsafe String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
-    /// Passes CRLF. The head ends with one, so that no loop over other characters passes the end of `bytes`.
+    /// Reads CRLF. The head ends with one, so that no loop over other characters passes the end of `bytes`.
     private mutating func lineEnd() throws(HTTPFault) {
         guard unsafe position + 1 < bytes.count, unsafe bytes[position] == 0x0d, unsafe bytes[position + 1] == 0x0a
         else {
@@ -125,7 +125,7 @@ internal import Glibc
         position += 2
     }
 
-    /// Keeps the values of fields that decide how the message is read.
+    /// Keeps the values of fields that determine how the message is read.
     private mutating func note(_ name: String, _ value: String) {
         switch name.utf8.count {
         case 4 where ASCIIText.equal(name, "Host"): hosts.append(value)
@@ -136,7 +136,7 @@ internal import Glibc
         }
     }
 
-    // MARK: What the fields mean together
+    // MARK: Checks across fields
 
     private func check(_ head: inout RequestHead) throws(HTTPFault) {
         try checkHost(&head)

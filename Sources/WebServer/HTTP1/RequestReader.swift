@@ -1,6 +1,6 @@
 internal import Runtime
 
-/// Reads one HTTP/1 request after another from bytes that arrive in pieces of any size. No IO; owned by one connection.
+/// Reads consecutive HTTP/1 requests from bytes that arrive in pieces of any size. No IO; owned by one connection.
 struct RequestReader {
     struct Limits {
         var headBytes: Int
@@ -9,11 +9,11 @@ struct RequestReader {
     }
 
     enum Progress {
-        /// All bytes are read, and the request is not complete.
+        /// All bytes were read, and the request is not complete.
         case needsMore
         /// The client waits for `100 Continue`.
         case expectsContinue
-        /// ``take()`` has the request.
+        /// ``take()`` returns the request.
         case complete
         case failed(HTTPFault)
     }
@@ -30,7 +30,7 @@ struct RequestReader {
     private var scanner = HeadScanner()
     private var current: RequestHead?
     private var body: RequestBody
-    /// Whether an empty line before the request line was passed over.
+    /// Whether an empty line before the request line was skipped.
     private var hasSkippedLine = false
 
     init(limits: Limits) {
@@ -38,11 +38,12 @@ struct RequestReader {
         body = RequestBody(limit: limits.bodyBytes, budget: limits.budget)
     }
 
-    /// Whether the head of a request is read and its body is arriving.
+    /// Whether the head of a request was read and its body is arriving.
     var isReadingBody: Bool { current != nil }
 
-    /// Reads `bytes` from `position` on, and moves `position` behind what was read. A head is read when it is complete:
-    /// until then `position` stays, and the next call must offer the same bytes with more behind them.
+    /// Reads `bytes` from `position` on, and advances `position`. A head is read when it is complete: until then
+    /// `position`
+    /// does not move, and the next call must pass the same bytes with more after them.
     mutating func read(_ bytes: UnsafeRawBufferPointer, from position: inout Int) -> Progress {
         do throws(HTTPFault) {
             return try unsafe step(bytes, from: &position)
@@ -106,7 +107,7 @@ struct RequestReader {
         return true
     }
 
-    /// The request that is complete; reading goes on with the next.
+    /// Removes and returns the complete request. Reading continues with the next.
     mutating func take() -> (head: RequestHead, body: RequestBody)? {
         guard case .complete = state, let head = current else { return nil }
         let body = self.body

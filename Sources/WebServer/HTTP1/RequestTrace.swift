@@ -1,11 +1,12 @@
 internal import Runtime
 
-/// What an HTTP/1 connection makes of the bytes that it receives: for tests and fuzzing, which compare different pieces
-/// of the same bytes.
+/// How an HTTP/1 connection interprets received bytes. For tests and fuzzing, which compare different divisions of the
+/// same
+/// bytes.
 package enum RequestTrace {
-    /// A line for each request that is understood and for the one that is refused.
+    /// One line for each valid request and for the rejected one.
     ///
-    /// - Parameter pieces: The bytes in the order in which they arrive.
+    /// - Parameter pieces: the bytes in order of arrival.
     package static func lines(of pieces: [ArraySlice<UInt8>]) -> [String] {
         var lines: [String] = []
         let limits = RequestReader.Limits(headBytes: 1024, bodyBytes: 256, budget: ByteBudget(limit: 1 << 20))

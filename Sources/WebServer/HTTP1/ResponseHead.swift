@@ -1,7 +1,7 @@
 /// Writes the heads of HTTP/1 responses.
 enum ResponseHead {
     enum Framing {
-        /// No body may follow, and none is announced: 204 and 304.
+        /// No body is allowed, and none is announced: 204 and 304.
         case none
         case length(Int)
         case chunked
@@ -42,7 +42,7 @@ enum ResponseHead {
         output += "\r\n".utf8
     }
 
-    /// Whether a handler's header is sent: one that is malformed, or that the server writes itself, is left out.
+    /// Whether a handler's header is sent. Malformed headers, and those that the server writes itself, are omitted.
     static func isSendable(_ header: (name: String, value: String)) -> Bool {
         !header.name.isEmpty && header.name.utf8.allSatisfy(HTTPGrammar.isToken)
             && header.value.utf8.allSatisfy(HTTPGrammar.isFieldContent) && !isOwn(header.name)

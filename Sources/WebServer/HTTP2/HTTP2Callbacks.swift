@@ -1,6 +1,6 @@
 internal import CNghttp2
 
-/// What nghttp2 calls while it reads and writes, always under the connection's lock.
+/// Callbacks of nghttp2 while it reads and writes, always under the connection's lock.
 enum HTTP2Callbacks {
     static func set(on callbacks: OpaquePointer?) {
         unsafe nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
@@ -39,7 +39,7 @@ enum HTTP2Callbacks {
         }
     }
 
-    /// Gives the next part of a response's body.
+    /// Returns the next part of a response's body.
     static let read: nghttp2_data_source_read_callback = { _, stream, buffer, room, flags, _, user in
         guard let session = unsafe HTTP2Callbacks.session(user) else {
             return Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
@@ -64,7 +64,7 @@ enum HTTP2Callbacks {
             && frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST
     }
 
-    /// Whether a frame ends what one side sends on its stream.
+    /// Whether a frame ends one side of its stream.
     private static func isEnd(_ head: nghttp2_frame_hd) -> Bool {
         let type = UInt32(head.type)
         return (type == NGHTTP2_HEADERS.rawValue || type == NGHTTP2_DATA.rawValue)

@@ -1,6 +1,6 @@
 internal import CNghttp2
 
-/// Hands responses to nghttp2.
+/// Passes responses to nghttp2.
 enum HTTP2Response {
     static func submit(_ session: OpaquePointer?, _ stream: Int32, _ response: HTTPServerResponse, hasBody: Bool) {
         let status = (200...599).contains(response.status) ? response.status : 500
@@ -29,7 +29,7 @@ enum HTTP2Response {
         }
     }
 
-    /// HTTP/2 has no headers that concern one connection.
+    /// HTTP/2 has no headers about a single connection.
     private static func isForbidden(_ name: String) -> Bool {
         ASCIIText.equal(name, "Upgrade") || ASCIIText.equal(name, "Proxy-Connection")
     }
@@ -37,7 +37,7 @@ enum HTTP2Response {
     private static func withPairs(
         _ fields: [(name: String, value: String)], _ body: (UnsafeBufferPointer<nghttp2_nv>) -> Void
     ) {
-        // All names and values one behind the other, so that pointers into one buffer are enough.
+        // All names and values in one buffer, for pointers into it.
         var bytes: [UInt8] = []
         for field in fields {
             bytes += field.name.utf8
@@ -53,7 +53,7 @@ enum HTTP2Response {
                     nghttp2_nv(name: next, value: next + name, namelen: name, valuelen: value, flags: 0))
                 unsafe next += name + value
             }
-            // nghttp2 copies what it keeps.
+            // nghttp2 copies the data that it keeps.
             unsafe pairs.withUnsafeBufferPointer { unsafe body($0) }
         }
     }

@@ -1,6 +1,6 @@
 internal import CNghttp2
 
-/// HTTP/2 on one connection, read and written by nghttp2: many requests at once, each on a stream of its own.
+/// HTTP/2 on one connection, read and written by nghttp2: many concurrent requests, each on its own stream.
 @safe final class HTTP2Session: ProtocolSession {
     private let context: SessionContext
     private var session: OpaquePointer?
@@ -13,10 +13,10 @@ internal import CNghttp2
     private static let maximumStreams: UInt32 = 100
     private static let streamWindow: UInt32 = 256 << 10
     private static let connectionWindow: Int32 = 1 << 20
-    /// Bytes that are made ready for the socket at once.
+    /// The maximum number of bytes prepared for the socket at once.
     private static let outputBytes = 64 << 10
 
-    /// `nil` where there is no memory for it.
+    /// `nil` without memory.
     init?(_ context: SessionContext) {
         self.context = context
         var callbacks: OpaquePointer?
@@ -70,7 +70,7 @@ internal import CNghttp2
     func receive(_ bytes: UnsafeRawBufferPointer) {
         guard !hasFailed else { return }
         let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        // nghttp2 answers an error of the protocol with GOAWAY; anything else ends the connection.
+        // nghttp2 responds to a protocol error with GOAWAY. Other errors end the connection.
         if unsafe nghttp2_session_mem_recv(session, start, bytes.count) < 0 { hasFailed = true }
     }
 
@@ -84,7 +84,7 @@ internal import CNghttp2
         ready.isEmpty ? nil : ready.removeFirst()
     }
 
-    // MARK: What nghttp2 reports
+    // MARK: Events of nghttp2
 
     func streamOpened(_ id: Int32) {
         streams[id] = HTTP2Stream(body: RequestBody(limit: context.limits.bodyBytes, budget: context.limits.budget))
@@ -98,7 +98,7 @@ internal import CNghttp2
             stream.fault = .headTooLarge
             return
         }
-        // nghttp2 has checked the grammar, and that no pseudo header comes twice.
+        // nghttp2 has checked the grammar, and that no pseudo header is repeated.
         switch name {
         case ":method": stream.method = value
         case ":path": stream.target = Array(value.utf8)
@@ -162,13 +162,13 @@ internal import CNghttp2
         stream.body = RequestBody(limit: 0, budget: context.limits.budget)
     }
 
-    /// The response is sent, or one side has reset the stream.
+    /// The response was sent, or one side has reset the stream.
     func streamClosed(_ id: Int32) {
         streams[id]?.abandonment.set()
         streams[id] = nil
     }
 
-    /// The end of a response is sent. Nobody reads what the client may still send of the request.
+    /// The end of a response was sent. The rest of the request is not read.
     func responseSent(_ id: Int32) {
         guard let stream = streams[id], !stream.hasEnded else { return }
         unsafe nghttp2_submit_rst_stream(session, 0, id, NGHTTP2_NO_ERROR.rawValue)
@@ -197,7 +197,7 @@ internal import CNghttp2
         unsafe HTTP2Response.submit(session, id, response, hasBody: !isBodiless)
     }
 
-    /// The next part of a body, for which nghttp2 asks when the client's windows allow it.
+    /// The next part of a body. nghttp2 requests it when the client's windows allow it.
     func bodyPiece(_ id: Int32, into buffer: UnsafeMutableRawBufferPointer) -> HTTP2Stream.Piece? {
         guard let stream = streams[id] else { return nil }
         return unsafe stream.read(into: buffer)

@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// Whether a request's client still waits for the response, where the connection alone does not tell. Any thread may
-/// ask.
+/// Whether a request's client still waits for the response, if the connection alone does not determine it. May be used
+/// from any thread.
 final class Abandonment: Sendable {
     private let flag = Atomic<Bool>(false)
 
@@ -15,7 +15,7 @@ final class HTTP2Stream {
     enum State {
         /// The request is arriving.
         case receiving
-        /// A handler works on it, or it waits for one.
+        /// A handler works on it, or it is queued.
         case working
         /// The response is being sent.
         case responding
@@ -23,7 +23,7 @@ final class HTTP2Stream {
 
     enum Piece {
         case bytes(Int, isLast: Bool)
-        /// The source has nothing to give at the moment.
+        /// The source has no data at the moment.
         case nothing
     }
 
@@ -34,16 +34,16 @@ final class HTTP2Stream {
     var headers: [(name: String, value: String)] = []
     var headerBytes = 0
     var body: RequestBody
-    /// Why the request is refused.
+    /// Why the request is rejected.
     var fault: HTTPFault?
     /// Whether the client has sent the end of the request.
     var hasEnded = false
 
-    /// The bytes of the response that are to be sent next.
+    /// The bytes of the response to send next.
     private var pending: [UInt8] = []
     private var sent = 0
     private var source: (any HTTPBodySource)?
-    /// Whether the source had nothing to give the last time.
+    /// Whether the source had no data at the last call.
     private(set) var isWaiting = false
 
     init(body: RequestBody) {
@@ -58,7 +58,7 @@ final class HTTP2Stream {
         source = response.rest
     }
 
-    /// Releases the source of a live body: what was sent is all.
+    /// Ends the source of a live body after the data sent so far.
     func endLiveBody() {
         if source is any HTTPLiveBodySource { source = nil }
     }

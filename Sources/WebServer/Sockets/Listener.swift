@@ -1,15 +1,15 @@
 internal import CWebServer
 internal import Glibc
 
-/// A socket that connections are accepted on.
+/// A socket that accepts connections.
 struct Listener: Sendable {
     let descriptor: Int32
-    /// What is listened on, for messages.
+    /// The address, for messages.
     let name: String
     /// 0 for a Unix socket.
     let port: Int
     let isUnix: Bool
-    /// The file to remove when the server stops: empty where it belongs to somebody else.
+    /// The file to remove when the server stops; empty if it belongs to another process.
     private let path: String
 
     init(descriptor: Int32, name: String, port: Int, path: String = "") {
@@ -62,7 +62,7 @@ struct Listener: Sendable {
         if !path.isEmpty { unsafe unlink(path) }
     }
 
-    /// Who is at the other end of an accepted connection.
+    /// The peer of an accepted connection.
     func peer(of descriptor: Int32) -> HTTPPeer {
         var process: Int32 = 0
         var user: UInt32 = 0

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Opens the TCP socket that a server listens on, with exact errors.
+/// Opens the TCP socket on which a server listens, with precise errors.
 enum ListeningSocket {
     /// A bound, listening, non-blocking socket and its port.
     static func open(address: String, port: Int) throws(HTTPServerError) -> (descriptor: Int32, port: Int) {
@@ -50,7 +50,7 @@ enum ListeningSocket {
 
     private static func set(_ option: Int32, _ level: Int32, to value: Int32, on descriptor: Int32) {
         var value = value
-        // Without the option the socket works all the same, or bind says why it does not.
+        // If the option fails, the socket still works, or bind reports the error.
         _ = unsafe setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
@@ -63,14 +63,14 @@ enum ListeningSocket {
                 _ = unsafe getsockname(descriptor, $0, &length)
             }
             guard unsafe storage.pointee.ss_family != AF_UNIX else { return 0 }
-            // Both families have the port at the same place.
+            // Both address families have the port at the same offset.
             return unsafe storage.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
                 unsafe Int(UInt16(bigEndian: $0.pointee.sin_port))
             }
         }
     }
 
-    /// What the system says in errno about listening on `wanted`.
+    /// The error in errno about listening on `wanted`.
     static func failure(_ wanted: String) -> HTTPServerError {
         let number = errno
         let code: HTTPServerError.Code =

@@ -1,10 +1,11 @@
 internal import CWebServer
 internal import Glibc
 
-/// An epoll instance that several threads wait on. Every descriptor is reported once and then has to be armed again, so
-/// that one thread at a time deals with it.
+/// An epoll instance on which several threads wait. Every descriptor is reported once and must then be armed again, so
+/// that
+/// one thread at a time handles it.
 struct Poller: Sendable {
-    /// What a connection waits for.
+    /// The events that a connection waits for.
     struct Events: OptionSet, Sendable {
         var rawValue: UInt32
 
@@ -32,8 +33,8 @@ struct Poller: Sendable {
     private let stopEvent: Int32
     private let timer: Int32
 
-    /// - Parameter tickMilliseconds: How often ``Event/tick`` comes.
-    /// - Returns: `nil`, with errno, where the system has no descriptors left.
+    /// - Parameter tickMilliseconds: the interval of ``Event/tick``.
+    /// - Returns: `nil`, with errno, if the system has no descriptors left.
     init?(tickMilliseconds: Int32) {
         poller = cweb_poller()
         wakeEvent = cweb_event()
@@ -62,7 +63,7 @@ struct Poller: Sendable {
     }
 
     func arm(_ descriptor: Int32, _ events: Events) {
-        // Fails only for a descriptor that is not open, which the owner of the descriptor excludes.
+        // Fails only for a closed descriptor, which its owner excludes.
         _ = cweb_poller_modify(poller, descriptor, events.rawValue | cweb_one_shot, UInt64(descriptor))
     }
 
@@ -70,12 +71,12 @@ struct Poller: Sendable {
         cweb_poller_remove(poller, descriptor)
     }
 
-    /// Has one waiting thread see ``Event/wake``.
+    /// Sends ``Event/wake`` to one waiting thread.
     func wake() {
         cweb_event_signal(wakeEvent)
     }
 
-    /// Has every thread see ``Event/stop``, now and later.
+    /// Sends ``Event/stop`` to every thread, now and later.
     func stop() {
         cweb_event_signal(stopEvent)
     }

@@ -2,12 +2,12 @@ internal import CWebServer
 internal import Glibc
 internal import TLS
 
-/// What came of reading or writing.
+/// The result of reading or writing.
 enum TransportResult {
     case bytes(Int)
-    /// Nothing can be read or written before the socket is ready; with TLS also reading may have to wait for writing.
+    /// The socket is not ready. With TLS, reading may have to wait for writing.
     case blocked(writing: Bool)
-    /// The peer will send nothing more.
+    /// The peer will send no more data.
     case ended
     case failed
 }
@@ -17,7 +17,7 @@ enum Transport {
     case plain(Int32)
     case tls(Int32, TLSConnection)
 
-    /// Goes on with the TLS handshake. `.bytes` when there is none or it is done.
+    /// Continues the TLS handshake. `.bytes` if there is none or it is done.
     func handshake() -> TransportResult {
         switch self {
         case .plain: return .bytes(0)
@@ -54,7 +54,7 @@ enum Transport {
         }
     }
 
-    /// Whether bytes were received that reading gives without the socket becoming readable.
+    /// Whether there are buffered bytes to read, for which the socket does not become readable.
     var hasBuffered: Bool {
         switch self {
         case .plain: false
@@ -62,7 +62,7 @@ enum Transport {
         }
     }
 
-    /// Says to the peer that nothing more is sent.
+    /// Tells the peer that no more data follow.
     func finishWriting() {
         switch self {
         case .plain(let descriptor): shutdown(descriptor, Int32(SHUT_WR))
