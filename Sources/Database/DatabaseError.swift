@@ -1,18 +1,18 @@
-/// Why a database could not be reached or refused a statement. Holds neither connection strings nor values of rows.
+/// Why a connection or statement failed. Contains neither connection strings nor values of rows.
 public struct DatabaseError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The kinds of failure a caller may treat differently.
     public enum Code: Sendable {
-        /// There is no connection, it broke, or the server is temporarily unable to answer. A retry may help.
+        /// There is no connection, it was lost, or the server is temporarily unavailable. A retry may help.
         case unreachable
         /// A lock was not granted in time. A retry may help.
         case busy
-        /// The database refused the statement.
+        /// The database rejected the statement.
         case refused
-        /// An answer or a file that is not what it claims to be.
+        /// An invalid result or file.
         case malformed
-        /// The schema is not the one this program works with.
+        /// The schema is not the one that this program uses.
         case schema
-        /// The address or the request makes no sense.
+        /// The address or the request is invalid.
         case invalid
     }
 

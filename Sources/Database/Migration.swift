@@ -4,29 +4,29 @@ internal import TLS
 public struct Migration: Equatable, Sendable {
     /// 1, 2, 3, … without gaps.
     public var version: Int64
-    /// A word for the step.
+    /// A short name of the step.
     public var name: String
     /// Applies the step.
     public var up: String
-    /// Queries that fail unless the step is in place.
+    /// Queries that fail unless the step was applied.
     public var verify: String
     /// Undoes the step.
     public var down: String
-    /// A query that returns a row when undoing the step would lose data, and a name for that data.
+    /// A query that returns a row if undoing the step would lose data, and a name for that data.
     public var loss: Loss?
-    /// Whether the step is never undone.
+    /// Whether the step cannot be undone.
     public var isPermanent: Bool
-    /// Checksums of earlier forms of the step whose result is the same.
+    /// Checksums of earlier forms of the step that have the same result.
     public var formerChecksums: [String]
 
     /// Data that a step's tables may hold.
     public struct Loss: Equatable, Sendable {
-        /// Returns a row when there is such data.
+        /// Returns a row if there is such data.
         public var query: String
-        /// What it is, for the error.
+        /// Its name, for the error.
         public var name: String
 
-        /// Data called `name`, found by `query`.
+        /// Data named `name`, found by `query`.
         public init(_ name: String, query: String) {
             self.name = name
             self.query = query
@@ -48,13 +48,13 @@ public struct Migration: Equatable, Sendable {
         self.formerChecksums = formerChecksums
     }
 
-    /// SHA-256 of the three scripts, in hexadecimal. A step that was applied must never be edited.
+    /// SHA-256 of the three scripts, as hexadecimal digits. A step that was applied must never be edited.
     public var checksum: String { SHA256.hex([up, verify, down].joined(separator: "\n--\n")) }
 
     func accepts(_ checksum: String) -> Bool { self.checksum == checksum || formerChecksums.contains(checksum) }
 }
 
-/// The steps of one part of the program, with the table that records which are applied. Parts do not depend on each
+/// The steps of one part of the program, with the table that records the applied ones. Parts are independent of each
 /// other.
 public struct MigrationSet: Sendable {
     /// The table that records applied steps.

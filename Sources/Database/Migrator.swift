@@ -1,9 +1,9 @@
-/// Brings a database's schema to the version this program works with, and back.
+/// Migrates a database's schema to the version that this program uses, and back.
 ///
-/// Each step is one transaction under a lock that keeps other processes' migrations out: the script, its verification,
-/// the row that records it, and what the owner of the schema records about it.
+/// Each step is one transaction under a lock against migrations by other processes. It contains the script, its
+/// verification, the row that records it, and the record of the schema's owner.
 public struct Migrator {
-    /// Which way a step goes.
+    /// The direction of a step.
     public enum Direction: String, Sendable {
         case up
         case down
@@ -56,7 +56,7 @@ public struct Migrator {
         return applied
     }
 
-    /// Undoes the last step and returns it; `nil` where there is none.
+    /// Undoes the last step and returns it; `nil` if there is none.
     ///
     /// - Parameter discarding: whether data in the step's tables may be lost. A permanent step is never undone.
     public func rollback(discarding: Bool) throws(DatabaseError) -> Migration? {
@@ -78,7 +78,7 @@ public struct Migrator {
             throw DatabaseError(
                 .refused,
                 "step \(step.version) (\(step.name)) holds the ledger and is never undone: "
-                    + "drop the database by hand if it must go")
+                    + "to remove it, drop the database")
         }
         guard !discarding, let loss = step.loss, try !database.rows(loss.query).isEmpty else { return }
         throw DatabaseError(
@@ -86,7 +86,7 @@ public struct Migrator {
             "undoing step \(step.version) (\(step.name)) would lose \(loss.name): export them, then allow discarding")
     }
 
-    /// Fails unless every step is in place and unchanged.
+    /// Throws unless every step was applied and is unchanged.
     public func verify() throws(DatabaseError) {
         guard try database.hasTable(set.table) else {
             throw DatabaseError(.schema, "the database has no schema yet: run `tribune db migrate`")
@@ -106,7 +106,7 @@ public struct Migrator {
         }
     }
 
-    /// The number of applied steps, after comparing their checksums with those of this program.
+    /// The number of applied steps, after comparing their checksums with this program's.
     private func version() throws(DatabaseError) -> Int64 {
         let rows = try database.rows("SELECT version, name, checksum FROM \(set.table) ORDER BY version")
         for (row, expected) in zip(rows, 1...) where row[0].integer != Int64(expected) {
@@ -115,12 +115,12 @@ public struct Migrator {
         for (row, step) in zip(rows, set.steps) where !step.accepts(row[2].text) {
             throw DatabaseError(
                 .schema,
-                "schema step \(step.version) (\(row[1].text)) was applied in another form than this program's")
+                "schema step \(step.version) (\(row[1].text)) was applied in a different form")
         }
         guard rows.count <= set.steps.count else {
             throw DatabaseError(
                 .schema,
-                "the schema is at step \(rows.count), this program knows \(set.steps.count): use a newer program")
+                "the schema is at step \(rows.count), this program supports \(set.steps.count): use a newer version")
         }
         return Int64(rows.count)
     }

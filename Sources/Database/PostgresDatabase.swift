@@ -13,7 +13,7 @@ public final class PostgresDatabase: SQLDatabase {
     /// Connects.
     ///
     /// - Parameters:
-    ///   - address: a connection string or URI as libpq takes it. Never part of an error.
+    ///   - address: a connection string or URI for libpq. Never part of an error.
     ///   - answerSeconds: time limit of one statement.
     public init(address: String, answerSeconds: Int = 30) throws(DatabaseError) {
         do throws(PostgreSQLError) {
@@ -22,7 +22,7 @@ public final class PostgresDatabase: SQLDatabase {
         } catch {
             throw DatabaseError(error)
         }
-        // A process that hangs in the middle of a transaction must not keep its locks from others.
+        // A process that hangs in the middle of a transaction must not keep its locks.
         try run(
             """
             SET search_path TO tribune; SET synchronous_commit TO on;
@@ -30,7 +30,7 @@ public final class PostgresDatabase: SQLDatabase {
             """)
     }
 
-    /// Runs the statements of a script without parameters; their rows are dropped.
+    /// Runs the statements of a script without parameters and discards their rows.
     public func run(_ script: String) throws(DatabaseError) {
         do throws(PostgreSQLError) { try connection.run(script) } catch { throw DatabaseError(error) }
     }
@@ -64,7 +64,7 @@ public final class PostgresDatabase: SQLDatabase {
         }
     }
 
-    /// Adds many rows, given by columns.
+    /// Adds many rows, given as columns.
     public func insert(
         into table: String, _ columns: [(name: String, values: SQLColumn)]
     ) throws(DatabaseError) {
@@ -83,10 +83,10 @@ public final class PostgresDatabase: SQLDatabase {
         }
     }
 
-    /// Begins a transaction that will write.
+    /// Begins a write transaction.
     public func begin() throws(DatabaseError) { try run("BEGIN") }
 
-    /// Makes migrations of several processes run one after the other, until the end of the transaction.
+    /// Serialises migrations of several processes until the end of the transaction.
     public func lockMigrations() throws(DatabaseError) {
         _ = try rows("SELECT pg_advisory_xact_lock($1)", [.integer(Self.lockKey)])
         try run("CREATE SCHEMA IF NOT EXISTS tribune")

@@ -1,12 +1,11 @@
 /// One connection to a SQL database. Used by one thread, which it may block.
 ///
-/// The statements of callers are the same for all databases as far as possible; ``dialect`` says where they must
-/// differ.
+/// The statements of callers are the same for all databases if possible. ``dialect`` determines the differences.
 public protocol SQLDatabase: AnyObject {
-    /// Which SQL it understands.
+    /// The SQL dialect.
     var dialect: SQLDialect { get }
 
-    /// Runs the statements of a script without parameters; their rows are dropped.
+    /// Runs the statements of a script without parameters and discards their rows.
     func run(_ script: String) throws(DatabaseError)
     /// Runs one statement with parameters `$1`, `$2`, … in this order, and returns its rows.
     func rows(_ sql: String, _ parameters: [SQLValue]) throws(DatabaseError) -> [[SQLValue]]
@@ -14,11 +13,11 @@ public protocol SQLDatabase: AnyObject {
     func change(_ sql: String, _ parameters: [SQLValue]) throws(DatabaseError) -> Int
     /// Adds many rows. Values must have exactly the types of the columns.
     func insert(into table: String, columns: [String], _ rows: [[SQLValue]]) throws(DatabaseError)
-    /// Adds many rows, given by columns of one length. The fastest way for numbers.
+    /// Adds many rows, given as columns of equal length. The fastest way for numbers.
     func insert(into table: String, _ columns: [(name: String, values: SQLColumn)]) throws(DatabaseError)
-    /// Begins a transaction that will write.
+    /// Begins a write transaction.
     func begin() throws(DatabaseError)
-    /// Makes migrations of several processes run one after the other, until the end of the transaction.
+    /// Serialises migrations of several processes until the end of the transaction.
     func lockMigrations() throws(DatabaseError)
     /// Whether a table or view of this name exists.
     func hasTable(_ table: String) throws(DatabaseError) -> Bool
@@ -34,7 +33,7 @@ extension SQLDatabase {
     /// Runs one statement without parameters and returns its rows.
     public func rows(_ sql: String) throws(DatabaseError) -> [[SQLValue]] { try rows(sql, []) }
 
-    /// Runs `body` in a transaction: all of it happens, or nothing.
+    /// Runs `body` in a transaction: either all of it takes effect or nothing.
     public func transaction<Result>(_ body: () throws(DatabaseError) -> Result) throws(DatabaseError) -> Result {
         try begin()
         do throws(DatabaseError) {
@@ -42,7 +41,7 @@ extension SQLDatabase {
             try run("COMMIT")
             return result
         } catch {
-            // Without a connection the server rolls back by itself.
+            // Without a connection, the server rolls back.
             try? run("ROLLBACK")
             throw error
         }

@@ -10,16 +10,16 @@ public enum SQLValue: Equatable, Sendable {
     /// A JSON text. `jsonb` in PostgreSQL, text in SQLite.
     case json(String)
 
-    /// The integer, or 0 for any other kind of value.
+    /// The integer; 0 for any other kind of value.
     public var integer: Int64 { if case .integer(let value) = self { value } else { 0 } }
-    /// The text, or an empty one for any other kind of value.
+    /// The text; empty for any other kind of value.
     public var text: String {
         switch self {
         case .text(let value), .json(let value): value
         default: ""
         }
     }
-    /// The bytes, or none for any other kind of value.
+    /// The bytes; empty for any other kind of value.
     public var blob: [UInt8] { if case .blob(let value) = self { value } else { [] } }
     /// The number. NULL gives NaN, because SQLite stores NaN as NULL.
     public var real: Double {
@@ -29,7 +29,7 @@ public enum SQLValue: Equatable, Sendable {
         default: .nan
         }
     }
-    /// Microseconds since the Unix epoch, or 0 for values that are no time.
+    /// Microseconds since the Unix epoch; 0 for any other kind of value.
     public var microseconds: Int64 {
         switch self {
         case .time(let value), .integer(let value): value

@@ -4,7 +4,7 @@ internal import SQLite
 public final class SQLiteDatabase: SQLDatabase {
     private let database: SQLiteConnection
 
-    /// The dialect of the server.
+    /// The dialect.
     public let dialect = SQLDialect.sqlite
 
     /// Opens the file at `path`, for writing unless `isReadOnly`.
@@ -16,7 +16,7 @@ public final class SQLiteDatabase: SQLDatabase {
         }
     }
 
-    /// Runs the statements of a script without parameters; their rows are dropped.
+    /// Runs the statements of a script without parameters and discards their rows.
     public func run(_ script: String) throws(DatabaseError) {
         do throws(SQLiteError) { try database.run(script) } catch { throw DatabaseError(error) }
     }
@@ -48,7 +48,7 @@ public final class SQLiteDatabase: SQLDatabase {
         }
     }
 
-    /// Adds many rows, given by columns.
+    /// Adds many rows, given as columns.
     public func insert(
         into table: String, _ columns: [(name: String, values: SQLColumn)]
     ) throws(DatabaseError) {
@@ -57,10 +57,10 @@ public final class SQLiteDatabase: SQLDatabase {
         try insert(into: table, columns: columns.map(\.name), rows)
     }
 
-    /// Begins a transaction that will write.
+    /// Begins a write transaction.
     public func begin() throws(DatabaseError) { try run("BEGIN IMMEDIATE") }
 
-    /// `begin` has taken the write lock already.
+    /// `begin` has already taken the write lock.
     public func lockMigrations() {}
 
     /// Whether a table or view of this name exists.

@@ -1,9 +1,9 @@
-/// Compares a database's schema with the one that a program's migrations create.
+/// Compares a database's schema with the one that this program's migrations create.
 ///
-/// The expected schema is made by running the migrations: for SQLite in memory, for PostgreSQL in a schema of a
-/// transaction that is rolled back. So nothing has to be listed twice.
+/// The expected schema is created by running the migrations: for SQLite in memory, for PostgreSQL in a schema in a
+/// transaction that is rolled back. So nothing is listed twice.
 extension Migrator {
-    /// Differences of columns, types, keys, checks, indexes, partitioning, views and grants; empty where there are
+    /// Differences of columns, types, keys, checks, indexes, partitioning, views and grants; empty if there are
     /// none.
     ///
     /// Tables that no step creates are ignored.
@@ -31,7 +31,7 @@ extension Migrator {
     private func expectedInPostgres() throws(DatabaseError) -> [SchemaItem] {
         try database.begin()
         defer {
-            // Without a connection the server rolls back by itself.
+            // Without a connection, the server rolls back.
             try? database.run("ROLLBACK")
         }
         try database.run("CREATE SCHEMA tribune_expected; SET LOCAL search_path TO tribune_expected")
@@ -54,7 +54,7 @@ private struct SchemaItem: Hashable {
         }
     }
 
-    /// The parts of the schema that the search path names. Partitions belong to their table and are not listed.
+    /// The parts of the schema in the search path. Partitions belong to their table and are not listed.
     static func postgres(_ database: any SQLDatabase) throws(DatabaseError) -> [SchemaItem] {
         var items: [SchemaItem] = []
         for query in queries {

@@ -1,6 +1,6 @@
 internal import Runtime
 
-/// Why a file could not be written, read or believed.
+/// Why a file could not be written, read or trusted.
 public struct DurableError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The kinds of failure a caller may treat differently.
     public enum Code: Equatable, Sendable {
@@ -28,7 +28,7 @@ public struct DurableError: Error, Equatable, Sendable, CustomStringConvertible 
         self.reason = reason
     }
 
-    /// The file with the reason.
+    /// The path and the reason.
     public var description: String { "\(path): \(reason)" }
 
     /// A failed system call; the reason ends with the text of `errno`.

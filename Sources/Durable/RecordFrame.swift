@@ -9,17 +9,17 @@ internal import Runtime
 ///
 /// The checksum covers length, sequence and payload.
 public enum RecordFrame {
-    /// What the checksum covers.
+    /// The parts covered by the checksum.
     public enum Coverage: Sendable {
         /// Length, sequence and payload.
         case wholeRecord
-        /// Sequence and payload, as in files that older versions wrote.
+        /// Sequence and payload, as in files of older versions.
         case withoutLength
     }
 
     /// A record that was read.
     public struct Record: Equatable, Sendable {
-        /// Its number; numbers rise by one from record to record.
+        /// Its number. Numbers increase by one from record to record.
         public var sequence: UInt64
         /// Its content.
         public var payload: [UInt8]
@@ -31,19 +31,19 @@ public enum RecordFrame {
         }
     }
 
-    /// What was found at one place of a file.
+    /// The result of reading at one offset of a file.
     public enum Piece: Equatable, Sendable {
         /// A record that ends before the offset `end`.
         case record(Record, end: Int)
-        /// The bytes end before the record that begins here; it needs this many bytes in all.
+        /// The bytes end before the record that starts here; it needs this many bytes in total.
         case incomplete(byteCount: Int)
-        /// No record begins here.
+        /// No record starts here.
         case damaged
     }
 
     /// Bytes before the payload.
     public static let headerByteCount = 16
-    /// The longest payload; writers refuse a longer one, readers take it for damage.
+    /// The maximum length of a payload. Writers reject a longer one, readers treat it as damage.
     public static let payloadLimit = 16 << 20
 
     /// The bytes of one record.
@@ -76,12 +76,12 @@ public enum RecordFrame {
         return .record(record, end: start + length)
     }
 
-    /// What the header at `offset` says, not checked.
+    /// The header at `offset`, not verified.
     static func uncheckedHeader(of bytes: [UInt8], at offset: Int) -> (length: Int, sequence: UInt64) {
         (Int(number(bytes, at: offset) as UInt32), number(bytes, at: offset + 8))
     }
 
-    /// The sequence in the header at `offset`, which must be in `bytes`; not checked.
+    /// The sequence in the header at `offset`, which must be in `bytes`; not verified.
     public static func uncheckedSequence(of bytes: [UInt8], at offset: Int) -> UInt64 { number(bytes, at: offset + 8) }
 
     private static func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {

@@ -1,15 +1,16 @@
 internal import Glibc
 internal import Runtime
 
-/// An append-only file of records, each forced to disk before `append` returns. One thread uses it at a time; one
-/// process at a time can have it open.
+/// An append-only file of records, each synced before `append` returns. One thread uses it at a time, and one process
+/// at a
+/// time can open it.
 ///
-/// After a failed write or sync it stays failed: what the disk holds is unknown then (the kernel may have dropped the
-/// dirty pages), and only opening the file again tells.
+/// After a failed write or sync it stays failed: the content on disk is then unknown (the kernel may have dropped the
+/// dirty pages), and only opening the file again determines it.
 ///
-/// `@unchecked`: whoever opens it hands it over to the one thread that appends.
+/// `@unchecked`: the thread that opens it passes it to the one thread that appends.
 public final class RecordLog: @unchecked Sendable {
-    /// How bytes reach the disk; tests put a full or failing one in its place.
+    /// How bytes are written; tests replace it with a full or failing device.
     @safe struct Device: Sendable {
         /// Like `write`.
         var write: @Sendable (_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int
@@ -22,9 +23,9 @@ public final class RecordLog: @unchecked Sendable {
 
     /// The records found when it was opened, in order.
     public let recovered: [RecordFrame.Record]
-    /// Bytes of an interrupted record that were cut off when it was opened.
+    /// Bytes of an incomplete record that were cut off when it was opened.
     public let truncatedBytes: Int
-    /// Bytes in the file.
+    /// The size of the file in bytes.
     public private(set) var byteCount: Int
     private let path: String
     private let device: Device
@@ -33,15 +34,16 @@ public final class RecordLog: @unchecked Sendable {
     private var nextSequence: UInt64
     private var failure: DurableError?
 
-    /// Opens the log at `path`, or creates it; `path.lock` keeps other processes away.
+    /// Opens the log at `path`, or creates it. `path.lock` locks it against other processes.
     ///
-    /// A torn tail is cut off. A damaged file is renamed to `path.damaged-N` and the error says so, so that nothing is
-    /// decided on a part of the records; opening again then begins an empty log.
+    /// A torn tail is cut off. A damaged file is renamed to `path.damaged-N` and an error is thrown, so that no
+    /// decision is
+    /// based on a part of the records. Opening again then starts an empty log.
     public convenience init(path: String) throws(DurableError) {
         try self.init(path: path, device: .system)
     }
 
-    /// With another way to the disk, for tests.
+    /// With another device, for tests.
     init(path: String, device: Device) throws(DurableError) {
         self.path = path
         self.device = device
@@ -69,7 +71,7 @@ public final class RecordLog: @unchecked Sendable {
             throw error
         }
         guard truncatedBytes == 0 || ftruncate(descriptor, byteCount) == 0, fsync(descriptor) == 0 else {
-            throw .system(path, "cannot cut off an interrupted record")
+            throw .system(path, "cannot cut off an incomplete record")
         }
         try DurableFile.syncDirectory(of: path)
     }
@@ -91,9 +93,9 @@ public final class RecordLog: @unchecked Sendable {
         nextSequence &+= 1
     }
 
-    /// Replaces all records by `payload` alone, atomically.
+    /// Replaces all records with `payload`, atomically.
     ///
-    /// The new file is complete on disk before it takes the name, and `descriptor` then refers to it.
+    /// The new file is complete on disk before it gets the name, and `descriptor` then refers to it.
     public func replaceAll(by payload: [UInt8]) throws(DurableError) {
         try check(payload)
         let bytes = RecordFrame.encode(payload, sequence: nextSequence)

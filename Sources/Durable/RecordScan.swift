@@ -1,25 +1,26 @@
-/// What a file of records turned out to hold.
+/// The content of a file of records.
 public struct RecordScan: Equatable, Sendable {
-    /// What follows the last good record.
+    /// The bytes after the last valid record.
     public enum Rest: Equatable, Sendable {
         case nothing
-        /// The beginning of a record whose writing was interrupted.
+        /// The start of a record whose write was interrupted.
         case tornTail
-        /// Bytes that no interrupted write explains.
+        /// Bytes that an interrupted write does not explain.
         case damage(String)
     }
 
-    /// The good records, in order.
+    /// The valid records, in order.
     public private(set) var records: [RecordFrame.Record] = []
-    /// Bytes up to the end of the last good record.
+    /// The offset after the last valid record.
     public private(set) var goodByteCount = 0
-    /// What follows them.
+    /// The bytes after them.
     public private(set) var rest = Rest.nothing
 
-    /// Reads records until the end or the first bytes that are no record, or not the next one.
+    /// Reads records until the end or the first bytes that are not the next record.
     ///
-    /// An interrupted write leaves the beginning of the last record, or its full length with some blocks missing. So a
-    /// bad record is a torn tail if no good one follows it; a later record behind it proves damage.
+    /// An interrupted write leaves the start of the last record, or its full length with some blocks missing. So an
+    /// invalid
+    /// record is a torn tail if no valid one follows it. A later valid record proves damage.
     public init(_ bytes: [UInt8], coverage: RecordFrame.Coverage = .wholeRecord) {
         while goodByteCount < bytes.count {
             guard
@@ -37,9 +38,9 @@ public struct RecordScan: Equatable, Sendable {
     private static func rest(
         of bytes: [UInt8], from start: Int, after last: UInt64?, _ coverage: RecordFrame.Coverage
     ) -> Rest {
-        // Between two records of this file there are at most so many others.
+        // Between two records of this file there are at most this many others.
         let distance = UInt64(bytes.count / RecordFrame.headerByteCount) + 1
-        // Bytes made to look like headers everywhere must not cost a checksum of the whole rest at each offset.
+        // Bytes that look like headers everywhere must not cost a checksum of the whole rest at each offset.
         var budget = 64 * bytes.count
         for offset in (start + 1)..<max(start + 1, bytes.count - RecordFrame.headerByteCount + 1) {
             let header = RecordFrame.uncheckedHeader(of: bytes, at: offset)
@@ -49,7 +50,7 @@ public struct RecordScan: Equatable, Sendable {
                 return .damage("bytes \(start) to \(offset) are damaged; record \(header.sequence) follows them")
             }
             budget -= header.length + RecordFrame.headerByteCount
-            if budget < 0 { return .damage("the bytes from \(start) on are no records, nor an interrupted one") }
+            if budget < 0 { return .damage("the bytes from \(start) on are neither records nor an incomplete record") }
         }
         return .tornTail
     }

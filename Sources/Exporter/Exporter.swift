@@ -7,7 +7,7 @@ public import RuleModel
 public import WebCore
 internal import WebServer
 
-/// Tribune's own metrics and federation: `/metrics` and `/federate`. Any number of threads may ask at once.
+/// Tribune's own metrics and federation: `/metrics` and `/federate`. May be used from any number of threads.
 public final class Exporter: Sendable {
     let sources: ExporterSources
     private let registry: Registry
@@ -41,17 +41,17 @@ public final class Exporter: Sendable {
     }
 }
 
-/// Where the exporter gets what it shows. Handed in by the composition root.
+/// Access to the exported data. Provided by the composition root.
 ///
-/// Every closure may be called by several threads at once and should answer from a snapshot without waiting.
+/// Every closure may be called from several threads at once and should return a snapshot without waiting.
 public struct ExporterSources: Sendable {
     /// The samples.
     public var store: MetricStore
-    /// How old a sample may be to count as current.
+    /// The maximum age of a current sample.
     public var lookback = Milliseconds.minutes(5)
-    /// The most samples that a federation request reads.
+    /// The maximum number of samples that a federation request reads.
     public var maximumSamples = 50_000_000
-    /// Labels that name this server to others; `/federate` adds them.
+    /// The server's external labels. `/federate` adds them.
     public var externalLabels: @Sendable () -> Labels = { .empty }
     /// The rollouts, in any order.
     public var rollouts: @Sendable () -> [RolloutSnapshot] = { [] }

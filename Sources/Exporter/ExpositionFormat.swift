@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// The text format of a response with metrics, and how it writes UTF-8 names. A value.
+/// The text format of a response with metrics, and its escaping of UTF-8 names. A value.
 struct ExpositionFormat: Equatable {
     enum Syntax {
         case prometheus
@@ -8,10 +8,10 @@ struct ExpositionFormat: Equatable {
     }
 
     var syntax = Syntax.prometheus
-    /// As in Prometheus, readers have to ask for UTF-8 names.
+    /// As in Prometheus, clients must request UTF-8 names.
     var escaping = NameEscaping.underscores
 
-    /// The best format of the header `Accept`: by quality, then by place.
+    /// The best format of the header `Accept`: by quality, then by position.
     init(accepting accept: String? = nil) {
         var quality = 0.0
         for entry in (accept ?? "").split(separator: ",") {

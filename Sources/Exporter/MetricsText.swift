@@ -46,7 +46,7 @@ struct MetricsText {
         line(name + "_count", labels, Double(total))
     }
 
-    /// OpenMetrics wants a bound to look like a float.
+    /// OpenMetrics requires bounds in the form of a float.
     private func boundText(_ bound: Double) -> String {
         let text = FloatText.general(bound)
         return format == .openMetrics && !text.contains(where: { $0 == "." || $0 == "e" }) ? text + ".0" : text
@@ -79,7 +79,7 @@ struct MetricsText {
         put("\n")
     }
 
-    /// Milliseconds as seconds, with three decimals where there is a fraction.
+    /// Milliseconds as seconds, with three decimals if there is a fraction.
     private static func seconds(_ milliseconds: Int64) -> String {
         let (seconds, fraction) = milliseconds.magnitude.quotientAndRemainder(dividingBy: 1000)
         let digits = fraction == 0 ? "" : "." + String(String(1000 + fraction).dropFirst())

@@ -9,7 +9,7 @@ final class ProcessMetrics: Sendable {
             "tribune_build_info", "A constant 1, labelled with the version.",
             labels: ["version": build.version, "revision": build.revision, "compiler": build.compiler]
         ).set(1)
-        // A counter that is read from the system, so that it is raised to the value read.
+        // The counter is raised to the value that the system reports.
         let cpu = registry.counter("process_cpu_seconds_total", "Processor time used, in seconds.")
         let resident = registry.gauge("process_resident_memory_bytes", "Memory in use, in bytes.")
         let virtual = registry.gauge("process_virtual_memory_bytes", "Address space, in bytes.")

@@ -6,7 +6,7 @@ internal import Synchronization
 
 /// Rollouts and rollback rules as metrics for dashboards, updated when metrics are read.
 final class RolloutMetrics: Sendable {
-    /// A family; each has two labels.
+    /// A family. Each has two labels.
     private enum Family {
         case weight, frozen, state, tripped, streak
 
@@ -47,7 +47,7 @@ final class RolloutMetrics: Sendable {
 
     private let shown = Mutex<Set<Member>>([])
 
-    /// Shows the state of `sources` in `registry`.
+    /// Exports the state of `sources` in `registry`.
     init(registry: Registry, sources: ExporterSources) {
         registry.onSnapshot { [self, weak registry] in
             guard let registry else { return }

@@ -8,19 +8,19 @@ public struct BodyReader: Sendable {
     }
 
     private let kind: Kind
-    /// The one format that is read, where conversion is not the same for all.
+    /// The only supported format, if series are converted differently in others.
     private let onlyFormat: ExpositionFormat?
     private var lines = BodyPredictor()
     private var families: FamilyPredictor
-    /// `nil` where nothing is converted, which then costs nothing.
+    /// `nil` if nothing is converted, which then costs nothing.
     private var conversion: SeriesConversion?
 
-    /// A reader that knows nothing yet.
+    /// A reader without any known series.
     ///
     /// - Parameters:
-    ///   - format: One of those that will be read; see ``reads(_:)``.
-    ///   - options: The parts of protobuf bodies to read.
-    ///   - converting: The conversions of the series.
+    ///   - format: a format of the bodies; see ``reads(_:)``.
+    ///   - options: the parts of protobuf bodies to read.
+    ///   - converting: the conversions of the series.
     public init(
         _ format: ExpositionFormat = .text, _ options: ExpositionOptions = ExpositionOptions(),
         converting: ConversionOptions = ConversionOptions()
@@ -29,13 +29,13 @@ public struct BodyReader: Sendable {
         families = FamilyPredictor(options)
         onlyFormat = converting.takesCreated ? format : nil
         var converting = converting
-        // Elsewhere such a series is one like others.
+        // In other formats this is a normal series.
         converting.takesCreated = converting.takesCreated && format == .openMetrics
         conversion = converting.isNeeded ? SeriesConversion(converting) : nil
     }
 
-    /// Whether bodies in this format can be read. A target that changes between text and protobuf needs another reader:
-    /// what tells a series in one has no meaning in the other.
+    /// Whether this reader can read bodies in `format`. A target that changes between text and protobuf needs another
+    /// reader, because the two identify series differently.
     public func reads(_ format: ExpositionFormat) -> Bool {
         kind == (format == .protobuf ? .families : .lines) && onlyFormat ?? format == format
     }
@@ -50,8 +50,9 @@ public struct BodyReader: Sendable {
         return conversion?.numberLimit(limit) ?? limit
     }
 
-    /// Reads a body. Where it is refused, or ``ScrapedBody/stop`` says that it was not read to its end, ``discard()``
-    /// is still to be called.
+    /// Reads a body. If it throws, or ``ScrapedBody/stop`` says that the body was not read completely, ``discard()``
+    /// must
+    /// still be called.
     public mutating func parse(
         _ body: ExpositionBody, format: ExpositionFormat, into result: inout ScrapedBody,
         limits: ReadingLimits = ReadingLimits()
@@ -63,9 +64,9 @@ public struct BodyReader: Sendable {
         if result.stop == nil { conversion?.apply(to: &result) }
     }
 
-    /// Remembers the body that was read, and forgets the series that were not in it.
+    /// Remembers the body that was read, and removes the series that it does not contain.
     ///
-    /// - Returns: The numbers of the forgotten series, which may be given to others from now on.
+    /// - Returns: the numbers of the removed series, which may be reused.
     @discardableResult
     public mutating func commit() -> [Int32] {
         let forgotten =
@@ -76,7 +77,7 @@ public struct BodyReader: Sendable {
         return conversion?.commit(forgotten: forgotten) ?? forgotten
     }
 
-    /// Forgets the body that was read, as if it had never come.
+    /// Discards the body that was read.
     public mutating func discard() {
         switch kind {
         case .lines: lines.discard()
@@ -85,9 +86,9 @@ public struct BodyReader: Sendable {
         conversion?.discard()
     }
 
-    /// The last committed body's metadata, one entry per line or field.
+    /// The metadata of the last committed body, one entry per line or field.
     ///
-    /// - Complexity: O(bytes of the body); for those who ask, not for every scrape.
+    /// - Complexity: O(bytes of the body); for requests, not for every scrape.
     public func metadata() -> [ExpositionEntry] {
         switch kind {
         case .lines: lines.metadata()

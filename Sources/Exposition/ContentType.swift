@@ -1,16 +1,16 @@
-/// Which format a body is in, by the header that came with it.
+/// Determines the format of a body from its `Content-Type` header.
 public enum ContentType {
     /// The choice for a body.
     public struct Choice: Equatable, Sendable {
-        /// The format; `nil` when the scrape has to fail.
+        /// The format; `nil` if the scrape must fail.
         public var format: ExpositionFormat?
         /// The errors in the header; empty if there are none.
         public var message: String
     }
 
-    /// Chooses by the media type alone; parameters only have to be well-formed.
+    /// Decides by the media type alone. Parameters must only be well-formed.
     ///
-    /// - Parameter fallback: The format of targets that send no usable media type, if the configuration names one.
+    /// - Parameter fallback: the format of targets that send no usable media type, if the configuration sets one.
     public static func choose(_ header: String?, fallback: ExpositionFormat?) -> Choice {
         let header = header ?? ""
         let problem: String
@@ -92,7 +92,7 @@ extension ExpositionFormat {
         }
     }
 
-    /// The format for a client that sends `accept`: OpenMetrics where it is asked for and not valued less than text.
+    /// The format for a client with the header `accept`: OpenMetrics if its quality is not lower than that of text.
     public init(accept: String?) {
         func quality(of type: String) -> Double? {
             let ranges = (accept ?? "").split(separator: ",").filter { $0.contains(type) }

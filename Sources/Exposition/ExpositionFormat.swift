@@ -1,26 +1,26 @@
-/// A format in which targets expose their metrics.
+/// A format of exposed metrics.
 public enum ExpositionFormat: UInt8, Equatable, Sendable {
     /// Prometheus's text format 0.0.4.
     case text
     /// OpenMetrics 1.0 (and 0.0.1).
     case openMetrics
-    /// Delimited `io.prometheus.client.MetricFamily` messages, which alone carry native histograms.
+    /// Delimited `io.prometheus.client.MetricFamily` messages, the only format with native histograms.
     case protobuf
 }
 
 /// The optional parts of a body to read. A value.
 public struct ExpositionOptions: Equatable, Sendable {
-    /// Whether native histograms are taken; else the classic buckets beside them are.
+    /// Whether native histograms are read; otherwise their classic buckets are.
     public var nativeHistograms = false
-    /// Whether the classic buckets are taken of histograms that are native too.
+    /// Whether the classic buckets of native histograms are read too.
     public var classicHistograms = false
-    /// Whether it matters since when a counter counts.
+    /// Whether start timestamps are read.
     public var startTimestamps = false
 
-    /// Classic histograms alone, as text formats have them.
+    /// Only classic histograms, as in text formats.
     public init() {}
 
-    /// Says what is wanted.
+    /// A set of options.
     public init(nativeHistograms: Bool, classicHistograms: Bool = false, startTimestamps: Bool = false) {
         self.nativeHistograms = nativeHistograms
         self.classicHistograms = classicHistograms
@@ -39,18 +39,18 @@ public enum MetricType: UInt8, Equatable, Sendable, CaseIterable {
     case info
     case stateset
 
-    /// The word in metadata, and in OpenMetrics.
+    /// The name in metadata, and in OpenMetrics.
     public var name: String { "\(self)" }
 }
 
-/// Why a body is refused, and in which line.
+/// Why a body is invalid, with the line.
 public struct ExpositionError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// Line from 1; 0 where the fault has no place.
+    /// Line from 1; 0 if the error has no position.
     public var line: Int
-    /// What is wrong.
+    /// The message.
     public var message: String
 
-    /// A fault in `line`.
+    /// An error in `line`.
     public init(line: Int, message: String) {
         self.line = line
         self.message = message
@@ -60,28 +60,28 @@ public struct ExpositionError: Error, Equatable, Sendable, CustomStringConvertib
     public var description: String { line > 0 ? "line \(line): \(message)" : message }
 }
 
-/// The bytes of a scraped body, with room behind them so that the parser may load whole words.
+/// The bytes of a scraped body, with padding after them so that the parser may load whole words.
 public struct ExpositionBody: Sendable {
-    /// How many bytes follow the body; all are zero.
+    /// The number of zero bytes after the body.
     public static let padding = 64
-    /// The longest body that is parsed.
+    /// The maximum length of a body.
     static let maximumCount = 1 << 30
 
     let bytes: [UInt8]
-    /// Length of the body.
+    /// The length of the body.
     public let count: Int
 
-    /// Takes over `bytes`. Where their capacity has room for ``padding`` nothing is copied.
+    /// Takes ownership of `bytes`. If their capacity has room for ``padding``, nothing is copied.
     public init(_ bytes: consuming [UInt8]) {
         count = bytes.count
         bytes.append(contentsOf: repeatElement(0, count: Self.padding))
         self.bytes = bytes
     }
 
-    /// The memory of the body, for another one; what is in it does not matter any more.
+    /// The memory of the body, for reuse. Its content is undefined.
     public consuming func releaseBuffer() -> [UInt8] { bytes }
 
-    /// Calls `body` with a parser at the beginning.
+    /// Calls `body` with a parser at the start.
     func withParser<Result>(
         _ format: ExpositionFormat, _ body: (inout ExpositionParser) throws(ExpositionError) -> Result
     ) throws(ExpositionError) -> Result {
@@ -89,14 +89,14 @@ public struct ExpositionBody: Sendable {
             throw ExpositionError(line: 0, message: "the body is larger than 1 GiB")
         }
         return try unsafe bytes.withUnsafeBufferPointer { buffer throws(ExpositionError) in
-            // The padding makes sure that there is a base address.
+            // Because of the padding there is a base address.
             var parser = unsafe ExpositionParser(buffer.baseAddress!, count: count, format: format)
             return try body(&parser)
         }
     }
 }
 
-/// Something a body says, in full. For tools and tests: scraping goes through ``BodyPredictor``.
+/// An entry of a body, in full. For tools and tests: scrapes use ``BodyPredictor``.
 public enum ExpositionEntry: Equatable, Sendable {
     case type(metric: String, MetricType)
     case help(metric: String, String)

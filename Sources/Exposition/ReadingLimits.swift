@@ -1,20 +1,20 @@
-/// How much of a body is read at once. A value.
+/// Limits for reading a body. A value.
 public struct ReadingLimits: Sendable {
-    /// Why reading ended before the body did.
+    /// Why reading stopped before the end of the body.
     public enum Stop: Equatable, Sendable {
         case tooManySamples
         case tooManyNewSeries
         case cancelled
     }
 
-    /// The most samples.
+    /// The maximum number of samples.
     public var samples: Int
-    /// The most series that the last committed body did not have: the ones that take time.
+    /// The maximum number of series that were not in the last committed body, because they take time.
     public var newSeries: Int
-    /// Asked now and then while lines are read that were not predicted.
+    /// Called occasionally while unpredicted lines are read.
     public var isCancelled: @Sendable () -> Bool
 
-    /// No limits but those that are named.
+    /// No limits other than those given.
     public init(
         samples: Int = .max, newSeries: Int = .max, isCancelled: @escaping @Sendable () -> Bool = { false }
     ) {
@@ -23,7 +23,7 @@ public struct ReadingLimits: Sendable {
         self.isCancelled = isCancelled
     }
 
-    /// Whether so much is too much.
+    /// The limit that is exceeded, if any.
     func stop(samples: Int, newSeries: Int) -> Stop? {
         if samples > self.samples { return .tooManySamples }
         if newSeries > self.newSeries { return .tooManyNewSeries }

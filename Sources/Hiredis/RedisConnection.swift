@@ -1,19 +1,19 @@
 internal import CHiredis
 internal import Glibc
 
-/// Why Redis, or the way to it, refused.
+/// Why a Redis command or connection failed.
 public struct RedisError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The kinds of failure a caller may treat apart.
+    /// The kinds of failure.
     public enum Code: Sendable {
-        /// There is no connection, it broke, or no answer came in time: a new one must be made.
+        /// There is no connection, it was lost, or there was no reply in time. A new connection is needed.
         case connection
-        /// The server refused the command.
+        /// The server rejected the command.
         case command
     }
 
     /// The kind of failure.
     public var code: Code
-    /// The reason. Never holds what was sent.
+    /// The reason. Never contains the command.
     public var message: String
 
     /// An error of kind `code`.
@@ -26,28 +26,28 @@ public struct RedisError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String { "Redis: \(message)" }
 }
 
-/// An answer of Redis.
+/// A reply of Redis.
 public indirect enum RedisReply: Equatable, Sendable {
     case null
     case integer(Int64)
     case bytes([UInt8])
-    /// A word such as `OK`.
+    /// A status such as `OK`.
     case status(String)
     case array([RedisReply])
-    /// The server refused this command.
+    /// The server rejected this command.
     case error(String)
 
-    /// The bytes as UTF-8 text, or `nil` where the answer is something else.
+    /// The bytes as UTF-8 text; `nil` for another kind of reply.
     public var text: String? {
         if case .bytes(let bytes) = self { String(decoding: bytes, as: UTF8.self) } else { nil }
     }
 }
 
-/// One connection to a Redis server. To be used by one thread, which it blocks; closed when it is released.
+/// One connection to a Redis server. Used by one thread, which it blocks; closed when it is freed.
 ///
 /// Blocks `SIGPIPE` for its thread, because hiredis writes to sockets that the server may have closed.
 @safe public final class RedisConnection {
-    /// Where a server listens.
+    /// The address of a server.
     public enum Address: Equatable, Sendable {
         case tcp(host: String, port: Int)
         case unix(path: String)
@@ -55,7 +55,7 @@ public indirect enum RedisReply: Equatable, Sendable {
 
     private let context: UnsafeMutablePointer<redisContext>
 
-    /// Connects; every later answer must come within the same time.
+    /// Connects. The timeout also applies to every later reply.
     public init(_ address: Address, timeoutMilliseconds: Int = 1000) throws(RedisError) {
         var pipe = sigset_t()
         unsafe sigemptyset(&pipe)
@@ -89,7 +89,7 @@ public indirect enum RedisReply: Equatable, Sendable {
         return reply
     }
 
-    /// Sends all commands, then reads all answers; refused ones come back as ``RedisReply/error(_:)``.
+    /// Sends all commands, then reads all replies. A rejected command has the reply ``RedisReply/error(_:)``.
     public func pipeline(_ commands: [[String]]) throws(RedisError) -> [RedisReply] {
         for arguments in commands {
             let pointers = unsafe arguments.map { unsafe strdup($0) }
@@ -117,8 +117,8 @@ public indirect enum RedisReply: Equatable, Sendable {
         let text = unsafe withUnsafeBytes(of: &context.pointee.errstr) { bytes in
             unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
-        // After a timeout of a read hiredis leaves only EAGAIN's words.
-        return RedisError(code: .connection, message: text.isEmpty ? "the connection broke" : text)
+        // After a read timeout, hiredis reports only the text of EAGAIN.
+        return RedisError(code: .connection, message: text.isEmpty ? "connection lost" : text)
     }
 }
 

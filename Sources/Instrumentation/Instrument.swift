@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// A number that only rises, such as scrapes done. Any thread may add.
+/// A number that only increases, such as a number of scrapes. May be used from any thread.
 public final class Counter: Sendable {
     private let bits = Atomic<UInt64>(0)
 
@@ -13,7 +13,7 @@ public final class Counter: Sendable {
         bits.addDouble(amount)
     }
 
-    /// Takes over a total that is kept elsewhere; a smaller one than before changes nothing.
+    /// Sets the total to a value that is kept elsewhere. A smaller one is ignored.
     public func raise(to total: Double) {
         var known = bits.load(ordering: .relaxed)
         while Double(bitPattern: known) < total {
@@ -24,11 +24,11 @@ public final class Counter: Sendable {
         }
     }
 
-    /// The total so far.
+    /// The current total.
     public var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
 }
 
-/// A number that rises and falls, such as a queue's length. Any thread may set it.
+/// A number that increases and decreases, such as a queue's length. May be used from any thread.
 public final class Gauge: Sendable {
     private let bits = Atomic<UInt64>(0)
 
@@ -45,20 +45,20 @@ public final class Gauge: Sendable {
         bits.addDouble(amount)
     }
 
-    /// The value now.
+    /// The current value.
     public var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
 }
 
-/// Counts of observations by size, such as latencies in seconds. Any thread may observe.
+/// Counts of observations by size, such as latencies in seconds. May be used from any thread.
 ///
-/// Reading is not one atomic step: a snapshot may miss observations made while it is taken, but its buckets never fall.
+/// Reading is not atomic: a snapshot may miss observations made while it is taken, but its buckets never decrease.
 public final class Histogram: Sendable {
     /// Upper bounds of the buckets, ascending, without +Inf.
     public let bounds: [Double]
     private let counts: AtomicCounts
     private let total = Atomic<UInt64>(0)
 
-    /// Bounds that suit latencies from 100 µs to 10 s.
+    /// Bounds for latencies from 100 µs to 10 s.
     public static let latencyBounds: [Double] = [
         0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
     ]
@@ -69,7 +69,7 @@ public final class Histogram: Sendable {
         self.counts = AtomicCounts(count: bounds.count + 1)
     }
 
-    /// Counts `value` into its bucket.
+    /// Adds `value` to its bucket.
     public func observe(_ value: Double) {
         let bucket = bounds.firstIndex { value <= $0 } ?? bounds.count
         counts.increment(bucket)
@@ -83,11 +83,11 @@ public final class Histogram: Sendable {
     }
 }
 
-/// The content of a ``Histogram`` at one moment.
+/// The content of a ``Histogram`` at a time.
 public struct HistogramSnapshot: Equatable, Sendable {
     /// Upper bounds, ascending, without +Inf.
     public var bounds: [Double]
-    /// Observations per bucket (not cumulative), the last one above every bound.
+    /// Observations per bucket (not cumulative). The last bucket is above every bound.
     public var counts: [UInt64]
     /// Sum of the observations.
     public var sum: Double
@@ -113,7 +113,7 @@ final class AtomicCounts: Sendable {
 }
 
 extension Atomic where Value == UInt64 {
-    /// Adds to the `Double` whose bits are held here.
+    /// Adds to the `Double` whose bits are stored here.
     fileprivate borrowing func addDouble(_ amount: Double) {
         var old = load(ordering: .relaxed)
         while true {

@@ -7,7 +7,7 @@ public enum FamilyKind: String, Sendable {
     case histogram
 }
 
-/// The metrics that share a name, at one moment.
+/// The metrics with the same name, at a time.
 public struct FamilySnapshot: Sendable {
     /// One member of a family.
     public struct Member: Sendable {
@@ -23,20 +23,21 @@ public struct FamilySnapshot: Sendable {
         case histogram(HistogramSnapshot)
     }
 
-    /// The name, for counters with its `_total`.
+    /// The name; for counters, including `_total`.
     public var name: String
-    /// One line that says what is measured.
+    /// One line that describes the metric.
     public var help: String
     /// The kind.
     public var kind: FamilyKind
-    /// The members, in the order of their labels.
+    /// The members, sorted by labels.
     public var members: [Member]
 }
 
-/// Tribune's own metrics. Made once by the composition root and handed to every engine; any thread may use it.
+/// Tribune's own metrics. Created once by the composition root and passed to every engine. May be used from any thread.
 ///
-/// Asking for the same family twice gives the same instruments. Asking for it with another kind or other label names is
-/// a mistake in our own code and traps in debug builds; in release builds the instrument works but is not shown.
+/// A second request for the same family returns the same instruments. A request with another kind or other label names
+/// is
+/// a programming error and traps in debug builds. In release builds the instrument works but is not exported.
 public final class Registry: Sendable {
     private final class Family: Sendable {
         let name: String
@@ -81,12 +82,12 @@ public final class Registry: Sendable {
         instrument(name, help, .histogram, labels) { Histogram(bounds: bounds) }
     }
 
-    /// Calls `collect` before every snapshot, to set gauges that are read off other state.
+    /// Calls `collect` before every snapshot, to update gauges from other state.
     public func onSnapshot(_ collect: @escaping @Sendable () -> Void) {
         state.withLock { $0.collectors.append(collect) }
     }
 
-    /// Forgets the member of `name` with these label values, such as that of a target that is gone.
+    /// Removes the member of `name` with these label values, such as that of a removed target.
     public func remove(_ name: String, labels: KeyValuePairs<String, String>) {
         let family = state.withLock { $0.families[name] }
         family?.members.withLock { $0[labels.map(\.value)] = nil }
@@ -130,7 +131,7 @@ public final class Registry: Sendable {
             return family
         }
         guard family.kind == kind, family.labelNames == names else {
-            assertionFailure("\(name) is registered twice with different shapes")
+            assertionFailure("\(name) is registered twice with different kinds or label names")
             return make()
         }
         return family.members.withLock { members in

@@ -2,17 +2,18 @@ public import CurlHTTP
 public import JSON
 internal import Runtime
 
-/// Requests to one API server. Every call blocks until the answer is there or its deadline has passed; any thread may
-/// call.
+/// Sends requests to one API server. Every call blocks until the response has arrived or its deadline has passed. May
+/// be
+/// used from any thread.
 public struct KubernetesClient: Sendable {
     private let server: KubernetesServer
     private let client: HTTPClient
 
-    /// Answers longer than this are refused.
+    /// The maximum length of a response.
     private static let bodyLimit = 4 << 20
     private static let tokenLimit = 64 << 10
 
-    /// A client of `server` that shares the connections of `client`.
+    /// A client of `server` that uses the connections of `client`.
     public init(_ server: KubernetesServer, client: HTTPClient) {
         self.server = server
         self.client = client
@@ -29,7 +30,7 @@ public struct KubernetesClient: Sendable {
         }
     }
 
-    /// Sends a request with the token and the authorities of the server. Returns the answer whatever its status is.
+    /// Sends a request with the server's token and certificate authorities. Returns a response of any status.
     ///
     /// - Parameters:
     ///   - deadline: in nanoseconds of the monotonic clock.
@@ -38,7 +39,7 @@ public struct KubernetesClient: Sendable {
         _ method: String, _ path: String, by deadline: Int64, type: String? = nil, _ body: JSON? = nil
     ) throws(KubernetesError) -> HTTPResponse {
         let left = (deadline - SystemClock.monotonicNanoseconds()) / 1_000_000
-        guard left > 0 else { throw KubernetesError("\(method) \(path): no answer in time") }
+        guard left > 0 else { throw KubernetesError("\(method) \(path): no response in time") }
         var request = HTTPRequest(method: method, url: server.url + path, timeoutMilliseconds: left)
         request.maximumBodyBytes = Self.bodyLimit
         request.headers = [("Accept", "application/json")]
@@ -51,7 +52,7 @@ public struct KubernetesClient: Sendable {
         }
     }
 
-    /// Throws unless `answer` is a success, with what its status means and what the API server says.
+    /// Throws unless `answer` is a success, with the meaning of its status and the API server's message.
     public static func check(_ answer: HTTPResponse, _ method: String, _ path: String) throws(KubernetesError) {
         guard answer.status != 200 else { return }
         let meaning =
@@ -64,7 +65,7 @@ public struct KubernetesClient: Sendable {
             case 429: " (too many requests)"
             default: ""
             }
-        // An answer that is no JSON is shown as it is.
+        // A response that is not JSON is shown unchanged.
         let message = (try? JSON(parsing: answer.body))?["message"]?.text
         let words = message ?? String(decoding: answer.body.prefix(200), as: UTF8.self)
         throw KubernetesError("\(method) \(path) answered \(answer.status)\(meaning): \(words)")
@@ -76,14 +77,14 @@ public struct KubernetesClient: Sendable {
             throw KubernetesError("the token cannot be read: \(error)")
         }
         let words = bytes.split { $0 <= 0x20 }
-        guard words.count == 1 else { throw KubernetesError("the token file \(file) does not hold one token") }
+        guard words.count == 1 else { throw KubernetesError("the token file \(file) must contain exactly one token") }
         return String(decoding: words[0], as: UTF8.self)
     }
 }
 
-/// Why the API server did not do what it was asked.
+/// Why a request to the API server failed.
 public struct KubernetesError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What went wrong, with the words of the API server where it had any. Holds no token.
+    /// The error, with the API server's message if there is one. Contains no token.
     public var description: String
 
     /// An error.

@@ -1,12 +1,12 @@
 internal import Glibc
 
-/// How to reach an API server. A value.
+/// The address and credentials of an API server. A value.
 public struct KubernetesServer: Equatable, Sendable {
-    /// The URL of the API server, without a slash at the end.
+    /// The URL of the API server, without a trailing slash.
     public var url: String
-    /// The file that holds the bearer token; `nil` to send none. It is read for every request, because tokens rotate.
+    /// The file with the bearer token; `nil` to send none. Read for every request, because tokens rotate.
     public var tokenFile: String?
-    /// The file that holds the trusted certificates; `nil` for those of the system.
+    /// The file with the trusted certificates; `nil` for those of the system.
     public var authorityFile: String?
 
     /// An API server at `url`.
@@ -18,7 +18,7 @@ public struct KubernetesServer: Equatable, Sendable {
 
     private static let account = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-    /// The API server of the cluster that this process runs in, with the account of its pod; `nil` outside of a
+    /// The API server of the cluster in which this process runs, with the service account of its pod; `nil` outside a
     /// cluster.
     public static var ofThisCluster: KubernetesServer? {
         guard let host = unsafe getenv("KUBERNETES_SERVICE_HOST"), let port = unsafe getenv("KUBERNETES_SERVICE_PORT")

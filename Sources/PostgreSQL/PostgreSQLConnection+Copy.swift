@@ -1,10 +1,10 @@
 internal import CPostgreSQL
 
 extension PostgreSQLConnection {
-    /// Appends `rows` to a table with binary COPY, the fastest way in.
+    /// Appends `rows` to a table with binary COPY, the fastest way.
     ///
     /// - Parameter target: the table with its columns, `measurement (series, ts, value)`; trusted text. The values of a
-    /// row
+    ///   row
     ///   must have exactly the columns' types.
     public func copy(into target: String, _ rows: [[PostgreSQLValue]]) throws(PostgreSQLError) {
         let deadline = try beginCopy(target)
@@ -27,11 +27,11 @@ extension PostgreSQLConnection {
         try endCopy(buffer, until: deadline)
     }
 
-    /// Appends rows whose columns all have types of eight bytes: `int8`, `float8`, `timestamptz`.
+    /// Appends rows in which all columns have types of eight bytes: `int8`, `float8`, `timestamptz`.
     ///
     /// - Parameters:
     ///   - target: the table with its columns; trusted text.
-    ///   - columns: per column the values' bits, as ``PostgreSQLColumn`` gives them; all of one length.
+    ///   - columns: the bits of the values of each column, from ``PostgreSQLColumn``; all of the same length.
     public func copy(into target: String, columns: [PostgreSQLColumn]) throws(PostgreSQLError) {
         let columns = columns.map(\.words)
         let count = columns.map(\.count).min() ?? 0
@@ -60,7 +60,7 @@ extension PostgreSQLConnection {
         try endCopy([], until: deadline)
     }
 
-    /// Sends the statement and the header of the binary form; returns the deadline.
+    /// Sends the statement and the header of the binary format. Returns the deadline.
     private func beginCopy(_ target: String) throws(PostgreSQLError) -> Int64 {
         unsafe try require(PQsendQuery(handle, "COPY \(target) FROM STDIN (FORMAT binary)") == 1)
         _ = try answer()
@@ -108,7 +108,7 @@ public enum PostgreSQLColumn: Sendable {
     /// `timestamptz`, in microseconds since the Unix epoch.
     case times([Int64])
 
-    /// The bits on the wire, before they are brought into network order.
+    /// The bits in host byte order.
     var words: [UInt64] {
         switch self {
         case .integers(let values): values.map { UInt64(bitPattern: $0) }

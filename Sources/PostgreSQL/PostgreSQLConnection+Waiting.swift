@@ -1,7 +1,7 @@
 internal import CPostgreSQL
 internal import Glibc
 
-/// A result, freed when it is released.
+/// A result, freed with its owner.
 @safe final class Answer {
     let handle: OpaquePointer
 
@@ -20,7 +20,7 @@ extension PostgreSQLConnection {
         if !succeeded { throw unsafe .connection(handle) }
     }
 
-    /// Waits for the end of the command that was sent, and returns its last result.
+    /// Waits for the end of the command, and returns its last result.
     func answer() throws(PostgreSQLError) -> Answer {
         let deadline = self.deadline()
         try flush(until: deadline)
@@ -43,23 +43,23 @@ extension PostgreSQLConnection {
         if unsafe PQstatus(handle) != CONNECTION_OK { throw unsafe .connection(handle) }
         if let failure { throw failure }
         guard let last else {
-            throw PostgreSQLError(code: .unexpectedAnswer, sqlState: nil, message: "the server gave no result")
+            throw PostgreSQLError(code: .unexpectedAnswer, sqlState: nil, message: "the server returned no result")
         }
         return last
     }
 
-    /// When an answer must be there, in nanoseconds of the monotonic clock.
+    /// The time by which a result is needed, in nanoseconds of the monotonic clock.
     func deadline() -> Int64 {
         now() + Int64(answerMilliseconds) * 1_000_000
     }
 
-    /// Sends what libpq still holds back.
+    /// Sends the data that libpq has buffered.
     func flush(until deadline: Int64) throws(PostgreSQLError) {
         while true {
             switch unsafe PQflush(handle) {
             case 0: return
             case 1:
-                // The server may want to be read from before it reads on.
+                // The server may have to send before it can read more.
                 let ready = try wait(for: Int16(POLLIN | POLLOUT), until: deadline)
                 if ready & Int16(POLLIN) != 0 { unsafe try require(PQconsumeInput(handle) == 1) }
             default: throw unsafe .connection(handle)
@@ -76,7 +76,7 @@ extension PostgreSQLConnection {
             let count = unsafe left > 0 ? poll(&descriptor, 1, Int32(clamping: left)) : 0
             if count > 0 { return descriptor.revents }
             if count == 0 {
-                throw PostgreSQLError(code: .timeout, sqlState: nil, message: "the server did not answer in time")
+                throw PostgreSQLError(code: .timeout, sqlState: nil, message: "the server did not respond in time")
             }
             guard errno == EINTR else {
                 throw PostgreSQLError(code: .connection, sqlState: nil, message: "waiting failed with error \(errno)")

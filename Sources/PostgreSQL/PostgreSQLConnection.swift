@@ -1,28 +1,29 @@
 internal import CPostgreSQL
 internal import Glibc
 
-/// One connection to a PostgreSQL server. To be used by one thread, which it blocks; closed when it is released.
+/// One connection to a PostgreSQL server. Used by one thread, which it blocks; closed when it is freed.
 ///
-/// Every wait has a deadline, also when the server accepts bytes but never answers. After an error of the kinds
-/// `connection` and `timeout` the connection is useless and a new one must be made.
+/// Every wait has a deadline, even if the server accepts data but never responds. After an error of the kinds
+/// `connection`
+/// and `timeout` the connection is unusable and a new one is needed.
 @safe public final class PostgreSQLConnection {
     let handle: OpaquePointer
     let answerMilliseconds: Int32
     private var prepared: [String: String] = [:]
 
-    /// Statements kept prepared; beyond that they are parsed at each use.
+    /// The maximum number of prepared statements. Others are parsed at each use.
     private static let preparedLimit = 64
 
     /// Connects.
     ///
     /// - Parameters:
-    ///   - address: a connection string or URI as libpq takes it. Never part of an error.
-    ///   - connectSeconds: how long connecting may take; libpq makes at least 2 of it. `connect_timeout` in `address`
-    ///     wins.
-    ///   - answerSeconds: how long one statement may take.
+    ///   - address: a connection string or URI for libpq. Never part of an error.
+    ///   - connectSeconds: timeout of connecting; libpq uses at least 2 s. `connect_timeout` in `address` takes
+    ///     precedence.
+    ///   - answerSeconds: timeout of one statement.
     public init(address: String, connectSeconds: Int = 5, answerSeconds: Int = 30) throws(PostgreSQLError) {
         try PostgreSQLConnection.check(address)
-        // Of a keyword given twice the later counts, so that `address` overrides what stands before `dbname`.
+        // If a keyword is given twice, the later value is used. So `address` overrides the settings before `dbname`.
         let settings = [
             ("connect_timeout", String(connectSeconds)), ("fallback_application_name", "tribune"),
             ("keepalives_idle", "10"), ("tcp_user_timeout", String(answerSeconds * 1000)), ("dbname", address),
@@ -38,7 +39,7 @@ internal import Glibc
         }
         unsafe handle = unsafe opened
         answerMilliseconds = Int32(clamping: answerSeconds * 1000)
-        // Notices ("table exists, skipping") would go to standard error.
+        // Notices ("table exists, skipping") would be written to standard error.
         unsafe PQsetNoticeProcessor(handle, { _, _ in }, nil)
     }
 
@@ -55,7 +56,7 @@ internal import Glibc
         return unsafe PQconnectdbParams(first, second, 1)
     }
 
-    /// Refuses a malformed address without quoting it, for libpq's own reason may hold the password.
+    /// Rejects a malformed address without quoting it, because libpq's own message may contain the password.
     private static func check(_ address: String) throws(PostgreSQLError) {
         let options = unsafe PQconninfoParse(address, nil)
         defer { unsafe PQconninfoFree(options) }
@@ -82,7 +83,7 @@ internal import Glibc
         return unsafe Int(String(cString: PQcmdTuples(answer.handle))) ?? 0
     }
 
-    /// Runs the statements of `script`; their rows are dropped.
+    /// Runs the statements of `script` and discards their rows.
     public func run(_ script: String) throws(PostgreSQLError) {
         unsafe try require(PQsendQuery(handle, script) == 1)
         _ = try answer()
@@ -103,7 +104,7 @@ internal import Glibc
         return try answer()
     }
 
-    /// The name of the prepared form of `sql`; the unnamed statement once there are too many.
+    /// The name of the prepared statement for `sql`; the unnamed statement if there are too many.
     private func prepare(_ sql: String, types: [UInt32]) throws(PostgreSQLError) -> String {
         if let name = prepared[sql] { return name }
         let name = prepared.count < Self.preparedLimit ? "tribune\(prepared.count)" : ""
@@ -137,7 +138,7 @@ internal import Glibc
         return rows
     }
 
-    /// Lends the addresses of `values`, null for NULL, to `body`.
+    /// Calls `body` with the addresses of `values`, null for NULL.
     private func withPointers(
         to values: [[UInt8]?], _ body: (UnsafePointer<UnsafePointer<CChar>?>?) -> Int32
     ) -> Int32 {

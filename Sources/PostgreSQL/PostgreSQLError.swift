@@ -1,18 +1,18 @@
 internal import CPostgreSQL
 
-/// Why PostgreSQL, or the way to it, refused. Holds neither the connection string nor values of rows.
+/// Why a statement or connection failed. Contains neither the connection string nor values of rows.
 public struct PostgreSQLError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The kinds of failure a caller may treat apart.
+    /// The kinds of failure.
     public enum Code: Sendable {
         /// The connection string cannot be read.
         case badAddress
-        /// There is no connection, or it broke. Whether a COMMIT under way took effect is unknown.
+        /// There is no connection, or it was lost. Whether a COMMIT in progress took effect is unknown.
         case connection
-        /// The server did not answer in time; the connection is given up.
+        /// The server did not respond in time. The connection is closed.
         case timeout
-        /// The server refused the statement; ``PostgreSQLError/sqlState`` says why.
+        /// The server rejected the statement; ``PostgreSQLError/sqlState`` has the reason.
         case statement
-        /// An answer of a shape that was not asked for.
+        /// A result with an unexpected type or shape.
         case unexpectedAnswer
     }
 
@@ -28,7 +28,7 @@ public struct PostgreSQLError: Error, Equatable, Sendable, CustomStringConvertib
         "PostgreSQL: \(message)" + (sqlState.map { " (SQLSTATE \($0))" } ?? "")
     }
 
-    /// The error in a result. Only the primary message: details quote values of rows.
+    /// The error in a result. Only the primary message, because details contain values of rows.
     static func result(_ result: OpaquePointer?) -> PostgreSQLError {
         func field(_ code: Character) -> String? {
             guard let ascii = code.asciiValue, let text = unsafe PQresultErrorField(result, Int32(ascii)) else {
@@ -37,10 +37,10 @@ public struct PostgreSQLError: Error, Equatable, Sendable, CustomStringConvertib
             return unsafe String(cString: text)
         }
         return PostgreSQLError(
-            code: .statement, sqlState: field("C"), message: field("M") ?? "the server gave no reason")
+            code: .statement, sqlState: field("C"), message: field("M") ?? "no error message")
     }
 
-    /// The broken connection's own words, on one line.
+    /// The error message of a lost connection, on one line.
     static func connection(_ handle: OpaquePointer?) -> PostgreSQLError {
         let text = unsafe PQerrorMessage(handle).map { unsafe String(cString: $0) } ?? "out of memory"
         let lines = text.split(whereSeparator: \.isNewline).map { line in line.drop { $0.isWhitespace } }

@@ -1,11 +1,11 @@
-/// A value in a table or a parameter. Travels in PostgreSQL's binary format.
+/// A value in a table or a parameter. Sent in PostgreSQL's binary format.
 public enum PostgreSQLValue: Equatable, Sendable {
     case null
-    /// `int8`; answers of type `int2`, `int4` and `bool` come back as it, too.
+    /// `int8`. Results of type `int2`, `int4` and `bool` are converted to it.
     case integer(Int64)
     /// `float8`.
     case real(Double)
-    /// `text`; must not hold U+0000, which PostgreSQL cannot keep.
+    /// `text`. Must not contain U+0000, which PostgreSQL cannot store.
     case text(String)
     /// `bytea`.
     case blob([UInt8])
@@ -17,7 +17,7 @@ public enum PostgreSQLValue: Equatable, Sendable {
     /// PostgreSQL counts from 2000-01-01.
     static let epoch: Int64 = 946_684_800_000_000
 
-    /// The type's object identifier; 0 leaves the choice to the server.
+    /// The type's object identifier; 0 lets the server choose.
     var type: UInt32 {
         switch self {
         case .null: 0
@@ -30,7 +30,7 @@ public enum PostgreSQLValue: Equatable, Sendable {
         }
     }
 
-    /// The bytes on the wire, or `nil` for NULL.
+    /// The bytes in binary format; `nil` for NULL.
     var encoded: [UInt8]? {
         switch self {
         case .null: nil
@@ -38,13 +38,13 @@ public enum PostgreSQLValue: Equatable, Sendable {
         case .real(let value): bigEndian(value.bitPattern)
         case .text(let text): Array(text.utf8)
         case .blob(let bytes): bytes
-        // The version of the binary form, then the text.
+        // The version of the binary format, then the text.
         case .json(let text): [1] + text.utf8
         case .time(let microseconds): bigEndian(microseconds.subtractingReportingOverflow(Self.epoch).partialValue)
         }
     }
 
-    /// Reads an answer of type `type`; `nil` where the type is none of ours or the length is wrong.
+    /// Reads a result of type `type`; `nil` if the type is not supported or the length is wrong.
     init?(type: UInt32, bytes: UnsafeRawBufferPointer) {
         func whole(_ width: Int) -> UInt64? {
             guard bytes.count == width else { return nil }
@@ -75,7 +75,7 @@ public enum PostgreSQLValue: Equatable, Sendable {
             guard let value = whole(8) else { return nil }
             self = .real(Double(bitPattern: value))
         case 17: self = unsafe .blob(Array(bytes))
-        // name, text, json, varchar; void comes as an empty text
+        // name, text, json, varchar; void is an empty text
         case 19, 25, 114, 1043, 2278: self = unsafe .text(String(decoding: bytes, as: UTF8.self))
         default: return nil
         }

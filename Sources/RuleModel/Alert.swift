@@ -1,20 +1,20 @@
 public import MetricModel
 
-/// An alert as it goes to receivers: firing, or resolved when `endsAt` is not in the future.
+/// An alert that is sent to receivers: firing, or resolved if `endsAt` is not in the future.
 public struct Alert: Equatable, Sendable {
-    /// Identity: the element's labels, the rule's labels and `alertname`.
+    /// The labels that identify it: the element's, the rule's, and `alertname`.
     public var labels: Labels
     /// Expanded annotations.
     public var annotations: Labels
     /// When it began to fire.
     public var startsAt: Timestamp
-    /// When it was resolved, or until when it counts as firing if nothing more is heard.
+    /// When it was resolved, or until when it counts as firing without an update.
     public var endsAt: Timestamp
     /// Whether it has been resolved.
     public var isResolved: Bool
-    /// Where its expression can be looked at.
+    /// The URL of its expression.
     public var generatorURL: String
-    /// The value that was last measured.
+    /// The last measured value.
     public var value: Double
 
     /// An alert.

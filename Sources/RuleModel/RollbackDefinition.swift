@@ -1,6 +1,6 @@
 public import MetricModel
 
-/// A rollback rule as it stands in a rule file. The machine that runs it lives in `Rollback`.
+/// A rollback rule as written in a rule file. The machine that runs it is in `Rollback`.
 public struct RollbackDefinition: Equatable, Sendable {
     /// A comparison that makes a measurement a violation (or a recovery), such as `< 0.95`.
     public struct Condition: Equatable, Sendable, CustomStringConvertible {
@@ -16,7 +16,7 @@ public struct RollbackDefinition: Equatable, Sendable {
 
         /// The comparison.
         public var comparison: Comparison
-        /// What a measurement is compared with.
+        /// The value to compare with.
         public var threshold: Double
 
         /// A comparison with `threshold`.
@@ -25,7 +25,7 @@ public struct RollbackDefinition: Equatable, Sendable {
             self.threshold = threshold
         }
 
-        /// Whether `value` meets the condition. NaN meets none, not even `!=`.
+        /// Whether `value` satisfies the condition. NaN satisfies none, not even `!=`.
         public func holds(for value: Double) -> Bool {
             if value.isNaN { return false }
             return switch comparison {
@@ -42,11 +42,11 @@ public struct RollbackDefinition: Equatable, Sendable {
         public var description: String { "\(comparison.rawValue) \(FloatText.general(threshold))" }
     }
 
-    /// What happens when the expression yields nothing.
+    /// What to do if the expression returns no data.
     public struct MissingPolicy: Equatable, Sendable {
-        /// What absence counts as.
+        /// How missing data is treated.
         public enum Policy: String, Sendable, CaseIterable {
-            /// Neither counts nor resets.
+            /// Neither counts nor resets the streak.
             case hold
             /// Counts as healthy.
             case pass
@@ -54,15 +54,15 @@ public struct RollbackDefinition: Equatable, Sendable {
             case trip
             /// Stops promotion until data returns.
             case freeze
-            /// Tells people, and holds.
+            /// Notifies, and otherwise acts like `hold`.
             case alert
         }
 
-        /// What absence counts as at once.
+        /// How missing data is treated at first.
         public var policy: Policy
-        /// After how long absence counts as `then`; `nil` for never.
+        /// The time after which `then` applies; `nil` for never.
         public var after: Milliseconds?
-        /// What long absence counts as.
+        /// How missing data is treated after that time.
         public var then: Policy
 
         /// A policy.
@@ -73,7 +73,7 @@ public struct RollbackDefinition: Equatable, Sendable {
         }
     }
 
-    /// When a tripped rule counts as healthy again.
+    /// When a tripped rule becomes healthy again.
     public struct Clearance: Equatable, Sendable {
         /// The condition of health.
         public var condition: Condition
@@ -87,11 +87,11 @@ public struct RollbackDefinition: Equatable, Sendable {
         }
     }
 
-    /// A quantity that must be reached before a measurement counts, such as the number of requests.
+    /// A quantity that a measurement needs in order to count, such as the number of requests.
     public struct MinimumSamples: Equatable, Sendable {
-        /// PromQL that yields the quantity.
+        /// A PromQL expression for the quantity.
         public var expression: String
-        /// The least quantity.
+        /// The minimum.
         public var value: Double
 
         /// A minimum.
@@ -101,28 +101,28 @@ public struct RollbackDefinition: Equatable, Sendable {
         }
     }
 
-    /// What a trip does.
+    /// The action of a trip.
     public struct Action: Equatable, Sendable {
-        /// Which services roll back.
+        /// The services that roll back.
         public enum Scope: String, Sendable, CaseIterable {
             case service
             case serviceAndDependents = "service+dependents"
             case all
         }
 
-        /// What happens when the stable version is not healthy.
+        /// What to do if the stable version is not healthy.
         public enum UnhealthyTarget: String, Sendable, CaseIterable {
-            /// Leave traffic where it is and page.
+            /// Leave traffic unchanged and page.
             case freeze
         }
 
-        /// The rollout plan that is acted on.
+        /// The rollout plan to act on.
         public var plan: String
-        /// The service; `nil` takes it from the label `service` of the measurement.
+        /// The service; `nil` to use the label `service` of the measurement.
         public var service: String?
-        /// Which services roll back.
+        /// The services that roll back.
         public var scope: Scope
-        /// What happens when the stable version is not healthy.
+        /// What to do if the stable version is not healthy.
         public var onTargetUnhealthy: UnhealthyTarget
 
         /// An action.
@@ -139,39 +139,39 @@ public struct RollbackDefinition: Equatable, Sendable {
     /// Whether a trip acts.
     public enum Mode: String, Sendable, CaseIterable {
         case enforce
-        /// Decide and record, do not act.
+        /// Decide and record, but do not act.
         case shadow
     }
 
     /// The rule's name.
     public var name: String
-    /// PromQL of the measured value.
+    /// The PromQL expression of the measured value.
     public var expression: String
-    /// What makes a measurement a violation.
+    /// The condition for a violation.
     public var trip: Condition
-    /// Violations in a row that trip; 1 for the first.
+    /// The number of consecutive violations that trip the rule.
     public var consecutive: Int
-    /// Whether the rule is evaluated at each scrape that it reads from, not at the group's interval.
+    /// Whether the rule is evaluated at each scrape that it reads, instead of at the group's interval.
     public var immediate: Bool
     /// `critical`, `high`, `warning` …
     public var severity: String
-    /// What absence means.
+    /// What to do if data is missing.
     public var missing: MissingPolicy
-    /// Traffic below which measurements do not count.
+    /// The traffic that a measurement needs in order to count.
     public var minimumSamples: MinimumSamples?
-    /// PromQL that must yield something non-zero for measurements to count.
+    /// A PromQL expression that must not be zero for measurements to count.
     public var guardExpression: String?
-    /// How long after a trip nothing is promoted again.
+    /// How long after a trip nothing is promoted.
     public var cooldown: Milliseconds
-    /// When a tripped rule is healthy again; `nil`: as soon as the trip condition does not hold.
+    /// When a tripped rule is healthy again; `nil` as soon as the trip condition does not hold.
     public var clear: Clearance?
     /// Whether a trip acts.
     public var mode: Mode
-    /// What a trip does.
+    /// The action of a trip.
     public var action: Action
     /// Labels added to alerts and history.
     public var labels: Labels
-    /// Text for people, as templates.
+    /// Texts that describe the rule, as templates.
     public var annotations: Labels
 
     /// A rule with the defaults of the file format.

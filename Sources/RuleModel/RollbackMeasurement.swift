@@ -1,14 +1,14 @@
 public import MetricModel
 
-/// What one evaluation of a rollback rule yielded.
+/// The result of one evaluation of a rollback rule.
 public struct RollbackMeasurement: Equatable, Sendable {
     /// One element of the result.
     public struct Element: Equatable, Sendable {
-        /// Labels of the element, without the metric's name.
+        /// Labels of the element, without the metric name.
         public var labels: Labels
         /// The measured value; NaN counts as missing.
         public var value: Double
-        /// Whether minimum samples and guard are met.
+        /// Whether minimum samples and guard are satisfied.
         public var counts: Bool
         /// The time of the newest sample that the value rests on; `nil` where that is the time of the evaluation, as
         /// for a value without samples.
@@ -31,14 +31,14 @@ public struct RollbackMeasurement: Equatable, Sendable {
     public var definition: RollbackDefinition
     /// The evaluation time.
     public var time: Timestamp
-    /// The commit time of the scrape that caused the evaluation, on the monotonic clock in nanoseconds; 0 for a timer.
+    /// The commit time of the scrape that caused the evaluation, in nanoseconds of the monotonic clock; 0 for a timer.
     public var causeNanoseconds: Int64
-    /// Sorted by labels; empty when data are missing.
+    /// Sorted by labels; empty if data is missing.
     public var elements: [Element]
-    /// Why the expression could not be evaluated; counts as missing data.
+    /// Why the expression could not be evaluated. Counts as missing data.
     public var failure: String?
 
-    /// The outcome of one evaluation.
+    /// The result of one evaluation.
     public init(
         rule: String, ruleHash: String, definition: RollbackDefinition, time: Timestamp, causeNanoseconds: Int64 = 0,
         elements: [Element], failure: String? = nil

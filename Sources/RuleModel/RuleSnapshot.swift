@@ -7,21 +7,21 @@ public enum RuleHealth: String, Sendable {
     case unknown
 }
 
-/// A rule group at one moment, as `/api/v1/rules` shows it.
+/// The state of a rule group, as shown by `/api/v1/rules`.
 public struct RuleGroupSnapshot: Sendable {
     /// The group's name.
     public var name: String
-    /// The file it stands in.
+    /// The file that contains the group.
     public var file: String
     /// Time between evaluations.
     public var interval: Milliseconds
-    /// Most series a rule may produce; 0 for no limit.
+    /// Limit of series of one rule; 0 for no limit.
     public var limit: Int
     /// The rules in their order.
     public var rules: [RuleSnapshot]
-    /// Seconds the last evaluation took.
+    /// The duration of the last evaluation, in seconds.
     public var evaluationSeconds: Double
-    /// When it was last evaluated; `nil` before the first time.
+    /// The time of the last evaluation; `nil` before the first.
     public var lastEvaluation: Timestamp?
 
     /// A snapshot of a group.
@@ -39,13 +39,13 @@ public struct RuleGroupSnapshot: Sendable {
     }
 }
 
-/// A rule at one moment.
+/// The state of a rule.
 public struct RuleSnapshot: Sendable {
-    /// What only one kind of rule has.
+    /// Data that only one kind of rule has.
     public enum Kind: Sendable {
         case recording
         case alerting(hold: Milliseconds, keepFiring: Milliseconds, annotations: Labels, alerts: [ActiveAlertSnapshot])
-        /// A rollback rule: its trip condition in words and whether it is tripped.
+        /// A rollback rule: its trip condition as text and whether it is tripped.
         case rollback(trip: String, severity: String, mode: String, streak: Int, isTripped: Bool)
     }
 
@@ -53,17 +53,17 @@ public struct RuleSnapshot: Sendable {
     public var name: String
     /// The canonical text of the expression.
     public var query: String
-    /// The rule's labels, unexpanded.
+    /// The rule's labels, not expanded.
     public var labels: Labels
-    /// What only this kind of rule has.
+    /// The kind of rule, with its data.
     public var kind: Kind
     /// Whether the last evaluation succeeded.
     public var health: RuleHealth
-    /// Why it did not; empty when it did.
+    /// The error of the last evaluation; empty if it succeeded.
     public var lastError: String
-    /// Seconds the last evaluation took.
+    /// The duration of the last evaluation, in seconds.
     public var evaluationSeconds: Double
-    /// When it was last evaluated; `nil` before the first time.
+    /// The time of the last evaluation; `nil` before the first.
     public var lastEvaluation: Timestamp?
 
     /// A snapshot of a rule.
@@ -82,25 +82,25 @@ public struct RuleSnapshot: Sendable {
     }
 }
 
-/// A pending or firing alert, as `/api/v1/alerts` shows it.
+/// A pending or firing alert, as shown by `/api/v1/alerts`.
 public struct ActiveAlertSnapshot: Sendable {
-    /// Whether `for` has passed.
+    /// Whether the `for` duration has passed.
     public enum State: String, Sendable {
         case pending
         case firing
     }
 
-    /// Labels with `alertname`.
+    /// The labels, including `alertname`.
     public var labels: Labels
     /// Expanded annotations.
     public var annotations: Labels
     /// Pending or firing.
     public var state: State
-    /// Since when the condition holds.
+    /// The start of the condition.
     public var activeAt: Timestamp
-    /// Since when it fires only because of `keep_firing_for`.
+    /// The time since which it fires only because of `keep_firing_for`.
     public var keepFiringSince: Timestamp?
-    /// The value last measured.
+    /// The last measured value.
     public var value: Double
 
     /// A snapshot of an alert.

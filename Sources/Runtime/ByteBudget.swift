@@ -1,24 +1,24 @@
 internal import Synchronization
 
-/// Bytes that several may hold at once, but not more than so many in total. May be shared between threads.
+/// A shared limit on the number of bytes in use. May be shared between threads.
 public final class ByteBudget: Sendable {
-    /// How many bytes may be held at once.
+    /// The limit in bytes.
     public let limit: Int
     private let taken = Atomic<Int>(0)
     private let refusalCount = Atomic<Int>(0)
 
-    /// A budget of which nothing is taken.
+    /// A budget with no bytes in use.
     public init(limit: Int) {
         self.limit = limit
     }
 
-    /// How many bytes are held.
+    /// The number of bytes in use.
     public var used: Int { taken.load(ordering: .relaxed) }
 
-    /// How often bytes were refused.
+    /// The number of refused requests.
     public var refusals: Int { refusalCount.load(ordering: .relaxed) }
 
-    /// Takes `bytes`, all or nothing. Returns false, and counts it, where they would exceed the limit.
+    /// Takes `bytes`, all or nothing. Returns false, and counts a refusal, if they would exceed the limit.
     public func take(_ bytes: Int) -> Bool {
         if taken.wrappingAdd(bytes, ordering: .relaxed).newValue <= limit { return true }
         taken.wrappingSubtract(bytes, ordering: .relaxed)
@@ -26,7 +26,7 @@ public final class ByteBudget: Sendable {
         return false
     }
 
-    /// Gives back bytes that were taken.
+    /// Returns bytes that were taken.
     public func give(_ bytes: Int) {
         taken.wrappingSubtract(bytes, ordering: .relaxed)
     }

@@ -1,4 +1,4 @@
-/// The Castagnoli checksum that guards records on disk.
+/// The Castagnoli checksum of records on disk.
 public enum CRC32C {
     /// Remainders of the reflected polynomial 0x82F63B78, one per byte value.
     private static let table: [UInt32] = (0..<256).map { index in
@@ -9,7 +9,7 @@ public enum CRC32C {
     ///
     /// - Parameter previous: the checksum of the bytes before them, when a checksum is computed in parts.
     public static func checksum(_ bytes: some Sequence<UInt8>, after previous: UInt32 = 0) -> UInt32 {
-        // Arrays and their slices are read in place: through the iterator of an unknown type each byte costs five
+        // Arrays and slices are read in place. Through the iterator of an unknown type, each byte would cost five
         // calls.
         bytes.withContiguousStorageIfAvailable { unsafe fold($0, previous) } ?? fold(Array(bytes), previous)
     }

@@ -1,12 +1,12 @@
 public import Glibc
 internal import Synchronization
 
-/// A child process. Its owner must `stop` it or `wait` for it; any thread may do so.
+/// A child process. Its owner must `stop` it or `wait` for it. May be used from any thread.
 public final class ChildProcess: Sendable {
     /// Where a process's standard output and standard error go.
     public enum Output: Sendable {
         case discarded
-        /// To our own.
+        /// The parent's.
         case inherited
         /// Appended to a file.
         case file(String)
@@ -37,15 +37,15 @@ public final class ChildProcess: Sendable {
         }
     }
 
-    /// The process id. Means this process only until it has been waited for.
+    /// The process id. Valid until the process was waited for.
     public let processID: pid_t
     private let exit = Mutex<Exit?>(nil)
 
-    /// Starts `arguments[0]`, found on the PATH unless it holds a slash, in a process group of its own.
+    /// Starts `arguments[0]`, found on the PATH unless it contains a slash, in its own process group.
     ///
     /// - Parameters:
-    ///   - environment: Added to our own environment.
-    ///   - input: A file that becomes standard input; `nil` for none.
+    ///   - environment: added to the parent's environment.
+    ///   - input: a file that becomes standard input; `nil` for none.
     public init(
         _ arguments: [String], environment: [String: String] = [:], input: String? = nil, output: Output = .discarded,
         errors: Output? = nil
@@ -92,14 +92,14 @@ public final class ChildProcess: Sendable {
 
     /// Waits until it ends.
     public func wait() -> Exit {
-        // Waiting inside the lock would keep `signal` out; polling keeps the id from being reused under it.
+        // Waiting under the lock would block `signal`. Polling prevents the id from being reused meanwhile.
         while true {
             if let exit = reap(WNOHANG) { return exit }
             usleep(2000)
         }
     }
 
-    /// Waits at most `milliseconds`; `nil` when it still runs.
+    /// Waits at most `milliseconds`. `nil` if the process still runs.
     public func wait(milliseconds: Int64) -> Exit? {
         let deadline = SystemClock.monotonicNanoseconds(in: milliseconds)
         while true {
@@ -114,7 +114,7 @@ public final class ChildProcess: Sendable {
         exit.withLock { if $0 == nil { kill(processID, number) } }
     }
 
-    /// Asks it to end, and kills it after `graceMilliseconds`.
+    /// Terminates it, and kills it after `graceMilliseconds`.
     @discardableResult
     public func stop(graceMilliseconds: Int64 = 3000) -> Exit {
         signal(SIGTERM)

@@ -1,10 +1,10 @@
-/// Elements by deadline, the earliest first: a binary heap. A value.
+/// Elements sorted by deadline: a binary heap. A value.
 ///
-/// The heap holds places of elements, so that moving in it touches no reference count. Each operation but ``next``
+/// The heap contains places of elements, so that moves in it change no reference counts. Each operation except ``next``
 /// takes O(log n).
 public struct DeadlineQueue<Element> {
     @usableFromInline var heap: [(deadline: Int64, place: Int)] = []
-    /// `nil` where the place is free.
+    /// `nil` if the place is free.
     @usableFromInline var elements: [Element?] = []
     @usableFromInline var freePlaces: [Int] = []
 
@@ -14,7 +14,7 @@ public struct DeadlineQueue<Element> {
     /// The earliest deadline.
     @inlinable public var next: Int64? { heap.first?.deadline }
 
-    /// Adds an element; one with the same deadline as another may come before or after it.
+    /// Adds an element. The order of elements with equal deadlines is undefined.
     @inlinable public mutating func insert(_ element: Element, at deadline: Int64) {
         let place: Int
         if let free = freePlaces.popLast() {
@@ -32,13 +32,13 @@ public struct DeadlineQueue<Element> {
         }
     }
 
-    /// Takes the first element if its deadline is not after `now`.
+    /// Removes and returns the first element if its deadline is not after `now`.
     @inlinable public mutating func popFirst(notAfter now: Int64) -> Element? {
         guard let first = heap.first, first.deadline <= now else { return nil }
         return removeFirst()
     }
 
-    /// The earliest deadline of an element that is still `wanted`. Those before it are removed.
+    /// The earliest deadline of a `wanted` element. Earlier elements are removed.
     @inlinable public mutating func next(wanted: (Element) -> Bool) -> Int64? {
         while let first = heap.first {
             if let element = elements[first.place], wanted(element) { return first.deadline }

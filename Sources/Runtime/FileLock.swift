@@ -1,14 +1,15 @@
 internal import Glibc
 
-/// Locks of whole files (`flock`), which keep other processes away.
+/// Locks of whole files (`flock`) against other processes.
 public enum FileLock {
-    /// Takes the lock of an open file; `false` if another process has it, or locking is not possible.
+    /// Locks an open file. Returns `false` if another process has the lock, or if locking is not possible.
     public static func take(_ descriptor: Int32) -> Bool {
         flock(descriptor, LOCK_EX | LOCK_NB) == 0
     }
 
-    /// Gives the lock back and closes the file. Closing alone would leave it locked for as long as a child that is just
-    /// being started has a copy of the descriptor.
+    /// Unlocks and closes the file. Closing alone would leave it locked while a child process that is being started has
+    /// a
+    /// copy of the descriptor.
     public static func close(_ descriptor: Int32) {
         flock(descriptor, LOCK_UN)
         Glibc.close(descriptor)

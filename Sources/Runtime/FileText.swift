@@ -9,11 +9,11 @@ public enum FileText {
         /// The text of the system's error, or the limit that was exceeded.
         public let reason: String
 
-        /// The file with the reason.
+        /// The path and the reason.
         public var description: String { "\(path): \(reason)" }
     }
 
-    /// The bytes of the file at `path`, at most `limit` of them: a larger file is an error.
+    /// The bytes of the file at `path`. A file with more than `limit` bytes is an error.
     public static func bytes(_ path: String, limit: Int = 256 << 20) throws(ReadError) -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw ReadError(path: path, reason: SystemError.current) }
@@ -30,13 +30,13 @@ public enum FileText {
         }
     }
 
-    /// The text of the file at `path`; malformed UTF-8 is replaced. `nil` where it cannot be read.
+    /// The text of the file at `path`. Malformed UTF-8 is replaced. `nil` if the file cannot be read.
     public static func read(_ path: String) -> String? {
         guard case .some(let bytes) = try? bytes(path) else { return nil }  // callers only ask whether it is there
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Replaces the content of the file at `path` by `text`. Returns whether it was written; `errno` says why not.
+    /// Replaces the content of the file at `path` with `text`. Returns false on failure, with the reason in `errno`.
     public static func write(_ text: String, to path: String) -> Bool {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { return false }

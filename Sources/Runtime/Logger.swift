@@ -2,7 +2,7 @@ internal import Glibc
 internal import MetricModel
 internal import Synchronization
 
-/// How much a log line matters.
+/// The severity of a log line.
 public enum LogLevel: Int, Comparable, Sendable, CaseIterable {
     case debug
     case info
@@ -15,22 +15,22 @@ public enum LogLevel: Int, Comparable, Sendable, CaseIterable {
         self = level
     }
 
-    /// The word in the log.
+    /// The level's name in the log.
     public var name: String { "\(self)" }
 
-    /// Whether `left` matters less.
+    /// Whether `left` is less severe.
     public static func < (left: LogLevel, right: LogLevel) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// The shape of a log line.
+/// The format of a log line.
 public enum LogFormat: String, Sendable, CaseIterable {
     case logfmt
     case json
 }
 
-/// Writes log lines to standard error. A value; copies share one sink. Any thread may log.
+/// Writes log lines to standard error. A value; copies share one sink. May be used from any thread.
 ///
-/// Lines are written with one `write` call each, so that lines of several threads do not mix.
+/// Each line is one `write` call, so that lines of several threads do not mix.
 public struct Logger: Sendable {
     private final class Sink: Sendable {
         let settings: Mutex<(level: LogLevel, format: LogFormat)>
@@ -45,7 +45,7 @@ public struct Logger: Sendable {
     private let sink: Sink
     private let context: [(String, String)]
 
-    /// A logger that hands its lines to `write`; by default to standard error.
+    /// A logger that passes its lines to `write`; by default, to standard error.
     public init(
         level: LogLevel = .info, format: LogFormat = .logfmt,
         write: @escaping @Sendable (String) -> Void = Logger.standardError
@@ -59,7 +59,7 @@ public struct Logger: Sendable {
         self.context = context
     }
 
-    /// A logger that drops everything.
+    /// A logger that discards everything.
     public static let silent = Logger(level: .error) { _ in }
 
     /// Writes a line to standard error.
@@ -76,23 +76,23 @@ public struct Logger: Sendable {
         Logger(sink: sink, context: context + [(name, value.description)])
     }
 
-    /// Something only a developer looks for.
+    /// Logs details for developers.
     public func debug(_ message: String, _ fields: KeyValuePairs<String, any CustomStringConvertible & Sendable> = [:])
     {
         log(.debug, message, fields)
     }
 
-    /// Something an operator may want to know.
+    /// Logs information for operators.
     public func info(_ message: String, _ fields: KeyValuePairs<String, any CustomStringConvertible & Sendable> = [:]) {
         log(.info, message, fields)
     }
 
-    /// Something an operator should look at some day.
+    /// Logs a problem that does not need immediate action.
     public func warn(_ message: String, _ fields: KeyValuePairs<String, any CustomStringConvertible & Sendable> = [:]) {
         log(.warn, message, fields)
     }
 
-    /// Something that went wrong.
+    /// Logs an error.
     public func error(_ message: String, _ fields: KeyValuePairs<String, any CustomStringConvertible & Sendable> = [:])
     {
         log(.error, message, fields)

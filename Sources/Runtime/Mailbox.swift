@@ -1,11 +1,11 @@
 internal import Glibc
 internal import Synchronization
 
-/// A bounded queue between threads. Any thread may send, and any receive: each message is received once.
+/// A bounded queue between threads. Any thread may send or receive. Each message is received once.
 ///
-/// Built on a pthread mutex and condition because a receiver must be able to wait until a deadline.
+/// Uses a pthread mutex and condition, because a receiver must be able to wait until a deadline.
 ///
-/// `@unchecked`: `storage` is only touched with `lock` held.
+/// `@unchecked`: `storage` is accessed only under `lock`.
 @safe public final class Mailbox<Message: Sendable>: @unchecked Sendable {
     /// The result of `receive`.
     public enum Reception: Sendable {
@@ -43,16 +43,16 @@ internal import Synchronization
         unsafe lock.deallocate()
     }
 
-    /// Messages refused because the mailbox was full.
+    /// The number of messages refused because the mailbox was full.
     public var dropped: Int { droppedCount.load(ordering: .relaxed) }
 
     /// Whether ``close()`` was called.
     public var isClosed: Bool { locked { hasClosed } }
 
-    /// Messages waiting.
+    /// The number of waiting messages.
     public var count: Int { locked { storage.count - head } }
 
-    /// Puts `message` at the end. Returns false, and counts a drop, when the mailbox is full or closed. Never blocks.
+    /// Appends `message`. Returns false, and counts a drop, if the mailbox is full or closed. Never blocks.
     @discardableResult
     public func send(_ message: Message) -> Bool {
         let accepted = locked {
@@ -65,7 +65,8 @@ internal import Synchronization
         return accepted
     }
 
-    /// Takes the first message, waiting until one arrives or the monotonic clock passes `deadline` (nanoseconds).
+    /// Removes and returns the first message. Waits until one arrives or the monotonic clock passes `deadline`
+    /// (nanoseconds).
     public func receive(deadline: Int64? = nil) -> Reception {
         locked {
             while true {
@@ -95,7 +96,7 @@ internal import Synchronization
         }
     }
 
-    /// Refuses further messages; those that wait are still received.
+    /// Refuses new messages. Waiting messages can still be received.
     public func close() {
         locked {
             hasClosed = true

@@ -1,11 +1,11 @@
 internal import CRuntime
 internal import Glibc
 
-/// A file that exists only in memory, gone when its owner is. For what programs read and write.
+/// A file in memory, for input and output of programs. It exists as long as its owner.
 public struct MemoryFile: ~Copyable {
     private let descriptor: Int32
 
-    /// An empty file; `nil` where the system refuses, with `errno`.
+    /// An empty file; `nil` on failure, with `errno`.
     public init?() {
         descriptor = cruntime_memory_file()
         if descriptor < 0 { return nil }
@@ -15,6 +15,6 @@ public struct MemoryFile: ~Copyable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// A path by which this process and its children can open it.
+    /// A path with which this process and its children can open it.
     public var path: String { "/proc/\(getpid())/fd/\(descriptor)" }
 }

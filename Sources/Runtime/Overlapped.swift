@@ -1,8 +1,8 @@
 internal import Synchronization
 
-/// A value computed on a thread of its own while its owner does something else.
+/// A value that is computed on its own thread while its owner does something else.
 ///
-/// The owner asks for the value once. If the system cannot start a thread, the value is computed when it is asked for.
+/// The owner reads the value once. If the thread cannot be started, the value is computed when it is read.
 public struct Overlapped<Value: Sendable>: ~Copyable, Sendable {
     private final class Slot: Sendable {
         let value = Mutex<Value?>(nil)
@@ -12,7 +12,7 @@ public struct Overlapped<Value: Sendable>: ~Copyable, Sendable {
     private let thread: WorkerThread?
     private let work: @Sendable () -> Value
 
-    /// Starts `work` on a thread called `name` (the system shows at most 15 bytes).
+    /// Starts `work` on a thread named `name` (the system shows at most 15 bytes).
     public init(
         _ name: String, stackBytes: Int = WorkerThread.defaultStackBytes, _ work: @escaping @Sendable () -> Value
     ) {
@@ -23,7 +23,7 @@ public struct Overlapped<Value: Sendable>: ~Copyable, Sendable {
                 slot.value.withLock { $0 = value }
             }
         } catch {
-            thread = nil  // Slower, but nothing is lost: `value()` does the work.
+            thread = nil  // slower: `value()` does the work
         }
     }
 

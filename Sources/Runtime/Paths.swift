@@ -2,25 +2,25 @@ internal import Glibc
 
 /// Paths of files.
 public enum Paths {
-    /// The directory part of `path`; `.` where it has none.
+    /// The directory of `path`; `.` if it has none.
     public static func directory(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// `path` itself if it is absolute or empty, else `path` as seen from `directory`.
+    /// `path` itself if it is absolute or empty; otherwise `path` relative to `directory`.
     public static func resolve(_ path: String, from directory: String) -> String {
         path.isEmpty || path.hasPrefix("/") || directory.isEmpty || directory == "." ? path : "\(directory)/\(path)"
     }
 
-    /// The files that `pattern` (`*`, `?`, `[…]`) stands for, sorted. A pattern without such characters stands for
-    /// itself.
+    /// The files that match `pattern` (`*`, `?`, `[…]`), sorted. A pattern without these characters is returned
+    /// unchanged.
     public static func matching(_ pattern: String) -> [String] {
         guard pattern.contains(where: { "*?[".contains($0) }) else { return [pattern] }
         return existing(pattern)
     }
 
-    /// The files there are that match `pattern` (`*`, `?`, `[…]`), sorted.
+    /// The existing files that match `pattern` (`*`, `?`, `[…]`), sorted.
     public static func existing(_ pattern: String) -> [String] {
         var found = unsafe glob_t()
         defer { unsafe globfree(&found) }
@@ -30,15 +30,15 @@ public enum Paths {
         }
     }
 
-    /// Whether there is something at `path`.
+    /// Whether a file or directory exists at `path`.
     public static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
-    /// Gives what is at `path` another name, in place of what had it. Returns whether that was done; `errno` says why
-    /// not.
+    /// Renames the file at `path`, and replaces an existing one. Returns false on failure, with the reason in `errno`.
     @discardableResult
     public static func move(_ path: String, to other: String) -> Bool { unsafe rename(path, other) == 0 }
 
-    /// Makes the directory at `path` and those above it. Returns whether it is there now; `errno` says why not.
+    /// Creates the directory at `path` and its parents. Returns whether it exists now; otherwise `errno` has the
+    /// reason.
     public static func makeDirectory(_ path: String) -> Bool {
         var prefix = path.hasPrefix("/") ? "/" : ""
         for part in path.split(separator: "/") {

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Figures of this process, read from `/proc/self`. A value.
+/// Resource usage of this process, read from `/proc/self`. A value.
 public struct ProcessFigures: Sendable {
     /// Seconds of processor time used so far.
     public var cpuSeconds = 0.0
@@ -8,19 +8,19 @@ public struct ProcessFigures: Sendable {
     public var residentBytes = 0
     /// Bytes of address space.
     public var virtualBytes = 0
-    /// Threads.
+    /// Number of threads.
     public var threads = 0
-    /// Open files and sockets.
+    /// Number of open files and sockets.
     public var openFiles = 0
-    /// Most files that may be open.
+    /// Limit of open files.
     public var maximumFiles = 0.0
-    /// Seconds since the epoch when the process began.
+    /// Start of the process, in seconds since the epoch.
     public var startSeconds = 0.0
 
-    /// The figures now; 0 for what cannot be read.
+    /// The current values; 0 for a value that cannot be read.
     public static func read() -> ProcessFigures {
         var figures = ProcessFigures()
-        // Fields after the command's closing parenthesis, counted from the third of proc(5).
+        // The fields after the command's closing parenthesis, counted from the third of proc(5).
         let status = text("/proc/self/stat")
         let fields = status[(status.lastIndex(of: ")") ?? status.startIndex)...].split(separator: " ")
         func field(_ number: Int) -> Double { fields.count > number - 2 ? Double(fields[number - 2]) ?? 0 : 0 }
@@ -57,7 +57,7 @@ public struct ProcessFigures: Sendable {
         defer { unsafe closedir(directory) }
         var count = 0
         while unsafe readdir(directory) != nil { count += 1 }
-        // Without "." and "..", and without the directory that is being read.
+        // Without "." and "..", and without the directory being read.
         return max(count - 3, 0)
     }
 }

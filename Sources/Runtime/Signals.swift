@@ -1,9 +1,9 @@
 internal import Glibc
 
-/// Signals as messages: blocked in every thread, and waited for by one.
+/// Signals as messages: blocked in every thread, and waited for by one thread.
 public enum Signals {
-    /// Blocks `numbers` in the calling thread and all it starts from then on, and ignores SIGPIPE. To be called first
-    /// of all.
+    /// Blocks `numbers` in the calling thread and all threads that it starts later, and ignores SIGPIPE. Call it before
+    /// anything else.
     public static func block(_ numbers: [Int32]) {
         // A client that disconnects must not end the process; every write returns an error for it.
         signal(SIGPIPE, SIG_IGN)
@@ -11,7 +11,7 @@ public enum Signals {
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
-    /// Waits until one of the blocked `numbers` arrives, at most `milliseconds` where given. `nil` when none came.
+    /// Waits until one of the blocked `numbers` arrives, at most `milliseconds` if given. `nil` if none arrived.
     public static func wait(for numbers: [Int32], milliseconds: Int64? = nil) -> Int32? {
         var set = Self.set(numbers)
         while true {

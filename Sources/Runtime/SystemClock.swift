@@ -14,26 +14,25 @@ public enum SystemClock {
         return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 
-    /// Nanoseconds since an arbitrary moment; never jumps.
+    /// Nanoseconds since an arbitrary time. Never jumps.
     public static func monotonicNanoseconds() -> Int64 {
         let now = time(CLOCK_MONOTONIC)
         return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 
-    /// Nanoseconds of processor time that the calling thread has used. A system call.
+    /// Nanoseconds of processor time of the calling thread. A system call.
     public static func threadNanoseconds() -> Int64 {
         let used = time(CLOCK_THREAD_CPUTIME_ID)
         return Int64(used.tv_sec) * 1_000_000_000 + Int64(used.tv_nsec)
     }
 
-    /// Nanoseconds since an arbitrary moment; never jumps, and goes on while the machine sleeps.
+    /// Nanoseconds since an arbitrary time. Never jumps, and continues while the machine is suspended.
     public static func bootNanoseconds() -> Int64 {
         let now = time(CLOCK_BOOTTIME)
         return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 
-    /// The monotonic clock's nanoseconds when `milliseconds` from now have passed; spans beyond 64 bits end at the last
-    /// moment.
+    /// The monotonic clock, in nanoseconds, after `milliseconds` from now. Saturates at 64 bits.
     public static func monotonicNanoseconds(in milliseconds: Int64) -> Int64 {
         let (span, isTooLong) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
         let (moment, isTooLate) = monotonicNanoseconds().addingReportingOverflow(span)

@@ -1,11 +1,12 @@
 internal import MetricModel
 
-/// The offsets of a place from UTC, from the system's time zone database.
+/// The UTC offsets of a place, from the system's time zone database.
 ///
-/// A value, read once from its TZif file (RFC 8536) and asked any number of times from any thread: `localtime_r` of the
-/// C library knows one zone per process, and changing it races with every other thread.
+/// A value, read once from its TZif file (RFC 8536). May be used from any thread. `localtime_r` of the C library
+/// supports
+/// one zone per process, and changing it races with other threads.
 public struct TimeZone: Equatable, Sendable {
-    /// The moments at which the offset changed, in seconds since the epoch, ascending.
+    /// The times at which the offset changed, in seconds since the epoch, ascending.
     private let changes: [Int64]
     /// The offset from each of `changes` on.
     private let offsets: [Int64]
@@ -27,12 +28,12 @@ public struct TimeZone: Equatable, Sendable {
         rule = nil
     }
 
-    /// Reads the zone `name` of the system's database. `UTC` needs no file; `Local` is the zone of this machine.
+    /// Reads the zone `name` from the system's database. `UTC` needs no file; `Local` is the zone of this machine.
     ///
     /// - Parameters:
-    ///   - name: A name of the database. One that leads out of it is refused.
-    ///   - database: The directory of the database.
-    ///   - local: The file of this machine's zone; where it cannot be read, the zone is UTC.
+    ///   - name: a name in the database. A name that leads outside it is rejected.
+    ///   - database: the directory of the database.
+    ///   - local: the file of this machine's zone. If it cannot be read, the zone is UTC.
     public static func load(
         _ name: String, database: String = "/usr/share/zoneinfo", local: String = "/etc/localtime"
     ) throws(TimeZoneError) -> TimeZone {
@@ -59,7 +60,7 @@ public struct TimeZone: Equatable, Sendable {
         }
         guard var block = TimeZoneBlock(bytes, at: 0, wordSize: 4) else { throw damaged("the header is damaged") }
         var footer: ArraySlice<UInt8> = []
-        // From version 2 on the same follows with words of 64 bits, and then a rule for the time after.
+        // From version 2 on, the same data follow as 64-bit words, then a rule for later times.
         if block.version >= UInt8(ascii: "2") {
             guard let wide = TimeZoneBlock(bytes, at: block.end, wordSize: 8) else {
                 throw damaged("the second header is damaged")
@@ -82,7 +83,7 @@ public struct TimeZone: Equatable, Sendable {
         }
     }
 
-    /// Seconds that clocks are ahead of UTC at `seconds` since the epoch.
+    /// The offset of local time from UTC at `seconds` since the epoch, in seconds.
     public func offset(at seconds: Int64) -> Int64 {
         guard let last = changes.last else { return rule?.offset(at: seconds) ?? initial }
         if seconds >= last { return rule?.offset(at: seconds) ?? offsets[offsets.count - 1] }
@@ -95,14 +96,14 @@ public struct TimeZone: Equatable, Sendable {
         return low == 0 ? initial : offsets[low - 1]
     }
 
-    /// The date and time of the place at `milliseconds` since the epoch.
+    /// The local date and time at `milliseconds` since the epoch.
     public func civil(atMilliseconds milliseconds: Int64) -> CivilTime {
         let seconds = milliseconds.flooredDivision(by: 1000)
         return CivilTime(localSeconds: seconds + offset(at: seconds))
     }
 }
 
-/// A date and time of a place.
+/// A local date and time.
 public struct CivilTime: Equatable, Sendable {
     /// The year of the Gregorian calendar.
     public var year: Int
@@ -112,7 +113,7 @@ public struct CivilTime: Equatable, Sendable {
     public var day: Int
     /// 0 for Sunday to 6 for Saturday.
     public var weekday: Int
-    /// Minutes since midnight, as the clock shows them.
+    /// Minutes since midnight, local time.
     public var minuteOfDay: Int
 
     init(localSeconds: Int64) {
@@ -132,16 +133,16 @@ public struct CivilTime: Equatable, Sendable {
 
 /// Why a time zone cannot be read.
 public struct TimeZoneError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The zone that was asked for.
+    /// The requested zone.
     public let zone: String
     /// The error.
     public let reason: String
 
-    /// The zone with the reason.
+    /// The zone and the reason.
     public var description: String { "time zone \"\(zone)\": \(reason)" }
 }
 
-/// The place of one of the data blocks of a TZif file.
+/// The position of one of the data blocks of a TZif file.
 ///
 /// ```
 /// "TZif" version  15 unused bytes  isutcnt isstdcnt leapcnt timecnt typecnt charcnt   (44 bytes, counts of 32 bits)
@@ -150,7 +151,7 @@ public struct TimeZoneError: Error, Equatable, Sendable, CustomStringConvertible
 /// ```
 private struct TimeZoneBlock {
     static let headerSize = 44
-    /// More than any zone has; keeps sums far from overflow.
+    /// More than any zone has. Prevents overflow of sums.
     static let most = 100_000
 
     let version: UInt8
@@ -175,8 +176,9 @@ private struct TimeZoneBlock {
         guard end <= bytes.count else { return nil }
     }
 
-    /// Changes, the offsets from each of them on, and the one before; `nil` where an index points nowhere or times do
-    /// not ascend.
+    /// The changes, the offset after each of them, and the offset before the first; `nil` if an index is out of range
+    /// or
+    /// times do not increase.
     func content(of bytes: [UInt8]) -> (changes: [Int64], offsets: [Int64], initial: Int64)? {
         let indices = start + times * wordSize
         let offsets = (0..<types).map { bytes.bigEndian(at: indices + times + 6 * $0, size: 4) }

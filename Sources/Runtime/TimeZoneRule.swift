@@ -1,21 +1,21 @@
 internal import MetricModel
 
-/// When clocks are changed each year, as POSIX writes it into `TZ` and at the end of time zone files:
+/// The yearly changes to and from daylight saving time, in POSIX notation as in `TZ` and at the end of time zone files:
 /// `CET-1CEST,M3.5.0,M10.5.0/3`.
 struct TimeZoneRule: Equatable, Sendable {
-    /// A moment that comes once in every year.
+    /// A time that occurs once every year.
     struct YearlyMoment: Equatable, Sendable {
         enum Day: Equatable, Sendable {
-            /// `J60`: 1...365; February 29 is never counted.
+            /// `J60`: 1...365, without February 29.
             case withoutLeapDay(Int)
-            /// `59`: 0...365; February 29 is counted.
+            /// `59`: 0...365, with February 29.
             case ofYear(Int)
             /// `M3.5.0`: a weekday (0 for Sunday) of a week, where week 5 is the last.
             case weekday(month: Int, week: Int, day: Int)
         }
 
         var day: Day
-        /// Seconds after midnight of the clocks that are about to be changed; may be negative or lie on a later day.
+        /// Seconds after midnight, local time before the change. May be negative or on a later day.
         var seconds: Int64
     }
 
@@ -25,25 +25,25 @@ struct TimeZoneRule: Equatable, Sendable {
         var ends: YearlyMoment
     }
 
-    /// Seconds ahead of UTC while daylight saving time is not in force.
+    /// The offset from UTC, in seconds, without daylight saving time.
     var standard: Int64
     var daylight: Daylight?
 
-    /// Seconds ahead of UTC at `seconds` since the epoch.
+    /// The offset from UTC, in seconds, at `seconds` since the epoch.
     func offset(at seconds: Int64) -> Int64 {
         guard let daylight else { return standard }
         let days = (seconds &+ standard).flooredDivision(by: 86_400)
         let year = RFC3339.date(daysSinceEpoch: days).year
         let begin = daylight.begins.localSeconds(in: year) - standard
         let end = daylight.ends.localSeconds(in: year) - daylight.offset
-        // South of the equator summer lasts over the turn of the year.
+        // In the southern hemisphere, summer includes the turn of the year.
         let isDaylight = begin < end ? (begin..<end).contains(seconds) : !(end..<begin).contains(seconds)
         return isDaylight ? daylight.offset : standard
     }
 }
 
 extension TimeZoneRule.YearlyMoment {
-    /// Seconds since the epoch that clocks of the place show at this moment.
+    /// The local time of the change, in seconds since the epoch.
     func localSeconds(in year: Int64) -> Int64 {
         let newYear = RFC3339.daysSinceEpoch(year: year, month: 1, day: 1)
         let days: Int64
@@ -66,7 +66,7 @@ extension TimeZoneRule.YearlyMoment {
 // MARK: Reading
 
 extension TimeZoneRule {
-    /// Reads `std offset [dst [offset] , start [/time] , end [/time]]`; `nil` where it is something else.
+    /// Reads `std offset [dst [offset] , start [/time] , end [/time]]`; `nil` for anything else.
     init?(parsing text: String) {
         var reader = Reader(rest: Array(text.utf8)[...])
         guard reader.name(), let west = reader.clock(hours: 24) else { return nil }
@@ -91,7 +91,7 @@ extension TimeZoneRule {
             return true
         }
 
-        /// Three letters or more, or anything in angle brackets.
+        /// Three or more letters, or any text in angle brackets.
         mutating func name() -> Bool {
             if take("<") {
                 guard let end = rest.firstIndex(of: UInt8(ascii: ">")) else { return false }
@@ -123,7 +123,7 @@ extension TimeZoneRule {
             return Int64(isNegative ? -seconds : seconds)
         }
 
-        /// `,day[/time]`; the time is two o'clock unless given.
+        /// `,day[/time]`. The default time is two o'clock.
         mutating func moment() -> YearlyMoment? {
             guard take(",") else { return nil }
             let day: YearlyMoment.Day

@@ -3,9 +3,9 @@ internal import Glibc
 
 /// A thread for code that blocks. Its owner must `join` it.
 ///
-/// `@unchecked`: `handle` is written before `init` returns and read only by `join`, which its one owner calls once.
+/// `@unchecked`: `handle` is written before `init` returns and read only by `join`, which its owner calls once.
 public final class WorkerThread: @unchecked Sendable {
-    /// Why a thread did not start: the system's limit on threads or on memory is reached.
+    /// Why a thread could not be started: the system's limit of threads or memory is reached.
     public struct StartError: Error, Equatable, Sendable, CustomStringConvertible {
         /// The name of the thread.
         public let thread: String
@@ -18,7 +18,7 @@ public final class WorkerThread: @unchecked Sendable {
             self.code = code
         }
 
-        /// What failed, with the system's text.
+        /// The thread's name, with the text of the system's error.
         public var description: String { "cannot start thread \"\(thread)\": \(SystemError.text(code))" }
     }
 
@@ -32,13 +32,12 @@ public final class WorkerThread: @unchecked Sendable {
         }
     }
 
-    /// The stack of a thread unless its owner asks for another size: expressions of 1500 levels are evaluated
-    /// recursively. Pages that are never touched cost no memory.
+    /// The default stack size. Expressions with 1500 levels are evaluated recursively. Unused pages cost no memory.
     public static let defaultStackBytes = 16 << 20
 
     private var handle = pthread_t()
 
-    /// Starts `body` on a thread called `name` (the system shows at most 15 bytes).
+    /// Starts `body` on a thread named `name` (the system shows at most 15 bytes).
     public init(
         _ name: String, stackBytes: Int = WorkerThread.defaultStackBytes, _ body: @escaping @Sendable () -> Void
     ) throws(StartError) {
@@ -54,7 +53,7 @@ public final class WorkerThread: @unchecked Sendable {
         }
     }
 
-    /// Waits until the body has returned. To be called once.
+    /// Waits until `body` has returned. Call it once.
     public func join() {
         pthread_join(handle, nil)
     }

@@ -9,22 +9,22 @@ public enum SQLiteValue: Equatable, Sendable {
     case blob([UInt8])
 }
 
-/// One connection to a database file. To be used by one thread; closed when it is released.
+/// One connection to a database file. Used by one thread; closed when it is freed.
 ///
-/// Durable: write-ahead log with `synchronous = FULL`, so that a committed transaction survives a loss of power.
+/// Durable: write-ahead log with `synchronous = FULL`, so that a committed transaction survives a power failure.
 @safe public final class SQLiteConnection {
     /// How a file is opened.
     public enum Mode: Sendable {
-        /// For reading and writing; created where it is missing.
+        /// For reading and writing. A missing file is created.
         case readWrite
-        /// For reading; it must exist.
+        /// For reading. The file must exist.
         case readOnly
     }
 
     private let handle: OpaquePointer
     private var statements: [String: Statement] = [:]
 
-    /// Statements kept compiled; beyond that they are compiled at each use.
+    /// The maximum number of compiled statements. Others are compiled at each use.
     private static let statementLimit = 64
 
     /// Opens the database file at `path`.
@@ -33,7 +33,7 @@ public enum SQLiteValue: Equatable, Sendable {
     public init(path: String, mode: Mode = .readWrite, busyMilliseconds: Int32 = 5000) throws(SQLiteError) {
         var opened: OpaquePointer?
         let access = mode == .readWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
-        // The connection belongs to one thread, which makes SQLite's own mutexes superfluous.
+        // The connection belongs to one thread, so SQLite's own mutexes are not needed.
         let code = unsafe sqlite3_open_v2(path, &opened, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard let opened = unsafe opened, code == SQLITE_OK else {
             let reason = unsafe opened.map { unsafe SQLiteConnection.error(code, of: $0) }
@@ -49,11 +49,11 @@ public enum SQLiteValue: Equatable, Sendable {
     }
 
     deinit {
-        // Statements still alive keep the connection until they are finalized.
+        // Live statements keep the connection until they are finalized.
         unsafe sqlite3_close_v2(handle)
     }
 
-    /// Runs the statements of `script` one after the other; their rows are dropped.
+    /// Runs the statements of `script` one after the other and discards their rows.
     public func run(_ script: String) throws(SQLiteError) {
         let code = unsafe sqlite3_exec(handle, script, nil, nil, nil)
         guard code == SQLITE_OK else { throw unsafe SQLiteConnection.error(code, of: handle) }
@@ -65,7 +65,7 @@ public enum SQLiteValue: Equatable, Sendable {
         try statement(sql).execute(parameters)
     }
 
-    /// The compiled form of `sql`, which must hold one statement.
+    /// The compiled form of `sql`, which must be one statement.
     public func statement(_ sql: String) throws(SQLiteError) -> Statement {
         if let known = statements[sql] { return known }
         var compiled: OpaquePointer?

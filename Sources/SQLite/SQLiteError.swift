@@ -1,18 +1,18 @@
 internal import CSQLite
 
-/// Why SQLite refused.
+/// Why a statement or database failed.
 public struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The kinds of failure a caller may treat apart.
+    /// The kinds of failure.
     public enum Code: Sendable {
-        /// Another connection holds the lock for longer than the busy timeout.
+        /// Another connection held the lock for longer than the busy timeout.
         case busy
         /// No space is left on the device.
         case full
-        /// The file is damaged or no database.
+        /// The file is damaged or not a database.
         case corrupt
         /// The file cannot be opened or written.
         case cannotOpen
-        /// A constraint, such as uniqueness, forbids the change.
+        /// A constraint, such as uniqueness, was violated.
         case constraint
         /// Reading or writing the file failed.
         case inputOutput
@@ -36,9 +36,9 @@ public struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible {
     public var code: Code
     /// SQLite's extended result code.
     public var extendedCode: Int32
-    /// SQLite's reason.
+    /// SQLite's message.
     public var message: String
 
-    /// The reason with SQLite's number.
+    /// The message with SQLite's code.
     public var description: String { "SQLite: \(message) (code \(extendedCode))" }
 }

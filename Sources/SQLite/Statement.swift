@@ -3,7 +3,7 @@ internal import CSQLite
 /// A compiled statement. Belongs to the thread of its ``SQLiteConnection``.
 @safe public final class Statement {
     private let handle: OpaquePointer
-    /// Stays valid as long as this statement: SQLite closes a connection only after its last statement.
+    /// Valid as long as this statement: SQLite closes a connection only after its last statement.
     private let database: OpaquePointer
 
     init(owning handle: OpaquePointer, of database: OpaquePointer) {
@@ -19,7 +19,7 @@ internal import CSQLite
     @discardableResult
     public func execute(_ parameters: [SQLiteValue] = []) throws(SQLiteError) -> [[SQLiteValue]] {
         defer {
-            // Both repeat the error of the last step, which is reported already.
+            // Both return the error of the last step again, which was already reported.
             unsafe sqlite3_reset(handle)
             unsafe sqlite3_clear_bindings(handle)
         }

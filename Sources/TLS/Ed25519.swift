@@ -21,13 +21,14 @@ internal import COpenSSL
         unsafe try self.init(owning: key)
     }
 
-    /// Reads a PEM file's text (`-----BEGIN PRIVATE KEY-----`), as `openssl genpkey -algorithm ed25519` writes it.
+    /// Reads the text of a PEM file (`-----BEGIN PRIVATE KEY-----`), as written by `openssl genpkey -algorithm
+    /// ed25519`.
     public convenience init(pem: String) throws(TLSError) {
         var pem = pem
         let key: OpaquePointer? = pem.withUTF8 { text in
             guard let reader = unsafe copenssl_reader(text.baseAddress, Int32(clamping: text.count)) else { return nil }
             defer { unsafe BIO_free(reader) }
-            // An encrypted key must fail rather than ask for its passphrase on the terminal.
+            // An encrypted key must fail instead of prompting for its passphrase on the terminal.
             return unsafe PEM_read_bio_PrivateKey(reader, nil, { _, _, _, _ in -1 }, nil)
         }
         unsafe try self.init(owning: key)
@@ -52,7 +53,7 @@ internal import COpenSSL
         unsafe EVP_PKEY_free(key)
     }
 
-    /// The key as a PEM text, unencrypted: to be kept in a file only its owner may read.
+    /// The key as an unencrypted PEM text, for a file that only its owner may read.
     public func pem() throws(TLSError) -> String {
         guard let writer = unsafe copenssl_writer() else { throw .last(.operationFailed, "cannot write the key") }
         defer { unsafe BIO_free(writer) }
@@ -86,7 +87,7 @@ public struct VerificationKey: Hashable, Sendable {
     /// Length of a signature.
     public static let signatureByteCount = 64
 
-    /// The key as RFC 8032 encodes it.
+    /// The key in the encoding of RFC 8032.
     public let bytes: [UInt8]
 
     /// The key with the given 32 bytes.
@@ -113,7 +114,7 @@ public struct VerificationKey: Hashable, Sendable {
             unsafe EVP_DigestVerifyInit(context, nil, nil, nil, key) == 1
                 ? EVP_DigestVerify(context, signature, signature.count, message.baseAddress, message.count) : 0
         }
-        // A wrong signature leaves its reason behind; it must not be taken for the next operation's.
+        // An invalid signature leaves an error in the queue, which must not be reported for the next operation.
         ERR_clear_error()
         return code == 1
     }

@@ -14,7 +14,7 @@ public enum Hexadecimal {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The bytes that `text` spells, in digits of either case; `nil` where it is malformed.
+    /// The bytes of `text`, with digits of either case; `nil` if it is malformed.
     public static func bytes(_ text: some StringProtocol) -> [UInt8]? {
         var bytes: [UInt8] = []
         var high: UInt8?
@@ -44,7 +44,7 @@ public enum Hexadecimal {
 public enum Base64 {
     /// The text of `bytes`, padded.
     public static func text(_ bytes: [UInt8]) -> String {
-        // OpenSSL counts in 32 bits and adds a zero byte. Pieces of whole groups can be joined.
+        // OpenSSL counts in 32 bits and adds a zero byte. Pieces with complete groups can be joined.
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count + 2) / 3 * 4 + 1)
         for start in stride(from: 0, to: bytes.count, by: pieceByteCount) {
@@ -58,7 +58,7 @@ public enum Base64 {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The bytes of a padded text; `nil` where it holds anything else, or bits beyond the last byte.
+    /// The bytes of a padded text; `nil` if it contains anything else, or bits after the last byte.
     public static func bytes(_ text: some StringProtocol) -> [UInt8]? {
         let characters = Array(text.utf8)
         guard characters.count % 4 == 0 else { return nil }
@@ -76,7 +76,7 @@ public enum Base64 {
         }
         // OpenSSL decodes padding to zero bytes.
         bytes.removeLast(min(bytes.count, characters.suffix(2).reversed().prefix { $0 == UInt8(ascii: "=") }.count))
-        // It also takes blanks around the text, padding inside it, and bits beyond the last byte.
+        // It also accepts blanks around the text, padding inside it, and bits after the last byte.
         return Self.text(bytes).utf8.elementsEqual(characters) ? bytes : nil
     }
 

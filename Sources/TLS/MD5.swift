@@ -1,6 +1,6 @@
 internal import COpenSSL
 
-/// The hash MD5 (RFC 1321), for formats that are defined by it. Not for anything that must be secure.
+/// The hash MD5 (RFC 1321), for formats that require it. Not secure.
 public enum MD5 {
     /// Length of a hash in bytes.
     public static let byteCount = 16
@@ -11,7 +11,7 @@ public enum MD5 {
             let code = unsafe bytes.withUnsafeBytes {
                 unsafe EVP_Digest($0.baseAddress, $0.count, digest.baseAddress, nil, EVP_md5(), nil)
             }
-            // Only an OpenSSL that was built or configured without MD5 gets here; another hash would be a wrong answer.
+            // Fails only if OpenSSL was built or configured without MD5. Another hash would be a wrong result.
             precondition(code == 1, "OpenSSL cannot compute MD5")
             count = byteCount
         }

@@ -5,7 +5,7 @@ public enum SHA256 {
     /// Length of a hash in bytes.
     public static let byteCount = 32
 
-    /// Fetched once: looking the algorithm up costs as much as hashing a short text.
+    /// Fetched once: looking up the algorithm costs as much as hashing a short text.
     ///
     /// `nonisolated(unsafe)`: OpenSSL's algorithm objects are immutable once fetched.
     private nonisolated(unsafe) static let algorithm: OpaquePointer? = unsafe EVP_MD_fetch(nil, "SHA256", nil)
@@ -16,7 +16,7 @@ public enum SHA256 {
             let code = unsafe bytes.withUnsafeBytes {
                 unsafe EVP_Digest($0.baseAddress, $0.count, digest.baseAddress, nil, algorithm, nil)
             }
-            // Only an OpenSSL without SHA-256 or without memory gets here; a made-up hash would be worse than the end.
+            // Fails only without SHA-256 in OpenSSL or without memory. A wrong hash would be worse than a crash.
             precondition(code == 1, "OpenSSL cannot compute SHA-256")
             count = byteCount
         }
@@ -51,9 +51,9 @@ public enum HMACSHA256 {
     }
 }
 
-/// Comparison whose duration does not tell where the texts differ.
+/// A comparison whose duration does not depend on the position of a difference.
 public enum ConstantTime {
-    /// Whether both hold the same bytes; their lengths are no secret.
+    /// Whether both have the same bytes. Their lengths are not secret.
     public static func equal(_ left: [UInt8], _ right: [UInt8]) -> Bool {
         guard left.count == right.count, !left.isEmpty else { return left.count == right.count }
         return unsafe left.withUnsafeBytes { left in

@@ -2,16 +2,16 @@ internal import COpenSSL
 
 /// A server's side of one TLS connection on a non-blocking socket, which it does not own.
 ///
-/// `@unchecked`: used by one thread at a time, which the owner sees to.
+/// `@unchecked`: its owner ensures that one thread uses it at a time.
 @safe public final class TLSConnection: @unchecked Sendable {
-    /// What came of an attempt.
+    /// The result of an attempt.
     public enum Progress: Equatable, Sendable {
         case bytes(Int)
-        /// The socket has to become readable first.
+        /// The socket must become readable first.
         case needsReading
-        /// The socket has to become writable first.
+        /// The socket must become writable first.
         case needsWriting
-        /// The client has ended the connection.
+        /// The client has closed the connection.
         case ended
         case failed(Failure)
     }
@@ -20,7 +20,7 @@ internal import COpenSSL
     public enum Failure: Equatable, Sendable {
         /// The client spoke HTTP without TLS.
         case plainHTTP
-        /// The client's certificate has none of the allowed names.
+        /// The client's certificate contains none of the allowed names.
         case nameNotAllowed
         case other
     }
@@ -28,7 +28,7 @@ internal import COpenSSL
     private let connection: OpaquePointer
     private let context: TLSServerContext
 
-    /// A connection on `descriptor`; `nil` where there is no memory for it.
+    /// A connection on `descriptor`; `nil` without memory.
     public init?(_ context: TLSServerContext, descriptor: Int32) {
         guard let connection = unsafe copenssl_accept(context.context, descriptor) else { return nil }
         unsafe self.connection = unsafe connection
@@ -39,7 +39,7 @@ internal import COpenSSL
         unsafe SSL_free(connection)
     }
 
-    /// Goes on with the handshake. `.bytes(0)` when it is done.
+    /// Continues the handshake. `.bytes(0)` when it is done.
     public func handshake() -> Progress {
         ERR_clear_error()
         let code = unsafe SSL_do_handshake(connection)
@@ -53,27 +53,27 @@ internal import COpenSSL
         return certificate.alternativeNames.contains { context.allowedClientNames.contains($0) }
     }
 
-    /// Reads what the client has sent.
+    /// Reads data from the client.
     public func read(into buffer: UnsafeMutableRawBufferPointer) -> Progress {
         ERR_clear_error()
         let count = unsafe SSL_read(connection, buffer.baseAddress, Int32(clamping: buffer.count))
         return count > 0 ? .bytes(Int(count)) : progress(count)
     }
 
-    /// Writes as much of `buffer` as the socket takes. After anything but `.bytes` the same bytes must come again.
+    /// Writes as much of `buffer` as the socket accepts. After any result except `.bytes`, pass the same bytes again.
     public func write(_ buffer: UnsafeRawBufferPointer) -> Progress {
         ERR_clear_error()
         let count = unsafe SSL_write(connection, buffer.baseAddress, Int32(clamping: buffer.count))
         return count > 0 ? .bytes(Int(count)) : progress(count)
     }
 
-    /// Says to the client that nothing more comes. Does not wait for its answer.
+    /// Tells the client that no more data follow. Does not wait for its reply.
     public func close() {
         ERR_clear_error()
         if unsafe SSL_is_init_finished(connection) == 1 { _ = unsafe SSL_shutdown(connection) }
     }
 
-    /// Whether bytes are decrypted already, which reading gives without the socket becoming readable.
+    /// Whether there are decrypted bytes to read, for which the socket does not become readable.
     public var hasBuffered: Bool { unsafe SSL_has_pending(connection) == 1 }
 
     /// The protocol agreed by ALPN; empty for none.
@@ -84,7 +84,7 @@ internal import COpenSSL
         return unsafe String(decoding: UnsafeBufferPointer(start: bytes, count: Int(count)), as: UTF8.self)
     }
 
-    /// The certificate that the client has shown.
+    /// The client's certificate.
     public var clientCertificate: TLSClientCertificate? {
         guard let certificate = unsafe SSL_get1_peer_certificate(connection) else { return nil }
         defer { unsafe X509_free(certificate) }

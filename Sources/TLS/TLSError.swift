@@ -7,21 +7,21 @@ public struct TLSError: Error, Equatable, Sendable, CustomStringConvertible {
         /// A key that cannot be read or is of another kind.
         case badKey
         case badCertificate
-        /// Names that OpenSSL does not know, or rules that contradict each other.
+        /// Names that OpenSSL does not know, or settings that contradict each other.
         case badConfiguration
-        /// OpenSSL refused the operation.
+        /// OpenSSL failed to perform the operation.
         case operationFailed
     }
 
     /// The kind of failure.
     public var code: Code
-    /// What was attempted, with OpenSSL's reason. Never holds key material.
+    /// The operation that failed, with OpenSSL's reason. Never contains key material.
     public var message: String
 
     /// The message.
     public var description: String { message }
 
-    /// Describes the failed attempt to do `what` with the reason OpenSSL left for this thread.
+    /// The error of `what`, with OpenSSL's reason for this thread.
     static func last(_ code: Code, _ what: String) -> TLSError {
         var text = [CChar](repeating: 0, count: 256)
         let number = ERR_get_error()

@@ -1,13 +1,13 @@
-/// How a server speaks TLS.
+/// TLS settings of a server.
 public struct TLSServerConfiguration: Equatable, Sendable {
-    /// What is asked of clients, with the meanings of Go's `tls.ClientAuthType`.
+    /// How clients authenticate, with the meanings of Go's `tls.ClientAuthType`.
     public enum ClientAuthentication: Sendable {
         case none
-        /// A certificate is asked for and not checked.
+        /// A certificate is requested and not verified.
         case request
-        /// A certificate has to be sent and is not checked.
+        /// A certificate is required and not verified.
         case requireAny
-        /// A certificate is checked where one is sent.
+        /// A certificate is verified if one is sent.
         case verifyIfGiven
         case requireAndVerify
     }
@@ -19,7 +19,7 @@ public struct TLSServerConfiguration: Equatable, Sendable {
         case tls12 = 0x0303
         case tls13 = 0x0304
 
-        /// Older versions are less.
+        /// Older versions are less than newer ones.
         public static func < (left: Version, right: Version) -> Bool { left.rawValue < right.rawValue }
     }
 
@@ -27,21 +27,21 @@ public struct TLSServerConfiguration: Equatable, Sendable {
     public var certificateChain: String
     /// The key of the certificate, PEM, without passphrase.
     public var privateKey: String
-    /// What is asked of clients.
+    /// How clients authenticate.
     public var clientAuthentication = ClientAuthentication.none
-    /// The authorities that sign certificates of clients, PEM; empty for none.
+    /// The authorities that sign client certificates, PEM; empty for none.
     public var clientAuthorities = ""
-    /// Alternative names of which a client's certificate must have one; empty for no such rule.
+    /// Alternative names of which a client certificate must have one; empty to allow any.
     public var allowedClientNames: [String] = []
-    /// The oldest version that is spoken.
+    /// The oldest supported version.
     public var minimumVersion = Version.tls12
-    /// The newest version that is spoken.
+    /// The newest supported version.
     public var maximumVersion = Version.tls13
-    /// Cipher suites up to TLS 1.2 in OpenSSL's notation; empty for OpenSSL's own choice.
+    /// Cipher suites up to TLS 1.2 in OpenSSL's notation; empty for OpenSSL's default.
     public var cipherSuites: [String] = []
-    /// Key exchange groups in OpenSSL's notation, in order of preference; empty for OpenSSL's own choice.
+    /// Key exchange groups in OpenSSL's notation, in order of preference; empty for OpenSSL's default.
     public var groups: [String] = []
-    /// Whether the server's order of cipher suites counts.
+    /// Whether the server's order of cipher suites is used.
     public var prefersServerCipherSuites = true
     /// Protocols offered by ALPN, in order of preference; empty for none.
     public var applicationProtocols: [String] = []
@@ -53,7 +53,7 @@ public struct TLSServerConfiguration: Equatable, Sendable {
     }
 }
 
-/// The certificate that a client has shown.
+/// The certificate of a client.
 public struct TLSClientCertificate: Equatable, Sendable {
     /// The subject in RFC 2253's notation: `CN=node-1,O=Example`.
     public var subject: String
@@ -61,6 +61,6 @@ public struct TLSClientCertificate: Equatable, Sendable {
     public var alternativeNames: [String]
     /// SHA-256 of the certificate, hexadecimal.
     public var fingerprint: String
-    /// Whether one of the configured authorities has signed it.
+    /// Whether a configured authority has signed it.
     public var isVerified: Bool
 }

@@ -1,7 +1,7 @@
 internal import COpenSSL
 
-/// What the TLS connections of a server share: certificate, key and rules. Never changed; a server that gets a new
-/// certificate makes a new context. May be shared between threads.
+/// The shared state of a server's TLS connections: certificate, key and settings. Immutable; a server with a new
+/// certificate creates a new context. May be shared between threads.
 ///
 /// `@unchecked`: OpenSSL counts references and reads a context from several threads at once.
 @safe public final class TLSServerContext: @unchecked Sendable {
@@ -9,7 +9,7 @@ internal import COpenSSL
     let allowedClientNames: [String]
     let verifiesClients: Bool
 
-    /// Checks the configuration: certificate and key must belong together, and every name must be known to OpenSSL.
+    /// Checks the configuration: certificate and key must match, and OpenSSL must know every name.
     public init(_ configuration: TLSServerConfiguration) throws(TLSError) {
         guard let context = unsafe copenssl_server_context() else {
             throw .last(.operationFailed, "cannot prepare TLS")
@@ -34,14 +34,14 @@ internal import COpenSSL
         }
         guard hasChain else { throw .last(.badCertificate, "cannot read the certificate") }
         let hasKey = unsafe Self.reading(configuration.privateKey) { reader in
-            // An encrypted key must fail rather than ask for its passphrase on the terminal.
+            // An encrypted key must fail instead of prompting for its passphrase on the terminal.
             guard let key = unsafe PEM_read_bio_PrivateKey(reader, nil, { _, _, _, _ in -1 }, nil) else { return false }
             defer { unsafe EVP_PKEY_free(key) }
             return unsafe SSL_CTX_use_PrivateKey(context, key) == 1
         }
         guard hasKey else { throw .last(.badKey, "cannot use the private key") }
         guard unsafe SSL_CTX_check_private_key(context) == 1 else {
-            throw .last(.badKey, "the private key does not belong to the certificate")
+            throw .last(.badKey, "the private key does not match the certificate")
         }
     }
 
@@ -81,7 +81,7 @@ internal import COpenSSL
         }
     }
 
-    /// Runs `body` with a BIO that reads `text`; false or 0 where there is no memory for it.
+    /// Runs `body` with a BIO that reads `text`; false or 0 without memory.
     private static func reading<Result: ExpressibleByIntegerLiteral>(
         _ text: String, _ body: (OpaquePointer) -> Result
     ) -> Result {

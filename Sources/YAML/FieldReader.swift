@@ -12,10 +12,10 @@ public struct FieldReader {
     public let node: YAMLNode
     /// The path of the mapping, such as `scrape_configs[2]`.
     public let path: String
-    /// The file that is named in errors.
+    /// The file named in errors.
     public let file: String
 
-    /// Starts reading `node`; nothing at all counts as an empty mapping.
+    /// Starts reading `node`. An empty node counts as an empty mapping.
     public init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
         self.node = node
         self.path = path
@@ -42,27 +42,27 @@ public struct FieldReader {
             message: message)
     }
 
-    /// The node of `name`; `nil` where it is missing or null.
+    /// The node of `name`; `nil` if it is missing or null.
     public mutating func optional(_ name: String) -> YAMLNode? {
         asked.insert(name)
         let node = members.first { $0.key.text == name }?.value
         return node.flatMap { $0.isNull ? nil : $0 }
     }
 
-    /// The node of `name`, which must be there.
+    /// The node of `name`, which is required.
     public mutating func required(_ name: String) throws(YAMLError) -> YAMLNode {
         guard let node = optional(name) else { throw fault("the field \"\(name)\" is required") }
         return node
     }
 
-    /// The text of `name`. Numbers and booleans are taken as they are written.
+    /// The text of `name`. Numbers and booleans are read as written.
     public mutating func optionalText(_ name: String) throws(YAMLError) -> String? {
         guard let node = optional(name) else { return nil }
         guard let text = node.text else { throw fault("expected text, got \(node.kind)", at: node, field: name) }
         return text
     }
 
-    /// The text of `name`, which must be there.
+    /// The text of `name`, which is required.
     public mutating func text(_ name: String) throws(YAMLError) -> String {
         let node = try required(name)
         guard let text = node.text else { throw fault("expected text, got \(node.kind)", at: node, field: name) }

@@ -1,8 +1,8 @@
-/// Takes the secrets out of a configuration, so that it can be shown.
+/// Removes the secrets from a configuration, so that it can be displayed.
 public enum SecretMask {
     private static let mask = "<secret>"
 
-    /// Fields whose value is secret as a whole. Files that hold a secret may be named.
+    /// Fields whose whole value is secret. The path of a file with a secret is not secret.
     private static let secretFields: Set<String> = [
         "password", "credentials", "bearer_token", "client_secret", "secret", "secrets", "secret_key", "token",
         "api_key",
@@ -15,7 +15,7 @@ public enum SecretMask {
 
     /// `node` with every secret replaced by `<secret>`, the password in a URL by `xxxxx`.
     ///
-    /// - Parameter hidden: fields with URLs of which only the host is shown; the rest is the secret.
+    /// - Parameter hidden: fields with URLs of which only the host is shown, because the rest is secret.
     public static func masked(_ node: YAMLNode, hiding hidden: Set<String> = []) -> YAMLNode {
         var node = node
         switch node.content {
@@ -28,7 +28,7 @@ public enum SecretMask {
                 members.map { member in
                     let name = member.key.text?.lowercased() ?? ""
                     let isSecret = secretFields.contains(name)
-                    // The headers of requests are given by name, and any may hold a token.
+                    // Headers of requests are given by name, and any of them may contain a token.
                     let isHeaders = member.key.text == "http_headers"
                     return YAMLNode.Member(
                         key: member.key,
@@ -43,7 +43,7 @@ public enum SecretMask {
         return node
     }
 
-    /// `node` with nothing of its texts.
+    /// `node` with all its texts hidden.
     private static func hidden(_ node: YAMLNode) -> YAMLNode {
         var node = node
         switch node.content {
@@ -71,7 +71,8 @@ public enum SecretMask {
         return node
     }
 
-    /// `node`, a URL, with the host alone: still a URL, so that `amtool` can read it. Other texts are hidden whole.
+    /// `node`, a URL, reduced to the host. It is still a URL, so that `amtool` can read it. Other texts are hidden
+    /// completely.
     private static func hostOnly(_ node: YAMLNode) -> YAMLNode {
         guard case .scalar(let text, _) = node.content, let scheme = text.firstRange(of: "://") else {
             return hidden(node)
@@ -85,7 +86,7 @@ public enum SecretMask {
         return node
     }
 
-    /// A URL with `user:password@` without the password, still a URL, as Go writes it; `nil` where there is none.
+    /// A URL with `user:password@` without the password, as Go writes it; `nil` if there is no password.
     private static func withoutPassword(_ text: String) -> String? {
         let bytes = Array(text.utf8)
         guard let start = bytes.indices.dropLast(2).first(where: { bytes[$0...].starts(with: "://".utf8) }) else {

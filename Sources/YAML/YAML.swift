@@ -9,15 +9,16 @@ public enum YAML {
         static let nodes = 4_000_000
     }
 
-    /// Parses every document in `text`; `file` is only named in errors.
+    /// Parses every document in `text`. `file` is used only in errors.
     ///
-    /// Aliases are resolved by copying, `<<` merges mappings, a duplicate key is an error. Deep nesting, more than
-    /// four million nodes (alias bombs) and texts over 64 MiB are refused.
+    /// Aliases are resolved by copying, `<<` merges mappings, and a duplicate key is an error. Deep nesting, more than
+    /// four
+    /// million nodes (alias bombs) and texts over 64 MiB are rejected.
     public static func parse(_ text: String, file: String = "") throws(YAMLError) -> [YAMLNode] {
         try parse(Array(text.utf8), file: file)
     }
 
-    /// Parses every document in `bytes`, as ``parse(_:file:)-(String,_)`` does.
+    /// Parses every document in `bytes`, like ``parse(_:file:)-(String,_)``.
     public static func parse(_ bytes: [UInt8], file: String = "") throws(YAMLError) -> [YAMLNode] {
         guard bytes.count <= Limit.bytes else {
             throw YAMLError(file: file, line: 0, column: 0, field: "", message: "the file is larger than 64 MiB")
@@ -38,7 +39,7 @@ public enum YAML {
         return try result.get()
     }
 
-    /// One run over one text. `raw` points into itself, so a parser is never copied after initialisation.
+    /// One parse of one text. `raw` points into itself, so a parser must not be copied after initialisation.
     @safe private struct Parser: ~Copyable {
         var raw = unsafe yaml_parser_t()
         let file: String
@@ -90,7 +91,7 @@ public enum YAML {
             switch unsafe event.type {
             case YAML_ALIAS_EVENT:
                 let name = unsafe Self.string(event.data.alias.anchor)
-                guard var target = anchors[name] else { throw fault("no anchor is called \(name)") }
+                guard var target = anchors[name] else { throw fault("unknown anchor \"\(name)\"") }
                 nodes += Self.size(target)
                 target.line = line
                 target.column = column

@@ -1,17 +1,17 @@
-/// An error in a file and its place: `alerts.yml:12:5: groups[0].rules[2].for: not a duration: "5x"`.
+/// An error in a file with its position: `alerts.yml:12:5: groups[0].rules[2].for: not a duration: "5x"`.
 public struct YAMLError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The file as the user named it; empty for text that came from elsewhere.
+    /// The file as the user named it; empty for other text.
     public var file: String
-    /// Line from 1; 0 where no place is known.
+    /// Line from 1; 0 if unknown.
     public var line: Int
     /// Column from 1.
     public var column: Int
     /// The path of the field, such as `groups[0].rules[2].for`; may be empty.
     public var field: String
-    /// The error.
+    /// The error message.
     public var message: String
 
-    /// A fault at a place in a file.
+    /// An error at a position in a file.
     public init(file: String, line: Int, column: Int, field: String, message: String) {
         self.file = file
         self.line = line
@@ -20,7 +20,7 @@ public struct YAMLError: Error, Equatable, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    /// `file:line:column: field: message`, without the parts that are not known.
+    /// `file:line:column: field: message`, without the unknown parts.
     public var description: String {
         var text = file
         if line > 0 { text += text.isEmpty ? "\(line):\(column)" : ":\(line):\(column)" }

@@ -1,6 +1,6 @@
 extension YAMLNode {
-    /// The node as YAML text in block style, ending in a line feed. Comments, anchors and the way it was written are
-    /// gone.
+    /// The node as YAML text in block style, ending with a line feed. Comments, anchors and the original style are
+    /// lost.
     public var blockText: String {
         var text = ""
         switch content {
@@ -12,7 +12,8 @@ extension YAMLNode {
         return text
     }
 
-    /// Writes the lines of a list or mapping that is not empty; the first is indented by what stands in `text` already.
+    /// Writes the lines of a list or mapping that is not empty. The caller has already written the first line's
+    /// indentation.
     private func write(indent: Int, to text: inout String) {
         let margin = String(repeating: " ", count: indent)
         var isFirst = true
@@ -41,7 +42,7 @@ extension YAMLNode {
         }
     }
 
-    /// Whether the node needs lines of its own.
+    /// Whether the node is written on separate lines.
     private var isNested: Bool {
         switch content {
         case .scalar: false
@@ -60,14 +61,15 @@ extension YAMLNode {
         }
     }
 
-    /// Whether `text` without quotes is read as it stands. `---` and `...` are marks of documents at the beginning of a
-    /// line; a dash or a question mark alone, which lists in brackets may hold, begin an entry.
+    /// Whether `text` can be written without quotes. `---` and `...` at the start of a line are document marks. A dash
+    /// or a
+    /// question mark alone, which lists in brackets may contain, starts an entry.
     private static func staysPlain(_ text: String) -> Bool {
         if text == "-" || text == "?" { return false }
         return !text.hasPrefix("---") && !text.hasPrefix("...") && !text.unicodeScalars.contains(where: needsEscape)
     }
 
-    /// Whether a reader of YAML would refuse, drop or fold the character.
+    /// Whether a YAML reader would reject, drop or fold the character.
     private static func needsEscape(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
         case "\u{0}"..."\u{1f}", "\u{7f}"..."\u{9f}", "\u{2028}", "\u{2029}", "\u{feff}", "\u{fffe}", "\u{ffff}": true

@@ -1,8 +1,8 @@
-/// A node of a YAML document with its place.
+/// A node of a YAML document with its position.
 public struct YAMLNode: Equatable, Sendable {
     /// The content of a node. Aliases and merge keys are resolved.
     public indirect enum Content: Equatable, Sendable {
-        /// Text; `isPlain` when it was written without quotes, so that `null`, numbers and booleans may be meant.
+        /// Text. `isPlain` if it was written without quotes, so that it may be `null`, a number or a boolean.
         case scalar(String, isPlain: Bool)
         case sequence([YAMLNode])
         /// Pairs in their order; keys are unique.
@@ -66,7 +66,7 @@ public struct YAMLNode: Equatable, Sendable {
         members?.first { $0.key.text == key }?.value
     }
 
-    /// The word for this kind of node in error messages.
+    /// The name of this kind of node in error messages.
     public var kind: String {
         switch content {
         case .scalar: isNull ? "nothing" : "a scalar"

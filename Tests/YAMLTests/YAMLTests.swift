@@ -26,7 +26,7 @@ import YAML
     @Test(arguments: [
         ("a: [1", "f.yml:2:1: while parsing a flow sequence: did not find expected ',' or ']'"),
         ("a: 1\na: 2", "f.yml:2:1: mapping key \"a\" already defined"),
-        ("a: *x", "f.yml:1:4: no anchor is called x"),
+        ("a: *x", "f.yml:1:4: unknown anchor \"x\""),
         ("? [1]\n: 2", "f.yml:1:3: a key must be a scalar, this is a list"),
     ])
     func faultsNameFileLineAndColumn(text: String, message: String) {

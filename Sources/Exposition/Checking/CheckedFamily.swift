@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// A metric family as a strict reader found it. A value.
+/// A metric family as read by a strict reader. A value.
 struct CheckedFamily {
     struct Sample {
         var name: String
@@ -15,23 +15,23 @@ struct CheckedFamily {
     var samples: [Sample] = []
 }
 
-/// Something that is wrong with exposed metrics, or that could be better.
+/// An error or a broken convention in exposed metrics.
 public struct ExpositionProblem: Equatable, Sendable, CustomStringConvertible {
     /// How bad it is.
     public enum Severity: Equatable, Sendable {
-        /// A strict reader refuses the body.
+        /// A strict reader rejects the body.
         case refused
-        /// It works, but breaks a convention.
+        /// It is valid, but breaks a convention.
         case lint
     }
 
     /// How bad it is.
     public var severity: Severity
-    /// Line from 1; 0 where the problem is one of a whole family.
+    /// Line from 1; 0 for a problem of a whole family.
     public var line: Int
     /// The family concerned; may be empty.
     public var metric: String
-    /// What is wrong.
+    /// The message.
     public var message: String
 
     /// `metric: message`, or `line 3: message`.
@@ -41,8 +41,8 @@ public struct ExpositionProblem: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension ExpositionBody {
-    /// Everything that is wrong with a body in the text format, as `check metrics` shows it: the first fault that a
-    /// strict reader meets, or else every convention that is broken.
+    /// The problems of a body in the text format, as shown by `check metrics`: the first error of a strict reader, or
+    /// otherwise all broken conventions.
     public func check() -> [ExpositionProblem] {
         var reader = StrictTextReader(Array(bytes[..<count]))
         do throws(ExpositionError) {

@@ -1,8 +1,8 @@
 internal import MetricModel
 
-/// The conventions for names, units and help that `promtool check metrics` looks after.
+/// The conventions for names, units and help that `promtool check metrics` checks.
 enum MetricConventions {
-    /// Units that have a base unit, without prefixes.
+    /// Units with their base unit, without prefixes.
     private static let units: [(unit: String, base: String)] = [
         ("amperes", "amperes"), ("bytes", "bytes"), ("celsius", "celsius"), ("grams", "grams"), ("joules", "joules"),
         ("kelvin", "kelvin"), ("meters", "meters"), ("metres", "metres"), ("moles", "moles"), ("seconds", "seconds"),
@@ -97,7 +97,7 @@ enum MetricConventions {
         return isUnique ? [] : ["metric not unique"]
     }
 
-    /// A small letter followed by a capital one.
+    /// Whether a lower-case letter is followed by an upper-case one.
     private static func isCamelCase(_ name: String) -> Bool {
         zip(name.utf8, name.utf8.dropFirst()).contains { one, next in
             (0x61...0x7a).contains(one) && (0x41...0x5a).contains(next)

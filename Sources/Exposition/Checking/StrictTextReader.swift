@@ -1,8 +1,8 @@
 internal import MetricModel
 
-/// Reads the text format as strictly as `promtool check metrics` does: what a scraper overlooks is a fault here.
+/// Reads the text format as strictly as `promtool check metrics`: what a scraper ignores is an error here.
 ///
-/// Not made for speed. Used by one thread.
+/// Not optimised. Used by one thread.
 struct StrictTextReader {
     private let bytes: [UInt8]
     private var position = 0
@@ -15,7 +15,7 @@ struct StrictTextReader {
         self.bytes = bytes
     }
 
-    /// The families that have samples, in the order in which they come.
+    /// The families with samples, in order of first appearance.
     mutating func read() throws(ExpositionError) -> [CheckedFamily] {
         while true {
             skipBlanks()
@@ -66,7 +66,7 @@ extension StrictTextReader {
         }
     }
 
-    /// Takes a quoted string in which only `\\`, `\"` and `\n` are escapes.
+    /// Reads a quoted string in which only `\\`, `\"` and `\n` are escapes.
     private mutating func takeQuoted(_ what: String) throws(ExpositionError) -> String {
         position += 1
         var content: [UInt8] = []
@@ -246,7 +246,7 @@ extension StrictTextReader {
         if name.hasSuffix("_bucket") { throw fault("negative bucket population for histogram \(family)") }
     }
 
-    /// Makes the family of a series or metadata line the current one: `x_sum` belongs to the summary or histogram `x`.
+    /// Makes the family of a series or metadata line the current one. `x_sum` belongs to the summary or histogram `x`.
     private mutating func select(_ name: String) {
         let suffixes: [(String, Set<MetricType>)] = [
             ("_bucket", [.histogram, .gaugehistogram]), ("_count", [.histogram, .gaugehistogram, .summary]),

@@ -2,7 +2,7 @@ internal import MetricModel
 
 /// The series of one classic histogram, by the indices of their values in a body. A value.
 struct ClassicHistogram: Sendable {
-    /// The number of the native histogram that is made of it.
+    /// The number of the resulting native histogram.
     var number: Int32
     private(set) var bounds: [Double] = []
     private var buckets: [Int] = []
@@ -13,7 +13,7 @@ struct ClassicHistogram: Sendable {
         self.number = number
     }
 
-    /// Inserts a bucket in order; targets expose them in order. A duplicate counts once.
+    /// Inserts a bucket in order; targets expose them in order. A duplicate is ignored.
     mutating func add(bucket index: Int, upTo bound: Double) {
         var place = bounds.count
         while place > 0, bounds[place - 1] > bound { place -= 1 }
@@ -22,8 +22,9 @@ struct ClassicHistogram: Sendable {
         buckets.insert(index, at: place)
     }
 
-    /// The histogram with custom bounds that says the same; `nil` where the counts cannot be: they fall from bucket to
-    /// bucket, or what is counted in all is not what the last bucket has.
+    /// The equivalent histogram with custom bounds; `nil` if the counts are invalid: they decrease from bucket to
+    /// bucket, or
+    /// the total differs from the last bucket.
     func native(_ values: [Double]) -> FloatHistogram? {
         var cumulative = buckets.map { values[$0] }
         var bounds = bounds

@@ -2,12 +2,12 @@
 public struct ConversionOptions: Equatable, Sendable {
     /// Whether classic histograms become native ones with custom bounds.
     public var convertsClassic: Bool
-    /// Whether the classic histograms stay beside them.
+    /// Whether the classic histograms are kept too.
     public var keepsClassic: Bool
-    /// Whether `_created` series of OpenMetrics tell since when others count, instead of being series.
+    /// Whether `_created` series of OpenMetrics become start timestamps of others instead of series.
     public var takesCreated: Bool
 
-    /// Says what changes; nothing by default.
+    /// A set of conversions; none by default.
     public init(convertsClassic: Bool = false, keepsClassic: Bool = false, takesCreated: Bool = false) {
         self.convertsClassic = convertsClassic
         self.keepsClassic = keepsClassic

@@ -1,26 +1,26 @@
 internal import MetricModel
 
-/// The conversion of a body whose series are known. A value, made when the set of series changes.
+/// The conversion of a body with known series. A value, created when the set of series changes.
 struct ConversionPlan: Sendable {
-    /// For each value where it goes, or -1.
+    /// The place of each value, or -1.
     private(set) var places: [Int32] = []
-    /// Which values stay, in order.
+    /// The indices of the values that are kept, in order.
     private(set) var kept: [Int] = []
-    /// The series in the order of their places.
+    /// The series, sorted by place.
     private(set) var series: [Int32] = []
-    /// Histograms to be made, whose places come behind what stays.
+    /// The histograms to create. Their places follow those of the kept values.
     private(set) var histograms: [ClassicHistogram] = []
-    /// For each value the histogram it is a part of, or -1.
+    /// For each value, the histogram that it is part of, or -1.
     private(set) var histogramOf: [Int32] = []
-    /// `_created` values with the places of the series they are about.
+    /// `_created` values, with the places of the series that they describe.
     private(set) var created: [(index: Int, places: [Int])] = []
 
     init() {}
 
     /// - Parameters:
-    ///   - roles: The roles of the body's series, in its order.
-    ///   - native: Which of them are native histograms already.
-    ///   - number: The number for the histogram of a metric.
+    ///   - roles: the roles of the body's series, in its order.
+    ///   - native: whether each of them is already a native histogram.
+    ///   - number: returns the number for the histogram of a metric.
     init(
         _ series: [Int32], _ roles: [SeriesRole?], native: Set<Int>, _ options: ConversionOptions,
         number: (Labels) -> Int32
@@ -41,13 +41,13 @@ struct ConversionPlan: Sendable {
         if options.takesCreated { collectCreated(roles) }
     }
 
-    /// The place of a histogram that is made.
+    /// The place of a created histogram.
     func place(ofHistogram index: Int) -> Int { kept.count + index }
 
     private mutating func collectHistograms(_ roles: [SeriesRole?], _ native: Set<Int>, _ number: (Labels) -> Int32) {
         let exponential = Set(native.compactMap { roles[$0]?.metric })
         var indices: [Labels: Int] = [:]
-        // Buckets make a histogram; sums and counts alone do not.
+        // A histogram needs buckets. Sums and counts alone are not enough.
         for (index, role) in roles.enumerated() {
             guard let role, case .bucket(let bound) = role.part, !exponential.contains(role.metric) else { continue }
             let place = indices[role.metric] ?? histograms.count

@@ -1,20 +1,22 @@
 internal import MetricModel
 
-/// Turns classic histograms into native ones with custom bounds, and `_created` series into start timestamps. A value;
-/// used by one thread at a time.
+/// Converts classic histograms to native ones with custom bounds, and `_created` series to start timestamps. A value;
+/// used
+/// by one thread at a time.
 ///
-/// The conversion is planned when the set of series changes; a body with the same series costs a walk over its values.
-/// Series keep the predictor's numbers, doubled; histograms that are made get odd ones.
+/// The conversion is planned when the set of series changes. A body with the same series needs one pass over its
+/// values.
+/// Series keep the predictor's numbers, doubled. Created histograms get odd numbers.
 struct SeriesConversion: Sendable {
     private let options: ConversionOptions
     private var roles: [Int32: SeriesRole] = [:]
-    /// The numbers of histograms that are made, by metric; halved they count up from 0.
+    /// The numbers of created histograms, by metric. Halved, they count up from 0.
     private var made: [Labels: Int32] = [:]
     private var freeNumbers: [Int32] = []
     private var numberCount: Int32 = 0
     private var plan = ConversionPlan()
 
-    /// The plan for the body being read, where it differs, and what it has added.
+    /// The plan for the body being read and the numbers that it added, if they differ.
     private var pending: ConversionPlan?
     private var newRoles: [Int32] = []
     private var newMade: [Labels] = []
@@ -23,10 +25,10 @@ struct SeriesConversion: Sendable {
         self.options = options
     }
 
-    /// An upper bound for all numbers where the predictor's is `limit`, exclusive.
+    /// An upper bound for all numbers, exclusive, if the predictor's is `limit`.
     func numberLimit(_ limit: Int) -> Int { 2 * max(limit, Int(numberCount)) }
 
-    /// Converts what was read.
+    /// Converts the samples that were read.
     mutating func apply(to body: inout ScrapedBody) {
         if !body.isUnchanged { makePlan(&body) }
         let plan = pending ?? self.plan
@@ -38,7 +40,7 @@ struct SeriesConversion: Sendable {
         for index in plan.kept { converted.values.append(body.values[index]) }
         converted.timestamps = Self.move(body.timestamps, plan, once: true)
         converted.startTimestamps = Self.move(body.startTimestamps, plan, once: true)
-        // As with every native histogram, exemplars without a timestamp cannot be distinguished from new ones.
+        // As for every native histogram, exemplars without a timestamp cannot be distinguished from new ones.
         converted.exemplars = Self.move(body.exemplars, plan, once: false) { $0.timestamp != nil }
         for extra in body.histograms {
             converted.histograms.append(.init(index: Int(plan.places[extra.index]), value: extra.value))
@@ -48,7 +50,7 @@ struct SeriesConversion: Sendable {
             if let histogram {
                 converted.histograms.append(.init(index: plan.place(ofHistogram: index), value: histogram))
             }
-            // Where the counts cannot be, the series ends until they can.
+            // If the counts are invalid, the series ends until they are valid again.
             converted.values.append(histogram == nil ? .staleMarker : 0)
         }
         for (index, places) in plan.created {
@@ -60,9 +62,9 @@ struct SeriesConversion: Sendable {
         body = converted
     }
 
-    /// Attributes that only some values have, at the indices of these values and of the histograms made of them.
+    /// Attributes that only some values have, at the indices of these values and of the histograms created from them.
     ///
-    /// - Parameter once: Whether a histogram takes the first of what its parts have, and not all of it.
+    /// - Parameter once: whether a histogram takes only the first attribute of its parts.
     private static func move<Value>(
         _ extras: [ScrapedBody.Extra<Value>], _ plan: ConversionPlan, once: Bool,
         forHistograms isWanted: (Value) -> Bool = { _ in true }
@@ -105,7 +107,7 @@ struct SeriesConversion: Sendable {
         }
     }
 
-    /// Keeps what the body said. Takes the predictor's forgotten numbers, and gives its own.
+    /// Keeps the body's state. Takes the removed numbers of the predictor, and returns those of the conversion.
     mutating func commit(forgotten: [Int32]) -> [Int32] {
         var numbers = forgotten.map { 2 * $0 }
         for number in forgotten { roles[number] = nil }
@@ -122,7 +124,7 @@ struct SeriesConversion: Sendable {
         return numbers
     }
 
-    /// Forgets what the body said.
+    /// Discards the body's state.
     mutating func discard() {
         for number in newRoles { roles[number] = nil }
         for metric in newMade {

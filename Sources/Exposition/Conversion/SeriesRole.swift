@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// The part of its metric that a series is, as far as ``SeriesConversion`` needs it.
+/// The part of its metric that a series is, for ``SeriesConversion``.
 struct SeriesRole: Sendable {
     enum Part: Equatable, Sendable {
         /// A counter, a quantile, or a native histogram.
@@ -11,12 +11,12 @@ struct SeriesRole: Sendable {
         case created
     }
 
-    /// The metric's name and labels, without those of its parts.
+    /// The metric's name and labels, without those of the part.
     var metric: Labels
     var part: Part
     var type: MetricType
 
-    /// The role of a series; `nil` for one that is not part of another metric.
+    /// The role of a series; `nil` if it is not part of another metric.
     init?(_ labels: Labels, type: MetricType) {
         guard let name = labels.metricName else { return nil }
         func metric(without suffix: String, dropping label: String? = nil) -> Labels {

@@ -2,7 +2,7 @@ internal import Glibc
 internal import MetricModel
 
 extension BodyPredictor {
-    /// The number and, if it was in the last body, the line of the series that the parser has read.
+    /// The number of the series that the parser has read, and its line if it was in the last body.
     func find(_ parser: ExpositionParser, _ context: Context, _ place: Place) -> (number: Int32, line: Int?)? {
         let text = unsafe parser.buffer(parser.series)
         if let near = unsafe findNear(text, parser, context, place) { return near }
@@ -11,13 +11,13 @@ extension BodyPredictor {
             .map { ($0, table.line(of: $0)) }
     }
 
-    /// Looks among the lines that are expected next.
+    /// Searches the next expected lines.
     private func findNear(
         _ text: UnsafeBufferPointer<UInt8>, _ parser: ExpositionParser, _ context: Context, _ place: Place
     ) -> (number: Int32, line: Int?)? {
         let last = min(place.expected + Self.lookahead, lines.count)
         guard place.expected < last else { return nil }
-        // Bytes that the text has in common with the line before the one looked at.
+        // Number of bytes that the text has in common with the line before the compared one.
         var common = 0
         if place.expected > 0 {
             let before = Int(lines[place.expected - 1].textLength)
@@ -28,7 +28,7 @@ extension BodyPredictor {
             for index in place.expected..<last {
                 let line = lines[index]
                 let shared = Int(line.shared)
-                // Where more is shared than is in common, the line differs where the one before did.
+                // If the line shares more than is in common, it differs from the text where the line before it did.
                 guard shared <= common else { continue }
                 let start = Int(line.own) + Int(line.lead)
                 let rest = unsafe UnsafeBufferPointer(rebasing: arena[start..<start + Int(line.textLength) - shared])
@@ -42,14 +42,14 @@ extension BodyPredictor {
         }
     }
 
-    /// Whether a series from the table has this text.
+    /// Whether a series in the table has this text.
     private func has(_ known: SeriesTable.Known, _ text: UnsafeBufferPointer<UInt8>) -> Bool {
         unsafe arena.withUnsafeBufferPointer { arena in
             guard known.state == .line else {
                 return unsafe memcmp(text.baseAddress!, arena.baseAddress! + Int(known.place), text.count) == 0
             }
             var index = Int(known.place)
-            // From the end to the beginning: what a line shares is looked at in the lines before it.
+            // From the end to the start: shared bytes are in the previous lines.
             var end = text.count
             while end > 0 {
                 let line = lines[index]
@@ -65,7 +65,7 @@ extension BodyPredictor {
         }
     }
 
-    /// Gives a number to the series that the parser has read, whose text will be at `offset` of the arena.
+    /// Assigns a number to the series that the parser has read. Its text will be at `offset` in the arena.
     mutating func learn(
         _ parser: ExpositionParser, _ context: Context, at offset: Int, _ result: inout ScrapedBody
     ) throws(ExpositionError) -> Int32 {
@@ -78,7 +78,7 @@ extension BodyPredictor {
         return number
     }
 
-    /// How many bytes both begin with.
+    /// The length of the common prefix.
     static func commonPrefix(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>) -> Int {
         let count = min(left.count, right.count)
         guard count > 0 else { return 0 }

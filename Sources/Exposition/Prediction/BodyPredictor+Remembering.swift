@@ -1,8 +1,9 @@
 extension BodyPredictor {
-    /// At least every so many lines a text is kept whole, so that no text is gathered from more than these.
+    /// The maximum number of lines from which a text is assembled. At least once in this many lines a text is stored
+    /// whole.
     private static let longestChain = 16
 
-    /// The text of a remembered line.
+    /// The text of a stored line.
     private func text(ofLine index: Int) -> [UInt8] {
         var text = [UInt8](repeating: 0, count: Int(lines[index].textLength))
         var (index, end) = (index, text.count)
@@ -19,7 +20,7 @@ extension BodyPredictor {
         return text
     }
 
-    /// Makes the first line of `run` independent of the line that stood before it, if that has gone.
+    /// Makes the first line of `run` independent of its former previous line, if that was removed.
     mutating func unchain(_ run: Run) {
         let line = pending[run.start]
         guard line.shared > 0 else { return }
@@ -32,7 +33,7 @@ extension BodyPredictor {
         arena += Array(lead) + text(ofLine: run.source) + Array(blanks)
     }
 
-    /// Compacts the arena when much of it is garbage or not shared.
+    /// Compacts the arena if much of it is unused or could be shared.
     mutating func compactIfWorthwhile() {
         guard arena.count > compactArena + compactArena / 2 + 4096 || compactArena == 0 else { return }
         var compact: [UInt8] = []
@@ -67,7 +68,7 @@ extension BodyPredictor {
 }
 
 extension Array {
-    /// The same elements without room for more; to be kept for long.
+    /// The same elements without spare capacity, for long-term storage.
     func trimmed() -> [Element] {
         capacity > count + count / 8 ? unsafe withUnsafeBufferPointer { unsafe Array($0) } : self
     }

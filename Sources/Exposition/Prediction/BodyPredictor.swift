@@ -1,33 +1,35 @@
 internal import Glibc
 
-/// Reads bodies of one target, predicting each from the one before. A value; used by one thread at a time.
+/// Reads bodies of one target, predicting each from the previous one. A value; used by one thread at a time.
 ///
-/// A target exposes the same series in the same order, scrape after scrape. So per sample the *prefix* is remembered:
-/// the bytes from the end of the previous sample's line to the beginning of the value, comments included. Where a
-/// prefix comes again, comparing bytes identifies the series, and only the number is parsed. Where it does not, the
-/// line is read in full, its series is looked for among the next remembered lines and then in a hash table, and
-/// prediction goes on behind the line that was found. The outcome is always that of reading everything in full (DESIGN
-/// §4; measured in docs/design/0041).
+/// A target exposes the same series in the same order at every scrape. For each sample the *prefix* is stored: the
+/// bytes
+/// from the end of the previous sample's line to the start of the value, including comments. If a prefix is repeated,
+/// comparing bytes identifies the series, and only the number is parsed. If it is not, the line is read completely, its
+/// series is searched among the next stored lines and then in a hash table, and prediction continues after the line
+/// that
+/// was found. The result always equals that of reading everything completely (measured in docs/design/0041).
 ///
-/// Neighbouring lines begin alike, so of a line's text only what differs from the line before is kept; the rest is
-/// compared with the line before in the body itself, which has just been found to be the remembered one.
+/// Adjacent lines have a common prefix, so only the part of a line's text that differs from the previous line is
+/// stored.
+/// The rest is compared with the previous line in the body, which has just been found equal to the stored one.
 ///
 /// Each ``parse(_:format:into:)`` is followed by ``commit()`` or ``discard()``.
 public struct BodyPredictor: Sendable {
-    /// A line with a value, as it was remembered: lead, text (name and labels), blanks.
+    /// A stored line with a value: lead, text (name and labels), blanks.
     struct Line: Sendable {
-        /// Where the line's own bytes begin in `arena`: the lead, the text without its first `shared` bytes, the
+        /// The offset of the line's own bytes in `arena`: the lead, the text without its first `shared` bytes, the
         /// blanks.
         var own: UInt32
         /// Bytes before the text: comments, empty lines, blanks.
         var lead: UInt32
-        /// How many bytes the text has in common with that of the line before.
+        /// The length of the text's common prefix with the previous line.
         var shared: UInt32
         var textLength: UInt32
         /// Bytes between the text and the value.
         var blanks: UInt32
         var series: Int32
-        /// The context in which this line is read, and the one it leaves for the lines after it.
+        /// The context in which this line is read, and the one after it.
         var before: Context
         var after: Context
 
@@ -35,9 +37,9 @@ public struct BodyPredictor: Sendable {
         var ownLength: Int { Int(lead) + Int(textLength - shared) + Int(blanks) }
     }
 
-    /// Lines of the body being read that were taken over from the last one.
+    /// Lines of the body being read that are equal to lines of the last one.
     struct Run: Sendable {
-        /// Index of the first of them in `pending`, and in `lines`.
+        /// The index of the first of them in `pending`, and in `lines`.
         var start: Int
         var source: Int
     }
@@ -48,14 +50,14 @@ public struct BodyPredictor: Sendable {
         var type: MetricType
     }
 
-    /// How many of the next remembered lines are compared before the hash table is asked.
+    /// The number of stored lines that are compared before the hash table is used.
     static let lookahead = 8
 
-    /// The lines' own bytes, with unused bytes between them; after `committedArena` those of the body being read.
+    /// The lines' own bytes, with unused bytes between them; after `committedArena`, those of the body being read.
     var arena: [UInt8] = []
     /// The lines of the last committed body.
     var lines: [Line] = []
-    /// The lines of the body being read; only where it differs.
+    /// The lines of the body being read; used only if it differs.
     var pending: [Line] = []
     private var runs: [Run] = []
     private var isPending = false
@@ -64,10 +66,10 @@ public struct BodyPredictor: Sendable {
     var compactArena = 0
     var table = SeriesTable()
     private var seenExemplars = ExemplarMemory()
-    /// The series that were given numbers since the last commit.
+    /// The series that got numbers since the last commit.
     var newNumbers: [Int32] = []
 
-    /// A predictor that knows nothing yet.
+    /// A predictor without known series.
     public init() {}
 
     /// The number of series of the last committed body.
@@ -76,8 +78,9 @@ public struct BodyPredictor: Sendable {
     /// An upper bound for the numbers given to series, exclusive.
     public var numberLimit: Int { table.numberLimit }
 
-    /// Reads a body. Where it is refused, or ``ScrapedBody/stop`` says that it was not read to its end, ``discard()``
-    /// is still to be called.
+    /// Reads a body. If it throws, or ``ScrapedBody/stop`` says that the body was not read completely, ``discard()``
+    /// must
+    /// still be called.
     public mutating func parse(
         _ body: ExpositionBody, format: ExpositionFormat, into result: inout ScrapedBody,
         limits: ReadingLimits = ReadingLimits()
@@ -99,9 +102,9 @@ public struct BodyPredictor: Sendable {
         result.isUnchanged = !isPending
     }
 
-    /// Remembers the body that was read, and forgets the series that were not in it.
+    /// Remembers the body that was read, and removes the series that it does not contain.
     ///
-    /// - Returns: The numbers of the forgotten series, which may be given to others from now on.
+    /// - Returns: the numbers of the removed series, which may be reused.
     @discardableResult
     public mutating func commit() -> [Int32] {
         guard isPending else {
@@ -118,7 +121,7 @@ public struct BodyPredictor: Sendable {
         return forgotten
     }
 
-    /// Forgets the body that was read, as if it had never come.
+    /// Discards the body that was read.
     public mutating func discard() {
         for number in newNumbers { table.remove(number) }
         seenExemplars.discard()
@@ -133,9 +136,9 @@ public struct BodyPredictor: Sendable {
         isPending = false
     }
 
-    /// The last committed body's metadata, one entry per `# TYPE`, `# HELP` or `# UNIT` line.
+    /// The metadata of the last committed body, one entry per `# TYPE`, `# HELP` or `# UNIT` line.
     ///
-    /// - Complexity: O(bytes of the body); for those who ask, not for every scrape.
+    /// - Complexity: O(bytes of the body); for requests, not for every scrape.
     public func metadata() -> [ExpositionEntry] {
         var comments: [UInt8] = []
         for line in lines where line.lead > 0 {
@@ -143,7 +146,7 @@ public struct BodyPredictor: Sendable {
             comments.append(UInt8(ascii: "\n"))
         }
         guard let format = lines.first?.before.format else { return [] }
-        // The lines were accepted before; blank ones come of the cut before each name.
+        // These lines were accepted before. Blank lines result from the cut before each name.
         let text = comments.split(separator: UInt8(ascii: "\n")).joined(separator: [UInt8(ascii: "\n")])
         let ending = format == .openMetrics ? Array("\n# EOF\n".utf8) : []
         // Bytes that were accepted once are accepted again.
@@ -154,27 +157,27 @@ public struct BodyPredictor: Sendable {
 // MARK: Reading
 
 extension BodyPredictor {
-    /// How far the reading of a body has come.
+    /// The progress of reading a body.
     struct Place {
         /// The line expected next.
         var expected = 0
-        /// The position in the body of the text of the line before that one.
+        /// The position in the body of the text of the previous line.
         var anchor = 0
     }
 
-    /// Takes lines as long as they come as expected.
+    /// Reads lines as long as they are as predicted.
     private mutating func predict(
         _ parser: inout ExpositionParser, _ place: inout Place, _ result: inout ScrapedBody
     ) throws(ExpositionError) {
-        // An array without room is the one that all empty ones share: adding no room to it would write its length, in
-        // every thread.
+        // An array without capacity is the shared empty one. Appending nothing to it would write its length, in every
+        // thread.
         guard place.expected < lines.count else { return }
         var context = Context(format: parser.format, type: parser.type)
         let numbers = parser.numbers
         let (base, count) = unsafe (parser.base, parser.count)
         var position = parser.position
         var (expected, anchor) = (place.expected, place.anchor)
-        // Taken out of the result, so that nothing is asked of an array per line.
+        // Moved out of the result, so that no array is accessed per line.
         var values = result.values
         result.values = []
         defer { result.values = values }
@@ -191,7 +194,7 @@ extension BodyPredictor {
                         let end = text + Int(line.textLength) + Int(line.blanks)
                         // There is a line, so there is an arena.
                         guard line.before == context, end < count,
-                            // A name that the value follows at once may be longer this time.
+                            // If the value follows the name directly, the name may be longer this time.
                             unsafe line.blanks > 0 || base[end - 1] == UInt8(ascii: "}"),
                             unsafe memcmp(base + text, base + anchor, rest - text) == 0,
                             unsafe memcmp(
@@ -278,7 +281,7 @@ extension BodyPredictor {
         if let exemplar = try parser.exemplar() { result.exemplars.append(.init(index: index, value: exemplar)) }
     }
 
-    /// From here on the body is not the last one any more.
+    /// From here on, the body differs from the last one.
     private mutating func diverge(at expected: Int, _ result: inout ScrapedBody) {
         guard !isPending else { return }
         isPending = true

@@ -1,22 +1,22 @@
-/// Which exemplars of a body were there the last time, so that only changed ones are decoded. A value.
+/// The exemplars of the last body, so that only changed ones are decoded. A value.
 ///
-/// Per series it keeps a 64-bit hash of the exemplar's bytes. The hash is seeded per target, so nobody can choose two
-/// exemplars that share one; that a changed exemplar is taken for the last one has odds of 1 in 2⁶⁴. Takes no memory
-/// where there are no exemplars.
+/// For each series it keeps a 64-bit hash of the exemplar's bytes. The hash is seeded per target, so that collisions
+/// cannot
+/// be chosen. A changed exemplar is missed with a probability of 1 in 2⁶⁴. Takes no memory without exemplars.
 struct ExemplarMemory: Sendable {
-    /// The hash of nothing.
+    /// The hash of an empty input.
     static let start: UInt64 = 0
 
-    /// By number of the series; 0 where none was seen.
+    /// By series number; 0 if there was none.
     private var hashes: [UInt64] = []
-    /// The changes by the body that is being read.
+    /// The changes made by the body being read.
     private var pending: [(number: Int32, former: UInt64)] = []
 
-    /// Whether the exemplars of series `number` hash to something else than the last time.
+    /// Whether the hash of the exemplars of series `number` has changed.
     mutating func isNew(_ hash: UInt64, of number: Int32) -> Bool {
         let index = Int(number)
         while hashes.count <= index { hashes.append(0) }
-        // 0 says that there was none.
+        // 0 means that there was none.
         let hash = hash | 1
         guard hashes[index] != hash else { return false }
         pending.append((number, hashes[index]))
@@ -24,13 +24,13 @@ struct ExemplarMemory: Sendable {
         return true
     }
 
-    /// Keeps what the body said; `forgotten` numbers may be given to other series.
+    /// Keeps the body's state. Numbers in `forgotten` may be reused.
     mutating func commit(forgotten: [Int32]) {
         if !pending.isEmpty { pending.removeAll(keepingCapacity: true) }
         for number in forgotten where number < hashes.count { hashes[Int(number)] = 0 }
     }
 
-    /// Forgets what the body said.
+    /// Discards the body's state.
     mutating func discard() {
         for (number, former) in pending.reversed() { hashes[Int(number)] = former }
         pending.removeAll(keepingCapacity: true)

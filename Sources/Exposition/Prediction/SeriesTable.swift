@@ -1,11 +1,11 @@
-/// The series that a ``BodyPredictor`` knows, by number and by text. A value; its owner keeps the texts.
+/// The series of a ``BodyPredictor``, by number and by text. A value. Its owner stores the texts.
 ///
-/// Open addressing with linear probing, at most three quarters full. The hash is seeded, so that no target can choose
-/// its collisions.
+/// Open addressing with linear probing, at most three quarters full. The hash is seeded, so that collisions cannot be
+/// chosen.
 struct SeriesTable: Sendable {
     /// A series.
     struct Known: Sendable {
-        /// What ``place`` is. A series begins without a line.
+        /// The meaning of ``place``. A new series has no line.
         enum State: UInt8 {
             case removed
             case text
@@ -13,7 +13,7 @@ struct SeriesTable: Sendable {
         }
 
         let hash: UInt32
-        /// The series' line in the last committed body, or where its text begins in the owner's arena.
+        /// The series' line in the last committed body, or the offset of its text in the owner's arena.
         fileprivate(set) var place: UInt32
         let textLength: UInt32
         let context: BodyPredictor.Context
@@ -27,32 +27,32 @@ struct SeriesTable: Sendable {
     private var known: [Known] = []
     private var free: [Int32] = []
     private var cells: [Int32] = [Int32](repeating: empty, count: 16)
-    /// Cells that are not empty, removed ones included.
+    /// The number of cells that are not empty, including removed ones.
     private var used = 0
     private let seed = UInt64.random(in: 0...UInt64.max)
 
-    /// All numbers are below this.
+    /// All numbers are less than this.
     var numberLimit: Int { known.count }
 
-    /// Index of the series' line in the last committed body, if it was there.
+    /// The index of the series' line in the last committed body, if it was there.
     func line(of number: Int32) -> Int? {
         let series = known[Int(number)]
         return series.state == .line ? Int(series.place) : nil
     }
 
-    /// Gives back room that was taken for more series than there are.
+    /// Releases unused capacity.
     mutating func trim() {
         known = known.trimmed()
     }
 
-    /// Sets the line of a series and marks it as one to keep.
+    /// Sets the line of a series and marks the series.
     mutating func setLine(_ index: Int, of number: Int32) {
         known[Int(number)].place = UInt32(index)
         known[Int(number)].state = .line
         known[Int(number)].isMarked = true
     }
 
-    /// Forgets every series without a mark, and takes the marks away. Returns the forgotten numbers.
+    /// Removes every series without a mark, and clears the marks. Returns the removed numbers.
     mutating func forgetUnmarked() -> [Int32] {
         var forgotten: [Int32] = []
         for number in known.indices {
@@ -66,7 +66,7 @@ struct SeriesTable: Sendable {
         return forgotten
     }
 
-    /// The number of the series with a text of this hash and length, read in this context, for which `matches` holds.
+    /// The number of the series with this hash, length and context for which `matches` returns true.
     func find(
         _ hash: UInt32, length: Int, _ context: BodyPredictor.Context, _ matches: (Known) -> Bool
     ) -> Int32? {
@@ -86,7 +86,7 @@ struct SeriesTable: Sendable {
         return nil
     }
 
-    /// Adds a series that is not there yet.
+    /// Adds a series that is not in the table.
     mutating func insert(text: UInt32, length: UInt32, context: BodyPredictor.Context, hash: UInt32) -> Int32 {
         if (used + 1) * 4 > cells.count * 3 { rebuild() }
         let series = Known(hash: hash, place: text, textLength: length, context: context, state: .text)
@@ -102,7 +102,7 @@ struct SeriesTable: Sendable {
         return number
     }
 
-    /// Removes a series; its number may be given to another one.
+    /// Removes a series. Its number may be reused.
     mutating func remove(_ number: Int32) {
         var cell = Int(known[Int(number)].hash) & (cells.count - 1)
         while cells[cell] != number { cell = (cell + 1) & (cells.count - 1) }
@@ -127,19 +127,19 @@ struct SeriesTable: Sendable {
         used += 1
     }
 
-    /// A seeded hash of `text`, eight bytes at a time; up to 7 bytes behind it are loaded and masked out.
+    /// A seeded hash of `text`, eight bytes at a time. Up to 7 bytes after it are loaded and masked.
     func hash(_ text: UnsafeBufferPointer<UInt8>) -> UInt32 {
         UInt32(truncatingIfNeeded: unsafe hash64(text, 0))
     }
 
-    /// The same in full, continuing from the hash of what came before.
+    /// The complete hash, continued from the hash of the preceding text.
     func hash64(_ text: UnsafeBufferPointer<UInt8>, _ former: UInt64) -> UInt64 {
         func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
             let (high, low) = left.multipliedFullWidth(by: right)
             return high ^ low
         }
         var state = seed ^ former ^ UInt64(text.count) &* 0x9e37_79b9_7f4a_7c15
-        // The text lies in a padded body.
+        // The text is in a padded body.
         var place = unsafe UnsafeRawPointer(text.baseAddress!)
         var rest = text.count
         while rest > 0 {

@@ -9,13 +9,13 @@ extension ExpositionBody {
             throw ExpositionError(line: 0, message: "the body is larger than 1 GiB")
         }
         try unsafe bytes.withUnsafeBufferPointer { buffer throws(ExpositionError) in
-            // The padding makes sure that there is a base address.
+            // Because of the padding there is a base address.
             var parser = unsafe MetricFamilyParser(buffer.baseAddress!, count: count, options: options)
             try body(&parser)
         }
     }
 
-    /// Everything that a protobuf body says, in order.
+    /// All entries of a protobuf body, in order.
     func protobufEntries(_ options: ExpositionOptions) throws(ExpositionError) -> [ExpositionEntry] {
         var entries: [ExpositionEntry] = []
         try withFamilies(options) { parser throws(ExpositionError) in

@@ -1,15 +1,16 @@
 internal import Glibc
 internal import MetricModel
 
-/// Reads protobuf bodies of one target, predicting each from the one before. A value; used by one thread at a time.
+/// Reads protobuf bodies of one target, predicting each from the previous one. A value; used by one thread at a time.
 ///
-/// Values have no text to skip here, but a series is as predictable as in text: the bytes of its name, labels, part and
-/// bound are compared with those of the line that is expected next, and only where they differ is the series looked
-/// for. A body whose lines all come as expected decodes no label. Meanings and order of calls are ``BodyPredictor``'s.
+/// Series are as predictable as in text: the bytes of name, labels, part and bound are compared with those of the next
+/// expected line. The series is searched only if they differ. A body with all lines as expected decodes no label. Terms
+/// and
+/// order of calls are those of ``BodyPredictor``.
 struct FamilyPredictor: Sendable {
-    /// A sample's identity, as it was remembered; see ``MetricFamilyParser/key``.
+    /// A stored identity of a sample; see ``MetricFamilyParser/key``.
     private struct Line: Sendable {
-        /// Where the bytes begin in `arena`: those of the family if the line is its first, then those of the series.
+        /// The offset of the bytes in `arena`: those of the family if the line is its first, then those of the series.
         var start: UInt32
         var family: UInt32
         var series: UInt32
@@ -19,16 +20,16 @@ struct FamilyPredictor: Sendable {
         var end: Int { Int(start + family + series) }
     }
 
-    /// How many of the next remembered lines are compared before the hash table is asked.
+    /// The number of stored lines that are compared before the hash table is used.
     private static let lookahead = 8
 
     private let options: ExpositionOptions
-    /// The lines' bytes, with unused bytes between them; after `committedArena` those of the body being read.
+    /// The lines' bytes, with unused bytes between them; after `committedArena`, those of the body being read.
     private var arena: [UInt8] = []
     private var committedArena = 0
     /// The size of `arena` after the last compaction.
     private var compactArena = 0
-    /// The lines of the last committed body, and of the one being read where it differs.
+    /// The lines of the last committed body, and of the one being read if it differs.
     private var lines: [Line] = []
     private var pending: [Line] = []
     private var isPending = false
@@ -125,7 +126,7 @@ extension FamilyPredictor {
         result.values.append(sample.value)
     }
 
-    /// Whether the sample is the remembered one, with what the family says of itself.
+    /// Whether the sample is the stored one, including the family's metadata.
     private func isSame(_ sample: MetricFamilyParser, _ line: Line) -> Bool {
         let length = sample.keyEnd - sample.keyStart
         guard line.type == sample.type, Int(line.series) == sample.keyEnd - sample.seriesStart,
@@ -148,7 +149,7 @@ extension FamilyPredictor {
         let length = sample.keyEnd - sample.seriesStart
         let number: Int32
         let hash = unsafe sample.key.withUnsafeBufferPointer { key in
-            // Behind the series lies what may be loaded with it.
+            // The key has padding after it for whole words.
             unsafe table.hash(UnsafeBufferPointer(rebasing: key[sample.seriesStart..<sample.keyEnd]))
         }
         if let near = (expected..<min(expected + Self.lookahead, lines.count)).first(where: {
@@ -205,7 +206,7 @@ extension FamilyPredictor {
         }
     }
 
-    /// From here on the body is not the last one any more.
+    /// From here on, the body differs from the last one.
     private mutating func diverge(at expected: Int, _ result: inout ScrapedBody) {
         guard !isPending else { return }
         isPending = true
@@ -221,7 +222,7 @@ extension FamilyPredictor {
     func metadata() -> [ExpositionEntry] {
         var entries: [ExpositionEntry] = []
         for line in lines where line.family > 0 {
-            // The bytes before the first series of a family, as `MetricFamilyParser` wrote them.
+            // The bytes before the first series of a family, as written by `MetricFamilyParser`.
             var rest = arena[Int(line.start)..<Int(line.start + line.family)].dropFirst()
             var texts: [String] = []
             for _ in 0..<3 {

@@ -2,9 +2,10 @@ internal import MetricModel
 internal import Protobuf
 
 /// Reads delimited `MetricFamily` messages sample by sample. Used by one thread, inside
-/// ``ExpositionBody/withFamilies(_:_:)``, as long as the pointer is lent.
+/// ``ExpositionBody/withFamilies(_:_:)``, while the pointer is valid.
 ///
 /// Samples come in Prometheus's order: a native histogram before its classic form, `_count` and `_sum` before buckets
+/// and quantiles. A classic histogram without a last bucket gets one.
 /// and quantiles. A classic histogram without a last bucket gets one.
 @safe struct MetricFamilyParser {
     /// The part of its metric that a sample is.
@@ -20,7 +21,7 @@ internal import Protobuf
     let base: UnsafePointer<UInt8>
     let count: Int
     let options: ExpositionOptions
-    /// Counts messages, for errors.
+    /// The number of the message, for errors.
     private var number = 0
 
     /// Set by the consumer of the samples to stop reading.
@@ -49,18 +50,19 @@ internal import Protobuf
     private(set) var value = 0.0
     /// The histogram, for such a part.
     private(set) var histogram: FloatHistogram?
-    /// Why the histogram cannot be stored, although it can be read.
+    /// Why the histogram cannot be stored although it can be read.
     private(set) var countFault: String?
     /// The exemplars of the sample, as messages.
     private(set) var exemplars: [Range<Int>] = []
 
-    /// The sample's identity among all of the body: family and series, as bytes. See ``text``.
+    /// The identity of the sample in the whole body: family and series, as bytes. See ``text``.
     private(set) var key: [UInt8] = []
-    /// Where the bytes that tell the series begin in ``key``. Before the first series of a family, its name, type, help
-    /// and unit come in front, which are no part of the series.
+    /// The start of the series in ``key``. For the first series of a family, the family's name, type, help and unit
+    /// come
+    /// before it.
     private(set) var seriesStart = 0
     private var metricEnd = 0
-    /// Where ``key`` begins: its head is skipped once a series of the family has come.
+    /// The start of the used part of ``key``. Its head is skipped after the first series of a family.
     private(set) var keyStart = 0
 
     init(_ base: UnsafePointer<UInt8>, count: Int, options: ExpositionOptions) {
@@ -72,10 +74,10 @@ internal import Protobuf
     /// The sample's own timestamp.
     var timestamp: Timestamp? { fields.timestamp == 0 ? nil : Timestamp(milliseconds: fields.timestamp) }
 
-    /// Since when it counts, if that is known and asked for.
+    /// The start timestamp, if it is known and requested.
     var startTimestamp: Timestamp? { options.startTimestamps ? fields.startTimestamp : nil }
 
-    /// Reads everything; calls `family` before the samples of a family, and `sample` for each of them.
+    /// Reads everything. Calls `family` before the samples of a family, and `sample` for each of them.
     mutating func read(
         family: (inout MetricFamilyParser) throws(ExpositionError) -> Void,
         sample: (inout MetricFamilyParser) throws(ExpositionError) -> Void
@@ -92,7 +94,7 @@ internal import Protobuf
                 throw fault(error.description)
             }
             position = range.upperBound
-            // Families without metrics say nothing, not even about themselves.
+            // Families without metrics are ignored, including their metadata.
             if metrics.isEmpty { continue }
             try checkFamily()
             try family(&self)
@@ -104,7 +106,7 @@ internal import Protobuf
         }
     }
 
-    /// The message that begins with its length at `position`.
+    /// The message whose length is at `position`.
     private func nextMessage(after position: Int) throws(ProtobufFault) -> Range<Int> {
         var reader = unsafe ProtobufReader(base, position..<count)
         let length = try reader.varint()
@@ -112,7 +114,7 @@ internal import Protobuf
         return reader.position..<reader.position + Int(length)
     }
 
-    /// An error in the present message.
+    /// An error in the current message.
     func fault(_ message: String) -> ExpositionError {
         let name = name.isEmpty ? "" : " (\(unsafe String(decoding: buffer(name), as: UTF8.self).prefix(100)))"
         return ExpositionError(line: 0, message: "message \(number)\(name): \(message)")
@@ -246,7 +248,7 @@ extension MetricFamilyParser {
         _ sample: (inout MetricFamilyParser) throws(ExpositionError) -> Void
     ) throws(ExpositionError) {
         self.part = part
-        // There is one NaN among samples, so that none passes for a staleness marker.
+        // All NaN samples are the same NaN, so that none is taken for a staleness marker.
         self.value = value.isNaN ? .canonicalNaN : value
         self.bound = bound
         if !keepsExemplars, !exemplars.isEmpty { exemplars.removeAll(keepingCapacity: true) }
@@ -319,7 +321,7 @@ extension MetricFamilyParser {
         return try read(labels, after: pairs)
     }
 
-    /// An exemplar of the sample; `nil` where it needs a timestamp and has none.
+    /// An exemplar of the sample; `nil` if it needs a timestamp and has none.
     func exemplar(_ range: Range<Int>) throws(ExpositionError) -> Exemplar? {
         var exemplar = Exemplar(labels: .empty, value: 0)
         var labels: [Range<Int>] = []

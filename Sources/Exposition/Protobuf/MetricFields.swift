@@ -12,15 +12,15 @@ struct MetricFields {
 
     /// Milliseconds; 0 means none, as in Prometheus.
     var timestamp: Int64 = 0
-    /// Since when it counts.
+    /// The start timestamp.
     var startTimestamp: Timestamp?
-    /// Of a counter, gauge or untyped metric.
+    /// The value of a counter, gauge or untyped metric.
     var value = 0.0
-    /// Of a counter, as a message.
+    /// The exemplar of a counter, as a message.
     var exemplar: Range<Int>?
-    /// Observations of a summary or histogram.
+    /// The number of observations of a summary or histogram.
     var count = 0.0
-    /// The same of a histogram with float counts.
+    /// The number of observations of a histogram with float counts.
     private var floatCount = 0.0
     var sum = 0.0
     var quantiles: [(quantile: Double, value: Double)] = []
@@ -33,10 +33,10 @@ struct MetricFields {
     private var floatZeroCount = 0.0
     private var positive = ProtobufBuckets()
     private var negative = ProtobufBuckets()
-    /// Of a native histogram, as messages.
+    /// The exemplars of a native histogram, as messages.
     var exemplars: [Range<Int>] = []
 
-    /// Forgets everything, but keeps the memory.
+    /// Clears all fields, but keeps the memory.
     mutating func removeAll() {
         (timestamp, startTimestamp, value, exemplar) = (0, nil, 0, nil)
         (count, floatCount, sum) = (0, 0, 0)
@@ -48,18 +48,18 @@ struct MetricFields {
         negative.removeAll()
     }
 
-    /// Whether the histogram speaks of native buckets, and be it by an empty span.
+    /// Whether the histogram has native buckets, even if only an empty span.
     var isNative: Bool {
         !positive.spans.isEmpty || !negative.spans.isEmpty || zeroThreshold > 0 || zeroCount > 0
     }
 
-    /// Whether the native histogram counts in integers.
+    /// Whether the native histogram has integer counts.
     var countsAreIntegers: Bool { !(floatCount > 0 || floatZeroCount > 0) }
 
-    /// Observations of a classic histogram, whichever way it counts.
+    /// The number of observations of a classic histogram, from either kind of count.
     var countOfAnyKind: Double { floatCount == 0 ? count : floatCount }
 
-    /// The native histogram, unchecked.
+    /// The native histogram, not validated.
     var histogram: FloatHistogram {
         var histogram = FloatHistogram()
         let isInteger = countsAreIntegers
@@ -74,7 +74,7 @@ struct MetricFields {
         return histogram
     }
 
-    /// Takes a field of `Metric`; what does not belong to a metric of this type is left out.
+    /// Reads a field of `Metric`. Fields that do not belong to a metric of this type are ignored.
     mutating func take(
         _ number: UInt64, _ content: ProtobufReader.Content, of type: MetricType, _ reader: ProtobufReader
     ) throws(ProtobufFault) {
@@ -89,7 +89,7 @@ struct MetricFields {
         }
     }
 
-    /// `Counter`, `Gauge` and `Untyped`, which agree in what they share.
+    /// `Counter`, `Gauge` and `Untyped`, whose common fields have the same numbers.
     private mutating func takeValue(_ message: ProtobufReader) throws(ProtobufFault) {
         var reader = message
         while let field = try reader.next() {
@@ -170,7 +170,7 @@ struct MetricFields {
         buckets.append(bucket)
     }
 
-    /// `google.protobuf.Timestamp`, in whole milliseconds; numbers no time can have wrap.
+    /// `google.protobuf.Timestamp`, in whole milliseconds. Out-of-range numbers wrap.
     static func timestamp(_ message: ProtobufReader) throws(ProtobufFault) -> Timestamp {
         var milliseconds: Int64 = 0
         var reader = message

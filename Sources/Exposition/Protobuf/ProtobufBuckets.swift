@@ -1,21 +1,20 @@
 public import MetricModel
 public import Protobuf
 
-/// One side of a native histogram as protobuf messages spell it: the exposition's and remote write's agree here. A
-/// value.
+/// One side of a native histogram in protobuf, in the common format of exposition and remote write. A value.
 public struct ProtobufBuckets: Sendable {
-    /// Where the buckets lie.
+    /// The positions of the buckets.
     public private(set) var spans: [FloatHistogram.Span] = []
-    /// Counts that were given as numbers of observations.
+    /// Counts given as absolute numbers.
     private var counts: [Double] = []
-    /// Counts that were given as differences, each to the one before.
+    /// Counts given as differences, each from the previous one.
     private var integers: [Double] = []
     private var last: Int64 = 0
 
     /// No buckets.
     public init() {}
 
-    /// Forgets everything, but keeps the memory.
+    /// Clears all fields, but keeps the memory.
     public mutating func removeAll() {
         spans.removeAll(keepingCapacity: true)
         counts.removeAll(keepingCapacity: true)
@@ -23,10 +22,10 @@ public struct ProtobufBuckets: Sendable {
         last = 0
     }
 
-    /// The absolute counts, by whichever of the two ways the histogram as a whole is given.
+    /// The absolute counts, from the kind that the whole histogram uses.
     public func counts(areIntegers: Bool) -> [Double] { areIntegers ? integers : counts }
 
-    /// Takes a `BucketSpan`.
+    /// Reads a `BucketSpan`.
     public mutating func takeSpan(_ content: ProtobufReader.Content, _ reader: ProtobufReader) throws(ProtobufFault) {
         guard case .bytes(let range) = content else { return }
         var span = FloatHistogram.Span(offset: 0, length: 0)
@@ -41,7 +40,7 @@ public struct ProtobufBuckets: Sendable {
         spans.append(span)
     }
 
-    /// Takes differences between neighbours.
+    /// Reads differences between adjacent counts.
     public mutating func takeDeltas(_ content: ProtobufReader.Content, _ reader: ProtobufReader) throws(ProtobufFault) {
         try reader.takeNumbers(content) { bits in
             last &+= ProtobufReader.zigzag(bits)
@@ -49,7 +48,7 @@ public struct ProtobufBuckets: Sendable {
         }
     }
 
-    /// Takes float counts.
+    /// Reads float counts.
     public mutating func takeCounts(_ content: ProtobufReader.Content, _ reader: ProtobufReader) throws(ProtobufFault) {
         try reader.takeDoubles(content, into: &counts)
     }

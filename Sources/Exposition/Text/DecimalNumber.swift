@@ -1,7 +1,7 @@
 internal import CFastFloat
 internal import MetricModel
 
-/// Reads the numbers of the text formats: what Go's `strconv.ParseFloat` takes, without underscores and hexadecimals.
+/// Reads the numbers of the text formats: those of Go's `strconv.ParseFloat`, without underscores and hexadecimals.
 ///
 /// `@unchecked`: the tables are written before `init` returns, and never after.
 @safe struct DecimalNumber: @unchecked Sendable {
@@ -11,7 +11,7 @@ internal import MetricModel
     private let integers: UnsafePointer<UInt64>
 
     private static let shared = DecimalNumber()
-    /// The one instance; its tables are never freed.
+    /// The only instance. Its tables are never freed.
     static var tables: DecimalNumber { shared }
 
     private init() {
@@ -31,11 +31,12 @@ internal import MetricModel
         unsafe self.integers = UnsafePointer(integers)
     }
 
-    /// Reads the number that begins at `start`, correctly rounded.
+    /// Reads the number at `start`, correctly rounded.
     ///
-    /// - Returns: Its length in bytes, 0 if there is none or its magnitude exceeds every `Double`.
-    /// - Note: Up to 8 bytes behind the number are loaded. The exact path is Clinger's: a mantissa below 2⁵³ times a
-    ///   power of ten up to 10²² rounds once (W. Clinger, How to Read Floating Point Numbers Accurately, 1990).
+    /// - Returns: its length in bytes; 0 if there is none or its magnitude exceeds every `Double`.
+    /// - Note: Up to 8 bytes after the number are loaded. The exact path is Clinger's: a mantissa below 2⁵³ times a
+    ///   power
+    ///   of ten up to 10²² rounds once (W. Clinger, How to Read Floating Point Numbers Accurately, 1990).
     @inline(__always)
     func read(_ start: UnsafePointer<UInt8>, _ value: inout Double) -> Int {
         var place = unsafe start
@@ -82,14 +83,14 @@ internal import MetricModel
         return unsafe place - start
     }
 
-    /// Takes decimal digits, eight at a time. A mantissa of more than 19 digits wraps and is not to be used.
+    /// Reads decimal digits, eight at a time. A mantissa with more than 19 digits wraps and must not be used.
     @inline(__always)
     private func digits(_ place: inout UnsafePointer<UInt8>, _ mantissa: inout UInt64) {
         while true {
             let word =
                 unsafe UInt64(
                     littleEndian: UnsafeRawPointer(place).loadUnaligned(as: UInt64.self)) ^ 0x3030_3030_3030_3030
-            // The lowest byte that is no digit gets its top bit; carries only disturb bytes above it.
+            // The lowest byte that is not a digit gets its top bit set. Carries affect only the bytes above it.
             let others = ((word &+ 0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080
             let count = others.trailingZeroBitCount >> 3
             if count == 0 { return }
@@ -100,7 +101,7 @@ internal import MetricModel
         }
     }
 
-    /// The number whose decimal digits are the bytes of `word`, the first digit in the lowest byte.
+    /// The number whose decimal digits are the bytes of `word`, with the first digit in the lowest byte.
     @inline(__always)
     private static func eightDigits(_ word: UInt64) -> UInt64 {
         let pairs = (word &* 10) &+ (word >> 8)

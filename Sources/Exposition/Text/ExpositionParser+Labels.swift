@@ -1,13 +1,13 @@
 internal import MetricModel
 
 extension ExpositionParser {
-    /// How a format writes label lists.
+    /// The syntax of label lists in a format.
     private struct LabelRules {
-        /// Blanks and tabs between tokens.
+        /// Blanks and tabs are allowed between tokens.
         let blanks: Bool
-        /// The comma between labels may be missing, and one may trail.
+        /// The comma between labels is optional, and a trailing comma is allowed.
         let looseCommas: Bool
-        /// Quoted strings may hold newlines.
+        /// Quoted strings may contain newlines.
         let newlines: Bool
 
         init(_ format: ExpositionFormat) {
@@ -17,7 +17,7 @@ extension ExpositionParser {
         }
     }
 
-    /// Takes a series: a name with or without braces, or braces with a quoted name in them.
+    /// Reads a series: a name with or without braces, or braces with a quoted name in them.
     mutating func takeSeries() throws(ExpositionError) {
         let start = position
         let isNamed = takeName(colon: true)
@@ -33,12 +33,12 @@ extension ExpositionParser {
         }
     }
 
-    /// Takes a label list with its braces.
+    /// Reads a label list with its braces.
     ///
     /// - Parameters:
-    ///   - isNamed: Whether the metric's name came before.
-    ///   - quotedNames: Whether a quoted string alone is the metric's name.
-    /// - Returns: Whether there is a metric name.
+    ///   - isNamed: whether the metric name was read before.
+    ///   - quotedNames: whether a quoted string alone is the metric name.
+    /// - Returns: whether there is a metric name.
     mutating func takeLabels(isNamed: Bool, quotedNames: Bool) throws(ExpositionError) -> Bool {
         let rules = LabelRules(format)
         var isNamed = isNamed
@@ -78,7 +78,7 @@ extension ExpositionParser {
 
     /// The labels of the sample that was read, with `le` and `quantile` in their canonical form.
     ///
-    /// - Parameter former: The labels of a series read before; texts that both have are taken from there.
+    /// - Parameter former: the labels of a previous series. Texts that both have are shared with it.
     func seriesLabels(like former: Labels = .empty) throws(ExpositionError) -> Labels {
         try labels(of: series, canonicalBounds: true, like: former.pairs)
     }
@@ -116,7 +116,7 @@ extension ExpositionParser {
         return Labels(sorted: pairs)
     }
 
-    /// Puts a label in its place among sorted ones. Targets expose labels nearly in order, so the place is near the
+    /// Inserts a label into sorted labels. Targets expose labels nearly in order, so its position is near the
     /// end.
     private func insert(_ label: Label, into pairs: inout [Label]) throws(ExpositionError) {
         var index = pairs.count
@@ -149,7 +149,7 @@ extension ExpositionParser {
     }
 }
 
-/// Numbers as OpenMetrics writes bounds and quantiles: shortest form, with a point or an exponent.
+/// Numbers in OpenMetrics's form for bounds and quantiles: shortest form, with a point or an exponent.
 enum OpenMetricsNumber {
     static func text(_ value: Double) -> String {
         let text = FloatText.general(value)
@@ -157,17 +157,17 @@ enum OpenMetricsNumber {
             ? text : text + ".0"
     }
 
-    /// `text` in that form if it is a number, else as it is.
+    /// `text` in that form if it is a number; otherwise unchanged.
     static func canonical(_ text: String) -> String {
         value(text).map { Self.text($0) } ?? text
     }
 
-    /// The number that the whole of `text` is.
+    /// The number, if all of `text` is one.
     static func value(_ text: String) -> Double? {
         var value = 0.0
         let padded = Array(text.utf8) + [UInt8](repeating: 0, count: 16)
         let length = unsafe padded.withUnsafeBufferPointer { buffer in
-            // The padding makes sure that there is a base address.
+            // Because of the padding there is a base address.
             unsafe DecimalNumber.tables.read(buffer.baseAddress!, &value)
         }
         return length > 0 && length == text.utf8.count ? value : nil

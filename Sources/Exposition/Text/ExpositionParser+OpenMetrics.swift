@@ -41,10 +41,10 @@ extension ExpositionParser {
         exemplarTimestamp = current == UInt8(ascii: " ") ? try takeSeconds("exemplar timestamp") : nil
     }
 
-    /// Whether a series counts observations. Like Prometheus, this looks at the name alone.
+    /// Whether a series counts observations. Like Prometheus, this checks only the name.
     private static func allowExemplars(of series: UnsafeBufferPointer<UInt8>) -> Bool {
         let name = unsafe series.prefix { $0 != UInt8(ascii: "{") }
-        // A quoted name is inside the braces; its suffix is not known here.
+        // A quoted name is inside the braces. Its suffix is not known here.
         if unsafe name.isEmpty { return true }
         let suffixes: [StaticString] = ["_total", "_bucket", "_count", "_sum", "_gcount", "_gsum"]
         return suffixes.contains { suffix in
@@ -53,7 +53,7 @@ extension ExpositionParser {
         }
     }
 
-    /// A blank and a time in seconds, cut to milliseconds.
+    /// A blank and a time in seconds, truncated to milliseconds.
     private mutating func takeSeconds(_ what: String) throws(ExpositionError) -> Timestamp {
         position += 1
         let seconds = try takeNumber()

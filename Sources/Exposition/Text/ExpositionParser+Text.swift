@@ -57,7 +57,7 @@ extension ExpositionParser {
         position += 4
         skipBlanks()
         try takeMetadataName(after: isType ? "TYPE" : "HELP")
-        // One byte parts the name from the text, whatever it is.
+        // One byte, whatever it is, separates the name from the text.
         let end = lineEnd()
         text = min(position + 1, end)..<end
         if isType {
@@ -68,7 +68,7 @@ extension ExpositionParser {
         return isType ? .type : .help
     }
 
-    /// Takes the name in a metadata line.
+    /// Reads the name in a metadata line.
     mutating func takeMetadataName(after keyword: String) throws(ExpositionError) {
         let start = position
         let isTaken = current == UInt8(ascii: "\"") ? takeQuoted(newlines: false) : takeName(colon: true)
@@ -76,7 +76,7 @@ extension ExpositionParser {
         name = start..<position
     }
 
-    /// Reads the word of a `# TYPE` line; `word` means `special`, and the names in `excluded` are unknown.
+    /// Reads the type of a `# TYPE` line. `word` stands for `special`; the names in `excluded` are unknown.
     mutating func setType(word: String, for special: MetricType, except excluded: [MetricType])
         throws(ExpositionError)
     {

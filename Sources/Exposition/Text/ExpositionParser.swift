@@ -2,12 +2,12 @@ internal import Glibc
 internal import MetricModel
 
 /// Reads a body line by line without allocating. Used by one thread, inside ``ExpositionBody/withParser(_:_:)``.
-///
+/// The pointer is valid only there. ``ExpositionBody/padding`` zero bytes follow the body.
 /// The pointer is valid only there. Behind the body lie ``ExpositionBody/padding`` zero bytes.
 @safe struct ExpositionParser {
-    /// What was read.
+    /// The kind of line that was read.
     enum Token {
-        /// The body ends here, as it should.
+        /// The body ends here, correctly.
         case end
         case type
         case help
@@ -20,10 +20,10 @@ internal import MetricModel
     let count: Int
     let format: ExpositionFormat
     let numbers = DecimalNumber.tables
-    /// Where the next line begins.
+    /// The start of the next line.
     var position = 0
 
-    /// The last `# TYPE`. It holds for the following series whatever their names, as in Prometheus.
+    /// The last `# TYPE`. As in Prometheus, it applies to the following series whatever their names.
     var type = MetricType.unknown
     /// The metric name of a metadata line, with its quotes.
     var name = 0..<0
@@ -31,7 +31,7 @@ internal import MetricModel
     var text = 0..<0
     /// A sample's name and labels.
     var series = 0..<0
-    /// Where a sample's value begins.
+    /// The start of a sample's value.
     var valueStart = 0
     /// A sample's value.
     var value = 0.0
@@ -77,7 +77,7 @@ internal import MetricModel
 // MARK: Bytes
 
 extension ExpositionParser {
-    /// The byte at `index`; 0 behind the body.
+    /// The byte at `index`; 0 after the body.
     @inline(__always)
     func byte(_ index: Int) -> UInt8 { unsafe base[index] }
 
@@ -102,13 +102,13 @@ extension ExpositionParser {
         return fault("expected \(what), got \(MetricText.quoted(String(found.prefix(5))))")
     }
 
-    /// Whether the bytes from the current position on are `word`.
+    /// Whether the bytes at the current position are `word`.
     func starts(with word: StaticString) -> Bool {
         guard word.utf8CodeUnitCount <= count - position else { return false }
         return (0..<word.utf8CodeUnitCount).allSatisfy { unsafe byte(position + $0) == word.utf8Start[$0] }
     }
 
-    /// Takes blanks and tabs.
+    /// Skips blanks and tabs.
     mutating func skipBlanks() {
         while current == UInt8(ascii: " ") || current == UInt8(ascii: "\t") { position += 1 }
     }
@@ -120,7 +120,7 @@ extension ExpositionParser {
         return end
     }
 
-    /// Takes an unquoted name; false if there is none.
+    /// Reads an unquoted name. Returns false if there is none.
     mutating func takeName(colon: Bool) -> Bool {
         let start = position
         while true {
@@ -132,7 +132,8 @@ extension ExpositionParser {
         }
     }
 
-    /// Takes a quoted string with its quotes; false where it does not end (or, unless `newlines`, holds a newline).
+    /// Reads a quoted string with its quotes. Returns false if it does not end (or contains a newline, unless
+    /// `newlines`).
     mutating func takeQuoted(newlines: Bool) -> Bool {
         var place = position + 1
         while place < count {
@@ -148,7 +149,7 @@ extension ExpositionParser {
         return false
     }
 
-    /// Takes a number that ends at a blank or newline.
+    /// Reads a number that ends at a blank or newline.
     mutating func takeNumber() throws(ExpositionError) -> Double {
         var number = 0.0
         let length = unsafe numbers.read(base + position, &number)
@@ -167,7 +168,7 @@ extension ExpositionParser {
 extension ExpositionParser {
     /// The metric name of a metadata line.
     ///
-    /// Nobody has looked at it but the lexer: what is no UTF-8 there costs no scrape, as in Prometheus.
+    /// Only the lexer has read it: as in Prometheus, invalid UTF-8 in it does not fail the scrape.
     func metricName() -> String {
         let isQuoted = byte(name.lowerBound) == UInt8(ascii: "\"")
         // A name with invalid escapes is shown unchanged.
@@ -180,12 +181,12 @@ extension ExpositionParser {
         try unescaped(text, quotes: format == .openMetrics)
     }
 
-    /// The text without changes.
+    /// The text, unchanged.
     func plainText() throws(ExpositionError) -> String {
         try string(text)
     }
 
-    /// A comment, which may hold anything.
+    /// A comment, which may contain anything.
     func commentText() -> String {
         unsafe String(decoding: buffer(text), as: UTF8.self)
     }
@@ -197,7 +198,7 @@ extension ExpositionParser {
         return string
     }
 
-    /// The same; `former` itself where it has these bytes, which takes no memory.
+    /// The same; returns `former` if it has these bytes, which takes no memory.
     func string(_ range: Range<Int>, like former: String?) throws(ExpositionError) -> String {
         if let former, former.utf8.count == range.count, has(range, former) { return former }
         return try string(range)
@@ -211,10 +212,10 @@ extension ExpositionParser {
         } ?? false
     }
 
-    /// The text between the quotes of `range`; `former` itself where that is the text.
+    /// The text between the quotes of `range`; returns `former` if it equals that text.
     func unquoted(_ range: Range<Int>, like former: String? = nil) throws(ExpositionError) -> String {
         let text = range.lowerBound + 1..<range.upperBound - 1
-        // With a backslash in it the text is escaped.
+        // A text with a backslash has escapes.
         if let former, former.utf8.count == text.count, has(text, former),
             unsafe !buffer(text).contains(UInt8(ascii: "\\"))
         {
@@ -223,7 +224,7 @@ extension ExpositionParser {
         return try unescaped(text, quotes: true)
     }
 
-    /// Resolves `\\`, `\n` and, with `quotes`, `\"`; other backslashes stay.
+    /// Resolves `\\`, `\n` and, with `quotes`, `\"`. Other backslashes are kept.
     private func unescaped(_ range: Range<Int>, quotes: Bool) throws(ExpositionError) -> String {
         guard unsafe buffer(range).contains(UInt8(ascii: "\\")) else { return try string(range) }
         var bytes: [UInt8] = []

@@ -8,7 +8,7 @@ public struct ExpositionSample: Equatable, Sendable {
     public var value: Double
     /// The line's own timestamp, if it has one.
     public var timestamp: Timestamp?
-    /// Since when it counts, if that is known and asked for.
+    /// The start timestamp, if it is known and requested.
     public var startTimestamp: Timestamp?
     /// The exemplar, if there is one.
     public var exemplar: Exemplar?
@@ -30,7 +30,7 @@ public struct ExpositionHistogram: Equatable, Sendable {
     public var histogram: FloatHistogram
     /// Its own timestamp, if it has one.
     public var timestamp: Timestamp?
-    /// Since when it counts, if that is known and asked for.
+    /// The start timestamp, if it is known and requested.
     public var startTimestamp: Timestamp?
     /// Its exemplars, each with a timestamp.
     public var exemplars: [Exemplar]
@@ -49,9 +49,9 @@ public struct ExpositionHistogram: Equatable, Sendable {
 }
 
 extension ExpositionBody {
-    /// Everything in the body, in order.
+    /// All entries of the body, in order.
     ///
-    /// - Parameter options: The parts of a protobuf body to read; text formats are read completely.
+    /// - Parameter options: the parts of a protobuf body to read. Text formats are read completely.
     public func entries(
         _ format: ExpositionFormat, options: ExpositionOptions = ExpositionOptions()
     ) throws(ExpositionError) -> [ExpositionEntry] {

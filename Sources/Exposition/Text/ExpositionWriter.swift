@@ -24,7 +24,7 @@ public struct ExpositionWriter: Sendable {
         return bytes
     }
 
-    /// Writes our own metrics.
+    /// Writes Tribune's own metrics.
     public mutating func write(_ families: [FamilySnapshot]) {
         for family in families { write(family) }
     }
@@ -57,13 +57,13 @@ public struct ExpositionWriter: Sendable {
         sample(name + "_count", labels, Double(total))
     }
 
-    /// Writes `# HELP` and `# TYPE` of the family whose series are called `name` (a counter's with `_total`).
+    /// Writes `# HELP` and `# TYPE` of the family whose series are named `name` (a counter's with `_total`).
     public mutating func describe(_ name: String, type: MetricType, help: String) {
         var family = name
         var word = type.name
         switch (format, type) {
         case (.openMetrics, .counter):
-            // The specification wants the suffix on the series and not on the family.
+            // The specification requires the suffix on the series, not on the family.
             if name.hasSuffix("_total") { family.removeLast(6) } else { word = MetricType.unknown.name }
         case (.text, .unknown), (.text, .info), (.text, .stateset), (.text, .gaugehistogram): word = "untyped"
         default: break
@@ -77,7 +77,7 @@ public struct ExpositionWriter: Sendable {
         bytes += "# TYPE \(written) \(word)\n".utf8
     }
 
-    /// Writes one line of the series called `labels`.
+    /// Writes one line of the series `labels`.
     public mutating func sample(_ labels: Labels, _ value: Double, at timestamp: Timestamp? = nil) {
         let others = labels.pairs.filter { $0.name != Labels.metricName }
         sample(labels.metricName ?? "", others, value, at: timestamp)
