@@ -68,7 +68,8 @@ let package = Package(
         shim("CWebServer", linked: []),
         source("WebServer", ["CWebServer", "CNghttp2", "TLS", "Zlib", "Runtime"]),
         shim("CCrypt", linked: ["crypt"]),
-        source("WebConfiguration", ["CCrypt", "WebServer", "TLS", "YAML", "Runtime"]),
+        source("Passwords", ["CCrypt", "TLS"]),
+        source("WebConfiguration", ["Passwords", "WebServer", "TLS", "YAML", "Runtime"]),
         system("CPostgreSQL", pkgConfig: "libpq", debian: "libpq-dev"),
         source("PostgreSQL", ["CPostgreSQL"]),
         system("CSQLite", debian: "libsqlite3-dev"),
@@ -148,27 +149,28 @@ let package = Package(
             resources: [.embedInCode("Pack/verify.py")]),
 
         // Edge
-        source("WebCore", ["MetricModel", "JSON", "WebServer", "Runtime", "Instrumentation"]),
+        source("Identity", ["Instrumentation", "Passwords", "Runtime", "TLS", "WebServer"]),
+        source("WebCore", ["Identity", "MetricModel", "JSON", "WebServer", "Runtime", "Instrumentation"]),
         source(
             "RemoteWrite",
             [
-                "MetricModel", "MetricStore", "Exposition", "Snappy", "Protobuf", "WebCore", "WebServer", "Runtime",
-                "Instrumentation",
+                "Identity", "MetricModel", "MetricStore", "Exposition", "Snappy", "Protobuf", "WebCore", "WebServer",
+                "Runtime", "Instrumentation",
             ]),
         source(
             "PrometheusAPI",
             [
-                "Instrumentation", "JSON", "MetricModel", "MetricStore", "PromQL", "RE2", "RuleEngine", "RuleModel",
-                "Runtime", "Scraper", "TLS", "WebCore", "WebServer",
+                "Identity", "Instrumentation", "JSON", "MetricModel", "MetricStore", "PromQL", "RE2", "RuleEngine",
+                "RuleModel", "Runtime", "Scraper", "TLS", "WebCore", "WebServer",
             ]),
         source(
             "AlertmanagerAPI",
-            ["JSON", "MetricModel", "Notification", "RE2", "RuleModel", "Runtime", "WebCore", "WebServer"]),
+            ["Identity", "JSON", "MetricModel", "Notification", "RE2", "RuleModel", "Runtime", "WebCore", "WebServer"]),
         source(
             "TribuneAPI",
             [
-                "DeploymentGates", "History", "JSON", "MetricModel", "Rollback", "RolloutRunner", "RuleModel",
-                "Runtime", "Scraper", "WebCore", "WebServer",
+                "DeploymentGates", "History", "Identity", "JSON", "MetricModel", "Rollback", "RolloutRunner",
+                "RuleModel", "Runtime", "Scraper", "WebCore", "WebServer",
             ]),
         source(
             "Exporter",
@@ -187,7 +189,8 @@ let package = Package(
                 "RuleEngine",
                 "Notification", "Rollback", "TrafficRouters", "RolloutRunner", "DeploymentGates", "Lease",
                 "KubernetesClient",
-                "History", "Exporter", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI", "RemoteWrite", "WebUI",
+                "History", "Identity", "Exporter", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI", "RemoteWrite",
+                "WebUI",
                 "WebCore", "WebConfiguration", "CurlHTTP", "WebServer",
             ],
             swiftSettings: strict),
@@ -264,6 +267,7 @@ let package = Package(
         tests("Runtime", []),
         tests("Durable", ["Runtime"]),
         tests("Instrumentation", []),
+        tests("Identity", ["Instrumentation", "Runtime", "WebServer"]),
         tests("WebConfiguration", ["Runtime", "TLS", "WebServer"]),
         tests("WebServer", ["Runtime", "TLS", "Zlib"]),
         tests("CurlHTTP", ["Runtime"]),
@@ -353,12 +357,13 @@ let package = Package(
         .target(
             name: "WebFixture",
             dependencies: [
-                "MetricModel", "MetricStore", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI", "RemoteWrite",
-                "Exporter", "WebUI", "WebCore", "WebServer", "CurlHTTP", "JSON", "Instrumentation", "Rollback",
+                "Identity", "MetricModel", "MetricStore", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI",
+                "RemoteWrite", "Exporter", "WebUI", "WebCore", "WebServer", "CurlHTTP", "JSON", "Instrumentation",
+                "Rollback",
                 "RolloutRunner", "RuleModel", "RuleEngine",
             ],
             path: "Tests/WebFixture", swiftSettings: testing),
-        tests("WebCore", ["WebServer", "JSON", "Instrumentation", "Runtime"]),
+        tests("WebCore", ["Identity", "WebServer", "JSON", "Instrumentation", "Runtime"]),
         tests(
             "PrometheusAPI",
             [

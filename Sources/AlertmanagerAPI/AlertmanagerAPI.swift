@@ -1,3 +1,4 @@
+internal import Identity
 internal import JSON
 internal import MetricModel
 public import Notification
@@ -36,10 +37,11 @@ public struct AlertmanagerAPI: Sendable {
                 .get, "/api/v2/silences", "Lists silences.",
                 parameters: [Self.filter, .repeated("creator", .string, "Only silences of this creator.")], silences),
             endpoint(
-                .post, "/api/v2/silences", "Creates or changes a silence.", permission: .alert, body: .json, setSilence),
+                .post, "/api/v2/silences", "Creates or changes a silence.", permission: .silence, body: .json,
+                setSilence),
             endpoint(.get, "/api/v2/silence/{id}", "Shows a silence.", parameters: Self.silenceID, silence),
             endpoint(
-                .delete, "/api/v2/silence/{id}", "Expires a silence.", permission: .alert,
+                .delete, "/api/v2/silence/{id}", "Expires a silence.", permission: .silence,
                 parameters: Self.silenceID, response: .empty, expireSilence),
             endpoint(
                 .get, "/api/v2/alerts", "Lists firing alerts.", parameters: Self.alertFilters(), alerts),

@@ -1,3 +1,4 @@
+internal import Identity
 public import WebCore
 internal import WebServer
 

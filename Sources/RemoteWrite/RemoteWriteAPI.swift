@@ -1,3 +1,4 @@
+internal import Identity
 internal import MetricModel
 internal import Runtime
 public import WebCore

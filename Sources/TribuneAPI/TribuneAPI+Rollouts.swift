@@ -1,4 +1,5 @@
 internal import DeploymentGates
+internal import Identity
 internal import JSON
 internal import MetricModel
 internal import Rollback
@@ -63,9 +64,11 @@ extension TribuneAPI {
             throw APIError.invalid("service", "only a rollback can be limited to services")
         }
         _ = try snapshot(of: plan)
-        let command = RolloutCommand(
-            verb.command(services: services), by: call["actor"].isEmpty ? call.request.peer : call["actor"],
-            reason: call["reason"])
+        guard call.principal.scope.covers(plan: plan, services: services) else {
+            throw APIError(
+                .forbidden, "\(call.actor) may not give orders to this plan, or only to some of its services")
+        }
+        let command = RolloutCommand(verb.command(services: services), by: call.actor, reason: call["reason"])
         switch sources.command(command, plan) {
         case .accepted:
             writer.object { $0.member("accepted", true) }

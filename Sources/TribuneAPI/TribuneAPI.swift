@@ -1,4 +1,5 @@
 public import DeploymentGates
+internal import Identity
 public import JSON
 public import Rollback
 public import RolloutRunner

@@ -1,5 +1,5 @@
+internal import Passwords
 internal import Runtime
-internal import TLS
 internal import YAML
 
 /// Reads one web configuration file.
@@ -26,7 +26,7 @@ struct WebConfigurationReader {
         if let http { try readHTTP(http, into: &configuration) }
         if let tls { try TLSFieldReader(path: path).read(tls, into: &configuration) }
         for (user, hash, _) in users {
-            guard BasicAuthentication.isHash(hash) else {
+            guard BcryptPasswords.isHash(hash) else {
                 throw fields.fault("the password of \"\(user)\" is not a bcrypt hash", field: "basic_auth_users")
             }
             configuration.users[user] = hash

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Passwords
 internal import Runtime
 internal import Synchronization
 public import TLS
@@ -27,7 +28,7 @@ public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
 
     private let path: String
     private let state: Mutex<State>
-    private let authentication = BasicAuthentication()
+    private let passwords = BcryptPasswords()
     private let limiter: TokenBucket?
     private let onReload: @Sendable (WebConfigurationError?) -> Void
 
@@ -104,20 +105,16 @@ public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
         if let limiter, !limiter.take() { return .refuse(.text("Too Many Requests\n", status: 429)) }
         let users = current().configuration.users
         if users.isEmpty { return .admit(identity: nil) }
-        guard let (user, password) = credentials(request) else { return .refuse(Self.unauthorized) }
-        return authentication.remembered(user, password, in: users).map { decision($0, user) }
+        guard let (user, password) = request.basicCredentials else { return .refuse(Self.unauthorized) }
+        return passwords.remembered(user, password, hash: users[user]).map { decision($0, user) }
     }
 
     /// The decision. May take as long as computing a password hash.
     public func decide(_ request: HTTPServerRequest) -> HTTPDecision {
         let users = current().configuration.users
         if users.isEmpty { return .admit(identity: nil) }
-        guard let (user, password) = credentials(request) else { return .refuse(Self.unauthorized) }
-        return decision(authentication.isValid(user, password, in: users), user)
-    }
-
-    private func credentials(_ request: HTTPServerRequest) -> (user: String, password: String)? {
-        request[header: "Authorization"].flatMap { BasicAuthentication.credentials($0) }
+        guard let (user, password) = request.basicCredentials else { return .refuse(Self.unauthorized) }
+        return decision(passwords.isValid(user, password, hash: users[user]), user)
     }
 
     private func decision(_ isValid: Bool, _ user: String) -> HTTPDecision {

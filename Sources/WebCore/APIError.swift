@@ -17,6 +17,8 @@ public struct APIError: Error, Equatable, Sendable {
         case conflict
         /// Tribune's own: the request body is too long.
         case bodyTooLong = "body_too_long"
+        /// Tribune's own: the client has to wait before it asks again.
+        case tooManyRequests = "too_many_requests"
         /// Never sent: the response takes longer than a brief request may, so that a worker has to give it.
         case deferred
 
@@ -34,6 +36,7 @@ public struct APIError: Error, Equatable, Sendable {
             case .forbidden: 403
             case .conflict: 409
             case .bodyTooLong: 413
+            case .tooManyRequests: 429
             }
         }
     }

@@ -1,3 +1,4 @@
+public import Identity
 public import MetricModel
 internal import Runtime
 public import WebServer
@@ -12,11 +13,17 @@ public struct APIRequest: Sendable {
     public let pathParameters: [String]
     /// Whether only a response that takes microseconds is wanted; the handler throws ``APIError/deferred`` otherwise.
     public let isBrief: Bool
+    /// Who sends the request.
+    public let principal: Principal
 
     /// A request with its path parameters.
-    public init(_ request: HTTPServerRequest, pathParameters: [String] = [], isBrief: Bool = false) {
+    public init(
+        _ request: HTTPServerRequest, pathParameters: [String] = [], isBrief: Bool = false,
+        principal: Principal = Principal()
+    ) {
         self.request = request
         self.isBrief = isBrief
+        self.principal = principal
         self.parameters = (request.method == "POST" || request.method == "PUT" ? request.form : []) + request.query
         self.pathParameters = pathParameters
     }
@@ -30,10 +37,14 @@ public struct APIRequest: Sendable {
     /// Every value of `name`.
     public func all(_ name: String) -> [String] { parameters.filter { $0.name == name }.map(\.value) }
 
-    /// Who sends the request: the name in the header `X-Tribune-Actor`, or the client's address.
+    /// Who sends the request: the proved name; where nothing was proved, the name in the header `X-Tribune-Actor` or
+    /// the parameter `actor`, or the client's address.
     public var actor: String {
-        let name = request[header: "X-Tribune-Actor"] ?? ""
-        return name.isEmpty || name.utf8.count > 200 ? request.peer : name
+        let given = self["actor"]
+        guard principal.name == nil, principal.claimed == nil, (1...200).contains(given.utf8.count) else {
+            return principal.displayName
+        }
+        return given
     }
 
     // MARK: Typed parameters

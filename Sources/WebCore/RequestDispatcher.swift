@@ -1,3 +1,4 @@
+public import Identity
 public import Instrumentation
 internal import Runtime
 public import WebServer
@@ -11,17 +12,17 @@ public final class RequestDispatcher: Sendable {
         /// Where the server is reached.
         public var settings: WebSettings
         /// Who may do what.
-        public var authorizer: Authorizer
+        public var doorkeeper: Doorkeeper
         /// Whether the store is open.
         public var isReady: @Sendable () -> Bool
 
         /// A context with these parts.
         public init(
-            settings: WebSettings = WebSettings(), authorizer: Authorizer = Authorizer(),
+            settings: WebSettings = WebSettings(), doorkeeper: Doorkeeper = Doorkeeper(),
             isReady: @escaping @Sendable () -> Bool = { true }
         ) {
             self.settings = settings
-            self.authorizer = authorizer
+            self.doorkeeper = doorkeeper
             self.isReady = isReady
         }
     }
@@ -83,14 +84,16 @@ public final class RequestDispatcher: Sendable {
             return HTTPServerResponse(status: 204)
         }
         guard let endpoint = resource.endpoint(for: request.method) else { return methodNotAllowed(resource) }
-        do throws(Authorizer.Denial) {
-            try context.authorizer.check(request, endpoint.permission)
+        let principal: Principal
+        do throws(Refusal) {
+            principal = try context.doorkeeper.admit(request, endpoint.permission, isBrief: isBrief)
         } catch {
+            if error.kind == .deferred { throw .deferred }
             return endpoint.response(to: error)
         }
         guard request.body.count <= endpoint.body.limit else { return endpoint.bodyTooLong }
         if endpoint.needsStore, !context.isReady() { return .notReady }
-        let call = APIRequest(request, pathParameters: pathParameters, isBrief: isBrief)
+        let call = APIRequest(request, pathParameters: pathParameters, isBrief: isBrief, principal: principal)
         try endpoint.checkParameters(call)
         switch endpoint.handler {
         case .data(let handler): return try HTTPServerResponse.enveloped(call, handler)
@@ -161,9 +164,17 @@ public final class RequestDispatcher: Sendable {
 }
 
 extension Endpoint {
-    fileprivate func response(to denial: Authorizer.Denial) -> HTTPServerResponse {
-        let kind: APIError.Kind = denial.asksForCredentials ? .unauthorized : .forbidden
-        return errorResponse(APIError(kind, denial.message))
+    fileprivate func response(to refusal: Refusal) -> HTTPServerResponse {
+        let kind: APIError.Kind =
+            switch refusal.kind {
+            case .credentialsMissing, .credentialsWrong: .unauthorized
+            case .forbidden, .foreignPage, .foreignHost: .forbidden
+            case .tooManyRequests, .lockedOut: .tooManyRequests
+            case .deferred: .deferred
+            }
+        var response = errorResponse(APIError(kind, refusal.message))
+        if let seconds = refusal.retryAfterSeconds { response.headers.append(("Retry-After", "\(seconds)")) }
+        return response
     }
 
     fileprivate var bodyTooLong: HTTPServerResponse {

@@ -59,8 +59,8 @@ public final class WebRunner: Sendable {
         }
     }
 
-    /// The port that is listened on.
-    public var port: Int { server.port }
+    /// The first TCP port that is listened on; 0 for none.
+    public var port: Int { server.ports.first { $0 > 0 } ?? 0 }
 
     /// Stops listening and returns when every request is answered. To be called once.
     public func stop() {

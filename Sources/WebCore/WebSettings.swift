@@ -21,6 +21,10 @@ public struct ExternalURL: Sendable, Equatable {
     public let text: String
     /// The path of the URL: empty, or `/path`.
     public let path: String
+    /// Scheme and authority: `http://host:9190`.
+    public var origin: String { String(text.dropLast(path.utf8.count)) }
+    /// Host and port: `host:9190`.
+    public var host: String { String(origin.drop { $0 != "/" }.dropFirst(2)) }
 
     /// `http://localhost:9090`, Prometheus's default.
     public init() {

@@ -7,7 +7,7 @@ public protocol HTTPAuthenticator: Sendable {
     /// The decision. May block.
     func decide(_ request: HTTPServerRequest) -> HTTPDecision
 
-    /// Headers of every response to an admitted or refused request.
+    /// Headers of every response to an admitted or refused request, unless the handler sets others.
     var responseHeaders: [(name: String, value: String)] { get }
 }
 

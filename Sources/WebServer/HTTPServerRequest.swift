@@ -1,3 +1,5 @@
+internal import TLS
+
 /// A request for a handler. A value; may be passed to other threads.
 public struct HTTPServerRequest: Sendable {
     /// The method in upper case: `GET`.
@@ -44,6 +46,16 @@ public struct HTTPServerRequest: Sendable {
     /// The value of the first header named `name`, ignoring case.
     public subscript(header name: String) -> String? {
         headers.first { ASCIIText.equal($0.name, name) }?.value
+    }
+
+    /// User and password of basic authentication; `nil` where the header `Authorization` holds nothing of the kind.
+    public var basicCredentials: (user: String, password: String)? {
+        guard let value = self[header: "Authorization"], ASCIIText.equal(value.prefix(6), "Basic "),
+            let bytes = Base64.bytes(value.dropFirst(6).drop { $0 == " " })
+        else { return nil }
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard let colon = text.firstIndex(of: ":") else { return nil }
+        return (String(text[..<colon]), String(text[text.index(after: colon)...]))
     }
 
     /// The fields of an `application/x-www-form-urlencoded` body; empty for other bodies.

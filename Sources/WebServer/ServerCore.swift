@@ -138,7 +138,12 @@ final class ServerCore: Sendable {
 
     private func encoded(_ response: HTTPServerResponse, _ request: HTTPServerRequest) -> HTTPServerResponse {
         var response = response
-        if let authenticator = configuration.authenticator { response.headers += authenticator.responseHeaders }
+        if let authenticator = configuration.authenticator {
+            for header in authenticator.responseHeaders
+            where !response.headers.contains(where: { ASCIIText.equal($0.name, header.name) }) {
+                response.headers.append(header)
+            }
+        }
         guard configuration.compressesResponses else { return response }
         response.compress(accepted: request[header: "Accept-Encoding"])
         return response

@@ -106,10 +106,10 @@ import WebServer
     @Test func commandsNeedTheToken() throws {
         let (fixture, orders) = try fixture(token: "s3cret")
         let path = "/api/v1/rollouts/acgs/abort"
-        #expect(try fixture.send(path, method: "POST").status == 403)
+        #expect(try fixture.send(path, method: "POST").status == 401)
         for shown in ["Bearer s3cre", "Bearer s3cretX", "Bearer S3cret", "Bearer ", "s3cret", "Basic s3cret"] {
             let response = try fixture.send(path, method: "POST", headers: [("Authorization", shown)])
-            #expect(response.status == 403, "\(shown)")
+            #expect(response.status == 401, "\(shown)")
         }
         #expect(try fixture.send(path, method: "POST", headers: [("Authorization", "Bearer s3cret")]).status == 200)
         #expect(orders.taken.withLock { $0.count } == 1)
@@ -120,7 +120,7 @@ import WebServer
             sources.rollouts = { [Self.snapshot()] }
             sources.command = { _, _ in .accepted }
         }
-        for (peer, status) in [("127.0.0.1", 200), ("::1", 200), ("10.0.0.9", 403), ("", 403)] {
+        for (peer, status) in [("127.0.0.1", 200), ("::1", 200), ("10.0.0.9", 401), ("", 401)] {
             let request = HTTPServerRequest(method: "POST", path: "/api/v1/rollouts/acgs/abort", peer: peer)
             #expect(apis.dispatcher.response(to: request).status == status, "\(peer)")
         }

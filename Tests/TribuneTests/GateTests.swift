@@ -126,6 +126,7 @@ private final class GatedTribune {
             let output = directory.write("", to: "output")
             let values = [
                 "TRIBUNE_URL=http://127.0.0.1:\(tribune.tribune.port)", "TRIBUNE_TOKEN=correct-horse",
+                "TRIBUNE_RUNTIME_DIR=\(tribune.tribune.directory.file("run"))",
                 "TRIBUNE_PLAN=shop", "TRIBUNE_SERVICE=shop", "DEPLOY=\(deploy)", "WATCH_SECONDS=3.5",
                 "GITHUB_OUTPUT=\(output)", "CHECKPOINT=\(job.outputs["checkpoint"] ?? "")",
             ]
@@ -203,8 +204,8 @@ private final class GatedTribune {
         var request = HTTPRequest(url: "http://127.0.0.1:\(tribune.port)/api/v1/analyze-deployment")
         request.authorize(credentials: "")
         let response = try HTTPClient().send(request)
-        #expect(response.status == 403)
-        #expect(String(decoding: response.body, as: UTF8.self).contains("gates.token_file"))
+        #expect(response.status == 401)
+        #expect(String(decoding: response.body, as: UTF8.self).contains("needs credentials"))
     }
 
     @Test("the command's exit code is the verdict; checkpoints are made and gone back to")

@@ -26,7 +26,8 @@ final class RunningTribune {
         self.port = port
         arguments =
             [
-                TribuneProgram.path, "serve", "--config.file=\(directory.file(config))",
+                "/usr/bin/env", "TRIBUNE_RUNTIME_DIR=\(directory.file("run"))", TribuneProgram.path, "serve",
+                "--config.file=\(directory.file(config))",
                 "--storage.path=\(directory.file("data"))", "--web.listen-address=127.0.0.1:\(port)",
             ] + flags
         process = try ChildProcess(arguments, output: .file(directory.file("log")))
@@ -51,9 +52,16 @@ final class RunningTribune {
         try client.send(HTTPRequest(url: "http://127.0.0.1:\(port)\(path)"))
     }
 
+    /// The token that the start has written for the service's own user.
+    var localToken: String? {
+        FileText.read(directory.file("run/\(port).token"))?.split(whereSeparator: \.isWhitespace).first.map(String.init)
+    }
+
+    /// Sends with the token of the service's own user.
     func post(_ path: String) throws -> HTTPResponse {
         var request = HTTPRequest(url: "http://127.0.0.1:\(port)\(path)")
         request.method = "POST"
+        if let localToken { request.authorize(credentials: localToken) }
         return try client.send(request)
     }
 

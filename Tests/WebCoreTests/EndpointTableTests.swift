@@ -1,3 +1,4 @@
+import Identity
 import Instrumentation
 import JSON
 import Testing
@@ -52,8 +53,8 @@ import WebServer
 
     @Test func errorsHaveTheFormOfTheEndpoint() throws {
         let denied = answer("DELETE", "/a/x")
-        #expect(denied.status == 403)
-        #expect(try JSON(parsing: Array(denied.text.utf8)).text?.contains("only clients on this machine") == true)
+        #expect(denied.status == 401)
+        #expect(try JSON(parsing: Array(denied.text.utf8)).text?.contains("needs credentials") == true)
         let long = answer("POST", "/a", body: (16 << 20) + 1)
         #expect(long.status == 413)
         #expect(try JSON(parsing: Array(long.text.utf8))["errorType"] == "body_too_long")

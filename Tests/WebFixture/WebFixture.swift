@@ -1,6 +1,7 @@
 import AlertmanagerAPI
 import CurlHTTP
 import Exporter
+import Identity
 import Instrumentation
 import JSON
 import MetricModel
@@ -23,7 +24,8 @@ package final class WebFixture {
     @dynamicMemberLookup package struct Settings {
         package var prometheus = PrometheusSettings()
         package var web = WebSettings()
-        package var authorizer = Authorizer()
+        /// Programs of this machine may do everything unless a test says otherwise.
+        package var access = AccessPolicy.open
         package var zeroesStarts = false
 
         package subscript<Value>(dynamicMember path: WritableKeyPath<PrometheusSettings, Value>) -> Value {
@@ -31,9 +33,15 @@ package final class WebFixture {
             set { prometheus[keyPath: path] = newValue }
         }
 
-        package subscript<Value>(dynamicMember path: WritableKeyPath<Authorizer, Value>) -> Value {
-            get { authorizer[keyPath: path] }
-            set { authorizer[keyPath: path] = newValue }
+        /// A token without which nothing may be changed; `nil` for none.
+        package var commandToken: String? {
+            get { nil }
+            set {
+                guard let newValue else { return }
+                access = AccessPolicy()
+                access.thisMachine = access.everybody
+                access.tokens = [.init(.init("command token", roles: [.admin]), text: newValue)]
+            }
         }
     }
 
@@ -108,7 +116,8 @@ package final class WebFixture {
             dispatcher = RequestDispatcher(
                 EndpointTable(endpoints),
                 .init(
-                    settings: settings.web, authorizer: settings.authorizer, isReady: sources.prometheus.isReady),
+                    settings: settings.web, doorkeeper: Doorkeeper(settings.access), isReady: sources.prometheus.isReady
+                ),
                 registry: registry)
         }
     }
@@ -140,10 +149,12 @@ package final class WebFixture {
     }
 
     /// The APIs without a server, for requests that a test makes up.
-    package static func apis(sources: (inout Sources) -> Void) throws -> APIs {
+    package static func apis(
+        _ settings: Settings = Settings(), sources: (inout Sources) -> Void
+    ) throws -> APIs {
         var filled = Sources(store: try MetricStore(StoreConfiguration(), registry: nil))
         sources(&filled)
-        return APIs(Settings(), filled, registry: Registry())
+        return APIs(settings, filled, registry: Registry())
     }
 
     deinit {

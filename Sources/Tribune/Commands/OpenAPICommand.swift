@@ -1,3 +1,4 @@
+internal import Identity
 internal import Instrumentation
 internal import JSON
 internal import MetricStore
@@ -27,7 +28,7 @@ enum OpenAPICommand {
             let store = try MetricStore(StoreConfiguration(), registry: nil)
             let settings = ServiceSettings(configFile: "", storagePath: "")
             let web = ServiceWeb(
-                ServiceWeb.Sources(store: store), settings, ExternalURL(), Authorizer(), registry: registry,
+                ServiceWeb.Sources(store: store), settings, ExternalURL(), Doorkeeper(), registry: registry,
                 logger: .silent)
             return web.endpoints
         } catch {

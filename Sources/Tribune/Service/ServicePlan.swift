@@ -1,6 +1,7 @@
 internal import CurlHTTP
 internal import DeploymentGates
 internal import History
+internal import Identity
 internal import Instrumentation
 internal import MetricModel
 internal import MetricStore
@@ -29,13 +30,18 @@ struct ServicePlan: Sendable {
     let web: WebConfigurationSource?
     /// The URL under which users reach the service.
     let url: ExternalURL
+    /// The socket and token of the service's own user; `nil` where there is no directory for them.
+    let local: LocalAccess?
 
     /// The URL as text.
     var externalURL: String { url.text }
 
     /// Reads the configuration and makes the storage directory.
     init(_ settings: ServiceSettings, logger: Logger) throws(CommandFailure) {
-        addresses = try settings.listenAddresses()
+        let local = LocalAccess()
+        self.local = local
+        addresses =
+            try settings.listenAddresses() + (local.map { [.unix(path: $0.startingSocket, mode: 0o600)] } ?? [])
         web = try Self.webConfiguration(settings, logger)
         configuration = try LoadedConfiguration.load(settings)
         guard Paths.makeDirectory(settings.storagePath) else {
@@ -142,21 +148,34 @@ struct ServicePlan: Sendable {
     }
 
     /// The HTTP APIs over `sources`.
-    func makeWeb(_ sources: ServiceSources) -> ServiceWeb {
-        ServiceWeb(sources, settings, url, registry: registry, logger: logger)
+    func makeWeb(_ sources: ServiceSources, _ doorkeeper: Doorkeeper) -> ServiceWeb {
+        ServiceWeb(sources, settings, url, doorkeeper, registry: registry, logger: logger)
+    }
+
+    /// Who may do what.
+    func makeDoorkeeper() -> Doorkeeper {
+        Doorkeeper(AccessPolicy(settings, configuration, url), local: local, registry: registry)
     }
 
     /// Serves the HTTP APIs.
-    func startWebServer(_ apis: ServiceWeb) throws(CommandFailure) -> WebRunner {
+    func startWebServer(_ apis: ServiceWeb, _ doorkeeper: Doorkeeper) throws(CommandFailure) -> WebRunner {
         var server = HTTPServerConfiguration()
         server.addresses = addresses
-        if let web {
-            server.tls = { web.tls }
-            server.authenticator = web
-        }
-        return try Self.start("the web server") { () throws(HTTPServerError) in
+        server.authenticator = DoorAuthenticator(doorkeeper, passwords: web)
+        if let web { server.tls = { web.tls } }
+        let runner = try Self.start("the web server") { () throws(HTTPServerError) in
             try apis.start(server)
         }
+        guard let local else {
+            logger.warn("orders need a token of the configuration: there is no directory for the local socket")
+            return runner
+        }
+        if !local.publish(port: runner.port) {
+            logger.warn(
+                "the local socket and token cannot be found by commands",
+                ["directory": local.directory, "reason": SystemError.current])
+        }
+        return runner
     }
 
     /// Makes one part; an error says which part cannot start.

@@ -1,6 +1,7 @@
 internal import AlertmanagerAPI
 internal import DeploymentGates
 internal import Exporter
+internal import Identity
 internal import Instrumentation
 internal import MetricStore
 internal import PrometheusAPI
@@ -37,30 +38,28 @@ struct ServiceWeb {
     private let workers: Int
 
     /// The APIs of a service that users reach under `url`.
-    init(_ service: ServiceSources, _ settings: ServiceSettings, _ url: ExternalURL, registry: Registry, logger: Logger)
-    {
+    init(
+        _ service: ServiceSources, _ settings: ServiceSettings, _ url: ExternalURL, _ doorkeeper: Doorkeeper,
+        registry: Registry, logger: Logger
+    ) {
         var sources = Sources(store: service.store)
         sources.prometheus = service.prometheus
         sources.alertmanager = service.alertmanager
         sources.tribune = service.tribune
         sources.exporter = service.exporter
-        self.init(
-            sources, settings, url,
-            Authorizer(commandToken: settings.commandToken) { [state = service.state] in
-                state.configuration.file.gates.token
-            }, registry: registry, logger: logger)
+        self.init(sources, settings, url, doorkeeper, registry: registry, logger: logger)
     }
 
     /// The APIs over `sources`.
     init(
-        _ sources: Sources, _ settings: ServiceSettings, _ url: ExternalURL, _ authorizer: Authorizer,
+        _ sources: Sources, _ settings: ServiceSettings, _ url: ExternalURL, _ doorkeeper: Doorkeeper,
         registry: Registry, logger: Logger
     ) {
         self.registry = registry
         let options = settings.prometheusSettings(url)
         let web = WebSettings(externalURL: url, routePrefix: settings.routePrefix)
         context = RequestDispatcher.Context(
-            settings: web, authorizer: authorizer, isReady: sources.prometheus.isReady)
+            settings: web, doorkeeper: doorkeeper, isReady: sources.prometheus.isReady)
         workers = PrometheusAPI.workers(options)
         let store = sources.prometheus.store
         let receiver =

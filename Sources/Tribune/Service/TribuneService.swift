@@ -1,6 +1,7 @@
 internal import CurlHTTP
 internal import DeploymentGates
 internal import History
+internal import Identity
 internal import Instrumentation
 internal import Lease
 internal import MetricModel
@@ -39,6 +40,9 @@ final class TribuneService: Sendable {
     private let seriesRecorder: SeriesRecorder
     private let scraper: ScrapeRunner
     private let web: WebRunner
+    private let doorkeeper: Doorkeeper
+    private let local: LocalAccess?
+    private let url: ExternalURL
     private let cancelQueries: @Sendable () -> Void
     private let externalURL: String
     private let housekeeping: Housekeeping
@@ -56,6 +60,8 @@ final class TribuneService: Sendable {
         let plan = try ServicePlan(settings, logger: logger)
         self.settings = settings
         externalURL = plan.externalURL
+        url = plan.url
+        local = plan.local
         self.logger = logger
         state = ServiceState(plan.configuration, registry: plan.registry)
         store = try plan.openStore()
@@ -81,13 +87,15 @@ final class TribuneService: Sendable {
             seriesRecorder = SeriesRecorder(store: store, engine: plan.engine, recorder: recorder, logger: logger)
             scraper = try plan.startScraper(store, rules)
             running.append(scraper.stop)
+            doorkeeper = plan.makeDoorkeeper()
             let web = plan.makeWeb(
                 ServiceSources(
                     store: store, scraper: scraper, rules: rules, rollback: rollback, gates: gates, history: history,
                     alertmanagers: alertmanagers, notifier: notifier, silences: silences,
-                    onAlerts: { router.received($0) }, state: state, onReload: onReload, onQuit: onQuit))
+                    onAlerts: { router.received($0) }, state: state, onReload: onReload, onQuit: onQuit),
+                doorkeeper)
             cancelQueries = { web.prometheus.cancelQueries() }
-            self.web = try plan.startWebServer(web)
+            self.web = try plan.startWebServer(web, doorkeeper)
         } catch {
             for stop in running.reversed() { stop() }
             throw error
@@ -142,6 +150,7 @@ final class TribuneService: Sendable {
         let refused = rollback.reload(configuration.plans)
         for refusal in refused { logger.warn("a plan keeps running as it was", ["reason": refusal]) }
         gates.reload(configuration.file.gates)
+        doorkeeper.reload(AccessPolicy(settings, configuration, url))
         rules.reload(configuration.groups, settings: configuration.ruleSettings(externalURL: externalURL))
         seriesRecorder.reload(configuration.recordings)
         notifier.reload(configuration.notification)
@@ -176,6 +185,7 @@ final class TribuneService: Sendable {
         alertmanagers.stop()
         recorder.flush(ifOlderThan: 0)
         hotCache?.stop()
+        local?.remove(port: web.port)
         web.stop()
         history.stop()
         store.close()

@@ -1,3 +1,5 @@
+internal import Identity
+
 /// The reference of the HTTP API in Markdown, made of the route table.
 public enum APIReference {
     /// One table per first part of the path, in the order of `endpoints`.
@@ -8,10 +10,11 @@ public enum APIReference {
             Made of the route table by `tribune openapi --markdown`; a test compares this page with it. The same table is served as an
             OpenAPI 3.1 document at `/api/v1/openapi.json`. Parameters of `POST` requests may be in a form body.
 
-            Permissions: `probe` and `read` need nothing. `order` and `alert` need the token of `--web.command-token-file` or, where none
-            is configured, a client on this machine. `gate` needs the token of `gates.token_file`. `administer` needs
-            `--web.enable-lifecycle`, `write` needs `--web.enable-remote-write-receiver`. Requests that need more than `read` are refused
-            when a page of another site sends them.
+            Permissions come from identities and their roles ([Security](operations/security.md)). Without configuration everybody has
+            `probe` and `read`, programs of this machine also have `write`, `alert` and `silence`, and the token or socket that the start
+            makes for the service's own user gives all of them. `gates.token_file` gives `gate`. `administer` also needs
+            `--web.enable-lifecycle`, `write` needs `--web.enable-remote-write-receiver`. Requests that change something, and those to the
+            gates, are refused when a page of another site sends them.
 
             | Request | Permission | What it does | Parameters |
             |---|---|---|---|

@@ -1,3 +1,4 @@
+internal import Identity
 public import JSON
 internal import WebServer
 
@@ -78,9 +79,10 @@ public struct OpenAPIDocument: Sendable {
         if method != .get, let body = Self.requestBody(endpoint.body, inForm) {
             members.append(.init("requestBody", body))
         }
-        if [.gate, .order, .alert].contains(endpoint.permission) {
-            // Without a configured command token, clients on this machine need none.
-            members.append(.init("security", endpoint.permission == .gate ? [["bearer": []]] : [["bearer": []], [:]]))
+        if endpoint.permission != .probe {
+            // What clients may do without credentials depends on the configuration and on where they are.
+            let needsSome = [.gate, .order, .audit, .administer].contains(endpoint.permission)
+            members.append(.init("security", needsSome ? [["bearer": []]] : [["bearer": []], [:]]))
         }
         members.append(.init("responses", Self.responses(endpoint)))
         return .object(members)

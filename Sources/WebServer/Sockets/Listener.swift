@@ -68,7 +68,8 @@ struct Listener: Sendable {
         var user: UInt32 = 0
         var group: UInt32 = 0
         if unsafe cweb_peer_credentials(descriptor, &process, &user, &group) {
-            return HTTPPeer(address: "", credentials: .init(process: process, user: user, group: group))
+            return HTTPPeer(
+                address: "", credentials: .init(process: process, user: user, group: group), socketPath: path)
         }
         var text = [CChar](repeating: 0, count: 64)
         unsafe cweb_peer_address(descriptor, &text, text.count)

@@ -1,0 +1,9 @@
+/// What happens at the door and belongs into the record. A value.
+public enum AccessEvent: Equatable, Sendable {
+    /// A request was refused. `permission` is what it needed.
+    case denied(Principal, Refusal, permission: Permission, method: String, path: String)
+    /// A token, certificate or password was used for the first time, or again after an hour.
+    case used(Principal)
+    /// Failed logins locked a client out.
+    case lockedOut(name: String, address: String, failures: Int)
+}

@@ -1,0 +1,64 @@
+public import WebServer
+
+/// Puts a ``Doorkeeper`` before the passwords of the web configuration: whoever proves an identity to the doorkeeper
+/// needs no password, and failed passwords lock out. Adds security headers to every response.
+public final class DoorAuthenticator: HTTPAuthenticator, Sendable {
+    private let doorkeeper: Doorkeeper
+    private let passwords: (any HTTPAuthenticator)?
+
+    /// Headers that keep browsers from doing with a response what it is not meant for. A handler or the web
+    /// configuration may give others.
+    public static let securityHeaders: [(name: String, value: String)] = [
+        ("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "deny"), ("Referrer-Policy", "no-referrer"),
+        ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+    ]
+
+    /// - Parameter passwords: The web configuration; `nil` for none.
+    public init(_ doorkeeper: Doorkeeper, passwords: (any HTTPAuthenticator)?) {
+        self.doorkeeper = doorkeeper
+        self.passwords = passwords
+    }
+
+    /// The configured headers, and those security headers that they do not replace.
+    public var responseHeaders: [(name: String, value: String)] {
+        guard let configured = passwords?.responseHeaders, !configured.isEmpty else { return Self.securityHeaders }
+        return configured
+            + Self.securityHeaders.filter { header in
+                !configured.contains { $0.name.lowercased() == header.name.lowercased() }
+            }
+    }
+
+    /// The decision unless a password's hash has to be computed.
+    public func quickDecision(_ request: HTTPServerRequest) -> HTTPDecision? {
+        decision(request) { $0.quickDecision(request) }
+    }
+
+    /// The decision; may take as long as a password's hash.
+    public func decide(_ request: HTTPServerRequest) -> HTTPDecision {
+        decision(request) { $0.decide(request) } ?? .admit(identity: nil)
+    }
+
+    private func decision(
+        _ request: HTTPServerRequest, _ ask: (any HTTPAuthenticator) -> HTTPDecision?
+    ) -> HTTPDecision? {
+        guard let passwords else { return .admit(identity: nil) }
+        if doorkeeper.recognizes(request) { return .admit(identity: nil) }
+        let policy = doorkeeper.policy
+        let source = RequestSource(request, proxies: policy.trustedProxies)
+        guard let (user, _) = request.basicCredentials else { return ask(passwords) }
+        do throws(Refusal) {
+            try doorkeeper.checkLockout(
+                .init(name: String(user.prefix(200)), address: NetworkPrefix.limitKey(source.address)))
+        } catch {
+            var response = HTTPServerResponse.text(error.message + "\n", status: 429)
+            response.headers.append(("Retry-After", "\(error.retryAfterSeconds ?? 1)"))
+            return .refuse(response)
+        }
+        let decision = ask(passwords)
+        if case .refuse(let response) = decision, response.status == 401 {
+            doorkeeper.failed(user, source.address, policy)
+        }
+        return decision
+    }
+}

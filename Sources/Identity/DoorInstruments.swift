@@ -1,0 +1,31 @@
+internal import Instrumentation
+
+/// What the door counts.
+struct DoorInstruments: Sendable {
+    let lockouts: Counter
+    let unrecorded: Counter
+    private let refusals: [Refusal.Kind: Counter]
+
+    init(_ registry: Registry) {
+        lockouts = registry.counter(
+            "tribune_access_lockouts_total", "Clients locked out after failed logins.")
+        unrecorded = registry.counter(
+            "tribune_access_denials_unrecorded_total",
+            "Refused requests that are not in the ledger, because one address or all together had too many.")
+        let kinds: [Refusal.Kind] = [
+            .credentialsMissing, .credentialsWrong, .forbidden, .foreignPage, .foreignHost, .tooManyRequests,
+            .lockedOut,
+        ]
+        refusals = Dictionary(
+            uniqueKeysWithValues: kinds.map { kind in
+                (
+                    kind,
+                    registry.counter(
+                        "tribune_access_refused_total", "Requests refused at the door, by reason.",
+                        labels: ["reason": kind.rawValue])
+                )
+            })
+    }
+
+    func refused(_ kind: Refusal.Kind) { refusals[kind]?.add() }
+}

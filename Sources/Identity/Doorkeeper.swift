@@ -1,0 +1,323 @@
+internal import Glibc
+public import Instrumentation
+internal import Passwords
+internal import Runtime
+internal import Synchronization
+internal import TLS
+public import WebServer
+
+/// Decides who sends a request and whether it may do what it asks for. Any thread may ask it.
+///
+/// The policy may change at any time; limits and lockouts go on.
+public final class Doorkeeper: Sendable {
+    /// What follows from a policy, so that a request costs two look-ups.
+    private struct Compiled: Sendable {
+        let policy: AccessPolicy
+        let tokens: [[UInt8]: AccessPolicy.Token]
+        let users: [String: AccessPolicy.User]
+        let certificates: [String: AccessPolicy.Grant]
+    }
+
+    struct State {
+        var buckets = TokenBuckets()
+        var lockouts = Lockouts()
+        /// When an identity was last put into the record, by its name and address.
+        var recorded: [Lockouts.Key: Int64] = [:]
+        /// When each token was last used, in milliseconds since the epoch.
+        var lastUse: [String: Int64] = [:]
+        /// How many denials were recorded since when.
+        var denials = TokenBuckets(capacity: 1000)
+    }
+
+    private let compiled: Mutex<Compiled>
+    let state = Mutex(State())
+    private let passwords = BcryptPasswords()
+    /// The Unix socket on which the service's own user proves itself; empty for none.
+    private let controlSocket: String
+    /// The token of the start; `nil` for none.
+    private let localToken: AccessPolicy.Token?
+    private let instruments: DoorInstruments
+    private let report: @Sendable (AccessEvent) -> Void
+
+    /// - Parameters:
+    ///   - local: The socket and token of the service's own user.
+    ///   - report: Takes what belongs into the record; called by the threads that ask.
+    public init(
+        _ policy: AccessPolicy = AccessPolicy(), local: LocalAccess? = nil, registry: Registry = Registry(),
+        report: @escaping @Sendable (AccessEvent) -> Void = { _ in }
+    ) {
+        controlSocket = local?.startingSocket ?? ""
+        localToken = local.map {
+            AccessPolicy.Token(.init("local token", roles: [.admin]), text: $0.token, method: .localToken)
+        }
+        self.report = report
+        instruments = DoorInstruments(registry)
+        compiled = Mutex(Self.compile(policy, localToken))
+    }
+
+    /// Another policy is in force.
+    public func reload(_ policy: AccessPolicy) {
+        let new = Self.compile(policy, localToken)
+        compiled.withLock { $0 = new }
+    }
+
+    /// The policy in force.
+    public var policy: AccessPolicy { compiled.withLock { $0.policy } }
+
+    private static func compile(_ policy: AccessPolicy, _ local: AccessPolicy.Token?) -> Compiled {
+        let tokens = policy.tokens + (local.map { [$0] } ?? [])
+        return Compiled(
+            policy: policy, tokens: Dictionary(tokens.map { ($0.hash, $0) }, uniquingKeysWith: { first, _ in first }),
+            users: Dictionary(policy.users.map { ($0.grant.name, $0) }, uniquingKeysWith: { first, _ in first }),
+            certificates: Dictionary(
+                policy.certificates.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first }))
+    }
+
+    // MARK: Requests
+
+    /// Who sends `request`, which needs `permission`. Throws where it is refused.
+    ///
+    /// - Parameter isBrief: Whether the caller cannot wait for the hash of a password: then
+    ///   ``Refusal/Kind/deferred`` is thrown.
+    public func admit(
+        _ request: HTTPServerRequest, _ permission: Permission, isBrief: Bool = false
+    ) throws(Refusal) -> Principal {
+        // Probes must answer whatever happens at the door.
+        if permission == .probe { return Principal(permissions: PermissionSet(.probe), address: request.peer) }
+        let compiled = compiled.withLock { $0 }
+        let source = RequestSource(request, proxies: compiled.policy.trustedProxies)
+        var principal = anonymous(source, compiled.policy)
+        principal.claimed = Self.claimedName(request)
+        do throws(Refusal) {
+            try checkPage(request, permission, compiled.policy)
+            let proved = try identify(request, source, compiled, permission, isBrief: isBrief)
+            if let proved {
+                principal = proved
+                principal.claimed = Self.claimedName(request)
+            }
+            try checkRate(principal, permission, compiled.policy)
+            try authorize(principal, permission)
+        } catch {
+            if error.kind != .deferred { denied(principal, error, permission, request) }
+            throw error
+        }
+        if principal.name != nil { used(principal) }
+        return principal
+    }
+
+    /// Whether `request` proves an identity by something else than basic authentication.
+    func recognizes(_ request: HTTPServerRequest) -> Bool {
+        let compiled = compiled.withLock { $0 }
+        let source = RequestSource(request, proxies: compiled.policy.trustedProxies)
+        if controlPeer(request, source) != nil { return true }
+        guard let text = Self.bearer(request) else { return false }
+        if case .some = try? token(text, source, compiled) { return true }  // a wrong one is no proof
+        return false
+    }
+
+    /// The name that a client gives for itself; it proves nothing.
+    private static func claimedName(_ request: HTTPServerRequest) -> String? {
+        guard let name = request[header: "X-Tribune-Actor"], (1...200).contains(name.utf8.count) else { return nil }
+        return name
+    }
+
+    private func anonymous(_ source: RequestSource, _ policy: AccessPolicy) -> Principal {
+        var principal = Principal(
+            permissions: source.isThisMachine ? policy.thisMachine : policy.everybody, address: source.address)
+        principal.isThisMachine = source.isThisMachine
+        return principal
+    }
+
+    private func checkPage(
+        _ request: HTTPServerRequest, _ permission: Permission, _ policy: AccessPolicy
+    ) throws(Refusal) {
+        if request.client.credentials == nil, let host = request[header: "Host"], !policy.hosts.contains(host: host) {
+            throw Refusal(
+                .foreignHost,
+                "the name \"\(host.prefix(200))\" is not one of this server; the field \"hosts\" of the access file adds names"
+            )
+        }
+        if permission.changesState, PageOrigin.isForeign(request, external: policy.externalOrigin) {
+            throw Refusal(.foreignPage, "requests from pages of other sites are refused")
+        }
+    }
+
+    // MARK: Identity
+
+    private func identify(
+        _ request: HTTPServerRequest, _ source: RequestSource, _ compiled: Compiled, _ permission: Permission,
+        isBrief: Bool
+    ) throws(Refusal) -> Principal? {
+        if let principal = controlPeer(request, source) { return principal }
+        let free = source.isThisMachine ? compiled.policy.thisMachine : compiled.policy.everybody
+        do throws(Refusal) {
+            if let text = Self.bearer(request) { return try token(text, source, compiled) }
+            if let (user, password) = request.basicCredentials, request.identity == nil, !compiled.users.isEmpty {
+                return try self.user(user, password, source, compiled, isBrief: isBrief)
+            }
+        } catch {
+            // Clients that send credentials to servers that ask for none are common. What is free stays free.
+            if error.kind == .credentialsWrong, free.contains(permission) { return nil }
+            if error.kind == .credentialsWrong { failed(request, source, compiled.policy) }
+            throw error
+        }
+        if let user = request.identity { return webUser(user, source, compiled) }
+        if let certificate = request.client.certificate, certificate.isVerified {
+            for name in certificate.alternativeNames + [certificate.subject] {
+                if let grant = compiled.certificates[name] { return proved(grant, .certificate, source) }
+            }
+        }
+        return nil
+    }
+
+    /// The service's own user, or root, at the control socket.
+    private func controlPeer(_ request: HTTPServerRequest, _ source: RequestSource) -> Principal? {
+        guard let peer = request.client.credentials, !controlSocket.isEmpty, source.isThisMachine,
+            request.client.socketPath == controlSocket, peer.user == geteuid() || peer.user == 0
+        else { return nil }
+        var principal = Principal(name: SystemUser.name(peer.user), method: .socket, roles: [.admin])
+        principal.isThisMachine = true
+        return principal
+    }
+
+    private static func bearer(_ request: HTTPServerRequest) -> String? {
+        guard let value = request[header: "Authorization"], value.utf8.count > 7,
+            value.prefix(7).lowercased() == "bearer "
+        else { return nil }
+        return String(value.dropFirst(7).drop { $0 == " " })
+    }
+
+    private func token(_ text: String, _ source: RequestSource, _ compiled: Compiled) throws(Refusal) -> Principal {
+        // Found by its hash, so that the time says nothing about tokens.
+        guard let token = compiled.tokens[SHA256.hash(text)] else {
+            throw Refusal(.credentialsWrong, "the token is not known")
+        }
+        let now = SystemClock.wallMilliseconds()
+        if let expires = token.expires, expires <= now {
+            throw Refusal(.credentialsWrong, "the token of \"\(token.grant.name)\" has expired")
+        }
+        state.withLock { $0.lastUse[token.grant.name] = now }
+        return proved(token.grant, token.method, source)
+    }
+
+    private func user(
+        _ name: String, _ password: String, _ source: RequestSource, _ compiled: Compiled, isBrief: Bool
+    ) throws(Refusal) -> Principal {
+        let key = Lockouts.Key(name: name, address: NetworkPrefix.limitKey(source.address))
+        try checkLockout(key)
+        let user = compiled.users[name]
+        let hash = user?.passwordHash
+        let isValid: Bool
+        if let known = passwords.remembered(name, password, hash: hash) {
+            isValid = known
+        } else if isBrief {
+            throw Refusal(.deferred, "")
+        } else {
+            isValid = passwords.isValid(name, password, hash: hash)
+        }
+        guard isValid, let user else { throw Refusal(.credentialsWrong, "the name or the password is wrong") }
+        state.withLock { $0.lockouts.succeeded(key) }
+        return proved(user.grant, .basic, source)
+    }
+
+    /// A user whose password the web configuration has.
+    private func webUser(_ name: String, _ source: RequestSource, _ compiled: Compiled) -> Principal {
+        if let user = compiled.users[name] { return proved(user.grant, .basic, source) }
+        let permissions = compiled.policy.passwordUsers ?? compiled.policy.thisMachine
+        return proved(.init(name, permissions: permissions), .basic, source)
+    }
+
+    private func proved(
+        _ grant: AccessPolicy.Grant, _ method: Principal.Method, _ source: RequestSource
+    ) -> Principal {
+        var principal = Principal(
+            name: grant.name, method: method, roles: grant.roles, permissions: grant.permissions, scope: grant.scope,
+            address: source.address)
+        principal.isThisMachine = source.isThisMachine
+        return principal
+    }
+
+    // MARK: Limits
+
+    func checkLockout(_ key: Lockouts.Key) throws(Refusal) {
+        let now = SystemClock.monotonicNanoseconds()
+        guard let remaining = state.withLock({ $0.lockouts.remaining(key, at: now) }) else { return }
+        throw Refusal(
+            .lockedOut, "too many failed logins; this address may try again later",
+            retryAfterSeconds: Int(remaining / 1_000_000_000) + 1)
+    }
+
+    /// The credentials of `request` are wrong. Tokens cannot be guessed, so that only names are locked out.
+    private func failed(_ request: HTTPServerRequest, _ source: RequestSource, _ policy: AccessPolicy) {
+        guard let (user, _) = request.basicCredentials else { return }
+        failed(user, source.address, policy)
+    }
+
+    func failed(_ user: String, _ address: String, _ policy: AccessPolicy) {
+        let key = Lockouts.Key(name: String(user.prefix(200)), address: NetworkPrefix.limitKey(address))
+        let now = SystemClock.monotonicNanoseconds()
+        guard state.withLock({ $0.lockouts.failed(key, policy.lockout, at: now) }) else { return }
+        instruments.lockouts.add()
+        report(.lockedOut(name: key.name, address: address, failures: policy.lockout.failures))
+    }
+
+    private func checkRate(
+        _ principal: Principal, _ permission: Permission, _ policy: AccessPolicy
+    ) throws(Refusal) {
+        guard !principal.isThisMachine, let requests = RequestClass(permission), let rate = policy.limits[requests]
+        else { return }
+        let key = TokenBuckets.Key(
+            name: principal.name ?? "", address: NetworkPrefix.limitKey(principal.address), requests: requests)
+        let now = SystemClock.monotonicNanoseconds()
+        guard let wait = state.withLock({ $0.buckets.take(key, rate, at: now) }) else { return }
+        throw Refusal(
+            .tooManyRequests, "more than \(rate.perMinute) requests a minute",
+            retryAfterSeconds: Int(wait / 1_000_000_000) + 1)
+    }
+
+    private func authorize(_ principal: Principal, _ permission: Permission) throws(Refusal) {
+        if principal.permissions.contains(permission) { return }
+        guard principal.name != nil else {
+            throw Refusal(
+                .credentialsMissing,
+                "this request needs credentials, such as the header \"Authorization: Bearer TOKEN\" "
+                    + "(permission \"\(permission.rawValue)\")")
+        }
+        throw Refusal(.forbidden, "\(principal.displayName) has no permission \"\(permission.rawValue)\"")
+    }
+
+    // MARK: Record
+
+    private static let recordEveryNanoseconds: Int64 = 3_600_000_000_000
+
+    private func used(_ principal: Principal) {
+        let key = Lockouts.Key(name: principal.name ?? "", address: principal.address)
+        let now = SystemClock.monotonicNanoseconds()
+        let isNew = state.withLock { state in
+            if let last = state.recorded[key], now - last < Self.recordEveryNanoseconds { return false }
+            if state.recorded.count >= 10_000 { state.recorded.removeAll() }
+            state.recorded[key] = now
+            return true
+        }
+        if isNew { report(.used(principal)) }
+    }
+
+    /// Counts every denial; records those of one address up to a rate, so that nobody can fill the record.
+    func denied(
+        _ principal: Principal, _ refusal: Refusal, _ permission: Permission, _ request: HTTPServerRequest
+    ) {
+        instruments.refused(refusal.kind)
+        let key = TokenBuckets.Key(name: "", address: NetworkPrefix.limitKey(principal.address), requests: .change)
+        let all = TokenBuckets.Key(name: "all", address: "", requests: .change)
+        let now = SystemClock.monotonicNanoseconds()
+        let isRecorded = state.withLock { state in
+            state.denials.take(key, .init(perMinute: 6, burst: 10), at: now) == nil
+                && state.denials.take(all, .init(perMinute: 60, burst: 100), at: now) == nil
+        }
+        guard isRecorded else { return instruments.unrecorded.add() }
+        report(
+            .denied(
+                principal, refusal, permission: permission, method: request.method,
+                path: String(request.path.prefix(200))))
+    }
+}

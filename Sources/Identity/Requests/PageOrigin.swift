@@ -1,0 +1,16 @@
+internal import WebServer
+
+/// Whether a page of another site sends a request: a browser lets such pages send requests that change something.
+enum PageOrigin {
+    /// Whether `request` comes from a page that is not this server's. Requests of programs come from no page.
+    ///
+    /// - Parameter external: The origin of the URL under which users reach the server: `https://tribune.example`.
+    static func isForeign(_ request: HTTPServerRequest, external: String) -> Bool {
+        // Only a browser writes this header, and no page can change it.
+        if let site = request[header: "Sec-Fetch-Site"], site != "same-origin", site != "none" { return true }
+        guard let origin = request[header: "Origin"] else { return false }
+        if !external.isEmpty, origin == external { return false }
+        guard let host = request[header: "Host"] else { return true }
+        return origin != "http://" + host && origin != "https://" + host
+    }
+}

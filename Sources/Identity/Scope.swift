@@ -1,0 +1,60 @@
+/// To which plans and services an identity's permissions are limited. A value.
+public struct Scope: Equatable, Sendable {
+    /// Names of plans, with `*` for any text; empty for all plans.
+    public var plans: [NamePattern] = []
+    /// Names of services, with `*` for any text; empty for all services.
+    public var services: [NamePattern] = []
+
+    /// Everything.
+    public init() {}
+
+    /// A limit to these plans and services.
+    public init(plans: [NamePattern], services: [NamePattern] = []) {
+        self.plans = plans
+        self.services = services
+    }
+
+    /// Whether something that concerns `plan` may be done: all of its services unless some are named.
+    public func covers(plan: String, services named: [String] = []) -> Bool {
+        guard plans.isEmpty || plans.contains(where: { $0.matches(plan) }) else { return false }
+        if services.isEmpty { return true }
+        // All services of a plan are more than those that are listed.
+        return !named.isEmpty && named.allSatisfy { name in services.contains { $0.matches(name) } }
+    }
+}
+
+/// A name in which `*` stands for any text. A value.
+public struct NamePattern: Equatable, Sendable, CustomStringConvertible {
+    /// The pattern as written.
+    public let description: String
+    private let parts: [Substring]
+
+    /// The pattern `text`.
+    public init(_ text: String) {
+        description = text
+        parts = text.split(separator: "*", omittingEmptySubsequences: false)
+    }
+
+    /// Whether the whole of `name` fits. Takes time in proportion to both lengths.
+    public func matches(_ name: String) -> Bool {
+        guard parts.count > 1, let first = parts.first, let last = parts.last else { return name == description }
+        guard name.utf8.count >= first.utf8.count + last.utf8.count, name.hasPrefix(first), name.hasSuffix(last) else {
+            return false
+        }
+        var rest = name.dropFirst(first.count).dropLast(last.count)
+        for part in parts.dropFirst().dropLast() where !part.isEmpty {
+            guard let end = Self.end(of: part, in: rest) else { return false }
+            rest = rest[end...]
+        }
+        return true
+    }
+
+    private static func end(of part: Substring, in text: Substring) -> String.Index? {
+        var start = text.startIndex
+        while start < text.endIndex {
+            if text[start...].hasPrefix(part) { return text.index(start, offsetBy: part.count) }
+            start = text.index(after: start)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,60 @@
+internal import CCrypt
+internal import Synchronization
+internal import TLS
+
+/// Checks passwords against bcrypt hashes. May be used from any thread.
+///
+/// A hash takes tens of milliseconds, so results are cached by a digest of user, hash and password. One hash is
+/// computed at a time, so that guessing passwords cannot use up the processor.
+public final class BcryptPasswords: Sendable {
+    private static let capacity = 100
+    private let known = Mutex<[[UInt8]: Bool]>([:])
+    private let computing = Mutex(())
+
+    /// A hash that matches no password, so that unknown users take as long as known ones.
+    private static let nobody = "$2y$10$abcdefghijklmnopqrstuuAwpL4lbrCcQ34cQT7sjt9AMRKep.q0m"
+
+    /// A check that remembers nothing yet.
+    public init() {}
+
+    /// Whether `text` is a bcrypt hash.
+    public static func isHash(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        guard bytes.count == 60, ["$2a$", "$2b$", "$2y$"].contains(where: text.hasPrefix) else { return false }
+        guard let cost = Int(text.dropFirst(4).prefix(2)), (4...31).contains(cost), bytes[6] == UInt8(ascii: "$") else {
+            return false
+        }
+        return bytes[7...].allSatisfy { byte in
+            byte >= 0x30 && byte <= 0x39 || byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a || byte == 0x2e || byte == 0x2f
+        }
+    }
+
+    /// What is remembered of these credentials; `nil` for nothing.
+    ///
+    /// - Parameter hash: The hash of the user's password; `nil` for an unknown user.
+    public func remembered(_ user: String, _ password: String, hash: String?) -> Bool? {
+        let key = Self.key(user, password, hash)
+        return known.withLock { $0[key] }
+    }
+
+    /// Whether the password of `user` has this hash. May take long, also for an unknown user, whose hash is `nil`.
+    public func isValid(_ user: String, _ password: String, hash: String?) -> Bool {
+        let key = Self.key(user, password, hash)
+        return computing.withLock { _ in
+            if let known = known.withLock({ $0[key] }) { return known }
+            let hasZero = password.utf8.contains(0)
+            let matches = unsafe ccrypt_verify(password, hash ?? Self.nobody)
+            let isValid = matches && !hasZero && hash != nil
+            known.withLock { known in
+                if known.count >= Self.capacity { known.removeAll() }
+                known[key] = isValid
+            }
+            return isValid
+        }
+    }
+
+    private static func key(_ user: String, _ password: String, _ hash: String?) -> [UInt8] {
+        let parts = [user, hash ?? nobody, password]
+        return SHA256.hash(parts.flatMap { Array("\($0.utf8.count):".utf8) + Array($0.utf8) })
+    }
+}
