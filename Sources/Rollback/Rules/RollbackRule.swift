@@ -200,8 +200,8 @@ extension RollbackRule.Track {
             return
         }
         let sample = element.sampledAt ?? measurement.time
-        // The samples of an earlier measurement prove nothing that it has not proved. A clock that was set back must not
-        // make the rule blind.
+        // The samples of an earlier measurement have been counted already. A clock that was set back must not make the
+        // rule blind.
         let isNew = counted.map { sample > $0.sample || measurement.time < $0.at } ?? true
         if isNew { counted = RollbackRule.Counted(at: measurement.time, sample: sample) }
         if measurement.definition.trip.holds(for: element.value) {

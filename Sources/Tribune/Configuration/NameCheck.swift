@@ -134,8 +134,8 @@ struct NameCheck {
 extension YAMLError {
     /// A fault of a field of a file that has been read without one: the file is read again for the place.
     ///
-    /// - Parameter field: the path of the field, such as `services[2].name`; `services[name=web]` stands for the element
-    ///   whose `name` is `web`.
+    /// - Parameter field: the path of the field, such as `services[2].name`; `services[name=web]` is the element whose
+    ///   `name` is `web`.
     init(at field: String, of file: String, message: String) {
         self.init(file: file, line: 0, column: 0, field: field, message: message)
         // Where the file has changed since, the field is named without a line.
