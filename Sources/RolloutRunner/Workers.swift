@@ -74,10 +74,13 @@ final class GateWorker: Sendable {
         switch gate.kind {
         case .expression(let text, let healthy):
             switch evaluate(text) {
-            case .failure(let fault): return GateAnswer(name: gate.name, isOpen: false, detail: fault.description)
+            case .failure(let fault):
+                return GateAnswer(name: gate.name, isOpen: false, detail: fault.description, isMissing: true)
             case .success(let values):
                 // Without data nothing is proven, so the gate stays closed.
-                guard !values.isEmpty else { return GateAnswer(name: gate.name, isOpen: false, detail: "no data") }
+                guard values.contains(where: { !$0.isNaN }) else {
+                    return GateAnswer(name: gate.name, isOpen: false, detail: "no data", isMissing: true)
+                }
                 let bad = values.first { !healthy.holds(for: $0) }
                 let shown = FloatText.general(bad ?? values[0])
                 return GateAnswer(

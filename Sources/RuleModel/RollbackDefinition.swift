@@ -173,6 +173,8 @@ public struct RollbackDefinition: Equatable, Sendable {
     public var labels: Labels
     /// Texts that describe the rule, as templates.
     public var annotations: Labels
+    /// How far back a measurement looks, as its expressions say: the longest range of `expr` and `min_samples`.
+    public var longestRange = Milliseconds.zero
 
     /// A rule with the defaults of the file format.
     public init(

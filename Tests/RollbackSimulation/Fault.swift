@@ -17,6 +17,8 @@ public enum Fault: Int, Sendable, CaseIterable {
     case sickStable
     case badCandidate
     case missingData
+    /// The data of one service vanish until the world is calm.
+    case vanishedData
     /// Too little traffic for measurements to count.
     case sparseData
     case closedGate

@@ -18,9 +18,10 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
     case toldOnce
     case reload
     case ownStart
+    case countedData
 
     /// How many numbers there are, 0 included.
-    static let slots = 17
+    static let slots = (allCases.map(\.rawValue).max() ?? 0) + 1
 
     /// The number and what it says.
     public var description: String {
@@ -41,6 +42,7 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
             case .evidence: "every step stands in the history with its evidence"
             case .toldOnce: "people are told once of a step or a freeze, and not after the end"
             case .reload: "a reload or restart loses no streak and no trip; abort wins"
+            case .countedData: "no candidate rises past its first stage without data that count, of its own service"
             case .ownStart: "a rollout begins by itself where its plan says so, and once for a candidate"
             }
         return "\(rawValue) (\(text))"

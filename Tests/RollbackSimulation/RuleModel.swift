@@ -16,7 +16,10 @@ struct RuleModel: Sendable {
     private(set) var spansGap = false
     private(set) var spansRestart = false
 
-    mutating func measured(_ outcome: Outcome, _ missing: RollbackDefinition.MissingPolicy, isCertain: Bool) {
+    /// - Parameter isDue: whether data that are not there are missed for certain.
+    mutating func measured(
+        _ outcome: Outcome, _ missing: RollbackDefinition.MissingPolicy, isDue: Bool, isCertain: Bool
+    ) {
         if outcome != .missing, isCertain { isKnown = true }
         switch outcome {
         case .violated: count(isCertain)
@@ -25,7 +28,7 @@ struct RuleModel: Sendable {
         case .missing:
             if least > 0 { spansGap = true }
             if missing.policy == .trip || missing.after != nil && missing.then == .trip { most += 1 }
-            if missing.policy == .trip, isCertain, isKnown { least += 1 }
+            if missing.policy == .trip, isCertain, isKnown, isDue { least += 1 }
             if missing.policy == .pass { reset(isCertain) }
         }
     }

@@ -50,6 +50,8 @@ public enum Sabotage: String, Sendable, CaseIterable {
     case repeatsNotices
     /// A restart raises the last incident again, though its rollback is over.
     case raisesAgain
+    /// The process is not told which services a rule judges.
+    case asksForNoData
 
     /// What is expected to find it.
     public var foundBy: Set<Invariant> {
@@ -72,6 +74,7 @@ public enum Sabotage: String, Sendable, CaseIterable {
         case .dropsTrips: [.oneRollback]
         case .skipsCooldown: [.noRiseWhileTripped]
         case .forgetsVersion: [.ownStart]
+        case .asksForNoData: [.countedData]
         case .trustsEveryRecord: [.noRiseWhileTripped]
         case .ignoresSolitude: [.leaseHolderOnly]
         case .repeatsNotices, .raisesAgain: [.toldOnce]

@@ -42,13 +42,15 @@ public struct Shape: Sendable {
         rule.cooldown = .seconds(random.pick(2...20))
         rule.action.scope = random.pick(RollbackDefinition.Action.Scope.allCases)
         rule.missing = random.pick(Self.missing)
+        rule.longestRange = random.pick([.zero, .seconds(2), .seconds(5)])
         if random.chance(0.5) { rule.clear = .init(condition: .init(.greaterOrEqual, 0.96), hold: .seconds(2)) }
         if random.chance(0.05) { rule.mode = .shadow }
         length = .seconds(random.pick(10...60))
         pause = random.chance(0.3) ? 50...800 : 200...4000
         startsAtOnce = random.chance(0.9)
         let surroundings: [Fault] = [
-            .partition, .drift, .blackout, .sickStable, .badCandidate, .missingData, .sparseData, .operatorCommand,
+            .partition, .drift, .blackout, .sickStable, .badCandidate, .missingData, .vanishedData, .sparseData,
+            .operatorCommand,
             .historyOutage, .rival, .reload, .clockJump, .handOver, .leaseOutage,
         ]
         disturbances = surroundings.filter { _ in random.chance(0.5) }

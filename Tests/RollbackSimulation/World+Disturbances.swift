@@ -27,6 +27,11 @@ extension World {
             routers[name]?.troubledAt = now
         case .badCandidate: spoil(name, .bad, &dice)
         case .missingData: spoil(name, .missing, &dice)
+        case .vanishedData:
+            for index in elements.indices where elements[index].service == name {
+                elements[index].condition = .missing
+                elements[index].until = Instant(nanoseconds: .max)
+            }
         case .sparseData: spoil(name, .sparse, &dice)
         case .operatorCommand: command(dice, name)
         case .historyOutage:
@@ -60,7 +65,8 @@ extension World {
         case 0...3: command(.start)
         case 4: command(.pause)
         case 5, 6: command(.resume)
-        case 7, 8: command(.promote)
+        case 7: command(.promote)
+        case 8: command(dice.chance(0.2) ? .promoteWithoutData : .promote)
         case 9: command(.abort)
         default:
             if dice.chance(0.5) {

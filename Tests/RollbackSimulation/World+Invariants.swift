@@ -46,6 +46,7 @@ extension World {
         begunFor = new.version
         for (name, service) in new.services {
             let before = old.services[name] ?? ServiceRollout()
+            if service.isWithoutData { setElement(name) { $0.isExcused = true } }
             // Who was told of one obstacle is told of the next.
             if before.frozen != nil, service.frozen == nil { told = told.filter { !$0.contains("/\(name)/frozen") } }
             // What another node did not record counts as not done; nothing of that is a step of this one.
@@ -107,6 +108,7 @@ extension World {
         _ old: RolloutState
     ) {
         routers[name]?.troubledAt = now
+        let at = now
         switch service.progress {
         case .rollingBack(.intended):
             guard new.generation == old.generation else { return }
@@ -123,9 +125,24 @@ extension World {
             checkRead(name, .allStable)
             checkLedger(new, "verified", name)
         case .rolledBack: checkLedger(new, "isolated", name)
-        case .baking: checkRead(name, service.split)
-        case .waiting, .shifting, .promoted: break
+        case .baking:
+            checkRead(name, service.split)
+            setElement(name) { ($0.verifiedAt, $0.isExcused) = (at, false) }
+        case .promoted: passed(name, before)
+        case .shifting: if !service.isRestoring { passed(name, before) }
+        case .waiting: break
         }
+    }
+
+    /// The service goes on from the stage that it was in.
+    private mutating func passed(_ name: String, _ before: ServiceRollout) {
+        guard case .baking = before.progress else { return }
+        checkCounted(name)
+    }
+
+    mutating func setElement(_ name: String, _ body: (inout Element) -> Void) {
+        guard let index = elements.firstIndex(where: { $0.service == name }) else { return }
+        body(&elements[index])
     }
 
     private mutating func checkRead(_ name: String, _ split: TrafficSplit) {

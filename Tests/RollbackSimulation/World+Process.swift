@@ -215,7 +215,8 @@ extension World {
         var plan = plan
         if sabotage == .ignoresDependencies { for index in plan.services.indices { plan.services[index].depends = [] } }
         machine = PlanMachine(
-            RolloutController(plan: plan, state: state, epoch: hasLease ? nil : epoch), rules: rules)
+            RolloutController(plan: plan, state: state, epoch: hasLease ? nil : epoch), rules: rules,
+            watches: [watch])
         let now = clock
         if sabotage == .raisesAgain, let last = incidents.last { raised(last) }
         step { (machine: inout PlanMachine) in machine.recovered(at: now) }

@@ -24,6 +24,7 @@ extension World {
                 case .missing: sabotage == .countsMissing ? 0.5 : sabotage == .resetsOnMissing ? 1 : nil
                 }
             guard let value else { continue }
+            if outcome != .sparse { elements[index].countedAt = now }
             values.append(.init(labels: elements[index].labels, value: value, counts: outcome != .sparse))
         }
         var definition = rule
@@ -36,7 +37,8 @@ extension World {
         step { (machine: inout PlanMachine) in machine.measured(measurement, at: now) }
         let isCertain = running == process && !isHalted
         for index in elements.indices {
-            elements[index].model.measured(elements[index].outcome, rule.missing, isCertain: isCertain)
+            elements[index].model.measured(
+                elements[index].outcome, rule.missing, isDue: isDue(elements[index].service), isCertain: isCertain)
         }
         if hasBegun { rearmed() }
         guard isCertain, let after = machine else { return }
@@ -56,6 +58,33 @@ extension World {
         case .missing: .missing
         case .sparse: .sparse
         }
+    }
+
+    /// The rule as the process is told that it is in force.
+    var watch: RuleWatch {
+        RuleWatch(
+            rule: Self.key, definition: rule,
+            services: sabotage == .asksForNoData ? [] : plan.services.map(\.name), firstData: firstData)
+    }
+
+    private var firstData: Milliseconds { rule.longestRange + .milliseconds(2 * shape.interval) }
+
+    /// Whether the candidate has had traffic for so long that its data are missed for certain.
+    private func isDue(_ name: String) -> Bool {
+        guard sabotage != .asksForNoData, let service = lastState.services[name], service.split.candidate > 0,
+            let since = service.trafficSince
+        else { return false }
+        return clock >= since + firstData
+    }
+
+    /// The service is about to pass a stage.
+    mutating func checkCounted(_ name: String) {
+        guard rule.mode == .enforce || plan.freezeIf.contains(rule.name), rule.missing.policy != .pass,
+            let element = elements.first(where: { $0.service == name }), !element.isExcused,
+            let verified = element.verifiedAt
+        else { return }
+        let isCounted = element.countedAt.map { $0 >= verified + rule.longestRange } ?? false
+        check(.countedData, isCounted, "\(name) rises, last counted at \(element.countedAt?.nanoseconds ?? 0)")
     }
 
     private var tripsWithoutData: Bool {

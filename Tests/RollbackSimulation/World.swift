@@ -37,6 +37,12 @@ public struct World: Sendable {
         var model = RuleModel()
         /// What the last measurement showed.
         var outcome = RuleModel.Outcome.healthy
+        /// When a measurement of it last counted, in true time.
+        var countedAt: Instant?
+        /// When its service's stage was last verified, in true time.
+        var verifiedAt: Instant?
+        /// Whether a person has let its service pass the present stage without data.
+        var isExcused = false
         /// Where the process's rule stood before it.
         var before = RollbackRule.Track.State.armed
 

@@ -38,14 +38,20 @@ import Testing
         #expect(bench.live == [100])
     }
 
-    @Test("a gate on a rule that is never measured fails the service when its time is over")
+    @Test("a gate on a rule that is violated fails the service when its time is over; one that is never measured holds")
     func ruleGateTimeout() throws {
-        var bench = try started(["stages: [50, 100]"], ["name: a, gates: [{rule: R}]"])
-        bench.run(for: .seconds(59))
-        #expect(bench.live == [50])
-        bench.run(for: .seconds(20))
-        #expect(bench.live == [0])
-        #expect(bench.notices.contains { $0.text.contains("a could not be promoted: gate R: not measured healthy") })
+        for isViolated in [true, nil] as [Bool?] {
+            var bench = try started(["stages: [50, 100]"], ["name: a, gates: [{rule: R}]"])
+            bench.measured("R", isViolated: isViolated)
+            bench.run(for: .seconds(59))
+            #expect(bench.live == [50] && bench.notices == [])
+            bench.run(for: .seconds(20))
+            #expect(bench.live == [isViolated == true ? 0 : 50])
+            let text =
+                isViolated == true
+                ? "a could not be promoted: gate R: violated" : "a stays at 50 %: no measurement of R for a since "
+            #expect(bench.notices.contains { $0.text.contains(text) }, "\(bench.notices.map(\.text))")
+        }
     }
 
     @Test("no more services move at a time than the plan allows", arguments: 1...3)

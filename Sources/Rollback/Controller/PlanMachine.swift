@@ -23,10 +23,31 @@ package struct PlanMachine: Equatable, Sendable {
     /// The rules that have been measured, by `file;group;name`.
     package private(set) var rules: [String: RollbackRule]
 
+    /// The rules in force, by `file;group;name`; `nil` where nobody has said which there are. Then data are missing
+    /// from the first evaluation on, and promotion waits for none.
+    private var watches: [String: RuleWatch]?
+
     /// A machine that goes on with a controller and rules as they were kept.
-    package init(_ controller: RolloutController, rules: [String: RollbackRule] = [:]) {
+    ///
+    /// - Parameter watches: the rules in force; `nil` where they are not known.
+    package init(
+        _ controller: RolloutController, rules: [String: RollbackRule] = [:], watches: [RuleWatch]? = nil
+    ) {
         self.controller = controller
         self.rules = rules
+        if let watches { adopt(watches) }
+    }
+
+    /// These are the rules in force from now on. Where others stand is forgotten.
+    package mutating func rulesChanged(to watches: [RuleWatch], at now: Instant) -> [Action] {
+        adopt(watches)
+        return [.keepRules] + holdBack(at: now)
+    }
+
+    private mutating func adopt(_ watches: [RuleWatch]) {
+        self.watches = Dictionary(watches.map { ($0.rule, $0) }) { first, _ in first }
+        rules = rules.filter { self.watches?[$0.key] != nil }
+        controller.demandsChanged(to: watches.map(EvidenceDemand.init))
     }
 
     /// The process has come back and read the journal; to be called once, before any other event.
@@ -77,9 +98,11 @@ package struct PlanMachine: Equatable, Sendable {
     package mutating func measured(
         _ measurement: RollbackMeasurement, cause: Instant? = nil, at now: Instant
     ) -> [Action] {
+        // A rule that a reload has taken away may have been under evaluation.
+        if let watches, watches[measurement.rule] == nil { return [] }
         let before = rules[measurement.rule] ?? RollbackRule(measurement.definition)
         var rule = before
-        let outcome = rule.measured(measurement)
+        let outcome = rule.measured(measurement, awaited: awaited(of: measurement.rule, at: now))
         rules[measurement.rule] = rule
         var actions: [Action] = []
         // What trips comes first: everything else can wait until the shift is on its way.
@@ -94,9 +117,48 @@ package struct PlanMachine: Equatable, Sendable {
         let counted = measurement.failure == nil ? measurement.elements.filter { $0.counts && !$0.value.isNaN } : []
         let isViolated = counted.contains { measurement.definition.trip.holds(for: $0.value) }
         let standing = counted.isEmpty ? nil : isViolated
-        actions += step(at: now) { $0.ruleMeasured(measurement.definition.name, isViolated: standing, at: now) }
+        let evidence = evidence(in: counted, of: measurement, at: now)
+        actions += step(at: now) {
+            $0.ruleMeasured(
+                measurement.definition.name, isViolated: standing, key: measurement.rule, evidence: evidence, at: now)
+        }
         if rule != before { actions.append(.keepRules) }
         return actions
+    }
+
+    /// For each service that `elements` speak for the time of the newest sample, by the clock of this process.
+    private func evidence(
+        in elements: [RollbackMeasurement.Element], of measurement: RollbackMeasurement, at now: Instant
+    ) -> [String: Instant] {
+        var times: [String: Instant] = [:]
+        for element in elements {
+            let age = max(.zero, measurement.time - (element.sampledAt ?? measurement.time))
+            let time = now + (.zero - age)
+            let services = measurement.definition.services(of: element.labels, in: controller.plan)
+            for service in services ?? controller.plan.services.map(\.name) {
+                times[service] = max(times[service] ?? time, time)
+            }
+        }
+        return times
+    }
+
+    /// Which data the rule called `key` has to have by now.
+    private func awaited(of key: String, at now: Instant) -> RollbackRule.Awaited {
+        guard let watch = watches?[key] else { return .everything }
+        let (controller, services) = (controller, Set(watch.services))
+        let due = watch.services.filter {
+            controller.isDataDue(of: $0, within: watch.firstData, seen: nil, at: now)
+        }
+        return RollbackRule.Awaited(services: due) { labels, seen in
+            let named = watch.definition.services(of: labels, in: controller.plan) ?? []
+            let meant = services.intersection(named)
+            // An element that speaks for no service of the plan stands for all that the rule judges.
+            return (meant.isEmpty ? services : meant).contains { service in
+                controller.isDataDue(
+                    of: service, within: watch.firstData,
+                    seen: seen.map { Instant(nanoseconds: $0.milliseconds * 1_000_000) }, at: now)
+            }
+        }
     }
 
     /// Lets promotion stop, or go on, because of where the rules stand. A rollout may begin by itself with that.

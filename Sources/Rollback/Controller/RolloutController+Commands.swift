@@ -13,6 +13,8 @@ public struct RolloutCommand: Equatable, Sendable {
         case resume
         /// End the bake time of what is being watched, and approve it.
         case promote
+        /// The same, also where data are missing, which a person answers for with a reason.
+        case promoteWithoutData
         /// Take back what has been promoted so far, also what a smaller rollback left. Always wins; without a rollout
         /// it does nothing.
         case abort
@@ -41,12 +43,54 @@ public struct RolloutCommand: Equatable, Sendable {
     }
 }
 
+extension RolloutCommand.Verb {
+    /// The word for it in the record.
+    public var name: String {
+        switch self {
+        case .start: "start"
+        case .pause: "pause"
+        case .resume: "resume"
+        case .promote: "promote"
+        case .promoteWithoutData: "promote without data"
+        case .abort: "abort"
+        case .rollback: "rollback"
+        case .restore: "restore"
+        }
+    }
+
+    /// The services that it is limited to; none for all.
+    var services: [String] {
+        switch self {
+        case .rollback(let services): services ?? []
+        case .restore(let splits, _): splits.keys.sorted()
+        case .start, .pause, .resume, .promote, .promoteWithoutData, .abort: []
+        }
+    }
+}
+
 /// What became of a command.
 public enum CommandOutcome: Equatable, Sendable {
     case accepted
     /// There was nothing to do.
     case ignored(String)
     case refused(String)
+
+    /// The word for it in the record.
+    var name: String {
+        switch self {
+        case .accepted: "accepted"
+        case .ignored: "ignored"
+        case .refused: "refused"
+        }
+    }
+
+    /// Why nothing was done.
+    var reason: String? {
+        switch self {
+        case .accepted: nil
+        case .ignored(let reason), .refused(let reason): reason
+        }
+    }
 }
 
 extension RolloutController {
@@ -63,8 +107,10 @@ extension RolloutController {
             controller.record(
                 .deployment,
                 [
-                    "step": "command", "command": .string("\(command.verb)"), "by": .string(command.by),
-                    "reason": .string(command.reason), "outcome": .string("\(outcome)"),
+                    "step": "command", "command": .string(command.verb.name),
+                    "services": .array(command.verb.services.map(JSON.string)), "by": .string(command.by),
+                    "reason": .string(command.reason), "outcome": .string(outcome.name),
+                    "detail": .string(outcome.reason ?? ""),
                 ], at: now)
         }
         return (outcome, actions)
@@ -76,6 +122,9 @@ extension RolloutController {
         case .pause: pause(command, at: now)
         case .resume: resume(at: now)
         case .promote: promote(at: now)
+        case .promoteWithoutData:
+            command.reason.isEmpty
+                ? .refused("a promotion without data needs a reason") : promote(isWithoutData: true, at: now)
         case .abort: abort(command, at: now)
         case .rollback(let services): rollback(services, command, at: now)
         case .restore(let splits, let generation): restore(splits, exactlyIn: generation, command, at: now)
@@ -132,7 +181,7 @@ extension RolloutController {
         return .accepted
     }
 
-    private mutating func promote(at now: Instant) -> CommandOutcome {
+    private mutating func promote(isWithoutData: Bool = false, at now: Instant) -> CommandOutcome {
         guard state.phase == .promoting else { return .refused("nothing is being promoted") }
         let baking = plan.services.map(\.name).filter { name in
             if case .baking = state.services[name]?.progress { true } else { false }
@@ -140,6 +189,7 @@ extension RolloutController {
         guard !baking.isEmpty else { return .ignored("no service waits for approval") }
         for service in baking {
             state.services[service]?.isApproved = true
+            if isWithoutData { state.services[service]?.isWithoutData = true }
             retryAt[service] = nil
         }
         journal("approved", at: now)

@@ -10,8 +10,11 @@ extension RolloutController {
             switch standings[name] {
             case .healthy: continue
             case .violated: return "frozen by \(name): violated"
-            case .missing: return "frozen by \(name): no data"
+            case .missing:
+                guard isDataDue(of: name, at: now) else { continue }
+                return "frozen by \(name): no data"
             case nil:
+                guard isDataDue(of: name, at: now) else { continue }
                 guard let since = unmeasuredSince, now >= since + plan.gateTimeout else { continue }
                 return "frozen by \(name): not measured for \(plan.gateTimeout)"
             }

@@ -22,6 +22,7 @@ extension RolloutController {
         if !isComplete { distrust(at: now) }
         forgetOperations()
         epoch = new
+        began = now
         return handle(at: now) { controller in
             controller.journal("took over", at: now)
             controller.record(

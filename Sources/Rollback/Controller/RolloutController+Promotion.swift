@@ -16,8 +16,10 @@ extension RolloutController {
             switch standings[name] {
             case .healthy: continue
             case .violated: return "frozen by \(name): violated"
-            case .missing: return "frozen by \(name): no data"
-            case nil: return "frozen by \(name): not measured yet"
+            // Before candidates have had traffic for a while, a rule that measures it has nothing to measure.
+            case .missing where isDataDue(of: name, at: now): return "frozen by \(name): no data"
+            case nil where isDataDue(of: name, at: now): return "frozen by \(name): not measured yet"
+            case .missing, nil: continue
             }
         }
         return nil
@@ -106,15 +108,19 @@ extension RolloutController {
         state.services[service.name]?.split = service.stages[stage]
         state.services[service.name]?.revision &+= 1
         state.services[service.name]?.isApproved = false
+        state.services[service.name]?.isWithoutData = false
+        if stage == 0 { state.services[service.name]?.trafficSince = now }
         recordStage("intended", service.name, stage, "", at: now)
         journal("stage", at: now)
     }
 
     private mutating func endStage(_ stage: Int, of service: RolloutPlan.Service, at now: Instant) {
         gateOpenSince[service.name] = nil
+        gateLacks[service.name] = nil
         guard stage + 1 < service.stages.count else {
             state.services[service.name]?.progress = .promoted
             state.services[service.name]?.isApproved = false
+            state.services[service.name]?.isWithoutData = false
             state.lastPromotedAt = now
             recordStage("promoted", service.name, stage, "", at: now)
             journal("service promoted", at: now)
@@ -127,14 +133,16 @@ extension RolloutController {
     private mutating func passGates(
         _ service: RolloutPlan.Service, _ stage: Int, since: Instant, at now: Instant
     ) {
-        guard isFree(service.name, at: now) else { return }
+        // Gates are asked when there is something that they can judge; lack of data never fails a service.
+        guard isFree(service.name, at: now), lack(of: service.name, at: now) == nil || gateLacks[service.name] != nil
+        else { return }
         var outside: [RolloutPlan.Gate] = []
         for gate in service.gates {
             switch gate.kind {
             case .expression, .http: outside.append(gate)
             case .rule(let name):
-                guard standings[name] == .healthy else {
-                    return gateClosed(service.name, "\(gate.name): not measured healthy", since: since, at: now)
+                guard standings[name] != .violated else {
+                    return gateClosed(service.name, "\(gate.name): violated", since: since, at: now)
                 }
             case .approval:
                 guard state.services[service.name]?.isApproved == true else {
@@ -161,12 +169,29 @@ extension RolloutController {
             guard case .baking(let stage, let since) = controller.state.services[name]?.progress,
                 let service = controller.plan.service(name)
             else { return }
-            if let closed = answers.first(where: { !$0.isOpen }) {
-                controller.gateClosed(
-                    name, "\(closed.name): \(closed.detail)", since: since + service.bake, at: now)
-            } else if controller.mayRaise(at: now), controller.obstacle(at: now) == nil {
-                controller.endStage(stage, of: service, at: now)
-            }
+            controller.gatesAnswered(answers, service, stage, verified: since, at: now)
+        }
+    }
+
+    private mutating func gatesAnswered(
+        _ answers: [GateAnswer], _ service: RolloutPlan.Service, _ stage: Int, verified: Instant, at now: Instant
+    ) {
+        let (name, since) = (service.name, verified + service.bake)
+        let missing = answers.first { $0.isMissing }
+        let passesMissing = state.services[name]?.isWithoutData == true
+        if let closed = answers.first(where: { !$0.isOpen && !$0.isMissing }) {
+            gateLacks[name] = nil
+            gateClosed(name, "\(closed.name): \(closed.detail)", since: since, at: now)
+        } else if let missing, !passesMissing {
+            // No data is not a closed gate: it holds, and people are notified.
+            let first = gateLacks[name]?.since ?? now
+            gateLacks[name] = EvidenceLack(rule: "gate \(missing.name)", service: name, since: first)
+            retryAt[name] = now + Self.gateInterval
+            wake(at: now + Self.gateInterval)
+        } else {
+            gateLacks[name] = nil
+            guard mayRaise(at: now), obstacle(at: now) == nil, lack(of: name, verified: verified) == nil else { return }
+            endStage(stage, of: service, at: now)
         }
     }
 

@@ -88,6 +88,7 @@ extension RolloutController {
             state.services[service]?.split = .allStable
             state.services[service]?.revision &+= 1
             state.services[service]?.isApproved = false
+            state.services[service]?.isWithoutData = false
             state.services[service]?.isRestoring = false
             state.doubts.remove(service)
             pending[service] = nil

@@ -4,8 +4,15 @@ internal import MetricModel
 /// compliance restored, and all that for several rounds in a row.
 extension RolloutController {
     /// A rule was measured: healthy (`false`), violated (`true`) or missing (`nil`).
-    public mutating func ruleMeasured(_ name: String, isViolated: Bool?, at now: Instant) -> [Action] {
-        handle(at: now) { controller in
+    ///
+    /// - Parameters:
+    ///   - key: `file;group;name` of the rule.
+    ///   - evidence: for each service that was measured and counts the time of the newest sample.
+    public mutating func ruleMeasured(
+        _ name: String, isViolated: Bool?, key: String = "", evidence: [String: Instant] = [:], at now: Instant
+    ) -> [Action] {
+        evidenceMeasured(by: key, evidence)
+        return handle(at: now) { controller in
             switch isViolated {
             case true?:
                 controller.standings[name] = .violated

@@ -115,6 +115,17 @@ public struct RolloutController: Equatable, Sendable {
     var unmeasuredSince: Instant?
     /// When it is to be read again.
     var versionDue: Instant?
+    /// What rules are expected to measure.
+    var demands: [EvidenceDemand] = []
+    /// For each rule by `file;group;name` and each service the time of the newest sample that was measured and counted.
+    var evidence: [String: [String: Instant]] = [:]
+    /// Since when this process decides: its clock may be another one than that of the process before.
+    var began: Instant?
+    /// Gates that had no data when they were last asked, by service.
+    var gateLacks: [String: EvidenceLack] = [:]
+    /// Since when a service is held back for want of data, and the key under which people were told.
+    var lackSince: [String: Instant] = [:]
+    var toldLacks: [String: String] = [:]
     var validating = Validating()
     var outbox: [Action] = []
     /// Whether the pass just made changed something that another pass may build on.
@@ -142,6 +153,7 @@ public struct RolloutController: Equatable, Sendable {
     /// - Parameter freezes: what rules forbid promotion for, as in ``freezesChanged(to:at:)``.
     public mutating func recovered(freezes: Set<String> = [], at now: Instant) -> [Action] {
         self.freezes = freezes
+        began = now
         return handle(at: now) { $0.resumeRollback(at: now) }
     }
 
@@ -181,6 +193,7 @@ public struct RolloutController: Equatable, Sendable {
     public mutating func leaseChanged(epoch new: UInt64?, isAlone: Bool = false, at now: Instant) -> [Action] {
         let isTerm = new != nil && new != epoch
         if new != epoch { forgetOperations() }
+        if isTerm { began = now }
         epoch = new
         self.isAlone = isAlone
         return handle(at: now) { controller in
@@ -203,6 +216,9 @@ public struct RolloutController: Equatable, Sendable {
         gateOpenSince = [:]
         toldFreeze = nil
         unmeasuredSince = nil
+        gateLacks = [:]
+        lackSince = [:]
+        toldLacks = [:]
     }
 
     /// The history can, or cannot, be written. Without it nothing is promoted; rollbacks go on.
@@ -250,7 +266,9 @@ public struct RolloutController: Equatable, Sendable {
             }
             let generation = state.generation
             let cooldown = state.cooldownUntil
+            let (demands, evidence, began) = (demands, evidence, began)
             self = RolloutController(plan: new, epoch: epoch)
+            (self.demands, self.evidence, self.began) = (demands, evidence, began)
             state.generation = generation
             state.cooldownUntil = cooldown
         }
@@ -274,6 +292,7 @@ public struct RolloutController: Equatable, Sendable {
             advance(at: now)
         } while hasChanged
         tellOfFreeze(at: now)
+        notifyOfLack(at: now)
         defer { outbox = [] }
         return outbox
     }

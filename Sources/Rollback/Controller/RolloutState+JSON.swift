@@ -86,6 +86,8 @@ extension ServiceRollout {
             "candidate": .integer(Int64(split.candidate)), "progress": progress.json,
             "revision": .integer(Int64(clamping: revision)), "frozen": frozen.map(JSON.string) ?? .null,
             "approved": .bool(isApproved), "restoring": .bool(isRestoring),
+            "without_data": .bool(isWithoutData),
+            "traffic_since": trafficSince.map { .integer($0.nanoseconds) } ?? .null,
         ]
     }
 
@@ -102,6 +104,8 @@ extension ServiceRollout {
         self.isApproved = isApproved
         // Journals of earlier versions do not have it.
         isRestoring = json["restoring"]?.bool ?? false
+        isWithoutData = json["without_data"]?.bool ?? false
+        trafficSince = json["traffic_since"]?.integer.map { Instant(nanoseconds: $0) }
         frozen = json["frozen"]?.text
     }
 }

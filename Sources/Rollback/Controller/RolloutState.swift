@@ -80,6 +80,10 @@ public struct ServiceRollout: Equatable, Sendable {
     public var frozen: String?
     /// Whether a person has approved the next stage.
     public var isApproved = false
+    /// Whether a person has let it pass the present stage although data are missing. Only with `isApproved`.
+    public var isWithoutData = false
+    /// When its candidate was first given traffic in this rollout; `nil` before.
+    public var trafficSince: Instant?
     /// Whether the weight that is being set is that of a checkpoint, below the one before. Only while `shifting`.
     public var isRestoring = false
 

@@ -106,12 +106,15 @@ public struct GateAnswer: Equatable, Sendable {
     public var detail: String
     /// The value of its expression, where it has one.
     public var value: Double?
+    /// Whether it is closed because its expression yields nothing, or cannot be evaluated.
+    public var isMissing: Bool
 
     /// An answer.
-    public init(name: String, isOpen: Bool, detail: String, value: Double? = nil) {
+    public init(name: String, isOpen: Bool, detail: String, value: Double? = nil, isMissing: Bool = false) {
         self.name = name
         self.isOpen = isOpen
         self.detail = detail
         self.value = value
+        self.isMissing = isMissing
     }
 }

@@ -53,7 +53,7 @@ extension RollbackRule.Track {
         func time(_ time: Timestamp?) -> JSON { time.map { .integer($0.milliseconds) } ?? .null }
         return [
             "streak": .integer(Int64(streak)), "tripped_at": time(trippedAt), "clear_since": time(clearSince),
-            "counted_at": time(counted?.at), "counted_sample": time(counted?.sample),
+            "seen_at": time(seenAt), "counted_at": time(counted?.at), "counted_sample": time(counted?.sample),
             "missing_since": time(missingSince),
             "told": .array(told.map(\.rawValue).sorted().map(JSON.string)),
             "samples": .array(
@@ -67,7 +67,8 @@ extension RollbackRule.Track {
         self.init()
         self.streak = Int(streak)
         if let at = time("tripped_at") { state = .tripped(at: at, clearSince: time("clear_since")) }
-        // Files of earlier versions do not have it.
+        // Files of earlier versions do not have these.
+        seenAt = time("seen_at")
         if let at = time("counted_at"), let sample = time("counted_sample") { counted = .init(at: at, sample: sample) }
         missingSince = time("missing_since")
         told = Set((json["told"]?.elements ?? []).compactMap { $0.text.flatMap { .init(rawValue: $0) } })

@@ -40,6 +40,8 @@ public struct RollbackRule: Equatable, Sendable {
         public internal(set) var streak = 0
         /// The last violations of the streak, oldest first.
         public internal(set) var samples: [EvidenceSample] = []
+        /// When the element was last there.
+        public internal(set) var seenAt: Timestamp?
         /// What has counted last, for or against a violation.
         public internal(set) var counted: Counted?
         /// When the element was first found missing.
@@ -56,6 +58,17 @@ public struct RollbackRule: Equatable, Sendable {
         public var at: Timestamp
         /// The time of the newest sample that it rested on.
         public var sample: Timestamp
+    }
+
+    /// Which data have to be there by now. What nobody waits for is not missing.
+    struct Awaited {
+        /// Services of which there has to be an element.
+        var services: [String]
+        /// Whether the element with these labels, which was last there at this time, has to be there.
+        var hasToBeThere: (Labels, Timestamp?) -> Bool
+
+        /// Every element that has ever been there.
+        static var everything: Awaited { Awaited(services: []) { _, _ in true } }
     }
 
     /// Elements that one rule may track.
@@ -84,6 +97,11 @@ public struct RollbackRule: Equatable, Sendable {
     /// Takes one measurement. A changed definition is adopted: streaks survive unless they were counted on another
     /// expression or condition, trips always.
     public mutating func measured(_ measurement: RollbackMeasurement) -> [Action] {
+        measured(measurement, awaited: .everything)
+    }
+
+    /// Takes one measurement, of which `awaited` has to be there.
+    mutating func measured(_ measurement: RollbackMeasurement, awaited: Awaited) -> [Action] {
         adopt(measurement.definition)
         var actions: [Action] = []
         var present: Set<Labels> = []
@@ -96,16 +114,43 @@ public struct RollbackRule: Equatable, Sendable {
                 }
             }
         }
-        if !present.isEmpty, !present.contains(.empty), tracks[.empty] != nil {
-            stopStanding(for: measurement, &actions)
-            present.insert(.empty)
+        for labels in standIns(present) {
+            stopStanding(labels, for: measurement, &actions)
+            present.insert(labels)
         }
-        var absent = tracks.keys.filter { !present.contains($0) }
-        if present.isEmpty, tracks.isEmpty { absent = [.empty] }
-        for labels in absent.sorted() {
-            step(labels, &actions) { track, actions in track.missed(labels, measurement, &actions) }
+        for labels in absent(present, awaited).sorted() {
+            if awaited.hasToBeThere(labels, tracks[labels]?.seenAt) {
+                step(labels, &actions) { track, actions in track.missed(labels, measurement, &actions) }
+            } else if tracks[labels] != nil {
+                step(labels, &actions) { track, actions in track.notAwaited(labels, measurement, &actions) }
+            }
         }
         return actions
+    }
+
+    /// Tracks that stood for what had not been there, and of which there are elements now.
+    private func standIns(_ present: Set<Labels>) -> [Labels] {
+        if present.isEmpty { return [] }
+        let services = Set(present.compactMap { $0["service"] })
+        return tracks.keys.filter { labels in
+            if present.contains(labels) { return false }
+            let isMadeUp = labels.count == 1 && tracks[labels]?.seenAt == nil
+            return labels.isEmpty || isMadeUp && services.contains(labels["service"] ?? "")
+        }.sorted()
+    }
+
+    /// What is not there: what has been, and what stands for the services that have to be there or for the rule itself
+    /// where there has been nothing.
+    private func absent(_ present: Set<Labels>, _ awaited: Awaited) -> [Labels] {
+        var absent = tracks.keys.filter { !present.contains($0) }
+        guard definition.action.service == nil, !awaited.services.isEmpty else {
+            return present.isEmpty && tracks.isEmpty ? [.empty] : absent
+        }
+        let known = Set(present.union(tracks.keys).compactMap { $0["service"] })
+        // A rule whose elements name no service is there for all, or for none.
+        if known.isEmpty, !(present.isEmpty && tracks.isEmpty) { return absent }
+        absent += awaited.services.filter { !known.contains($0) }.map { ["service": $0] }
+        return absent
     }
 
     /// Forgets streaks and trips because a new rollout begins, whose candidate has done nothing wrong yet.
@@ -149,22 +194,30 @@ public struct RollbackRule: Equatable, Sendable {
         definition = new
     }
 
-    /// The rule has elements, so the empty label set no longer stands for it. A trip for want of data ends like any
+    /// There are elements, so that `labels` no longer stand for them. A trip for want of data ends like any
     /// other: when what there is now, every element of it, meets the condition to clear for long enough.
-    private mutating func stopStanding(for measurement: RollbackMeasurement, _ actions: inout [Action]) {
-        let elements = measurement.elements.filter { !$0.value.isNaN }
+    private mutating func stopStanding(
+        _ labels: Labels, for measurement: RollbackMeasurement, _ actions: inout [Action]
+    ) {
+        let elements = measurement.elements.filter { element in
+            !element.value.isNaN && (labels.isEmpty || element.labels["service"] == labels["service"])
+        }
         let clear = measurement.definition.clear?.condition
         let worst =
             elements.first { !$0.counts } ?? elements.first { measurement.definition.trip.holds(for: $0.value) }
             ?? elements.first { clear?.holds(for: $0.value) == false } ?? elements.first
-        guard var element = worst, let standing = tracks[.empty], standing.state != .armed else {
-            if tracks[.empty]?.told.isEmpty == false { actions.append(.returned(labels: .empty, at: measurement.time)) }
-            tracks[.empty] = nil
+        guard var element = worst, let standing = tracks[labels], standing.state != .armed else {
+            if tracks[labels]?.told.isEmpty == false { actions.append(.returned(labels: labels, at: measurement.time)) }
+            tracks[labels] = nil
             return
         }
-        element.labels = .empty
-        step(.empty, &actions) { track, actions in track.arrived(element, measurement, &actions) }
-        if tracks[.empty]?.state == .armed { tracks[.empty] = nil }
+        element.labels = labels
+        step(labels, &actions) { track, actions in
+            track.arrived(element, measurement, &actions)
+            // It was not there itself.
+            track.seenAt = nil
+        }
+        if tracks[labels]?.state == .armed { tracks[labels] = nil }
     }
 
     private mutating func step(
@@ -195,6 +248,7 @@ extension RollbackRule.Track {
         if !told.isEmpty { actions.append(.returned(labels: element.labels, at: measurement.time)) }
         told = []
         missingSince = nil
+        seenAt = measurement.time
         guard element.counts else {
             suspendClearance()
             return
@@ -214,6 +268,19 @@ extension RollbackRule.Track {
             samples = []
         }
         clear(element, measurement, &actions)
+    }
+
+    /// The element is not there, and nobody waits for it: its candidate has no traffic.
+    fileprivate mutating func notAwaited(
+        _ labels: Labels, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
+    ) {
+        if !told.isEmpty { actions.append(.returned(labels: labels, at: measurement.time)) }
+        told = []
+        missingSince = nil
+        suspendClearance()
+        guard measurement.definition.missing.policy == .pass else { return }
+        streak = 0
+        samples = []
     }
 
     /// The element is not there, or could not be measured.

@@ -50,6 +50,7 @@ extension RuleFileReader {
         definition.clear = clearance(&fields)
         definition.mode = choice(&fields, "mode") ?? .enforce
         guard let expression, trip != nil, action != nil else { return nil }
+        definition.longestRange = max(expression.longestRange, minimum?.expression.longestRange ?? .zero)
         return .rollback(
             RollbackQuery(
                 definition: definition, expression: expression, minimumSamples: minimum?.expression,
