@@ -62,7 +62,7 @@ struct LeaseTableTests {
         try stalled.database.begin()
         _ = try stalled.rows("SELECT epoch FROM lease FOR SHARE")
         #expect(
-            Loopback.eventually(within: 20) {
+            Loopback.eventually {
                 guard let row = try? table.look() else { return false }
                 // The answer to one that succeeded may come too late; the next one then takes it once more.
                 return (try? table.take(row, holder: "b", milliseconds: 60_000, above: 0)) != nil

@@ -110,7 +110,7 @@ import Testing
         try #require(made == .code(0))
         let server = try ChildProcess(["sh", "-c", "cd '\(directory.path)' && exec python3 authority.py"])
         defer { server.stop(graceMilliseconds: 0) }
-        #expect(Loopback.eventually(within: 30) { FileText.read(directory.file("port"))?.hasSuffix("\n") == true })
+        #expect(Loopback.eventually { FileText.read(directory.file("port"))?.hasSuffix("\n") == true })
         let port = (FileText.read(directory.file("port")) ?? "").dropLast()
         var publication = CheckpointPublication()
         publication.timestampURL = "http://127.0.0.1:\(port)/"

@@ -78,7 +78,7 @@ private func names(_ value: JSON, _ place: String = "") -> Set<String> {
                 "--web.listen-address=127.0.0.1:\(port)",
             ])
             let port = port
-            let hasSamples = Loopback.eventually(within: 30) {
+            let hasSamples = Loopback.eventually {
                 guard let response = try? HTTPClient().send(HTTPRequest(url: "http://127.0.0.1:\(port)/api/v1/alerts"))
                 else { return false }
                 return String(decoding: response.body, as: UTF8.self).contains("severity")

@@ -22,7 +22,7 @@ private final class GoProgram {
         }
         process = try ChildProcess([path] + arguments(directory, port))
         let port = port
-        #expect(Loopback.eventually(within: 60) { Loopback.accepts(port: port) })
+        #expect(Loopback.eventually { Loopback.accepts(port: port) })
     }
 
     deinit {

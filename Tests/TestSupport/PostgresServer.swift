@@ -58,7 +58,7 @@ public final class PostgresServer {
         ]
         let process = try ChildProcess(asDatabaseUser(arguments), output: .file(log))
         self.process = process
-        let isUp = try Loopback.eventually(within: 30) {
+        let isUp = try Loopback.eventually {
             try ChildProcess(["\(programs)/pg_isready", "-q", "-h", directory.path]).wait() == .code(0)
         }
         guard isUp else { throw Unavailable(description: "PostgreSQL did not start\n\(FileText.read(log) ?? "")") }

@@ -68,7 +68,7 @@ final class EnvoyFixture {
                 Self.program ?? "envoy", "-c", directory.file("envoy.json"), "--concurrency", "2",
                 "--disable-hot-restart", "--log-level", "warning",
             ], output: .file(directory.file("log")), errors: .file(directory.file("log")))
-        let isUp = Loopback.eventually(within: 20) {
+        let isUp = Loopback.eventually {
             guard let seen = try? router().read() else { return false }
             return seen.stable == .healthy && seen.candidate == .healthy
         }

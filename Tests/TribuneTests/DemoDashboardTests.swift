@@ -50,7 +50,7 @@ import Testing
         var empty = try panels()
         #expect(empty.count > 20)
         // Rates need a few scrapes.
-        _ = try Loopback.eventually(within: 30) {
+        _ = try Loopback.eventually {
             empty = try empty.filter { panel in
                 try !panel.expressions.contains { try hasData($0, at: "http://127.0.0.1:\(port)") }
             }

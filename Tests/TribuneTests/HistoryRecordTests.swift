@@ -31,7 +31,7 @@ import Testing
         func recorded() throws -> Double {
             try tribune.query("tribune_history_measurements_total").values.compactMap(Double.init).first ?? 0
         }
-        #expect(try Loopback.eventually(within: 60) { try recorded() >= 6 }, "\(tribune.log)")
+        #expect(try Loopback.eventually { try recorded() >= 6 }, "\(tribune.log)")
         #expect(tribune.process.stop(graceMilliseconds: 20_000) == .code(0))
         let export = tribune.directory.file("export")
         let exported = try TribuneProgram.run([

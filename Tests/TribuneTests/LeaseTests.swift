@@ -100,7 +100,7 @@ struct LeaseTests {
         /// The node that leads, and the other one.
         func leader() throws -> (leader: RunningTribune, standby: RunningTribune) {
             var index: Int?
-            let isThere = Loopback.eventually(within: 40) {
+            let isThere = Loopback.eventually {
                 index = nodes.firstIndex { standing($0) == "leading" }
                 return index != nil
                     && nodes.contains { node in
@@ -119,7 +119,7 @@ struct LeaseTests {
         /// Starts a rollout and waits until both services are watched at 50 %.
         func start(_ node: RunningTribune) throws {
             #expect(try order(node, "start") == 200)
-            let isBaking = Loopback.eventually(within: 30) {
+            let isBaking = Loopback.eventually {
                 (details(node)?["services"]?.elements ?? []).map { $0["progress"]?.text } == ["baking", "baking"]
             }
             try #require(isBaking, "\(details(node)?.encoded ?? "") \(node.log)")
@@ -151,13 +151,13 @@ struct LeaseTests {
         // auth cannot go back: the rollback stops in its middle.
         world.setHealth(of: "auth", false)
         #expect(try world.order(leader, "rollback") == 200)
-        #expect(Loopback.eventually(within: 20) { world.candidate("ac") == 0 })
-        #expect(try Loopback.eventually(within: 20) { try world.hasKept("isolated") })
+        #expect(Loopback.eventually { world.candidate("ac") == 0 })
+        #expect(try Loopback.eventually { try world.hasKept("isolated") })
         let before = world.epochs
         leader.process.signal(SIGKILL)
         _ = leader.process.wait()
         world.setHealth(of: "auth", true)
-        let isBack = Loopback.eventually(within: 40) { world.details(standby)?["phase"]?.text == "rolled_back" }
+        let isBack = Loopback.eventually { world.details(standby)?["phase"]?.text == "rolled_back" }
         #expect(isBack, "\(standby.log)")
         #expect(world.candidate("auth") == 0)
         #expect(world.candidate("ac") == 0)
@@ -171,7 +171,7 @@ struct LeaseTests {
         #expect(metrics.contains("tribune_lease_epoch \(details["lease"]?["epoch"]?.integer ?? 0)\n"))
         // The dead one comes back and only watches.
         try leader.restart()
-        #expect(Loopback.eventually(within: 20) { world.standing(leader) == "standby" })
+        #expect(Loopback.eventually { world.standing(leader) == "standby" })
     }
 
     @Test("a leader that stood still for longer than its lease does nothing when it wakes")
@@ -181,19 +181,19 @@ struct LeaseTests {
         try world.start(leader)
         let old = try #require(world.epochs.last)
         leader.process.signal(SIGSTOP)
-        let isTaken = Loopback.eventually(within: 40) { world.standing(standby) == "leading" }
+        let isTaken = Loopback.eventually { world.standing(standby) == "leading" }
         try #require(isTaken, "\(standby.log)")
         let isPaused = Loopback.eventually { world.details(standby)?["phase"]?.text == "paused" }
         #expect(isPaused, "what the old leader did last is not certain")
         #expect(try world.order(standby, "abort") == 200)
-        #expect(Loopback.eventually(within: 20) { world.details(standby)?["phase"]?.text == "rolled_back" })
+        #expect(Loopback.eventually { world.details(standby)?["phase"]?.text == "rolled_back" })
         // For the sleeper this is drift: live 0, wanted 50.
         let before = world.epochs.count
         leader.process.signal(SIGCONT)
-        #expect(Loopback.eventually(within: 20) { world.standing(leader) == "standby" })
+        #expect(Loopback.eventually { world.standing(leader) == "standby" })
         #expect(try world.order(leader, "rollback") == 409)
         world.set("auth", candidate: 30)
-        #expect(Loopback.eventually(within: 20) { world.candidate("auth") == 0 }, "the new leader corrects drift")
+        #expect(Loopback.eventually { world.candidate("auth") == 0 }, "the new leader corrects drift")
         #expect(world.epochs.dropFirst(before).allSatisfy { $0 > old }, "\(world.epochs)")
     }
 
@@ -203,16 +203,16 @@ struct LeaseTests {
         let (leader, standby) = try world.leader()
         try world.start(leader)
         world.server.kill()
-        #expect(Loopback.eventually(within: 30) { world.standing(leader) == "alone" })
+        #expect(Loopback.eventually { world.standing(leader) == "alone" })
         #expect(Loopback.eventually { world.details(leader)?["obstacle"]?.text == "the lease cannot be renewed" })
         #expect(world.standing(standby) == "standby")
         #expect(try world.order(leader, "rollback") == 200)
-        #expect(Loopback.eventually(within: 20) { world.details(leader)?["phase"]?.text == "rolled_back" })
+        #expect(Loopback.eventually { world.details(leader)?["phase"]?.text == "rolled_back" })
         #expect(world.candidate("auth") == 0)
         try world.server.start()
         // Who leads then is open; what was done is not lost.
         let (next, _) = try world.leader()
-        #expect(Loopback.eventually(within: 20) { world.details(next)?["phase"]?.text == "rolled_back" })
+        #expect(Loopback.eventually { world.details(next)?["phase"]?.text == "rolled_back" })
     }
 
     @Test("a leader that is ended in order gives the lease back, and the standby goes on as if nothing had happened")
@@ -221,10 +221,10 @@ struct LeaseTests {
         let (leader, standby) = try world.leader()
         try world.start(leader)
         #expect(leader.process.stop(graceMilliseconds: 20_000) == .code(0))
-        let isTaken = Loopback.eventually(within: 20) { world.standing(standby) == "leading" }
+        let isTaken = Loopback.eventually { world.standing(standby) == "leading" }
         try #require(isTaken, "\(standby.log)")
         #expect(Loopback.eventually { world.details(standby)?["phase"]?.text == "promoting" })
         #expect(try world.order(standby, "promote") == 200)
-        #expect(Loopback.eventually(within: 20) { world.candidate("auth") == 100 && world.candidate("ac") == 100 })
+        #expect(Loopback.eventually { world.candidate("auth") == 100 && world.candidate("ac") == 100 })
     }
 }

@@ -50,7 +50,7 @@ import Testing
         var history: String { tribune.directory.file("data/history") }
 
         private static func awaitEntries(_ tribune: RunningTribune, moreThan count: Int64) throws {
-            let isThere = try Loopback.eventually(within: 30) {
+            let isThere = try Loopback.eventually {
                 (try status(of: tribune)["entries"]?.integer ?? 0) > count
             }
             #expect(isThere, "\(tribune.log)")
@@ -137,7 +137,7 @@ import Testing
         try world.shell("rm -r data/history/spool")
         try world.tribune.restart()
         func ready() throws -> String { String(decoding: try world.tribune.get("/-/ready").body, as: UTF8.self) }
-        #expect(try Loopback.eventually(within: 30) { try ready().contains("history halted") })
+        #expect(try Loopback.eventually { try ready().contains("history halted") })
         #expect(world.tribune.process.stop(graceMilliseconds: 20_000) == .code(0))
         #expect(try world.problems().first?.contains("\(lost) \(world.early + 1)") == true)
     }
@@ -149,7 +149,7 @@ import Testing
         let tribune = world.tribune
         try tribune.restart()
         func verification() throws -> JSON { try World.status(of: tribune)["verification"] ?? .null }
-        #expect(try Loopback.eventually(within: 30) { try verification()["finishedAt"] != .null })
+        #expect(try Loopback.eventually { try verification()["finishedAt"] != .null })
         #expect(try verification()["firstBadEntry"] == .null)
 
         // Proofs are asked for over HTTP alone: the key and an early checkpoint are all that is trusted.
@@ -168,12 +168,12 @@ import Testing
         #expect(try tribune.get("/api/v1/history/tile/0/000.p/5").body.count == 160)
 
         try world.attack("alter", entry: 3)
-        #expect(try Loopback.eventually(within: 30) { try verification()["firstBadEntry"]?.integer == 3 })
+        #expect(try Loopback.eventually { try verification()["firstBadEntry"]?.integer == 3 })
         #expect(try verification()["message"]?.text?.contains("entry 3: ") == true)
         let metrics = String(decoding: try tribune.get("/metrics").body, as: UTF8.self)
         #expect(metrics.contains("\ntribune_history_first_bad_entry 3\n"))
         #expect(
-            try Loopback.eventually(within: 30) {
+            try Loopback.eventually {
                 String(decoding: try tribune.get("/api/v2/alerts").body, as: UTF8.self)
                     .contains("TribuneHistoryAltered")
             })

@@ -182,7 +182,7 @@ import Testing
             guard let response, response.status == 200 else { return nil }
             return try JSON(parsing: response.body)["data"]?["result"]?.elements?.first?["value"]?.elements?.last?.text
         }
-        #expect(try Loopback.eventually(within: 30) { Int(try ask("sum_over_time(up[1m])") ?? "") ?? 0 >= 5 })
+        #expect(try Loopback.eventually { Int(try ask("sum_over_time(up[1m])") ?? "") ?? 0 >= 5 })
         #expect(try ask("min_over_time(up[1m])") == "1")
         #expect(try ask("tribune_config_last_reload_successful") == "1")
         let log = FileText.read(directory.file("log")) ?? "level=warn: no log"

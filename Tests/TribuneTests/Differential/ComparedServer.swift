@@ -26,7 +26,7 @@ final class ComparedServer {
                 "--config.file=\(directory.file("prometheus.yml"))", "--web.listen-address=\(address)",
                 "--web.enable-remote-write-receiver",
             ], output: .file(directory.file("log")))
-        let isReady = Loopback.eventually(within: 30) { (try? send("/-/ready").status) == 200 }
+        let isReady = Loopback.eventually { (try? send("/-/ready").status) == 200 }
         guard isReady else { throw Unusable(reason: FileText.read(directory.file("log")) ?? "") }
     }
 
