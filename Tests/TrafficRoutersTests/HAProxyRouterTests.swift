@@ -105,7 +105,9 @@ struct HAProxyRouterTests {
         #expect(throws: RouterError("HAProxy reports: No such server.")) {
             try proxy.router(candidate: "pink").shift(to: .allStable, for: HAProxyFixture.operation)
         }
-        #expect(throws: RouterError("HAProxy reports: Can't find backend.")) { try proxy.router(backend: "nope").read() }
+        #expect(throws: RouterError("HAProxy reports: Can't find backend.")) {
+            try proxy.router(backend: "nope").read()
+        }
         #expect(throws: RouterError("cannot connect to /nonexistent: No such file or directory")) {
             try proxy.router(address: "/nonexistent").read()
         }
