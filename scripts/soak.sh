@@ -4,6 +4,7 @@
 #   fuzz    each fuzz target for an hour                                    SOAK_FUZZ_SECONDS=3600
 #   worlds  400 000 simulated worlds, about 100 million steps               SOAK_WORLDS=400000
 #   kills   the rollback engine killed at each of its steps, 200 rounds     SOAK_KILLS=200
+#   alerts  random histories beside Debian's Alertmanager, every request compared   SOAK_ALERT_ROUNDS=20
 #   load    the whole test suite while 20 processes compete for the CPU     SOAK_LOAD=20
 #
 # Each part prints a row for docs/soak.md on standard output. The exit code is 1 if any part found something; what it found is
@@ -57,6 +58,18 @@ kills() {
     row kills "$rounds rounds" "$(grep -m 1 'kills' "$logs/kills.log" || echo "did not end")"
 }
 
+alerts() {
+    local rounds=${SOAK_ALERT_ROUNDS:-20} round requests=0 result="no difference"
+    scripts/build.sh --build-tests >&2
+    for round in $(seq "$rounds"); do
+        TRIBUNE_SEED=$((round * 1000)) TRIBUNE_ALERT_WORLDS=40 TRIBUNE_ALERT_STEPS=20 \
+            attempt "alerts-$round" swift test --skip-build --filter AlertmanagerDifferentialTests ||
+            result="differences, see $logs/alerts-*.log"
+        requests=$((requests + $(sed -n 's/.* \([0-9]*\) requests compared/\1/p' "$logs/alerts-$round.log" | head -n 1)))
+    done
+    row alerts "$rounds rounds of 40 histories, $requests requests" "$result"
+}
+
 load() {
     local count=${SOAK_LOAD:-20} pids=() result
     scripts/build.sh --build-tests >&2
@@ -70,11 +83,11 @@ load() {
     row load "$count busy processes" "${result:-did not end}"
 }
 
-[ $# -gt 0 ] || set -- fuzz worlds kills load
+[ $# -gt 0 ] || set -- fuzz worlds kills alerts load
 for part in "$@"; do
     case $part in
-    fuzz | worlds | kills | load) "$part" ;;
-    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|load]..." >&2; exit 2 ;;
+    fuzz | worlds | kills | alerts | load) "$part" ;;
+    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|load]..." >&2; exit 2 ;;
     esac
 done
 exit $failed

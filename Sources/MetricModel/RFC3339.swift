@@ -6,6 +6,13 @@ public enum RFC3339 {
         return stamp(seconds) + (fraction == 0 ? "Z" : "." + padded(fraction, 3) + "Z")
     }
 
+    /// `2026-11-21T02:22:39.12Z`: the fraction as Go prints it, without trailing zeros.
+    public static func trimmedText(milliseconds: Int64) -> String {
+        let text = text(milliseconds: milliseconds)
+        guard text.contains(".") else { return text }
+        return String(text.dropLast().reversed().drop { $0 == "0" }.reversed()) + "Z"
+    }
+
     /// With a fraction of up to nine digits, trailing zeros left out.
     public static func text(nanoseconds: Int64) -> String {
         let (seconds, fraction) = nanoseconds.quotientAndRemainder(floorBy: 1_000_000_000)

@@ -1,6 +1,7 @@
 import JSON
 import MetricModel
 import Notification
+import Receivers
 import Runtime
 import TestSupport
 import Testing
@@ -65,9 +66,14 @@ import YAML
     @Test(.enabled(if: Conformance.isAvailable), arguments: shapes)
     func shapesOfPublicFilesAreTaken(path: String) throws {
         if path.hasSuffix("webhook-http-config.yml") {
-            // Mutes the root, which Alertmanager and amtool refuse too.
+            // Mutes the root, which Alertmanager's own cases and amtool refuse. On a route below everything is taken.
             let error = #expect(throws: YAMLError.self) { try NotificationConfiguration.load(path) }
             #expect(error?.message == "root route must not have any mute time intervals")
+            let below = try #require(FileText.read(path)).replacing(
+                "mute_time_intervals: [nights]", with: "routes: [{mute_time_intervals: [nights]}]")
+            let taken = try NotificationConfiguration(
+                try #require(try YAML.parse(below, file: path).first), file: path)
+            #expect(taken.warnings.isEmpty && taken.receivers["w"]?.integrations.count == 2)
             return
         }
         let configuration = try NotificationConfiguration.load(path)

@@ -185,6 +185,109 @@ import YAML
         #expect(deliveries.first?.notification.reason == .first)
     }
 
+    private func configuration(_ text: String) throws -> NotificationConfiguration {
+        try NotificationConfiguration(try #require(try YAML.parse(text).first), file: "")
+    }
+
+    private static let hooks = """
+        receivers:
+        - {name: hook, webhook_configs: [{url: 'http://a/'}]}
+        - {name: db, webhook_configs: [{url: 'http://b/'}]}
+        """
+
+    @Test func aReloadMovesAlertsToTheGroupsThatAreTheirsNow() throws {
+        var queue = try queue("group_by: [alertname]\ngroup_wait: 10s\ngroup_interval: 1m")
+        queue.received([alert(["alertname": "A", "i": "1"]), alert(["alertname": "A", "team": "db"])], at: at(0))
+        queue.delivered(try #require(queue.advanced(to: at(10)).first).id, at: at(10))
+        // Another grouping, and a route that takes one of the alerts away.
+        queue.reconfigured(
+            try configuration(
+                "route: {receiver: hook, group_by: [i], routes: [{receiver: db, matchers: [team=db]}]}\n\(Self.hooks)"),
+            at: at(20))
+        let moved = queue.advanced(to: at(50))
+        #expect(moved.map(\.receiver).sorted() == ["db", "hook"])
+        #expect(moved.map { $0.notification.alerts.count } == [1, 1])
+        #expect(queue.groupCount == 2)
+        for delivery in moved { queue.delivered(delivery.id, at: at(50)) }
+        // The alert that was moved back is new to the group that it had left.
+        queue.reconfigured(try configuration("route: {receiver: hook, group_by: [i]}\n\(Self.hooks)"), at: at(60))
+        let back = queue.advanced(to: at(400)).map { $0.notification.alerts.map(\.labels) }
+        #expect(back == [[["alertname": "A", "team": "db"]]])
+        #expect(queue.groupCount == 2)
+    }
+
+    @Test func aReloadAppliesTimesAndForgetsIntegrationsThatAreGone() throws {
+        var queue = try queue("group_by: [alertname]\ngroup_wait: 0s\ngroup_interval: 1h")
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        let first = try #require(queue.advanced(to: at(0)).first)
+        queue.failed(first.id, retryable: true, at: at(0))
+        let other = "receivers: [{name: hook, slack_configs: [{api_url: 'http://a/', channel: c}]}]"
+        queue.reconfigured(
+            try configuration("route: {receiver: hook, group_by: [alertname], group_interval: 1m}\n\(other)"), at: at(1)
+        )
+        #expect(queue.pendingCount == 0)
+        let second = queue.advanced(to: at(1))
+        #expect(second.map(\.integration) == ["slack/0"])
+        queue.delivered(try #require(second.first).id, at: at(1))
+        queue.received([alert(["alertname": "A", "i": "2"])], at: at(2))
+        #expect(queue.advanced(to: at(61)).map { $0.notification.alerts.count } == [2])
+    }
+
+    @Test func withoutSendResolvedWhatFiresAgainIsNew() throws {
+        var queue = NotificationQueue(
+            try configuration(
+                """
+                route: {receiver: hook, group_by: [alertname], group_wait: 0s, group_interval: 1m}
+                receivers: [{name: hook, webhook_configs: [{url: 'http://a/', send_resolved: false}]}]
+                """))
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        queue.delivered(try #require(queue.advanced(to: at(0)).first).id, at: at(0))
+        _ = queue.takeChanges()
+        queue.received([alert(["alertname": "A"], resolved: 30)], at: at(30))
+        #expect(queue.advanced(to: at(60)).isEmpty)
+        #expect(queue.groupCount == 0)
+        #expect(queue.takeChanges().map(\.entry) == [nil])
+        queue.received([alert(["alertname": "A"], since: 70)], at: at(70))
+        #expect(queue.advanced(to: at(70)).map(\.notification.reason) == [.first])
+    }
+
+    @Test func anEndIsNotSentTwiceWhereAnotherIntegrationIsNotSentEnds() throws {
+        var queue = NotificationQueue(
+            try configuration(
+                """
+                route: {receiver: hook, group_by: [], group_wait: 0s, group_interval: 1m}
+                receivers:
+                - {name: hook, webhook_configs: [{url: 'http://a/', send_resolved: false}, {url: 'http://b/'}]}
+                """))
+        queue.received(["A", "B", "C"].map { alert(["alertname": $0]) }, at: at(0))
+        for delivery in queue.advanced(to: at(0)) { queue.delivered(delivery.id, at: at(0)) }
+        var ends: [[Labels]] = []
+        for (index, name) in ["A", "B"].enumerated() {
+            let now = Int64(index + 1) * 60
+            queue.received([alert(Labels([Label("alertname", name)]), resolved: now - 1)], at: at(now - 1))
+            for delivery in queue.advanced(to: at(now)) {
+                ends.append(delivery.notification.alerts.filter(\.isResolved).map(\.labels))
+                queue.delivered(delivery.id, at: at(now))
+            }
+        }
+        #expect(ends == [[["alertname": "A"]], [["alertname": "B"]]])
+    }
+
+    @Test func anAlertThatFiredForLongerThanTheWaitEndsTheWaitOfItsGroup() throws {
+        var queue = try queue("group_by: [alertname]\ngroup_wait: 30s")
+        queue.received([alert(["alertname": "A", "i": "1"], since: 100)], at: at(100))
+        queue.received([alert(["alertname": "A", "i": "2"], since: 0)], at: at(101))
+        #expect(queue.advanced(to: at(101)).map { $0.notification.alerts.count } == [2])
+    }
+
+    @Test func theEndKeepsTheEarliestStart() throws {
+        var queue = try queue("group_by: [alertname]\ngroup_wait: 0s\ngroup_interval: 1m")
+        queue.received([alert(["alertname": "A"], since: 10)], at: at(10))
+        queue.delivered(try #require(queue.advanced(to: at(10)).first).id, at: at(10))
+        queue.received([alert(["alertname": "A"], since: 30, resolved: 30)], at: at(30))
+        #expect(queue.advanced(to: at(70)).first?.notification.alerts.map(\.startsAt) == [at(10)])
+    }
+
     /// The queue as a restart finds it: what the log kept, read back from JSON.
     private func restarted(_ queue: NotificationQueue, at now: Timestamp) throws -> NotificationQueue {
         var after = NotificationQueue(queue.configuration)

@@ -40,14 +40,19 @@ public struct AlertGroup: Equatable, Sendable {
     public let labels: Labels
     /// Name of the receiver.
     public let receiver: String
-    let routeLabels: Labels
-    private let groupInterval: Milliseconds
-    private let repeatInterval: Milliseconds
+    private(set) var routeLabels: Labels
+    private var groupWait: Milliseconds
+    private var groupInterval: Milliseconds
+    private var repeatInterval: Milliseconds
     private(set) var alerts: [Labels: Held] = [:]
     /// By the name of the integration in the receiver, such as `slack/0`.
     private(set) var sent: [String: Sent] = [:]
+    /// Integrations with `send_resolved: false`.
+    private var unresolving: Set<String> = []
     /// When the group must be checked next.
     public private(set) var dueAt: Timestamp
+    /// Whether it was due before. New alerts then wait for `group_interval` and not for `group_wait`.
+    private var hasComeDue = false
     /// Whether the next notification bypasses other messages of the receiver.
     private(set) var isUrgent = false
 
@@ -58,11 +63,8 @@ public struct AlertGroup: Equatable, Sendable {
         route: Route, labels: Labels, alert: Alert, origin: AlertOrigin = .rules, urgent: Bool, at now: Timestamp
     ) {
         self.init(route: route, labels: labels, at: now)
-        // An alert that has been firing longer than the wait has already waited elsewhere.
-        let waited = alert.startsAt + route.groupWait < now
-        dueAt = urgent || waited ? now : now + route.groupWait
-        isUrgent = urgent
-        alerts[alert.labels] = Held(alert: alert, updatedAt: now, origin: origin)
+        dueAt = now + groupWait
+        received(alert, origin: origin, urgent: urgent, at: now)
     }
 
     /// A group read from the log. It is checked as soon as an event occurs.
@@ -72,17 +74,24 @@ public struct AlertGroup: Equatable, Sendable {
         self.sent = sent
         let latest = sent.values.map(\.at).max() ?? now
         dueAt = max(now, latest + groupInterval)
+        hasComeDue = true
     }
 
     private init(route: Route, labels: Labels, at now: Timestamp) {
-        let pairs = labels.pairs.map { "\($0.name)=\(MetricText.quoted($0.value))" }.joined(separator: ", ")
-        key = "\(route.key):{\(pairs)}"
+        key = Self.key(of: route, labels)
         self.labels = labels
         receiver = route.receiver
         routeLabels = route.labels
+        groupWait = route.groupWait
         groupInterval = route.groupInterval
         repeatInterval = route.repeatInterval
         dueAt = now
+    }
+
+    /// The key of the group that `labels` name on `route`.
+    static func key(of route: Route, _ labels: Labels) -> String {
+        let pairs = labels.pairs.map { "\($0.name)=\(MetricText.quoted($0.value))" }.joined(separator: ", ")
+        return "\(route.key):{\(pairs)}"
     }
 
     /// Whether no alert is left.
@@ -104,10 +113,12 @@ public struct AlertGroup: Equatable, Sendable {
     public mutating func received(_ alert: Alert, origin: AlertOrigin = .rules, urgent: Bool, at now: Timestamp) {
         var alert = alert
         // An alert that was resolved and notified may fire again: its old end must not be kept.
-        if let known = alerts[alert.labels]?.alert, !Self.isResolved(known, at: now), !alert.isResolved {
+        if let known = alerts[alert.labels]?.alert, !Self.isResolved(known, at: now) {
             alert.startsAt = min(known.startsAt, alert.startsAt)
         }
         alerts[alert.labels] = Held(alert: alert, updatedAt: now, origin: origin)
+        // An alert that has been firing longer than the wait has already waited elsewhere.
+        if !hasComeDue, alert.startsAt + groupWait < now { dueAt = min(dueAt, now) }
         if urgent {
             dueAt = min(dueAt, now)
             isUrgent = true
@@ -122,6 +133,18 @@ public struct AlertGroup: Equatable, Sendable {
             alerts[labels]?.alert.endsAt = now
             dueAt = min(dueAt, now)
         }
+    }
+
+    /// The route was reloaded. Its intervals apply; alerts and integrations that are no longer in it are removed.
+    ///
+    /// - Returns: whether alerts or integrations were removed.
+    mutating func rerouted(_ route: Route, integrations: Set<String>, keeps: (Labels) -> Bool) -> Bool {
+        routeLabels = route.labels
+        (groupWait, groupInterval, repeatInterval) = (route.groupWait, route.groupInterval, route.repeatInterval)
+        let count = (alerts.count, sent.count)
+        alerts = alerts.filter { keeps($0.key) }
+        sent = sent.filter { integrations.contains($0.key) }
+        return count != (alerts.count, sent.count)
     }
 
     /// The group must be checked again now.
@@ -145,6 +168,8 @@ public struct AlertGroup: Equatable, Sendable {
         public var suppressed: [Suppression: Int] = [:]
         /// Whether the entries bypass other messages.
         public var isUrgent = false
+        /// Whether an integration with `send_resolved: false` no longer counts alerts as firing.
+        var hasForgotten = false
     }
 
     /// The group is due.
@@ -156,6 +181,8 @@ public struct AlertGroup: Equatable, Sendable {
         at now: Timestamp, integrations: [(name: String, sendsResolved: Bool)], suppression: (Labels) -> Suppression?
     ) -> Due {
         dueAt = now + groupInterval
+        hasComeDue = true
+        unresolving = Set(integrations.filter { !$0.sendsResolved }.map(\.name))
         var due = Due()
         due.isUrgent = isUrgent
         isUrgent = false
@@ -170,6 +197,11 @@ public struct AlertGroup: Equatable, Sendable {
         audible.sort { $0.labels < $1.labels }
         for (name, sendsResolved) in integrations {
             let shown = audible.filter { sendsResolved || !Self.isResolved($0, at: now) }
+            if shown.isEmpty, !audible.isEmpty, sent[name]?.firing.isEmpty == false {
+                // Nothing is sent, but what fires again is new.
+                sent[name]?.firing = []
+                due.hasForgotten = true
+            }
             guard !shown.isEmpty, let reason = reason(for: shown, name, sendsResolved: sendsResolved, at: now) else {
                 continue
             }
@@ -194,10 +226,12 @@ public struct AlertGroup: Equatable, Sendable {
         forgetResolved(at: now)
     }
 
-    /// Removes resolved alerts when every integration that was sent them as firing was sent the resolution.
+    /// Removes resolved alerts when every integration that was sent them as firing, and wants resolutions, was sent the
+    /// resolution.
     private mutating func forgetResolved(at now: Timestamp) {
+        let awaiting = sent.filter { !unresolving.contains($0.key) }.values
         for (labels, held) in alerts where Self.isResolved(held.alert, at: now) {
-            if sent.values.allSatisfy({ !$0.firing.contains(labels) }) { alerts[labels] = nil }
+            if awaiting.allSatisfy({ !$0.firing.contains(labels) }) { alerts[labels] = nil }
         }
     }
 

@@ -31,11 +31,11 @@ public struct NotificationLogEntry: Equatable, Sendable {
     /// The entry for `group`; `nil` if nothing was sent or everything is resolved.
     init?(_ group: AlertGroup, route: String) {
         let firing = group.sent.values.reduce(into: Set<Labels>()) { $0.formUnion($1.firing) }
-        guard !firing.isEmpty else { return nil }
         self.route = route
         labels = group.labels
         alerts = group.alerts.values.filter { firing.contains($0.alert.labels) }
             .sorted { $0.alert.labels < $1.alert.labels }
+        guard !alerts.isEmpty else { return nil }
         sent = group.sent
     }
 
@@ -78,6 +78,9 @@ extension NotificationLogEntry.Change {
                             [
                                 "at": .integer(sent.at.milliseconds), "firing": places(sent.firing),
                                 "resolved": places(sent.resolved),
+                                // Sent as firing and ended since, which the integration is not sent.
+                                "ended": .array(
+                                    sent.firing.filter { index[$0] == nil }.sorted().map(Self.object)),
                                 "memory": .object(
                                     sent.memory.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }),
                             ])
@@ -106,8 +109,9 @@ extension NotificationLogEntry.Change {
             let memory = (member.value["memory"]?.members ?? []).compactMap { pair in
                 pair.value.text.map { (pair.name, $0) }
             }
+            let ended = (member.value["ended"]?.elements ?? []).compactMap(Self.labels)
             sent[member.name] = AlertGroup.Sent(
-                at: Timestamp(milliseconds: at), firing: places("firing"), resolved: places("resolved"),
+                at: Timestamp(milliseconds: at), firing: places("firing").union(ended), resolved: places("resolved"),
                 memory: Dictionary(memory, uniquingKeysWith: { first, _ in first }))
         }
         entry = NotificationLogEntry(route: route, labels: labels, alerts: alerts, sent: sent)

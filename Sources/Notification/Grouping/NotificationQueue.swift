@@ -78,17 +78,50 @@ public struct NotificationQueue: Equatable, Sendable {
         Dictionary(configuration.route.all.map { ($0.id, $0) }) { first, _ in first }
     }
 
-    /// The configuration was replaced. Groups of routes that still exist keep their state. Alerts of other groups are
-    /// matched
-    /// against the new routes.
+    /// The configuration was replaced. Groups that still exist keep their state. Alerts move to the groups that the new
+    /// routes give them.
     public mutating func reconfigured(_ new: NotificationConfiguration, at now: Timestamp) {
         configuration = new
         routes = Self.byID(new)
-        let removed = groups.filter { routes[$0.key.route] == nil }
-        for id in removed.keys { remove(id) }
-        for held in removed.values.flatMap({ $0.held(at: now) }) {
-            received([held.alert], origin: held.origin, urgent: false, at: now)
+        var latest: [Labels: AlertGroup.Held] = [:]
+        for held in groups.values.flatMap(\.alerts.values)
+        where held.updatedAt >= latest[held.alert.labels]?.updatedAt ?? .distantPast {
+            latest[held.alert.labels] = held
         }
+        let places = latest.mapValues { held in
+            Set(new.route.matching(held.alert.labels).map { Self.group(of: held.alert.labels, on: $0) })
+        }
+        for id in groups.keys {
+            guard let route = routes[id.route] else {
+                remove(id)
+                continue
+            }
+            let integrations = Set((new.receivers[route.receiver]?.named ?? []).map(\.name))
+            var hasChanged = false
+            update(id) {
+                hasChanged = $0.rerouted(route, integrations: integrations) { places[$0]?.contains(id) == true }
+            }
+            if hasChanged { changed.insert(id) }
+            // A notification that waits for a retry may be out of date.
+            for (slot, entry) in pending
+            where slot.group == id
+                && (hasChanged && entry.retryAt != nil || !integrations.contains(slot.integration))
+            {
+                drop(slot)
+                groups[id]?.becameDue(at: now)
+            }
+        }
+        for held in latest.values where !AlertGroup.isResolved(held.alert, at: now) {
+            for route in configuration.route.matching(held.alert.labels) {
+                let id = Self.group(of: held.alert.labels, on: route)
+                guard groups[id]?.holds(held.alert.labels) != true else { continue }
+                received(held.alert, origin: held.origin, urgent: false, on: route, at: now)
+            }
+        }
+    }
+
+    static func group(of labels: Labels, on route: Route) -> GroupID {
+        GroupID(route: route.id, labels: route.groupLabels(of: labels))
     }
 
     private mutating func remove(_ id: GroupID) {
@@ -104,38 +137,40 @@ public struct NotificationQueue: Equatable, Sendable {
 
     /// Changes a group and updates the count of alerts.
     private mutating func update(_ id: GroupID, _ change: (inout AlertGroup) -> Void) {
-        guard var group = groups[id] else { return }
-        held -= group.count
-        change(&group)
-        held += group.count
-        groups[id] = group
-        if group.isEmpty { remove(id) }
+        guard let count = groups[id]?.count else { return }
+        // In place: a copy of the group would copy all of its alerts.
+        change(&groups[id]!)
+        held += (groups[id]?.count ?? 0) - count
+        if groups[id]?.isEmpty == true { remove(id) }
     }
 
     /// Alerts were received. `urgent` ones are sent immediately instead of after `group_wait`.
     public mutating func received(
         _ alerts: [Alert], origin: AlertOrigin = .rules, urgent: Bool = false, at now: Timestamp
     ) {
-        var room = capacity - held
         for alert in alerts {
             for route in configuration.route.matching(alert.labels) {
-                let labels = route.groupLabels(of: alert.labels)
-                let id = GroupID(route: route.id, labels: labels)
-                let isKnown = groups[id]?.holds(alert.labels) == true
-                if !isKnown, groups[id] == nil, alert.isResolved { continue }
-                guard isKnown || room > 0 else {
-                    refused += 1
-                    continue
-                }
-                if !isKnown { room -= 1 }
-                if groups[id] != nil {
-                    update(id) { $0.received(alert, origin: origin, urgent: urgent, at: now) }
-                } else {
-                    groups[id] = AlertGroup(
-                        route: route, labels: labels, alert: alert, origin: origin, urgent: urgent, at: now)
-                    held += 1
-                }
+                received(alert, origin: origin, urgent: urgent, on: route, at: now)
             }
+        }
+    }
+
+    private mutating func received(
+        _ alert: Alert, origin: AlertOrigin, urgent: Bool, on route: Route, at now: Timestamp
+    ) {
+        let id = Self.group(of: alert.labels, on: route)
+        let isKnown = groups[id]?.holds(alert.labels) == true
+        if groups[id] == nil, alert.isResolved { return }
+        guard isKnown || held < capacity else {
+            refused += 1
+            return
+        }
+        if groups[id] != nil {
+            update(id) { $0.received(alert, origin: origin, urgent: urgent, at: now) }
+        } else {
+            groups[id] = AlertGroup(
+                route: route, labels: id.labels, alert: alert, origin: origin, urgent: urgent, at: now)
+            held += 1
         }
     }
 
@@ -172,6 +207,7 @@ public struct NotificationQueue: Equatable, Sendable {
         var due = AlertGroup.Due()
         update(id) { due = $0.cameDue(at: now, integrations: integrations, suppression: suppression) }
         suppressed.merge(due.suppressed, uniquingKeysWith: +)
+        if due.hasForgotten { changed.insert(id) }
         var deliveries: [Delivery] = []
         for entry in due.entries {
             let slot = Slot(group: id, integration: entry.integration)

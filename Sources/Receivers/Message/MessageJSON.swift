@@ -26,9 +26,10 @@ enum MessageJSON {
             "status": .string(alert.status),
             "labels": object(alert.labels),
             "annotations": object(alert.annotations),
-            "startsAt": .string(RFC3339.text(milliseconds: alert.startsAt.milliseconds)),
+            "startsAt": .string(RFC3339.trimmedText(milliseconds: alert.startsAt.milliseconds)),
             "endsAt": .string(
-                alert.isResolved ? RFC3339.text(milliseconds: alert.endsAt.milliseconds) : "0001-01-01T00:00:00Z"),
+                alert.isResolved ? RFC3339.trimmedText(milliseconds: alert.endsAt.milliseconds) : "0001-01-01T00:00:00Z"
+            ),
             "generatorURL": .string(alert.generatorURL),
             "fingerprint": .string(alert.labels.fingerprint),
         ]
