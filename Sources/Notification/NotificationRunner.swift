@@ -15,10 +15,12 @@ public final class NotificationRunner: Sendable {
     public struct Outcome: Sendable {
         /// The notification.
         public var notification: Notification
-        /// The kind of integration, such as `webhook`.
+        /// The integration within the receiver, such as `webhook/0`.
         public var integration: String
         /// Why it failed; `nil` if it was accepted.
         public var failure: String?
+        /// The last answer of the receiver, on one line; empty if there was none.
+        public var answer: String
         /// The number of the attempt, from 1.
         public var attempt: Int
     }
@@ -254,16 +256,16 @@ public final class NotificationRunner: Sendable {
         } catch {
             verdict = .failed(error)
         }
-        report(job, verdict, delivery.remarks, seconds: Double(SystemClock.monotonicNanoseconds() - started) / 1e9)
+        report(job, verdict, delivery, seconds: Double(SystemClock.monotonicNanoseconds() - started) / 1e9)
         events.send(.finished(job.delivery, verdict))
     }
 
-    private func report(_ job: Job, _ verdict: Verdict, _ remarks: [String], seconds: Double) {
+    private func report(_ job: Job, _ verdict: Verdict, _ delivery: Delivery, seconds: Double) {
         let kind = job.integration.kind
         var failure: String?
         if case .failed(let reason) = verdict { failure = reason.reason }
         instruments.sent(kind, seconds: seconds, failed: failure != nil)
-        for remark in remarks {
+        for remark in delivery.remarks {
             logger.warn(
                 "notification modified",
                 ["receiver": job.delivery.receiver, "integration": kind, "remark": remark])
@@ -278,8 +280,8 @@ public final class NotificationRunner: Sendable {
         }
         onOutcome(
             Outcome(
-                notification: job.delivery.notification, integration: kind, failure: failure,
-                attempt: job.delivery.attempt + 1))
+                notification: job.delivery.notification, integration: job.delivery.integration, failure: failure,
+                answer: delivery.answer, attempt: job.delivery.attempt + 1))
     }
 }
 

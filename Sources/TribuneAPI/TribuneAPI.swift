@@ -1,6 +1,7 @@
 public import DeploymentGates
 internal import Identity
 public import JSON
+public import MetricModel
 public import Rollback
 public import RolloutRunner
 public import RuleModel
@@ -45,6 +46,13 @@ public struct TribuneAPI: Sendable {
                 response: .eventStream
             ) { [streams] _ in streams.open() },
             .data([.get], "/api/v1/bottlenecks", "Ranks what limits the services.", bottlenecks),
+            .data(
+                [.get], "/api/v1/explain", "Explains why somebody was notified of an alert, or nobody.",
+                parameters: [
+                    .required("alert", .string, "The name of the alert."),
+                    .optional("time", .time, "The time asked about; now unless given."),
+                    .repeated("filter", .string, "A label matcher, such as `instance=\"a:1\"`."),
+                ], explain),
         ] + ledgerEndpoints + GateRequest.Kind.allCases.flatMap(gateEndpoints) + [
             .data(
                 [.post], "/api/v1/safety/checkpoint/{id}/restore", "Restores the weights of a checkpoint.",
@@ -102,6 +110,11 @@ public struct TribuneSources: Sendable {
     public var gate: @Sendable (GateRequest) -> Result<JSON, GateRefusal> = { _ in .success(.null) }
     /// The limits of the services, ranked; an object.
     public var bottlenecks: @Sendable () -> JSON = { [:] }
+    /// Explains the alerts with a name that meet all filters, at a time; an object.
+    public var explain:
+        @Sendable (_ alert: String, _ filters: [String], _ time: Timestamp) -> Result<JSON, ExplanationRefusal> = {
+            _, _, _ in .failure(ExplanationRefusal("alerts cannot be explained here"))
+        }
     /// The ledger.
     public var ledger = LedgerSources()
 

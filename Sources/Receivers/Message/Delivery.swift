@@ -52,7 +52,15 @@ public struct Delivery {
     public var memory: [String: String]
     /// Remarks for the log, such as that a text was truncated.
     public private(set) var remarks: [String] = []
+    /// What the receiver answered last, on one line; empty before an answer.
+    public var answer: String { lastAnswer.text }
 
+    /// Shared by the copies that steps of a sender work with.
+    private final class LastAnswer {
+        var text = ""
+    }
+
+    private let lastAnswer = LastAnswer()
     let data: TemplateDataValue
     private let templates: NotificationTemplates
     private let transport: any DeliveryTransport
@@ -126,7 +134,10 @@ public struct Delivery {
             var settings = http
             if own { settings.authentication = .none }
             try settings.apply(to: &request)
-            return try transport.send(request)
+            let response = try transport.send(request)
+            let text = Self.line(response.body, limit: 200)
+            lastAnswer.text = "status \(response.status)" + (text.isEmpty ? "" : ": \(text)")
+            return response
         } catch {
             throw DeliveryFailure(error.message, isRetryable: error.code != .badURL && error.code != .badRequest)
         }
@@ -152,15 +163,19 @@ public struct Delivery {
         guard !(200..<300).contains(response.status) else { return }
         let isRetryable =
             response.status >= 500 || [408, 429].contains(response.status) || retried.contains(response.status)
-        let body = String(decoding: response.body.prefix(400), as: UTF8.self)
-            .split(whereSeparator: \.isNewline).joined(separator: " ")
+        let body = line(response.body, limit: 400)
         throw DeliveryFailure(
             "unexpected status code \(response.status)" + (body.isEmpty ? "" : ": \(body)"), isRetryable: isRetryable)
+    }
+
+    private static func line(_ body: [UInt8], limit: Int) -> String {
+        String(decoding: body.prefix(limit), as: UTF8.self).split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 
     func send(_ mail: Mail) throws(DeliveryFailure) {
         do throws(HTTPFailure) {
             try transport.send(mail)
+            lastAnswer.text = "accepted by the mail server"
         } catch {
             throw DeliveryFailure(error.message, isRetryable: error.code != .badRequest && error.code != .badURL)
         }

@@ -18,6 +18,7 @@ enum Commands {
             PromQLCommands.parse,
             ExportRulesCommand.command,
             ReplayCommand.command,
+            ExplainCommand.command,
         ] + RolloutCommands.all + GateCommands.all + [
             RoutesCommand.test,
             OpenAPICommand.command,

@@ -40,7 +40,8 @@ enum ReceiverCommands {
                 do throws(DeliveryFailure) {
                     try integration.settings.send(&delivery)
                     let milliseconds = SystemClock.wallMilliseconds() - now.milliseconds
-                    Console.print("\(place): accepted after \(milliseconds) ms")
+                    let answer = delivery.answer.isEmpty ? "" : ", \(delivery.answer)"
+                    Console.print("\(place): accepted after \(milliseconds) ms\(answer)")
                     for remark in delivery.remarks { Console.print("  \(remark)") }
                 } catch {
                     failed += 1

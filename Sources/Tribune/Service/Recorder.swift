@@ -2,6 +2,7 @@ internal import History
 internal import JSON
 internal import MetricModel
 internal import Notification
+internal import Receivers
 internal import Rollback
 internal import RuleEngine
 internal import RuleModel
@@ -17,6 +18,8 @@ final class Recorder: Sendable {
 
     private static let batchLimit = 5000
     private static let batchAge: Int64 = 10_000
+    /// Of a message at most so many alerts are named in the record.
+    private static let listedAlerts = 200
 
     private let history: HistoryRunner
     private let hotCache: HotCache?
@@ -60,6 +63,9 @@ final class Recorder: Sendable {
                 "state": .string(outcome.failure == nil ? "delivered" : "failed"),
                 "receiver": .string(outcome.notification.receiver), "integration": .string(outcome.integration),
                 "attempt": .integer(Int64(outcome.attempt)), "error": outcome.failure.map(JSON.string) ?? .null,
+                "answer": .string(outcome.answer), "reason": .string(outcome.notification.reason.rawValue),
+                "alerts": .array(
+                    outcome.notification.alerts.prefix(Self.listedAlerts).map { .string($0.fingerprint) }),
             ])
     }
 

@@ -21,6 +21,7 @@ internal import WebCore
 /// The data that the HTTP APIs show, from the engines.
 struct ServiceSources {
     let store: MetricStore
+    let engine: QueryEngine
     let scraper: ScrapeRunner
     let rules: RuleRunner
     let rollback: RollbackRunner
@@ -74,6 +75,11 @@ struct ServiceSources {
         sources.command = { [rollback] in rollback.command($0, plan: $1) }
         sources.gate = { [gates] in gates.answer($0) }
         sources.bottlenecks = { [gates] in gates.bottlenecks() }
+        let explainer = AlertExplainer(
+            store: store, engine: engine, rules: ruleGroups, notifications: { [notifier] in notifier.queue },
+            silences: { [silences] in silences.silences },
+            events: { [history] (query) throws(HistoryError) in try history.events(query).entries })
+        sources.explain = { explainer.explain($0, filters: $1, at: $2) }
         sources.ledger = ledger
         return sources
     }

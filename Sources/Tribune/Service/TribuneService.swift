@@ -90,8 +90,9 @@ final class TribuneService: Sendable {
             doorkeeper = plan.makeDoorkeeper()
             let web = plan.makeWeb(
                 ServiceSources(
-                    store: store, scraper: scraper, rules: rules, rollback: rollback, gates: gates, history: history,
-                    alertmanagers: alertmanagers, notifier: notifier, silences: silences,
+                    store: store, engine: plan.engine, scraper: scraper, rules: rules, rollback: rollback,
+                    gates: gates, history: history, alertmanagers: alertmanagers, notifier: notifier,
+                    silences: silences,
                     onAlerts: { router.received($0) }, state: state, onReload: onReload, onQuit: onQuit),
                 doorkeeper)
             cancelQueries = { web.prometheus.cancelQueries() }
