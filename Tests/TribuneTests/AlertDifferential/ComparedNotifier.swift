@@ -20,6 +20,8 @@ final class ComparedNotifier {
     private let directory = TemporaryDirectory()
     private let port = Loopback.freePort()
     private let client = HTTPClient()
+    /// Tribune takes orders from its own user only.
+    private static let token = "token-of-the-test"
     private var process: ChildProcess?
     /// The ids of the silences it was given, by name.
     private var silences: [String: String] = [:]
@@ -28,6 +30,7 @@ final class ComparedNotifier {
     init(_ program: Program, configuration: String) throws {
         self.program = program
         write(configuration)
+        directory.write(Self.token + "\n", to: "token")
         directory.write("scrape_configs: []\n", to: "prometheus.yml")
         directory.write(
             "prometheus_config: prometheus.yml\nalertmanager_config: alertmanager.yml\n", to: "tribune.yml")
@@ -59,9 +62,11 @@ final class ComparedNotifier {
                 ]
             case .tribune:
                 [
-                    TribuneProgram.path, "serve", "--config.file=\(directory.file("tribune.yml"))",
+                    "/usr/bin/env", "TRIBUNE_RUNTIME_DIR=\(directory.file("run"))", TribuneProgram.path, "serve",
+                    "--config.file=\(directory.file("tribune.yml"))",
                     "--storage.path=\(directory.file("data"))", "--web.listen-address=127.0.0.1:\(port)",
-                    "--web.enable-lifecycle", "--web.route-prefix=/", url,
+                    "--web.enable-lifecycle", "--web.command-token-file=\(directory.file("token"))",
+                    "--web.route-prefix=/", url,
                 ]
             }
         process = try ChildProcess(arguments, output: .file(directory.file("log")))
@@ -106,6 +111,7 @@ final class ComparedNotifier {
         var request = HTTPRequest(url: "http://127.0.0.1:\(port)\(path)")
         request.method = "POST"
         request.headers = [("Content-Type", "application/json")]
+        request.authorize(credentials: Self.token)
         request.body = Array(body.encoded.utf8)
         return try client.send(request)
     }
