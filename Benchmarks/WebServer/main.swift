@@ -28,7 +28,7 @@ func processorMicroseconds() -> Double {
 }
 
 let server = try HTTPServer(
-    configuration, brief: { $0.path == "/brief" ? respond($0) : nil }, handler: { respond($0) })
+    configuration, probe: { $0.path == "/probe" ? respond($0) : nil }, handler: { respond($0) })
 let line = Array("\(server.port)\n".utf8)
 _ = write(1, line, line.count)
 let before = processorMicroseconds()

@@ -82,12 +82,12 @@ func run(_ program: String, trips wanted: Int, interval: Int) throws {
     let trips = Trips()
     let target = try HTTPServer(
         HTTPServerConfiguration(),
-        brief: { _ in
+        probe: { _ in
             .text("# TYPE trip gauge\ntrip \(trips.scraped())\n", contentType: "text/plain; version=0.0.4")
         }, handler: { _ in .text("", status: 500) })
     let receiver = try HTTPServer(
         HTTPServerConfiguration(),
-        brief: { request in
+        probe: { request in
             let moment = SystemClock.monotonicNanoseconds()
             // A message that is none brings no trip, which counts as one that was not called.
             let message = try? JSON(parsing: request.body)

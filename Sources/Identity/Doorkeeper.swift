@@ -76,12 +76,7 @@ public final class Doorkeeper: Sendable {
     // MARK: Requests
 
     /// Who sends `request`, which needs `permission`. Throws where it is refused.
-    ///
-    /// - Parameter isBrief: Whether the caller cannot wait for the hash of a password: then
-    ///   ``Refusal/Kind/deferred`` is thrown.
-    public func admit(
-        _ request: HTTPServerRequest, _ permission: Permission, isBrief: Bool = false
-    ) throws(Refusal) -> Principal {
+    public func admit(_ request: HTTPServerRequest, _ permission: Permission) throws(Refusal) -> Principal {
         // Probes must answer whatever happens at the door.
         if permission == .probe { return Principal(permissions: PermissionSet(.probe), address: request.peer) }
         let compiled = compiled.withLock { $0 }
@@ -90,7 +85,7 @@ public final class Doorkeeper: Sendable {
         principal.claimed = Self.claimedName(request)
         do throws(Refusal) {
             try checkPage(request, permission, compiled.policy)
-            let proved = try identify(request, source, compiled, permission, isBrief: isBrief)
+            let proved = try identify(request, source, compiled, permission)
             if let proved {
                 principal = proved
                 principal.claimed = Self.claimedName(request)
@@ -98,7 +93,7 @@ public final class Doorkeeper: Sendable {
             try checkRate(principal, permission, compiled.policy)
             try authorize(principal, permission)
         } catch {
-            if error.kind != .deferred { denied(principal, error, permission, request) }
+            denied(principal, error, permission, request)
             throw error
         }
         if principal.name != nil { used(principal) }
@@ -145,15 +140,14 @@ public final class Doorkeeper: Sendable {
     // MARK: Identity
 
     private func identify(
-        _ request: HTTPServerRequest, _ source: RequestSource, _ compiled: Compiled, _ permission: Permission,
-        isBrief: Bool
+        _ request: HTTPServerRequest, _ source: RequestSource, _ compiled: Compiled, _ permission: Permission
     ) throws(Refusal) -> Principal? {
         if let principal = controlPeer(request, source) { return principal }
         let free = source.isThisMachine ? compiled.policy.thisMachine : compiled.policy.everybody
         do throws(Refusal) {
             if let text = Self.bearer(request) { return try token(text, source, compiled) }
             if let (user, password) = request.basicCredentials, request.identity == nil, !compiled.users.isEmpty {
-                return try self.user(user, password, source, compiled, isBrief: isBrief)
+                return try self.user(user, password, source, compiled)
             }
         } catch {
             // Clients that send credentials to servers that ask for none are common. What is free stays free.
@@ -201,7 +195,7 @@ public final class Doorkeeper: Sendable {
     }
 
     private func user(
-        _ name: String, _ password: String, _ source: RequestSource, _ compiled: Compiled, isBrief: Bool
+        _ name: String, _ password: String, _ source: RequestSource, _ compiled: Compiled
     ) throws(Refusal) -> Principal {
         let key = Lockouts.Key(name: name, address: NetworkPrefix.limitKey(source.address))
         try checkLockout(key)
@@ -210,8 +204,6 @@ public final class Doorkeeper: Sendable {
         let isValid: Bool
         if let known = passwords.remembered(name, password, hash: hash) {
             isValid = known
-        } else if isBrief {
-            throw Refusal(.deferred, "")
         } else {
             isValid = passwords.isValid(name, password, hash: hash)
         }

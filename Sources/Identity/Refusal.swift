@@ -16,8 +16,6 @@ public struct Refusal: Error, Equatable, Sendable {
         case tooManyRequests = "too_many_requests"
         /// The client is locked out after failed logins.
         case lockedOut = "locked_out"
-        /// Never sent: the decision takes longer than a brief request may.
-        case deferred
     }
 
     /// The kind of reason.

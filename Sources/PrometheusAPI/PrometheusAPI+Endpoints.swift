@@ -22,14 +22,14 @@ extension PrometheusAPI {
             .data(
                 Self.form, "/api/v1/query", "Evaluates an expression at one time.",
                 parameters: [Self.expression, .optional("time", .time, "The time; now if left out.")] + Self.evaluation,
-                mayBeBrief: true, query),
+                query),
             .data(
                 Self.form, "/api/v1/query_range", "Evaluates an expression at every step of a range of time.",
                 parameters: [
                     Self.expression, .required("start", .time, "The first step."),
                     .required("end", .time, "The end of the range."),
                     .required("step", .duration, "The time between two steps."),
-                ] + Self.evaluation, mayBeBrief: true, queryRange),
+                ] + Self.evaluation, queryRange),
             .data(
                 Self.form, "/api/v1/query_exemplars", "Lists exemplars of the series that an expression selects.",
                 parameters: [Self.expression] + Self.range, exemplars),
@@ -117,17 +117,17 @@ extension PrometheusAPI {
         return [
             .response(
                 [.get], "/-/healthy", "Says that the process works.", permission: .probe, response: .text,
-                mayBeBrief: true, healthy),
+                healthy),
             .response(
                 [.get], "/-/ready", "Says whether requests are answered.", permission: .probe, response: .text,
-                mayBeBrief: true, ready),
+                ready),
             // The names that container platforms probe.
             .response(
                 [.get], "/health", "Says that the process works.", permission: .probe, response: .text,
-                mayBeBrief: true, healthy),
+                healthy),
             .response(
                 [.get], "/ready", "Says whether requests are answered.", permission: .probe, response: .text,
-                mayBeBrief: true, ready),
+                ready),
             .response(
                 Self.change, "/-/reload", "Reads the configuration again.", permission: .administer, response: .text,
                 methodMessage: methodMessage, reload),

@@ -14,7 +14,7 @@ extension PrometheusAPI {
         let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
         let time = try call.time("time", default: now)
         let outcome = try evaluate(call, try engineOptions(call)) { plan, cancellation throws(QueryError) in
-            try plan.instant(at: time, from: sources.store, effort: call.effort, cancellation: cancellation)
+            try plan.instant(at: time, from: sources.store, cancellation: cancellation)
         }
         return result(outcome, call, limit: limit)
     }
@@ -37,11 +37,9 @@ extension PrometheusAPI {
                 "exceeded maximum resolution of 11,000 points per timeseries. "
                     + "Try decreasing the query resolution (?step=XX)")
         }
-        let outcome = try evaluate(call, try engineOptions(call), Extent(steps: steps + 1, length: end - start)) {
+        let outcome = try evaluate(call, try engineOptions(call), isRange: true) {
             plan, cancellation throws(QueryError) in
-            try plan.range(
-                start: start, end: end, step: step, from: sources.store, effort: call.effort, cancellation: cancellation
-            )
+            try plan.range(start: start, end: end, step: step, from: sources.store, cancellation: cancellation)
         }
         return result(outcome, call, limit: limit)
     }
@@ -95,39 +93,30 @@ extension PrometheusAPI {
         var statistics: QueryStatistics
     }
 
-    /// The steps of a range query.
-    private struct Extent {
-        var steps: Int64
-        var length: Milliseconds
-    }
-
     /// Waits for a turn and evaluates, with a kept plan where there is one; stops when the client leaves.
-    ///
-    /// - Parameter extent: Absent for an instant query.
     private func evaluate(
-        _ call: APIRequest, _ options: EngineOptions, _ extent: Extent? = nil,
+        _ call: APIRequest, _ options: EngineOptions, isRange: Bool = false,
         _ run: (PreparedQuery, QueryCancellation) throws(QueryError) -> QueryResult
     ) throws(APIError) -> Outcome {
         let began = SystemClock.monotonicNanoseconds()
-        let plan = try plan(call, options, extent)
-        if extent != nil { try checkRange(plan.expression.valueType) }
-        let patience = call.effort == .brief ? .zero : options.timeout ?? .minutes(2)
-        guard queries.enter(timeout: patience) else {
-            throw call.effort == .brief ? .deferred : APIError(.timeout, "query timed out in query queue")
+        let plan: PreparedQuery
+        do {
+            plan = try plans.take(call["query"], options: options)
+        } catch {
+            throw .invalid("query", error)
+        }
+        if isRange { try checkRange(plan.expression.valueType) }
+        guard queries.enter(timeout: options.timeout ?? .minutes(2)) else {
+            throw APIError(.timeout, "query timed out in query queue")
         }
         defer { queries.leave() }
         let started = SystemClock.monotonicNanoseconds()
-        let used = SystemClock.threadNanoseconds()
         let cancellation = QueryCancellation()
-        // A brief evaluation ends before a client could be seen to leave.
-        let ticket = call.effort == .full ? clients.begin(call.request) { cancellation.cancel() } : nil
-        defer { if let ticket { clients.end(ticket) } }
+        let ticket = clients.begin(call.request) { cancellation.cancel() }
+        defer { clients.end(ticket) }
         do {
             let result = try run(plan, cancellation)
-            let cost = EvaluationCost(
-                nanoseconds: SystemClock.threadNanoseconds() - used, values: result.value.count,
-                steps: extent?.steps ?? 1, milliseconds: extent?.length.rawValue ?? 0)
-            plans.giveBack(plan, call["query"], options: options, cost: cost)
+            plans.giveBack(plan, call["query"], options: options)
             let ended = SystemClock.monotonicNanoseconds()
             return Outcome(
                 result: result,
@@ -135,30 +124,11 @@ extension PrometheusAPI {
                     queueSeconds: Double(started - began) / 1e9, evaluationSeconds: Double(ended - started) / 1e9,
                     statistics: result.statistics))
         } catch {
-            if call.effort == .brief { throw .deferred }
             switch error {
             case .parse(let fault): throw .invalid("query", fault)
             case .execution, .tooManySamples: throw APIError(.execution, error.description)
             case .timeout: throw APIError(.timeout, error.description)
             case .cancelled: throw APIError(.canceled, error.description)
-            }
-        }
-    }
-
-    /// A plan to evaluate with, which is to be given back; a brief request takes only one that is known to be quick.
-    private func plan(_ call: APIRequest, _ options: EngineOptions, _ extent: Extent?) throws(APIError) -> PreparedQuery
-    {
-        switch call.effort {
-        case .brief:
-            let plan = plans.takeBrief(
-                call["query"], options: options, steps: extent?.steps ?? 1, milliseconds: extent?.length.rawValue ?? 0)
-            guard let plan else { throw .deferred }
-            return plan
-        case .full:
-            do {
-                return try plans.take(call["query"], options: options)
-            } catch {
-                throw .invalid("query", error)
             }
         }
     }
@@ -218,9 +188,4 @@ extension PrometheusAPI {
             }
         }
     }
-}
-
-extension APIRequest {
-    /// How much an evaluation may cost.
-    var effort: EvaluationEffort { isBrief ? .brief : .full }
 }

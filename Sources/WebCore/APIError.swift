@@ -19,8 +19,6 @@ public struct APIError: Error, Equatable, Sendable {
         case bodyTooLong = "body_too_long"
         /// Tribune's own: the client has to wait before it asks again.
         case tooManyRequests = "too_many_requests"
-        /// Never sent: the response takes longer than a brief request may, so that a worker has to give it.
-        case deferred
 
         /// The HTTP status.
         public var status: Int {
@@ -29,7 +27,7 @@ public struct APIError: Error, Equatable, Sendable {
             case .execution: 422
             // Not in the standard: nginx's code for a client that went away.
             case .canceled: 499
-            case .timeout, .deferred: 503
+            case .timeout: 503
             case .internal, .unavailable: 500
             case .notFound: 404
             case .unauthorized: 401
@@ -51,9 +49,6 @@ public struct APIError: Error, Equatable, Sendable {
         self.kind = kind
         self.message = message
     }
-
-    /// A worker has to give the response.
-    public static var deferred: APIError { APIError(.deferred, "the response takes too long") }
 
     /// `invalid parameter "name": reason`.
     public static func invalid(_ name: String, _ reason: some CustomStringConvertible) -> APIError {

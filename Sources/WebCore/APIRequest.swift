@@ -11,18 +11,14 @@ public struct APIRequest: Sendable {
     public let parameters: [(name: String, value: String)]
     /// The values of the path parameters in their order.
     public let pathParameters: [String]
-    /// Whether only a response that takes microseconds is wanted; the handler throws ``APIError/deferred`` otherwise.
-    public let isBrief: Bool
     /// Who sends the request.
     public let principal: Principal
 
     /// A request with its path parameters.
     public init(
-        _ request: HTTPServerRequest, pathParameters: [String] = [], isBrief: Bool = false,
-        principal: Principal = Principal()
+        _ request: HTTPServerRequest, pathParameters: [String] = [], principal: Principal = Principal()
     ) {
         self.request = request
-        self.isBrief = isBrief
         self.principal = principal
         self.parameters = (request.method == "POST" || request.method == "PUT" ? request.form : []) + request.query
         self.pathParameters = pathParameters

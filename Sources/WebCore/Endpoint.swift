@@ -86,9 +86,6 @@ public struct Endpoint: Sendable {
     public let errors: ErrorFormat
     /// Whether requests are refused with 503 until the store is open.
     public let needsStore: Bool
-    /// Whether some of its answers take microseconds and no waiting; for others it throws ``APIError/deferred`` when
-    /// the request is brief.
-    public let mayBeBrief: Bool
     /// Whether a request with a parameter that is not declared is refused with 400. Prometheus's own endpoints ignore
     /// such parameters.
     public let refusesUnknownParameters: Bool
@@ -100,13 +97,13 @@ public struct Endpoint: Sendable {
     /// An endpoint that answers in Prometheus's envelope.
     public static func data(
         _ methods: [Method] = [.get], _ path: PathTemplate, _ summary: String, permission: Permission = .read,
-        parameters: [Parameter] = [], body: RequestBody? = nil, needsStore: Bool = true, mayBeBrief: Bool = false,
+        parameters: [Parameter] = [], body: RequestBody? = nil, needsStore: Bool = true,
         refusesUnknownParameters: Bool = false, _ handler: @escaping DataHandler
     ) -> Endpoint {
         Endpoint(
             methods: methods, path: path, permission: permission, summary: summary, parameters: parameters,
             body: body ?? (methods.contains(.post) ? .form : .none), response: .data, errors: .envelope,
-            needsStore: needsStore, mayBeBrief: mayBeBrief, refusesUnknownParameters: refusesUnknownParameters,
+            needsStore: needsStore, refusesUnknownParameters: refusesUnknownParameters,
             methodMessage: nil, handler: .data(handler))
     }
 
@@ -114,12 +111,12 @@ public struct Endpoint: Sendable {
     public static func response(
         _ methods: [Method] = [.get], _ path: PathTemplate, _ summary: String, permission: Permission = .read,
         parameters: [Parameter] = [], body: RequestBody = .none, response: ResponseKind, errors: ErrorFormat = .text,
-        needsStore: Bool = false, mayBeBrief: Bool = false, methodMessage: String? = nil,
+        needsStore: Bool = false, methodMessage: String? = nil,
         _ handler: @escaping ResponseHandler
     ) -> Endpoint {
         Endpoint(
             methods: methods, path: path, permission: permission, summary: summary, parameters: parameters,
-            body: body, response: response, errors: errors, needsStore: needsStore, mayBeBrief: mayBeBrief,
+            body: body, response: response, errors: errors, needsStore: needsStore,
             refusesUnknownParameters: false, methodMessage: methodMessage, handler: .response(handler))
     }
 }

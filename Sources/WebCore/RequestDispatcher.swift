@@ -48,28 +48,30 @@ public final class RequestDispatcher: Sendable {
             count("unknown", status: 404, since: began)
             return notFound(request)
         }
+        return response(to: request, resource, pathParameters, since: began)
+    }
+
+    /// The response to `request` if it is a probe, else `nil`. It takes microseconds and waits for nothing: the polling
+    /// thread, which all connections share, calls this, so that probes are answered while all workers are busy.
+    public func probeResponse(to request: HTTPServerRequest) -> HTTPServerResponse? {
+        let began = SystemClock.monotonicNanoseconds()
+        guard let (resource, pathParameters) = find(request.path),
+            resource.endpoint(for: request.method)?.permission == .probe
+        else { return nil }
+        return response(to: request, resource, pathParameters, since: began)
+    }
+
+    private func response(
+        to request: HTTPServerRequest, _ resource: EndpointTable.Resource, _ pathParameters: [String],
+        since began: Int64
+    ) -> HTTPServerResponse {
         let response: HTTPServerResponse
         do {
-            response = try respond(to: request, resource, pathParameters, isBrief: false)
+            response = try respond(to: request, resource, pathParameters)
         } catch {
             response = .error(error)
         }
         return finished(response, request, resource, since: began)
-    }
-
-    /// The response to `request` if it can be given in microseconds without waiting, else `nil`: for the polling
-    /// thread, which all connections share.
-    public func briefResponse(to request: HTTPServerRequest) -> HTTPServerResponse? {
-        let began = SystemClock.monotonicNanoseconds()
-        guard let (resource, pathParameters) = find(request.path),
-            resource.endpoint(for: request.method)?.mayBeBrief == true
-        else { return nil }
-        do {
-            let response = try respond(to: request, resource, pathParameters, isBrief: true)
-            return finished(response, request, resource, since: began)
-        } catch {
-            return error.kind == .deferred ? nil : finished(.error(error), request, resource, since: began)
-        }
     }
 
     private func find(_ path: String) -> (resource: EndpointTable.Resource, pathParameters: [String])? {
@@ -78,7 +80,7 @@ public final class RequestDispatcher: Sendable {
     }
 
     private func respond(
-        to request: HTTPServerRequest, _ resource: EndpointTable.Resource, _ pathParameters: [String], isBrief: Bool
+        to request: HTTPServerRequest, _ resource: EndpointTable.Resource, _ pathParameters: [String]
     ) throws(APIError) -> HTTPServerResponse {
         if request.method == "OPTIONS", resource.path.description.hasPrefix("/api/") {
             return HTTPServerResponse(status: 204)
@@ -86,14 +88,13 @@ public final class RequestDispatcher: Sendable {
         guard let endpoint = resource.endpoint(for: request.method) else { return methodNotAllowed(resource) }
         let principal: Principal
         do throws(Refusal) {
-            principal = try context.doorkeeper.admit(request, endpoint.permission, isBrief: isBrief)
+            principal = try context.doorkeeper.admit(request, endpoint.permission)
         } catch {
-            if error.kind == .deferred { throw .deferred }
             return endpoint.response(to: error)
         }
         guard request.body.count <= endpoint.body.limit else { return endpoint.bodyTooLong }
         if endpoint.needsStore, !context.isReady() { return .notReady }
-        let call = APIRequest(request, pathParameters: pathParameters, isBrief: isBrief, principal: principal)
+        let call = APIRequest(request, pathParameters: pathParameters, principal: principal)
         try endpoint.checkParameters(call)
         switch endpoint.handler {
         case .data(let handler): return try HTTPServerResponse.enveloped(call, handler)
@@ -170,7 +171,6 @@ extension Endpoint {
             case .credentialsMissing, .credentialsWrong: .unauthorized
             case .forbidden, .foreignPage, .foreignHost: .forbidden
             case .tooManyRequests, .lockedOut: .tooManyRequests
-            case .deferred: .deferred
             }
         var response = errorResponse(APIError(kind, refusal.message))
         if let seconds = refusal.retryAfterSeconds { response.headers.append(("Retry-After", "\(seconds)")) }

@@ -36,7 +36,7 @@ public final class WebRunner: Sendable {
         configuration.compressesResponses = true
         self.background = background
         self.onStop = onStop
-        server = try HTTPServer(configuration, brief: { dispatcher.briefResponse(to: $0) }) {
+        server = try HTTPServer(configuration, probe: { dispatcher.probeResponse(to: $0) }) {
             dispatcher.response(to: $0)
         }
         ServerMetrics.show(server, in: dispatcher.registry)

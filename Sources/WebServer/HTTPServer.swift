@@ -18,24 +18,23 @@ public final class HTTPServer: Sendable {
     private let threads: [WorkerThread]
     private let isStopped = Mutex(false)
 
-    /// Threads in addition to those that handlers may occupy, so that reading, writing and brief responses never wait
-    /// for a
+    /// Threads in addition to those that handlers may occupy, so that reading, writing and probes never wait for a
     /// handler.
     private static let spareThreads = 2
 
     /// Starts listening.
     ///
     /// - Parameters:
-    ///   - brief: responds to requests that must be served even while all handlers are busy, or returns `nil`. It must
+    ///   - probe: responds to requests that must be served even while all handlers are busy, or returns `nil`. It must
     ///     neither wait nor work for longer than a millisecond or two.
     ///   - handler: responds to all other requests. Called on several threads at once.
     public init(
         _ configuration: HTTPServerConfiguration,
-        brief: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse? = { _ in nil },
+        probe: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse? = { _ in nil },
         handler: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse
     ) throws(HTTPServerError) {
         let listeners = try Listener.open(configuration.addresses)
-        guard let core = ServerCore(configuration, listeners, brief: brief, handler: handler) else {
+        guard let core = ServerCore(configuration, listeners, probe: probe, handler: handler) else {
             let reason = unsafe String(cString: strerror(errno))
             for listener in listeners { listener.close() }
             throw HTTPServerError(code: .system, listenAddress: listeners[0].name, reason: reason)

@@ -16,7 +16,7 @@ final class ServerCore: Sendable {
     let responseBudget: ByteBudget
     let counters = ServerCounters()
     private let listeners: [Int32: Listener]
-    private let brief: @Sendable (HTTPServerRequest) -> HTTPServerResponse?
+    private let probe: @Sendable (HTTPServerRequest) -> HTTPServerResponse?
     private let handler: @Sendable (HTTPServerRequest) -> HTTPServerResponse
     /// Connections that must continue because of a body source or the stop.
     private let woken = Mutex<[Connection]>([])
@@ -28,13 +28,13 @@ final class ServerCore: Sendable {
 
     init?(
         _ configuration: HTTPServerConfiguration, _ listeners: [Listener],
-        brief: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse?,
+        probe: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse?,
         handler: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse
     ) {
         guard let poller = Poller(tickMilliseconds: 250) else { return nil }
         self.poller = poller
         self.configuration = configuration
-        self.brief = brief
+        self.probe = probe
         self.handler = handler
         self.listeners = Dictionary(uniqueKeysWithValues: listeners.map { ($0.descriptor, $0) })
         table = ConnectionTable(capacity: configuration.maximumConnections)
@@ -90,7 +90,7 @@ final class ServerCore: Sendable {
         }
     }
 
-    /// Responds to brief requests at once, and queues the others.
+    /// Responds to probes at once, and queues the other requests.
     private func submit(_ requests: [PendingRequest], _ scratch: UnsafeMutableRawBufferPointer) {
         var left = requests
         while let pending = left.popLast() {
@@ -105,17 +105,17 @@ final class ServerCore: Sendable {
         }
     }
 
-    /// A refusal, or the response to a brief request; `nil` if a handler must run.
+    /// A refusal, or the response to a probe; `nil` if a handler must run.
     private func quickResponse(to request: HTTPServerRequest) -> HTTPServerResponse? {
         guard let authenticator = configuration.authenticator else {
-            return brief(request).map { encoded($0, request) }
+            return probe(request).map { encoded($0, request) }
         }
         switch authenticator.quickDecision(request) {
         case .refuse(let response): return encoded(response, request)
         case .admit(let identity):
             var request = request
             request.identity = identity
-            return brief(request).map { encoded($0, request) }
+            return probe(request).map { encoded($0, request) }
         case nil: return nil
         }
     }

@@ -30,6 +30,19 @@ import WebServer
         #expect(try WebFixture().send("/ready").status == 200)
     }
 
+    @Test func onlyProbesAreAnsweredOnThePollingThread() throws {
+        let apis = try WebFixture.apis { $0.isReady = { false } }
+        func status(_ path: String) -> Int? {
+            apis.dispatcher.probeResponse(to: HTTPServerRequest(path: path, query: []))?.status
+        }
+        #expect(status("/-/healthy") == 200)
+        #expect(status("/health") == 200)
+        #expect(status("/-/ready") == 503)
+        for path in ["/metrics", "/api/v1/query", "/-/reload", "/federate", "/nowhere"] {
+            #expect(status(path) == nil, "\(path)")
+        }
+    }
+
     @Test func unknownPathsAreNotFound() throws {
         let fixture = try WebFixture()
         for path in [

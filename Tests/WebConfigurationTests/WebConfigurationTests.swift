@@ -139,7 +139,7 @@ import WebServer
         var configuration = HTTPServerConfiguration()
         configuration.tls = { source.tls }
         configuration.authenticator = source
-        return try HTTPServer(configuration, brief: { $0.path == "/probe" ? .text("up") : nil }) {
+        return try HTTPServer(configuration, probe: { $0.path == "/probe" ? .text("up") : nil }) {
             .text("\($0.path) \($0.identity ?? "-")")
         }
     }

@@ -164,13 +164,13 @@ import WebServer
         server.stop()
     }
 
-    @Test func briefAnswersNeedNoWorker() throws {
+    @Test func probesNeedNoWorker() throws {
         let isReleased = Atomic<Bool>(false)
         let isBusy = Atomic<Bool>(false)
         var configuration = HTTPServerConfiguration()
         configuration.workers = 1
         let server = try HTTPServer(
-            configuration, brief: { $0.path == "/brief" ? .text("\($0.query.count) \($0.body.count)") : nil },
+            configuration, probe: { $0.path == "/probe" ? .text("\($0.query.count) \($0.body.count)") : nil },
             handler: { request in
                 isBusy.store(true, ordering: .relaxed)
                 _ = Loopback.eventually { isReleased.load(ordering: .relaxed) }
@@ -181,7 +181,7 @@ import WebServer
         #expect(Loopback.eventually { isBusy.load(ordering: .relaxed) })
         let client = RawHTTPClient(port: server.port)
         for _ in 0..<20 {
-            client.send("POST /brief?a=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+            client.send("POST /probe?a=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
             #expect(client.answer()?.text == "1 3")
         }
         isReleased.store(true, ordering: .relaxed)

@@ -13,7 +13,7 @@ import WebServer
     ) throws -> HTTPServer {
         var configuration = HTTPServerConfiguration()
         change(&configuration)
-        return try HTTPServer(configuration, brief: { $0.path == "/probe" ? .text("up") : nil }, handler: handler)
+        return try HTTPServer(configuration, probe: { $0.path == "/probe" ? .text("up") : nil }, handler: handler)
     }
 
     @Test func halfOpenConnectionsDoNotLockProbesOut() throws {

@@ -6,7 +6,6 @@ internal import Protobuf
 ///
 /// Samples come in Prometheus's order: a native histogram before its classic form, `_count` and `_sum` before buckets
 /// and quantiles. A classic histogram without a last bucket gets one.
-/// and quantiles. A classic histogram without a last bucket gets one.
 @safe struct MetricFamilyParser {
     /// The part of its metric that a sample is.
     enum Part: UInt8 {

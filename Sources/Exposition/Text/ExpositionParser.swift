@@ -3,7 +3,6 @@ internal import MetricModel
 
 /// Reads a body line by line without allocating. Used by one thread, inside ``ExpositionBody/withParser(_:_:)``.
 /// The pointer is valid only there. ``ExpositionBody/padding`` zero bytes follow the body.
-/// The pointer is valid only there. Behind the body lie ``ExpositionBody/padding`` zero bytes.
 @safe struct ExpositionParser {
     /// The kind of line that was read.
     enum Token {

@@ -1,6 +1,6 @@
 /// A source of samples that expressions can be evaluated over: the local store, samples in memory, or remote servers.
 ///
-/// ``select(_:from:through:sampleLimit:)`` is all that a source must offer. The other two requirements are shortcuts of
+/// ``select(_:from:through:sampleLimit:)`` is all that a source must offer. The other requirement is a shortcut of
 /// the local store, which finds series once and then reads many of them together. May be called from any thread.
 public protocol Queryable: Sendable {
     /// The samples of all matching series in the closed window `from...through`, staleness markers included.
@@ -18,12 +18,6 @@ public protocol Queryable: Sendable {
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
         remembering selection: inout (any SeriesSelection)?
     ) throws(SelectError) -> (any SeriesScan)?
-
-    /// The series of an earlier `selection` with the same demand, without looking anything up and without waiting;
-    /// `nil` if that is not possible.
-    func rescan(
-        _ selection: any SeriesSelection, from: Timestamp, through: Timestamp, labels: LabelDemand
-    ) -> (any SeriesScan)?
 }
 
 extension Queryable {
@@ -32,11 +26,6 @@ extension Queryable {
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
         remembering selection: inout (any SeriesSelection)?
     ) throws(SelectError) -> (any SeriesScan)? { nil }
-
-    /// Not possible.
-    public func rescan(
-        _ selection: any SeriesSelection, from: Timestamp, through: Timestamp, labels: LabelDemand
-    ) -> (any SeriesScan)? { nil }
 }
 
 /// Which labels of the selected series are needed.

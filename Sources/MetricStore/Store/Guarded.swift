@@ -5,9 +5,7 @@ internal import Glibc
 ///
 /// The state is behind a pointer, so that readers borrow it in place. A variable of the class would be copied for each
 /// reader, with a reference count for each of its arrays.
-/// each of them, with a reference count for each of its arrays.
 /// `@unchecked`: `state` is accessed only under `lock`.
-/// `@unchecked`: `state` is only touched under `lock`.
 @safe final class Guarded<State>: @unchecked Sendable {
     private let state: UnsafeMutablePointer<State>
     private let lock: UnsafeMutablePointer<pthread_rwlock_t>
@@ -36,13 +34,6 @@ internal import Glibc
         unsafe pthread_rwlock_rdlock(lock)
         defer { unsafe pthread_rwlock_unlock(lock) }
         return try unsafe body(state.pointee)
-    }
-
-    /// Runs `body` concurrently with other readers; returns `nil` instead of waiting.
-    func readIfFree<Result>(_ body: (borrowing State) -> Result?) -> Result? {
-        guard unsafe pthread_rwlock_tryrdlock(lock) == 0 else { return nil }
-        defer { unsafe pthread_rwlock_unlock(lock) }
-        return unsafe body(state.pointee)
     }
 
     /// Runs `body` exclusively.

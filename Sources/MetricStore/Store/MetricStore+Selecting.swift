@@ -54,20 +54,6 @@ extension MetricStore: Queryable {
         return scan
     }
 
-    /// A new scan of the selection `known`, without a lookup and without waiting.
-    ///
-    /// - Parameter labels: the labels that `known` was requested with.
-    /// - Returns: `nil` if series of that metric may have been added or removed, or while the index is being changed.
-    public func rescan(
-        _ known: any SeriesSelection, from: Timestamp, through: Timestamp, labels: LabelDemand
-    ) -> (any SeriesScan)? {
-        guard let known = known as? StoreSelection else { return nil }
-        let heads = core.catalog.readIfFree { catalog in
-            catalog.isClosed || !known.holds(labels, catalog, core) ? nil : Self.heads(of: known)
-        }
-        return heads.map { scan(known, $0, from, through) }
-    }
-
     /// The label sets that match any of the matcher lists, sorted. Without a list, every series matches.
     ///
     /// Returns those with samples in `from...through`. For a sealed chunk completely in it, the series that were alive

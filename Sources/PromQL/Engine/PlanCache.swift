@@ -28,8 +28,6 @@ public final class PlanCache: Sendable {
     private struct Entry {
         var plan: PreparedQuery
         var bytes: Int
-        /// The cost of its last evaluation. The caller knows which kind of evaluation it was.
-        var cost: EvaluationCost?
         /// When it was last returned, counted in returned plans.
         var age: Int
     }
@@ -64,7 +62,7 @@ public final class PlanCache: Sendable {
         }
     }
 
-    /// A plan for `text` for exclusive use. Return it with ``giveBack(_:_:_:)`` after an evaluation.
+    /// A plan for `text` for exclusive use. Return it with ``giveBack(_:_:options:)`` after an evaluation.
     public func take(_ text: String, options: EngineOptions) throws(ParseError) -> PreparedQuery {
         let key = Key(text: text, options: options)
         let known = state.withLock { state -> Lent? in
@@ -80,33 +78,8 @@ public final class PlanCache: Sendable {
         return QueryEngine(options: options).prepare(try Expression.parse(text, features: features))
     }
 
-    /// A plan for `text` whose evaluation over that many steps is expected to take microseconds; `nil` if it is not, or
-    /// if
-    /// that is unknown.
-    public func takeBrief(
-        _ text: String, options: EngineOptions, steps: Int64, milliseconds: Int64
-    ) -> PreparedQuery? {
-        let key = Key(text: text, options: options)
-        let lent = state.withLock { state -> Lent? in
-            guard let entry = state.entries[key], let cost = entry.cost,
-                cost.promisesBrief(steps: steps, milliseconds: milliseconds)
-            else { return nil }
-            state.entries[key] = nil
-            state.statistics.hits += 1
-            state.statistics.bytes -= entry.bytes
-            return Lent(plan: entry.plan)
-        }
-        return lent?.plan
-    }
-
-    /// Returns a plan from ``take(_:options:)`` or ``takeBrief(_:options:steps:milliseconds:)`` for `text` and
-    /// `options`.
-    /// The caller must not use the plan any more.
-    ///
-    /// - Parameter cost: the cost of the evaluation.
-    public func giveBack(
-        _ plan: PreparedQuery, _ text: String, options: EngineOptions, cost: EvaluationCost? = nil
-    ) {
+    /// Returns a plan from ``take(_:options:)`` for `text` and `options`. The caller must not use the plan any more.
+    public func giveBack(_ plan: PreparedQuery, _ text: String, options: EngineOptions) {
         let bytes = plan.retainedBytes + 2 * text.utf8.count + 2048
         guard bytes <= mostBytes, mostPlans > 0 else { return }
         let lent = Lent(plan: plan)
@@ -114,7 +87,7 @@ public final class PlanCache: Sendable {
             state.clock += 1
             let key = Key(text: text, options: options)
             let former = state.entries.updateValue(
-                Entry(plan: lent.plan, bytes: bytes, cost: cost, age: state.clock), forKey: key)
+                Entry(plan: lent.plan, bytes: bytes, age: state.clock), forKey: key)
             state.statistics.bytes += bytes - (former?.bytes ?? 0)
             var gone = Gone(plans: former.map { [$0.plan] } ?? [])
             while state.entries.count > mostPlans || state.statistics.bytes > mostBytes {
@@ -133,8 +106,7 @@ public final class PlanCache: Sendable {
     /// A plan that moves through the lock.
     ///
     /// `@unchecked`: a plan is owned by the evaluation that took it out of the table, and moves in and out only under
-    /// the
-    /// lock.
+    /// the lock.
     private struct Lent: @unchecked Sendable {
         let plan: PreparedQuery
     }

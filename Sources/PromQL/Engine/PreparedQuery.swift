@@ -32,12 +32,12 @@ public final class PreparedQuery {
 
     /// The value at a time.
     public func instant(
-        at moment: Timestamp, from source: any Queryable, effort: EvaluationEffort = .full,
+        at moment: Timestamp, from source: any Queryable,
         cancellation: QueryCancellation? = nil
     ) throws(QueryError) -> QueryResult {
         let time = moment.milliseconds
         let run = Run(
-            source: source, options: options, start: time, end: time, step: 0, effort: effort,
+            source: source, options: options, start: time, end: time, step: 0,
             cancellation: cancellation)
         switch root {
         case .string(let text): return result(.string(text, moment), run)
@@ -52,7 +52,7 @@ public final class PreparedQuery {
     /// The values from `start` to `end`, both included, every `step`.
     public func range(
         start: Timestamp, end: Timestamp, step: Milliseconds, from source: any Queryable,
-        effort: EvaluationEffort = .full, cancellation: QueryCancellation? = nil
+        cancellation: QueryCancellation? = nil
     ) throws(QueryError) -> QueryResult {
         guard case .node(let node, _) = root else {
             throw .execution(
@@ -64,7 +64,7 @@ public final class PreparedQuery {
         guard grid.count <= options.maximumSamples else { throw .tooManySamples }
         let run = Run(
             source: source, options: options, start: start.milliseconds, end: end.milliseconds, step: step.rawValue,
-            effort: effort, cancellation: cancellation)
+            cancellation: cancellation)
         let block = try cleaned(run.evaluate(node, over: grid))
         return result(.matrix(try series(block, over: grid, run)), run)
     }

@@ -12,7 +12,6 @@ final class Run {
     let step: Int64
     var annotations = Annotations()
     var statistics = QueryStatistics()
-    private let effort: EvaluationEffort
     private let cancellation: QueryCancellation?
     private let deadline: ContinuousClock.Instant?
     private var held = 0
@@ -22,7 +21,7 @@ final class Run {
 
     init(
         source: any Queryable, options: EngineOptions, start: Int64, end: Int64, step: Int64,
-        effort: EvaluationEffort = .full, cancellation: QueryCancellation?
+        cancellation: QueryCancellation?
     ) {
         self.source = source
         self.options = options
@@ -30,12 +29,7 @@ final class Run {
         self.end = end
         self.step = step
         self.cancellation = cancellation
-        self.effort = effort
-        deadline =
-            switch effort {
-            case .full: options.timeout.map { ContinuousClock.now + .milliseconds($0.rawValue) }
-            case .brief: ContinuousClock.now + EvaluationEffort.longestBrief
-            }
+        deadline = options.timeout.map { ContinuousClock.now + .milliseconds($0.rawValue) }
     }
 
     /// Throws if the evaluation was cancelled or has timed out.
@@ -90,7 +84,6 @@ final class Run {
     /// The samples of the matching series with `from <= timestamp <= through`.
     func select(_ matchers: [Matcher], from: Int64, through: Int64) throws(QueryError) -> [SeriesSamples] {
         try check()
-        if effort == .brief { throw .timeout }
         do {
             return try source.select(
                 matchers, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),
@@ -108,15 +101,6 @@ final class Run {
         remembering selection: inout (any SeriesSelection)?
     ) throws(QueryError) -> (any SeriesScan)? {
         try check()
-        if effort == .brief {
-            let scan = selection.flatMap {
-                source.rescan(
-                    $0, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through), labels: labels)
-            }
-            guard let scan else { throw .timeout }
-            retainedBytes += scan.selection.retainedBytes
-            return scan
-        }
         do {
             let scan = try source.scan(
                 matchers, from: Timestamp(milliseconds: from), through: Timestamp(milliseconds: through),

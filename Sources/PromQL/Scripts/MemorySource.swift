@@ -6,7 +6,6 @@ internal import Synchronization
 ///
 /// It handles the counter reset hints of native histograms like a store that keeps histograms in chunks: see
 /// `ResetHints`. May be shared between threads.
-/// `ResetHints`. May be shared between threads.
 public final class MemorySource: Queryable {
     private let series = Mutex<[Labels: StoredSeries]>([:])
 
