@@ -12,10 +12,10 @@ extension FieldReader {
         return duration
     }
 
-    /// A duration above zero.
+    /// A duration greater than zero.
     public mutating func optionalInterval(_ name: String) throws(YAMLError) -> Milliseconds? {
         guard let duration = try optionalDuration(name) else { return nil }
-        guard duration > .zero else { throw fault("must be above zero", at: node[name], field: name) }
+        guard duration > .zero else { throw fault("must be greater than zero", at: node[name], field: name) }
         return duration
     }
 
@@ -26,7 +26,7 @@ extension FieldReader {
         return limit
     }
 
-    /// A size such as `10MB` or `512KiB`; both count in 1024s, as Prometheus does.
+    /// A size such as `10MB` or `512KiB`. As in Prometheus, both units are multiples of 1024.
     public mutating func optionalSize(_ name: String) throws(YAMLError) -> Int? {
         guard let node = optional(name) else { return nil }
         let text = node.text ?? ""
@@ -53,7 +53,7 @@ extension FieldReader {
         return Labels(labels)
     }
 
-    /// Refuses `name` if it is there and not empty.
+    /// Rejects `name` if it is present and not empty.
     public mutating func refuse(_ name: String, _ reason: String) throws(YAMLError) {
         guard let node = optional(name) else { return }
         if node.elements?.isEmpty == true || node.members?.isEmpty == true { return }

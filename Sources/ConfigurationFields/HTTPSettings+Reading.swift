@@ -3,9 +3,9 @@ internal import Runtime
 public import YAML
 
 extension HTTPSettings {
-    /// Reads the fields of an HTTP client among others of `fields`; what else is in it is left to the caller.
+    /// Reads the fields of an HTTP client from `fields`. Other fields are left to the caller.
     ///
-    /// - Parameter directory: What relative paths are relative to.
+    /// - Parameter directory: the base of relative paths.
     public init(_ fields: inout FieldReader, directory: String) throws(YAMLError) {
         self.init()
         followsRedirects = try fields.optionalFlag("follow_redirects") ?? true
@@ -18,7 +18,7 @@ extension HTTPSettings {
         headers = try Self.headers(&fields, "http_headers", directory)
     }
 
-    /// Reads the section `name`, such as `http_config`, of `fields`; `nil` where it is missing.
+    /// Reads the section `name`, such as `http_config`, from `fields`; `nil` if it is missing.
     public static func section(
         _ name: String, of fields: inout FieldReader, directory: String
     ) throws(YAMLError) -> HTTPSettings? {
@@ -135,7 +135,7 @@ extension HTTPSettings {
         return headers
     }
 
-    /// `name`, or the file that `name_file` names.
+    /// `name`, or the file in `name_file`.
     public static func secret(
         _ fields: inout FieldReader, _ name: String, _ directory: String
     ) throws(YAMLError) -> Secret? {

@@ -1,11 +1,11 @@
 public import CurlHTTP
 internal import Runtime
 
-/// How an HTTP server is reached: `http_config` as Prometheus and Alertmanager read it. A value without connections.
+/// Client settings: `http_config` of Prometheus and Alertmanager. A value without connections.
 ///
-/// Files with secrets are read for each request, so that they may be rotated.
+/// Files with secrets are read for each request, so that secrets can be rotated.
 public struct HTTPSettings: Equatable, Sendable {
-    /// A secret, or the file that holds it.
+    /// A secret, or the path of its file.
     public enum Secret: Hashable, Sendable, CustomStringConvertible {
         case text(String)
         case file(String)
@@ -13,7 +13,7 @@ public struct HTTPSettings: Equatable, Sendable {
         /// Never the secret.
         public var description: String { "<secret>" }
 
-        /// The secret. Blanks around the content of a file are dropped.
+        /// The secret. Blanks around the content of a file are removed.
         public func read() throws(HTTPFailure) -> String {
             switch self {
             case .text(let text): return text
@@ -43,9 +43,9 @@ public struct HTTPSettings: Equatable, Sendable {
     public var authentication = Authentication.none
     /// Certificates and versions.
     public var tls = TLSOptions()
-    /// Whether redirects are followed. Credentials are not sent on to another host.
+    /// Whether redirects are followed. Credentials are not sent to another host.
     public var followsRedirects = true
-    /// Whether HTTP/2 may be used; it is negotiated over TLS only.
+    /// Whether HTTP/2 may be used. It is negotiated only over TLS.
     public var allowsHTTP2 = true
     /// The proxy.
     public var proxy = ProxySettings()
@@ -56,17 +56,19 @@ public struct HTTPSettings: Equatable, Sendable {
     public struct Header: Hashable, Sendable {
         /// The field's name.
         public var name: String
-        /// The values, each sent as a field of its own.
+        /// The values, each sent as a separate field.
         public var values: [Secret]
     }
 
     /// No authentication, the system's certificates.
     public init() {}
 
-    /// Sets `request` up. Fails when a file with a secret cannot be read or no OAuth 2 token can be obtained.
+    /// Applies the settings to `request`. Throws if a file with a secret cannot be read or no OAuth 2 token can be
+    /// obtained.
     ///
-    /// - Parameter waits: Whether the caller may wait for the OAuth 2 token endpoint. Where it may not, a request
-    ///   without a token fails and the token is fetched on another thread.
+    /// - Parameter waits: whether the caller may wait for the OAuth 2 token endpoint. If not, a request without a token
+    ///   fails
+    ///   and the token is fetched on another thread.
     public func apply(to request: inout HTTPRequest, waits: Bool = true) throws(HTTPFailure) {
         request.tls = tls
         request.allowsHTTP2 = allowsHTTP2
@@ -88,12 +90,12 @@ public struct HTTPSettings: Equatable, Sendable {
         }
         for header in headers {
             for value in header.values { request.headers.append((header.name, try value.read())) }
-            // Any of them may hold a credential.
+            // Any of them may contain a credential.
             request.confidentialHeaders.insert(header.name.lowercased())
         }
     }
 
-    /// Whether a request that was set up once stays valid: no secret is in a file and no token expires.
+    /// Whether a prepared request stays valid: no secret is in a file and no token expires.
     public var isConstant: Bool {
         let secrets: [Secret]
         switch authentication {

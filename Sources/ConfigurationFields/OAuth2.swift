@@ -3,17 +3,17 @@ internal import JSON
 internal import Runtime
 internal import Synchronization
 
-/// How an OAuth 2 access token is obtained: the client credentials grant (RFC 6749, section 4.4). A value.
+/// Settings for OAuth 2 access tokens: the client credentials grant (RFC 6749, section 4.4). A value.
 public struct OAuth2Settings: Hashable, Sendable {
-    /// Identifies the client.
+    /// The client's id.
     public var clientID: String
     /// The client's secret.
     public var clientSecret: HTTPSettings.Secret
-    /// Where tokens are issued.
+    /// The URL of the token endpoint.
     public var tokenURL: String
-    /// What the token is asked for.
+    /// The requested scopes.
     public var scopes: [String]
-    /// Further parameters of the request, sorted by name.
+    /// More parameters of the request, sorted by name.
     public var parameters: [Parameter]
     /// Certificates and versions for the token endpoint.
     public var tls: TLSOptions
@@ -29,50 +29,50 @@ public struct OAuth2Settings: Hashable, Sendable {
     }
 }
 
-/// Access tokens by the settings they were obtained with. May be shared between threads.
+/// Access tokens, by their settings. May be shared between threads.
 ///
-/// A token is kept until shortly before it expires. Settings that are equal share one token.
+/// A token is kept until shortly before it expires. Equal settings share one token.
 final class OAuth2Tokens: Sendable {
     /// The tokens of this process.
     static let shared = OAuth2Tokens()
 
     private struct Entry {
         var token: String
-        /// Monotonic nanoseconds.
+        /// In nanoseconds of the monotonic clock.
         var validUntil: Int64
     }
 
     private struct State {
         var entries: [OAuth2Settings: Entry] = [:]
-        /// Settings for which a request is under way.
+        /// Settings with a request in progress.
         var fetching: Set<OAuth2Settings> = []
         var failures: [OAuth2Settings: String] = [:]
     }
 
     private static let capacity = 1000
-    /// A token is renewed this long before it expires.
+    /// How long before its expiry a token is renewed.
     private static let marginNanoseconds: Int64 = 10_000_000_000
     private let state = Mutex(State())
     private let client = HTTPClient()
 
-    /// The token for `settings`. Waits for the token endpoint where there is none yet.
+    /// The token for `settings`. If there is none, waits for the token endpoint.
     func token(_ settings: OAuth2Settings) throws(HTTPFailure) -> String {
         if let known = known(settings) { return known }
         return try fetch(settings)
     }
 
-    /// The token for `settings`; where there is none yet, asks for one on another thread and fails.
+    /// The token for `settings`. If there is none, requests it on another thread and throws.
     func tokenWithoutWaiting(_ settings: OAuth2Settings) throws(HTTPFailure) -> String {
         if let known = known(settings) { return known }
         let (starts, failure) = state.withLock { state in
             (state.fetching.insert(settings).inserted, state.failures[settings])
         }
-        // One that finds no room is asked for again by the next request.
+        // If the queue is full, the next request tries again.
         if starts, !Self.worker.wanted.send(settings) { state.withLock { _ = $0.fetching.remove(settings) } }
         throw HTTPFailure(.other, failure ?? "waiting for an OAuth 2 token from \(settings.tokenURL)")
     }
 
-    /// Fetches tokens for those who may not wait; lives as long as the process.
+    /// Fetches tokens for callers that must not wait. Lives as long as the process.
     private static let worker = Worker()
 
     private final class Worker: Sendable {
@@ -81,7 +81,7 @@ final class OAuth2Tokens: Sendable {
 
         init() {
             thread.withLock { [wanted] in
-                // Without a thread nothing is fetched, and requests go on to fail.
+                // Without a thread nothing is fetched, and requests keep failing.
                 $0 = try? WorkerThread("oauth2") {
                     while case .message(let settings) = wanted.receive() { OAuth2Tokens.shared.renew(settings) }
                 }
@@ -108,18 +108,18 @@ final class OAuth2Tokens: Sendable {
     }
 
     private func fetch(_ settings: OAuth2Settings) throws(HTTPFailure) -> String {
-        // RFC 6749 wants servers to take the Authorization header; some take the body's parameters only.
+        // RFC 6749 requires servers to support the Authorization header. Some support only parameters in the body.
         var response = try request(settings, secretInBody: false)
         if response.status == 400 || response.status == 401 { response = try request(settings, secretInBody: true) }
         let body = String(decoding: response.body, as: UTF8.self)
         guard (200..<300).contains(response.status) else {
             throw HTTPFailure(
-                .other, "the OAuth 2 token endpoint answered with status \(response.status): \(body.prefix(200))")
+                .other, "the OAuth 2 token endpoint returned status \(response.status): \(body.prefix(200))")
         }
         guard let json = try? JSON(parsing: body), let token = json["access_token"]?.text, !token.isEmpty else {
-            throw HTTPFailure(.other, "the OAuth 2 token endpoint answered without access_token")
+            throw HTTPFailure(.other, "the response of the OAuth 2 token endpoint has no access_token")
         }
-        // A server that names no lifetime is asked again after an hour.
+        // A token without a lifetime is renewed after an hour.
         let seconds = json["expires_in"]?.number ?? 3600
         let lifetime = Int64(max(0, min(seconds, 1e9)) * 1e9)
         let now = SystemClock.monotonicNanoseconds()
@@ -156,9 +156,9 @@ final class OAuth2Tokens: Sendable {
     }
 }
 
-/// Text as `application/x-www-form-urlencoded` has it.
+/// Text in the format `application/x-www-form-urlencoded`.
 public enum FormText {
-    /// `text` with everything escaped but letters, digits and `-._~`; a blank becomes `+`.
+    /// `text` with everything escaped except letters, digits and `-._~`. A blank becomes `+`.
     public static func escaped(_ text: String) -> String {
         var bytes: [UInt8] = []
         let digits = Array("0123456789ABCDEF".utf8)

@@ -1,9 +1,9 @@
 internal import CurlHTTP
 internal import Glibc
 
-/// Through which proxy a server is reached. A value.
+/// The proxy for connections to a server. A value.
 public struct ProxySettings: Hashable, Sendable {
-    /// Where the proxy comes from.
+    /// The source of the proxy.
     public enum Source: Hashable, Sendable {
         case none
         case url(String)
@@ -11,9 +11,9 @@ public struct ProxySettings: Hashable, Sendable {
         case environment
     }
 
-    /// Where the proxy comes from.
+    /// The source of the proxy.
     public var source = Source.none
-    /// Hosts that are reached without the proxy, separated by commas.
+    /// Hosts that are contacted without the proxy, separated by commas.
     public var exceptions = ""
     /// Header fields of the request that opens a tunnel through the proxy.
     public var connectHeaders: [HTTPSettings.Header] = []

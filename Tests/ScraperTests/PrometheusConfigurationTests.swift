@@ -188,7 +188,7 @@ import YAML
         ),
         (
             "scrape_configs: [{job_name: a, scrape_interval: 0s}]",
-            "scrape_configs[0].scrape_interval: must be above zero"
+            "scrape_configs[0].scrape_interval: must be greater than zero"
         ),
         (
             "scrape_configs: [{job_name: a, scrape_interval: 5s, scrape_timeout: 6s}]",

@@ -59,7 +59,7 @@ import Testing
         arguments: [
             ([], "Usage: tribune COMMAND"),
             (["frobnicate"], "unknown command 'frobnicate'"),
-            (["query"], "tribune query needs one of these words"),
+            (["query"], "tribune query needs a subcommand"),
             (["query", "instant"], "an operand is missing"),
             (["version", "--nope"], "unknown option --nope"),
             (["demo-service", "--port"], "--port needs a value"),
@@ -71,7 +71,7 @@ import Testing
             (["serve", "--storage.retention.time=abc"], "must be a duration such as 90s or 24h, got \"abc\""),
             (["serve", "--storage.path="], "--storage.path must not be empty"),
             (["serve", "--config.file="], "--config.file must not be empty"),
-            (["query", "range", "http://127.0.0.1:1", "up"], "--start and --end are needed"),
+            (["query", "range", "http://127.0.0.1:1", "up"], "--start and --end are required"),
         ] as [([String], String)])
     func wrongUsageIsExplainedAndEndsWithTwo(arguments: [String], message: String) throws {
         let result = try TribuneProgram.run(arguments)

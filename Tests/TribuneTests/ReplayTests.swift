@@ -105,7 +105,7 @@ import Testing
     }
 
     @Test func anUnknownRuleOrAnEmptyTimeIsTold() throws {
-        #expect(try replay("--rule", "Nope").errors.contains("no rollback rule is called Nope"))
+        #expect(try replay("--rule", "Nope").errors.contains("no rollback rule named Nope"))
         #expect(try replay("--from", "1000003000").errors.contains("no samples are stored"))
     }
 

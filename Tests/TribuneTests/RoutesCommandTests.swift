@@ -33,7 +33,7 @@ import Testing
         arguments: [
             (#"{"stable": 90, "candidate": 10}"#, "stable not verified (not reported by the router)"),
             (#"{"stable": 90, "candidate": 10, "stable_healthy": false}"#, "stable unhealthy (reported by the router)"),
-            (#"{"stable": 0, "candidate": 10, "stable_healthy": true}"#, "no division of traffic"),
+            (#"{"stable": 0, "candidate": 10, "stable_healthy": true}"#, "no traffic split"),
             (#"{"stable": 90}"#, "the numbers \"stable\" and"),
         ])
     func routesThatARollbackCouldNotUseEndWithOne(reading: String, words: String) throws {

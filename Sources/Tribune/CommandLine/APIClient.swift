@@ -3,9 +3,9 @@ internal import Identity
 internal import JSON
 internal import WebServer
 
-/// Calls of Prometheus's HTTP API and of Tribune's own.
+/// A client of Prometheus's and Tribune's HTTP APIs.
 struct APIClient {
-    /// The bearer token; `nil` for none.
+    /// The bearer token; `nil` to send none.
     var token: String?
     private let server: String
     private let client = HTTPClient()
@@ -30,7 +30,7 @@ struct APIClient {
         return port ?? (url.hasPrefix("https") ? 443 : 80)
     }
 
-    /// The answer to a form posted to `/api/v1/` + `path`. An error of the server is thrown with its text.
+    /// The response to a form posted to `/api/v1/` + `path`. An error of the server is thrown with its text.
     func post(_ path: String, _ fields: [(String, String)]) throws(CommandFailure) -> JSON {
         var request = HTTPRequest(url: "\(server)/api/v1/\(path)")
         request.method = "POST"
@@ -40,7 +40,7 @@ struct APIClient {
         return try send(request)
     }
 
-    /// The answer to JSON posted to `/api/v1/` + `path`.
+    /// The response to JSON posted to `/api/v1/` + `path`.
     func post(_ path: String, json: [UInt8]) throws(CommandFailure) -> JSON {
         var request = HTTPRequest(url: "\(server)/api/v1/\(path)")
         request.method = "POST"
@@ -49,7 +49,7 @@ struct APIClient {
         return try send(request)
     }
 
-    /// The answer to a GET of `/api/v1/` + `path`.
+    /// The response to a GET of `/api/v1/` + `path`.
     func get(_ path: String) throws(CommandFailure) -> JSON {
         try send(HTTPRequest(url: "\(server)/api/v1/\(path)"))
     }

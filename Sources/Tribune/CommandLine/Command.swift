@@ -1,22 +1,22 @@
-/// A subcommand: what it is called, what it takes, and what it does.
+/// A subcommand.
 struct Command: Sendable {
     /// An option of a command, such as `--config.file=FILE`.
     struct Option: Sendable {
         /// The name without dashes.
         let name: String
-        /// The word for its value in the help text; `nil` for a switch.
+        /// The placeholder of its value in the help text; `nil` for a switch.
         let value: String?
         /// The summary.
         let help: String
-        /// The value where none is given.
+        /// The default value.
         let fallback: String?
 
-        /// An option that takes a value.
+        /// An option with a value.
         static func value(_ name: String, _ value: String, _ help: String, default fallback: String? = nil) -> Option {
             Option(name: name, value: value, help: help, fallback: fallback)
         }
 
-        /// An option that is on when given.
+        /// A switch, off by default.
         static func flag(_ name: String, _ help: String) -> Option {
             Option(name: name, value: nil, help: help, fallback: nil)
         }
@@ -28,13 +28,13 @@ struct Command: Sendable {
     let summary: String
     /// The operands in the usage line, such as `FILE...`.
     let operands: String
-    /// How many operands are accepted.
+    /// The allowed number of operands.
     let operandCount: ClosedRange<Int>
     /// The options.
     let options: [Option]
-    /// More help, printed below the options.
+    /// More help text, printed below the options.
     let details: String
-    /// Does it. Returns the exit code.
+    /// Runs the command. Returns the exit code.
     let run: @Sendable (Invocation) throws(CommandFailure) -> Int32
 
     init(
@@ -69,11 +69,11 @@ struct Command: Sendable {
     }
 }
 
-/// The arguments a command was called with.
+/// The arguments of a call.
 struct Invocation: Sendable {
-    /// Values by option name; a switch that was given has the value `true`.
+    /// Values by option name. A switch that was given has the value `true`.
     let options: [String: [String]]
-    /// The rest, in order.
+    /// The operands, in order.
     let operands: [String]
 
     /// The last value given for `name`, or its default.
@@ -85,21 +85,21 @@ struct Invocation: Sendable {
     /// Whether the switch `name` was given.
     func flag(_ name: String) -> Bool { options[name]?.last == "true" }
 
-    /// That the value of `name` is not what is `wanted`.
+    /// An error: the value of `name` is not what is `wanted`.
     func misuse(of name: String, _ wanted: String) -> CommandFailure {
         CommandFailure("--\(name) must be \(wanted), got \"\(value(name) ?? "")\"", code: .usage)
     }
 }
 
-/// Why a command ended early.
+/// Why a command failed.
 struct CommandFailure: Error {
-    /// Exit codes that mean the same everywhere.
+    /// Exit codes of all commands.
     enum Code: Int32 {
-        /// It ran and found something wrong.
+        /// The command ran and found an error.
         case failed = 1
-        /// It was called wrongly.
+        /// Wrong usage.
         case usage = 2
-        /// Nothing is wrong, but something could be better, and the user asked that this count.
+        /// There are only warnings, but the user requested that they count.
         case lint = 3
     }
 

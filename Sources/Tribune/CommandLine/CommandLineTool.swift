@@ -1,10 +1,10 @@
-/// Finds the command that was called, reads its arguments, and runs it.
+/// Finds the requested command, parses its arguments, and runs it.
 enum CommandLineTool {
-    /// What the program is for, in one sentence.
+    /// The purpose of the program, in one sentence.
     static let purpose =
         "Tribune takes traffic back to the stable version of a service when a release violates a rule."
 
-    /// Exit codes that mean the same for every command.
+    /// Exit codes of all commands.
     static let exitCodes: [(code: Int, meaning: String)] = [
         (0, "Success."),
         (1, "Failure: the command found an error, or could not do its work."),
@@ -12,8 +12,9 @@ enum CommandLineTool {
         (3, "Lint remarks with --lint-fatal, or an inconclusive gate."),
     ]
 
-    /// Runs the command named by `arguments` (without the program's name). Returns the exit code: 0 for success, 1 when
-    /// the command found something wrong, 2 when it was called wrongly.
+    /// Runs the command in `arguments` (without the program's name). Returns the exit code: 0 for success, 1 if the
+    /// command
+    /// found an error, 2 for wrong usage.
     static func run(_ arguments: [String], commands: [Command]) -> Int32 {
         guard let first = arguments.first else {
             Console.error(overview(commands))
@@ -43,7 +44,7 @@ enum CommandLineTool {
         }
     }
 
-    /// Reads `--name=value`, `--name value`, switches, `--no-switch` and operands; `--` ends the options.
+    /// Parses `--name=value`, `--name value`, switches, `--no-switch` and operands. `--` ends the options.
     static func parse(_ arguments: [String], for command: Command) throws(CommandFailure) -> Invocation {
         var options: [String: [String]] = [:]
         var operands: [String] = []
@@ -107,7 +108,7 @@ enum CommandLineTool {
             Console.error("tribune: unknown command '\(words[0])'. Try 'tribune --help'.")
         } else {
             let list =
-                "tribune \(words[0]) needs one of these words:\n"
+                "tribune \(words[0]) needs a subcommand:\n"
                 + Console.table(group.map { ("  " + $0.name, $0.summary) })
             if words.dropFirst().allSatisfy({ ["--help", "-h"].contains($0) }), words.count > 1 {
                 Console.print(list)

@@ -26,7 +26,7 @@ enum Console {
         }
     }
 
-    /// The first word of the file at `path`, which holds a secret.
+    /// The first word of the file at `path`, a secret.
     static func secret(in path: String) throws(CommandFailure) -> String {
         guard let word = FileText.read(path)?.split(whereSeparator: \.isWhitespace).first else {
             throw CommandFailure("\(path) cannot be read or is empty")
@@ -34,7 +34,7 @@ enum Console {
         return String(word)
     }
 
-    /// Rows of two columns, the second one aligned and wrapped at 100 characters.
+    /// Rows with two columns. The second column is aligned and wrapped at 100 characters.
     static func table(_ rows: [(String, String)]) -> String {
         let width = min(38, (rows.map(\.0.count).max() ?? 0) + 2)
         return rows.map { left, right in
@@ -67,7 +67,7 @@ enum Console {
             while offset < bytes.count, let base = bytes.baseAddress {
                 let count = unsafe Glibc.write(descriptor, base + offset, bytes.count - offset)
                 if count < 0 && errno == EINTR { continue }
-                // A closed pipe is the reader's wish to hear no more.
+                // The reader has closed the pipe.
                 if count <= 0 { return }
                 offset += count
             }

@@ -1,15 +1,15 @@
 internal import PromQL
 
-/// The features that `--enable-feature` enables, by Prometheus's names.
+/// The features of `--enable-feature`, with Prometheus's names.
 struct Features {
-    /// Which expressions are accepted.
+    /// The accepted expressions.
     var parser = ParserFeatures.standard
     /// Whether metric names are removed at the end of a query instead of at each step.
     var delayedNameRemoval = false
-    /// Whether start timestamps count in `rate` and its relatives.
+    /// Whether `rate` and similar functions use start timestamps.
     var useStartTimestamps = false
 
-    /// Whether counters begin with a zero at the time since when they count.
+    /// Whether counters start with a zero at their start timestamp.
     var zeroesStarts = false
 
     private static let names: [(name: String, enable: @Sendable (inout Features) -> Void)] = [
@@ -19,12 +19,12 @@ struct Features {
         ("promql-delayed-name-removal", { $0.delayedNameRemoval = true }),
         ("created-timestamp-zero-ingestion", { $0.zeroesStarts = true }),
         ("use-start-timestamps", { $0.useStartTimestamps = true }),
-        // On without being asked for; named so that flags of Prometheus can be taken over.
+        // Always on. Accepted so that Prometheus's flags can be reused.
         ("promql-duration-expr", { _ in }), ("native-histograms", { _ in }), ("promql-at-modifier", { _ in }),
         ("promql-negative-offset", { _ in }), ("exemplar-storage", { _ in }),
     ]
 
-    /// Nothing experimental.
+    /// No experimental features.
     init() {}
 
     /// Reads comma-separated names.
@@ -42,10 +42,10 @@ struct Features {
 extension Command.Option {
     /// `--enable-feature`.
     static let enabledFeatures = Command.Option.value(
-        "enable-feature", "NAMES", "Enable experimental features, by the names that Prometheus gives them.")
+        "enable-feature", "NAMES", "Enable experimental features, with Prometheus's names.")
 }
 
 extension Invocation {
-    /// The features that `--enable-feature` enables.
+    /// The enabled features.
     func features() throws(CommandFailure) -> Features { try Features(values("enable-feature")) }
 }

@@ -148,7 +148,7 @@ enum CheckCommands {
             let paths = Paths.matching(pattern)
             if paths.isEmpty {
                 faults.append(
-                    YAMLError(file: pattern, line: 0, column: 0, field: "", message: "no plan file is called so"))
+                    YAMLError(file: pattern, line: 0, column: 0, field: "", message: "no such plan file"))
             }
             for path in paths {
                 do throws(ConfigurationError) {

@@ -1,7 +1,8 @@
 internal import CurlHTTP
 
-/// `tribune check healthy` and `tribune check ready`: whether a running server answers. Container images without a
-/// shell have these as their health check.
+/// `tribune check healthy` and `tribune check ready`: checks a running server. Container images without a shell use
+/// them as
+/// health check.
 enum CheckServerCommands {
     static let all = [
         command("healthy", "Check that a running server answers.", path: "/-/healthy"),
@@ -12,8 +13,8 @@ enum CheckServerCommands {
         Command(
             "check \(word)", summary,
             options: [
-                .value("url", "URL", "The server; a Prometheus will do.", default: "http://127.0.0.1:9190"),
-                .value("timeout", "SECONDS", "Longest time to wait for its answer.", default: "5"),
+                .value("url", "URL", "The server; may also be a Prometheus.", default: "http://127.0.0.1:9190"),
+                .value("timeout", "SECONDS", "Timeout of the request.", default: "5"),
             ]
         ) { (invocation) throws(CommandFailure) in
             guard let seconds = invocation.value("timeout").flatMap({ Int64($0) }), (1...3600).contains(seconds) else {
@@ -30,7 +31,7 @@ enum CheckServerCommands {
                 throw CommandFailure("\(request.url): \(error.message)")
             }
             guard response.status == 200 else {
-                throw CommandFailure("\(request.url) answered with status \(response.status), expected 200")
+                throw CommandFailure("\(request.url) returned status \(response.status), expected 200")
             }
             Console.print("SUCCESS: \(server) is \(word)")
             return 0

@@ -19,7 +19,7 @@ enum DatabaseCommands {
 
     static let rollback = Command(
         "db rollback", "Undo the last change of the schema.",
-        options: HistoryCommands.options + [.flag("discard", "Also where data would be lost.")]
+        options: HistoryCommands.options + [.flag("discard", "Undo it even if data is lost.")]
     ) { (invocation) throws(CommandFailure) in
         try HistoryCommands.withAudit(invocation) { (audit) throws(HistoryError) in
             guard let name = try audit.rollback(discarding: invocation.flag("discard")) else {

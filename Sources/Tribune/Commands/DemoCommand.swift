@@ -1,18 +1,18 @@
 internal import Glibc
 internal import Runtime
 
-/// `tribune demo`: the main job on real traffic, in a minute.
+/// `tribune demo`: a rollback on real traffic, in a minute.
 enum DemoCommand {
     static let command = Command(
         "demo", "Show an automatic rollback on real traffic.",
         options: [
             .flag(
                 "once",
-                "Stop by itself; exit code 0 only if the rollback was validated, recorded and reached the pager."
+                "Exit when done; exit code 0 only if the rollback was validated, recorded and sent to the pager."
             ),
-            .flag("small", "Without PostgreSQL for the history and Prometheus beside Tribune."),
+            .flag("small", "Run without PostgreSQL and Prometheus."),
             .value("misbehave", "MODE", "hash, compliance, latency or errors.", default: "hash"),
-            .value("web.listen-address", "HOST:PORT", "Where Tribune listens.", default: "127.0.0.1:9190"),
+            .value("web.listen-address", "HOST:PORT", "Address of Tribune.", default: "127.0.0.1:9190"),
             .value("keep", "DIR", "Keep configuration, logs and data in this directory."),
             .value("log.level", "LEVEL", "debug, info, warn or error.", default: "warn"),
             .value("log.format", "FORMAT", "logfmt or json.", default: "logfmt"),
@@ -44,7 +44,7 @@ enum DemoCommand {
 
     private static func workspace(_ wanted: String?) throws(CommandFailure) -> String {
         if let wanted {
-            // The files name each other, and what reads them would take a relative path for a host.
+            // The files contain each other's paths, and their readers would treat a relative path as a host name.
             guard Paths.makeDirectory(wanted), let path = unsafe realpath(wanted, nil) else {
                 throw CommandFailure("\(wanted): \(SystemError.current)")
             }
@@ -60,7 +60,7 @@ enum DemoCommand {
         do throws(ChildProcess.StartError) {
             _ = try ChildProcess(["rm", "-rf", directory]).wait()
         } catch {
-            Console.error("\(directory) was left behind: \(error.description)")
+            Console.error("cannot remove \(directory): \(error.description)")
         }
     }
 }

@@ -2,16 +2,16 @@ internal import Glibc
 internal import Runtime
 internal import WebServer
 
-/// `tribune demo-service`: the small service of the demo, as a process of its own.
+/// `tribune demo-service`: the small service of the demo, as a separate process.
 enum DemoServiceCommand {
-    /// The constitution that the shipped rules and the demo expect.
+    /// The constitution hash in the shipped rules and the demo.
     static let constitution = "cdd01ef066bc6cf2"
 
     static let command = Command(
         "demo-service", "Run a small service that misbehaves on request.",
         options: [
-            .value("address", "IP", "The address it listens on.", default: "127.0.0.1"),
-            .value("port", "PORT", "The port; 0 takes any.", default: "0"),
+            .value("address", "IP", "The address on which it listens.", default: "127.0.0.1"),
+            .value("port", "PORT", "The port; 0 for any free port.", default: "0"),
             .value("service", "NAME", "Value of the label service.", default: "demo"),
             .value("version", "VERSION", "The version that it reports.", default: "blue"),
             .value("hash", "HASH", "The constitution hash that it reports.", default: constitution),

@@ -2,7 +2,7 @@ internal import MetricModel
 internal import RuleEngine
 internal import YAML
 
-/// `tribune export-rules`: rollback rules for those who only have Prometheus.
+/// `tribune export-rules`: rollback rules for servers that run only Prometheus.
 enum ExportRulesCommand {
     static let command = Command(
         "export-rules", "Print rollback rules as plain Prometheus alerts.", operands: "FILE...", count: 1...10_000,
@@ -27,7 +27,7 @@ enum ExportRulesCommand {
             }
         }
         guard faults.isEmpty else { throw CommandFailure(faults.joined(separator: "\n")) }
-        // The text ends with a line break of its own.
+        // The text already ends with a line break.
         Console.print(String(RuleExport.prometheusRules(for: groups, interval: interval).dropLast()))
         return 0
     }

@@ -2,9 +2,9 @@ internal import JSON
 internal import MetricModel
 internal import Runtime
 
-/// `tribune gate …`: asks the deployment gates of a running Tribune, from a pipeline or by hand.
+/// `tribune gate …`: uses the deployment gates of a running Tribune, from a pipeline or manually.
 enum GateCommands {
-    /// The exit code of an analysis that could not tell.
+    /// The exit code of an inconclusive analysis.
     static let inconclusive: Int32 = 3
 
     private static let options: [Command.Option] = [
@@ -18,9 +18,9 @@ enum GateCommands {
         "gate analyze", "Ask whether a deployment is worse than the one it replaces.", operands: "[FILE]", count: 0...1,
         options: options + [
             .flag("change", "Compare the time before and after a change instead of two versions."),
-            .value("service", "NAME", "The service."), .value("window", "DURATION", "How much time to compare."),
+            .value("service", "NAME", "The service."), .value("window", "DURATION", "Length of the window."),
             .value("change-time", "TIME", "With --change: the time of the change, as a date or in seconds since 1970."),
-            .flag("json", "Print everything as JSON."),
+            .flag("json", "Print JSON."),
         ],
         details: """
             FILE holds the request as JSON (`-` is standard input). Without it, the options and the configured profile determine what
@@ -39,7 +39,7 @@ enum GateCommands {
     }
 
     private static let checkpoint = Command(
-        "gate checkpoint", "Record how traffic is divided now.",
+        "gate checkpoint", "Record the current traffic split.",
         options: options + [
             .value("plan", "NAME", "Only this plan."), .value("reason", "TEXT", "The reason, for the record."),
         ], details: "Prints the id of the checkpoint."
@@ -56,7 +56,7 @@ enum GateCommands {
     }
 
     private static let restore = Command(
-        "gate restore", "Take back candidates that have more traffic than at a checkpoint.", operands: "CHECKPOINT",
+        "gate restore", "Roll back candidates that have more traffic than at a checkpoint.", operands: "CHECKPOINT",
         count: 1...1,
         options: options + [
             .flag(
@@ -76,7 +76,7 @@ enum GateCommands {
             let detail = plan["detail"]?.text ?? ""
             Console.print(
                 "\(plan["plan"]?.text ?? ""): \(plan["outcome"]?.text ?? "")" + (detail.isEmpty ? "" : ", \(detail)"))
-            for (member, text) in [("not_raised", "not raised"), ("unread", "not read at the checkpoint, left alone")] {
+            for (member, text) in [("not_raised", "not raised"), ("unread", "not read at the checkpoint, unchanged")] {
                 let names = (plan[member]?.elements ?? []).compactMap(\.text)
                 if !names.isEmpty { Console.print("  \(text): \(names.joined(separator: ", "))") }
             }
@@ -101,7 +101,7 @@ enum GateCommands {
         }
         let kinds = ["analysis": Array(paths.prefix(2)), "improvement": [paths[2]], "checkpoint": [paths[3]]]
         guard let known = kinds[String(id.prefix { $0 != "-" })] else {
-            throw CommandFailure("\(id) is no id of a record", code: .usage)
+            throw CommandFailure("\(id) is not the id of a record", code: .usage)
         }
         for path in known {
             let list = try client.get("\(path)?limit=500")["data"]?.elements ?? []

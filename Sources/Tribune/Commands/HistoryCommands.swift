@@ -4,10 +4,10 @@ internal import MetricModel
 internal import Runtime
 internal import YAML
 
-/// `tribune audit …`: verifying, exporting and repairing the record.
+/// `tribune audit …`: verifies, exports and repairs the history.
 enum HistoryCommands {
     static let options: [Command.Option] = [
-        .value("config.file", "FILE", "The tribune.yml that says where the history is.", default: "tribune.yml"),
+        .value("config.file", "FILE", "The tribune.yml with the database of the history.", default: "tribune.yml"),
         .value("storage.path", "DIR", "The directory of samples and history.", default: "data"),
     ]
 
@@ -22,7 +22,7 @@ enum HistoryCommands {
         "server", "URL", "Ask a running Tribune instead of the database.")
 
     static let verify = Command(
-        "audit verify", "Recompute the ledger and report everything that was altered.", operands: "[EXPORT]",
+        "audit verify", "Recompute the ledger and report every alteration.", operands: "[EXPORT]",
         count: 0...1,
         options: options + trustOptions + [
             .value(
@@ -108,7 +108,7 @@ enum HistoryCommands {
         options: options + [
             .value("from", "TIME", "Start of the period, RFC 3339 or a date."),
             .value("to", "TIME", "End of the period, RFC 3339 or a date. Default: now."),
-            .value("service", "NAME", "Only this service, and what concerns none."),
+            .value("service", "NAME", "Only this service, and entries about no service."),
         ],
         details: "DIR/report.html opens in any browser. DIR/verify.py checks the proofs without Tribune."
     ) { (invocation) throws(CommandFailure) in
@@ -174,8 +174,8 @@ enum HistoryCommands {
 
     static let acknowledgeGap = Command(
         "audit acknowledge-gap", "Continue a record that lacks signed entries, or whose signing key is lost.",
-        options: options + [.value("reason", "TEXT", "Why the loss is accepted; becomes part of the record.")],
-        details: "Appends an entry that names the lost range. Checkpoints that others kept still show the loss."
+        options: options + [.value("reason", "TEXT", "Why the loss is accepted; it is recorded.")],
+        details: "Appends an entry that names the lost range. Checkpoints kept elsewhere still show the loss."
     ) { (invocation) throws(CommandFailure) in
         let reason = try reason(invocation)
         return try withAudit(invocation) { (audit) throws(HistoryError) in
@@ -186,7 +186,7 @@ enum HistoryCommands {
 
     static let erase = Command(
         "audit erase", "Erase a text about a person from the history.", operands: "TEXT", count: 1...1,
-        options: options + [.value("reason", "TEXT", "Why, without naming the person; becomes part of the record.")],
+        options: options + [.value("reason", "TEXT", "The reason, without the person's name; it is recorded.")],
         details: """
             Erases every exact occurrence of a name, identity or address. Entries keep a commitment that cannot be opened any
             more, so that verification still passes. Exports and backups made before still hold the text.

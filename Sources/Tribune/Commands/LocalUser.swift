@@ -3,7 +3,7 @@ internal import History
 
 /// The user of the operating system who runs a command.
 enum LocalUser {
-    /// The identity that the operating system vouches for; `SUDO_USER` is only claimed.
+    /// The identity confirmed by the operating system. `SUDO_USER` is only a claim.
     static var actor: LedgerActor {
         let user = unsafe getpwuid(getuid()).map { unsafe String(cString: $0.pointee.pw_name) } ?? "uid \(getuid())"
         let claimed = unsafe getenv("SUDO_USER").map { unsafe String(cString: $0) }

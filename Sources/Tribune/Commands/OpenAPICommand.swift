@@ -10,7 +10,7 @@ enum OpenAPICommand {
     static let command = Command(
         "openapi", "Print the OpenAPI document of the HTTP API.",
         options: [.flag("markdown", "Print a table of the endpoints instead.")],
-        details: "The server shows the same document at /api/v1/openapi.json."
+        details: "The server returns the same document at /api/v1/openapi.json."
     ) { (invocation) throws(CommandFailure) in
         let endpoints = try Self.endpoints()
         if invocation.flag("markdown") {
@@ -32,7 +32,7 @@ enum OpenAPICommand {
                 logger: .silent)
             return web.endpoints
         } catch {
-            throw CommandFailure("no store can be made: \(error.description)")
+            throw CommandFailure("cannot create a store: \(error.description)")
         }
     }
 }

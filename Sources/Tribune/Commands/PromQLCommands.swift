@@ -1,7 +1,7 @@
 internal import JSON
 internal import PromQL
 
-/// `tribune promql …`: expressions, looked at without a server.
+/// `tribune promql …`: formats and parses expressions without a server.
 enum PromQLCommands {
     static let format = Command(
         "promql format", "Print an expression in its canonical, indented form.", operands: "EXPR", count: 1...1,

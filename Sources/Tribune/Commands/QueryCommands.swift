@@ -1,7 +1,7 @@
 internal import JSON
 internal import MetricModel
 
-/// `tribune query …`: asks a running Tribune, or any server with Prometheus's HTTP API.
+/// `tribune query …`: queries a running Tribune, or any server with Prometheus's HTTP API.
 enum QueryCommands {
     static let instant = Command(
         "query instant", "Evaluate an expression at one time.", operands: "SERVER EXPR", count: 2...2,
@@ -25,7 +25,7 @@ enum QueryCommands {
         ]
     ) { (invocation) throws(CommandFailure) in
         guard let start = invocation.value("start"), let end = invocation.value("end") else {
-            throw CommandFailure("--start and --end are needed", code: .usage)
+            throw CommandFailure("--start and --end are required", code: .usage)
         }
         let format = try AnswerFormat(invocation)
         let fields = [
@@ -35,7 +35,7 @@ enum QueryCommands {
         return print(try ask(invocation.operands[0], "query_range", fields), format)
     }
 
-    /// The `data` of the server's answer; its error otherwise.
+    /// The `data` of the server's response. Throws the server's error.
     private static func ask(
         _ server: String, _ path: String, _ fields: [(String, String)]
     ) throws(CommandFailure) -> JSON {
@@ -46,7 +46,7 @@ enum QueryCommands {
         return answer["data"] ?? .null
     }
 
-    /// How an answer is printed.
+    /// The output format.
     private enum AnswerFormat: String {
         case promql, json
 

@@ -9,7 +9,7 @@ internal import YAML
 /// Commands about receivers and their templates.
 enum ReceiverCommands {
     static let test = Command(
-        "receivers test", "Send a test message and say what came back.", operands: "[NAME...]", count: 0...1000,
+        "receivers test", "Send a test message and print the result.", operands: "[NAME...]", count: 0...1000,
         options: [
             .value("config.file", "FILE", "The configuration; its alertmanager file is used.", default: "tribune.yml"),
             .value("alertmanager.file", "FILE", "An alertmanager.yml, used instead of the configuration."),
@@ -25,7 +25,7 @@ enum ReceiverCommands {
         let configuration = try configuration(invocation)
         let names = invocation.operands.isEmpty ? configuration.receivers.keys.sorted() : invocation.operands
         for name in names where configuration.receivers[name] == nil {
-            throw CommandFailure("no receiver is called \"\(name)\"")
+            throw CommandFailure("no receiver named \"\(name)\"")
         }
         let externalURL = invocation.value("web.external-url") ?? ""
         var failed = 0
@@ -55,9 +55,9 @@ enum ReceiverCommands {
     static let template = Command(
         "check template", "Render a notification template.", operands: "FILE...", count: 1...100,
         options: [
-            .value("data", "FILE", "JSON with a message as the webhook gets it, a list of alerts, or one alert."),
-            .value("template", "TEXT", "What is rendered; by default every template of the files that is not empty."),
-            .flag("html", "Escape as in fields that take HTML."),
+            .value("data", "FILE", "JSON with a message in the webhook's format, a list of alerts, or one alert."),
+            .value("template", "TEXT", "The template to render. Default: every template that is not empty."),
+            .flag("html", "Escape as in HTML fields."),
             .value("web.external-url", "URL", "The URL of templates.", default: "http://localhost:9190"),
         ],
         details: """

@@ -1,6 +1,6 @@
 internal import Runtime
 
-/// `tribune completion` and `tribune reference`: files that are made from the program itself.
+/// `tribune completion` and `tribune reference`: files generated from the program itself.
 enum ReferenceCommands {
     static let completion = Command(
         "completion", "Print a script that completes commands, options and files in a shell.",

@@ -10,17 +10,17 @@ internal import Runtime
 internal import Scraper
 internal import YAML
 
-/// `tribune replay`: would this have rolled back, when, and why.
+/// `tribune replay`: shows whether, when and why rules would have rolled back.
 enum ReplayCommand {
     static let command = Command(
-        "replay", "Show what rollback rules would have done with stored samples.",
+        "replay", "Show the decisions of rollback rules for stored samples.",
         options: [
             .value("config.file", "FILE", "The tribune.yml with rules and plans.", default: "tribune.yml"),
             .value("storage.path", "DIR", "The directory of samples and history.", default: "data"),
             .value("from", "TIME", "Unix seconds or RFC 3339."), .value("to", "TIME", "Unix seconds or RFC 3339."),
-            .value("rules", "FILE", "Use the rules of this file in place of those in the configuration."),
+            .value("rules", "FILE", "Use the rules in this file instead of those in the configuration."),
             .value("rule", "NAME", "Only rules with this name."), .flag("json", "Print JSON."),
-            .value("query.lookback-delta", "DURATION", "How old a sample may be to count as current.", default: "5m"),
+            .value("query.lookback-delta", "DURATION", "The maximum age of a current sample.", default: "5m"),
             .enabledFeatures,
         ],
         details: """
@@ -49,7 +49,7 @@ enum ReplayCommand {
             settings: configuration.ruleSettings(externalURL: ""))
         guard rules.ruleCount > 0 else {
             throw CommandFailure(
-                invocation.value("rule").map { "no rollback rule is called \($0)" } ?? "there are no rollback rules")
+                invocation.value("rule").map { "no rollback rule named \($0)" } ?? "there are no rollback rules")
         }
         for plan in groups.unknownPlans(configuration.plans) {
             Console.error("warning: the plan \(plan) is not loaded, its trips name no services")
@@ -59,7 +59,7 @@ enum ReplayCommand {
         guard let stored = store.statistics.timeRange, stored.overlaps(from...to) else {
             throw CommandFailure("no samples are stored between --from and --to")
         }
-        // Before the first sample all would be missing, which says nothing about the rules.
+        // Before the first sample all data would be missing, which says nothing about the rules.
         let range = stored.clamped(to: from...to)
         var replay = Replay(plans: configuration.plans)
         do throws(SelectError) {
@@ -87,7 +87,7 @@ enum ReplayCommand {
         }
     }
 
-    /// The groups of the file `--rules`; `nil` without it.
+    /// The groups in the file `--rules`; `nil` without it.
     private static func groups(
         _ invocation: Invocation, _ features: Features
     ) throws(CommandFailure) -> [RuleGroup]? {
@@ -99,14 +99,14 @@ enum ReplayCommand {
         }
     }
 
-    /// The store below the directory `storage`, which must exist and must not be in use.
+    /// The store in the directory `storage`, which must exist and must not be in use.
     private static func store(_ storage: String) throws(CommandFailure) -> MetricStore {
         let path = "\(storage)/samples"
         guard unsafe access("\(path)/series.log", R_OK) == 0 else {
             throw CommandFailure("there are no samples in \(path)")
         }
         var configuration = StoreConfiguration(directory: path)
-        // Reading must not make anything go.
+        // Reading must not drop samples.
         configuration.retentionMilliseconds = Timestamp.distantFuture.milliseconds
         configuration.retentionBytes = .max
         do throws(StoreError) {
@@ -121,7 +121,7 @@ enum ReplayCommand {
 }
 
 extension [RuleGroup] {
-    /// Plans that rollback rules act on and `plans` does not hold, sorted.
+    /// Plans of rollback rules that are not in `plans`, sorted.
     fileprivate func unknownPlans(_ plans: [RolloutPlan]) -> [String] {
         let wanted = flatMap(\.rules).compactMap { rule in
             if case .rollback(let query) = rule { query.definition.action.plan } else { nil }
@@ -131,9 +131,9 @@ extension [RuleGroup] {
 }
 
 extension Invocation {
-    /// A moment, as Unix seconds or RFC 3339.
+    /// A time, as Unix seconds or RFC 3339.
     fileprivate func time(_ name: String) throws(CommandFailure) -> Timestamp {
-        guard let text = value(name) else { throw CommandFailure("--from and --to are needed", code: .usage) }
+        guard let text = value(name) else { throw CommandFailure("--from and --to are required", code: .usage) }
         if let milliseconds = RFC3339.milliseconds(parsing: text) { return Timestamp(milliseconds: milliseconds) }
         guard let seconds = Double(text), seconds.magnitude < 1e11 else {
             throw misuse(of: name, "Unix seconds or RFC 3339")

@@ -11,14 +11,14 @@ struct ReplayReport {
     private let tallies: [(rule: String, tally: Replay.Tally)]
     private let range: ClosedRange<Timestamp>
 
-    /// The report on `replay`, which was given the measurements of `range`.
+    /// The report on `replay`, which processed the measurements of `range`.
     init(_ replay: Replay, range: ClosedRange<Timestamp>) {
         decisions = replay.decisions
         tallies = replay.tallies.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         self.range = range
     }
 
-    /// A line for each trip, and one for what each rule saw.
+    /// A line for each trip, and a summary line for each rule.
     var lines: [String] {
         let time = "\(text(range.lowerBound)) to \(text(range.upperBound))"
         let trips = decisions.isEmpty ? ["no rule would have tripped"] : decisions.map(line)
@@ -34,10 +34,10 @@ struct ReplayReport {
         case .rollBack(let services): line += "would have rolled back \(services.joined(separator: ", "))"
         case .shadow(let services):
             line +=
-                "shadow: would not have acted; means \(services.isEmpty ? "no service" : services.joined(separator: ", "))"
+                "shadow: would not have acted; affects \(services.isEmpty ? "no service" : services.joined(separator: ", "))"
         case .coolingDown(let since):
-            line += "nothing left to roll back since \(text(since)), the cooldown would have gone on"
-        case .noService: line += "names no service of the plan; would have stopped promotion"
+            line += "nothing to roll back since \(text(since)), the cooldown would have been extended"
+        case .noService: line += "no service of the plan; would have stopped promotion"
         }
         if let end = decision.cooldownUntil { line += "; cooldown until \(text(end))" }
         return line + "; " + (decision.clearedAt.map { "healthy again \(text($0))" } ?? "not healthy again")
@@ -50,7 +50,7 @@ struct ReplayReport {
         return line
     }
 
-    /// The same as JSON.
+    /// The report as JSON.
     var json: JSON {
         .object([
             .init("from", .string(text(range.lowerBound))), .init("to", .string(text(range.upperBound))),

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// `tribune rollout …`: looks at rollouts of a running Tribune and gives orders.
+/// `tribune rollout …`: shows the rollouts of a running Tribune and sends commands.
 enum RolloutCommands {
     private static let options: [Command.Option] = [
         .value("server", "URL", "The running Tribune.", default: "http://127.0.0.1:9190"),
@@ -8,15 +8,15 @@ enum RolloutCommands {
     ]
     private static let reason = Command.Option.value("reason", "TEXT", "The reason, for the record.")
 
-    /// `rollout status` and one command for each order.
+    /// `rollout status` and one command for each operation.
     static let all: [Command] =
         [status, report, preflight]
         + [
-            ("start", "Start a rollout."), ("pause", "Stop promotion at its present stage."),
+            ("start", "Start a rollout."), ("pause", "Stop promotion at its current stage."),
             ("resume", "Continue after a pause."),
-            ("promote", "Approve the present stage and continue."),
-            ("abort", "End the rollout and take all candidates back."),
-            ("rollback", "Return to the stable version, also after promotion."),
+            ("promote", "Approve the current stage and continue."),
+            ("abort", "End the rollout and roll back all candidates."),
+            ("rollback", "Return to the stable version, even after promotion."),
         ].map(order)
 
     private static func order(_ verb: String, _ summary: String) -> Command {
@@ -41,14 +41,14 @@ enum RolloutCommands {
 
     private static let status = Command(
         "rollout status", "Show the state of rollouts.", operands: "[PLAN]", count: 0...1,
-        options: options + [.flag("json", "Print everything as JSON.")]
+        options: options + [.flag("json", "Print JSON.")]
     ) { (invocation) throws(CommandFailure) in
         let data = try client(invocation).get("rollouts")["data"] ?? .null
         let plans = (data["rollouts"]?.elements ?? []).filter { plan in
             invocation.operands.first.map { plan["plan"]?.text == $0 } ?? true
         }
         if let wanted = invocation.operands.first, plans.isEmpty {
-            throw CommandFailure("no plan is called \"\(wanted)\"")
+            throw CommandFailure("no plan named \"\(wanted)\"")
         }
         if invocation.flag("json") {
             Console.print(JSON.array(plans).encoded)
@@ -110,15 +110,15 @@ enum RolloutCommands {
         return 0
     }
 
-    /// The state of the lease, for a process that shares one; `nil` for one that runs alone.
+    /// The state of the lease, for a process that shares one; `nil` for a process that runs alone.
     private static func leaseText(_ lease: JSON) -> String? {
         guard let standing = lease["standing"]?.text, let holder = lease["holder"]?.text else { return nil }
         let epoch = lease["epoch"]?.integer ?? 0
         switch standing {
         case "leading": return " (this node leads, epoch \(epoch))"
-        case "alone": return " (this node leads, epoch \(epoch); the lease cannot be renewed, only rollbacks go on)"
+        case "alone": return " (this node leads, epoch \(epoch); the lease cannot be renewed, only rollbacks continue)"
         case "standby" where !holder.isEmpty: return " (standby; \(holder) leads, epoch \(epoch))"
-        case _: return " (standby; nobody is known to lead)"
+        case _: return " (standby; no known leader)"
         }
     }
 

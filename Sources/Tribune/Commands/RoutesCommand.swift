@@ -3,11 +3,11 @@ internal import Rollback
 internal import Scraper
 internal import TrafficRouters
 
-/// `tribune routes test`: looks whether the routers of a plan can be read, before a rollback needs them.
+/// `tribune routes test`: checks whether the routers of a plan can be read, before a rollback needs them.
 enum RoutesCommand {
     static let test = Command(
         "routes test", "Read the state of every route of rollout plans.", operands: "FILE...", count: 1...1000,
-        options: [.flag("json", "Print everything as JSON.")],
+        options: [.flag("json", "Print JSON.")],
         details: """
             Changes nothing. Exit code 1 if a route cannot be read, does not divide traffic, or its stable version is not verified
             as healthy, so that a rollback would be refused.
@@ -35,7 +35,7 @@ enum RoutesCommand {
 
     private static func text(_ reading: RouteReading) -> String {
         guard let seen = reading.inspection else { return reading.fault ?? "" }
-        let split = seen.split.map { "stable \($0.stable) %, candidate \($0.candidate) %" } ?? "no division of traffic"
+        let split = seen.split.map { "stable \($0.stable) %, candidate \($0.candidate) %" } ?? "no traffic split"
         return "\(split); stable \(text(seen.stable)), candidate \(text(seen.candidate))"
             + (seen.isCandidateIsolated ? ", isolated" : "")
     }

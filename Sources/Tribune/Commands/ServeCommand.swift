@@ -22,10 +22,10 @@ enum ServeCommand {
     }
 }
 
-/// Waits for signals and for requests of `/-/reload` and `/-/quit`, and carries them out on the thread that owns the
+/// Waits for signals and for requests of `/-/reload` and `/-/quit`, and handles them on the thread that owns the
 /// service.
 final class ServiceLoop: Sendable {
-    /// The signals that `run` waits for; to be blocked before any thread is started.
+    /// The signals that `run` waits for. They must be blocked before any thread is started.
     static let signals = [SIGHUP, SIGINT, SIGTERM, SIGUSR1]
 
     private struct Reload: Sendable {
@@ -34,7 +34,7 @@ final class ServiceLoop: Sendable {
 
     private let reloads = Mailbox<Reload>(capacity: 16)
 
-    /// Asks for a reload and waits for it. Returns why it failed, or `nil`. For other threads than the one that runs.
+    /// Requests a reload and waits for it. Returns the error, or `nil`. Called on other threads than `run`.
     func requestReload() -> String? {
         let reload = Reload()
         guard reloads.send(reload) else { return "too many reloads are waiting" }
@@ -43,12 +43,12 @@ final class ServiceLoop: Sendable {
         return outcome
     }
 
-    /// Asks for an orderly end.
+    /// Requests a regular stop.
     func requestEnd() {
         kill(getpid(), SIGTERM)
     }
 
-    /// Serves until the end is asked for.
+    /// Serves until a stop is requested.
     func run(_ service: TribuneService) {
         while let signal = Signals.wait(for: Self.signals) {
             switch signal {

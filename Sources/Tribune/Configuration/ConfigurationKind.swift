@@ -1,9 +1,9 @@
 internal import Runtime
 internal import YAML
 
-/// What a configuration file is, by the fields at its top.
+/// The kind of a configuration file, determined by its top-level fields.
 enum ConfigurationKind: Equatable {
-    /// A `tribune.yml` or `prometheus.yml`; also what cannot be read, so that the reader reports why.
+    /// A `tribune.yml` or `prometheus.yml`. Also an unreadable file, so that its reader reports the error.
     case service
     case alertmanager
     case rules
@@ -12,7 +12,7 @@ enum ConfigurationKind: Equatable {
     /// The kind of the file at `path`.
     init(of path: String) {
         self = .service
-        // Errors are reported by the reader of the file.
+        // The reader of the file reports errors.
         guard let bytes = try? FileText.bytes(path, limit: 16 << 20),
             let document = try? YAML.parse(bytes, file: path).first
         else { return }

@@ -6,10 +6,10 @@ internal import Notification
 internal import Scraper
 
 extension LoadedConfiguration {
-    /// Says what a mechanism has found.
+    /// Returns the findings of a discovery mechanism.
     typealias Finder = (DiscoveryMechanism) -> DiscoveryRunner.Finding
 
-    /// The Alertmanagers that `alerting` and discovery name.
+    /// The Alertmanagers from `alerting` and discovery.
     func alertmanagers(_ finder: Finder) throws(RelabelError) -> AlertmanagerSettings {
         let relabelling = try Relabelling(prometheus.alertRelabelRules)
         var servers: [AlertmanagerServer] = []

@@ -10,19 +10,19 @@ internal import Runtime
 internal import Scraper
 internal import YAML
 
-/// Everything that configuration files say, read and checked against each other.
+/// The content of all configuration files, read and checked against each other.
 struct LoadedConfiguration {
-    /// The file named by `--config.file`.
+    /// The file of `--config.file`.
     let file: TribuneFile
     /// The scrape configuration.
     let prometheus: PrometheusConfiguration
     /// The rule groups.
     let ruleFiles: [RuleFile]
-    /// Whom to tell.
+    /// The notification configuration.
     let notification: NotificationConfiguration
     /// The rollout plans.
     let plans: [RolloutPlan]
-    /// What rollback rules reach, for people.
+    /// The services that rollback rules reach, as text.
     let reach: (lines: [String], warnings: [String])
 
     /// All rule groups of all files.
@@ -40,7 +40,7 @@ struct LoadedConfiguration {
         return file.recordings + recorded
     }
 
-    /// Reads `path` and every file that it names. All errors are reported, not only the first.
+    /// Reads `path` and every file that it refers to. All errors are reported, not only the first.
     static func load(
         _ path: String, features: ParserFeatures = .standard
     ) throws(ConfigurationError) -> LoadedConfiguration {
@@ -65,13 +65,13 @@ struct LoadedConfiguration {
         var plans: [NameCheck.PlanFile] = []
         for pattern in file.plans {
             let paths = Paths.matching(pattern)
-            if paths.isEmpty { faults.add(pattern, "no plan file is called so") }
+            if paths.isEmpty { faults.add(pattern, "no such plan file") }
             for path in paths {
                 guard let plan = faults.collect({ () throws(ConfigurationError) in try loadPlan(path) }) else {
                     continue
                 }
                 if plans.contains(where: { $0.plan.name == plan.name }) {
-                    faults.add(path, "another file already holds a plan called \"\(plan.name)\"")
+                    faults.add(path, "another file already contains a plan named \"\(plan.name)\"")
                 }
                 plans.append(.init(path: path, plan: plan))
             }

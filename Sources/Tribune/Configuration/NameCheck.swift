@@ -5,9 +5,9 @@ internal import RuleModel
 internal import Runtime
 internal import YAML
 
-/// Checks that what plans and rollback rules name exists: it is too late to find out when a rule trips.
+/// Checks that the names in plans and rollback rules exist, because a trip would be too late to find out.
 struct NameCheck {
-    /// A plan with the file that it was read from.
+    /// A plan with its file.
     struct PlanFile {
         var path: String
         var plan: RolloutPlan
@@ -15,7 +15,7 @@ struct NameCheck {
 
     let ruleFiles: [RuleFile]
     let plans: [PlanFile]
-    /// The receivers that there are; `nil` where they are not known.
+    /// The names of the receivers; `nil` if they are unknown.
     let receivers: Set<String>?
     private(set) var faults: [YAMLError] = []
 
@@ -41,7 +41,7 @@ struct NameCheck {
         }
     }
 
-    /// What each rule reaches, a line each, and a warning for each service that no rule reaches.
+    /// A line for each rule with the services it reaches, and a warning for each service that no rule reaches.
     var report: (lines: [String], warnings: [String]) {
         let reaches = reaches
         var (lines, warnings): ([String], [String]) = ([], [])
@@ -51,7 +51,7 @@ struct NameCheck {
                 let definition = reach.rule.definition
                 let judged = reach.judged.isEmpty ? "no service" : reach.judged.joined(separator: ", ")
                 let more = reach.taken.filter { !reach.judged.contains($0) }
-                let also = more.isEmpty ? "" : "; takes back with them \(more.joined(separator: ", "))"
+                let also = more.isEmpty ? "" : "; also rolls back \(more.joined(separator: ", "))"
                 let mode = definition.mode == .shadow ? " (shadow)" : ""
                 lines.append("plan \(plan.name): rule \(definition.name)\(mode) judges \(judged)\(also)")
             }
@@ -77,7 +77,7 @@ struct NameCheck {
     private mutating func check(_ rule: RollbackQuery, in file: String, _ path: String) {
         let (action, name) = (rule.definition.action, rule.definition.name)
         guard let plan = plans.first(where: { $0.plan.name == action.plan })?.plan else {
-            return refuse(file, "\(path).action.plan", "rule \(name): no plan is called \"\(action.plan)\"")
+            return refuse(file, "\(path).action.plan", "rule \(name): no plan named \"\(action.plan)\"")
         }
         if let service = action.service, plan.service(service) == nil {
             return refuse(
@@ -102,7 +102,7 @@ struct NameCheck {
                 return query.definition.name
             })
         func missing(_ name: String) -> String {
-            "there is no rollback rule \"\(name)\" whose action names the plan \"\(plan.name)\""
+            "no rollback rule \"\(name)\" with an action for the plan \"\(plan.name)\""
         }
         for (index, name) in plan.freezeIf.enumerated() where !known.contains(name) {
             refuse(file.path, "freeze_if[\(index)]", missing(name))
@@ -121,7 +121,7 @@ struct NameCheck {
             refuse(
                 file.path, "notify[\(index)]",
                 receivers.isEmpty
-                    ? "no receiver is called \"\(name)\": alertmanager_config names no file"
+                    ? "no receiver \"\(name)\": alertmanager_config is not set"
                     : "alertmanager_config has no receiver \"\(name)\"")
         }
     }
@@ -132,13 +132,13 @@ struct NameCheck {
 }
 
 extension YAMLError {
-    /// A fault of a field of a file that has been read without one: the file is read again for the place.
+    /// An error of a field of a file that was read before. The file is read again for the position.
     ///
-    /// - Parameter field: the path of the field, such as `services[2].name`; `services[name=web]` is the element whose
+    /// - Parameter field: the path of the field, such as `services[2].name`. `services[name=web]` is the element whose
     ///   `name` is `web`.
     init(at field: String, of file: String, message: String) {
         self.init(file: file, line: 0, column: 0, field: field, message: message)
-        // Where the file has changed since, the field is named without a line.
+        // If the file has changed since, the error has no line.
         guard let bytes = try? FileText.bytes(file, limit: 64 << 20),
             let document = try? YAML.parse(bytes, file: file).first
         else { return }
@@ -164,7 +164,7 @@ extension YAMLError {
         (line, column, self.field) = (node.line, node.column, shown)
     }
 
-    /// `name[3]` as `name` and `3`.
+    /// Splits `name[3]` into `name` and `3`.
     private static func steps(_ part: Substring) -> [Substring] {
         part.split(whereSeparator: { $0 == "[" || $0 == "]" })
     }

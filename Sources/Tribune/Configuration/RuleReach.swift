@@ -4,18 +4,19 @@ internal import Rollback
 internal import RuleEngine
 internal import RuleModel
 
-/// Which services of its plan a rollback rule judges, and which it takes back, as far as its text tells.
+/// The services of a plan that a rollback rule judges, and those that it rolls back, as far as its text determines
+/// them.
 struct RuleReach {
     /// `file;group;name`.
     let key: String
     /// The rule.
     let rule: RollbackQuery
-    /// The services of which it can yield an element, in the order of the plan.
+    /// The services for which it can return an element, in plan order.
     let judged: [String]
-    /// The services that a trip of it can take back, in the order of the plan.
+    /// The services that a trip can roll back, in plan order.
     let taken: [String]
 
-    /// The reach of `rule` in `plan`, which its action names.
+    /// The reach of `rule` in `plan`, the plan of its action.
     init(_ rule: RollbackQuery, key: String, in plan: RolloutPlan) {
         self.key = key
         self.rule = rule
@@ -38,7 +39,7 @@ struct RuleReach {
         }
     }
 
-    /// Whether neither the action nor any element of the result can say which service is meant.
+    /// Whether neither the action nor any element of the result can determine the service.
     static func namesNoService(_ rule: RollbackQuery) -> Bool {
         rule.definition.action.service == nil && rule.expression.resultLabels?.contains("service") == false
     }

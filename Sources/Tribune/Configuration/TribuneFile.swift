@@ -12,10 +12,10 @@ internal import YAML
 ///
 /// ```yaml
 /// prometheus_config: prometheus.yml      # what to scrape, which rules to evaluate
-/// alertmanager_config: alertmanager.yml  # whom to tell
+/// alertmanager_config: alertmanager.yml  # who is notified
 /// plans: [plans/*.yml]                   # what may be rolled back
 /// constitution:
-///   hash: cdd01ef066bc6cf2               # what every target must show
+///   hash: cdd01ef066bc6cf2               # the hash that every target must expose
 /// history:
 ///   postgres: {connection_file: /run/secrets/history}
 ///   root_key: tribune/root+5a2f…+AQ…                    # certifies the keys of several nodes; see audit root-key
@@ -26,7 +26,7 @@ internal import YAML
 ///   redis: {address: 127.0.0.1:6379, password_file: /run/secrets/redis}   # or the path of a socket
 /// gates:                                  # see GateConfiguration
 ///   token_file: /run/secrets/gates
-/// lease:                                                # left out: this process runs alone
+/// lease:                                                # without it, this process runs alone
 ///   postgres: {connection_file: /run/secrets/history}
 ///   ttl: 15s
 /// ```
@@ -37,11 +37,11 @@ struct TribuneFile {
     var alertmanager: String?
     /// Patterns of rollout plans.
     var plans: [String] = []
-    /// The constitution hash every target must show; `nil` compares nothing.
+    /// The constitution hash that every target must expose; `nil` for no check.
     var constitution: String?
-    /// Where the history is kept.
+    /// The database of the history.
     var database = HistoryConfiguration.Database.sqlite()
-    /// Where the latest measurements are put for others to read; `nil` for nowhere.
+    /// Where the latest measurements are stored for other programs; `nil` for nowhere.
     var hotCache: HotCacheConfiguration?
     /// The ledger's name in its checkpoints.
     var origin = "tribune"
@@ -59,20 +59,20 @@ struct TribuneFile {
     var retention: Milliseconds?
     /// The deployment gates.
     var gates = GateConfiguration()
-    /// The lease that decides which of several Tribunes acts; `nil` for one that runs alone.
+    /// The lease that decides which of several processes acts; `nil` for a process that runs alone.
     var lease: Lease?
 
-    /// Where the lease is kept, and for how long it is given.
+    /// The database and duration of the lease.
     struct Lease {
-        /// A libpq connection string; may hold a password.
+        /// A libpq connection string. May contain a password.
         var address: String
-        /// How long it lasts without renewal.
+        /// The duration of the lease without renewal.
         var duration: Milliseconds
-        /// How this node is called; `nil` for the host's name.
+        /// The name of this node; `nil` for the host's name.
         var node: String?
     }
 
-    /// Reads the file at `path`, which is a `tribune.yml`, or a stock `prometheus.yml`.
+    /// Reads the file at `path`, a `tribune.yml` or a stock `prometheus.yml`.
     static func load(_ path: String) throws(YAMLError) -> TribuneFile {
         let bytes: [UInt8]
         do {
@@ -90,7 +90,7 @@ struct TribuneFile {
         return try TribuneFile(node, file: path)
     }
 
-    /// How the history is kept below the directory `storage`.
+    /// The configuration of the history, with the directory `storage`.
     func history(storage: String) -> HistoryConfiguration {
         var configuration = HistoryConfiguration(directory: "\(storage)/history", database: database, origin: origin)
         configuration.retention = retention
@@ -143,7 +143,7 @@ struct TribuneFile {
         try inner.finish()
         var duration = Milliseconds.seconds(15)
         if let text = try fields.optionalText("ttl") {
-            // An answer of the database may take a fourth of it, and libpq counts in seconds.
+            // A request to the database may take a quarter of it, and libpq counts in seconds.
             guard let given = Milliseconds(parsing: text), given >= .seconds(4), given <= .minutes(10) else {
                 throw fields.fault("must be a duration of 4s to 10m", at: fields.optional("ttl"), field: "ttl")
             }
@@ -255,7 +255,7 @@ struct TribuneFile {
         return verification
     }
 
-    /// Where checkpoints go: `{interval: 1h, file: …, command: […], timestamp_url: …}`.
+    /// The destinations of checkpoints: `{interval: 1h, file: …, command: […], timestamp_url: …}`.
     private static func publication(
         _ node: YAMLNode, file: String, directory: String
     ) throws(YAMLError) -> CheckpointPublication {
@@ -275,7 +275,7 @@ struct TribuneFile {
         return publication
     }
 
-    /// The connection string, inline or from a file of its own, so that the password is not in this file.
+    /// The connection string, inline or from a separate file, so that the password is not in this file.
     private static func connection(_ fields: inout FieldReader, directory: String) throws(YAMLError) -> String {
         let inline = try fields.optionalText("connection")
         guard let path = try fields.optionalText("connection_file") else {
@@ -302,7 +302,7 @@ struct TribuneFile {
         return cache
     }
 
-    /// The first line of the file at `path`, which the field `name` gives.
+    /// The first line of the file in the field `name`.
     private static func secret(
         _ path: String, _ name: String, _ fields: inout FieldReader, directory: String
     ) throws(YAMLError) -> String {

@@ -1,19 +1,19 @@
 internal import Glibc
 internal import Runtime
 
-/// A PostgreSQL server of the demo's own for the history, on a Unix socket in a directory of its own; nothing of it is
-/// left after ``stop()``.
+/// The demo's own PostgreSQL server for the history, on a Unix socket in its own directory. ``stop()`` removes
+/// everything.
 ///
-/// PostgreSQL refuses to run as root, so that a demo of root runs it as the user `postgres`.
+/// PostgreSQL refuses to run as root, so a demo of root runs it as the user `postgres`.
 final class DemoDatabase: Sendable {
     private let directory: String
     private let programs: String
     private let process: ChildProcess
 
-    /// Makes an empty cluster and starts it.
+    /// Creates an empty cluster and starts it.
     init() throws(CommandFailure) {
         guard let programs = Self.programDirectory() else {
-            throw CommandFailure("PostgreSQL is not installed (./run installs it; --small does without)")
+            throw CommandFailure("PostgreSQL is not installed (./run installs it; --small does not need it)")
         }
         var template = Array("/tmp/tribune-demo-db-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw CommandFailure("/tmp: \(SystemError.current)") }
@@ -53,10 +53,10 @@ final class DemoDatabase: Sendable {
         }
     }
 
-    /// Where it listens, as libpq wants it.
+    /// Its address, for libpq.
     var address: String { "host=\(directory) user=tribune dbname=postgres" }
 
-    /// The rows that `psql` prints for `sql`, a line each with `|` between columns.
+    /// The rows that `psql` prints for `sql`, one line each, with `|` between columns.
     func rows(of sql: String) throws(CommandFailure) -> [String] {
         let output = "/tmp/tribune-demo-sql-\(getpid())"
         defer { _ = unsafe unlink(output) }

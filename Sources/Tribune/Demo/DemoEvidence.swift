@@ -1,18 +1,18 @@
 internal import Glibc
 internal import JSON
 
-/// Whether others can confirm the demo's rollback: the pager, the database of the history, and a Prometheus.
+/// Checks the evidence of the demo's rollback: the pager, the database of the history, and a Prometheus.
 struct DemoEvidence {
-    /// Longest time until all of them can.
+    /// The maximum number of attempts.
     private static let patience = 300
 
     let incident: String
     let pager: DemoPager
     let database: DemoDatabase?
-    /// The URL of the Prometheus that scrapes Tribune; `nil` where there is none.
+    /// The URL of the Prometheus that scrapes Tribune; `nil` if there is none.
     let prometheus: String?
 
-    /// Asks all of them until they agree, at most 30 s, and prints what they said.
+    /// Checks all of them until they agree, at most 30 s, and prints the results.
     func verify(say: (String) -> Void, tell: (String) -> Void) throws(CommandFailure) -> Bool {
         var isPaged = false
         var record: DemoRecord?
@@ -36,7 +36,7 @@ struct DemoEvidence {
         return isPaged && refusals.isEmpty && record?.isComplete != false && isCounted
     }
 
-    /// The number of rollbacks that Prometheus has scraped from Tribune; `nil` before there is one.
+    /// The number of rollbacks that Prometheus has scraped from Tribune; `nil` before the first.
     private func countedRollbacks(_ server: String) throws(CommandFailure) -> String? {
         let answer = try APIClient(server).post("query", [("query", "sum(tribune_rollbacks_total) > 0")])
         return answer["data"]?["result"]?.elements?.first?["value"]?.elements?.last?.text

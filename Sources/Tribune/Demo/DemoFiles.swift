@@ -5,12 +5,12 @@ internal import Runtime
 struct DemoFiles {
     let directory: String
     let ports: DemoPorts
-    /// Where Tribune listens.
+    /// The port of Tribune.
     let tribunePort: Int
-    /// Where the history is kept, as libpq wants it; `nil` for SQLite.
+    /// The database of the history, for libpq; `nil` for SQLite.
     let database: String?
 
-    /// Writes all of them.
+    /// Writes all files.
     func write() throws(CommandFailure) {
         for (name, text) in [
             ("haproxy.cfg", haproxy), ("prometheus.yml", prometheus), ("rollback.yml", rules), ("plan.yml", plan),
@@ -75,7 +75,7 @@ struct DemoFiles {
         """
     }
 
-    /// The configuration of the Prometheus that watches Tribune.
+    /// The configuration of the Prometheus that scrapes Tribune.
     private var watching: String {
         """
         global:

@@ -2,10 +2,11 @@ internal import CurlHTTP
 internal import Glibc
 internal import Runtime
 
-/// Everything the demo runs beside Tribune: HAProxy, two versions of a service, and a node_exporter, all on free ports
-/// of loopback, with the configuration files for them and for Tribune in one directory.
+/// The processes of the demo besides Tribune: HAProxy, two versions of a service, and a node_exporter, all on free
+/// loopback
+/// ports, with the configuration files for them and for Tribune in one directory.
 final class DemoFleet: Sendable {
-    /// Where the files are.
+    /// The directory of the files.
     let directory: String
     /// The ports in use.
     let ports: DemoPorts
@@ -14,8 +15,8 @@ final class DemoFleet: Sendable {
     /// Writes the files and starts the processes. If one of them does not start, the others are stopped.
     ///
     /// - Parameters:
-    ///   - tribunePort: Where Tribune will listen.
-    ///   - database: Where the history is kept; `nil` for SQLite, and then no Prometheus is started either.
+    ///   - tribunePort: the port of Tribune.
+    ///   - database: the database of the history; `nil` for SQLite, and then no Prometheus is started.
     init(directory: String, ports: DemoPorts, tribunePort: Int, database: String?) throws(CommandFailure) {
         self.directory = directory
         self.ports = ports
@@ -68,7 +69,7 @@ final class DemoFleet: Sendable {
         processes = started
     }
 
-    /// Makes the green version misbehave, or behave again.
+    /// Makes the green version misbehave, or stop misbehaving.
     func misbehave(_ mode: DemoService.Misbehaviour) throws(CommandFailure) {
         var request = HTTPRequest(url: "http://127.0.0.1:\(ports.green)/misbehave?mode=\(mode.rawValue)")
         request.method = "POST"
@@ -76,11 +77,11 @@ final class DemoFleet: Sendable {
             let response = try HTTPClient().send(request)
             guard response.status == 200 else { throw HTTPFailure(.other, "status \(response.status)") }
         } catch {
-            throw CommandFailure("the green service does not take orders: \(error.message)")
+            throw CommandFailure("cannot control the green service: \(error.message)")
         }
     }
 
-    /// Ends every process, last started first.
+    /// Stops every process, the last started first.
     func stop() {
         for (_, process) in processes.reversed() { process.stop() }
     }
@@ -111,11 +112,11 @@ final class DemoFleet: Sendable {
             usleep(50_000)
         }
         let log = FileText.read("\(directory)/\(name).log") ?? ""
-        throw CommandFailure("\(name) did not come up: \(last)\n\(log.suffix(2000))")
+        throw CommandFailure("\(name) did not start: \(last)\n\(log.suffix(2000))")
     }
 }
 
-/// Ports of 127.0.0.1 that were free when the value was made.
+/// Ports of 127.0.0.1 that were free when the value was created.
 struct DemoPorts: Sendable {
     let traffic: Int
     let haproxyMetrics: Int
@@ -125,11 +126,11 @@ struct DemoPorts: Sendable {
     let webhook: Int
     let pager: Int
     let prometheus: Int
-    /// For Tribune, where none was asked for.
+    /// For Tribune, if none was given.
     let tribune: Int
 
     init() {
-        // All sockets stay open until every port is known, so that no two are the same.
+        // All sockets stay open until every port is known, so that all ports differ.
         var sockets: [Int32] = []
         defer { for socket in sockets { close(socket) } }
         func next() -> Int {

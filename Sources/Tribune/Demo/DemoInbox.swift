@@ -6,10 +6,10 @@ internal import WebServer
 final class DemoInbox: Sendable {
     private let received = Mutex<[String]>([])
 
-    /// What arrived, a line each.
+    /// The received messages, one line each.
     var lines: [String] { received.withLock { $0 } }
 
-    /// Starts to listen on `port` of loopback.
+    /// Starts listening on `port` of loopback.
     func serve(port: Int) throws(CommandFailure) -> HTTPServer {
         do throws(HTTPServerError) {
             return try HTTPServer(HTTPServerConfiguration(address: "127.0.0.1", port: port)) { self.take($0) }

@@ -2,17 +2,17 @@ internal import JSON
 internal import Synchronization
 internal import WebServer
 
-/// A receiver of PagerDuty's Events API, version 2, as strict as its documentation: what it would refuse is refused
-/// here.
+/// A receiver for PagerDuty's Events API, version 2, that follows its documentation strictly: it rejects what PagerDuty
+/// would reject.
 final class DemoPager: Sendable {
     /// The integration key of the demo.
     static let routingKey = "0123456789abcdef0123456789abcdef"
 
-    /// What was received.
+    /// The received events.
     struct Inbox: Equatable, Sendable {
         /// `trigger` and `resolve` with their deduplication keys, in order.
         var events: [(action: String, key: String)] = []
-        /// Why events were refused.
+        /// Why events were rejected.
         var refusals: [String] = []
         /// Summaries of triggers.
         var summaries: [String] = []
@@ -26,10 +26,10 @@ final class DemoPager: Sendable {
 
     private let received = Mutex(Inbox())
 
-    /// What was received so far.
+    /// The events received so far.
     var inbox: Inbox { received.withLock { $0 } }
 
-    /// Starts to listen on `port` of loopback.
+    /// Starts listening on `port` of loopback.
     func serve(port: Int) throws(CommandFailure) -> HTTPServer {
         do throws(HTTPServerError) {
             return try HTTPServer(HTTPServerConfiguration(address: "127.0.0.1", port: port)) { self.take($0) }
@@ -46,7 +46,7 @@ final class DemoPager: Sendable {
         do throws(JSONError) {
             event = try JSON(parsing: request.body)
         } catch {
-            return refuse(["the body is no JSON: \(error)"])
+            return refuse(["the body is not JSON: \(error)"])
         }
         let faults = Self.faults(of: event)
         guard faults.isEmpty else { return refuse(faults) }
@@ -75,7 +75,7 @@ final class DemoPager: Sendable {
             status: status, headers: [("Content-Type", "application/json")], body: Array(body.encoded.utf8))
     }
 
-    /// What the documentation of the API forbids.
+    /// Violations of the API's documentation.
     static func faults(of event: JSON) -> [String] {
         var faults: [String] = []
         if event["routing_key"]?.text?.utf8.count != 32 { faults.append("'routing_key' must be 32 characters") }

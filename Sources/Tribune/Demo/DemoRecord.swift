@@ -1,6 +1,6 @@
-/// What the history of the demo must say about one incident, asked of the database in SQL.
+/// The entries that the demo's history must have for one incident, read with SQL.
 struct DemoRecord {
-    /// The kinds of entries that an auditor looks for, with the text of the entry found; `nil` for one that is missing.
+    /// The kinds of entries that an auditor looks for, with the text of the entry found; `nil` for a missing one.
     let found: [(kind: String, entry: String?)]
 
     private static let kinds = ["violation", "decision", "shift", "notification"]
@@ -8,7 +8,7 @@ struct DemoRecord {
     /// Whether every kind was found.
     var isComplete: Bool { found.allSatisfy { $0.entry != nil } }
 
-    /// Asks `database` for the entries of `incident`.
+    /// Reads the entries of `incident` from `database`.
     init(of incident: String, in database: DemoDatabase) throws(CommandFailure) {
         let rows = try database.rows(of: Self.sql(incident))
         found = Self.kinds.map { kind in
@@ -16,8 +16,9 @@ struct DemoRecord {
         }
     }
 
-    /// One row for each kind of entry under the incident: kind, number in the ledger, time, text. The violation and the
-    /// decision belong to it by plan and rule hash, the steps by the incident's own name.
+    /// One row for each kind of entry of the incident: kind, number in the ledger, time, text. Violation and decision
+    /// are
+    /// found by plan and rule hash, the steps by the incident's name.
     static func sql(_ incident: String) -> String {
         let name = incident.replacing("'", with: "''")
         return """

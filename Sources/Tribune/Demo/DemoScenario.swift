@@ -5,22 +5,23 @@ internal import Runtime
 internal import Synchronization
 internal import WebServer
 
-/// The demo: a bad release behind a real HAProxy, and what Tribune does about it.
+/// The demo: a bad release behind a real HAProxy, and the rollback by Tribune.
 struct DemoScenario {
-    /// How long green behaves before it is made to misbehave.
+    /// The time before green is made to misbehave.
     private static let calmMilliseconds: Int64 = 8000
-    /// Longest time until the report.
+    /// Timeout for the report.
     private static let patienceMilliseconds: Int64 = 120_000
 
     let directory: String
     let logger: Logger
     let listenAddress: String
     let misbehaviour: DemoService.Misbehaviour
-    /// Without PostgreSQL and Prometheus.
+    /// Whether it runs without PostgreSQL and Prometheus.
     let isSmall: Bool
 
-    /// Plays it. Returns whether the rollback completed and validated, was recorded and reached the pager. `afterwards`
-    /// runs while everything still serves.
+    /// Runs the demo. Returns whether the rollback completed and validated, was recorded and reached the pager.
+    /// `afterwards`
+    /// is called while everything still runs.
     func play(_ afterwards: (TribuneService) -> Void) throws(CommandFailure) -> Bool {
         let ports = DemoPorts()
         var settings = ServiceSettings(configFile: "\(directory)/tribune.yml", storagePath: "\(directory)/data")
@@ -123,7 +124,7 @@ struct DemoScenario {
         count.answers.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     }
 
-    /// The report as text: the cause, then the steps with milliseconds since the violating scrape.
+    /// Prints the report: the cause, then the steps with milliseconds since the violating scrape.
     private func print(_ report: JSON) {
         say("Report \(report["id"]?.text ?? "")")
         for trip in (report["causes"]?.elements ?? []).compactMap({ $0["trip"] }) {
@@ -142,7 +143,7 @@ struct DemoScenario {
         }
     }
 
-    /// With one digit after the point.
+    /// The value with one decimal.
     private static func tenths(_ value: Double) -> String {
         let tenths = Int64(clamping: value * 10)
         return "\(tenths / 10).\(abs(tenths % 10))"

@@ -6,12 +6,12 @@ internal import Runtime
 internal import Synchronization
 internal import WebServer
 
-/// A small governed service for the demo and the tests: it answers requests, exposes its metrics, and misbehaves on
+/// A small governed service for the demo and the tests: it serves requests, exposes its metrics, and misbehaves on
 /// request.
 ///
-/// | path | answer |
+/// | path | response |
 /// |---|---|
-/// | `/` | `200` after a few milliseconds, or what the misbehaviour makes of it |
+/// | `/` | `200` after a few milliseconds, changed by the misbehaviour |
 /// | `/healthz` | `200` |
 /// | `/metrics` | Prometheus text, with the header `X-Constitutional-Hash` |
 /// | `POST /misbehave?mode=MODE` | switches to `none`, `hash`, `compliance`, `latency` or `errors` |
@@ -19,7 +19,7 @@ final class DemoService: Sendable {
     /// The kind of misbehaviour.
     enum Misbehaviour: String, CaseIterable, Sendable {
         case none
-        /// It claims another constitution.
+        /// It exposes another constitution hash.
         case hash
         /// Its compliance score drops to 0.80.
         case compliance
@@ -39,7 +39,7 @@ final class DemoService: Sendable {
     private let score: Gauge
     private let complianceRate: Gauge
 
-    /// A service called `name`; `version` is `blue` or `green`.
+    /// A service named `name`; `version` is `blue` or `green`.
     init(name: String, version: String, hash: String) {
         self.name = name
         self.version = version
@@ -57,7 +57,7 @@ final class DemoService: Sendable {
         set(.none)
     }
 
-    /// Starts to serve on `port` of `address`; 0 takes any free port.
+    /// Starts serving on `port` of `address`; 0 for any free port.
     func serve(address: String, port: Int) throws(HTTPServerError) -> HTTPServer {
         var configuration = HTTPServerConfiguration(address: address, port: port)
         configuration.workers = 32

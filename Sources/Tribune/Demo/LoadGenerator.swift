@@ -3,15 +3,15 @@ internal import Glibc
 internal import Runtime
 internal import Synchronization
 
-/// Sends requests to one URL from a few threads at a steady pace, and counts what comes back.
+/// Sends requests to one URL from a few threads at a constant rate, and counts the responses.
 final class LoadGenerator: Sendable {
     /// The counts so far.
     struct Count: Equatable, Sendable {
-        /// Answers with status 200 by the version that gave them.
+        /// Responses with status 200, by the version that sent them.
         var answers: [String: Int] = [:]
-        /// Requests that got no answer.
+        /// Requests without a response.
         var broken = 0
-        /// Answers with another status.
+        /// Responses with another status.
         var refused = 0
 
         /// All requests.
@@ -46,7 +46,7 @@ final class LoadGenerator: Sendable {
         }
     }
 
-    /// Ends the senders after the requests that are under way.
+    /// Stops the senders after the requests in progress.
     func stop() {
         isStopped.store(true, ordering: .relaxed)
         let running = threads.withLock { threads in

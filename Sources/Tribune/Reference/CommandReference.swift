@@ -1,4 +1,4 @@
-/// The page of all commands and options, in Markdown; `docs/reference/commands.md` is its output.
+/// The page of all commands and options, in Markdown. `docs/reference/commands.md` is its output.
 struct CommandReference {
     let commands: [Command]
 

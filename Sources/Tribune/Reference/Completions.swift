@@ -1,6 +1,6 @@
-/// Scripts that complete commands, options and files in a shell, made from the table of commands.
+/// Scripts that complete commands, options and files in a shell, generated from the table of commands.
 struct Completions {
-    /// The shells there is a script for.
+    /// The supported shells.
     enum Shell: String, CaseIterable {
         case bash, zsh, fish
     }
@@ -16,7 +16,7 @@ struct Completions {
         }
     }
 
-    /// First words in the order of the table, with the second words that may follow.
+    /// First words in table order, each with its second words.
     private var words: [(first: String, seconds: [(word: String, command: Command)], command: Command?)] {
         var result: [(first: String, seconds: [(word: String, command: Command)], command: Command?)] = []
         for command in commands {

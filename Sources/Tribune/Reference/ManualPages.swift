@@ -1,4 +1,4 @@
-/// Manual pages in roff, made from the table of commands.
+/// Manual pages in roff, generated from the table of commands.
 struct ManualPages {
     let commands: [Command]
 
@@ -68,7 +68,7 @@ struct ManualPages {
         ".SH SEE ALSO\n" + names.map { ".BR \(Self.escaped($0)) (1)" }.joined(separator: ",\n") + "\n"
     }
 
-    /// Lines that begin with a blank are printed as they are; the others flow.
+    /// Lines that begin with a blank are printed unchanged; the others are filled.
     private static func paragraphs(_ text: String) -> String {
         var result = ""
         var isVerbatim = false
@@ -85,7 +85,7 @@ struct ManualPages {
         return result + (isVerbatim ? ".fi\n" : "")
     }
 
-    /// Text in which nothing is a request or an escape of roff.
+    /// Text in which nothing is a roff request or escape.
     private static func escaped(_ text: String) -> String {
         var result = ""
         for character in text {

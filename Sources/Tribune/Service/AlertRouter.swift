@@ -5,8 +5,7 @@ internal import RolloutRunner
 internal import RuleEngine
 internal import RuleModel
 
-/// Where alerts and measurements go. Of several Tribunes that see the same, only the one that leads notifies and
-/// records.
+/// Passes on alerts and measurements. Of several processes with the same targets, only the leader notifies and records.
 struct AlertRouter: Sendable {
     let rollback: RollbackRunner
     let notifier: NotificationRunner
@@ -28,9 +27,9 @@ struct AlertRouter: Sendable {
             })
     }
 
-    /// Takes alerts that another program sent to the API. Returns false when the notifier's queue is full.
+    /// Takes alerts that another program sent to the API. Returns false if the notifier's queue is full.
     func received(_ alerts: [Alert]) -> Bool {
-        // The sender posts to every node of a pair, so a node that does not lead drops them.
+        // The sender posts to every node, so a node that does not lead drops them.
         guard rollback.isResponsible else { return true }
         guard notifier.receive(alerts, origin: .api) else { return false }
         recorder.alerted(alerts)

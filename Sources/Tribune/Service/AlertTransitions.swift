@@ -2,13 +2,14 @@ internal import MetricModel
 internal import RuleEngine
 internal import RuleModel
 
-/// Tells which alerts are news. The rule engine repeats firing alerts every minute; the record wants each change once.
+/// Determines which alerts changed. The rule engine repeats firing alerts every minute; the record needs each change
+/// once.
 ///
-/// A value machine.
+/// A machine.
 struct AlertTransitions: Equatable {
     private var firing: [Labels: Timestamp] = [:]
 
-    /// The alerts that began to fire or ended.
+    /// The alerts that started to fire or ended.
     mutating func received(_ alerts: [Alert]) -> [Alert] {
         alerts.filter { alert in
             if alert.isResolved { return firing.removeValue(forKey: alert.labels) != nil }

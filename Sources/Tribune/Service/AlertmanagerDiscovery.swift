@@ -5,13 +5,14 @@ internal import Runtime
 internal import Scraper
 internal import Synchronization
 
-/// Keeps the list of Alertmanagers that alerts are sent to: those of the configuration and those that discovery finds.
-/// May be shared between threads.
+/// Maintains the list of Alertmanagers that get alerts: those of the configuration and those that discovery finds. May
+/// be
+/// shared between threads.
 final class AlertmanagerDiscovery: Sendable {
     private let current: Current
     private let discovery: DiscoveryRunner
 
-    /// - Parameter sender: Gets the list whenever it changes.
+    /// - Parameter sender: gets the list whenever it changes.
     init(_ sender: AlertmanagerSender, registry: Registry, logger: Logger) {
         let current = Current(sender, logger)
         self.current = current
@@ -24,18 +25,18 @@ final class AlertmanagerDiscovery: Sendable {
         }
     }
 
-    /// Takes over a configuration.
+    /// Applies a configuration.
     func reload(_ configuration: LoadedConfiguration) throws(WorkerThread.StartError) {
         current.configuration.withLock { $0 = configuration }
         discovery.reload(configuration.prometheus.alertmanagers.flatMap(\.discovery))
         try current.publish(discovery)
     }
 
-    /// Ends discovery. To be called once.
+    /// Stops discovery. Call it once.
     func stop() { discovery.stop() }
 }
 
-/// The configuration in force with the sender that follows it.
+/// The current configuration, with the sender that uses it.
 private final class Current: Sendable {
     let configuration = Mutex<LoadedConfiguration?>(nil)
     private let sender: AlertmanagerSender
@@ -47,7 +48,7 @@ private final class Current: Sendable {
     }
 
     func publish(_ discovery: DiscoveryRunner) throws(WorkerThread.StartError) {
-        // Held throughout, so that an older list never follows a newer one.
+        // Locked throughout, so that an older list never replaces a newer one.
         try configuration.withLock { (configuration) throws(WorkerThread.StartError) in
             guard let configuration else { return }
             let wanted: AlertmanagerSettings

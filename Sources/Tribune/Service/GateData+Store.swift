@@ -5,7 +5,7 @@ internal import PromQL
 internal import Rollback
 
 extension GateData {
-    /// The samples of `store`, and what `engine` makes of them.
+    /// Access to the samples of `store` and to `engine`.
     static func of(_ store: MetricStore, _ engine: QueryEngine, now: @escaping @Sendable () -> Timestamp) -> GateData {
         GateData(
             matchers: { Expression.matchers(of: $0) },
@@ -29,7 +29,7 @@ extension GateData {
 }
 
 extension Expression {
-    /// The matchers of a selector; anything else, or one with a range, offset or `@`, is a fault.
+    /// The matchers of a selector. Anything else, or a selector with a range, offset or `@`, is an error.
     static func matchers(of text: String) -> Result<[Matcher], GateData.Fault> {
         do throws(ParseError) {
             guard case .vectorSelector(let selector) = try Expression.parse(text), selector.offset == nil,
@@ -43,7 +43,7 @@ extension Expression {
 }
 
 extension QueryEngine {
-    /// The elements of `text` at `time`; a scalar is one without labels.
+    /// The elements of `text` at `time`. A scalar is an element without labels.
     func elements(
         of text: String, at time: Timestamp, from store: MetricStore
     ) throws(QueryError) -> [GateData.Element] {
@@ -52,7 +52,7 @@ extension QueryEngine {
         switch try instant(expression, at: time, from: store).value {
         case .scalar(let value, _): return [GateData.Element(labels: .empty, value: value)]
         case .vector(let elements): return elements.map { GateData.Element(labels: $0.labels, value: $0.value) }
-        case .string, .matrix: throw .execution("a number or an instant vector is needed")
+        case .string, .matrix: throw .execution("expected a number or an instant vector")
         }
     }
 }

@@ -3,9 +3,9 @@ internal import MetricModel
 internal import RuleEngine
 internal import RuleModel
 
-/// Failures of the history that a person must act on, as alerts.
+/// Alerts for failures of the history that need an operator.
 struct HistoryAlerts {
-    /// What was reported last, so that an alert is sent when it begins, when it ends, and before it expires.
+    /// The last reports, so that an alert is sent when it starts, when it ends, and before it expires.
     private var reported: [String: (text: String, at: Timestamp)] = [:]
 
     private static let resendAfter = Milliseconds.minutes(10)
@@ -24,7 +24,7 @@ struct HistoryAlerts {
         }
         for name in reported.keys.sorted() where problems[name] == nil {
             reported[name] = nil
-            alerts.append(Self.alert(name, "the history is in order again", at: now, isResolved: true))
+            alerts.append(Self.alert(name, "the history works again", at: now, isResolved: true))
         }
         return alerts
     }

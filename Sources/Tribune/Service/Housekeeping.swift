@@ -9,12 +9,12 @@ internal import RuleModel
 internal import Runtime
 internal import Synchronization
 
-/// Periodic work: drops old samples, logs damaged ones, hands over measurements, ends expired silences, returns idle
-/// memory, reports failures of the history, and tells the rollback engine whether the history can be written, because
+/// Periodic work: drops old samples, logs damaged ones, passes on measurements, ends expired silences, returns free
+/// memory, reports failures of the history, and informs the rollback engine whether the history can be written, because
 /// promotions pause while it cannot.
 final class Housekeeping: Sendable {
     private static let period: Int64 = 1_000_000_000
-    /// Periods between two looks at the heap.
+    /// The number of periods between checks of the heap.
     private static let trimmingEvery = 15
 
     private let store: MetricStore
@@ -23,7 +23,7 @@ final class Housekeeping: Sendable {
     private let recorder: Recorder
     private let silences: SilenceRunner
     private let notify: @Sendable ([Alert]) -> Void
-    /// Tells the notifier once every rule has been evaluated since the start; false as long as that is not so.
+    /// Notifies the notifier when every rule has been evaluated since the start. Returns false until then.
     private let rulesWereEvaluated: @Sendable () -> Bool
     private let logger: Logger
     private let ending = Mailbox<Void>(capacity: 1)

@@ -3,12 +3,12 @@ internal import Rollback
 internal import RuleEngine
 internal import RuleModel
 
-/// Rollbacks as alerts, so that they are notified by the same routes as all alerts.
+/// Rollbacks as alerts, so that they are notified over the same routes as all alerts.
 enum IncidentAlerts {
-    /// How long an incident counts as open when nothing more is heard of it.
+    /// How long an incident counts as open without an update.
     private static let openFor = Milliseconds.hours(4)
 
-    /// The alert of a rollback that has begun.
+    /// The alert of a rollback that has started.
     static func firing(_ incident: RollbackIncident, at now: Timestamp) -> Alert {
         let annotations: Labels = [
             "summary": incident.title, "tasks": incident.tasks.joined(separator: "\n"),
@@ -19,7 +19,7 @@ enum IncidentAlerts {
             endsAt: now + openFor, isResolved: false, generatorURL: "", value: 1)
     }
 
-    /// The end of that alert, when the rollback has been validated; `nil` while a person has to look.
+    /// The end of that alert, if the rollback was validated; `nil` if an operator must check it.
     static func resolved(by report: RollbackReport, at now: Timestamp) -> Alert? {
         guard report.rollback.verdict?.isValid == true else { return nil }
         return Alert(
@@ -28,7 +28,7 @@ enum IncidentAlerts {
             startsAt: report.start?.timestamp ?? now, endsAt: now, isResolved: true, generatorURL: "", value: 0)
     }
 
-    /// The alert for a message that needs a person, or its end; `nil` for other messages.
+    /// The alert for a message that needs an operator, or its end; `nil` for other messages.
     static func alert(of notice: RollbackNotice, at now: Timestamp) -> Alert? {
         let isOver: Bool
         switch notice.kind {

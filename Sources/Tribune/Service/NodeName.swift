@@ -2,10 +2,10 @@ internal import Durable
 internal import Glibc
 internal import Runtime
 
-/// The name of a node: equal after a restart, different from every other node's.
+/// The name of a node: the same after a restart, different from all other nodes'.
 enum NodeName {
-    /// `name`, or else the host's name, with a suffix that is stored in `directory`. The directory is the identity of
-    /// the node.
+    /// `name`, or the host's name with a suffix that is stored in `directory`. The directory is the identity of the
+    /// node.
     static func text(_ name: String?, in directory: String) throws(CommandFailure) -> String {
         let path = "\(directory)/node"
         if let kept = FileText.read(path)?.split(whereSeparator: \.isNewline).first, !kept.isEmpty {

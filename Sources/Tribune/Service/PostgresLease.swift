@@ -5,15 +5,15 @@ internal import Rollback
 internal import Runtime
 internal import Synchronization
 
-/// The lease as the rollback engine wants it, in the table that the history owns.
+/// The lease for the rollback engine, in a table of the history.
 final class PostgresLease: LeaseStore {
     private let settings: TribuneFile.Lease
     private let origin: String
     private let table: Mutex<LeaseTable?> = Mutex(nil)
 
-    /// A store that is connected to when it is first asked something.
+    /// A store that connects on first use.
     ///
-    /// - Parameter origin: the name of the ledger, in case the schema has to be made.
+    /// - Parameter origin: the name of the ledger, for creating the schema.
     init(_ settings: TribuneFile.Lease, origin: String) {
         self.settings = settings
         self.origin = origin
@@ -59,7 +59,7 @@ final class PostgresLease: LeaseStore {
         try ask { (table) throws(HistoryError) in try table.records() }.mapValues { Array($0.utf8) }
     }
 
-    /// Asks the table. One thread asks at a time, as the connection wants it.
+    /// Accesses the table. The connection allows one thread at a time.
     private func ask<Answer: Sendable>(
         _ question: (LeaseTable) throws(HistoryError) -> Answer
     ) throws(LeaseFault) -> Answer {

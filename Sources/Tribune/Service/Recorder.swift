@@ -9,7 +9,7 @@ internal import RuleModel
 internal import Runtime
 internal import Synchronization
 
-/// Turns reports of the engines into entries of the ledger. Any thread may call it; nothing here waits for a database.
+/// Converts reports of the engines to ledger entries. May be used from any thread; never waits for a database.
 final class Recorder: Sendable {
     private struct Batch {
         var measurements: [Measurement] = []
@@ -24,11 +24,11 @@ final class Recorder: Sendable {
     private let history: HistoryRunner
     private let hotCache: HotCache?
     private let reader: ConfigurationReader
-    /// The configuration in force.
+    /// The current configuration.
     private let configuration = Mutex<ConfigurationSnapshot?>(nil)
     private let transitions = Mutex(AlertTransitions())
     private let batch = Mutex(Batch())
-    /// Whether what the engines report is this process's to record: a standby sees the same as the one that leads.
+    /// Whether this process records the engines' reports. A standby sees the same as the leader.
     private let isActive = Atomic<Bool>(true)
 
     init(_ history: HistoryRunner, reader: ConfigurationReader, hotCache: HotCache? = nil) {
@@ -37,10 +37,10 @@ final class Recorder: Sendable {
         self.hotCache = hotCache
     }
 
-    /// This process leads from now on, or another one does.
+    /// This process now leads, or no longer leads.
     func leads(_ isLeading: Bool) { isActive.store(isLeading, ordering: .relaxed) }
 
-    /// Alerts went to the receivers.
+    /// Alerts were sent to the receivers.
     func alerted(_ alerts: [Alert]) {
         for alert in transitions.withLock({ $0.received(alerts) }) {
             let at = alert.isResolved ? alert.endsAt : alert.startsAt
@@ -69,7 +69,7 @@ final class Recorder: Sendable {
             ])
     }
 
-    /// A silence began, changed or ended. A change by a user is on disk when this returns, unless the disk is full.
+    /// A silence started, changed or ended. A change by a user is on disk when this returns, unless the disk is full.
     func silenced(_ report: SilenceRunner.Report) {
         func record(_ state: String, _ silence: Silence, by actor: String?, _ more: [JSON.Member] = []) {
             var body: [JSON.Member] = [.init("state", .string(state))]
@@ -118,27 +118,27 @@ final class Recorder: Sendable {
 
     /// Something happened in a rollout or rollback.
     func happened(_ event: RollbackEvent) {
-        // A standby sees violations, but decides and does nothing.
+        // A standby sees violations, but makes no decisions.
         guard isActive.load(ordering: .relaxed) || event.kind != .violation else { return }
         guard let kind = LedgerEvent.Kind(rawValue: event.kind.rawValue) else { return }
         var body = event.body
-        // Ties the decision to the rules and plans that were in force.
+        // Links the decision to the current rules and plans.
         if kind == .violation || kind == .decision, case .object(let members) = body,
             let identity = configuration.withLock({ $0?.identity })
         {
             body = .object(members + [.init("configuration", .string(identity))])
         }
         record(kind, event.at.timestamp.milliseconds, event.subject, body)
-        // The measurements that led here should be in the record close to the decision they led to.
+        // The measurements that led to a decision are recorded close to it.
         if event.kind == .decision { flush(ifOlderThan: 0) }
     }
 
-    /// A configuration came into force, or was refused.
+    /// A configuration was loaded or rejected.
     ///
     /// - Parameters:
-    ///   - main: the file named by `--config.file`.
-    /// - files: all files that it was read from; empty where it could not be read, for those of the configuration in
-    ///     force.
+    ///   - main: the file of `--config.file`.
+    ///   - files: all files that it was read from. If empty, because it could not be read, those of the current
+    ///     configuration.
     ///   - actor: who caused it.
     func configured(_ main: String, files: [String] = [], error: String?, by actor: LedgerActor) {
         let former = configuration.withLock { $0 }
@@ -149,7 +149,7 @@ final class Recorder: Sendable {
         if error == nil { configuration.withLock { $0 = snapshot } }
     }
 
-    /// Hands over the measurements that have waited for `age` milliseconds.
+    /// Records the measurements that have waited for `age` milliseconds.
     func flush(ifOlderThan age: Int64) {
         let due: [Measurement] = batch.withLock { batch in
             let waited = SystemClock.wallMilliseconds() - batch.since
@@ -172,7 +172,7 @@ final class Recorder: Sendable {
                 service: body["service"]?.text))
     }
 
-    /// Members that name a person or hold a text that a person wrote.
+    /// Members with a person's name or a text that a person wrote.
     private static let personalMembers: Set<String> = ["by", "actor", "createdBy", "comment"]
 
     /// `body` with those members marked, so that their texts can be erased.
@@ -195,7 +195,7 @@ final class Recorder: Sendable {
         .object(labels.pairs.map { JSON.Member($0.name, .string($0.value)) })
     }
 
-    /// JSON has no NaN and no infinity; the record must tell them apart from null.
+    /// JSON has no NaN and no infinity. The record must distinguish them from null.
     private static func number(_ value: Double) -> JSON {
         value.isFinite ? .number(value) : .string(FloatText.plain(value))
     }

@@ -12,7 +12,7 @@ internal import RuleEngine
 internal import Runtime
 
 extension ServicePlan {
-    /// Reads the journals. Nothing moves before the engine's `start`.
+    /// Reads the journals. Nothing is done before the engine's `start`.
     func openRollback(
         _ store: MetricStore, _ history: HistoryRunner, _ recorder: Recorder, _ notifier: NotificationRunner
     ) throws(CommandFailure) -> RollbackRunner {
@@ -34,7 +34,7 @@ extension ServicePlan {
         }
     }
 
-    /// The lease that the configuration asks for; `nil` for a process that runs alone.
+    /// The configured lease; `nil` for a process that runs alone.
     private func lease(
         in directory: String, _ history: HistoryRunner, _ recorder: Recorder
     ) throws(CommandFailure) -> LeaseSettings? {

@@ -16,27 +16,27 @@ internal import WebConfiguration
 internal import WebCore
 internal import WebServer
 
-/// From what the parts of the service are made: flags, configuration, and where log lines and metrics go. Each method
-/// makes one part; ``TribuneService`` calls them in the order of the start.
+/// Creates the parts of the service from flags, configuration, log and metrics. Each method creates one part;
+/// ``TribuneService`` calls them in start order.
 struct ServicePlan: Sendable {
     let settings: ServiceSettings
     let configuration: LoadedConfiguration
     let logger: Logger
     let registry = Registry()
     let engine: QueryEngine
-    /// What the web server listens on.
+    /// The addresses of the web server.
     let addresses: [HTTPListenAddress]
     /// TLS, passwords and headers of the web server; `nil` for none.
     let web: WebConfigurationSource?
-    /// The URL under which users reach the service.
+    /// The external URL of the service.
     let url: ExternalURL
     /// The socket and token of the service's own user; `nil` where there is no directory for them.
     let local: LocalAccess?
 
-    /// The URL as text.
+    /// The external URL as text.
     var externalURL: String { url.text }
 
-    /// Reads the configuration and makes the storage directory.
+    /// Reads the configuration and creates the storage directory.
     init(_ settings: ServiceSettings, logger: Logger) throws(CommandFailure) {
         let local = LocalAccess()
         self.local = local
@@ -60,9 +60,9 @@ struct ServicePlan: Sendable {
         return try start("the web server") { () throws(WebConfigurationError) in
             try WebConfigurationSource(path) { error in
                 if let error {
-                    logger.error("the web configuration was not reloaded", ["error": error.description])
+                    logger.error("web configuration not reloaded", ["error": error.description])
                 } else {
-                    logger.info("the web configuration was reloaded", ["file": path])
+                    logger.info("web configuration reloaded", ["file": path])
                 }
             }
         }
@@ -89,14 +89,14 @@ struct ServicePlan: Sendable {
         }
     }
 
-    /// Reads the files of the configuration for the record.
+    /// Reads the configuration files for the record.
     func openConfigurationReader() throws(CommandFailure) -> ConfigurationReader {
         try Self.start("the history") { () throws(HistoryError) in
             try ConfigurationReader(directory: "\(settings.storagePath)/history")
         }
     }
 
-    /// `nil` where no cache is configured.
+    /// `nil` if no cache is configured.
     func startHotCache() throws(CommandFailure) -> HotCache? {
         guard let cache = configuration.file.hotCache else { return nil }
         return try Self.start("the hot cache") { () throws(WorkerThread.StartError) in
@@ -178,7 +178,7 @@ struct ServicePlan: Sendable {
         return runner
     }
 
-    /// Makes one part; an error says which part cannot start.
+    /// Creates one part. The error says which part cannot start.
     static func start<Part, Failure: Error & CustomStringConvertible>(
         _ name: String, _ make: () throws(Failure) -> Part
     ) throws(CommandFailure) -> Part {

@@ -6,7 +6,7 @@ internal import Scraper
 internal import WebCore
 
 extension LoadedConfiguration {
-    /// Reads the file that the flags name.
+    /// Reads the configuration file.
     static func load(_ settings: ServiceSettings) throws(CommandFailure) -> LoadedConfiguration {
         do throws(ConfigurationError) {
             return try load(settings.configFile, features: settings.features.parser)
@@ -28,7 +28,7 @@ extension ServiceSettings {
         return options
     }
 
-    /// The settings of Prometheus's API on a server that users reach under `externalURL`.
+    /// The settings of Prometheus's API on a server with the URL `externalURL`.
     func prometheusSettings(_ externalURL: ExternalURL) -> PrometheusSettings {
         var web = PrometheusSettings()
         web.externalURL = externalURL

@@ -7,38 +7,38 @@ internal import WebServer
 struct ServiceSettings: Sendable {
     /// The `tribune.yml`, or a stock `prometheus.yml`.
     var configFile: String
-    /// Where samples, history and journals are kept.
+    /// The directory of samples, history and journals.
     var storagePath: String
-    /// `host:port`; port 0 takes any.
+    /// `host:port`; port 0 for any free port.
     var listenAddress = "127.0.0.1:9190"
-    /// Further addresses; `unix:PATH` is a Unix socket.
+    /// More addresses; `unix:PATH` is a Unix socket.
     var furtherListenAddresses: [String] = []
-    /// Whether the sockets that systemd hands over are listened on, instead of addresses.
+    /// Whether to listen on the sockets from systemd instead of addresses.
     var usesSystemdSockets = false
     /// The file with TLS, passwords and headers of the web server.
     var webConfigFile: String?
-    /// Under which URL users reach this server; `nil` makes one of the listen address.
+    /// The external URL; `nil` to derive it from the listen address.
     var externalURL: ExternalURL?
-    /// Put before every path; `nil` for the path of the external URL.
+    /// The prefix of every path; `nil` for the path of the external URL.
     var routePrefix: String?
-    /// Whether `/-/reload` and `/-/quit` work.
+    /// Whether `/-/reload` and `/-/quit` are enabled.
     var enablesLifecycle = false
-    /// Whether `/api/v1/write` takes samples.
+    /// Whether `/api/v1/write` accepts samples.
     var enablesRemoteWrite = false
     /// The token for rollout commands from other machines.
     var commandToken: String?
     /// How long samples are kept.
     var retention = Milliseconds.hours(24)
-    /// How many bytes of samples are kept.
+    /// The limit of the size of samples, in bytes.
     var retentionBytes = 1 << 30
-    /// How many exemplars are kept, where the configuration does not say so.
+    /// The limit of the number of exemplars, if the configuration sets none.
     var maximumExemplars = 100_000
     /// Limits of ad hoc queries.
     var queryTimeout = Milliseconds.minutes(2)
     var queryLookback = Milliseconds.minutes(5)
     var queryMaximumSamples = 50_000_000
     var queryConcurrency = 20
-    /// The features that `--enable-feature` enables.
+    /// The enabled features.
     var features = Features()
     /// Every flag with its value, for `/api/v1/status/flags`.
     var flags: [String: String] = [:]
@@ -46,21 +46,21 @@ struct ServiceSettings: Sendable {
     /// The options of `serve`.
     static let options: [Command.Option] = [
         .value("config.file", "FILE", "A tribune.yml, or a stock prometheus.yml.", default: "tribune.yml"),
-        .value("storage.path", "DIR", "Where samples, history and journals are kept.", default: "data"),
+        .value("storage.path", "DIR", "The directory of samples, history and journals.", default: "data"),
         .value("storage.retention.time", "DURATION", "How long samples are kept.", default: "24h"),
-        .value("storage.retention.size", "SIZE", "How many bytes of samples are kept, such as 512MB.", default: "1GB"),
+        .value("storage.retention.size", "SIZE", "Limit of the size of samples, such as 512MB.", default: "1GB"),
         .value(
             "storage.exemplars.max", "COUNT",
-            "How many exemplars are kept in memory, unless prometheus.yml sets it; 0 disables them.", default: "100000"),
+            "Limit of the exemplars in memory, unless prometheus.yml sets it; 0 disables them.", default: "100000"),
         .value(
-            "web.listen-address", "ADDRESS", "Where to listen: HOST:PORT or unix:PATH. May be repeated.",
+            "web.listen-address", "ADDRESS", "Address to listen on: HOST:PORT or unix:PATH. May be repeated.",
             default: "127.0.0.1:9190"),
-        .flag("web.systemd-socket", "Listen on the sockets that systemd hands over instead of --web.listen-address."),
-        .value("web.config.file", "FILE", "TLS, passwords and headers, as Prometheus reads them."),
+        .flag("web.systemd-socket", "Listen on the sockets from systemd instead of --web.listen-address."),
+        .value("web.config.file", "FILE", "TLS, passwords and headers, in Prometheus's format."),
         .value("web.external-url", "URL", "The URL under which users reach this server."),
         .value(
             "web.route-prefix", "PATH",
-            "Prefix of every path; the path of --web.external-url unless given. \"/\" where a proxy removes that path."),
+            "Prefix of every path. Default: the path of --web.external-url. Use \"/\" if a proxy removes that path."),
         .flag("web.enable-lifecycle", "Allow /-/reload and /-/quit."),
         .flag("web.enable-remote-write-receiver", "Accept samples at /api/v1/write."),
         .value(
@@ -68,7 +68,7 @@ struct ServiceSettings: Sendable {
             "File with the bearer token for rollout commands, silences and alerts. Without it, they are accepted from this machine only."
         ),
         .value("query.timeout", "DURATION", "Time limit of a query.", default: "2m"),
-        .value("query.lookback-delta", "DURATION", "How old a sample may be to count as current.", default: "5m"),
+        .value("query.lookback-delta", "DURATION", "The maximum age of a current sample.", default: "5m"),
         .value("query.max-samples", "COUNT", "Limit of the samples that a query loads.", default: "50000000"),
         .value("query.max-concurrency", "COUNT", "Limit of queries that run at the same time.", default: "20"),
         .enabledFeatures, .value("log.level", "LEVEL", "debug, info, warn or error.", default: "info"),
@@ -111,12 +111,12 @@ struct ServiceSettings: Sendable {
         }
     }
 
-    /// The URL under which users reach this server; that of the first listen address unless a flag names one.
+    /// The external URL; by default, that of the first listen address.
     func externalURL(isEncrypted: Bool) -> ExternalURL {
         externalURL ?? ExternalURL("\(isEncrypted ? "https" : "http")://\(listenAddress)") ?? ExternalURL()
     }
 
-    /// What the web server listens on.
+    /// The addresses of the web server.
     func listenAddresses() throws(CommandFailure) -> [HTTPListenAddress] {
         if usesSystemdSockets { return try SystemdSockets.addresses() }
         var addresses: [HTTPListenAddress] = []
@@ -124,7 +124,7 @@ struct ServiceSettings: Sendable {
         return addresses
     }
 
-    /// Host and port of the first address, which has to be a TCP address.
+    /// Host and port of the first address, which must be a TCP address.
     func listenHostAndPort() throws(CommandFailure) -> (host: String, port: Int) {
         guard case .tcp(let host, let port) = try Self.address(listenAddress) else {
             throw CommandFailure("--web.listen-address must be HOST:PORT, got \"\(listenAddress)\"", code: .usage)
@@ -145,7 +145,7 @@ struct ServiceSettings: Sendable {
 }
 
 extension Invocation {
-    /// The logger that `--log.level` and `--log.format` ask for.
+    /// The logger with the level and format of the flags.
     func logger() throws(CommandFailure) -> Logger {
         guard let level = LogLevel(name: value("log.level") ?? "info") else {
             throw misuse(of: "log.level", "debug, info, warn or error")
@@ -156,7 +156,7 @@ extension Invocation {
         return Logger(level: level, format: format)
     }
 
-    /// A path; an empty one would mean the root of the file system.
+    /// A path. An empty one would mean the root of the file system.
     func path(_ name: String) throws(CommandFailure) -> String {
         guard let path = value(name), !path.isEmpty else {
             throw CommandFailure("--\(name) must not be empty", code: .usage)
@@ -178,7 +178,7 @@ extension Invocation {
         return count
     }
 
-    /// Bytes with a unit of Prometheus's: `512MB` is 512 × 2^20.
+    /// Bytes with one of Prometheus's units: `512MB` is 512 × 2^20.
     func size(_ name: String) throws(CommandFailure) -> Int {
         let text = value(name) ?? ""
         let units = [("B", 0), ("KB", 10), ("MB", 20), ("GB", 30), ("TB", 40), ("PB", 50)]

@@ -18,7 +18,7 @@ internal import Scraper
 internal import TribuneAPI
 internal import WebCore
 
-/// The data that the HTTP APIs show, from the engines.
+/// Access of the HTTP APIs to the engines' data.
 struct ServiceSources {
     let store: MetricStore
     let engine: QueryEngine
@@ -35,7 +35,7 @@ struct ServiceSources {
     let onReload: @Sendable () -> String?
     let onQuit: @Sendable () -> Void
 
-    /// What Prometheus's API shows.
+    /// The data of Prometheus's API.
     var prometheus: PrometheusSources {
         var sources = PrometheusSources(store: store)
         sources.configuration = { [state] in state.configuration.prometheus.shownText }
@@ -55,7 +55,7 @@ struct ServiceSources {
         return sources
     }
 
-    /// What Alertmanager's API shows.
+    /// The data of Alertmanager's API.
     var alertmanager: AlertmanagerSources {
         var sources = AlertmanagerSources()
         sources.notifications = { [notifier] in notifier.queue }
@@ -66,7 +66,7 @@ struct ServiceSources {
         return sources
     }
 
-    /// What Tribune's API shows.
+    /// The data of Tribune's API.
     var tribune: TribuneSources {
         var sources = TribuneSources()
         sources.rollouts = { [rollback] in rollback.snapshots }
@@ -101,7 +101,7 @@ struct ServiceSources {
         return sources
     }
 
-    /// What the exporter shows.
+    /// The data of the exporter.
     var exporter: ExporterSources {
         var sources = ExporterSources(store: store)
         sources.externalLabels = { [state] in state.configuration.prometheus.externalLabels }
@@ -114,7 +114,7 @@ struct ServiceSources {
         { [rules, rollback] in rules.snapshots().map { Self.completed($0, by: rollback) } }
     }
 
-    /// Adds the state of rollback rules, which only the rollback engine knows.
+    /// Adds the state of rollback rules, which is only in the rollback engine.
     private static func completed(_ group: RuleGroupSnapshot, by rollback: RollbackRunner) -> RuleGroupSnapshot {
         var group = group
         group.rules = group.rules.map { rule in

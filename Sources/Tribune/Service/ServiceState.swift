@@ -4,8 +4,9 @@ internal import PrometheusAPI
 internal import Runtime
 internal import Synchronization
 
-/// The state of the service: its configuration, whether it is ready, the result of the last reload. Any thread may read
-/// it.
+/// The state of the service: its configuration, whether it is ready, the result of the last reload. May be read from
+/// any
+/// thread.
 final class ServiceState: Sendable {
     private struct Content {
         var configuration: LoadedConfiguration
@@ -22,21 +23,21 @@ final class ServiceState: Sendable {
         reloadSucceeded = registry.gauge(
             "tribune_config_last_reload_successful", "Whether the last load of the configuration succeeded.")
         reloadedAt = registry.gauge(
-            "tribune_config_last_reload_success_timestamp_seconds", "When the configuration that runs was loaded.")
+            "tribune_config_last_reload_success_timestamp_seconds", "When the current configuration was loaded.")
         reloaded(configuration)
     }
 
-    /// The configuration that runs.
+    /// The current configuration.
     var configuration: LoadedConfiguration { content.withLock { $0.configuration } }
-    /// Whether requests can be answered.
+    /// Whether requests can be served.
     var isReady: Bool { content.withLock { $0.isReady } }
-    /// How the last reload went.
+    /// The result of the last reload.
     var outcome: ReloadOutcome { content.withLock { $0.outcome } }
 
     func becameReady() { content.withLock { $0.isReady = true } }
     func isStopping() { content.withLock { $0.isReady = false } }
 
-    /// `configuration` is in force.
+    /// `configuration` was loaded.
     func reloaded(_ configuration: LoadedConfiguration) {
         let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
         content.withLock { content in
@@ -47,7 +48,7 @@ final class ServiceState: Sendable {
         reloadedAt.set(now.seconds)
     }
 
-    /// The configuration was refused; the one before goes on.
+    /// The configuration was rejected. The former one stays in force.
     func reloadFailed(_ error: String) {
         content.withLock { content in
             content.outcome.succeeded = false

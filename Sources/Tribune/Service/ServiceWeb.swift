@@ -13,16 +13,16 @@ internal import WebCore
 internal import WebServer
 internal import WebUI
 
-/// The HTTP APIs of the service: every endpoint in one table, and what it takes to serve them.
+/// The HTTP APIs of the service: all endpoints in one table, and the server settings.
 struct ServiceWeb {
-    /// What the APIs show.
+    /// The data of the APIs.
     struct Sources {
         var prometheus: PrometheusSources
         var alertmanager = AlertmanagerSources()
         var tribune = TribuneSources()
         var exporter: ExporterSources
 
-        /// Sources with the samples of `store` and nothing else.
+        /// Sources with only the samples of `store`.
         init(store: MetricStore) {
             prometheus = PrometheusSources(store: store)
             exporter = ExporterSources(store: store)
@@ -37,7 +37,7 @@ struct ServiceWeb {
     private let context: RequestDispatcher.Context
     private let workers: Int
 
-    /// The APIs of a service that users reach under `url`.
+    /// The APIs of a service with the external URL `url`.
     init(
         _ service: ServiceSources, _ settings: ServiceSettings, _ url: ExternalURL, _ doorkeeper: Doorkeeper,
         registry: Registry, logger: Logger
@@ -94,7 +94,7 @@ struct ServiceWeb {
         title: "Tribune", version: Version.number,
         description: "The HTTP APIs of Prometheus, Alertmanager and Tribune.")
 
-    /// Listens as `configuration` says.
+    /// Starts listening with `configuration`.
     func start(_ configuration: HTTPServerConfiguration) throws(HTTPServerError) -> WebRunner {
         var configuration = configuration
         configuration.maximumBodyBytes = 64 << 20

@@ -1,9 +1,9 @@
 internal import Glibc
 internal import WebServer
 
-/// The listening sockets that systemd hands to the process (sd_listen_fds).
+/// The listening sockets passed by systemd (sd_listen_fds).
 enum SystemdSockets {
-    /// The first descriptor that systemd hands over.
+    /// The first descriptor passed by systemd.
     private static let first: Int32 = 3
 
     static func addresses() throws(CommandFailure) -> [HTTPListenAddress] {

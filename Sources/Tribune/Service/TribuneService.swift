@@ -18,10 +18,11 @@ internal import WebCore
 internal import WebServer
 internal import YAML
 
-/// The whole of Tribune: every engine, wired. Made, reloaded and stopped by the one thread that owns it.
+/// The complete service: all engines, connected. Created, reloaded and stopped by the thread that owns it.
 ///
-/// Engines start from the end of the chain to its beginning, so that nothing is produced before it can be taken, and
-/// stop in the reverse order.
+/// Engines start from the end of the processing chain to its beginning, so that results always have a receiver. They
+/// stop
+/// in the reverse order.
 final class TribuneService: Sendable {
     private let settings: ServiceSettings
     private let logger: Logger
@@ -47,10 +48,10 @@ final class TribuneService: Sendable {
     private let externalURL: String
     private let housekeeping: Housekeeping
 
-    /// The port that is listened on.
+    /// The port of the first listener.
     var port: Int { web.port }
 
-    /// Reads the configuration and starts everything. Throws, with nothing left running, when something cannot start.
+    /// Reads the configuration and starts everything. If something cannot start, stops the rest and throws.
     ///
     /// - Parameter onReload: called by `/-/reload`; returns why the reload failed, or `nil`.
     init(
@@ -66,7 +67,7 @@ final class TribuneService: Sendable {
         state = ServiceState(plan.configuration, registry: plan.registry)
         store = try plan.openStore()
         history = try plan.startHistory()
-        // Parts with threads; they end when a later one cannot start.
+        // Parts with threads. They are stopped if a later one cannot start.
         var running: [() -> Void] = [history.stop]
         do throws(CommandFailure) {
             hotCache = try plan.startHotCache()
@@ -135,7 +136,7 @@ final class TribuneService: Sendable {
         try housekeeping.start()
     }
 
-    /// Reads the configuration again. Returns its errors, in which case nothing has changed.
+    /// Reads the configuration again. If it has errors, returns them and changes nothing.
     ///
     /// - Parameter actor: who caused it.
     func reload(by actor: LedgerActor = LedgerActor(method: "signal")) -> String? {
@@ -145,11 +146,11 @@ final class TribuneService: Sendable {
         } catch {
             state.reloadFailed(error.message)
             recorder.configured(settings.configFile, error: error.message, by: actor)
-            logger.error("the configuration was not reloaded", ["error": error.message])
+            logger.error("configuration not reloaded", ["error": error.message])
             return error.message
         }
         let refused = rollback.reload(configuration.plans)
-        for refusal in refused { logger.warn("a plan keeps running as it was", ["reason": refusal]) }
+        for refusal in refused { logger.warn("plan not reloaded", ["reason": refusal]) }
         gates.reload(configuration.file.gates)
         doorkeeper.reload(AccessPolicy(settings, configuration, url))
         rules.reload(configuration.groups, settings: configuration.ruleSettings(externalURL: externalURL))
@@ -165,14 +166,14 @@ final class TribuneService: Sendable {
         state.reloaded(configuration)
         recorder.configured(
             settings.configFile, files: configuration.files(settings.configFile), error: nil, by: actor)
-        logger.info("the configuration was reloaded", ["file": settings.configFile])
+        logger.info("configuration reloaded", ["file": settings.configFile])
         return nil
     }
 
-    /// Ends everything in order; samples, journals and spooled records are on the disk afterwards.
+    /// Stops everything in order. Samples, journals and spooled records are then on disk.
     func stop() {
         logger.info("stopping")
-        // Heavy queries would slow down everything that follows.
+        // Heavy queries would slow down the rest of the stop.
         cancelQueries()
         state.isStopping()
         scraper.stop()
@@ -199,7 +200,7 @@ final class TribuneService: Sendable {
         do throws(RelabelError) {
             try scraper.reload(configuration.prometheus.pools)
         } catch {
-            logger.error("targets were not taken over", ["error": error.description])
+            logger.error("targets not reloaded", ["error": error.description])
         }
     }
 }
