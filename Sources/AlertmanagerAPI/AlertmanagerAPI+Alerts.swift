@@ -7,9 +7,9 @@ internal import Runtime
 internal import WebCore
 internal import WebServer
 
-/// Alerts and what suppresses them.
+/// Alerts and their suppressions.
 extension AlertmanagerAPI {
-    /// `/api/v2/alerts`: firing alerts by fingerprint.
+    /// `/api/v2/alerts`: firing alerts, sorted by fingerprint.
     func alerts(_ call: APIRequest) throws(AlertmanagerError) -> HTTPServerResponse {
         let filter = try AlertFilter(call)
         let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())

@@ -6,14 +6,14 @@ internal import Runtime
 internal import WebCore
 internal import WebServer
 
-/// Alerts from outside: a Prometheus that names this server among its Alertmanagers, or `amtool alert add`.
+/// Alerts from other programs: a Prometheus that has this server as an Alertmanager, or `amtool alert add`.
 extension AlertmanagerAPI {
-    /// The most alerts of a request; senders batch far fewer.
+    /// The maximum number of alerts in a request; senders use far smaller batches.
     private static let maximumAlerts = 10_000
-    /// The most alerts whose errors are listed.
+    /// The maximum number of alerts whose errors are listed.
     private static let maximumReasons = 10
 
-    /// `POST /api/v2/alerts`: takes the valid alerts, and lists the others in the error.
+    /// `POST /api/v2/alerts`: accepts the valid alerts, and lists the others in the error.
     func takeAlerts(_ call: APIRequest) throws(AlertmanagerError) -> HTTPServerResponse {
         guard let elements = try call.json().elements else { throw .malformed("expected a list") }
         guard elements.count <= Self.maximumAlerts else {
@@ -31,7 +31,7 @@ extension AlertmanagerAPI {
             }
         }
         guard alerts.isEmpty || sources.takeAlerts(alerts) else {
-            throw .text(status: 500, "the alerts were not taken: the notification queue is full, send them again")
+            throw .text(status: 500, "alerts not accepted: the notification queue is full; retry")
         }
         guard reasons.isEmpty else {
             let more = reasons.count - Self.maximumReasons
@@ -48,7 +48,7 @@ private struct PostedAlertError: Error {
 }
 
 extension Alert {
-    /// The most bytes of the names and values of labels, and of annotations.
+    /// The maximum size of the names and values of labels, and of annotations, in bytes.
     private static let maximumBytes = 64 << 10
 
     /// An alert without an end ends after `timeout`, unless it is sent again.

@@ -7,7 +7,7 @@ internal import WebServer
 
 /// Silences in Alertmanager's API, version 2.
 extension AlertmanagerAPI {
-    /// `/api/v2/silences`: active ones first, then pending, then expired ones. With `filter`, those that have these
+    /// `/api/v2/silences`: active ones first, then pending, then expired ones. With `filter`, only those with these
     /// matchers.
     func silences(_ call: APIRequest) throws(AlertmanagerError) -> HTTPServerResponse {
         let wanted = try Self.matchers(call).map(\.matcher)
@@ -126,10 +126,10 @@ extension UInt8 {
 }
 
 extension Silence {
-    /// The most matchers of a silence.
+    /// The maximum number of matchers of a silence.
     private static let maximumMatchers = 100
 
-    /// Reads what clients of Alertmanager post. Unknown members are ignored, as Alertmanager does.
+    /// Reads a silence posted by a client. As in Alertmanager, unknown members are ignored.
     fileprivate init(posted json: JSON) throws(AlertmanagerError) {
         guard json.members != nil else { throw .malformed("expected an object") }
         func text(_ name: String) throws(AlertmanagerError) -> String {

@@ -7,7 +7,7 @@ internal import Runtime
 public import WebCore
 internal import WebServer
 
-/// Alertmanager's HTTP API, version 2. A value; any number of threads may ask at once.
+/// Alertmanager's HTTP API, version 2. A value; may be used from any number of threads.
 public struct AlertmanagerAPI: Sendable {
     let sources: AlertmanagerSources
     let build: BuildInformation
@@ -30,7 +30,7 @@ public struct AlertmanagerAPI: Sendable {
         return flags + [filter, receiver]
     }
 
-    /// Every endpoint of this API.
+    /// All endpoints of this API.
     public var endpoints: [Endpoint] {
         [
             endpoint(
@@ -74,17 +74,17 @@ public struct AlertmanagerAPI: Sendable {
     }
 }
 
-/// Where Alertmanager's API gets what it shows. Handed in by the composition root.
+/// The data of Alertmanager's API. Provided by the composition root.
 ///
-/// Every closure may be called by several threads at once and should answer from a snapshot without waiting.
+/// Every closure may be called from several threads at once and should return a snapshot without waiting.
 public struct AlertmanagerSources: Sendable {
     /// The notification groups.
     public var notifications: @Sendable () -> NotificationQueue = { NotificationQueue(.silent) }
-    /// Takes alerts from outside; false where the queue is full.
+    /// Accepts alerts of other programs; false if the queue is full.
     public var takeAlerts: @Sendable ([Alert]) -> Bool = { _ in false }
     /// The silences.
     public var silences: @Sendable () -> SilenceSet = { SilenceSet() }
-    /// Creates or changes a silence on behalf of `actor`; gives its id when it is on disk.
+    /// Creates or changes a silence on behalf of `actor`. Returns its id when it is on disk.
     public var setSilence: @Sendable (_ wanted: Silence, _ actor: String) -> Result<String, SilenceError> = { _, _ in
         .failure(SilenceError(.storage, "silences are not kept here"))
     }
@@ -98,12 +98,12 @@ public struct AlertmanagerSources: Sendable {
 }
 
 extension APIRequest {
-    /// The body as JSON. Media types that a page of another site may send without a preflight request are refused.
+    /// The body as JSON. Media types that another site's page may send without a preflight request are rejected.
     func json() throws(AlertmanagerError) -> JSON {
         let type = (request[header: "Content-Type"] ?? "").prefix { $0 != ";" }
         let isJSON = String(type).split(whereSeparator: { $0 == " " || $0 == "\t" }).joined().lowercased()
         guard isJSON == "application/json" else {
-            throw .coded(status: 415, code: 415, "unsupported media type \"\(type)\", only application/json is taken")
+            throw .coded(status: 415, code: 415, "unsupported media type \"\(type)\", use application/json")
         }
         do throws(JSONError) { return try JSON(parsing: request.body) } catch { throw .malformed(error) }
     }

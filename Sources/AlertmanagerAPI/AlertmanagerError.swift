@@ -2,11 +2,11 @@ internal import JSON
 internal import WebCore
 internal import WebServer
 
-/// Why a request to Alertmanager's API failed, in the two forms of Alertmanager's responses.
+/// Why a request to Alertmanager's API failed, in the two formats of Alertmanager's responses.
 enum AlertmanagerError: Error, Equatable {
     /// The body is one JSON string.
     case text(status: Int, String)
-    /// An object with `code` and `message`, as the code generated from Alertmanager's OpenAPI document answers.
+    /// An object with `code` and `message`, as returned by the code generated from Alertmanager's OpenAPI document.
     case coded(status: Int, code: Int, String)
 
     /// A field of the body is missing.

@@ -2,7 +2,7 @@
 public indirect enum JSON: Equatable, Sendable {
     case null
     case bool(Bool)
-    /// A number without fraction and exponent that fits.
+    /// A number without fraction and exponent that fits in 64 bits.
     case integer(Int64)
     case number(Double)
     case string(String)
@@ -23,7 +23,7 @@ public indirect enum JSON: Equatable, Sendable {
         }
     }
 
-    /// The value of the first member called `name`; `nil` where this is no object or has none.
+    /// The value of the first member named `name`; `nil` if this is not an object or has no such member.
     public subscript(name: String) -> JSON? {
         if case .object(let members) = self { members.first { $0.name == name }?.value } else { nil }
     }
@@ -66,7 +66,7 @@ public indirect enum JSON: Equatable, Sendable {
         if case .object(let members) = self { members } else { nil }
     }
 
-    /// Compact text; members in their order. Numbers that JSON cannot write (NaN, infinities) become `null`.
+    /// Compact text with members in order. Numbers that JSON cannot represent (NaN, infinities) become `null`.
     public var encoded: String {
         var writer = JSONWriter()
         writer.write(self)
@@ -101,7 +101,7 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
     public init(booleanLiteral value: Bool) { self = .bool(value) }
     /// An array.
     public init(arrayLiteral elements: JSON...) { self = .array(elements) }
-    /// An object; members in the order written.
+    /// An object. Members keep their order.
     public init(dictionaryLiteral elements: (String, JSON)...) { self = .object(elements.map { Member($0, $1) }) }
     /// `null`.
     public init(nilLiteral: ()) { self = .null }

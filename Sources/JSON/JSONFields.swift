@@ -1,17 +1,17 @@
-/// An error in a JSON value and its place: `metrics[0].minimum: expected an object`.
+/// An error in a JSON value with its position: `metrics[0].minimum: expected an object`.
 public struct JSONFieldError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The path of the field, such as `metrics[0].minimum`; empty for the value itself.
     public var field: String
     /// The error.
     public var message: String
 
-    /// A fault at `field`.
+    /// An error at `field`.
     public init(field: String, message: String) {
         self.field = field
         self.message = message
     }
 
-    /// The fault with its place.
+    /// The error with its position.
     public var description: String { field.isEmpty ? message : "\(field): \(message)" }
 }
 
@@ -50,14 +50,14 @@ public struct JSONFields {
         JSONFieldError(field: path(of: name), message: message)
     }
 
-    /// The value of `name`; `nil` where it is missing or null.
+    /// The value of `name`; `nil` if it is missing or null.
     public mutating func optional(_ name: String) -> JSON? {
         asked.insert(name)
         guard let value = members.first(where: { $0.name == name })?.value, value != .null else { return nil }
         return value
     }
 
-    /// The text of `name`, of 1 to `limit` bytes.
+    /// The text of `name`, with 1 to `limit` bytes.
     public mutating func optionalText(_ name: String, limit: Int = 1000) throws(JSONFieldError) -> String? {
         guard let value = optional(name) else { return nil }
         guard let text = value.text else { throw fault(name, "expected text") }
@@ -65,7 +65,7 @@ public struct JSONFields {
         return text
     }
 
-    /// The text of `name`, which must be there.
+    /// The text of `name`, which is required.
     public mutating func text(_ name: String, limit: Int = 1000) throws(JSONFieldError) -> String {
         guard let text = try optionalText(name, limit: limit) else { throw fault(name, "is required") }
         return text
@@ -78,7 +78,7 @@ public struct JSONFields {
         return flag
     }
 
-    /// A number within `range`.
+    /// A number in `range`.
     public mutating func optionalNumber(
         _ name: String, in range: ClosedRange<Double>
     ) throws(JSONFieldError) -> Double? {
@@ -101,7 +101,7 @@ public struct JSONFields {
         return value
     }
 
-    /// A list of at most `limit` elements; a missing one is empty.
+    /// A list with at most `limit` elements; empty if it is missing.
     public mutating func list(_ name: String, limit: Int) throws(JSONFieldError) -> [JSON] {
         guard let value = optional(name) else { return [] }
         guard let elements = value.elements else { throw fault(name, "expected a list") }
@@ -109,7 +109,7 @@ public struct JSONFields {
         return elements
     }
 
-    /// An object of texts in its order, at most `limit` of them; a missing one is empty.
+    /// An object of texts, in order, with at most `limit` members; empty if it is missing.
     public mutating func texts(_ name: String, limit: Int = 32) throws(JSONFieldError) -> [(
         name: String, value: String
     )] {

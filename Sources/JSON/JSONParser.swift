@@ -5,26 +5,27 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The error.
     public var message: String
 
-    /// A fault at `offset`.
+    /// An error at `offset`.
     public init(offset: Int, message: String) {
         self.offset = offset
         self.message = message
     }
 
-    /// The fault with its place.
+    /// The error with its position.
     public var description: String { "invalid JSON at byte \(offset): \(message)" }
 }
 
 extension JSON {
     /// Reads one JSON text (RFC 8259): strict, at most 200 levels deep, nothing after the value.
     ///
-    /// Whole numbers beyond 64 bits become doubles; a number beyond the range of doubles is refused. Half of a
-    /// surrogate pair becomes U+FFFD. Members with the same name are all kept.
+    /// Integers that do not fit in 64 bits become doubles. A number outside the range of doubles is rejected. An
+    /// unpaired
+    /// surrogate becomes U+FFFD. Members with the same name are all kept.
     public init(parsing text: String) throws(JSONError) {
         try self.init(parsing: Array(text.utf8))
     }
 
-    /// Reads one JSON text from UTF-8 bytes; malformed UTF-8 inside strings is refused.
+    /// Reads one JSON text from UTF-8 bytes. Malformed UTF-8 in strings is rejected.
     public init(parsing bytes: [UInt8]) throws(JSONError) {
         var parser = JSONParser(bytes: bytes)
         self = try parser.document()
@@ -112,7 +113,7 @@ private struct JSONParser {
         }
     }
 
-    /// Steps over a comma (true) or the closing bracket (false).
+    /// Reads a comma (returns true) or the closing bracket (returns false).
     private mutating func continues(until bracket: UInt8) throws(JSONError) -> Bool {
         skipBlanks()
         guard let byte = current, byte == UInt8(ascii: ",") || byte == bracket else {

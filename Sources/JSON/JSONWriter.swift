@@ -1,6 +1,6 @@
-/// Writes JSON text piece by piece into one byte buffer, for answers too large to build as values first.
+/// Writes JSON text piece by piece into one byte buffer, for responses that are too large to build as values.
 ///
-/// Commas are put where they belong. The caller must close what it opens.
+/// Commas are added automatically. The caller must close what it opens.
 public struct JSONWriter: Sendable {
     /// The text so far.
     public private(set) var bytes: [UInt8] = []
@@ -11,12 +11,12 @@ public struct JSONWriter: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
-    /// Makes room for `count` more bytes, where the size of what follows is known about.
+    /// Makes room for `count` more bytes, if the size of the next text is approximately known.
     public mutating func reserve(_ count: Int) {
         bytes.reserveCapacity(bytes.count + count)
     }
 
-    /// Appends the text so far to `other` and forgets it; what is written next goes on where it ended.
+    /// Moves the text so far to `other`. Writing continues where it ended.
     public mutating func drain(into other: inout [UInt8]) {
         if other.isEmpty { swap(&bytes, &other) } else { other += bytes }
         bytes.removeAll(keepingCapacity: true)
@@ -53,7 +53,7 @@ public struct JSONWriter: Sendable {
         raw(String(value))
     }
 
-    /// A number; NaN and infinities, which JSON cannot write, become `null`.
+    /// A number. NaN and infinities, which JSON cannot represent, become `null`.
     public mutating func number(_ value: Double) {
         if !value.isFinite {
             raw("null")
@@ -69,21 +69,21 @@ public struct JSONWriter: Sendable {
     /// `null`.
     public mutating func null() { raw("null") }
 
-    /// Text that is JSON already.
+    /// Text that is already JSON.
     public mutating func raw(_ text: String) {
         separate()
         bytes.append(contentsOf: text.utf8)
         needsComma = true
     }
 
-    /// A value whose JSON text `write` appends; for text that would be costly to build as a string first.
+    /// A value whose JSON text `write` appends, for text that is expensive to build as a string.
     public mutating func raw(writing write: (inout [UInt8]) -> Void) {
         separate()
         write(&bytes)
         needsComma = true
     }
 
-    /// A whole value.
+    /// A complete value.
     public mutating func write(_ value: JSON) {
         switch value {
         case .null: null()

@@ -1,4 +1,4 @@
-/// A running sum that keeps what rounding loses (Kahan's method with Neumaier's improvement).
+/// A running sum that also keeps the rounding error (Kahan's method with Neumaier's improvement).
 ///
 /// - Note: A. Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974.
 public struct CompensatedSum: Equatable, Sendable {
@@ -7,13 +7,13 @@ public struct CompensatedSum: Equatable, Sendable {
     /// The rounding error.
     public var compensation = 0.0
 
-    /// A sum that begins with `sum`.
+    /// A sum that starts with `sum`.
     @inlinable
     public init(_ sum: Double = 0) {
         self.sum = sum
     }
 
-    /// Sum and compensation together; an infinite sum stays what it is.
+    /// Sum and compensation together. An infinite sum does not change.
     @inlinable public var total: Double { sum.isInfinite ? sum : sum + compensation }
 
     /// Adds `value`.
@@ -31,8 +31,7 @@ public struct CompensatedSum: Equatable, Sendable {
     }
 }
 
-/// A mean that is the plain quotient of a compensated sum as long as that does not overflow, and from then on is moved
-/// by each further value.
+/// A mean: the quotient of a compensated sum while that does not overflow; after that, each value updates the mean.
 public struct CompensatedMean: Sendable {
     private var accumulated: CompensatedSum
     private var count = 1.0
@@ -43,7 +42,7 @@ public struct CompensatedMean: Sendable {
         accumulated = CompensatedSum(value)
     }
 
-    /// Takes in one value more.
+    /// Adds one value.
     public mutating func add(_ value: Double) {
         count += 1
         if !isIncremental {
@@ -63,7 +62,7 @@ public struct CompensatedMean: Sendable {
         accumulated.add(value / count)
     }
 
-    /// The mean so far.
+    /// The current mean.
     public var mean: Double {
         isIncremental
             ? accumulated.sum + accumulated.compensation

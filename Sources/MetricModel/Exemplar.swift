@@ -1,10 +1,10 @@
-/// An example of what a value was measured on, such as a trace. A value.
+/// An example of a measured value, such as a trace. A value.
 public struct Exemplar: Hashable, Sendable {
     /// Its labels.
     public var labels: Labels
-    /// The value that was observed.
+    /// The observed value.
     public var value: Double
-    /// When, if that is known.
+    /// The time, if it is known.
     public var timestamp: Timestamp?
 
     /// An example of `value`.

@@ -9,8 +9,8 @@ extension FloatHistogram {
         for index in negativeBuckets.indices { negativeBuckets[index] *= factor }
     }
 
-    /// Divides every count and the sum by `divisor`. With a negative divisor the result is a gauge, not a counter; zero
-    /// takes the buckets away, since nothing can be said about how infinitely many observations are spread over them.
+    /// Divides every count and the sum by `divisor`. With a negative divisor the result is a gauge, not a counter. Zero
+    /// removes the buckets, because the distribution of infinitely many observations is unknown.
     public mutating func divide(by divisor: Double) {
         if divisor < 0 { counterResetHint = .gauge }
         zeroCount /= divisor
@@ -24,9 +24,9 @@ extension FloatHistogram {
         for index in negativeBuckets.indices { negativeBuckets[index] /= divisor }
     }
 
-    /// Adds `other`; layouts are reconciled as `HistogramAccumulator` says.
+    /// Adds `other`. Different layouts are reconciled by `HistogramAccumulator`.
     ///
-    /// - Returns: `nil`, and nothing changes, where exponential and custom buckets meet.
+    /// - Returns: `nil`, without a change, if one has exponential and the other custom buckets.
     public mutating func add(_ other: FloatHistogram) -> HistogramAccumulator.Outcome? {
         combine(other, factor: 1)
     }
@@ -43,7 +43,7 @@ extension FloatHistogram {
         return outcome
     }
 
-    /// Lowers the resolution of exponential buckets to `target`; a no-op where it is not higher.
+    /// Reduces the resolution of exponential buckets to `target`. No effect if it is not higher.
     public mutating func reduceResolution(to target: Int32) {
         guard !usesCustomBuckets, target < schema else { return }
         var accumulator = HistogramAccumulator(self)
@@ -53,7 +53,7 @@ extension FloatHistogram {
 
     /// Whether a counter was reset between `previous` and this histogram.
     ///
-    /// The hint decides where it says anything about a counter.
+    /// The hint decides if it is set for a counter.
     public func isReset(after previous: FloatHistogram) -> Bool {
         switch counterResetHint {
         case .reset: true

@@ -7,20 +7,20 @@ extension FloatHistogram {
         public var lower: Double
         /// The upper bound.
         public var upper: Double
-        /// Whether observations that equal the lower bound belong to the bucket.
+        /// Whether the bucket includes its lower bound.
         public var lowerInclusive: Bool
-        /// Whether observations that equal the upper bound belong to the bucket.
+        /// Whether the bucket includes its upper bound.
         public var upperInclusive: Bool
-        /// Observations in the bucket.
+        /// The number of observations in the bucket.
         public var count: Double
     }
 
-    /// The positive (or custom) buckets, ascending, empty ones included.
+    /// The positive (or custom) buckets, ascending, including empty ones.
     public var positiveBucketList: [Bucket] {
         BucketRun(positiveSpans, positiveBuckets).entries.map { bucket($0, $1.sum, isPositive: true) }
     }
 
-    /// The negative buckets in the order of their spans, which is from zero down.
+    /// The negative buckets in span order, from zero down.
     public var negativeBucketList: [Bucket] {
         BucketRun(negativeSpans, negativeBuckets).entries.map { bucket($0, $1.sum, isPositive: false) }
     }
@@ -31,7 +31,8 @@ extension FloatHistogram {
             lower: -zeroThreshold, upper: zeroThreshold, lowerInclusive: true, upperInclusive: true, count: zeroCount)
     }
 
-    /// All buckets from the lowest to the highest; the zero bucket if it holds anything, and the others cut off at it.
+    /// All buckets from the lowest to the highest. Includes the zero bucket if it has observations; the others end at
+    /// it.
     public var allBuckets: [Bucket] {
         var result: [Bucket] = []
         for var bucket in negativeBucketList.reversed() {
@@ -60,13 +61,13 @@ extension FloatHistogram {
             ? Self.customBound(index, in: customValues) : Self.exponentialBound(index, schema: schema)
     }
 
-    /// The upper bound of custom bucket `index`: -Inf before the first bound, +Inf behind the last.
+    /// The upper bound of custom bucket `index`: -Inf before the first bound, +Inf after the last.
     static func customBound(_ index: Int32, in bounds: [Double]) -> Double {
         if index < 0 { return -.infinity }
         return index < bounds.count ? bounds[Int(index)] : .infinity
     }
 
-    /// Removes empty buckets and joins spans that are then adjacent.
+    /// Removes empty buckets and joins spans that become adjacent.
     public mutating func compact() {
         (positiveSpans, positiveBuckets) = BucketRun(positiveSpans, positiveBuckets).compacted
         (negativeSpans, negativeBuckets) = BucketRun(negativeSpans, negativeBuckets).compacted
@@ -79,7 +80,7 @@ extension FloatHistogram {
         return copy
     }
 
-    /// Whether both say the same, whatever their hints and empty buckets. NaNs with the same bits are equal.
+    /// Whether both are equal except for hints and empty buckets. NaNs with the same bits are equal.
     public func isEqual(to other: FloatHistogram) -> Bool {
         let (left, right) = (compacted, other.compacted)
         func same(_ first: [Double], _ second: [Double]) -> Bool {
@@ -100,7 +101,7 @@ struct BucketRun {
 
     init() {}
 
-    /// Counts beyond the spans, or spans beyond the counts, are left out.
+    /// Counts without a span, and spans without a count, are ignored.
     init(_ spans: [FloatHistogram.Span], _ counts: [Double]) {
         entries.reserveCapacity(counts.count)
         var index: Int32 = 0
@@ -160,7 +161,7 @@ struct BucketRun {
         entries = result
     }
 
-    /// Moves each bucket to another index; `transform` must keep the order.
+    /// Moves each bucket to another index. `transform` must preserve the order.
     mutating func reindex(_ transform: (Int32) -> Int32) {
         var result: [(index: Int32, count: CompensatedSum)] = []
         for (index, count) in entries {

@@ -1,5 +1,5 @@
 extension FloatHistogram: CustomStringConvertible {
-    /// `{count:3, sum:4.5, (1,2]:1, (2,4]:2}`, empty buckets left out.
+    /// `{count:3, sum:4.5, (1,2]:1, (2,4]:2}`, without empty buckets.
     public var description: String {
         var text = "{count:\(FloatText.general(count)), sum:\(FloatText.general(sum))"
         let zero = zeroCount != 0 ? [zeroBucket] : []

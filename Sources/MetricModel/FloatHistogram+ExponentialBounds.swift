@@ -3,7 +3,7 @@ internal import Glibc
 extension FloatHistogram {
     /// The upper bound of exponential bucket `index`; the last bucket of finite values ends at the greatest number.
     static func exponentialBound(_ index: Int32, schema: Int32) -> Double {
-        // Beyond these there is no schema; other numbers must not do harm.
+        // Other schemas do not exist. Invalid numbers must be harmless.
         let schema = max(-16, min(16, schema))
         let exponent = schema < 0 ? Int64(index) << Int64(-schema) : Int64(index) >> Int64(schema)
         let fraction = schema > 0 ? index & (1 << schema - 1) : 0
@@ -15,17 +15,18 @@ extension FloatHistogram {
         return ldexp(bound, Int32(clamping: exponent + 1))
     }
 
-    /// The bounds from 0.5 up to 1 at schema 8; they include those of lower schemas.
+    /// The bounds from 0.5 to 1 at schema 8. They include those of lower schemas.
     ///
-    /// Prometheus and its clients share a table whose numbers lie up to four units in the last place below the true
-    /// powers of two. They are seen in the API, in labels of `count_values` and where a bound is compared, so these are
-    /// the same.
+    /// Prometheus and its clients use a table whose numbers are up to four units in the last place below the exact
+    /// powers of
+    /// two. They are visible in the API, in labels of `count_values` and in comparisons with a bound, so these are the
+    /// same.
     private static let bounds: [Double] = deviations.enumerated().map { index, deviation in
         let nearest = exp2(Double(index) / 256 - 1)
         return Double(bitPattern: nearest.bitPattern &+ UInt64(bitPattern: 49 - Int64(deviation)))
     }
 
-    /// How many units in the last place a bound lies below the next number above the true one.
+    /// The difference of each bound from the next number above the exact one, in units in the last place.
     private static let deviations = Array(
         """
         1111112111211111112311222222222211211121122211221122102211221122\

@@ -1,16 +1,16 @@
 internal import Glibc
 
 extension FloatHistogram {
-    /// The finest schema whose neighbouring bounds are at least `factor` apart; the finest of all for a factor up to 1.
+    /// The finest schema with a ratio of adjacent bounds of at least `factor`; the finest of all for a factor up to 1.
     public static func schema(ofBucketFactor factor: Double) -> Int32 {
         guard factor > 1 else { return exponentialSchemas.upperBound }
         let schema = (-log2(log2(factor))).rounded(.down)
         return Int32(max(Double(exponentialSchemas.lowerBound), min(Double(exponentialSchemas.upperBound), schema)))
     }
 
-    /// Lowers the resolution until there are at most `limit` buckets, the zero bucket not counted.
+    /// Reduces the resolution until there are at most `limit` buckets, not counting the zero bucket.
     ///
-    /// - Returns: Whether that was possible; custom buckets are never joined.
+    /// - Returns: whether that was possible. Custom buckets are never joined.
     public mutating func limitBuckets(to limit: Int) -> Bool {
         while positiveBuckets.count + negativeBuckets.count > limit {
             guard !usesCustomBuckets, schema > Self.exponentialSchemas.lowerBound else { return false }

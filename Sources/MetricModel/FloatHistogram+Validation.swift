@@ -1,18 +1,19 @@
 extension FloatHistogram {
-    /// The schemas of exponential buckets that are stored.
+    /// The schemas of exponential buckets that can be stored.
     public static let exponentialSchemas: ClosedRange<Int32> = -4...8
-    /// Finer schemas that are taken in at the finest one that is stored.
+    /// Finer schemas, which are converted to the finest one that can be stored.
     private static let reducibleSchemas: ClosedRange<Int32> = 9...52
 
-    /// The reason why this histogram cannot be stored; `nil` if it can.
+    /// Why this histogram cannot be stored; `nil` if it can.
     ///
-    /// Everything that reads buckets relies on it, so whatever comes from a peer is checked once when it arrives.
+    /// All code that reads buckets relies on it, so every histogram of a client is checked once on arrival.
     ///
-    /// - Parameter countsAreIntegers: Whether the counts were exact, so that those of the buckets must add up to
-    ///   ``count``. Float counts need not: they carry rounding.
+    /// - Parameter countsAreIntegers: whether the counts are exact, so that those of the buckets must add up to
+    ///   ``count``.
+    ///   Float counts need not, because of rounding.
     public func fault(countsAreIntegers: Bool) -> String? {
         if let fault = layoutFault { return fault }
-        // NaN is not among what is allowed either.
+        // NaN is not allowed either.
         guard positiveBuckets.allSatisfy({ $0 >= 0 }) else { return "a positive bucket with a negative count" }
         guard negativeBuckets.allSatisfy({ $0 >= 0 }) else { return "a negative bucket with a negative count" }
         guard count >= 0, zeroCount >= 0 else { return "a negative count of observations" }
@@ -25,7 +26,7 @@ extension FloatHistogram {
         return nil
     }
 
-    /// The reason why the buckets have no defined bounds; `nil` if they have. Part of ``fault(countsAreIntegers:)``.
+    /// Why the buckets have no defined bounds; `nil` if they have. Part of ``fault(countsAreIntegers:)``.
     public var layoutFault: String? {
         schemaFault ?? sideFault("positive", positiveSpans, positiveBuckets)
             ?? sideFault("negative", negativeSpans, negativeBuckets)
@@ -59,7 +60,7 @@ extension FloatHistogram {
             if number > 0, span.offset < 0 { return "\(side) span \(number + 1) has a negative offset" }
             length += UInt64(span.length)
             index += Int64(span.offset) + Int64(span.length)
-            // Lengths are checked against what there is before anything is made of them.
+            // Lengths are checked before anything is allocated for them.
             guard length <= counts.count, Int32(exactly: index) != nil else { break }
         }
         guard length == counts.count, Int32(exactly: index) != nil else {

@@ -1,10 +1,10 @@
 /// A native histogram with float counts: exponential buckets, or custom bounds (schema -53).
 ///
-/// A value; a stored histogram is copied out of the store.
+/// A value; a stored histogram is copied from the store.
 public struct FloatHistogram: Hashable, Sendable {
     /// A run of consecutive buckets.
     public struct Span: Hashable, Sendable {
-        /// Gap to the end of the previous span; for the first one the index of its first bucket.
+        /// Gap to the end of the previous span; for the first one, the index of its first bucket.
         public var offset: Int32
         /// Number of buckets in the run.
         public var length: UInt32
@@ -21,7 +21,7 @@ public struct FloatHistogram: Hashable, Sendable {
         case unknown = 0
         case reset = 1
         case notReset = 2
-        /// A gauge histogram: resets have no meaning.
+        /// A gauge histogram: resets do not apply.
         case gauge = 3
     }
 
@@ -30,32 +30,32 @@ public struct FloatHistogram: Hashable, Sendable {
 
     /// Bucket growth is 2^(2^-schema) for -4...8; -53 means `customValues` are the upper bounds.
     public var schema: Int32 = 0
-    /// Width of the zero bucket; observations in ±threshold fall into it.
+    /// Width of the zero bucket, which contains observations in ±threshold.
     public var zeroThreshold: Double = 0
-    /// Observations in the zero bucket.
+    /// The number of observations in the zero bucket.
     public var zeroCount: Double = 0
-    /// All observations.
+    /// The number of observations.
     public var count: Double = 0
     /// Sum of all observations.
     public var sum: Double = 0
-    /// Where the positive buckets lie.
+    /// The positions of the positive buckets.
     public var positiveSpans: [Span] = []
-    /// Absolute counts of the positive buckets, in the order of the spans.
+    /// Absolute counts of the positive buckets, in span order.
     public var positiveBuckets: [Double] = []
-    /// Where the negative buckets lie.
+    /// The positions of the negative buckets.
     public var negativeSpans: [Span] = []
-    /// Absolute counts of the negative buckets, in the order of the spans.
+    /// Absolute counts of the negative buckets, in span order.
     public var negativeBuckets: [Double] = []
     /// Upper bounds for schema -53, ascending, without +Inf.
     public var customValues: [Double] = []
-    /// Whether a counter reset before this histogram is known.
+    /// Whether the counter was reset before this histogram, if known.
     public var counterResetHint: CounterResetHint = .unknown
 
     /// The empty histogram of schema 0.
     public init() {}
 
-    /// Whether the bounds are custom ones.
+    /// Whether the bounds are custom.
     public var usesCustomBuckets: Bool { schema == Self.customBucketsSchema }
-    /// Whether this histogram is a staleness marker: its sum carries the marker.
+    /// Whether this histogram is a staleness marker: its sum is the marker.
     public var isStaleMarker: Bool { sum.isStaleMarker }
 }

@@ -1,18 +1,19 @@
-/// Text forms of floating point numbers as Go's `strconv.FormatFloat(v, verb, -1, 64)` writes them.
+/// Texts of floating-point numbers, as written by Go's `strconv.FormatFloat(v, verb, -1, 64)`.
 public enum FloatText {
-    /// `'f'`: plain decimal notation whatever the size (`1e21` is written with all its zeros).
+    /// `'f'`: plain decimal notation of any size (`1e21` is written with all its zeros).
     public static func plain(_ value: Double) -> String {
         guard let digits = Digits(value) else { return special(value) }
         return digits.plain
     }
 
-    /// `'e'`: one digit, fraction, exponent of at least two digits (`1e+00`).
+    /// `'e'`: one digit, fraction, exponent with at least two digits (`1e+00`).
     public static func exponential(_ value: Double) -> String {
         guard let digits = Digits(value) else { return special(value) }
         return digits.exponential
     }
 
-    /// `'g'`: exponent notation below 1e-4 and from 1e6 on, else plain; also what Go's `%v` prints (`1.2345675e+06`).
+    /// `'g'`: exponent notation below 1e-4 and from 1e6 on, otherwise plain; also the output of Go's `%v`
+    /// (`1.2345675e+06`).
     public static func general(_ value: Double) -> String {
         guard let digits = Digits(value) else { return special(value) }
         return digits.exponent < -4 || digits.exponent >= 6 ? digits.exponential : digits.plain
@@ -31,7 +32,7 @@ public enum FloatText {
         value.isNaN ? "NaN" : value < 0 ? "-Inf" : "+Inf"
     }
 
-    /// The shortest decimal digits that read back as the same number: d.ddd × 10^exponent.
+    /// The shortest decimal digits that give the same number when read: d.ddd × 10^exponent.
     private struct Digits {
         var negative: Bool
         var digits: [UInt8]

@@ -1,11 +1,11 @@
-/// A sum of native histograms under way, with compensation for rounding in every part.
+/// A running sum of native histograms, with compensation for rounding in every part.
 ///
-/// Histograms of different resolution meet at the lower one, different zero buckets at one wide enough for both, and
-/// custom buckets at the bounds that both have. Exponential and custom buckets do not go together.
+/// Different resolutions are reduced to the lower one, different zero buckets are widened to a common width, and custom
+/// buckets are reduced to the bounds that both have. Exponential and custom buckets are incompatible.
 public struct HistogramAccumulator: Sendable {
-    /// The correction that an addition made.
+    /// The corrections made by an addition.
     public struct Outcome: Equatable, Sendable {
-        /// One histogram says that the counter was reset, the other that it was not.
+        /// One histogram has a hint that the counter was reset, the other that it was not.
         public var hintsCollided = false
         /// Custom bounds differed.
         public var boundsReconciled = false
@@ -21,7 +21,7 @@ public struct HistogramAccumulator: Sendable {
     private var positive: BucketRun
     private var negative: BucketRun
 
-    /// A sum that begins with `histogram`.
+    /// A sum that starts with `histogram`.
     public init(_ histogram: FloatHistogram) {
         schema = histogram.schema
         zeroThreshold = histogram.zeroThreshold
@@ -34,7 +34,7 @@ public struct HistogramAccumulator: Sendable {
         negative = BucketRun(histogram.negativeSpans, histogram.negativeBuckets)
     }
 
-    /// The sum; buckets that came out empty are still there.
+    /// The sum, including buckets that have become empty.
     public var total: FloatHistogram {
         var result = FloatHistogram()
         result.schema = schema
@@ -61,7 +61,7 @@ public struct HistogramAccumulator: Sendable {
         apply({ $0 *= factor }, { $0.scale(by: factor) })
     }
 
-    /// Divides every part by `divisor`; by zero gives infinities and NaN.
+    /// Divides every part by `divisor`. Zero gives infinities and NaN.
     public mutating func divide(by divisor: Double) {
         apply({ $0 /= divisor }, { $0.divide(by: divisor) })
     }
@@ -77,7 +77,7 @@ public struct HistogramAccumulator: Sendable {
 
     /// Adds `factor` times `other`.
     ///
-    /// - Returns: `nil`, and nothing is added, where exponential and custom buckets meet.
+    /// - Returns: `nil`, without a change, if one has exponential and the other custom buckets.
     public mutating func add(_ other: FloatHistogram, factor: Double = 1) -> Outcome? {
         guard usesCustomBuckets == other.usesCustomBuckets else { return nil }
         var other = HistogramAccumulator(other)
@@ -101,7 +101,7 @@ public struct HistogramAccumulator: Sendable {
 
     private var usesCustomBuckets: Bool { schema == FloatHistogram.customBucketsSchema }
 
-    /// - Returns: Whether the hints contradict each other.
+    /// - Returns: whether the hints contradict each other.
     private mutating func adoptHint(_ other: FloatHistogram.CounterResetHint) -> Bool {
         if other == counterResetHint || counterResetHint == .gauge { return false }
         if other == .gauge {
@@ -117,7 +117,7 @@ public struct HistogramAccumulator: Sendable {
 // MARK: Reconciling layouts
 
 extension HistogramAccumulator {
-    /// Lowers the resolution to `target`; a no-op where it is not higher.
+    /// Reduces the resolution to `target`. No effect if it is not higher.
     mutating func reduceResolution(to target: Int32) {
         guard !usesCustomBuckets, target < schema else { return }
         let shift = schema &- target
@@ -126,9 +126,9 @@ extension HistogramAccumulator {
         schema = target
     }
 
-    /// Brings both to custom bounds that both have.
+    /// Reduces both to the custom bounds that both have.
     ///
-    /// - Returns: Whether their bounds differed.
+    /// - Returns: whether their bounds differed.
     private mutating func reconcileBounds(_ other: inout HistogramAccumulator) -> Bool {
         if customValues == other.customValues { return false }
         let theirs = Set(other.customValues)
@@ -138,7 +138,7 @@ extension HistogramAccumulator {
         return true
     }
 
-    /// Moves each custom bucket to the first of `bounds` that is not below its own upper bound.
+    /// Moves each custom bucket to the first of `bounds` that is at least its own upper bound.
     mutating func coarsen(to bounds: [Double]) {
         positive.reindex { [customValues] index in
             let upper = FloatHistogram.customBound(index, in: customValues)
@@ -147,7 +147,7 @@ extension HistogramAccumulator {
         customValues = bounds
     }
 
-    /// Widens the zero buckets until both are equally wide and no populated bucket is cut.
+    /// Widens the zero buckets until both have the same width and cut no populated bucket.
     mutating func reconcileZeroBuckets(_ other: inout HistogramAccumulator) {
         while zeroThreshold != other.zeroThreshold {
             if zeroThreshold > other.zeroThreshold {
@@ -158,11 +158,11 @@ extension HistogramAccumulator {
         }
     }
 
-    /// Takes the buckets below `threshold` into the zero bucket; goes further where that would cut a populated bucket.
+    /// Widens the zero bucket to `threshold`, or further if that would cut a populated bucket.
     mutating func widenZeroBucket(to threshold: Double) {
         guard threshold > zeroThreshold else { return }
         var threshold = threshold
-        // A bucket that is cut moves the threshold, which may cut a bucket on the other side.
+        // A cut bucket moves the threshold, which may cut a bucket on the other side.
         while let wider = cutBound(positive, threshold) ?? cutBound(negative, threshold) { threshold = wider }
         absorb(\.positive, below: threshold)
         absorb(\.negative, below: threshold)
@@ -188,8 +188,9 @@ extension HistogramAccumulator {
         self[keyPath: side].entries.removeFirst(inside.count)
     }
 
-    /// Whether a counter with these counts cannot have had the counts of `previous` before: a bucket fell or vanished,
-    /// or the layout became finer.
+    /// Whether the counter must have been reset after `previous`: a bucket decreased or disappeared, or the layout
+    /// became
+    /// finer.
     func isReset(after previous: HistogramAccumulator) -> Bool {
         if count.sum < previous.count.sum { return true }
         if usesCustomBuckets != previous.usesCustomBuckets { return true }

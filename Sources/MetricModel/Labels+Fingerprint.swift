@@ -1,5 +1,5 @@
 extension Labels {
-    /// FNV-1a over names and values, as 16 hexadecimal digits: how Prometheus and Alertmanager identify a label set.
+    /// FNV-1a over names and values, as 16 hexadecimal digits: the id of a label set in Prometheus and Alertmanager.
     public var fingerprint: String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         func add(_ bytes: some Sequence<UInt8>) {

@@ -5,7 +5,7 @@ public struct Label: Hashable, Comparable, Sendable {
     /// The label's value; any UTF-8 text. An empty value means that the label is absent.
     public var value: String
 
-    /// A label called `name`.
+    /// A label named `name`.
     public init(_ name: String, _ value: String) {
         self.name = name
         self.value = value
@@ -22,7 +22,7 @@ public struct Label: Hashable, Comparable, Sendable {
             ? ByteOrder.precedes(left.value, right.value) : ByteOrder.precedes(left.name, right.name)
     }
 
-    /// Hashes the bytes, in keeping with `==`.
+    /// Hashes the bytes, consistent with `==`.
     public func hash(into hasher: inout Hasher) {
         Label.hash(name, into: &hasher)
         Label.hash(value, into: &hasher)
@@ -37,17 +37,17 @@ public struct Label: Hashable, Comparable, Sendable {
 
 /// The identity of a series: labels sorted by name, each name once, no empty values.
 ///
-/// A value without references to the store; used at the edges. Hot paths work on series ids instead.
+/// A value without references to the store, for APIs. Hot paths use series ids instead.
 public struct Labels: Hashable, Sendable {
     /// Sorted by name.
     public private(set) var pairs: [Label]
 
-    /// The reserved label that holds the metric's name.
+    /// The reserved label for the metric name.
     public static let metricName = "__name__"
-    /// The label set without labels.
+    /// The empty label set.
     public static let empty = Labels(sorted: [])
 
-    /// Sorts `pairs` and drops empty values; of a duplicate name the last one counts.
+    /// Sorts `pairs` and drops empty values. Of duplicate names, the last one is used.
     public init(_ pairs: some Sequence<Label>) {
         var unique: [Label] = []
         let ordered = pairs.enumerated().sorted {
@@ -62,12 +62,12 @@ public struct Labels: Hashable, Sendable {
         self.pairs = unique
     }
 
-    /// Takes over `pairs`, which the caller knows to be sorted, unique and without empty values.
+    /// Takes ownership of `pairs`, which must be sorted, unique and without empty values.
     public init(sorted pairs: [Label]) {
         self.pairs = pairs
     }
 
-    /// The labels of a metric called `name`.
+    /// The labels of a metric named `name`.
     public init(metric name: String, _ others: [Label] = []) {
         self.init([Label(Labels.metricName, name)] + others)
     }
@@ -79,13 +79,13 @@ public struct Labels: Hashable, Sendable {
     /// The value of `__name__`, if there is one.
     public var metricName: String? { self[Labels.metricName] }
 
-    /// The value of the label `name`, or `nil` where it is absent. O(log *n*).
+    /// The value of the label `name`; `nil` if it is absent. O(log *n*).
     public subscript(name: String) -> String? {
         let index = insertionIndex(of: name)
         return index < pairs.count && ByteOrder.equal(pairs[index].name, name) ? pairs[index].value : nil
     }
 
-    /// Sets the label `name`; an empty `value` removes it.
+    /// Sets the label `name`. An empty `value` removes it.
     public mutating func set(_ name: String, to value: String) {
         let index = insertionIndex(of: name)
         let exists = index < pairs.count && ByteOrder.equal(pairs[index].name, name)
@@ -97,7 +97,7 @@ public struct Labels: Hashable, Sendable {
         }
     }
 
-    /// Removes the label `name` if it is there.
+    /// Removes the label `name` if it exists.
     public mutating func remove(_ name: String) {
         set(name, to: "")
     }
@@ -116,7 +116,7 @@ public struct Labels: Hashable, Sendable {
         return copy
     }
 
-    /// These labels and `others` together; `nil` if a name is in both.
+    /// These labels combined with `others`; `nil` if a name is in both.
     ///
     /// - Complexity: O(*n*) in the number of labels.
     public func joined(with others: Labels) -> Labels? {
@@ -135,17 +135,17 @@ public struct Labels: Hashable, Sendable {
         return Labels(sorted: joined)
     }
 
-    /// Only the labels with one of `names`, of which there are few.
+    /// The labels whose name is in `names`, a short list.
     public func keeping(_ names: [String]) -> Labels {
         selecting { Self.contains($0, names) }
     }
 
-    /// The labels with none of `names`, of which there are few.
+    /// The labels whose name is not in `names`, a short list.
     public func dropping(_ names: [String]) -> Labels {
         selecting { !Self.contains($0, names) }
     }
 
-    /// Where nothing goes, no memory is taken.
+    /// Allocates nothing if all labels are kept.
     private func selecting(_ isWanted: (Label) -> Bool) -> Labels {
         guard let first = pairs.firstIndex(where: { !isWanted($0) }) else { return self }
         var rest: [Label] = []
@@ -182,7 +182,7 @@ public struct Labels: Hashable, Sendable {
 }
 
 extension Labels: Comparable {
-    /// Label by label, name then value; of two that share a beginning the shorter one first.
+    /// Compares label by label, name then value. A prefix comes before the longer set.
     public static func < (left: Labels, right: Labels) -> Bool {
         left.pairs.lexicographicallyPrecedes(right.pairs)
     }
@@ -196,7 +196,7 @@ extension Labels: ExpressibleByDictionaryLiteral {
 }
 
 extension Labels: CustomStringConvertible {
-    /// `name{a="b", c="d"}`, as Prometheus prints a series; names that need it are quoted.
+    /// `name{a="b", c="d"}`, as Prometheus prints a series. Names are quoted if necessary.
     public var description: String {
         let name = metricName
         let plainName = name.flatMap { MetricText.isLegacyMetricName($0) ? $0 : nil }

@@ -1,4 +1,4 @@
-/// One condition on a label of a series. An absent label counts as the empty string.
+/// A condition on a label of a series. An absent label counts as the empty string.
 public struct Matcher: Hashable, Sendable {
     /// How a value is compared.
     public enum Operation: String, Hashable, Sendable, CaseIterable {
@@ -9,11 +9,11 @@ public struct Matcher: Hashable, Sendable {
         case notRegex = "!~"
     }
 
-    /// The label that is looked at.
+    /// The label.
     public var name: String
     /// The comparison.
     public var operation: Operation
-    /// The text or pattern that is compared with.
+    /// The text or pattern to compare with.
     public var value: String
 
     /// A condition on the label `name`.
@@ -25,7 +25,7 @@ public struct Matcher: Hashable, Sendable {
 }
 
 extension Matcher: CustomStringConvertible {
-    /// `name="value"`, the name quoted where it needs it.
+    /// `name="value"`, with the name quoted if necessary.
     public var description: String {
         let label = MetricText.isLegacyLabelName(name) ? name : MetricText.literal(name)
         return "\(label)\(operation.rawValue)\(MetricText.literal(value))"

@@ -1,4 +1,4 @@
-/// `# TYPE`, `# HELP` and `# UNIT` of one metric family of one target, as `/api/v1/metadata` shows them.
+/// `# TYPE`, `# HELP` and `# UNIT` of one metric family of one target, as shown by `/api/v1/metadata`.
 public struct MetricMetadata: Hashable, Sendable {
     /// The family's name.
     public var family: String

@@ -1,4 +1,4 @@
-/// Rules for the text of names and quoted strings that every format of Prometheus shares.
+/// Rules for names and quoted strings that are common to Prometheus's formats.
 public enum MetricText {
     /// Whether `name` matches `[a-zA-Z_:][a-zA-Z0-9_:]*`, so that it needs no quotes as a metric name.
     public static func isLegacyMetricName(_ name: String) -> Bool {
@@ -21,7 +21,7 @@ public enum MetricText {
         return !first
     }
 
-    /// `text` in double quotes with Go's escapes, as `strconv.Quote` writes it for printable text.
+    /// `text` in double quotes with Go's escapes, as written by `strconv.Quote` for printable text.
     public static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
@@ -46,7 +46,7 @@ public enum MetricText {
         return result + "\""
     }
 
-    /// `text` in double quotes as PromQL reads it: U+FFFD, the replacement for invalid UTF-8, is escaped too.
+    /// `text` in double quotes as read by PromQL: U+FFFD, the replacement for invalid UTF-8, is also escaped.
     public static func literal(_ text: String) -> String {
         quoted(text).replacing("\u{fffd}", with: "\\ufffd")
     }

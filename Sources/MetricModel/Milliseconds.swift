@@ -1,14 +1,14 @@
-/// A length of time in whole milliseconds, written in Prometheus's notation (`1h30m`).
+/// A duration in whole milliseconds, written in Prometheus's notation (`1h30m`).
 public struct Milliseconds: Hashable, Comparable, Sendable, RawRepresentable, AdditiveArithmetic {
-    /// The length in milliseconds; may be negative.
+    /// The duration in milliseconds; may be negative.
     public var rawValue: Int64
 
-    /// A length of `rawValue` milliseconds.
+    /// A duration of `rawValue` milliseconds.
     public init(rawValue: Int64) {
         self.rawValue = rawValue
     }
 
-    /// No time at all.
+    /// Zero milliseconds.
     public static let zero = Milliseconds(rawValue: 0)
     /// `count` milliseconds.
     public static func milliseconds(_ count: Int64) -> Milliseconds { Milliseconds(rawValue: count) }
@@ -19,7 +19,7 @@ public struct Milliseconds: Hashable, Comparable, Sendable, RawRepresentable, Ad
     /// `count` hours.
     public static func hours(_ count: Int64) -> Milliseconds { Milliseconds(rawValue: count * 3_600_000) }
 
-    /// The length in seconds.
+    /// The duration in seconds.
     public var seconds: Double { Double(rawValue) / 1000 }
 
     /// Whether `left` is shorter.
@@ -32,7 +32,7 @@ public struct Milliseconds: Hashable, Comparable, Sendable, RawRepresentable, Ad
     public static func - (left: Milliseconds, right: Milliseconds) -> Milliseconds {
         Milliseconds(rawValue: left.rawValue &- right.rawValue)
     }
-    /// The length `factor` times over.
+    /// The duration multiplied by `factor`.
     public static func * (left: Milliseconds, factor: Int64) -> Milliseconds {
         Milliseconds(rawValue: left.rawValue &* factor)
     }
@@ -46,8 +46,8 @@ extension Milliseconds: CustomStringConvertible {
 
     /// Reads `1h30m`, `15s`, `250ms` or `0`: units from large to small, each at most once.
     ///
-    /// - Returns: `nil` when the text is not such a duration, or is longer than the 292 years that a count of
-    ///   nanoseconds holds.
+    /// - Returns: `nil` if the text is not such a duration, or is longer than the 292 years that fit in 64 bits of
+    ///   nanoseconds.
     public init?(parsing text: some StringProtocol) {
         if text == "0" {
             self = .zero
@@ -73,7 +73,7 @@ extension Milliseconds: CustomStringConvertible {
         self.init(rawValue: total)
     }
 
-    /// The canonical notation: `1h30m`, `0s`, `-5m`. Years and weeks are used only where they come out even.
+    /// The canonical notation: `1h30m`, `0s`, `-5m`. Years and weeks are used only if they divide evenly.
     public var description: String {
         if rawValue == 0 { return "0s" }
         var rest = rawValue.magnitude

@@ -1,17 +1,17 @@
-/// How metric and label names with characters outside `[a-zA-Z0-9_:]` are written for readers that do not take UTF-8.
+/// Escaping of metric and label names outside `[a-zA-Z0-9_:]` for clients that do not support UTF-8.
 ///
 /// - Note: Source: prometheus/common/model/metric.go, `EscapeName`.
 public enum NameEscaping: String, Sendable, CaseIterable {
-    /// Names stay as they are.
+    /// Names are not changed.
     case allowUTF8 = "allow-utf-8"
     /// Other characters become `_`.
     case underscores
     /// Dots become `_dot_`, underscores and other characters `__`.
     case dots
-    /// `U__`, then other characters by their code in hexadecimal: `_2e_`.
+    /// `U__`, then other characters as their hexadecimal code: `_2e_`.
     case values
 
-    /// `name` as this scheme writes it. Names without other characters are not changed.
+    /// `name` in this scheme. Names without other characters are not changed.
     public func escaped(_ name: String) -> String {
         if self == .allowUTF8 || name.isEmpty || MetricText.isLegacyMetricName(name) { return name }
         var result = self == .values ? "U__" : ""

@@ -1,6 +1,6 @@
-/// Dates as RFC 3339 writes them, always in UTC when writing.
+/// Dates in RFC 3339 format; written in UTC.
 public enum RFC3339 {
-    /// `2026-11-21T02:22:39.120Z`; the fraction is left out where it is zero.
+    /// `2026-11-21T02:22:39.120Z`; without the fraction if it is zero.
     public static func text(milliseconds: Int64) -> String {
         let (seconds, fraction) = milliseconds.quotientAndRemainder(floorBy: 1000)
         return stamp(seconds) + (fraction == 0 ? "Z" : "." + padded(fraction, 3) + "Z")
@@ -13,7 +13,7 @@ public enum RFC3339 {
         return String(text.dropLast().reversed().drop { $0 == "0" }.reversed()) + "Z"
     }
 
-    /// With a fraction of up to nine digits, trailing zeros left out.
+    /// With a fraction of up to nine digits, without trailing zeros.
     public static func text(nanoseconds: Int64) -> String {
         let (seconds, fraction) = nanoseconds.quotientAndRemainder(floorBy: 1_000_000_000)
         guard fraction != 0 else { return stamp(seconds) + "Z" }
@@ -22,7 +22,8 @@ public enum RFC3339 {
         return stamp(seconds) + "." + digits + "Z"
     }
 
-    /// Reads a date with optional fraction and a zone (`Z`, `+02:00`). Returns milliseconds since the epoch, or `nil`.
+    /// Reads a date with an optional fraction and a zone (`Z`, `+02:00`). Returns milliseconds since the epoch, or
+    /// `nil`.
     public static func milliseconds(parsing text: some StringProtocol) -> Int64? {
         let bytes = Array(text.utf8)
         func number(_ range: Range<Int>) -> Int64? {
@@ -80,7 +81,7 @@ public enum RFC3339 {
         return String(repeating: "0", count: max(0, width - text.count)) + text
     }
 
-    /// Days from 1970-01-01 to a date of the proleptic Gregorian calendar; months counted from March.
+    /// Days from 1970-01-01 to a date of the proleptic Gregorian calendar. Counts months from March.
     public static func daysSinceEpoch(year: Int64, month: Int64, day: Int64) -> Int64 {
         let shifted = month <= 2 ? year - 1 : year
         let era = (shifted >= 0 ? shifted : shifted - 399) / 400
@@ -90,7 +91,7 @@ public enum RFC3339 {
         return era * 146_097 + dayOfEra - 719_468
     }
 
-    /// The date that lies `daysSinceEpoch` days after 1970-01-01.
+    /// The date `daysSinceEpoch` days after 1970-01-01.
     public static func date(daysSinceEpoch days: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let (era, dayOfEra) = (days + 719_468).quotientAndRemainder(floorBy: 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365

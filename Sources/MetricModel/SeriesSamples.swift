@@ -1,17 +1,17 @@
-/// The samples of one series in a window, copied out of a store; timestamps ascend strictly.
+/// The samples of one series in a window, copied from a store. Timestamps increase strictly.
 public struct SeriesSamples: Sendable {
     /// The series.
     public var labels: Labels
-    /// Milliseconds since the epoch. Series of one scrape share this array's storage.
+    /// Milliseconds since the epoch. Series of one scrape share the storage of this array.
     public var timestamps: [Int64]
-    /// Parallel to `timestamps`; has no meaning where `histograms` holds a value.
+    /// Parallel to `timestamps`; ignored where `histograms` has a value.
     public var values: [Double]
-    /// Empty for a series of floats alone, else parallel to `timestamps`.
+    /// Empty if all samples are floats; otherwise parallel to `timestamps`.
     public var histograms: [FloatHistogram?]
-    /// Empty where no start timestamps are known, else parallel to `timestamps`; `Int64.min` marks an absent one.
+    /// Empty if no start timestamps are known; otherwise parallel to `timestamps`, with `Int64.min` for an absent one.
     public var startTimestamps: [Int64]
 
-    /// The samples of the series called `labels`.
+    /// The samples of the series `labels`.
     public init(
         labels: Labels, timestamps: [Int64] = [], values: [Double] = [], histograms: [FloatHistogram?] = [],
         startTimestamps: [Int64] = []

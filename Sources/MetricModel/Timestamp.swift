@@ -1,14 +1,14 @@
-/// A point in time, in whole milliseconds since the Unix epoch, as Prometheus keeps it.
+/// A point in time, in whole milliseconds since the Unix epoch, as in Prometheus.
 public struct Timestamp: Hashable, Comparable, Sendable {
     /// Milliseconds since 1970-01-01T00:00:00Z; negative before it.
     public var milliseconds: Int64
 
-    /// The instant `milliseconds` after the epoch.
+    /// The time `milliseconds` after the epoch.
     public init(milliseconds: Int64) {
         self.milliseconds = milliseconds
     }
 
-    /// The instant nearest to `seconds` after the epoch; values that no `Int64` holds are clamped, NaN is the epoch.
+    /// The time nearest to `seconds` after the epoch. Values outside `Int64` are clamped; NaN is the epoch.
     public init(seconds: Double) {
         self.milliseconds = Int64(clamping: seconds * 1000)
     }
@@ -38,7 +38,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 }
 
 extension Int64 {
-    /// `value` rounded to the nearest integer, ties away from zero; clamped at the ends, 0 for NaN.
+    /// `value` rounded to the nearest integer, ties away from zero. Clamped at the ends; 0 for NaN.
     public init(clamping value: Double) {
         if value.isNaN {
             self = 0

@@ -3,7 +3,7 @@ public import WebCore
 internal import WebServer
 
 extension PrometheusAPI {
-    /// Every endpoint of this API.
+    /// All endpoints of this API.
     public var endpoints: [Endpoint] { queryEndpoints + seriesEndpoints + stateEndpoints + managementEndpoints }
 
     private static let form: [Endpoint.Method] = [.get, .post]
@@ -121,7 +121,7 @@ extension PrometheusAPI {
             .response(
                 [.get], "/-/ready", "Says whether requests are answered.", permission: .probe, response: .text,
                 ready),
-            // The names that container platforms probe.
+            // The paths that container platforms probe.
             .response(
                 [.get], "/health", "Says that the process works.", permission: .probe, response: .text,
                 healthy),
@@ -135,7 +135,7 @@ extension PrometheusAPI {
                 Self.change, "/-/quit", "Stops the process.", permission: .administer, response: .text,
                 methodMessage: methodMessage, quit),
             .response([.get], "/version", "Shows what this program is.", response: .json, version),
-            // A server without room for another stream answers so.
+            // The response of a server without room for another stream.
             .response(
                 [.get], "/api/v1/notifications/live", "Streams problems of the server; not offered.", response: .empty
             ) { _ in HTTPServerResponse(status: 204) },

@@ -5,7 +5,7 @@ internal import PromQL
 internal import WebCore
 
 extension PrometheusAPI {
-    /// `/api/v1/query_exemplars`: the exemplars of every series that a selector of the expression takes.
+    /// `/api/v1/query_exemplars`: the exemplars of every series that matches a selector of the expression.
     func exemplars(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
         let start = try call.time("start", default: .distantPast)
         let end = try call.time("end", default: .distantFuture)

@@ -3,7 +3,7 @@ internal import PromQL
 internal import WebCore
 
 extension PrometheusAPI {
-    /// `/api/v1/features`: what this server supports, by category.
+    /// `/api/v1/features`: the features of this server, by category.
     func features(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
         let categories: [(String, [String: Bool])] = [
             (

@@ -6,7 +6,7 @@ extension PrometheusAPI {
     /// `/-/healthy`: the process works.
     func healthy(_ call: APIRequest) -> HTTPServerResponse { .text("Prometheus Server is Healthy.\n") }
 
-    /// `/-/ready`: the API answers. Tools look for these words.
+    /// `/-/ready`: the API is ready. Tools search for this text.
     func ready(_ call: APIRequest) -> HTTPServerResponse {
         guard sources.isReady() else { return .notReady }
         return .text((["Prometheus Server is Ready."] + sources.limitations()).map { $0 + "\n" }.joined())

@@ -5,7 +5,7 @@ internal import Runtime
 internal import WebCore
 
 extension PrometheusAPI {
-    /// The most points per series of `/api/v1/query_range`.
+    /// The maximum number of points per series of `/api/v1/query_range`.
     private static let maximumPoints: Int64 = 11_000
 
     /// `/api/v1/query`
@@ -65,7 +65,7 @@ extension PrometheusAPI {
         }
     }
 
-    /// The server's options, changed as the request asks.
+    /// The server's options, with the changes of the request.
     private func engineOptions(_ call: APIRequest) throws(APIError) -> EngineOptions {
         var options = sources.engine
         if !call["timeout"].isEmpty {
@@ -93,7 +93,7 @@ extension PrometheusAPI {
         var statistics: QueryStatistics
     }
 
-    /// Waits for a turn and evaluates, with a kept plan where there is one; stops when the client leaves.
+    /// Waits for a turn and evaluates, with a cached plan if there is one. Stops if the client disconnects.
     private func evaluate(
         _ call: APIRequest, _ options: EngineOptions, isRange: Bool = false,
         _ run: (PreparedQuery, QueryCancellation) throws(QueryError) -> QueryResult

@@ -108,7 +108,7 @@ extension PrometheusAPI {
         if case .recording = rule.kind { true } else { false }
     }
 
-    /// The state of an alerting or rollback rule: that of its worst alert.
+    /// The state of an alerting or rollback rule: the state of its worst alert.
     static func state(of rule: RuleSnapshot) -> String? {
         switch rule.kind {
         case .recording: nil
@@ -121,7 +121,7 @@ extension PrometheusAPI {
     }
 }
 
-/// Which rules `/api/v1/rules` was asked for.
+/// The rules requested from `/api/v1/rules`.
 private struct RuleFilter {
     var excludesAlerts: Bool
     private let showsAlerting: Bool
@@ -175,7 +175,7 @@ private struct RuleFilter {
         groupLimit = Int(number)
     }
 
-    /// The groups of the page asked for, without what is filtered out, and the token of the next page.
+    /// The groups of the requested page, filtered, and the token of the next page.
     func page(of groups: [RuleGroupSnapshot]) throws(APIError) -> (groups: [RuleGroupSnapshot], nextToken: String?) {
         var rest = groups[...]
         if groupLimit != nil, !token.isEmpty {

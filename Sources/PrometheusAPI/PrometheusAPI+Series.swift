@@ -62,7 +62,7 @@ extension PrometheusAPI {
         }
     }
 
-    /// Asks for one more than is wanted, to know whether there are more.
+    /// Requests one more than needed, to detect whether there are more.
     private func limited<Element>(
         _ call: APIRequest, _ find: (Int) throws(SelectError) -> [Element]
     ) throws(APIError) -> Limited<Element> {
@@ -98,7 +98,7 @@ extension PrometheusAPI {
                 $0.member("numSeries", statistics.seriesCount)
                 $0.member("numLabelPairs", statistics.labelPairCount)
                 $0.member("chunkCount", statistics.laneCount)
-                // An empty store has no times; Prometheus answers with the ends of its calendar.
+                // An empty store has no times. Prometheus then returns the ends of its calendar.
                 $0.member("minTime", statistics.timeRange?.lowerBound.milliseconds ?? .max)
                 $0.member("maxTime", statistics.timeRange?.upperBound.milliseconds ?? .min)
             }

@@ -34,7 +34,7 @@ extension PrometheusAPI {
             $0.member("branch", build.branch)
             $0.member("buildUser", "")
             $0.member("buildDate", build.date)
-            // The key is Prometheus's; its readers only show it.
+            // The name is Prometheus's; clients only display it.
             $0.member("goVersion", build.compiler)
             $0.member("application", "Tribune")
             $0.member("applicationVersion", build.version)
@@ -62,7 +62,7 @@ extension PrometheusAPI {
         return APIResult()
     }
 
-    /// `/api/v1/status/walreplay`: the store is whole as soon as it is open.
+    /// `/api/v1/status/walreplay`: the store is complete when it is open.
     func statusReplay(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
         writer.object {
             $0.member("min", 0)

@@ -109,7 +109,7 @@ extension PrometheusAPI {
         return APIResult()
     }
 
-    /// Prometheus's metadata limits: absent or negative for none.
+    /// Prometheus's metadata limits; absent or negative for no limit.
     private func metadataLimit(_ call: APIRequest, _ name: String) throws(APIError) -> Int? {
         let text = call[name]
         if text.isEmpty { return nil }
@@ -117,7 +117,7 @@ extension PrometheusAPI {
         return limit < 0 ? nil : limit
     }
 
-    /// `url` with a host that means this machine replaced by the host of `externalURL`.
+    /// `url`, with the host replaced by that of `externalURL` if it refers to this machine.
     static func globalURL(of url: String, externalURL: String) -> String {
         guard let inner = HostPlace(url), let outer = HostPlace(externalURL) else { return url }
         guard ["localhost", "127.0.0.1", "[::1]", "::1"].contains(inner.host) else { return url }
@@ -128,7 +128,7 @@ extension PrometheusAPI {
     private struct HostPlace {
         var before: String
         var host: String
-        /// From the port's colon on.
+        /// The rest, from the port's colon on.
         var after: String
 
         init?(_ url: String) {
@@ -150,7 +150,7 @@ extension PrometheusAPI {
         }
     }
 
-    /// `elements` by name; those of one name stay in their order.
+    /// `elements` sorted by name. Those with the same name keep their order.
     static func sorted<Element>(_ elements: [Element], by name: (Element) -> String) -> [Element] {
         elements.enumerated().sorted {
             let left = name($0.element)
@@ -159,7 +159,7 @@ extension PrometheusAPI {
         }.map(\.element)
     }
 
-    /// Distinct names in order.
+    /// Distinct names, in order.
     static func names(of names: [String]) -> [String] {
         Set(names).sorted(by: ByteOrder.precedes)
     }

@@ -4,7 +4,7 @@ internal import PromQL
 internal import Runtime
 public import WebCore
 
-/// Prometheus's HTTP API, version 1, and its management endpoints. Any number of threads may ask at once.
+/// Prometheus's HTTP API, version 1, and its management endpoints. May be used from any number of threads.
 public final class PrometheusAPI: Sendable {
     let sources: PrometheusSources
     let settings: PrometheusSettings
@@ -15,7 +15,7 @@ public final class PrometheusAPI: Sendable {
 
     /// The API over `sources`. Its metrics are in `registry`.
     ///
-    /// - Parameter clients: Cancels queries whose clients left.
+    /// - Parameter clients: cancels queries whose clients have disconnected.
     public init(
         sources: PrometheusSources, settings: PrometheusSettings, clients: ClientWatch, registry: Registry
     ) {
@@ -28,12 +28,12 @@ public final class PrometheusAPI: Sendable {
         PlanMetrics.show(plans, in: registry)
     }
 
-    /// The number of threads that a server needs for these settings.
+    /// The number of server threads that these settings require.
     public static func workers(_ settings: PrometheusSettings) -> Int {
         max(settings.maximumConcurrentQueries, 1) + QueryGate.spareWorkers
     }
 
-    /// Ends running and waiting queries, and refuses new ones; other requests are still answered.
+    /// Ends running and waiting queries, and rejects new ones. Other requests are still served.
     public func cancelQueries() {
         queries.close()
         clients.cancelAll()
@@ -42,19 +42,19 @@ public final class PrometheusAPI: Sendable {
 
 /// The flags of Prometheus's API. A value.
 public struct PrometheusSettings: Sendable {
-    /// Under which URL users reach this server; used in links.
+    /// The external URL of the server, for links.
     public var externalURL = ExternalURL()
-    /// Whether `/-/reload` and `/-/quit` work.
+    /// Whether `/-/reload` and `/-/quit` are enabled.
     public var enablesLifecycle = false
     /// Whether remote write is enabled.
     public var enablesRemoteWrite = false
-    /// Queries evaluated at once; further ones wait.
+    /// The maximum number of concurrent queries. Others wait.
     public var maximumConcurrentQueries = 20
     /// The version of this program.
     public var build = BuildInformation()
-    /// Flags and their values, as `/api/v1/status/flags` shows them.
+    /// Flags and their values, for `/api/v1/status/flags`.
     public var flags: [String: String] = [:]
-    /// How long samples are kept, as text.
+    /// The retention time of samples, as text.
     public var retention = ""
 
     /// Settings with Prometheus's defaults.

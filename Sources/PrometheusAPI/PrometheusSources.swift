@@ -4,44 +4,44 @@ public import PromQL
 public import RuleModel
 public import Scraper
 
-/// Where Prometheus's API gets what it shows. Handed in by the composition root.
+/// The data of Prometheus's API. Provided by the composition root.
 ///
-/// Every closure may be called by several threads at once and should answer from a snapshot without waiting.
+/// Every closure may be called from several threads at once and should return a snapshot without waiting.
 public struct PrometheusSources: Sendable {
     /// The samples.
     public var store: MetricStore
-    /// How queries are evaluated; a request may shorten the timeout and change the lookback.
+    /// The options of queries. A request may shorten the timeout and change the lookback.
     public var engine = EngineOptions()
-    /// Which expressions are accepted.
+    /// The accepted expressions.
     public var features = ParserFeatures.standard
     /// The active targets, in any order.
     public var targets: @Sendable () -> [TargetSnapshot] = { [] }
     /// The targets that relabelling dropped, in any order.
     public var droppedTargets: @Sendable () -> [DroppedTarget] = { [] }
-    /// The jobs that are configured.
+    /// The configured jobs.
     public var scrapePools: @Sendable () -> [String] = { [] }
     /// The metadata of the active targets.
     public var metadata: @Sendable () -> [TargetMetadata] = { [] }
     /// The rule groups, in any order.
     public var ruleGroups: @Sendable () -> [RuleGroupSnapshot] = { [] }
-    /// The URLs alerts are sent to.
+    /// The URLs to which alerts are sent.
     public var alertmanagers: @Sendable () -> [String] = { [] }
-    /// The running configuration as YAML, secrets as `<secret>`.
+    /// The current configuration as YAML, with `<secret>` in place of secrets.
     public var configuration: @Sendable () -> String = { "" }
-    /// Whether samples can be asked for.
+    /// Whether samples can be read.
     public var isReady: @Sendable () -> Bool = { true }
-    /// Faults of a ready service that a person must repair, a line each; part of the response of `/-/ready`.
+    /// Problems of a ready service that an operator must fix, one line each; part of the response of `/-/ready`.
     public var limitations: @Sendable () -> [String] = { [] }
-    /// Loads the configuration again. Returns why that failed, or `nil`.
+    /// Reloads the configuration. Returns the error, or `nil`.
     public var reload: @Sendable () -> String? = { nil }
-    /// Ends the program.
+    /// Stops the program.
     public var quit: @Sendable () -> Void = {}
-    /// How the last load of the configuration went.
+    /// The result of the last load of the configuration.
     public var lastReload: @Sendable () -> ReloadOutcome = { ReloadOutcome() }
     /// Metadata from senders of remote write, in any order.
     public var writtenMetadata: @Sendable () -> [MetricMetadata] = { [] }
 
-    /// Sources with samples and nothing else.
+    /// Sources with only samples.
     public init(store: MetricStore) {
         self.store = store
     }
@@ -61,16 +61,16 @@ public struct TargetMetadata: Sendable {
     }
 }
 
-/// How the last load of the configuration went.
+/// The result of the last load of the configuration.
 public struct ReloadOutcome: Sendable {
     /// Whether it succeeded.
     public var succeeded: Bool
-    /// When the configuration that runs was loaded.
+    /// The time at which the current configuration was loaded.
     public var at: Timestamp?
     /// Why it failed, or empty.
     public var error: String
 
-    /// An outcome.
+    /// A result.
     public init(succeeded: Bool = true, at: Timestamp? = nil, error: String = "") {
         self.succeeded = succeeded
         self.at = at

@@ -3,9 +3,9 @@ internal import MetricModel
 internal import Runtime
 internal import Synchronization
 
-/// Lets a limited number of queries run at once; a few others wait for a turn.
+/// Allows a limited number of concurrent queries; a few others wait for a turn.
 final class QueryGate: Sendable {
-    /// Threads that a server needs besides those of running queries: for waiting queries and for short requests.
+    /// Threads that a server needs in addition to those of running queries: for waiting queries and for short requests.
     static let spareWorkers = 12
     private static let maximumWaiting = 8
 
@@ -18,13 +18,13 @@ final class QueryGate: Sendable {
         let limit = max(limit, 1)
         free = Mailbox(capacity: limit)
         for _ in 0..<limit { free.send(Turn()) }
-        registry.gauge("tribune_query_concurrency_limit", "Queries that may be evaluated at once.").set(Double(limit))
+        registry.gauge("tribune_query_concurrency_limit", "Limit of concurrent queries.").set(Double(limit))
         running = registry.gauge("tribune_queries_running", "Queries that are being evaluated.")
     }
 
     /// Waits for a turn.
     ///
-    /// - Returns: False when none came within `timeout`, or too many queries wait.
+    /// - Returns: false if there was no turn within `timeout`, or too many queries wait.
     func enter(timeout: Milliseconds) -> Bool {
         let ahead = waiting.wrappingAdd(1, ordering: .relaxed).oldValue
         defer { waiting.wrappingSubtract(1, ordering: .relaxed) }
@@ -37,10 +37,10 @@ final class QueryGate: Sendable {
         return true
     }
 
-    /// Gives no more turns; who waits for one stops waiting.
+    /// Gives no more turns. Waiting queries stop waiting.
     func close() { free.close() }
 
-    /// Gives the turn back.
+    /// Returns the turn.
     func leave() {
         running.add(-1)
         free.send(Turn())

@@ -6,7 +6,7 @@ internal import WebCore
 enum Selector {
     /// The matchers of `name{a="b"}`.
     ///
-    /// - Parameter needsCondition: refuses a selector that every series without labels would match.
+    /// - Parameter needsCondition: rejects a selector that matches series without labels.
     static func matchers(
         _ text: String, parameter: String = "match[]", needsCondition: Bool = false
     ) throws(APIError) -> [Matcher] {
@@ -34,9 +34,9 @@ enum Selector {
     }
 }
 
-/// Label names in paths: `U__http_2e_status_code` means `http.status_code`.
+/// Label names in paths: `U__http_2e_status_code` stands for `http.status_code`.
 enum EscapedName {
-    /// The name meant by `text`; `text` itself where it is not escaped, or wrongly.
+    /// The unescaped name of `text`; `text` itself if it is not validly escaped.
     static func decoded(_ text: String) -> String {
         guard text.hasPrefix("U__") else { return text }
         var result = String.UnicodeScalarView()

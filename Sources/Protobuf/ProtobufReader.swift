@@ -1,41 +1,41 @@
-/// The bytes are no protobuf message.
+/// Why bytes are not a valid protobuf message.
 public struct ProtobufFault: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What is wrong, and at which byte of the message that was read from the start.
+    /// The error, with the offset from the start of the outermost message.
     public var description: String
 
-    /// A fault at `offset`.
+    /// An error at `offset`.
     @usableFromInline
     init(_ what: String, at offset: Int) {
         description = "\(what) at byte \(offset)"
     }
 }
 
-/// Walks the fields of one protobuf message without copying. A value; used by one thread.
+/// Reads the fields of one protobuf message without copying. A value; used by one thread.
 ///
-/// Lengths are checked against the message they stand in, so that a field can never reach beyond its parent, whatever
-/// it claims. Unknown fields are for the caller to skip; wire types that are not known end in an error.
+/// Lengths are checked against the enclosing message, so that a field can never extend beyond it. The caller must skip
+/// unknown fields; unknown wire types are an error.
 ///
-/// The pointer is valid only inside the closure that lent it (``ProtobufReader/reading(_:_:)``).
+/// The pointer is valid only inside the closure of ``ProtobufReader/reading(_:_:)``.
 @safe @frozen public struct ProtobufReader {
     /// The content of a field, by wire type.
     @frozen public enum Content: Equatable, Sendable {
         /// Integers, booleans and enumerations.
         case varint(UInt64)
-        /// Eight bytes, little end first.
+        /// Eight bytes, little-endian.
         case fixed64(UInt64)
-        /// Text, bytes, messages and packed numbers: where they lie. The range counts like those given to `init`.
+        /// The range of a text, bytes, message or packed numbers, with the same base as ranges given to `init`.
         case bytes(Range<Int>)
-        /// Four bytes, little end first.
+        /// Four bytes, little-endian.
         case fixed32(UInt32)
     }
 
     @usableFromInline let base: UnsafePointer<UInt8>
-    /// Where the next field begins.
+    /// The offset of the next field.
     public var position: Int
-    /// Where the message ends.
+    /// The end of the message.
     public let end: Int
 
-    /// A reader for the message that lies in `range` behind `base`.
+    /// A reader for the message in `range` after `base`.
     @inlinable
     public init(_ base: UnsafePointer<UInt8>, _ range: Range<Int>) {
         unsafe self.base = unsafe base
@@ -58,13 +58,13 @@ public struct ProtobufFault: Error, Equatable, Sendable, CustomStringConvertible
         }
     }
 
-    /// A reader for a message that ``next()`` found.
+    /// A reader for a message returned by ``next()``.
     @inlinable
     public func message(_ range: Range<Int>) -> ProtobufReader {
         unsafe ProtobufReader(base, range)
     }
 
-    /// Whether everything is read.
+    /// Whether everything was read.
     @inlinable public var isAtEnd: Bool { position >= end }
 
     /// The next field, or `nil` at the end.
@@ -89,7 +89,7 @@ public struct ProtobufFault: Error, Equatable, Sendable, CustomStringConvertible
         }
     }
 
-    /// The next of packed varints, or the length in front of a delimited message.
+    /// The next packed varint, or the length before a delimited message.
     @inlinable
     public mutating func varint() throws(ProtobufFault) -> UInt64 {
         var value: UInt64 = 0
@@ -105,7 +105,7 @@ public struct ProtobufFault: Error, Equatable, Sendable, CustomStringConvertible
         throw ProtobufFault("a number is cut off", at: position)
     }
 
-    /// The next of packed 64-bit numbers.
+    /// The next packed 64-bit number.
     @inlinable
     public mutating func fixed64() throws(ProtobufFault) -> UInt64 {
         guard end - position >= 8 else { throw ProtobufFault("a number is cut off", at: position) }
@@ -127,12 +127,12 @@ public struct ProtobufFault: Error, Equatable, Sendable, CustomStringConvertible
 // MARK: Faults
 
 extension ProtobufReader {
-    /// A field or message of `length` bytes, of which there are fewer left.
+    /// An error: a field or message of `length` bytes, but fewer are left.
     public func cutOff(_ length: UInt64) -> ProtobufFault {
         ProtobufFault("\(length) bytes announced where \(end - position) are left", at: position)
     }
 
-    /// Something that is not known, such as the number of an enumeration.
+    /// An error: an unknown value, such as the number of an enumeration.
     public func unknown(_ what: String) -> ProtobufFault {
         ProtobufFault("unknown \(what)", at: position)
     }
@@ -147,7 +147,7 @@ extension ProtobufReader {
         unsafe UnsafeBufferPointer(start: base + range.lowerBound, count: range.count)
     }
 
-    /// The text of a field; an error where it is not UTF-8.
+    /// The text of a field; throws if it is not UTF-8.
     public func text(_ range: Range<Int>) throws(ProtobufFault) -> String {
         guard let text = unsafe String(validating: buffer(range), as: UTF8.self) else {
             throw ProtobufFault("invalid UTF-8 text", at: range.lowerBound)
@@ -155,18 +155,18 @@ extension ProtobufReader {
         return text
     }
 
-    /// The text of a field; `nil` where it is not UTF-8.
+    /// The text of a field; `nil` if it is not UTF-8.
     public func validText(_ range: Range<Int>) -> String? {
         unsafe String(validating: buffer(range), as: UTF8.self)
     }
 
-    /// The sign-saving form of `sint32` and `sint64`.
+    /// Decodes the zigzag form of `sint32` and `sint64`.
     @inlinable
     public static func zigzag(_ value: UInt64) -> Int64 {
         Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
     }
 
-    /// Takes a repeated number, packed or one by one: both are allowed for either declaration.
+    /// Reads a repeated number, packed or one by one: both are valid for either declaration.
     public func takeNumbers(
         _ content: Content, _ take: (UInt64) -> Void
     ) throws(ProtobufFault) {
@@ -179,7 +179,7 @@ extension ProtobufReader {
         }
     }
 
-    /// Takes a repeated `double`, packed or one by one.
+    /// Reads a repeated `double`, packed or one by one.
     public func takeDoubles(_ content: Content, into values: inout [Double]) throws(ProtobufFault) {
         switch content {
         case .fixed64(let bits): values.append(Double(bitPattern: bits))

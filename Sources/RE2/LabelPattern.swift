@@ -1,12 +1,12 @@
-/// A pattern that a whole label value must match, as in Prometheus's matchers. Patterns that list texts or only name a
-/// beginning are matched without a regular expression, however long the list is.
+/// A pattern that a whole label value must match, as in Prometheus's matchers. Patterns that are lists of literals or a
+/// literal prefix are matched without a regular expression, however long the list is.
 ///
 /// Immutable; may be shared between threads.
 public struct LabelPattern: Sendable {
     private enum Form {
-        /// The value is one of these, which are sorted by their bytes.
+        /// The value is one of these texts, which are sorted by their bytes.
         case oneOf([String])
-        /// The value begins with this and goes on for at least so many bytes.
+        /// The value starts with this text and continues for at least this number of bytes.
         case prefix(String, atLeast: Int)
         case expression(RegularExpression)
     }
@@ -30,12 +30,12 @@ public struct LabelPattern: Sendable {
         form = .expression(try RegularExpression(pattern))
     }
 
-    /// A pattern that only the texts in `texts` match.
+    /// A pattern that matches exactly the texts in `texts`.
     public init(oneOf texts: [String]) {
         form = .oneOf(Self.sorted(texts))
     }
 
-    /// The texts that match, where the pattern lists them; each once, in no order that matters.
+    /// The matching texts, if the pattern is a list; each once, in no particular order.
     public var listed: [String]? {
         if case .oneOf(let texts) = form { texts } else { nil }
     }
@@ -54,7 +54,7 @@ public struct LabelPattern: Sendable {
         left.utf8.lexicographicallyPrecedes(right.utf8)
     }
 
-    /// Sorted by bytes, each text once. Strings compare by characters, labels by bytes.
+    /// Sorted by bytes, each text once. Swift compares strings by characters, but labels are compared by bytes.
     private static func sorted(_ texts: [String]) -> [String] {
         var result: [String] = []
         for text in texts.sorted(by: precedes) {
@@ -79,7 +79,7 @@ public struct LabelPattern: Sendable {
         return false
     }
 
-    /// The inside of a group around the whole pattern.
+    /// The content of a group around the whole pattern.
     private static func withoutGroup(_ pattern: String.UTF8View) -> Substring.UTF8View {
         let whole = pattern[...]
         for opening in ["(?:", "("] where whole.starts(with: opening.utf8) && whole.last == UInt8(ascii: ")") {
@@ -89,7 +89,7 @@ public struct LabelPattern: Sendable {
         return whole
     }
 
-    /// The texts that a pattern without operators other than `|` lists; `nil` for other patterns.
+    /// The texts in a pattern without operators other than `|`; `nil` for other patterns.
     private static func alternatives(of pattern: Substring.UTF8View) -> [String]? {
         var texts: [String] = []
         var text: [UInt8] = []
@@ -100,7 +100,7 @@ public struct LabelPattern: Sendable {
                 texts.append(String(decoding: text, as: UTF8.self))
                 text = []
             case UInt8(ascii: "\\"):
-                // An escaped punctuation character is that character; other escapes are operators.
+                // An escaped punctuation character stands for itself; other escapes are operators.
                 guard let escaped = rest.popFirst(), isPunctuation(escaped) else { return nil }
                 text.append(escaped)
             case _ where operators.contains(byte): return nil

@@ -1,27 +1,27 @@
 internal import CRE2
 
-/// A pattern in RE2's syntax: matching takes time linear in the text, whatever the pattern.
+/// A pattern in RE2's syntax. Matching takes linear time for every pattern.
 ///
 /// Immutable; may be shared between threads.
 ///
 /// `@unchecked`: the pattern is never written after compilation, and RE2 matches concurrently.
 @safe public final class RegularExpression: @unchecked Sendable {
-    /// Why RE2 refused a pattern.
+    /// Why RE2 rejected a pattern.
     public struct PatternError: Error, Equatable, Sendable, CustomStringConvertible {
         /// The pattern.
         public let pattern: String
-        /// RE2's reason.
+        /// RE2's error message.
         public let reason: String
-        /// The reason with the pattern.
+        /// The message and the pattern.
         public var description: String { "invalid regular expression \"\(pattern)\": \(reason)" }
     }
 
-    /// Longest pattern accepted, in bytes.
+    /// The maximum length of a pattern, in bytes.
     public static let longestPattern = 64 << 10
 
     /// The source text.
     public let pattern: String
-    /// Number of capturing groups.
+    /// The number of capturing groups.
     public let groupCount: Int
     private let compiled: OpaquePointer
 
@@ -64,12 +64,13 @@ internal import CRE2
         return text.withUTF8 { bytes in unsafe match(bytes, from: 0, anchored: false, pieces: nil) }
     }
 
-    /// Replaces the whole of `text` by `template` if all of it matches, or gives `nil`.
+    /// Replaces all of `text` with `template` if all of it matches; otherwise returns `nil`.
     ///
-    /// In the template `$1`, `${1}` and `${name}` are groups and `$$` is a dollar, as in Go's `Expand`: a group that
-    /// does not exist is empty, and `$1x` names a group called `1x`.
+    /// In the template, `$1`, `${1}` and `${name}` are groups and `$$` is a dollar sign, as in Go's `Expand`: a group
+    /// that does
+    /// not exist is empty, and `$1x` is a group named `1x`.
     ///
-    /// - Parameter limit: Where to stop: a result of more bytes than this is not complete.
+    /// - Parameter limit: a result with more bytes than this may be incomplete.
     public func expandWhole(_ text: String, template: String, limit: Int = .max) -> String? {
         var text = text
         return text.withUTF8 { bytes -> String? in
@@ -81,7 +82,7 @@ internal import CRE2
         }
     }
 
-    /// `text` with every match replaced by the expansion of `template`, as Go's `ReplaceAllString`.
+    /// `text` with every match replaced by the expansion of `template`, like Go's `ReplaceAllString`.
     public func replaceAll(in text: String, template: String) -> String {
         var text = text
         return text.withUTF8 { bytes -> String in
@@ -114,7 +115,7 @@ internal import CRE2
         _ bytes: UnsafeBufferPointer<UInt8>, from: Int, anchored: Bool, pieces: UnsafeMutablePointer<cre2_piece>?
     ) -> Bool {
         unsafe bytes.withMemoryRebound(to: CChar.self) { text in
-            // RE2 wants a pointer even for the empty text.
+            // RE2 needs a pointer even for the empty text.
             var empty: CChar = 0
             return unsafe withUnsafePointer(to: &empty) { nothing in
                 unsafe cre2_match(

@@ -6,10 +6,10 @@ internal import WebServer
 
 /// The endpoint of remote write. A value.
 public struct RemoteWriteAPI: Sendable {
-    /// `nil` where remote write is not enabled.
+    /// `nil` if remote write is not enabled.
     let receiver: RemoteWriteReceiver?
 
-    /// The endpoint for `receiver`; without one it refuses every request.
+    /// The endpoint for `receiver`. Without a receiver, it rejects every request.
     public init(receiver: RemoteWriteReceiver?) {
         self.receiver = receiver
     }
@@ -61,7 +61,7 @@ public struct RemoteWriteAPI: Sendable {
         let message: String
     }
 
-    /// The message that a media type names; without one, version 1.
+    /// The message version of a media type; version 1 if it has none.
     private static func version(contentType: String) throws(UnsupportedType) -> WriteRequest.Version {
         if contentType.isEmpty { return .one }
         let parts = contentType.split(separator: ";", omittingEmptySubsequences: false).map(trimmed)

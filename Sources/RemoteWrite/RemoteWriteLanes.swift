@@ -1,25 +1,26 @@
 internal import MetricModel
 internal import MetricStore
 
-/// Which lane and slot each remotely written series has. A value; used by one thread at a time.
+/// The lane and slot of each remotely written series. A value; used by one thread at a time.
 ///
-/// A sender passes on what it has scraped, so the samples of a target share their times: each pair of `job` and
-/// `instance` gets a lane, whose rows are then as dense as those of a scraped target. Series without either, and those
-/// of more targets than ``mostLanes``, share one.
+/// A sender passes on scraped samples, so the samples of a target have common timestamps. Each pair of `job` and
+/// `instance`
+/// gets a lane, whose rows are then as dense as those of a scraped target. Series without either, and those of more
+/// targets than ``mostLanes``, share one lane.
 struct RemoteWriteLanes {
-    /// Where a series goes.
+    /// The lane and slot of a series.
     struct Place: Equatable {
-        /// Index of the lane; means something until the next ``sweep(now:)``.
+        /// The index of the lane; valid until the next ``sweep(now:)``.
         var lane: Int
         var slot: RingSlot
         var lastUsed: Timestamp
     }
 
-    /// Limits the memory of lanes: senders choose the labels.
+    /// Limits the memory of lanes, because senders choose the labels.
     static let mostLanes = 1000
-    /// A series without samples for so long gives up its slot; it gets another when it comes back.
+    /// A series without samples for this long loses its slot. It gets another one when it returns.
     private static let idleLimit: Milliseconds = .hours(1)
-    /// How often idle series are looked for.
+    /// The interval of searches for idle series.
     private static let sweepInterval: Milliseconds = .minutes(5)
 
     private let store: MetricStore
@@ -32,17 +33,17 @@ struct RemoteWriteLanes {
         self.store = store
     }
 
-    /// How many series have a slot.
+    /// The number of series with a slot.
     var placeCount: Int { places.count }
-    /// How many lanes are open.
+    /// The number of open lanes.
     var laneCount: Int { indices.count }
 
-    /// The lane of a place that was given out since the last sweep.
+    /// The lane of a place that was assigned since the last sweep.
     func lane(_ index: Int) -> Lane? { lanes[index] }
 
-    /// The place of a series, which is made if need be.
+    /// The place of a series; created if it is new.
     ///
-    /// - Returns: Whether it is new; then ``give(up:)`` takes it back.
+    /// - Returns: also whether it is new; then ``give(up:)`` can remove it.
     mutating func place(for labels: Labels, now: Timestamp) throws(StoreError) -> (place: Place, isNew: Bool) {
         if let known = places[labels] {
             places[labels]?.lastUsed = now
@@ -54,7 +55,7 @@ struct RemoteWriteLanes {
         return (place, true)
     }
 
-    /// Takes places back that were made for nothing.
+    /// Removes places that were created and not used.
     mutating func give(up series: [Labels]) {
         for labels in series {
             guard let place = places.removeValue(forKey: labels) else { continue }
@@ -62,13 +63,13 @@ struct RemoteWriteLanes {
         }
     }
 
-    /// Forgets all places, so that slots are requested again.
+    /// Removes all places, so that slots are requested again.
     mutating func forgetPlaces() {
         places = [:]
     }
 
-    /// Gives up the slots of series without recent samples, and lanes without series, so that their
-    /// memory is used again.
+    /// Releases the slots of series without recent samples, and lanes without series, so that their
+    /// memory is reused.
     mutating func sweep(now: Timestamp) {
         guard now >= nextSweep else { return }
         nextSweep = now + Self.sweepInterval

@@ -1,19 +1,20 @@
 internal import Exposition
 internal import MetricModel
 
-/// Metadata of metric families from senders of remote write, for `/api/v1/metadata`. A value; ``RemoteWriteReceiver``
-/// guards it.
+/// Metadata of metric families from senders of remote write, for `/api/v1/metadata`. A value, protected by
+/// ``RemoteWriteReceiver``.
 ///
-/// In memory alone, like that of targets: a sender of version 2 says it with every series, one of version 1 every
-/// minute. What was said last of a family counts.
+/// Only in memory, like that of targets: a sender of version 2 sends it with every series, one of version 1 every
+/// minute.
+/// The last metadata of a family is used.
 struct RemoteWriteMetadata {
-    /// The most families that are kept.
+    /// The maximum number of families.
     static let mostFamilies = 20_000
-    /// The most bytes of a help text, which is cut; longer names and units are refused.
+    /// The maximum length of a help text in bytes; longer ones are truncated. Longer names and units are rejected.
     static let longestText = 2048
     /// Families that were not repeated for this long are removed when there is no room.
     static let lifetime: Milliseconds = .hours(1)
-    /// Looking for room is not worthwhile more often.
+    /// The minimum time between removals.
     private static let sweepInterval: Milliseconds = .minutes(1)
 
     private struct Entry {
@@ -24,19 +25,19 @@ struct RemoteWriteMetadata {
     private var entries: [String: Entry] = [:]
     private var swept = Timestamp.distantPast
 
-    /// How many families there are.
+    /// The number of families.
     var count: Int { entries.count }
 
-    /// Every family with what is known of it, in no order.
+    /// The metadata of every family, in no particular order.
     var families: [MetricMetadata] { entries.values.map(\.metadata) }
 
-    /// Takes up what `request` says.
+    /// Stores the metadata in `request`.
     ///
-    /// - Returns: How many families there was no room for.
+    /// - Returns: the number of families that did not fit.
     mutating func take(_ request: WriteRequest, now: Timestamp) -> Int {
         var refused = 0
         for metadata in request.metadata where !take(metadata, now) { refused += 1 }
-        // The series of a family mostly come one after the other.
+        // The series of a family are usually consecutive.
         var last: WriteRequest.Metadata?
         for series in request.series {
             guard let metadata = series.metadata, !metadata.isEmpty else { continue }
@@ -48,7 +49,7 @@ struct RemoteWriteMetadata {
         return refused
     }
 
-    /// Whether there is room for it.
+    /// Returns whether there was room.
     private mutating func take(_ said: WriteRequest.Metadata, _ now: Timestamp) -> Bool {
         guard !said.family.isEmpty else { return true }
         guard said.family.utf8.count <= Self.longestText, said.unit.utf8.count <= Self.longestText else { return false }
@@ -59,7 +60,7 @@ struct RemoteWriteMetadata {
         return true
     }
 
-    /// The longest prefix of whole characters that fits.
+    /// The longest prefix of complete characters that fits.
     private static func prefix(of text: String) -> String {
         var end = text.utf8.index(text.startIndex, offsetBy: longestText)
         while String.Index(end, within: text) == nil { end = text.utf8.index(before: end) }
@@ -78,7 +79,7 @@ struct RemoteWriteMetadata {
 extension WriteRequest.Metadata {
     fileprivate var isEmpty: Bool { type == 0 && help.isEmpty && unit.isEmpty }
 
-    /// Both versions number types alike; what they add later is unknown here.
+    /// Both versions use the same numbers for types. Later additions are unknown here.
     private var kind: MetricType {
         let kinds: [MetricType] = [
             .unknown, .counter, .gauge, .histogram, .gaugehistogram, .summary, .info, .stateset,
@@ -88,7 +89,7 @@ extension WriteRequest.Metadata {
 
     fileprivate var typeName: String { kind.name }
 
-    /// The same with the family's name in place of that of one of its parts.
+    /// The same with the family's name instead of the name of one of its parts.
     fileprivate var ofWholeFamily: WriteRequest.Metadata {
         let suffixes: [String]
         switch kind {

@@ -5,23 +5,24 @@ public import Runtime
 internal import Snappy
 internal import Synchronization
 
-/// Stores the samples that other servers send by remote write. Any thread may use it; requests are stored one after the
-/// other.
+/// Stores the samples that other servers send by remote write. May be used from any thread. Requests are stored one
+/// after
+/// the other.
 public final class RemoteWriteReceiver: Sendable {
-    /// Why some of a request was not stored, and the HTTP status of the response.
+    /// Why a part of a request was not stored, with the HTTP status of the response.
     struct Refusal: Error, Equatable {
         var status: Int
         var message: String
     }
 
-    /// How much of a request was stored.
+    /// The stored part of a request.
     struct Written: Equatable {
         var samples = 0
         var histograms = 0
         var exemplars = 0
     }
 
-    /// Longest decoded message, as in Prometheus.
+    /// The maximum size of a decoded message, as in Prometheus.
     private static let longestMessage = 32 << 20
 
     private let store: MetricStore
@@ -35,34 +36,34 @@ public final class RemoteWriteReceiver: Sendable {
     private let refused: Counter
     private let metadataRefused: Counter
 
-    /// - Parameter zeroesStarts: Whether series begin with a zero at the time since when they count.
+    /// - Parameter zeroesStarts: whether series start with a zero at their start timestamp.
     public init(store: MetricStore, registry: Registry, zeroesStarts: Bool = false, logger: Logger = .silent) {
         self.store = store
         self.zeroesStarts = zeroesStarts
         self.logger = logger.with("component", "remote write")
         lanes = Mutex(RemoteWriteLanes(store))
         samples = registry.counter(
-            "tribune_remote_write_samples_total", "Samples taken in from other servers by remote write.")
+            "tribune_remote_write_samples_total", "Samples stored by remote write.")
         exemplars = registry.counter(
-            "tribune_remote_write_exemplars_total", "Exemplars taken in from other servers by remote write.")
+            "tribune_remote_write_exemplars_total", "Exemplars stored by remote write.")
         refused = registry.counter(
             "tribune_remote_write_refused_total",
-            "Samples and series that other servers sent and that were not stored.")
+            "Samples and series of remote write that were not stored.")
         metadataRefused = registry.counter(
             "tribune_remote_write_metadata_refused_total",
-            "Metadata of metric families that other servers sent and that there was no room for.")
-        let open = registry.gauge("tribune_remote_write_lanes", "Writers kept for other servers' targets.")
+            "Metadata of metric families of remote write that was dropped because of the limit.")
+        let open = registry.gauge("tribune_remote_write_lanes", "Lanes of targets of remote write.")
         registry.onSnapshot { [weak self] in open.set(Double(self?.laneCount ?? 0)) }
     }
 
-    /// How many series have a slot, and how many lanes they are in.
+    /// The number of series with a slot, and the number of their lanes.
     var placeCount: Int { lanes.withLock { $0.placeCount } }
     var laneCount: Int { lanes.withLock { $0.laneCount } }
 
     /// Metadata from senders, in any order.
     public var families: [MetricMetadata] { metadata.withLock { $0.families } }
 
-    /// Stores the valid part of `body`; the refusal says what was left out.
+    /// Stores the valid part of `body`. The refusal lists the invalid part.
     func receive(
         _ body: [UInt8], _ version: WriteRequest.Version = .one, now: Timestamp
     ) -> (written: Written, refusal: Refusal?) {
@@ -108,7 +109,7 @@ public final class RemoteWriteReceiver: Sendable {
         var nextLine = Int64.min
     }
 
-    /// A sender repeats its mistakes with every request: one line in this time is enough.
+    /// A sender repeats its errors with every request: one line in this time is enough.
     private static let logPeriodNanoseconds: Int64 = 10_000_000_000
 
     private func log(_ reason: String, count: Int) {

@@ -1,17 +1,18 @@
 internal import MetricModel
 internal import MetricStore
 
-/// Stores one request. A value of the thread that has the request.
+/// Stores one request. A value of the thread that handles the request.
 ///
-/// First every sample is checked and given its place, then all are appended, lane by lane and time by time, so that the
-/// samples of one scrape are in one row. What cannot be stored is left out and reported; the rest is stored.
+/// First every sample is checked and gets its place. Then all are appended, by lane and time, so that the samples of
+/// one
+/// scrape are in one row. Invalid samples are reported; the others are stored.
 struct RemoteWriteStoring {
     typealias Refusal = RemoteWriteReceiver.Refusal
 
     private enum Value {
         case float(Double)
         case histogram(FloatHistogram)
-        /// A counter's zero at the time since when it counts.
+        /// A counter's zero at its start timestamp.
         case zero(of: FloatHistogram?)
     }
 
@@ -28,11 +29,11 @@ struct RemoteWriteStoring {
         var bits: UInt64?
     }
 
-    /// How far in the future a sample may lie.
+    /// The maximum distance of a sample from now in the future.
     private static let furthestAhead: Milliseconds = .minutes(10)
-    /// How far from now a sample may lie whose time seems to be in seconds.
+    /// The maximum distance from now of a sample whose time seems to be in seconds.
     private static let yearOfSeconds: Milliseconds = .hours(366 * 24)
-    /// The most faults that a response lists; the others are counted.
+    /// The maximum number of errors in a response. Others are counted.
     private static let maximumFaultsListed = 10
 
     private let request: WriteRequest
@@ -41,10 +42,10 @@ struct RemoteWriteStoring {
     private let zeroesStarts: Bool
     private var entries: [Entry] = []
     private var newest: [Labels: Newest] = [:]
-    /// Series that are stored, by index.
+    /// The stored series, by index.
     private var identities: [Int: Labels] = [:]
     private var faults: [String] = []
-    /// Whether the response says what was left out.
+    /// Whether the response reports an error.
     private var isRefused = false
     private(set) var faultCount = 0
     private(set) var written = RemoteWriteReceiver.Written()
@@ -56,32 +57,32 @@ struct RemoteWriteStoring {
         self.zeroesStarts = zeroesStarts
     }
 
-    /// The refusal to answer with where something was left out; `nil` also where the response does not mention it.
+    /// The refusal for the response if something was not stored; `nil` also if the response does not report it.
     var refusal: Refusal? {
         guard isRefused else { return nil }
         let more = faultCount > faults.count ? "\n\(faultCount - faults.count) more" : ""
         return Refusal(status: 400, message: faults.joined(separator: "\n") + more)
     }
 
-    /// The first fault, for the log.
+    /// The first error, for the log.
     var firstFault: String? { faults.first }
 
-    /// Stores the samples; throws when the store cannot take them.
+    /// Stores the samples. Throws if the store fails.
     mutating func take(into lanes: inout RemoteWriteLanes) throws(Refusal) {
         var made: [Labels] = []
         do throws(Refusal) {
             for index in request.series.indices { try check(index, &lanes, &made) }
         } catch {
-            // Places made for a refused request are given back.
+            // Places created for a rejected request are removed.
             lanes.give(up: made)
             throw error
         }
-        // So are places of series without a sample that is stored.
+        // So are places of series without a stored sample.
         lanes.give(up: made.filter { newest[$0] == nil })
         do throws(Refusal) {
             try append(lanes)
         } catch {
-            // A slot may be gone: all are requested again when the sender retries.
+            // A slot may have been removed: all are requested again when the sender retries.
             lanes.forgetPlaces()
             throw error
         }
@@ -89,10 +90,10 @@ struct RemoteWriteStoring {
 
     // MARK: Checking
 
-    /// Something is left out.
+    /// Something was not stored.
     ///
-    /// - Parameter isSilent: Whether the response does not mention it, as Prometheus does with invalid labels in
-    ///   version 1: senders would otherwise report the whole request as lost.
+    /// - Parameter isSilent: whether the response does not report it, as in Prometheus for invalid labels in version 1:
+    ///   senders would otherwise report the whole request as lost.
     private mutating func fault(_ message: String, isSilent: Bool = false) {
         faultCount += 1
         if !isSilent { isRefused = true }
@@ -145,7 +146,7 @@ struct RemoteWriteStoring {
         }
     }
 
-    /// Whether a sample is to be stored. One that is stored already is neither stored again nor a fault.
+    /// Whether to store a sample. A sample that is already stored is neither stored again nor an error.
     private mutating func check(
         _ time: Int64, _ bits: UInt64?, _ labels: Labels, _ outcome: (Timestamp) -> AppendOutcome?
     ) throws(Refusal) -> Bool {
@@ -177,7 +178,7 @@ struct RemoteWriteStoring {
         return false
     }
 
-    /// Whether `time` is long ago as milliseconds, but about now as seconds.
+    /// Whether `time` is long ago in milliseconds, but about now in seconds.
     private func isInSeconds(_ time: Int64) -> Bool {
         let limit = Self.yearOfSeconds.rawValue
         let (scaled, overflows) = time.multipliedReportingOverflow(by: 1000)
@@ -191,8 +192,9 @@ struct RemoteWriteStoring {
         entries.append(Entry(lane: place.lane, slot: place.slot, time: time, value: value))
     }
 
-    /// A zero at the start of the series, unless the store has later samples: then it would be out of order, which is
-    /// no fault.
+    /// Adds a zero at the start of the series, unless the store has later samples: then it would be out of order, which
+    /// is
+    /// not an error.
     private mutating func addZeroes(
         _ series: WriteRequest.Series, _ labels: Labels, _ place: RemoteWriteLanes.Place, _ lanes: RemoteWriteLanes
     ) {
@@ -243,7 +245,7 @@ struct RemoteWriteStoring {
 
     // MARK: Exemplars
 
-    /// Stores the exemplars of series that are stored. Only out-of-order ones are faults, and only in version 2.
+    /// Stores the exemplars of stored series. Only out-of-order ones are errors, and only in version 2.
     mutating func takeExemplars(into store: MetricStore) {
         var exemplars: [(labels: Labels, exemplar: Exemplar)] = []
         for (index, series) in request.series.enumerated() where !series.exemplars.isEmpty {
@@ -258,7 +260,7 @@ struct RemoteWriteStoring {
             switch outcome {
             case .appended: written.exemplars += 1
             case .outOfOrder:
-                // As in Prometheus, version 1 does not mention them.
+                // As in Prometheus, version 1 does not report them.
                 if version == .two { fault("out of order exemplar: series \(found.labels)") }
             case .duplicate, .tooLong, .disabled: break
             }

@@ -30,7 +30,7 @@ extension WriteRequest.Series {
         labels.append(label)
     }
 
-    /// `nil` where it is not UTF-8.
+    /// `nil` if it is not UTF-8.
     private static func label(_ message: ProtobufReader) throws(ProtobufFault) -> Label? {
         var (name, value) = ("" as String?, "" as String?)
         var reader = message
@@ -80,7 +80,7 @@ extension WriteRequest.Metadata {
 // MARK: Version 2
 
 extension WriteRequest.Series {
-    /// `io.prometheus.write.v2.TimeSeries`, whose texts are numbers of `symbols`.
+    /// `io.prometheus.write.v2.TimeSeries`, whose texts are indices of `symbols`.
     init(_ message: ProtobufReader, _ symbols: [String?]) throws(ProtobufFault) {
         self.init()
         var metadata: Range<Int>?
@@ -107,7 +107,7 @@ extension WriteRequest.Series {
         }
     }
 
-    /// `nil` where one is not UTF-8.
+    /// `nil` if one is not UTF-8.
     private static func labels(
         _ content: ProtobufReader.Content, _ reader: ProtobufReader, _ symbols: [String?]
     ) throws(ProtobufFault) -> [Label]? {
@@ -125,7 +125,7 @@ extension WriteRequest.Series {
         return labels
     }
 
-    /// `nil` where it is not UTF-8.
+    /// `nil` if it is not UTF-8.
     fileprivate static func symbol(
         _ reference: UInt64, _ reader: ProtobufReader, _ symbols: [String?]
     ) throws(ProtobufFault) -> String? {
@@ -151,7 +151,7 @@ extension WriteRequest.Series {
 }
 
 extension WriteRequest.Metadata {
-    /// `io.prometheus.write.v2.Metadata` of the series called `name`.
+    /// `io.prometheus.write.v2.Metadata` of the series `name`.
     fileprivate init(_ message: ProtobufReader, of name: String, _ symbols: [String?]) throws(ProtobufFault) {
         self.init(family: name, type: 0, help: "", unit: "")
         var reader = message
@@ -169,7 +169,7 @@ extension WriteRequest.Metadata {
 // MARK: Both
 
 extension WriteRequest.Sample {
-    /// `Sample`; version 1 has no start.
+    /// `Sample`. Version 1 has no start.
     init(_ message: ProtobufReader) throws(ProtobufFault) {
         self.init(time: 0, value: 0)
         var reader = message
@@ -185,7 +185,7 @@ extension WriteRequest.Sample {
 }
 
 extension WriteRequest.HistogramSample {
-    /// `Histogram`, with counts as integers (differences between neighbours) or as floats.
+    /// `Histogram`, with integer counts (differences between adjacent ones) or float counts.
     init(_ message: ProtobufReader) throws(ProtobufFault) {
         self.init(time: 0, histogram: FloatHistogram())
         var (positive, negative) = (ProtobufBuckets(), ProtobufBuckets())
@@ -221,7 +221,7 @@ extension WriteRequest.HistogramSample {
         histogram.positiveBuckets = positive.counts(areIntegers: isInteger)
         histogram.negativeBuckets = negative.counts(areIntegers: isInteger)
         if histogram.isStaleMarker {
-            // Only its sum has a meaning.
+            // Only its sum is used.
             histogram = FloatHistogram()
             histogram.sum = .staleMarker
         }

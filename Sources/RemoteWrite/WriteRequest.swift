@@ -3,7 +3,7 @@ package import Protobuf
 
 /// A remote-write message of either version. A value.
 package struct WriteRequest {
-    /// The messages that are read.
+    /// The supported messages.
     package enum Version {
         /// `prometheus.WriteRequest`
         case one
@@ -14,14 +14,14 @@ package struct WriteRequest {
     struct Sample: Equatable {
         var time: Int64
         var value: Double
-        /// Since when the value counts; 0 where that is not known.
+        /// The start timestamp of the value; 0 if it is unknown.
         var start: Int64 = 0
     }
 
     struct HistogramSample: Equatable {
         var time: Int64
         var histogram: FloatHistogram
-        /// Since when the histogram counts; 0 where that is not known.
+        /// The start timestamp of the histogram; 0 if it is unknown.
         var start: Int64 = 0
         /// Why the histogram cannot be stored.
         var fault: String?
@@ -32,9 +32,9 @@ package struct WriteRequest {
         var samples: [Sample] = []
         var histograms: [HistogramSample] = []
         var exemplars: [Exemplar] = []
-        /// Since when the series counts, as early 2.0 senders put it; 0 where that is not known.
+        /// The start timestamp of the series, as sent by early 2.0 senders; 0 if it is unknown.
         var start: Int64 = 0
-        /// Which version 2 sends with every series.
+        /// Version 2 sends it with every series.
         var metadata: Metadata?
         /// Whether a label is not UTF-8, so that the series cannot be stored.
         var hasInvalidText = false
@@ -42,7 +42,7 @@ package struct WriteRequest {
 
     /// Metadata of a metric family.
     struct Metadata: Equatable {
-        /// In version 2 the metric's name, which may be that of a part of the family.
+        /// In version 2, the metric name, which may be that of a part of the family.
         var family: String
         var type: UInt64
         var help: String
@@ -50,7 +50,7 @@ package struct WriteRequest {
     }
 
     private(set) var series: [Series] = []
-    /// The metadata of version 1, which comes apart from the series.
+    /// The metadata of version 1, which is separate from the series.
     private(set) var metadata: [Metadata] = []
 
     package init(_ bytes: [UInt8], version: Version = .one) throws(ProtobufFault) {
@@ -98,7 +98,7 @@ package struct WriteRequest {
 }
 
 extension WriteRequest.Series {
-    /// The sorted labels, or why no series can have them.
+    /// The sorted labels, or why they are invalid.
     var identity: Result<Labels, InvalidLabels> {
         let identity = Labels(labels)
         if hasInvalidText { return .failure(InvalidLabels("invalid UTF-8 in labels of series \(identity)")) }
@@ -113,12 +113,12 @@ extension WriteRequest.Series {
         return .success(identity)
     }
 
-    /// Labels that no series may have.
+    /// Invalid labels of a series.
     struct InvalidLabels: Error {
         let description: String
 
         fileprivate init(_ description: String) {
-            // Whatever a sender writes there, the answer stays short.
+            // The response is short, whatever a sender writes there.
             self.description = String(description.prefix(500))
         }
     }

@@ -1,12 +1,12 @@
 internal import CSnappy
 
-/// Google's Snappy in its block format, as remote write uses it.
+/// Google's Snappy in its block format, for remote write.
 public enum Snappy {
     /// Why a block cannot be read.
     public enum Fault: Error, Equatable, Sendable, CustomStringConvertible {
-        /// The bytes are no Snappy block.
+        /// The bytes are not a Snappy block.
         case corrupt
-        /// The content would be longer than allowed.
+        /// The content would exceed the limit.
         case tooLong
 
         /// The reason.

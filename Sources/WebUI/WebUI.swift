@@ -10,13 +10,13 @@ public struct WebUI: Sendable {
         let name: String
         let contentType: String
         let bytes: [UInt8]
-        /// Changes with the content, so that browsers keep a file until it changes.
+        /// Changes with the content, so that browsers cache a file until it changes.
         let tag: String
 
         var path: String { "/ui/" + (name == "index.html" ? "" : name) }
     }
 
-    /// Every file.
+    /// All files.
     static let files: [File] = (0..<cwebui_count).map { index in
         let file = unsafe cwebui_file_at(index)
         let name = unsafe String(cString: file.name)
@@ -50,7 +50,7 @@ public struct WebUI: Sendable {
         .response([.get], path, "Redirects to the web application.", response: .redirect) { _ in location(part) }
     }
 
-    /// Links in alerts lead to Prometheus's `/graph`; its parameters become those of the web application.
+    /// Links in alerts use Prometheus's `/graph`. Its parameters are converted to those of the web application.
     private func redirectToQuery(_ path: PathTemplate) -> Endpoint {
         .response(
             [.get], path, "Redirects to a query in the web application.",
@@ -71,7 +71,7 @@ public struct WebUI: Sendable {
         }
     }
 
-    /// Only files of this server may run or be loaded, and no other page may frame the application.
+    /// Only files of this server may be loaded or run, and no other page may embed the application.
     private static let contentPolicy =
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
         + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

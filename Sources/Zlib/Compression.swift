@@ -1,6 +1,6 @@
 internal import CZlib
 
-/// A container for deflated bytes.
+/// A container format for deflated bytes.
 public enum CompressedFormat: Sendable {
     /// RFC 1952, what HTTP calls `gzip`.
     case gzip
@@ -8,10 +8,10 @@ public enum CompressedFormat: Sendable {
     case zlib
 }
 
-/// Compresses `bytes` in one go. Any thread may call it.
+/// Compresses `bytes` at once. May be used from any thread.
 ///
 /// - Parameter level: 1 (fast) to 9 (small).
-/// - Returns: `nil` when zlib has no memory to work with.
+/// - Returns: `nil` without memory.
 public func compress(_ bytes: [UInt8], as format: CompressedFormat, level: Int32 = 1) -> [UInt8]? {
     guard let deflater = Deflater(as: format, level: level) else { return nil }
     var result: [UInt8] = []
@@ -19,16 +19,16 @@ public func compress(_ bytes: [UInt8], as format: CompressedFormat, level: Int32
     return result
 }
 
-/// Compresses bytes that come piece by piece. Owned by one thread at a time.
+/// Compresses bytes that arrive in pieces. Owned by one thread at a time.
 @safe public final class Deflater {
     private let stream: UnsafeMutablePointer<z_stream>
 
     /// - Parameter level: 1 (fast) to 9 (small).
-    /// - Returns: `nil` when zlib has no memory to work with.
+    /// - Returns: `nil` without memory.
     public init?(as format: CompressedFormat, level: Int32 = 1) {
         unsafe stream = .allocate(capacity: 1)
         unsafe stream.initialize(to: z_stream())
-        // Adding 16 to the window size is zlib's way of asking for a gzip header.
+        // Adding 16 to the window size requests a gzip header.
         let windowBits: Int32 = format == .gzip ? 15 + 16 : 15
         let code = unsafe deflateInit2_(
             stream, level, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
@@ -44,8 +44,7 @@ public func compress(_ bytes: [UInt8], as format: CompressedFormat, level: Int32
         unsafe stream.deallocate()
     }
 
-    /// Takes `bytes` in and appends to `output` what is ready; all of it where they are the last, after which nothing
-    /// may come.
+    /// Compresses `bytes` and appends finished output to `output`. If `isLast`, appends all output; nothing may follow.
     public func append(_ bytes: [UInt8], isLast: Bool, to output: inout [UInt8]) {
         // zlib counts in 32 bits.
         let longest = 1 << 30
@@ -64,7 +63,7 @@ public func compress(_ bytes: [UInt8], as format: CompressedFormat, level: Int32
         } while start < bytes.count
     }
 
-    /// Deflates until zlib has nothing more to give. With a valid stream and room to write it does not fail.
+    /// Deflates until zlib has no more output. Cannot fail with a valid stream and room to write.
     private func drain(_ flush: Int32, to output: inout [UInt8]) {
         var room = unsafe flush == Z_FINISH ? Int(deflateBound(stream, UInt(stream.pointee.avail_in))) : 1 << 15
         room = min(max(room, 64), 1 << 20)

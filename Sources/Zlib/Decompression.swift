@@ -1,14 +1,14 @@
 internal import CZlib
 
-/// Why compressed bytes were refused.
+/// Why compressed bytes are invalid.
 public enum DecompressionError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The bytes are neither gzip nor zlib, or damaged, or cut off.
+    /// The bytes are neither gzip nor zlib, or damaged, or incomplete.
     case damaged
     /// The content is longer than the limit.
     case tooLarge(limit: Int)
     case outOfMemory
 
-    /// One line for an operator.
+    /// The error, one line.
     public var description: String {
         switch self {
         case .damaged: "damaged compressed data"
@@ -18,19 +18,19 @@ public enum DecompressionError: Error, Equatable, Sendable, CustomStringConverti
     }
 }
 
-/// Undoes gzip (several members too) or zlib compression. Any thread may call it.
+/// Decompresses gzip (also several members) or zlib data. May be used from any thread.
 ///
 /// - Parameters:
-///   - limit: The longest content that is accepted; never much more memory than that is used, whatever the bytes say.
-///   - expected: How long the content is likely to be; a good guess saves copying.
-///   - reserve: Capacity the result shall have beyond its end.
-///   - mayGrow: Asked before the content gets longer by so many bytes at most; ``DecompressionError/outOfMemory`` where
-///     it may not.
+///   - limit: the maximum length of the content. Not much more memory than that is used, whatever the bytes.
+///   - expected: the expected length of the content; a good value avoids copying.
+///   - reserve: the spare capacity of the result.
+///   - mayGrow: called before the content grows by at most that many bytes. Throws
+///     ``DecompressionError/outOfMemory`` if it returns false.
 public func decompress(
     _ bytes: [UInt8], limit: Int, expected: Int = 0, reserve: Int = 0, mayGrow: (_ by: Int) -> Bool = { _ in true }
 ) throws(DecompressionError) -> [UInt8] {
     var stream = unsafe z_stream()
-    // Adding 32 to the window size makes zlib tell gzip from zlib by the header.
+    // Adding 32 to the window size makes zlib detect gzip and zlib by the header.
     guard unsafe inflateInit2_(&stream, 15 + 32, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
         throw .outOfMemory
     }
@@ -60,7 +60,7 @@ private func roomForStep(_ content: [UInt8]) -> Int {
     min(max(content.capacity - content.count, 64 << 10), 1 << 24)
 }
 
-/// Inflates as much as there is room for.
+/// Inflates as much as fits.
 private func inflateStep(_ stream: inout z_stream, into content: inout [UInt8]) -> Int32 {
     let start = content.count
     let room = roomForStep(content)

@@ -1,19 +1,20 @@
 /// A source of samples that expressions can be evaluated over: the local store, samples in memory, or remote servers.
 ///
-/// ``select(_:from:through:sampleLimit:)`` is all that a source must offer. The other requirement is a shortcut of
-/// the local store, which finds series once and then reads many of them together. May be called from any thread.
+/// ``select(_:from:through:sampleLimit:)`` is the only requirement. The other one is a faster path of the local store,
+/// which finds series once and then reads many of them together. May be called from any thread.
 public protocol Queryable: Sendable {
-    /// The samples of all matching series in the closed window `from...through`, staleness markers included.
+    /// The samples of all matching series in the closed window `from...through`, including staleness markers.
     ///
-    /// Each label set occurs once. Series without a sample in the window are left out.
+    /// Each label set occurs once. Series without a sample in the window are omitted.
     func select(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int
     ) throws(SelectError) -> [SeriesSamples]
 
-    /// The same series, to be read piece by piece; `nil` if the source has no such way of reading.
+    /// The same series, for reading piece by piece; `nil` if the source does not support it.
     ///
-    /// - Parameter selection: The result of the last call with the same matchers; the source uses it again if the same
-    ///   series match, and otherwise replaces it.
+    /// - Parameter selection: the result of the last call with the same matchers. The source reuses it if the same
+    ///   series
+    ///   match, and otherwise replaces it.
     func scan(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
         remembering selection: inout (any SeriesSelection)?
@@ -28,17 +29,17 @@ extension Queryable {
     ) throws(SelectError) -> (any SeriesScan)? { nil }
 }
 
-/// Which labels of the selected series are needed.
+/// The labels of the selected series that are needed.
 public enum LabelDemand: Hashable, Sendable {
     /// The labels of each series.
     case each
-    /// Only which series agree on the labels called `names`, or, `without` them, on all others.
+    /// Only the groups of series that agree on the labels in `names`, or, if `without`, on all other labels.
     ///
-    /// Groups are numbers; labels are made for each group, not for each series.
+    /// Groups are numbers. Labels are created for each group, not for each series.
     case groups(names: [String], without: Bool)
 }
 
-/// The labels of selected series, as they were asked for.
+/// The labels of selected series, as requested.
 public enum SelectedLabels: Sendable {
     /// By series.
     case each([Labels])
@@ -48,22 +49,23 @@ public enum SelectedLabels: Sendable {
 
 /// The series that matchers select.
 ///
-/// Immutable, and compared by identity: a source gives the same object again as long as the same series match, so that
-/// whatever is derived from a set of series can be kept with it.
+/// Immutable, and compared by identity: a source returns the same object while the same series match, so that data
+/// derived from a set of series can be cached with it.
 public protocol SeriesSelection: AnyObject, Sendable {
     /// The number of series.
     var count: Int { get }
     /// The labels of the series.
     var labelling: SelectedLabels { get }
-    /// Whether the name of a series may be changed by labels that hold its type or unit.
+    /// Whether labels with type or unit may be removed together with the name.
     var mayHaveMetadataLabels: Bool { get }
-    /// Whether all series have the same name, and differ in other labels than those that describe a metric.
+    /// Whether all series have the same name and differ in labels other than type and unit.
     var isOneMetric: Bool { get }
-    /// Roughly how much memory this takes, with what is usually derived from the labels.
+    /// The approximate memory of this and of data usually derived from the labels.
     var retainedBytes: Int { get }
 }
 
-/// What one query reads: the selected series, each up to the same moment, as they were when the scan was made.
+/// The data that one query reads: the selected series, each up to the same time, as they were when the scan was
+/// created.
 ///
 /// Series with common timestamps can be read together (``read(_:of:into:)``); all can be read one by one
 /// (``samples(of:)``). Used by one thread at a time.
@@ -72,26 +74,26 @@ public protocol SeriesScan: AnyObject {
     var selection: any SeriesSelection { get }
     /// The blocks of series that can be read together.
     var blocks: [SeriesBlock] { get }
-    /// The series that are in no block, ascending.
+    /// The series in no block, ascending.
     var others: [Int] { get }
 
-    /// The times of the rows of `block`, ascending. Rows before and after the scan's window may be among them.
+    /// The times of the rows of `block`, ascending. May include rows before and after the scan's window.
     func times(of block: SeriesBlock) -> [Int64]
 
-    /// Reads `rows` of a block, which must not be empty and lie within its times.
+    /// Reads `rows` of a block. `rows` must not be empty and must be within its times.
     func read(_ rows: Range<Int>, of block: SeriesBlock, into tile: inout SampleTile)
 
-    /// The samples of one series, staleness markers included, without labels.
+    /// The samples of one series, including staleness markers, without labels.
     func samples(of series: Int) -> SeriesSamples
 }
 
-/// Neighbouring series of a selection that share their timestamps.
+/// Adjacent series of a selection with common timestamps.
 public struct SeriesBlock: Sendable {
-    /// Their numbers in the selection; at most 256.
+    /// Their indices in the selection; at most 256.
     public var series: Range<Int>
-    /// Blocks with the same number share their timestamps.
+    /// Blocks with the same number have the same timestamps.
     public var lane: Int
-    /// The source's own number of the block.
+    /// The source's own index of the block.
     public var index: Int
 
     /// A block of a source.
@@ -102,13 +104,13 @@ public struct SeriesBlock: Sendable {
     }
 }
 
-/// Why a source of series could not answer.
+/// Why series could not be read.
 public struct SelectError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The kind of failure.
     public enum Code: Equatable, Sendable {
         /// A matcher's pattern does not compile.
         case badMatcher
-        /// The answer would hold more samples than the caller allows.
+        /// The result would have more samples than the caller allows.
         case sampleLimit
         /// The source is closed or cannot be reached.
         case unavailable
@@ -116,7 +118,7 @@ public struct SelectError: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// The kind of failure.
     public var code: Code
-    /// What happened.
+    /// The message.
     public var message: String
 
     /// The message.

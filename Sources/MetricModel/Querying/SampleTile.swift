@@ -1,23 +1,23 @@
-/// Samples of neighbouring series with common timestamps, as a table: the values of a series lie side by side.
+/// Samples of adjacent series with common timestamps, as a table: the values of a series are contiguous.
 ///
-/// A buffer that ``SeriesScan/read(_:of:into:)`` fills again and again; owned by one thread at a time. A source fills
-/// it in three steps: ``prepare(times:firstRow:chunkStarts:stride:count:)``, the values, and for each chunk which rows
-/// have samples.
+/// A buffer that ``SeriesScan/read(_:of:into:)`` fills repeatedly; owned by one thread at a time. A source fills it in
+/// three steps: ``prepare(times:firstRow:chunkStarts:stride:count:)``, the values, and for each chunk the rows with
+/// samples.
 public struct SampleTile: Sendable {
     /// The time of each row, ascending.
     public private(set) var times: [Int64] = []
     /// Number of series.
     public private(set) var count = 0
-    /// The number, in the scan, of row 0 of this table.
+    /// The row of the scan that is row 0 of this table.
     public private(set) var firstRow = 0
-    /// `stride` values for each series; those of rows without a sample mean nothing.
+    /// `stride` values for each series. Those of rows without a sample are undefined.
     public private(set) var values: [Double] = []
-    /// Values from one series to the next.
+    /// The distance in values from one series to the next.
     public private(set) var stride = 0
-    /// Whether a series has a sample in every row that was asked for.
+    /// Whether a series has a sample in every requested row.
     public private(set) var isComplete: [Bool] = []
 
-    /// A bit per row that has a sample, by series and chunk.
+    /// One bit per row with a sample, by series and chunk.
     private var masks: [UInt16] = []
     /// The first row of each chunk of up to 16 rows.
     private var chunkStarts: [Int] = []
@@ -25,7 +25,7 @@ public struct SampleTile: Sendable {
     /// A table without room.
     public init() {}
 
-    /// Makes room for `count` series with `stride` values each; every series is complete until something else is noted.
+    /// Makes room for `count` series with `stride` values each. Every series is complete until `note` clears it.
     public mutating func prepare(times: [Int64], firstRow: Int, chunkStarts: [Int], stride: Int, count: Int) {
         self.times = times
         self.firstRow = firstRow
@@ -39,7 +39,7 @@ public struct SampleTile: Sendable {
         masks.append(contentsOf: repeatElement(0, count: count * chunkStarts.count))
     }
 
-    /// Notes which rows of chunk `chunk` have a sample: a mask for each series, of which the bits in `wanted` count.
+    /// Sets the rows of chunk `chunk` with a sample: one mask per series, of which the bits in `wanted` are used.
     public mutating func note(_ found: UnsafePointer<UInt16>, wanted: UInt16, chunk: Int) {
         for series in 0..<count {
             let mask = unsafe found[series] & wanted
@@ -48,7 +48,7 @@ public struct SampleTile: Sendable {
         }
     }
 
-    /// Lends the values to be written, as their bits.
+    /// Calls `body` with the values to write, as bits.
     public mutating func withValues<Result>(_ body: (UnsafeMutablePointer<UInt64>) -> Result) -> Result {
         unsafe values.withUnsafeMutableBytes { bytes in
             unsafe body(bytes.baseAddress!.assumingMemoryBound(to: UInt64.self))

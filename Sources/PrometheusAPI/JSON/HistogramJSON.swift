@@ -5,11 +5,11 @@ internal import WebCore
 
 /// A native histogram as `{"count":…,"sum":…,"buckets":[[rule,"lower","upper","count"],…]}`.
 enum HistogramJSON {
-    /// Which ends belong to a bucket.
+    /// The ends that a bucket includes.
     private enum Ends: Int {
-        /// (lower, upper], as positive and custom buckets are.
+        /// (lower, upper], for positive and custom buckets.
         case upper = 0
-        /// [lower, upper), as negative buckets are.
+        /// [lower, upper), for negative buckets.
         case lower = 1
         case both = 3
     }
@@ -70,7 +70,7 @@ enum HistogramJSON {
         return negative.reversed() + [zero] + positive
     }
 
-    /// The buckets with their indexes.
+    /// The buckets with their indices.
     private static func indexed(_ spans: [FloatHistogram.Span], _ counts: [Double]) -> [(Int, Double)] {
         var result: [(Int, Double)] = []
         var index = 0
@@ -86,7 +86,7 @@ enum HistogramJSON {
 
     /// The upper bound of the positive bucket `index`: 2^(index × 2^-schema), at most the largest finite number.
     private static func bound(_ index: Int, _ schema: Int32) -> Double {
-        // Schemas are checked where histograms come in; a wrong one must still do no harm here.
+        // Schemas are checked when histograms are received. An invalid one must still be harmless here.
         let shift = Int(max(-8, min(schema, 8)))
         if shift < 0 {
             let exponent = index << -shift
@@ -95,7 +95,7 @@ enum HistogramJSON {
         let perPower = 1 << shift
         let fraction = index & (perPower - 1)
         let exponent = index >> shift
-        // Written as Go writes it, with a mantissa below 1, so that the last bit agrees.
+        // Computed like Go, with a mantissa below 1, so that the last bit agrees.
         if fraction == 0, exponent == 1024 { return .greatestFiniteMagnitude }
         let mantissa = 0.5 * exp2(Double(fraction) / Double(perPower))
         return ldexp(mantissa, Int32(clamping: exponent + 1))

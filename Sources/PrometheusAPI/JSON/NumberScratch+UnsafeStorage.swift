@@ -1,7 +1,7 @@
 internal import MetricModel
 
-/// A few bytes on the stack in which one point is put together, so that the growing answer is touched once per point
-/// and not once per byte.
+/// A few bytes on the stack for the text of one point, so that the growing response is accessed once per point and not
+/// once per byte.
 @unsafe struct NumberScratch {
     /// Room for the longest point: a time of 21 bytes, a value of 25, and the punctuation.
     private static let capacity = 96
@@ -13,7 +13,7 @@ internal import MetricModel
         unsafe self.base = unsafe base
     }
 
-    /// Appends to `bytes` what `write` puts.
+    /// Appends to `bytes` the text that `write` puts.
     static func append(to bytes: inout [UInt8], _ write: (inout NumberScratch) -> Void) {
         unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { memory in
             var scratch = unsafe NumberScratch(memory)
@@ -23,7 +23,7 @@ internal import MetricModel
     }
 
     mutating func put(_ byte: UInt8) {
-        // What is put here is bounded by the callers; a mistake of ours must not write elsewhere.
+        // The callers limit the length. A programming error must not write elsewhere.
         precondition(unsafe count < base.count)
         unsafe base.initializeElement(at: count, to: byte)
         unsafe count += 1
@@ -45,7 +45,7 @@ internal import MetricModel
             if value < 0 { unsafe put(UInt8(ascii: "-")) }
             return unsafe put(UInt64(value.magnitude))
         }
-        // From 1e-4 up Swift writes what Prometheus writes.
+        // From 1e-4 up, Swift writes the same text as Prometheus.
         let isPlain = value.magnitude >= 1e-4 && value.magnitude < 0x1p53
         for byte in (isPlain ? value.description : FloatText.json(value)).utf8 { unsafe put(byte) }
     }
@@ -60,7 +60,7 @@ internal import MetricModel
         precondition(unsafe count + length <= base.count)
         var place = unsafe count + length
         var rest = number
-        // Two digits per division: dividing is what this costs.
+        // Two digits per division, because division is the main cost.
         while rest >= 10 {
             let (quotient, pair) = rest.quotientAndRemainder(dividingBy: 100)
             let digits = UInt8(truncatingIfNeeded: pair)

@@ -3,7 +3,7 @@ internal import MetricModel
 internal import PromQL
 internal import WebCore
 
-/// The value of a query as the members `resultType` and `result` of an object, and that object's end.
+/// The value of a query as the members `resultType` and `result` of an object, and the end of that object.
 struct QueryJSON: IncrementalJSON {
     private enum Part {
         case single(QueryValue)
@@ -15,7 +15,7 @@ struct QueryJSON: IncrementalJSON {
     private let end: @Sendable (inout JSONWriter) -> Void
     private var isBegun = false
 
-    /// - Parameter end: Writes the members that come after the result.
+    /// - Parameter end: writes the members after the result.
     init(_ value: QueryValue, end: @escaping @Sendable (inout JSONWriter) -> Void) {
         type = value.type
         self.end = end
@@ -78,7 +78,7 @@ struct MatrixPieces: IncrementalJSON {
         case start
         /// Before the series.
         case series(Int)
-        /// In the floats of a series, before the sample that is named second.
+        /// In the floats of a series, before the sample with the second index.
         case floats(Int, Int)
         case histograms(Int, Int)
     }
@@ -90,7 +90,7 @@ struct MatrixPieces: IncrementalJSON {
         self.series = series
     }
 
-    /// Points that are written before the size is looked at again.
+    /// The number of points between checks of the size.
     private static let stride = 256
 
     mutating func write(to writer: inout JSONWriter, until size: Int) -> Bool {

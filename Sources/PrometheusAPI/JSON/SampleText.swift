@@ -1,14 +1,15 @@
 internal import MetricModel
 
-/// The forms of times and values in Prometheus's JSON, written straight into a byte buffer: answers hold hundreds of
+/// The texts of times and values in Prometheus's JSON, written directly into a byte buffer: responses contain hundreds
+/// of
 /// thousands of them.
 enum SampleText {
-    /// Seconds, with exactly three decimals where there is a fraction: `1435781451.050`.
+    /// Seconds, with exactly three decimals if there is a fraction: `1435781451.050`.
     static func append(time milliseconds: Int64, to bytes: inout [UInt8]) {
         unsafe NumberScratch.append(to: &bytes) { unsafe $0.put(time: milliseconds) }
     }
 
-    /// A sample value as ``FloatText/json(_:)`` gives it, without quotes.
+    /// A sample value like ``FloatText/json(_:)``, without quotes.
     static func append(value: Double, to bytes: inout [UInt8]) {
         unsafe NumberScratch.append(to: &bytes) { unsafe $0.put(value: value) }
     }
