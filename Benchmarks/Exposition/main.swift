@@ -1,5 +1,5 @@
-// Reads a synthetic body again and again and prints nanoseconds per sample and bytes per second, best of several
-// rounds. Excluded from the timing: making the bodies. Usage: swift run -c release ExpositionBenchmark [series]
+// Reads a synthetic body repeatedly and prints nanoseconds per sample and bytes per second, the best of several rounds.
+// Not timed: creating the bodies. Usage: swift run -c release ExpositionBenchmark [series]
 import Exposition
 import MetricModel
 import Runtime

@@ -3,9 +3,9 @@ import Rollback
 import Runtime
 import SyntheticDeployments
 
-// How often the deployment gate is right: labelled synthetic deployments by traffic size.
+// Measures how often the deployment gate is right: labelled synthetic deployments by traffic size.
 // Usage: GateBenchmark [deployments of each kind and 10 000 requests, default 200] [seed, default 5]
-// Of smaller ones up to ten times as many are made, because their limits would be wide otherwise.
+// Up to ten times as many smaller ones are created, because their limits would be wide otherwise.
 
 let arguments = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
 let each = Int(arguments.first ?? 200)
@@ -13,7 +13,7 @@ let seed = arguments.dropFirst().first ?? 5
 let sizes = [100, 300, 1000, 3000, 10_000, 100_000]
 
 func percent(_ share: Double) -> String {
-    // Two digits behind the point where they are what matters.
+    // Two decimals, where they are significant.
     let scale = share < 0.01 || share > 0.99 ? 10_000.0 : 1000
     return "\((share * scale).rounded() * 100 / scale)"
 }

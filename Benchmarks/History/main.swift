@@ -1,8 +1,8 @@
-// Measures how fast the history takes events and measurements and brings them to a database.
+// Measures how fast the history accepts events and measurements and writes them to a database.
 //
 //     swift run -c release HistoryBenchmark DIRECTORY [POSTGRES-ADDRESS]
 //
-// Without an address the database is SQLite. DIRECTORY must not be there; it is left behind.
+// Without an address the database is SQLite. DIRECTORY must not exist; it is not removed.
 
 import Glibc
 import History

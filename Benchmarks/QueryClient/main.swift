@@ -1,11 +1,11 @@
-// Asks an HTTP server the same questions again and again over one connection and prints how long each takes. The client
-// itself costs some ten microseconds a request, so that short answers are not hidden behind it. Usage: QueryClient PORT
-// REPETITIONS < paths, one a line; `{now}` and `{now-N}` are the time in seconds, `{again}` for the number of the
-// repetition, which makes another query of it each time. Output, one line per path: status, bytes of the body, median,
-// least and 99th percentile of the microseconds.
+// Sends requests to an HTTP server repeatedly over one connection and prints their durations. The client itself takes
+// about ten microseconds per request, so that short responses are measurable. Usage: QueryClient PORT REPETITIONS
+// < paths, one per line. `{now}` and `{now-N}` are the time in seconds. `{again}` is the number of the repetition,
+// which makes each query different. Output, one line per path: status, bytes of the body, median, minimum and 99th
+// percentile in microseconds.
 import Glibc
 
-/// A kept connection to a server on this machine.
+/// A persistent connection to a server on this machine.
 struct Connection {
     private let descriptor: Int32
     private var buffer = [UInt8](repeating: 0, count: 1 << 18)
@@ -26,7 +26,7 @@ struct Connection {
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    /// Sends a GET and reads the whole answer. `nil` where the connection broke.
+    /// Sends a GET and reads the whole response. `nil` if the connection was lost.
     mutating func get(_ path: String) -> (status: Int, bytes: Int)? {
         let request = Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)
         guard send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else { return nil }
@@ -40,7 +40,7 @@ struct Connection {
     }
 }
 
-/// An answer as it arrives: with a length, or in chunks.
+/// A response while it is received: with a length, or in chunks.
 struct Answer {
     private(set) var status = 0
     private(set) var bodyBytes = 0
@@ -48,7 +48,7 @@ struct Answer {
     private var head: [UInt8] = []
     private var hasHead = false
     private var length: Int?
-    /// Of a chunked body: bytes of the present chunk that are to come, line ends included; the line of its size so far.
+    /// For a chunked body: remaining bytes of the current chunk, including line ends; the line of its size so far.
     private var chunkRest = 0
     private var sizeLine: [UInt8] = []
 
@@ -119,7 +119,7 @@ func now() -> Double {
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-/// The path with the moments and the repetition that it names.
+/// The path with times and repetition filled in.
 func filled(_ path: String, at moment: Double, again: Int) -> String {
     let path = path.split(separator: "{again}", omittingEmptySubsequences: false).joined(separator: "\(again)")
     var result = ""

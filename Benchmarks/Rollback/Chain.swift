@@ -10,7 +10,7 @@ import RuleModel
 import Runtime
 import TestSupport
 
-/// Store, rules, controller and a real HAProxy, wired as in the service. What a scrape commits is committed by hand.
+/// Store, rules, controller and a real HAProxy, connected as in the service. Scrapes are committed manually.
 final class Chain {
     let directory = TemporaryDirectory()
     private let lane: Lane
@@ -63,7 +63,7 @@ final class Chain {
             lane: lane.id, at: Timestamp(milliseconds: time), nanoseconds: SystemClock.monotonicNanoseconds())
     }
 
-    /// Begins a rollout and waits until every service is at `progress`.
+    /// Starts a rollout and waits until every service is at `progress`.
     func advance(to progress: String) throws {
         try commit(1)
         guard
@@ -74,7 +74,7 @@ final class Chain {
         }
     }
 
-    /// Commits a violation and gives the report of the rollback that follows.
+    /// Commits a violation and returns the report of the resulting rollback.
     func violate() throws -> RollbackReport {
         try commit(0.5)
         let deadline = SystemClock.monotonicNanoseconds() + 30_000_000_000
@@ -84,7 +84,7 @@ final class Chain {
     }
 }
 
-/// Sorted figures in milliseconds.
+/// Sorted values in milliseconds.
 struct Spread: CustomStringConvertible {
     private let sorted: [Double]
 

@@ -4,11 +4,11 @@ import Synchronization
 
 /// Rollbacks under load: whether any request fails.
 enum Drain {
-    /// What the senders counted.
+    /// The senders' counters.
     private final class Count: Sendable {
         let sent = Atomic<Int>(0)
         let failed = Atomic<Int>(0)
-        /// Sent anew because the proxy had closed the idle connection meanwhile, as it may.
+        /// Sent again because the proxy had closed the idle connection in the meantime, which is allowed.
         let again = Atomic<Int>(0)
         let isOver = Atomic<Bool>(false)
     }
@@ -57,7 +57,7 @@ enum Drain {
         print("  failed: \(quick.failed.load(ordering: .relaxed)) and \(slow.failed.load(ordering: .relaxed))")
     }
 
-    /// Sends requests over one connection until told to end. What is not answered by 200 has failed.
+    /// Sends requests over one connection until it is stopped. A request without status 200 has failed.
     private static func send(_ path: String, _ port: Int, pause: Int64, _ count: Count) {
         let request = Array("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -69,7 +69,7 @@ enum Drain {
             count.sent.wrappingAdd(1, ordering: .relaxed)
             var answer = connection < 0 ? Answer.bad : ask(connection, request, &buffer)
             if answer == .none, isKept {
-                // What is closed before the first byte of an answer was not in flight (RFC 9112, 9.3.1).
+                // A connection closed before the first byte of a response was not in flight (RFC 9112, 9.3.1).
                 count.again.wrappingAdd(1, ordering: .relaxed)
                 close(connection)
                 connection = connect(port)
@@ -87,11 +87,11 @@ enum Drain {
         if connection >= 0 { close(connection) }
     }
 
-    /// What came back.
+    /// The result of a request.
     private enum Answer {
-        /// All of it, with status 200.
+        /// The complete response, with status 200.
         case whole
-        /// Not a byte.
+        /// No bytes.
         case none
         case bad
     }
@@ -106,7 +106,7 @@ enum Drain {
             let count = buffer.withUnsafeMutableBytes { read(connection, $0.baseAddress! + length, $0.count - length) }
             guard count > 0 else { return length == 0 ? .none : .bad }
             length += count
-            // Every answer's body is "ok" and a line's end.
+            // Every response's body is "ok" and a line end.
             if buffer[..<length].suffix(3) == [0x6f, 0x6b, 0x0a] {
                 return buffer.starts(with: Array("HTTP/1.1 200".utf8)) ? .whole : .bad
             }

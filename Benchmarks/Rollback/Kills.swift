@@ -3,10 +3,10 @@ import Runtime
 import Synchronization
 import TestSupport
 
-/// A process that runs a rollback is killed at each of its steps, many times, and the next one has to end in the same
+/// Kills a process that runs a rollback at each of its steps, many times. The next process must end in the same
 /// state.
 enum Kills {
-    /// What came of one worker's share.
+    /// The result of one worker's share.
     private struct Outcome: Sendable {
         var kills = 0
         var steps = 0
@@ -19,7 +19,7 @@ enum Kills {
         let proxy = try Proxy(services: (0..<workers).flatMap { ["auth\($0)", "ac\($0)"] })
         let outcomes = Mutex<[Outcome]>([])
         let rest = Atomic<Int>(times)
-        // Only the socket's path and commands are used, which any thread may.
+        // Only the socket's path and commands are used, which any thread may use.
         nonisolated(unsafe) let shared = proxy
         let threads = try (0..<workers).map { worker in
             try WorkerThread("killer \(worker)") {
@@ -68,7 +68,7 @@ enum Kills {
             }
             let output = "\(directory)/out"
             func run(_ step: Int) -> ChildProcess.Exit? {
-                // A process that cannot be started leaves no output, which counts as a failure below.
+                // A process that cannot be started has no output, which counts as a failure below.
                 let process = try? ChildProcess([program, plan, directory, "\(step)"], output: .file(output))
                 return process?.wait()
             }

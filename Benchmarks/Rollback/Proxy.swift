@@ -6,17 +6,17 @@ import WebServer
 
 /// A real proxy between senders and two versions of a service.
 protocol LoadedProxy: AnyObject {
-    /// Where it listens.
+    /// The port on which it listens.
     var port: Int { get }
     /// Requests that green is working on.
     var busy: Proxy.Busy { get }
-    /// The fields of `service` in a plan that lead through this proxy.
+    /// The fields of `service` in a plan for this proxy.
     func route(_ service: String) -> String
 }
 
 /// A real HAProxy in front of two small servers, blue and green, with a backend of both for each of `services`.
 ///
-/// `/slow` is answered after 300 ms, everything else at once.
+/// `/slow` responds after 300 ms, everything else immediately.
 final class Proxy: LoadedProxy {
     let directory = TemporaryDirectory()
     let port = Loopback.freePort()
@@ -88,13 +88,13 @@ final class Proxy: LoadedProxy {
     }
 
     private func areUp(_ services: [String]) -> Bool {
-        // One line for each server, and a server's state is its sixth word; 2 is running.
+        // One line per server. The server's state is its sixth word; 2 is running.
         let lines = command("show servers state").split(separator: "\n").map { $0.split(separator: " ") }
         let up = lines.filter { $0.count > 6 && services.contains(String($0[1])) && $0[5] == "2" }
         return up.count == 2 * services.count
     }
 
-    /// Sends commands, divided by `;`, to the runtime socket and gives the answer.
+    /// Sends commands, separated by `;`, to the runtime socket and returns the response.
     func command(_ text: String) -> String {
         let file = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         guard file >= 0 else { return "" }
@@ -118,7 +118,7 @@ final class Proxy: LoadedProxy {
         }
     }
 
-    /// The route of `service` through this proxy, as it stands in a plan.
+    /// The route of `service` through this proxy, as written in a plan.
     func route(_ service: String) -> String {
         "routes: [{haproxy: {address: \(socket), stable: [\(service)/blue], candidate: [\(service)/green]}, isolate: drain}]"
     }

@@ -6,7 +6,7 @@ import Runtime
 enum Shifts {
     private static let settings = "bake: 1h\nsettle: 0s\nvalidation: {rounds: 1, interval: 10ms, timeout: 10s}"
 
-    /// One service, again and again.
+    /// One service, repeatedly.
     static func oneService(_ count: Int) throws {
         let proxy = try Proxy(services: ["web"])
         let chain = try Chain(

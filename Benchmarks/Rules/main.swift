@@ -1,5 +1,6 @@
-// Evaluates rules over synthetic series and prints CPU per round and the time from a commit to the measurement.
-// Excluded from the timing: making and storing the samples. Usage: swift run -c release RuleBenchmark [series] [rules]
+// Evaluates rules over synthetic series and prints CPU per round and the time from a commit to the measurement. Not
+// timed:
+// creating and storing the samples. Usage: swift run -c release RuleBenchmark [series] [rules]
 import Glibc
 import Instrumentation
 import MetricModel
@@ -47,7 +48,7 @@ func fill(_ store: MetricStore, until end: Int64) throws {
     }
 }
 
-/// Rates by label, quantiles over summed buckets, and ratios, each for one service, as real rule files have them.
+/// Rates by label, quantiles over summed buckets, and ratios, each for one service, like real rule files.
 func rules() -> String {
     var text = ""
     for index in 0..<ruleCount {
@@ -72,7 +73,8 @@ let now = SystemClock.wallMilliseconds()
 let store = try MetricStore(StoreConfiguration(), registry: nil)
 try fill(store, until: now)
 
-/// Evaluates the groups of `text` at each of `rounds` commits. Gives CPU seconds per round, and the sorted seconds from
+/// Evaluates the groups of `text` at each of `rounds` commits. Returns CPU seconds per round, and the sorted seconds
+/// from
 /// the commit to the measurement of the rule `Probe`, which must be the last one. The first round is not counted.
 func react(_ text: String, name: String, rounds: Int) throws -> (cpu: Double, reaction: [Double]) {
     let lane = try store.openLane("trigger/\(name)")

@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 import WebServer
 
-/// Targets at `/0`, `/1` …, which answer at each scrape with the next of four bodies.
+/// Targets at `/0`, `/1` …, which return the next of four bodies at each scrape.
 enum Fleet {
     /// 60 % histogram buckets, 30 % counters, 10 % gauges.
     static func body(target: Int, series: Int, round: Int) -> [UInt8] {
@@ -26,7 +26,7 @@ enum Fleet {
         return text
     }
 
-    /// Serves `[port, targets, series]` until the process is ended. `/scrapes` says how often each agent has scraped.
+    /// Serves `[port, targets, series]` until the process is stopped. `/scrapes` returns the scrapes of each agent.
     static func serve(_ numbers: [Int]) throws {
         let (port, targets, series) = (numbers[0], numbers[1], numbers[2])
         let bodies = (0..<targets).map { target in (0..<4).map { body(target: target, series: series, round: $0) } }

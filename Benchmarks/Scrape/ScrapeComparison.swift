@@ -2,7 +2,7 @@ import CurlHTTP
 import Glibc
 import Runtime
 
-/// Runs the fleet and those who scrape it, and prints their CPU time side by side.
+/// Runs the fleet and its scrapers, and prints their CPU time side by side.
 struct ScrapeComparison {
     let targets: Int
     let series: Int
@@ -17,7 +17,7 @@ struct ScrapeComparison {
         (self.interval, self.seconds) = (max(1, interval), max(1, seconds))
     }
 
-    /// One that scrapes: the agent that the fleet sees, and its process.
+    /// A scraper: its user agent and its process.
     private struct Rival {
         var name: String
         var agent: String
@@ -41,11 +41,11 @@ struct ScrapeComparison {
         ]
         defer { for rival in rivals { rival.process.stop() } }
         let directory = "/tmp/scrape-benchmark-\(getpid())"
-        // Where it is not installed, the others are compared.
+        // If it is not installed, only the others are compared.
         if let process = try? prometheus(directory) {
             rivals.append(Rival(name: "Prometheus", agent: "Prometheus", process: process))
         }
-        // What stays in /tmp harms no figure.
+        // Files that stay in /tmp do not affect the results.
         defer { _ = try? ChildProcess(["rm", "-r", directory]).wait() }
         sleep(UInt32(2 * interval + 2))
         let before = measure(rivals)
@@ -74,9 +74,9 @@ struct ScrapeComparison {
         return rivals.map { (Self.cpuSeconds($0.process.processID), scrapes[$0.agent] ?? 0) }
     }
 
-    /// How often each agent has scraped.
+    /// The number of scrapes of each agent.
     private func scrapes() -> [String: Int]? {
-        // Without an answer the figures are of zero scrapes, which the report shows.
+        // Without a response, the report shows zero scrapes.
         guard let answer = try? client.send(HTTPRequest(url: "http://127.0.0.1:\(port)/scrapes")), answer.status == 200
         else { return nil }
         var scrapes: [String: Int] = [:]
@@ -123,7 +123,7 @@ struct ScrapeComparison {
     }
 
     private static var machine: String {
-        // Where there is no such file the model is unknown.
+        // Without this file the model is unknown.
         let bytes = (try? FileText.bytes("/proc/cpuinfo", limit: 1 << 20)) ?? []
         let model = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("model name") }
         let name =

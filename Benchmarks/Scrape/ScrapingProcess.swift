@@ -7,7 +7,7 @@ import MetricStore
 import Runtime
 import Scraper
 
-/// What is measured, each in a process of its own: `[port, targets, interval]`.
+/// The measured programs, each in its own process: `[port, targets, interval]`.
 enum ScrapingProcess {
     /// The scraper with a store in memory.
     static func tribune(_ numbers: [Int]) throws {
@@ -27,9 +27,9 @@ enum ScrapingProcess {
         _ = runner
     }
 
-    /// The least that a client can do: evenly spaced requests, bodies thrown away.
+    /// The minimum work of a client: evenly spaced requests, with the bodies discarded.
     ///
-    /// - Parameter user: One in the URL leaves the whole exchange to libcurl; without, the scraper's own path is
+    /// - Parameter user: with a user in the URL, libcurl handles the whole exchange; without, the scraper's own path is
     ///   measured.
     static func receive(_ numbers: [Int], agent: String, user: String = "") throws {
         let (port, targets, interval) = (numbers[0], numbers[1], numbers[2])

@@ -1,7 +1,9 @@
-// Scrapes a synthetic fleet and prints what a scrape costs, beside what it costs others at the same time: loops that
-// only receive the same bodies, over the scraper's connections and with libcurl, and Prometheus where it is installed.
-// All of them are processes of their own. Counted: the CPU time of every thread of each process, HTTP included, after
-// each target was scraped twice. Usage: swift run -c release ScrapeBenchmark [targets] [series] [interval, s] [seconds]
+// Scrapes a synthetic fleet and prints the cost of a scrape, compared with others at the same time: loops that only
+// receive
+// the same bodies, over the scraper's connections and with libcurl, and Prometheus if it is installed. Each is a
+// separate
+// process. Counted: the CPU time of every thread of each process, including HTTP, after each target was scraped twice.
+// Usage: swift run -c release ScrapeBenchmark [targets] [series] [interval, s] [seconds]
 import Glibc
 
 switch CommandLine.arguments.dropFirst().first {

@@ -2,7 +2,7 @@ import Glibc
 import RollbackSimulation
 import Runtime
 
-/// Runs seeded worlds around the rollback machines and reports what was checked.
+/// Runs seeded worlds around the rollback machines and reports the checks.
 struct SimulationCommand {
     var first: UInt64 = 1
     var count: UInt64 = 100_000

@@ -1,13 +1,13 @@
 import MetricModel
 import MetricStore
 
-/// Series that come and go: every minute a tenth of each target's series ends and as many new ones begin, at 15 s a
-/// sample, in as little time as it takes. Prints what is resident every five minutes.
+/// Series that come and go: every minute a tenth of each target's series ends and the same number begins, at 15 s per
+/// sample, as fast as possible. Prints the resident memory every five minutes.
 struct Churn {
     private struct Target {
         let lane: Lane
         var slots: [RingSlot] = []
-        /// The next to go.
+        /// The next series to end.
         var oldest = 0
     }
 
@@ -19,7 +19,7 @@ struct Churn {
     private var next = 0
     private let began: Int64 = 1_700_000_000_000
 
-    /// - Parameter retention: Minutes after which samples go, and series with the last of theirs.
+    /// - Parameter retention: minutes after which samples are dropped, and series with their last sample.
     init(series: Int, retention: Int, directory: String?) throws {
         var configuration = StoreConfiguration(directory: directory)
         configuration.retentionMilliseconds = Int64(retention) * 60_000
@@ -41,7 +41,7 @@ struct Churn {
             ]))
     }
 
-    /// Goes through `minutes`.
+    /// Simulates `minutes`.
     mutating func run(minutes: Int) throws {
         let series = targets.count * Self.perTarget
         print("\(series) series, a tenth of them replaced every minute")

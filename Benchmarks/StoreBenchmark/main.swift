@@ -7,9 +7,10 @@ import MetricStore
 // killed StoreBenchmark churn [series, default 100000] [minutes, default 60] [minutes of retention, default 20]
 // [directory]
 //
-// A fleet of targets of 1000 series each: 60 % histogram buckets, 30 % counters, 10 % gauges with three decimals, seven
-// labels. Counters rise by 0 to 7 a sample. Times are CPU times of this one thread; generating the values is left out.
-// A run in a directory that has data goes on behind it, whatever ended the one before.
+// A fleet of targets with 1000 series each: 60 % histogram buckets, 30 % counters, 10 % gauges with three decimals,
+// seven
+// labels. Counters increase by 0 to 7 per sample. Times are CPU times of this thread, without generating the values.
+// A run in a directory with data continues after them, however the previous run ended.
 
 func cpuNanoseconds() -> Int {
     var time = timespec()
@@ -40,7 +41,7 @@ func residentBytes() -> Int {
     return (Int(fields[1]) ?? 0) * 4096
 }
 
-/// The bytes that this process has given the kernel to write to disks: pages that became dirty.
+/// The bytes that this process has written to disk through the kernel: pages that became dirty.
 func writtenBytes() -> Int {
     guard let file = fopen("/proc/self/io", "r") else { return 0 }
     defer { fclose(file) }
@@ -80,7 +81,7 @@ func machine() -> String {
     return "unknown"
 }
 
-/// Opens a store, and prints how long that took and what it is resident afterwards.
+/// Opens a store, and prints the duration and the resident memory.
 func open(_ directory: String) throws {
     let (wall, cpu, resident) = (wallNanoseconds(), processNanoseconds(), residentBytes())
     let store = try MetricStore(StoreConfiguration(directory: directory), registry: nil)
@@ -147,7 +148,7 @@ func run() throws {
     var appending = 0
     let written = writtenBytes()
     let rows = minutes * 60 / step
-    // A second run in the same directory goes on after the first.
+    // A second run in the same directory continues after the first.
     let began = (store.statistics.timeRange?.upperBound.milliseconds ?? 0) + 5000
     for row in 0..<rows {
         for index in counters.indices {

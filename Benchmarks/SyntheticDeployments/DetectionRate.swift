@@ -1,9 +1,9 @@
 import DeploymentGates
 import Rollback
 
-/// A share of cases that were counted, with limits.
+/// A share of counted cases, with confidence limits.
 public struct Proportion: Equatable, Sendable {
-    /// Cases that are meant.
+    /// Matching cases.
     public var hits: Int
     /// All cases.
     public var cases: Int
@@ -14,10 +14,10 @@ public struct Proportion: Equatable, Sendable {
         self.cases = cases
     }
 
-    /// `nil` where there was no case.
+    /// `nil` without cases.
     public var share: Double? { cases > 0 ? Double(hits) / Double(cases) : nil }
 
-    /// Wilson's limits at 95 %, two-sided; 0 and 1 where there was no case.
+    /// Wilson's limits at 95 %, two-sided; 0 and 1 without cases.
     public var limits: (lower: Double, upper: Double) {
         guard cases > 0 else { return (0, 1) }
         let interval = CountTest.wilson(EventCount(events: Double(hits), trials: Double(cases)), 0.975)
@@ -25,11 +25,12 @@ public struct Proportion: Equatable, Sendable {
     }
 }
 
-/// How a gate answers many labelled deployments of one size.
+/// The results of a gate for many labelled deployments of one size.
 ///
-/// A gate has three answers, so there are two ways to count. **Of all** deployments: a good one is wronged when it
-/// fails, a bad one gets through when it passes; an undecided one is neither. **Of the decided** ones only: what is
-/// undecided is left out.
+/// A gate has three verdicts, so there are two ways to count. **Of all** deployments: a good one is wrong if it fails,
+/// a
+/// bad one if it passes; an inconclusive one is neither. **Of the decided** ones only: inconclusive ones are not
+/// counted.
 public struct DetectionRate {
     /// Requests of each version.
     public let requests: Int
@@ -38,7 +39,7 @@ public struct DetectionRate {
     /// Verdicts by kind.
     public private(set) var kinds: [SyntheticDeployment.Kind: [GateVerdict: Int]] = [:]
 
-    /// Makes `each` deployments of every kind and judges them.
+    /// Creates `each` deployments of every kind and judges them.
     public init(requests: Int, each: Int, seed: UInt64 = 5, confidence: GateConfidence = GateConfidence()) {
         self.requests = requests
         self.each = each
@@ -51,20 +52,20 @@ public struct DetectionRate {
         }
     }
 
-    /// Of all deployments that are worse (`isBad`), or of all that are not, those with this verdict.
+    /// The share of all deployments that are worse (`isBad`), or of all that are not, with this verdict.
     public func share(_ verdict: GateVerdict, isBad: Bool) -> Proportion {
         Proportion(count(verdict, isBad), of: GateVerdict.allCases.reduce(0) { $0 + count($1, isBad) })
     }
 
-    /// Of all good deployments those that did not fail.
+    /// The share of all good deployments that did not fail.
     public var specificity: Proportion { complement(share(.fail, isBad: false)) }
-    /// Of all bad deployments those that did not pass.
+    /// The share of all bad deployments that did not pass.
     public var sensitivity: Proportion { complement(share(.pass, isBad: true)) }
-    /// Of the good deployments that were decided those that passed.
+    /// The share of the decided good deployments that passed.
     public var decidedSpecificity: Proportion {
         Proportion(count(.pass, false), of: count(.pass, false) + count(.fail, false))
     }
-    /// Of the bad deployments that were decided those that failed.
+    /// The share of the decided bad deployments that failed.
     public var decidedSensitivity: Proportion {
         Proportion(count(.fail, true), of: count(.fail, true) + count(.pass, true))
     }

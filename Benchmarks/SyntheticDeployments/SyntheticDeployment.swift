@@ -2,16 +2,17 @@ import DeploymentGates
 import Glibc
 import Rollback
 
-/// What two versions of a service show under load, with the label of whether the candidate is worse.
+/// The observations of two versions of a service under load, labelled with whether the candidate is worse.
 ///
-/// Requests arrive in 20 slices of a window. What makes real traffic hard is in it: the load of a slice varies, latency
-/// wanders with memory from slice to slice, and bursts (a slow or failing dependency) hit one version or both for a few
-/// slices. None of this makes a candidate bad; only what `kind` says does.
+/// Requests arrive in 20 slices of a window, with the difficulties of real traffic: the load of slices varies, latency
+/// drifts from slice to slice, and bursts (a slow or failing dependency) affect one version or both for a few slices.
+/// None
+/// of this makes a candidate bad; only `kind` does.
 public struct SyntheticDeployment {
-    /// What the deployment changes.
+    /// The effect of the deployment.
     public enum Kind: String, CaseIterable, Sendable {
         case unchanged
-        /// Latency +1 %, errors +5 % of themselves: nothing that matters.
+        /// Latency +1 %, errors +5 % relative: not relevant.
         case trivial
         /// Latency −20 %, half of the errors.
         case improved
@@ -33,7 +34,7 @@ public struct SyntheticDeployment {
         }
     }
 
-    /// What the deployment changes.
+    /// The effect of the deployment.
     public let kind: Kind
     /// Failed requests.
     public let errors: MetricObservations
@@ -60,14 +61,14 @@ public struct SyntheticDeployment {
         RegressionTest.verdict(of: findings(confidence))
     }
 
-    /// What each test says.
+    /// The findings of all tests.
     public func findings(_ confidence: GateConfidence = GateConfidence()) -> [MetricFinding] {
         RegressionTest.findings(
             of: [(MetricCriteria(name: "errors"), errors), (MetricCriteria(name: "latency"), latency)], confidence)
     }
 }
 
-/// What happens around a version: by slice, how much load, how slow, how many more errors.
+/// The conditions of a version, by slice: load, latency, additional errors.
 private struct Weather {
     var load: [Double] = []
     var slowness: [Double] = []

@@ -1,7 +1,8 @@
-/// One target's series and how their values advance: 60 % buckets of classic histograms, 30 % counters (the histograms'
-/// sums and counts among them), 10 % gauges; 5 to 7 labels.
+/// The series of one target and how their values advance: 60 % buckets of classic histograms, 30 % counters (including
+/// the
+/// histograms' sums and counts), 10 % gauges; 5 to 7 labels.
 ///
-/// What stands between two values never changes and is written once; a scrape costs one copy of it and the digits.
+/// The text between two values never changes and is written once. A scrape costs one copy of it and the digits.
 struct SyntheticTarget: Sendable {
     /// Lines come in blocks of this many: twelve buckets, sum, count, four counters and two gauges.
     static let blockSize = 20
@@ -13,7 +14,7 @@ struct SyntheticTarget: Sendable {
     private enum Value {
         /// A counter that started at `first` and grows by `perSecond`.
         case counter(first: Int, perSecond: Int)
-        /// Thousandths that wander around `middle`.
+        /// Thousandths in a random walk around `middle`.
         case gauge(middle: Int)
     }
 
@@ -78,7 +79,7 @@ struct SyntheticTarget: Sendable {
         return Int(seed % UInt64(bound))
     }
 
-    /// What a scrape gets `milliseconds` after the fleet started.
+    /// The body of a scrape `milliseconds` after the fleet started.
     func body(at milliseconds: Int) -> [UInt8] {
         var body: [UInt8] = []
         body.reserveCapacity(text.count + lines.count * 12)

@@ -1,12 +1,13 @@
-// Targets to be scraped by several servers at once: /0, /1 … are the targets, /scrapes says how often each kind of
-// client has scraped, as lines of a number and a user agent. The first line of the output is the port. Runs until it is
-// ended. Usage: SyntheticFleet TARGETS SERIES
+// Targets to be scraped by several servers at once: /0, /1 … are the targets. /scrapes returns the scrapes of each
+// client,
+// as lines with a number and a user agent. The first line of the output is the port. Runs until it is stopped.
+// Usage: SyntheticFleet TARGETS SERIES
 import Glibc
 import Runtime
 import Synchronization
 import WebServer
 
-/// How often each user agent has been answered.
+/// The number of responses per user agent.
 final class ScrapeCounts: Sendable {
     private let counts = Mutex<[String: Int]>([:])
 

@@ -1,8 +1,9 @@
-// Measures how long it takes from a bad value to the call of a webhook, with the real service between the two: a target
-// on this machine hands out a value that turns bad, a rule of a group with `trigger: scrape` fires, and a receiver on
-// this machine is called. The time runs from the moment at which the target gives its answer away, so that fetching,
-// parsing and storing are in it. Usage: WebhookBenchmark PATH-OF-TRIBUNE [trips, default 200] [milliseconds between
-// scrapes, default 100]
+// Measures the time from a bad value to the call of a webhook, through the real service: a target on this machine
+// returns a
+// value that turns bad, a rule in a group with `trigger: scrape` fires, and a receiver on this machine is called. The
+// time
+// starts when the target sends its response, so it includes fetching, parsing and storing.
+// Usage: WebhookBenchmark PATH-OF-TRIBUNE [trips, default 200] [milliseconds between scrapes, default 100]
 import Glibc
 import JSON
 import Runtime
@@ -10,7 +11,7 @@ import Synchronization
 import TestSupport
 import WebServer
 
-/// When each trip began and ended, in nanoseconds.
+/// The start and end of each trip, in nanoseconds.
 final class Trips: Sendable {
     private struct State {
         var scrapes = 0
@@ -20,7 +21,7 @@ final class Trips: Sendable {
 
     private let state = Mutex(State())
 
-    /// The value of the next scrape: good and bad in turn, each bad one another number.
+    /// The value of the next scrape: good and bad in turn. Each bad value is a different number.
     func scraped() -> Int {
         let now = SystemClock.monotonicNanoseconds()
         return state.withLock { state in
@@ -38,8 +39,9 @@ final class Trips: Sendable {
         }
     }
 
-    /// Milliseconds of the finished trips after the first ten, sorted; and how many of those that began long enough ago
-    /// are missing.
+    /// Milliseconds of the finished trips after the first ten, sorted; and the number of missing ones among those that
+    /// started
+    /// long enough ago.
     var durations: (milliseconds: [Double], missing: Int) {
         state.withLock { state in
             let settled = state.begun.filter {
@@ -61,7 +63,7 @@ func configuration(target: Int, receiver: Int, interval: Int, in directory: Temp
         scrape_configs:
         - {job_name: target, static_configs: [{targets: ['127.0.0.1:\(target)']}]}
         """, to: "prometheus.yml")
-    // The value is a label, so that each trip is an alert, and a group of notifications, of its own.
+    // The value is a label, so that each trip is a separate alert and notification group.
     directory.write(
         """
         groups:
@@ -89,7 +91,7 @@ func run(_ program: String, trips wanted: Int, interval: Int) throws {
         HTTPServerConfiguration(),
         probe: { request in
             let moment = SystemClock.monotonicNanoseconds()
-            // A message that is none brings no trip, which counts as one that was not called.
+            // An invalid message belongs to no trip, which counts as not called.
             let message = try? JSON(parsing: request.body)
             for alert in message?["alerts"]?.elements ?? [] {
                 if let trip = alert["labels"]?["trip"]?.text.flatMap({ Int($0) }) { trips.called(trip, at: moment) }

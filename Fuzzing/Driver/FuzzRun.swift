@@ -2,11 +2,11 @@ import CLibFuzzer
 import FuzzTargets
 import Glibc
 
-/// The run of this process. libFuzzer's callback has no context, so that the target is a global.
+/// The run of this process. libFuzzer's callback has no context, so the target is a global.
 enum FuzzRun {
     nonisolated(unsafe) private static var target = FuzzTarget.expression
 
-    /// Fuzzes `target` as the arguments say; returns at the end of the run.
+    /// Fuzzes `target` with the given arguments. Returns at the end of the run.
     static func start(_ target: FuzzTarget) -> Int32 {
         self.target = target
         var count = CommandLine.argc

@@ -1,5 +1,5 @@
-// Runs libFuzzer on the target that TRIBUNE_FUZZ_TARGET names, so that the processes which libFuzzer starts know it
-// too. See Fuzzing/run.
+// Runs libFuzzer on the target in TRIBUNE_FUZZ_TARGET, so that processes started by libFuzzer know it too. See
+// Fuzzing/run.
 
 import CLibFuzzer
 import FuzzTargets

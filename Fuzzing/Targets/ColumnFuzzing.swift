@@ -1,8 +1,8 @@
 import MetricStore
 
-/// Columns of a chunk: whatever goes in comes out bit by bit.
+/// Columns of a chunk: decoding returns every bit of the input.
 ///
-/// Four bytes say which rows have a sample; the rest are the values, eight bytes each.
+/// Four bytes select the rows with a sample; the rest are the values, eight bytes each.
 enum ColumnFuzzing {
     static func finding(in bytes: [UInt8]) -> String? {
         let words = stride(from: 4, to: bytes.count, by: 8).prefix(ColumnCodec.rows).map { word(bytes, $0, 8) }
@@ -26,7 +26,7 @@ enum ColumnFuzzing {
     }
 
     private static func timesFinding(_ times: [Int64]) -> String? {
-        // Times of samples stay well inside of 64 bits.
+        // Times of samples stay well within 64 bits.
         var times = times.map { $0 >> 9 }
         let wanted = times
         var encoded = [UInt8](repeating: 0, count: ColumnCodec.longest + ColumnCodec.slack)

@@ -1,7 +1,7 @@
 import MetricModel
 import PromQL
 
-/// Evaluation of whatever parses, over a few series of every kind.
+/// Evaluation of any valid expression, over a few series of every kind.
 ///
 /// The first three bytes choose options, time and step; the rest is the expression.
 enum EvaluationFuzzing {
@@ -29,7 +29,7 @@ enum EvaluationFuzzing {
         }
     }
 
-    /// No label set comes out twice, and ranges come out sorted.
+    /// No label set may occur twice, and ranges must be sorted.
     private static func finding(in value: QueryValue) -> String? {
         switch value {
         case .scalar, .string: return nil

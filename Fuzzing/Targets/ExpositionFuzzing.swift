@@ -1,9 +1,9 @@
 import Exposition
 import MetricModel
 
-/// Expositions read in full and read by prediction, which must come to the same.
+/// Expositions read completely and read by prediction, which must have the same result.
 ///
-/// The input is a row of bodies with a byte 0xFF between them, as one target might serve them scrape after scrape.
+/// The input is a sequence of bodies separated by the byte 0xFF, like consecutive scrapes of one target.
 enum ExpositionFuzzing {
     static func finding(in bytes: [UInt8], _ format: ExpositionFormat) -> String? {
         var prediction = Prediction(format)
@@ -11,14 +11,14 @@ enum ExpositionFuzzing {
         var result = ScrapedBody()
         for body in bytes.split(separator: 0xff, maxSplits: 4, omittingEmptySubsequences: false) {
             if let finding = prediction.finding(in: Array(body)) { return finding }
-            // Text has no native histograms; of protobuf they must only do no harm.
+            // Text has no native histograms; those of protobuf must only be harmless.
             if format == .protobuf { read(Array(body), &native, &result) }
         }
         return nil
     }
 
     private static func read(_ body: [UInt8], _ reader: inout BodyReader, _ result: inout ScrapedBody) {
-        // Refused or not, it must come back and take the next body.
+        // Rejected or not, the reader must return and accept the next body.
         if (try? reader.parse(ExpositionBody(body), format: .protobuf, into: &result)) != nil {
             reader.commit()
         } else {
@@ -33,7 +33,7 @@ enum ExpositionFuzzing {
         /// The labels of each number, and the numbers of the last body.
         var labels: [Labels] = []
         var series: [Int32] = []
-        /// The last exemplar of each number: what is not reported must be unchanged.
+        /// The last exemplar of each number: exemplars that are not reported must be unchanged.
         var exemplars: [Int32: Exemplar] = [:]
 
         init(_ format: ExpositionFormat) {
@@ -44,7 +44,7 @@ enum ExpositionFuzzing {
         mutating func finding(in body: [UInt8]) -> String? {
             let wanted = Result { try Self.samples(in: body, format) }
             let saved = exemplars
-            // Where the full reading fails, so must this one, whatever it is compared with.
+            // If reading completely fails, this must fail too.
             let found = Result { try predicted(body, (try? wanted.get()) ?? []) }
             switch (wanted, found) {
             case (.success(let wanted), .success(let found)):

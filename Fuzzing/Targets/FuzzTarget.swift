@@ -2,7 +2,7 @@ import Exposition
 
 /// The fuzz targets. Each reads arbitrary bytes with one of Tribune's parsers and checks properties of the result.
 ///
-/// A trap or a stall is a finding by itself; what else is wrong is returned as text.
+/// A trap or a hang is a finding in itself. Other findings are returned as text.
 public enum FuzzTarget: String, CaseIterable, Sendable {
     /// PromQL: what parses prints, and the print parses to the same print.
     case expression = "promql-expression"

@@ -16,7 +16,7 @@ enum JSONFuzzing {
                 return "\(text) comes back as \(again.encoded)"
             }
         }
-        // Strict reading may refuse, but must come back.
+        // Strict reading may fail, but must return.
         if var fields = try? JSONFields(value) {
             for member in value.members ?? [] { _ = try? fields.text(member.name) }
             _ = try? fields.finish()

@@ -1,6 +1,6 @@
 import Durable
 
-/// Files of records: the good ones are, encoded again, the very bytes that were read.
+/// Files of records: valid ones, encoded again, equal the bytes that were read.
 enum RecordFuzzing {
     static func finding(in bytes: [UInt8]) -> String? {
         for coverage in [RecordFrame.Coverage.wholeRecord, .withoutLength] {

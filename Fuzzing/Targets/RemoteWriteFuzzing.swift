@@ -5,7 +5,7 @@ import Snappy
 enum RemoteWriteFuzzing {
     static func finding(in bytes: [UInt8]) -> String? {
         for version in [WriteRequest.Version.one, .two] {
-            // Refused or not, it must come back.
+            // Rejected or not, it must return.
             _ = try? WriteRequest(bytes, version: version)
             if let message = try? Snappy.uncompress(bytes, limit: 1 << 20) {
                 _ = try? WriteRequest(message, version: version)

@@ -1,6 +1,6 @@
 import WebServer
 
-/// HTTP/1 requests: what is understood does not depend on the pieces in which the bytes arrive.
+/// HTTP/1 requests: the result does not depend on the pieces in which the bytes arrive.
 ///
 /// The first byte chooses the size of the pieces; the rest is what the client sends.
 enum RequestFuzzing {

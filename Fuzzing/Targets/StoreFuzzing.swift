@@ -1,7 +1,7 @@
 import MetricModel
 import MetricStore
 
-/// Bytes as operations on a store in memory: what was committed comes out again, and the store's invariants hold.
+/// Bytes as operations on a store in memory: committed samples can be read, and the store's invariants hold.
 ///
 /// The low three bits of a byte choose the operation, the others by how much time advances. Rows take two more bytes, a
 /// bit for each of sixteen series; retiring a series takes one. All operations are on two lanes in turn.

@@ -16,7 +16,7 @@ import WebServer
 @testable import AlertmanagerAPI
 
 @Suite struct AlertmanagerAPITests {
-    /// What stands behind the API: a queue that takes alerts at once, and silences in a file.
+    /// The engines behind the API: a queue that accepts alerts immediately, and silences in a file.
     private final class Engine: Sendable {
         let directory = TemporaryDirectory()
         let queue: Mutex<NotificationQueue>
@@ -78,7 +78,7 @@ import WebServer
         try #require(try JSON(parsing: try fixture.send(path).body).elements)
     }
 
-    /// A silence that begins now; `end` and `start` in seconds from now.
+    /// A silence that starts now; `end` and `start` in seconds from now.
     private func silence(
         _ matchers: String = #"{"name":"alertname","value":"Down","isRegex":false}"#, from start: Int64 = 0,
         to end: Int64 = 3600, id: String = ""
@@ -131,7 +131,7 @@ import WebServer
 
     private static let valid =
         #""startsAt":"2026-01-01T00:00:00Z","endsAt":"2999-01-01T00:00:00Z","createdBy":"a","comment":"c"}"#
-    /// What Alertmanager 0.25 answers with, as status and code; 0 for a JSON string.
+    /// Alertmanager 0.25's responses, as status and code; 0 for a JSON string.
     private static let refusals: [(body: String, status: Int, code: Int64)] = [
         ("{", 400, 400), ("[]", 400, 400), ("{}", 422, 602), (#"{"matchers":[],"# + valid, 422, 612),
         (#"{"matchers":[{"name":"a"}],"# + valid, 422, 602),

@@ -45,7 +45,7 @@ import YAML
         #expect(!String(describing: settings).contains("hunter2"))
     }
 
-    /// A token endpoint that takes the client's name and secret in the Authorization header, or in the body only.
+    /// A token endpoint that accepts the client's name and secret in the Authorization header, or only in the body.
     private func tokenEndpoint(inBody: Bool, _ count: Counting) throws -> LoopbackServer {
         LoopbackServer { request in
             count.add()

@@ -7,7 +7,7 @@ import Testing
 @Suite struct HTTPMultiplexerTests {
     private typealias Outcome = Result<HTTPResponse, HTTPFailure>
 
-    /// Runs until `count` outcomes are there, by token.
+    /// Runs until `count` results have arrived, by token.
     private func outcomes(_ multiplexer: HTTPMultiplexer, _ count: Int) -> [Int: Result<HTTPResponse, HTTPFailure>] {
         var outcomes: [Int: Outcome] = [:]
         let deadline = SystemClock.monotonicNanoseconds() + 20_000_000_000
@@ -62,7 +62,7 @@ import Testing
         #expect(server.connectionCount == 1)
     }
 
-    /// A handle goes from request to request; nothing of one may show in the next.
+    /// A handle is reused from request to request; nothing of one may affect the next.
     @Test func requestsThatShareAHandleKeepTheirOwnURLHeaderAndOptions() throws {
         let server = LoopbackServer { request in
             request.target == "/redirect"
@@ -144,7 +144,7 @@ import Testing
         #expect(budget.used == 0)
     }
 
-    /// Whoever gets a body may change it without a copy, whether libcurl has read it or not.
+    /// The receiver of a body may change it without a copy, whether libcurl has read it or not.
     @Test(arguments: [0, 1]) func theReceiverIsTheOnlyOwnerOfABody(redirects: Int) throws {
         let server = LoopbackServer { request in
             request.target == "/from"

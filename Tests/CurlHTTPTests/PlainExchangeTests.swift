@@ -4,8 +4,9 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Answers of all shapes over plain HTTP, which the multiplexer reads without libcurl; the same answers are read by
-/// libcurl (`HTTPClient`) for comparison.
+/// Responses of all forms over plain HTTP, which the multiplexer reads without libcurl. libcurl (`HTTPClient`) reads
+/// the same
+/// responses for comparison.
 @Suite struct PlainExchangeTests {
     private typealias Outcome = Result<HTTPResponse, HTTPFailure>
 
@@ -90,7 +91,7 @@ import Testing
         #expect(failure.message.hasPrefix("unsupported Transfer-Encoding"), "\(failure)")
     }
 
-    /// An answer in two pieces, cut anywhere, and byte by byte.
+    /// A response in two pieces, cut anywhere, and byte by byte.
     @Test(arguments: [answers[0], answers[1], answers[10]]) func piecesDoNotMatter(answer: String) throws {
         let bytes = Array(answer.utf8)
         let server = LoopbackServer { request in
@@ -149,7 +150,7 @@ import Testing
         #expect(budget.used == 0)
     }
 
-    /// The loop is told of an answer when as much has come as the last time; other answers must not wait for that.
+    /// The loop is woken when as much has arrived as the last time. Other responses must not wait for that.
     @Test(arguments: [1, 1000, 100_000, 3_000_000]) func anAnswerMayBeShorterThanExpected(expected: Int) throws {
         let server = LoopbackServer { request in
             switch request.target {
@@ -170,7 +171,7 @@ import Testing
         }
     }
 
-    /// What comes when nothing was asked for belongs to no answer, however little it is.
+    /// Unexpected bytes belong to no response, however few they are.
     @Test func unaskedBytesCloseTheConnection() throws {
         let body = [UInt8](repeating: 0x61, count: 100_000)
         let server = LoopbackServer { _ in
@@ -201,7 +202,7 @@ import Testing
         }
     }
 
-    /// Connections to servers that nobody asks any more do not stay open.
+    /// Connections to servers that are no longer used do not stay open.
     @Test func connectionsThatAreIdleForTooLongAreClosed() throws {
         let (left, asked) = (LoopbackServer { _ in .ok("ab") }, LoopbackServer { _ in .ok("ab") })
         defer { for server in [left, asked] { server.stop() } }
@@ -336,7 +337,7 @@ import Testing
         #expect(budget.used == 0 && multiplexer.count == 0)
     }
 
-    /// A promise of many bytes takes no memory from others.
+    /// An announced length takes no memory from others.
     @Test func aHeadTakesNoMemoryForWhatHasNotCome() throws {
         let server = LoopbackServer { _ in .bytes(Array("HTTP/1.1 200 OK\r\nContent-Length: 60000000\r\n\r\nabc".utf8))
         }

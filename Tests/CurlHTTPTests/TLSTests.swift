@@ -5,7 +5,7 @@ import Testing
 
 /// Against OpenSSL's own server, with certificates made for the test.
 @Suite struct TLSTests {
-    /// A server that shows a certificate for `inner.test`, and wants one from the client if `verifiesClients`.
+    /// A server with a certificate for `inner.test`, which requires one from the client if `verifiesClients`.
     private final class Server {
         let directory = TemporaryDirectory()
         let port = Loopback.freePort()

@@ -69,7 +69,7 @@ private final class GateFixture {
         rollback.stop()
     }
 
-    /// What a new process finds.
+    /// Starts a new process on the same records.
     func restart() throws {
         gates.stop()
         gates = try GateFixture.runner(
@@ -197,7 +197,7 @@ private final class GateFixture {
         let rollback = fixture.rollback.snapshots[0].report?.rollback
         #expect(rollback?.causes == [.command(by: "ci", reason: "back to \(id): the gate failed")])
         #expect(rollback?.verdict?.isValid == true)
-        // Back to where the candidate had a part: that would raise it.
+        // A restore to a checkpoint at which the candidate had traffic would raise it.
         let raised = try fixture.ask(.restore(id: during), .checkpoint)["restore"]?["plans"]?.elements?.first
         #expect(raised?["outcome"] == "ignored" && raised?["not_raised"] == ["a"])
         #expect(fixture.live("a") == 0)

@@ -19,7 +19,7 @@ import Testing
         let found = finding(count(0, 10_000), count(30, 10_000))
         #expect(found.verdict == .fail, "\(found.reason)")
         #expect(found.notes == ["the stable version has no events: the ratio has no upper limit"])
-        // A few are not proof yet, but the gate says so.
+        // A few errors are not yet proof, but the gate reports them.
         #expect(finding(count(0, 1000), count(3, 1000)).verdict == .inconclusive)
     }
 

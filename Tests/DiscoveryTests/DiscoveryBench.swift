@@ -8,7 +8,7 @@ import YAML
 
 @testable import Discovery
 
-/// A runner with mechanisms as a configuration file names them.
+/// A runner with mechanisms from a configuration file.
 final class DiscoveryBench: Sendable {
     let registry = Registry()
     let runner: DiscoveryRunner
@@ -45,7 +45,7 @@ final class DiscoveryBench: Sendable {
     }
 }
 
-/// An answer that a test may change.
+/// A response that a test may change.
 final class Changing<Value: Sendable>: Sendable {
     private let content: Mutex<Value>
 

@@ -42,7 +42,7 @@ import Testing
             #expect(log.truncatedBytes == length - kept.count)
             #expect(try FileText.bytes(path) == kept)
         }
-        // The whole length with a block of zeros in it is an interrupted write as well.
+        // The whole length with a block of zeros in it is also an interrupted write.
         try rewrite(kept + [UInt8](repeating: 0, count: bytes.count - kept.count))
         #expect(try recovered() == Array(payloads[..<2]))
     }
@@ -117,7 +117,7 @@ import Testing
             try log.append(payload)
             let first = #expect(throws: DurableError.self) { try log.append(payload) }
             #expect(first?.description == "\(path): cannot write: No space left on device")
-            // A record that would fit is refused too: the torn one is in its way.
+            // A record that would fit is also rejected, because of the torn one.
             room.withLock { $0 = 1000 }
             let second = #expect(throws: DurableError.self) { try log.append([]) }
             #expect(second == first)

@@ -4,13 +4,13 @@ import TestSupport
 import Testing
 
 @Suite struct BodyPredictorTests {
-    /// The result of reading bodies in full, compared with that of the predictor and its numbers.
+    /// The result of reading bodies completely, compared with that of the predictor and its numbers.
     private struct Checker {
         var predictor = BodyPredictor()
         var labels: [Labels] = []
         var result = ScrapedBody()
         var lastSeries: [Int32] = []
-        /// The last exemplar by number: what the predictor does not report must be unchanged.
+        /// The last exemplar by number: exemplars that the predictor does not report must be unchanged.
         var exemplars: [Int32: Exemplar] = [:]
 
         /// Reads `body` both ways and commits or discards it. Returns whether it was accepted.
@@ -63,7 +63,7 @@ import Testing
             return samples.map(Self.comparable)
         }
 
-        /// NaN does not equal itself; all of them are the canonical one.
+        /// NaN does not equal itself. All NaNs are the canonical one.
         private static func comparable(_ sample: ExpositionSample) -> ExpositionSample {
             var sample = sample
             if sample.value.bitPattern == Double.canonicalNaN.bitPattern { sample.value = 777 }
@@ -181,7 +181,7 @@ import Testing
         #expect(checker.predictor.numberLimit < 64)
     }
 
-    /// Whatever is done to a body, the predictor sees what reading it in full sees.
+    /// However a body is changed, the predictor has the same result as reading it completely.
     @Test(arguments: [ExpositionFormat.text, .openMetrics]) func mutatedBodiesReadTheSameAsInFull(
         format: ExpositionFormat
     ) {
@@ -218,8 +218,8 @@ import Testing
             let type = ["counter", "gauge", "histogram", "summary"].randomElement(using: &random)!
             lines.append("# TYPE f\(family) \(type)")
             if Bool.random(using: &random) { lines.append("# HELP f\(family) about \(family)") }
-            // Some are long enough for chains of lines that share their beginnings, and for the arena to be laid out
-            // anew.
+            // Some are long enough for chains of lines with common prefixes, and for the arena to be
+            // compacted.
             let isLong = Int.random(in: 0..<4, using: &random) == 0
             for series in 0..<Int.random(in: isLong ? 20...60 : 1...6, using: &random) {
                 let shared = isLong ? "path=\"\(String(repeating: "x", count: 40 + series / 7 % 3))\"," : ""

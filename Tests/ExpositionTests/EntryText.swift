@@ -69,7 +69,7 @@ enum EntryText {
     }
 
     private static func text(_ histogram: FloatHistogram) -> String {
-        // Empty buckets are a matter of taste.
+        // Empty buckets are optional.
         let histogram = histogram.compacted
         return "\(histogram) \(histogram.positiveSpans) \(histogram.negativeSpans) \(histogram.counterResetHint)"
     }

@@ -30,7 +30,7 @@ import Testing
         #expect(check("# TYPE a nonsense\n") == ["line 1: unknown metric type \"nonsense\""])
     }
 
-    /// As newer promtools than Debian's do.
+    /// As in promtool versions newer than Debian's.
     @Test func doubleSeriesAreNoticed() {
         #expect(check("# HELP a x\na{b=\"1\"} 1\na{b=\"2\"} 2\n") == [])
         #expect(check("# HELP a x\na 1\na 2\n") == ["a: metric not unique"])

@@ -73,7 +73,7 @@ import Testing
         let newer = ["6", "7", "8", "10", "11"].map { "expfmt/good/\($0)" } + ["expfmt/bad/41", "expfmt/bad/42"]
         for entry in try Self.json("strict_text_cases.json")["cases"]?.elements ?? [] {
             let id = entry["id"]?.text ?? ""
-            // These hold quoted names too, in a body that is refused for another reason.
+            // These contain quoted names too, in a body that is rejected for another reason.
             if ["expfmt/bad/36", "expfmt/bad/38", "expfmt/bad/40"].contains(id) { continue }
             let verdict = verdicts["strict_text_cases/\(id)"]?["prometheus_2_42"]?.text
             let accepted = verdict == "ok" || newer.contains(id)
@@ -82,8 +82,8 @@ import Testing
         }
     }
 
-    /// One line per entry. Start timestamps are left out, and so are the series they are read from: those stay
-    /// ordinary.
+    /// One line per entry. Start timestamps are left out, and so are the series they are read from, which stay
+    /// normal series.
     private static func text(_ entry: JSON) -> String {
         let metric = entry["metric"]?.text ?? ""
         switch entry["entry"]?.text {

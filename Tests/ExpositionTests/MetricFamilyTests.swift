@@ -16,7 +16,7 @@ import Testing
         var count = 0
         for entry in try Self.json("protobuf_cases.json")["cases"]?.elements ?? [] {
             let id = entry["id"]?.text ?? ""
-            // Labels for type and unit are not offered; conversion is the scraper's.
+            // Labels for type and unit are not supported; the scraper does the conversion.
             if id.contains("TypeAndUnitLabels=true") || id.contains("NHCB") { continue }
             count += 1
             let body = ExpositionBody(

@@ -71,7 +71,7 @@ import Testing
         try JSON(parsing: FileText.bytes("\(Conformance.directory ?? "")/exposition/\(path)"))
     }
 
-    /// Prometheus gives the histograms where their series stood, here they come last.
+    /// Prometheus returns the histograms at the position of their series; here they come last.
     private static func wanted(_ entry: JSON) -> [String] {
         let samples = (entry["entries"]?.elements ?? []).filter {
             ["series", "histogram"].contains($0["entry"]?.text ?? "")
@@ -83,7 +83,7 @@ import Testing
         for entry in try Self.json("nhcb_cases.json")["cases"]?.elements ?? [] {
             var bench = Bench(.openMetrics, .init(), .init(convertsClassic: true, takesCreated: true))
             let found = try bench.read(Array((entry["input"]?.text ?? "").utf8), .openMetrics)
-            // Prometheus's parser still has exemplars without a time; its scrapes leave those of histograms out.
+            // Prometheus's parser keeps exemplars without a time; its scrapes drop those of histograms.
             let untimed = /\ # \{[^}]*\} [-+.\de]+(?= #|$)/
             let wanted = Self.wanted(entry).map { $0.replacing(untimed, with: "") }
             #expect(found.filter { $0.contains("count:") }.sorted() == wanted.filter { $0.contains("count:") })

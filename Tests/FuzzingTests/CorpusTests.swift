@@ -1,7 +1,7 @@
 import FuzzTargets
 import Testing
 
-/// Every input that fuzzing has found worth keeping, as part of every test run.
+/// Runs every input in the fuzzing corpus as part of every test run.
 @Suite struct CorpusTests {
     @Test(arguments: FuzzTarget.allCases) func keptInputsRevealNothing(target: FuzzTarget) throws {
         let inputs = try FuzzCorpus.inputs(of: target)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoTemplate
 
-/// What no template may cost.
+/// The limits of templates.
 @Suite struct TemplateLimitsTests {
     private func expand(_ text: String, limits: Template.Limits) throws -> String {
         try Template(text, name: "t", functions: ["args"]).expand(
@@ -44,7 +44,7 @@ import Testing
 
     @Test(arguments: ["{{ if true }}", "{{ print (", "{{ (", "{{/* x */}}"])
     func longTextsDoNotOverflowTheStack(piece: String) {
-        // Refused or not, the parser must come back.
+        // Rejected or not, the parser must return.
         _ = try? Template(String(repeating: piece, count: 50_000), name: "t", functions: [String]())
     }
 

@@ -61,7 +61,7 @@ import Testing
         #expect(report.problems == [])
         #expect(report.gaps == [size - 49])
         #expect(try world.numbers() == Array(1...40) + [91])
-        // Whoever kept the old checkpoint still finds out.
+        // A holder of the old checkpoint still detects it.
         #expect(
             try world.audit.verify(.init(checkpoints: [note])).problems.contains {
                 $0.sequences?.upperBound == size && $0.message.contains("a signed checkpoint covers them")
@@ -88,7 +88,7 @@ import Testing
         #expect(try world.numbers() == [11])
     }
 
-    /// Somebody with the key and the database writes another history of the same length.
+    /// An attacker with the key and the database writes another history of the same length.
     @Test(arguments: kinds) func `a forged record is found by whoever kept a checkpoint`(kind: EvidenceWorld.Kind)
         throws
     {
@@ -96,7 +96,7 @@ import Testing
         let note = try world.record(1...20)
         let size = try world.size()
         try world.removeDatabase()
-        // The forger removes what the node remembers, too, but not what others were given.
+        // The attacker also removes what the node remembers, but not what others have received.
         unlink(world.configuration.directory + "/checkpoint")
         var forger = world.configuration
         forger.directory = world.directory.file("forger")
@@ -113,7 +113,7 @@ import Testing
         let problems = try world.audit.verify(.init(checkpoints: [note])).problems
         #expect(problems.first?.sequences == 1...size, "\(problems)")
         #expect(problems.first?.message.contains("another root than was signed") == true)
-        // And a node that remembers the checkpoint does not go on.
+        // A node that remembers the checkpoint does not continue.
         try world.memory.replace(by: note)
         let honest = try world.start()
         #expect(Loopback.eventually { honest.status.halt?.contains("entries 1-\(size) were replaced") == true })

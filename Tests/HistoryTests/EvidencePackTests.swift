@@ -130,7 +130,7 @@ import Testing
             AND NOT c.relispartition AND c.relname <> 'schema_migration' AND obj_description(c.oid, 'pg_class') IS NULL
             """
         #expect(try texts(uncommented) == [])
-        // A reader sees the record, but not who was concerned.
+        // A reader sees the record, but not the persons concerned.
         try ledger.store.run("SET ROLE tribune_reader")
         #expect(try ledger.store.rows("SELECT count(*) FROM measurements") == [[.integer(120)]])
         #expect(throws: HistoryError.self) { try ledger.store.rows("SELECT * FROM disclosure") }
@@ -142,7 +142,7 @@ import Testing
         try platform(ledger)
     }
 
-    /// The platform's tables keep their promises.
+    /// The platform's tables have their documented properties.
     private func platform(_ ledger: Ledger) throws {
         try ledger.store.preparePlatformMetrics(Month(year: 2026, month: 11))
         try ledger.store.run(

@@ -8,7 +8,7 @@ import Testing
 
 @testable import History
 
-/// A history in SQLite or PostgreSQL with a person who may do anything to its database.
+/// A history in SQLite or PostgreSQL, and an attacker with full access to its database.
 final class EvidenceWorld {
     enum Kind: CaseIterable { case sqlite, postgres }
 
@@ -86,7 +86,7 @@ final class EvidenceWorld {
         try configuration.openStore().run(script.joined(separator: ";"))
     }
 
-    /// What a table is filled from again; generated columns are left out.
+    /// The columns from which a table is restored, without generated columns.
     private static func source(_ table: String) -> String {
         table == "series"
             ? "(id, digest, labels) SELECT id, digest, labels FROM copy.series" : "SELECT * FROM copy.\(table)"

@@ -26,7 +26,7 @@ final class Faults: Sendable {
     }
 }
 
-/// A store whose calls fail now and then, also after they took effect, as those over a network do.
+/// A store whose calls fail occasionally, also after they took effect, as over a network.
 final class FlakyStore: SQLDatabase {
     private let base: any SQLDatabase
     private let faults: Faults

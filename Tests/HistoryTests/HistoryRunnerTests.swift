@@ -10,7 +10,7 @@ import Testing
 
 @testable import History
 
-/// The runner with both databases; what holds for one holds for the other.
+/// The runner with both databases, which must behave the same.
 @Suite(.serialized) struct HistoryRunnerTests {
     private let directory = TemporaryDirectory()
 
@@ -93,7 +93,7 @@ import Testing
 
         var next = 101
         for outage in 0..<3 {
-            // The server dies with records under way.
+            // The server is killed while records are being written.
             for _ in 0..<200 {
                 runner.record(event(next))
                 next += 1

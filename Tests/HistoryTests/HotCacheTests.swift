@@ -9,7 +9,7 @@ import Testing
 
 @testable import History
 
-/// A real Redis of a test's own on a Unix socket.
+/// A real Redis for the test, on a Unix socket.
 private final class RedisServer {
     private let directory = TemporaryDirectory()
     private var process: ChildProcess?

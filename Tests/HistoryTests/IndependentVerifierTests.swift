@@ -8,7 +8,7 @@ import Testing
 
 @testable import History
 
-/// The verifier in Python, which knows the formats from their documentation only.
+/// The verifier in Python, written from the documentation of the formats.
 @Suite(.serialized) struct IndependentVerifierTests {
     private static let script = "Sources/History/Pack/verify.py"
 
@@ -54,7 +54,7 @@ import Testing
         world.directory.write(try world.audit.prove(77).json.encoded, to: "proof.json")
         #expect(try run(["--proof", world.directory.file("proof.json")] + key) == .code(0))
 
-        // What Tribune finds altered the other verifier finds, too.
+        // The other verifier also detects every alteration that Tribune detects.
         for (file, old, new) in [
             ("ledger.jsonl", "\"number\":77}", "\"number\":78}"), ("hashes.txt", "\n", "\n00"),
             ("measurements.jsonl", "\"+Inf\"", "\"1\""), ("disclosures.jsonl", "\"text\":\"ada\"", "\"text\":\"eve\""),

@@ -7,7 +7,7 @@ import Testing
 
 @testable import History
 
-/// The lease in a real PostgreSQL. Skipped, saying so, where none is installed.
+/// The lease in a real PostgreSQL. Skipped with a message if none is installed.
 @Suite(.enabled(if: PostgresServer.programDirectory != nil, "PostgreSQL is not installed"), .serialized)
 struct LeaseTableTests {
     private func table(_ server: PostgresServer) -> LeaseTable {
@@ -64,7 +64,7 @@ struct LeaseTableTests {
         #expect(
             Loopback.eventually {
                 guard let row = try? table.look() else { return false }
-                // The answer to one that succeeded may come too late; the next one then takes it once more.
+                // The reply to a successful request may be late; the next request then takes the lease again.
                 return (try? table.take(row, holder: "b", milliseconds: 60_000, above: 0)) != nil
             })
     }
@@ -111,7 +111,7 @@ struct LeaseTableTests {
         one.turnChanged(isOurs: true)
         #expect(one.drain(timeout: 20_000))
         #expect(try one.query(LedgerQuery(kinds: [.decision])).map(\.event.milliseconds) == [1])
-        // The first does not know yet that its turn is over.
+        // The first does not know yet that its lease has ended.
         two.turnChanged(isOurs: true)
         #expect(two.drain(timeout: 20_000))
         record(one, 3)

@@ -77,7 +77,7 @@ import Testing
         #expect(report.publicKey.hasPrefix("test.example/ledger+"))
     }
 
-    /// What somebody with access to the database may do, with the entries that must be named.
+    /// Changes that an attacker with access to the database may make, with the entries that must be reported.
     @Test(
         arguments: [
             (
@@ -151,7 +151,7 @@ import Testing
     }
 
     @Test func `a whole new history needs the key`() throws {
-        // Everything rewritten consistently, as by somebody who runs Tribune on a copy with a key of his own.
+        // Everything rewritten consistently, as by an attacker who runs Tribune on a copy with another key.
         var other = configuration
         other.directory = directory.file("forged")
         try Self.fill(other)

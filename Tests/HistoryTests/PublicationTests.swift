@@ -121,7 +121,7 @@ import Testing
         let verify = "openssl ts -verify -data timestamps/7.note -in timestamps/7.tsr -CAfile ca.pem -untrusted tsa.pem"
         #expect(try shell(verify) == .code(0))
         #expect(try shell("echo x >> timestamps/7.note && \(verify)") != .code(0))
-        // The answer to another request is refused.
+        // The response to another request is rejected.
         let answer = try FileText.bytes(directory.file("timestamps/7.tsr"))
         #expect(
             try TimestampRequest(for: Array("a note\n".utf8)).problem(with: answer)?.contains("another request") == true

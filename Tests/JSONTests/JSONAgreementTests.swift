@@ -4,7 +4,7 @@ import Runtime
 import TestSupport
 import Testing
 
-/// The parser and the writer against Python's `json`, which shares no code with them.
+/// Compares the parser and the writer with Python's `json`, an independent implementation.
 @Suite struct JSONAgreementTests {
     /// Reads lines `TEXT<TAB>WRITTEN` in hexadecimal, where WRITTEN is `-` for a text that was refused, and prints each
     /// line that it disagrees with.
@@ -56,7 +56,7 @@ import Testing
         let process = try ChildProcess(["python3", script, input], output: .file(output), errors: .file(errors))
         #expect(process.wait() == .code(0), "\(FileText.read(errors) ?? "")")
         #expect(FileText.read(output) == "", "seed \(random.seed)")
-        // Both kinds were among them.
+        // Both kinds occurred.
         let accepted = FileText.read(errors).flatMap { Int($0.filter { !$0.isWhitespace }) } ?? 0
         #expect((2000..<5900).contains(accepted), "\(accepted)")
     }
@@ -112,7 +112,7 @@ private enum JSONText {
                 }))
     }
 
-    /// A text with blanks and escapes that a writer of ours would not use.
+    /// A text with blanks and escapes that Tribune's writer does not use.
     static func random(depth: Int, _ random: inout SeededGenerator) -> String {
         text(value(depth: depth, &random), &random)
     }

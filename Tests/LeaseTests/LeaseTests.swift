@@ -4,7 +4,7 @@ import Testing
 
 @testable import Lease
 
-/// The lease as one node sees it, on a clock of whole seconds.
+/// The lease of one node, on a clock of whole seconds.
 struct LeaseTests {
     private var lease = Lease(holder: "a", duration: .seconds(10))
 
@@ -16,7 +16,7 @@ struct LeaseTests {
         Lease.Sighting(holder: holder, epoch: epoch, renewals: renewals, isOver: isOver)
     }
 
-    /// What is asked at second `time`, which gets `answer` at once.
+    /// The request at second `time`, which gets `answer` immediately.
     private mutating func ask(_ time: Int64, _ answer: Lease.Answer) -> Lease.Question {
         let now = Self.seconds(time)
         let question = lease.question(at: now)
@@ -51,10 +51,10 @@ struct LeaseTests {
     mutating func takeover() {
         #expect(ask(0, .seen(Self.row("b", 3))) == .look)
         #expect(ask(5, .seen(Self.row("b", 3, renewals: 1))) == .look)
-        // The database's clock has jumped: it says that the lease is over, but it was renewed just now.
+        // The database's clock has jumped: it reports the lease as expired, but it was renewed just now.
         #expect(ask(7, .seen(Self.row("b", 3, renewals: 2, isOver: true))) == .look)
         #expect(ask(12, .seen(Self.row("b", 3, renewals: 2, isOver: true))) == .look)
-        // It has jumped back: unrenewed for long enough, but not over.
+        // It has jumped back: not renewed for long enough, but not expired.
         #expect(ask(16, .seen(Self.row("b", 3, renewals: 2))) == .look)
         #expect(ask(17, .seen(Self.row("b", 3, renewals: 2))) == .look)
         let over = Self.row("b", 3, renewals: 2, isOver: true)
@@ -152,7 +152,7 @@ struct LeaseTests {
             let isLostBefore = isDown || Double.random(in: 0..<1, using: &random) < 0.1
             var answer = isLostBefore ? Lease.Answer.unreachable : answer(question, nodes[index].holder)
             if Double.random(in: 0..<1, using: &random) < 0.1 { answer = .unreachable }
-            // The answer takes its time; the process may stand still for much longer, before it hears it or after.
+            // The reply takes time. The process may be suspended for much longer, before or after it gets the reply.
             let pause = Double.random(in: 0..<1, using: &random) < 0.1 ? Int64(40) : 1
             let heard = asked + Int64.random(in: 0...pause * 1_000_000_000, using: &random)
             nodes[index].answered(answer, asked: asked, at: heard)
@@ -173,7 +173,7 @@ struct LeaseTests {
             let seed = world.random.seed
             for _ in 0..<400 {
                 world.step()
-                // The answer that was just heard lies ahead of the others' time: looked at from then on.
+                // The last reply is later than the other nodes' time: checked from then on.
                 let last = world.wakes.max() ?? 0
                 for time in stride(from: world.now, through: last, by: 500_000_000) {
                     #expect(world.leaders(at: time) <= 1, "seed \(seed), second \(time / 1_000_000_000)")

@@ -31,7 +31,7 @@ import Testing
         #expect(sum.count == 8)
     }
 
-    /// Bounds as Debian's Prometheus shows them.
+    /// Bounds as shown by Debian's Prometheus.
     @Test(
         arguments: [
             (1, 1, "{count:1, sum:1, (1,1.414213562373095]:1}"),

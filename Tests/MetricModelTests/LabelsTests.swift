@@ -41,7 +41,7 @@ import Testing
     @Test func canonicallyEquivalentTextIsNotTheSameSeries() {
         let composed: Labels = ["city": "\u{e9}"]
         let decomposed: Labels = ["city": "e\u{301}"]
-        #expect(composed["city"] == decomposed["city"])  // Swift's own opinion
+        #expect(composed["city"] == decomposed["city"])  // Swift's own comparison
         #expect(composed != decomposed)
         #expect(Set([composed, decomposed]).count == 2)
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import MetricStore
 
-/// One writer per lane at full speed, readers beside it: what a reader sees must be a whole beginning of what was
+/// One writer per lane at full speed, with concurrent readers: a reader must see a complete prefix of what was
 /// written.
 @Suite struct ConcurrentReadTests {
     private static let seriesCount = 40
@@ -27,7 +27,7 @@ import Testing
             histogram.positiveSpans = [.init(offset: 0, length: UInt32(row % 7))]
             histogram.positiveBuckets = Array(repeating: Double(row), count: row % 7)
             appender.append(histogramSlot, histogram: histogram)
-            // A row that is taken back must never be seen.
+            // A row that was rolled back must never be seen.
             if row % 10 == 5 {
                 appender.rollback()
                 appender = lane.beginAppend(at: Timestamp(milliseconds: Int64(row) * 1000))
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    /// Reads windows until the writer is done; every window must be whole.
+    /// Reads windows until the writer has finished. Every window must be complete.
     private static func read(_ store: MetricStore, lane: String, seed: UInt64, until isDone: borrowing Atomic<Bool>)
         throws -> Int
     {

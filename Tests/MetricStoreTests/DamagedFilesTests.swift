@@ -4,10 +4,11 @@ import Testing
 
 @testable import MetricStore
 
-/// Whatever happens to the bytes of any file: what a restart shows was committed, for that series, at that time.
+/// Whatever bytes of any file are changed: samples found after a restart were committed, for that series, at that time.
 @Suite struct DamagedFilesTests {
-    /// The files of a store in which series come and go, so that slots belong to several of them one after the other.
-    /// Part of each kind of file was there before the last restart.
+    /// The files of a store in which series come and go, so that several series use a slot one after the other. Some
+    /// data of
+    /// each kind of file existed before the last restart.
     private static func files() throws -> [String: Data] {
         let directory = try TemporaryDirectory()
         for process in 0..<2 {
@@ -51,8 +52,8 @@ import Testing
 
     private static func value(_ series: Int, _ time: Int64) -> Double { Double(series) * 1_000_000 + Double(time) }
 
-    /// Opens a store of these files, goes on in it and opens it again. Gives how many samples there were and what was
-    /// noted.
+    /// Opens a store with these files, continues in it and opens it again. Returns the number of samples and the
+    /// notes.
     private func check(_ files: [String: Data], _ note: String) throws -> (samples: Int, notes: [String]) {
         let directory = try TemporaryDirectory()
         for name in ["segments", "rows"] {
@@ -113,7 +114,7 @@ import Testing
                 var cut = files
                 cut[name] = data.prefix(length)
                 let (samples, notes) = try check(cut, "\(name) cut to \(length)")
-                // Records of rows that end where the file does look as if no more had been written.
+                // A file with records of rows that was cut at a record looks as if no more had been written.
                 #expect(kind == "rows/" || !notes.isEmpty || samples == Self.sampleCount, "\(name) cut to \(length)")
                 most = max(most, samples)
             }

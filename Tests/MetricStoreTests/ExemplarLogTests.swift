@@ -4,7 +4,7 @@ import Testing
 
 @testable import MetricStore
 
-/// Exemplars over the end of the process.
+/// Exemplars across restarts.
 @Suite struct ExemplarLogTests {
     private let directory: TemporaryDirectory
     private static let now = Timestamp(milliseconds: 1_000_000)
@@ -36,7 +36,7 @@ import Testing
         try store.exemplars(matching: [[]], from: .distantPast, through: .distantFuture)
     }
 
-    /// The numbers of the exemplars that are there, ascending.
+    /// The numbers of the stored exemplars, ascending.
     private func numbers(_ store: MetricStore) throws -> [Int] {
         try all(store).flatMap(\.exemplars).map { Int($0.value * 8) }.sorted()
     }
@@ -78,7 +78,7 @@ import Testing
         #expect(try numbers(open(second)) == Array(0..<50))
     }
 
-    /// One that did not say when it was is the same one when it is seen again, also by the next process.
+    /// An exemplar without a time is recognised when it is seen again, also by the next process.
     @Test func anExemplarWithoutATimeIsKnownAgain() throws {
         do { try open().append(exemplars: [exemplar(3, hasTime: false)], at: Self.now) }
         let store = try open()
@@ -104,7 +104,7 @@ import Testing
         #expect(try numbers(open(capacity: 0)) == [])
     }
 
-    /// The file as a crash may leave it, cut at every length, or with one byte changed: a beginning of what was there.
+    /// The file as a crash may leave it, cut at every length, or with one byte changed: the result is a prefix.
     @Test func aTornOrDamagedLogGivesABeginningAndSaysSo() throws {
         do {
             let store = try open()

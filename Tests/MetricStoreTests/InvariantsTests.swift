@@ -4,7 +4,7 @@ import Testing
 
 @testable import MetricStore
 
-/// Every kind of planted corruption is found, and nothing is found in what is whole.
+/// Every kind of planted corruption is detected, and nothing is reported for intact data.
 @Suite struct InvariantsTests {
     private static func index() -> SeriesIndex {
         var index = SeriesIndex()

@@ -6,8 +6,8 @@ import Testing
 
 @testable import MetricStore
 
-/// A process that ingests at full speed is killed at random moments, over and over, on the same files: what it had
-/// committed is there afterwards, and nothing is there by half.
+/// A process that ingests at full speed is killed at random times, repeatedly, on the same files. All that it committed
+/// must exist afterwards, and nothing partially.
 @Suite struct KillTests {
     private static let laneCount = 2
     private static let seriesCount = 60
@@ -29,7 +29,7 @@ import Testing
         return ["__name__": "m", "i": "\(series)", "generation": "\(generation)", "lane": "\(lane)"]
     }
 
-    /// Goes on writing where the last process stopped, and notes every committed row in `progress`. Never returns.
+    /// Continues where the last process stopped, and records every committed row in `progress`. Never returns.
     private static func ingest(_ path: String, _ lane: Lane, _ number: Int, from first: Int) throws {
         let progress = Glibc.open(path + ".progress", O_RDWR)
         var slots: [Labels: RingSlot] = [:]
@@ -71,7 +71,7 @@ import Testing
         for (number, lane) in lanes.enumerated() {
             let first = try lastRow(store, number) + 1
             Thread.detachNewThread {
-                // Only a store that refuses its own rows ends this before the kill.
+                // Only a store that rejects its own rows ends this before the kill.
                 do { try ingest(path, lane, number, from: first) } catch { fatalError("\(error)") }
             }
         }
@@ -134,12 +134,12 @@ import Testing
             }
             let progress = try Data(contentsOf: URL(fileURLWithPath: path + ".progress"))
             let store = try Self.open(path)
-            // A kill in the middle of a write leaves a torn end, nothing else.
+            // A kill during a write leaves a torn end, nothing else.
             #expect(store.recoveryNotes.allSatisfy { $0.contains("torn") }, "\(store.recoveryNotes)")
             for lane in 0..<Self.laneCount {
                 let noted = progress.withUnsafeBytes { Int($0.load(fromByteOffset: 8 * lane, as: Int64.self)) }
                 let last = try Self.lastRow(store, lane)
-                // The last commit may have been cut off from its note.
+                // The note of the last commit may be missing.
                 #expect(last == noted || last == noted + 1)
                 try Self.check(store, lane, max(1, checked[lane] - 100), last)
                 checked[lane] = last

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct OpenFileTests {
     @Test func aFullDiskIsReportedWithTheDirectory() throws {
-        // Takes no byte, and says that there is no space.
+        // Accepts no byte, and reports that there is no space.
         let file = try OpenFile("/dev/full", create: false)
         let expected = StoreError(.system, "no disk space for samples in /dev: No space left on device")
         #expect(throws: expected) { try file.append([1, 2, 3]) }

@@ -156,7 +156,7 @@ import Testing
         }
         try directory.edit("series.log") { $0.removeLast(3) }
         let store = try open()
-        // The end of the log, and the row whose series stood there.
+        // The end of the log, and the row whose series was in it.
         #expect(store.recoveryNotes.count == 2)
         #expect(store.recoveryNotes.last?.contains("is lost: 1 chunks and commits") == true)
         #expect(try values(store) == (1...10).map(Double.init))
@@ -171,7 +171,7 @@ import Testing
         #expect(try directory.files().filter { $0.contains(".aside.") }.count == 3)
     }
 
-    /// Numbers of chunks mean other rows in another version.
+    /// Chunk numbers have another meaning in another version.
     @Test func aStoreOfAnOlderVersionIsSetAsideWhole() throws {
         try write(1...100)
         try directory.edit("series.log") { data in
@@ -232,7 +232,8 @@ import Testing
         #expect(store.statistics.seriesCount == expected.count + 1)
     }
 
-    /// A series that got no sample is forgotten at once and new when it comes again; who replays the log still knows
+    /// A series without samples is removed immediately and new when it is created again. A replay of the log still
+    /// knows
     /// it.
     @Test func seriesThatAreNewTwiceAreOne() throws {
         do {
@@ -282,7 +283,7 @@ import Testing
         #expect(found.first { $0.labels == ["__name__": "new"] }?.values == [14])
     }
 
-    /// Segments are checked by two threads; whichever is damaged, what is behind it stays and the notes come in order.
+    /// Segments are checked by two threads. Whichever is damaged, later ones stay and the notes are in order.
     @Test(arguments: 1...4) func aForeignSegmentTakesOnlyOlderOnesWithIt(damaged: Int) throws {
         do {
             let store = try open()
@@ -319,7 +320,7 @@ import Testing
         #expect(store.recoveryNotes.count == 1)
         #expect(try directory.files(in: "rows") == ["1.aside.1"])
         #expect(try values(store) == (1...96).map(Double.init))
-        // The lane goes on behind what is left.
+        // The lane continues after the remaining rows.
         let lane = try store.openLane("target")
         var appender = lane.beginAppend(at: Timestamp(milliseconds: 200_000))
         appender.append(try lane.slot(for: ["__name__": "up", "job": "api"]), 200)
@@ -327,7 +328,7 @@ import Testing
         #expect(try values(store) == (1...96).map(Double.init) + [200])
     }
 
-    /// A byte anywhere: what is before the damage stays, what follows goes.
+    /// One changed byte anywhere: data before the damage stay, later data are dropped.
     @Test func aDamagedRowEndsTheChunkThere() throws {
         let base = try TemporaryDirectory()
         try write(1...40)
@@ -346,7 +347,7 @@ import Testing
         }
     }
 
-    /// The file as a crash may leave it, cut at every length: never more than what was committed, never a gap.
+    /// The file as a crash may leave it, cut at every length: never more than was committed, never a gap.
     @Test func aTornRowLogLosesOnlyItsEnd() throws {
         let base = try TemporaryDirectory()
         try write(1...20)

@@ -5,10 +5,10 @@ import Testing
 @testable import MetricStore
 
 @Suite struct RowCodecTests {
-    /// Writes rows into a chunk, encodes each behind the one before, and reads them into a second chunk.
+    /// Writes rows into a chunk, encodes each after the previous one, and reads them into a second chunk.
     ///
-    /// - Parameter rows: For each row a value per slot, `nil` where there is none.
-    /// - Returns: The bytes of each row.
+    /// - Parameter rows: a value per slot for each row, `nil` for none.
+    /// - Returns: the bytes of each row.
     @discardableResult
     private func roundTrip(_ rows: [[UInt64?]], block number: Int = 0) throws -> [[UInt8]] {
         let (written, read) = (try ActiveChunk(), try ActiveChunk())

@@ -17,7 +17,7 @@ struct Seeded: RandomNumberGenerator {
     }
 }
 
-/// The seed of this run's random tests, printed so that a failure can be had again: `TRIBUNE_SEED=… swift test`.
+/// The seed of this run's random tests, printed so that a failure can be reproduced: `TRIBUNE_SEED=… swift test`.
 let testSeed: UInt64 = {
     let given = ProcessInfo.processInfo.environment["TRIBUNE_SEED"].flatMap { UInt64($0) }
     let seed = given ?? UInt64.random(in: 0..<1_000_000)

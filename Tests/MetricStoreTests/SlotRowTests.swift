@@ -3,7 +3,7 @@ import Testing
 
 @testable import MetricStore
 
-/// Appending a row gives what appending its values one by one gives.
+/// Appending a row has the same result as appending its values one by one.
 @Suite struct SlotRowTests {
     @Test func theSlotsOfARowAreThoseItWasMadeOf() {
         let slots: [RingSlot?] = [

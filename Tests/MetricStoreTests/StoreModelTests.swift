@@ -29,7 +29,7 @@ import Testing
             lanes.append(try #require(store).openLane("lane \(laneNumber)"))
         }
 
-        /// Ends the store as a crash would, sometimes in the middle of a row, and starts it again.
+        /// Ends the store like a crash, sometimes in the middle of a row, and starts it again.
         mutating func restart() throws {
             if number(0..<2) == 0 {
                 clock += 1000
@@ -173,7 +173,7 @@ import Testing
             #expect(seen.sorted() == Array(0..<scan.selection.count))
         }
 
-        /// Groups must be those of the labels, in every order of asking.
+        /// Groups must be those of the labels, in every order of requests.
         private mutating func checkGroups(
             _ matchers: [Matcher], _ from: Timestamp, _ through: Timestamp, _ scan: StoreScan
         ) throws {

@@ -33,7 +33,7 @@ private final class RealAlertmanager {
 
     deinit { _ = process.stop() }
 
-    /// The alerts it holds for active.
+    /// The alerts that are active there.
     func alerts() throws -> [JSON] {
         let answer = try HTTPClient().send(HTTPRequest(url: "http://127.0.0.1:\(port)/api/v2/alerts"))
         return try JSON(parsing: answer.body).elements ?? []

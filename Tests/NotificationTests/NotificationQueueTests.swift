@@ -150,7 +150,7 @@ import YAML
         var queue = NotificationQueue(configuration, capacity: 2)
         queue.received(["A", "B", "C"].map { alert(["alertname": $0]) }, at: at(0))
         #expect(queue.takeRefused() == 1)
-        // Those that are known are heard of all the same.
+        // Known alerts are updated all the same.
         queue.received([alert(["alertname": "A"]), alert(["alertname": "B"], resolved: 10)], at: at(10))
         #expect(queue.takeRefused() == 0)
         _ = queue.advanced(to: at(60))
@@ -288,7 +288,7 @@ import YAML
         #expect(queue.advanced(to: at(70)).first?.notification.alerts.map(\.startsAt) == [at(10)])
     }
 
-    /// The queue as a restart finds it: what the log kept, read back from JSON.
+    /// The queue after a restart: the content of the log, read back from JSON.
     private func restarted(_ queue: NotificationQueue, at now: Timestamp) throws -> NotificationQueue {
         var after = NotificationQueue(queue.configuration)
         let entries = try queue.logEntries.map { entry in

@@ -10,7 +10,7 @@ import Testing
 import WebServer
 import YAML
 
-/// A receiver that remembers what it was sent and answers what it is told to.
+/// A receiver that records messages and returns configured responses.
 private final class FakeReceiver: Sendable {
     let bodies = Mutex<[(path: String, body: JSON, authorization: String?)]>([])
     let statuses = Mutex<[Int]>([])
@@ -78,7 +78,7 @@ private final class FakeReceiver: Sendable {
         let alert = try #require(body["alerts"]?.elements?.first)
         #expect(alert["startsAt"]?.text == "2023-11-14T22:13:20Z")
         #expect(alert["endsAt"]?.text == "0001-01-01T00:00:00Z")
-        // What Alertmanager 0.25 shows for these labels.
+        // The fingerprint that Alertmanager 0.25 shows for these labels.
         #expect(alert["fingerprint"]?.text == "9a20be7635879dea")
         #expect(result.outcomes == [nil])
     }

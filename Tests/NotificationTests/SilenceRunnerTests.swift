@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 extension SilenceRunner {
-    /// A runner that keeps its silences in `directory` and reports to nobody.
+    /// A runner that stores its silences in `directory` and reports nothing.
     static func kept(in directory: TemporaryDirectory) -> SilenceRunner {
         SilenceRunner(
             path: directory.file("silences.json"), logger: .silent, registry: Registry(), report: { _ in })
@@ -111,7 +111,7 @@ extension SilenceRunner {
         let registry = Registry()
         let reports = Reports()
         let runner = runner(reports, registry: registry)
-        // A directory stands where the file is to be written.
+        // A directory blocks the file to be written.
         #expect(Paths.makeDirectory(directory.file("silences.json.new")))
         let error = #expect(throws: SilenceError.self) { try runner.set(try silence("x"), by: "ada").get() }
         #expect(error?.code == .storage)

@@ -82,7 +82,7 @@ import YAML
     }
 
     @Test func whatWasSilencedIsNeverRewritten() throws {
-        // Other matchers, or another start of a silence that has begun.
+        // Other matchers, or another start of a silence that has started.
         for wanted in [try silence(["alertname=B"], id: "s1"), try silence(from: 20, id: "s1")] {
             var set = try set(try silence())
             let (id, changes) = try set.set(wanted, newID: "n", at: at(50))
@@ -127,7 +127,7 @@ import YAML
         #expect(throws: SilenceError(.notFound, "no silence with id s3")) {
             try set.set(try silence(id: "s3"), newID: "n", at: at(0))
         }
-        // What somebody ended is not reported again when its time would be over.
+        // A silence ended by a user is not reported again at its original end.
         #expect(set.advanced(to: at(1000)).isEmpty)
     }
 
@@ -150,7 +150,7 @@ import YAML
         var set = try set(limits: limits, try silence())
         let full = #expect(throws: SilenceError.self) { try set.set(try silence(), newID: "n", at: at(0)) }
         #expect(full?.code == .full)
-        // One that goes on takes no room; one that takes the place of another does, since both are kept.
+        // A changed silence takes no room; a replaced one does, because both are kept.
         #expect(try set.set(try silence(to: 200, id: "s1"), newID: "n", at: at(0)).id == "s1")
         #expect(throws: SilenceError.self) { try set.set(try silence(["x=y"], id: "s1"), newID: "n", at: at(10)) }
         #expect(set["s1"]?.state(at: at(10)) == .active)

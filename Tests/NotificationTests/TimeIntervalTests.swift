@@ -21,7 +21,7 @@ import YAML
         Timestamp(milliseconds: try #require(RFC3339.milliseconds(parsing: text)))
     }
 
-    /// Moments in the interval and moments outside of it.
+    /// Times inside and outside the interval.
     private static let intervals: [(interval: String, within: [String], outside: [String])] = [
         ("{}", ["1999-01-01T00:00:00Z"], []),
         (
@@ -59,7 +59,7 @@ import YAML
             ["2026-10-25T00:00:00Z", "2026-10-25T00:59:59Z", "2026-10-25T01:00:00Z", "2026-10-25T01:59:59Z"],
             ["2026-10-24T23:59:59Z", "2026-10-25T02:00:00Z"]
         ),
-        // The weekday is the one of the place.
+        // The weekday is that of the time zone.
         ("{weekdays: [saturday], location: Australia/Sydney}", ["2026-11-20T13:00:00Z"], ["2026-11-20T12:59:59Z"]),
     ]
 
@@ -164,13 +164,13 @@ import YAML
         let muted = configuration.route.routes[0]
         #expect(configuration.suppression(of: muted, at: try moment("2026-01-01T00:00:00Z")) == .muteTimeInterval)
         #expect(configuration.suppression(of: muted, at: try moment("2027-01-01T00:00:00Z")) == nil)
-        // What lies below is not muted with it.
+        // Child routes are not muted with it.
         #expect(configuration.suppression(of: muted.routes[0], at: try moment("2026-01-01T00:00:00Z")) == nil)
     }
 
     // MARK: In the queue
 
-    /// A queue whose only route below the root is muted from 09:00 to 10:00, or active then alone.
+    /// A queue whose only child route is muted from 09:00 to 10:00, or active only then.
     private func queue(_ field: String) throws -> NotificationQueue {
         NotificationQueue(
             try configuration(

@@ -8,7 +8,7 @@ import WebFixture
 
 @testable import PrometheusAPI
 
-/// Long answers are written piece by piece; the text must not depend on where the pieces end.
+/// Long responses are written piece by piece. The text must not depend on where the pieces end.
 @Suite struct AnswerPiecesTests {
     private static let histogram: FloatHistogram = {
         var histogram = FloatHistogram()

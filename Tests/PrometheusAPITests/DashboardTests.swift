@@ -3,7 +3,7 @@ import JSON
 import PromQL
 import Testing
 
-/// The Grafana dashboards in `dashboards/`: importable, and every question in them can have an answer.
+/// The Grafana dashboards in `dashboards/`: they can be imported, and every query in them can have a result.
 @Suite struct DashboardTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
@@ -22,7 +22,7 @@ import Testing
         }
     }()
 
-    /// Every value under the name `key`, however deep.
+    /// Every value under the name `key`, at any depth.
     private func values(of key: String, in json: JSON) -> [JSON] {
         switch json {
         case .object(let members):
@@ -41,7 +41,7 @@ import Testing
             #expect(json["schemaVersion"] == 39, "\(name)")
             #expect(json["uid"]?.text?.hasPrefix("tribune-") == true)
             #expect(json["title"]?.text?.isEmpty == false)
-            // An id belongs to one Grafana; a file that brings one replaces somebody else's dashboard.
+            // An id belongs to one Grafana. A file with an id would replace another dashboard.
             #expect(json["id"] == nil)
             let variables = json["templating"]?["list"]?.elements ?? []
             #expect(variables.first?["name"] == "datasource")
@@ -73,19 +73,19 @@ import Testing
         }
     }
 
-    /// What Grafana puts in place of its variables.
+    /// The values that Grafana inserts for its variables.
     private func filled(_ text: String) -> String {
         var text = text.replacing("$__rate_interval", with: "1m").replacing("$__interval", with: "15s")
         for name in ["plan", "service", "env"] { text = text.replacing("$\(name)", with: ".*") }
         return text
     }
 
-    /// Metrics that no file of ours names: they come with every scrape, or with rules.
+    /// Metrics that are not in any source file: they come with every scrape, or with rules.
     private static let given: Set = [
         "ALERTS", "up", "scrape_duration_seconds", "scrape_samples_scraped", "constitutional_hash_match",
     ]
 
-    /// The text of every source and rule file: a metric that is made stands there in quotes or as a rule.
+    /// The text of every source and rule file: a metric that exists is in it in quotes or as a rule.
     private static let sources: String = {
         let files = FileManager.default
         return ["Sources", "rules"].flatMap { folder in

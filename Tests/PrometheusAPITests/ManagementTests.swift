@@ -123,7 +123,7 @@ import WebServer
         let build = try fixture.data("/api/v1/status/buildinfo")
         #expect(build["version"] == "3.14.0")
         #expect(build["applicationVersion"] == "9.8.7")
-        // Grafana takes a server with this member for Mimir.
+        // Grafana treats a server with this member as Mimir.
         #expect(build["features"] == nil)
         #expect(try JSON(parsing: fixture.text("/version"))["version"] == "3.14.0")
     }

@@ -15,7 +15,7 @@ import WebServer
 @testable import PrometheusAPI
 @testable import Scraper
 
-/// What a value looks like without its content: `{labels:{…},value:text}`.
+/// The structure of a value without its content: `{labels:{…},value:text}`.
 private func shape(_ value: JSON) -> String {
     switch value {
     case .null: "null"
@@ -28,7 +28,7 @@ private func shape(_ value: JSON) -> String {
     }
 }
 
-/// The names in a value with their places: `data.groups.[].name`. What stands in labels is content, not shape.
+/// The names in a value with their paths: `data.groups.[].name`. Labels are content, not structure.
 private func names(_ value: JSON, _ place: String = "") -> Set<String> {
     switch value {
     case .null, .bool, .integer, .number, .string: return [place]
@@ -39,7 +39,7 @@ private func names(_ value: JSON, _ place: String = "") -> Set<String> {
     }
 }
 
-/// The same questions to Debian's Prometheus (2.42) and to Tribune: status, kind of error and names in the answer must
+/// The same requests to Debian's Prometheus (2.42) and to Tribune: status, kind of error and names in the response must
 /// agree.
 @Suite struct PrometheusComparisonTests {
     /// Prometheus scraping itself, on a free port.
@@ -109,7 +109,7 @@ private func names(_ value: JSON, _ place: String = "") -> Set<String> {
         "series?match[]=nothing", "metadata?metric=nothing", "alertmanagers", "status/walreplay",
     ]
 
-    /// Answers with content: every name in Prometheus's is in ours.
+    /// Responses with content: every name in Prometheus's response is in Tribune's.
     private static let filled = [
         "targets?state=active", "rules", "alerts", "scrape_pools", "targets/metadata?metric=up", "status/buildinfo",
         "status/runtimeinfo", "status/tsdb", "status/config",

@@ -7,7 +7,7 @@ import WebFixture
 
 @testable import PrometheusAPI
 
-/// Queries from request to answer, over samples in a real store.
+/// Queries from request to response, over samples in a real store.
 @Suite struct QueryResultTests {
     private func fixture() throws -> WebFixture {
         let fixture = try WebFixture()

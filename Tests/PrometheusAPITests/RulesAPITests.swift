@@ -46,7 +46,7 @@ import WebFixture
         try WebFixture(sources: { $0.ruleGroups = { Self.groups } })
     }
 
-    /// The names of the groups and rules in an answer: `y(Slow,job:up)`.
+    /// The names of the groups and rules in a response: `y(Slow,job:up)`.
     private func outline(_ data: JSON) -> String {
         (data["groups"]?.elements ?? []).map { group in
             let rules = (group["rules"]?.elements ?? []).compactMap { $0["name"]?.text }
@@ -75,7 +75,7 @@ import WebFixture
         let fixture = try fixture()
         let first = try fixture.data("/api/v1/rules?group_limit=2")
         #expect(outline(first) == "y(Slow,job:up) z(job:up)")
-        // What `printf 'c.yml;a' | sha256sum` says.
+        // The output of `printf 'c.yml;a' | sha256sum`.
         let next = "f2bb90e13826f5a2b731a889a8232550110c386ec8f2397163c8f07729873be7"
         #expect(first["groupNextToken"]?.text == next)
         let second = try fixture.data("/api/v1/rules?group_limit=2&group_next_token=\(next)")

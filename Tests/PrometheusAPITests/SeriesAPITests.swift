@@ -55,10 +55,10 @@ import WebFixture
             if row < 100 { appender.append(slots[0], 1) }
             appender.append(slots[1], 1)
             try appender.commit()
-            // As scraping does with a series that is not exposed any more.
+            // As scraping does with a series that is no longer exposed.
             if row == 100 { lane.retire(slots[0]) }
         }
-        // Two sealed chunks of 64 rows lie between the end of the one and the start of the range.
+        // Two sealed chunks of 64 rows are between the end of one and the start of the range.
         #expect(try fixture.data("/api/v1/label/pod/values?start=4000&end=5000").encoded == #"["live"]"#)
         #expect(try fixture.data("/api/v1/label/pod/values?start=1480&end=1485").encoded == #"["dead","live"]"#)
         #expect(try fixture.data("/api/v1/label/pod/values?start=1500&end=1530").encoded == #"["live"]"#)

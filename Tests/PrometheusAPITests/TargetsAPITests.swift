@@ -53,7 +53,7 @@ import WebFixture
         #expect(data["droppedTargetCounts"] == .null)
     }
 
-    /// Why a scrape failed stands there as it is.
+    /// The reason of a failed scrape is shown unchanged.
     @Test func theReasonOfAFailureIsShown() throws {
         let reason = "line 2: expected label value, got \"\\\"x\" <b>"
         let fixture = try WebFixture(sources: { sources in

@@ -20,7 +20,7 @@ import Testing
         #expect(try LabelPattern(pattern).listed == nil)
     }
 
-    /// Whatever form a pattern has, it matches what the regular expression matches.
+    /// Whatever form a pattern has, it matches like the regular expression.
     @Test(arguments: [
         "", "a", "a|b", "(?:a|b)", "(a)|(b)", "a.*", "a.+", ".*", ".+", #"a\.b"#, #"a\.b.*"#, #"a\.*"#, "a|b.*",
         "(?:a.*)",

@@ -3,7 +3,7 @@ import Receivers
 import Synchronization
 import Testing
 
-/// Chat integrations against stand-ins that check what the vendors' documentation demands.
+/// Chat integrations against stand-ins that check the requirements in the vendors' documentation.
 @Suite struct ChatSenderTests {
     @Test func slackPostsAnAttachment() throws {
         let integration = try SenderFixture.integration(
@@ -41,7 +41,7 @@ import Testing
         #expect(error?.reason.contains("https://s/x") == false)
     }
 
-    /// Slack's Web API: every method wants a token, a channel and JSON, and names channel and time of what was posted.
+    /// Slack's Web API: every method requires a token, a channel and JSON, and returns channel and time of the message.
     private func slackAPI() -> StandIn {
         StandIn { call in
             func refuse(_ error: String) -> (status: Int, type: String, body: String) {
@@ -107,7 +107,7 @@ import Testing
               message: '{{ range .Alerts.Firing }}<b>{{ .Annotations.summary }}</b>{{ end }}'}]
             """)
         let telegram = StandIn { call in
-            // The Bot API wants the token in the path, and refuses HTML with unknown tags.
+            // The Bot API requires the token in the path, and rejects HTML with unknown tags.
             let text = call.json["text"]?.text ?? ""
             let isRight = call.url == "https://api.telegram.org/bot1:x/sendMessage" && !text.contains("<slow>")
             return isRight ? (200, "application/json", #"{"ok":true}"#) : (400, "application/json", #"{"ok":false}"#)

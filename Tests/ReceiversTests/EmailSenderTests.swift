@@ -7,7 +7,7 @@ import Runtime
 import TestSupport
 import Testing
 
-/// Mails handed to a real SMTP server (aiosmtpd), with TLS and authentication.
+/// Mails sent to a real SMTP server (aiosmtpd), with TLS and authentication.
 @Suite(.enabled(if: SMTPServer.isAvailable, "Debian's python3-aiosmtpd is not installed"))
 struct EmailSenderTests {
     private func send(

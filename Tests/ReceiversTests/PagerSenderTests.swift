@@ -5,7 +5,7 @@ import Receivers
 import Testing
 import YAML
 
-/// Pagers, webhooks, queues and trackers against stand-ins that check what the vendors' documentation demands.
+/// Pagers, webhooks, queues and trackers against stand-ins that check the requirements in the vendors' documentation.
 @Suite struct PagerSenderTests {
     @Test func theWebhooksBodyIsAlertmanagersByteForByte() throws {
         let integration = try SenderFixture.integration(

@@ -8,8 +8,9 @@ import Synchronization
 import Testing
 import YAML
 
-/// A transport that records requests and answers as the test says; a vendor's stand-in checks what its documentation
-/// demands.
+/// A transport that records requests and returns the test's responses. A vendor's stand-in checks the requirements in
+/// its
+/// documentation.
 final class StandIn: DeliveryTransport {
     struct Call: Sendable {
         var method: String
@@ -44,7 +45,7 @@ final class StandIn: DeliveryTransport {
     func send(_ mail: Mail) throws(HTTPFailure) { sentMails.withLock { $0.append(mail) } }
 }
 
-/// What the tests of senders share.
+/// Shared parts of the tests of senders.
 enum SenderFixture {
     static let alerts: [MessageAlert] = [
         MessageAlert(

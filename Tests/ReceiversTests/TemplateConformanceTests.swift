@@ -94,7 +94,7 @@ private struct CaseAlert: TemplateObject {
         labels = json["Labels"].map { TemplateConformanceTests.labels($0) }
     }
 
-    /// What Go writes for a struct whose times are zero.
+    /// Go's JSON for a struct with zero times.
     var json: String {
         let shown = labels.map { TemplateValue.texts($0.pairs.map { ($0.name, $0.value) }).json } ?? "null"
         return #"{"status":"\#(status)","labels":\#(shown),"annotations":null,"startsAt":"0001-01-01T00:00:00Z","#

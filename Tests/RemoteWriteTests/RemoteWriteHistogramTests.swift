@@ -17,7 +17,7 @@ import Testing
         receiver = RemoteWriteReceiver(store: store, registry: Registry())
     }
 
-    /// Sends one histogram of the series `h` at `time`; gives what it was refused for.
+    /// Sends one histogram of the series `h` at `time`. Returns why it was rejected.
     private func send(
         _ version: WriteRequest.Version, at time: Int64, _ fill: @escaping (inout ProtobufMessage) -> Void
     ) -> String? {

@@ -36,7 +36,7 @@ import Testing
         #expect(metadata.take(try request(first), now: begin) == 0)
         #expect(metadata.take(try request(["m1", "x", "y"]), now: begin + .minutes(2)) == 2)
         #expect(metadata.count == limit)
-        // All but the one that was said again.
+        // All except the one that was repeated.
         #expect(metadata.take(try request(["x", "y"]), now: begin + hour) == 0)
         #expect(Set(metadata.families.map(\.family)) == ["m1", "x", "y"])
     }

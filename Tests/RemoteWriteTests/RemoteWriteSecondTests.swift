@@ -149,7 +149,7 @@ private struct Request {
         #expect(
             try fixture.data("/api/v1/metadata?metric=a_total").encoded
                 == #"{"a_total":[{"type":"counter","help":"Help.","unit":"things"}]}"#)
-        // The last word counts.
+        // The last metadata is used.
         let again = Series(labels: [("__name__", "a_total")], samples: [(now + 1, 1)], help: "Better.")
         #expect(try send(Request.of(again), to: fixture).0 == 204)
         #expect(
@@ -174,7 +174,7 @@ private struct Request {
         let exemplars = try fixture.store.exemplars(
             matching: [[Matcher("__name__", .equal, "a_total")]], from: .distantPast, through: .distantFuture)
         #expect(exemplars.map(\.exemplars.count) == [1])
-        // The same again is nothing new, and nothing wrong.
+        // The same again is neither stored nor an error.
         #expect(
             try send(Request.of(Series(labels: [("__name__", "a_total")] + labels, samples: [(now, 2)])), to: fixture).0
                 == 204)
@@ -221,7 +221,7 @@ private struct Request {
         let store = try MetricStore(StoreConfiguration(), registry: nil)
         let receiver = RemoteWriteReceiver(store: store, registry: Registry())
         for step in 0..<100 as Range<Int64> {
-            // Senders cut scrapes into requests and mix targets.
+            // Senders split scrapes into requests and mix targets.
             for part in 0..<2 {
                 var request = Request()
                 for index in 0..<40 {
@@ -259,7 +259,7 @@ private struct Request {
         #expect(refusal == nil)
         #expect(written.samples == 1200)
         #expect(receiver.laneCount == RemoteWriteLanes.mostLanes + 1)
-        // Two hours later the one series that goes on is all there is.
+        // Two hours later, only the series that continues is left.
         let late = Request.of(
             Series(labels: [("__name__", "m"), ("job", "j"), ("instance", "5")], samples: [(7_300_000, 2)]))
         _ = receiver.receive(Snappy.compress(late), .two, now: Timestamp(seconds: 7300))

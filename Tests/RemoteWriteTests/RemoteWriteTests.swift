@@ -82,7 +82,7 @@ extension ProtobufMessage {
         #expect(try write(series, to: fixture, headers: [("Content-Encoding", "snappy")]).status == 204)
         #expect(try values("a", in: fixture).map(\.bitPattern) == [(1.0).bitPattern, Double.staleMarker.bitPattern])
         #expect(try values("b", in: fixture) == [0.5])
-        // The newest again is fine, and what comes later goes on.
+        // Repeating the newest is allowed, and later samples are stored.
         #expect(try write([series[1]], to: fixture).status == 204)
         #expect(try write([Message.series([("__name__", "b")], [(now, 2)])], to: fixture).status == 204)
         #expect(try values("b", in: fixture) == [0.5, 2])
@@ -186,7 +186,7 @@ extension ProtobufMessage {
         }
         let hour: Int64 = 3_600_000
         try send("a", 1, at: 0)
-        // Whatever is idle is given up, and more than a chunk of rows later its slot belongs to other series.
+        // Idle series are released, and more than a chunk of rows later their slot belongs to other series.
         for minute in 1...70 { try send("b\(minute)", 2, at: hour + Int64(minute) * 60_000) }
         try send("a", 3, at: 3 * hour)
         try send("a", 4, at: 3 * hour + 1)

@@ -6,7 +6,7 @@ import RuleModel
 import Runtime
 import Synchronization
 
-/// A rollout of a plan that ends in a rollback, driven to its end from wherever the journal says it is.
+/// A rollout of a plan that ends in a rollback, run to its end from the state in the journal.
 ///
 /// Arguments: plan file, directory of the journal, and the number of the step at which the process kills itself (-1 for
 /// never). Prints the final state as one line.

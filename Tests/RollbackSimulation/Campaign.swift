@@ -1,15 +1,15 @@
 import Runtime
 import Synchronization
 
-/// What many worlds came to.
+/// The results of many worlds.
 public struct Totals: Sendable {
-    /// Worlds that were run.
+    /// The number of worlds.
     public var worlds = 0
-    /// Events of all of them.
+    /// The number of events.
     public var steps = 0
-    /// Processes that ended and were started again.
+    /// Processes that ended and were restarted.
     public var crashes = 0
-    /// Services taken back.
+    /// Services that were rolled back.
     public var rollbacks = 0
     /// How often each fault struck, by its raw value.
     public var strikes = [Int](repeating: 0, count: Fault.allCases.count)
@@ -18,7 +18,7 @@ public struct Totals: Sendable {
     /// Seeds in which a check failed, with the first violation.
     public var failures: [(seed: UInt64, violation: Violation)] = []
 
-    /// Nothing yet.
+    /// No results yet.
     public init() {}
 
     /// Adds a finished world.
@@ -67,7 +67,7 @@ public enum Campaign {
         return progress.totals
     }
 
-    /// Hands out seeds and gathers what came of them.
+    /// Distributes seeds and collects the results.
     private final class Progress: Sendable {
         private let next: Mutex<Range<UInt64>>
         private let sum = Mutex(Totals())
@@ -90,11 +90,11 @@ public enum Campaign {
         var totals: Totals { sum.withLock(\.self) }
     }
 
-    /// The fewest strikes that still violate the same invariant in the world of `seed`: what has to go wrong, and no
-    /// more.
+    /// The fewest strikes that still violate the same invariant in the world of `seed`.
     ///
-    /// Leaves out ever smaller parts of what struck, as long as the violation stays. Not the smallest set there is, but
-    /// one of which no single strike can be left out.
+    /// Leaves out smaller and smaller parts of the strikes while the violation remains. Not the smallest possible set,
+    /// but one
+    /// of which no single strike can be left out.
     public static func shrink(seed: UInt64, sabotage: Sabotage? = nil) -> (strikes: [Strike], violation: Violation)? {
         func run(_ kept: [Strike]?) -> (strikes: [Strike], violation: Violation)? {
             var world = World(seed: seed, kept: kept.map(Set.init), sabotage: sabotage)
@@ -117,7 +117,7 @@ public enum Campaign {
                     start += size
                 }
             }
-            // Leaving out a late strike may have made an early one needless.
+            // Leaving out a late strike may have made an early one unnecessary.
             if size > 1 || best.strikes.count == before { size /= 2 }
         }
         return best

@@ -1,8 +1,8 @@
 import Rollback
 
-/// What happens in a world at a moment.
+/// An event in a world at a time.
 enum Event: Sendable {
-    /// The router carries an operation out; `reply` is when the answer arrives, `nil` for never.
+    /// The router performs an operation. `reply` is when the response arrives; `nil` for never.
     case effect(RouterOperation, process: Int, reply: Instant?)
     case reply(OperationResult, RouterOperation, process: Int)
     case gates(GateQuestion, process: Int)
@@ -11,20 +11,20 @@ enum Event: Sendable {
     case wake(process: Int, at: Instant)
     case measure
     case disturb
-    /// The rival gives the lease back.
+    /// The rival releases the lease.
     case leaseReturns
     case historyReturns
-    /// The lease's database answers again.
+    /// The lease's database responds again.
     case leaseDatabaseReturns
 }
 
-/// Events in the order of time, those of one moment in the order in which they were scheduled. A binary heap of small
-/// entries; the events themselves stay where they are.
+/// Events in time order; those of the same time in the order in which they were scheduled. A binary heap of small
+/// entries; the events themselves do not move.
 struct EventQueue: Sendable {
     private struct Entry: Sendable {
         var at: Instant
         var order: Int
-        /// Where the event is.
+        /// The index of the event.
         var slot: Int
 
         func precedes(_ other: Entry) -> Bool { at == other.at ? order < other.order : at < other.at }
@@ -35,7 +35,7 @@ struct EventQueue: Sendable {
     private var free: [Int] = []
     private var order = 0
 
-    /// The moment of the next event.
+    /// The time of the next event.
     var next: Instant? { heap.first?.at }
 
     mutating func schedule(_ event: Event, at instant: Instant) {
@@ -50,7 +50,7 @@ struct EventQueue: Sendable {
         }
     }
 
-    /// Takes the next event out.
+    /// Removes and returns the next event.
     mutating func take() -> (at: Instant, event: Event)? {
         guard !heap.isEmpty else { return nil }
         heap.swapAt(0, heap.count - 1)

@@ -1,16 +1,16 @@
-/// What may go wrong in a world, and who does something in it.
+/// The faults of a world, including actions of users.
 public enum Fault: Int, Sendable, CaseIterable {
-    /// The process is killed before an action; in the middle of a journal write, any part of the record may be on disk.
+    /// The process is killed before an action. During a journal write, any part of the record may be on disk.
     case crash
-    /// The disk refuses a journal write.
+    /// A journal write fails.
     case writeError
     case lostReply
     case refusal
     case duplicateReply
     case slowRouter
-    /// Nothing passes between the process and the router of a service for a while.
+    /// The process cannot reach the router of a service for some time.
     case partition
-    /// Somebody sets live weights behind the controller's back.
+    /// A user changes live weights without the controller.
     case drift
     /// Neither version gets traffic.
     case blackout
@@ -24,22 +24,22 @@ public enum Fault: Int, Sendable, CaseIterable {
     case closedGate
     case operatorCommand
     case historyOutage
-    /// Another process takes the lease, and may move traffic.
+    /// Another process takes the lease, and may shift traffic.
     case rival
     case reload
-    /// The process stands still, or its clock starts elsewhere after a crash.
+    /// The process is suspended, or its clock starts elsewhere after a crash.
     case clockJump
-    /// Another node goes on from what reached the database of the journal, in place of the process.
+    /// Another node continues from the journal records in the database, instead of the process.
     case handOver
-    /// The database of the lease does not answer, so that the holder is alone.
+    /// The database of the lease does not respond, so that the holder is alone.
     case leaseOutage
-    /// There is another candidate, or it cannot be told which one.
+    /// There is another candidate, or it cannot be determined.
     case newVersion
 }
 
-/// One occurrence of a fault: the `number`th time that it could strike and did.
+/// One occurrence of a fault: the `number`th time that it could occur and did.
 public struct Strike: Hashable, Sendable, CustomStringConvertible {
-    /// What struck.
+    /// The fault.
     public var fault: Fault
     /// Counts the strikes of this fault from 1.
     public var number: Int
@@ -53,7 +53,7 @@ public struct Strike: Hashable, Sendable, CustomStringConvertible {
         self.number = number
     }
 
-    /// Reads what `description` wrote.
+    /// Reads the text of `description`.
     public init?(_ text: String) {
         let parts = text.split(separator: "#")
         guard parts.count == 2, let number = Int(parts[1]),
@@ -81,12 +81,12 @@ public struct SplitMix: RandomNumberGenerator, Sendable {
         return mixed ^ mixed >> 31
     }
 
-    /// Whether something of this probability happens.
+    /// Returns true with this probability.
     public mutating func chance(_ probability: Double) -> Bool {
         Double(next() >> 11) * 0x1p-53 < probability
     }
 
-    /// A whole number of `range`, nearly evenly.
+    /// A number in `range`, almost uniformly distributed.
     public mutating func pick(_ range: ClosedRange<Int64>) -> Int64 {
         range.lowerBound + Int64(next() % UInt64(range.upperBound - range.lowerBound + 1))
     }
@@ -97,18 +97,19 @@ public struct SplitMix: RandomNumberGenerator, Sendable {
     }
 }
 
-/// Decides when faults strike. Each fault has random numbers of its own, so that leaving one strike out moves the
-/// others as little as possible; that is what makes failures shrink.
+/// Decides when faults strike. Each fault has its own random numbers, so that leaving one strike out changes the others
+/// as
+/// little as possible. This makes failures shrink.
 struct Injector: Sendable {
     private var streams: [SplitMix]
     private var counts: [Int]
-    /// How often a fault strikes where it may.
+    /// The probability of each fault where it may strike.
     var rates: [Double]
     /// The only strikes that take effect; `nil` for all.
     var kept: Set<Strike>?
-    /// What took effect, in order.
+    /// The strikes that took effect, in order.
     private(set) var struck: [Strike] = []
-    /// Whether nothing strikes any more.
+    /// Whether faults no longer strike.
     var isCalm = false
 
     init(seed: UInt64) {
@@ -125,7 +126,7 @@ struct Injector: Sendable {
         return force(fault)
     }
 
-    /// `fault` strikes, unless it is left out.
+    /// Makes `fault` strike, unless it is left out.
     mutating func force(_ fault: Fault) -> Bool {
         counts[fault.rawValue] += 1
         let strike = Strike(fault, counts[fault.rawValue])

@@ -1,6 +1,6 @@
 import Rollback
 
-/// What must hold at every step of every world.
+/// The properties that must hold at every step of every world.
 public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
     case oneRollback = 1
     case weights
@@ -20,10 +20,10 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
     case ownStart
     case countedData
 
-    /// How many numbers there are, 0 included.
+    /// The count of numbers, including 0.
     static let slots = (allCases.map(\.rawValue).max() ?? 0) + 1
 
-    /// The number and what it says.
+    /// The number and the property.
     public var description: String {
         let text =
             switch self {
@@ -51,11 +51,11 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
 
 /// A check that failed.
 public struct Violation: Equatable, Sendable, CustomStringConvertible {
-    /// What was violated.
+    /// The violated property.
     public var invariant: Invariant
-    /// What happened.
+    /// The details.
     public var detail: String
-    /// Milliseconds since the world began.
+    /// Milliseconds since the start of the world.
     public var milliseconds: Int64
 
     /// One line.

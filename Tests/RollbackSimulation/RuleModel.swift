@@ -1,18 +1,18 @@
 import Rollback
 import RuleModel
 
-/// What must be true of one element of a rule: the least and the most violations in a row that may have been counted.
+/// Bounds for one element of a rule: the minimum and the maximum of consecutive violations that may have been counted.
 ///
-/// The two differ after a crash in the middle of a measurement, which may or may not have been kept.
+/// They differ after a crash during a measurement, which may or may not have been stored.
 struct RuleModel: Sendable {
-    /// What one measurement of the element showed.
+    /// The result of one measurement of the element.
     enum Outcome { case healthy, violated, missing, sparse }
 
-    /// Whether the element has ever been there; what was never seen is not missed.
+    /// Whether the element was ever present. An element that was never seen is not missing.
     private var isKnown = false
     private(set) var least = 0
     private(set) var most = 0
-    /// Whether the streak went on across missing data, and across a restart or a reload.
+    /// Whether the streak continued across missing data, and across a restart or a reload.
     private(set) var spansGap = false
     private(set) var spansRestart = false
 
@@ -47,13 +47,13 @@ struct RuleModel: Sendable {
 
     mutating func rearmed(isCertain: Bool) { reset(isCertain) }
 
-    /// A standing trip may count again at the next violation.
+    /// A tripped rule may count again at the next violation.
     mutating func reconsidered(_ consecutive: Int) { most = max(most, consecutive) }
 
     mutating func restarted() { if least > 0 { spansRestart = true } }
 
     mutating func reloaded() { if least > 0 { spansRestart = true } }
 
-    /// What is violated where a streak is shorter than it must be.
+    /// The invariant that is violated if a streak is shorter than it must be.
     var shortened: Invariant { spansRestart ? .reload : spansGap ? .missingNeverResets : .oneRollback }
 }

@@ -1,24 +1,24 @@
-/// A defect built into the shell around the machines, to prove that the checks find what they are there for.
+/// A defect built into the shell around the machines, to prove that the checks detect it.
 public enum Sabotage: String, Sendable, CaseIterable {
-    /// Routers are asked before the intent is journalled.
+    /// Routers are called before the intent is in the journal.
     case actsBeforeJournal
     /// Journal writes stay in memory: a crash loses the last ones.
     case skipsFsync
-    /// A restart takes up an earlier record.
+    /// A restart continues from an earlier record.
     case readsOldRecord
-    /// The process does not hear that it lost the lease.
+    /// The process is not informed that it lost the lease.
     case ignoresLeaseLoss
     /// After the lease has changed hands twice, operations still carry the old epoch.
     case keepsOldEpoch
     /// A restart forgets the cooldown.
     case forgetsCooldown
-    /// The stable version is called healthy without being asked.
+    /// The stable version is reported healthy without a check.
     case assumesHealthyTarget
-    /// Weights are called right without being read.
+    /// Weights are reported correct without reading them.
     case inventsReadBack
-    /// Rollback goes by a plan without dependencies.
+    /// Rollback uses a plan without dependencies.
     case ignoresDependencies
-    /// Drift is not looked for.
+    /// Drift is not detected.
     case hidesDrift
     /// Commands to abort are acknowledged and dropped.
     case swallowsAbort
@@ -36,24 +36,24 @@ public enum Sabotage: String, Sendable, CaseIterable {
     case waitsForHistory
     /// A router's driver leaves out weights of zero.
     case omitsZero
-    /// Trips are decided and not acted on.
+    /// Trips are decided, but no action follows.
     case dropsTrips
-    /// Cooldowns end at once.
+    /// Cooldowns end immediately.
     case skipsCooldown
-    /// A restart forgets which candidate the last rollout was begun for.
+    /// A restart forgets the candidate of the last rollout.
     case forgetsVersion
-    /// What another node left is taken for all that it did.
+    /// The records of another node are treated as everything that it did.
     case trustsEveryRecord
-    /// The process does not hear that the lease's database is away.
+    /// The process is not informed that the lease's database does not respond.
     case ignoresSolitude
-    /// What was handed to the notifier is handed over again.
+    /// Messages that were passed to the notifier are passed again.
     case repeatsNotices
-    /// A restart raises the last incident again, though its rollback is over.
+    /// A restart raises the last incident again, although its rollback has ended.
     case raisesAgain
     /// The process is not told which services a rule judges.
     case asksForNoData
 
-    /// What is expected to find it.
+    /// The invariants expected to detect it.
     public var foundBy: Set<Invariant> {
         switch self {
         case .actsBeforeJournal: [.recovery, .readBack]

@@ -2,38 +2,38 @@ import MetricModel
 import Rollback
 import RuleModel
 
-/// What one seed's world looks like: its services, its rule, and which faults strike there how often.
+/// The configuration of one seed's world: its services, its rule, and the faults with their frequency.
 ///
-/// Each seed has only some of the faults (swarm testing): what one fault prevents, another seed reaches without it.
+/// Each seed has only some of the faults (swarm testing): states that one fault prevents are reached by other seeds.
 public struct Shape: Sendable {
     /// The plan.
     public var plan: RolloutPlan
     /// The rule that watches every service of the plan.
     public var rule: RollbackDefinition
-    /// How long things go wrong.
+    /// How long faults occur.
     public var length = Milliseconds.seconds(40)
-    /// Milliseconds between two disturbances by people or surroundings.
+    /// Milliseconds between two disturbances by users or the environment.
     public var pause: ClosedRange<Int64> = 200...4000
     /// Milliseconds between two measurements.
     public var interval: Int64 = 1000
-    /// Faults of surroundings, of which one strikes at each disturbance.
+    /// Faults of the environment, one of which strikes at each disturbance.
     var disturbances: [Fault] = []
-    /// How often the others strike where they may.
+    /// The probability of the other faults where they may strike.
     var rates: [(Fault, Double)] = []
-    /// Seconds after the world's beginning within which a rollout may begin by itself, for a plan with a window.
+    /// Seconds after the start of the world in which a rollout may start automatically, for a plan with a window.
     var window: ClosedRange<Int64>?
-    /// Whether processes share a lease, so that they begin without it.
+    /// Whether processes share a lease, so that they start without it.
     var hasLease: Bool { disturbances.contains { $0 == .rival || $0 == .handOver || $0 == .leaseOutage } }
-    /// Whether a rollout is begun at once.
+    /// Whether a rollout starts immediately.
     var startsAtOnce = true
 
-    /// A world of `plan` in which nothing goes wrong.
+    /// A world of `plan` without faults.
     public init(calm plan: RolloutPlan) {
         self.plan = plan
         rule = Self.rule(of: plan)
     }
 
-    /// The shape of the world of `seed`.
+    /// The configuration of the world of `seed`.
     public init(seed: UInt64) {
         var random = SplitMix(state: seed &* 0x2545_F491_4F6C_DD1D &+ 1)
         plan = random.pick(Self.plans)

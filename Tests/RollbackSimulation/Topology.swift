@@ -1,10 +1,10 @@
 import Rollback
 import RuleModel
 
-/// Who depends on whom, worked out apart from the code under test.
+/// The dependencies, computed independently of the code under test.
 struct Topology: Sendable {
     private let services: [String]
-    /// For each service, everything that depends on it, directly or not, without itself.
+    /// For each service, all services that depend on it, directly or indirectly, without itself.
     private(set) var dependents: [String: Set<String>] = [:]
 
     init(_ plan: RolloutPlan) {
@@ -23,7 +23,7 @@ struct Topology: Sendable {
         }
     }
 
-    /// The services that a trip of `name` means.
+    /// The services affected by a trip of `name`.
     func targets(of name: String, _ scope: RollbackDefinition.Action.Scope) -> [String] {
         switch scope {
         case .service: [name]

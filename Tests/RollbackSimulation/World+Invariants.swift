@@ -3,7 +3,7 @@ import MetricModel
 import Rollback
 import RuleModel
 
-/// A step that stands in the history.
+/// A step in the history.
 struct LedgerKey: Hashable, Sendable {
     var rollback: String
     var step: String
@@ -12,7 +12,7 @@ struct LedgerKey: Hashable, Sendable {
 
 /// The invariants, checked from outside: against true weights, what the disk holds and what the world did.
 extension World {
-    /// The longest that a lost answer and a retry may take.
+    /// The maximum time of a lost response and a retry.
     static var patience: Milliseconds { .seconds(35) }
 
     /// A record has reached the disk.
@@ -26,7 +26,7 @@ extension World {
             if database.count > 4 { database.removeFirst() }
         }
         let isTakenOver = record.step == "took over"
-        // What was only about to be raised is not raised any more, so that there is nothing to be read.
+        // An incident that was only about to be raised is not raised any more, so there is nothing to read.
         // Without a stable version there is no way back, so that a candidate has to have everything.
         if new.phase == .retired { unread = [] }
         if isTakenOver { unread = unread.filter { new.services[$0]?.split.candidate ?? 0 > 0 } }
@@ -47,9 +47,9 @@ extension World {
         for (name, service) in new.services {
             let before = old.services[name] ?? ServiceRollout()
             if service.isWithoutData { setElement(name) { $0.isExcused = true } }
-            // Who was told of one obstacle is told of the next.
+            // A notification about one obstacle is followed by one about the next.
             if before.frozen != nil, service.frozen == nil { told = told.filter { !$0.contains("/\(name)/frozen") } }
-            // What another node did not record counts as not done; nothing of that is a step of this one.
+            // Actions that another node did not record count as not done, and are not steps of this one.
             if !isTakenOver, service.progress != before.progress { moved(name, from: before, to: service, new, old) }
             guard service.split.candidate > before.split.candidate else { continue }
             check(.noRiseWhileTripped, new.phase == .promoting, "\(name) rises in phase \(new.phase.name)")
@@ -80,7 +80,7 @@ extension World {
         if notice.kind == .over {
             let pages = told.filter { $0.hasPrefix("page \(notice.key): ") }
             check(.toldOnce, pages.count == 1, "the end of what nobody was told: \(notice.key)")
-            // Who was told of one freeze is told of the next.
+            // A notification about one freeze is followed by one about the next.
             return told.subtract(pages)
         }
         checkTold("\(notice.kind) \(notice.key): \(notice.text)", of: notice.key)
@@ -93,7 +93,7 @@ extension World {
         check(.toldOnce, !isOver, "told after its end: \(message)")
     }
 
-    /// What no step within one rollout may lose.
+    /// The state that no step within one rollout may lose.
     private mutating func checkKept(_ new: RolloutState, _ old: RolloutState) {
         let (candidate, generation) = (begunFor, new.generation)
         let isCooldownKept = old.cooldownUntil.map { until in new.cooldownUntil.map { until <= $0 } ?? false } ?? true
@@ -222,7 +222,7 @@ extension World {
         check(.noRiseWhileTripped, !isTripped, "\(name) rises while a trip stands")
     }
 
-    /// What must be true when all actions of one event have been run.
+    /// Properties that hold when all actions of one event were executed.
     mutating func checkBatch() {
         guard !batch.crashed, !isHalted else { return }
         checkFreezeTold()
@@ -237,7 +237,7 @@ extension World {
         }
     }
 
-    /// While rules hold promotion back, people know; when they no longer do, people are not left waiting.
+    /// While rules hold promotion back, users are notified; when they no longer do, users are notified of that too.
     private mutating func checkFreezeTold() {
         guard let controller, controller.epoch != nil else { return }
         let key = "/promotion/frozen: "
@@ -277,7 +277,7 @@ extension World {
             || state.cooldownUntil.map { clock < $0 } ?? false
     }
 
-    /// What must hold when nothing has gone wrong for a while.
+    /// Properties that hold after some time without faults.
     mutating func checkRest() {
         guard let controller else { return fail(.recovery, "the process is down") }
         let state = controller.state

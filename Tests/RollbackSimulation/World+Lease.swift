@@ -1,15 +1,15 @@
 import Rollback
 import RuleModel
 
-/// Who holds the lease, and what a node that takes it over finds.
+/// Takes and loses the lease, with the state that a new holder finds.
 extension World {
-    /// The process wins the lease under the epoch that stands, and takes the rollout up as the live service does.
+    /// The process wins the lease under the current epoch, and continues the rollout like the live service.
     mutating func winLease() {
         let (epoch, now) = (epoch, clock)
         note("lease \(epoch)")
         for index in elements.indices { elements[index].model.reconsidered(shape.rule.consecutive) }
         guard case .record(let record, let isComplete) = takeUp else {
-            // Whatever was done to a rollout that this node has never begun is lost.
+            // Changes of a rollout that this node never started are lost.
             if isBehind {
                 rewind(to: disk.record?.state ?? RolloutState(), isComplete: false)
                 lastEpoch = disk.record?.epoch ?? 0
@@ -62,7 +62,7 @@ extension World {
 
     // MARK: hand-over
 
-    /// What the process goes on with when it wins the lease.
+    /// The state with which the process continues when it wins the lease.
     var takeUp: TakeUp { TakeUp(own: disk.record, left: handOver?.record, leader: handOver?.leader) }
 
     /// Whether that is something that another node has done, or may have done.
@@ -95,7 +95,7 @@ extension World {
         schedule(.restart(process: process), after: dice.pick(10...20_000))
     }
 
-    /// What is known from here on is `state`; what the other node did after it, it did.
+    /// From here on, `state` is known; later actions are those of the other node.
     private mutating func rewind(to state: RolloutState, isComplete: Bool) {
         lastState = state
         begunFor = state.version
@@ -127,7 +127,7 @@ extension World {
         candidateVersion = version
     }
 
-    /// A rollout has begun that nobody asked for.
+    /// A rollout has started automatically.
     mutating func checkOwnStart(_ new: RolloutState, _ old: RolloutState) {
         check(.ownStart, plan.start != nil, "generation \(new.generation) began by itself")
         check(.ownStart, historyIsAvailable || !isHistoryTold, "generation \(new.generation) began unrecorded")

@@ -4,20 +4,20 @@ import MetricModel
 import Rollback
 import RuleModel
 
-/// What outlives the process.
+/// The state that survives the process.
 struct Disk: Sendable {
     /// The last whole record.
     var record: JournalRecord?
     /// The one before it.
     var previous: JournalRecord?
-    /// The beginning of a record whose writing was interrupted.
+    /// The start of a record whose write was interrupted.
     var torn: [UInt8] = []
     /// Records since the last crash, which a disk without fsync would lose.
     var written = 0
     var rules: [String: RollbackRule] = [:]
 }
 
-/// What one event led to.
+/// The results of one event.
 struct Batch: Sendable {
     /// Services whose way back was decided.
     var intents: [String] = []
@@ -204,7 +204,7 @@ extension World {
         if sabotage == .forgetsVersion { state.version = nil }
         if sabotage == .forgetsStreaks { rules = [:] }
         for index in elements.indices { elements[index].model.restarted() }
-        // Where there is a lease to be had, a process begins without it.
+        // If there is a lease, a process starts without it.
         let hasLease = shape.hasLease
         if process > 0, injector.strikes(.clockJump) { skew = .seconds(injector[.clockJump].pick(-100...100)) }
         epoch += 1
@@ -227,14 +227,14 @@ extension World {
         if !historyIsAvailable { step { $0.historyChanged(isAvailable: false, at: $1) } }
     }
 
-    /// What an earlier process, or holder of the lease, has read does not count.
+    /// Readings of an earlier process, or of an earlier holder of the lease, do not count.
     mutating func forgetReadings() {
         for name in routers.keys {
             routers[name]?.asked = nil
             routers[name]?.seen = nil
             routers[name]?.troubledAt = now
         }
-        // Who follows cannot know whether people were told.
+        // A successor cannot know whether users were notified.
         told = []
     }
 }

@@ -20,14 +20,14 @@ public struct World: Sendable {
         var troubledAt = Instant(nanoseconds: 0)
         /// The operation that waits for its answer.
         var asked: UInt64?
-        /// What the process that runs now was truly told by its last reading, and when.
+        /// The content and time of the last true reading of the current process.
         var seen: Inspection?
         var seenAt = Instant(nanoseconds: 0)
         /// Since when it has been other than wanted.
         var driftedAt: Instant?
     }
 
-    /// What measurements of one service show.
+    /// The measurements of one service.
     struct Element: Sendable {
         enum Condition: Sendable { case healthy, bad, missing, sparse }
         let service: String
@@ -35,15 +35,15 @@ public struct World: Sendable {
         var condition = Condition.healthy
         var until = Instant(nanoseconds: 0)
         var model = RuleModel()
-        /// What the last measurement showed.
+        /// The last measurement.
         var outcome = RuleModel.Outcome.healthy
-        /// When a measurement of it last counted, in true time.
+        /// When its last measurement that counted was made, in true time.
         var countedAt: Instant?
         /// When its service's stage was last verified, in true time.
         var verifiedAt: Instant?
         /// Whether a person has let its service pass the present stage without data.
         var isExcused = false
-        /// Where the process's rule stood before it.
+        /// The state of the process's rule before it.
         var before = RollbackRule.Track.State.armed
 
         init(_ service: String) {
@@ -71,7 +71,7 @@ public struct World: Sendable {
     public var violations: [Violation] = []
     /// How often each invariant was checked.
     public var checks = [Int](repeating: 0, count: Invariant.slots)
-    /// What happened, for people; kept only where asked for.
+    /// The events as text; kept only on request.
     public var trace: [String]?
 
     // The process.
@@ -84,7 +84,7 @@ public struct World: Sendable {
     /// Crashes when the countdown of actions reaches zero; for exhaustive tests.
     public var crashCountdown: Int?
 
-    // What is outside of it.
+    // The environment.
     var disk = Disk()
     /// Live weights and health.
     public var routers: [String: Router] = [:]
@@ -92,23 +92,23 @@ public struct World: Sendable {
     /// The fencing number of the lease.
     var epoch: UInt64 = 0
     var leaseLost = false
-    /// Whether the lease's database does not answer, so that the holder may only take traffic off candidates.
+    /// Whether the lease's database does not respond, so that the holder may only roll back candidates.
     var isAlone = false
     /// The last records that reached the database of the journal, or were on their way.
     var database: [JournalRecord] = []
-    /// What another node left; this one has to take it up before it does anything.
+    /// The state left by another node, which this one must continue before it does anything.
     var handOver: (record: JournalRecord, leader: UInt64?)?
     /// The disk of the node that does not run.
     var otherDisk = Disk()
     var historyIsAvailable = true
-    /// Whether the process that runs has been told so.
+    /// Whether the current process was informed of it.
     var isHistoryTold = true
-    /// What expressions of gates yield.
+    /// The results of gate expressions.
     public var candidateVersion: Double? { didSet { if let candidateVersion { versions.insert(candidateVersion) } } }
     /// Versions that there have been.
     var versions: Set<Double> = []
 
-    // What the checks remember.
+    // The memory of the checks.
     /// The last state that reached the disk.
     public var lastState = RolloutState()
     /// The epoch of that record.
@@ -118,16 +118,16 @@ public struct World: Sendable {
     var abortedGenerations: Set<UInt64> = []
     /// The candidate that the last rollout was begun for, or that was there when it was aborted.
     var begunFor: Double?
-    /// What a person asks for at this moment.
+    /// The command that a user wants at this time.
     var commanded: RolloutCommand.Verb?
     /// Whether a rollout began by itself in this event.
     var hasBegun = false
     /// Candidates of whose traffic a node that took over has read nothing yet.
     var unread: Set<String> = []
-    /// What each idempotency key stands for.
+    /// The operation of each idempotency key.
     var keys: [String: TrafficSplit] = [:]
     var ledger: Set<LedgerKey> = []
-    /// What people were told under this term.
+    /// Notifications under this term.
     var told: Set<String> = []
     /// Rollbacks that are over, by their journal.
     var ended: Set<String> = []
@@ -138,14 +138,14 @@ public struct World: Sendable {
     public var reports: [RollbackReport] = []
     /// Incidents raised.
     public var incidents: [RollbackIncident] = []
-    /// People told.
+    /// Notifications.
     public var notices: [RollbackNotice] = []
 
     static let beginning = Instant(nanoseconds: 1_800_000_000_000_000_000)
 
     /// The machine's controller while the process runs.
     public var controller: RolloutController? { machine?.controller }
-    /// What struck, in order.
+    /// The strikes, in order.
     public var strikes: [Strike] { injector.struck }
     var clock: Instant { now + skew }
 

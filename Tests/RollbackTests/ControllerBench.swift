@@ -8,11 +8,11 @@ import Testing
 struct ControllerBench {
     private(set) var controller: RolloutController
     private(set) var now = Instant(nanoseconds: 1_800_000_000_000_000_000)
-    /// What the routers show, by service.
+    /// The state of the routers, by service.
     var routers: [String: Inspection]
     /// Services whose routers do not answer; what they were asked stays in ``open``.
     var silent: Set<String> = []
-    /// What routers say of the stable version once it has all traffic; `nil` for what they said before.
+    /// The health of the stable version once it has all traffic; `nil` if it does not change.
     var stableAfterShift: TargetHealth?
     /// Everything that routers were asked, in order, as `service inspect`, `service shift 10`, `service isolate`.
     private(set) var asked: [String] = []
@@ -33,10 +33,10 @@ struct ControllerBench {
     /// The candidates' live weights, in the order of the plan.
     var live: [Int?] { controller.plan.services.map { routers[$0.name]?.split?.candidate } }
 
-    /// Where the services stand, in the order of the plan.
+    /// The progress of the services, in plan order.
     var progress: [String] { controller.plan.services.map { state.services[$0.name]?.progress.name ?? "" } }
 
-    /// No event leads to as many answers, no hour to as many awakenings: a machine that goes round in circles fails.
+    /// Limits of responses per event and of timers per hour: a machine that loops fails.
     private static let mostRounds = 10_000
 
     /// Hands an event to the controller, and the answers to what it asks for.
@@ -89,7 +89,7 @@ struct ControllerBench {
         now = max(now, end)
     }
 
-    /// Ends the process and begins another one, which knows of the last what stands in the journal's bytes.
+    /// Ends the process and starts another one, which knows only the bytes of the journal.
     mutating func restart() throws {
         var state = RolloutState()
         if let last = records.last { state = try #require(JournalRecord(payload: last.payload)).state }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Rollback
 
-/// Who is told that rules hold a promotion back, and that they no longer do.
+/// The notifications that rules hold a promotion back, and that they no longer do.
 @Suite struct FreezeNoticeTests {
     private let plan: RolloutPlan
 

@@ -39,7 +39,7 @@ struct HandOverTests {
         return JournalRecord(epoch: epoch, at: now, step: "s", state: state)
     }
 
-    /// A node that has taken over, and what it did.
+    /// A node that has taken over, and its actions.
     private func taken(
         _ record: JournalRecord, isComplete: Bool = false
     ) -> (controller: RolloutController, actions: [RolloutController.Action]) {

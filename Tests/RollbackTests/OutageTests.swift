@@ -80,7 +80,7 @@ struct OutageTests {
         for (rule, tally) in replay.tallies {
             #expect(tally.failed == 0)
             #expect(tally.measurements >= 150, "\(rule)")
-            // What is measured of `up` is there all the time; its guard says that it does not count.
+            // Measurements of `up` exist at all times; its guard says that it does not count.
             #expect(tally.empty >= 100 || rule.hasSuffix("AvailabilityLow"), "\(rule): \(tally)")
         }
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Rollback
 
-/// What a plan says that must hold before a candidate gets more traffic, each condition alone.
+/// The conditions of a plan for giving a candidate more traffic, each alone.
 @Suite struct PromotionConditionTests {
     private static func plan(_ settings: [String], _ services: [String]) throws -> RolloutPlan {
         let head = ["plan: p", "bake: 2s", "settle: 0s", "gate_timeout: 60s", "reconcile: 1h"]

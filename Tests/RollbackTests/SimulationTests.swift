@@ -30,7 +30,7 @@ struct SimulationTests {
             (48232, "slowRouter#1,missingData#1,clockJump#1,operatorCommand#2,clockJump#2"),
             // A rollout that began because the rules no longer held it back went on with what they had counted before.
             (65910, "lostReply#1,lostReply#2,badCandidate#1,lostReply#3,missingData#1"),
-            // People were told twice: by a process that came back, and by one that won the lease.
+            // Two notifications: by a process that returned, and by one that won the lease.
             (4756, "badCandidate#1,crash#1"), (1467, "clockJump#1,badCandidate#2,crash#2"),
             (
                 688,

@@ -253,7 +253,7 @@ struct RollbackRunnerTests {
         #expect(step > 30)
     }
 
-    /// Where the build puts executables: beside the test bundle.
+    /// The directory of executables: that of the test bundle.
     private static var built: String {
         let bundle = Bundle.allBundles.map(\.bundlePath).first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
         return URL(filePath: bundle).deletingLastPathComponent().appending(path: "RollbackCrashProcess").path

@@ -1,6 +1,6 @@
 /// Why a router for tests could not be started.
 public struct FixtureFailure: Error, CustomStringConvertible {
-    /// What happened, with the router's log where there is one.
+    /// The error, with the router's log if there is one.
     public var description: String
 
     /// A failure.

@@ -9,12 +9,12 @@ import TrafficRouters
 ///
 /// `auth` and `ac` are backends with both; `mapped` divides between `blues` and `greens` by a map.
 public final class HAProxyFixture {
-    /// The installed program; `nil` where there is none.
+    /// The installed program; `nil` if there is none.
     public static let program = ["/usr/sbin/haproxy", "/usr/bin/haproxy"].first {
         FileText.read($0) != nil || access($0)
     }
 
-    /// Where its files are.
+    /// The directory of its files.
     public let directory = TemporaryDirectory()
     /// The server of the stable version.
     public let blue: LoopbackServer
@@ -143,7 +143,7 @@ public final class HAProxyFixture {
     package static let operation = RouterOperation(
         id: 1, epoch: 1, generation: 1, service: "auth", kind: .inspect, key: "acgs/1/auth/1")
 
-    /// Which versions answered `count` requests for `path`.
+    /// The versions that responded to `count` requests for `path`.
     public func answers(_ count: Int, path: String = "/", client: HTTPClient = HTTPClient()) throws -> [String: Int] {
         var answers: [String: Int] = [:]
         for _ in 0..<count {

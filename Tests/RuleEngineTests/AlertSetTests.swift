@@ -146,7 +146,7 @@ import Testing
 
     // MARK: Restoring
 
-    /// The beginning that an alert found after a restart at minute 100 gets.
+    /// The start of an alert restored after a restart at minute 100.
     private func restored(
         hold: Int64, activeSince: Int, lastWritten: Int, grace: Int64 = 10
     ) throws -> Milliseconds {

@@ -47,7 +47,7 @@ import Testing
           - {rollback: Hash, expr: match, trip: "== 0", immediate: true, action: {plan: p}}
         """
 
-    /// Commits a sample and tells the runner, as a scraper does.
+    /// Commits a sample and notifies the runner, like a scraper.
     private func scrape(_ runner: RuleRunner, _ seconds: Int64, _ value: Double) throws -> Int64 {
         try fixture.scrape(seconds, [(match, value)])
         let nanoseconds = SystemClock.monotonicNanoseconds()

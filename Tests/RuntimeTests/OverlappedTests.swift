@@ -16,7 +16,7 @@ import Testing
             Issue.record("the work has not begun")
             return
         }
-        // Whoever did the work twice would not wait for a second question for ever.
+        // If the work were done twice, this would not wait forever for a second message.
         question.close()
         #expect(work.value() == 40)
     }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Scraper
 
-/// What a target may send that no honest one does: the reason is told, and the rest of the world goes on.
+/// Responses that no honest target sends: the reason is reported, and other targets are not affected.
 @Suite struct HostileBodyTests {
     private typealias Bench = TargetWriterBench
 
@@ -139,7 +139,7 @@ import Testing
         let past = try bench.scrape("a 3 1\n")
         #expect(past.refused == 1)
         try bench.scrape("a 4\n")
-        // A series that begins to bring times of its own is not followed any more.
+        // A series that starts to have its own timestamps is not tracked any more.
         #expect(try bench.samples("a") == "1@1.0 stale@2.0 4@4.0")
         for time in [Int64.max, .min, 4_102_444_800_000] {
             let outcome = try bench.scrape(ProtobufMessage.delimited([Self.gauge("p", 1, time: time)]), .protobuf)

@@ -56,7 +56,7 @@ private final class GoProgram {
     }
 
     private func check(_ program: GoProgram) throws {
-        // A program that has just started shows more series from moment to moment.
+        // A program that has just started exposes more series at each scrape.
         var (text, protobuf) = (Set<Labels>(), Set<Labels>())
         _ = try Loopback.eventually {
             let before = try series(program.body(.text), .text)

@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 import Zlib
 
-/// Which scrapes are stored by the thread that scrapes, and what bounds the memory of bodies.
+/// The scrapes that are stored by the scraping thread, and the limits of the memory of bodies.
 @Suite struct ScrapeEffortTests {
     private final class Bench: Sendable {
         let store: MetricStore
@@ -65,7 +65,7 @@ import Zlib
         defer { bench.runner.stop() }
         try bench.scrape(["plain": plain, "gzip": gzip, "broken": broken])
         #expect(Loopback.eventually { bench.succeeded >= 10 && bench.error("broken").contains("503") })
-        // A busy machine may make a scrape take longer than is quick, but hardly each of them.
+        // On a busy machine a scrape may take longer than quick ones do, but hardly each of them.
         #expect(bench.count("tribune_scrape_handed_over_total") <= bench.succeeded - 4)
     }
 

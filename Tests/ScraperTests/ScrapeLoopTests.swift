@@ -82,7 +82,7 @@ import Testing
         #expect(loop.scrapeEnded(at: at(501)) == [.wake(at: at(503), timer: 2)])
     }
 
-    /// Whatever the order of events, there is never more than one scrape in hand and the loop always has a way on.
+    /// Whatever the order of events, there is at most one scrape in progress, and the loop can always continue.
     @Test func everyEventOrderLeavesOneThingPending() {
         for code in 0..<4096 {
             var loop = ScrapeLoop(timing)

@@ -10,7 +10,7 @@ import Zlib
 
 @testable import Scraper
 
-/// What is wrong with a target stands in `up`, on the page of targets, and, once, in the log.
+/// The error of a target is in `up`, on the page of targets, and once in the log.
 @Suite struct ScrapeNotesTests {
     /// `.` a good scrape, `r` one with samples that are not stored, `x` one that failed; what is said of each.
     @Test(arguments: [

@@ -127,7 +127,7 @@ import Zlib
         #expect(Loopback.eventually { isUnharmed.count.load(ordering: .relaxed) > 0 })
     }
 
-    /// A bad target is told apart, and a good one beside it is scraped as if nothing were.
+    /// A bad target is reported separately, and a good one next to it is scraped as usual.
     @Test func badTargetsHarmNoOther() throws {
         let good = LoopbackServer { _ in .ok("a 1\n") }
         let hanging = LoopbackServer { _ in .hang }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Scraper
 
-/// What does not fit into the limits is put off: as if the scrape had not come yet.
+/// A scrape over the limits is postponed, as if it had not arrived yet.
 @Suite struct TargetWriterLimitsTests {
     private final class Bench {
         let store: MetricStore

@@ -38,7 +38,7 @@ public final class Certificates: Sendable {
 
 /// Runs shell commands of a test.
 public enum ShellCommand {
-    /// What the command writes to its standard output.
+    /// The standard output of the command.
     @discardableResult
     public static func run(_ text: String) -> String {
         let directory = TemporaryDirectory()

@@ -1,8 +1,8 @@
 import Glibc
 
-/// The conformance material, which lies beside the project and is not part of it.
+/// The conformance material, which is next to the project and not part of it.
 public enum Conformance {
-    /// Its directory: `TRIBUNE_CONFORMANCE`, or `shared/conformance` beside the project. `nil` where it is not there.
+    /// Its directory: `TRIBUNE_CONFORMANCE`, or `shared/conformance` next to the project. `nil` if it does not exist.
     public static let directory: String? = {
         if let named = getenv("TRIBUNE_CONFORMANCE") { return String(cString: named) }
         var here = #filePath

@@ -7,7 +7,7 @@ public enum Loopback {
     /// The next port to try. Runs of the tests that overlap begin at different places.
     private static let candidate = Atomic<Int>(Int(getpid()) &* 61)
 
-    /// A TCP port of 127.0.0.1 that nobody listens on, handed out once.
+    /// An unused TCP port of 127.0.0.1, returned only once.
     ///
     /// It lies below the range from which the system takes ports for connections and for `bind(0)`, so that no other
     /// test takes it before the server that it is meant for has bound it, or while that server is restarted.

@@ -17,7 +17,7 @@ public final class LoopbackServer: Sendable {
         public var target: String { line.split(separator: " ").dropFirst().first.map(String.init) ?? "" }
     }
 
-    /// What the server does with a request.
+    /// The server's reaction to a request.
     public enum Reply: Sendable {
         /// Sends bytes as they are and keeps the connection.
         case bytes([UInt8])
@@ -118,7 +118,7 @@ public final class LoopbackServer: Sendable {
                 if connection >= 0 { close(connection) }
                 return
             }
-            // Before anybody can have an answer over it.
+            // Before any client can have a response over it.
             state.withLock { state in
                 state.accepted += 1
                 state.open += 1

@@ -45,7 +45,7 @@ public final class PostgresServer {
         kill()
     }
 
-    /// Where it listens, as libpq wants it.
+    /// Its address, for libpq.
     public var address: String { "host=\(directory.path) user=tribune dbname=postgres" }
 
     private var data: String { directory.file("data") }
@@ -81,7 +81,7 @@ public final class PostgresServer {
     /// Stops answering without ending, as a machine in trouble does; connections stay open.
     public func freeze() { signalAll(SIGSTOP) }
 
-    /// Goes on after ``freeze()``.
+    /// Continues after ``freeze()``.
     public func thaw() { signalAll(SIGCONT) }
 
     private func signalAll(_ number: Int32) {

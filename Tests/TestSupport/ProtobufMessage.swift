@@ -1,6 +1,6 @@
 /// Writes protobuf fields, right or wrong ones.
 public struct ProtobufMessage {
-    /// What was written.
+    /// The bytes written so far.
     public private(set) var bytes: [UInt8] = []
 
     /// An empty message.

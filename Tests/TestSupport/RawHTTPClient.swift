@@ -1,6 +1,6 @@
 import Glibc
 
-/// A TCP connection that sends the bytes it is told and reads answers, so that tests see what is on the wire.
+/// A TCP connection that sends given bytes and reads responses, so that tests see the bytes on the wire.
 public final class RawHTTPClient {
     /// One answer.
     public struct Answer {
@@ -112,7 +112,7 @@ public final class RawHTTPClient {
         return size == 0 ? nil : String(decoding: buffer.prefix(size), as: UTF8.self)
     }
 
-    /// What comes before the next line end, which goes too.
+    /// The text before the next line end, which is removed too.
     private func line() -> String? {
         while true {
             if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
@@ -160,7 +160,7 @@ public final class RawHTTPClient {
         return true
     }
 
-    /// One request on a connection of its own.
+    /// One request on its own connection.
     public static func get(_ port: Int, _ target: String, headers: String = "") -> Answer? {
         let client = RawHTTPClient(port: port)
         client.send("GET \(target) HTTP/1.1\r\nHost: x\r\n\(headers)\r\n")

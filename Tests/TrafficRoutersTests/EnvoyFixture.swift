@@ -15,7 +15,7 @@ import Testing
 /// One port is divided by the discovery file `routes.json`, the other by runtime keys under `auth`. The cluster
 /// `unchecked` has no health checks.
 final class EnvoyFixture {
-    /// Where `./test` puts the binary; `TRIBUNE_ENVOY` names another one.
+    /// Where `./test` puts the binary; `TRIBUNE_ENVOY` overrides it.
     static let program: String? = {
         let tools = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../.build/tools").path
         let fetched = (try? FileManager.default.contentsOfDirectory(atPath: tools))?.filter { $0.hasPrefix("envoy-") }
@@ -153,7 +153,7 @@ final class SteadyTraffic: Sendable {
     struct Answer {
         /// In nanoseconds of the monotonic clock.
         var sent: Int64
-        /// What the server said; `nil` where the request failed.
+        /// The server's response; `nil` if the request failed.
         var text: String?
     }
 

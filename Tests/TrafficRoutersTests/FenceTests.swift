@@ -8,7 +8,7 @@ import Testing
 @testable import Rollback
 @testable import TrafficRouters
 
-/// Processes that have lost their lease, before routers that can be written by anybody.
+/// Processes that have lost their lease, with routers that any process can write to.
 struct FenceTests {
     private let closed = Fence(isShared: true) { _ in false }
     private let open = Fence(isShared: true) { _ in true }
@@ -45,7 +45,7 @@ struct FenceTests {
             file: file, upstream: "auth", stable: ["127.0.0.1:1"], candidate: ["127.0.0.1:2"], test: ["/bin/true"],
             reload: ["/bin/true"], probe: "http://127.0.0.1:1/")
         var router = NginxRouter(route: route, timeout: .milliseconds(1), client: HTTPClient(), fence: open)
-        // Nobody answers the probe, so that every shift fails after the file was written.
+        // The probe gets no response, so that every shift fails after the file was written.
         func attempt(_ split: TrafficSplit, _ epoch: UInt64) -> String {
             do throws(RouterError) {
                 try router.shift(to: split, for: operation(epoch))
@@ -79,7 +79,7 @@ struct FenceTests {
     }
 }
 
-/// What a node that wins the lease goes on with.
+/// The state with which a node continues that wins the lease.
 struct TakeUpTests {
     private func record(_ epoch: UInt64, _ phase: RolloutState.Phase = .promoting) -> JournalRecord {
         var state = RolloutState()

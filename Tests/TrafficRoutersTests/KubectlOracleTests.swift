@@ -12,7 +12,7 @@ import YAML
 @testable import Rollback
 @testable import TrafficRouters
 
-/// What our patches mean, as the real kubectl understands them. Skipped, saying so, where there is none.
+/// The effect of Tribune's patches according to the real kubectl. Skipped with a message if there is none.
 @Suite(.enabled(if: Kubectl.program != nil, "kubectl is not installed"), .serialized)
 struct KubectlOracleTests {
     private static let objects: [(path: String, fields: String, object: String)] = [
@@ -118,7 +118,7 @@ enum Kubectl {
         FileManager.default.isExecutableFile(atPath: $0)
     }
 
-    /// Runs it with a home of its own.
+    /// Runs it with its own home directory.
     static func run(
         _ arguments: [String], in directory: TemporaryDirectory
     ) throws -> (exit: ChildProcess.Exit, output: String) {
@@ -131,7 +131,7 @@ enum Kubectl {
         return (exit, FileText.read(output) ?? "")
     }
 
-    /// What `patch` of a content type makes of `object`; `nil` where kubectl refuses.
+    /// The result of `patch` with a content type on `object`; `nil` if kubectl rejects it.
     static func patch(_ object: JSON, type: String, _ patch: JSON, in directory: TemporaryDirectory) throws -> JSON? {
         let file = directory.write(object.encoded, to: "object.json")
         let kind = type.contains("strategic") ? "strategic" : "json"

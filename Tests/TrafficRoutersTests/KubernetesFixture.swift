@@ -4,7 +4,7 @@ import WebServer
 
 /// A strict API server with one object. Refuses what a real one refuses.
 final class FakeAPIServer: Sendable {
-    /// What the server holds and what happens to it.
+    /// The state of the server and its faults.
     struct State {
         var object: JSON
         var version: Int64 = 7
@@ -16,7 +16,7 @@ final class FakeAPIServer: Sendable {
         var requiresToken = true
         /// Answered instead of the next PATCH requests.
         var failures: [Int] = []
-        /// How many patches find that somebody else has just written.
+        /// The number of patches that find that another writer has just written.
         var rivals = 0
     }
 
@@ -78,7 +78,7 @@ final class FakeAPIServer: Sendable {
         }
     }
 
-    /// What clients that know nothing ask for first: which groups there are, and which kinds in them.
+    /// The first requests of generic clients: the API groups, and the kinds in them.
     private func discovery(_ asked: String) -> JSON? {
         let parts = path.split(separator: "/").map(String.init)
         let isCore = parts[0] == "api"
@@ -121,7 +121,7 @@ final class FakeAPIServer: Sendable {
         merge(state.object, ["metadata": ["resourceVersion": .string(String(state.version))]])
     }
 
-    /// What a strategic merge does to objects without lists.
+    /// The effect of a strategic merge on objects without lists.
     private static func merge(_ object: JSON, _ patch: JSON) -> JSON {
         guard case .object(let changes) = patch else { return patch }
         var members = object.members ?? []

@@ -37,7 +37,7 @@ struct AmtoolTests {
         """,
     ]
 
-    /// A receiver that remembers what it was told.
+    /// A receiver that records messages.
     private final class Hook: Sendable {
         private let seen = Mutex<[String]>([])
         var bodies: [String] { seen.withLock { $0 } }

@@ -20,7 +20,7 @@ import Testing
     /// (`C…`) count as a part of their owner.
     private static func targets() throws -> [String: Set<String>] {
         let directory = TemporaryDirectory()
-        // A directory of its own, since the one of this build is locked while tests run.
+        // A separate directory, because the one of this build is locked while tests run.
         let arguments = [
             "swift", "package", "--package-path", root, "--scratch-path", directory.file("b"), "dump-package",
         ]

@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    /// What Grafana puts in place of its variables.
+    /// The values that Grafana inserts for its variables.
     private func filled(_ text: String) -> String {
         var text = text.replacing("$__rate_interval", with: "1m").replacing("$__interval", with: "15s")
         for name in ["plan", "service", "env"] { text = text.replacing("$\(name)", with: ".*") }

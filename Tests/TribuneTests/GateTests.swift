@@ -100,7 +100,7 @@ private final class GatedTribune {
     private static let root = "\(#filePath)".split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
     private static let integration = "\(root)/integrations/github-actions"
 
-    /// What a job left behind.
+    /// The output of a job.
     private struct Job {
         var exits: [ChildProcess.Exit] = []
         var outputs: [String: String] = [:]

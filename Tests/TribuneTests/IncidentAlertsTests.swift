@@ -7,7 +7,7 @@ import Testing
 @testable import Rollback
 @testable import Tribune
 
-/// What becomes an alert of what a controller tells people.
+/// The messages of a controller that become alerts.
 @Suite struct IncidentAlertsTests {
     private let now = Timestamp(milliseconds: 1_700_000_000_000)
 

@@ -9,7 +9,7 @@ import Testing
 /// files.
 @Suite(.enabled(if: PostgresServer.programDirectory != nil, "PostgreSQL is not installed"), .serialized)
 struct LeaseTests {
-    /// The database, the routers, and what both nodes are told.
+    /// The database, the routers, and the configuration of both nodes.
     private final class World {
         let server: PostgresServer
         let routers = TemporaryDirectory()
@@ -89,7 +89,7 @@ struct LeaseTests {
             ]
         }
 
-        /// What `node` says of the plan.
+        /// The state of the plan according to `node`.
         func details(_ node: RunningTribune) -> JSON? {
             guard let body = try? node.get("/api/v1/rollouts/acgs").body else { return nil }
             return (try? JSON(parsing: body))?["data"]?["details"]
@@ -210,7 +210,7 @@ struct LeaseTests {
         #expect(Loopback.eventually { world.details(leader)?["phase"]?.text == "rolled_back" })
         #expect(world.candidate("auth") == 0)
         try world.server.start()
-        // Who leads then is open; what was done is not lost.
+        // The leader is then undefined, but no action is lost.
         let (next, _) = try world.leader()
         #expect(Loopback.eventually { world.details(next)?["phase"]?.text == "rolled_back" })
     }

@@ -117,7 +117,8 @@ import Testing
         try world.attack("truncate", entry: world.entries)
         #expect(try world.problems().first?.contains("entry \(world.entries): removed") == true)
 
-        // Who has the key and forges what the node remembers deceives the node, and nobody who kept a checkpoint.
+        // An attacker who has the key and forges what the node remembers deceives the node, but not the holder of a
+        // checkpoint.
         try world.reset()
         try world.attack("forge", entry: 3)
         let deceived = try world.verify()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Tribune
 
-/// What `check config` and `check rules` say of the names in plans and rollback rules.
+/// The errors of `check config` and `check rules` about names in plans and rollback rules.
 @Suite struct NameCheckTests {
     private let directory = TemporaryDirectory()
 

@@ -9,7 +9,7 @@ import Testing
 /// The whole service in front of a real HAProxy, killed in the middle of a rollback.
 @Suite(.enabled(if: access("/usr/sbin/haproxy", X_OK) == 0, "haproxy is not installed"), .serialized)
 struct RollbackKillTests {
-    /// HAProxy before blue and green, which also tells a quality of its own making.
+    /// HAProxy in front of blue and green, which also exposes a quality metric.
     private final class Proxy {
         let directory = TemporaryDirectory()
         let port = Loopback.freePort()
@@ -52,7 +52,7 @@ struct RollbackKillTests {
                 output: .file(directory.file("log")))
         }
 
-        /// What the metrics endpoint shows.
+        /// The text of the metrics endpoint.
         final class Text: Sendable {
             private let current = Mutex("1")
             var value: String {
@@ -68,7 +68,7 @@ struct RollbackKillTests {
             for server in servers + [metrics] { server.stop() }
         }
 
-        /// Who answers ten requests for `path`.
+        /// The versions that respond to ten requests for `path`.
         func answers(_ path: String) -> Set<String> {
             let client = HTTPClient()
             return Set(

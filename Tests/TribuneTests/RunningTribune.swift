@@ -5,7 +5,7 @@ import Runtime
 import TestSupport
 import Testing
 
-/// A `tribune serve` of its own, on a free port with its data in a temporary directory.
+/// A `tribune serve`, on a free port with its data in a temporary directory.
 final class RunningTribune {
     let directory: TemporaryDirectory
     let port: Int

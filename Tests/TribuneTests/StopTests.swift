@@ -18,7 +18,7 @@ import Testing
             String(decoding: try tribune.get("/metrics").body, as: UTF8.self).contains("\ntribune_queries_running 20\n")
         }
         #expect(areRunning)
-        // To the end they would take minutes.
+        // They would take minutes to finish.
         #expect(tribune.process.stop(graceMilliseconds: 20_000) == .code(0))
         for client in clients {
             if let answer = client.answer() { #expect(answer.status == 499) }

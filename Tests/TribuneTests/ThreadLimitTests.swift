@@ -5,7 +5,7 @@ import Runtime
 import TestSupport
 import Testing
 
-/// What `serve` does when the system has fewer threads for it than it needs.
+/// The behaviour of `serve` when the system has fewer threads than it needs.
 @Suite(.enabled(if: getuid() == 0, "only root can start a process as a user without other processes"))
 struct ThreadLimitTests {
     private static let files = [
@@ -35,7 +35,7 @@ struct ThreadLimitTests {
         for (name, text) in Self.files { directory.write(text, to: name) }
         let port = Loopback.freePort()
         var missing: Set<String> = []
-        // The web server has 32 workers, which need not be gone through one by one.
+        // The web server has 32 workers, which need not be tested one by one.
         for limit in Array(1...12) + Array(38...200) {
             let log = directory.file("log-\(limit)")
             let process = try Self.start(directory, port: port, limit: limit, log: log)

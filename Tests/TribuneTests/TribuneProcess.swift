@@ -12,7 +12,7 @@ enum TribuneProgram {
         return String(test[..<(test.lastIndex(of: "/") ?? test.startIndex)]) + "/tribune"
     }()
 
-    /// What a run left behind.
+    /// The result of a run.
     struct Result {
         var exit: ChildProcess.Exit
         var output: String

@@ -20,7 +20,7 @@ import WebUI
 
 /// Every API behind a real server on a free port, and a client that reads its responses.
 package final class WebFixture {
-    /// What flags say.
+    /// The settings of flags.
     @dynamicMemberLookup package struct Settings {
         package var prometheus = PrometheusSettings()
         package var web = WebSettings()
@@ -45,7 +45,7 @@ package final class WebFixture {
         }
     }
 
-    /// What the APIs show.
+    /// The data of the APIs.
     @dynamicMemberLookup package struct Sources {
         package var prometheus: PrometheusSources
         package var alertmanager = AlertmanagerSources()

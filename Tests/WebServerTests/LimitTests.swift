@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import WebServer
 
-/// What clients that send or read slowly, or too much, can cost.
+/// The limits for clients that send or read slowly, or too much.
 @Suite struct LimitTests {
     private func server(
         handler: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse = { .text("\($0.body.count)") },
@@ -193,7 +193,7 @@ import WebServer
         let local = ShellCommand.run("curl -sS --unix-socket \(path) http://x/")
         #expect(local.hasPrefix("[] ") && local.hasSuffix(" \(getuid())"))
         #expect(ShellCommand.run("stat -c %a \(path)") == "600\n")
-        // A second server must not take the socket over.
+        // A second server must not take over the socket.
         let error = #expect(throws: HTTPServerError.self) {
             var configuration = HTTPServerConfiguration()
             configuration.addresses = [.unix(path: path, mode: 0o600)]
@@ -242,7 +242,7 @@ import WebServer
             stream.withLock { _ = $0?.send(event: "e", id: "\(number)", data: "a\nb") }
             #expect(client.chunk() == "event: e\nid: \(number)\ndata: a\ndata: b\n\n")
         }
-        // Nobody holds a thread for it.
+        // No thread waits for it.
         #expect(RawHTTPClient.get(server.port, "/probe")?.text == "up")
         stream.withLock { $0 = nil }
         server.stop()

@@ -182,7 +182,7 @@ import WebServer
             let answer = client.answer()
             #expect(answer?.status == shape.status, "\(shape.name): \(answer?.text ?? "no response")")
             guard shape.status != 200 else { continue }
-            // Nothing that follows is taken for a request.
+            // Nothing after it is treated as a request.
             #expect(answer?.header("Connection") == "close", "\(shape.name)")
             #expect(client.isClosed(), "\(shape.name)")
         }

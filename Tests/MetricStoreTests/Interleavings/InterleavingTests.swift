@@ -1,6 +1,6 @@
 import Testing
 
-/// Every interleaving of the writer and a reader of `ActiveChunk`, with every value that weak memory lets a load give.
+/// Every interleaving of the writer and a reader of `ActiveChunk`, with every value that weak memory allows a load.
 @Suite struct InterleavingTests {
     /// The memory depends on the writer's steps alone, since readers store nothing.
     private struct State: Hashable {
@@ -31,7 +31,7 @@ import Testing
             }
     }
 
-    /// Goes through all states that writer and reader can be in together.
+    /// Visits all states of writer and reader together.
     private func explore(_ weakening: ChunkProtocol.Weakening?) -> Outcome {
         let memories = memories(weakening)
         var outcome = Outcome()
@@ -49,9 +49,8 @@ import Testing
             }
             let memory = memories[state.writerSteps]
             let following = state.program.next(memory, state.reader, weakening)
-            // Wait-freedom: a reader always has a step, whatever the writer does or does not do, and only so many of
-            // them. The writer's program has no branch and no load, so nothing a reader does or does not do is of any
-            // concern to it.
+            // Wait-freedom: a reader can always take a step, whatever the writer does, and takes a bounded number of
+            // them. The writer's program has no branch and no load, so it does not depend on what a reader does.
             if following.isEmpty || state.readerSteps > ChunkReader.mostSteps {
                 outcome.violation = "a reader does not come to an end"
                 return outcome

@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    /// A reader that goes on after `rows` more rows were written, at each of its steps.
+    /// A reader that continues after `rows` more rows were written, at each of its steps.
     @Test(arguments: [1, 15, 16, 17, 33, 200]) func theWriterGoesOnWhereverAReaderIsSuspended(rows: Int) throws {
         let store = try MetricStore(StoreConfiguration(), registry: nil)
         let lane = try store.openLane("lane")

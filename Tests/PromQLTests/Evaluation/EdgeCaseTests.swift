@@ -2,7 +2,7 @@ import Testing
 
 @testable import PromQL
 
-/// Corners of the language, as test scripts of our own.
+/// Edge cases of the language, as test scripts.
 @Suite struct EdgeCaseTests {
     @Test(arguments: [
         (

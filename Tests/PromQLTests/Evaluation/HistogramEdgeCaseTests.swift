@@ -2,7 +2,7 @@ import Testing
 
 @testable import PromQL
 
-/// Corners of native histograms, as test scripts of our own.
+/// Edge cases of native histograms, as test scripts.
 @Suite struct HistogramEdgeCaseTests {
     @Test(arguments: [
         (

@@ -3,7 +3,7 @@ import Testing
 
 @testable import PromQL
 
-/// Queries that ask for too much: each ends in a value or an error within the limits.
+/// Queries that need too much: each returns a value or an error within the limits.
 @Suite struct HostileQueryTests {
     private static func repeated(_ start: String, _ core: String, _ end: String = "", times: Int) -> String {
         String(repeating: start, count: times) + core + String(repeating: end, count: times)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import PromQL
 
-/// Which metrics `info` takes for info metrics.
+/// The metrics that `info` treats as info metrics.
 @Suite struct InfoFunctionTests {
     private static let load = """
         load 5m

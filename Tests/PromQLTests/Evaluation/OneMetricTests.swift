@@ -3,7 +3,7 @@ import MetricStore
 import PromQL
 import Testing
 
-/// Series of one metric stay apart when their names go, unless other labels go with the name.
+/// Series of one metric remain distinct without their names, unless other labels are removed with the name.
 @Suite struct OneMetricTests {
     private func store(_ series: [Labels]) throws -> MetricStore {
         let store = try MetricStore(StoreConfiguration(), registry: nil)

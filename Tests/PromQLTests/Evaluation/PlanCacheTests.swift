@@ -21,7 +21,7 @@ import Testing
         let first = try ask(cache, "a + b")
         #expect(try ask(cache, "a + b") == first)
         #expect(try ask(cache, "a - b") != first)
-        // A plan holds for the options it was made with.
+        // A plan is valid for the options that it was created with.
         #expect(try ask(cache, "a + b", shorter) != first)
         #expect(cache.statistics.hits == 1)
         #expect(cache.statistics.misses == 3)

@@ -3,7 +3,7 @@ import PromQL
 import TestSupport
 import Testing
 
-/// Series that come, go, reset and have gaps, and expressions over them.
+/// Series that come, go, reset and have missing samples, and expressions over them.
 private struct RandomSubject {
     var generator: SeededGenerator
 

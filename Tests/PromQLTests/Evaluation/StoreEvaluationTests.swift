@@ -11,7 +11,7 @@ private struct ChurningWorld {
         var slot: RingSlot
         var value = 0.0
         var isCounter: Bool
-        /// How often a row goes by without a sample, of a hundred.
+        /// The percentage of rows without a sample.
         var gaps: Int
     }
 
@@ -61,7 +61,7 @@ private struct ChurningWorld {
     mutating func step() throws {
         now += 15_000
         for index in streams.indices {
-            // A target is asked at a moment of its own, and may be down.
+            // A target is scraped at its own time, and may be down.
             if roll(25) == 0 { continue }
             let time = now + Int64(index * 1000 + roll(40))
             var row = streams[index].lane.beginAppend(at: Timestamp(milliseconds: time))
@@ -97,7 +97,7 @@ private struct ChurningWorld {
         streams[index].lane.retire(series.slot)
     }
 
-    /// Closes a lane; its series go on in a new one.
+    /// Closes a lane; its series continue in a new one.
     private mutating func restartStream() throws {
         let index = roll(streams.count)
         streams[index].lane.close()
@@ -161,7 +161,7 @@ private struct ChurningWorld {
     }
 }
 
-/// Evaluation over the store's own tables must give what evaluation over plain samples gives.
+/// Evaluation over the store must have the same result as evaluation over plain samples.
 @Suite struct StoreEvaluationTests {
     private func outcome(_ body: () throws(QueryError) -> QueryResult) -> Result<QueryResult, QueryError> {
         do {
@@ -193,7 +193,7 @@ private struct ChurningWorld {
         return !exactly && (left - right).magnitude <= 1e-9 * max(left.magnitude, right.magnitude, 1)
     }
 
-    /// - Parameter exactly: Whether samples are added in the same order, so that not even the last bit may differ.
+    /// - Parameter exactly: whether samples are added in the same order, so that not even the last bit may differ.
     private func compare(
         _ left: Result<QueryResult, QueryError>, _ right: Result<QueryResult, QueryError>, exactly: Bool, _ note: String
     ) {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import PromQL
 
-/// Expressions put together from pieces of others, over samples of every kind.
+/// Expressions composed of pieces of others, over samples of every kind.
 @Suite struct RandomExpressionTests {
     @Test func evaluationEndsWithAValueOrAnError() throws {
         var generator = SeededGenerator()
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    /// No label set may come out twice.
+    /// No label set may occur twice.
     private static func isConsistent(_ result: QueryResult) -> Bool {
         switch result.value {
         case .vector(let elements): Set(elements.map(\.labels)).count == elements.count
@@ -115,7 +115,7 @@ import Testing
 }
 
 extension PromQL.Expression {
-    /// The expression with those children replaced for which `replacement` gives something.
+    /// The expression with the children replaced for which `replacement` returns a value.
     fileprivate func replacing(_ replacement: (PromQL.Expression) -> PromQL.Expression?) -> PromQL.Expression {
         func new(_ child: PromQL.Expression) -> PromQL.Expression { replacement(child) ?? child }
         switch self {

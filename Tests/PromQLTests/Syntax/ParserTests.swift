@@ -182,7 +182,7 @@ import Testing
         #expect(throws: ParseError.self) { try PromQL.Expression.parseSelector("up[5m]") }
     }
 
-    /// Deep expressions are refused, not crashed on, on a thread with the stack our threads have.
+    /// Deep expressions are rejected without a crash, on a thread with the usual stack.
     @Test(arguments: [
         String(repeating: "(", count: 50_000), String(repeating: "-", count: 50_000) + "a",
         String(repeating: "a ^ ", count: 50_000) + "a", String(repeating: "a + ", count: 50_000) + "a",
@@ -202,7 +202,7 @@ import Testing
         #expect(outcome.withLock { $0 != nil })
     }
 
-    /// Whatever bytes arrive, parsing ends with a tree or an error.
+    /// Any bytes parse to a tree or an error.
     @Test func mutatedExpressionsNeverTrap() throws {
         var generator = SeededGenerator()
         let seeds =

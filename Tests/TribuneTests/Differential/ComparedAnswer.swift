@@ -1,6 +1,6 @@
 import JSON
 
-/// What a server said to a query, in a form that can be compared.
+/// The response of a server to a query, in a comparable form.
 struct ComparedAnswer: CustomStringConvertible {
     private typealias Point = (time: Double, value: String)
 
@@ -43,7 +43,7 @@ struct ComparedAnswer: CustomStringConvertible {
     var isError: Bool { json["status"]?.text != "success" }
     /// Why the query failed.
     var error: String? { json["error"]?.text }
-    /// What the server remarked on.
+    /// The server's annotations.
     var infos: [String] { (json["infos"]?.elements ?? []).compactMap(\.text) }
     /// Whether there was nothing to answer.
     var isEmpty: Bool { points.isEmpty }

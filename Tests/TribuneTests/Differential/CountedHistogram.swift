@@ -30,7 +30,7 @@ struct CountedHistogram {
         }
     }
 
-    /// Begins anew, in the same layout.
+    /// Starts again at zero, in the same layout.
     mutating func reset() {
         (zeroCount, positive, negative, sum) = (0, [:], [:], 0)
     }
@@ -51,7 +51,7 @@ struct CountedHistogram {
         return result
     }
 
-    /// Moves the zero bucket's edge to the next power of two, with what lies below it.
+    /// Moves the edge of the zero bucket to the next power of two, including what is below it.
     mutating func widenZeroBucket() {
         guard zeroThreshold < 0x1p-6 else { return }
         zeroThreshold *= 2
@@ -83,7 +83,7 @@ struct CountedHistogram {
         var next: Int32 = 0
         var previous: Int64 = 0
         var differences: [Int64] = []
-        // Every bucket is a span of its own.
+        // Every bucket is a separate span.
         for (index, count) in buckets.sorted(by: { $0.key < $1.key }) {
             message.message(spans) {
                 $0.signed(1, Int64(index - next))

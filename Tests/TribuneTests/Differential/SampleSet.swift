@@ -153,7 +153,7 @@ struct SampleSet {
         }
     }
 
-    /// A random walk of multiples of `step` whose fraction tells it from every other series.
+    /// A random walk of multiples of `step` whose fraction distinguishes it from every other series.
     private mutating func gauge(from start: Double, step: Double) -> [Double?] {
         var value = start + Double(series.count) / 4096
         return (0..<Self.count).map { _ in

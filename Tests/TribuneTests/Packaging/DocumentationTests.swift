@@ -99,7 +99,7 @@ import Testing
             }
         }
         #expect(fields.count > 60)
-        // A field has a row of its own or stands in an example, after a dot or before a colon.
+        // A field has a row in a table, or is in an example, after a dot or before a colon.
         let missing = fields.filter { field in
             !["`\(field)`", ".\(field)`", ".\(field).", "`\(field).", "\(field):"].contains(where: documented.contains)
         }

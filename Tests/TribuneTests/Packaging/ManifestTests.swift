@@ -74,7 +74,7 @@ import Testing
         #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
     }
 
-    /// What a pod finds at `/etc/tribune`: the base's files, and the overlay's in their place.
+    /// The files at `/etc/tribune` in a pod: the base's files, replaced by the overlay's.
     @Test(arguments: ["single", "ha", "shards/shard-1", "acgs"]) func configurationsInManifestsAreValid(
         overlay: String
     ) throws {

@@ -5,7 +5,7 @@ import Testing
 
 /// Manual pages, completions and the page of commands, made from the table of commands.
 @Suite struct ReferenceTests {
-    /// Where the project is.
+    /// The directory of the project.
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().path
 
@@ -47,7 +47,7 @@ import Testing
         #expect(lint.exit == .code(0), "\(lint.output)\(lint.errors)")
     }
 
-    /// What bash offers for the last of `words`.
+    /// The completions of bash for the last of `words`.
     private func offered(_ words: [String]) throws -> [String] {
         let list = words.map { "'\($0)'" }.joined(separator: " ")
         let script = """
