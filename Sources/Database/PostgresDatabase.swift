@@ -103,7 +103,7 @@ extension DatabaseError {
         switch error.code {
         case .connection, .timeout: self.init(.unreachable, error.description)
         case .badAddress: self.init(.invalid, error.description)
-        case .unexpectedAnswer: self.init(.malformed, error.description)
+        case .unexpectedResponse: self.init(.malformed, error.description)
         case .statement:
             // Classes 08, 53, 57 and 40: connection, resources, operator intervention, rollback. 55P03: lock not
             // available.

@@ -113,7 +113,7 @@ public final class GateRunner: Sendable {
     }
 
     /// Handles `request`. Its caller has already been authenticated.
-    public func answer(_ request: GateRequest) -> Result<JSON, GateRefusal> {
+    public func respond(to request: GateRequest) -> Result<JSON, GateRefusal> {
         let busy = running.wrappingAdd(1, ordering: .relaxed).newValue > Self.mostAtOnce
         defer { running.wrappingSubtract(1, ordering: .relaxed) }
         if busy { return .failure(GateRefusal(.unavailable, "\(Self.mostAtOnce) requests are in progress; retry")) }

@@ -114,7 +114,7 @@ public struct AlertmanagerFunctions: Sendable {
                 let digits = String(decoding: bytes[(index + 1)...].prefix(2), as: UTF8.self)
                 guard digits.utf8.count == 2, digits.allSatisfy(\.isHexDigit), let byte = UInt8(digits, radix: 16)
                 else {
-                    throw TemplateFailure("invalid URL escape \(GoText.quoted("%" + digits))")
+                    throw TemplateFailure("invalid URL escape \(GoLiteral.quoted("%" + digits))")
                 }
                 result.append(byte)
                 index += 2

@@ -138,7 +138,7 @@ enum GoFormat {
         let cut = verb.precision.map { String(String.UnicodeScalarView(text.unicodeScalars.prefix($0))) } ?? text
         switch letter {
         case "s", "v": return padded(cut, verb)
-        case "q": return padded(verb.sharp && !cut.contains("`") ? "`\(cut)`" : GoText.quoted(cut), verb)
+        case "q": return padded(verb.sharp && !cut.contains("`") ? "`\(cut)`" : GoLiteral.quoted(cut), verb)
         case "x", "X":
             let digits = cut.utf8.map { byte in
                 let hex = String(byte, radix: 16, uppercase: letter == "X")

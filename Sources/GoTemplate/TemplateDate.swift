@@ -49,7 +49,8 @@ enum TemplateDate {
             if part == "05" || part == "5" { readFraction(&rest, &fields) }
         }
         guard rest.isEmpty else {
-            throw Fault(message: "parsing time \(GoText.quoted(text)): extra text: \(GoText.quoted(String(rest)))")
+            throw Fault(
+                message: "parsing time \(GoLiteral.quoted(text)): extra text: \(GoLiteral.quoted(String(rest)))")
         }
         return try time(fields, text)
     }
@@ -58,7 +59,7 @@ enum TemplateDate {
         var hour = fields.hour
         if let isAfternoon = fields.isAfternoon { hour = hour % 12 + (isAfternoon ? 12 : 0) }
         func outOfRange(_ what: String) -> Fault {
-            Fault(message: "parsing time \(GoText.quoted(text)): \(what) out of range")
+            Fault(message: "parsing time \(GoLiteral.quoted(text)): \(what) out of range")
         }
         guard (1...12).contains(fields.month) else { throw outOfRange("month") }
         guard fields.day >= 1, fields.day <= RFC3339.daysIn(month: fields.month, year: fields.year) else {
@@ -74,8 +75,8 @@ enum TemplateDate {
 
     private static func fault(_ text: String, _ layout: String, _ rest: Substring, _ part: String) -> Fault {
         Fault(
-            message: "parsing time \(GoText.quoted(text)) as \(GoText.quoted(layout)): cannot parse "
-                + "\(GoText.quoted(String(rest))) as \(GoText.quoted(part))")
+            message: "parsing time \(GoLiteral.quoted(text)) as \(GoLiteral.quoted(layout)): cannot parse "
+                + "\(GoLiteral.quoted(String(rest))) as \(GoLiteral.quoted(part))")
     }
 
     private static func read(_ part: String, _ rest: inout Substring, _ fields: inout Fields) -> Bool {

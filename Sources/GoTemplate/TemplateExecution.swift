@@ -48,7 +48,7 @@ struct TemplateExecution {
             template.definitions[definition]?.source ?? TemplateSource(name: template.name, text: template.text)
         let (line, column) = source.place(of: offset)
         return TemplateError(
-            message: "template: \(source.name):\(line):\(column): executing \(GoText.quoted(definition)) "
+            message: "template: \(source.name):\(line):\(column): executing \(GoLiteral.quoted(definition)) "
                 + "at <\(context)>: \(message)")
     }
 
@@ -160,7 +160,7 @@ struct TemplateExecution {
     ) throws(TemplateError) {
         guard let nodes = template.definitions[name]?.nodes else {
             throw fault(
-                "template \(GoText.quoted(name)) not defined", at: offset, Self.clause(name, argument))
+                "template \(GoLiteral.quoted(name)) not defined", at: offset, Self.clause(name, argument))
         }
         guard depth < limits.depth else {
             throw fault(
@@ -179,7 +179,7 @@ struct TemplateExecution {
     }
 
     private static func clause(_ name: String, _ argument: TemplateSyntax.Pipeline?) -> String {
-        "{{template \(GoText.quoted(name))\(argument.map { " \($0)" } ?? "")}}"
+        "{{template \(GoLiteral.quoted(name))\(argument.map { " \($0)" } ?? "")}}"
     }
 
     // MARK: Pipelines
@@ -301,7 +301,7 @@ struct TemplateExecution {
         if name == "and" || name == "or" { return try decide(name, command, dot, final) }
         let values = try arguments(of: command, dot, final)
         guard let function = functions[name] ?? TemplateBuiltins.functions[name] else {
-            throw fault("\(GoText.quoted(name)) is not a defined function", at: command.offset, name)
+            throw fault("\(GoLiteral.quoted(name)) is not a defined function", at: command.offset, name)
         }
         guard function.arity.contains(values.count) else {
             let isFixed = function.arity.lowerBound == function.arity.upperBound

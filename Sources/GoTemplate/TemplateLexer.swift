@@ -42,7 +42,7 @@ struct TemplateToken: Equatable, Sendable {
         default:
             TemplateSyntax.keywords.contains(text) && kind == .identifier
                 ? "<\(text)>"
-                : text.utf8.count > 10 ? GoText.quoted(String(text.prefix(10))) + "..." : GoText.quoted(text)
+                : text.utf8.count > 10 ? GoLiteral.quoted(String(text.prefix(10))) + "..." : GoLiteral.quoted(text)
         }
     }
 }
@@ -208,7 +208,9 @@ struct TemplateLexer {
             index += 1
         }
         let text = String(decoding: bytes[start..<index], as: UTF8.self)
-        guard GoNumber.isWellFormed(text) else { return fault("bad number syntax: \(GoText.quoted(text))", at: start) }
+        guard GoNumber.isWellFormed(text) else {
+            return fault("bad number syntax: \(GoLiteral.quoted(text))", at: start)
+        }
         add(.number, start, index)
         return true
     }

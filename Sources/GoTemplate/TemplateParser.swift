@@ -269,7 +269,7 @@ extension TemplateParser {
                 pipeline.variables = names
                 for name in names where !pipeline.assigns { variables.append(name) }
                 for name in names where pipeline.assigns && !variables.contains(name) {
-                    throw fault("undefined variable \(GoText.quoted(name))", at: tokens[start])
+                    throw fault("undefined variable \(GoLiteral.quoted(name))", at: tokens[start])
                 }
                 return
             case .comma:
@@ -332,7 +332,7 @@ extension TemplateParser {
         case .variable(let name, let names):
             return TemplateSyntax.Operand(kind: .variable(name, fields: names + fields), offset: offset)
         case .bool, .string, .number, .nothing, .dot:
-            throw fault("unexpected . after term \(GoText.quoted(term.description))", at: current)
+            throw fault("unexpected . after term \(GoLiteral.quoted(term.description))", at: current)
         case .function, .pipeline, .chain:
             return TemplateSyntax.Operand(kind: .chain(term, fields: fields), offset: offset)
         }
@@ -346,16 +346,17 @@ extension TemplateParser {
         case .field: kind = .field([String(token.text.dropFirst())])
         case .variable:
             guard variables.contains(token.text) else {
-                throw fault("undefined variable \(GoText.quoted(token.text))", at: token)
+                throw fault("undefined variable \(GoLiteral.quoted(token.text))", at: token)
             }
             kind = .variable(token.text, fields: [])
         case .number:
             guard let number = GoNumber(token.text) else {
-                throw fault("integer overflow: \(GoText.quoted(token.text))", at: token)
+                throw fault("integer overflow: \(GoLiteral.quoted(token.text))", at: token)
             }
             kind = .number(number, source: token.text)
         case .character:
-            guard let scalar = GoText.unquoted(token.text)?.unicodeScalars, scalar.count == 1, let only = scalar.first
+            guard let scalar = GoLiteral.unquoted(token.text)?.unicodeScalars, scalar.count == 1,
+                let only = scalar.first
             else { throw fault("malformed character constant: \(token.text)", at: token) }
             kind = .number(.integer(Int64(only.value)), source: token.text)
         case .string, .rawString: kind = .string(try text(of: token), source: token.text)
@@ -378,7 +379,7 @@ extension TemplateParser {
         default:
             if TemplateSyntax.keywords.contains(token.text) { throw unexpected(token, in: "command") }
             guard functions.contains(token.text) else {
-                throw fault("function \(GoText.quoted(token.text)) not defined", at: token)
+                throw fault("function \(GoLiteral.quoted(token.text)) not defined", at: token)
             }
             return .function(token.text)
         }
@@ -388,7 +389,7 @@ extension TemplateParser {
         if token.kind == .rawString {
             return String(token.text.dropFirst().dropLast()).filter { $0 != "\r" }
         }
-        guard let text = GoText.unquoted(token.text) else { throw fault("invalid syntax", at: token) }
+        guard let text = GoLiteral.unquoted(token.text) else { throw fault("invalid syntax", at: token) }
         return text
     }
 }

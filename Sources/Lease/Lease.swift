@@ -43,7 +43,7 @@ public struct Lease: Equatable, Sendable {
     }
 
     /// A request to the database.
-    public enum Question: Equatable, Sendable {
+    public enum Request: Equatable, Sendable {
         /// Read the lease.
         case look
         /// Take the lease, unless it has changed since.
@@ -53,7 +53,7 @@ public struct Lease: Equatable, Sendable {
     }
 
     /// The database's reply.
-    public enum Answer: Equatable, Sendable {
+    public enum Reply: Equatable, Sendable {
         case seen(Sighting)
         /// This node holds the lease under this epoch; also the reply to a renewal.
         case ours(epoch: UInt64)
@@ -99,7 +99,7 @@ public struct Lease: Equatable, Sendable {
     }
 
     /// The next request.
-    public func question(at now: Int64) -> Question {
+    public func request(at now: Int64) -> Request {
         if case .held(let epoch, _, _) = state { return .renew(epoch: epoch) }
         guard let seen, mayTake(seen, at: now) else { return .look }
         return .take(seen)
@@ -107,7 +107,7 @@ public struct Lease: Equatable, Sendable {
 
     /// Whether the next request is due immediately.
     public func isUrgent(at now: Int64) -> Bool {
-        if case .take = question(at: now) { true } else { false }
+        if case .take = request(at: now) { true } else { false }
     }
 
     /// Whether no other node can still hold a lease in this state.
@@ -117,9 +117,9 @@ public struct Lease: Equatable, Sendable {
         return seen.isOver && now - seenSince >= span
     }
 
-    /// The database replied to the request of time `asked`, or failed.
-    public mutating func answered(_ answer: Answer, asked: Int64, at now: Int64) {
-        switch (state, answer) {
+    /// The database replied to the request sent at `asked`, or failed.
+    public mutating func received(_ reply: Reply, requestedAt asked: Int64, at now: Int64) {
+        switch (state, reply) {
         case (_, .ours(let epoch)):
             state = .held(epoch: epoch, until: asked + span, aloneUntil: asked + span)
             seen = nil

@@ -125,8 +125,8 @@ public final class LeaseRunner: Sendable {
         guard shared.withLock(\.isResigned) else { return false }
         release()
         let now = SystemClock.bootNanoseconds()
-        shared.withLock { $0.lease.answered(.refused, asked: now, at: now) }
-        tell()
+        shared.withLock { $0.lease.received(.refused, requestedAt: now, at: now) }
+        notifyListeners()
         return true
     }
 
@@ -135,10 +135,10 @@ public final class LeaseRunner: Sendable {
     private func run() {
         while true {
             // An expiry that was not noticed is reported before the lease is renewed.
-            tell()
+            notifyListeners()
             if leave() { return }
-            ask()
-            tell()
+            sendRequest()
+            notifyListeners()
             flush()
             let now = SystemClock.bootNanoseconds()
             // A lease that can be taken is taken immediately, but an unavailable database is polled with pauses.
@@ -160,19 +160,19 @@ public final class LeaseRunner: Sendable {
         }
     }
 
-    private func ask() {
+    private func sendRequest() {
         let asked = SystemClock.bootNanoseconds()
-        let (question, floor) = shared.withLock { ($0.lease.question(at: asked), $0.floor) }
+        let (request, floor) = shared.withLock { ($0.lease.request(at: asked), $0.floor) }
         var handOver: HandOver?
         var fault: String?
-        let answer: Lease.Answer
+        let reply: Lease.Reply
         do throws(LeaseFault) {
-            switch question {
-            case .look: answer = .seen(try settings.store.look())
+            switch request {
+            case .look: reply = .seen(try settings.store.look())
             case .renew(let epoch):
                 let isOurs = try settings.store.renew(
                     holder: settings.holder, epoch: epoch, milliseconds: settings.milliseconds)
-                answer = isOurs ? .ours(epoch: epoch) : .refused
+                reply = isOurs ? .ours(epoch: epoch) : .refused
             case .take(let sighting):
                 let epoch = try settings.store.take(
                     sighting, holder: settings.holder, milliseconds: settings.milliseconds, above: floor)
@@ -181,32 +181,32 @@ public final class LeaseRunner: Sendable {
                     handOver = HandOver(
                         records: try settings.store.records(),
                         leader: sighting.holder.isEmpty ? nil : sighting.epoch)
-                    answer = .ours(epoch: epoch)
+                    reply = .ours(epoch: epoch)
                 } else {
-                    answer = .refused
+                    reply = .refused
                 }
             }
         } catch {
-            answer = .unreachable
+            reply = .unreachable
             fault = error.description
         }
-        let isNews = shared.withLock { shared in
-            shared.lease.answered(answer, asked: asked, at: SystemClock.bootNanoseconds())
+        let isNew = shared.withLock { shared in
+            shared.lease.received(reply, requestedAt: asked, at: SystemClock.bootNanoseconds())
             if let handOver { shared.handOver = handOver }
             defer { shared.fault = fault }
             return fault != nil && shared.fault == nil
         }
-        if isNews { logger.warn("lease database does not respond", ["error": fault ?? ""]) }
+        if isNew { logger.warn("lease database does not respond", ["error": fault ?? ""]) }
     }
 
     /// Notifies the listeners if the standing has changed.
-    private func tell() {
+    private func notifyListeners() {
         let standing = standing
-        let isNews = shared.withLock { shared in
+        let isNew = shared.withLock { shared in
             defer { shared.told = standing }
             return shared.told != standing
         }
-        guard isNews else { return }
+        guard isNew else { return }
         switch standing {
         case .none: logger.warn("lease not held, standing by", [:])
         case .alone(let epoch): logger.warn("lease not renewed, only rollbacks continue", ["epoch": epoch])

@@ -63,7 +63,7 @@ extension PostgreSQLConnection {
     /// Sends the statement and the header of the binary format. Returns the deadline.
     private func beginCopy(_ target: String) throws(PostgreSQLError) -> Int64 {
         unsafe try require(PQsendQuery(handle, "COPY \(target) FROM STDIN (FORMAT binary)") == 1)
-        _ = try answer()
+        _ = try awaitResult()
         let deadline = self.deadline()
         // Signature, no flags, no header extension.
         try put(Array("PGCOPY\n".utf8) + [0xff, 0x0d, 0x0a, 0x00] + [UInt8](repeating: 0, count: 8), until: deadline)
@@ -76,7 +76,7 @@ extension PostgreSQLConnection {
         while true {
             switch unsafe PQputCopyEnd(handle, nil) {
             case 1:
-                _ = try answer()
+                _ = try awaitResult()
                 return
             case 0: try flush(until: deadline)
             default: throw unsafe .connection(handle)

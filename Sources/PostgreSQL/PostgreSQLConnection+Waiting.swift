@@ -2,7 +2,7 @@ internal import CPostgreSQL
 internal import Glibc
 
 /// A result, freed with its owner.
-@safe final class Answer {
+@safe final class QueryResult {
     let handle: OpaquePointer
 
     init(owning handle: OpaquePointer) {
@@ -21,10 +21,10 @@ extension PostgreSQLConnection {
     }
 
     /// Waits for the end of the command, and returns its last result.
-    func answer() throws(PostgreSQLError) -> Answer {
+    func awaitResult() throws(PostgreSQLError) -> QueryResult {
         let deadline = self.deadline()
         try flush(until: deadline)
-        var last: Answer?
+        var last: QueryResult?
         var failure: PostgreSQLError?
         while true {
             while unsafe PQisBusy(handle) == 1 {
@@ -32,18 +32,18 @@ extension PostgreSQLConnection {
                 unsafe try require(PQconsumeInput(handle) == 1)
             }
             guard let result = unsafe PQgetResult(handle) else { break }
-            let answer = unsafe Answer(owning: result)
-            last = answer
+            let owner = unsafe QueryResult(owning: result)
+            last = owner
             switch unsafe PQresultStatus(result) {
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: continue
-            case PGRES_COPY_IN: return answer
+            case PGRES_COPY_IN: return owner
             default: failure = unsafe failure ?? .result(result)
             }
         }
         if unsafe PQstatus(handle) != CONNECTION_OK { throw unsafe .connection(handle) }
         if let failure { throw failure }
         guard let last else {
-            throw PostgreSQLError(code: .unexpectedAnswer, sqlState: nil, message: "the server returned no result")
+            throw PostgreSQLError(code: .unexpectedResponse, sqlState: nil, message: "the server returned no result")
         }
         return last
     }

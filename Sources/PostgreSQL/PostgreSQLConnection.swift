@@ -79,17 +79,17 @@ internal import Glibc
     /// Runs one INSERT, UPDATE or DELETE and returns the number of rows it changed.
     @discardableResult
     public func change(_ sql: String, _ parameters: [PostgreSQLValue] = []) throws(PostgreSQLError) -> Int {
-        let answer = try perform(sql, parameters)
-        return unsafe Int(String(cString: PQcmdTuples(answer.handle))) ?? 0
+        let result = try perform(sql, parameters)
+        return unsafe Int(String(cString: PQcmdTuples(result.handle))) ?? 0
     }
 
     /// Runs the statements of `script` and discards their rows.
     public func run(_ script: String) throws(PostgreSQLError) {
         unsafe try require(PQsendQuery(handle, script) == 1)
-        _ = try answer()
+        _ = try awaitResult()
     }
 
-    private func perform(_ sql: String, _ parameters: [PostgreSQLValue]) throws(PostgreSQLError) -> Answer {
+    private func perform(_ sql: String, _ parameters: [PostgreSQLValue]) throws(PostgreSQLError) -> QueryResult {
         let encoded = parameters.map(\.encoded)
         let lengths = encoded.map { Int32(clamping: $0?.count ?? 0) }
         guard lengths.allSatisfy({ $0 < 1 << 30 }) else {
@@ -101,7 +101,7 @@ internal import Glibc
             unsafe PQsendQueryPrepared(handle, name, Int32(parameters.count), values, lengths, formats, 1)
         }
         try require(sent == 1)
-        return try answer()
+        return try awaitResult()
     }
 
     /// The name of the prepared statement for `sql`; the unnamed statement if there are too many.
@@ -109,27 +109,27 @@ internal import Glibc
         if let name = prepared[sql] { return name }
         let name = prepared.count < Self.preparedLimit ? "tribune\(prepared.count)" : ""
         unsafe try require(PQsendPrepare(handle, name, sql, Int32(types.count), types) == 1)
-        _ = try answer()
+        _ = try awaitResult()
         if !name.isEmpty { prepared[sql] = name }
         return name
     }
 
-    private func rows(_ answer: Answer) throws(PostgreSQLError) -> [[PostgreSQLValue]] {
-        let columns = unsafe PQnfields(answer.handle)
+    private func rows(_ result: QueryResult) throws(PostgreSQLError) -> [[PostgreSQLValue]] {
+        let columns = unsafe PQnfields(result.handle)
         var rows: [[PostgreSQLValue]] = []
-        for row in unsafe 0..<PQntuples(answer.handle) {
+        for row in unsafe 0..<PQntuples(result.handle) {
             var values: [PostgreSQLValue] = []
             for column in 0..<columns {
-                if unsafe PQgetisnull(answer.handle, row, column) == 1 {
+                if unsafe PQgetisnull(result.handle, row, column) == 1 {
                     values.append(.null)
                     continue
                 }
                 let bytes = unsafe UnsafeRawBufferPointer(
-                    start: PQgetvalue(answer.handle, row, column), count: Int(PQgetlength(answer.handle, row, column)))
-                let type = unsafe PQftype(answer.handle, column)
+                    start: PQgetvalue(result.handle, row, column), count: Int(PQgetlength(result.handle, row, column)))
+                let type = unsafe PQftype(result.handle, column)
                 guard let value = unsafe PostgreSQLValue(type: type, bytes: bytes) else {
                     throw PostgreSQLError(
-                        code: .unexpectedAnswer, sqlState: nil, message: "column \(column + 1) has the type \(type)")
+                        code: .unexpectedResponse, sqlState: nil, message: "column \(column + 1) has the type \(type)")
                 }
                 values.append(value)
             }

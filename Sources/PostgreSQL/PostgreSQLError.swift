@@ -13,7 +13,7 @@ public struct PostgreSQLError: Error, Equatable, Sendable, CustomStringConvertib
         /// The server rejected the statement; ``PostgreSQLError/sqlState`` has the reason.
         case statement
         /// A result with an unexpected type or shape.
-        case unexpectedAnswer
+        case unexpectedResponse
     }
 
     /// The kind of failure.

@@ -107,11 +107,12 @@ private final class GateFixture {
     }
 
     func ask(_ verb: GateRequest.Verb, _ kind: GateRequest.Kind, _ body: String = "{}") throws -> JSON {
-        try gates.answer(GateRequest(verb, kind, body: Array(body.utf8), actor: "ci")).get()
+        try gates.respond(to: GateRequest(verb, kind, body: Array(body.utf8), actor: "ci")).get()
     }
 
     func refusal(_ verb: GateRequest.Verb, _ kind: GateRequest.Kind, _ body: String = "{}") -> GateRefusal? {
-        if case .failure(let refusal) = gates.answer(GateRequest(verb, kind, body: Array(body.utf8), actor: "ci")) {
+        if case .failure(let refusal) = gates.respond(to: GateRequest(verb, kind, body: Array(body.utf8), actor: "ci"))
+        {
             return refusal
         }
         return nil

@@ -16,12 +16,12 @@ struct LeaseTests {
         Lease.Sighting(holder: holder, epoch: epoch, renewals: renewals, isOver: isOver)
     }
 
-    /// The request at second `time`, which gets `answer` immediately.
-    private mutating func ask(_ time: Int64, _ answer: Lease.Answer) -> Lease.Question {
+    /// The request at second `time`, which gets `reply` immediately.
+    private mutating func ask(_ time: Int64, _ reply: Lease.Reply) -> Lease.Request {
         let now = Self.seconds(time)
-        let question = lease.question(at: now)
-        lease.answered(answer, asked: now, at: now)
-        return question
+        let request = lease.request(at: now)
+        lease.received(reply, requestedAt: now, at: now)
+        return request
     }
 
     private func standing(_ time: Int64) -> Lease.Standing { lease.standing(at: Self.seconds(time)) }
@@ -40,7 +40,7 @@ struct LeaseTests {
 
     @Test("a lease counts from before it was asked for, and renewals prolong it")
     mutating func renewal() {
-        lease.answered(.ours(epoch: 1), asked: Self.seconds(0), at: Self.seconds(3))
+        lease.received(.ours(epoch: 1), requestedAt: Self.seconds(0), at: Self.seconds(3))
         #expect(standing(9) == .leading(epoch: 1))
         #expect(standing(10) == .none)
         #expect(ask(8, .ours(epoch: 1)) == .renew(epoch: 1))
@@ -67,7 +67,7 @@ struct LeaseTests {
         #expect(standing(29) == .leading(epoch: 5))
     }
 
-    @Test("without the database a holder goes on alone, as long as the database has just failed to answer")
+    @Test("without the database a holder goes on alone, as long as the database has just failed to reply")
     mutating func alone() {
         _ = ask(0, .ours(epoch: 1))
         _ = ask(5, .unreachable)
@@ -87,7 +87,7 @@ struct LeaseTests {
         _ = ask(0, .ours(epoch: 1))
         #expect(ask(2, .refused) == .renew(epoch: 1))
         #expect(standing(2) == .none)
-        #expect(lease.question(at: Self.seconds(2)) == .look)
+        #expect(lease.request(at: Self.seconds(2)) == .look)
     }
 
     // MARK: three nodes and one database
@@ -117,9 +117,9 @@ struct LeaseTests {
             return sighting
         }
 
-        mutating func answer(_ question: Lease.Question, _ holder: String) -> Lease.Answer {
+        mutating func reply(_ request: Lease.Request, _ holder: String) -> Lease.Reply {
             let expires = now + databaseOffset + 10_000_000_000
-            switch question {
+            switch request {
             case .look: return .seen(seen())
             case .take(let sighting):
                 let current = seen()
@@ -144,18 +144,18 @@ struct LeaseTests {
             let index = wakes.indices.min { wakes[$0] < wakes[$1] } ?? 0
             now = max(now, wakes[index])
             let asked = now
-            let question = nodes[index].question(at: asked)
+            let request = nodes[index].request(at: asked)
             if Double.random(in: 0..<1, using: &random) < 0.02 { isDown.toggle() }
             if Double.random(in: 0..<1, using: &random) < 0.03 {
                 databaseOffset += Int64.random(in: -60...60, using: &random) * 1_000_000_000
             }
             let isLostBefore = isDown || Double.random(in: 0..<1, using: &random) < 0.1
-            var answer = isLostBefore ? Lease.Answer.unreachable : answer(question, nodes[index].holder)
-            if Double.random(in: 0..<1, using: &random) < 0.1 { answer = .unreachable }
+            var reply = isLostBefore ? Lease.Reply.unreachable : reply(request, nodes[index].holder)
+            if Double.random(in: 0..<1, using: &random) < 0.1 { reply = .unreachable }
             // The reply takes time. The process may be suspended for much longer, before or after it gets the reply.
             let pause = Double.random(in: 0..<1, using: &random) < 0.1 ? Int64(40) : 1
             let heard = asked + Int64.random(in: 0...pause * 1_000_000_000, using: &random)
-            nodes[index].answered(answer, asked: asked, at: heard)
+            nodes[index].received(reply, requestedAt: asked, at: heard)
             wakes[index] = heard + (nodes[index].isUrgent(at: heard) ? 0 : nodes[index].interval)
         }
 

@@ -46,7 +46,7 @@ struct PostgreSQLConnectionTests {
         #expect(error { try connection.run("nonsense") }?.sqlState == "42601")
         #expect(error { try connection.copy(into: "t (a)", [[.integer(1)], [.text("wrong")]]) }?.code == .statement)
         #expect(error { try connection.copy(into: "nowhere (a)", []) }?.sqlState == "42P01")
-        #expect(error { try connection.execute("SELECT point(1, 2)") }?.code == .unexpectedAnswer)
+        #expect(error { try connection.execute("SELECT point(1, 2)") }?.code == .unexpectedResponse)
         #expect(try connection.execute("SELECT a FROM t") == [[.integer(77)]])
     }
 

@@ -9,7 +9,7 @@ struct ConversionPlan: Sendable {
     /// The series, sorted by place.
     private(set) var series: [Int32] = []
     /// The histograms to create. Their places follow those of the kept values.
-    private(set) var histograms: [ClassicHistogram] = []
+    private(set) var histograms: [ClassicHistogramSeries] = []
     /// For each value, the histogram that it is part of, or -1.
     private(set) var histogramOf: [Int32] = []
     /// `_created` values, with the places of the series that they describe.
@@ -52,7 +52,7 @@ struct ConversionPlan: Sendable {
             guard let role, case .bucket(let bound) = role.part, !exponential.contains(role.metric) else { continue }
             let place = indices[role.metric] ?? histograms.count
             if place == histograms.count {
-                histograms.append(ClassicHistogram(number: number(role.metric)))
+                histograms.append(ClassicHistogramSeries(number: number(role.metric)))
                 indices[role.metric] = place
             }
             histograms[place].add(bucket: index, upTo: bound)

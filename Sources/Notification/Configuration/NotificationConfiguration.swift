@@ -8,7 +8,7 @@ public import YAML
 /// The content of a stock `alertmanager.yml`: the routing tree, receivers, inhibition and templates.
 public struct NotificationConfiguration: Equatable, Sendable {
     /// The root of the routing tree.
-    public var route: Route
+    public var route: NotificationRoute
     /// Receivers by name.
     public var receivers: [String: Receiver]
     /// The inhibition rules.
@@ -28,7 +28,7 @@ public struct NotificationConfiguration: Equatable, Sendable {
 
     /// A configuration without notifications.
     public static let silent = NotificationConfiguration(
-        route: Route(
+        route: NotificationRoute(
             matchers: [], receiver: "none", grouping: .labels([]), groupWait: .seconds(30), groupInterval: .minutes(5),
             repeatInterval: .hours(4), continues: false, muteTimeIntervals: [], activeTimeIntervals: [], routes: [],
             key: "{}", id: "{}"),
@@ -50,7 +50,7 @@ public struct NotificationConfiguration: Equatable, Sendable {
         return try NotificationConfiguration(documents[0], file: path)
     }
 
-    private init(route: Route, receivers: [String: Receiver]) {
+    private init(route: NotificationRoute, receivers: [String: Receiver]) {
         self.route = route
         self.receivers = receivers
         inhibitRules = []
@@ -70,7 +70,7 @@ public struct NotificationConfiguration: Equatable, Sendable {
         receivers = try Self.receivers(&fields, global, directory)
         timeIntervals = try Self.timeIntervals(&fields)
         guard let root = fields.optional("route") else { throw fields.fault("no routes provided") }
-        route = try RouteReader(file: file, receivers: receivers, timeIntervals: timeIntervals).root(root)
+        route = try NotificationRouteReader(file: file, receivers: receivers, timeIntervals: timeIntervals).root(root)
         inhibitRules = []
         for (index, element) in try fields.list("inhibit_rules").enumerated() {
             inhibitRules.append(try Self.inhibitRule(element, path: "inhibit_rules[\(index)]", file: file))
@@ -198,7 +198,7 @@ public struct NotificationConfiguration: Equatable, Sendable {
     /// Why no notification is sent for `route` at `now`; `nil` if notifications are sent.
     ///
     /// A route is muted outside its active time intervals, if it has any, and inside its mute time intervals.
-    public func suppression(of route: Route, at now: Timestamp) -> Suppression? {
+    public func suppression(of route: NotificationRoute, at now: Timestamp) -> Suppression? {
         func isWithin(_ names: [String]) -> Bool {
             names.contains { name in timeIntervals[name]?.contains { $0.contains(now) } ?? false }
         }

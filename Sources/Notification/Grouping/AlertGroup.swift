@@ -60,7 +60,8 @@ public struct AlertGroup: Equatable, Sendable {
     ///
     /// - Parameter urgent: notify immediately instead of waiting for more alerts.
     public init(
-        route: Route, labels: Labels, alert: Alert, origin: AlertOrigin = .rules, urgent: Bool, at now: Timestamp
+        route: NotificationRoute, labels: Labels, alert: Alert, origin: AlertOrigin = .rules, urgent: Bool,
+        at now: Timestamp
     ) {
         self.init(route: route, labels: labels, at: now)
         dueAt = now + groupWait
@@ -68,7 +69,7 @@ public struct AlertGroup: Equatable, Sendable {
     }
 
     /// A group read from the log. It is checked as soon as an event occurs.
-    init(route: Route, labels: Labels, alerts: [Held], sent: [String: Sent], at now: Timestamp) {
+    init(route: NotificationRoute, labels: Labels, alerts: [Held], sent: [String: Sent], at now: Timestamp) {
         self.init(route: route, labels: labels, at: now)
         for held in alerts { self.alerts[held.alert.labels] = held }
         self.sent = sent
@@ -77,7 +78,7 @@ public struct AlertGroup: Equatable, Sendable {
         hasComeDue = true
     }
 
-    private init(route: Route, labels: Labels, at now: Timestamp) {
+    private init(route: NotificationRoute, labels: Labels, at now: Timestamp) {
         key = Self.key(of: route, labels)
         self.labels = labels
         receiver = route.receiver
@@ -89,7 +90,7 @@ public struct AlertGroup: Equatable, Sendable {
     }
 
     /// The key of the group that `labels` name on `route`.
-    static func key(of route: Route, _ labels: Labels) -> String {
+    static func key(of route: NotificationRoute, _ labels: Labels) -> String {
         let pairs = labels.pairs.map { "\($0.name)=\(MetricText.quoted($0.value))" }.joined(separator: ", ")
         return "\(route.key):{\(pairs)}"
     }
@@ -138,7 +139,7 @@ public struct AlertGroup: Equatable, Sendable {
     /// The route was reloaded. Its intervals apply; alerts and integrations that are no longer in it are removed.
     ///
     /// - Returns: whether alerts or integrations were removed.
-    mutating func rerouted(_ route: Route, integrations: Set<String>, keeps: (Labels) -> Bool) -> Bool {
+    mutating func rerouted(_ route: NotificationRoute, integrations: Set<String>, keeps: (Labels) -> Bool) -> Bool {
         routeLabels = route.labels
         (groupWait, groupInterval, repeatInterval) = (route.groupWait, route.groupInterval, route.repeatInterval)
         let count = (alerts.count, sent.count)

@@ -40,7 +40,7 @@ public struct NotificationLogEntry: Equatable, Sendable {
     }
 
     /// The restored group.
-    func group(route: Route, at now: Timestamp) -> AlertGroup {
+    func group(route: NotificationRoute, at now: Timestamp) -> AlertGroup {
         let alerts = alerts.map { held in
             var held = held
             held.isRestored = true

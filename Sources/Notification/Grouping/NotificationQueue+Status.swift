@@ -78,7 +78,7 @@ extension NotificationQueue {
 extension NotificationConfiguration {
     /// Names of the intervals that mute `route` at `now`: those in which it is muted, or all those in which it is
     /// active.
-    func mutingIntervals(of route: Route, at now: Timestamp) -> [String] {
+    func mutingIntervals(of route: NotificationRoute, at now: Timestamp) -> [String] {
         switch suppression(of: route, at: now) {
         case .activeTimeInterval: route.activeTimeIntervals
         case .muteTimeInterval:

@@ -55,7 +55,7 @@ public struct NotificationQueue: Equatable, Sendable {
 
     /// The current configuration.
     public private(set) var configuration: NotificationConfiguration
-    private(set) var routes: [String: Route]
+    private(set) var routes: [String: NotificationRoute]
     private(set) var groups: [GroupID: AlertGroup] = [:]
     private var pending: [Slot: Pending] = [:]
     private var slots: [UInt64: Slot] = [:]
@@ -74,7 +74,7 @@ public struct NotificationQueue: Equatable, Sendable {
         routes = Self.byID(configuration)
     }
 
-    private static func byID(_ configuration: NotificationConfiguration) -> [String: Route] {
+    private static func byID(_ configuration: NotificationConfiguration) -> [String: NotificationRoute] {
         Dictionary(configuration.route.all.map { ($0.id, $0) }) { first, _ in first }
     }
 
@@ -120,7 +120,7 @@ public struct NotificationQueue: Equatable, Sendable {
         }
     }
 
-    static func group(of labels: Labels, on route: Route) -> GroupID {
+    static func group(of labels: Labels, on route: NotificationRoute) -> GroupID {
         GroupID(route: route.id, labels: route.groupLabels(of: labels))
     }
 
@@ -156,7 +156,7 @@ public struct NotificationQueue: Equatable, Sendable {
     }
 
     private mutating func received(
-        _ alert: Alert, origin: AlertOrigin, urgent: Bool, on route: Route, at now: Timestamp
+        _ alert: Alert, origin: AlertOrigin, urgent: Bool, on route: NotificationRoute, at now: Timestamp
     ) {
         let id = Self.group(of: alert.labels, on: route)
         let isKnown = groups[id]?.holds(alert.labels) == true

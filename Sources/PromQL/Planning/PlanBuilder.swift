@@ -94,7 +94,7 @@ struct PlanBuilder {
             if let name = label.labelName {
                 node = CountValuesNode(aggregate, label: name, input: input.node)
             } else {
-                node = FailureNode(.execution("invalid label name \(GoText.quoted(label.bytes))"))
+                node = FailureNode(.execution("invalid label name \(GoNotation.quoted(label.bytes))"))
             }
         case (.topk, _), (.bottomk, _), (.limitk, _), (.limitRatio, _):
             node = RankingNode(aggregate, input: input.node, parameter: parameter?.whole ?? EmptyNode())

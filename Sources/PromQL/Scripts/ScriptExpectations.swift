@@ -37,7 +37,7 @@ struct ScriptExpectations {
         case "expected_fail_regexp" where mustFail: failure = try pattern(words.rest)
         default:
             // Anything that is not a number is a row. Errors in it are reported as errors of a row.
-            if let number = try? GoText.number(line.unsigned.text) {
+            if let number = try? GoNotation.number(line.unsigned.text) {
                 scalar = line.unsigned.isNegative ? -number : number
                 return true
             }
@@ -117,7 +117,7 @@ struct ScriptExpectations {
         guard token.kind == .string, token.range.end == text.utf8.count else {
             throw ScriptFault("expected string literal not valid - a quoted string literal is required")
         }
-        return String(decoding: GoText.unquoted(lexer.bytes[...]), as: UTF8.self)
+        return String(decoding: GoNotation.unquoted(lexer.bytes[...]), as: UTF8.self)
     }
 
     private func rangeVector(

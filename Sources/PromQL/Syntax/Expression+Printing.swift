@@ -5,7 +5,7 @@ extension Expression: CustomStringConvertible {
     public var description: String {
         switch self {
         case .number(let node): node.description
-        case .string(let node): GoText.quoted(node.bytes).replacing("\u{fffd}", with: "\\ufffd")
+        case .string(let node): GoNotation.quoted(node.bytes).replacing("\u{fffd}", with: "\\ufffd")
         case .vectorSelector(let node): node.description
         case .matrixSelector(let node): node.description
         case .subquery(let node): node.expression.description + node.suffix
@@ -98,7 +98,7 @@ extension [String] {
 extension AtModifier? {
     fileprivate var suffix: String {
         switch self {
-        case .timestamp(let time): " @ \(GoText.fixed(time.seconds, digits: 3))"
+        case .timestamp(let time): " @ \(GoNotation.fixed(time.seconds, digits: 3))"
         case .start: " @ start()"
         case .end: " @ end()"
         case nil: ""

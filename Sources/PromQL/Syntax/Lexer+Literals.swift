@@ -22,7 +22,7 @@ extension Lexer {
 
     /// A string in quotes. The opening quote has been read.
     ///
-    /// Escapes are checked here and resolved by `GoText.unquoted`.
+    /// Escapes are checked here and resolved by `GoNotation.unquoted`.
     mutating func string(quote: Unicode.Scalar) -> Token {
         let isRaw = quote == "`"
         while true {
@@ -47,7 +47,7 @@ extension Lexer {
         case "x": (digits, largest) = (2, 255)
         case "u": digits = 4
         case "U": digits = 8
-        default: return "unknown escape sequence \(GoText.described(character))"
+        default: return "unknown escape sequence \(GoNotation.described(character))"
         }
         if base == 16 {
             guard let first = advance() else { return "escape sequence not terminated" }
@@ -55,8 +55,8 @@ extension Lexer {
         }
         var value: UInt32 = 0
         while true {
-            guard let digit = GoText.digit(character), digit < base else {
-                return "illegal character \(GoText.described(character)) in escape sequence"
+            guard let digit = GoNotation.digit(character), digit < base else {
+                return "illegal character \(GoNotation.described(character)) in escape sequence"
             }
             // Eight hexadecimal digits fit exactly.
             value = value &* base &+ digit
@@ -91,7 +91,7 @@ extension Lexer {
             isHexadecimal = true
         }
         func isDigit(_ scalar: Unicode.Scalar) -> Bool {
-            isHexadecimal ? (GoText.digit(scalar) ?? 16) < 16 : Self.isDigit(scalar)
+            isHexadecimal ? (GoNotation.digit(scalar) ?? 16) < 16 : Self.isDigit(scalar)
         }
         _ = accept(".")
         if let character = peek, isDigit(character) { position += 1 }

@@ -24,14 +24,14 @@ extension Lexer {
         case _ where Self.isLetter(character):
             position -= 1
             return word()
-        default: return fail("unexpected character in series sequence: \(GoText.quoted(character))")
+        default: return fail("unexpected character in series sequence: \(GoNotation.quoted(character))")
         }
     }
 
     /// A token between `{{` and `}}`.
     mutating func histogramDescription() -> Token? {
         guard let character = advance() else {
-            return fail("histogram description incomplete unexpected: \(GoText.quoted(nil))")
+            return fail("histogram description incomplete unexpected: \(GoNotation.quoted(nil))")
         }
         switch character {
         case _ where Self.isSpace(character): return blank()
@@ -48,7 +48,7 @@ extension Lexer {
             position += 1
             mode = .values
             return emit(.closeHistogram)
-        default: return fail("histogram description incomplete unexpected: \(GoText.quoted(character))")
+        default: return fail("histogram description incomplete unexpected: \(GoNotation.quoted(character))")
         }
     }
 
@@ -72,7 +72,7 @@ extension Lexer {
     /// A token between the brackets of a histogram's field.
     mutating func bucket() -> Token? {
         guard let character = advance() else {
-            return fail("invalid character in buckets description: \(GoText.quoted(nil))")
+            return fail("invalid character in buckets description: \(GoNotation.quoted(nil))")
         }
         switch character {
         case _ where Self.isSpace(character): return blank()
@@ -85,7 +85,7 @@ extension Lexer {
             return emit(.rightBracket)
         case _ where Self.isLetter(character):
             return Token.keyword(text) == .number ? emit(.number) : nil
-        default: return fail("invalid character in buckets description: \(GoText.quoted(character))")
+        default: return fail("invalid character in buckets description: \(GoNotation.quoted(character))")
         }
     }
 

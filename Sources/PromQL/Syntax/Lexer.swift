@@ -74,7 +74,7 @@ struct Lexer {
         case "!":
             let following = advance()
             guard following == "=" else {
-                return fail("unexpected character after '!': \(GoText.quoted(following))")
+                return fail("unexpected character after '!': \(GoNotation.quoted(following))")
             }
             return emit(.operator(.notEqual))
         case "<":
@@ -107,7 +107,7 @@ struct Lexer {
         case _ where Self.isLetter(character) || character == ":":
             position -= 1
             return isInsideBrackets ? wordInsideBrackets() : word()
-        default: return fail("unexpected character: \(GoText.quoted(character))")
+        default: return fail("unexpected character: \(GoNotation.quoted(character))")
         }
     }
 
@@ -136,7 +136,7 @@ struct Lexer {
             sawColon = true
             return emit(.colon)
         }
-        return durationWord() ?? fail("unexpected character: \(GoText.quoted(scalar(at: start))), expected ':'")
+        return durationWord() ?? fail("unexpected character: \(GoNotation.quoted(scalar(at: start))), expected ':'")
     }
 
     /// `step`, `range`, `min_of` or `max_of`; `nil` for any other word.
@@ -178,7 +178,7 @@ struct Lexer {
             return numberOrDuration()
         default:
             if Self.isLetter(character), let word = durationWord() { return word }
-            return fail("unexpected character in duration expression: \(GoText.quoted(scalar(at: start)))")
+            return fail("unexpected character in duration expression: \(GoNotation.quoted(scalar(at: start)))")
         }
     }
 
@@ -196,13 +196,13 @@ struct Lexer {
         case "!":
             if accept("~") { return emit(.matchesNot) }
             if accept("=") { return emit(.operator(.notEqual)) }
-            return fail("unexpected character after '!' inside braces: \(GoText.quoted(peek))")
+            return fail("unexpected character after '!' inside braces: \(GoNotation.quoted(peek))")
         case "{": return fail("unexpected left brace '{'")
         case "}":
             isInsideBraces = false
             if isSeries { mode = .values }
             return emit(.rightBrace)
-        default: return fail("unexpected character inside braces: \(GoText.quoted(character))")
+        default: return fail("unexpected character inside braces: \(GoNotation.quoted(character))")
         }
     }
 
@@ -226,11 +226,11 @@ extension Lexer {
     /// The text of the current token.
     var text: String { String(decoding: bytes[start..<position], as: UTF8.self) }
 
-    func scalar(at offset: Int) -> Unicode.Scalar? { GoText.decode(bytes, at: offset)?.scalar }
+    func scalar(at offset: Int) -> Unicode.Scalar? { GoNotation.decode(bytes, at: offset)?.scalar }
 
     /// Consumes the scalar at the current position and returns it.
     mutating func advance() -> Unicode.Scalar? {
-        guard let (scalar, width) = GoText.decode(bytes, at: position) else { return nil }
+        guard let (scalar, width) = GoNotation.decode(bytes, at: position) else { return nil }
         position += width
         return scalar
     }

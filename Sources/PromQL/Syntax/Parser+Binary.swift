@@ -88,7 +88,7 @@ extension Parser {
         let bytes = unquoted(token)
         let name = String(validating: bytes, as: UTF8.self)
         if name?.isEmpty ?? true {
-            report("invalid label name for grouping: \(GoText.quoted(bytes))", at: token.range)
+            report("invalid label name for grouping: \(GoNotation.quoted(bytes))", at: token.range)
         }
         return name ?? ""
     }

@@ -93,7 +93,7 @@ extension Parser {
     }
 
     func unquoted(_ token: Token) -> [UInt8] {
-        GoText.unquoted(lexer.bytes[token.range.start..<token.range.end])
+        GoNotation.unquoted(lexer.bytes[token.range.start..<token.range.end])
     }
 
     /// The next number or duration.
@@ -103,7 +103,7 @@ extension Parser {
             return NumberLiteral(value: seconds(token), isDuration: true, range: token.range)
         }
         do {
-            return NumberLiteral(value: try GoText.number(token.text), range: token.range)
+            return NumberLiteral(value: try GoNotation.number(token.text), range: token.range)
         } catch {
             let text = MetricText.quoted(token.text)
             report("error parsing number: strconv.ParseFloat: parsing \(text): \(error.rawValue)", at: latestRange)

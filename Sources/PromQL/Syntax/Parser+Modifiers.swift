@@ -151,7 +151,7 @@ extension Parser {
         let number = numberLiteral().value
         let seconds = sign?.symbol == .minus ? -number : number
         if !(seconds.magnitude < 0x1p63) {
-            report("timestamp out of bounds for @ modifier: \(GoText.fixed(seconds, digits: 6))", at: range)
+            report("timestamp out of bounds for @ modifier: \(GoNotation.fixed(seconds, digits: 6))", at: range)
         }
         return .timestamp(Timestamp(seconds: seconds))
     }

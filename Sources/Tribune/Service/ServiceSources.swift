@@ -73,7 +73,7 @@ struct ServiceSources {
         sources.alerts = { [rules] in rules.snapshots().flatMap(\.rules).flatMap(\.activeAlerts) }
         sources.targets = { [scraper] in scraper.snapshots() }
         sources.command = { [rollback] in rollback.command($0, plan: $1) }
-        sources.gate = { [gates] in gates.answer($0) }
+        sources.gate = { [gates] in gates.respond(to: $0) }
         sources.bottlenecks = { [gates] in gates.bottlenecks() }
         let explainer = AlertExplainer(
             store: store, engine: engine, rules: ruleGroups, notifications: { [notifier] in notifier.queue },

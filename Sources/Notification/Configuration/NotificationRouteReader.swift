@@ -4,18 +4,18 @@ internal import Receivers
 internal import YAML
 
 /// Reads the routing tree. A route inherits missing settings from its parent.
-struct RouteReader {
+struct NotificationRouteReader {
     let file: String
     let receivers: [String: Receiver]
     let timeIntervals: [String: [TimeInterval]]
 
-    private static let defaults = Route(
+    private static let defaults = NotificationRoute(
         matchers: [], receiver: "", grouping: .labels([]), groupWait: .seconds(30), groupInterval: .minutes(5),
         repeatInterval: .hours(4), continues: false, muteTimeIntervals: [], activeTimeIntervals: [], routes: [],
         key: "", id: "")
 
     /// Reads the root route, which must name a receiver and must not have matchers.
-    func root(_ node: YAMLNode) throws(YAMLError) -> Route {
+    func root(_ node: YAMLNode) throws(YAMLError) -> NotificationRoute {
         func fault(_ message: String) -> YAMLError {
             YAMLError(file: file, line: node.line, column: node.column, field: "route", message: message)
         }
@@ -42,7 +42,8 @@ struct RouteReader {
         }
     }
 
-    private func route(_ node: YAMLNode, path: String, above: Route) throws(YAMLError) -> Route {
+    private func route(_ node: YAMLNode, path: String, above: NotificationRoute) throws(YAMLError) -> NotificationRoute
+    {
         var fields = try FieldReader(node, path: path, file: file)
         var route = above
         let matchers = try fields.labelMatchers("matchers", legacy: "match")
@@ -79,7 +80,7 @@ struct RouteReader {
         return route
     }
 
-    private static func grouping(_ fields: inout FieldReader) throws(YAMLError) -> Route.Grouping {
+    private static func grouping(_ fields: inout FieldReader) throws(YAMLError) -> NotificationRoute.Grouping {
         let names = try fields.textList("group_by")
         func fault(_ message: String) -> YAMLError {
             fields.fault(message, at: fields.node["group_by"], field: "group_by")

@@ -1,18 +1,15 @@
 internal import MetricModel
 
-/// Go's notation of quoted text.
-enum GoText {
+/// Quoted text in Go's notation.
+public enum GoLiteral {
     /// `text` as `%q` writes it.
     static func quoted(_ text: String) -> String { MetricText.quoted(text) }
 
     /// The value of a quoted string or character; `nil` if an escape is malformed.
     static func unquoted(_ literal: String) -> String? {
-        GoLiteral.bytes(literal).map { String(decoding: $0, as: UTF8.self) }
+        bytes(literal).map { String(decoding: $0, as: UTF8.self) }
     }
-}
 
-/// Quoted text in Go's notation.
-public enum GoLiteral {
     /// The bytes of a quoted string or character; `nil` if an escape is malformed.
     public static func bytes(_ literal: String) -> [UInt8]? {
         let bytes = Array(literal.utf8)

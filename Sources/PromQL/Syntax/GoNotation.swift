@@ -2,7 +2,7 @@ internal import Glibc
 internal import MetricModel
 
 /// Go's notation for characters, strings and numbers, which PromQL uses.
-enum GoText {
+enum GoNotation {
     /// The scalar at `offset` with its width; U+FFFD with width 1 for an invalid byte, `nil` after the end.
     static func decode(_ bytes: [UInt8], at offset: Int) -> (scalar: Unicode.Scalar, width: Int)? {
         guard offset < bytes.count else { return nil }

@@ -1,7 +1,7 @@
 public import MetricModel
 
 /// A node of the routing tree: which alerts it matches, their receiver, and their grouping.
-public struct Route: Equatable, Sendable {
+public struct NotificationRoute: Equatable, Sendable {
     /// The labels that form the group of an alert.
     public enum Grouping: Equatable, Sendable {
         /// `group_by: [...]`: all labels, so that each alert is a group of its own.
@@ -28,7 +28,7 @@ public struct Route: Equatable, Sendable {
     /// Time intervals outside of which no notifications are sent; if empty, they are always sent.
     public var activeTimeIntervals: [String]
     /// Child routes, tried in order.
-    public var routes: [Route]
+    public var routes: [NotificationRoute]
     /// Labels for templates; templates themselves. Inherited.
     public var labels = Labels.empty
     /// The path of matchers from the root, as in Alertmanager's group keys.
@@ -39,9 +39,9 @@ public struct Route: Equatable, Sendable {
     public var id: String
 
     /// The deepest routes that match an alert with `labels`, in order; never empty for the root.
-    public func matching(_ labels: Labels) -> [Route] {
+    public func matching(_ labels: Labels) -> [NotificationRoute] {
         guard matchers.allSatisfy({ $0.matches(labels) }) else { return [] }
-        var found: [Route] = []
+        var found: [NotificationRoute] = []
         for route in routes {
             let below = route.matching(labels)
             found += below
@@ -59,7 +59,7 @@ public struct Route: Equatable, Sendable {
     }
 
     /// This route and its descendants, each with an id. `known` counts the ids that were assigned.
-    func identified(_ known: inout [String: Int]) -> Route {
+    func identified(_ known: inout [String: Int]) -> NotificationRoute {
         var route = self
         let name = "\(key) to \(receiver)"
         let count = known[name, default: 0]
@@ -71,5 +71,5 @@ public struct Route: Equatable, Sendable {
     }
 
     /// This route and its descendants.
-    public var all: [Route] { [self] + routes.flatMap(\.all) }
+    public var all: [NotificationRoute] { [self] + routes.flatMap(\.all) }
 }

@@ -1,7 +1,7 @@
 internal import MetricModel
 
 /// The series of one classic histogram, by the indices of their values in a body. A value.
-struct ClassicHistogram: Sendable {
+struct ClassicHistogramSeries: Sendable {
     /// The number of the resulting native histogram.
     var number: Int32
     private(set) var bounds: [Double] = []
