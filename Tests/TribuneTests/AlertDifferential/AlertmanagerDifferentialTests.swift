@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Debian's Alertmanager and Tribune with the same configuration and the same alerts: their receivers are sent the same.
+/// Debian's Alertmanager and Tribune with the same configuration and alerts send the same requests to receivers.
 @Suite(
     .enabled(if: access(ComparedNotifier.alertmanager, X_OK) == 0, "prometheus-alertmanager is not installed"),
     .serialized)
