@@ -65,7 +65,7 @@ struct ServiceSettings: Sendable {
         .flag("web.enable-remote-write-receiver", "Accept samples at /api/v1/write."),
         .value(
             "web.command-token-file", "FILE",
-            "File with the bearer token for rollout commands, silences and alerts. Without it, they are accepted from this machine only."
+            "File with a bearer token that grants all permissions, also from other machines. With it, silences and alerts need credentials on this machine too."
         ),
         .value("query.timeout", "DURATION", "Time limit of a query.", default: "2m"),
         .value("query.lookback-delta", "DURATION", "The maximum age of a current sample.", default: "5m"),
