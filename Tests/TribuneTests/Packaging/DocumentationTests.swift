@@ -83,6 +83,7 @@ import Testing
     /// Sources in which fields of `tribune.yml`, plans and rollback rules are read.
     private static let readers = [
         "Tribune/Configuration", "Rollback/Plan", "RuleEngine/File/RollbackDefinition+Loading.swift",
+        "RuleEngine/File/RuleFile+Loading.swift",
     ]
 
     @Test func everyFieldIsInTheReference() throws {
