@@ -93,6 +93,11 @@ $healthy || fail "the health check"
 for path in /health /ready /metrics '/api/v1/query?query=1'; do
     curl -fsS -o /dev/null "http://127.0.0.1:$port$path" || fail "$path"
 done
+# An order inside of the container finds the service's socket; one from outside of it needs credentials.
+answer=$(chroot --userspec="$(ask .User)" "$work/run" /usr/bin/tribune rollout start none --server="http://127.0.0.1:$port" 2>&1 || true)
+case $answer in *'no rollout plan "none"'*) ;; *) fail "an order inside of the container: $answer" ;; esac
+status=$(curl -s -o /dev/null -w '%{http_code}' -X POST "http://127.0.0.1:$port/api/v1/rollouts/none/start")
+[ "$status" = 401 ] || fail "an order without credentials: status $status"
 [ "$(stat -c %u "/proc/$server")" = 1000 ] || fail "it runs as user $(stat -c %u "/proc/$server")"
 kill -s "$(ask .StopSignal 2>/dev/null | grep -v null || echo SIGTERM)" "$server"
 wait "$server" || fail "it ended with $?"

@@ -11,9 +11,11 @@ start() {
     . /etc/default/tribune
     command=$(sed -n 's/^ExecStart=//p' /lib/systemd/system/tribune.service)
     command=${command//\$ARGS/$ARGS}
+    # What systemd does for RuntimeDirectory=.
+    install -d -o tribune -g tribune -m 0700 /run/tribune
     # shellcheck disable=SC2086
     setpriv --reuid tribune --regid tribune --clear-groups --no-new-privs --bounding-set=-all \
-        env -i PATH=/usr/bin:/bin $command >/tmp/serve.log 2>&1 &
+        env -i PATH=/usr/bin:/bin RUNTIME_DIRECTORY=/run/tribune $command >/tmp/serve.log 2>&1 &
     service=$!
     for _ in $(seq 300); do
         ! get /ready >/dev/null || return 0
@@ -22,7 +24,9 @@ start() {
     done
     fail "the service did not become ready"
 }
-stop() { kill "$service"; wait "$service" || fail "the service ended with $?"; }
+stop() { kill "$service"; wait "$service" || fail "the service ended with $?"; rm -rf /run/tribune; }
+# What an order to a plan that does not exist is answered, given by the user $1.
+order() { setpriv --reuid "$1" --clear-groups tribune rollout start none --server="http://127.0.0.1:$port" 2>&1 || true; }
 get() { tribune_get "$1"; }
 # There is no curl in a minimal Debian.
 tribune_get() {
@@ -51,6 +55,12 @@ sed -i 's/15s/1s/' /etc/tribune/prometheus.yml
 step "serve"
 start
 for path in /health /ready /-/ready /metrics; do get "$path" >/dev/null || fail "$path"; done
+for user in root tribune; do
+    answer=$(order "$user")
+    case $answer in *'no rollout plan "none"'*) ;; *) fail "an order of $user: $answer" ;; esac
+done
+answer=$(order nobody)
+case $answer in *unauthorized*) ;; *) fail "an order of nobody: $answer" ;; esac
 for _ in $(seq 100); do
     before=$(samples)
     [ "${before:-0}" -lt 3 ] || break
