@@ -73,6 +73,63 @@ import Testing
         #expect(result.exit == .code(0), "\(page): \(result.output)\(result.errors)")
     }
 
+    private static func blocks(of page: String) throws -> [String] {
+        try text(page).matches(of: /```yaml\n((?s).*?)```/).map { String($0.1) }
+    }
+
+    private func check(_ files: [String: String], of page: String) throws {
+        let directory = TemporaryDirectory()
+        for (name, content) in files { directory.write(content, to: name) }
+        let result = try TribuneProgram.run(["check", "config", directory.file("tribune.yml")])
+        #expect(result.exit == .code(0), "\(page): \(result.output)\(result.errors)")
+    }
+
+    @Test func configurationOfTheReadmeIsValid() throws {
+        let blocks = try Self.blocks(of: "README.md")
+        func block(_ start: String) throws -> String { try #require(blocks.first { $0.hasPrefix(start) }) }
+        try check(
+            [
+                "tribune.yml": try block("# tribune.yml").replacing("/run/secrets/history", with: "history.connection")
+                    .replacing("plans/*.yml", with: "plan*.yml"),
+                "prometheus.yml": "rule_files: [rules.yml]", "history.connection": "host=/nowhere",
+                "alertmanager.yml": "{route: {receiver: a}, receivers: [{name: a}]}",
+                "rules.yml": try block("groups:"), "plan.yml": try block("plan:"),
+            ], of: "README.md")
+    }
+
+    @Test func configurationOfGatesIsValid() throws {
+        let block = try #require(try Self.blocks(of: "docs/gates.md").first { $0.hasPrefix("# tribune.yml") })
+        try check(
+            [
+                "tribune.yml": "prometheus_config: prometheus.yml\n"
+                    + block.replacing("/run/secrets/gates", with: "secret")
+                    .replacing("/run/secrets/executor", with: "secret"),
+                "prometheus.yml": "global: {}", "secret": "long-enough-for-a-secret",
+            ], of: "docs/gates.md")
+    }
+
+    @Test func routesOfThePageAreValid() throws {
+        let routes = try Self.blocks(of: "docs/routes.md").filter { $0.hasPrefix("- ") }
+        #expect(routes.count >= 6)
+        for route in routes {
+            let body = route.split(separator: "\n").map { "  \($0)" }.joined(separator: "\n")
+            try check(
+                [
+                    "tribune.yml": "{prometheus_config: prometheus.yml, plans: [plan.yml]}",
+                    "prometheus.yml": "global: {}",
+                    "plan.yml": """
+                    plan: shop
+                    stages: [100]
+                    services:
+                    - name: auth
+                      stable_health: http://127.0.0.1:1/
+                      routes:
+                    \(body)
+                    """,
+                ], of: "docs/routes.md")
+        }
+    }
+
     /// The page about the next release, continued from the tutorial's files on other ports.
     @Test func theNextReleaseWorksAsWritten() throws {
         let directory = TemporaryDirectory()
