@@ -1,5 +1,6 @@
 // Reads a synthetic body repeatedly and prints nanoseconds per sample and bytes per second, the best of several rounds.
-// Not timed: creating the bodies. Usage: swift run -c release ExpositionBenchmark [series]
+// Not timed: creating the bodies.
+// Usage: swift run -c release ExpositionBenchmark [series]
 import Exposition
 import MetricModel
 import Runtime

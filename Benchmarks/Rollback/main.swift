@@ -1,4 +1,5 @@
-// Measures rollbacks through the real chain and a real HAProxy on loopback. Usage: swift run -c release
+// Measures rollbacks through the real chain and a real HAProxy on loopback.
+// Usage: swift run -c release
 // RollbackBenchmark [shift [TRIPS] | seven [TRIPS] | drain [ROLLBACKS [PER_SECOND]] | nginx [ROLLBACKS [PER_SECOND]] |
 // kill [TIMES]] Without an argument: shift, seven, drain and nginx, which is drain through nginx. `kill` needs
 // RollbackCrashProcess, built the same way.

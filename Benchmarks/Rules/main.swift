@@ -1,6 +1,6 @@
 // Evaluates rules over synthetic series and prints CPU per round and the time from a commit to the measurement. Not
-// timed:
-// creating and storing the samples. Usage: swift run -c release RuleBenchmark [series] [rules]
+// timed: creating and storing the samples.
+// Usage: swift run -c release RuleBenchmark [series] [rules]
 import Glibc
 import Instrumentation
 import MetricModel
@@ -74,8 +74,7 @@ let store = try MetricStore(StoreConfiguration(), registry: nil)
 try fill(store, until: now)
 
 /// Evaluates the groups of `text` at each of `rounds` commits. Returns CPU seconds per round, and the sorted seconds
-/// from
-/// the commit to the measurement of the rule `Probe`, which must be the last one. The first round is not counted.
+/// from the commit to the measurement of the rule `Probe`, which must be the last one. The first round is not counted.
 func react(_ text: String, name: String, rounds: Int) throws -> (cpu: Double, reaction: [Double]) {
     let lane = try store.openLane("trigger/\(name)")
     let slot = try lane.slot(for: ["__name__": "trigger", "bench": name])

@@ -1,8 +1,7 @@
 // Scrapes a synthetic fleet and prints the cost of a scrape, compared with others at the same time: loops that only
-// receive
-// the same bodies, over the scraper's connections and with libcurl, and Prometheus if it is installed. Each is a
-// separate
-// process. Counted: the CPU time of every thread of each process, including HTTP, after each target was scraped twice.
+// receive the same bodies, over the scraper's connections and with libcurl, and Prometheus if it is installed. Each is
+// a separate process. Counted: the CPU time of every thread of each process, including HTTP, after each target was
+// scraped twice.
 // Usage: swift run -c release ScrapeBenchmark [targets] [series] [interval, s] [seconds]
 import Glibc
 

@@ -8,9 +8,8 @@ import MetricStore
 // [directory]
 //
 // A fleet of targets with 1000 series each: 60 % histogram buckets, 30 % counters, 10 % gauges with three decimals,
-// seven
-// labels. Counters increase by 0 to 7 per sample. Times are CPU times of this thread, without generating the values.
-// A run in a directory with data continues after them, however the previous run ended.
+// seven labels. Counters increase by 0 to 7 per sample. Times are CPU times of this thread, without generating the
+// values. A run in a directory with data continues after them, however the previous run ended.
 
 func cpuNanoseconds() -> Int {
     var time = timespec()

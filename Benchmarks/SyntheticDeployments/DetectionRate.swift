@@ -28,8 +28,7 @@ public struct Proportion: Equatable, Sendable {
 /// The results of a gate for many labelled deployments of one size.
 ///
 /// A gate has three verdicts, so there are two ways to count. **Of all** deployments: a good one is wrong if it fails,
-/// a
-/// bad one if it passes; an inconclusive one is neither. **Of the decided** ones only: inconclusive ones are not
+/// a bad one if it passes; an inconclusive one is neither. **Of the decided** ones only: inconclusive ones are not
 /// counted.
 public struct DetectionRate {
     /// Requests of each version.

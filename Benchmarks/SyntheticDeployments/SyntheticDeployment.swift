@@ -6,8 +6,7 @@ import Rollback
 ///
 /// Requests arrive in 20 slices of a window, with the difficulties of real traffic: the load of slices varies, latency
 /// drifts from slice to slice, and bursts (a slow or failing dependency) affect one version or both for a few slices.
-/// None
-/// of this makes a candidate bad; only `kind` does.
+/// None of this makes a candidate bad; only `kind` does.
 public struct SyntheticDeployment {
     /// The effect of the deployment.
     public enum Kind: String, CaseIterable, Sendable {

@@ -1,6 +1,5 @@
 /// The series of one target and how their values advance: 60 % buckets of classic histograms, 30 % counters (including
-/// the
-/// histograms' sums and counts), 10 % gauges; 5 to 7 labels.
+/// the histograms' sums and counts), 10 % gauges; 5 to 7 labels.
 ///
 /// The text between two values never changes and is written once. A scrape costs one copy of it and the digits.
 struct SyntheticTarget: Sendable {

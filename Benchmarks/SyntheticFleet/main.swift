@@ -1,6 +1,5 @@
 // Targets to be scraped by several servers at once: /0, /1 … are the targets. /scrapes returns the scrapes of each
-// client,
-// as lines with a number and a user agent. The first line of the output is the port. Runs until it is stopped.
+// client, as lines with a number and a user agent. The first line of the output is the port. Runs until it is stopped.
 // Usage: SyntheticFleet TARGETS SERIES
 import Glibc
 import Runtime

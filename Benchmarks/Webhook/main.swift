@@ -1,8 +1,6 @@
 // Measures the time from a bad value to the call of a webhook, through the real service: a target on this machine
-// returns a
-// value that turns bad, a rule in a group with `trigger: scrape` fires, and a receiver on this machine is called. The
-// time
-// starts when the target sends its response, so it includes fetching, parsing and storing.
+// returns a value that turns bad, a rule in a group with `trigger: scrape` fires, and a receiver on this machine is
+// called. The time starts when the target sends its response, so it includes fetching, parsing and storing.
 // Usage: WebhookBenchmark PATH-OF-TRIBUNE [trips, default 200] [milliseconds between scrapes, default 100]
 import Glibc
 import JSON
@@ -40,8 +38,7 @@ final class Trips: Sendable {
     }
 
     /// Milliseconds of the finished trips after the first ten, sorted; and the number of missing ones among those that
-    /// started
-    /// long enough ago.
+    /// started long enough ago.
     var durations: (milliseconds: [Double], missing: Int) {
         state.withLock { state in
             let settled = state.begun.filter {

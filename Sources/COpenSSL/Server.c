@@ -76,7 +76,7 @@ SSL_CTX *copenssl_server_context(void) {
         context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(
         context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-    // Needed for resumption where clients have certificates.
+    // Needed for resumption if clients have certificates.
     SSL_CTX_set_session_id_context(context, (const unsigned char *)"tribune", 7);
     return context;
 }
@@ -101,7 +101,7 @@ static int select_protocol(
     const struct protocols *own = argument;
     int result = SSL_select_next_proto(
         (unsigned char **)chosen, chosen_count, own->bytes, (unsigned int)own->count, offered, offered_count);
-    // A client that offers only what is not spoken here is told so, as RFC 7301 wants it.
+    // A client that offers only unsupported protocols gets an alert, as RFC 7301 requires.
     return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
@@ -152,7 +152,7 @@ int copenssl_add_client_authorities(SSL_CTX *context, BIO *pem) {
         if (!is_added) return -1;
         added++;
     }
-    // The end of the text is no error.
+    // The end of the text is not an error.
     ERR_clear_error();
     return added;
 }
@@ -163,7 +163,7 @@ int copenssl_use_certificate_chain(SSL_CTX *context, BIO *pem) {
     int result = SSL_CTX_use_certificate(context, certificate);
     X509_free(certificate);
     while (result == 1 && (certificate = PEM_read_bio_X509(pem, NULL, NULL, NULL)) != NULL) {
-        // Takes the certificate over where it succeeds.
+        // Takes ownership of the certificate on success.
         if (SSL_CTX_add0_chain_cert(context, certificate) != 1) {
             X509_free(certificate);
             return 0;
@@ -183,7 +183,7 @@ bool copenssl_failed_by_plain_http(void) {
 static void copy_text(ASN1_STRING *string, char *text, size_t capacity) {
     const unsigned char *bytes = ASN1_STRING_get0_data(string);
     size_t count = (size_t)ASN1_STRING_length(string);
-    // A name with a zero inside would be cut off, and be another name.
+    // A name with a zero byte would be truncated, and become another name.
     if (count >= capacity || memchr(bytes, 0, count) != NULL) return;
     memcpy(text, bytes, count);
     text[count] = 0;

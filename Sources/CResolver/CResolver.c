@@ -7,7 +7,7 @@
 #include <resolv.h>
 #include <string.h>
 
-/// The name at `data` of a record, with its final dot; false where it is malformed.
+/// The name at `data` of a record, with its final dot; false if it is malformed.
 static int name_at(const ns_msg *message, const unsigned char *data, char *text, size_t size) {
     int used = dn_expand(ns_msg_base(*message), ns_msg_end(*message), data, text, (int)size - 1);
     if (used < 0) return 0;
@@ -19,7 +19,7 @@ static int name_at(const ns_msg *message, const unsigned char *data, char *text,
     return 1;
 }
 
-/// Reads a record; 1 when it is of a known type, 0 when it is to be skipped, -1 when it is malformed.
+/// Reads a record; 1 if it is of a known type, 0 if it is to be skipped, -1 if it is malformed.
 static int read_record(const ns_msg *message, const ns_rr *record, cresolver_record *result) {
     const unsigned char *data = ns_rr_rdata(*record);
     size_t length = ns_rr_rdlen(*record);

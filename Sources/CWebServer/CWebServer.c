@@ -141,7 +141,8 @@ static bool set_address(struct sockaddr_un *address, const char *path) {
     return true;
 }
 
-/// Removes a socket file that refuses connections: its server has ended. False, with errno, where the path must stay.
+/// Removes a socket file that refuses connections because its server has ended. False, with errno, if the path must
+/// stay.
 static bool remove_stale(const struct sockaddr_un *address) {
     struct stat state;
     if (lstat(address->sun_path, &state) != 0) return errno == ENOENT;
@@ -164,7 +165,7 @@ int cweb_listen_unix(const char *path, mode_t mode) {
     if (!set_address(&address, path) || !remove_stale(&address)) return -1;
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -1;
-    // On Linux the mode of the descriptor becomes the mode of the file, so that there is no moment with a wider one.
+    // On Linux the mode of the descriptor becomes the mode of the file, so it never has a wider one.
     if (fchmod(descriptor, mode) == 0 && bind(descriptor, (struct sockaddr *)&address, sizeof address) == 0) {
         if (chmod(path, mode) == 0 && listen(descriptor, SOMAXCONN) == 0) return descriptor;
         int reason = errno;

@@ -67,8 +67,7 @@ public struct HTTPSettings: Equatable, Sendable {
     /// obtained.
     ///
     /// - Parameter waits: whether the caller may wait for the OAuth 2 token endpoint. If not, a request without a token
-    ///   fails
-    ///   and the token is fetched on another thread.
+    ///   fails and the token is fetched on another thread.
     public func apply(to request: inout HTTPRequest, waits: Bool = true) throws(HTTPFailure) {
         request.tls = tls
         request.allowsHTTP2 = allowsHTTP2

@@ -118,8 +118,7 @@ internal import Synchronization
     /// Sends and receives, and passes on each result exactly once.
     ///
     /// Returns when the monotonic clock passes `deadline` (nanoseconds), when it is woken, or after an event. The
-    /// caller calls
-    /// it again. `finished` becomes the only owner of the body, and may start further requests.
+    /// caller calls it again. `finished` becomes the only owner of the body, and may start further requests.
     public func run(
         until deadline: Int64, _ finished: (_ token: Int, consuming Result<HTTPResponse, HTTPFailure>) -> Void
     ) {

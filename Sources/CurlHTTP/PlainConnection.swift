@@ -204,8 +204,7 @@ internal import Runtime
     }
 
     /// The result of one read: the number of bytes (0 at the end, -1 for an error), the size of the buffer, and the
-    /// parser's
-    /// result.
+    /// parser's result.
     private struct Read {
         var count = 0
         var error: Int32 = 0

@@ -8,8 +8,7 @@ internal import Runtime
     /// The next event for a multiplexer.
     enum Event {
         /// ``takeAnswer()`` returns the response. In an enum value, the body would get a second owner and be copied
-        /// when
-        /// it is changed.
+        /// when it is changed.
         case answered(token: Int)
         case failed(token: Int, HTTPFailure)
         /// The request must be sent over a new connection.

@@ -57,8 +57,7 @@ internal import Synchronization
     }
 
     /// libcurl takes the name for SNI and verification from the URL. For another `serverName`, the URL has that name,
-    /// and the
-    /// connection and `Host` use the real host.
+    /// and the connection and `Host` use the real host.
     private static func address(
         of request: HTTPRequest
     ) throws(HTTPFailure) -> (url: String, host: String?, connectTo: String?) {

@@ -7,8 +7,7 @@ public enum DurableFile {
     ///
     /// The bytes are written to `path.new`, synced and renamed, and the directory is synced. When this returns, the new
     /// content survives a power failure. If it throws, the old content is in place. Two calls for the same path must
-    /// not run
-    /// at the same time.
+    /// not run at the same time.
     public static func replace(
         _ path: String, by bytes: [UInt8], permissions: UInt32 = 0o600
     ) throws(DurableError) {

@@ -2,8 +2,7 @@ internal import Glibc
 internal import Runtime
 
 /// An append-only file of records, each synced before `append` returns. One thread uses it at a time, and one process
-/// at a
-/// time can open it.
+/// at a time can open it.
 ///
 /// After a failed write or sync it stays failed: the content on disk is then unknown (the kernel may have dropped the
 /// dirty pages), and only opening the file again determines it.
@@ -37,8 +36,7 @@ public final class RecordLog: @unchecked Sendable {
     /// Opens the log at `path`, or creates it. `path.lock` locks it against other processes.
     ///
     /// A torn tail is cut off. A damaged file is renamed to `path.damaged-N` and an error is thrown, so that no
-    /// decision is
-    /// based on a part of the records. Opening again then starts an empty log.
+    /// decision is based on a part of the records. Opening again then starts an empty log.
     public convenience init(path: String) throws(DurableError) {
         try self.init(path: path, device: .system)
     }

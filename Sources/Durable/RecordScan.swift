@@ -19,8 +19,7 @@ public struct RecordScan: Equatable, Sendable {
     /// Reads records until the end or the first bytes that are not the next record.
     ///
     /// An interrupted write leaves the start of the last record, or its full length with some blocks missing. So an
-    /// invalid
-    /// record is a torn tail if no valid one follows it. A later valid record proves damage.
+    /// invalid record is a torn tail if no valid one follows it. A later valid record proves damage.
     public init(_ bytes: [UInt8], coverage: RecordFrame.Coverage = .wholeRecord) {
         while goodByteCount < bytes.count {
             guard

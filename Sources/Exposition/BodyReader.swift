@@ -51,8 +51,7 @@ public struct BodyReader: Sendable {
     }
 
     /// Reads a body. If it throws, or ``ScrapedBody/stop`` says that the body was not read completely, ``discard()``
-    /// must
-    /// still be called.
+    /// must still be called.
     public mutating func parse(
         _ body: ExpositionBody, format: ExpositionFormat, into result: inout ScrapedBody,
         limits: ReadingLimits = ReadingLimits()

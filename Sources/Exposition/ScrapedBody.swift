@@ -3,8 +3,7 @@ public import MetricModel
 /// The samples of one body by number, as read by ``BodyPredictor``. Reused from scrape to scrape.
 ///
 /// The predictor assigns small numbers to series. If ``isUnchanged``, the sequence of series is that of the last
-/// committed
-/// body and ``series`` is empty: a caller that keeps the slots in that order needs no lookup.
+/// committed body and ``series`` is empty: a caller that keeps the slots in that order needs no lookup.
 public struct ScrapedBody: Sendable {
     /// An attribute that only some samples have.
     public struct Extra<Value: Sendable>: Sendable {

@@ -76,8 +76,7 @@ public struct Template: Sendable {
     }
 
     /// Expands the template for `dot`. A function that was declared when parsing but is missing in `functions` fails
-    /// when
-    /// it is called.
+    /// when it is called.
     public func expand(
         _ dot: TemplateValue, functions: [String: TemplateFunction], mode: Mode = .text, limits: Limits = Limits()
     ) throws(TemplateError) -> String {

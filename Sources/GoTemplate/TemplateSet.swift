@@ -35,8 +35,7 @@ public struct TemplateSet: Sendable {
     }
 
     /// Adds the templates that `text` defines, and the text itself as the template `name`. A later definition replaces
-    /// an
-    /// earlier one.
+    /// an earlier one.
     public mutating func add(_ text: String, name: String) throws(TemplateError) {
         let source = TemplateSource(name: name, text: text)
         for (name, nodes) in try TemplateParser.parse(text, name: name, functions: functions) {

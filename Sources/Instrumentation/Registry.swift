@@ -36,8 +36,7 @@ public struct FamilySnapshot: Sendable {
 /// Tribune's own metrics. Created once by the composition root and passed to every engine. May be used from any thread.
 ///
 /// A second request for the same family returns the same instruments. A request with another kind or other label names
-/// is
-/// a programming error and traps in debug builds. In release builds the instrument works but is not exported.
+/// is a programming error and traps in debug builds. In release builds the instrument works but is not exported.
 public final class Registry: Sendable {
     private final class Family: Sendable {
         let name: String

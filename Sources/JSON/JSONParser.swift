@@ -19,8 +19,7 @@ extension JSON {
     /// Reads one JSON text (RFC 8259): strict, at most 200 levels deep, nothing after the value.
     ///
     /// Integers that do not fit in 64 bits become doubles. A number outside the range of doubles is rejected. An
-    /// unpaired
-    /// surrogate becomes U+FFFD. Members with the same name are all kept.
+    /// unpaired surrogate becomes U+FFFD. Members with the same name are all kept.
     public init(parsing text: String) throws(JSONError) {
         try self.init(parsing: Array(text.utf8))
     }

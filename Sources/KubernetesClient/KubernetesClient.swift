@@ -3,8 +3,7 @@ public import JSON
 internal import Runtime
 
 /// Sends requests to one API server. Every call blocks until the response has arrived or its deadline has passed. May
-/// be
-/// used from any thread.
+/// be used from any thread.
 public struct KubernetesClient: Sendable {
     private let server: KubernetesServer
     private let client: HTTPClient

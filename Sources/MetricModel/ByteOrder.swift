@@ -3,8 +3,7 @@ internal import Glibc
 /// Bytewise comparison of strings.
 ///
 /// Swift compares strings by canonical equivalence, which would treat two different label values (composed and
-/// decomposed
-/// "é") as one series. Prometheus compares bytes, and so does all code here that identifies or sorts series.
+/// decomposed "é") as one series. Prometheus compares bytes, and so does all code here that identifies or sorts series.
 public enum ByteOrder {
     /// Whether both strings have the same bytes.
     public static func equal(_ left: String, _ right: String) -> Bool {

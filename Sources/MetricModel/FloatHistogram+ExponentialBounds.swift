@@ -18,9 +18,8 @@ extension FloatHistogram {
     /// The bounds from 0.5 to 1 at schema 8. They include those of lower schemas.
     ///
     /// Prometheus and its clients use a table whose numbers are up to four units in the last place below the exact
-    /// powers of
-    /// two. They are visible in the API, in labels of `count_values` and in comparisons with a bound, so these are the
-    /// same.
+    /// powers of two. They are visible in the API, in labels of `count_values` and in comparisons with a bound, so
+    /// these are the same.
     private static let bounds: [Double] = deviations.enumerated().map { index, deviation in
         let nearest = exp2(Double(index) / 256 - 1)
         return Double(bitPattern: nearest.bitPattern &+ UInt64(bitPattern: 49 - Int64(deviation)))

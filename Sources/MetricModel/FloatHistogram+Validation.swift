@@ -9,8 +9,7 @@ extension FloatHistogram {
     /// All code that reads buckets relies on it, so every histogram of a client is checked once on arrival.
     ///
     /// - Parameter countsAreIntegers: whether the counts are exact, so that those of the buckets must add up to
-    ///   ``count``.
-    ///   Float counts need not, because of rounding.
+    ///   ``count``. Float counts need not, because of rounding.
     public func fault(countsAreIntegers: Bool) -> String? {
         if let fault = layoutFault { return fault }
         // NaN is not allowed either.

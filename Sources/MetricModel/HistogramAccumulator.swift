@@ -189,8 +189,7 @@ extension HistogramAccumulator {
     }
 
     /// Whether the counter must have been reset after `previous`: a bucket decreased or disappeared, or the layout
-    /// became
-    /// finer.
+    /// became finer.
     func isReset(after previous: HistogramAccumulator) -> Bool {
         if count.sum < previous.count.sum { return true }
         if usesCustomBuckets != previous.usesCustomBuckets { return true }

@@ -8,8 +8,7 @@ internal import Synchronization
 /// The file with the notifications that were sent, so that a restart neither repeats nor loses one.
 ///
 /// Every line is the CRC-32C of a change as eight hexadecimal digits, a blank, and the change as JSON. An incomplete
-/// line
-/// ends the file. When the file is twice the size of its content it is rewritten. Used by one thread.
+/// line ends the file. When the file is twice the size of its content it is rewritten. Used by one thread.
 public final class NotificationLog {
     /// The file is not rewritten below this size.
     private static let smallest = 1 << 20

@@ -6,8 +6,7 @@ public import Runtime
 internal import Synchronization
 
 /// The shell around ``NotificationQueue``: one thread steps the machine, others send to receivers, each in a lane of
-/// its
-/// own.
+/// its own.
 ///
 /// May be called from any thread. Callers never wait for a receiver.
 public final class NotificationRunner: Sendable {
@@ -96,9 +95,8 @@ public final class NotificationRunner: Sendable {
     /// Starts the threads. If one cannot be started, stops the others and throws.
     ///
     /// - Parameter mayNotify: whether this process sends notifications, and not another one with the same alerts.
-    ///   Called from
-    ///   any thread, again before each notification is sent. While it returns false, all groups are removed, including
-    ///   repetitions and retries: the process that notifies has its own groups.
+    ///   Called from any thread, again before each notification is sent. While it returns false, all groups are
+    ///   removed, including repetitions and retries: the process that notifies has its own groups.
     public func start(
         _ configuration: NotificationConfiguration, mayTell mayNotify: @escaping @Sendable () -> Bool = { true }
     ) throws(WorkerThread.StartError) {

@@ -4,8 +4,7 @@ extension PostgreSQLConnection {
     /// Appends `rows` to a table with binary COPY, the fastest way.
     ///
     /// - Parameter target: the table with its columns, `measurement (series, ts, value)`; trusted text. The values of a
-    ///   row
-    ///   must have exactly the columns' types.
+    ///   row must have exactly the columns' types.
     public func copy(into target: String, _ rows: [[PostgreSQLValue]]) throws(PostgreSQLError) {
         let deadline = try beginCopy(target)
         var buffer: [UInt8] = []

@@ -4,8 +4,7 @@ internal import Glibc
 /// One connection to a PostgreSQL server. Used by one thread, which it blocks; closed when it is freed.
 ///
 /// Every wait has a deadline, even if the server accepts data but never responds. After an error of the kinds
-/// `connection`
-/// and `timeout` the connection is unusable and a new one is needed.
+/// `connection` and `timeout` the connection is unusable and a new one is needed.
 @safe public final class PostgreSQLConnection {
     let handle: OpaquePointer
     let answerMilliseconds: Int32

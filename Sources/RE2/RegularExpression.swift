@@ -67,8 +67,7 @@ internal import CRE2
     /// Replaces all of `text` with `template` if all of it matches; otherwise returns `nil`.
     ///
     /// In the template, `$1`, `${1}` and `${name}` are groups and `$$` is a dollar sign, as in Go's `Expand`: a group
-    /// that does
-    /// not exist is empty, and `$1x` is a group named `1x`.
+    /// that does not exist is empty, and `$1x` is a group named `1x`.
     ///
     /// - Parameter limit: a result with more bytes than this may be incomplete.
     public func expandWhole(_ text: String, template: String, limit: Int = .max) -> String? {

@@ -4,9 +4,8 @@ internal import MetricStore
 /// The lane and slot of each remotely written series. A value; used by one thread at a time.
 ///
 /// A sender passes on scraped samples, so the samples of a target have common timestamps. Each pair of `job` and
-/// `instance`
-/// gets a lane, whose rows are then as dense as those of a scraped target. Series without either, and those of more
-/// targets than ``mostLanes``, share one lane.
+/// `instance` gets a lane, whose rows are then as dense as those of a scraped target. Series without either, and those
+/// of more targets than ``mostLanes``, share one lane.
 struct RemoteWriteLanes {
     /// The lane and slot of a series.
     struct Place: Equatable {

@@ -5,8 +5,7 @@ internal import MetricModel
 /// ``RemoteWriteReceiver``.
 ///
 /// Only in memory, like that of targets: a sender of version 2 sends it with every series, one of version 1 every
-/// minute.
-/// The last metadata of a family is used.
+/// minute. The last metadata of a family is used.
 struct RemoteWriteMetadata {
     /// The maximum number of families.
     static let mostFamilies = 20_000

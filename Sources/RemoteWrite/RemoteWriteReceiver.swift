@@ -6,8 +6,7 @@ internal import Snappy
 internal import Synchronization
 
 /// Stores the samples that other servers send by remote write. May be used from any thread. Requests are stored one
-/// after
-/// the other.
+/// after the other.
 public final class RemoteWriteReceiver: Sendable {
     /// Why a part of a request was not stored, with the HTTP status of the response.
     struct Refusal: Error, Equatable {

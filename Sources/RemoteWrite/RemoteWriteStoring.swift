@@ -4,8 +4,7 @@ internal import MetricStore
 /// Stores one request. A value of the thread that handles the request.
 ///
 /// First every sample is checked and gets its place. Then all are appended, by lane and time, so that the samples of
-/// one
-/// scrape are in one row. Invalid samples are reported; the others are stored.
+/// one scrape are in one row. Invalid samples are reported; the others are stored.
 struct RemoteWriteStoring {
     typealias Refusal = RemoteWriteReceiver.Refusal
 
@@ -193,8 +192,7 @@ struct RemoteWriteStoring {
     }
 
     /// Adds a zero at the start of the series, unless the store has later samples: then it would be out of order, which
-    /// is
-    /// not an error.
+    /// is not an error.
     private mutating func addZeroes(
         _ series: WriteRequest.Series, _ labels: Labels, _ place: RemoteWriteLanes.Place, _ lanes: RemoteWriteLanes
     ) {

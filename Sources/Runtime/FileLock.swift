@@ -8,8 +8,7 @@ public enum FileLock {
     }
 
     /// Unlocks and closes the file. Closing alone would leave it locked while a child process that is being started has
-    /// a
-    /// copy of the descriptor.
+    /// a copy of the descriptor.
     public static func close(_ descriptor: Int32) {
         flock(descriptor, LOCK_UN)
         Glibc.close(descriptor)

@@ -4,8 +4,7 @@ internal import CRuntime
 ///
 /// The allocator keeps freed memory. After a peak (new series of many targets, a large query) most of it is not needed
 /// again soon, but it counts as the process's memory. Returning it requires a walk over the free blocks. It is done
-/// only
-/// if much memory was freed since the last time and stayed free between two calls.
+/// only if much memory was freed since the last time and stayed free between two calls.
 public struct HeapTrimmer: Equatable, Sendable {
     private let threshold: Int
     /// Free memory after the last trim: parts of pages that are otherwise in use.

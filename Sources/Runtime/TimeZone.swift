@@ -3,8 +3,7 @@ internal import MetricModel
 /// The UTC offsets of a place, from the system's time zone database.
 ///
 /// A value, read once from its TZif file (RFC 8536). May be used from any thread. `localtime_r` of the C library
-/// supports
-/// one zone per process, and changing it races with other threads.
+/// supports one zone per process, and changing it races with other threads.
 public struct TimeZone: Equatable, Sendable {
     /// The times at which the offset changed, in seconds since the epoch, ascending.
     private let changes: [Int64]
@@ -177,8 +176,7 @@ private struct TimeZoneBlock {
     }
 
     /// The changes, the offset after each of them, and the offset before the first; `nil` if an index is out of range
-    /// or
-    /// times do not increase.
+    /// or times do not increase.
     func content(of bytes: [UInt8]) -> (changes: [Int64], offsets: [Int64], initial: Int64)? {
         let indices = start + times * wordSize
         let offsets = (0..<types).map { bytes.bigEndian(at: indices + times + 6 * $0, size: 4) }

@@ -67,7 +67,7 @@ internal import COpenSSL
         return count > 0 ? .bytes(Int(count)) : progress(count)
     }
 
-    /// Tells the client that no more data follow. Does not wait for its reply.
+    /// Notifies the client that no more data follow. Does not wait for its reply.
     public func close() {
         ERR_clear_error()
         if unsafe SSL_is_init_finished(connection) == 1 { _ = unsafe SSL_shutdown(connection) }

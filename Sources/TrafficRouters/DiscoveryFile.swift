@@ -6,8 +6,7 @@ internal import Runtime
 /// A file that a proxy reads.
 enum DiscoveryFile {
     /// Replaces the content of the file at `path` with `text`. A temporary file is synced and renamed, so that the
-    /// proxy
-    /// reads either the old file or the complete new one, even after a power failure.
+    /// proxy reads either the old file or the complete new one, even after a power failure.
     ///
     /// - Parameter check: called just before the rename. If it throws, the old file stays in place.
     static func replace(

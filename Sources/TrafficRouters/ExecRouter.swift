@@ -5,8 +5,7 @@ internal import Rollback
 internal import Runtime
 
 /// Programs that split traffic. They get the operation as JSON on standard input and its key in the environment
-/// variable
-/// `TRIBUNE_IDEMPOTENCY_KEY`. The program for reading prints the split as JSON. Exit code 0 means success.
+/// variable `TRIBUNE_IDEMPOTENCY_KEY`. The program for reading prints the split as JSON. Exit code 0 means success.
 struct ExecRouter: TrafficRouter {
     let route: ExecRoute
     let timeout: Milliseconds

@@ -3,9 +3,8 @@ package import Rollback
 /// Prevents a process that has lost its lease from writing to routers.
 ///
 /// A process can be suspended between any two instructions and resume after another one has taken over. So routers
-/// check
-/// the lease again just before each write. If a router can store a number, they also store the epoch of the write and
-/// refuse to overwrite a higher one. HAProxy cannot store one.
+/// check the lease again just before each write. If a router can store a number, they also store the epoch of the write
+/// and refuse to overwrite a higher one. HAProxy cannot store one.
 package struct Fence: Sendable {
     /// Whether several processes share a lease. A process that runs alone stores no epochs: they would block a later
     /// process whose journal was lost.

@@ -18,8 +18,7 @@ public struct RouteReading: Equatable, Sendable {
 
 extension RolloutPlan {
     /// Reads back every route, one after the other, in promotion order. Changes nothing. Blocks for at most a few times
-    /// the
-    /// timeouts of the routes.
+    /// the timeouts of the routes.
     public func readRoutes() -> [RouteReading] {
         let client = HTTPClient()
         return services.flatMap { service in

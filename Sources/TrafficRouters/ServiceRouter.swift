@@ -3,8 +3,7 @@ internal import MetricModel
 package import Rollback
 
 /// All routers of one service: shifted together, and read as one split only if they agree. Adds the result of the
-/// service's
-/// health URL. Used by one worker thread.
+/// service's health URL. Used by one worker thread.
 package struct ServiceRouter: Sendable {
     let routers: [any TrafficRouter]
     let healthURL: String?

@@ -1,6 +1,5 @@
 /// The connection of a running request, with which the handler can check whether the client still waits. May be used
-/// from
-/// any thread.
+/// from any thread.
 final class ClientConnection: Sendable {
     private let server: ServerCore
     private let connection: Connection

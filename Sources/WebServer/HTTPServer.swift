@@ -7,8 +7,7 @@ internal import Synchronization
 ///
 /// A handler may block: other threads continue to read and write. At the limit of running handlers, requests wait in a
 /// bounded queue; above its capacity they get 503. Any thread except a handler's may `stop` the server; otherwise
-/// `deinit`
-/// does.
+/// `deinit` does.
 public final class HTTPServer: Sendable {
     /// The port of the first listener; 0 if it is not a TCP socket.
     public let port: Int
@@ -78,8 +77,8 @@ public final class HTTPServer: Sendable {
     }
 
     /// Stops listening, lets running handlers finish (they see `isClientGone`), gives their clients some seconds to
-    /// receive
-    /// the responses, and closes every connection. Returns when all of it is done. Must not be called by a handler.
+    /// receive the responses, and closes every connection. Returns when all of it is done. Must not be called by a
+    /// handler.
     public func stop() {
         let isFirst = isStopped.withLock { stopped in
             defer { stopped = true }

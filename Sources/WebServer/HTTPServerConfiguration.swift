@@ -3,8 +3,7 @@ public import TLS
 /// An address on which a server listens.
 public enum HTTPListenAddress: Equatable, Sendable, CustomStringConvertible {
     /// A numeric address or host name. An empty host means every interface, IPv4 and IPv6. With port 0 the system
-    /// chooses
-    /// one.
+    /// chooses one.
     case tcp(host: String, port: Int)
     /// A Unix socket, created with these permissions. A file of an ended process is replaced.
     case unix(path: String, mode: UInt32)

@@ -35,8 +35,7 @@ final class RequestScheduler: Sendable {
     }
 
     /// The next request for the calling thread, which must then call ``finished()``; `nil` if none waits or the limit
-    /// of
-    /// running handlers is reached. `more` is true if another thread could take one too.
+    /// of running handlers is reached. `more` is true if another thread could take one too.
     func next() -> (request: PendingRequest, more: Bool)? {
         state.withLock { state in
             guard state.running < limit, state.count > 0 else { return nil }

@@ -5,8 +5,7 @@ internal import Synchronization
 internal import TLS
 
 /// The shared state of a server's threads. Each thread waits for an event, reads or writes as much as the socket
-/// allows,
-/// and runs the handler of a complete request. A request whose handler can run at once needs no thread change.
+/// allows, and runs the handler of a complete request. A request whose handler can run at once needs no thread change.
 final class ServerCore: Sendable {
     let configuration: HTTPServerConfiguration
     let poller: Poller
@@ -260,8 +259,7 @@ final class ServerCore: Sendable {
     // MARK: Stopping
 
     /// Accepts no more connections or requests. Returns when everything in progress is done, and its clients have
-    /// received
-    /// the responses or were too slow.
+    /// received the responses or were too slow.
     func stop() {
         stopping.store(true, ordering: .sequentiallyConsistent)
         for listener in listeners.values {

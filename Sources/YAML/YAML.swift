@@ -12,8 +12,7 @@ public enum YAML {
     /// Parses every document in `text`. `file` is used only in errors.
     ///
     /// Aliases are resolved by copying, `<<` merges mappings, and a duplicate key is an error. Deep nesting, more than
-    /// four
-    /// million nodes (alias bombs) and texts over 64 MiB are rejected.
+    /// four million nodes (alias bombs) and texts over 64 MiB are rejected.
     public static func parse(_ text: String, file: String = "") throws(YAMLError) -> [YAMLNode] {
         try parse(Array(text.utf8), file: file)
     }

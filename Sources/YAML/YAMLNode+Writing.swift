@@ -62,8 +62,7 @@ extension YAMLNode {
     }
 
     /// Whether `text` can be written without quotes. `---` and `...` at the start of a line are document marks. A dash
-    /// or a
-    /// question mark alone, which lists in brackets may contain, starts an entry.
+    /// or a question mark alone, which lists in brackets may contain, starts an entry.
     private static func staysPlain(_ text: String) -> Bool {
         if text == "-" || text == "?" { return false }
         return !text.hasPrefix("---") && !text.hasPrefix("...") && !text.unicodeScalars.contains(where: needsEscape)

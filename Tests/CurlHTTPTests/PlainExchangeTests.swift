@@ -5,8 +5,7 @@ import TestSupport
 import Testing
 
 /// Responses of all forms over plain HTTP, which the multiplexer reads without libcurl. libcurl (`HTTPClient`) reads
-/// the same
-/// responses for comparison.
+/// the same responses for comparison.
 @Suite struct PlainExchangeTests {
     private typealias Outcome = Result<HTTPResponse, HTTPFailure>
 

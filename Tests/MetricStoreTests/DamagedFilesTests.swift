@@ -7,8 +7,7 @@ import Testing
 /// Whatever bytes of any file are changed: samples found after a restart were committed, for that series, at that time.
 @Suite struct DamagedFilesTests {
     /// The files of a store in which series come and go, so that several series use a slot one after the other. Some
-    /// data of
-    /// each kind of file existed before the last restart.
+    /// data of each kind of file existed before the last restart.
     private static func files() throws -> [String: Data] {
         let directory = try TemporaryDirectory()
         for process in 0..<2 {

@@ -233,8 +233,7 @@ import Testing
     }
 
     /// A series without samples is removed immediately and new when it is created again. A replay of the log still
-    /// knows
-    /// it.
+    /// knows it.
     @Test func seriesThatAreNewTwiceAreOne() throws {
         do {
             let store = try open()

@@ -9,8 +9,7 @@ import Testing
 import YAML
 
 /// A transport that records requests and returns the test's responses. A vendor's stand-in checks the requirements in
-/// its
-/// documentation.
+/// its documentation.
 final class StandIn: DeliveryTransport {
     struct Call: Sendable {
         var method: String

@@ -93,8 +93,7 @@ public enum Campaign {
     /// The fewest strikes that still violate the same invariant in the world of `seed`.
     ///
     /// Leaves out smaller and smaller parts of the strikes while the violation remains. Not the smallest possible set,
-    /// but one
-    /// of which no single strike can be left out.
+    /// but one of which no single strike can be left out.
     public static func shrink(seed: UInt64, sabotage: Sabotage? = nil) -> (strikes: [Strike], violation: Violation)? {
         func run(_ kept: [Strike]?) -> (strikes: [Strike], violation: Violation)? {
             var world = World(seed: seed, kept: kept.map(Set.init), sabotage: sabotage)

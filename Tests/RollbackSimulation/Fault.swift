@@ -98,8 +98,7 @@ public struct SplitMix: RandomNumberGenerator, Sendable {
 }
 
 /// Decides when faults strike. Each fault has its own random numbers, so that leaving one strike out changes the others
-/// as
-/// little as possible. This makes failures shrink.
+/// as little as possible. This makes failures shrink.
 struct Injector: Sendable {
     private var streams: [SplitMix]
     private var counts: [Int]

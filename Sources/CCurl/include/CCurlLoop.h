@@ -19,8 +19,7 @@ CURLMcode ccurl_loop_add(ccurl_loop *loop, CURL *handle);
 CURLMcode ccurl_loop_remove(ccurl_loop *loop, CURL *handle);
 
 /// Waits until a socket is ready, a timeout of libcurl or `nanoseconds` have passed, or the loop is woken. Then handles
-/// the
-/// sockets. 0 does not wait.
+/// the sockets. 0 does not wait.
 void ccurl_loop_step(ccurl_loop *loop, int64_t nanoseconds);
 /// Ends the current wait, or the next one. May be called from any thread.
 void ccurl_loop_wake(ccurl_loop *loop);
@@ -28,12 +27,10 @@ void ccurl_loop_wake(ccurl_loop *loop);
 bool ccurl_loop_next_done(ccurl_loop *loop, CURL **handle, CURLcode *result);
 
 /// Removes the socket from a handle that was only to connect (`CURLOPT_CONNECT_ONLY`) and has connected, before it is
-/// removed.
-/// The caller closes it. -1 if there is none, with errno set.
+/// removed. The caller closes it. -1 if there is none, with errno set.
 int ccurl_loop_take_socket(ccurl_loop *loop, CURL *handle);
 /// Also waits for a socket of the caller, under `token`, until it is closed: for data to read, and for space to write
-/// if
-/// `is_writing`. `is_known` means that it is already being waited for.
+/// if `is_writing`. `is_known` means that it is already being waited for.
 bool ccurl_loop_watch(ccurl_loop *loop, int socket, uint32_t token, bool is_writing, bool is_known);
 /// Removes the next of the caller's ready sockets from the last step. Returns false if there is none.
 bool ccurl_loop_next_ready(ccurl_loop *loop, uint32_t *token);

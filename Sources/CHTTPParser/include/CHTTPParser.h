@@ -25,8 +25,7 @@ void chttp_reader_free(chttp_reader *reader);
 void chttp_reader_reset(chttp_reader *reader);
 
 /// Reads up to `count` bytes and sets `consumed` to the number of bytes read. Those that are body are moved to the
-/// front of
-/// `body`, which has room for `count` bytes and may be equal to `bytes`; `body_count` is their number.
+/// front of `body`, which has room for `count` bytes and may be equal to `bytes`; `body_count` is their number.
 chttp_progress chttp_read(
     chttp_reader *reader, const void *bytes, size_t count, void *body, size_t *consumed, size_t *body_count);
 /// The peer has closed the connection: `CHTTP_DONE` if that ends the response.

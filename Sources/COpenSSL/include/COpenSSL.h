@@ -12,7 +12,7 @@
 /// A BIO that reads `length` bytes of `text`, which must outlive it.
 BIO *copenssl_reader(const void *text, int length);
 
-/// A BIO that collects what is written to it.
+/// A BIO that collects the written bytes.
 BIO *copenssl_writer(void);
 
 /// The bytes collected by a writer; valid until the BIO is freed.
@@ -23,24 +23,25 @@ long copenssl_written(BIO *writer, const char **bytes);
 
 /// A server's context with everything that does not depend on configuration: no renegotiation or compression, partial writes.
 SSL_CTX *copenssl_server_context(void);
-/// Sets the protocol versions; 0 for OpenSSL's own limit. False where a version is unknown.
+/// Sets the protocol versions; 0 for OpenSSL's own limit. False for an unknown version.
 bool copenssl_set_versions(SSL_CTX *context, int minimum, int maximum);
-/// Curves (groups) in order of preference, with colons between. False where one is unknown.
+/// Curves (groups) in order of preference, with colons between. False if one is unknown.
 bool copenssl_set_groups(SSL_CTX *context, const char *groups);
 /// The protocols offered by ALPN in the server's order, in wire format.
 void copenssl_set_protocols(SSL_CTX *context, const unsigned char *protocols, size_t count);
-/// Whether the server's order of cipher suites counts rather than the client's.
+/// Whether the server's order of cipher suites is used instead of the client's.
 void copenssl_prefer_server_ciphers(SSL_CTX *context, bool prefer);
-/// Accepts certificates that no configured authority has signed: the client only has to hold the key.
+/// Accepts certificates that no configured authority has signed: the client must only have the key.
 void copenssl_accept_any_certificate(SSL_CTX *context, int mode);
 /// Adds the certificates of a PEM text to the authorities for clients. The number added, or -1.
 int copenssl_add_client_authorities(SSL_CTX *context, BIO *pem);
 /// Uses the first certificate of a PEM text, and the rest as its chain. 1 for success.
 int copenssl_use_certificate_chain(SSL_CTX *context, BIO *pem);
 
-/// A server's connection on a socket, which is written to without SIGPIPE and stays open when the connection is freed.
+/// A server's connection on a socket, which is written without SIGPIPE and stays open when the connection is freed.
 SSL *copenssl_accept(SSL_CTX *context, int descriptor);
-/// Whether the client's first bytes were a plain HTTP request, after a failed handshake. Takes the reason off the error queue.
+/// Whether the client's first bytes were a plain HTTP request, after a failed handshake. Removes the reason from the
+/// error queue.
 bool copenssl_failed_by_plain_http(void);
 /// The next alternative name of a certificate in Go's notation at `index`, or false behind the last. Empty for kinds that Go
 /// does not know.

@@ -9,7 +9,7 @@ extern "C" {
 /// A compiled RE2 pattern. Immutable after compilation; may be shared between threads.
 typedef struct cre2_pattern cre2_pattern;
 
-/// A piece of the text that was matched; `start` is NULL where a group took no part.
+/// A piece of the matched text; `start` is NULL if a group did not participate.
 typedef struct {
     const char *start;
     size_t length;

@@ -1,11 +1,11 @@
 #pragma once
 #include <stdint.h>
 
-/// One record of an answer.
+/// One record of a response.
 typedef struct {
     /// The type as in RFC 1035: 1 A, 28 AAAA, 33 SRV, 15 MX, 2 NS.
     int type;
-    /// An address as text, or the name of a host as it stands in the record, with its final dot.
+    /// An address as text, or the name of a host as in the record, with its final dot.
     char text[1025];
     /// The port of an SRV record.
     int port;
@@ -14,7 +14,7 @@ typedef struct {
 /// Called for each record of the answer section.
 typedef void (*cresolver_visitor)(const cresolver_record *record, void *context);
 
-/// Why there is no answer.
+/// Why there is no response.
 enum {
     cresolver_no_such_name = -1,
     cresolver_server_failed = -2,

@@ -18,7 +18,7 @@ static const short cweb_poll_peer_closed = 0x2000;
 
 /// An epoll instance, or -1.
 int cweb_poller(void);
-/// Adds `descriptor` with `events`; `token` comes back with each event. 0, or -1 with errno.
+/// Adds `descriptor` with `events`; `token` is returned with each event. 0, or -1 with errno.
 int cweb_poller_add(int poller, int descriptor, uint32_t events, uint64_t token);
 /// Changes the events of `descriptor`.
 int cweb_poller_modify(int poller, int descriptor, uint32_t events, uint64_t token);
@@ -39,7 +39,7 @@ void cweb_timer_read(int timer);
 int cweb_accept(int listener);
 /// The numeric address of the peer without port; an IPv4 address in IPv6 notation is converted. Empty for a Unix socket.
 void cweb_peer_address(int descriptor, char *text, size_t capacity);
-/// Process, user and group at the other end of a Unix socket. False where the socket is of another kind.
+/// Process, user and group of the peer of a Unix socket. False for other kinds of sockets.
 bool cweb_peer_credentials(int descriptor, int32_t *process, uint32_t *user, uint32_t *group);
 
 /// Sends both pieces with one call and without SIGPIPE. Bytes sent, or -1 with errno.
@@ -51,11 +51,11 @@ ssize_t cweb_receive(int descriptor, void *bytes, size_t count);
 void *cweb_grow(void *memory, size_t old, size_t count);
 void cweb_release(void *memory, size_t count);
 
-/// A bound, listening Unix socket, or -1 with errno. A socket file that nobody listens on is replaced.
+/// A bound, listening Unix socket, or -1 with errno. A socket file without a listener is replaced.
 int cweb_listen_unix(const char *path, mode_t mode);
-/// The path of a Unix socket that this process listens on; empty where `descriptor` is another kind of socket.
+/// The path of a Unix socket that this process listens on; empty if `descriptor` is another kind of socket.
 void cweb_socket_path(int descriptor, char *path, size_t capacity);
-/// Whether `descriptor` is a stream socket that listens.
+/// Whether `descriptor` is a listening stream socket.
 bool cweb_is_listening(int descriptor);
 /// Makes a descriptor non-blocking and closed on exec. 0, or -1 with errno.
 int cweb_prepare_inherited(int descriptor);

@@ -20,7 +20,7 @@ function ticks(low, high, count) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
   const first = Math.ceil(low / step);
-  // Counted, not added up: a step may be smaller than what huge numbers can differ by.
+  // Counted, not added: a step may be smaller than the precision of huge numbers.
   return Array.from({ length: 2 * count }, (_, index) => (first + index) * step).filter((value) => value >= low && value <= high + step / 1e6);
 }
 

@@ -207,7 +207,7 @@ function bottlenecks(found) {
       table('Without data', heads, unknown.map(row))) : null].filter(Boolean);
 }
 
-// A dozen queries stand behind it: asked every half a minute.
+// It makes a dozen queries, so it is refreshed every half minute.
 let surveyed = 0;
 
 async function survey() {
@@ -256,7 +256,7 @@ function group(one) {
     table(`Rules of ${one.name}`, ['Rule', 'State', 'Health', 'Evaluated'], rows, 'stacked'));
 }
 
-// Batches of measurements come every few seconds and would push out everything else.
+// Batches of measurements arrive every few seconds and would displace everything else.
 const wanted = ['violation', 'decision', 'rollback_step', 'alert', 'acknowledgement', 'silence', 'deployment', 'checkpoint',
   'config_change', 'login', 'migration', 'retention', 'gap', 'damage', 'erasure', 'node_key'].map((kind) => `&kind=${kind}`).join('');
 
@@ -403,5 +403,5 @@ setInterval(() => {
   for (const node of document.querySelectorAll('time[data-ago]')) node.textContent = age(node.dateTime);
 }, 1000);
 document.addEventListener('visibilitychange', () => { if (!document.hidden) refresh(); });
-// A link to a part of the page leads where that part is once everything above it is there.
+// A link to a part of the page is correct only when everything above it is there.
 refresh().then(() => document.getElementById(location.hash.slice(1))?.scrollIntoView());

@@ -7,9 +7,8 @@ internal import Synchronization
 /// The bottlenecks, worst first. A pure function of the query results.
 ///
 /// The score of an entry is its pressure (the used part of the allowed range: 1 at the threshold, at most 10), times
-/// the
-/// weight of the query, times one plus the share of all other services that depend on it, directly or indirectly. An
-/// entry without a measurement is unknown and has no score.
+/// the weight of the query, times one plus the share of all other services that depend on it, directly or indirectly.
+/// An entry without a measurement is unknown and has no score.
 struct BottleneckSurvey: Equatable {
     struct Entry: Equatable {
         var kind: BottleneckQueries.Kind

@@ -26,8 +26,7 @@ extension GateRunner {
     }
 
     /// Orders the controllers of the checkpoint's plans to restore it. They write the order to the journal and decide
-    /// how
-    /// much of it they can do.
+    /// how much of it they can do.
     func restore(_ id: String, _ request: GateRequest) throws(GateRefusal) -> JSON {
         let kept = try record(id, .checkpoint)
         let (reason, isExact) = try parsed(request) { json throws(JSONFieldError) in

@@ -9,8 +9,7 @@ struct BucketIncrements: Equatable {
     var slices: [[Double]]
 
     /// Reads the `_bucket` series of classic histograms. Uses only bounds that all of them have, at which cumulative
-    /// counts
-    /// are exact; `nil` if there are none.
+    /// counts are exact; `nil` if there are none.
     init?(classic series: [SeriesSamples], in slices: TimeSlices, births: TargetBirths) {
         var histograms: [Labels: [Double: SeriesSamples]] = [:]
         for one in series where one.timestamps.contains(where: { slices.index(of: $0) != nil }) {

@@ -23,8 +23,7 @@ struct TimeSlices: Equatable {
     }
 
     /// Divides the window into slices with at least two scrapes each, at most 20. A slice with one scrape would show
-    /// the
-    /// phase of the scrapes instead of bursts.
+    /// the phase of the scrapes instead of bursts.
     func sliced(for series: [SeriesSamples]) -> TimeSlices {
         let scrapes = series.map { one in one.timestamps.count { index(of: $0) != nil } }.max() ?? 0
         var sliced = self

@@ -22,8 +22,7 @@ public struct MetricCriteria: Equatable, Sendable {
     }
 
     /// The smallest relevant change for the worse. A smaller one passes, however certain it is. If a larger one cannot
-    /// be
-    /// excluded, the result is inconclusive.
+    /// be excluded, the result is inconclusive.
     public struct Minimum: Equatable, Sendable {
         /// Change of a share in points (0.001 is one request in a thousand), or of a sample in the unit of the metric.
         public var absolute: Double

@@ -6,8 +6,8 @@ internal import Rollback
 ///
 /// A pure function of its arguments. A metric **fails** if data as bad as these are improbable without a change
 /// (Holm-adjusted over all tests) and the size of the change is relevant. It **passes** if a relevant change is
-/// excluded
-/// at the required confidence. Otherwise, and without data, it is **inconclusive**: absence of evidence never passes.
+/// excluded at the required confidence. Otherwise, and without data, it is **inconclusive**: absence of evidence never
+/// passes.
 public enum RegressionTest {
     /// The findings of all metrics: one per test, in the order of the metrics.
     public static func findings(
@@ -149,12 +149,10 @@ public enum RegressionTest {
     }
 
     /// The requests above the bucket bound nearest to the 95th percentile of both versions together; `nil` if there is
-    /// no
-    /// bound between the 80th and the 99.5th.
+    /// no bound between the 80th and the 99.5th.
     ///
     /// The bound is computed from both versions together. It does not depend on which request belongs to which version,
-    /// so
-    /// the test remains exact.
+    /// so the test remains exact.
     private static func tail(
         _ counts: OrdinalCounts, _ stable: [[Double]], _ candidate: [[Double]]
     ) -> (from: Int, stable: [EventCount], candidate: [EventCount])? {

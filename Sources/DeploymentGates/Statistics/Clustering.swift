@@ -5,8 +5,7 @@ internal import Rollback
 /// Requests of the same time depend on each other: bursts, a slow dependency, a busy host. A window is divided into
 /// slices, and the variance between slices is compared with that of independent observations. The ratio is the design
 /// effect; dividing counts by it makes tests for independent data valid (Rao and Scott 1992). It is never below 1.
-/// Bursts
-/// longer than a slice are found by also comparing pairs of adjacent slices; the larger value is used.
+/// Bursts longer than a slice are found by also comparing pairs of adjacent slices; the larger value is used.
 public enum Clustering {
     /// The design effect of a share that was counted by slice.
     public static func designEffect(_ slices: [EventCount]) -> Double {
@@ -21,8 +20,7 @@ public enum Clustering {
     }
 
     /// Converts a probability under a known variance to one under an estimated variance: its normal deviate is used as
-    /// a
-    /// deviate of Student's t.
+    /// a deviate of Student's t.
     static func widened(_ probability: Double, degrees: Double?) -> Double {
         guard let degrees, probability > 0, probability < 0.5 else { return probability }
         return Student.upperTail(-Normal.quantile(probability), degrees: degrees)

@@ -82,9 +82,8 @@ public enum CountTest {
     }
 
     /// The conditional test of two Poisson rates, one-sided: the probability of at least `candidate.events` of all
-    /// events
-    /// in the candidate, if its rate is `ratio` times the stable one's. Given their sum, the events are binomially
-    /// distributed.
+    /// events in the candidate, if its rate is `ratio` times the stable one's. Given their sum, the events are
+    /// binomially distributed.
     public static func poisson(candidate: EventCount, stable: EventCount, ratio: Double = 1) -> Double {
         let (k1, k0) = (candidate.events.rounded(), stable.events.rounded())
         guard k1 > 0 else { return 1 }

@@ -23,8 +23,7 @@ struct ClassicHistogramSeries: Sendable {
     }
 
     /// The equivalent histogram with custom bounds; `nil` if the counts are invalid: they decrease from bucket to
-    /// bucket, or
-    /// the total differs from the last bucket.
+    /// bucket, or the total differs from the last bucket.
     func native(_ values: [Double]) -> FloatHistogram? {
         var cumulative = buckets.map { values[$0] }
         var bounds = bounds

@@ -1,12 +1,10 @@
 internal import MetricModel
 
 /// Converts classic histograms to native ones with custom bounds, and `_created` series to start timestamps. A value;
-/// used
-/// by one thread at a time.
+/// used by one thread at a time.
 ///
 /// The conversion is planned when the set of series changes. A body with the same series needs one pass over its
-/// values.
-/// Series keep the predictor's numbers, doubled. Created histograms get odd numbers.
+/// values. Series keep the predictor's numbers, doubled. Created histograms get odd numbers.
 struct SeriesConversion: Sendable {
     private let options: ConversionOptions
     private var roles: [Int32: SeriesRole] = [:]

@@ -3,16 +3,14 @@ internal import Glibc
 /// Reads bodies of one target, predicting each from the previous one. A value; used by one thread at a time.
 ///
 /// A target exposes the same series in the same order at every scrape. For each sample the *prefix* is stored: the
-/// bytes
-/// from the end of the previous sample's line to the start of the value, including comments. If a prefix is repeated,
-/// comparing bytes identifies the series, and only the number is parsed. If it is not, the line is read completely, its
-/// series is searched among the next stored lines and then in a hash table, and prediction continues after the line
-/// that
-/// was found. The result always equals that of reading everything completely (measured in docs/design/0041).
+/// bytes from the end of the previous sample's line to the start of the value, including comments. If a prefix is
+/// repeated, comparing bytes identifies the series, and only the number is parsed. If it is not, the line is read
+/// completely, its series is searched among the next stored lines and then in a hash table, and prediction continues
+/// after the line that was found. The result always equals that of reading everything completely (measured in
+/// docs/design/0041).
 ///
 /// Adjacent lines have a common prefix, so only the part of a line's text that differs from the previous line is
-/// stored.
-/// The rest is compared with the previous line in the body, which has just been found equal to the stored one.
+/// stored. The rest is compared with the previous line in the body, which has just been found equal to the stored one.
 ///
 /// Each ``parse(_:format:into:)`` is followed by ``commit()`` or ``discard()``.
 public struct BodyPredictor: Sendable {
@@ -79,8 +77,7 @@ public struct BodyPredictor: Sendable {
     public var numberLimit: Int { table.numberLimit }
 
     /// Reads a body. If it throws, or ``ScrapedBody/stop`` says that the body was not read completely, ``discard()``
-    /// must
-    /// still be called.
+    /// must still be called.
     public mutating func parse(
         _ body: ExpositionBody, format: ExpositionFormat, into result: inout ScrapedBody,
         limits: ReadingLimits = ReadingLimits()

@@ -1,8 +1,7 @@
 /// The exemplars of the last body, so that only changed ones are decoded. A value.
 ///
 /// For each series it keeps a 64-bit hash of the exemplar's bytes. The hash is seeded per target, so that collisions
-/// cannot
-/// be chosen. A changed exemplar is missed with a probability of 1 in 2⁶⁴. Takes no memory without exemplars.
+/// cannot be chosen. A changed exemplar is missed with a probability of 1 in 2⁶⁴. Takes no memory without exemplars.
 struct ExemplarMemory: Sendable {
     /// The hash of an empty input.
     static let start: UInt64 = 0

@@ -5,8 +5,7 @@ internal import MetricModel
 ///
 /// Series are as predictable as in text: the bytes of name, labels, part and bound are compared with those of the next
 /// expected line. The series is searched only if they differ. A body with all lines as expected decodes no label. Terms
-/// and
-/// order of calls are those of ``BodyPredictor``.
+/// and order of calls are those of ``BodyPredictor``.
 struct FamilyPredictor: Sendable {
     /// A stored identity of a sample; see ``MetricFamilyParser/key``.
     private struct Line: Sendable {

@@ -57,8 +57,7 @@ internal import Protobuf
     /// The identity of the sample in the whole body: family and series, as bytes. See ``text``.
     private(set) var key: [UInt8] = []
     /// The start of the series in ``key``. For the first series of a family, the family's name, type, help and unit
-    /// come
-    /// before it.
+    /// come before it.
     private(set) var seriesStart = 0
     private var metricEnd = 0
     /// The start of the used part of ``key``. Its head is skipped after the first series of a family.

@@ -35,8 +35,7 @@ internal import MetricModel
     ///
     /// - Returns: its length in bytes; 0 if there is none or its magnitude exceeds every `Double`.
     /// - Note: Up to 8 bytes after the number are loaded. The exact path is Clinger's: a mantissa below 2⁵³ times a
-    ///   power
-    ///   of ten up to 10²² rounds once (W. Clinger, How to Read Floating Point Numbers Accurately, 1990).
+    ///   power of ten up to 10²² rounds once (W. Clinger, How to Read Floating Point Numbers Accurately, 1990).
     @inline(__always)
     func read(_ start: UnsafePointer<UInt8>, _ value: inout Double) -> Int {
         var place = unsafe start

@@ -13,8 +13,7 @@ public protocol Queryable: Sendable {
     /// The same series, for reading piece by piece; `nil` if the source does not support it.
     ///
     /// - Parameter selection: the result of the last call with the same matchers. The source reuses it if the same
-    ///   series
-    ///   match, and otherwise replaces it.
+    ///   series match, and otherwise replaces it.
     func scan(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
         remembering selection: inout (any SeriesSelection)?

@@ -47,8 +47,7 @@ extension HistogramArena: InvariantChecking {
 
 extension ChunkDirectory {
     /// The violated rules of the directory of a lane that has sealed the chunks before `next`. `header` returns the
-    /// record
-    /// at a place, if it still exists.
+    /// record at a place, if it still exists.
     func brokenInvariants(before next: Int, header: (ChunkPlace) -> ChunkHeader?, lane: UInt32) -> [String] {
         var report = InvariantReport()
         let present = unsafe table.load(ordering: .acquiring)

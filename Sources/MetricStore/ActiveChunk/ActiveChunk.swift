@@ -193,8 +193,7 @@ extension ActiveChunk {
     }
 
     /// Copies the column of `slot` for the first `count` rows of `chunk`. Returns the rows that have a value; `nil` if
-    /// the
-    /// writer has started another chunk.
+    /// the writer has started another chunk.
     func column(
         _ slot: RingSlot, ofChunk chunk: Int, count: Int, into values: UnsafeMutablePointer<UInt64>
     ) -> RowMask? {

@@ -3,8 +3,7 @@ internal import Synchronization
 /// The places of a lane's sealed chunks, by number: a ring that the lane's writer extends while readers use it.
 ///
 /// For a chunk that was lost long ago, a lookup may return the place of a later one. The record's header says which
-/// chunk
-/// it is.
+/// chunk it is.
 ///
 /// `@unchecked`: entries are atomics, the table is published by a release store, and `oldTables` is the writer's.
 @safe final class ChunkDirectory: @unchecked Sendable {
@@ -65,8 +64,7 @@ internal import Synchronization
     }
 
     /// Replaces `old` with `new`, or with no place, if it is still the entry of `chunk`. May be called from any thread.
-    /// If the
-    /// writer moves to a larger table at the same time, the change is lost and the next reader makes it again.
+    /// If the writer moves to a larger table at the same time, the change is lost and the next reader makes it again.
     func replace(_ old: ChunkPlace, of chunk: Int, by new: ChunkPlace?) {
         let entry = unsafe Self.entry(chunk, table.load(ordering: .acquiring))
         _ = unsafe entry.pointee.compareExchange(expected: old.word, desired: new?.word ?? 0, ordering: .relaxed)

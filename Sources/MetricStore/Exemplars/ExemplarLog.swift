@@ -8,8 +8,7 @@ internal import Synchronization
 /// ```
 /// It is written by `maintain`, not with each scrape. The exemplars of the last second may be lost, but targets repeat
 /// their newest exemplars. When it reaches twice the size of the live exemplars it is rewritten, so that the capacity
-/// of
-/// the ring bounds it too.
+/// of the ring bounds it too.
 final class ExemplarLog: Sendable {
     static let mark: UInt64 = 0x3130_474f_4c58_4554
     static let version: UInt32 = 1
@@ -59,8 +58,7 @@ final class ExemplarLog: Sendable {
             } else {
                 for frame in frames {
                     // After a failure the next frame starts at the same offset, and all exemplars are written again.
-                    // Duplicates
-                    // are detected when the file is read.
+                    // Duplicates are detected when the file is read.
                     unsafe try frame.withBytes { (bytes) throws(StoreError) in
                         try unsafe state.file?.write(bytes, at: state.size)
                     }

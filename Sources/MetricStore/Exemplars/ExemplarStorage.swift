@@ -45,8 +45,7 @@ final class ExemplarStorage: Sendable {
     }
 
     /// Reads the exemplars of an earlier process from `directory`, on a thread of its own. A restart does not wait for
-    /// it,
-    /// but writers and readers of exemplars do.
+    /// it, but writers and readers of exemplars do.
     func restore(from directory: StoreDirectory) {
         state.withLock { state in
             let capacity = state.ring.capacity
@@ -56,8 +55,7 @@ final class ExemplarStorage: Sendable {
     }
 
     /// The exemplars added since `written` of them were; all of them if `withAll`. `nil` if there are no new ones.
-    /// `taken`
-    /// is the number added until now.
+    /// `taken` is the number added until now.
     func news(since written: UInt64, withAll: Bool) -> (records: [ExemplarRecord], taken: UInt64)? {
         state.withLock { state in
             state.settle()
@@ -89,8 +87,7 @@ final class ExemplarStorage: Sendable {
                 case .tooLong: state.tooLong += 1
                 case .outOfOrder:
                     // A native histogram repeats its last exemplars at every scrape: older ones next to a known one are
-                    // not an
-                    // error.
+                    // not an error.
                     let next = index + 1
                     let isPartOfAList = next < outcomes.count && exemplars[next].labels == exemplars[index].labels
                     if !isPartOfAList || outcomes[next] == .outOfOrder { state.outOfOrder += 1 }

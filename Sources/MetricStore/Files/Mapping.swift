@@ -36,8 +36,7 @@ typealias AtomicWords = UnsafeMutablePointer<Atomic<UInt64>>
     }
 
     /// Asks the kernel for all pages of private memory now, instead of one page fault each at the first write. Does
-    /// nothing
-    /// without free memory or on a kernel older than Linux 5.14; page faults then provide them.
+    /// nothing without free memory or on a kernel older than Linux 5.14; page faults then provide them.
     static func populate(_ memory: UnsafeRawBufferPointer) {
         guard let start = memory.baseAddress else { return }
         let inPage = Int(bitPattern: start) & (page - 1)

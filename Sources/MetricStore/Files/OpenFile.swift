@@ -15,8 +15,7 @@ struct OpenFile: ~Copyable {
     }
 
     /// The error of a failed system call on `path`. A full disk is reported with the directory, because it does not
-    /// matter
-    /// which of the store's files was the first to fail.
+    /// matter which of the store's files was the first to fail.
     private static func failure(_ action: String, _ path: String, _ number: Int32 = errno) -> StoreError {
         let reason = SystemFailure.text(number)
         guard number == ENOSPC || number == EDQUOT else {

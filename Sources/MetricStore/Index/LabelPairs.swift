@@ -46,8 +46,7 @@ struct LabelPairs {
     }
 
     /// The pair of `label`, compared with `former` first: consecutive series share most labels and nearly all names, so
-    /// a
-    /// comparison with the previous series costs less than a lookup.
+    /// a comparison with the previous series costs less than a lookup.
     mutating func make(_ label: Label, like former: (label: Label, pair: UInt32)) -> UInt32 {
         guard ByteOrder.equal(label.name, former.label.name) else { return make(label) }
         if ByteOrder.equal(label.value, former.label.value) { return former.pair }

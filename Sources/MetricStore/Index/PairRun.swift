@@ -1,8 +1,7 @@
 internal import MetricModel
 
 /// The pairs of series that are created one after the other. Each is found by comparison with the labels of the
-/// previous
-/// series.
+/// previous series.
 ///
 /// Valid until the index lock is released, because pairs may be removed then.
 struct PairRun {

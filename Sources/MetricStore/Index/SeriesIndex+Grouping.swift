@@ -81,8 +81,7 @@ extension SeriesIndex {
 /// The index version at which the series of a metric last changed.
 ///
 /// Names are hashed into a fixed number of buckets. Two names in one bucket cause an unnecessary lookup, which is
-/// cheap.
-/// A list of names would grow with every name that ever existed.
+/// cheap. A list of names would grow with every name that ever existed.
 struct ChangeLog {
     private var versions = [UInt64](repeating: 0, count: ChangeLog.size)
     private var every: UInt64 = 0

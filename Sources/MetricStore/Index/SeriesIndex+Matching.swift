@@ -4,8 +4,7 @@ extension SeriesIndex {
     /// The ids of the series that match all `matchers`, in ascending order.
     ///
     /// Starts from the shortest list of series of one matcher, and checks each with the others: a series has few
-    /// labels, which
-    /// are adjacent in memory. A matcher that accepts an absent label has no list and is only checked.
+    /// labels, which are adjacent in memory. A matcher that accepts an absent label has no list and is only checked.
     func series(matching matchers: [CompiledMatcher]) -> [UInt32] {
         var resolved = matchers.map { ResolvedMatcher($0, pairs) }
         var start: (index: Int, pairs: [UInt32], size: Int)?

@@ -3,8 +3,7 @@ internal import MetricModel
 /// All series, with their labels and the lanes that hold their samples.
 ///
 /// Flat arrays indexed by series id: a series costs about 100 bytes and no object. Protected by the store's index lock.
-/// Ids
-/// of removed series are reused.
+/// Ids of removed series are reused.
 struct SeriesIndex {
     /// A range of a lane's chunks that holds samples of a series.
     struct Location {

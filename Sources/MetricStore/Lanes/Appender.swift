@@ -4,8 +4,7 @@ internal import Synchronization
 /// The samples of one scrape or evaluation, on their way into a lane: all become visible at `commit`, or none.
 ///
 /// An appender that is freed without `commit` rolls back. One exception: a commit with several samples of one series,
-/// with
-/// their own timestamps, may become visible in steps. A rollback then removes the last step.
+/// with their own timestamps, may become visible in steps. A rollback then removes the last step.
 @safe public struct Appender: ~Copyable {
     private let lane: Lane
     private let time: Int64

@@ -2,8 +2,7 @@ public import MetricModel
 
 extension Lane {
     /// The result of appending a sample: ``AppendOutcome/appended`` if it would be stored, given enough memory. Called
-    /// by the
-    /// writer while no append is in progress.
+    /// by the writer while no append is in progress.
     public func outcome(_ slot: RingSlot, _ value: Double, at time: Timestamp) -> AppendOutcome {
         outcome(slot, .float(value), time)
     }

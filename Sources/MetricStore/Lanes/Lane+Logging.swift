@@ -44,8 +44,7 @@ extension Lane {
     /// Writes all rows of the chunk again if they begin in `file` or an older file, so that those can be removed.
     ///
     /// Unlike other writes, this may be called from any thread. The lock prevents the writer from starting the next
-    /// chunk.
-    /// Rows below the last committed one do not change until then.
+    /// chunk. Rows below the last committed one do not change until then.
     func rewriteRows(_ active: ActiveChunk, through file: UInt32) throws(StoreError) {
         guard let rowLog = core.rowLog else { return }
         try logged.withLock { logged throws(StoreError) in

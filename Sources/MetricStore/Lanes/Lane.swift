@@ -4,13 +4,11 @@ internal import Synchronization
 /// A stream of samples with one writer: a scrape target, a rule group, a remote-write sender.
 ///
 /// Its series share their timestamps: the samples appended between `beginAppend` and `commit` are a row with one value
-/// per
-/// series. The writing calls (`slot`, `beginAppend` and the calls on its result, `retire`, `close`) must come from one
-/// thread at a time. Readers on any thread and the writer do not wait for each other.
+/// per series. The writing calls (`slot`, `beginAppend` and the calls on its result, `retire`, `close`) must come from
+/// one thread at a time. Readers on any thread and the writer do not wait for each other.
 ///
 /// `@unchecked`: the variables belong to the writer, except `active` and `finalHead`, which change under the index
-/// lock,
-/// and `logged`, which has a lock of its own.
+/// lock, and `logged`, which has a lock of its own.
 public final class Lane: @unchecked Sendable {
     /// The lane's identity.
     public let id: LaneID
@@ -69,8 +67,7 @@ public final class Lane: @unchecked Sendable {
     /// Ends the lane. All slots are retired, and nothing more can be appended. Its name may be opened again.
     ///
     /// If the last chunk cannot be sealed, the lane stays in the store without a writer, and its rows stay readable.
-    /// Opening
-    /// the name returns the same lane, and ``MetricStore/maintain(now:)`` closes it later.
+    /// Opening the name returns the same lane, and ``MetricStore/maintain(now:)`` closes it later.
     public func close() {
         guard let active else { return }
         for block in 0..<active.blockCount {
@@ -94,8 +91,7 @@ public final class Lane: @unchecked Sendable {
             catalog.openNames.remove(name)
         }
         // If the log cannot be written now, the next commit of any lane writes it. A lane that reappears after a
-        // restart has
-        // only sealed rows, and is closed if it is not opened.
+        // restart has only sealed rows, and is closed if it is not opened.
         try? core.log?.flush()
         releaseRows()
     }

@@ -2,8 +2,8 @@
 ///
 /// Every frame of the log, and every rewrite of it, creates a revision. Sealed chunks and row records name the revision
 /// that was current when they were written: a slot may be reassigned to another series later, so without it their
-/// series
-/// would be unknown. Data that name a revision that the log no longer has, because its end was lost, are ignored.
+/// series would be unknown. Data that name a revision that the log no longer has, because its end was lost, are
+/// ignored.
 struct LogRevisions: Equatable, Sendable {
     /// The newest revision. Stops at the largest number; losses after that are not detected.
     var current: UInt32 = 0

@@ -10,8 +10,7 @@ internal import Synchronization
 /// ```
 /// A value is predicted from the previous two of its slot and chunk. Counters usually rise at a steady rate, so the
 /// change of the step fits in the code itself. A missing value counts as zero and as "no step", so that the first row
-/// of
-/// a chunk can be decoded on its own.
+/// of a chunk can be decoded on its own.
 ///
 /// | code | value |
 /// |---|---|

@@ -13,8 +13,7 @@ enum SeriesRecord {
     /// From here on `id` is this label. Before, it may have been another label that no series has any more.
     case pair(id: UInt32, Label)
     /// A slot has a series, given by its pairs, sorted by name. `death` is set if the series has ended. `isNew` means
-    /// that
-    /// the series was not in the index before.
+    /// that the series was not in the index before.
     case bind(lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32? = nil, isNew: Bool, pairs: [UInt32])
     case companion(SeriesIndex.Location, isTimes: Bool, column: RingSlot, columnBirth: UInt32)
     case end(lane: UInt32, slot: RingSlot, birth: UInt32, death: UInt32)
@@ -33,8 +32,7 @@ enum SeriesRecord {
 /// ```
 /// Records are collected in memory and written before the first commit that needs them; data in the kernel survive the
 /// end of the process. When the file is read, an incomplete end is cut off. Pairs are the index's own ids: a series
-/// takes
-/// about 15 bytes, however long its labels are.
+/// takes about 15 bytes, however long its labels are.
 final class SeriesLog: Sendable {
     static let mark: UInt64 = 0x3130_474f_4c42_5254
     static let version: UInt32 = 5

@@ -11,8 +11,7 @@ struct SeriesSnapshot: Sendable {
     }
 
     /// Calls `body` with lanes, pairs and series, one frame of records at a time. Records about different series may
-    /// come
-    /// in any order. The locations of one series come oldest first.
+    /// come in any order. The locations of one series come oldest first.
     func write(
         _ revisions: LogRevisions, _ body: ([UInt8]) throws(StoreError) -> Void
     ) throws(StoreError) {

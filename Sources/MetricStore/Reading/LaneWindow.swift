@@ -166,8 +166,7 @@ final class LaneWindow {
     }
 
     /// Copies or decodes `rows` of several columns of a block, each to its place `stride` values after the previous
-    /// one.
-    /// Returns which rows have a value. Other rows may be written too.
+    /// one. Returns which rows have a value. Other rows may be written too.
     func columns(
         _ columns: ArraySlice<UInt8>, block: Int, _ rows: Range<Int>, ofView index: Int,
         into values: UnsafeMutablePointer<UInt64>, stride: Int, _ masks: UnsafeMutablePointer<RowMask>

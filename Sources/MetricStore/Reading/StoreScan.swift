@@ -1,8 +1,7 @@
 public import MetricModel
 
 /// The samples that one query reads: the selected series, each up to the same row of its lane, as they were when the
-/// scan
-/// was created.
+/// scan was created.
 ///
 /// Series of a lane whose samples are in rows can be read together, block by block. Nothing is decoded before it is
 /// requested. Owned by one thread. Keeps the data that it reads alive.

@@ -3,12 +3,11 @@ public import MetricModel
 /// The series that matchers found in the index, and the places of their samples.
 ///
 /// Immutable, and compared by identity: a scan returns the same object while the same series match, so that data
-/// derived
-/// from a set of series can be cached with it. Costs about 12 bytes per series, plus the labels if they were requested.
+/// derived from a set of series can be cached with it. Costs about 12 bytes per series, plus the labels if they were
+/// requested.
 ///
 /// The series of a lane are adjacent, in the order of their slots. Series whose samples are in several places, or not
-/// in
-/// rows, come last.
+/// in rows, come last.
 public final class StoreSelection: SeriesSelection {
     /// Adjacent series of one block of a lane, which can be read together.
     struct Bundle {

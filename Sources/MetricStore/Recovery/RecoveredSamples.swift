@@ -23,8 +23,7 @@ struct RecoveredSamples: Sendable {
     /// The newest revision of the series log that any data name.
     private(set) var newestRevision: UInt32 = 0
     /// The number of chunks and row records that were ignored, by their index in ``LogRevisions/lost``. The last
-    /// element
-    /// counts those after the current revision.
+    /// element counts those after the current revision.
     private(set) var leftOut: [Int]
     /// A note for each file or record that was renamed or skipped.
     private(set) var notes: [String] = []

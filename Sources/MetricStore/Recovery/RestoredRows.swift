@@ -27,8 +27,7 @@ struct RestoredRows {
             pin = file
         }
         // Files that a lane does not need may be removed while later ones have rows of the same chunk. Such rows are
-        // repeated
-        // later.
+        // repeated later.
         guard Int(header.firstRow) == rowCount, !isBroken else {
             isBroken = true
             return

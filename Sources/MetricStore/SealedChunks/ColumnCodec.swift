@@ -18,8 +18,7 @@ package typealias RowMask = UInt16
 /// values are packed in as many bits as the largest needs: a counter that rises by 0…15 per scrape takes four bits.
 @safe package enum ColumnCodec {
     /// Rows of a chunk. Every series takes eight bytes per row in the active chunk, and a head and a first value per
-    /// chunk on
-    /// disk. docs/design/0010 compares 16 and 32.
+    /// chunk on disk. docs/design/0010 compares 16 and 32.
     package static let rows = RowMask.bitWidth
     private static let maskSize = RowMask.bitWidth / 8
     /// The maximum length of an encoding.

@@ -54,8 +54,7 @@ final class Segment: Sendable {
 }
 
 /// The place of a sealed chunk, in one word; 0 is no place. The highest bit means that the record's body may be
-/// damaged:
-/// an earlier process wrote it, and its checksum was not verified yet.
+/// damaged: an earlier process wrote it, and its checksum was not verified yet.
 struct ChunkPlace: Equatable {
     let word: UInt64
 

@@ -19,15 +19,12 @@ struct PinnedSegments {
 /// All sealed chunks of a store, in the order in which they were sealed, in segments that are dropped oldest first.
 ///
 /// Reclamation: a reader copies the list of segments (one reference) before it reads a lane's directory. A dropped
-/// segment
-/// leaves the list at once. Its memory is freed with the last such copy, so no reader follows a place into freed
-/// memory.
-/// The lock is taken once per query, per seal and per drop; never per sample.
+/// segment leaves the list at once. Its memory is freed with the last such copy, so no reader follows a place into
+/// freed memory. The lock is taken once per query, per seal and per drop; never per sample.
 ///
 /// Files are written with `pwrite` and read through a mapping, which on Linux see the same pages: only pages that
-/// queries
-/// read count as the process's memory, and only until ``releaseRead()``. A lane's directory names a record after it is
-/// written.
+/// queries read count as the process's memory, and only until ``releaseRead()``. A lane's directory names a record
+/// after it is written.
 final class SegmentLog: Sendable {
     private struct Entry {
         let segment: Segment
@@ -65,8 +62,7 @@ final class SegmentLog: Sendable {
     private let budget: Int
     private let segmentSize: Int
     /// The maximum time range of a segment in milliseconds, unless one chunk is longer, so that retention by time is
-    /// precise
-    /// enough.
+    /// precise enough.
     private let longestSpan: Int64
     private let state = Mutex(State())
 
@@ -197,8 +193,8 @@ final class SegmentLog: Sendable {
     }
 
     /// Releases the pages that queries have read since the last call from the process's memory. Queries may run
-    /// meanwhile:
-    /// pages that they still use return automatically, 16 per page fault, while the system keeps the files' pages.
+    /// meanwhile: pages that they still use return automatically, 16 per page fault, while the system keeps the files'
+    /// pages.
     func releaseRead() {
         for segment in pin().segments { segment.releaseIfRead() }
     }
@@ -215,8 +211,8 @@ final class SegmentLog: Sendable {
 
 extension SegmentLog {
     /// Opens the segments of an earlier process, oldest first, and calls `found` with every record that has a valid
-    /// header.
-    /// ``isWhole(_:at:)`` and ``checkSome(_:_:)`` check the bodies later: a start reads about one page of each record.
+    /// header. ``isWhole(_:at:)`` and ``checkSome(_:_:)`` check the bodies later: a start reads about one page of each
+    /// record.
     ///
     /// - Returns: a note for each file or record that was renamed or skipped.
     func recover(_ found: (ChunkHeader, ChunkPlace) -> Void) -> [String] {
@@ -312,8 +308,7 @@ extension SegmentLog {
     }
 
     /// Verifies the checksums of the next records of an earlier process, about `bytes` bytes, and calls `found` with
-    /// each
-    /// result. Called from one thread at a time. Costs nothing when all have been checked.
+    /// each result. Called from one thread at a time. Costs nothing when all have been checked.
     func checkSome(_ bytes: Int, _ found: (ChunkHeader, ChunkPlace, _ isWhole: Bool) -> Void) {
         var rest = bytes
         while rest > 0, let next = state.withLock({ $0.unchecked.first }) {

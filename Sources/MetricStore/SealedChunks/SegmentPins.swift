@@ -9,8 +9,7 @@ final class SegmentPins {
     }
 
     /// The sealed chunk `number` of `lane`, if it exists, is valid and was not dropped by retention. Valid as long as
-    /// these
-    /// pins.
+    /// these pins.
     func record(of number: Int, in lane: Lane) -> ChunkRecord? {
         guard let place = lane.directory[number], let record = unsafe find(place) else { return nil }
         let header = unsafe record.header

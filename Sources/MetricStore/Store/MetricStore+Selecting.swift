@@ -5,8 +5,7 @@ extension MetricStore: Queryable {
     /// The samples in `from...through` of every series that matches all `matchers`.
     ///
     /// Staleness markers are included. A label set in several lanes is returned once; at equal times, the sample of the
-    /// older
-    /// lane is used. Throws if the result would have more than `sampleLimit` samples.
+    /// older lane is used. Throws if the result would have more than `sampleLimit` samples.
     public func select(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, sampleLimit: Int
     ) throws(SelectError) -> [SeriesSamples] {
@@ -32,8 +31,7 @@ extension MetricStore: Queryable {
     /// A scan of the samples that `select` would return, for reading piece by piece.
     ///
     /// The series found in the index are kept in `selection` for the next call with the same matchers. It searches
-    /// again only
-    /// if series of that metric were added or removed; otherwise the scan has the same selection.
+    /// again only if series of that metric were added or removed; otherwise the scan has the same selection.
     public func scan(
         matching matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand = .each,
         remembering selection: inout StoreSelection?
@@ -57,8 +55,7 @@ extension MetricStore: Queryable {
     /// The label sets that match any of the matcher lists, sorted. Without a list, every series matches.
     ///
     /// Returns those with samples in `from...through`. For a sealed chunk completely in it, the series that were alive
-    /// count.
-    /// `limit` is the maximum number of results; 0 is no limit.
+    /// count. `limit` is the maximum number of results; 0 is no limit.
     public func labelSets(
         matching: [[Matcher]], from: Timestamp, through: Timestamp, limit: Int = 0
     ) throws(SelectError) -> [Labels] {
@@ -129,8 +126,7 @@ extension MetricStore: Queryable {
     private typealias LaneHead = (active: ActiveChunk?, head: Int)
 
     /// Called under the index lock. Companions needed by rows below these heads are already in the index, because they
-    /// are
-    /// added under the lock before the row is committed.
+    /// are added under the lock before the row is committed.
     private static func heads(of selection: StoreSelection) -> [LaneHead] {
         selection.lanes.map { ($0.active, $0.committedRows) }
     }

@@ -5,14 +5,12 @@ internal import Synchronization
 /// Stores the samples of all series in rings, one per writer, and reads them for queries.
 ///
 /// Created once by the composition root and shared by all threads. Appending and reading samples of known series takes
-/// no
-/// lock. Creating and removing series, and finding the series that match matchers, takes a lock for a short time.
+/// no lock. Creating and removing series, and finding the series that match matchers, takes a lock for a short time.
 public final class MetricStore: Sendable {
     let core: StoreCore
     private let retention: Int64
     /// Bytes of sealed chunks that one call of `maintain` checks after a restart: about 30 ms, and the samples of a day
-    /// in
-    /// about ten calls.
+    /// in about ten calls.
     private static let checkedAtOnce = 64 << 20
     /// The time of the first call of `maintain`.
     private let orphansKnownSince = Mutex<Timestamp?>(nil)
@@ -24,8 +22,7 @@ public final class MetricStore: Sendable {
     /// A new store, or the one in `configuration.directory`.
     ///
     /// All committed samples are restored. Lanes are restored by name: `openLane` returns the same lane with the same
-    /// slots,
-    /// and `maintain` closes those that were not opened within an hour.
+    /// slots, and `maintain` closes those that were not opened within an hour.
     public init(_ configuration: StoreConfiguration, registry: Registry?) throws(StoreError) {
         if let path = configuration.directory {
             (core, recoveryNotes) = try StoreRecovery.run(path, configuration)
@@ -81,15 +78,13 @@ public final class MetricStore: Sendable {
     }
 
     /// Notes about damage found since the last call, one line each, for the log. A restart does not verify the
-    /// checksums of
-    /// most sealed samples. The first query that reads them does, and ``maintain(now:)`` verifies all within seconds.
+    /// checksums of most sealed samples. The first query that reads them does, and ``maintain(now:)`` verifies all
+    /// within seconds.
     public func takeNotes() -> [String] { core.segments.takeNotes() + core.exemplars.takeNotes() }
 
     /// Drops samples older than the retention, removes series and lanes without samples, releases file pages that
-    /// queries
-    /// have read, verifies some data of an earlier process, and writes new exemplars. Call it every few seconds, from
-    /// one
-    /// thread at a time.
+    /// queries have read, verifies some data of an earlier process, and writes new exemplars. Call it every few
+    /// seconds, from one thread at a time.
     public func maintain(now: Timestamp) {
         core.segments.drop(before: now.milliseconds &- retention)
         let lost = core.segments.takeDropped()

@@ -12,8 +12,7 @@ public struct StoreConfiguration: Sendable {
     public var maximumSeries = 5_000_000
 
     /// Limit of the number of exemplars, in memory. The oldest are dropped first. Each takes about 200 bytes, and its
-    /// series
-    /// once the same.
+    /// series once the same.
     public var maximumExemplars = 100_000
 
     /// One day of samples in at most 1 GiB, in memory unless `directory` is set.

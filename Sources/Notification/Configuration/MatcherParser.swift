@@ -12,8 +12,7 @@ public enum MatcherSyntax: Equatable, Sendable {
 }
 
 /// Reads matchers in the syntax of Alertmanager 0.27 and later: `{name="value", "na me"=~pattern}`. Braces and quotes
-/// are
-/// optional.
+/// are optional.
 struct MatcherParser {
     private struct Token: Equatable {
         enum Kind: Equatable {

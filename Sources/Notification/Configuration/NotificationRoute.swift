@@ -34,8 +34,7 @@ public struct NotificationRoute: Equatable, Sendable {
     /// The path of matchers from the root, as in Alertmanager's group keys.
     public var key: String
     /// Identifies the route, also among routes with the same matchers. It does not change when other routes are added
-    /// or
-    /// removed.
+    /// or removed.
     public var id: String
 
     /// The deepest routes that match an alert with `labels`, in order; never empty for the root.

@@ -52,8 +52,7 @@ extension Alert {
 
 extension Receiver {
     /// The integrations with names that do not change when one of another kind is added or removed: `slack/0`,
-    /// `email/0`,
-    /// `slack/1`.
+    /// `email/0`, `slack/1`.
     var named: [(name: String, integration: Integration)] {
         var counts: [String: Int] = [:]
         return integrations.map { integration in

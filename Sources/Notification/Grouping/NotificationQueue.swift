@@ -5,9 +5,8 @@ public import RuleModel
 /// Groups alerts and decides which notifications are delivered when.
 ///
 /// A machine without IO: the runner sends the deliveries that it returns and reports their results. Each integration of
-/// a
-/// group has at most one delivery in progress. A failed delivery is retried with increasing delays. A newer one for the
-/// same group replaces it.
+/// a group has at most one delivery in progress. A failed delivery is retried with increasing delays. A newer one for
+/// the same group replaces it.
 public struct NotificationQueue: Equatable, Sendable {
     /// A notification for one integration.
     public struct Delivery: Equatable, Sendable {

@@ -4,8 +4,7 @@ public import MetricModel
 /// All silences: pending, active, and recently expired.
 ///
 /// A machine: requests of users and the passing of time come in, changes come out for the record. Ids and `now` are
-/// passed
-/// in.
+/// passed in.
 public struct SilenceSet: Equatable, Sendable {
     /// Limits of silences.
     public struct Limits: Equatable, Sendable {
@@ -74,8 +73,7 @@ public struct SilenceSet: Equatable, Sendable {
     /// Adds `wanted`: a new silence, or one with an id that replaces an existing one.
     ///
     /// The period and matchers of past suppressions never change: a change of the matchers, or of a start in the past,
-    /// ends
-    /// the silence and creates a new one with `newID`.
+    /// ends the silence and creates a new one with `newID`.
     ///
     /// - Returns: the id of the silence, and the changes.
     public mutating func set(

@@ -1,8 +1,7 @@
 /// The greatest (or least) elements of a group, at most `limit` of them.
 ///
 /// A heap with the worst element first. Which of several equal elements stay depends on how the heap is built; it is
-/// the
-/// same as in Prometheus.
+/// the same as in Prometheus.
 struct BestElements {
     private let limit: Int
     private let isTop: Bool

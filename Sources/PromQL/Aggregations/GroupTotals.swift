@@ -28,8 +28,7 @@ struct GroupTotals {
     }
 
     /// Adds the first `rows` rows of `block` to the groups in `group`. Histograms count if only presence matters;
-    /// otherwise
-    /// they are skipped with an annotation.
+    /// otherwise they are skipped with an annotation.
     mutating func add(_ block: Block, rows: Int, to group: ArraySlice<UInt32>, _ remarks: AggregationRemarks) {
         switch self.operator {
         case .sum: Self.sum(block, rows, group, &values, &compensations, &kinds)

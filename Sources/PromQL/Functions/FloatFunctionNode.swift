@@ -100,8 +100,7 @@ enum CalendarPart: String {
     /// The part of the time `seconds` after the epoch. Fractions are ignored.
     func value(at seconds: Double) -> Double {
         // A value that does not fit in a 64-bit integer becomes the smallest one on Prometheus's processors. Go's
-        // calendar
-        // starts long before that, and treats it as the time after the greatest one.
+        // calendar starts long before that, and treats it as the time after the greatest one.
         let whole = Int64(exactly: seconds.rounded(.towardZero)) ?? .max
         let day = whole.dividedRoundingDown(by: 86_400)
         let second = whole &- day &* 86_400

@@ -30,8 +30,7 @@ final class InfoNode: PlanNode {
     }
 
     /// The matchers for the names of info metrics: `target_info` if there are none; every name like an info metric's if
-    /// there
-    /// are only negative ones.
+    /// there are only negative ones.
     private static func metrics(_ matchers: [Matcher]) -> [Matcher] {
         if matchers.contains(where: { $0.operation == .equal || $0.operation == .regex }) { return matchers }
         if matchers.isEmpty { return [Matcher(Labels.metricName, .equal, defaultMetric)] }

@@ -4,8 +4,7 @@ internal import RE2
 /// `label_replace` and `label_join`: the same samples with other labels.
 final class RelabelNode: PlanNode {
     /// The new value of the target label; `nil` leaves the series unchanged. A value with more than `longest` bytes may
-    /// be
-    /// incomplete.
+    /// be incomplete.
     typealias Value = (Labels) -> String?
 
     /// Limit of the bytes of a label value. Repeated concatenation would otherwise exhaust the memory.

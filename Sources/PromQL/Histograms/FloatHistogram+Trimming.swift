@@ -110,8 +110,7 @@ private struct Trim {
     }
 
     /// The value assumed for observations between two bounds: the arithmetic mean in custom buckets, otherwise the
-    /// geometric
-    /// mean; if one bound is infinite, the other one (or half of it, above zero).
+    /// geometric mean; if one bound is infinite, the other one (or half of it, above zero).
     private func middle(_ lower: Double, _ upper: Double, isLinear: Bool, isPositive: Bool) -> Double {
         if lower.isInfinite { return upper.isInfinite ? 0 : upper > 0 ? upper / 2 : upper }
         if upper.isInfinite { return lower }

@@ -4,8 +4,7 @@ internal import RE2
 /// Converts an expression to a plan.
 ///
 /// Parts whose value does not depend on the evaluation time (all their selectors are fixed by `@`) are detected here
-/// and
-/// wrapped, so that they are evaluated once.
+/// and wrapped, so that they are evaluated once.
 struct PlanBuilder {
     /// A part of the plan.
     struct Part {
@@ -28,8 +27,7 @@ struct PlanBuilder {
     /// Whether the selectors inside detect counter resets for histograms without a reset hint.
     ///
     /// Prometheus reads no buckets if only counts and sums are needed, and then detects resets while reading. It does
-    /// not in
-    /// subqueries and in functions that need the buckets.
+    /// not in subqueries and in functions that need the buckets.
     private enum HintResolution {
         case undecided, yes, never
     }

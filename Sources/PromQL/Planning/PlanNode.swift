@@ -3,8 +3,7 @@ internal import MetricModel
 /// One operation of a plan.
 ///
 /// A node belongs to one plan, which is owned by one thread at a time. Between evaluations it keeps what depends only
-/// on
-/// sets of series.
+/// on sets of series.
 protocol PlanNode: AnyObject {
     /// The value at each instant of `grid`, which is not empty. Called through `Run.evaluate`.
     func evaluate(_ run: Run, over grid: Grid) throws(QueryError) -> Block

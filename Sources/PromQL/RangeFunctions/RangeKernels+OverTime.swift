@@ -73,8 +73,7 @@ extension RangeKernels {
     }
 
     /// `min_over_time`, `max_over_time` and their `ts_of_` variants: the value for which `isBetter` holds against all
-    /// others,
-    /// and its time.
+    /// others, and its time.
     static func extreme(_ window: Window, _ isBetter: (Double, Double) -> Bool) -> (value: Double, time: Int64) {
         let series = window.series
         var best = series.floats[window.floats.lowerBound]

@@ -51,8 +51,7 @@ extension RangeKernels {
     }
 
     /// Whether no value is a staleness marker and, for a counter, none is less than the previous one. Other NaNs also
-    /// return
-    /// false.
+    /// return false.
     private static func isPlain(_ values: UnsafeBufferPointer<Double>, _ rows: Range<Int>, isCounter: Bool) -> Bool {
         var previous = unsafe values[rows.lowerBound]
         var isPlain = previous == previous

@@ -2,8 +2,7 @@ internal import MetricModel
 
 extension Expression {
     /// The expression with the time of every selector fixed at `moment`, unless it is fixed already; `nil` if a
-    /// function still
-    /// depends on the evaluation time.
+    /// function still depends on the evaluation time.
     func fixed(at moment: Timestamp) -> Expression? {
         switch self {
         case .number, .string: return self

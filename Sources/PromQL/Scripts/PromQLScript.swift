@@ -1,8 +1,7 @@
 internal import MetricModel
 
 /// A test script for expressions, in Prometheus's language. It loads series and compares the results of expressions
-/// with
-/// expected ones.
+/// with expected ones.
 public struct PromQLScript: Sendable {
     /// A case with an unexpected result, or a command that cannot be parsed.
     public struct Failure: Equatable, Sendable, CustomStringConvertible {

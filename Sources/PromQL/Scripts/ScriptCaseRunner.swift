@@ -4,8 +4,7 @@ internal import RE2
 /// Evaluates one case of a script and compares the result.
 ///
 /// An instant case is evaluated several times with the same expectation: as written; at other times with the time fixed
-/// by
-/// `@`; and each of these as a range query around that time.
+/// by `@`; and each of these as a range query around that time.
 struct ScriptCaseRunner {
     let engine: QueryEngine
     let source: MemorySource

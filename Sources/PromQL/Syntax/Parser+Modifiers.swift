@@ -163,8 +163,7 @@ extension Parser {
     }
 
     /// Lets `body` change the modifiers of `operand`, if it may have any. If `body` returns so, their range ends with
-    /// the
-    /// last consumed closing token or number.
+    /// the last consumed closing token or number.
     private mutating func change(
         _ operand: inout Operand, _ name: String,
         _ body: (inout Parser, inout TimeModifiers, SourceRange) -> Bool

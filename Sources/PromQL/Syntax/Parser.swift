@@ -4,8 +4,7 @@ extension Expression {
     /// Reads an expression.
     ///
     /// Reports as many errors as possible: after a syntax error, reading continues after it. Types are checked only if
-    /// the
-    /// syntax is correct.
+    /// the syntax is correct.
     /// - Complexity: linear in the length of the text, except for compiling regular expressions.
     public static func parse(_ text: String, features: ParserFeatures = .standard) throws(ParseError) -> Expression {
         try parse(utf8: Array(text.utf8), features: features)
@@ -31,10 +30,8 @@ extension Expression {
 /// It reports the errors of Prometheus's generated LALR parser, in the same order. To do so, it
 /// - requests the next token only where that parser does, so that lexer errors are reported in the same order;
 /// - recovers from syntax errors at the same places: a function that can continue after an error catches it, reports
-///   the
-///   unexpected token, and continues with the same token. Tokens that do not fit are then skipped without an error,
-///   until
-///   one fits.
+///   the unexpected token, and continues with the same token. Tokens that do not fit are then skipped without an error,
+///   until one fits.
 ///
 /// Types are checked while the tree is built, so that no pass over a deep tree is needed.
 struct Parser {
@@ -61,8 +58,7 @@ struct Parser {
     /// The nesting limit of parentheses, calls, signs and powers. It bounds the parser's recursion.
     static let nestingLimit = 500
     /// The limit of the tree's height, including chains of operators. It bounds the recursion of all other code.
-    /// Generated
-    /// dashboards chain more than a thousand `or`; ``WorkerThread`` has the stack for it.
+    /// Generated dashboards chain more than a thousand `or`; ``WorkerThread`` has the stack for it.
     static let depthLimit = 1500
 
     let features: ParserFeatures
@@ -244,8 +240,7 @@ extension Parser {
     }
 
     /// The depth of a tree above `children`. If it is too high, they are replaced by placeholders: parsing continues to
-    /// find
-    /// errors, without the tree.
+    /// find errors, without the tree.
     mutating func depth(above children: inout [Operand]) -> Int {
         let depth = 1 + (children.map(\.depth).max() ?? 0)
         guard depth > Self.depthLimit else { return depth }

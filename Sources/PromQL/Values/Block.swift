@@ -3,10 +3,8 @@ internal import MetricModel
 /// The value of an expression over a grid: a dense table with a row per series and a column per step.
 ///
 /// Rows are stored one after the other, so that a row is a contiguous sequence of doubles. A cell is empty, a float or
-/// a
-/// histogram. Histograms are in a separate list, and the value of their cell is an index. A scalar is a block with one
-/// row
-/// without labels.
+/// a histogram. Histograms are in a separate list, and the value of their cell is an index. A scalar is a block with
+/// one row without labels.
 struct Block {
     /// The content of a cell.
     enum Kind {

@@ -1,8 +1,7 @@
 internal import MetricModel
 
 /// The texts of times and values in Prometheus's JSON, written directly into a byte buffer: responses contain hundreds
-/// of
-/// thousands of them.
+/// of thousands of them.
 enum SampleText {
     /// Seconds, with exactly three decimals if there is a fraction: `1435781451.050`.
     static func append(time milliseconds: Int64, to bytes: inout [UInt8]) {

@@ -44,8 +44,7 @@ struct AWSCredentials: Equatable, Sendable {
     }
 
     /// The keys: configured ones, or those from the environment or the shared credentials file. With a role, temporary
-    /// ones
-    /// for it.
+    /// ones for it.
     func keys(
         _ region: String, send: (HTTPRequest) throws(DeliveryFailure) -> HTTPResponse
     ) throws(DeliveryFailure) -> Keys {

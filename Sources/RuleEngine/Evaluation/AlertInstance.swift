@@ -106,8 +106,7 @@ public struct AlertInstance: Equatable, Sendable {
     /// Whether the alert must be sent to receivers at `now`. If so, it is marked as sent.
     ///
     /// Pending alerts are never sent. A resolved alert is sent at once. Resolved and firing alerts are sent again after
-    /// each
-    /// `resendDelay`.
+    /// each `resendDelay`.
     public mutating func sendingDue(at now: Timestamp, resendDelay: Milliseconds) -> Bool {
         if case .pending = state { return false }
         if let lastSentAt, lastSentAt + resendDelay >= now {

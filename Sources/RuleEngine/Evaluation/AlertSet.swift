@@ -51,8 +51,7 @@ public struct AlertSet: Equatable, Sendable {
     /// Takes the result of the evaluation at `now`.
     ///
     /// If two elements have the same labels, throws and changes nothing. If there are more active alerts than the
-    /// limit,
-    /// throws and removes all alerts.
+    /// limit, throws and removes all alerts.
     public mutating func evaluated(_ elements: [Element], at now: Timestamp, timing: Timing) throws(RuleFailure) {
         var observed = Set<Labels>(minimumCapacity: elements.count)
         for element in elements {
@@ -129,8 +128,7 @@ public struct AlertSet: Equatable, Sendable {
     /// does not count towards `for`.
     ///
     /// If `for` is at least `grace`, the alert waits at least `grace` after the restart. Otherwise it waits for the
-    /// rest of
-    /// its `for`.
+    /// rest of its `for`.
     public mutating func restore(
         _ stored: [Labels: StoredState], at now: Timestamp, hold: Milliseconds, grace: Milliseconds
     ) {

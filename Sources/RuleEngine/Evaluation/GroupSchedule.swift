@@ -3,9 +3,8 @@ public import MetricModel
 /// Decides when a group is evaluated. A pure machine: `now` is passed in, and it returns one evaluation at a time.
 ///
 /// By the clock, a group is evaluated at times t ≡ phase (mod interval). The phase is a hash of the group's name:
-/// groups
-/// are spread over the interval, and times are exact multiples apart. With the trigger `scrape`, it is evaluated at the
-/// time of the newest scrape, and by the clock only after an interval without an evaluation.
+/// groups are spread over the interval, and times are exact multiples apart. With the trigger `scrape`, it is evaluated
+/// at the time of the newest scrape, and by the clock only after an interval without an evaluation.
 public struct GroupSchedule: Equatable, Sendable {
     /// One evaluation.
     public struct Evaluation: Equatable, Sendable {

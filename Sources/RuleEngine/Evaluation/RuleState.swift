@@ -122,8 +122,7 @@ extension RollbackQuery {
     ///
     /// An element of `minimum` or `guards` matches a measured element if they agree on every label that both have. All
     /// matching elements of `minimum` are added up. For `guards`, one matching element other than zero is enough. `nil`
-    /// is
-    /// always satisfied.
+    /// is always satisfied.
     func measurements(
         of elements: [VectorElement], minimum: [VectorElement]?, guards: [VectorElement]?
     ) -> [RollbackMeasurement.Element] {

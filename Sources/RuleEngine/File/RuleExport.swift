@@ -6,8 +6,7 @@ internal import RuleModel
 ///
 /// The alert fires at the evaluation that would trip: `consecutive` violations become a `for` that is one interval
 /// shorter. A condition is written only if PromQL can express exactly the same; otherwise a comment above the alert
-/// names
-/// it.
+/// names it.
 public enum RuleExport {
     /// A rule file with an alert for each rollback rule of `groups`. `interval` is used for groups that set none.
     ///
@@ -84,8 +83,7 @@ public enum RuleExport {
     /// Minimum samples and guard, if `and` has the same meaning as in ``RollbackQuery``.
     ///
     /// There, an element matches a measured element if they agree on all labels that both have. This equals `and on`
-    /// the
-    /// common labels if, and only if, the labels of all elements of both sides are known.
+    /// the common labels if, and only if, the labels of all elements of both sides are known.
     private static func conditions(of query: RollbackQuery) -> (texts: [String], losses: [String]) {
         var (texts, losses): ([String], [String]) = ([], [])
         func add(_ field: String, _ source: String, _ expression: Expression, _ text: (String, String) -> String) {

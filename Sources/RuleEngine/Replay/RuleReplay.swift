@@ -5,10 +5,9 @@ public import RuleModel
 /// Evaluates the rollback rules of groups over past samples, with the machines of the live service.
 ///
 /// Groups are evaluated at the times of the live service: every interval, at the phase of their name. Rules that the
-/// live
-/// service evaluates at scrapes are evaluated at each time at which a series that they read has a sample, and by the
-/// clock after an interval without one. Recorded series are read as they were stored; recording rules are not evaluated
-/// again.
+/// live service evaluates at scrapes are evaluated at each time at which a series that they read has a sample, and by
+/// the clock after an interval without one. Recorded series are read as they were stored; recording rules are not
+/// evaluated again.
 public struct RuleReplay {
     private let units: [RuleUnit.Plan]
     private let engine: QueryEngine

@@ -32,8 +32,7 @@ final class RuleClock: @unchecked Sendable {
         /// The lanes that any unit reads.
         var wanted: Set<LaneID> = []
         /// The store generation for which `wanted` is valid. `unknown` while `wanted` is being computed, so that no
-        /// scrape
-        /// is missed in that time; `nil` if no unit waits for scrapes.
+        /// scrape is missed in that time; `nil` if no unit waits for scrapes.
         var generation: UInt64? = unknown
 
         static let unknown = UInt64.max

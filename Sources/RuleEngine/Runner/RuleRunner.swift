@@ -68,8 +68,7 @@ public final class RuleRunner: Sendable {
     }
 
     /// Replaces the groups. Unchanged groups continue. In changed groups, rules with the same kind, name and labels
-    /// keep
-    /// their state. The series of removed groups end after one more interval.
+    /// keep their state. The series of removed groups end after one more interval.
     public func reload(_ groups: [RuleGroup], settings: RuleSettings) {
         clock.mailbox.send(.load(groups, settings, restoring: false))
     }
@@ -83,8 +82,7 @@ public final class RuleRunner: Sendable {
     }
 
     /// Whether every group has been evaluated with samples newer than `start`: at least two of its intervals, and at
-    /// least
-    /// five seconds, later.
+    /// least five seconds, later.
     public func hasEvaluatedAll(since start: Timestamp) -> Bool {
         snapshots().allSatisfy { group in
             let settled = start + max(.milliseconds(2 * group.interval.rawValue), .seconds(5))

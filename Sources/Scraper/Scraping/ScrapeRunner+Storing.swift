@@ -57,8 +57,7 @@ extension ScrapeRunner {
     }
 
     /// Stores a scrape. Returns the next actions of the target's loop; `nil` if nothing was stored, because the effort
-    /// does
-    /// not allow it or the runner is stopping.
+    /// does not allow it or the runner is stopping.
     func store(
         _ hand: ScrapeInHand, _ answer: inout ScrapeAnswer, _ effort: Effort
     ) -> [ScrapeLoop.Action]? {

@@ -3,8 +3,7 @@ internal import MetricModel
 internal import MetricStore
 
 /// Writes the scrapes of one target to its lane: finds slots for series, adds staleness markers and the series about
-/// the
-/// scrape itself.
+/// the scrape itself.
 ///
 /// Not shared: used by the one thread that currently handles the target's scrape.
 final class TargetWriter {
@@ -302,8 +301,7 @@ extension TargetWriter {
     }
 
     /// Writes a zero at the start timestamp of counters that are new or were reset. If the series has a later sample,
-    /// the
-    /// zero is out of order, which is not an error.
+    /// the zero is out of order, which is not an error.
     private func appendZeroes(before time: Timestamp, _ appender: inout Appender) {
         var histograms = body.histograms[...]
         for extra in body.startTimestamps {

@@ -1,13 +1,11 @@
 internal import MetricModel
 
 /// The times in an interval at which targets are scraped: enough to spread the load, but few enough that several
-/// targets
-/// share each. A value.
+/// targets share each. A value.
 ///
 /// A thread that wakes for a single target has a cold cache. Targets that share a time take half as long on average.
-/// The
-/// number of times is a power of two and never decreases. When it doubles, a target moves once, by a quarter of the old
-/// distance.
+/// The number of times is a power of two and never decreases. When it doubles, a target moves once, by a quarter of the
+/// old distance.
 struct ScrapeMoments: Equatable, Sendable {
     /// The maximum average number of targets per time.
     static let targetsPerMoment = 8

@@ -8,8 +8,7 @@ internal import Runtime
 /// Envoy, configured by a discovery file of routes or by runtime keys.
 ///
 /// Envoy does not acknowledge a file, and accepts a runtime key that no route uses. So a shift is complete only when
-/// the
-/// admin endpoint shows the split in routes that are in use.
+/// the admin endpoint shows the split in routes that are in use.
 struct EnvoyRouter: TrafficRouter {
     let route: EnvoyRoute
     let timeout: Milliseconds

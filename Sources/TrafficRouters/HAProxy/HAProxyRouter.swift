@@ -88,9 +88,8 @@ package struct HAProxyRouter: TrafficRouter {
     }
 
     /// The state of all servers. HAProxy clears the result of a health check while the next one runs. A state read at
-    /// that
-    /// time is read again, for a tenth of a second at most, so that a running check does not delay a rollback until its
-    /// next attempt or cause a page.
+    /// that time is read again, for a tenth of a second at most, so that a running check does not delay a rollback
+    /// until its next attempt or cause a page.
     private func checkedState() throws(RouterError) -> [HAProxyServer: ServerState] {
         let end = SystemClock.monotonicNanoseconds(in: min(100, timeout.rawValue / 2))
         while true {

@@ -41,8 +41,7 @@ struct KubernetesRouter: TrafficRouter {
             try fence.check(operation)
             let answer = try self.patch(by: deadline, type: type, patch)
             // Another writer causes 409, or 422 if the API server finds that the test of the version fails. An object
-            // that
-            // is rejected twice at the same version is rejected because of its content.
+            // that is rejected twice at the same version is rejected because of its content.
             guard answer.status == 409 || answer.status == 422 && refused != version else {
                 return try check(answer)
             }

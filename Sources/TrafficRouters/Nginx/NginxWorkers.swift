@@ -4,10 +4,8 @@ internal import Runtime
 /// The workers of an nginx on this machine, read from `/proc`.
 ///
 /// After a reload the old workers accept connections until each has been scheduled to close its sockets. On a busy
-/// machine
-/// the new workers may have responded to many probes before that. Only the absence of old workers proves that the new
-/// file
-/// is in use.
+/// machine the new workers may have responded to many probes before that. Only the absence of old workers proves that
+/// the new file is in use.
 struct NginxWorkers {
     private let master: Int
 

@@ -13,8 +13,7 @@ enum CommandLineTool {
     ]
 
     /// Runs the command in `arguments` (without the program's name). Returns the exit code: 0 for success, 1 if the
-    /// command
-    /// found an error, 2 for wrong usage.
+    /// command found an error, 2 for wrong usage.
     static func run(_ arguments: [String], commands: [Command]) -> Int32 {
         guard let first = arguments.first else {
             Console.error(overview(commands))

@@ -1,8 +1,7 @@
 internal import CurlHTTP
 
 /// `tribune check healthy` and `tribune check ready`: checks a running server. Container images without a shell use
-/// them as
-/// health check.
+/// them as health check.
 enum CheckServerCommands {
     static let all = [
         command("healthy", "Check that a running server answers.", path: "/-/healthy"),

@@ -3,8 +3,7 @@ internal import Glibc
 internal import Runtime
 
 /// The processes of the demo besides Tribune: HAProxy, two versions of a service, and a node_exporter, all on free
-/// loopback
-/// ports, with the configuration files for them and for Tribune in one directory.
+/// loopback ports, with the configuration files for them and for Tribune in one directory.
 final class DemoFleet: Sendable {
     /// The directory of the files.
     let directory: String

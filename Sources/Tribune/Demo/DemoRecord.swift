@@ -17,8 +17,7 @@ struct DemoRecord {
     }
 
     /// One row for each kind of entry of the incident: kind, number in the ledger, time, text. Violation and decision
-    /// are
-    /// found by plan and rule hash, the steps by the incident's name.
+    /// are found by plan and rule hash, the steps by the incident's name.
     static func sql(_ incident: String) -> String {
         let name = incident.replacing("'", with: "''")
         return """

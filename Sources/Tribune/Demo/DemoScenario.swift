@@ -20,8 +20,7 @@ struct DemoScenario {
     let isSmall: Bool
 
     /// Runs the demo. Returns whether the rollback completed and validated, was recorded and reached the pager.
-    /// `afterwards`
-    /// is called while everything still runs.
+    /// `afterwards` is called while everything still runs.
     func play(_ afterwards: (TribuneService) -> Void) throws(CommandFailure) -> Bool {
         let ports = DemoPorts()
         var settings = ServiceSettings(configFile: "\(directory)/tribune.yml", storagePath: "\(directory)/data")

@@ -6,8 +6,7 @@ internal import Scraper
 internal import Synchronization
 
 /// Maintains the list of Alertmanagers that get alerts: those of the configuration and those that discovery finds. May
-/// be
-/// shared between threads.
+/// be shared between threads.
 final class AlertmanagerDiscovery: Sendable {
     private let current: Current
     private let discovery: DiscoveryRunner

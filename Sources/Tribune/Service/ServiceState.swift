@@ -5,8 +5,7 @@ internal import Runtime
 internal import Synchronization
 
 /// The state of the service: its configuration, whether it is ready, the result of the last reload. May be read from
-/// any
-/// thread.
+/// any thread.
 final class ServiceState: Sendable {
     private struct Content {
         var configuration: LoadedConfiguration

@@ -21,8 +21,7 @@ internal import YAML
 /// The complete service: all engines, connected. Created, reloaded and stopped by the thread that owns it.
 ///
 /// Engines start from the end of the processing chain to its beginning, so that results always have a receiver. They
-/// stop
-/// in the reverse order.
+/// stop in the reverse order.
 final class TribuneService: Sendable {
     private let settings: ServiceSettings
     private let logger: Logger

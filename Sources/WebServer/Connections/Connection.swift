@@ -6,8 +6,7 @@ internal import Synchronization
 /// One connection: its socket, its protocol, and the bytes waiting to be sent.
 ///
 /// `@unchecked`: `session`, `output`, `charge` and the flags below them are accessed under `lock`; the rest is constant
-/// or
-/// atomic. Handlers run without the lock.
+/// or atomic. Handlers run without the lock.
 @safe final class Connection: @unchecked Sendable {
     let descriptor: Int32
     private unowned let server: ServerCore
@@ -65,8 +64,7 @@ internal import Synchronization
     var isDoomed: Bool { isCondemned.load(ordering: .relaxed) }
 
     /// Shuts the connection down; the next thread that handles it closes it. Only while the table contains it, so that
-    /// the
-    /// descriptor is still its own. Returns false if it was already shut down.
+    /// the descriptor is still its own. Returns false if it was already shut down.
     func breakOff() -> Bool {
         if isCondemned.exchange(true, ordering: .relaxed) { return false }
         shutdown(descriptor, Int32(SHUT_RDWR))

@@ -3,8 +3,7 @@ internal import Glibc
 internal import Synchronization
 
 /// The open connections of a server. At the limit, the connection that has been silent longest is closed for a new one,
-/// so
-/// that clients cannot lock others out by opening connections.
+/// so that clients cannot lock others out by opening connections.
 final class ConnectionTable: Sendable {
     private struct State {
         /// By descriptor.

@@ -17,8 +17,7 @@ enum ConnectionPhase: UInt8, Sendable {
 }
 
 /// The protocol of one connection, without IO: bytes in and requests out, responses in and bytes out. Used by one
-/// thread
-/// at a time, under the connection's lock.
+/// thread at a time, under the connection's lock.
 protocol ProtocolSession: AnyObject {
     var phase: ConnectionPhase { get }
     /// Whether more input can be accepted.

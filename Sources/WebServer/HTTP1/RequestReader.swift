@@ -42,8 +42,7 @@ struct RequestReader {
     var isReadingBody: Bool { current != nil }
 
     /// Reads `bytes` from `position` on, and advances `position`. A head is read when it is complete: until then
-    /// `position`
-    /// does not move, and the next call must pass the same bytes with more after them.
+    /// `position` does not move, and the next call must pass the same bytes with more after them.
     mutating func read(_ bytes: UnsafeRawBufferPointer, from position: inout Int) -> Progress {
         do throws(HTTPFault) {
             return try unsafe step(bytes, from: &position)

@@ -1,8 +1,7 @@
 internal import Runtime
 
 /// How an HTTP/1 connection interprets received bytes. For tests and fuzzing, which compare different divisions of the
-/// same
-/// bytes.
+/// same bytes.
 package enum RequestTrace {
     /// One line for each valid request and for the rejected one.
     ///

@@ -2,8 +2,7 @@ internal import CWebServer
 internal import Glibc
 
 /// An epoll instance on which several threads wait. Every descriptor is reported once and must then be armed again, so
-/// that
-/// one thread at a time handles it.
+/// that one thread at a time handles it.
 struct Poller: Sendable {
     /// The events that a connection waits for.
     struct Events: OptionSet, Sendable {

@@ -62,7 +62,7 @@ enum Transport {
         }
     }
 
-    /// Tells the peer that no more data follow.
+    /// Notifies the peer that no more data follow.
     func finishWriting() {
         switch self {
         case .plain(let descriptor): shutdown(descriptor, Int32(SHUT_WR))
