@@ -18,7 +18,7 @@ public struct DurableError: Error, Equatable, Sendable, CustomStringConvertible 
     public var code: Code
     /// The file.
     public var path: String
-    /// What failed and why.
+    /// The failed operation and the reason.
     public var reason: String
 
     /// A failure with the file at `path`.

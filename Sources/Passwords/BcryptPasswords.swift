@@ -29,7 +29,7 @@ public final class BcryptPasswords: Sendable {
         }
     }
 
-    /// What is remembered of these credentials; `nil` for nothing.
+    /// The cached result for these credentials; `nil` if there is none.
     ///
     /// - Parameter hash: The hash of the user's password; `nil` for an unknown user.
     public func remembered(_ user: String, _ password: String, hash: String?) -> Bool? {

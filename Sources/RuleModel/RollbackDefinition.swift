@@ -42,7 +42,7 @@ public struct RollbackDefinition: Equatable, Sendable {
         public var description: String { "\(comparison.rawValue) \(FloatText.general(threshold))" }
     }
 
-    /// What to do if the expression returns no data.
+    /// The policy for an expression without data.
     public struct MissingPolicy: Equatable, Sendable {
         /// How missing data is treated.
         public enum Policy: String, Sendable, CaseIterable {
@@ -110,7 +110,7 @@ public struct RollbackDefinition: Equatable, Sendable {
             case all
         }
 
-        /// What to do if the stable version is not healthy.
+        /// The policy for an unhealthy stable version.
         public enum UnhealthyTarget: String, Sendable, CaseIterable {
             /// Leave traffic unchanged and page.
             case freeze
@@ -122,7 +122,7 @@ public struct RollbackDefinition: Equatable, Sendable {
         public var service: String?
         /// The services that roll back.
         public var scope: Scope
-        /// What to do if the stable version is not healthy.
+        /// The policy for an unhealthy stable version.
         public var onTargetUnhealthy: UnhealthyTarget
 
         /// An action.
@@ -155,7 +155,7 @@ public struct RollbackDefinition: Equatable, Sendable {
     public var immediate: Bool
     /// `critical`, `high`, `warning` …
     public var severity: String
-    /// What to do if data is missing.
+    /// The policy for missing data.
     public var missing: MissingPolicy
     /// The traffic that a measurement needs in order to count.
     public var minimumSamples: MinimumSamples?

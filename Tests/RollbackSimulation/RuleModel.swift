@@ -16,7 +16,7 @@ struct RuleModel: Sendable {
     private(set) var spansGap = false
     private(set) var spansRestart = false
 
-    /// - Parameter isDue: whether data that are not there are missed for certain.
+    /// - Parameter isDue: whether absent data are certainly missing.
     mutating func measured(
         _ outcome: Outcome, _ missing: RollbackDefinition.MissingPolicy, isDue: Bool, isCertain: Bool
     ) {

@@ -50,7 +50,7 @@ public enum Sabotage: String, Sendable, CaseIterable {
     case repeatsNotices
     /// A restart raises the last incident again, although its rollback has ended.
     case raisesAgain
-    /// The process is not told which services a rule judges.
+    /// The process does not know the services of a rule.
     case asksForNoData
 
     /// The invariants expected to detect it.

@@ -70,7 +70,7 @@ public struct Shape: Sendable {
         var start = RolloutStart(windows: [], version: nil)
         if random.chance(0.6) { start.version = "build" }
         if start.version == nil || random.chance(0.3) {
-            // The world begins on a Friday at 08:00. Some windows end while things go wrong, some begin then, or later.
+            // The world begins on a Friday at 08:00. Some windows end while faults occur, some begin then, or later.
             let first = random.pick(0...2)
             let minutes = random.pick(1...5)
             start.windows = [.init(days: [5], start: 480 + Int(first), end: 480 + Int(first + minutes))]

@@ -2,7 +2,7 @@ import MetricModel
 import Rollback
 import RuleModel
 
-/// What people and surroundings do, and what is checked when they have stopped.
+/// Actions of users and the environment, and the checks after their end.
 extension World {
     mutating func disturb() {
         let fault = random.pick(shape.disturbances)
@@ -40,7 +40,7 @@ extension World {
         case .rival: rivalTakesLease(&dice, name)
         case .reload: reload(&dice)
         case .clockJump:
-            // The process stood still, or the machine slept: everything comes late.
+            // The process was suspended, or the machine slept: everything is late.
             now = now + .milliseconds(dice.pick(100...20_000))
             for name in routers.keys { routers[name]?.troubledAt = now }
         case .handOver: otherNodeTakesOver(&dice)
@@ -51,7 +51,7 @@ extension World {
     }
 
     private mutating func spoil(_ name: String, _ condition: Element.Condition, _ dice: inout SplitMix) {
-        // Most faults of a candidate are seen by its own service alone, some by all.
+        // Most faults of a candidate affect its own service only, some all services.
         let isOwn = dice.chance(0.8)
         for index in elements.indices where !isOwn || elements[index].service == name {
             elements[index].condition = condition
@@ -77,7 +77,7 @@ extension World {
                 _ = command(.rollback(services: [name]))
                 return
             }
-            // A checkpoint may say anything, also more than there is now.
+            // A checkpoint may have any weights, also higher ones than now.
             let weights = plan.services.map {
                 ($0.name, TrafficSplit(candidate: Int(dice.pick(0...100))) ?? .allStable)
             }
@@ -97,7 +97,7 @@ extension World {
         guard !leaseLost, !isAlone else { return }
         epoch += 1
         forgetReadings()
-        // It acts by a journal of its own, so all that we see of it is traffic that moves.
+        // It has its own journal, so only the shifted traffic is visible.
         if dice.chance(0.5) { routers[name]?.live = TrafficSplit(candidate: Int(dice.pick(0...100))) }
         schedule(.leaseReturns, after: dice.pick(100...10_000))
         if sabotage != .ignoresLeaseLoss { loseLease() }
@@ -118,7 +118,7 @@ extension World {
             }
             check(.reload, refusal == nil, "new times of a plan were refused: \(refusal ?? "")")
         } else {
-            // None of this bears on what has been counted so far.
+            // None of this affects the counts so far.
             rule.severity = dice.pick(["critical", "high", "warning"])
             rule.annotations = ["summary": "\(dice.pick(0...9))"]
         }
@@ -138,7 +138,7 @@ extension World {
         }
     }
 
-    /// Ends every disturbance and gives the world time to come to rest.
+    /// Ends every disturbance and gives the world time to become stable.
     mutating func calm() {
         injector.isCalm = true
         for index in elements.indices { elements[index].until = now }
@@ -156,8 +156,8 @@ extension World {
         let limit = now + .minutes(10)
         repeat {
             while violations.isEmpty, now < limit, isBusy { run(for: .seconds(5)) }
-            // What drifted at the last moment is found at the next reading, which may wait for an answer that was lost.
-            // So is a candidate that nobody has begun with.
+            // Late drift is detected at the next reading, which may wait for a lost reply. So is a candidate without a
+            // rollout.
             run(for: plan.reconcile + Self.patience)
         } while violations.isEmpty && now < limit && isBusy
         if violations.isEmpty { checkRest() }
@@ -172,7 +172,7 @@ extension World {
 }
 
 extension World {
-    /// A trip of the rule at `service`, as its machine would give it.
+    /// A trip of the rule at `service`, as its machine would return it.
     public func trip(
         _ service: String, scope: RollbackDefinition.Action.Scope, mode: RollbackDefinition.Mode = .enforce
     ) -> Trip {

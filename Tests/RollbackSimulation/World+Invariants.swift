@@ -10,7 +10,7 @@ struct LedgerKey: Hashable, Sendable {
     var service: String?
 }
 
-/// The invariants, checked from outside: against true weights, what the disk holds and what the world did.
+/// The invariants, checked from outside: against true weights, the content of the disk and the events of the world.
 extension World {
     /// The maximum time of a lost response and a retry.
     static var patience: Milliseconds { .seconds(35) }
@@ -26,8 +26,8 @@ extension World {
             if database.count > 4 { database.removeFirst() }
         }
         let isTakenOver = record.step == "took over"
-        // An incident that was only about to be raised is not raised any more, so there is nothing to read.
-        // Without a stable version there is no way back, so that a candidate has to have everything.
+        // An incident that was about to be raised is not raised any more, so there is nothing to read.
+        // Without a stable version no rollback is possible, so a candidate must have everything.
         if new.phase == .retired { unread = [] }
         if isTakenOver { unread = unread.filter { new.services[$0]?.split.candidate ?? 0 > 0 } }
         if !isTakenOver, new.generation != old.generation {
@@ -38,7 +38,7 @@ extension World {
                 hasBegun = true
                 checkOwnStart(new, old)
             }
-            // It is over for good, also for a clock that starts earlier after a crash.
+            // It is over permanently, also for a clock that starts earlier after a crash.
             cooldownUntil = Instant(nanoseconds: 0)
         } else if !isTakenOver {
             checkKept(new, old)
@@ -58,7 +58,7 @@ extension World {
         if abortedGenerations.contains(new.generation) {
             switch new.phase {
             case .promoting, .paused, .promoted:
-                check(.reload, false, "an aborted generation went on: \(new.phase.name)")
+                check(.reload, false, "an aborted generation continued: \(new.phase.name)")
             case .idle, .retired, .rollingBack, .rolledBack: check(.reload, true, "")
             }
         }
@@ -79,18 +79,18 @@ extension World {
         notices.append(notice)
         if notice.kind == .over {
             let pages = told.filter { $0.hasPrefix("page \(notice.key): ") }
-            check(.toldOnce, pages.count == 1, "the end of what nobody was told: \(notice.key)")
+            check(.toldOnce, pages.count == 1, "the end of an unknown notice: \(notice.key)")
             // A notification about one freeze is followed by one about the next.
             return told.subtract(pages)
         }
         checkTold("\(notice.kind) \(notice.key): \(notice.text)", of: notice.key)
     }
 
-    /// More services or causes make another message of the same incident.
+    /// More services or causes create another message of the same incident.
     private mutating func checkTold(_ message: String, of rollback: String) {
         let (isNew, isOver) = (told.insert(message).inserted, ended.contains(rollback))
-        check(.toldOnce, isNew, "told twice: \(message)")
-        check(.toldOnce, !isOver, "told after its end: \(message)")
+        check(.toldOnce, isNew, "notified twice: \(message)")
+        check(.toldOnce, !isOver, "notified after its end: \(message)")
     }
 
     /// The state that no step within one rollout may lose.
@@ -134,7 +134,7 @@ extension World {
         }
     }
 
-    /// The service goes on from the stage that it was in.
+    /// The service continues from its stage.
     private mutating func passed(_ name: String, _ before: ServiceRollout) {
         guard case .baking = before.progress else { return }
         checkCounted(name)
@@ -162,7 +162,7 @@ extension World {
         check(.noRiseWhileTripped, cooldownUntil <= clock, "\(name) rises before the cooldown of its rule is over")
     }
 
-    /// Something goes to the history.
+    /// An event is written to the history.
     mutating func recorded(_ event: RollbackEvent) {
         guard event.kind == .step, let step = event.body["step"]?.text, let id = event.body["rollback"]?.text else {
             return
@@ -219,7 +219,7 @@ extension World {
         }
         guard rule.mode == .enforce else { return }
         let isTripped = machine?.rules.values.contains(where: \.isTripped) == true
-        check(.noRiseWhileTripped, !isTripped, "\(name) rises while a trip stands")
+        check(.noRiseWhileTripped, !isTripped, "\(name) rises while a trip is active")
     }
 
     /// Properties that hold when all actions of one event were executed.
@@ -233,23 +233,23 @@ extension World {
                 else { return false }
                 return step < .verified
             }
-            check(.nothingDelaysTheShift, waits || batch.operated.contains(name), "nothing was asked of \(name)")
+            check(.nothingDelaysTheShift, waits || batch.operated.contains(name), "no operation of \(name)")
         }
     }
 
-    /// While rules hold promotion back, users are notified; when they no longer do, users are notified of that too.
+    /// While rules stop promotion, users are notified; when they no longer do, users are notified of that too.
     private mutating func checkFreezeTold() {
         guard let controller, controller.epoch != nil else { return }
         let key = "/promotion/frozen: "
         let isTold = told.contains { $0.contains(key) }
         if controller.state.phase != .promoting {
-            check(.toldOnce, !isTold, "people still think that promotion is frozen")
+            check(.toldOnce, !isTold, "the end of a freeze was not notified")
         } else if !controller.freezes.isEmpty {
-            check(.toldOnce, isTold, "nobody was told that promotion is frozen")
+            check(.toldOnce, isTold, "a freeze was not notified")
         }
     }
 
-    /// Drift of services at rest, with nothing in the way of its correction for long enough.
+    /// Drift of idle services, without an obstacle to its correction for long enough.
     mutating func checkDrift() {
         guard let controller, !isHalted, !leaseLost, !isAlone else { return }
         for (name, router) in routers {
@@ -281,11 +281,11 @@ extension World {
     mutating func checkRest() {
         guard let controller else { return fail(.recovery, "the process is down") }
         let state = controller.state
-        check(.recovery, disk.record == nil || state == lastState, "the state is not what the journal says")
+        check(.recovery, disk.record == nil || state == lastState, "the state differs from the journal")
         check(
             .recovery, state.phase != .rollingBack,
             "a rollback never ended: \(state.rollback.map { "\($0.step)" } ?? "")")
-        let obstacle = controller.obstacle(at: clock) ?? "nothing stands in its way"
+        let obstacle = controller.obstacle(at: clock) ?? "no obstacle"
         check(.recovery, state.phase != .promoting, "a promotion never ended: \(obstacle)")
         if state.phase == .idle { return }
         for (name, service) in state.services {

@@ -1,7 +1,7 @@
 import Rollback
 import RuleModel
 
-/// Takes and loses the lease, with the state that a new holder finds.
+/// Takes and loses the lease, with the state for a new holder.
 extension World {
     /// The process wins the lease under the current epoch, and continues the rollout like the live service.
     mutating func winLease() {
@@ -28,7 +28,7 @@ extension World {
         step { (machine: inout PlanMachine) in machine.leaseChanged(epoch: nil, at: now) }
     }
 
-    /// The rival gives the lease back.
+    /// The rival releases the lease.
     mutating func leaseReturned() {
         guard leaseLost else { return }
         epoch += 1
@@ -47,7 +47,7 @@ extension World {
     }
 
     mutating func leaseDatabaseReturned() {
-        // A process that began in the meantime, or has lost the lease since, gets it as any other does.
+        // A process that began in the meantime, or has lost the lease since, gets it like any other.
         guard isAlone else { return leaseReturned() }
         isAlone = false
         for name in routers.keys { routers[name]?.troubledAt = now }
@@ -65,22 +65,21 @@ extension World {
     /// The state with which the process continues when it wins the lease.
     var takeUp: TakeUp { TakeUp(own: disk.record, left: handOver?.record, leader: handOver?.leader) }
 
-    /// Whether that is something that another node has done, or may have done.
+    /// Whether another node has acted, or may have acted, since.
     var isHandedOver: Bool { takeUp != .own }
 
-    /// Whether another record than the last one of this node's journal was the last to be written.
+    /// Whether the last record is not the last one of this node's journal.
     var isBehind: Bool { handOver != nil && disk.record?.epoch ?? 0 != lastEpoch }
 
-    /// The process ends, and after the span of the lease another node is there, with an older journal of its own. What
-    /// it finds in the database is everything where the lease was given back; otherwise the last records may be
-    /// missing.
+    /// The process ends, and after the span of the lease another node takes over, with its own older journal. If the
+    /// lease was released, the database has all records; otherwise the last ones may be missing.
     mutating func otherNodeTakesOver(_ dice: inout SplitMix) {
         guard !leaseLost, !isAlone, !database.isEmpty else { return }
         let isComplete = machine != nil && !isHalted && !isHandedOver && dice.chance(0.4)
         let lost = isComplete ? 0 : Int(dice.pick(0...Int64(database.count - 1)))
         let record = database[database.count - 1 - lost]
-        note("another node takes over, \(isComplete ? "told everything" : "\(lost) records behind")")
-        // It has watched the same measurements.
+        note("another node takes over, \(isComplete ? "with all records" : "\(lost) records behind")")
+        // It has the same measurements.
         let rules = machine?.rules ?? disk.rules
         machine = nil
         isHalted = false
@@ -114,8 +113,8 @@ extension World {
         }
     }
 
-    /// The node that took over has been told how the traffic of `name` is divided. Where the candidate has what was
-    /// recorded, it was not being taken back.
+    /// The node that took over has read the weights of `name`. If the candidate has the recorded traffic, it was not
+    /// being rolled back.
     mutating func nodeRead(_ name: String, _ inspection: Inspection) {
         let recorded = lastState.services[name]?.split.candidate ?? 0
         if inspection.split?.candidate ?? 0 >= recorded { unread.remove(name) }
@@ -129,7 +128,7 @@ extension World {
 
     /// A rollout has started automatically.
     mutating func checkOwnStart(_ new: RolloutState, _ old: RolloutState) {
-        check(.ownStart, plan.start != nil, "generation \(new.generation) began by itself")
+        check(.ownStart, plan.start != nil, "generation \(new.generation) began automatically")
         check(.ownStart, historyIsAvailable || !isHistoryTold, "generation \(new.generation) began unrecorded")
         check(.ownStart, !isAlone, "generation \(new.generation) began without the lease's database")
         if let window = shape.window {

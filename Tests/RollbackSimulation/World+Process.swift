@@ -19,16 +19,16 @@ struct Disk: Sendable {
 
 /// The results of one event.
 struct Batch: Sendable {
-    /// Services whose way back was decided.
+    /// Services whose rollback was decided.
     var intents: [String] = []
-    /// Services whose routers were asked.
+    /// Services with an operation on their routers.
     var operated: Set<String> = []
     var crashed = false
 }
 
-/// The process: a shell around the machine that may end at every action.
+/// The process: a runner of the machine that may end at every action.
 extension World {
-    /// Hands an event to the controller and runs what it asks for.
+    /// Passes an event to the controller and executes its actions.
     public mutating func step(_ body: (inout RolloutController, Instant) -> [RolloutController.Action]) {
         let now = clock
         step { machine in machine.step(at: now) { body(&$0, now) } }
@@ -51,7 +51,7 @@ extension World {
         }
     }
 
-    /// A person asks for something. `nil` while the process is down.
+    /// A user gives an order. `nil` while the process is down.
     @discardableResult
     public mutating func command(_ verb: RolloutCommand.Verb) -> CommandOutcome? {
         guard let before = controller else { return nil }
@@ -69,7 +69,7 @@ extension World {
         return verb == .abort ? aborted(outcome, from: before) : outcome
     }
 
-    /// The rules have forgotten what they counted, because a rollout began.
+    /// The rules have been reset, because a rollout began.
     mutating func rearmed() {
         hasBegun = false
         let isCertain = !batch.crashed && !isHalted
@@ -154,7 +154,7 @@ extension World {
         machine = nil
         isHalted = false
         batch.crashed = true
-        // The next process finds that it has led itself.
+        // The next process finds that it was the leader itself.
         if handOver != nil, !leaseLost { handOver?.leader = epoch }
         process += 1
         scheduledWake = nil
@@ -191,14 +191,14 @@ extension World {
             guard let record = JournalRecord(payload: payload) else { return fail(.recovery, "unreadable record") }
             check(
                 .recovery, isHandedOver || isBehind || record.state == lastState,
-                "the journal gives another state than was written")
+                "the state in the journal differs from the written one")
             state = record.state
         }
         var rules: [String: RollbackRule] = [:]
         for (key, rule) in disk.rules {
             rules[key] = RollbackRule(rule.json)
             let isSame = rules[key]?.tracks == rule.tracks
-            check(.reload, isSame, "the file of rules gives other streaks")
+            check(.reload, isSame, "the file of rules has other streaks")
         }
         if sabotage == .forgetsCooldown { state.cooldownUntil = nil }
         if sabotage == .forgetsVersion { state.version = nil }
@@ -220,7 +220,7 @@ extension World {
         let now = clock
         if sabotage == .raisesAgain, let last = incidents.last { raised(last) }
         step { (machine: inout PlanMachine) in machine.recovered(at: now) }
-        // A process that comes back cannot know whose the lease is before the database answers.
+        // A restarted process cannot know the holder of the lease before the database responds.
         if isAlone { (isAlone, leaseLost) = (false, true) }
         if hasLease, !leaseLost { winLease() }
         isHistoryTold = true

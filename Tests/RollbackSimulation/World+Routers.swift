@@ -1,7 +1,7 @@
 import MetricModel
 import Rollback
 
-/// Routers, their workers, and what may happen between them and the process.
+/// Routers, their workers, and faults between them and the process.
 extension World {
     mutating func send(_ operation: RouterOperation) {
         var operation = operation
@@ -22,7 +22,7 @@ extension World {
         batch.operated.insert(operation.service)
         guard var router = routers[operation.service] else { return }
         router.asked = operation.id
-        // Operations of one route are carried out one after the other.
+        // Operations of one route are executed one after the other.
         let start = max(now, router.busyUntil)
         let isSlow = injector.strikes(.slowRouter)
         if isSlow { router.troubledAt = now }
@@ -58,7 +58,7 @@ extension World {
         let isLost = injector.strikes(.lostReply)
         if isLost { router.troubledAt = now }
         routers[operation.service] = router
-        guard let reply, !isLost else { return note("\(operation.service): the answer is lost") }
+        guard let reply, !isLost else { return note("\(operation.service): the reply is lost") }
         let result = isRefused ? .failed("refused") : answer(to: operation, router)
         queue.schedule(.reply(result, operation, process: process), at: reply)
         if injector.strikes(.duplicateReply) {

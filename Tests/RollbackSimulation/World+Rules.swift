@@ -2,7 +2,7 @@ import MetricModel
 import Rollback
 import RuleModel
 
-/// Measurements of the rule, and what must come of them.
+/// Measurements of the rule, and their required results.
 extension World {
     private static let key = "f;g;R"
 
@@ -50,7 +50,7 @@ extension World {
 
     private func outcome(of element: Element) -> RuleModel.Outcome {
         guard now < element.until else { return .healthy }
-        // A bad candidate is seen only while it has traffic.
+        // A bad candidate is visible only while it has traffic.
         let hasTraffic = (routers[element.service]?.live?.candidate ?? 0) > 0
         return switch element.condition {
         case .healthy: .healthy
@@ -60,7 +60,7 @@ extension World {
         }
     }
 
-    /// The rule as the process is told that it is in force.
+    /// The rule in force for the process.
     var watch: RuleWatch {
         RuleWatch(
             rule: Self.key, definition: rule,
@@ -69,7 +69,7 @@ extension World {
 
     private var firstData: Milliseconds { rule.longestRange + .milliseconds(2 * shape.interval) }
 
-    /// Whether the candidate has had traffic for so long that its data are missed for certain.
+    /// Whether the candidate has had traffic for so long that its data are certainly missing.
     private func isDue(_ name: String) -> Bool {
         guard sabotage != .asksForNoData, let service = lastState.services[name], service.split.candidate > 0,
             let since = service.trafficSince
@@ -91,7 +91,7 @@ extension World {
         rule.missing.policy == .trip || rule.missing.after != nil && rule.missing.then == .trip
     }
 
-    /// - Parameter phase: where the rollout stood before the measurement.
+    /// - Parameter phase: the phase of the rollout before the measurement.
     private mutating func checkRule(_ element: Element, _ phase: RolloutState.Phase, _ after: PlanMachine) {
         let (name, outcome, model, old) = (element.service, element.outcome, element.model, element.before)
         let new = after.rules[Self.key]?.tracks[element.labels]?.state ?? .armed
@@ -112,7 +112,7 @@ extension World {
         checkTripActed(name, after.controller)
     }
 
-    /// A rule has been violated often enough: nothing it means may have a candidate with traffic any more.
+    /// A rule was violated often enough: none of its services may have a candidate with traffic.
     private mutating func checkTripActed(_ name: String, _ controller: RolloutController) {
         guard rule.mode == .enforce, !leaseLost else { return }
         switch controller.state.phase {
@@ -121,7 +121,7 @@ extension World {
         }
         let targets = order.targets(of: name, rule.action.scope)
         let traffic = targets.filter { (controller.state.services[$0]?.split.candidate ?? 0) > 0 }
-        check(.oneRollback, traffic.isEmpty, "\(name) is violated, \(traffic) still go forward")
+        check(.oneRollback, traffic.isEmpty, "\(name) is violated, \(traffic) are still promoted")
     }
 
     private mutating func beginCooldown(_ phase: RolloutState.Phase) {

@@ -2,28 +2,28 @@ import MetricModel
 import Rollback
 import RuleModel
 
-/// A world around one plan's machine: virtual clock, disk, routers, people, a rival for the lease. It breaks things,
-/// restarts the process, and checks the invariants of a rollback at every step.
+/// A world around the machine of one plan: virtual clock, disk, routers, users, a rival for the lease. It injects
+/// faults, restarts the process, and checks the invariants of a rollback at every step.
 public struct World: Sendable {
     /// The router of one service.
     public struct Router: Sendable {
-        /// How traffic is divided; `nil` where neither version gets any.
+        /// The weights; `nil` if neither version gets traffic.
         public var live: TrafficSplit? = .allStable
         var isIsolated = false
         /// Whether the stable version can take traffic.
         public var stableIsHealthy = true
-        /// Requests the candidate has got.
+        /// Requests of the candidate.
         public var candidateRequests: UInt64 = 0
         var busyUntil = Instant(nanoseconds: 0)
         var silentUntil = Instant(nanoseconds: 0)
-        /// When something last went wrong with it.
+        /// When its last fault occurred.
         var troubledAt = Instant(nanoseconds: 0)
-        /// The operation that waits for its answer.
+        /// The operation that waits for its reply.
         var asked: UInt64?
         /// The content and time of the last true reading of the current process.
         var seen: Inspection?
         var seenAt = Instant(nanoseconds: 0)
-        /// Since when it has been other than wanted.
+        /// Since when it differs from the wanted weights.
         var driftedAt: Instant?
     }
 
@@ -116,22 +116,22 @@ public struct World: Sendable {
     /// Rollbacks of each service and generation.
     public var rollbacks: [String: Int] = [:]
     var abortedGenerations: Set<UInt64> = []
-    /// The candidate that the last rollout was begun for, or that was there when it was aborted.
+    /// The candidate of the last rollout, or the one that was present when it was aborted.
     var begunFor: Double?
     /// The command that a user wants at this time.
     var commanded: RolloutCommand.Verb?
-    /// Whether a rollout began by itself in this event.
+    /// Whether a rollout began automatically in this event.
     var hasBegun = false
-    /// Candidates of whose traffic a node that took over has read nothing yet.
+    /// Candidates whose traffic has not been read yet by a node that took over.
     var unread: Set<String> = []
     /// The operation of each idempotency key.
     var keys: [String: TrafficSplit] = [:]
     var ledger: Set<LedgerKey> = []
     /// Notifications under this term.
     var told: Set<String> = []
-    /// Rollbacks that are over, by their journal.
+    /// Ended rollbacks, according to the journal.
     var ended: Set<String> = []
-    /// Until when the trips that were acted on forbid more traffic for a candidate, on the process's clock.
+    /// Until when handled trips stop promotion, on the process's clock.
     var cooldownUntil = Instant(nanoseconds: 0)
     var batch = Batch()
     /// Reports of finished rollbacks.
@@ -153,12 +153,12 @@ public struct World: Sendable {
     ///
     /// - Parameters:
     ///   - kept: the only strikes that take effect; `nil` for all.
-    ///   - sabotage: a defect that the checks have to find.
+    ///   - sabotage: a defect that the checks must detect.
     public init(seed: UInt64, kept: Set<Strike>? = nil, sabotage: Sabotage? = nil) {
         self.init(Shape(seed: seed), seed: seed, kept: kept, sabotage: sabotage)
     }
 
-    /// A world of `plan` in which nothing fails by itself.
+    /// A world of `plan` without faults.
     public init(calm plan: RolloutPlan) {
         self.init(Shape(calm: plan), seed: 1, kept: nil, sabotage: nil)
     }

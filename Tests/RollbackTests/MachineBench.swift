@@ -4,8 +4,8 @@ import Testing
 
 @testable import Rollback
 
-/// The machine of a plan with routers that answer at once and rules that are measured every second. Time stands still
-/// until it is let run.
+/// The machine of a plan with routers that reply at once and rules that are measured every second. Time passes only in
+/// `run`.
 struct MachineBench {
     private(set) var machine: PlanMachine
     private(set) var now = Instant(nanoseconds: 1_800_000_000_000_000_000)
@@ -14,12 +14,12 @@ struct MachineBench {
     private(set) var questions: [GateQuestion] = []
     private(set) var reports: [RollbackReport] = []
     private(set) var watches: [RuleWatch]
-    /// What each rule yields for a service whose candidate has `percent` of the traffic since `since`.
+    /// The result of each rule for a service whose candidate has `percent` of the traffic since `since`.
     var measure: (_ rule: String, _ service: String, _ percent: Int, _ since: Instant?) -> RollbackMeasurement.Element?
     private var live: [String: Int] = [:]
     private var rules: [(key: String, definition: RollbackDefinition, services: [String])]
 
-    /// A bench of `plan` with rules that judge `services`.
+    /// A bench of `plan` with rules for `services`.
     init(
         _ plan: RolloutPlan, _ rules: [(definition: RollbackDefinition, services: [String])],
         firstData: Milliseconds = .seconds(10),

@@ -106,8 +106,7 @@ import Testing
         #expect(exit == .code(0), "\(FileText.read(log) ?? "")")
     }
 
-    /// What is said of a metric in the alerts on Tribune itself, and in the page of its metrics, holds for one that
-    /// there is.
+    /// The alerts about Tribune itself and the page of its metrics name existing metrics only.
     @Test func alertsOnTribuneAskForItsOwnMetrics() throws {
         let documented = try String(decoding: FileText.bytes(Self.directory + "../docs/metrics.md"), as: UTF8.self)
         let rules = try load("tribune.yml").groups.flatMap(\.rules)

@@ -86,7 +86,7 @@ struct ExplainTests {
         #expect(json["alerts"]?.elements?.first?["routes"]?.elements?.first?["firing_sent_to"] == ["webhook/0"])
         #expect(try explain("Sent", "instance=b:1").output.contains("The condition had no result"))
         let unknown = try explain("Unknown")
-        #expect(unknown.exit == .code(1) && unknown.errors.contains(#"no rule and no alert is called "Unknown""#))
+        #expect(unknown.exit == .code(1) && unknown.errors.contains(#"no rule and no alert is named "Unknown""#))
         #expect(try explain("Sent", "a{b").errors.contains("bad_data"))
     }
 }

@@ -1,8 +1,8 @@
 public import MetricModel
 
-/// Where an alert goes at a time, and what keeps it quiet. A value.
+/// The routes of an alert at a time, and its suppressions. A value.
 public struct AlertExplanation: Equatable, Sendable {
-    /// One route that takes the alert.
+    /// One route of the alert.
     public struct Path: Equatable, Sendable {
         /// The matchers of the route and of those above it.
         public var route: String
@@ -10,9 +10,9 @@ public struct AlertExplanation: Equatable, Sendable {
         public var receiver: String
         /// Names of the receiver's integrations, such as `slack/0`.
         public var integrations: [String]
-        /// The labels that name the group.
+        /// The labels that identify the group.
         public var groupLabels: Labels
-        /// Identifies the group over all its notifications.
+        /// Identifies the group in all its notifications.
         public var groupKey: String
         /// How long a new group waits for more alerts.
         public var groupWait: Milliseconds
@@ -20,11 +20,11 @@ public struct AlertExplanation: Equatable, Sendable {
         public var groupInterval: Milliseconds
         /// Time after which an unchanged group is sent again.
         public var repeatInterval: Milliseconds
-        /// Names of the time intervals because of which the route is quiet.
+        /// Names of the time intervals that mute the route.
         public var mutedBy: [String]
         /// Whether the alert is in the group now.
         public var isHeld: Bool
-        /// When the group is looked at next; `nil` where there is no group now.
+        /// When the group is checked next; `nil` if there is no group now.
         public var dueAt: Timestamp?
         /// Integrations whose last accepted message lists the alert as firing.
         public var sentTo: [String]
@@ -36,12 +36,12 @@ public struct AlertExplanation: Equatable, Sendable {
     public var silencedBy: [Silence]
     /// Labels of the alerts that inhibit it.
     public var inhibitedBy: [Labels]
-    /// The routes that take it, in order.
+    /// Its routes, in order.
     public var paths: [Path]
 }
 
 extension NotificationQueue {
-    /// What becomes of an alert with `labels` at `now`, by the configuration in force.
+    /// The explanation of an alert with `labels` at `now`, with the configuration in force.
     ///
     /// - Parameters:
     ///   - firing: labels of the alerts that fire at `now`.

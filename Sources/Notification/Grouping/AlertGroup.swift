@@ -199,7 +199,7 @@ public struct AlertGroup: Equatable, Sendable {
         for (name, sendsResolved) in integrations {
             let shown = audible.filter { sendsResolved || !Self.isResolved($0, at: now) }
             if shown.isEmpty, !audible.isEmpty, sent[name]?.firing.isEmpty == false {
-                // Nothing is sent, but what fires again is new.
+                // Nothing is sent, but alerts that fire again are new.
                 sent[name]?.firing = []
                 due.hasForgotten = true
             }

@@ -14,7 +14,7 @@ public struct Notification: Equatable, Sendable {
     public var alerts: [Alert]
     /// Labels of the route, as templates.
     public var routeLabels: Labels
-    /// What has changed since the previous notification.
+    /// The change since the previous notification.
     public var reason: Message.Reason
 
     /// A notification.

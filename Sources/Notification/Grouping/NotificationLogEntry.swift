@@ -78,7 +78,7 @@ extension NotificationLogEntry.Change {
                             [
                                 "at": .integer(sent.at.milliseconds), "firing": places(sent.firing),
                                 "resolved": places(sent.resolved),
-                                // Sent as firing and ended since, which the integration is not sent.
+                                // Sent as firing and ended since; the end is not sent to the integration.
                                 "ended": .array(
                                     sent.firing.filter { index[$0] == nil }.sorted().map(Self.object)),
                                 "memory": .object(

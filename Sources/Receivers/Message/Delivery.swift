@@ -52,7 +52,7 @@ public struct Delivery {
     public var memory: [String: String]
     /// Remarks for the log, such as that a text was truncated.
     public private(set) var remarks: [String] = []
-    /// What the receiver answered last, on one line; empty before an answer.
+    /// The receiver's last response, on one line; empty before the first.
     public var answer: String { lastAnswer.text }
 
     /// Shared by the copies that steps of a sender work with.

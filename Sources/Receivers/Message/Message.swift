@@ -12,7 +12,7 @@ public struct Message: Equatable, Sendable {
     public var routeLabels: Labels
     /// The alerts, sorted by labels.
     public var alerts: [MessageAlert]
-    /// What has changed since the previous message.
+    /// The change since the previous message.
     public var reason: Reason
 
     /// Why a message is sent.

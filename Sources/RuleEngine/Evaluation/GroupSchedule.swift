@@ -24,7 +24,7 @@ public struct GroupSchedule: Equatable, Sendable {
 
     /// Time between evaluations by the clock.
     public let interval: Milliseconds
-    /// What starts evaluations.
+    /// The trigger of evaluations.
     public let trigger: RuleGroup.Trigger
     private let phase: Int64
     /// The last clock time that was handled.

@@ -19,7 +19,7 @@ public struct RuleFile: Equatable, Sendable {
 
 /// Rules that are evaluated together, in order.
 public struct RuleGroup: Equatable, Sendable {
-    /// What starts an evaluation.
+    /// The trigger of an evaluation.
     public enum Trigger: String, Sendable, CaseIterable {
         /// The clock, every `interval`.
         case interval
@@ -37,7 +37,7 @@ public struct RuleGroup: Equatable, Sendable {
     public var limit: Int
     /// How far in the past queries run; `nil` for the server's setting.
     public var queryOffset: Milliseconds?
-    /// What starts an evaluation.
+    /// The trigger of an evaluation.
     public var trigger: Trigger
     /// The rules in their order.
     public var rules: [Rule]

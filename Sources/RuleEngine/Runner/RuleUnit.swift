@@ -11,7 +11,7 @@ internal import Synchronization
 /// belong to the worker that evaluates the unit, and to the clock while no worker does: the schedule returns one
 /// evaluation at a time, and mailboxes pass the unit from thread to thread.
 final class RuleUnit: @unchecked Sendable {
-    /// What a reload does with the unit when it is not being evaluated.
+    /// The effect of a reload on the unit when it is not being evaluated.
     enum Successor {
         case replaced(by: Plan)
         case gone

@@ -149,7 +149,7 @@ public struct RuleUnitTestReport: Equatable, Sendable, CustomStringConvertible {
     public struct Failure: Equatable, Sendable {
         /// The test group's name, or its number if it has none; empty for errors of the file.
         public var group: String
-        /// What was expected and what was found.
+        /// The expected and the actual result.
         public var text: String
     }
 

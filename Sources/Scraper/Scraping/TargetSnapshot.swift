@@ -37,6 +37,6 @@ public struct DroppedTarget: Equatable, Sendable {
     public var discoveredLabels: Labels
     /// The job name of the scrape configuration.
     public var scrapePool: String
-    /// What is wrong with the target; `nil` if relabelling dropped it.
+    /// The error of the target; `nil` if relabelling dropped it.
     public var reason: String?
 }

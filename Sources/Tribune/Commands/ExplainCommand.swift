@@ -1,14 +1,14 @@
 internal import JSON
 internal import WebServer
 
-/// `tribune explain`: why somebody was notified of an alert, or nobody.
+/// `tribune explain`: why notifications of an alert were sent or not.
 enum ExplainCommand {
     static let command = Command(
-        "explain", "Say why somebody was notified of an alert, or nobody.", operands: "ALERT [LABEL=VALUE...]",
+        "explain", "Explain why notifications of an alert were sent or not.", operands: "ALERT [LABEL=VALUE...]",
         count: 1...20,
         options: [
             .value("server", "URL", "The running Tribune.", default: "http://127.0.0.1:9190"),
-            .value("at", "TIME", "The time asked about, RFC 3339 or seconds since 1970. Default: now."),
+            .value("at", "TIME", "The time to explain, RFC 3339 or seconds since 1970. Default: now."),
             .flag("json", "Print everything as JSON."),
         ],
         details: """
@@ -41,7 +41,7 @@ enum ExplainCommand {
             }
         }
         let alerts = data["alerts"]?.elements ?? []
-        if alerts.isEmpty { lines.append("The condition had no result, so that nothing was pending or firing.") }
+        if alerts.isEmpty { lines.append("The condition had no result, so no alert was pending or firing.") }
         for alert in alerts { lines += ["", string(alert["conclusion"])] + self.alert(alert) }
         if let omitted = data["omitted"]?.integer, omitted > 0 {
             lines.append("\n\(omitted) more alerts are not shown.")
@@ -69,10 +69,10 @@ enum ExplainCommand {
             for name in route["muted_by"]?.elements ?? [] { lines.append("            muted by \(string(name))") }
             if let due = route["due_at"]?.text { lines.append("            due at \(due)") }
             guard let deliveries = route["deliveries"]?.elements else {
-                lines.append("            the record of messages cannot be read now")
+                lines.append("            the history of messages cannot be read now")
                 continue
             }
-            if deliveries.isEmpty { lines.append("            no message in the record") }
+            if deliveries.isEmpty { lines.append("            no message in the history") }
             for delivery in deliveries {
                 let outcome = delivery["error"]?.text ?? string(delivery["answer"])
                 lines.append(

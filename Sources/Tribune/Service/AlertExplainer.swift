@@ -10,8 +10,8 @@ internal import RuleModel
 internal import Runtime
 internal import TribuneAPI
 
-/// Says of an alert at a time what its rule measured, what kept it quiet, where it went, and what the receivers
-/// answered. Any thread may ask; the ledger's database is waited for.
+/// Explains an alert at a time: the measurement of its rule, its suppressions, its routes, and the responses of
+/// receivers. Any thread may use it; it waits for the ledger's database.
 struct AlertExplainer: Sendable {
     let store: MetricStore
     let engine: QueryEngine
@@ -21,15 +21,15 @@ struct AlertExplainer: Sendable {
     let events: @Sendable (LedgerQuery) throws(HistoryError) -> [LedgerEntry]
 
     private enum Limit {
-        /// Alerts that are explained at once.
+        /// The limit of alerts in one explanation.
         static let alerts = 50
         static let deliveries = 50
-        /// Deliveries this long before and after the time asked about are listed.
+        /// The deliveries within this time before and after the given time are listed.
         static let before = Milliseconds.hours(24)
         static let after = Milliseconds.minutes(30)
     }
 
-    /// An alert as it was at the time asked about.
+    /// An alert at the given time.
     private struct Subject {
         var labels: Labels
         /// `pending`, `firing`, `inactive`.
@@ -39,7 +39,7 @@ struct AlertExplainer: Sendable {
         var hold: Milliseconds?
     }
 
-    /// Explains the alerts called `name` that meet all `filters`.
+    /// Explains the alerts named `name` that match all `filters`.
     func explain(_ name: String, filters: [String], at time: Timestamp) -> Result<JSON, ExplanationRefusal> {
         var matchers: [LabelMatcher] = []
         for text in filters {
@@ -58,7 +58,7 @@ struct AlertExplainer: Sendable {
         let found = subjects.values.filter { subject in matchers.allSatisfy { $0.matches(subject.labels) } }
             .sorted { $0.labels < $1.labels }
         guard !known.isEmpty || !found.isEmpty else {
-            return .failure(ExplanationRefusal("no rule and no alert is called \"\(name)\"", isUnknown: true))
+            return .failure(ExplanationRefusal("no rule and no alert is named \"\(name)\"", isUnknown: true))
         }
         let firing = firing(at: time)
         return .success([
@@ -80,14 +80,14 @@ struct AlertExplainer: Sendable {
         }
     }
 
-    /// The alerts that the rules had active, from the series that tell of them.
+    /// The active alerts of the rules, from their stored series.
     private func stored(_ name: String, at time: Timestamp) -> [Labels: Subject] {
         let selector = "{alertname=\(MetricText.quoted(name))}"
         var subjects: [Labels: Subject] = [:]
         for element in (try? elements(of: "ALERTS\(selector)", at: time).get()) ?? [] {
             let labels = element.labels.dropping([Labels.metricName, "alertstate"])
             let state = element.labels["alertstate"] ?? ""
-            // Where both states are within the lookback the later one counts.
+            // If both states are within the lookback, the later one is used.
             if subjects[labels]?.state != "firing" { subjects[labels] = Subject(labels: labels, state: state) }
         }
         for element in (try? elements(of: "ALERTS_FOR_STATE\(selector)", at: time).get()) ?? [] {
@@ -99,14 +99,14 @@ struct AlertExplainer: Sendable {
         return subjects
     }
 
-    /// Adds what the expression of `rule` gives; what it gives without an active alert is inactive.
+    /// Adds the results of the expression of `rule`; those without an active alert are inactive.
     private func complete(
         _ subjects: inout [Labels: Subject], by rule: RuleSnapshot, _ name: String, at time: Timestamp
     ) {
         guard case .alerting(let hold, _, _, _) = rule.kind else { return }
         for element in (try? elements(of: rule.query, at: time).get()) ?? [] {
             let measured = element.labels.dropping([Labels.metricName])
-            // Labels of the rule are templates: the alert is the one that has all that was measured.
+            // Labels of the rule are templates: the alert is the one with all measured labels.
             let own = Set(rule.labels.pairs.map(\.name) + ["alertname"])
             let known = subjects.keys.first { labels in
                 measured.pairs.allSatisfy { own.contains($0.name) || labels[$0.name] == $0.value }
@@ -123,7 +123,7 @@ struct AlertExplainer: Sendable {
         }
     }
 
-    /// Alerts that the notifier holds and that fired at `time`, whoever sent them.
+    /// Alerts in the notifier that fired at `time`, from any source.
     private func posted(_ name: String, at time: Timestamp) -> [Alert] {
         notifications().alerts(silences: [], at: Self.now).map(\.alert)
             .filter { $0.labels["alertname"] == name && $0.startsAt <= time && $0.endsAt > time }
@@ -197,7 +197,7 @@ struct AlertExplainer: Sendable {
         ]
     }
 
-    /// Messages about the group that name the alert, oldest first; `null` where the record cannot be read.
+    /// Messages about the group that name the alert, oldest first; `null` if the history cannot be read.
     private func deliveries(of path: AlertExplanation.Path, _ subject: Subject, at time: Timestamp) -> JSON {
         var query = LedgerQuery(kinds: [.alert], subject: path.groupKey, limit: 1000)
         query.from = min(time - Limit.before, subject.activeAt ?? time).milliseconds
@@ -226,7 +226,7 @@ struct AlertExplainer: Sendable {
 
     // MARK: Conclusion
 
-    /// One sentence: why somebody was notified, or nobody.
+    /// A sentence: why notifications were sent or not.
     private static func conclusion(
         _ subject: Subject, _ explanation: AlertExplanation, _ deliveries: [JSON], at time: Timestamp
     ) -> String {
@@ -258,7 +258,7 @@ struct AlertExplainer: Sendable {
         if let due = explanation.paths.compactMap(\.dueAt).min(), due > time {
             return "No message was sent yet; the group is due at \(text(due))."
         }
-        return "The record has no message about this alert."
+        return "The history has no message about this alert."
     }
 }
 

@@ -1,4 +1,4 @@
-/// What a connection waits for. Determines its deadlines and the order of eviction.
+/// The event that a connection waits for. Determines its deadlines and the order of eviction.
 enum ConnectionPhase: UInt8, Sendable {
     /// The head of a request: from the connect or handshake to its last byte.
     case head

@@ -4,9 +4,9 @@ import MetricModel
 import Runtime
 import Testing
 
-/// Leads both notifiers through the same histories and compares what their receivers were sent, step by step.
+/// Runs both notifiers through the same histories and compares the requests to their receivers, step by step.
 struct AlertHistoryRun {
-    /// What differed in a world, for people.
+    /// The difference in a world.
     struct Difference: CustomStringConvertible {
         var world: String
         var seed: UInt64?
@@ -20,11 +20,11 @@ struct AlertHistoryRun {
         }
     }
 
-    /// What all worlds go through at once.
+    /// An event of all worlds at once.
     private enum Turn {
         case ordinary
         case reloads(String)
-        /// Both are restarted; what has ended meanwhile is said afterwards.
+        /// Both are restarted; ended alerts are posted afterwards.
         case restarts
 
         var isReload: Bool { if case .reloads = self { true } else { false } }
@@ -44,7 +44,7 @@ struct AlertHistoryRun {
         tribune = try ComparedNotifier(.tribune, configuration: ComparedConfiguration.before)
     }
 
-    /// `steps` of ordinary life, a reload, as many again, and a restart after a third of each.
+    /// `steps` of normal events, a reload, as many steps again, and a restart after a third of each.
     mutating func run(steps: Int) throws {
         for half in 0..<2 {
             if half == 1 { try take(.reloads(ComparedConfiguration.after)) }
@@ -74,7 +74,7 @@ struct AlertHistoryRun {
         compare(isReload: turn.isReload)
     }
 
-    /// One event in each world; every alert that fires is sent again.
+    /// One event in each world; every firing alert is posted again.
     private mutating func act() throws {
         let milliseconds = SystemClock.wallMilliseconds()
         let now = RFC3339.text(milliseconds: milliseconds)
@@ -123,7 +123,8 @@ struct AlertHistoryRun {
         }
     }
 
-    /// Waits until the groups' intervals have passed, and then until both have sent the same or time is up.
+    /// Waits until the groups' intervals have passed, and then until both have sent the same requests or the time is
+    /// over.
     private func settle() {
         let began = SystemClock.monotonicNanoseconds()
         let shortest: Int64 = 1_500_000_000
@@ -153,8 +154,8 @@ struct AlertHistoryRun {
         }
     }
 
-    /// Alertmanager hands alerts one by one to the groups of the new configuration, which do not wait for each other:
-    /// before the message about all of them there may be one about those that were first.
+    /// Alertmanager assigns alerts one by one to the groups of the new configuration, which do not wait for each other:
+    /// the message about all of them may be preceded by one about the first.
     private static func dropPartial(
         _ theirs: inout [String: [ReceivedRequest: Int]], besides mine: [String: [ReceivedRequest: Int]]
     ) {
@@ -183,7 +184,7 @@ struct AlertHistoryRun {
 }
 
 extension ReceivedRequest {
-    /// The line with what names its alerts.
+    /// The line with the names of its alerts.
     fileprivate var summary: String {
         let telling = fields.filter { $0.key.hasSuffix(".status") || $0.key.hasSuffix(".groupKey") }
         return "\(line) \(telling.isEmpty ? fields : telling)"

@@ -2,15 +2,15 @@ import JSON
 import MetricModel
 import TestSupport
 
-/// A small world of alerts in which one thing happens per step. Worlds share a label that no other has, so that many
-/// run in one notifier without touching each other.
+/// A small world of alerts with one event per step. Its alerts share a label that no other world has, so that many
+/// worlds run in one notifier without interference.
 struct AlertWorld {
-    /// What happens in a step.
+    /// The event of a step.
     enum Event: Equatable {
         case nothing
         case fires(Int)
         case resolves(Int)
-        /// It changes its annotations, of which nobody is notified.
+        /// It changes its annotations, without a notification.
         case changes(Int)
         case silences(String, matchers: [String: String], isRegex: Bool)
         case expires(String)
@@ -55,7 +55,7 @@ struct AlertWorld {
 
     var firing: [Int] { alerts.indices.filter { alerts[$0].startsAt != nil } }
 
-    /// Draws what happens next, and does it. `now` is the time as text.
+    /// Draws the next event and executes it. `now` is the time as text.
     mutating func step(at now: String) -> Event {
         let event = draw()
         switch event {
@@ -74,7 +74,7 @@ struct AlertWorld {
         switch Int.random(in: 0..<20, using: &random) {
         case 0..<9: return quiet.randomElement(using: &random).map { .fires($0) } ?? .nothing
         case 9..<14:
-            // What ends while it is silenced or inhibited is a known difference.
+            // The end of a silenced or inhibited alert is a known difference.
             let audible = firing.filter { !isSuppressed($0) }
             return audible.randomElement(using: &random).map { .resolves($0) } ?? .nothing
         case 14: return firing.randomElement(using: &random).map { .changes($0) } ?? .nothing
@@ -108,7 +108,7 @@ struct AlertWorld {
                 }
     }
 
-    /// An alert as it is posted; `endsAt` is absent while it fires.
+    /// An alert as posted; `endsAt` is absent while it fires.
     func posted(_ index: Int, startsAt: String, endsAt: String? = nil) -> JSON {
         let alert = alerts[index]
         var members: [JSON.Member] = [

@@ -15,8 +15,8 @@ struct AlertmanagerDifferentialTests {
         let random = SeededGenerator(seed: getenv("TRIBUNE_SEED") == nil ? 1 : nil)
         let count = UInt64(number("TRIBUNE_ALERT_WORLDS", 16))
         var seeds = (0..<count).map { random.seed &+ $0 }
-        // A world in which something differed is tried again alone: a group's interval may end between two requests of
-        // one of the notifiers on a machine that is busy.
+        // A world with a difference is repeated alone: on a busy machine a group's interval may end between two
+        // requests of one of the notifiers.
         for attempt in 1...3 {
             var run = try AlertHistoryRun(seeds: seeds)
             try run.run(steps: number("TRIBUNE_ALERT_STEPS", 5))

@@ -1,4 +1,4 @@
-/// The `alertmanager.yml` that both notifiers are given, in two versions.
+/// The `alertmanager.yml` of both notifiers, in two versions.
 enum ComparedConfiguration {
     private static let head = """
         global:
@@ -96,8 +96,8 @@ enum ComparedConfiguration {
 
             """
 
-    /// The second version: a receiver has another name, a route is gone, one groups by more, one is new, and nothing is
-    /// inhibited.
+    /// The second version: a receiver is renamed, a route is removed, one has more grouping labels, one is new, and
+    /// there is no inhibition.
     static let after =
         head + receivers.replacing("PAGERS", with: "pagers-renamed") + """
             route:

@@ -5,11 +5,11 @@ import Runtime
 import TestSupport
 import Testing
 
-/// A notifier with Alertmanager's API and configuration, and receivers of its own.
+/// A notifier with Alertmanager's API and configuration, and its own receivers.
 final class ComparedNotifier {
     static let alertmanager = "/usr/bin/prometheus-alertmanager"
 
-    /// Which program notifies.
+    /// The program that notifies.
     enum Program {
         case alertmanager
         case tribune
@@ -20,10 +20,10 @@ final class ComparedNotifier {
     private let directory = TemporaryDirectory()
     private let port = Loopback.freePort()
     private let client = HTTPClient()
-    /// Tribune takes orders from its own user only.
+    /// Tribune accepts orders from its own user only.
     private static let token = "token-of-the-test"
     private var process: ChildProcess?
-    /// The ids of the silences it was given, by name.
+    /// The ids of its silences, by name.
     private var silences: [String: String] = [:]
 
     /// Starts it with `configuration`, in which `HOOK` is the URL of its receivers.
@@ -54,7 +54,7 @@ final class ComparedNotifier {
         let arguments =
             switch program {
             case .alertmanager:
-                // What has ended is forgotten at once, and not sent once more after a reload.
+                // Ended alerts are dropped at once, and not sent once more after a reload.
                 [
                     Self.alertmanager, "--config.file=\(directory.file("alertmanager.yml"))",
                     "--storage.path=\(directory.file("data"))", "--web.listen-address=127.0.0.1:\(port)",
@@ -73,7 +73,7 @@ final class ComparedNotifier {
         #expect(Loopback.eventually(within: 30) { (try? get("/-/ready").status) == 200 }, "\(log)")
     }
 
-    /// Ends it in order, so that what it knows is on the disk.
+    /// Stops it normally, so that its state is on disk.
     func stop() {
         let exit = process?.stop(graceMilliseconds: 20_000)
         #expect(exit == .code(0), "\(log)")

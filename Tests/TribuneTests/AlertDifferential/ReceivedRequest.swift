@@ -1,13 +1,13 @@
 import JSON
 import TestSupport
 
-/// A request of a notifier, taken apart into fields: `body.alerts[0].status`, `header.content-type`.
+/// A request of a notifier as fields: `body.alerts[0].status`, `header.content-type`.
 struct ReceivedRequest: Hashable {
     /// Method and path, without the prefix of the world.
     var line: String
     var fields: [String: String]
 
-    /// Headers that say who sent, to whom, and when.
+    /// Headers with the sender, the receiver and the time.
     private static let ignored: Set<String> = [
         "host", "user-agent", "content-length", "accept-encoding", "accept", "connection", "x-amz-date",
     ]
@@ -16,7 +16,7 @@ struct ReceivedRequest: Hashable {
         line = request.line.split(separator: " ").dropLast().joined(separator: " ")
         fields = [:]
         for (name, value) in request.headers where !Self.ignored.contains(name) {
-            // The signature is over the time.
+            // The signature covers the time.
             fields["header.\(name)"] = name == "authorization" && value.hasPrefix("AWS4") ? "AWS4" : value
         }
         let body = String(decoding: request.body, as: UTF8.self)
@@ -25,7 +25,7 @@ struct ReceivedRequest: Hashable {
         } else if request.headers["content-type"]?.hasPrefix("application/x-www-form-urlencoded") == true {
             for pair in body.split(separator: "&") {
                 let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                // The SDK of 0.25 names an empty map, that of 0.34 does not.
+                // The SDK of 0.25 sends an empty map, that of 0.34 does not.
                 guard pair != "MessageAttributes=" else { continue }
                 fields["form.\(parts[0])"] = parts.dropFirst().first.map(String.init)
             }
@@ -46,7 +46,7 @@ struct ReceivedRequest: Hashable {
         }
     }
 
-    /// The world that it is about; `nil` where it does not say so.
+    /// The world that it belongs to; `nil` if it names none.
     var world: String? {
         for text in fields.values.lazy + [line] {
             guard let start = text.firstRange(of: "world-")?.upperBound else { continue }
@@ -55,7 +55,7 @@ struct ReceivedRequest: Hashable {
         return nil
     }
 
-    /// The fields in which it differs from `other`, for people.
+    /// The fields that differ from `other`.
     func differences(from other: ReceivedRequest) -> [String] {
         Set(fields.keys).union(other.fields.keys).sorted().compactMap { name in
             let (mine, theirs) = (fields[name], other.fields[name])

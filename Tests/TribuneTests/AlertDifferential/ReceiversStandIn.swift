@@ -2,10 +2,10 @@ import JSON
 import Synchronization
 import TestSupport
 
-/// The receivers of one notifier: a server that answers as each vendor does, names what the vendor would refuse, and
-/// remembers every request with the step in which it came.
+/// The receivers of one notifier: a server that responds like each vendor, reports requests that the vendor would
+/// refuse, and records every request with its step.
 final class ReceiversStandIn: Sendable {
-    /// What the threads of the server share with the test.
+    /// The state shared by the threads of the server and the test.
     private final class Seen: Sendable {
         struct State {
             var step = 0
@@ -42,7 +42,7 @@ final class ReceiversStandIn: Sendable {
     /// Requests belong to `step` from now on.
     func begin(_ step: Int) { seen.state.withLock { $0.step = step } }
 
-    /// How often which request came in `step`, by world.
+    /// The count of each request in `step`, by world.
     func requests(in step: Int) -> [String: [ReceivedRequest: Int]] {
         var worlds: [String: [ReceivedRequest: Int]] = [:]
         for entry in seen.state.withLock({ $0.requests }) where entry.step == step {
@@ -71,7 +71,7 @@ final class ReceiversStandIn: Sendable {
         }
     }
 
-    /// Why the vendor refuses a request; `nil` where it does not.
+    /// Why the vendor refuses a request; `nil` if it does not.
     private static func refusal(of request: LoopbackServer.Request, _ vendor: String) -> String? {
         func demand(_ condition: Bool, _ what: String) -> String? { condition ? nil : what }
         if vendor == "sns" {
