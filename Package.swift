@@ -4,7 +4,7 @@ import PackageDescription
 // Arrows between targets follow docs/architecture.md. A new arrow is a design decision: add it here and write a note in
 // docs/design. Build with `--explicit-target-dependency-import-check error` (scripts/build.sh does).
 
-/// What every source target is compiled with.
+/// The settings of source targets.
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -15,7 +15,7 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// What tests are compiled with: `#expect` expands to code that strict memory safety would flag.
+/// The settings of test targets: `#expect` expands to code that strict memory safety would flag.
 let testing: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -32,7 +32,7 @@ func system(_ name: String, pkgConfig: String? = nil, debian: String) -> Target 
     .systemLibrary(name: name, path: "Sources/\(name)", pkgConfig: pkgConfig, providers: [.apt([debian])])
 }
 
-/// Our own few lines of C or C++ for macros, variadics and C++ APIs that Swift does not import.
+/// C or C++ code for macros, variadics and C++ APIs that Swift does not import.
 func shim(_ name: String, linked libraries: [String]) -> Target {
     .target(name: name, linkerSettings: libraries.map { .linkedLibrary($0) })
 }
@@ -47,7 +47,7 @@ let package = Package(
     name: "Tribune",
     products: [.executable(name: "tribune", targets: ["Tribune"])],
     targets: [
-        // Values and ground floor
+        // Values and base modules
         source("MetricModel"),
         source("JSON"),
         source("Protobuf"),
@@ -82,7 +82,7 @@ let package = Package(
         source("Snappy", ["CSnappy"]),
         shim("COpenSSL", linked: ["ssl", "crypto"]),
         source("TLS", ["COpenSSL"]),
-        // Connections and migrations, for whatever keeps its state in SQL.
+        // Connections and migrations for modules with state in SQL.
         source("Database", ["PostgreSQL", "SQLite", "TLS"]),
         shim("CFastFloat", linked: []),
         shim("CResolver", linked: ["resolv"]),
@@ -95,7 +95,7 @@ let package = Package(
         source("PromQL", ["MetricModel", "RE2", "JSON"]),
 
         source("GoTemplate", ["MetricModel", "RE2", "Runtime"]),
-        // What engines say to each other, and what several of them need
+        // Types and modules shared by engines
         source("RuleModel", ["MetricModel"]),
         source("Lease", ["JSON", "MetricModel", "Runtime", "Instrumentation"]),
         source("KubernetesClient", ["CurlHTTP", "JSON", "Runtime"]),
@@ -129,7 +129,7 @@ let package = Package(
                 "ConfigurationFields", "GoTemplate", "MetricModel", "Receivers", "RuleModel", "CurlHTTP", "RE2",
                 "YAML", "JSON", "Durable", "Runtime", "Instrumentation",
             ]),
-        // Decisions only: no clock, file, socket or thread. A test looks at its object files.
+        // Decisions only: no clock, file, socket or thread. A test checks its object files.
         source("Rollback", ["MetricModel", "RuleModel", "YAML", "JSON"]),
         source(
             "TrafficRouters",
@@ -243,7 +243,7 @@ let package = Package(
             name: "RuleBenchmark",
             dependencies: ["Instrumentation", "MetricModel", "MetricStore", "PromQL", "RuleEngine", "Runtime"],
             path: "Benchmarks/Rules", swiftSettings: testing),
-        // Labelled deployments: the benchmark counts how many the gate gets right, a test holds it to that.
+        // Labelled deployments: the benchmark counts the correct verdicts, a test requires a minimum.
         .target(
             name: "SyntheticDeployments", dependencies: ["DeploymentGates"], path: "Benchmarks/SyntheticDeployments",
             swiftSettings: testing),
@@ -411,7 +411,7 @@ let package = Package(
     cxxLanguageStandard: .cxx17
 )
 
-// libFuzzer's runtime, whose path Fuzzing/run gives, is needed by nobody else.
+// libFuzzer's runtime; Fuzzing/run sets its path, and only Fuzzing needs it.
 if let runtime = Context.environment["TRIBUNE_FUZZING"] {
     package.targets += [
         .systemLibrary(name: "CLibFuzzer", path: "Fuzzing/CLibFuzzer"),

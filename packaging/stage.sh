@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lays out what every package holds below a directory: packaging/stage.sh PROGRAM DIR
+# Copies the files of every package into a directory: packaging/stage.sh PROGRAM DIR
 # The program, the default configuration, rules and dashboards, manual pages and completions; the last two are made by the
 # program itself.
 set -euo pipefail

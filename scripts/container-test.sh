@@ -67,7 +67,7 @@ size=$(du -sb "$root" | cut -f 1)
 say "The image has $size bytes"
 [ "$size" -lt "$limit" ] || fail "more than $limit bytes"
 
-# What a container runtime does with the image's configuration, on loopback of this machine and another port.
+# Runs the image's configuration like a container runtime, on loopback and another port.
 say "Running it as $(ask .User) on a read-only root"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 mkdir -p "$work/run"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints what SciPy makes of the inputs of GateStatisticsTests.swift, as rows for its tables. Needs numpy and scipy."""
+"""Prints SciPy's results for the inputs of GateStatisticsTests.swift, as rows for its tables. Needs numpy and scipy."""
 import numpy as np
 import scipy
 from scipy import special, stats

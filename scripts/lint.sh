@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the format of every Swift file, that comments end at column 120, and that file names hold no spaces.
+# Checks the format of every Swift file, that comments end at column 120, and that file names have no spaces.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks Fuzzing
@@ -8,10 +8,10 @@ long=$(git ls-files -z '*.swift' | LC_ALL=C.UTF-8 xargs -0 grep -HnE '^.{121,}$'
     grep -E '^[^:]+:[0-9]+:[[:space:]]*//' || true)
 if [ -n "$long" ]; then
     printf '%s\n' "$long" >&2
-    echo "comments must not pass column 120" >&2
+    echo "comments must end at column 120" >&2
     exit 1
 fi
 if git ls-files | grep -n ' '; then
-    echo "file names must not hold spaces" >&2
+    echo "file names must not contain spaces" >&2
     exit 1
 fi

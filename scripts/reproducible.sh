@@ -14,7 +14,7 @@ program=${TRIBUNE_PROGRAM:-}
 if [ "${1:-}" = --program ]; then
     for turn in 1 2; do
         say "Building the program, turn $turn"
-        # The same path both times: paths are part of what is compiled.
+        # The same path both times: the compiled code contains paths.
         TRIBUNE_PACKAGE_BUILD=$PWD/.build/reproducible packaging/build-release.sh >/dev/null
         strip --strip-debug -o "$work/program.$turn" .build/reproducible/release/tribune
         cp .build/reproducible/release/tribune "$work/tribune"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the simulation of rollouts and rollbacks, optimised: 100 000 seeded worlds, or what the arguments say
+# Runs the simulation of rollouts and rollbacks, optimised: 100 000 seeded worlds, or as specified by the arguments
 # (`--seeds N`, `--first SEED`, `--threads N`; `--seed SEED --keep STRIKES` tells one world step by step).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

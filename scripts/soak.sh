@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The long forms of what ./test runs briefly: `scripts/soak.sh [PART...]`, every part without an argument.
+# Long runs of tests that ./test runs briefly: `scripts/soak.sh [PART...]`, every part without an argument.
 #
 #   fuzz    each fuzz target for an hour                                    SOAK_FUZZ_SECONDS=3600
 #   worlds  400 000 simulated worlds, about 100 million steps               SOAK_WORLDS=400000

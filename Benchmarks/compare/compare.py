@@ -77,7 +77,7 @@ def servers(tribune, configuration, directory):
 
 
 class Fleet:
-    """The scraped process and what it knows about who scraped it."""
+    """The scraped process and its statistics about scrapes."""
 
     def __init__(self, process):
         self.process = process
@@ -142,7 +142,7 @@ def measure_scraping(all_servers, fleet, settings):
 
 
 def check_samples(all_servers, settings):
-    """Nobody may be cheap by leaving something out."""
+    """Checks that every server has all series."""
     for server in all_servers:
         stored = server.series('count({job="fleet",service!=""})')
         count = float(stored[0]["value"][1]) if stored else 0
@@ -188,7 +188,7 @@ def run(settings, directory):
         if settings.repetitions > 0:
             table("query p50, ms", all_servers, measure_queries(all_servers, settings.client, settings.repetitions, settings.interval))
             first = measure_first_queries(all_servers, settings.client, settings.repetitions)
-            table("query asked for the first time, p50, ms", all_servers, first)
+            table("new query, p50, ms", all_servers, first)
         if settings.rules > 0:
             rules = os.path.join(directory, "rules.yml")
             cores = measure_rules(all_servers[:2], configuration, rules, settings)
@@ -210,7 +210,7 @@ def run_memory(settings, directory):
             running.enter_context(server)
         for server in both:
             server.wait_until_ready()
-        table("peak of memory above what was there, MiB", both, measure_memory(both), "{:.1f}")
+        table("additional peak memory, MiB", both, measure_memory(both), "{:.1f}")
 
 
 def main():

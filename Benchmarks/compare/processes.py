@@ -56,7 +56,7 @@ class Process:
     def cpu_seconds(self):
         """User and system time of all threads, living and ended: utime + stime of /proc/PID/stat, but in nanoseconds."""
         self.ensure_running()
-        process_clock = (~self.child.pid << 3) | 2  # what clock_getcpuclockid gives
+        process_clock = (~self.child.pid << 3) | 2  # as returned by clock_getcpuclockid
         return time.clock_gettime(process_clock)
 
     def _field(self, file, name):

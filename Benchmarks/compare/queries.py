@@ -41,7 +41,7 @@ def ask(client, port, path, repetitions):
 def measure_queries(all_servers, client, repetitions, interval):
     """Median milliseconds of each query as instant and as range query, for each server."""
     rows = []
-    # What a request costs that computes nothing.
+    # The cost of a request without a computation.
     rows.append(("1, instant", [ask(client, each.port, "/api/v1/query?query=1", repetitions)[1] for each in all_servers]))
     for kind in ("instant", "range"):
         for name, expression in QUERIES:

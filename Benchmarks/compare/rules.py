@@ -1,4 +1,4 @@
-"""Rules over the fleet: what evaluating them costs each server, on top of scraping."""
+"""Rules over the fleet: the cost of their evaluation for each server, in addition to scraping."""
 
 import signal
 import time
