@@ -20,7 +20,7 @@ import Testing
         #expect(CounterIncrements.increments(of: counter, in: window, isNewborn: false) == [4, 4])
     }
 
-    @Test("the first error of a kind counts where the target was scraped before, and not where it came into sight")
+    @Test("the first error of a kind counts if the target was scraped before, and not if the target is new")
     func newborn() throws {
         let requests = series(["instance": "a", "job": "j"], [(-10, 100), (20, 110), (90, 120)])
         let errors = series(["instance": "a", "job": "j", "status": "500"], [(90, 3)])
@@ -31,7 +31,7 @@ import Testing
         #expect(CounterIncrements.sum(of: [], in: window, births: births) == nil)
     }
 
-    @Test("buckets of different layouts are compared at the bounds they share")
+    @Test("buckets of different layouts are compared at their common bounds")
     func buckets() throws {
         func histogram(_ instance: String, _ cumulative: [(String, Double)]) -> [SeriesSamples] {
             cumulative.map { bound, count in
@@ -126,7 +126,7 @@ import Testing
         } throws: { "\($0)" == message }
     }
 
-    @Test("before and after are windows beside the change, of the same series")
+    @Test("before and after are windows next to the change, of the same series")
     func change() throws {
         let now = Timestamp(milliseconds: 10_000_000)
         let request = try AnalysisRequest(

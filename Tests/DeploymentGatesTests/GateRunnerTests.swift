@@ -142,7 +142,7 @@ private final class GateFixture {
 
     private static let analysis = #"{"service": "a", "metrics": [{"name": "e", "events": "errors", "of": "requests"}]}"#
 
-    @Test("an analysis is answered, kept, found by its id, and written to the ledger")
+    @Test("an analysis is returned, stored, found by its id, and written to the ledger")
     func analyses() throws {
         let fixture = try GateFixture(samples: Self.counters(errors: 3))
         let answer = try fixture.ask(.create, .deployment, Self.analysis)
@@ -162,7 +162,7 @@ private final class GateFixture {
         #expect(recorded.map(\.kind) == [.decision] && recorded[0].body["gate"]?["id"]?.text == id)
     }
 
-    @Test("no data is inconclusive with the reason, and a change that cannot be read is refused by field")
+    @Test("missing data are inconclusive with the reason, and a change that cannot be read is refused by field")
     func missing() throws {
         let fixture = try GateFixture()
         let answer = try fixture.ask(.create, .deployment, Self.analysis)
@@ -177,7 +177,7 @@ private final class GateFixture {
         #expect(fixture.refusal(.create, .deployment, long)?.message == "body: larger than 65536 bytes")
     }
 
-    @Test("a checkpoint holds what routers say, and going back to it goes through the controller's journal")
+    @Test("a checkpoint has the weights of the routers, and a restore uses the controller's journal")
     func checkpoints() throws {
         let fixture = try GateFixture()
         let before = try fixture.ask(.create, .checkpoint, #"{"reason": "before 1.2"}"#)
@@ -209,7 +209,7 @@ private final class GateFixture {
         #expect(kinds.contains(.deployment), "\(kinds)")
     }
 
-    @Test("an exact restore gives the part back that a candidate had, and names what it does not raise")
+    @Test("an exact restore lowers a candidate to its weight, and names services that it does not raise")
     func exactRestore() throws {
         let fixture = try GateFixture()
         #expect(fixture.rollback.command(RolloutCommand(.start, by: "ci"), plan: "p") == .accepted)
@@ -230,7 +230,7 @@ private final class GateFixture {
         #expect(fixture.live("a") == 10)
     }
 
-    @Test("a router that cannot be read leaves a checkpoint incomplete, and its service is not touched by a restore")
+    @Test("a router that cannot be read leaves a checkpoint incomplete, and a restore does not change its service")
     func unreadable() throws {
         let fixture = try GateFixture()
         fixture.directory.write("nonsense", to: "b")
@@ -272,7 +272,7 @@ private final class GateFixture {
         #expect(fixture.refusal(.report(id: id), .improvement, #"{"status": "x"}"#)?.kind == .invalid)
     }
 
-    @Test("what the executor refuses for good is not tried again; without an executor nothing is taken")
+    @Test("a final refusal of the executor is not retried; without an executor requests are refused")
     func refusedImprovements() throws {
         let server = LoopbackServer { _ in .ok("no such thing", status: "422 Unprocessable Content") }
         defer { server.stop() }
@@ -286,7 +286,7 @@ private final class GateFixture {
         #expect(alone.refusal(.create, .improvement, #"{"title": "x"}"#)?.kind == .conflict)
     }
 
-    @Test("records are bounded, the oldest go first; a damaged file is set aside")
+    @Test("records are limited, the oldest are deleted first; a damaged file is renamed")
     func archive() throws {
         let directory = TemporaryDirectory()
         let archive = try GateArchive(directory: directory.file("a"), limit: 3)
@@ -299,7 +299,7 @@ private final class GateFixture {
         #expect(FileText.read(directory.file("a/r9.json.damaged")) == "{torn")
     }
 
-    @Test("bottlenecks are ranked by what is used up and by how many depend on it; what is missing is unknown, not 0")
+    @Test("bottlenecks are ranked by pressure and number of dependents; missing data is unknown, not 0")
     func bottlenecks() throws {
         let fixture = try GateFixture(values: { expression in
             switch expression {

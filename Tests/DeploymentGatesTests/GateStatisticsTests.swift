@@ -51,7 +51,7 @@ import Testing
         #expect(isClose(limits.lower, low) && isClose(limits.upper, high), "\(limits)")
     }
 
-    @Test("nothing bounds the ratio to a stable version without events")
+    @Test("the ratio to a stable version without events is unbounded")
     func ratioToNothing() {
         let limits = CountTest.ratioInterval(candidate: count(0, 100), stable: count(0, 100), confidence: 0.95)
         #expect(limits == Interval(lower: 0, upper: .infinity))
@@ -155,7 +155,7 @@ import Testing
         #expect(MultipleTests.holm([]) == [])
     }
 
-    @Test("slices that share their fate tell less than independent ones")
+    @Test("correlated slices have less information than independent ones")
     func designEffects() {
         let even = (0..<20).map { _ in count(5, 100) }
         #expect(Clustering.designEffect(even) == 1)

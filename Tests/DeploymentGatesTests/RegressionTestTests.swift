@@ -14,7 +14,7 @@ import Testing
 
     private func count(_ events: Double, _ trials: Double) -> EventCount { EventCount(events: events, trials: trials) }
 
-    @Test("errors where there were none before do not pass")
+    @Test("new errors do not pass")
     func zeroBaseline() {
         let found = finding(count(0, 10_000), count(30, 10_000))
         #expect(found.verdict == .fail, "\(found.reason)")
@@ -23,7 +23,7 @@ import Testing
         #expect(finding(count(0, 1000), count(3, 1000)).verdict == .inconclusive)
     }
 
-    @Test("huge traffic does not fail a trivial change")
+    @Test("high traffic does not fail a trivial change")
     func trivialChange() {
         let found = finding(count(100_000, 10_000_000), count(102_000, 10_000_000))
         #expect((found.adjusted ?? 1) < 1e-5)
@@ -31,7 +31,7 @@ import Testing
         #expect(found.reason.hasPrefix("worse, but below the relevant size"))
     }
 
-    @Test("too small a sample is inconclusive and says how many requests would do")
+    @Test("too small a sample is inconclusive and reports the requests needed")
     func smallSample() throws {
         let found = finding(count(1, 100), count(1, 100))
         #expect(found.verdict == .inconclusive)
@@ -50,7 +50,7 @@ import Testing
         #expect(RegressionTest.verdict(of: []) == .inconclusive)
     }
 
-    @Test("the direction is what the metric says")
+    @Test("the direction is that of the metric")
     func direction() {
         let hits = MetricCriteria(name: "hits", better: .higher)
         #expect(finding(count(9900, 10_000), count(9500, 10_000), hits).verdict == .fail)

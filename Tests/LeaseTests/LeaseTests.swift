@@ -26,7 +26,7 @@ struct LeaseTests {
 
     private func standing(_ time: Int64) -> Lease.Standing { lease.standing(at: Self.seconds(time)) }
 
-    @Test("a lease that was given back, or is a predecessor's, is taken at once")
+    @Test("a lease that was released, or is a predecessor's, is taken at once")
     mutating func free() {
         for holder in ["", "a"] {
             lease = Lease(holder: "a", duration: .seconds(10))
@@ -38,7 +38,7 @@ struct LeaseTests {
         }
     }
 
-    @Test("a lease counts from before it was asked for, and renewals prolong it")
+    @Test("a lease counts from before its request, and renewals extend it")
     mutating func renewal() {
         lease.received(.ours(epoch: 1), requestedAt: Self.seconds(0), at: Self.seconds(3))
         #expect(standing(9) == .leading(epoch: 1))
@@ -47,7 +47,7 @@ struct LeaseTests {
         #expect(standing(17) == .leading(epoch: 1))
     }
 
-    @Test("another node's lease is taken when it is over and was not renewed for as long as it lasts")
+    @Test("another node's lease is taken when it has expired and was not renewed for its whole span")
     mutating func takeover() {
         #expect(ask(0, .seen(Self.row("b", 3))) == .look)
         #expect(ask(5, .seen(Self.row("b", 3, renewals: 1))) == .look)
@@ -67,7 +67,7 @@ struct LeaseTests {
         #expect(standing(29) == .leading(epoch: 5))
     }
 
-    @Test("without the database a holder goes on alone, as long as the database has just failed to reply")
+    @Test("without the database a holder continues alone, for one span after the database failed to reply")
     mutating func alone() {
         _ = ask(0, .ours(epoch: 1))
         _ = ask(5, .unreachable)
@@ -82,7 +82,7 @@ struct LeaseTests {
         #expect(standing(31) == .leading(epoch: 1))
     }
 
-    @Test("a node that is told of another one's lease stops at once")
+    @Test("a node that learns of another one's lease stops at once")
     mutating func lost() {
         _ = ask(0, .ours(epoch: 1))
         #expect(ask(2, .refused) == .renew(epoch: 1))
@@ -165,7 +165,7 @@ struct LeaseTests {
         }
     }
 
-    @Test("whatever stands still, is lost or jumps, two never lead at once, and epochs only rise")
+    @Test("with suspended processes, lost replies and clock jumps, two never lead at once, and epochs only rise")
     func neverTwo() {
         var takeovers = 0
         for _ in 0..<200 {

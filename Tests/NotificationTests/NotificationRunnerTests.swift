@@ -111,7 +111,7 @@ private final class FakeReceiver: Sendable {
         #expect(result.outcomes == ["unexpected status code 503", "unexpected status code 429", nil])
     }
 
-    @Test("a process for which it is not to tell people sends nothing, and has forgotten it when its turn comes")
+    @Test("a process that must not notify sends nothing, and has dropped its alerts when its turn comes")
     func standby() throws {
         let fake = FakeReceiver()
         let server = try HTTPServer(HTTPServerConfiguration()) { fake.answer($0) }
@@ -167,7 +167,7 @@ private final class FakeReceiver: Sendable {
         return alert
     }
 
-    @Test("a receiver that answers nobody holds up no other, and no incident to itself")
+    @Test("a receiver that does not respond delays no other, and no incident for itself")
     func slowReceiver() throws {
         let told = FakeReceiver()
         let isOver = Atomic(false)
@@ -207,7 +207,7 @@ private final class FakeReceiver: Sendable {
             })
     }
 
-    @Test("what was sent before a stop is not sent again after it, and what ended meanwhile is resolved")
+    @Test("alerts sent before a stop are not sent again after it, and those that ended meanwhile are resolved")
     func restart() throws {
         let fake = FakeReceiver()
         let server = try HTTPServer(HTTPServerConfiguration()) { fake.answer($0) }

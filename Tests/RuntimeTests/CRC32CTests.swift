@@ -2,7 +2,7 @@ import Runtime
 import Testing
 
 struct CRC32CTests {
-    @Test("the check value of the polynomial and the vectors of RFC 3720 come out")
+    @Test("the check value of the polynomial and the vectors of RFC 3720 are computed")
     func vectors() {
         #expect(CRC32C.checksum("123456789".utf8) == 0xE306_9283)
         #expect(CRC32C.checksum([UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)

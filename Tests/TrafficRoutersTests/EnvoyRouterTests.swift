@@ -28,7 +28,7 @@ struct EnvoyRouterTests {
             try (0..<count).map { _ in String(decoding: try client.send(HTTPRequest(url: url)).body, as: UTF8.self) })
     }
 
-    @Test("weights reach the traffic through file and runtime keys, 0 included, and are read back")
+    @Test("weights are applied through file and runtime keys, including 0, and are read back")
     func weights() throws {
         let envoy = try EnvoyFixture()
         for (division, url) in [(nil, envoy.url), (Self.runtime, envoy.runtimeURL)] {
@@ -90,7 +90,7 @@ struct EnvoyRouterTests {
         #expect(try admin.health(of: "nosuch") == .unhealthy("Envoy has no cluster nosuch"))
     }
 
-    @Test("routes that Envoy refuses are put back and said to be refused")
+    @Test("routes that Envoy refuses are restored and reported as refused")
     func refused() throws {
         let envoy = try EnvoyFixture()
         let bad = EnvoyFixture.document(version: "2", blue: 50, green: 50, domains: "")
@@ -107,7 +107,7 @@ struct EnvoyRouterTests {
         #expect(other?.description.contains("must be written as JSON") == true)
     }
 
-    @Test("a file that Envoy does not run is no division")
+    @Test("a file that Envoy does not run has no weights")
     func notLoaded() throws {
         let envoy = try EnvoyFixture()
         // Written in place instead of renamed: Envoy does not notice.
@@ -130,7 +130,7 @@ struct EnvoyRouterTests {
         #expect(try answers(envoy.url) == ["blue", "green"])
     }
 
-    @Test("a trip goes back through Envoy under traffic; an unhealthy stable version freezes it; drift is corrected")
+    @Test("a trip rolls back through Envoy under traffic; an unhealthy stable version freezes it; drift is corrected")
     func rollback() throws {
         let envoy = try EnvoyFixture()
         let plan = try RolloutPlan(
@@ -221,7 +221,7 @@ struct EnvoyRouteTests {
         #expect(error?.description.contains(words) == true, "\(String(describing: error))")
     }
 
-    @Test("routes that divide between three clusters, or disagree, have no division")
+    @Test("routes that divide between three clusters, or disagree, have no weights")
     func divisions() throws {
         func configuration(_ routes: String...) throws -> JSON {
             try JSON(parsing: #"{"name": "r", "virtual_hosts": [{"routes": ["# + routes.joined(separator: ",") + "]}]}")

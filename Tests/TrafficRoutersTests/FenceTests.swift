@@ -67,7 +67,7 @@ struct FenceTests {
         #expect(FileText.read(file)?.hasPrefix("# Written by Tribune. Changes are lost.\n") == true)
     }
 
-    @Test("what another process wrote meanwhile is not put back")
+    @Test("a file that another process wrote meanwhile is not restored")
     func restore() throws {
         let directory = TemporaryDirectory()
         let file = directory.write("theirs", to: "f")
@@ -87,7 +87,7 @@ struct TakeUpTests {
         return JournalRecord(epoch: epoch, at: Instant(nanoseconds: 0), step: "s", state: state)
     }
 
-    @Test("the later record counts, and nothing is missing only where the lease was given back")
+    @Test("the later record is used, and it is complete only if the lease was released")
     func later() {
         #expect(TakeUp(own: nil, left: record(3), leader: 3) == .record(record(3), isComplete: false))
         #expect(TakeUp(own: record(2), left: record(3), leader: nil) == .record(record(3), isComplete: true))
@@ -95,14 +95,14 @@ struct TakeUpTests {
         #expect(TakeUp(own: nil, left: nil, leader: nil) == .own)
     }
 
-    @Test("a leader none of whose records is left makes this node doubt its own, unless there was no rollout")
+    @Test("a leader without records makes this node's own record doubtful, unless there was no rollout")
     func lost() {
         #expect(TakeUp(own: record(3), left: record(3), leader: 5) == .record(record(3), isComplete: false))
         #expect(TakeUp(own: record(3, .idle), left: nil, leader: 5) == .own)
         #expect(TakeUp(own: record(3), left: record(3), leader: nil) == .own)
     }
 
-    @Test("a term begins with a record, so that one without others can be told from one whose records are lost")
+    @Test("a term begins with a record, which distinguishes it from one whose records are lost")
     func leads() throws {
         let text = "plan: p\nstages: [100]\nservices:\n- {name: a, routes: [{exec: {shift: [s], read: [r]}}]}\n"
         let plan = try RolloutPlan(parsing: text, file: "p.yml")
@@ -120,7 +120,7 @@ struct TakeUpTests {
         #expect(steps(.idle) == [])
     }
 
-    @Test("who takes a rollback up tells people once of it, also while a rule holds promotion back")
+    @Test("a successor notifies of a rollback once, also while a rule stops promotion")
     func toldOnce() throws {
         let text = "plan: p\nstages: [100]\nservices:\n- {name: a, routes: [{exec: {shift: [s], read: [r]}}]}\n"
         let plan = try RolloutPlan(parsing: text, file: "p.yml")

@@ -12,7 +12,7 @@ import Testing
 /// Against a real HAProxy. Skipped, saying so, where none is installed.
 @Suite(.enabled(if: HAProxyFixture.program != nil, "haproxy is not installed"), .serialized)
 struct HAProxyRouterTests {
-    @Test("a health check that is just under way does not make the stable version look unverified")
+    @Test("a running health check does not make the stable version unverified")
     func checksUnderWay() throws {
         let proxy = try HAProxyFixture()
         let router = proxy.router()
@@ -20,7 +20,7 @@ struct HAProxyRouterTests {
         #expect(unverified == [])
     }
 
-    @Test("weights are set, read back and seen in the traffic")
+    @Test("weights are set, read back and effective")
     func weights() throws {
         let proxy = try HAProxyFixture()
         let router = proxy.router()
@@ -51,7 +51,7 @@ struct HAProxyRouterTests {
         #expect(try !router.read().isCandidateIsolated)
     }
 
-    @Test("counts what the candidate got")
+    @Test("counts the requests of the candidate")
     func counters() throws {
         let proxy = try HAProxyFixture()
         let router = proxy.router()
@@ -96,7 +96,7 @@ struct HAProxyRouterTests {
         #expect(try router.read().split == .allStable)
     }
 
-    @Test("what HAProxy says in plain text becomes an error")
+    @Test("a plain text reply of HAProxy is an error")
     func errors() throws {
         let proxy = try HAProxyFixture()
         #expect(throws: RouterError("HAProxy has no server auth/pink")) {
@@ -116,7 +116,7 @@ struct HAProxyRouterTests {
         }
     }
 
-    @Test("a socket that never answers is given up at the timeout")
+    @Test("a socket without a reply fails at the timeout")
     func hang() throws {
         let silent = LoopbackServer { _ in .hang }
         defer { silent.stop() }
@@ -125,7 +125,7 @@ struct HAProxyRouterTests {
         #expect(throws: RouterError("no response in time")) { try router.read() }
     }
 
-    @Test("requests under way on the candidate finish while it loses its traffic")
+    @Test("active requests on the candidate finish while it loses its traffic")
     func drain() throws {
         let started = Atomic<Int>(0)
         let gate = Mailbox<Int>(capacity: 1)
@@ -157,7 +157,7 @@ struct HAProxyRouterTests {
         #expect(results.withLock { $0 } == [String](repeating: "green", count: 8))
     }
 
-    @Test("servers of unequal number get weights that give the wanted shares, or the stage is refused")
+    @Test("unequal numbers of servers get weights with the wanted shares, or the stage is refused")
     func unequal() {
         func route(_ stable: Int, _ candidate: Int) -> HAProxyRoute {
             func servers(_ count: Int) -> [HAProxyServer] {

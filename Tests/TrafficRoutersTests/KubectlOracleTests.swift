@@ -52,7 +52,7 @@ struct KubectlOracleTests {
         return KubernetesRouter(route: route, timeout: .seconds(5), client: HTTPClient())
     }
 
-    @Test("each patch we send turns an object into what kubectl makes of it", arguments: objects.indices)
+    @Test("each patch has the same result as with kubectl", arguments: objects.indices)
     func patches(index: Int) throws {
         let (path, fields, text) = Self.objects[index]
         let server = try FakeAPIServer(path, JSON(parsing: text))
@@ -87,7 +87,7 @@ struct KubectlOracleTests {
         #expect(outcome?.encoded == nil)
     }
 
-    @Test("our stand-in for the API server is one that kubectl can work with", arguments: objects.indices)
+    @Test("kubectl works with the stand-in for the API server", arguments: objects.indices)
     func standIn(index: Int) throws {
         let (path, fields, text) = Self.objects[index]
         let server = try FakeAPIServer(path, JSON(parsing: text))

@@ -33,7 +33,7 @@ struct KubernetesRouterTests {
         try router.shift(to: try #require(TrafficSplit(candidate: candidate)), for: HAProxyFixture.operation)
     }
 
-    @Test("weights of every kind are written, 0 included, and read back")
+    @Test("weights of every kind are written, including 0, and read back")
     func weights() throws {
         let cases = [
             (Self.httpRoute, "kind: httproute, stable: a, candidate: b", Self.refs),
@@ -102,7 +102,7 @@ struct KubernetesRouterTests {
         #expect(try router.read().split == .allCandidate)
     }
 
-    @Test("the selector of a Service gives one version everything and keeps its other labels")
+    @Test("the selector of a Service selects one version and keeps its other labels")
     func selector() throws {
         let server = try FakeAPIServer(
             Self.service, JSON(parsing: #"{"spec": {"selector": {"app": "auth", "v": "1"}}}"#))
@@ -118,7 +118,7 @@ struct KubernetesRouterTests {
         ) { try shift(router, to: 10) }
     }
 
-    @Test("a shift reads again when somebody else has written, but not for ever")
+    @Test("a shift reads again after a conflicting write, but not forever")
     func conflicts() throws {
         let server = try FakeAPIServer(Self.httpRoute, JSON(parsing: Self.refs))
         defer { server.stop() }
@@ -155,7 +155,7 @@ struct KubernetesRouterTests {
         #expect(server.state.withLock { $0.failures.count } == 1)
     }
 
-    @Test("a wrong token is an error that says so")
+    @Test("a wrong token is reported")
     func token() throws {
         let server = try FakeAPIServer(Self.httpRoute, JSON(parsing: Self.refs))
         defer { server.stop() }
@@ -166,7 +166,7 @@ struct KubernetesRouterTests {
         ) { try router.read() }
     }
 
-    @Test("an API server that does not answer is an error within the timeout")
+    @Test("an API server that does not respond is an error within the timeout")
     func silence() throws {
         let server = LoopbackServer { _ in .hang }
         defer { server.stop() }
@@ -177,7 +177,7 @@ struct KubernetesRouterTests {
         #expect(error?.description.hasPrefix("GET \(Self.ingress): ") == true)
     }
 
-    @Test("rules that disagree give no division, and an object without both versions is an error")
+    @Test("rules that disagree have no weights, and an object without both versions is an error")
     func disagreement() throws {
         let text =
             #"{"spec": {"rules": [{"backendRefs": [{"name": "a"}, {"name": "b"}]}, {"backendRefs": [{"name": "a"}, {"name": "b", "weight": 0}]}]}}"#

@@ -78,7 +78,7 @@ struct NginxRouterTests {
         }
     }
 
-    @Test("weights go through file, test, reload and probe, and are seen in the traffic")
+    @Test("weights are applied through file, test, reload and probe, and are effective")
     func weights() throws {
         let proxy = try Proxy()
         #expect(try proxy.router.read().split == TrafficSplit(candidate: 50))
@@ -90,7 +90,7 @@ struct NginxRouterTests {
         #expect(try proxy.answers() == ["green"])
     }
 
-    @Test("a configuration that nginx refuses is put back")
+    @Test("a configuration that nginx refuses is restored")
     func refused() throws {
         let proxy = try Proxy()
         var router = proxy.router
@@ -103,7 +103,7 @@ struct NginxRouterTests {
         #expect(try proxy.answers() == ["blue", "green"])
     }
 
-    @Test("a file that the workers do not run is no division")
+    @Test("a file that the workers do not run has no weights")
     func notReloaded() throws {
         let proxy = try Proxy()
         proxy.directory.write(proxy.router.text(for: .allStable), to: "upstream.conf")

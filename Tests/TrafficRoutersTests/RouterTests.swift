@@ -67,7 +67,7 @@ struct RouterTests {
         #expect(throws: RouterError(message)) { try RouterMessage.inspection(Array(text.utf8)) }
     }
 
-    @Test("weights that do not sum to 100 are no division")
+    @Test("weights that do not sum to 100 are refused")
     func oddSum() throws {
         #expect(try RouterMessage.inspection(Array("{\"stable\": 50, \"candidate\": 10}".utf8)).split == nil)
     }
@@ -96,7 +96,7 @@ struct RouterTests {
         #expect(body["stable"] == 100)
     }
 
-    @Test("a web service that refuses, or does not answer, is an error")
+    @Test("a web service that refuses, or does not respond, is an error")
     func webhookFailure() {
         let server = LoopbackServer { request in
             request.target == "/hang" ? .hang : .ok("conflict", status: "409 Conflict")
@@ -115,7 +115,7 @@ struct RouterTests {
         }
     }
 
-    @Test("several routers of a service count as one division only while they agree")
+    @Test("several routers of a service have weights only while they agree")
     func several() throws {
         func service(_ readings: [String]) throws -> ServiceRouter {
             let routes = readings.map { "  - exec: {shift: [\"true\"], read: [echo, '\($0)']}\n" }.joined()
@@ -135,7 +135,7 @@ struct RouterTests {
         #expect(try service([stable, "x"]).perform(operation) != .done)
     }
 
-    @Test("bad news about a target count, and one good word is enough where others cannot tell")
+    @Test("any bad result of a target counts, and one good result is enough if others are unknown")
     func health() {
         let bad = TargetHealth.unhealthy("down")
         let unknown = TargetHealth.unknown("no check")

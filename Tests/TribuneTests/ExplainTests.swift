@@ -38,7 +38,7 @@ struct ExplainTests {
         """,
     ]
 
-    @Test("explains for each alert what kept it quiet, or who answered what")
+    @Test("explains for each alert its suppressions, or the responses of receivers")
     func everyReasonIsNamed() throws {
         let hook = LoopbackServer { request in
             request.target == "/thanks"

@@ -144,7 +144,7 @@ private final class GatedTribune {
         return job
     }
 
-    @Test("the shipped workflow goes back to its checkpoint where the candidate is worse")
+    @Test("the shipped workflow restores its checkpoint if the candidate is worse")
     func failingWorkflow() throws {
         let gated = try GatedTribune(failing: 4)
         let start = "\(TribuneProgram.path) rollout start shop --server=http://127.0.0.1:\(gated.tribune.port)"
@@ -159,7 +159,7 @@ private final class GatedTribune {
         #expect(kinds.isSuperset(of: ["checkpoint", "decision", "deployment", "rollback_step"]), "\(kinds)")
     }
 
-    @Test("the shipped workflow lets a good candidate pass, and treats what cannot be told as it was told to")
+    @Test("the shipped workflow passes a good candidate, and treats inconclusive results as configured")
     func passingWorkflow() throws {
         let gated = try GatedTribune(failing: 0)
         let job = try run(gated, deploy: "true")
@@ -174,7 +174,7 @@ private final class GatedTribune {
         #expect(stranger.exits.first == .code(2) && stranger.log.contains("answered 401"), "\(stranger.log)")
     }
 
-    @Test("who does not show the token learns nothing, and faults name the field")
+    @Test("a client without the token gets no data, and errors name the field")
     func refusals() throws {
         let gated = try GatedTribune(failing: 0)
         let paths = [
@@ -197,7 +197,7 @@ private final class GatedTribune {
         #expect(bottlenecks?.elements?.isEmpty == false)
     }
 
-    @Test("without a configured token nobody may ask")
+    @Test("without a configured token all requests are refused")
     func noToken() throws {
         let tribune = try RunningTribune(
             ["prometheus.yml": "global: {scrape_interval: 1s}"], config: "prometheus.yml")
@@ -208,7 +208,7 @@ private final class GatedTribune {
         #expect(String(decoding: response.body, as: UTF8.self).contains("needs credentials"))
     }
 
-    @Test("the command's exit code is the verdict; checkpoints are made and gone back to")
+    @Test("the command's exit code is the verdict; checkpoints are created and restored")
     func command() throws {
         let gated = try GatedTribune(failing: 4)
         #expect(try gated.awaitData())
@@ -231,7 +231,7 @@ private final class GatedTribune {
         #expect(try JSON(parsing: gate(["status", id]).output)["restores"]?.elements?.count == 1)
     }
 
-    @Test("faults of the section gates are told with line and field")
+    @Test("errors of the section gates are reported with line and field")
     func configuration() throws {
         let directory = TemporaryDirectory()
         _ = directory.write("global: {}", to: "prometheus.yml")

@@ -142,7 +142,7 @@ struct LeaseTests {
         }
     }
 
-    @Test("killed in the middle of a rollback, the leader leaves it to the standby, which ends it under a higher epoch")
+    @Test("if the leader is killed during a rollback, the standby ends it under a higher epoch")
     func killed() throws {
         let world = try World()
         let (leader, standby) = try world.leader()
@@ -174,7 +174,7 @@ struct LeaseTests {
         #expect(Loopback.eventually { world.standing(leader) == "standby" })
     }
 
-    @Test("a leader that stood still for longer than its lease does nothing when it wakes")
+    @Test("a leader suspended for longer than its lease does nothing when it resumes")
     func stopped() throws {
         let world = try World()
         let (leader, standby) = try world.leader()
@@ -197,7 +197,7 @@ struct LeaseTests {
         #expect(world.epochs.dropFirst(before).allSatisfy { $0 > old }, "\(world.epochs)")
     }
 
-    @Test("without the database the leader still takes services back, but promotes nothing")
+    @Test("without the database the leader still rolls back, but does not promote")
     func databaseGone() throws {
         let world = try World()
         let (leader, standby) = try world.leader()
@@ -215,7 +215,7 @@ struct LeaseTests {
         #expect(Loopback.eventually { world.details(next)?["phase"]?.text == "rolled_back" })
     }
 
-    @Test("a leader that is ended in order gives the lease back, and the standby goes on as if nothing had happened")
+    @Test("a leader that stops normally releases the lease, and the standby continues")
     func handedOver() throws {
         let world = try World()
         let (leader, standby) = try world.leader()

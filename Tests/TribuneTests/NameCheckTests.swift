@@ -70,7 +70,7 @@ import Testing
         #expect(result.output.contains("alertmanager_config is not set"), "\(result.output)")
     }
 
-    @Test("a misspelled field is named, and not what is missing without it")
+    @Test("a misspelled field is reported itself, not the field that is missing because of it")
     func misspelled() throws {
         let result = try check(plan: "steps: [100]", rule: rule("action: {plan: shop}"))
         #expect(result.output.contains("plan.yml:2:1: steps: unknown field \"steps\""), "\(result.output)")
@@ -95,7 +95,7 @@ import Testing
         #expect(alone.exit == .code(0), "\(alone.output)")
     }
 
-    @Test("what each rule reaches is printed, and a service that no rule reaches is a warning")
+    @Test("the services of each rule are printed, and a service without a rule is a warning")
     func reach() throws {
         let all = try check(plan: "stages: [100]", rule: rule("action: {plan: shop}"))
         #expect(all.output.contains("plan shop: rule Errors judges api, db\n"), "\(all.output)")
@@ -113,7 +113,7 @@ import Testing
         #expect(shadow.errors.contains("\"api\"") && shadow.errors.contains("\"db\""), "\(shadow.errors)")
     }
 
-    @Test("check rules takes the plans that the rules act on")
+    @Test("check rules reads the plans of the rules")
     func checkRules() throws {
         _ = try check(plan: "stages: [100]\nfreeze_if: [Nope]", rule: rule("action: {plan: shop}"))
         let (rules, plan) = (directory.file("rules.yml"), directory.file("plan.yml"))

@@ -7,7 +7,7 @@ import Testing
     .enabled(if: access(ComparedNotifier.alertmanager, X_OK) == 0, "prometheus-alertmanager is not installed"),
     .serialized)
 struct AlertmanagerDifferentialTests {
-    @Test("receivers are sent the same as by Alertmanager over random histories of alerts")
+    @Test("over random histories of alerts receivers get the same requests as from Alertmanager")
     func receiversAreSentTheSame() throws {
         func number(_ name: String, _ fallback: Int) -> Int {
             getenv(name).flatMap { Int(String(cString: $0)) } ?? fallback
