@@ -7,7 +7,7 @@ internal import Synchronization
 internal import TrafficRouters
 
 /// The thread of one plan: takes messages one by one, steps the machines, runs their actions. Routers are asked by a
-/// worker per service and sinks are called elsewhere, so that this thread only ever waits for the journal.
+/// worker per route and sinks are called elsewhere, so that this thread only ever waits for the journal.
 final class PlanRunner: Sendable {
     /// What other threads may see.
     struct Published: Sendable {
@@ -31,7 +31,7 @@ final class PlanRunner: Sendable {
     let mailbox = Mailbox<PlanMessage>(capacity: 8192)
     let published: Mutex<Published>
     let name: String
-    private let workers: Mutex<[String: ServiceWorker]>
+    private let workers: Mutex<[RouteID: RouteWorker]>
     private let gates: GateWorker
     private let client: RouterClient
     private let output: Mailbox<RollbackRunner.Output>
@@ -157,7 +157,7 @@ final class PlanRunner: Sendable {
 
     /// Returns why the plan stays as it is, or `nil`.
     private func replacePlan(by plan: RolloutPlan, _ core: inout Core) -> String? {
-        let fresh: [String: ServiceWorker]
+        let fresh: [RouteID: RouteWorker]
         do throws(WorkerThread.StartError) { fresh = try makeWorkers(plan) } catch { return error.description }
         var refusal: String?
         step(&core) { controller, now in
@@ -211,7 +211,7 @@ final class PlanRunner: Sendable {
             logger.info("step", ["step": record.step, "generation": record.state.generation])
             afterStep?("after journal \(record.step)")
         case .operate(let operation):
-            workers.withLock { $0[operation.service] }?.mailbox.send(operation)
+            workers.withLock { $0[operation.target] }?.mailbox.send(operation)
             afterStep?("operate \(operation.service) \(operation.kind)")
         case .ask(let question): gates.mailbox.send(question)
         case .record(let event): send(.event(event))
@@ -237,13 +237,16 @@ final class PlanRunner: Sendable {
         published.withLock { $0 = Published(plan: plan, snapshot: snapshot, rules: rules) }
     }
 
-    /// Starts a worker with the routers of `plan` for each service, or none.
-    private func makeWorkers(_ plan: RolloutPlan) throws(WorkerThread.StartError) -> [String: ServiceWorker] {
-        var fresh: [String: ServiceWorker] = [:]
+    /// Starts a worker for each route of `plan`, or none.
+    private func makeWorkers(_ plan: RolloutPlan) throws(WorkerThread.StartError) -> [RouteID: RouteWorker] {
+        var fresh: [RouteID: RouteWorker] = [:]
         do throws(WorkerThread.StartError) {
             for service in plan.services {
-                let router = ServiceRouter(service, client: client.http, fence: Fence(lease))
-                fresh[service.name] = try ServiceWorker(router, service.name, lease: lease, mailbox: mailbox)
+                for index in service.routes.indices {
+                    let router = ServiceRouter(service, route: index, client: client.http, fence: Fence(lease))
+                    let route = RouteID(service.name, index)
+                    fresh[route] = try RouteWorker(router, route.description, lease: lease, mailbox: mailbox)
+                }
             }
             return fresh
         } catch {
@@ -253,7 +256,7 @@ final class PlanRunner: Sendable {
     }
 
     /// Puts `fresh` in the place of the workers there are, and ends those.
-    private func install(_ fresh: [String: ServiceWorker]) {
+    private func install(_ fresh: [RouteID: RouteWorker]) {
         let old = workers.withLock { workers in
             defer { workers = fresh }
             return Array(workers.values)

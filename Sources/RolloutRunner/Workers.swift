@@ -12,8 +12,8 @@ final class RouterClient: Sendable {
     let http = HTTPClient()
 }
 
-/// The thread that asks the routers of one service, one operation after the other.
-final class ServiceWorker: Sendable {
+/// The thread that asks the router of one route, one operation after the other.
+final class RouteWorker: Sendable {
     let mailbox = Mailbox<RouterOperation>(capacity: 64)
     private let thread: Mutex<WorkerThread?>
 

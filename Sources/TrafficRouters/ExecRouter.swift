@@ -11,8 +11,6 @@ struct ExecRouter: TrafficRouter {
     let timeout: Milliseconds
     var fence = Fence.none
 
-    var description: String { "exec \(route.shift[0])" }
-
     func read() throws(RouterError) -> Inspection {
         try RouterMessage.inspection(Array(Program.run(route.read, timeout: timeout).utf8))
     }

@@ -22,13 +22,11 @@ extension RolloutPlan {
     public func readRoutes() -> [RouteReading] {
         let client = HTTPClient()
         return services.flatMap { service in
-            service.routes.map { route in
-                var alone = service
-                alone.routes = [route]
-                let router = ServiceRouter(alone, client: client)
+            service.routes.enumerated().map { index, route in
+                let router = ServiceRouter(service, route: index, client: client)
                 let operation = RouterOperation(
                     id: 0, epoch: 0, generation: 0, service: service.name, kind: .inspect, key: "")
-                var reading = RouteReading(service: service.name, router: router.routers[0].description)
+                var reading = RouteReading(service: service.name, router: route.name)
                 switch router.perform(operation) {
                 case .inspected(let inspection): reading.inspection = inspection
                 case .failed(let reason): reading.fault = reason

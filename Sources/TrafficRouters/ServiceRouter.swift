@@ -2,32 +2,38 @@ package import CurlHTTP
 internal import MetricModel
 package import Rollback
 
-/// All routers of one service: shifted together, and read as one split only if they agree. Adds the result of the
-/// service's health URL. Used by one worker thread.
+/// Routers of one service: shifted together, and read as one split only if they agree. Adds the result of the service's
+/// health URL. Used by one thread at a time.
 package struct ServiceRouter: Sendable {
-    let routers: [any TrafficRouter]
+    private let routers: [(name: String, router: any TrafficRouter)]
     let healthURL: String?
     let client: HTTPClient
 
     /// Timeout of a health URL. After it, the version is not verified.
     private static let healthTimeout: Int64 = 1000
 
-    package init(_ service: RolloutPlan.Service, client: HTTPClient, fence: Fence = .none) {
+    /// The routers of all routes of `service`, or of the one with this index.
+    package init(_ service: RolloutPlan.Service, route index: Int? = nil, client: HTTPClient, fence: Fence = .none) {
         self.client = client
         healthURL = service.stableHealth
-        routers = service.routes.map { route in
-            switch route.kind {
-            case .haproxy(let haproxy):
-                HAProxyRouter(route: haproxy, isolation: route.isolation, timeout: route.timeout, fence: fence)
-            case .nginx(let nginx):
-                NginxRouter(route: nginx, timeout: route.timeout, client: client, fence: fence)
-            case .envoy(let envoy): EnvoyRouter(route: envoy, timeout: route.timeout, client: client, fence: fence)
-            case .kubernetes(let kubernetes):
-                KubernetesRouter(route: kubernetes, timeout: route.timeout, client: client, fence: fence)
-            case .exec(let exec): ExecRouter(route: exec, timeout: route.timeout, fence: fence)
-            case .webhook(let webhook):
-                WebhookRouter(route: webhook, timeout: route.timeout, client: client, fence: fence)
-            }
+        let routes = index.map { [service.routes[$0]] } ?? service.routes
+        routers = routes.map { route in
+            (route.name, Self.router(of: route, client, fence))
+        }
+    }
+
+    private static func router(of route: TrafficRoute, _ client: HTTPClient, _ fence: Fence) -> any TrafficRouter {
+        switch route.kind {
+        case .haproxy(let haproxy):
+            HAProxyRouter(route: haproxy, isolation: route.isolation, timeout: route.timeout, fence: fence)
+        case .nginx(let nginx):
+            NginxRouter(route: nginx, timeout: route.timeout, client: client, fence: fence)
+        case .envoy(let envoy): EnvoyRouter(route: envoy, timeout: route.timeout, client: client, fence: fence)
+        case .kubernetes(let kubernetes):
+            KubernetesRouter(route: kubernetes, timeout: route.timeout, client: client, fence: fence)
+        case .exec(let exec): ExecRouter(route: exec, timeout: route.timeout, fence: fence)
+        case .webhook(let webhook):
+            WebhookRouter(route: webhook, timeout: route.timeout, client: client, fence: fence)
         }
     }
 
@@ -50,9 +56,9 @@ package struct ServiceRouter: Sendable {
     /// others.
     private func each(_ body: (any TrafficRouter) throws(RouterError) -> Void) throws(RouterError) {
         var failure: RouterError?
-        for router in routers {
+        for (name, router) in routers {
             do throws(RouterError) { try body(router) } catch {
-                failure = failure ?? RouterError("\(router.description): \(error)")
+                failure = failure ?? RouterError("\(name): \(error)")
             }
         }
         if let failure { throw failure }

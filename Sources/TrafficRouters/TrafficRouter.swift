@@ -4,8 +4,6 @@ package import Rollback
 ///
 /// Calls block for at most the route's timeout each, and come from one thread at a time. Every call is idempotent.
 package protocol TrafficRouter: Sendable {
-    /// The router's name in messages.
-    var description: String { get }
     /// Reads the live weights and the health of both versions.
     func read() throws(RouterError) -> Inspection
     /// Splits the traffic without harming requests in progress. Returns when the router has acknowledged it.

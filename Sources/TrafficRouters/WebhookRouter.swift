@@ -10,8 +10,6 @@ struct WebhookRouter: TrafficRouter {
     let client: HTTPClient
     var fence = Fence.none
 
-    var description: String { "webhook \(route.url)" }
-
     func read() throws(RouterError) -> Inspection {
         try RouterMessage.inspection(send("GET", route.read, headers: [], body: []))
     }

@@ -11,9 +11,14 @@ internal import WebServer
 /// The orders to a rollout, by their names in the path.
 enum RolloutOrderVerb: String, CaseIterable {
     case start, pause, resume, promote, abort, rollback
+    case abandonRoute = "abandon-route"
 
-    /// The order to the engine; `services` are those to roll back, none for all.
-    func command(services: [String]) -> RolloutCommand.Verb {
+    /// The order to the engine.
+    ///
+    /// - Parameters:
+    ///   - services: those to roll back, none for all, or the one whose route is given up.
+    ///   - route: the number of the route, from 1.
+    func command(services: [String], route: Int = 1) -> RolloutCommand.Verb {
         switch self {
         case .start: .start
         case .pause: .pause
@@ -21,6 +26,7 @@ enum RolloutOrderVerb: String, CaseIterable {
         case .promote: .promote
         case .abort: .abort
         case .rollback: .rollback(services: services.isEmpty ? nil : services)
+        case .abandonRoute: .abandonRoute(RouteID(services.first ?? "", route - 1))
         }
     }
 }
@@ -60,15 +66,24 @@ extension TribuneAPI {
             throw APIError(.notFound, "unknown order; expected one of \(verbs.joined(separator: ", "))")
         }
         let services = call.all("service")
-        guard services.isEmpty || verb == .rollback else {
+        guard services.isEmpty || verb == .rollback || verb == .abandonRoute else {
             throw APIError.invalid("service", "only a rollback can be limited to services")
+        }
+        var route = 1
+        if verb == .abandonRoute {
+            guard services.count == 1 else { throw APIError.invalid("service", "name the one service of the route") }
+            let text = call["route"]
+            guard let number = text.isEmpty ? 1 : Int(text), number >= 1 else {
+                throw APIError.invalid("route", "expected the number of the route, counted from 1")
+            }
+            route = number
         }
         _ = try snapshot(of: plan)
         guard call.principal.scope.covers(plan: plan, services: services) else {
             throw APIError(
                 .forbidden, "\(call.actor) may not give orders to this plan, or only to some of its services")
         }
-        let command = RolloutCommand(verb.command(services: services), by: call.actor, reason: call["reason"])
+        let command = RolloutCommand(verb.command(services: services, route: route), by: call.actor, reason: call["reason"])
         switch sources.command(command, plan) {
         case .accepted:
             writer.object { $0.member("accepted", true) }

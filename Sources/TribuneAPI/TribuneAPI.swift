@@ -38,7 +38,9 @@ public struct TribuneAPI: Sendable {
                     Self.plan, .path("verb", .choice(RolloutOrderVerb.allCases.map(\.rawValue)), "The order."),
                     .optional("reason", .string, "Why, for the ledger."),
                     .optional("actor", .string, "Who gives the order; the client's address unless given."),
-                    .repeated("service", .string, "Only these services, for `rollback`."),
+                    .repeated(
+                        "service", .string, "Only these services, for `rollback`; the service, for `abandon-route`."),
+                    .optional("route", .integer, "The number of the route, from 1, for `abandon-route`."),
                 ], commandRollout),
             .response(
                 [.get], "/api/v1/events/stream",

@@ -33,6 +33,8 @@ public enum Fault: Int, Sendable, CaseIterable {
     case handOver
     /// The database of the lease does not respond, so that the holder is alone.
     case leaseOutage
+    /// Nobody can connect to a router any more, or again.
+    case deadRoute
     /// There is another candidate, or it cannot be determined.
     case newVersion
 }

@@ -57,7 +57,8 @@ public enum Sabotage: String, Sendable, CaseIterable {
     public var foundBy: Set<Invariant> {
         switch self {
         case .actsBeforeJournal: [.recovery, .readBack]
-        case .skipsFsync, .readsOldRecord: [.recovery]
+        case .skipsFsync: [.recovery, .ownStart]
+        case .readsOldRecord: [.recovery]
         case .ignoresLeaseLoss, .keepsOldEpoch: [.leaseHolderOnly]
         case .forgetsCooldown: [.noRiseWhileTripped, .recovery]
         case .assumesHealthyTarget: [.healthyTarget]
@@ -76,7 +77,7 @@ public enum Sabotage: String, Sendable, CaseIterable {
         case .forgetsVersion: [.ownStart]
         case .asksForNoData: [.countedData]
         case .trustsEveryRecord: [.noRiseWhileTripped]
-        case .ignoresSolitude: [.leaseHolderOnly]
+        case .ignoresSolitude: [.leaseHolderOnly, .ownStart]
         case .repeatsNotices, .raisesAgain: [.toldOnce]
         }
     }

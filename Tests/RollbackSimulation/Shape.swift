@@ -50,10 +50,11 @@ public struct Shape: Sendable {
         startsAtOnce = random.chance(0.9)
         let surroundings: [Fault] = [
             .partition, .drift, .blackout, .sickStable, .badCandidate, .missingData, .vanishedData, .sparseData,
-            .operatorCommand,
-            .historyOutage, .rival, .reload, .clockJump, .handOver, .leaseOutage,
+            .operatorCommand, .historyOutage, .rival, .reload, .clockJump, .handOver, .leaseOutage, .deadRoute,
         ]
         disturbances = surroundings.filter { _ in random.chance(0.5) }
+        // Where a route is dead, little else happens.
+        if random.chance(0.6) { disturbances.removeAll { $0 == .deadRoute } }
         if disturbances.isEmpty { disturbances = [.badCandidate] }
         if random.chance(0.4) { beginsByItself(&random) }
         let single: [(Fault, Double)] = [
@@ -100,6 +101,7 @@ public struct Shape: Sendable {
         - {name: d, depends: [a], gates: [{rule: R}], routes: [{exec: {shift: [s], read: [r]}}]}
         """
 
+    private static let two = "routes: [{exec: {shift: [s], read: [r]}}, {exec: {shift: [t], read: [r]}}]"
     private static let single = """
         plan: sim
         stages: [50, 100]
@@ -110,7 +112,7 @@ public struct Shape: Sendable {
         gate_timeout: 20s
         validation: {rounds: 2, interval: 1s, timeout: 20s}
         services:
-        - {name: a, gates: [{approval: go}], routes: [{exec: {shift: [s], read: [r]}}]}
+        - {name: a, gates: [{approval: go}], \(two)}
         """
 
     private static let chain = """
@@ -124,7 +126,7 @@ public struct Shape: Sendable {
         validation: {rounds: 1, interval: 1s, timeout: 20s, rules: [R]}
         services:
         - {name: a, routes: [{exec: {shift: [s], read: [r]}}]}
-        - {name: b, depends: [a], routes: [{exec: {shift: [s], read: [r]}}]}
+        - {name: b, depends: [a], \(two)}
         - {name: c, depends: [b], routes: [{exec: {shift: [s], read: [r]}}]}
         """
 

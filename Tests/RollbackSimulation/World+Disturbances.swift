@@ -6,7 +6,9 @@ import RuleModel
 extension World {
     mutating func disturb() {
         let fault = random.pick(shape.disturbances)
-        let name = random.pick(plan.services).name
+        let service = random.pick(plan.services)
+        let name = service.name
+        let route = RouteID(name, service.routes.count > 1 ? Int(random.pick(0...Int64(service.routes.count - 1))) : 0)
         guard injector.force(fault) else { return }
         var dice = injector[fault]
         defer { injector[fault] = dice }
@@ -14,17 +16,18 @@ extension World {
         switch fault {
         case .partition:
             let end = now + .milliseconds(dice.pick(100...12_000))
-            routers[name]?.silentUntil = end
-            routers[name]?.troubledAt = end
+            routers[route]?.silentUntil = end
+            routers[route]?.troubledAt = end
         case .drift:
-            routers[name]?.live = TrafficSplit(candidate: Int(dice.pick(0...100)))
-            routers[name]?.troubledAt = now
+            routers[route]?.live = TrafficSplit(candidate: Int(dice.pick(0...100)))
+            routers[route]?.troubledAt = now
         case .blackout:
-            routers[name]?.live = nil
-            routers[name]?.troubledAt = now
+            routers[route]?.live = nil
+            routers[route]?.troubledAt = now
         case .sickStable:
-            routers[name]?.stableIsHealthy.toggle()
-            routers[name]?.troubledAt = now
+            routers[route]?.stableIsHealthy.toggle()
+            routers[route]?.troubledAt = now
+        case .deadRoute: routers[route]?.isDead.toggle()
         case .badCandidate: spoil(name, .bad, &dice)
         case .missingData: spoil(name, .missing, &dice)
         case .vanishedData:
@@ -33,11 +36,11 @@ extension World {
                 elements[index].until = Instant(nanoseconds: .max)
             }
         case .sparseData: spoil(name, .sparse, &dice)
-        case .operatorCommand: command(dice, name)
+        case .operatorCommand: command(dice, route)
         case .historyOutage:
             historyChanged(isAvailable: false)
             schedule(.historyReturns, after: dice.pick(500...15_000))
-        case .rival: rivalTakesLease(&dice, name)
+        case .rival: rivalTakesLease(&dice, route)
         case .reload: reload(&dice)
         case .clockJump:
             // The process was suspended, or the machine slept: everything is late.
@@ -59,9 +62,11 @@ extension World {
         }
     }
 
-    private mutating func command(_ dice: SplitMix, _ name: String) {
+    private mutating func command(_ dice: SplitMix, _ route: RouteID) {
         var dice = dice
-        switch dice.pick(0...10) {
+        let name = route.service
+        switch dice.pick(0...11) {
+        case 11: command(.abandonRoute(route))
         case 0...3: command(.start)
         case 4: command(.pause)
         case 5, 6: command(.resume)
@@ -93,12 +98,12 @@ extension World {
         step { $0.historyChanged(isAvailable: isAvailable, at: $1) }
     }
 
-    private mutating func rivalTakesLease(_ dice: inout SplitMix, _ name: String) {
+    private mutating func rivalTakesLease(_ dice: inout SplitMix, _ route: RouteID) {
         guard !leaseLost, !isAlone else { return }
         epoch += 1
         forgetReadings()
-        // It has its own journal, so only the shifted traffic is visible.
-        if dice.chance(0.5) { routers[name]?.live = TrafficSplit(candidate: Int(dice.pick(0...100))) }
+        // It acts by a journal of its own, so all that we see of it is traffic that moves.
+        if dice.chance(0.5) { routers[route]?.live = TrafficSplit(candidate: Int(dice.pick(0...100))) }
         schedule(.leaseReturns, after: dice.pick(100...10_000))
         if sabotage != .ignoresLeaseLoss { loseLease() }
         leaseLost = true
@@ -148,6 +153,11 @@ extension World {
         }
         note("calm")
         run(for: .seconds(9))
+        // Some routes come back, and the others are given up.
+        for route in routers.keys.sorted() where routers[route]?.isDead == true && random.chance(0.5) {
+            routers[route]?.isDead = false
+            routers[route]?.troubledAt = now
+        }
         if isAlone { leaseDatabaseReturned() }
         leaseReturned()
         historyChanged(isAvailable: true)
@@ -155,12 +165,30 @@ extension World {
         if random.chance(0.3) { command(.abort) }
         let limit = now + .minutes(10)
         repeat {
-            while violations.isEmpty, now < limit, isBusy { run(for: .seconds(5)) }
-            // Late drift is detected at the next reading, which may wait for a lost reply. So is a candidate without a
-            // rollout.
+            while violations.isEmpty, now < limit, isBusy {
+                run(for: .seconds(5))
+                giveUpDeadRoutes()
+            }
+            // What drifted at the last moment is found at the next reading, which may wait for an answer that was lost.
+            // So is a candidate that nobody has begun with.
             run(for: plan.reconcile + Self.patience)
         } while violations.isEmpty && now < limit && isBusy
         if violations.isEmpty { checkRest() }
+    }
+
+    /// A person ends the attempts at routes that nobody can connect to, or mends them where a promotion waits.
+    private mutating func giveUpDeadRoutes() {
+        for route in routers.keys.sorted() where routers[route]?.isDead == true {
+            guard violations.isEmpty, let state = controller?.state else { continue }
+            if state.phase == .promoting {
+                routers[route]?.isDead = false
+                routers[route]?.troubledAt = now
+            }
+            guard state.phase == .rollingBack, state.rollback?.services.contains(route.service) == true,
+                state.services[route.service]?.abandoned.contains(route.index) == false
+            else { continue }
+            command(.abandonRoute(route))
+        }
     }
 
     private var isBusy: Bool {

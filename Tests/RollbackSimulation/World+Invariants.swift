@@ -29,7 +29,7 @@ extension World {
         // An incident that was about to be raised is not raised any more, so there is nothing to read.
         // Without a stable version no rollback is possible, so a candidate must have everything.
         if new.phase == .retired { unread = [] }
-        if isTakenOver { unread = unread.filter { new.services[$0]?.split.candidate ?? 0 > 0 } }
+        if isTakenOver { unread = unread.filter { new.services[$0.service]?.split.candidate ?? 0 > 0 } }
         if !isTakenOver, new.generation != old.generation {
             unread = []
             check(
@@ -63,6 +63,8 @@ extension World {
             }
         }
         if let rollback = new.rollback, rollback.step == .finished { ended.insert(rollback.id) }
+        let fault = new.checkInvariants(of: plan)
+        check(.recovery, fault == nil, "the state is wrong: \(fault ?? "")")
         lastState = new
         lastEpoch = record.epoch
     }
@@ -99,7 +101,7 @@ extension World {
         let isCooldownKept = old.cooldownUntil.map { until in new.cooldownUntil.map { until <= $0 } ?? false } ?? true
         check(.noRiseWhileTripped, isCooldownKept, "generation \(generation) forgot its cooldown")
         check(
-            .ownStart, new.version == candidate || commanded == .abort,
+            .ownStart, new.version == candidate || commanded == .abort || commanded == .rollback(services: nil),
             "generation \(generation) was begun for \(candidate ?? .nan), and now for \(new.version ?? .nan)")
     }
 
@@ -107,11 +109,12 @@ extension World {
         _ name: String, from before: ServiceRollout, to service: ServiceRollout, _ new: RolloutState,
         _ old: RolloutState
     ) {
-        routers[name]?.troubledAt = now
+        for route in routes(of: name) { routers[route]?.troubledAt = now }
         let at = now
         switch service.progress {
         case .rollingBack(.intended):
             guard new.generation == old.generation else { return }
+            backSince[name] = now
             switch before.progress {
             case .rollingBack: return
             case .rolledBack: check(.oneRollback, false, "\(name) goes back again in generation \(new.generation)")
@@ -122,9 +125,10 @@ extension World {
             checkLedger(new, "intended", nil)
         case .rollingBack(.shifted): checkLedger(new, "shifted", name)
         case .rollingBack(.verified):
-            checkRead(name, .allStable)
+            checkRead(name, .allStable, without: service.abandoned)
             checkLedger(new, "verified", name)
-        case .rolledBack: checkLedger(new, "isolated", name)
+        case .rolledBack:
+            checkLedger(new, service.abandoned.count == routes(of: name).count ? "abandoned" : "isolated", name)
         case .baking:
             checkRead(name, service.split)
             setElement(name) { ($0.verifiedAt, $0.isExcused) = (at, false) }
@@ -145,11 +149,18 @@ extension World {
         body(&elements[index])
     }
 
-    private mutating func checkRead(_ name: String, _ split: TrafficSplit) {
-        guard let router = routers[name] else { return }
-        check(
-            .readBack, router.seen?.split == split && router.seenAt == now,
-            "\(name) counts as \(split), last read \(router.seen?.split?.description ?? "never")")
+    private mutating func checkRead(_ name: String, _ split: TrafficSplit, without abandoned: Set<Int> = []) {
+        let kept = routes(of: name).filter { !abandoned.contains($0.index) }
+        for route in kept {
+            guard let router = routers[route] else { continue }
+            check(
+                .readBack, router.seen?.split == split && router.seenAt >= router.shiftedAt,
+                "\(route) counts as \(split), last read \(router.seen?.split?.description ?? "never")")
+        }
+    }
+
+    func routes(of name: String) -> [RouteID] {
+        (plan.service(name)?.routes.indices ?? 0..<0).map { RouteID(name, $0) }
     }
 
     private mutating func checkLedger(_ state: RolloutState, _ step: String, _ service: String?) {
@@ -183,7 +194,7 @@ extension World {
     /// A shift is about to be sent.
     mutating func checkShift(_ operation: RouterOperation, _ split: TrafficSplit) {
         let name = operation.service
-        guard let wanted = lastState.services[name], let router = routers[name] else {
+        guard let wanted = lastState.services[name], let router = routers[operation.target] else {
             return fail(.recovery, "no intent journalled for \(name)")
         }
         let key = "\(plan.name)/\(lastState.generation)/\(name)/\(wanted.revision)"
@@ -194,7 +205,10 @@ extension World {
         check(.recovery, meant == split, "\(key) meant \(meant) before, and \(split) now")
         let before = router.seen?.split?.candidate ?? 0
         if split.candidate < before || split == .allStable {
-            let isVerified = router.seen?.stable == .healthy && router.seenAt == now
+            // A stage waits until every route has been read, for a short time.
+            let isStage = if case .shifting = wanted.progress { !wanted.isRestoring } else { false }
+            let isRecent = router.seenAt == now || isStage && now < router.seenAt + .seconds(5)
+            let isVerified = router.seen?.stable == .healthy && isRecent
             check(.healthyTarget, isVerified, "\(name) shifted to a stable version that was not verified healthy")
         }
         if split.candidate > before { checkRise(name) }
@@ -202,9 +216,22 @@ extension World {
         for dependent in order.dependents[name] ?? [] where rollback.services.contains(dependent) {
             switch lastState.services[dependent]?.progress {
             case .rollingBack(let step):
-                check(.dependentsFirst, step >= .verified, "\(name) went back before \(dependent)")
+                check(
+                    .dependentsFirst, step >= .verified || isOrderBroken(name, dependent, rollback),
+                    "\(name) went back before \(dependent)")
             case .rolledBack, .waiting, .shifting, .baking, .promoted, nil: check(.dependentsFirst, true, "")
             }
+        }
+    }
+
+    /// Whether `dependent` has been waited for long enough, could not be reached, and that is recorded.
+    private func isOrderBroken(_ name: String, _ dependent: String, _ rollback: RollbackRecord) -> Bool {
+        guard let since = backSince[name], now >= since + .seconds(10),
+            ledger.contains(LedgerKey(rollback: rollback.id, step: "order broken", service: name))
+        else { return false }
+        return routes(of: dependent).contains { route in
+            guard let router = routers[route] else { return false }
+            return router.isDead || max(router.troubledAt, router.silentUntil) >= since
         }
     }
 
@@ -212,7 +239,8 @@ extension World {
         checkCooldown(name, lastState.cooldownUntil)
         check(.leaseHolderOnly, !isAlone, "\(name) rises although the lease cannot be renewed")
         check(
-            .noRiseWhileTripped, !unread.contains(name), "\(name) rises, and may have been taken back by another node")
+            .noRiseWhileTripped, unread.allSatisfy { $0.service != name },
+            "\(name) rises, and may have been taken back by another node")
         switch lastState.phase {
         case .promoting, .paused, .promoted, .retired: break
         case .idle, .rollingBack, .rolledBack: fail(.noRiseWhileTripped, "\(name) rises after a rollback")
@@ -233,7 +261,9 @@ extension World {
                 else { return false }
                 return step < .verified
             }
-            check(.nothingDelaysTheShift, waits || batch.operated.contains(name), "no operation of \(name)")
+            for route in routes(of: name) {
+                check(.nothingDelaysTheShift, waits || batch.operated.contains(route), "nothing was asked of \(route)")
+            }
         }
     }
 
@@ -253,8 +283,8 @@ extension World {
     mutating func checkDrift() {
         guard let controller, !isHalted, !leaseLost, !isAlone else { return }
         for (name, router) in routers {
-            guard let service = controller.state.services[name], router.live != service.split, !isInMotion(service),
-                controller.state.phase != .idle, router.stableIsHealthy,
+            guard let service = controller.state.services[name.service], router.live != service.split,
+                !isInMotion(service), !router.isDead, controller.state.phase != .idle, router.stableIsHealthy,
                 !isHeldBack(name, controller.state, controller.freezes)
             else {
                 routers[name]?.driftedAt = nil
@@ -269,10 +299,12 @@ extension World {
     }
 
     /// Whether the live weight of a candidate is too low, and must stay so.
-    private func isHeldBack(_ name: String, _ state: RolloutState, _ freezes: Set<String>) -> Bool {
-        guard let service = state.services[name], service.split.candidate > (routers[name]?.live?.candidate ?? 0) else {
-            return false
-        }
+    private func isHeldBack(_ route: RouteID, _ state: RolloutState, _ freezes: Set<String>) -> Bool {
+        guard let service = state.services[route.service],
+            service.split.candidate > (routers[route]?.live?.candidate ?? 0)
+        else { return false }
+        // Before all of them were read, nothing rises.
+        if routers.values.contains(where: \.isDead) { return true }
         return state.phase == .rolledBack || state.phase == .rollingBack || !freezes.isEmpty
             || state.cooldownUntil.map { clock < $0 } ?? false
     }
@@ -288,11 +320,12 @@ extension World {
         let obstacle = controller.obstacle(at: clock) ?? "no obstacle"
         check(.recovery, state.phase != .promoting, "a promotion never ended: \(obstacle)")
         if state.phase == .idle { return }
-        for (name, service) in state.services {
+        for (route, router) in routers where !router.isDead {
+            guard let service = state.services[route.service] else { continue }
             if case .shifting = service.progress { continue }
-            if isHeldBack(name, state, controller.freezes) { continue }
-            let (isRight, live) = (routers[name]?.live == service.split, describe(routers[name]?.live))
-            check(.driftCorrected, isRight, "\(name): live \(live), wanted \(service.split)")
+            if isHeldBack(route, state, controller.freezes) { continue }
+            let (isRight, live) = (router.live == service.split, describe(router.live))
+            check(.driftCorrected, isRight, "\(route): live \(live), wanted \(service.split)")
         }
     }
 

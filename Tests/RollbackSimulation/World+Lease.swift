@@ -102,7 +102,7 @@ extension World {
         ended = []
         cooldownUntil = state.cooldownUntil ?? Instant(nanoseconds: 0)
         abortedGenerations.remove(state.generation)
-        unread = Set(state.services.filter { $0.value.split.candidate > 0 }.keys)
+        unread = Set(state.services.filter { $0.value.split.candidate > 0 }.keys.flatMap { routes(of: $0) })
         for (name, service) in state.services {
             let isBack =
                 switch service.progress {
@@ -113,11 +113,11 @@ extension World {
         }
     }
 
-    /// The node that took over has read the weights of `name`. If the candidate has the recorded traffic, it was not
-    /// being rolled back.
-    mutating func nodeRead(_ name: String, _ inspection: Inspection) {
-        let recorded = lastState.services[name]?.split.candidate ?? 0
-        if inspection.split?.candidate ?? 0 >= recorded { unread.remove(name) }
+    /// The node that took over has been told how the traffic of `name` is divided. Where the candidate has what was
+    /// recorded, it was not being taken back.
+    mutating func nodeRead(_ route: RouteID, _ inspection: Inspection) {
+        let recorded = lastState.services[route.service]?.split.candidate ?? 0
+        if inspection.split?.candidate ?? 0 >= recorded { unread.remove(route) }
     }
 
     // MARK: candidates

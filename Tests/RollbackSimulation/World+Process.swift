@@ -21,8 +21,8 @@ struct Disk: Sendable {
 struct Batch: Sendable {
     /// Services whose rollback was decided.
     var intents: [String] = []
-    /// Services with an operation on their routers.
-    var operated: Set<String> = []
+    /// Routes whose routers were asked.
+    var operated: Set<RouteID> = []
     var crashed = false
 }
 
@@ -233,6 +233,7 @@ extension World {
             routers[name]?.asked = nil
             routers[name]?.seen = nil
             routers[name]?.troubledAt = now
+            routers[name]?.shiftedAt = Instant(nanoseconds: 0)
         }
         // A successor cannot know whether users were notified.
         told = []

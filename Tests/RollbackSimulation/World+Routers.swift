@@ -11,34 +11,35 @@ extension World {
         check(
             .leaseHolderOnly, operation.epoch == epoch, "\(operation.kind) under epoch \(operation.epoch), not \(epoch)"
         )
-        note("\(operation.service): \(operation.kind)")
+        note("\(operation.target): \(operation.kind)")
         if case .shift(let split) = operation.kind { checkShift(operation, split) }
         if case .isolate = operation.kind {
             check(
-                .readBack, lastState.services[operation.service]?.progress == .rollingBack(.verified),
-                "\(operation.service) isolated before read-back")
+                .readBack, routers[operation.target]?.seen?.split == .allStable || isVerified(operation.service),
+                "\(operation.target) isolated before read-back")
         }
         if sabotage == .waitsForHistory, !historyIsAvailable { return }
-        batch.operated.insert(operation.service)
-        guard var router = routers[operation.service] else { return }
+        batch.operated.insert(operation.target)
+        guard var router = routers[operation.target] else { return }
         router.asked = operation.id
-        // Operations of one route are executed one after the other.
+        if case .shift = operation.kind { router.shiftedAt = now }
+        // Operations of one route are carried out one after the other.
         let start = max(now, router.busyUntil)
         let isSlow = injector.strikes(.slowRouter)
         if isSlow { router.troubledAt = now }
         let effect = start + .milliseconds(random.pick(0...(isSlow ? 15_000 : 5)))
         router.busyUntil = effect
-        routers[operation.service] = router
+        routers[operation.target] = router
         let reply = effect + .milliseconds(random.pick(0...3))
         queue.schedule(.effect(operation, process: process, reply: reply), at: effect)
     }
 
     mutating func carryOut(_ operation: RouterOperation, _ process: Int, _ reply: Instant?) {
-        guard var router = routers[operation.service] else { return }
-        if now < router.silentUntil { return note("\(operation.service): nothing passes") }
-        let isRefused = injector.strikes(.refusal)
+        guard var router = routers[operation.target] else { return }
+        if now < router.silentUntil { return note("\(operation.target): nothing passes") }
+        let isRefused = router.isDead || injector.strikes(.refusal)
         // A failure may come before or after the effect.
-        if !isRefused || random.chance(0.5) {
+        if !isRefused || !router.isDead && random.chance(0.5) {
             switch operation.kind {
             case .inspect: break
             case .shift(let split):
@@ -57,8 +58,8 @@ extension World {
         if isRefused { router.troubledAt = now }
         let isLost = injector.strikes(.lostReply)
         if isLost { router.troubledAt = now }
-        routers[operation.service] = router
-        guard let reply, !isLost else { return note("\(operation.service): the reply is lost") }
+        routers[operation.target] = router
+        guard let reply, !isLost else { return note("\(operation.target): the answer is lost") }
         let result = isRefused ? .failed("refused") : answer(to: operation, router)
         queue.schedule(.reply(result, operation, process: process), at: reply)
         if injector.strikes(.duplicateReply) {
@@ -78,12 +79,12 @@ extension World {
     mutating func replied(_ result: OperationResult, _ operation: RouterOperation, _ process: Int) {
         guard process == self.process, machine != nil else { return }
         var told = result
-        let name = operation.service
+        let (name, route) = (operation.service, operation.target)
         if case .inspected(let inspection) = result {
-            if routers[name]?.asked == operation.id {
-                routers[name]?.seen = inspection
-                routers[name]?.seenAt = now
-                if unread.contains(name) { nodeRead(name, inspection) }
+            if routers[route]?.asked == operation.id {
+                routers[route]?.seen = inspection
+                routers[route]?.seenAt = now
+                if unread.contains(route) { nodeRead(route, inspection) }
             }
             var lie = inspection
             if sabotage == .assumesHealthyTarget { lie.stable = .healthy }
@@ -95,9 +96,14 @@ extension World {
             }
             told = .inspected(lie)
         }
-        note("\(name): answered \(told)")
-        if routers[name]?.asked == operation.id { routers[name]?.asked = nil }
+        note("\(route): answered \(told)")
+        if routers[route]?.asked == operation.id { routers[route]?.asked = nil }
         step { $0.replied(operation.id, told, at: $1) }
+    }
+
+    /// Whether the journal says that every route of `service` has been read back.
+    private func isVerified(_ service: String) -> Bool {
+        lastState.services[service]?.progress == .rollingBack(.verified)
     }
 
     func isInMotion(_ service: ServiceRollout) -> Bool {

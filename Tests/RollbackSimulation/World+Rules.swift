@@ -50,8 +50,8 @@ extension World {
 
     private func outcome(of element: Element) -> RuleModel.Outcome {
         guard now < element.until else { return .healthy }
-        // A bad candidate is visible only while it has traffic.
-        let hasTraffic = (routers[element.service]?.live?.candidate ?? 0) > 0
+        // A bad candidate is seen only while it has traffic.
+        let hasTraffic = routes(of: element.service).contains { (routers[$0]?.live?.candidate ?? 0) > 0 }
         return switch element.condition {
         case .healthy: .healthy
         case .bad: hasTraffic ? .violated : .healthy

@@ -5,7 +5,7 @@ import RuleModel
 /// A world around the machine of one plan: virtual clock, disk, routers, users, a rival for the lease. It injects
 /// faults, restarts the process, and checks the invariants of a rollback at every step.
 public struct World: Sendable {
-    /// The router of one service.
+    /// The router of one route.
     public struct Router: Sendable {
         /// The weights; `nil` if neither version gets traffic.
         public var live: TrafficSplit? = .allStable
@@ -16,7 +16,11 @@ public struct World: Sendable {
         public var candidateRequests: UInt64 = 0
         var busyUntil = Instant(nanoseconds: 0)
         var silentUntil = Instant(nanoseconds: 0)
-        /// When its last fault occurred.
+        /// Whether nobody can connect to it.
+        public var isDead = false
+        /// When the process that runs now last asked it for another division.
+        var shiftedAt = Instant(nanoseconds: 0)
+        /// When something last went wrong with it.
         var troubledAt = Instant(nanoseconds: 0)
         /// The operation that waits for its reply.
         var asked: UInt64?
@@ -87,7 +91,7 @@ public struct World: Sendable {
     // The environment.
     var disk = Disk()
     /// Live weights and health.
-    public var routers: [String: Router] = [:]
+    public var routers: [RouteID: Router] = [:]
     var elements: [Element] = []
     /// The fencing number of the lease.
     var epoch: UInt64 = 0
@@ -122,8 +126,10 @@ public struct World: Sendable {
     var commanded: RolloutCommand.Verb?
     /// Whether a rollout began automatically in this event.
     var hasBegun = false
-    /// Candidates whose traffic has not been read yet by a node that took over.
-    var unread: Set<String> = []
+    /// Candidates of whose traffic a node that took over has read nothing yet.
+    var unread: Set<RouteID> = []
+    /// When the way back of each service was decided.
+    var backSince: [String: Instant] = [:]
     /// The operation of each idempotency key.
     var keys: [String: TrafficSplit] = [:]
     var ledger: Set<LedgerKey> = []
@@ -174,7 +180,7 @@ public struct World: Sendable {
         for (fault, rate) in shape.rates { injector.rates[fault.rawValue] = rate }
         random = SplitMix(state: seed ^ 0x5DEE_CE66)
         for service in plan.services {
-            routers[service.name] = Router()
+            for index in service.routes.indices { routers[RouteID(service.name, index)] = Router() }
             elements.append(Element(service.name))
         }
         if shape.disturbances.contains(.newVersion) { versionChanged(to: 1) }
@@ -201,7 +207,7 @@ public struct World: Sendable {
         while violations.isEmpty, let at = queue.next, at <= end, let next = queue.take() {
             now = max(now, next.at)
             steps += 1
-            if steps > 100_000 { fail(.recovery, "no rest after 100 000 steps") }
+            if steps > 400_000 { fail(.recovery, "no rest after 400 000 steps") }
             run(next.event)
         }
         now = max(now, end)

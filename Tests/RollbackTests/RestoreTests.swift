@@ -20,7 +20,9 @@ import Testing
         return world
     }
 
-    private func live(_ world: World) -> [Int?] { plan.services.map { world.routers[$0.name]?.live?.candidate } }
+    private func live(_ world: World) -> [Int?] {
+        plan.services.map { world.routers[RouteID($0.name, 0)]?.live?.candidate }
+    }
 
     private func splits(_ weights: [String: Int]) -> [String: TrafficSplit] {
         weights.compactMapValues { TrafficSplit(candidate: $0) }
@@ -104,7 +106,7 @@ import Testing
     @Test("a lowered candidate is never raised by it, also where somebody took more away since")
     func exactNeverRaises() {
         var world = promoted()
-        world.routers["c"]?.live = TrafficSplit(candidate: 3)
+        world.routers[RouteID("c", 0)]?.live = TrafficSplit(candidate: 3)
         #expect(world.command(.restore(splits(["c": 10, "d": 100]), exactlyIn: 1)) == .accepted)
         world.run(for: .minutes(5))
         #expect(live(world) == [100, 100, 3, 100])
@@ -118,13 +120,13 @@ import Testing
         trip.cooldown = .hours(1)
         world.step { $0.tripped(trip, at: $1) }
         world.run(for: .minutes(1))
-        world.routers["b"]?.stableIsHealthy = false
+        world.routers[RouteID("b", 0)]?.stableIsHealthy = false
         #expect(world.command(.restore(splits(["b": 10, "c": 10]), exactlyIn: 1)) == .accepted)
         world.run(for: .minutes(1))
         #expect(live(world) == [100, 100, 10, 0])
         #expect(world.lastState.services["b"]?.frozen?.contains("not verified healthy") == true)
         #expect(world.notices.filter { $0.kind == .page }.count == 1)
-        world.routers["b"]?.stableIsHealthy = true
+        world.routers[RouteID("b", 0)]?.stableIsHealthy = true
         world.run(for: .minutes(2))
         #expect(live(world) == [100, 10, 10, 0])
         #expect(world.violations == [])

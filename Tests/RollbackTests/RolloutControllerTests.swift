@@ -30,7 +30,7 @@ struct RolloutControllerTests {
     }
 
     private func live(_ world: World) -> [Int?] {
-        plan.services.map { world.routers[$0.name]?.live?.candidate }
+        plan.services.map { world.routers[RouteID($0.name, 0)]?.live?.candidate }
     }
 
     @Test("a rollout promotes level by level, with settle times, and ends with every candidate at 100")
@@ -268,14 +268,14 @@ struct RolloutControllerTests {
     @Test("nothing is shifted to a stable version that is not verified healthy; people are paged once")
     func unhealthy() {
         var world = promoted()
-        world.routers["c"]?.stableIsHealthy = false
+        world.routers[RouteID("c", 0)]?.stableIsHealthy = false
         let trip = world.trip("a", scope: .all)
         world.step { $0.tripped(trip, at: $1) }
         world.run(for: .minutes(3))
         #expect(live(world) == [100, 100, 100, 0], "what c depends on waits for it")
         #expect(world.notices.filter { $0.kind == .page }.count == 1)
         #expect(world.lastState.services["c"]?.frozen != nil)
-        world.routers["c"]?.stableIsHealthy = true
+        world.routers[RouteID("c", 0)]?.stableIsHealthy = true
         world.run(for: .minutes(1))
         #expect(live(world) == [0, 0, 0, 0])
         #expect(world.violations == [])
@@ -320,13 +320,13 @@ struct RolloutControllerTests {
     @Test("drift of a service at rest is corrected within the interval, also after the rollback")
     func drift() {
         var world = promoted()
-        world.routers["b"]?.live = TrafficSplit(candidate: 50)
+        world.routers[RouteID("b", 0)]?.live = TrafficSplit(candidate: 50)
         world.run(for: .seconds(11))
         #expect(live(world) == [100, 100, 100, 100])
         let trip = world.trip("a", scope: .all)
         world.step { $0.tripped(trip, at: $1) }
         world.run(for: .seconds(20))
-        world.routers["b"]?.live = TrafficSplit(candidate: 50)
+        world.routers[RouteID("b", 0)]?.live = TrafficSplit(candidate: 50)
         world.run(for: .seconds(11))
         #expect(live(world) == [0, 0, 0, 0])
     }
@@ -337,7 +337,7 @@ struct RolloutControllerTests {
         let trip = world.trip("c", scope: .service)
         world.step { $0.tripped(trip, at: $1) }
         world.run(for: .seconds(20))
-        world.routers["a"]?.live = .allStable
+        world.routers[RouteID("a", 0)]?.live = .allStable
         world.run(for: .minutes(1))
         #expect(live(world) == [0, 100, 0, 100])
         #expect(world.violations == [])
@@ -350,7 +350,7 @@ struct RolloutControllerTests {
         world.step { $0.tripped(trip, at: $1) }
         for _ in 0..<600 {
             world.run(for: .milliseconds(100))
-            world.routers["c"]?.candidateRequests += 1
+            world.routers[RouteID("c", 0)]?.candidateRequests += 1
         }
         let verdict = world.reports.first?.rollback.verdict
         #expect(verdict?.isValid == false)

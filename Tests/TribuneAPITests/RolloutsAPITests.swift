@@ -62,15 +62,26 @@ import WebServer
     @Test(arguments: RolloutOrderVerb.allCases)
     func commandsReachTheController(verb: RolloutOrderVerb) throws {
         let (fixture, orders) = try fixture()
+        let services = verb == .abandonRoute ? ["ac"] : []
+        let more = services.map { "&service=\($0)&route=2" }.joined()
         let response = try fixture.send(
             "/api/v1/rollouts/acgs/\(verb.rawValue)", method: "POST",
-            headers: [("Content-Type", "application/x-www-form-urlencoded")], body: "reason=too+slow&actor=eve")
+            headers: [("Content-Type", "application/x-www-form-urlencoded")], body: "reason=too+slow&actor=eve\(more)")
         #expect(response.status == 200)
         let taken = orders.taken.withLock { $0 }
         #expect(taken.map(\.plan) == ["acgs"])
         #expect(
             taken.map(\.command)
-                == [RolloutCommand(verb.command(services: []), by: "eve", reason: "too slow")])
+                == [RolloutCommand(verb.command(services: services, route: 2), by: "eve", reason: "too slow")])
+    }
+
+    @Test(arguments: [("", "service"), ("service=ac&route=0", "route"), ("service=ac&service=auth", "service")])
+    func givingUpARouteNamesOne(query: String, field: String) throws {
+        let (fixture, orders) = try fixture()
+        let response = try fixture.send("/api/v1/rollouts/acgs/abandon-route?\(query)", method: "POST")
+        #expect(response.status == 400)
+        #expect(try JSON(parsing: response.body)["error"]?.text?.contains("\"\(field)\"") == true)
+        #expect(orders.taken.withLock { $0.isEmpty })
     }
 
     @Test func aRollbackMayNameServices() throws {

@@ -41,6 +41,10 @@ public struct RollbackIncident: Equatable, Sendable {
         for service in notIsolated.compactMap(\.service) {
             tasks.append("Take the candidate of \(service) out by hand: its router did not isolate it.")
         }
+        for entry in rollback.timeline where entry.step == "abandoned" {
+            tasks.append(
+                "Take the candidate of \(entry.service ?? "") out by hand along the route given up: \(entry.detail)")
+        }
         tasks += [
             "Keep the isolated candidate for analysis, or remove it.",
             "Check what the candidate wrote while it had traffic.",

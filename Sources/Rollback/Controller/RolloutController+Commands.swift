@@ -26,6 +26,9 @@ public struct RolloutCommand: Equatable, Sendable {
         /// They go back whole, unless `exactlyIn` is the generation under way: then those that had a part have it
         /// again.
         case restore([String: TrafficSplit], exactlyIn: UInt64? = nil)
+        /// End the attempts to take traffic back along a route that cannot be reached. Its service counts as rolled
+        /// back without it, and the rollback as not validated.
+        case abandonRoute(RouteID)
     }
 
     /// What is asked.
@@ -55,6 +58,7 @@ extension RolloutCommand.Verb {
         case .abort: "abort"
         case .rollback: "rollback"
         case .restore: "restore"
+        case .abandonRoute: "abandon route"
         }
     }
 
@@ -63,6 +67,7 @@ extension RolloutCommand.Verb {
         switch self {
         case .rollback(let services): services ?? []
         case .restore(let splits, _): splits.keys.sorted()
+        case .abandonRoute(let route): [route.service]
         case .start, .pause, .resume, .promote, .promoteWithoutData, .abort: []
         }
     }
@@ -128,6 +133,7 @@ extension RolloutController {
         case .abort: abort(command, at: now)
         case .rollback(let services): rollback(services, command, at: now)
         case .restore(let splits, let generation): restore(splits, exactlyIn: generation, command, at: now)
+        case .abandonRoute(let route): abandon(route, command, at: now)
         }
     }
 
@@ -154,8 +160,7 @@ extension RolloutController {
             fresh.revision = state.services[service.name]?.revision ?? 0
             state.services[service.name] = fresh
         }
-        pending = [:]
-        gateOpenSince = [:]
+        for name in work.keys { work[name]?.begin() }
         standings = [:]
         outbox.append(.rearm)
         journal("start", at: now)
@@ -190,7 +195,7 @@ extension RolloutController {
         for service in baking {
             state.services[service]?.isApproved = true
             if isWithoutData { state.services[service]?.isWithoutData = true }
-            retryAt[service] = nil
+            work[service]?.gatesDue = nil
         }
         journal("approved", at: now)
         return .accepted

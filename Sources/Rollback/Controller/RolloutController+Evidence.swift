@@ -23,7 +23,7 @@ extension RolloutController {
             case .baking(_, let verified) = current.progress, let bake = plan.service(service)?.bake,
             current.isApproved || now >= verified + bake
         else { return nil }
-        return lack(of: service, verified: verified) ?? gateLacks[service]
+        return lack(of: service, verified: verified) ?? work[service]?.gateLack
     }
 
     /// What `service` has not been measured by since its stage was `verified`.
@@ -71,8 +71,9 @@ extension RolloutController {
     mutating func notifyOfLack(at now: Instant) {
         for service in plan.services.map(\.name) {
             guard let lack = lack(of: service, at: now) else {
-                lackSince[service] = nil
-                guard let key = toldLacks.removeValue(forKey: service) else { continue }
+                work[service]?.lackSince = nil
+                guard let key = work[service]?.toldLack else { continue }
+                work[service]?.toldLack = nil
                 outbox.append(
                     .notify(
                         RollbackNotice(
@@ -81,17 +82,18 @@ extension RolloutController {
                             receivers: plan.notify)))
                 continue
             }
-            let since = lackSince[service] ?? now
-            lackSince[service] = since
+            let since = work[service]?.lackSince ?? now
+            work[service]?.lackSince = since
             let end = since + plan.gateTimeout
             if now < end { wake(at: end) }
             // What freezes the whole plan has been told.
-            guard now >= end, toldLacks[service] == nil, toldFreeze == nil else { continue }
+            guard now >= end, work[service]?.toldLack == nil, toldFreeze == nil else { continue }
             let percent = state.services[service]?.split.candidate ?? 0
-            toldLacks[service] = page(
+            let key = page(
                 "\(service)/evidence",
                 "plan \(plan.name): \(service) stays at \(percent) %: \(lack.description). Mend the measurement, "
                     + "or say: tribune rollout promote \(plan.name) --without-data --reason=…")
+            work[service]?.toldLack = key
         }
     }
 }

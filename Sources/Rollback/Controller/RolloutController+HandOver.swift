@@ -52,7 +52,8 @@ extension RolloutController {
                     state.services[service.name]?.isRestoring != true
                 else { continue }
                 let isFirst = stage == 0
-                state.services[service.name]?.split = isFirst ? .allStable : service.stages[stage - 1]
+                state.services[service.name]?.split =
+                    isFirst ? .allStable : service.stages[min(stage, service.stages.count) - 1]
                 state.services[service.name]?.progress = isFirst ? .waiting : .baking(stage: stage - 1, since: now)
             }
         case .idle, .rolledBack:
@@ -85,6 +86,10 @@ extension RolloutController {
 
     /// The live weights of `service` are as recorded: nothing was on its way there.
     mutating func confirm(_ service: String, at now: Instant) {
-        if state.doubts.remove(service) != nil { journal("confirmed", at: now) }
+        guard state.doubts.contains(service) else { return }
+        let wanted = state.services[service]?.split
+        guard routes(of: service).allSatisfy({ self[$0].isRead && self[$0].view.observed == wanted }) else { return }
+        state.doubts.remove(service)
+        journal("confirmed", at: now)
     }
 }

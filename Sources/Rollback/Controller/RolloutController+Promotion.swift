@@ -12,6 +12,7 @@ extension RolloutController {
         if isAlone { return "the lease cannot be renewed" }
         if !isHistoryAvailable { return "the history cannot be written" }
         if let freeze = freezes.min() { return "held back by \(freeze)" }
+        if let route = unreadRoute { return "\(route.service) has not been read: \(name(of: route))" }
         for name in plan.freezeIf {
             switch standings[name] {
             case .healthy: continue
@@ -23,6 +24,12 @@ extension RolloutController {
             }
         }
         return nil
+    }
+
+    /// A route that was not read since the process, or the term of the lease, began: what it shows may be what another
+    /// one left.
+    var unreadRoute: RouteID? {
+        plan.services.lazy.flatMap { routes(of: $0.name) }.first { !self[$0].isRead }
     }
 
     /// Why the rollout stands still, for people: also a pause, and what a rollback of a part has left.
@@ -89,9 +96,7 @@ extension RolloutController {
         else { return }
         switch current.progress {
         case .waiting: beginStage(0, of: definition, at: now)
-        case .shifting:
-            guard isFree(service, at: now) else { return }
-            operate(service, .target, .inspect, at: now)
+        case .shifting(let stage): advanceShift(of: service, stage, to: current.split, at: now)
         case .baking(let stage, let since):
             let end = since + definition.bake
             guard now >= end || current.isApproved else { return wake(at: end) }
@@ -101,9 +106,7 @@ extension RolloutController {
     }
 
     private mutating func beginStage(_ stage: Int, of service: RolloutPlan.Service, at now: Instant) {
-        // The reply to a question asked at rest must not be taken for one about the new weight.
-        pending[service.name] = nil
-        succeeded(service.name)
+        work[service.name]?.begin()
         state.services[service.name]?.progress = .shifting(stage: stage)
         state.services[service.name]?.split = service.stages[stage]
         state.services[service.name]?.revision &+= 1
@@ -115,8 +118,8 @@ extension RolloutController {
     }
 
     private mutating func endStage(_ stage: Int, of service: RolloutPlan.Service, at now: Instant) {
-        gateOpenSince[service.name] = nil
-        gateLacks[service.name] = nil
+        work[service.name]?.gateClosedSince = nil
+        work[service.name]?.gateLack = nil
         guard stage + 1 < service.stages.count else {
             state.services[service.name]?.progress = .promoted
             state.services[service.name]?.isApproved = false
@@ -134,8 +137,10 @@ extension RolloutController {
         _ service: RolloutPlan.Service, _ stage: Int, since: Instant, at now: Instant
     ) {
         // Gates are asked when there is something that they can judge; lack of data never fails a service.
-        guard isFree(service.name, at: now), lack(of: service.name, at: now) == nil || gateLacks[service.name] != nil
+        guard work[service.name]?.gates == nil,
+            lack(of: service.name, at: now) == nil || work[service.name]?.gateLack != nil
         else { return }
+        if let due = work[service.name]?.gatesDue, due > now { return wake(at: due) }
         var outside: [RolloutPlan.Gate] = []
         for gate in service.gates {
             switch gate.kind {
@@ -153,19 +158,22 @@ extension RolloutController {
         guard !outside.isEmpty else { return endStage(stage, of: service, at: now) }
         lastOperation &+= 1
         let deadline = now + .seconds(60)
-        pending[service.name] = Pending(id: lastOperation, purpose: .gates, deadline: deadline)
+        work[service.name]?.gates = ServiceWork.Question(id: lastOperation, deadline: deadline)
         wake(at: deadline)
         outbox.append(.ask(GateQuestion(id: lastOperation, service: service.name, gates: outside)))
     }
 
     /// The gates that were asked have answered.
     public mutating func gatesAnswered(_ question: UInt64, _ answers: [GateAnswer], at now: Instant) -> [Action] {
-        guard let (name, entry) = pending.first(where: { $0.value.id == question }), entry.purpose == .gates else {
-            return []
+        if versionQuestion?.id == question {
+            return handle(at: now) { controller in
+                controller.versionQuestion = nil
+                controller.versionSeen(answers.first?.value, at: now)
+            }
         }
+        guard let name = work.first(where: { $0.value.gates?.id == question })?.key else { return [] }
         return handle(at: now) { controller in
-            controller.pending[name] = nil
-            if name == Self.versionQuestion { return controller.versionSeen(answers.first?.value, at: now) }
+            controller.work[name]?.gates = nil
             guard case .baking(let stage, let since) = controller.state.services[name]?.progress,
                 let service = controller.plan.service(name)
             else { return }
@@ -180,70 +188,114 @@ extension RolloutController {
         let missing = answers.first { $0.isMissing }
         let passesMissing = state.services[name]?.isWithoutData == true
         if let closed = answers.first(where: { !$0.isOpen && !$0.isMissing }) {
-            gateLacks[name] = nil
+            work[name]?.gateLack = nil
             gateClosed(name, "\(closed.name): \(closed.detail)", since: since, at: now)
         } else if let missing, !passesMissing {
             // No data is not a closed gate: it holds, and people are notified.
-            let first = gateLacks[name]?.since ?? now
-            gateLacks[name] = EvidenceLack(rule: "gate \(missing.name)", service: name, since: first)
-            retryAt[name] = now + Self.gateInterval
+            let first = work[name]?.gateLack?.since ?? now
+            work[name]?.gateLack = EvidenceLack(rule: "gate \(missing.name)", service: name, since: first)
+            work[name]?.gatesDue = now + Self.gateInterval
             wake(at: now + Self.gateInterval)
         } else {
-            gateLacks[name] = nil
+            work[name]?.gateLack = nil
             guard mayRaise(at: now), obstacle(at: now) == nil, lack(of: name, verified: verified) == nil else { return }
             endStage(stage, of: service, at: now)
         }
     }
 
     private mutating func gateClosed(_ service: String, _ reason: String, since: Instant, at now: Instant) {
-        let opened = gateOpenSince[service] ?? max(since, now)
-        gateOpenSince[service] = opened
-        guard now < opened + plan.gateTimeout else {
-            gateOpenSince[service] = nil
+        let closed = work[service]?.gateClosedSince ?? max(since, now)
+        work[service]?.gateClosedSince = closed
+        guard now < closed + plan.gateTimeout else {
+            work[service]?.gateClosedSince = nil
             return fail(service, "gate \(reason)", at: now)
         }
-        retryAt[service] = now + Self.gateInterval
+        work[service]?.gatesDue = now + Self.gateInterval
         wake(at: now + Self.gateInterval)
     }
 
-    /// An operation on the way forward has come to an end.
-    mutating func promotionAnswered(
-        _ service: String, _ stage: Int, _ purpose: Purpose, _ result: OperationResult, at now: Instant
-    ) {
-        guard let wanted = state.services[service]?.split else { return }
-        switch (purpose, result) {
-        case (.target, .inspected(let seen)):
-            if state.services[service]?.isRestoring == true { return restoreInspected(service, seen, at: now) }
-            guard mayRaise(at: now), obstacle(at: now) == nil else { return }
-            guard case .healthy = seen.stable else {
-                return raiseFailed(service, "there is no verified way back: \(seen.stable)", at: now)
+    /// How long a reading may be old that lets a candidate's weight rise.
+    private static var freshness: Milliseconds { .seconds(5) }
+
+    /// Reads every route of `service`, shifts them when all of them may be shifted, and reads them back.
+    private mutating func advanceShift(of service: String, _ stage: Int, to split: TrafficSplit, at now: Instant) {
+        // Going down waits for no other route: ``advanceRestores(at:)``.
+        guard state.services[service]?.isRestoring != true else { return }
+        let routes = routes(of: service)
+        for route in routes where self[route].leg == .fit {
+            let end = (self[route].view.readAt ?? now) + Self.freshness
+            if now < end { wake(at: end) } else if self[route].pending == nil { self[route].leg = .unread }
+        }
+        let areFit = routes.allSatisfy { self[$0].leg >= .fit }
+        for route in routes where isFree(route, at: now) {
+            switch self[route].leg {
+            case .unread: operate(route, .target, .inspect, at: now)
+            case .fit: if areFit { operate(route, .shift(split), .shift(split), at: now) }
+            case .shifted: operate(route, .verify, .inspect, at: now)
+            case .verified, .isolated: continue
             }
-            if case .unhealthy(let reason) = seen.candidate, !seen.isCandidateIsolated {
-                return raiseFailed(service, "the candidate is unhealthy: \(reason)", at: now)
-            }
-            thaw(service, at: now)
-            operate(service, .shift(wanted), .shift(wanted), at: now)
-        case (.shift, .done): operate(service, .verify, .inspect, at: now)
-        case (.verify, .inspected(let seen)) where seen.split == wanted:
-            succeeded(service)
-            state.services[service]?.progress = .baking(stage: stage, since: now)
-            state.services[service]?.isRestoring = false
-            recordStage("verified", service, stage, "read back \(wanted)", at: now)
-            journal("baking", at: now)
-        case (.verify, .inspected(let seen)):
-            state.services[service]?.revision &+= 1
-            journal("unverified", at: now)
-            raiseFailed(service, "read back \(seen.split?.description ?? "no traffic"), wanted \(wanted)", at: now)
-        case (_, .failed(let reason)): raiseFailed(service, reason, at: now)
-        case (_, .done), (_, .inspected): retryLater(service, at: now)
         }
     }
 
-    /// A stage could not be reached. After some attempts the service counts as failed.
-    private mutating func raiseFailed(_ service: String, _ reason: String, at now: Instant) {
-        retryLater(service, at: now)
+    /// An operation on the way forward, or of a restore, has come to an end.
+    mutating func promotionAnswered(
+        _ route: RouteID, _ purpose: RouteWork.Purpose, _ result: OperationResult, at now: Instant
+    ) {
+        let service = route.service
+        guard let current = state.services[service] else { return }
+        let wanted = current.split
+        switch (purpose, result) {
+        case (.target, .inspected(let seen)):
+            if current.isRestoring { return restoreInspected(route, seen, at: now) }
+            guard mayRaise(at: now), obstacle(at: now) == nil else { return }
+            guard case .healthy = seen.stable else {
+                return raiseFailed(route, text("there is no verified way back: \(seen.stable)", of: route), at: now)
+            }
+            if case .unhealthy(let reason) = seen.candidate, !seen.isCandidateIsolated {
+                return raiseFailed(route, text("the candidate is unhealthy: \(reason)", of: route), at: now)
+            }
+            self[route].obstacle = nil
+            self[route].leg = .fit
+            thaw(service, at: now)
+            hasChanged = true
+        case (.shift, .done):
+            self[route].leg = .shifted
+            hasChanged = true
+        case (.verify, .inspected(let seen)) where seen.split == wanted:
+            self[route].succeeded()
+            self[route].leg = .verified
+            thaw(service, at: now)
+            bake(service, at: now)
+        case (.verify, .inspected(let seen)):
+            state.services[service]?.revision &+= 1
+            self[route].leg = .unread
+            journal("unverified", at: now)
+            let live = seen.split?.description ?? "no traffic"
+            raiseFailed(route, text("read back \(live), wanted \(wanted)", of: route), at: now)
+        case (_, .failed(let reason)): raiseFailed(route, reason, at: now)
+        case (_, .done), (_, .inspected): retryLater(route, at: now)
+        }
+    }
+
+    /// Begins to watch the weight of a stage once every route has been read back.
+    private mutating func bake(_ service: String, at now: Instant) {
+        guard case .shifting(let stage)? = state.services[service]?.progress,
+            let split = state.services[service]?.split,
+            leastLeg(of: service) >= .verified
+        else { return }
+        state.services[service]?.progress = .baking(stage: stage, since: now)
+        state.services[service]?.isRestoring = false
+        recordStage("verified", service, stage, "read back \(split)", at: now)
+        journal("baking", at: now)
+    }
+
+    /// A stage could not be reached along `route`. After some attempts the service counts as failed.
+    private mutating func raiseFailed(_ route: RouteID, _ reason: String, at now: Instant) {
+        if self[route].leg == .fit { self[route].leg = .unread }
+        retryLater(route, .unreachable(reason), at: now)
+        let service = route.service
         if state.services[service]?.isRestoring == true { return freeze(service, reason, at: now) }
-        if state.phase == .promoting, failures[service, default: 0] >= 10 { fail(service, reason, at: now) }
+        if state.phase == .promoting, self[route].failures >= 10 { fail(service, reason, at: now) }
     }
 
     /// Takes a service back that could not be promoted.

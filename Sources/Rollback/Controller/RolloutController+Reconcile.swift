@@ -4,16 +4,29 @@ internal import MetricModel
 /// Drift: somebody or something (a reload of HAProxy restores the weights of its file) changed live weights behind our
 /// back.
 extension RolloutController {
-    /// Reads the live weights of every service that is at rest, from time to time.
+    /// Reads every route of every service that is at rest, from time to time, for as long as the process lives.
     mutating func reconcile(at now: Instant) {
-        for service in plan.services where isAtRest(service.name) {
-            let due = reconcileAt[service.name] ?? now
-            if due > now {
-                wake(at: due)
-            } else if isFree(service.name, at: now) {
-                reconcileAt[service.name] = now + plan.reconcile
-                operate(service.name, .reconcile, .inspect, at: now)
+        for service in plan.services {
+            for route in routes(of: service.name) where isReconciled(route) {
+                let due = self[route].reconcileAt ?? now
+                if due > now {
+                    wake(at: due)
+                } else if isFree(route, at: now) {
+                    self[route].reconcileAt = now + plan.reconcile
+                    operate(route, .reconcile, .inspect, at: now)
+                }
             }
+        }
+    }
+
+    /// Whether `route` is read from time to time, and not because of what is being done with its service.
+    private func isReconciled(_ route: RouteID) -> Bool {
+        switch state.services[route.service]?.progress {
+        case .waiting, .baking, .promoted, .rolledBack: true
+        // Promotion waits for the first reading of every route.
+        case .shifting: !self[route].isRead
+        case .rollingBack: state.services[route.service]?.abandoned.contains(route.index) == true
+        case nil: false
         }
     }
 
@@ -24,49 +37,62 @@ extension RolloutController {
         }
     }
 
-    /// The live weights of a service at rest have been read.
-    mutating func reconciled(_ service: String, _ result: OperationResult, at now: Instant) {
+    /// A route of a service at rest has been read.
+    mutating func reconciled(_ route: RouteID, _ result: OperationResult, at now: Instant) {
+        let service = route.service
+        if case .failed = result, !self[route].isRead {
+            // Promotion waits for its first reading.
+            self[route].reconcileAt = nil
+            return retryLater(route, at: now)
+        }
         guard case .inspected(let seen) = result, isAtRest(service), let wanted = state.services[service]?.split else {
             return
         }
+        // Nothing was begun: there is no division that anybody wants.
+        guard state.phase != .idle else { return }
         guard seen.split != wanted else {
-            refusedDrift.remove(service)
+            self[route].isDriftRefused = false
+            self[route].obstacle = nil
             confirm(service, at: now)
-            if state.services[service]?.frozen != nil { thaw(service, at: now) }
-            return
+            return thaw(service, at: now)
         }
         if wasTakenBack(service, seen, at: now) { return }
-        let drift = "live \(seen.split?.description ?? "nobody"), wanted \(wanted)"
+        let drift = text("live \(seen.split?.description ?? "nobody"), wanted \(wanted)", of: route)
         let raisesCandidate = wanted.candidate > (seen.split?.candidate ?? 0)
+        if raisesCandidate, unreadRoute != nil { return }
         let isForbidden =
             state.phase == .rollingBack || state.phase == .rolledBack || isCoolingDown(at: now) || !freezes.isEmpty
         if raisesCandidate, isForbidden || isAlone {
-            if refusedDrift.insert(service).inserted {
+            if !self[route].isDriftRefused {
+                self[route].isDriftRefused = true
                 recordDrift(
                     service, "left alone, a trip or the lease forbids more weight for a candidate: \(drift)", at: now)
             }
             return
         }
         if wanted.stable > (seen.split?.stable ?? 0), seen.stable != .healthy {
-            return freeze(
-                service, "the weights drifted (\(drift)) and the stable version is not verified healthy", at: now)
+            let reason = "the weights drifted (\(drift)) and the stable version is not verified healthy"
+            self[route].obstacle = .unhealthy(reason)
+            return freeze(service, reason, at: now)
         }
         if raisesCandidate, case .unhealthy(let reason) = seen.candidate {
-            return freeze(service, "the weights drifted (\(drift)) and the candidate is unhealthy: \(reason)", at: now)
+            let reason = "the weights drifted (\(drift)) and the candidate is unhealthy: \(reason)"
+            self[route].obstacle = .unhealthy(reason)
+            return freeze(service, reason, at: now)
         }
         state.services[service]?.revision &+= 1
         recordDrift(service, "corrected: \(drift)", at: now)
         journal("drift", at: now)
-        operate(service, .shift(wanted), .shift(wanted), at: now)
+        operate(route, .shift(wanted), .shift(wanted), at: now)
     }
 
-    /// The weights of a service at rest have been set again; the next reading, soon, tells whether that helped.
-    mutating func correctionAnswered(_ service: String, _ result: OperationResult, at now: Instant) {
+    /// The weights of a route at rest have been set again; the next reading, soon, tells whether that helped.
+    mutating func correctionAnswered(_ route: RouteID, _ result: OperationResult, at now: Instant) {
         switch result {
-        case .done: succeeded(service)
-        case .failed, .inspected: retryLater(service, at: now)
+        case .done: self[route].succeeded()
+        case .failed, .inspected: retryLater(route, at: now)
         }
-        reconcileAt[service] = nil
+        self[route].reconcileAt = nil
         hasChanged = true
     }
 

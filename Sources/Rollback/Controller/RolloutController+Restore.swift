@@ -53,9 +53,7 @@ extension RolloutController {
         let stages = plan.service(service)?.stages ?? []
         let stage = stages.lastIndex { $0.candidate <= split.candidate } ?? 0
         // The reply to a question asked at rest must not be taken for one about the new weight.
-        pending[service] = nil
-        gateOpenSince[service] = nil
-        succeeded(service)
+        work[service]?.begin()
         state.doubts.remove(service)
         state.services[service]?.progress = .shifting(stage: stage)
         state.services[service]?.isRestoring = true
@@ -75,28 +73,38 @@ extension RolloutController {
                 }
                 return step < .verified
             }
-            guard !waits, isFree(service, at: now) else { continue }
-            operate(service, .target, .inspect, at: now)
+            guard !waits else { continue }
+            for route in routes(of: service) where isFree(route, at: now) {
+                switch self[route].leg {
+                case .unread, .fit: operate(route, .target, .inspect, at: now)
+                case .shifted: operate(route, .verify, .inspect, at: now)
+                case .verified, .isolated: continue
+                }
+            }
         }
     }
 
-    /// The router of a service that is being lowered has been read.
-    mutating func restoreInspected(_ service: String, _ seen: Inspection, at now: Instant) {
+    /// A route of a service that is being lowered has been read.
+    mutating func restoreInspected(_ route: RouteID, _ seen: Inspection, at now: Instant) {
+        let service = route.service
         guard let wanted = state.services[service]?.split else { return }
         let live = seen.split ?? .allStable
         if live.candidate < wanted.candidate {
             // Somebody has taken more away since; a restore gives nothing back.
             state.services[service]?.split = live
             state.services[service]?.revision &+= 1
+            work[service]?.begin()
             return journal("restore", at: now)
         }
         switch seen.stable {
         case .healthy:
+            self[route].obstacle = nil
             thaw(service, at: now)
-            operate(service, .shift(wanted), .shift(wanted), at: now)
+            operate(route, .shift(wanted), .shift(wanted), at: now)
         case .unhealthy(let reason), .unknown(let reason):
-            retryLater(service, at: now)
-            freeze(service, "the stable version is not verified healthy: \(reason)", at: now)
+            let reason = text("the stable version is not verified healthy: \(reason)", of: route)
+            retryLater(route, .unhealthy(reason), at: now)
+            freeze(service, reason, at: now)
         }
     }
 }

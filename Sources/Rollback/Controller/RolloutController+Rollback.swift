@@ -90,9 +90,11 @@ extension RolloutController {
             state.services[service]?.isApproved = false
             state.services[service]?.isWithoutData = false
             state.services[service]?.isRestoring = false
+            state.services[service]?.abandoned = []
+            state.services[service]?.isOrderBroken = false
             state.doubts.remove(service)
-            pending[service] = nil
-            succeeded(service)
+            work[service]?.begin()
+            work[service]?.backSince = now
         }
         recordStep("intended", nil, services.joined(separator: ", "), at: now)
         journal("intent", at: now)
@@ -126,96 +128,163 @@ extension RolloutController {
         }
     }
 
+    /// Asks each route of `service` for what it needs next; none of them waits for another one.
     private mutating func advanceRollback(of service: String, in rollback: RollbackRecord, at now: Instant) {
-        guard case .rollingBack(let step) = state.services[service]?.progress, isFree(service, at: now) else { return }
-        switch step {
-        case .intended:
-            guard dependentsAreBack(of: service, in: rollback) else { return }
-            operate(service, .target, .inspect, at: now)
-        case .shifted: operate(service, .verify, .inspect, at: now)
-        case .verified: operate(service, .isolate, .isolate, at: now)
+        guard case .rollingBack = state.services[service]?.progress else { return }
+        for route in keptRoutes(of: service) where isFree(route, at: now) {
+            switch self[route].leg {
+            case .unread, .fit:
+                guard dependentsAreBack(of: service, in: rollback, at: now) else { continue }
+                operate(route, .target, .inspect, at: now)
+            case .shifted: operate(route, .verify, .inspect, at: now)
+            case .verified: operate(route, .isolate, .isolate, at: now)
+            case .isolated: continue
+            }
         }
+        settleRollback(of: service, at: now)
     }
 
-    /// Whether everything that depends on `service` and goes back as well has lost its traffic, verified.
-    private func dependentsAreBack(of service: String, in rollback: RollbackRecord) -> Bool {
-        plan.dependents(including: service).allSatisfy { name in
-            if name == service || !rollback.services.contains(name) { return true }
-            return switch state.services[name]?.progress {
-            case .rollingBack(let step): step >= .verified
-            case .waiting, .shifting, .baking, .promoted, .rolledBack, nil: true
-            }
+    /// How long dependents that cannot be reached hold up what they depend on.
+    private static var dependentPatience: Milliseconds { .seconds(10) }
+
+    /// Whether everything that depends on `service` and goes back as well has lost its traffic, verified, or cannot be
+    /// waited for any longer.
+    private mutating func dependentsAreBack(
+        of service: String, in rollback: RollbackRecord, at now: Instant
+    ) -> Bool {
+        let missing = plan.dependents(including: service).filter { name in
+            guard name != service, rollback.services.contains(name),
+                case .rollingBack(let step)? = state.services[name]?.progress
+            else { return false }
+            return step < .verified
+        }
+        guard !missing.isEmpty else { return true }
+        let since = work[service]?.backSince ?? now
+        work[service]?.backSince = since
+        let end = since + Self.dependentPatience
+        guard now >= end else {
+            wake(at: end)
+            return false
+        }
+        guard missing.allSatisfy({ isUnreachable($0, at: now) }) else { return false }
+        if state.services[service]?.isOrderBroken == false {
+            state.services[service]?.isOrderBroken = true
+            recordStep(
+                "order broken", service, "not waiting for \(missing.joined(separator: ", ")): unreachable", at: now)
+            journal("order broken", at: now)
+        }
+        return true
+    }
+
+    /// Whether what holds up `service` on its way back is that a route of it cannot be reached.
+    private func isUnreachable(_ service: String, at now: Instant) -> Bool {
+        let late = keptRoutes(of: service).filter { self[$0].leg < .verified }
+        return late.contains { route in
+            if case .unreachable = self[route].obstacle { return true }
+            return self[route].pending.map { now >= $0.since + Self.dependentPatience } ?? false
         }
     }
 
     /// An operation on the way back has come to an end.
     mutating func rollbackAnswered(
-        _ service: String, _ step: ServiceRollout.RollbackStep, _ purpose: Purpose, _ result: OperationResult,
-        at now: Instant
+        _ route: RouteID, _ purpose: RouteWork.Purpose, _ result: OperationResult, at now: Instant
     ) {
+        let service = route.service
         switch (purpose, result) {
-        case (.target, .inspected(let seen)): targetInspected(service, seen, at: now)
+        case (.target, .inspected(let seen)): targetInspected(route, seen, at: now)
         case (.target, .failed(let reason)):
-            retryLater(service, at: now)
+            retryLater(route, .unreachable(reason), at: now)
             freeze(service, "the router cannot be read: \(reason)", at: now)
         case (.shift, .done):
-            state.services[service]?.progress = .rollingBack(.shifted)
-            succeeded(service)
-            recordStep("shifted", service, "acknowledged", at: now)
+            self[route].leg = .shifted
+            self[route].succeeded()
+            recordStep("shifted", service, text("acknowledged", of: route), at: now)
+            settleRollback(of: service, at: now)
             journal("shifted", at: now)
         case (.shift, .failed(let reason)):
-            retryLater(service, at: now)
+            retryLater(route, .unreachable(reason), at: now)
             freeze(service, "the router refused: \(reason)", at: now)
-        case (.verify, .inspected(let seen)): verified(service, seen, at: now)
-        case (.verify, .failed): retryLater(service, at: now)
-        case (.isolate, .done):
-            finishService(service, "isolated", at: now)
+        case (.verify, .inspected(let seen)): verified(route, seen, at: now)
+        case (.verify, .failed(let reason)):
+            retryLater(route, .unreachable(reason), at: now)
+            // The router has acknowledged: one answer that is lost concerns nobody.
+            if self[route].failures >= 3 { freeze(service, "the router cannot be read: \(reason)", at: now) }
+        case (.isolate, .done): isolated(route, "isolated", at: now)
         case (.isolate, .failed(let reason)):
-            retryLater(service, at: now)
+            retryLater(route, at: now)
             // The traffic is gone already: a candidate that cannot be isolated must not hold up the rest.
-            if failures[service, default: 0] >= 3 { finishService(service, "not isolated: \(reason)", at: now) }
-        case (.target, .done), (.verify, .done), (.shift, .inspected), (.isolate, .inspected), (.gates, _),
-            (.validate, _), (.reconcile, _):
-            retryLater(service, at: now)
+            if self[route].failures >= 3 { isolated(route, "not isolated: \(reason)", at: now) }
+        case (.target, .done), (.verify, .done), (.shift, .inspected), (.isolate, .inspected), (.validate, _),
+            (.reconcile, _):
+            retryLater(route, at: now)
         }
     }
 
-    private mutating func targetInspected(_ service: String, _ seen: Inspection, at now: Instant) {
-        if seen.split == .allStable { return verified(service, seen, at: now) }
+    private mutating func targetInspected(_ route: RouteID, _ seen: Inspection, at now: Instant) {
+        if seen.split == .allStable { return verified(route, seen, at: now) }
+        let service = route.service
         switch seen.stable {
         case .healthy:
+            self[route].obstacle = nil
+            guard let rollback = state.rollback else { return }
             // A dependent may have joined the rollback since the question was asked.
-            guard state.rollback.map({ dependentsAreBack(of: service, in: $0) }) ?? true else { return }
-            operate(service, .shift(.allStable), .shift(.allStable), at: now)
+            guard dependentsAreBack(of: service, in: rollback, at: now) else { return }
+            operate(route, .shift(.allStable), .shift(.allStable), at: now)
         case .unhealthy(let reason), .unknown(let reason):
-            retryLater(service, at: now)
-            freeze(service, "the stable version is not verified healthy: \(reason)", at: now)
+            let reason = text("the stable version is not verified healthy: \(reason)", of: route)
+            retryLater(route, .unhealthy(reason), at: now)
+            freeze(service, reason, at: now)
         }
     }
 
     /// The live weights have been read back, or turned out to be right from the start.
-    private mutating func verified(_ service: String, _ seen: Inspection, at now: Instant) {
+    private mutating func verified(_ route: RouteID, _ seen: Inspection, at now: Instant) {
+        let service = route.service
         if seen.split == .allStable {
+            self[route].leg = .verified
+            self[route].succeeded()
             // Before anything else: the record of thawing must not hold a step that the history has not been told.
             thaw(service, at: now)
-            state.services[service]?.progress = .rollingBack(.verified)
-            succeeded(service)
-            recordStep("verified", service, "read back \(TrafficSplit.allStable)", at: now)
+            recordStep("verified", service, text("read back \(TrafficSplit.allStable)", of: route), at: now)
+            settleRollback(of: service, at: now)
             journal("verified", at: now)
         } else {
+            self[route].leg = .unread
             state.services[service]?.progress = .rollingBack(.intended)
             state.services[service]?.revision &+= 1
-            retryLater(service, at: now)
-            recordStep("unverified", service, "read back \(seen.split?.description ?? "no traffic")", at: now)
+            retryLater(route, at: now)
+            recordStep(
+                "unverified", service, text("read back \(seen.split?.description ?? "no traffic")", of: route),
+                at: now)
             journal("unverified", at: now)
         }
     }
 
-    private mutating func finishService(_ service: String, _ detail: String, at now: Instant) {
-        state.services[service]?.progress = .rolledBack
-        succeeded(service)
-        recordStep("isolated", service, detail, at: now)
+    private mutating func isolated(_ route: RouteID, _ detail: String, at now: Instant) {
+        self[route].leg = .isolated
+        self[route].succeeded()
+        recordStep("isolated", route.service, text(detail, of: route), at: now)
+        settleRollback(of: route.service, at: now)
         journal("isolated", at: now)
+    }
+
+    /// Lets `service` be as far as the last of its routes that nobody has given up.
+    func backStep(of service: String) -> ServiceRollout.Progress {
+        switch leastLeg(of: service) {
+        case .unread, .fit: .rollingBack(.intended)
+        case .shifted: .rollingBack(.shifted)
+        case .verified: .rollingBack(.verified)
+        case .isolated: .rolledBack
+        }
+    }
+
+    mutating func settleRollback(of service: String, at now: Instant) {
+        let step = backStep(of: service)
+        guard case .rollingBack = state.services[service]?.progress, state.services[service]?.progress != step else {
+            return
+        }
+        state.services[service]?.progress = step
+        hasChanged = true
     }
 
     private mutating func finishRollback(at now: Instant) {

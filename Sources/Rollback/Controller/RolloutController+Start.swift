@@ -4,8 +4,8 @@ internal import RuleModel
 
 /// Rollouts that begin by themselves, at a time or with a new candidate.
 extension RolloutController {
-    /// What the question for the version is kept under; no service is called so.
-    static var versionQuestion: String { "" }
+    /// What the question for the version is asked for; no service is called so.
+    private static var noService: String { "" }
 
     /// Begins a rollout where the plan says so and nothing stands in the way, and watches for new candidates.
     mutating func advanceStart(at now: Instant) {
@@ -38,19 +38,18 @@ extension RolloutController {
     }
 
     private mutating func askVersion(_ start: RolloutStart, at now: Instant) {
-        let name = Self.versionQuestion
-        if let entry = pending[name] {
+        if let entry = versionQuestion {
             guard entry.deadline <= now else { return wake(at: entry.deadline) }
-            pending[name] = nil
+            versionQuestion = nil
         }
         if let due = versionDue, due > now { return wake(at: due) }
         versionDue = now + plan.reconcile
         lastOperation &+= 1
-        pending[name] = Pending(id: lastOperation, purpose: .gates, deadline: now + .seconds(60))
+        versionQuestion = ServiceWork.Question(id: lastOperation, deadline: now + .seconds(60))
         wake(at: now + .seconds(60))
         let gate = RolloutPlan.Gate(
             name: "version", kind: .expression(start.version ?? "", healthy: .init(.notEqual, .infinity)))
-        outbox.append(.ask(GateQuestion(id: lastOperation, service: name, gates: [gate])))
+        outbox.append(.ask(GateQuestion(id: lastOperation, service: Self.noService, gates: [gate])))
     }
 
     /// The version of the candidate has been read; `nil` where there is none.

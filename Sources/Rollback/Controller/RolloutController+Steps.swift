@@ -45,47 +45,86 @@ extension RolloutController {
         record(.step, .object(members + more), at: now)
     }
 
-    /// Whether `service` may be asked something now. Wakes when its retry is due.
-    mutating func isFree(_ service: String, at now: Instant) -> Bool {
-        guard pending[service] == nil else { return false }
-        if let retry = retryAt[service], retry > now {
+    /// The work on `route`, which must be one of the plan.
+    subscript(_ route: RouteID) -> RouteWork {
+        get { work[route.service]?.routes[route.index] ?? RouteWork() }
+        set { work[route.service]?.routes[route.index] = newValue }
+    }
+
+    /// What is known of every route.
+    package var views: [RouteID: RouteView] {
+        var views: [RouteID: RouteView] = [:]
+        for (name, work) in work {
+            for (index, route) in work.routes.enumerated() { views[RouteID(name, index)] = route.view }
+        }
+        return views
+    }
+
+    /// The routes of `service`.
+    func routes(of service: String) -> [RouteID] {
+        (work[service]?.routes.indices ?? 0..<0).map { RouteID(service, $0) }
+    }
+
+    /// The routes of `service` that nobody has given up.
+    func keptRoutes(of service: String) -> [RouteID] {
+        let abandoned = state.services[service]?.abandoned ?? []
+        return routes(of: service).filter { !abandoned.contains($0.index) }
+    }
+
+    /// The least that the kept routes of `service` have come to.
+    func leastLeg(of service: String) -> RouteWork.Leg {
+        keptRoutes(of: service).map { self[$0].leg }.min() ?? .isolated
+    }
+
+    /// Whether `route` may be asked something now. Wakes when its retry is due.
+    mutating func isFree(_ route: RouteID, at now: Instant) -> Bool {
+        let work = self[route]
+        guard work.pending == nil else { return false }
+        if let retry = work.retryAt, retry > now {
             wake(at: retry)
             return false
         }
         return true
     }
 
-    /// Asks the router of `service`.
+    /// Asks the router of `route`.
     mutating func operate(
-        _ service: String, _ purpose: Purpose, _ kind: RouterOperation.Kind, at now: Instant
+        _ route: RouteID, _ purpose: RouteWork.Purpose, _ kind: RouterOperation.Kind, at now: Instant
     ) {
-        guard let epoch else { return }
-        let timeouts = plan.service(service)?.routes.map(\.timeout.rawValue) ?? []
+        guard let epoch, let definition = plan.service(route.service)?.routes[route.index] else { return }
         // A worker that hangs beyond every timeout of its own has given no answer.
-        let patience = Milliseconds(rawValue: 3 * timeouts.reduce(0, +)) + .seconds(5)
+        let patience = Milliseconds(rawValue: 3 * definition.timeout.rawValue) + .seconds(5)
         lastOperation &+= 1
-        pending[service] = Pending(id: lastOperation, purpose: purpose, deadline: now + patience)
+        self[route].pending = RouteWork.Pending(
+            id: lastOperation, purpose: purpose, since: now, deadline: now + patience)
         wake(at: now + patience)
-        let revision = state.services[service]?.revision ?? 0
+        let revision = state.services[route.service]?.revision ?? 0
         outbox.append(
             .operate(
                 RouterOperation(
-                    id: lastOperation, epoch: epoch, generation: state.generation, service: service, kind: kind,
-                    key: "\(plan.name)/\(state.generation)/\(service)/\(revision)")))
+                    id: lastOperation, epoch: epoch, generation: state.generation, service: route.service,
+                    route: route.index, kind: kind,
+                    key: "\(plan.name)/\(state.generation)/\(route.service)/\(revision)")))
     }
 
     /// Waits longer after each failure: 0.2, 0.4 … 5 s.
-    mutating func retryLater(_ service: String, at now: Instant) {
-        let count = failures[service, default: 0]
-        failures[service] = min(count + 1, 1000)
+    mutating func retryLater(_ route: RouteID, _ obstacle: RouteWork.Obstacle? = nil, at now: Instant) {
+        let count = self[route].failures
+        self[route].failures = min(count + 1, 1000)
+        self[route].obstacle = obstacle
         let delay = Milliseconds.milliseconds(min(5000, 200 << min(count, 5)))
-        retryAt[service] = now + delay
+        self[route].retryAt = now + delay
     }
 
-    /// Forgets earlier failures of `service`.
-    mutating func succeeded(_ service: String) {
-        failures[service] = nil
-        retryAt[service] = nil
+    /// `detail`, with the route where the service has several.
+    func text(_ detail: String, of route: RouteID) -> String {
+        guard let routes = plan.service(route.service)?.routes, routes.count > 1 else { return detail }
+        return "\(routes[route.index].name): \(detail)"
+    }
+
+    /// What people call `route`.
+    func name(of route: RouteID) -> String {
+        plan.service(route.service)?.routes[route.index].name ?? route.description
     }
 
     /// Marks `service` as stuck and pages people, once.
@@ -97,9 +136,11 @@ extension RolloutController {
         page("\(service)/frozen", "plan \(plan.name), service \(service): traffic stays where it is: \(reason)")
     }
 
-    /// Ends ``freeze(_:_:at:)``.
+    /// Ends ``freeze(_:_:at:)``, unless a route of `service` is still in trouble.
     mutating func thaw(_ service: String, at now: Instant) {
-        guard state.services[service]?.frozen != nil else { return }
+        guard state.services[service]?.frozen != nil,
+            keptRoutes(of: service).allSatisfy({ self[$0].obstacle == nil })
+        else { return }
         state.services[service]?.frozen = nil
         if state.phase == .rollingBack { recordStep("thawed", service, "", at: now) }
         journal("thawed", at: now)

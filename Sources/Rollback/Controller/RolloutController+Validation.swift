@@ -34,6 +34,9 @@ extension RolloutController {
             let counters = validating.sawCounters ? "read-back and request counters" : "read-back"
             let rules =
                 plan.validation.rules.isEmpty ? "" : "; \(plan.validation.rules.joined(separator: ", ")) healthy"
+            let abandoned = abandonedText(rollback)
+            // What nobody could read is not confirmed.
+            if !abandoned.isEmpty { return conclude(isValid: false, abandoned, at: now) }
             return conclude(
                 isValid: true,
                 "stable healthy, traffic confirmed by \(counters), \(validating.goodRounds) rounds in a row\(rules)",
@@ -49,12 +52,23 @@ extension RolloutController {
         wake(at: end)
         guard validating.awaited.isEmpty else { return }
         if let next = validating.nextRound, next > now { return wake(at: next) }
-        let services = rollback.services
-        guard services.allSatisfy({ isFree($0, at: now) }) else { return }
+        let routes = rollback.services.flatMap { keptRoutes(of: $0) }
+        guard !routes.isEmpty else { return conclude(isValid: false, abandonedText(rollback), at: now) }
+        guard routes.map({ isFree($0, at: now) }).allSatisfy(\.self) else { return }
         validating.fault = nil
-        validating.awaited = Set(services)
+        validating.awaited = Set(routes)
         validating.nextRound = now + plan.validation.interval
-        for service in services { operate(service, .validate, .inspect, at: now) }
+        for route in routes { operate(route, .validate, .inspect, at: now) }
+    }
+
+    /// Which routes of the services of `rollback` a person has given up; empty where none.
+    private func abandonedText(_ rollback: RollbackRecord) -> String {
+        let names = rollback.services.flatMap { name in
+            (state.services[name]?.abandoned ?? []).sorted().map { index in
+                "\(name): \(plan.service(name)?.routes[index].name ?? "")"
+            }
+        }
+        return names.isEmpty ? "" : "given up: \(names.joined(separator: ", "))"
     }
 
     private mutating func conclude(isValid: Bool, _ detail: String, at now: Instant) {
@@ -67,11 +81,13 @@ extension RolloutController {
         page("validation", "plan \(plan.name): the rollback is done but could not be validated: \(detail)")
     }
 
-    /// The routers of one service have answered to a round.
-    mutating func validationAnswered(_ service: String, _ result: OperationResult, at now: Instant) {
-        guard validating.awaited.remove(service) != nil else { return }
+    /// The router of one route has answered to a round.
+    mutating func validationAnswered(_ route: RouteID, _ result: OperationResult, at now: Instant) {
+        guard validating.awaited.remove(route) != nil else { return }
         hasChanged = true
-        if let fault = fault(of: service, in: result) { validating.fault = fault }
+        if let fault = fault(of: route, in: result) {
+            validating.fault = "\(route.service): \(text(fault, of: route))"
+        }
         guard validating.awaited.isEmpty else { return }
         if let fault = validating.fault {
             validating.goodRounds = 0
@@ -82,25 +98,25 @@ extension RolloutController {
     }
 
     /// What is wrong with a service that has been rolled back.
-    private mutating func fault(of service: String, in result: OperationResult) -> String? {
+    private mutating func fault(of route: RouteID, in result: OperationResult) -> String? {
         guard case .inspected(let seen) = result else {
-            if case .failed(let reason) = result { return "\(service): the router cannot be read: \(reason)" }
-            return "\(service): the router cannot be read"
+            if case .failed(let reason) = result { return "the router cannot be read: \(reason)" }
+            return "the router cannot be read"
         }
         guard seen.split == .allStable else {
-            reconcileAt[service] = nil
-            return "\(service): traffic is divided \(seen.split?.description ?? "to nobody")"
+            self[route].reconcileAt = nil
+            return "traffic is divided \(seen.split?.description ?? "to nobody")"
         }
         switch seen.stable {
         case .healthy: break
         case .unhealthy(let reason), .unknown(let reason):
-            return "\(service): the stable version is not verified healthy: \(reason)"
+            return "the stable version is not verified healthy: \(reason)"
         }
         guard let count = seen.candidateRequests else { return nil }
-        let before = validating.candidateRequests.updateValue(count, forKey: service)
+        let before = validating.candidateRequests.updateValue(count, forKey: route)
         guard let before else { return nil }
         validating.sawCounters = true
         // A counter that fell belongs to a router that was restarted.
-        return count > before ? "\(service): the candidate still got \(count - before) requests" : nil
+        return count > before ? "the candidate still got \(count - before) requests" : nil
     }
 }

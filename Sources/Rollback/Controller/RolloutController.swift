@@ -32,26 +32,6 @@ public struct RolloutController: Equatable, Sendable {
         case rearm
     }
 
-    /// What an operation under way is for.
-    enum Purpose: Equatable {
-        /// Whether the target is healthy, before traffic is shifted.
-        case target
-        case shift(TrafficSplit)
-        /// Whether the shift has come into effect.
-        case verify
-        case isolate
-        case gates
-        case validate
-        case reconcile
-    }
-
-    /// An operation under way.
-    struct Pending: Equatable {
-        var id: UInt64
-        var purpose: Purpose
-        var deadline: Instant
-    }
-
     /// A version of the candidate, as it is seen.
     struct Version: Equatable {
         var value: Double
@@ -68,15 +48,15 @@ public struct RolloutController: Equatable, Sendable {
     /// What has been seen of a rollback since its validation began.
     struct Validating: Equatable {
         var goodRounds = 0
-        /// Services whose answer to this round is awaited.
-        var awaited: Set<String> = []
+        /// Routes whose answer to this round is awaited.
+        var awaited: Set<RouteID> = []
         /// What was wrong in this round.
         var fault: String?
         /// The last thing that was wrong in any round.
         var lastFault = "no round of checks was finished"
         var nextRound: Instant?
         /// Requests the candidates had got at the last round.
-        var candidateRequests: [String: UInt64] = [:]
+        var candidateRequests: [RouteID: UInt64] = [:]
         var sawCounters = false
         /// Healthy measurements in a row by rule.
         var ruleRounds: [String: Int] = [:]
@@ -100,13 +80,11 @@ public struct RolloutController: Equatable, Sendable {
 
     var isHistoryAvailable = true
     var standings: [String: RuleStanding] = [:]
-    var pending: [String: Pending] = [:]
+    /// What is under way, by service.
+    var work: [String: ServiceWork]
     var lastOperation: UInt64 = 0
-    var retryAt: [String: Instant] = [:]
-    var failures: [String: Int] = [:]
-    var reconcileAt: [String: Instant] = [:]
-    var refusedDrift: Set<String> = []
-    var gateOpenSince: [String: Instant] = [:]
+    /// The question for the candidate's version that is under way.
+    var versionQuestion: ServiceWork.Question?
     /// What the candidate's version was last seen to be, and how often in a row.
     var seenVersion: Version?
     /// The key under which people were told that promotion is frozen; `nil` while nobody has to know.
@@ -121,11 +99,6 @@ public struct RolloutController: Equatable, Sendable {
     var evidence: [String: [String: Instant]] = [:]
     /// Since when this process decides: its clock may be another one than that of the process before.
     var began: Instant?
-    /// Gates that had no data when they were last asked, by service.
-    var gateLacks: [String: EvidenceLack] = [:]
-    /// Since when a service is held back for want of data, and the key under which people were told.
-    var lackSince: [String: Instant] = [:]
-    var toldLacks: [String: String] = [:]
     var validating = Validating()
     var outbox: [Action] = []
     /// Whether the pass just made changed something that another pass may build on.
@@ -138,9 +111,12 @@ public struct RolloutController: Equatable, Sendable {
         self.plan = plan
         self.state = state
         self.epoch = epoch
-        for service in plan.services where self.state.services[service.name] == nil {
-            self.state.services[service.name] = ServiceRollout()
+        work = [:]
+        for service in plan.services {
+            if self.state.services[service.name] == nil { self.state.services[service.name] = ServiceRollout() }
+            work[service.name] = ServiceWork(routes: service.routes.count)
         }
+        takeUpLegs()
     }
 
     /// Whether anything may be done.
@@ -176,7 +152,7 @@ public struct RolloutController: Equatable, Sendable {
     public mutating func journalFailed(at now: Instant) -> [Action] {
         isHalted = true
         wakeAt = nil
-        pending = [:]
+        for name in work.keys { work[name]?.forget() }
         return [
             .notify(
                 RollbackNotice(
@@ -209,16 +185,26 @@ public struct RolloutController: Equatable, Sendable {
 
     /// Forgets what is under way, and when it was to be tried again.
     mutating func forgetOperations() {
-        pending = [:]
+        for name in work.keys { work[name]?.forget() }
+        versionQuestion = nil
         validating = Validating()
-        retryAt = [:]
-        failures = [:]
-        gateOpenSince = [:]
         toldFreeze = nil
         unmeasuredSince = nil
-        gateLacks = [:]
-        lackSince = [:]
-        toldLacks = [:]
+        takeUpLegs()
+    }
+
+    /// Lets every route be as far as the state says of its service.
+    private mutating func takeUpLegs() {
+        for service in plan.services {
+            let leg: RouteWork.Leg =
+                switch state.services[service.name]?.progress {
+                case .rollingBack(.shifted): .shifted
+                case .rollingBack(.verified): .verified
+                case .rolledBack: .isolated
+                case .rollingBack(.intended), .waiting, .shifting, .baking, .promoted, nil: .unread
+                }
+            for index in service.routes.indices { work[service.name]?.routes[index].leg = leg }
+        }
     }
 
     /// The history can, or cannot, be written. Without it nothing is promoted; rollbacks go on.
@@ -235,13 +221,19 @@ public struct RolloutController: Equatable, Sendable {
 
     /// A router answered, or its worker gave up. Answers to operations that are no longer under way are dropped.
     public mutating func replied(_ operation: UInt64, _ result: OperationResult, at now: Instant) -> [Action] {
-        guard let (service, entry) = pending.first(where: { $0.value.id == operation }), entry.purpose != .gates else {
-            return []
+        guard let (route, purpose) = underWay(operation) else { return [] }
+        return handle(at: now) { $0.settle(route, purpose, result, at: now) }
+    }
+
+    private func underWay(_ operation: UInt64) -> (RouteID, RouteWork.Purpose)? {
+        for (name, work) in work {
+            for (index, route) in work.routes.enumerated() {
+                if let pending = route.pending, pending.id == operation {
+                    return (RouteID(name, index), pending.purpose)
+                }
+            }
         }
-        return handle(at: now) { controller in
-            controller.pending[service] = nil
-            controller.settle(service, entry.purpose, result, at: now)
-        }
+        return nil
     }
 
     /// The plan file was read anew. Refused with the reason while a rollout depends on what changed.
@@ -293,19 +285,26 @@ public struct RolloutController: Equatable, Sendable {
         } while hasChanged
         tellOfFreeze(at: now)
         notifyOfLack(at: now)
+        assert(state.checkInvariants(of: plan) == nil, state.checkInvariants(of: plan) ?? "")
         defer { outbox = [] }
         return outbox
     }
 
     /// Looks at where everything stands and asks for what is needed next.
     private mutating func advance(at now: Instant) {
-        for service in plan.services.map(\.name) {
-            guard let entry = pending[service] else { continue }
-            if entry.deadline > now {
-                wake(at: entry.deadline)
-            } else {
-                pending[service] = nil
-                settle(service, entry.purpose, .failed("no answer"), at: now)
+        for service in plan.services {
+            if let question = work[service.name]?.gates {
+                if question.deadline > now { wake(at: question.deadline) } else { work[service.name]?.gates = nil }
+            }
+            for index in service.routes.indices {
+                guard let entry = work[service.name]?.routes[index].pending else { continue }
+                guard entry.deadline <= now else {
+                    wake(at: entry.deadline)
+                    continue
+                }
+                settle(
+                    RouteID(service.name, index), entry.purpose,
+                    .failed("\(service.routes[index].name): no answer"), at: now)
                 hasChanged = true
             }
         }
@@ -318,21 +317,31 @@ public struct RolloutController: Equatable, Sendable {
         case .paused, .retired, .rolledBack: break
         }
         if !hasChanged { advanceStart(at: now) }
-        if !hasChanged, state.phase != .idle { reconcile(at: now) }
+        if !hasChanged { reconcile(at: now) }
     }
 
     /// Sends the result of an operation to those who wait for it.
-    private mutating func settle(_ service: String, _ purpose: Purpose, _ result: OperationResult, at now: Instant) {
+    private mutating func settle(
+        _ route: RouteID, _ purpose: RouteWork.Purpose, _ result: OperationResult, at now: Instant
+    ) {
+        self[route].pending = nil
+        switch result {
+        case .inspected(let seen):
+            self[route].view.read(seen, at: now)
+            self[route].isRead = true
+        case .failed(let reason) where purpose.isReading: self[route].view.unread(reason, at: now)
+        case .failed(let reason): self[route].view.fault = reason
+        case .done: self[route].view.fault = nil
+        }
         switch purpose {
-        case .validate: validationAnswered(service, result, at: now)
-        case .reconcile: reconciled(service, result, at: now)
+        case .validate: validationAnswered(route, result, at: now)
+        case .reconcile: reconciled(route, result, at: now)
         case .target, .shift, .verify, .isolate:
-            switch state.services[service]?.progress {
-            case .rollingBack(let step): rollbackAnswered(service, step, purpose, result, at: now)
-            case .shifting(let stage): promotionAnswered(service, stage, purpose, result, at: now)
-            case .waiting, .baking, .promoted, .rolledBack, nil: correctionAnswered(service, result, at: now)
+            switch state.services[route.service]?.progress {
+            case .rollingBack: rollbackAnswered(route, purpose, result, at: now)
+            case .shifting: promotionAnswered(route, purpose, result, at: now)
+            case .waiting, .baking, .promoted, .rolledBack, nil: correctionAnswered(route, result, at: now)
             }
-        case .gates: break
         }
     }
 

@@ -88,6 +88,7 @@ extension ServiceRollout {
             "approved": .bool(isApproved), "restoring": .bool(isRestoring),
             "without_data": .bool(isWithoutData),
             "traffic_since": trafficSince.map { .integer($0.nanoseconds) } ?? .null,
+            "abandoned": .array(abandoned.sorted().map { .integer(Int64($0)) }), "order_broken": .bool(isOrderBroken),
         ]
     }
 
@@ -106,6 +107,8 @@ extension ServiceRollout {
         isRestoring = json["restoring"]?.bool ?? false
         isWithoutData = json["without_data"]?.bool ?? false
         trafficSince = json["traffic_since"]?.integer.map { Instant(nanoseconds: $0) }
+        abandoned = Set((json["abandoned"]?.elements ?? []).compactMap { $0.integer.map { Int($0) } })
+        isOrderBroken = json["order_broken"]?.bool ?? false
         frozen = json["frozen"]?.text
     }
 }

@@ -86,6 +86,10 @@ public struct ServiceRollout: Equatable, Sendable {
     public var trafficSince: Instant?
     /// Whether the weight that is being set is that of a checkpoint, below the one before. Only while `shifting`.
     public var isRestoring = false
+    /// Routes that a person has given up on the way back, by their index.
+    public var abandoned: Set<Int> = []
+    /// Whether it goes back although a dependent that cannot be reached has not.
+    public var isOrderBroken = false
 
     /// A service whose turn has not come.
     public init() {}

@@ -1,4 +1,4 @@
-/// Something that is asked of the routers of one service.
+/// Something that is asked of the router of one route.
 public struct RouterOperation: Equatable, Sendable {
     /// What is asked.
     public enum Kind: Equatable, Sendable {
@@ -18,17 +18,25 @@ public struct RouterOperation: Equatable, Sendable {
     public var generation: UInt64
     /// The service.
     public var service: String
+    /// Which of its routes, from 0.
+    public var route: Int
     /// What is asked.
     public var kind: Kind
     /// Equal for repetitions of one intention, different for different ones.
     public var key: String
 
+    /// The route.
+    public var target: RouteID { RouteID(service, route) }
+
     /// A value with these parts.
-    package init(id: UInt64, epoch: UInt64, generation: UInt64, service: String, kind: Kind, key: String) {
+    package init(
+        id: UInt64, epoch: UInt64, generation: UInt64, service: String, route: Int = 0, kind: Kind, key: String
+    ) {
         self.id = id
         self.epoch = epoch
         self.generation = generation
         self.service = service
+        self.route = route
         self.kind = kind
         self.key = key
     }
@@ -52,7 +60,7 @@ public enum TargetHealth: Equatable, Sendable {
     }
 }
 
-/// What the routers of a service show at one moment.
+/// What the router of a route shows at one moment.
 public struct Inspection: Equatable, Sendable {
     /// How traffic is divided; `nil` where neither version gets any, or routers disagree.
     public var split: TrafficSplit?

@@ -19,13 +19,6 @@ struct EnvoyRouter: TrafficRouter {
     /// removed is watched until it gets no requests for a moment, or for this long: it may have other clients.
     private static let settling = (pause: UInt32(5000), attempts: 20)
 
-    var description: String {
-        switch route.division {
-        case .discoveryFile(let path, _): "envoy \(path)"
-        case .runtime(let prefix): "envoy \(route.admin) \(prefix)"
-        }
-    }
-
     func read() throws(RouterError) -> Inspection {
         let admin = admin
         let split =

@@ -23,8 +23,6 @@ package struct HAProxyRouter: TrafficRouter {
         self.fence = fence
     }
 
-    package var description: String { "haproxy \(route.address) \(route.stable[0].backend)" }
-
     package func read() throws(RouterError) -> Inspection {
         let servers = try checkedState()
         let stable = try pick(route.stable, from: servers)

@@ -17,8 +17,6 @@ struct KubernetesRouter: TrafficRouter {
     /// The maximum number of attempts if other writers change the same object.
     private static let attempts = 5
 
-    var description: String { "kubernetes \(path)" }
-
     func read() throws(RouterError) -> Inspection {
         let split = try KubernetesDivision(route).split(of: get(by: deadline))
         return Inspection(

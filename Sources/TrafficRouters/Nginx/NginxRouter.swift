@@ -18,8 +18,6 @@ struct NginxRouter: TrafficRouter {
 
     private static let probes = 16
 
-    var description: String { "nginx \(route.file)" }
-
     /// The split that the workers use, if they agree. The file's content is used only if the workers use that file.
     func read() throws(RouterError) -> Inspection {
         let written = Self.body(try contents())

@@ -17,25 +17,37 @@ enum RolloutCommands {
             ("promote", "Approve the current stage and continue."),
             ("abort", "End the rollout and roll back all candidates."),
             ("rollback", "Return to the stable version, even after promotion."),
+            ("abandon-route", "Stop the attempts to take traffic back along a route that cannot be reached."),
         ].map(order)
 
     private static func order(_ verb: String, _ summary: String) -> Command {
-        let service = Command.Option.value(
-            "service", "NAME", "Only this service, without the services that depend on it. Can be repeated.")
+        let more = orderOptions(of: verb)
         return Command(
-            "rollout \(verb)", summary, operands: "PLAN", count: 1...1,
-            options: options + [reason] + (verb == "rollback" ? [service] : [])
+            "rollout \(verb)", summary, operands: "PLAN", count: 1...1, options: options + [reason] + more
         ) { (invocation) throws(CommandFailure) in
             let plan = invocation.operands[0]
-            let services = verb == "rollback" ? invocation.values("service") : []
+            let arguments = more.map(\.name).flatMap { name in invocation.values(name).map { (name, $0) } }
             let answer = try client(invocation).post(
-                "rollouts/\(plan)/\(verb)",
-                [("reason", invocation.value("reason") ?? "")] + services.map { ("service", $0) })
+                "rollouts/\(plan)/\(verb)", [("reason", invocation.value("reason") ?? "")] + arguments)
             if let ignored = answer["data"]?["ignored"]?.text {
                 throw CommandFailure("\(plan): \(verb) had no effect: \(ignored)")
             }
             Console.print("\(plan): \(verb) accepted")
             return 0
+        }
+    }
+
+    /// Options that only `verb` has; they are parameters of the same name in the API.
+    private static func orderOptions(of verb: String) -> [Command.Option] {
+        switch verb {
+        case "rollback":
+            [.value("service", "NAME", "Only this service, without the services that depend on it. Can be repeated.")]
+        case "abandon-route":
+            [
+                .value("service", "NAME", "The service of the route."),
+                .value("route", "NUMBER", "The route, counted from 1 as in `rollout status`.", default: "1"),
+            ]
+        case _: []
         }
     }
 
