@@ -83,7 +83,8 @@ extension TribuneAPI {
             throw APIError(
                 .forbidden, "\(call.actor) may not give orders to this plan, or only to some of its services")
         }
-        let command = RolloutCommand(verb.command(services: services, route: route), by: call.actor, reason: call["reason"])
+        let command = RolloutCommand(
+            verb.command(services: services, route: route), by: call.actor, reason: call["reason"])
         switch sources.command(command, plan) {
         case .accepted:
             writer.object { $0.member("accepted", true) }

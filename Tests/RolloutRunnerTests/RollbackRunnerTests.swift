@@ -32,6 +32,9 @@ struct RollbackRunnerTests {
         }
     }
 
+    /// Measurements of one millisecond rest on one sample, and count once.
+    private static let measurements = Atomic<Int64>(0)
+
     private func measurement(
         _ value: Double?, consecutive: Int = 1, service: String? = nil,
         scope: RollbackDefinition.Action.Scope = .all
@@ -41,7 +44,9 @@ struct RollbackRunnerTests {
             definition: RollbackDefinition(
                 name: "ComplianceLow", expression: "compliance", trip: .init(.less, 0.95), consecutive: consecutive,
                 action: .init(plan: "acgs", service: service, scope: scope)),
-            time: Timestamp(milliseconds: SystemClock.wallMilliseconds()),
+            time: Timestamp(
+                milliseconds: SystemClock.wallMilliseconds()
+                    + Self.measurements.wrappingAdd(1, ordering: .relaxed).newValue),
             causeNanoseconds: SystemClock.monotonicNanoseconds(),
             elements: value.map { [.init(labels: .empty, value: $0)] } ?? [])
     }
