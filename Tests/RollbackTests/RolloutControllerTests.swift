@@ -251,7 +251,7 @@ struct RolloutControllerTests {
         world.command(.start)
         world.run(for: .seconds(1))
         world.step { $0.historyChanged(isAvailable: false, at: $1) }
-        world.withhold("b", .init(policy: .freeze), for: .minutes(12))
+        world.withhold("a", .init(policy: .freeze), for: .minutes(12))
         world.run(for: .minutes(5))
         #expect(live(world) == [10, 0, 0, 0])
         world.step { $0.historyChanged(isAvailable: true, at: $1) }
