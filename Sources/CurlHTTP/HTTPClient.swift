@@ -76,6 +76,7 @@ public final class HTTPClient: Sendable {
 
     /// A handle over the limit is closed here, outside the lock, because closing connections takes time.
     private func putBack(_ transfer: Transfer) {
+        guard transfer.isReusable else { return }
         let returned = Idle(transfers: [transfer])
         idle.withLock { idle in
             if idle.transfers.count < Self.maximumIdle { idle.transfers += returned.transfers }

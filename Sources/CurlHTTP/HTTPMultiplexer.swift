@@ -153,7 +153,9 @@ internal import Synchronization
             let systemError = errno
             unsafe ccurl_loop_remove(waker.loop, done)
             guard let (_, token, exchange) = entry else { continue }
-            if idle.count < Limit.idleTransfers { idle.append(transfer) }
+            defer {
+                if transfer.isReusable, idle.count < Limit.idleTransfers { idle.append(transfer) }
+            }
             if let exchange, isConnected {
                 carryOut(
                     socket < 0

@@ -26,6 +26,9 @@ internal import Runtime
     private var purpose = Purpose.exchange
     private var timeoutMilliseconds: Int64 = -1
     private var refusal: HTTPFailure?
+    /// Whether the handle can carry a further request. After a failure libcurl may keep its buffer, and then refuses
+    /// to set the size of the buffer for the next request.
+    private(set) var isReusable = true
     /// Called about once a second. True ends the transfer.
     private var isCancelled: (() -> Bool)?
     /// Takes the body instead of ``body``. False ends the transfer.
@@ -75,7 +78,7 @@ internal import Runtime
         if timeout != timeoutMilliseconds { applyTimeout(timeout) }
         (prepared, self.purpose, timeoutMilliseconds) = (next, purpose, timeout)
         if let refusal {
-            prepared = nil
+            abandon()
             throw refusal
         }
     }
@@ -93,7 +96,10 @@ internal import Runtime
     }
 
     /// Releases what has arrived, because it is no longer wanted.
-    func abandon() { body.abandon() }
+    func abandon() {
+        body.abandon()
+        isReusable = false
+    }
 
     /// Sends the prepared request and waits for the result.
     ///

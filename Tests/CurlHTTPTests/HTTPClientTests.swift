@@ -1,4 +1,5 @@
 import CurlHTTP
+import Runtime
 import Synchronization
 import TestSupport
 import Testing
@@ -147,6 +148,37 @@ import Testing
             Issue.record("connected")
         } catch {
             #expect(error.message.contains("Connection refused"))
+        }
+    }
+
+    /// libcurl keeps the buffer of a transfer that ends before there is a connection, and then refuses to set the
+    /// size of the buffer.
+    @Test func aFailedRequestDoesNotSpoilTheNext() throws {
+        let server = LoopbackServer { .ok($0.line) }
+        defer { server.stop() }
+        let client = HTTPClient()
+        for url in ["http://127.0.0.1:1/", "http://no-such-host.invalid/", "https://127.0.0.1:1/"] {
+            #expect(throws: HTTPFailure.self) { try client.send(HTTPRequest(url: url, timeoutMilliseconds: 2000)) }
+            let next = HTTPRequest(method: "POST", url: server.url, body: [1])
+            #expect(try client.send(next).status == 200)
+        }
+        let multiplexer = try HTTPMultiplexer()
+        var failing = HTTPRequest(url: "http://127.0.0.1:1/", timeoutMilliseconds: 2000)
+        failing.maximumRedirects = 3
+        for token in 0..<4 {
+            let request = token % 2 == 0 ? failing : HTTPRequest(url: server.url)
+            multiplexer.start(try PreparedRequest(request), token: token)
+            var outcome: Result<HTTPResponse, HTTPFailure>?
+            let deadline = SystemClock.monotonicNanoseconds() + 20_000_000_000
+            while outcome == nil, SystemClock.monotonicNanoseconds() < deadline {
+                multiplexer.run(until: deadline) { outcome = $1 }
+            }
+            if token % 2 == 0 {
+                guard case .failure(let failure)? = outcome else { return #expect(Bool(false), "\(token)") }
+                #expect(failure.code == .connect, "\(failure)")
+            } else {
+                #expect(throws: Never.self) { try outcome?.get() }
+            }
         }
     }
 
