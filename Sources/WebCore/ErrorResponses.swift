@@ -4,13 +4,22 @@ public import WebServer
 extension HTTPServerResponse {
     /// An error in Prometheus's envelope.
     public static func error(_ error: APIError) -> HTTPServerResponse {
+        envelope(error.kind, error.message, status: error.kind.status).challenging(error)
+    }
+
+    /// The same for a request that the server refuses before it reaches a handler.
+    static func refusal(status: Int, reason: String) -> HTTPServerResponse {
+        envelope(status >= 500 ? .unavailable : .badData, reason, status: status)
+    }
+
+    private static func envelope(_ kind: APIError.Kind, _ message: String, status: Int) -> HTTPServerResponse {
         var writer = JSONWriter()
         writer.object {
             $0.member("status", "error")
-            $0.member("errorType", error.kind.rawValue)
-            $0.member("error", error.message)
+            $0.member("errorType", kind.rawValue)
+            $0.member("error", message)
         }
-        return HTTPServerResponse.json(writer.bytes, status: error.kind.status).challenging(error)
+        return .json(writer.bytes, status: status)
     }
 
     /// The response while the store is not open, or no longer.

@@ -34,6 +34,7 @@ public final class WebRunner: Sendable {
     ) throws(HTTPServerError) {
         var configuration = configuration
         configuration.compressesResponses = true
+        configuration.refusal = { .refusal(status: $0, reason: $1) }
         self.background = background
         self.onStop = onStop
         server = try HTTPServer(configuration, probe: { dispatcher.probeResponse(to: $0) }) {

@@ -82,6 +82,10 @@ public struct HTTPServerConfiguration: Sendable {
     public var tls: @Sendable () -> TLSServerContext? = { nil }
     /// Authenticates every request before it reaches a handler; `nil` admits all.
     public var authenticator: (any HTTPAuthenticator)?
+    /// Writes the response to a request that is refused before it reaches a handler, such as one that is too long.
+    public var refusal: @Sendable (_ status: Int, _ reason: String) -> HTTPServerResponse = { status, reason in
+        .text(reason + "\n", status: status)
+    }
     /// Whether bodies are compressed for clients that accept gzip or deflate.
     public var compressesResponses = false
 

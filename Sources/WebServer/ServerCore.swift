@@ -97,8 +97,8 @@ final class ServerCore: Sendable {
                 left += unsafe pending.connection.respond(response, to: pending.session.stream, scratch)
             } else if !scheduler.submit(pending) {
                 counters.requestsRefused.add(1, ordering: .relaxed)
-                var response = HTTPServerResponse.text("too many requests are waiting\n", status: 503)
-                response.headers.append(("Retry-After", "1"))
+                let fault = HTTPFault(status: 503, reason: "too many requests are waiting")
+                let response = fault.response(configuration.refusal)
                 unsafe pending.connection.turnAway(response, from: pending.session.stream, scratch)
             }
         }
@@ -234,12 +234,14 @@ final class ServerCore: Sendable {
 
     // MARK: Limits
 
-    private func refused(_ fault: HTTPFault) {
+    private func refused(_ fault: HTTPFault) -> HTTPServerResponse {
         counters.requestsMalformed.add(1, ordering: .relaxed)
-        guard fault == .noMemoryForBody else { return }
+        let response = fault.response(configuration.refusal)
+        guard fault == .noMemoryForBody else { return response }
         // A connection that uses memory and sends nothing makes room for another one.
         let limit = SystemClock.monotonicNanoseconds() - 1_000_000_000
         table.breakOff { $0.phase == .body && $0.lastProgress < limit }
+        return response
     }
 
     /// A response did not fit in the budget.

@@ -7,8 +7,8 @@ final class SessionContext {
     let formLimit: Int
     /// Schedules the connection to be filled again, from any thread.
     let wake: @Sendable () -> Void
-    /// Called for each request that is rejected before it reaches a handler.
-    let onRefusal: (HTTPFault) -> Void
+    /// Called for each request that is rejected before it reaches a handler. Returns the response.
+    let onRefusal: (HTTPFault) -> HTTPServerResponse
     /// Whether the connection has served a request.
     var hasServed = false
 
@@ -17,7 +17,7 @@ final class SessionContext {
 
     init(
         limits: RequestReader.Limits, peer: HTTPPeer, formLimit: Int, wake: @escaping @Sendable () -> Void,
-        onRefusal: @escaping (HTTPFault) -> Void
+        onRefusal: @escaping (HTTPFault) -> HTTPServerResponse
     ) {
         self.limits = limits
         self.peer = peer

@@ -114,8 +114,7 @@ final class HTTP1Session: ProtocolSession {
         needsDraining = true
         // The body's memory is needed by others now, not only when the connection is closed.
         reader = RequestReader(limits: context.limits)
-        context.onRefusal(fault)
-        write(fault.response, Exchange(isHead: false, version: .http11, keepsAlive: false))
+        write(context.onRefusal(fault), Exchange(isHead: false, version: .http11, keepsAlive: false))
     }
 
     func inputEnded() {

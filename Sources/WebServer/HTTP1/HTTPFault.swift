@@ -12,8 +12,9 @@ struct HTTPFault: Error, Equatable, Sendable {
     static let headTooLarge = HTTPFault(status: 431, reason: "request header fields too large")
     static let noMemoryForBody = HTTPFault(status: 503, reason: "too many request bodies in flight")
 
-    var response: HTTPServerResponse {
-        var response = HTTPServerResponse.text(reason + "\n", status: status)
+    /// The response, whose form `write` decides.
+    func response(_ write: (_ status: Int, _ reason: String) -> HTTPServerResponse) -> HTTPServerResponse {
+        var response = write(status, reason)
         if status == 503 { response.headers.append(("Retry-After", "1")) }
         return response
     }

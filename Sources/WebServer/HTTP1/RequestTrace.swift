@@ -11,7 +11,10 @@ package enum RequestTrace {
         let limits = RequestReader.Limits(headBytes: 1024, bodyBytes: 256, budget: ByteBudget(limit: 1 << 20))
         let context = SessionContext(
             limits: limits, peer: HTTPPeer(address: ""), formLimit: 128, wake: {},
-            onRefusal: { lines.append("refused: \($0.status) \($0.reason)") })
+            onRefusal: { fault in
+                lines.append("refused: \(fault.status) \(fault.reason)")
+                return fault.response { .text($1, status: $0) }
+            })
         let session = HTTP1Session(context)
         for piece in pieces where !session.isFinished {
             unsafe piece.withUnsafeBytes { unsafe session.receive($0) }

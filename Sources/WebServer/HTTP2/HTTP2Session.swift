@@ -180,8 +180,7 @@ internal import CNghttp2
         guard let stream = streams[id] else { return }
         stream.fault = fault
         stream.body = RequestBody(limit: 0, budget: context.limits.budget)
-        context.onRefusal(fault)
-        send(fault.response, on: stream, id)
+        send(context.onRefusal(fault), on: stream, id)
     }
 
     func respond(_ response: HTTPServerResponse, to id: Int32) {
