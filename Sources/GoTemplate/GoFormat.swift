@@ -190,7 +190,8 @@ enum GoFormat {
             digits = number.isNaN ? "NaN" : "Inf"
             var plain = verb
             plain.zero = false
-            plain.plus = verb.plus || (number > 0 && letter == "v")
+            // An infinity always has a sign, whatever the verb is.
+            plain.plus = verb.plus || (number > 0 && !verb.space)
             return signed(digits, isNegative: number < 0, plain)
         }
         return signed(digits, isNegative: number.sign == .minus, verb)

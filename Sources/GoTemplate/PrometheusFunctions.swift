@@ -246,10 +246,9 @@ public struct PrometheusFunctions: Sendable {
         "toDuration": onNumber { .object(TemplateDuration(seconds: $0)) },
         "parseDuration": TemplateFunction(1) { arguments throws(TemplateFailure) in
             let text = try arguments[0].asText()
-            guard let length = Milliseconds(parsing: text) else {
-                throw TemplateFailure("not a valid duration string: \(MetricText.quoted(text))")
+            do throws(DurationFault) { return .float(try Milliseconds(reading: text).seconds) } catch {
+                throw TemplateFailure(error.description)
             }
-            return .float(length.seconds)
         },
     ]
 

@@ -49,28 +49,41 @@ extension Milliseconds: CustomStringConvertible {
     /// - Returns: `nil` if the text is not such a duration, or is longer than the 292 years that fit in 64 bits of
     ///   nanoseconds.
     public init?(parsing text: some StringProtocol) {
-        if text == "0" {
-            self = .zero
-            return
-        }
+        guard case .success(let duration) = Self.read(text) else { return nil }
+        self = duration
+    }
+
+    /// Reads what ``init(parsing:)`` does. The error is the message of Prometheus.
+    public init(reading text: some StringProtocol) throws(DurationFault) {
+        self = try Self.read(text).get()
+    }
+
+    private static func read(_ text: some StringProtocol) -> Result<Milliseconds, DurationFault> {
+        if text == "0" { return .success(.zero) }
+        if text.isEmpty { return .failure(.empty) }
+        let isDigit = { (byte: UInt8) in byte >= 0x30 && byte <= 0x39 }
         var total: Int64 = 0
         var nextUnit = 0
         var rest = text.utf8[...]
-        guard !rest.isEmpty else { return nil }
         while !rest.isEmpty {
-            let digits = rest.prefix { $0 >= 0x30 && $0 <= 0x39 }
-            let name = rest.dropFirst(digits.count).prefix { $0 >= 0x61 && $0 <= 0x7a }
-            guard let count = Int64(String(decoding: digits, as: UTF8.self)), !name.isEmpty else { return nil }
+            let digits = rest.prefix(while: isDigit)
+            let name = rest.dropFirst(digits.count).prefix { !isDigit($0) }
+            rest = rest.dropFirst(digits.count + name.count)
+            guard let count = UInt64(String(decoding: digits, as: UTF8.self)), !name.isEmpty else {
+                return .failure(.malformed(String(text)))
+            }
             let wanted = String(decoding: name, as: UTF8.self)
-            guard let unit = Self.units[nextUnit...].firstIndex(where: { $0.name == wanted }) else { return nil }
-            let (length, overflow) = count.multipliedReportingOverflow(by: Self.units[unit].length)
+            guard let unit = units.firstIndex(where: { $0.name == wanted }) else {
+                return .failure(.unknownUnit(wanted, in: String(text)))
+            }
+            guard unit >= nextUnit else { return .failure(.malformed(String(text))) }
+            let (length, overflow) = Int64(clamping: count).multipliedReportingOverflow(by: units[unit].length)
             let (sum, overflowed) = total.addingReportingOverflow(length)
-            if overflow || overflowed || sum > Int64.max / 1_000_000 { return nil }
+            if overflow || overflowed || sum > Int64.max / 1_000_000 { return .failure(.outOfRange) }
             total = sum
             nextUnit = unit + 1
-            rest = rest.dropFirst(digits.count + name.count)
         }
-        self.init(rawValue: total)
+        return .success(Milliseconds(rawValue: total))
     }
 
     /// The canonical notation: `1h30m`, `0s`, `-5m`. Years and weeks are used only if they divide evenly.
@@ -88,5 +101,24 @@ extension Milliseconds: CustomStringConvertible {
             }
         }
         return text
+    }
+}
+
+/// Why a text is not a duration.
+public enum DurationFault: Error, Equatable, Sendable, CustomStringConvertible {
+    case empty
+    case malformed(String)
+    case unknownUnit(String, in: String)
+    case outOfRange
+
+    /// The message of Prometheus.
+    public var description: String {
+        switch self {
+        case .empty: "empty duration string"
+        case .malformed(let text): "not a valid duration string: \(MetricText.quoted(text))"
+        case .unknownUnit(let unit, let text):
+            "unknown unit \(MetricText.quoted(unit)) in duration \(MetricText.quoted(text))"
+        case .outOfRange: "duration out of range"
+        }
     }
 }

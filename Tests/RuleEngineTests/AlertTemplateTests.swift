@@ -42,6 +42,10 @@ import Testing
                 #"100ms 100us 10zs 1h 0m 0s 1h 1m 40s"#
             ),
             (
+                #"{{ humanize "+Inf" }} {{ humanize1024 "+Inf" }} {{ humanizeDuration "-Inf" }} {{ humanize "NaN" }}"#,
+                #"+Inf +Inf -Inf NaN"#
+            ),
+            (
                 #"{{ humanizePercentage 0.1234567 }} {{ humanizePercentage -1.0 }} {{ humanizePercentage 1 }}"#,
                 #"12.35% -100% 100%"#
             ),

@@ -96,7 +96,7 @@ import YAML
             """)
         #expect(
             found == [
-                #"r.yml:3:13: groups[0].interval: not a valid duration string: "5x""#,
+                #"r.yml:3:13: groups[0].interval: unknown unit "x" in duration "5x""#,
                 "r.yml:7:11: groups[0].rules[0].expr: could not parse expression: 1:5: parse error: "
                     + "unexpected character inside braces: '>'",
                 #"r.yml:8:28: groups[0].rules[0].annotations.summary: annotation "summary": template: "#

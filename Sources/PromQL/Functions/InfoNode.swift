@@ -50,20 +50,31 @@ final class InfoNode: PlanNode {
 
     /// The info series. Their values are the times of their samples.
     private func select(_ block: Block, _ isInfo: [Bool], _ run: Run, over grid: Grid) throws(QueryError) -> Block {
-        var matchers = nameMatchers
-        var isIdentified = false
-        for name in Self.identifying {
-            var values: Set<String> = []
-            for row in 0..<block.rows where !isInfo[row] {
-                if let value = block.series.labels[row][name] { values.insert(value) }
+        // Series with different identifying labels need a selection each: one for all would require every label.
+        var groups: [[String]: [Set<String>]] = [:]
+        for row in 0..<block.rows where !isInfo[row] {
+            let names = Self.identifying.filter { block.series.labels[row][$0] != nil }
+            if names.isEmpty { continue }
+            for (index, name) in names.enumerated() {
+                groups[names, default: Array(repeating: [], count: names.count)][index]
+                    .insert(block.series.labels[row][name] ?? "")
             }
-            if values.isEmpty { continue }
-            isIdentified = true
-            matchers.append(Matcher(name, .regex, values.sorted().map(Self.quoted).joined(separator: "|")))
         }
-        guard isIdentified else { return Block(SeriesSet([]), width: grid.count) }
-        let selector = VectorSelector(name: "", matchers: matchers + dataMatchers, range: SourceRange(0, 0))
-        return try run.evaluate(SelectorNode(selector, field: .age, modifiers: reference), over: grid)
+        var found: [Block] = []
+        for (names, values) in groups.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            let identity = Self.identifying.map { name in
+                guard let index = names.firstIndex(of: name) else { return Matcher(name, .equal, "") }
+                return Matcher(name, .regex, values[index].sorted().map(Self.quoted).joined(separator: "|"))
+            }
+            let matchers = nameMatchers + identity + dataMatchers
+            let selector = VectorSelector(name: "", matchers: matchers, range: SourceRange(0, 0))
+            found.append(try run.evaluate(SelectorNode(selector, field: .age, modifiers: reference), over: grid))
+        }
+        if found.count == 1 { return found[0] }
+        var result = Block(SeriesSet(found.flatMap(\.series.labels)), width: grid.count)
+        result.values = found.flatMap(\.values)
+        result.kinds = found.flatMap(\.kinds)
+        return result
     }
 
     /// `text` as a pattern that matches only itself.

@@ -112,11 +112,9 @@ extension Parser {
     }
 
     private mutating func seconds(_ token: Token) -> Double {
-        guard let length = Milliseconds(parsing: token.text) else {
-            // The lexer accepts only digits and units, so only their order or size can be wrong.
-            let isTooLong = DurationNotation.hasOrderedUnits(token.text)
-            let quoted = MetricText.quoted(token.text)
-            report(isTooLong ? "duration out of range" : "not a valid duration string: \(quoted)", at: token.range)
+        let length: Milliseconds
+        do throws(DurationFault) { length = try Milliseconds(reading: token.text) } catch {
+            report(error.description, at: token.range)
             return 0
         }
         guard length.rawValue <= DurationNotation.longest.rawValue else {

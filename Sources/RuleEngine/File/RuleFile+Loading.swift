@@ -68,6 +68,7 @@ struct RuleFileReader {
     }
 
     mutating func finish(_ fields: FieldReader) {
+        faults += fields.faults
         if !options.ignoresUnknownFields { faults += fields.unknownFields() }
     }
 
@@ -193,11 +194,10 @@ extension RuleFileReader {
 
     mutating func duration(_ fields: inout FieldReader, _ name: String) -> Milliseconds? {
         guard let text = text(&fields, name) else { return nil }
-        if let duration = Milliseconds(parsing: text) { return duration }
-        refuse(
-            fields.fault(
-                "not a valid duration string: \(MetricText.quoted(text))", at: fields.optional(name), field: name))
-        return nil
+        do throws(DurationFault) { return try Milliseconds(reading: text) } catch {
+            refuse(fields.plainFault(error.description, at: fields.optional(name), field: name))
+            return nil
+        }
     }
 
     /// One of the values of `Choice`.

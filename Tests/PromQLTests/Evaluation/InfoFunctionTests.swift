@@ -47,6 +47,27 @@ import Testing
               build_info{instance="i1", job="web", commit="c0ffee", os="linux"} 1
             """
         ),
+        (
+            "series with different identifying labels each find their own",
+            """
+            clear
+            load 5m
+              m{job="a"} 1 1
+              m{instance="b"} 2 2
+              m{job="c", instance="d"} 3 3
+              m{other="e"} 4 4
+              target_info{job="a", os="one"} 1 1
+              target_info{instance="b", os="two"} 1 1
+              target_info{job="c", instance="d", os="three"} 1 1
+              target_info{job="a", instance="b", os="nobody"} 1 1
+
+            eval instant at 5m info(m)
+              m{job="a", os="one"} 1
+              m{instance="b", os="two"} 2
+              m{job="c", instance="d", os="three"} 3
+              m{other="e"} 4
+            """
+        ),
     ])
     func script(name: String, evals: String) {
         let report = PromQLScript(Self.load + evals, name: name).run()

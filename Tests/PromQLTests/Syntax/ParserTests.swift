@@ -131,6 +131,7 @@ import Testing
             "1:5: parse error: unexpected \"]\" in subquery or range selector, "
                 + "expected number, duration, step(), or range()"
         ),
+        ("foo[5y1hs]", "1:5: parse error: unknown unit \"hs\" in duration \"5y1hs\""),
         ("foo[5m:1m 1m]", "1:11: parse error: unexpected duration \"1m\" in subquery selector, expected \"]\""),
         (
             "foo offset bar",
