@@ -6,23 +6,30 @@ extension FieldReader {
     /// A duration such as `1m30s`.
     public mutating func optionalDuration(_ name: String) throws(YAMLError) -> Milliseconds? {
         guard let node = optional(name) else { return nil }
-        guard let text = node.text, let duration = Milliseconds(parsing: text) else {
-            throw fault("not a valid duration string: \"\(node.text ?? node.kind)\"", at: node, field: name)
+        guard let text = try optionalText(name) else { return nil }
+        do throws(DurationFault) { return try Milliseconds(reading: text) } catch {
+            note(error.description, at: node, field: name)
+            return nil
         }
-        return duration
     }
 
     /// A duration greater than zero.
     public mutating func optionalInterval(_ name: String) throws(YAMLError) -> Milliseconds? {
         guard let duration = try optionalDuration(name) else { return nil }
-        guard duration > .zero else { throw fault("must be greater than zero", at: node[name], field: name) }
+        guard duration > .zero else {
+            note("must be greater than zero", at: node[name], field: name)
+            return nil
+        }
         return duration
     }
 
     /// A count that is not negative; 0 means no limit.
     public mutating func optionalLimit(_ name: String) throws(YAMLError) -> Int? {
         guard let limit = try optionalInteger(name) else { return nil }
-        guard limit >= 0 else { throw fault("must not be negative", at: node[name], field: name) }
+        guard limit >= 0 else {
+            note("must not be negative", at: node[name], field: name)
+            return nil
+        }
         return limit
     }
 
@@ -37,7 +44,10 @@ extension FieldReader {
         if digits == "0", unit.isEmpty { return 0 }
         guard let power = units.firstIndex(of: unit), let count = Int(digits),
             case let (size, overflow) = count.multipliedReportingOverflow(by: 1 << (10 * power)), !overflow
-        else { throw fault("not a size: \"\(text)\" (such as 10MB)", at: node, field: name) }
+        else {
+            note("not a size: \"\(text)\" (such as 10MB)", at: node, field: name)
+            return nil
+        }
         return size
     }
 
@@ -46,7 +56,8 @@ extension FieldReader {
         var labels: [Label] = []
         for pair in try textMapping(name) {
             guard !pair.name.isEmpty, pair.name != Labels.metricName else {
-                throw fault("\"\(pair.name)\" is not a valid label name", at: pair.node, field: name)
+                note("\"\(pair.name)\" is not a valid label name", at: pair.node, field: name)
+                continue
             }
             labels.append(Label(pair.name, pair.value))
         }
@@ -57,6 +68,6 @@ extension FieldReader {
     public mutating func refuse(_ name: String, _ reason: String) throws(YAMLError) {
         guard let node = optional(name) else { return }
         if node.elements?.isEmpty == true || node.members?.isEmpty == true { return }
-        throw fault("\(name) is not supported: \(reason)", at: node, field: name)
+        note("\(name) is not supported: \(reason)", at: node, field: name)
     }
 }

@@ -1,5 +1,8 @@
 /// Reads the fields of a mapping strictly: each is read by name, and a field that was not read is an error.
 ///
+/// A field with a value of the wrong kind counts as missing, so that reading goes on. Its error is kept, and thrown
+/// with all others by ``finish()`` or with the next error.
+///
 /// ```
 /// var fields = try FieldReader(node, path: "global", file: file)
 /// let interval = try fields.optionalText("scrape_interval")
@@ -8,6 +11,8 @@
 public struct FieldReader {
     private let members: [YAMLNode.Member]
     private var asked: Set<String> = []
+    /// The errors that were kept so far.
+    public private(set) var faults: [YAMLError] = []
     /// The mapping that is read.
     public let node: YAMLNode
     /// The path of the mapping, such as `scrape_configs[2]`.
@@ -34,12 +39,39 @@ public struct FieldReader {
     /// The path of the field `name`.
     public func path(of name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 
-    /// An error at `node`, or at the mapping itself.
+    /// An error at `node`, or at the mapping itself, with those that were kept so far.
     public func fault(_ message: String, at node: YAMLNode? = nil, field: String? = nil) -> YAMLError {
+        var error = plainFault(message, at: node, field: field)
+        error.others = faults
+        return error
+    }
+
+    /// An error at `node`, or at the mapping itself, alone.
+    public func plainFault(_ message: String, at node: YAMLNode? = nil, field: String? = nil) -> YAMLError {
         let place = node ?? self.node
         return YAMLError(
             file: file, line: place.line, column: place.column, field: field.map { path(of: $0) } ?? path,
             message: message)
+    }
+
+    /// Keeps an error at `node`, or at the mapping itself; reading goes on.
+    public mutating func note(_ message: String, at node: YAMLNode? = nil, field: String? = nil) {
+        note(plainFault(message, at: node, field: field))
+    }
+
+    /// Keeps `error`; reading goes on.
+    public mutating func note(_ error: YAMLError) {
+        for fault in error.all where !faults.contains(fault) { faults.append(fault) }
+    }
+
+    /// The value of `read`, or `nil` where it throws; the error is kept.
+    public mutating func collect<Value>(
+        _ read: (inout FieldReader) throws(YAMLError) -> Value
+    ) -> Value? {
+        do throws(YAMLError) { return try read(&self) } catch {
+            note(error)
+            return nil
+        }
     }
 
     /// The node of `name`; `nil` if it is missing or null.
@@ -58,7 +90,10 @@ public struct FieldReader {
     /// The text of `name`. Numbers and booleans are read as written.
     public mutating func optionalText(_ name: String) throws(YAMLError) -> String? {
         guard let node = optional(name) else { return nil }
-        guard let text = node.text else { throw fault("expected text, got \(node.kind)", at: node, field: name) }
+        guard let text = node.text else {
+            note("expected text, got \(node.kind)", at: node, field: name)
+            return nil
+        }
         return text
     }
 
@@ -79,14 +114,16 @@ public struct FieldReader {
             default: break
             }
         }
-        throw fault("expected true or false", at: node, field: name)
+        note("expected true or false", at: node, field: name)
+        return nil
     }
 
     /// A whole number.
     public mutating func optionalInteger(_ name: String) throws(YAMLError) -> Int? {
         guard let node = optional(name) else { return nil }
         guard let text = node.text, let number = Int(text) else {
-            throw fault("expected a whole number", at: node, field: name)
+            note("expected a whole number", at: node, field: name)
+            return nil
         }
         return number
     }
@@ -95,7 +132,8 @@ public struct FieldReader {
     public mutating func optionalNumber(_ name: String) throws(YAMLError) -> Double? {
         guard let node = optional(name) else { return nil }
         guard let text = node.text, let number = Double(text) else {
-            throw fault("expected a number", at: node, field: name)
+            note("expected a number", at: node, field: name)
+            return nil
         }
         return number
     }
@@ -104,7 +142,8 @@ public struct FieldReader {
     public mutating func list(_ name: String) throws(YAMLError) -> [YAMLNode] {
         guard let node = optional(name) else { return [] }
         guard let elements = node.elements else {
-            throw fault("expected a list, got \(node.kind)", at: node, field: name)
+            note("expected a list, got \(node.kind)", at: node, field: name)
+            return []
         }
         return elements
     }
@@ -114,7 +153,8 @@ public struct FieldReader {
         var texts: [String] = []
         for (index, element) in try list(name).enumerated() {
             guard let text = element.text else {
-                throw fault("expected text, got \(element.kind)", at: element, field: "\(name)[\(index)]")
+                note("expected text, got \(element.kind)", at: element, field: "\(name)[\(index)]")
+                continue
             }
             texts.append(text)
         }
@@ -127,13 +167,15 @@ public struct FieldReader {
     )] {
         guard let node = optional(name) else { return [] }
         guard let members = node.members else {
-            throw fault("expected a mapping, got \(node.kind)", at: node, field: name)
+            note("expected a mapping, got \(node.kind)", at: node, field: name)
+            return []
         }
         var pairs: [(name: String, value: String, node: YAMLNode)] = []
         for member in members {
             let key = member.key.text ?? ""
             guard let text = member.value.text else {
-                throw fault("expected text, got \(member.value.kind)", at: member.value, field: "\(name).\(key)")
+                note("expected text, got \(member.value.kind)", at: member.value, field: "\(name).\(key)")
+                continue
             }
             pairs.append((key, text, member.value))
         }
@@ -143,16 +185,19 @@ public struct FieldReader {
     /// The keys of the mapping.
     public var names: [String] { members.compactMap(\.key.text) }
 
-    /// Throws an error for the first field that was not read.
+    /// Throws the errors that were kept, and one for each field that was not read.
     public func finish() throws(YAMLError) {
-        if let fault = unknownFields().first { throw fault }
+        let errors = faults + unknownFields()
+        guard var first = errors.first else { return }
+        first.others = Array(errors.dropFirst())
+        throw first
     }
 
     /// An error for each field that was not read.
     public func unknownFields() -> [YAMLError] {
         members.filter { !asked.contains($0.key.text ?? "") }.map { member in
             let name = member.key.text ?? ""
-            return fault("unknown field \"\(name)\"", at: member.key, field: name)
+            return plainFault("unknown field \"\(name)\"", at: member.key, field: name)
         }
     }
 }

@@ -10,6 +10,8 @@ public struct YAMLError: Error, Equatable, Sendable, CustomStringConvertible {
     public var field: String
     /// The error message.
     public var message: String
+    /// Further errors that were found before the reading ended.
+    public var others: [YAMLError] = []
 
     /// An error at a position in a file.
     public init(file: String, line: Int, column: Int, field: String, message: String) {
@@ -18,6 +20,15 @@ public struct YAMLError: Error, Equatable, Sendable, CustomStringConvertible {
         self.column = column
         self.field = field
         self.message = message
+    }
+
+    /// This error and the others, each once, in the order of their places.
+    public var all: [YAMLError] {
+        var own = self
+        own.others = []
+        var all: [YAMLError] = []
+        for error in [own] + others.flatMap(\.all) where !all.contains(error) { all.append(error) }
+        return all.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
     }
 
     /// `file:line:column: field: message`, without the unknown parts.

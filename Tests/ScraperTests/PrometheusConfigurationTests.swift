@@ -82,7 +82,7 @@ import YAML
         #expect(configuration.alertmanagers.first?.scheme == "https")
         #expect(configuration.alertmanagers.first?.pathPrefix == "/am")
         #expect(configuration.alertmanagers.first?.staticTargets == [.init(source: "0", addresses: ["am:9093"])])
-        #expect(configuration.warnings.map(\.field) == ["storage.tsdb"])
+        #expect(configuration.warnings.map(\.field) == ["storage.tsdb.out_of_order_time_window"])
         #expect(configuration.maximumExemplars == 500)
         let plain = try #require(configuration.pools.first)
         #expect((plain.name, plain.interval, plain.timeout) == ("plain", .seconds(15), .seconds(5)))
@@ -200,8 +200,8 @@ import YAML
         ("scrape_configs: [{job_name: a, body_size_limit: 99999999999EB}]", "not a size"),
         ("scrape_configs: [{job_name: a, sample_limit: -1}]", "must not be negative"),
         (
-            "scrape_configs:\n- job_name: a\n  kubernetes_sd_configs: [{role: pod}]",
-            "p.yml:3:26: scrape_configs[0].kubernetes_sd_configs: kubernetes_sd_configs is not supported"
+            "scrape_configs:\n- job_name: a\n  azure_sd_configs: [{port: 80}]",
+            "p.yml:3:21: scrape_configs[0].azure_sd_configs: azure_sd_configs is not supported"
         ),
         (
             "scrape_configs: [{job_name: a, oauth2: {client_id: x}}]",
@@ -256,7 +256,6 @@ import YAML
             "scrape_configs: [{job_name: a, fallback_scrape_protocol: text}]",
             "invalid fallback_scrape_protocol for scrape config with job name \"a\": unknown scrape protocol text"
         ),
-        ("remote_write: [{url: \"http://x\"}]", "remote_write is not supported"),
         ("alerting: {alertmanagers: [{api_version: v1}]}", "expected Alertmanager api version"),
         ("scrape_configs: {a: b}", "expected a list"),
         ("a: [", "p.yml:"),
@@ -269,7 +268,7 @@ import YAML
 
     @Test func allJobsFaultsAreShownInOrder() {
         let found = errors(
-            "scrape_configs:\n- job_name: a\n  scheme: x\n- job_name: b\n  scheme: y\nremote_read: [{url: x}]\nnope: 1\n"
+            "scrape_configs:\n- job_name: a\n  scheme: x\n- job_name: b\n  scheme: y\nremote_read: [{}]\nnope: 1\n"
         )
         #expect(found.map { $0.prefix(8) } == ["p.yml:3:", "p.yml:5:", "p.yml:6:", "p.yml:7:"])
     }

@@ -53,11 +53,17 @@ import YAML
         let node = try #require(try YAML.parse("name: x\ncount: many\nextra: 1\nflag: maybe\n").first)
         var fields = try FieldReader(node, path: "top", file: "f.yml")
         #expect(try fields.text("name") == "x")
-        let count = #expect(throws: YAMLError.self) { try fields.optionalInteger("count") }
-        #expect(count?.description == "f.yml:2:8: top.count: expected a whole number")
-        let flag = #expect(throws: YAMLError.self) { try fields.optionalFlag("flag") }
-        #expect(flag?.line == 4)
-        let unknown = #expect(throws: YAMLError.self) { try fields.finish() }
-        #expect(unknown?.description == "f.yml:3:1: top.extra: unknown field \"extra\"")
+        #expect(try fields.optionalInteger("count") == nil)
+        #expect(try fields.optionalFlag("flag") == nil)
+        let own = fields.fault("wrong", at: node["name"], field: "name")
+        #expect(own.all.map(\.line) == [1, 2, 4])
+        // What was kept already is not kept twice.
+        fields.note(own)
+        let error = #expect(throws: YAMLError.self) { try fields.finish() }
+        #expect(
+            error?.all.map(\.description) == [
+                "f.yml:1:7: top.name: wrong", "f.yml:2:8: top.count: expected a whole number",
+                "f.yml:3:1: top.extra: unknown field \"extra\"", "f.yml:4:7: top.flag: expected true or false",
+            ])
     }
 }

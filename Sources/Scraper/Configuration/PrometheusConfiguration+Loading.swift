@@ -34,116 +34,164 @@ extension PrometheusConfiguration {
                 try read(root, file: file, &errors)
             }
         } catch {
-            errors.append(error)
+            errors += error.all
         }
         if !errors.isEmpty {
             throw ConfigurationError(errors: errors.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
         }
     }
 
-    /// Errors of single jobs are collected, so that all of them can be shown at once.
+    /// Errors are collected, so that all of them can be shown at once.
     private mutating func read(_ root: YAMLNode, file: String, _ errors: inout [YAMLError]) throws(YAMLError) {
         let directory = Paths.directory(of: file)
         var fields = try FieldReader(root, path: "", file: file)
         var defaults = ScrapePool(name: "")
-        do throws(YAMLError) {
-            if let node = fields.optional("global") {
-                defaults = try readGlobal(node, file: file)
-            }
-        } catch {
-            errors.append(error)
+        if let node = fields.optional("global") {
+            _ = fields.collect { (_) throws(YAMLError) in try readGlobal(node, file: file, &defaults) }
         }
-        ruleFiles = try fields.textList("rule_files").map { Paths.resolve($0, from: directory) }
-        readPools(try fields.list("scrape_configs"), defaults, file: file, &errors)
-        for pattern in try fields.textList("scrape_config_files") {
+        ruleFiles = try Self.patterns("rule_files", "rule", &fields).map { Paths.resolve($0, from: directory) }
+        readPools(try fields.list("scrape_configs"), defaults, &fields)
+        for pattern in try Self.patterns("scrape_config_files", "scrape config", &fields) {
             for path in Paths.existing(Paths.resolve(pattern, from: directory)) {
-                try readPoolFile(path, defaults, &errors)
+                _ = fields.collect { (_) throws(YAMLError) in try readPoolFile(path, defaults) }
             }
         }
         if let node = fields.optional("alerting") {
-            do throws(YAMLError) {
-                try readAlerting(node, file: file, directory)
-            } catch {
-                errors.append(error)
-            }
+            _ = fields.collect { (_) throws(YAMLError) in try readAlerting(node, file: file, directory) }
         }
-        for name in ["remote_write", "remote_read"] {
-            do throws(YAMLError) {
-                try fields.refuse(name, "Tribune keeps its own history; take it out")
-            } catch {
-                errors.append(error)
-            }
-        }
+        remoteWrites = try RemoteWriteSettings.list(&fields, directory)
+        remoteReads = try RemoteReadSettings.list(&fields, directory)
         if let node = fields.optional("storage") {
-            do throws(YAMLError) { try readStorage(node, file: file) } catch { errors.append(error) }
+            _ = fields.collect { (_) throws(YAMLError) in try readStorage(node, file: file) }
         }
-        for name in ["tracing", "otlp"] {
-            guard let node = fields.optional(name) else { continue }
-            warnings.append(
-                fields.fault("this section belongs to Prometheus and has no effect", at: node, field: name))
+        if let node = fields.optional("tracing") {
+            _ = fields.collect { (_) throws(YAMLError) in try TracingSection.check(node, file: file, directory) }
         }
-        errors += fields.unknownFields()
+        if let node = fields.optional("otlp") {
+            let scheme = defaults.names.validation
+            _ = fields.collect { (_) throws(YAMLError) in try OTLPSection.check(node, file: file, scheme) }
+        }
+        if let node = fields.optional("runtime") {
+            _ = fields.collect { (_) throws(YAMLError) in
+                var section = try FieldReader(node, path: "runtime", file: file)
+                _ = try section.optionalInteger("gogc")
+                try section.finish()
+            }
+        }
+        for name in ["remote_write", "remote_read", "tracing", "otlp", "runtime"] {
+            guard let node = root[name], !node.isNull else { continue }
+            warnings.append(fields.plainFault("this section is read and not acted upon", at: node, field: name))
+        }
+        errors += fields.faults + fields.unknownFields()
     }
 
-    private mutating func readGlobal(_ node: YAMLNode, file: String) throws(YAMLError) -> ScrapePool {
+    /// Paths whose last part may have a `*`.
+    private static func patterns(
+        _ name: String, _ what: String, _ fields: inout FieldReader
+    ) throws(YAMLError) -> [FilePattern] {
+        let patterns = try fields.textList(name)
+        for (index, pattern) in patterns.enumerated() {
+            guard let star = pattern.firstIndex(of: "*") else { continue }
+            let rest = pattern[pattern.index(after: star)...]
+            guard rest.contains("/") else { continue }
+            fields.note(
+                "invalid \(what) file path \"\(pattern)\"", at: fields.node[name]?.elements?[index],
+                field: "\(name)[\(index)]")
+        }
+        return patterns
+    }
+
+    private mutating func readGlobal(
+        _ node: YAMLNode, file: String, _ defaults: inout ScrapePool
+    ) throws(YAMLError) {
         var fields = try FieldReader(node, path: "global", file: file)
-        var defaults = ScrapePool(name: "")
         scrapeInterval = try fields.optionalInterval("scrape_interval") ?? scrapeInterval
         defaults.interval = scrapeInterval
         let timeout = try fields.optionalInterval("scrape_timeout")
         if let timeout, timeout > scrapeInterval {
-            throw fields.fault("global scrape timeout greater than scrape interval", at: node["scrape_timeout"])
+            fields.note(
+                "global scrape timeout greater than scrape interval", at: node["scrape_timeout"],
+                field: "scrape_timeout")
         }
         defaults.timeout = timeout ?? min(defaults.timeout, scrapeInterval)
         evaluationInterval = try fields.optionalInterval("evaluation_interval") ?? evaluationInterval
         ruleQueryOffset = try fields.optionalDuration("rule_query_offset") ?? .zero
-        externalLabels = try fields.labels("external_labels")
-        try defaults.readSharedFields(&fields, &warnings)
-        for name in ["query_log_file", "runtime", "metric_name_escaping_scheme"] where fields.optional(name) != nil {
-            warnings.append(fields.fault("has no effect", at: node[name], field: name))
+        var expansion = EnvironmentExpansion()
+        externalLabels = Labels(
+            try fields.labels("external_labels").pairs
+                .map { Label($0.name, expansion.expanded($0.value)) }.filter { !$0.value.isEmpty })
+        for name in expansion.missing {
+            warnings.append(
+                fields.plainFault(
+                    "the environment variable \(name) is empty", at: node["external_labels"],
+                    field: "external_labels"))
+        }
+        try defaults.readSharedFields(&fields, Paths.directory(of: file), &warnings)
+        defaults.names = try NameScheme(&fields)
+        if fields.optional("query_log_file") != nil {
+            warnings.append(
+                fields.plainFault("has no effect", at: node["query_log_file"], field: "query_log_file"))
         }
         try fields.finish()
-        return defaults
     }
 
-    /// Exemplars are kept here too; the rest speaks of Prometheus's own files.
     private mutating func readStorage(_ node: YAMLNode, file: String) throws(YAMLError) {
         var fields = try FieldReader(node, path: "storage", file: file)
         if let exemplars = fields.optional("exemplars") {
-            var section = try FieldReader(exemplars, path: "storage.exemplars", file: file)
-            maximumExemplars = try section.optionalInteger("max_exemplars")
-            try section.finish()
+            maximumExemplars = fields.collect { (_) throws(YAMLError) in
+                var section = try FieldReader(exemplars, path: "storage.exemplars", file: file)
+                let count = try section.optionalInteger("max_exemplars")
+                try section.finish()
+                return count.map { max(0, $0) }
+            }?.flatMap { $0 }
         }
-        for name in ["tsdb", "parquet", "out_of_order_time_window"] {
-            guard let place = fields.optional(name) else { continue }
+        if let tsdb = fields.optional("tsdb") {
+            _ = fields.collect { (_) throws(YAMLError) in try readDatabase(tsdb, file: file) }
+        }
+        try fields.finish()
+    }
+
+    private mutating func readDatabase(_ node: YAMLNode, file: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: "storage.tsdb", file: file)
+        if let window = try fields.optionalDuration("out_of_order_time_window"), window > .zero {
             warnings.append(
-                fields.fault("this section belongs to Prometheus and has no effect", at: place, field: name))
+                fields.plainFault(
+                    "has no effect: samples that are older than the last one of their series are not stored",
+                    at: node["out_of_order_time_window"], field: "out_of_order_time_window"))
+        }
+        if let retention = fields.optional("retention") {
+            var section = try FieldReader(retention, path: "storage.tsdb.retention", file: file)
+            self.retention = try section.optionalInterval("time")
+            retentionBytes = try section.optionalSize("size").flatMap { $0 > 0 ? $0 : nil }
+            try section.finish()
         }
         try fields.finish()
     }
 
     private mutating func readPools(
-        _ nodes: [YAMLNode], _ defaults: ScrapePool, file: String, _ errors: inout [YAMLError]
+        _ nodes: [YAMLNode], _ defaults: ScrapePool, _ fields: inout FieldReader
     ) {
         for (index, node) in nodes.enumerated() {
-            do throws(YAMLError) {
-                let path = "scrape_configs[\(index)]"
-                let pool = try ScrapePool(node, defaults: defaults, path: path, file: file, &warnings)
-                if pools.contains(where: { $0.name == pool.name }) {
-                    throw YAMLError(
-                        file: file, line: node.line, column: node.column, field: "\(path).job_name",
-                        message: "found multiple scrape configs with job name \"\(pool.name)\"")
-                }
-                pools.append(pool)
-            } catch {
-                errors.append(error)
+            let path = "scrape_configs[\(index)]"
+            if node.isNull {
+                fields.note("empty or null scrape config section", at: node, field: path)
+                continue
             }
+            let name = node["job_name"]?.text ?? ""
+            if !name.isEmpty, pools.contains(where: { $0.name == name }) {
+                fields.note(
+                    "found multiple scrape configs with job name \"\(name)\"", at: node, field: "\(path).job_name")
+            }
+            // A faulty one keeps its name from others.
+            var pool = ScrapePool(name: name)
+            _ = fields.collect { (fields) throws(YAMLError) in
+                pool = try ScrapePool(node, defaults: defaults, path: path, file: fields.file, &warnings)
+            }
+            pools.append(pool)
         }
     }
 
-    private mutating func readPoolFile(
-        _ path: String, _ defaults: ScrapePool, _ errors: inout [YAMLError]
-    ) throws(YAMLError) {
+    private mutating func readPoolFile(_ path: String, _ defaults: ScrapePool) throws(YAMLError) {
         let bytes: [UInt8]
         do throws(FileText.ReadError) {
             bytes = try FileText.bytes(path, limit: 64 << 20)
@@ -152,7 +200,7 @@ extension PrometheusConfiguration {
         }
         for document in try YAML.parse(bytes, file: path) {
             var fields = try FieldReader(document, path: "", file: path)
-            readPools(try fields.list("scrape_configs"), defaults, file: path, &errors)
+            readPools(try fields.list("scrape_configs"), defaults, &fields)
             try fields.finish()
         }
     }
@@ -162,27 +210,35 @@ extension PrometheusConfiguration {
         alertRelabelRules = try RelabelRule.list(&fields, "alert_relabel_configs")
         for (index, entry) in try fields.list("alertmanagers").enumerated() {
             let path = fields.path(of: "alertmanagers[\(index)]")
-            alertmanagers.append(try AlertmanagerGroup(entry, path: path, file: file, directory))
+            let group = fields.collect { (_) throws(YAMLError) in
+                try AlertmanagerGroup(entry, path: path, file: file, directory, &warnings)
+            }
+            if let group { alertmanagers.append(group) }
         }
         try fields.finish()
     }
 }
 
 extension PrometheusConfiguration.AlertmanagerGroup {
-    init(_ node: YAMLNode, path: String, file: String, _ directory: String) throws(YAMLError) {
+    init(
+        _ node: YAMLNode, path: String, file: String, _ directory: String, _ warnings: inout [YAMLError]
+    ) throws(YAMLError) {
         self.init()
         var fields = try FieldReader(node, path: path, file: file)
         scheme = try fields.scheme() ?? scheme
         pathPrefix = try fields.optionalText("path_prefix") ?? ""
         timeout = try fields.optionalInterval("timeout") ?? timeout
         if let version = try fields.optionalText("api_version"), version != "v2" {
-            throw fields.fault(
+            fields.note(
                 "expected Alertmanager api version to be \"v2\"", at: node["api_version"], field: "api_version")
         }
-        http = try HTTPSettings(&fields, directory: directory)
+        http = fields.collect { (fields) throws(YAMLError) in try HTTPSettings(&fields, directory: directory) } ?? http
+        if fields.optional("sigv4") != nil {
+            warnings.append(fields.plainFault("has no effect", at: node["sigv4"], field: "sigv4"))
+        }
         relabelRules = try RelabelRule.list(&fields, "relabel_configs")
         staticTargets = try TargetGroup.staticGroups(&fields)
-        if relabelRules.isEmpty { try ScrapePool.checkAddresses(staticTargets, fields) }
+        if node["relabel_configs"]?.elements?.isEmpty ?? true { ScrapePool.checkAddresses(staticTargets, &fields) }
         discovery = try DiscoveryMechanism.list(&fields, directory: directory)
         alertRelabelRules = try RelabelRule.list(&fields, "alert_relabel_configs")
         try fields.finish()

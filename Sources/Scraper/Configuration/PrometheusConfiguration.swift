@@ -46,6 +46,14 @@ public struct PrometheusConfiguration: Equatable, Sendable {
     public var alertRelabelRules: [RelabelRule] = []
     /// `storage.exemplars.max_exemplars`, if it is set.
     public var maximumExemplars: Int?
+    /// `storage.tsdb.retention.time`, where it is given.
+    public var retention: Milliseconds?
+    /// `storage.tsdb.retention.size` in bytes, where it is given.
+    public var retentionBytes: Int?
+    /// `remote_write`: read, and not acted upon.
+    public var remoteWrites: [RemoteWriteSettings] = []
+    /// `remote_read`: read, and not acted upon.
+    public var remoteReads: [RemoteReadSettings] = []
     /// The main file as YAML, with `<secret>` in place of every secret.
     public var shownText = ""
     /// Valid settings that have no effect.

@@ -10,7 +10,8 @@ extension FieldReader {
     mutating func scheme() throws(YAMLError) -> String? {
         guard let scheme = try optionalText("scheme") else { return nil }
         guard scheme == "http" || scheme == "https" else {
-            throw fault("unsupported scheme \"\(scheme)\"", at: node["scheme"], field: "scheme")
+            note("unsupported scheme \"\(scheme)\"", at: node["scheme"], field: "scheme")
+            return nil
         }
         return scheme
     }
@@ -24,16 +25,11 @@ extension ScrapePool {
         self = defaults
         let directory = Paths.directory(of: file)
         var fields = try FieldReader(node, path: path, file: file)
-        name = try fields.text("job_name")
-        if name.isEmpty { throw fields.fault("job_name is empty", at: node["job_name"], field: "job_name") }
-        interval = try fields.optionalInterval("scrape_interval") ?? defaults.interval
-        let timeout = try fields.optionalInterval("scrape_timeout")
-        if let timeout, timeout > interval {
-            throw fields.fault(
-                "scrape timeout greater than scrape interval for scrape config with job name \"\(name)\"",
-                at: node["scrape_timeout"], field: "scrape_timeout")
+        name = fields.collect { (fields) throws(YAMLError) in try fields.text("job_name") } ?? ""
+        if name.isEmpty, node["job_name"] != nil {
+            fields.note("job_name is empty", at: node["job_name"], field: "job_name")
         }
-        self.timeout = timeout ?? min(defaults.timeout, interval)
+        try readTimes(&fields, defaults)
         metricsPath = try fields.optionalText("metrics_path") ?? metricsPath
         scheme = try fields.scheme() ?? scheme
         honorsLabels = try fields.optionalFlag("honor_labels") ?? false
@@ -41,20 +37,21 @@ extension ScrapePool {
         tracksTimestampStaleness = try fields.optionalFlag("track_timestamps_staleness") ?? false
         asksForCompression = try fields.optionalFlag("enable_compression") ?? true
         try readParameters(&fields)
-        try readSharedFields(&fields, &warnings)
+        try readSharedFields(&fields, directory, &warnings)
+        names = try NameScheme(&fields, defaults: defaults.names)
         if let word = try fields.optionalText("fallback_scrape_protocol") {
-            guard let known = ScrapeProtocol(rawValue: word) else {
-                throw fields.fault(
+            fallback = ScrapeProtocol(rawValue: word)?.format
+            if fallback == nil {
+                fields.note(
                     "invalid fallback_scrape_protocol for scrape config with job name \"\(name)\": "
                         + ScrapeProtocol.unknown(word), at: node["fallback_scrape_protocol"],
                     field: "fallback_scrape_protocol")
             }
-            fallback = known.format
         }
-        http = try HTTPSettings(&fields, directory: directory)
+        http = fields.collect { (fields) throws(YAMLError) in try HTTPSettings(&fields, directory: directory) } ?? http
         relabelRules = try RelabelRule.list(&fields, "relabel_configs")
         staticTargets = try TargetGroup.staticGroups(&fields)
-        if relabelRules.isEmpty { try Self.checkAddresses(staticTargets, fields) }
+        if fields.node["relabel_configs"]?.elements?.isEmpty ?? true { Self.checkAddresses(staticTargets, &fields) }
         discovery = try DiscoveryMechanism.list(&fields, directory: directory)
         metricRelabelRules = try RelabelRule.list(&fields, "metric_relabel_configs")
         histograms.bucketLimit = try fields.optionalLimit("native_histogram_bucket_limit") ?? 0
@@ -62,44 +59,61 @@ extension ScrapePool {
         try fields.finish()
     }
 
-    /// Reads what both `global` and `scrape_configs` may say.
-    mutating func readSharedFields(_ fields: inout FieldReader, _ warnings: inout [YAMLError]) throws(YAMLError) {
-        limits.samples = try fields.optionalLimit("sample_limit") ?? limits.samples
-        limits.labels = try fields.optionalLimit("label_limit") ?? limits.labels
-        limits.labelNameLength = try fields.optionalLimit("label_name_length_limit") ?? limits.labelNameLength
-        limits.labelValueLength = try fields.optionalLimit("label_value_length_limit") ?? limits.labelValueLength
-        limits.bodyBytes = try fields.optionalSize("body_size_limit") ?? limits.bodyBytes
-        limits.targets = try fields.optionalLimit("target_limit") ?? limits.targets
-        limits.droppedTargets = try fields.optionalLimit("keep_dropped_targets") ?? limits.droppedTargets
+    private mutating func readTimes(_ fields: inout FieldReader, _ defaults: ScrapePool) throws(YAMLError) {
+        interval = try fields.optionalInterval("scrape_interval") ?? defaults.interval
+        let timeout = try fields.optionalInterval("scrape_timeout")
+        if let timeout, timeout > interval {
+            fields.note(
+                "scrape timeout greater than scrape interval for scrape config with job name \"\(name)\"",
+                at: fields.node["scrape_timeout"], field: "scrape_timeout")
+        }
+        self.timeout = timeout ?? min(defaults.timeout, interval)
+    }
+
+    /// Reads what both `global` and `scrape_configs` may say. As in Prometheus, a limit of 0 is none of its own.
+    mutating func readSharedFields(
+        _ fields: inout FieldReader, _ directory: String, _ warnings: inout [YAMLError]
+    ) throws(YAMLError) {
+        func limit(_ name: String, _ inherited: Int) throws(YAMLError) -> Int {
+            let limit = try fields.optionalLimit(name) ?? 0
+            return limit == 0 ? inherited : limit
+        }
+        limits.samples = try limit("sample_limit", limits.samples)
+        limits.labels = try limit("label_limit", limits.labels)
+        limits.labelNameLength = try limit("label_name_length_limit", limits.labelNameLength)
+        limits.labelValueLength = try limit("label_value_length_limit", limits.labelValueLength)
+        let bodyBytes = try fields.optionalSize("body_size_limit") ?? 0
+        if bodyBytes > 0 { limits.bodyBytes = bodyBytes }
+        limits.targets = try limit("target_limit", limits.targets)
+        limits.droppedTargets = try limit("keep_dropped_targets", limits.droppedTargets)
+        if let path = try fields.optionalText("scrape_failure_log_file"), !path.isEmpty {
+            failureLog = Paths.resolve(path, from: directory)
+        }
         try readProtocols(&fields)
         try readHistogramSettings(&fields)
-        let ignored = [
-            "extra_scrape_metrics", "scrape_failure_log_file", "metric_name_validation_scheme",
-            "metric_name_escaping_scheme",
-        ]
-        for name in ignored {
-            guard let node = fields.optional(name), !["false", "utf8", "allow-utf-8", ""].contains(node.text) else {
-                continue
-            }
-            warnings.append(fields.fault("has no effect", at: node, field: name))
+        if try fields.optionalFlag("extra_scrape_metrics") ?? false {
+            warnings.append(
+                fields.plainFault(
+                    "has no effect", at: fields.node["extra_scrape_metrics"], field: "extra_scrape_metrics"))
         }
     }
 
     private mutating func readProtocols(_ fields: inout FieldReader) throws(YAMLError) {
         guard let place = fields.node["scrape_protocols"] else { return }
         let words = try fields.textList("scrape_protocols")
-        func fault(_ message: String) -> YAMLError {
-            fields.fault(message, at: place, field: "scrape_protocols")
-        }
-        guard !words.isEmpty else { throw fault("scrape_protocols cannot be empty") }
         var known: [ScrapeProtocol] = []
+        var problem = words.isEmpty ? "scrape_protocols cannot be empty" : nil
         for word in words {
-            guard let next = ScrapeProtocol(rawValue: word) else { throw fault(ScrapeProtocol.unknown(word)) }
+            guard let next = ScrapeProtocol(rawValue: word) else {
+                problem = ScrapeProtocol.unknown(word)
+                break
+            }
             if known.contains(next) {
-                throw fault("duplicated protocol in scrape_protocols, got [\(words.joined(separator: " "))]")
+                problem = "duplicated protocol in scrape_protocols, got [\(words.joined(separator: " "))]"
             }
             known.append(next)
         }
+        if let problem { fields.note(problem, at: place, field: "scrape_protocols") }
         protocols = known
     }
 
@@ -116,20 +130,27 @@ extension ScrapePool {
 
     private mutating func readParameters(_ fields: inout FieldReader) throws(YAMLError) {
         guard let node = fields.optional("params") else { return }
-        var section = try FieldReader(node, path: fields.path(of: "params"), file: fields.file)
-        for name in section.names.sorted(by: ByteOrder.precedes) {
-            parameters.append(Parameter(name: name, values: try section.textList(name)))
+        let path = fields.path(of: "params")
+        let found = fields.collect { (fields) throws(YAMLError) in
+            var section = try FieldReader(node, path: path, file: fields.file)
+            var found: [Parameter] = []
+            for name in section.names.sorted(by: ByteOrder.precedes) {
+                found.append(Parameter(name: name, values: try section.textList(name)))
+            }
+            try section.finish()
+            return found
         }
+        parameters += found ?? []
     }
 
     /// Refuses a static target that is no address. With relabelling, which may make an address of it, it is judged
     /// after that.
-    static func checkAddresses(_ groups: [TargetGroup], _ fields: FieldReader) throws(YAMLError) {
+    static func checkAddresses(_ groups: [TargetGroup], _ fields: inout FieldReader) {
         for (group, content) in groups.enumerated() {
             for (index, target) in content.targets.enumerated() {
                 guard let address = target["__address__"], address.contains("/") else { continue }
                 let list = fields.node["static_configs"]?.elements?[group]["targets"]?.elements
-                throw fields.fault(
+                fields.note(
                     "\"\(address)\" is not a valid hostname", at: list?[index],
                     field: "static_configs[\(group)].targets[\(index)]")
             }

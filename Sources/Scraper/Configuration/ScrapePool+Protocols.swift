@@ -23,14 +23,14 @@ extension ScrapePool {
             }
         }
 
-        /// The media range in `Accept`.
-        var mediaRange: String {
+        /// The media range in `Accept`. Versions from 1.0.0 on know escaping.
+        func mediaRange(_ escaping: NameScheme.Escaping) -> String {
             switch self {
             case .protobuf:
                 "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
-            case .openMetrics1: "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8"
+            case .openMetrics1: "application/openmetrics-text;version=1.0.0;escaping=\(escaping.rawValue)"
             case .openMetrics0: "application/openmetrics-text;version=0.0.1"
-            case .text1: "text/plain;version=1.0.0;escaping=allow-utf-8"
+            case .text1: "text/plain;version=1.0.0;escaping=\(escaping.rawValue)"
             case .text0: "text/plain;version=0.0.4"
             }
         }
@@ -66,7 +66,7 @@ extension ScrapePool {
     func acceptHeader(protobufFirst: Bool) -> String {
         let protocols = askedProtocols(protobufFirst: protobufFirst)
         let heaviest = ScrapeProtocol.allCases.count + 1
-        var ranges = protocols.enumerated().map { "\($1.mediaRange);q=0.\(heaviest - $0)" }
+        var ranges = protocols.enumerated().map { "\($1.mediaRange(names.escaping));q=0.\(heaviest - $0)" }
         ranges.append("*/*;q=0.\(heaviest - protocols.count)")
         return ranges.joined(separator: ",")
     }

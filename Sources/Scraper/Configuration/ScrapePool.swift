@@ -50,6 +50,10 @@ public struct ScrapePool: Equatable, Sendable {
     public var protocols: [ScrapeProtocol]?
     /// The format of responses without a usable `Content-Type`.
     public var fallback: ExpositionFormat?
+    /// Which names targets may send, and how they are asked to write others.
+    public var names = NameScheme()
+    /// The file that failed scrapes are written to; `nil` for none.
+    public var failureLog: String?
     /// HTTP client settings.
     public var http = HTTPSettings()
     /// Limits for each target.

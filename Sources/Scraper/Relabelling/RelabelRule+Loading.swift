@@ -8,10 +8,10 @@ extension RelabelRule {
         self.init()
         var fields = try FieldReader(node, path: path, file: file)
         if let word = try fields.optionalText("action") {
-            guard let action = Action(rawValue: word.lowercased()) else {
-                throw fields.fault("unknown relabel action \"\(word)\"", at: node["action"], field: "action")
+            action = Action(rawValue: word.lowercased()) ?? action
+            if Action(rawValue: word.lowercased()) == nil {
+                fields.note("unknown relabel action \"\(word)\"", at: node["action"], field: "action")
             }
-            self.action = action
         }
         sourceLabels = try fields.textList("source_labels")
         separator = try fields.optionalText("separator") ?? separator
@@ -19,17 +19,15 @@ extension RelabelRule {
         targetLabel = try fields.optionalText("target_label") ?? ""
         replacement = try fields.optionalText("replacement") ?? replacement
         if let modulus = try fields.optionalInteger("modulus") {
-            guard modulus >= 0 else {
-                throw fields.fault("modulus must not be negative", at: node["modulus"], field: "modulus")
-            }
-            self.modulus = UInt64(modulus)
+            if modulus < 0 { fields.note("modulus must not be negative", at: node["modulus"], field: "modulus") }
+            self.modulus = UInt64(clamping: modulus)
         }
-        try fields.finish()
         do throws(RegularExpression.PatternError) {
             _ = try RegularExpression(regex)
         } catch {
-            throw fields.fault(error.description, at: node["regex"], field: "regex")
+            fields.note(error.description, at: node["regex"], field: "regex")
         }
+        try fields.finish()
         if let problem { throw fields.fault(problem) }
     }
 
@@ -67,7 +65,11 @@ extension RelabelRule {
     static func list(_ fields: inout FieldReader, _ name: String) throws(YAMLError) -> [RelabelRule] {
         var rules: [RelabelRule] = []
         for (index, node) in try fields.list(name).enumerated() {
-            rules.append(try RelabelRule(node, path: fields.path(of: "\(name)[\(index)]"), file: fields.file))
+            let path = fields.path(of: "\(name)[\(index)]")
+            let rule = fields.collect { (fields) throws(YAMLError) in
+                try RelabelRule(node, path: path, file: fields.file)
+            }
+            if let rule { rules.append(rule) }
         }
         return rules
     }

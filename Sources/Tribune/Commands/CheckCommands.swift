@@ -37,7 +37,7 @@ enum CheckCommands {
                 "SUCCESS: \(path) is a valid Alertmanager configuration: \(configuration.receivers.count) receivers")
             return 0
         } catch {
-            Console.print("FAILED: \(error)")
+            for fault in error.all { Console.print("FAILED: \(fault)") }
             return CommandFailure.Code.failed.rawValue
         }
     }
@@ -45,7 +45,7 @@ enum CheckCommands {
     /// The configuration of a service, with every file it names.
     private static func checkService(_ path: String) -> Int32 {
         do throws(ConfigurationError) {
-            let configuration = try LoadedConfiguration.load(path)
+            let configuration = try LoadedConfiguration.load(path, requiresRuleFiles: true)
             for warning in configuration.prometheus.warnings { Console.error("warning: \(warning)") }
             for warning in configuration.notification.warnings { Console.error("warning: \(warning)") }
             for warning in configuration.reach.warnings { Console.error("warning: \(warning)") }

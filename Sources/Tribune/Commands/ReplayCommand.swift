@@ -81,7 +81,8 @@ enum ReplayCommand {
         _ invocation: Invocation, _ features: Features
     ) throws(CommandFailure) -> LoadedConfiguration {
         do throws(ConfigurationError) {
-            return try LoadedConfiguration.load(invocation.value("config.file") ?? "", features: features.parser)
+            return try LoadedConfiguration.load(
+                invocation.value("config.file") ?? "", features: features.parser, requiresRuleFiles: true)
         } catch {
             throw CommandFailure(error.description)
         }

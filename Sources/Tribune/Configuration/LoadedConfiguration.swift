@@ -24,6 +24,8 @@ struct LoadedConfiguration {
     let plans: [RolloutPlan]
     /// The services that rollback rules reach, as text.
     let reach: (lines: [String], warnings: [String])
+    /// Entries of `rule_files` without a pattern that name no file.
+    let missingRuleFiles: [String]
 
     /// All rule groups of all files.
     var groups: [RuleGroup] { ruleFiles.flatMap(\.groups) }
@@ -41,8 +43,11 @@ struct LoadedConfiguration {
     }
 
     /// Reads `path` and every file that it refers to. All errors are reported, not only the first.
+    ///
+    /// - Parameter requiresRuleFiles: Whether an entry of `rule_files` without a pattern must name a file. A service
+    ///   starts without it, as Prometheus does; a check refuses it, as promtool does.
     static func load(
-        _ path: String, features: ParserFeatures = .standard
+        _ path: String, features: ParserFeatures = .standard, requiresRuleFiles: Bool
     ) throws(ConfigurationError) -> LoadedConfiguration {
         let file = try one { () throws(YAMLError) in try TribuneFile.load(path) }
         var faults = Faults()
@@ -54,7 +59,12 @@ struct LoadedConfiguration {
             return try one { () throws(YAMLError) in try NotificationConfiguration.load(path) }
         }
         var ruleFiles: [RuleFile] = []
-        for path in (prometheus?.ruleFiles ?? []).flatMap({ Paths.matching($0) }) {
+        let patterns = prometheus?.ruleFiles ?? []
+        let missing = patterns.filter { Paths.matching($0) == [$0] && !Paths.exists($0) }
+        if requiresRuleFiles {
+            for path in missing { faults.add(file.prometheus, "rule_files: no file is called \"\(path)\"") }
+        }
+        for path in patterns.flatMap({ Paths.existing($0) }) {
             let loaded = faults.collect { () throws(ConfigurationError) in
                 do throws(RuleFileError) { return try RuleFile.load(path, options: .init(features: features)) } catch {
                     throw ConfigurationError(errors: error.faults)
@@ -90,7 +100,7 @@ struct LoadedConfiguration {
         guard names.faults.isEmpty else { throw ConfigurationError(errors: names.faults) }
         return LoadedConfiguration(
             file: file, prometheus: prometheus, ruleFiles: ruleFiles, notification: notification,
-            plans: plans.map(\.plan), reach: names.report)
+            plans: plans.map(\.plan), reach: names.report, missingRuleFiles: missing)
     }
 
     /// Reads the plan file at `path`.
@@ -111,7 +121,7 @@ struct LoadedConfiguration {
     private static func one<Value>(
         _ read: () throws(YAMLError) -> Value
     ) throws(ConfigurationError) -> Value {
-        do throws(YAMLError) { return try read() } catch { throw ConfigurationError(errors: [error]) }
+        do throws(YAMLError) { return try read() } catch { throw ConfigurationError(errors: error.all) }
     }
 
     /// The errors so far.

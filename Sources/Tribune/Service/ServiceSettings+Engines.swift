@@ -9,7 +9,7 @@ extension LoadedConfiguration {
     /// Reads the configuration file.
     static func load(_ settings: ServiceSettings) throws(CommandFailure) -> LoadedConfiguration {
         do throws(ConfigurationError) {
-            return try load(settings.configFile, features: settings.features.parser)
+            return try load(settings.configFile, features: settings.features.parser, requiresRuleFiles: false)
         } catch {
             throw CommandFailure(error.description)
         }
