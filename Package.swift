@@ -98,7 +98,7 @@ let package = Package(
         // Types and modules shared by engines
         source("RuleModel", ["MetricModel"]),
         source("Lease", ["JSON", "MetricModel", "Runtime", "Instrumentation"]),
-        source("KubernetesClient", ["CurlHTTP", "JSON", "Runtime"]),
+        source("KubernetesClient", ["CurlHTTP", "JSON", "Runtime", "TLS", "YAML"]),
 
         source(
             "Receivers",
@@ -108,8 +108,8 @@ let package = Package(
         source(
             "Discovery",
             [
-                "ConfigurationFields", "CResolver", "CurlHTTP", "Instrumentation", "JSON", "MetricModel", "Runtime",
-                "YAML",
+                "ConfigurationFields", "CResolver", "CurlHTTP", "Instrumentation", "JSON", "KubernetesClient",
+                "MetricModel", "Runtime", "YAML",
             ]),
         source(
             "Scraper",

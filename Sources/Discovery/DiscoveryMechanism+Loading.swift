@@ -6,7 +6,7 @@ extension DiscoveryMechanism {
     private static let others = [
         "aws", "azure", "digitalocean", "eureka", "gce", "hetzner", "ionos", "kuma", "lightsail", "linode", "marathon",
         "nerve", "nomad", "openstack", "ovhcloud", "puppetdb", "scaleway", "serverset", "stackit", "triton", "uyuni",
-        "vultr", "ecs", "msk", "consul", "docker", "dockerswarm", "ec2", "kubernetes",
+        "vultr", "ecs", "msk", "consul", "docker", "dockerswarm", "ec2",
     ]
 
     /// Reads every `…_sd_configs` section among `fields`; a mechanism that Tribune does not have is refused by name.
@@ -26,6 +26,9 @@ extension DiscoveryMechanism {
         try read("dns", &fields) { (entry) throws(YAMLError) in
             mechanisms.append(.dns(try DNSDiscovery(&entry)))
         }
+        try read("kubernetes", &fields) { (entry) throws(YAMLError) in
+            mechanisms.append(.kubernetes(try KubernetesDiscovery(&entry, directory: directory)))
+        }
         return mechanisms
     }
 
@@ -35,10 +38,16 @@ extension DiscoveryMechanism {
         let section = name + "_sd_configs"
         for (index, node) in try fields.list(section).enumerated() {
             let place = "\(section)[\(index)]"
-            if node.isNull { throw fields.fault("empty or null section in \(section)", at: node, field: place) }
-            var entry = try FieldReader(node, path: fields.path(of: place), file: fields.file)
-            try body(&entry)
-            try entry.finish()
+            if node.isNull {
+                fields.note("empty or null section in \(section)", at: node, field: place)
+                continue
+            }
+            let path = fields.path(of: place)
+            _ = fields.collect { (fields) throws(YAMLError) in
+                var entry = try FieldReader(node, path: path, file: fields.file)
+                try body(&entry)
+                try entry.finish()
+            }
         }
     }
 }

@@ -3,6 +3,7 @@ public enum DiscoveryMechanism: Equatable, Sendable {
     case file(FileDiscovery)
     case http(HTTPDiscovery)
     case dns(DNSDiscovery)
+    case kubernetes(KubernetesDiscovery)
 
     /// The name of the section without `_sd_configs`, as Prometheus calls the mechanism.
     public var name: String {
@@ -10,6 +11,7 @@ public enum DiscoveryMechanism: Equatable, Sendable {
         case .file: "file"
         case .http: "http"
         case .dns: "dns"
+        case .kubernetes: "kubernetes"
         }
     }
 
@@ -18,6 +20,7 @@ public enum DiscoveryMechanism: Equatable, Sendable {
         case .file(let discovery): discovery
         case .http(let discovery): discovery
         case .dns(let discovery): discovery
+        case .kubernetes(let discovery): discovery
         }
     }
 }

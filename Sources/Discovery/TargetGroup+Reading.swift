@@ -17,9 +17,13 @@ extension TargetGroup {
         var groups: [TargetGroup] = []
         for (index, node) in try fields.list("static_configs").enumerated() {
             let name = "static_configs[\(index)]"
-            if node.isNull { throw fields.fault("empty or null section in static_configs", at: node, field: name) }
-            groups.append(
-                try TargetGroup(node, path: fields.path(of: name), file: fields.file, source: String(index)))
+            if node.isNull { fields.note("empty or null section in static_configs", at: node, field: name) }
+            let path = fields.path(of: name)
+            let group = fields.collect { (fields) throws(YAMLError) in
+                try TargetGroup(node, path: path, file: fields.file, source: String(index))
+            }
+            // A faulty one leaves its place, by which errors name the others.
+            groups.append(group ?? TargetGroup(source: String(index), targets: []))
         }
         return groups
     }

@@ -5,17 +5,24 @@ internal import Runtime
 /// Sends requests to one API server. Every call blocks until the response has arrived or its deadline has passed. May
 /// be used from any thread.
 public struct KubernetesClient: Sendable {
+    /// Puts what the server wants to know of the client into a request; may read files.
+    public typealias Preparation = @Sendable (inout HTTPRequest) throws(HTTPFailure) -> Void
+
     private let server: KubernetesServer
     private let client: HTTPClient
+    private let prepare: Preparation?
 
     /// The maximum length of a response.
     private static let bodyLimit = 4 << 20
     private static let tokenLimit = 64 << 10
 
     /// A client of `server` that uses the connections of `client`.
-    public init(_ server: KubernetesServer, client: HTTPClient) {
+    ///
+    /// - Parameter prepare: Done to each request after what `server` says.
+    public init(_ server: KubernetesServer, client: HTTPClient, prepare: Preparation? = nil) {
         self.server = server
         self.client = client
+        self.prepare = prepare
     }
 
     /// Reads the object at `path`, such as `/api/v1/namespaces/shop/services/cart`.
@@ -39,14 +46,36 @@ public struct KubernetesClient: Sendable {
     ) throws(KubernetesError) -> HTTPResponse {
         let left = (deadline - SystemClock.monotonicNanoseconds()) / 1_000_000
         guard left > 0 else { throw KubernetesError("\(method) \(path): no response in time") }
-        var request = HTTPRequest(method: method, url: server.url + path, timeoutMilliseconds: left)
+        var request = try request(method, path, milliseconds: left)
         request.maximumBodyBytes = Self.bodyLimit
-        request.headers = [("Accept", "application/json")]
         if let type { request.headers.append(("Content-Type", type)) }
         if let body { request.body = Array(body.encoded.utf8) }
+        return try perform(method, path) { client throws(HTTPFailure) in try client.send(request) }
+    }
+
+    /// A request with the credentials and authorities of the server.
+    func request(_ method: String, _ path: String, milliseconds: Int64) throws(KubernetesError) -> HTTPRequest {
+        var request = HTTPRequest(method: method, url: server.url + path, timeoutMilliseconds: milliseconds)
+        request.headers = [("Accept", "application/json")]
+        request.tls = server.tls
+        request.proxy = server.proxy
+        if let basic = server.basic { request.authorize(user: basic.user, password: basic.password) }
+        if let token = server.token { request.authorize(credentials: token) }
         if let file = server.tokenFile { request.authorize(credentials: try token(file)) }
         if let file = server.authorityFile { request.tls.authorities = .file(file) }
-        do throws(HTTPFailure) { return try client.send(request) } catch {
+        if let prepare {
+            do throws(HTTPFailure) { try prepare(&request) } catch {
+                throw KubernetesError("\(method) \(path): \(error.message)")
+            }
+        }
+        return request
+    }
+
+    /// Runs `exchange` and says which request has failed.
+    func perform(
+        _ method: String, _ path: String, _ exchange: (HTTPClient) throws(HTTPFailure) -> HTTPResponse
+    ) throws(KubernetesError) -> HTTPResponse {
+        do throws(HTTPFailure) { return try exchange(client) } catch {
             throw KubernetesError("\(method) \(path): \(error.message)")
         }
     }

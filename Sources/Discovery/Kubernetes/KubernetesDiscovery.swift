@@ -1,0 +1,142 @@
+public import ConfigurationFields
+internal import KubernetesClient
+internal import Runtime
+internal import YAML
+
+/// `kubernetes_sd_configs`: objects of a cluster that are, or name, targets. A value.
+public struct KubernetesDiscovery: Equatable, Sendable {
+    /// The kind of object that is turned into targets.
+    public enum Role: String, CaseIterable, Sendable {
+        case pod, service, endpoints, endpointslice, node, ingress
+    }
+
+    /// Which objects of one kind are asked for. A value.
+    public struct Selector: Equatable, Sendable {
+        /// The kind.
+        public var role: Role
+        /// A label selector; empty for all.
+        public var label = ""
+        /// A field selector; empty for all.
+        public var field = ""
+    }
+
+    /// How the API server is found.
+    public enum Server: Equatable, Sendable {
+        /// The cluster that this process runs in, with the account of its pod.
+        case ownCluster
+        case url(String)
+        /// The current context of the file at this path.
+        case kubeconfig(String)
+    }
+
+    /// The kind of object.
+    public var role: Role
+    /// The API server.
+    public var server = Server.ownCluster
+    /// How the API server is talked to, where it is named by its URL.
+    public var http = HTTPSettings()
+    /// The namespaces that are looked at; empty for all.
+    public var namespaces: [String] = []
+    /// Whether the namespace of this process's pod is looked at too.
+    public var includesOwnNamespace = false
+    /// Limits of what is asked for, at most one for each kind.
+    public var selectors: [Selector] = []
+    /// Whether targets get the labels of their node.
+    public var attachesNode = false
+    /// Whether targets get the labels of their namespace.
+    public var attachesNamespace = false
+
+    /// Objects of the kind `role` in the cluster that this process runs in.
+    public init(role: Role) {
+        self.role = role
+    }
+}
+
+extension KubernetesDiscovery {
+    init(_ fields: inout FieldReader, directory: String) throws(YAMLError) {
+        let roles = Role.allCases.map(\.rawValue).joined(separator: ", ")
+        guard let word = try fields.optionalText("role") else {
+            throw fields.fault("role missing (one of: \(roles))")
+        }
+        guard let role = Role(rawValue: word) else {
+            throw fields.fault("unknown Kubernetes SD role \"\(word)\"", at: fields.node["role"], field: "role")
+        }
+        self.init(role: role)
+        let url = try fields.optionalText("api_server").flatMap { $0.isEmpty ? nil : $0 }
+        let kubeconfig = try fields.optionalText("kubeconfig_file").flatMap { $0.isEmpty ? nil : $0 }
+        http = try HTTPSettings(&fields, directory: directory)
+        try readNamespaces(&fields)
+        if let node = fields.optional("attach_metadata") {
+            var section = try FieldReader(node, path: fields.path(of: "attach_metadata"), file: fields.file)
+            attachesNode = try section.optionalFlag("node") ?? false
+            attachesNamespace = try section.optionalFlag("namespace") ?? false
+            try section.finish()
+        }
+        try readSelectors(&fields)
+        let isCustom = http != HTTPSettings()
+        if url != nil, kubeconfig != nil {
+            throw fields.fault("cannot use 'kubeconfig_file' and 'api_server' simultaneously")
+        }
+        if kubeconfig != nil, isCustom {
+            throw fields.fault("cannot use a custom HTTP client configuration together with 'kubeconfig_file'")
+        }
+        if kubeconfig == nil, url == nil, isCustom {
+            throw fields.fault(
+                "to use custom HTTP client configuration please provide the 'api_server' URL explicitly")
+        }
+        if includesOwnNamespace, let other = url != nil ? "api_server" : kubeconfig != nil ? "kubeconfig_file" : nil {
+            throw fields.fault("cannot use '\(other)' and 'namespaces.own_namespace' simultaneously")
+        }
+        if let url {
+            guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
+                throw fields.fault("not a URL: \"\(url)\"", at: fields.node["api_server"], field: "api_server")
+            }
+            server = .url(url.hasSuffix("/") ? String(url.dropLast()) : url)
+        } else if let kubeconfig {
+            server = .kubeconfig(Paths.resolve(kubeconfig, from: directory))
+        }
+    }
+
+    private mutating func readNamespaces(_ fields: inout FieldReader) throws(YAMLError) {
+        guard let node = fields.optional("namespaces") else { return }
+        var section = try FieldReader(node, path: fields.path(of: "namespaces"), file: fields.file)
+        includesOwnNamespace = try section.optionalFlag("own_namespace") ?? false
+        namespaces = try section.textList("names")
+        try section.finish()
+    }
+
+    private mutating func readSelectors(_ fields: inout FieldReader) throws(YAMLError) {
+        for (index, node) in try fields.list("selectors").enumerated() {
+            let place = "selectors[\(index)]"
+            var section = try FieldReader(node, path: fields.path(of: place), file: fields.file)
+            let word = try section.optionalText("role") ?? ""
+            let label = try section.optionalText("label") ?? ""
+            let field = try section.optionalText("field") ?? ""
+            try section.finish()
+            if selectors.contains(where: { $0.role.rawValue == word }) {
+                throw fields.fault("duplicated selector role: \(word)", at: node, field: place)
+            }
+            guard let kind = Role(rawValue: word), selectable.contains(kind) else {
+                let list = selectable.map(\.rawValue).joined(separator: ", ")
+                throw fields.fault(
+                    "\(role.rawValue) role supports only \(list) selectors", at: node, field: place)
+            }
+            for term in field.split(separator: ",") where !term.contains("=") {
+                throw fields.fault(
+                    "invalid selector: '\(field)'; can't understand '\(term)'", at: node["field"],
+                    field: "\(place).field")
+            }
+            selectors.append(Selector(role: kind, label: label, field: field))
+        }
+    }
+
+    /// The kinds that a selector may limit.
+    private var selectable: [Role] {
+        let kinds: [Role] =
+            switch role {
+            case .endpoints, .endpointslice: [.pod, .service, role]
+            case .pod, .service, .node, .ingress: [role]
+            }
+        return attachesNode && role != .node ? kinds + [.node] : kinds
+    }
+}
