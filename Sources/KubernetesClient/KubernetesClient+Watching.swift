@@ -22,19 +22,7 @@ public struct ObjectList: Equatable, Sendable {
         var all = parameters
         if !labels.isEmpty { all.append(("labelSelector", labels)) }
         if !fields.isEmpty { all.append(("fieldSelector", fields)) }
-        return path + "?" + all.map { "\($0.0)=\(Self.escaped($0.1))" }.joined(separator: "&")
-    }
-
-    private static func escaped(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF")
-        return text.utf8.reduce(into: "") { result, byte in
-            let isLetter = byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a
-            if isLetter || (0x30...0x39).contains(byte) || "-._~".utf8.contains(byte) {
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                result += "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
-            }
-        }
+        return "\(path)?\(FormText.encoded(all))"
     }
 }
 
@@ -115,9 +103,11 @@ extension KubernetesClient {
         var lines = LineBuffer(limit: Limit.eventBytes)
         var refusal: [UInt8] = []
         var problem: KubernetesError?
+        var watched = machine
+        // What came before an error counts, above all that the version is too old.
+        defer { machine = watched }
         do throws(KubernetesError) {
             let request = try request("GET", target, milliseconds: (Limit.watchSeconds + 30) * 1000)
-            var watched = machine
             let answer = try perform("GET", list.path) { client throws(HTTPFailure) in
                 try client.stream(request, isCancelled: isCancelled) { status, bytes in
                     guard status == 200 else {
@@ -128,21 +118,13 @@ extension KubernetesClient {
                     return problem == nil
                 }
             }
-            machine = watched
-            if answer.status == 410 { return machine.expired() }
+            if answer.status == 410 { return watched.expired() }
             try Self.check(HTTPResponse(status: answer.status, body: refusal), "GET", list.path)
-            return machine.watchEnded()
+            return watched.watchEnded()
         } catch {
-            return failed(list, problem ?? error, &machine, isCancelled, onFailure)
+            if !isCancelled() { onFailure(problem ?? error) }
+            return watched.failed()
         }
-    }
-
-    private func failed(
-        _ list: ObjectList, _ error: KubernetesError, _ machine: inout ObjectWatch,
-        _ isCancelled: () -> Bool, _ onFailure: (KubernetesError) -> Void
-    ) -> ObjectWatch.Action {
-        if !isCancelled() { onFailure(error) }
-        return machine.failed()
     }
 
     /// Hands over the events among `bytes`, each on a line of its own. Returns why the watch cannot go on.
