@@ -87,7 +87,7 @@ let package = Package(
         shim("CFastFloat", linked: []),
         shim("CResolver", linked: ["resolv"]),
 
-        source("ConfigurationFields", ["CurlHTTP", "JSON", "MetricModel", "Runtime", "YAML"]),
+        source("ConfigurationFields", ["CurlHTTP", "JSON", "MetricModel", "Runtime", "TLS", "YAML"]),
 
         // Store and language
         source("Exposition", ["MetricModel", "Protobuf", "CFastFloat", "Instrumentation"]),

@@ -24,7 +24,13 @@ struct SNSIntegration: IntegrationSettings {
         sendsResolved = try reader.sendsResolved(true)
         http = try reader.http()
         url = try reader.text("api_url")
-        credentials = try AWSCredentials(&reader)
+        credentials = AWSCredentials()
+        if let node = reader.fields.optional("sigv4") {
+            let path = reader.fields.path(of: "sigv4")
+            var fields = try FieldReader(node, path: path, file: reader.fields.file)
+            credentials = try AWSCredentials(&fields, directory: reader.directory)
+            try fields.finish()
+        }
         topic = try reader.text("topic_arn")
         phoneNumber = try reader.text("phone_number")
         target = try reader.text("target_arn")
@@ -82,7 +88,16 @@ struct SNSIntegration: IntegrationSettings {
         guard let region = credentials.effectiveRegion else {
             throw DeliveryFailure("region not configured in sns.sigv4.region or in the environment", isRetryable: false)
         }
-        let keys = try credentials.keys(region) { request throws(DeliveryFailure) in try delivery.send(request, http) }
+        let keys: AWSCredentials.Keys
+        do throws(HTTPFailure) {
+            keys = try credentials.keys(region) { request throws(HTTPFailure) in
+                do throws(DeliveryFailure) { return try delivery.send(request, http) } catch {
+                    throw HTTPFailure(.other, error.reason)
+                }
+            }
+        } catch {
+            throw DeliveryFailure(error.message, isRetryable: error.code != .badRequest)
+        }
         var address = try delivery.text(url)
         if address.isEmpty { address = "https://sns.\(region).amazonaws.com" }
         if !address.hasSuffix("/") { address += "/" }
