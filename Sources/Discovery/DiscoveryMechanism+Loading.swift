@@ -6,7 +6,7 @@ extension DiscoveryMechanism {
     private static let others = [
         "aws", "azure", "digitalocean", "eureka", "gce", "hetzner", "ionos", "kuma", "lightsail", "linode", "marathon",
         "nerve", "nomad", "openstack", "ovhcloud", "puppetdb", "scaleway", "serverset", "stackit", "triton", "uyuni",
-        "vultr", "ecs", "msk", "consul", "docker", "dockerswarm", "ec2",
+        "vultr", "ecs", "msk", "elasticache", "rds", "huawei", "outscale",
     ]
 
     /// Reads every `…_sd_configs` section among `fields`; a mechanism that Tribune does not have is refused by name.
@@ -25,6 +25,18 @@ extension DiscoveryMechanism {
         }
         try read("dns", &fields) { (entry) throws(YAMLError) in
             mechanisms.append(.dns(try DNSDiscovery(&entry)))
+        }
+        try read("consul", &fields) { (entry) throws(YAMLError) in
+            mechanisms.append(.consul(try ConsulDiscovery(&entry, directory: directory)))
+        }
+        try read("docker", &fields) { (entry) throws(YAMLError) in
+            mechanisms.append(.docker(try DockerDiscovery(&entry, directory: directory)))
+        }
+        try read("dockerswarm", &fields) { (entry) throws(YAMLError) in
+            mechanisms.append(.dockerswarm(try SwarmDiscovery(&entry, directory: directory)))
+        }
+        try read("ec2", &fields) { (entry) throws(YAMLError) in
+            mechanisms.append(.ec2(try EC2Discovery(&entry, directory: directory)))
         }
         try read("kubernetes", &fields) { (entry) throws(YAMLError) in
             mechanisms.append(.kubernetes(try KubernetesDiscovery(&entry, directory: directory)))

@@ -27,6 +27,11 @@ extension Labels {
     init(meta pairs: [(String, String)]) {
         self.init(pairs.filter { !$0.1.isEmpty }.map { Label($0.0, $0.1) })
     }
+
+    /// The same.
+    init(meta labels: [String: String]) {
+        self.init(meta: labels.map { ($0.key, $0.value) })
+    }
 }
 
 /// Names and addresses as all mechanisms write them.

@@ -98,8 +98,6 @@ extension JSON {
     fileprivate var texts: [String: String] {
         Dictionary((members ?? []).compactMap { member in member.value.text.map { (member.name, $0) } }) { $1 }
     }
-
-    fileprivate func word(_ name: String) -> String { self[name]?.text ?? "" }
 }
 
 /// A reference to another object. A value.
