@@ -4,7 +4,9 @@ internal import WebServer
 
 extension PrometheusAPI {
     /// All endpoints of this API.
-    public var endpoints: [Endpoint] { queryEndpoints + seriesEndpoints + stateEndpoints + managementEndpoints }
+    public var endpoints: [Endpoint] {
+        queryEndpoints + seriesEndpoints + stateEndpoints + administrationEndpoints + managementEndpoints
+    }
 
     private static let form: [Endpoint.Method] = [.get, .post]
     private static let change: [Endpoint.Method] = [.post, .put]

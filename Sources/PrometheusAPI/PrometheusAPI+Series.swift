@@ -38,13 +38,14 @@ extension PrometheusAPI {
         return found.result(IncrementalJSONList(found.elements) { $0.string($1) })
     }
 
-    private struct Window {
+    /// Selectors with the window that a request names.
+    struct Window {
         var selectors: [[Matcher]]
         var from: Timestamp
         var through: Timestamp
     }
 
-    private func window(of call: APIRequest) throws(APIError) -> Window {
+    func window(of call: APIRequest) throws(APIError) -> Window {
         let from = try call.time("start", default: .distantPast)
         let through = try call.time("end", default: .distantFuture)
         var selectors: [[Matcher]] = []

@@ -46,6 +46,10 @@ public struct PrometheusSettings: Sendable {
     public var externalURL = ExternalURL()
     /// Whether `/-/reload` and `/-/quit` are enabled.
     public var enablesLifecycle = false
+    /// Whether samples can be deleted and copied.
+    public var enablesAdministration = false
+    /// Where copies of the samples are put.
+    public var snapshotDirectory = "snapshots"
     /// Whether remote write is enabled.
     public var enablesRemoteWrite = false
     /// The maximum number of concurrent queries. Others wait.

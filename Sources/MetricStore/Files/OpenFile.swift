@@ -71,6 +71,14 @@ struct OpenFile: ~Copyable {
     }
 
     /// Writes all of `bytes` at `offset`. After a failure the content there is undefined.
+    func write(_ bytes: ArraySlice<UInt8>, at offset: Int) throws(StoreError) {
+        let result = unsafe bytes.withUnsafeBytes { buffer in
+            Result { () throws(StoreError) in unsafe try write(buffer, at: offset) }
+        }
+        try result.get()
+    }
+
+    /// Writes all of `bytes` at `offset`. After a failure the content there is undefined.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StoreError) {
         var done = 0
         while done < bytes.count {

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The files of a store: `series.log`, `segments/`, `rows/` and `exemplars.log`.
+/// The files of a store: `series.log`, `segments/`, `rows/`, `tombstones` and `exemplars.log`.
 struct StoreDirectory: Sendable {
     let path: String
     /// Distinguishes the files of this store from those of others.
@@ -8,6 +8,7 @@ struct StoreDirectory: Sendable {
 
     var seriesLog: String { "\(path)/series.log" }
     func segment(_ number: UInt32) -> String { "\(path)/segments/\(number)" }
+    var tombstones: String { "\(path)/tombstones" }
     var exemplarLog: String { "\(path)/exemplars.log" }
     var rowFiles: String { "\(path)/rows" }
     func rows(_ number: UInt32) -> String { "\(path)/rows/\(number)" }

@@ -12,11 +12,13 @@ extension MetricStore: Queryable {
         var selection: StoreSelection?
         let scan = try scan(matching: matchers, from: from, through: through, remembering: &selection)
         guard case .each(let labels) = scan.selected.labelling else { return [] }
+        let mask = mask(from, through)
         var result: [SeriesSamples] = []
         result.reserveCapacity(labels.count)
         var total = 0
         for series in labels.indices {
             var samples = scan.samples(of: series)
+            if !mask.isEmpty { samples.remove(mask.windows(labels[series])) }
             if samples.count == 0 { continue }
             total += samples.count
             guard total <= sampleLimit else {
@@ -41,11 +43,13 @@ extension MetricStore: Queryable {
         return scan
     }
 
-    /// Always returns a scan. See ``scan(matching:from:through:labels:remembering:)``.
+    /// See ``scan(matching:from:through:labels:remembering:)``. `nil` if samples in the window were deleted: those are
+    /// left out of series one by one.
     public func scan(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
         remembering selection: inout (any SeriesSelection)?
     ) throws(SelectError) -> (any SeriesScan)? {
+        guard mask(from, through).isEmpty else { return nil }
         let known = selection as? StoreSelection
         let scan = try scan([matchers], from, through, labels, known)
         if scan.selected !== known { selection = scan.selected }
@@ -155,7 +159,20 @@ extension MetricStore: Queryable {
     ) throws(SelectError) -> [Labels] {
         let scan = try scan(matching, from, through)
         guard case .each(let labels) = scan.selected.labelling else { return [] }
-        return labels.indices.filter(scan.overlaps).map { labels[$0] }
+        let mask = mask(from, through)
+        let present = labels.indices.filter { series in
+            guard scan.overlaps(series) else { return false }
+            let windows = mask.windows(labels[series])
+            if windows.isEmpty { return true }
+            var samples = scan.samples(of: series)
+            samples.remove(windows)
+            return samples.count > 0
+        }
+        return present.map { labels[$0] }
+    }
+
+    private func mask(_ from: Timestamp, _ through: Timestamp) -> TombstoneSet.Mask {
+        core.tombstones.mask(from.milliseconds...max(from, through).milliseconds)
     }
 
     private func distinct(_ texts: some Sequence<String>) -> [String] {

@@ -80,13 +80,16 @@ public final class MetricStore: Sendable {
     /// Notes about damage found since the last call, one line each, for the log. A restart does not verify the
     /// checksums of most sealed samples. The first query that reads them does, and ``maintain(now:)`` verifies all
     /// within seconds.
-    public func takeNotes() -> [String] { core.segments.takeNotes() + core.exemplars.takeNotes() }
+    public func takeNotes() -> [String] {
+        core.segments.takeNotes() + core.exemplars.takeNotes() + core.tombstones.takeNotes()
+    }
 
     /// Drops samples older than the retention, removes series and lanes without samples, releases file pages that
     /// queries have read, verifies some data of an earlier process, and writes new exemplars. Call it every few
     /// seconds, from one thread at a time.
     public func maintain(now: Timestamp) {
         core.segments.drop(before: now.milliseconds &- retention)
+        core.tombstones.drop(before: now.milliseconds &- retention)
         let lost = core.segments.takeDropped()
         var removed = 0
         for (id, chunk) in lost {

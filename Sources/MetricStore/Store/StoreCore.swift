@@ -21,6 +21,7 @@ final class StoreCore: Sendable {
     let log: SeriesLog?
     let rowLog: RowLog?
     let maximumSeries: Int
+    let tombstones: TombstoneSet
     let exemplars: ExemplarStorage
     let exemplarLog: ExemplarLog?
     /// Changes with the set of series.
@@ -36,6 +37,7 @@ final class StoreCore: Sendable {
             directory: directory, budget: configuration.retentionBytes,
             retention: configuration.retentionMilliseconds)
         maximumSeries = configuration.maximumSeries
+        tombstones = TombstoneSet(path: directory?.tombstones)
         exemplars = ExemplarStorage(capacity: configuration.maximumExemplars)
         exemplarLog = directory.map { ExemplarLog($0) }
     }

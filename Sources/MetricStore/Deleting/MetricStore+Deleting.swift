@@ -1,0 +1,88 @@
+internal import Glibc
+public import MetricModel
+internal import Runtime
+
+extension MetricStore {
+    /// Deletes the samples in `from...through` of every series that matches any of the matcher lists.
+    ///
+    /// What is written later is not concerned, whatever its time: a window that reaches into the future ends at `now`.
+    /// The samples are left out of everything that is read from now on; they leave the disk with their segment.
+    public func delete(
+        matching lists: [[Matcher]], from: Timestamp, through: Timestamp, now: Timestamp
+    ) throws(StoreError) {
+        let end = min(through.milliseconds, now.milliseconds)
+        guard from.milliseconds <= end, !lists.isEmpty else { return }
+        try core.tombstones.add(lists.map { Tombstone(matchers: $0, window: from.milliseconds...end) })
+        core.seriesChanged()
+    }
+
+    /// Copies the store's files to `path`, which must not exist, while it is in use. A store that is opened there has
+    /// the samples of about now.
+    ///
+    /// Rows are copied before segments and these before the series, so that whatever is copied finds what it refers to.
+    ///
+    /// - Parameter withoutRows: Leaves out the samples that are in no segment yet.
+    public func snapshot(to path: String, withoutRows: Bool = false) throws(StoreError) {
+        guard let directory = core.directory else { throw StoreError(.system, "a store in memory has no files") }
+        guard !Paths.exists(path) else { throw StoreError(.system, "\(path) exists") }
+        guard Paths.makeDirectory(path) else {
+            throw StoreError(.system, "cannot create \(path): \(SystemFailure.text())")
+        }
+        let copy = StoreDirectory(path: path, store: directory.store)
+        try StoreDirectory.prepare(path)
+        if !withoutRows {
+            for number in StoreDirectory.numbers(in: directory.rowFiles) {
+                try Self.copy(directory.rows(number), copy.rows(number))
+            }
+        }
+        for number in StoreDirectory.numbers(in: "\(directory.path)/segments") {
+            try Self.copy(directory.segment(number), copy.segment(number))
+        }
+        try Self.copy(directory.tombstones, copy.tombstones)
+        try Self.copy(directory.exemplarLog, copy.exemplarLog)
+        do throws(StoreError) { try core.log?.flush() } catch {
+            // Without room nothing new is in the log; the copy has what is.
+        }
+        try Self.copy(directory.seriesLog, copy.seriesLog)
+    }
+
+    /// Copies a file, where there is one: files that are not needed any more go at any time.
+    private static func copy(_ source: String, _ target: String) throws(StoreError) {
+        let from = unsafe open(source, O_RDONLY | O_CLOEXEC)
+        guard from >= 0 else {
+            if errno == ENOENT { return }
+            throw StoreError(.system, "cannot open \(source): \(SystemFailure.text())")
+        }
+        defer { Glibc.close(from) }
+        let copy = try OpenFile(target, create: true)
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        var offset = 0
+        while true {
+            let count = unsafe read(from, &buffer, buffer.count)
+            if count == 0 { return }
+            if count < 0 {
+                guard errno == EINTR else {
+                    throw StoreError(.system, "cannot read \(source): \(SystemFailure.text())")
+                }
+                continue
+            }
+            try copy.write(buffer[..<count], at: offset)
+            offset += count
+        }
+    }
+}
+
+extension SeriesSamples {
+    /// Leaves out the samples in `windows`.
+    mutating func remove(_ windows: [ClosedRange<Int64>]) {
+        if windows.isEmpty { return }
+        let kept = timestamps.indices.filter { index in !windows.contains { $0.contains(timestamps[index]) } }
+        guard kept.count < timestamps.count else { return }
+        func filtered<Element>(_ list: [Element]) -> [Element] { list.isEmpty ? [] : kept.map { list[$0] } }
+        let (old, starts) = (histograms, startTimestamps)
+        values = filtered(values)
+        histograms = filtered(old)
+        startTimestamps = filtered(starts)
+        timestamps = filtered(timestamps)
+    }
+}
