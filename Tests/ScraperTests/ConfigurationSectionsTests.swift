@@ -9,7 +9,7 @@ import YAML
 @Suite struct ConfigurationSectionsTests {
     private func errors(_ text: String) -> [String] {
         do throws(ConfigurationError) {
-            _ = try PrometheusConfiguration(parsing: Array(text.utf8), file: "p.yml")
+            _ = try PrometheusConfiguration(parsing: Array(text.utf8), file: "p.yml", requiresRuleFiles: true)
             return []
         } catch {
             return error.errors.map(\.description)
@@ -24,6 +24,7 @@ import YAML
         let found = errors(
             """
             global: {scrape_interval: 5, foo: bar}
+            rule_files: ['missing/*.yml', 'not-there.yml']
             scrape_configs:
             - {job_name: a, static_configs: [{targets: ['h:1']}]}
             - {job_name: a, static_configs: [{targets: ['h:2']}]}
@@ -39,8 +40,9 @@ import YAML
         let wanted = [
             "p.yml:1:27: global.scrape_interval: not a valid duration string: \"5\"",
             "p.yml:1:30: global.foo: unknown field",
-            "p.yml:4:3: scrape_configs[1].job_name: found multiple scrape configs",
-            "p.yml:6:19: scrape_configs[2].scrape_timeout: scrape timeout greater",
+            "p.yml:5:3: scrape_configs[1].job_name: found multiple scrape configs",
+            "p.yml:2:31: rule_files[1]: no file is called \"not-there.yml\"",
+            "p.yml:7:19: scrape_configs[2].scrape_timeout: scrape timeout greater",
             "honor_labels: expected true or false", "static_configs[0]: empty or null section", "unknown TLS version",
             "relabel_configs[0].regex: invalid regular expression", "unknown relabel action \"kep\"",
             "relabel_configs[1].modulus: expected a whole number", "path name \"x.txt\" is not valid",

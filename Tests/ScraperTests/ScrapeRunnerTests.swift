@@ -65,6 +65,27 @@ import Zlib
         return pool
     }
 
+    @Test func failuresGoToTheFileOfTheJob() throws {
+        let directory = TemporaryDirectory()
+        let server = LoopbackServer { _ in .ok("no \"metrics\" here {", status: "500 Oh no") }
+        defer { server.stop() }
+        let bench = try Bench()
+        defer { bench.runner.stop() }
+        let file = directory.file("failures.log")
+        try bench.runner.reload([pool("logged", server.port) { $0.failureLog = file }, pool("silent", server.port)])
+        let isThere = Loopback.eventually(within: 60) {
+            (FileText.read(file) ?? "").split(separator: "\n").count > 1
+        }
+        #expect(isThere)
+        for line in (FileText.read(file) ?? "").split(separator: "\n") {
+            #expect(line.hasPrefix("{\"time\":\""))
+            #expect(
+                line.hasSuffix(
+                    "\"level\":\"error\",\"msg\":\"server returned HTTP status 500\",\"job_name\":\"logged\",\"target\":\"http://127.0.0.1:\(server.port)/metrics\"}"
+                ))
+        }
+    }
+
     @Test func targetsAreScrapedAgainAndAgain() throws {
         let server = LoopbackServer { request in
             #expect(request.target == "/metrics")

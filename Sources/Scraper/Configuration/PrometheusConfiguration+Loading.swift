@@ -6,7 +6,10 @@ internal import YAML
 
 extension PrometheusConfiguration {
     /// Reads the file at `path`.
-    public init(contentsOf path: String) throws(ConfigurationError) {
+    ///
+    /// - Parameter requiresRuleFiles: Whether an entry of `rule_files` without a pattern must name a file. Prometheus
+    ///   starts without it, and promtool refuses it.
+    public init(contentsOf path: String, requiresRuleFiles: Bool = false) throws(ConfigurationError) {
         let bytes: [UInt8]
         do throws(FileText.ReadError) {
             bytes = try FileText.bytes(path, limit: 64 << 20)
@@ -15,11 +18,13 @@ extension PrometheusConfiguration {
                 YAMLError(file: path, line: 0, column: 0, field: "", message: error.reason)
             ])
         }
-        try self.init(parsing: bytes, file: path)
+        try self.init(parsing: bytes, file: path, requiresRuleFiles: requiresRuleFiles)
     }
 
     /// Reads `bytes`; paths in it are relative to the directory of `file`.
-    public init(parsing bytes: [UInt8], file: String) throws(ConfigurationError) {
+    public init(
+        parsing bytes: [UInt8], file: String, requiresRuleFiles: Bool = false
+    ) throws(ConfigurationError) {
         self.init()
         var errors: [YAMLError] = []
         do throws(YAMLError) {
@@ -31,7 +36,7 @@ extension PrometheusConfiguration {
             }
             if let root = documents.first {
                 shownText = SecretMask.masked(root).blockText
-                try read(root, file: file, &errors)
+                try read(root, file: file, requiresRuleFiles, &errors)
             }
         } catch {
             errors += error.all
@@ -42,7 +47,9 @@ extension PrometheusConfiguration {
     }
 
     /// Errors are collected, so that all of them can be shown at once.
-    private mutating func read(_ root: YAMLNode, file: String, _ errors: inout [YAMLError]) throws(YAMLError) {
+    private mutating func read(
+        _ root: YAMLNode, file: String, _ requiresRuleFiles: Bool, _ errors: inout [YAMLError]
+    ) throws(YAMLError) {
         let directory = Paths.directory(of: file)
         var fields = try FieldReader(root, path: "", file: file)
         var defaults = ScrapePool(name: "")
@@ -50,6 +57,13 @@ extension PrometheusConfiguration {
             _ = fields.collect { (_) throws(YAMLError) in try readGlobal(node, file: file, &defaults) }
         }
         ruleFiles = try Self.patterns("rule_files", "rule", &fields).map { Paths.resolve($0, from: directory) }
+        for (index, path) in ruleFiles.enumerated() where Paths.matching(path) == [path] && !Paths.exists(path) {
+            missingRuleFiles.append(path)
+            guard requiresRuleFiles else { continue }
+            fields.note(
+                "no file is called \"\(path)\"", at: root["rule_files"]?.elements?[index],
+                field: "rule_files[\(index)]")
+        }
         readPools(try fields.list("scrape_configs"), defaults, &fields)
         for pattern in try Self.patterns("scrape_config_files", "scrape config", &fields) {
             for path in Paths.existing(Paths.resolve(pattern, from: directory)) {

@@ -40,6 +40,8 @@ public struct PrometheusConfiguration: Equatable, Sendable {
     public var pools: [ScrapePool] = []
     /// `rule_files`, as patterns resolved against the configuration's directory.
     public var ruleFiles: [FilePattern] = []
+    /// Entries of ``ruleFiles`` without a pattern that name no file.
+    public var missingRuleFiles: [String] = []
     /// `alerting.alertmanagers`.
     public var alertmanagers: [AlertmanagerGroup] = []
     /// `alerting.alert_relabel_configs`.

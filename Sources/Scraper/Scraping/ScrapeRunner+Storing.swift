@@ -101,6 +101,10 @@ extension ScrapeRunner {
             if stored.bodyBytes > 0 { state.bodyBytes = arrivedBytes }
             return (state.loop.scrapeEnded(at: .now), notes)
         }
+        if !lastError.isEmpty, let path = pool.pool.failureLog {
+            ScrapeFailureLog.note(
+                path, job: target.identity.pool, target: target.identity.url, reason: lastError)
+        }
         if !notes.isSilent { log(notes, target, lastError, refused) }
         return actions
     }

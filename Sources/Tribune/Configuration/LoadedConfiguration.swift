@@ -24,8 +24,6 @@ struct LoadedConfiguration {
     let plans: [RolloutPlan]
     /// The services that rollback rules reach, as text.
     let reach: (lines: [String], warnings: [String])
-    /// Entries of `rule_files` without a pattern that name no file.
-    let missingRuleFiles: [String]
 
     /// All rule groups of all files.
     var groups: [RuleGroup] { ruleFiles.flatMap(\.groups) }
@@ -52,7 +50,8 @@ struct LoadedConfiguration {
         let file = try one { () throws(YAMLError) in try TribuneFile.load(path) }
         var faults = Faults()
         let prometheus = faults.collect { () throws(ConfigurationError) in
-            try PrometheusConfiguration(contentsOf: file.prometheus)
+            try PrometheusConfiguration(
+                contentsOf: file.prometheus, requiresRuleFiles: requiresRuleFiles)
         }
         let notification = faults.collect { () throws(ConfigurationError) in
             guard let path = file.alertmanager else { return NotificationConfiguration.silent }
@@ -60,10 +59,6 @@ struct LoadedConfiguration {
         }
         var ruleFiles: [RuleFile] = []
         let patterns = prometheus?.ruleFiles ?? []
-        let missing = patterns.filter { Paths.matching($0) == [$0] && !Paths.exists($0) }
-        if requiresRuleFiles {
-            for path in missing { faults.add(file.prometheus, "rule_files: no file is called \"\(path)\"") }
-        }
         for path in patterns.flatMap({ Paths.existing($0) }) {
             let loaded = faults.collect { () throws(ConfigurationError) in
                 do throws(RuleFileError) { return try RuleFile.load(path, options: .init(features: features)) } catch {
@@ -100,7 +95,7 @@ struct LoadedConfiguration {
         guard names.faults.isEmpty else { throw ConfigurationError(errors: names.faults) }
         return LoadedConfiguration(
             file: file, prometheus: prometheus, ruleFiles: ruleFiles, notification: notification,
-            plans: plans.map(\.plan), reach: names.report, missingRuleFiles: missing)
+            plans: plans.map(\.plan), reach: names.report)
     }
 
     /// Reads the plan file at `path`.
