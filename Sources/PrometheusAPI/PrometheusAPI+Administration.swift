@@ -1,3 +1,4 @@
+internal import Identity
 internal import JSON
 internal import MetricModel
 internal import MetricStore

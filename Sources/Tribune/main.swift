@@ -1,4 +1,6 @@
 internal import Glibc
 
-// This file contains only the call: closures here would be bound to the main actor.
-exit(CommandLineTool.run(Array(CommandLine.arguments.dropFirst()), commands: Commands.all))
+// This file contains only the calls: closures here would be bound to the main actor.
+let program = CommandLine.arguments.first ?? ""
+let arguments = PrometheusFlags.arguments(program, Array(CommandLine.arguments.dropFirst()))
+exit(CommandLineTool.run(arguments, commands: Commands.all))

@@ -56,8 +56,6 @@ import Testing
         #expect(
             try store.scan([], from: Self.time(30), through: Self.time(40), labels: .each, remembering: &selection)
                 != nil)
-        let known = try #require(selection)
-        #expect(store.rescan(known, from: Self.time(15), through: Self.time(40), labels: .each) == nil)
         #expect(
             try store.scan([], from: Self.time(15), through: Self.time(40), labels: .each, remembering: &selection)
                 == nil)

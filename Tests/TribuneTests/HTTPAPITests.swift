@@ -72,7 +72,8 @@ import Testing
     private func text(_ response: HTTPResponse) -> String { String(decoding: response.body, as: UTF8.self) }
 
     @Test func everyEndpointAnswersAsItsDocumentSays() throws {
-        let server = try RunningTribune(["prometheus.yml": "global: {}\n"], config: "prometheus.yml")
+        let server = try RunningTribune(
+            ["prometheus.yml": "global: {}\n"], config: "prometheus.yml", flags: ["--web.enable-admin-api"])
         let served = try server.get("/api/v1/openapi.json")
         let document = try JSON(parsing: served.body)
         let operations = Self.operations(document)

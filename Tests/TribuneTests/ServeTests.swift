@@ -35,6 +35,24 @@ import Testing
         #expect(tribune.process.stop(graceMilliseconds: 20_000) == .code(0))
     }
 
+    @Test func anAbsentRuleFileIsSaidAtTheStartAndRefusedByTheCheck() throws {
+        let tribune = try RunningTribune(
+            ["prometheus.yml": "rule_files: [gone.yml, 'none-*.yml']\n"], config: "prometheus.yml")
+        let file = tribune.directory.file("prometheus.yml")
+        #expect(
+            tribune.log.contains("msg=\"a rule file does not exist\" file=\(tribune.directory.file("gone.yml"))"),
+            "\(tribune.log)")
+        #expect(!tribune.log.contains("none-"))
+        let check = try TribuneProgram.run(["check", "config", file])
+        #expect(check.exit == .code(1))
+        let gone = tribune.directory.file("gone.yml")
+        #expect(check.output == "FAILED: \(file):1:14: rule_files[0]: no file is called \"\(gone)\"\n")
+        // What the server refuses before anybody has read it is JSON as well.
+        let long = try tribune.get("/api/v1/query?query=" + String(repeating: "a", count: 300_000))
+        #expect(long.status == 414 && long["Content-Type"] == "application/json")
+        #expect(try JSON(parsing: long.body)["errorType"]?.text == "bad_data")
+    }
+
     @Test func alertsReachTheAlertmanagersOfAStockConfiguration() throws {
         let seen = Mutex<[LoopbackServer.Request]>([])
         let alertmanager = LoopbackServer { request in
@@ -211,7 +229,7 @@ import Testing
     @Test func everyFaultOfAConfigurationIsTold() throws {
         let directory = TemporaryDirectory()
         directory.write(
-            "global: {scrape_interval: 5}\nscrape_configs:\n- job_name: a\n  consul_sd_configs: [{}]\n",
+            "global: {scrape_interval: 5}\nscrape_configs:\n- job_name: a\n  eureka_sd_configs: [{}]\n",
             to: "prometheus.yml")
         directory.write("route: {receiver: nobody}\n", to: "alertmanager.yml")
         directory.write("plan: p\nservices: []\n", to: "plan.yml")
@@ -221,7 +239,7 @@ import Testing
         let check = try TribuneProgram.run(["check", "config", file])
         #expect(check.exit == .code(1))
         for fault in [
-            "prometheus.yml:1:", "consul_sd_configs", "alertmanager.yml:1:", "plan.yml:1:1: services: a plan has",
+            "prometheus.yml:1:", "eureka_sd_configs", "alertmanager.yml:1:", "plan.yml:1:1: services: a plan has",
         ] {
             #expect(check.output.contains(fault), "\(check.output)")
         }

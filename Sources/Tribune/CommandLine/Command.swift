@@ -32,6 +32,10 @@ struct Command: Sendable {
     let operandCount: ClosedRange<Int>
     /// The options.
     let options: [Option]
+    /// Other names of options.
+    let aliases: [String: String]
+    /// Options that are accepted and have no effect; not shown one by one.
+    let withoutEffect: [Option]
     /// More help text, printed below the options.
     let details: String
     /// Runs the command. Returns the exit code.
@@ -39,7 +43,7 @@ struct Command: Sendable {
 
     init(
         _ name: String, _ summary: String, operands: String = "", count: ClosedRange<Int> = 0...0,
-        options: [Option] = [], details: String = "",
+        options: [Option] = [], aliases: [String: String] = [:], withoutEffect: [Option] = [], details: String = "",
         run: @escaping @Sendable (Invocation) throws(CommandFailure) -> Int32
     ) {
         self.name = name
@@ -47,6 +51,8 @@ struct Command: Sendable {
         self.operands = operands
         self.operandCount = count
         self.options = options
+        self.aliases = aliases
+        self.withoutEffect = withoutEffect
         self.details = details
         self.run = run
     }

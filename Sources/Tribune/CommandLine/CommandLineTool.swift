@@ -44,6 +44,7 @@ enum CommandLineTool {
     }
 
     /// Parses `--name=value`, `--name value`, switches, `--no-switch` and operands. `--` ends the options.
+    /// Names may be aliases.
     static func parse(_ arguments: [String], for command: Command) throws(CommandFailure) -> Invocation {
         var options: [String: [String]] = [:]
         var operands: [String] = []
@@ -58,12 +59,13 @@ enum CommandLineTool {
                 continue
             }
             let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = String(parts[0])
-            guard let option = command.options.first(where: { $0.name == name }) else {
-                throw CommandFailure("unknown option --\(name)", code: .usage)
+            let given = String(parts[0])
+            guard let (option, isNegated) = option(given, of: command) else {
+                throw CommandFailure("unknown option --\(given)", code: .usage)
             }
+            let name = option.name
             if option.value == nil {
-                let value = parts.count > 1 ? String(parts[1]) : "true"
+                let value = isNegated ? "false" : parts.count > 1 ? String(parts[1]) : "true"
                 guard ["true", "false"].contains(value) else {
                     throw CommandFailure("--\(name) takes no value", code: .usage)
                 }
@@ -86,6 +88,15 @@ enum CommandLineTool {
             if let fallback = option.fallback { options[option.name] = [fallback] }
         }
         return Invocation(options: options, operands: operands)
+    }
+
+    /// The option called `name`; a switch has another name that turns it off.
+    private static func option(_ name: String, of command: Command) -> (option: Command.Option, isNegated: Bool)? {
+        let options = command.options + command.withoutEffect
+        let wanted = command.aliases[name] ?? name
+        if let option = options.first(where: { $0.name == wanted }) { return (option, false) }
+        guard name.hasPrefix("no-") else { return nil }
+        return options.first { $0.value == nil && $0.name == name.dropFirst(3) }.map { ($0, true) }
     }
 
     private static func overview(_ commands: [Command]) -> String {

@@ -24,6 +24,19 @@ struct Features {
         ("promql-negative-offset", { _ in }), ("exemplar-storage", { _ in }),
     ]
 
+    /// Features of Prometheus that were asked for and have no effect.
+    private(set) var withoutEffect: [String] = []
+
+    /// Features of Prometheus that are accepted, so that its flags can be taken over.
+    private static let others: Set = [
+        "auto-gomaxprocs", "auto-gomemlimit", "auto-reload-config", "concurrent-rule-eval", "delayed-compaction",
+        "expand-external-labels", "extra-scrape-metrics", "fast-startup", "memory-snapshot-on-shutdown",
+        "metadata-wal-records", "native-histograms", "new-service-discovery-manager", "no-default-scrape-port",
+        "old-ui", "otlp-deltatocumulative", "otlp-native-delta-ingestion", "otlp-write-receiver",
+        "promql-per-step-stats", "remote-write-receiver", "st-storage", "st-synthesis", "type-and-unit-labels",
+        "use-uncached-io", "xor2-encoding",
+    ]
+
     /// No experimental features.
     init() {}
 
@@ -31,6 +44,10 @@ struct Features {
     init(_ values: [String]) throws(CommandFailure) {
         for name in values.flatMap({ $0.split(separator: ",") }) {
             guard let feature = Self.names.first(where: { $0.name == name }) else {
+                if Self.others.contains(String(name)) {
+                    withoutEffect.append(String(name))
+                    continue
+                }
                 let known = Self.names.map(\.name).joined(separator: ", ")
                 throw CommandFailure("--enable-feature: unknown feature \"\(name)\"; known are \(known)", code: .usage)
             }

@@ -4,14 +4,25 @@ internal import Runtime
 /// `tribune serve`: the service itself.
 enum ServeCommand {
     static let command = Command(
-        "serve", "Run the service.", options: ServiceSettings.options,
+        "serve", "Run the service.", options: ServiceSettings.options, aliases: PrometheusFlags.aliases,
+        withoutEffect: PrometheusFlags.withoutEffect,
         details: """
             SIGHUP reloads the configuration; an invalid one is refused and the former one stays in force. SIGTERM and SIGINT stop
             the service.
+
+            The flags of Prometheus are accepted under their names. --storage.tsdb.path and --storage.tsdb.retention.* are those of
+            --storage.*; a log line names each one that has no effect. A program that is called prometheus, for instance by a
+            symbolic link, is "tribune serve" with the defaults of Prometheus.
             """
     ) { (invocation) throws(CommandFailure) in
         let settings = try ServiceSettings(invocation)
         let logger = try invocation.logger()
+        for option in PrometheusFlags.withoutEffect where invocation.options[option.name] != nil {
+            logger.info("a flag of Prometheus has no effect", ["flag": "--\(option.name)"])
+        }
+        for name in settings.features.withoutEffect {
+            logger.info("a feature of Prometheus has no effect", ["feature": name])
+        }
         Signals.block(ServiceLoop.signals)
         let loop = ServiceLoop()
         let service = try TribuneService(

@@ -72,8 +72,8 @@ struct ServicePlan: Sendable {
 
     func openStore() throws(CommandFailure) -> MetricStore {
         var storage = StoreConfiguration(directory: "\(settings.storagePath)/samples")
-        storage.retentionMilliseconds = settings.retention.rawValue
-        storage.retentionBytes = settings.retentionBytes
+        storage.retentionMilliseconds = (configuration.prometheus.retention ?? settings.retention).rawValue
+        storage.retentionBytes = configuration.prometheus.retentionBytes ?? settings.retentionBytes
         storage.maximumExemplars = configuration.prometheus.maximumExemplars ?? settings.maximumExemplars
         let store = try Self.start("the store") { () throws(StoreError) in
             try MetricStore(storage, registry: registry)
@@ -161,6 +161,7 @@ struct ServicePlan: Sendable {
     func startWebServer(_ apis: ServiceWeb, _ doorkeeper: Doorkeeper) throws(CommandFailure) -> WebRunner {
         var server = HTTPServerConfiguration()
         server.addresses = addresses
+        server.maximumConnections = settings.maximumConnections
         server.authenticator = DoorAuthenticator(doorkeeper, passwords: web)
         if let web { server.tls = { web.tls } }
         let runner = try Self.start("the web server") { () throws(HTTPServerError) in

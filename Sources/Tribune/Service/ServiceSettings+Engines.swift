@@ -34,6 +34,8 @@ extension ServiceSettings {
         web.externalURL = externalURL
         web.enablesLifecycle = enablesLifecycle
         web.enablesRemoteWrite = enablesRemoteWrite
+        web.enablesAdministration = enablesAdministration
+        web.snapshotDirectory = "\(storagePath)/snapshots"
         web.maximumConcurrentQueries = queryConcurrency
         web.build.version = Version.number
         web.flags = flags

@@ -23,14 +23,18 @@ struct ServiceSettings: Sendable {
     var routePrefix: String?
     /// Whether `/-/reload` and `/-/quit` are enabled.
     var enablesLifecycle = false
+    /// Whether samples can be deleted and copied at `/api/v1/admin/tsdb`.
+    var enablesAdministration = false
+    /// Connections to the web server held open at once.
+    var maximumConnections = 512
     /// Whether `/api/v1/write` accepts samples.
     var enablesRemoteWrite = false
     /// The token for rollout commands from other machines.
     var commandToken: String?
     /// How long samples are kept.
-    var retention = Milliseconds.hours(24)
+    var retention = Self.defaultRetention
     /// The limit of the size of samples, in bytes.
-    var retentionBytes = 1 << 30
+    var retentionBytes = Int.max
     /// The limit of the number of exemplars, if the configuration sets none.
     var maximumExemplars = 100_000
     /// Limits of ad hoc queries.
@@ -43,12 +47,21 @@ struct ServiceSettings: Sendable {
     /// Every flag with its value, for `/api/v1/status/flags`.
     var flags: [String: String] = [:]
 
+    /// As in Prometheus.
+    private static let defaultRetention = Milliseconds.hours(15 * 24)
+    /// Where only the size is limited.
+    private static let unlimitedRetention = Milliseconds.hours(100 * 365 * 24)
+
     /// The options of `serve`.
     static let options: [Command.Option] = [
         .value("config.file", "FILE", "A tribune.yml, or a stock prometheus.yml.", default: "tribune.yml"),
         .value("storage.path", "DIR", "The directory of samples, history and journals.", default: "data"),
-        .value("storage.retention.time", "DURATION", "How long samples are kept.", default: "24h"),
-        .value("storage.retention.size", "SIZE", "Limit of the size of samples, such as 512MB.", default: "1GB"),
+        .value(
+            "storage.retention.time", "DURATION",
+            "How long samples are kept; 15d unless --storage.retention.size is given. prometheus.yml may override it."),
+        .value(
+            "storage.retention.size", "SIZE",
+            "Limit of the size of samples, such as 512MB; 0 or nothing for none. prometheus.yml may override it."),
         .value(
             "storage.exemplars.max", "COUNT",
             "Limit of the exemplars in memory, unless prometheus.yml sets it; 0 disables them.", default: "100000"),
@@ -62,6 +75,8 @@ struct ServiceSettings: Sendable {
             "web.route-prefix", "PATH",
             "Prefix of every path. Default: the path of --web.external-url. Use \"/\" if a proxy removes that path."),
         .flag("web.enable-lifecycle", "Allow /-/reload and /-/quit."),
+        .flag("web.enable-admin-api", "Allow /api/v1/admin/tsdb: delete series, copy the samples."),
+        .value("web.max-connections", "COUNT", "Connections held open at once.", default: "512"),
         .flag("web.enable-remote-write-receiver", "Accept samples at /api/v1/write."),
         .value(
             "web.command-token-file", "FILE",
@@ -97,8 +112,15 @@ struct ServiceSettings: Sendable {
         routePrefix = invocation.value("web.route-prefix").flatMap { $0.isEmpty ? nil : $0 }
         enablesLifecycle = invocation.flag("web.enable-lifecycle")
         enablesRemoteWrite = invocation.flag("web.enable-remote-write-receiver")
-        retention = try invocation.duration("storage.retention.time")
-        retentionBytes = try invocation.size("storage.retention.size")
+        let size = try invocation.size("storage.retention.size")
+        if invocation.value("storage.retention.time") != nil {
+            retention = try invocation.duration("storage.retention.time")
+        } else if size != nil {
+            retention = Self.unlimitedRetention
+        }
+        retentionBytes = size ?? retentionBytes
+        enablesAdministration = invocation.flag("web.enable-admin-api")
+        maximumConnections = try invocation.count("web.max-connections", atMost: 100_000)
         maximumExemplars = try invocation.count("storage.exemplars.max", atLeast: 0, atMost: 10_000_000)
         queryTimeout = try invocation.duration("query.timeout")
         queryLookback = try invocation.duration("query.lookback-delta")
@@ -109,6 +131,8 @@ struct ServiceSettings: Sendable {
         for option in Self.options {
             flags[option.name] = invocation.value(option.name) ?? (option.value == nil ? "false" : "")
         }
+        for (alias, name) in PrometheusFlags.aliases { flags[alias] = flags[name] }
+        for option in PrometheusFlags.withoutEffect { flags[option.name] = invocation.value(option.name) }
     }
 
     /// The external URL; by default, that of the first listen address.
@@ -178,9 +202,9 @@ extension Invocation {
         return count
     }
 
-    /// Bytes with one of Prometheus's units: `512MB` is 512 × 2^20.
-    func size(_ name: String) throws(CommandFailure) -> Int {
-        let text = value(name) ?? ""
+    /// Bytes with one of Prometheus's units: `512MB` is 512 × 2^20. `nil` if there is none, or zero.
+    func size(_ name: String) throws(CommandFailure) -> Int? {
+        guard let text = value(name), !["", "0", "0B"].contains(text) else { return nil }
         let units = [("B", 0), ("KB", 10), ("MB", 20), ("GB", 30), ("TB", 40), ("PB", 50)]
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let unit = units.first { $0.0 == text.dropFirst(digits.count) }

@@ -196,7 +196,9 @@ final class TribuneService: Sendable {
     private func reloadTargets(_ configuration: LoadedConfiguration) {
         for warning in configuration.prometheus.warnings { logger.warn(warning.description) }
         for warning in configuration.notification.warnings { logger.warn(warning) }
-        for path in configuration.missingRuleFiles { logger.warn("a rule file does not exist", ["file": path]) }
+        for path in configuration.prometheus.missingRuleFiles {
+            logger.warn("a rule file does not exist", ["file": path])
+        }
         do throws(RelabelError) {
             try scraper.reload(configuration.prometheus.pools)
         } catch {

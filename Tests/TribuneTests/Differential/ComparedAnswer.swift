@@ -61,6 +61,16 @@ struct ComparedAnswer: CustomStringConvertible {
             }
     }
 
+    /// The same for answers that were given at different moments.
+    func agreesApartFromTime(with other: ComparedAnswer) -> Bool {
+        if isError || other.isError { return isError && other.isError }
+        return type == other.type && points.count == other.points.count
+            && points.allSatisfy { labels, own in
+                guard let others = other.points[labels] else { return false }
+                return own.elementsEqual(others) { Self.agree($0.value, $1.value) }
+            }
+    }
+
     private static func agree(_ left: String, _ right: String) -> Bool {
         guard left != right else { return true }
         let (parts, others) = (left.split(separator: " "), right.split(separator: " "))

@@ -1,0 +1,60 @@
+internal import Runtime
+
+/// The command line of Prometheus, as far as it differs from that of `tribune serve`.
+enum PrometheusFlags {
+    /// Prometheus's names of options that are called otherwise here.
+    static let aliases = [
+        "storage.tsdb.path": "storage.path", "storage.tsdb.retention": "storage.retention.time",
+        "storage.tsdb.retention.time": "storage.retention.time",
+        "storage.tsdb.retention.size": "storage.retention.size",
+    ]
+
+    /// Options that are accepted and have no effect: they set up Go's runtime, parts of Prometheus's database, pages
+    /// that are not here, or what another section of the configuration decides.
+    static let withoutEffect: [Command.Option] =
+        [
+            "auto-gomemlimit.ratio", "config.auto-reload-interval", "web.read-timeout",
+            "web.max-notifications-subscribers", "web.user-assets", "web.local-assets",
+            "web.remote-write-receiver.accepted-protobuf-messages", "web.console.templates", "web.console.libraries",
+            "web.page-title", "web.cors.origin", "storage.tsdb.min-block-duration", "storage.tsdb.max-block-duration",
+            "storage.tsdb.wal-segment-size", "storage.tsdb.wal-compression-type",
+            "storage.tsdb.head-chunks-write-queue-size", "storage.tsdb.samples-per-chunk",
+            "storage.tsdb.retention.percentage", "storage.tsdb.delay-compact-file.path",
+            "storage.tsdb.block-reload-interval", "storage.agent.path", "storage.agent.wal-segment-size",
+            "storage.agent.wal-truncate-frequency", "storage.agent.retention.min-time",
+            "storage.agent.retention.max-time", "storage.remote.flush-deadline", "storage.remote.read-sample-limit",
+            "storage.remote.read-concurrent-limit", "storage.remote.read-max-bytes-in-frame",
+            "rules.alert.for-outage-tolerance", "rules.alert.for-grace-period", "rules.alert.resend-delay",
+            "rules.max-concurrent-evals", "scrape.timestamp-tolerance", "scrape.discovery-reload-interval",
+            "scrape.name-escaping-scheme", "alertmanager.notification-queue-capacity",
+            "alertmanager.notification-batch-size", "alertmanager.timeout",
+        ].map { .value($0, "VALUE", "") }
+        + [
+            "auto-gomaxprocs", "auto-gomemlimit", "web.enable-otlp-receiver", "otlp.native-delta-ingestion",
+            "storage.tsdb.no-lockfile", "storage.tsdb.use-lockfile", "storage.tsdb.wal-compression",
+            "storage.tsdb.allow-overlapping-blocks", "storage.tsdb.allow-overlapping-compaction",
+            "storage.agent.wal-compression", "storage.agent.no-lockfile", "storage.agent.use-lockfile",
+            "scrape.adjust-timestamps", "alertmanager.drain-notification-queue-on-shutdown",
+        ].map { .flag($0, "") }
+
+    /// The arguments of `tribune` for a program that was called as `program`. Called as `prometheus`, for instance by
+    /// the service of a distribution, it is `serve` with the defaults of Prometheus and of Debian's package.
+    static func arguments(_ program: String, _ arguments: [String]) -> [String] {
+        guard program.split(separator: "/").last == "prometheus" else { return arguments }
+        if arguments.contains("--version") { return ["version"] }
+        func has(_ names: String...) -> Bool {
+            arguments.contains { argument in names.contains { argument == $0 || argument.hasPrefix($0 + "=") } }
+        }
+        var defaults: [String] = []
+        if !has("--config.file") {
+            let usual = "/etc/prometheus/prometheus.yml"
+            defaults.append("--config.file=\(Paths.exists(usual) ? usual : "prometheus.yml")")
+        }
+        if !has("--storage.path", "--storage.tsdb.path") {
+            let usual = "/var/lib/prometheus"
+            defaults.append("--storage.path=\(Paths.exists(usual) ? "\(usual)/metrics2" : "data")")
+        }
+        if !has("--web.listen-address") { defaults.append("--web.listen-address=0.0.0.0:9090") }
+        return ["serve"] + defaults + arguments
+    }
+}
