@@ -1,12 +1,12 @@
 public import MetricModel
 
-/// Where the history is kept and for how long.
+/// The location and retention of the history.
 public struct HistoryConfiguration: Sendable {
     /// The database.
     public enum Database: Sendable, CustomStringConvertible, CustomReflectable {
         /// A SQLite file; `nil` for `history.db` in the directory of the history.
         case sqlite(path: String? = nil)
-        /// A PostgreSQL server, as a libpq connection string or URI. May hold a password and is therefore never
+        /// A PostgreSQL server, as a libpq connection string or URI. May contain a password and is therefore never
         /// printed.
         case postgres(address: String)
 
@@ -22,47 +22,45 @@ public struct HistoryConfiguration: Sendable {
         public var customMirror: Mirror { Mirror(self, children: []) }
     }
 
-    /// The directory of spool, signing key and SQLite file; made where it is missing.
+    /// The directory of spool, signing key and SQLite file; created if it is missing.
     public var directory: String
     /// The database.
     public var database: Database
-    /// The ledger's name in its checkpoints, such as `tribune.example/prod`; no blanks, no `+`.
+    /// The ledger's name in its checkpoints, such as `tribune.example/prod`; without spaces and `+`.
     public var origin: String
-    /// How long measurements are kept, in whole months; `nil` for ever. Ledger entries are always kept.
+    /// How long measurements are kept, in whole months; `nil` for forever. Ledger entries are always kept.
     public var retention: Milliseconds?
-    /// A spool segment is closed when it has this size.
+    /// The size at which a spool segment is closed.
     public var segmentBytes = 16 << 20
-    /// Longest time between an entry and a signed checkpoint over it, while the database is there.
+    /// Longest time between an entry and a signed checkpoint over it, while the database is available.
     public var checkpointInterval = Milliseconds.seconds(10)
     /// The history is behind when the oldest spooled record is older than this.
     public var behindAfter = Milliseconds.seconds(30)
-    /// Measurements are refused while more than this waits in memory for a disk that is full. Events never are.
+    /// Measurements are refused while more than this waits in memory for a full disk. Events never are.
     public var pendingLimit = 256 << 20
-    /// Whether nothing is written to the database before ``HistoryRunner/turnChanged(isOurs:)`` says so, because
-    /// another process
-    /// may be writing the same ledger.
+    /// Whether to wait for ``HistoryRunner/turnChanged(isOurs:)`` before the first write to the database, because
+    /// another process may be writing the same ledger.
     public var waitsForTurn = false
-    /// How long ``HistoryRunner/stop()`` goes on delivering spooled records to the database.
+    /// How long ``HistoryRunner/stop()`` continues to deliver spooled records to the database.
     public var stopTimeout = Milliseconds.seconds(5)
     /// This node's name, in the entry that adds its key.
     public var node = "node"
-    /// Whether a node with a key of its own may join a record that other nodes write. Without ``rootKey`` other nodes
-    /// then believe
-    /// its key as soon as they see it.
+    /// Whether a node with its own key may join a record that other nodes write. Without ``rootKey`` other nodes then
+    /// trust its key on first use.
     public var admitsNodes = false
-    /// The key that certifies the keys of nodes; `nil` where nodes believe each other at first sight.
+    /// The key that certifies the keys of nodes; `nil` if nodes trust each other on first use.
     public var rootKey: NoteVerifier?
     /// The certificate of this node's key, a note signed by ``rootKey``.
     public var certificate: String?
-    /// Applied records that stay in the spool, in bytes, so that a database that lost them can be healed.
+    /// Applied records that stay in the spool, in bytes, to repair a database that lost them.
     public var keptSpoolBytes = 64 << 20
     /// How often the database is compared with the largest checkpoint seen.
     public var continuityInterval = Milliseconds.seconds(3600)
-    /// How often a standby looks at the record that another node writes.
+    /// How often a standby reads the record that another node writes.
     public var observationInterval = Milliseconds.seconds(10)
-    /// Where checkpoints are published.
+    /// The destinations of checkpoints.
     public var publication = CheckpointPublication()
-    /// Entries per second that the running service verifies again and again; 0 for none.
+    /// Entries per second that the running service verifies continuously; 0 for none.
     public var selfCheckRate = 500
     /// The pause before the first verification by the running service, and between two of them.
     public var selfCheckInterval = Milliseconds.seconds(30)
@@ -93,7 +91,7 @@ public struct HistoryConfiguration: Sendable {
         }
     }
 
-    /// Opens the database for reading; a SQLite file must be there.
+    /// Opens the database for reading; a SQLite file must exist.
     func openReadingStore() throws(HistoryError) -> LedgerStore {
         switch database {
         case .sqlite(let path): try .sqlite(path: path ?? directory + "/history.db", isReadOnly: true)
@@ -106,21 +104,19 @@ public struct HistoryConfiguration: Sendable {
 public struct HistoryStatus: Equatable, Sendable {
     /// `sqlite` or `postgres`.
     public var database: String
-    /// Whether the database answered last time.
+    /// Whether the last access to the database succeeded.
     public var isConnected: Bool
     /// Accepted records that are not in the database yet.
     public var spooled: Int
     /// Bytes of the spool on disk.
     public var spooledBytes: Int
-    /// Whether nothing should be promoted: the database is unreachable, delivery is halted, another process has taken
-    /// the ledger
-    /// over, the disk refuses the spool, or records have waited for too long.
+    /// Whether nothing may be promoted: the database is unreachable, delivery is halted, another process has taken over
+    /// the ledger, the disk refuses the spool, or records have waited for too long.
     public var isBehind: Bool
     /// The last failure of disk or database; `nil` while there is none.
     public var lastError: String?
     /// Why delivery waits for a person: the database lacks entries that were signed, or the signing key is missing.
-    /// `nil` while it
-    /// does not.
+    /// `nil` while it does not.
     public var halt: String?
     /// The last verification of the whole record by the running service.
     public var selfCheck = SelfCheckStatus()

@@ -14,7 +14,7 @@ struct LeaseTableTests {
         LeaseTable(address: server.address, origin: "t", answerSeconds: 2, now: { SystemClock.wallMilliseconds() })
     }
 
-    @Test("one of two takes the lease; epochs rise with every change; what is over or given back can be taken")
+    @Test("one of two takes the lease; epochs rise with every change; an expired or released lease can be taken")
     func terms() throws {
         let server = try PostgresServer()
         let (one, two) = (table(server), table(server))
@@ -53,7 +53,7 @@ struct LeaseTableTests {
         #expect(try two.records() == ["p": "{\"n\":2}"])
     }
 
-    @Test("a process that stands still in a transaction loses its locks, so that another one can take the lease")
+    @Test("a process suspended in a transaction loses its locks, so that another one can take the lease")
     func standingStill() throws {
         let server = try PostgresServer()
         let table = table(server)
@@ -69,7 +69,7 @@ struct LeaseTableTests {
             })
     }
 
-    @Test("a database that hangs or is gone is an error within the time for an answer, and is connected to again")
+    @Test("a database that hangs or is gone is an error within the timeout, and is reconnected")
     func unreachable() throws {
         let server = try PostgresServer()
         let table = table(server)

@@ -2,7 +2,7 @@ internal import Database
 public import JSON
 internal import TLS
 
-/// What shows to anybody who holds two checkpoints that the record of the larger one continues that of the smaller.
+/// The proof, for the holder of two checkpoints, that the record of the larger one continues that of the smaller one.
 public struct ConsistencyProof: Equatable, Sendable {
     /// Entries of the smaller record.
     public var old: Int64
@@ -10,7 +10,7 @@ public struct ConsistencyProof: Equatable, Sendable {
     public var size: Int64
     /// The hashes of RFC 6962.
     public var path: [[UInt8]]
-    /// The signed note over ``size`` entries; `nil` where none was signed over just as many.
+    /// The signed note over ``size`` entries; `nil` if there is no note of this size.
     public var checkpoint: String?
 
     /// The proof as an object of JSON, hashes in base64.
@@ -28,9 +28,9 @@ public struct ConsistencyProof: Equatable, Sendable {
         self.checkpoint = checkpoint
     }
 
-    /// Reads what ``json`` gives.
+    /// Reads the output of ``json``.
     public init(json: JSON) throws(HistoryError) {
-        let fault = HistoryError(.malformed, "the answer holds no proof: it needs \"from\", \"to\" and \"hashes\"")
+        let fault = HistoryError(.malformed, "the response has no proof: it needs \"from\", \"to\" and \"hashes\"")
         guard let old = json["from"]?.integer, let size = json["to"]?.integer, let hashes = json["hashes"]?.elements
         else { throw fault }
         var path: [[UInt8]] = []
@@ -76,11 +76,10 @@ extension LedgerAudit {
     /// The number of entries that a signed note covers.
     public static func size(of note: String) throws(HistoryError) -> Int64 { try sized([note])[0].size }
 
-    /// Why the record that another server shows is not an extension of the one in `old`; `nil` where it is one. Needs
-    /// no database.
+    /// Why the record of another server is not an extension of the one in `old`; `nil` if it is. Needs no database.
     ///
     /// - Parameters:
-    ///   - proof: what that server gives for the size of `old`, up to its newest checkpoint.
+    ///   - proof: the server's proof from the size of `old` to its newest checkpoint.
     ///   - old: a checkpoint received earlier; `nil` to check only the signature of the newest one.
     public func check(
         _ proof: ConsistencyProof, since old: String?, _ trust: Trust = Trust()

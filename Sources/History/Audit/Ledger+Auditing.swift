@@ -3,7 +3,7 @@ internal import JSON
 internal import TLS
 
 extension LedgerRow {
-    /// The row of an export's line; `nil` where the line is no leaf.
+    /// The row of a line of an export; `nil` if the line is not a leaf.
     init?(leaf: String, hash: [UInt8]) {
         guard let content = LeafContent(leaf) else { return nil }
         self.init(
@@ -11,7 +11,7 @@ extension LedgerRow {
             subject: content.subject, incident: content.incident, service: content.service, leaf: leaf, hash: hash)
     }
 
-    /// How many measurements the row says that it vouches for.
+    /// The number of measurements according to the row.
     var claimedSamples: Int64 {
         guard kind == LedgerEvent.Kind.measurements.rawValue else { return 0 }
         let count = LeafContent(leaf)?.body["count"]?.integer ?? 0
@@ -20,7 +20,7 @@ extension LedgerRow {
 }
 
 extension Ledger {
-    /// All rows of one kind, of which there must be few.
+    /// All rows of one kind; for kinds with few rows.
     func rows(ofKind kind: LedgerEvent.Kind) throws(HistoryError) -> [LedgerRow] {
         var found: [LedgerRow] = []
         while true {
@@ -62,7 +62,7 @@ extension Ledger {
         return found
     }
 
-    /// The content with this hash.
+    /// The content with the given hash.
     func blob(_ hash: [UInt8]) throws(HistoryError) -> [UInt8]? {
         try store.rows("SELECT content FROM blob WHERE hash = $1", [.blob(hash)]).first?.first?.blob
     }

@@ -34,7 +34,7 @@ extension LedgerAudit {
 
     /// Verifies an export without any database.
     ///
-    /// - Parameter trust: the keys to believe; by default those in the export, which proves only that the export is
+    /// - Parameter trust: the trusted keys; by default those in the export, which proves only that the export is
     ///   consistent with itself.
     public static func verify(export directory: String, _ trust: Trust = Trust()) throws(HistoryError) -> LedgerReport {
         var verifier = LedgerVerifier(trusted: try trustedKeys(ofExport: directory, trust))
@@ -70,7 +70,7 @@ extension LedgerAudit {
             verifier.disclosures(try texts.take(through: row.sequence))
             for (sequence, hash) in verifier.takeBlobs() {
                 let path = "\(directory)/\(LedgerExport.blobs)/\(Hexadecimal.text(hash))"
-                // A file that cannot be read is a removed content.
+                // A file that cannot be read counts as removed content.
                 verifier.blob(try? FileText.bytes(path), hash: hash, sequence: sequence)
             }
             _ = verifier.takeNodes()
@@ -94,7 +94,7 @@ extension LedgerAudit {
             let root = try NoteVerifier(text: text)
             let certificates = try LineReader(path: "\(directory)/\(LedgerExport.certificates)", isOptional: true)
             while let line = try certificates.next() {
-                // A line that is no certificate of this root adds no key.
+                // A line that is not a certificate of this root adds no key.
                 guard case .some(let json) = try? JSON(parsing: line), let note = json.text else { continue }
                 if let certificate = KeyCertificate(note: note, root: root) { trusted.certificates.append(certificate) }
             }

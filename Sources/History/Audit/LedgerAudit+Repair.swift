@@ -3,13 +3,13 @@ internal import JSON
 internal import Runtime
 internal import TLS
 
-/// Decisions about the record that only a person may take. Each becomes an entry.
+/// Decisions about the record that need a person. Each becomes an entry.
 extension LedgerAudit {
     /// The result of ``acknowledgeGap(reason:by:)``.
     public struct AcknowledgedGap: Equatable, Sendable {
-        /// The entry that records the gap; `nil` where another node's entry records it already.
+        /// The entry that records the gap; `nil` if an entry of another node has recorded it already.
         public var entry: Int64?
-        /// What is lost.
+        /// The lost entries.
         public var description: String
     }
 
@@ -17,7 +17,7 @@ extension LedgerAudit {
     ///
     /// - Parameters:
     ///   - reason: why the loss is accepted.
-    ///   - person: who accepts it.
+    ///   - person: the person who accepts it.
     public func acknowledgeGap(reason: String, by person: LedgerActor) throws(HistoryError) -> AcknowledgedGap {
         let now = SystemClock.wallMilliseconds()
         let ledger = Ledger(store: try configuration.openStore())
@@ -70,7 +70,7 @@ extension LedgerAudit {
         switch continuity {
         case .continues: []
         case .isBehind(let size): [("from", size + 1), ("through", known?.size ?? 0)]
-        // Which of them differ cannot be told: one root stands for all.
+        // The differing entries are unknown: one root covers all.
         case .isForked: [("from", 1), ("through", known?.size ?? 0)]
         }
     }
@@ -90,8 +90,8 @@ extension LedgerAudit {
     ///
     /// - Parameters:
     ///   - text: the exact text: a name, an address, an identity.
-    ///   - reason: why, without naming the person.
-    ///   - person: who erases.
+    ///   - reason: the reason, without the name of the person.
+    ///   - person: the person who erases.
     /// - Returns: the number of texts erased.
     public func erase(_ text: String, reason: String, by person: LedgerActor) throws(HistoryError) -> Int {
         let ledger = Ledger(store: try configuration.openStore())
@@ -104,7 +104,7 @@ extension LedgerAudit {
                 guard error.code == .conflict else { throw error }
             }
         }
-        throw HistoryError(.conflict, "the ledger is written too fast; try again")
+        throw HistoryError(.conflict, "the ledger changes too fast; try again")
     }
 
     private func eraseOnce(
@@ -136,7 +136,7 @@ extension LedgerAudit {
 extension LedgerAudit {
     private var rootName: String { configuration.origin + "/root" }
 
-    /// Creates a root key at `path`, where no file may be; returns its public key as `name+id+key`.
+    /// Creates a root key at `path`, where no file may exist; returns its public key as `name+id+key`.
     public func createRootKey(at path: String) throws(HistoryError) -> String {
         guard try SigningKeyFile.read(path) == nil else { throw HistoryError(.invalid, "\(path) exists already") }
         return NoteVerifier(name: rootName, key: try SigningKeyFile.create(path).verificationKey).text

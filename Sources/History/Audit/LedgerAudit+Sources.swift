@@ -1,7 +1,7 @@
 internal import Database
 internal import JSON
 
-/// The signed notes of a database, a page at a time, with those that are kept outside of it.
+/// The signed notes of a database, a page at a time, and those stored outside of it.
 struct PagedNotes {
     private let ledger: Ledger
     private var page: ArraySlice<(size: Int64, note: String)> = []
@@ -16,7 +16,7 @@ struct PagedNotes {
         self.outside = outside.sorted { $0.size < $1.size }
     }
 
-    /// Hands out the notes over at most `size` entries that were not handed out yet.
+    /// Passes on the notes over at most `size` entries that were not passed on yet.
     mutating func forEach(
         through size: Int64, _ body: (_ size: Int64, _ note: String, _ isOutside: Bool) throws(HistoryError) -> Void
     ) throws(HistoryError) {
@@ -53,7 +53,7 @@ struct ExportedNotes {
         guard let line = try reader.next() else { return }
         guard case .some(let json) = try? JSON(parsing: line), let note = json["note"]?.text,
             let size = json["size"]?.integer
-        else { throw HistoryError(.malformed, "a line of \(LedgerExport.checkpoints) holds no checkpoint") }
+        else { throw HistoryError(.malformed, "a line of \(LedgerExport.checkpoints) has no checkpoint") }
         next = (note, size)
     }
 
@@ -82,7 +82,7 @@ struct ExportedBatches {
         guard let line = try reader.next() else { return }
         next = LedgerExport.measurement(in: line)
         if next == nil {
-            throw HistoryError(.malformed, "a line of \(LedgerExport.measurements) holds no measurement")
+            throw HistoryError(.malformed, "a line of \(LedgerExport.measurements) has no measurement")
         }
     }
 
@@ -121,7 +121,7 @@ struct ExportedDisclosures {
         guard let line = try reader.next() else { return }
         next = LedgerExport.disclosure(in: line)
         if next == nil {
-            throw HistoryError(.malformed, "a line of \(LedgerExport.disclosures) holds no text with its commitment")
+            throw HistoryError(.malformed, "a line of \(LedgerExport.disclosures) has no text with its commitment")
         }
     }
 

@@ -10,26 +10,26 @@ internal import TLS
 public struct LedgerAudit: Sendable {
     let configuration: HistoryConfiguration
 
-    /// Measurements held in memory at a time, about.
+    /// The approximate limit of measurements in memory.
     private static let sampleLimit: Int64 = 200_000
 
-    /// The audit of the history that `configuration` describes.
+    /// The audit of the history in `configuration`.
     public init(_ configuration: HistoryConfiguration) {
         self.configuration = configuration
     }
 
     var memory: NodeMemory { NodeMemory(directory: configuration.directory) }
 
-    /// Which keys and checkpoints an audit starts from.
+    /// The trusted keys and checkpoints of an audit.
     public struct Trust: Sendable {
-        /// Keys to believe, as `name+id+key`; empty for those that the history's directory holds.
+        /// Trusted keys, as `name+id+key`; empty for those in the history's directory.
         public var publicKeys: [String]
-        /// The key whose certificates are believed, as `name+id+key`.
+        /// The key whose certificates are trusted, as `name+id+key`.
         public var rootKey: String?
         /// Notes of earlier checkpoints, which the record must continue.
         public var checkpoints: [String]
 
-        /// Believes `publicKeys` or, without any, the keys of the history's directory.
+        /// Trusts `publicKeys` or, if empty, the keys of the history's directory.
         public init(publicKeys: [String] = [], rootKey: String? = nil, checkpoints: [String] = []) {
             self.publicKeys = publicKeys
             self.rootKey = rootKey
@@ -48,12 +48,12 @@ public struct LedgerAudit: Sendable {
     /// Verifies page by page.
     ///
     /// - Parameter proceed: called after each page with its number of entries; false ends the verification.
-    /// - Returns: `nil` where `proceed` has ended the verification.
+    /// - Returns: `nil` if `proceed` ended the verification.
     func verify(
         _ trust: Trust = Trust(), pageLimit: Int, proceed: (Int) -> Bool
     ) throws(HistoryError) -> LedgerReport? {
-        // What grows while we read must not seem missing: first the checkpoints outside, then the head, then the
-        // entries.
+        // Entries added during the verification must not seem to be missing: first the outside checkpoints are read,
+        // then the head, then the entries.
         let outside = try outsideNotes(trust)
         let ledger = try openLedger()
         let head = try ledger.head()
@@ -82,7 +82,7 @@ public struct LedgerAudit: Sendable {
         return verifier.finish()
     }
 
-    /// Compares what is kept beside the entries in `sequences` with them.
+    /// Compares the data stored next to the entries in `sequences` with them.
     private func check(
         _ sequences: ClosedRange<Int64>, of ledger: Ledger, _ verifier: inout LedgerVerifier
     ) throws(HistoryError) {
@@ -94,7 +94,7 @@ public struct LedgerAudit: Sendable {
         for node in verifier.takeNodes() { verifier.node(node, stored: try ledger.hash(of: node)) }
     }
 
-    /// The checkpoints kept outside of the database: this node's own, and those that the caller was given.
+    /// The checkpoints stored outside of the database: this node's own, and those given by the caller.
     private func outsideNotes(_ trust: Trust) throws(HistoryError) -> [(size: Int64, note: String)] {
         var notes = try LedgerAudit.sized(trust.checkpoints)
         if let largest = memory.largest { notes.append((largest.checkpoint.size, largest.note)) }
@@ -105,7 +105,7 @@ public struct LedgerAudit: Sendable {
         var sized: [(size: Int64, note: String)] = []
         for note in notes {
             guard let body = NoteVerifier.parts(of: note)?.body, let checkpoint = Checkpoint(body: body) else {
-                throw HistoryError(.malformed, "the checkpoint to compare with is no signed note")
+                throw HistoryError(.malformed, "the checkpoint to compare with is not a signed note")
             }
             sized.append((checkpoint.size, note))
         }
@@ -138,7 +138,7 @@ public struct LedgerAudit: Sendable {
         }
     }
 
-    /// Undoes the last schema step; returns it, or `nil` where there is none. The ledger itself is never thrown away.
+    /// Undoes the last schema step; returns it, or `nil` if there is none. The ledger itself is never deleted.
     ///
     /// - Parameter discarding: whether the data in the step's tables may be lost.
     public func rollback(discarding: Bool = false) throws(HistoryError) -> String? {
@@ -151,7 +151,7 @@ public struct LedgerAudit: Sendable {
         }
     }
 
-    /// Fails unless the schema is that of this program, in place and unchanged.
+    /// Fails unless the schema equals that of this program.
     public func verifySchema() throws(HistoryError) {
         try configuration.openReadingStore().verifySchema()
     }
@@ -162,7 +162,7 @@ public struct LedgerAudit: Sendable {
         return Ledger(store: store)
     }
 
-    /// The keys to believe: those named, or those of the history's directory, and those that a root key certified.
+    /// The trusted keys: the given ones, or those of the history's directory, and those certified by a root key.
     func trustedKeys(_ trust: Trust, _ ledger: Ledger?) throws(HistoryError) -> TrustedKeys {
         var keeper = RecordKeeper(configuration)
         if let text = trust.rootKey {
@@ -174,7 +174,7 @@ public struct LedgerAudit: Sendable {
         if !trust.publicKeys.isEmpty || trust.rootKey != nil { trusted.keys = [] }
         for text in trust.publicKeys { trusted.trust(try NoteVerifier(text: text)) }
         guard !trusted.keys.isEmpty || !trusted.certificates.isEmpty || trust.rootKey != nil else {
-            throw HistoryError(.file, "no signing key in \(configuration.directory): name the public key to trust")
+            throw HistoryError(.file, "no signing key in \(configuration.directory): specify the public key to trust")
         }
         return trusted
     }

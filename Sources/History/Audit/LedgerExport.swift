@@ -4,7 +4,7 @@ internal import MetricModel
 internal import Runtime
 internal import TLS
 
-/// A ledger as plain files that verify without a database.
+/// A ledger as plain files that can be verified without a database.
 ///
 /// ```text
 /// ledger.jsonl        the leaves, one canonical JSON object per line; the tree is over exactly these lines
@@ -35,9 +35,9 @@ enum LedgerExport {
         return line.encoded
     }
 
-    /// Reads a line that ``line(of:sequence:)`` wrote.
+    /// Reads a line written by ``line(of:sequence:)``.
     static func disclosure(in line: String) -> (sequence: Int64, disclosure: Disclosure)? {
-        // A line that is no JSON is reported by the caller.
+        // A line that is not JSON is reported by the caller.
         guard case .some(let json) = try? JSON(parsing: line), let sequence = json["sequence"]?.integer,
             let commitment = json["commitment"]?.text.flatMap({ Hexadecimal.bytes($0) }),
             let salt = json["salt"]?.text.flatMap({ Hexadecimal.bytes($0) }), let text = json["text"]?.text
@@ -60,11 +60,11 @@ enum LedgerExport {
         return writer.text
     }
 
-    /// Reads a line that ``line(of:_:sequence:)`` wrote; the labels as canonical JSON.
+    /// Reads a line written by ``line(of:_:sequence:)``; the labels as canonical JSON.
     static func measurement(
         in line: String
     ) -> (sequence: Int64, labels: String, milliseconds: Int64, value: Double)? {
-        // A line that is no JSON is reported by the caller.
+        // A line that is not JSON is reported by the caller.
         guard case .some(let json) = try? JSON(parsing: line), let sequence = json["batch"]?.integer,
             let labels = json["labels"], labels.members != nil, let milliseconds = json["timestamp"]?.integer,
             let text = json["value"]?.text

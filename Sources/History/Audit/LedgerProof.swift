@@ -2,17 +2,17 @@ internal import Database
 public import JSON
 internal import TLS
 
-/// What shows to anybody who holds a checkpoint's key that an entry is in the record.
+/// The proof, for the holder of a checkpoint's key, that an entry is in the record.
 public struct LedgerProof: Equatable, Sendable {
     /// The exact text of the entry.
     public var leaf: String
-    /// The entry's place, from 0.
+    /// The entry's index, from 0.
     public var index: Int64
     /// The path from the leaf to the root.
     public var path: [[UInt8]]
-    /// The signed note that holds the root.
+    /// The signed note with the root.
     public var checkpoint: String
-    /// The texts about persons in the entry, with what opens their commitments.
+    /// The texts about persons in the entry, with the salts of their commitments.
     var disclosures: [Disclosure] = []
 
     /// The proof as C2SP tlog-proof text.
@@ -42,9 +42,9 @@ public struct LedgerProof: Equatable, Sendable {
         self.disclosures = disclosures
     }
 
-    /// Reads what ``json`` gives.
+    /// Reads the output of ``json``.
     public init(json: JSON) throws(HistoryError) {
-        let fault = HistoryError(.malformed, "the file holds no proof: it needs \"leaf\" and \"proof\"")
+        let fault = HistoryError(.malformed, "the file has no proof: it needs \"leaf\" and \"proof\"")
         guard let leaf = json["leaf"]?.text, let text = json["proof"]?.text else { throw fault }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         guard lines.count > 3, lines[0] == "c2sp.org/tlog-proof@v1", lines[1].hasPrefix("index "),
@@ -65,7 +65,7 @@ public struct LedgerProof: Equatable, Sendable {
         }
     }
 
-    /// The reason why the proof shows nothing; `nil` where it is valid.
+    /// Why the proof is invalid; `nil` if it is valid.
     func problem(_ trusted: TrustedKeys) -> String? {
         guard let checkpoint = trusted.checkpoint(in: checkpoint) else {
             return "its checkpoint was not signed by a trusted key"
@@ -107,7 +107,7 @@ extension LedgerAudit {
         try openLedger().proof(of: sequence, in: checkpoint)
     }
 
-    /// The reason why a proof shows nothing; `nil` where it is valid. Needs no database.
+    /// Why a proof is invalid; `nil` if it is valid. Needs no database.
     public func check(_ proof: LedgerProof, _ trust: Trust = Trust()) throws(HistoryError) -> String? {
         proof.problem(try trustedKeys(trust, nil))
     }

@@ -1,22 +1,22 @@
 internal import JSON
 internal import TLS
 
-/// Verifies a ledger entry by entry. A value machine: it is given the content of a database or an export and believes
+/// Verifies a ledger entry by entry. A value machine: it is given the content of a database or an export and trusts
 /// none of it.
 ///
-/// Entries come in their order, checkpoints as soon as the entries they cover were given.
+/// Entries are given in order, checkpoints as soon as the entries they cover were given.
 struct LedgerVerifier {
     private let trusted: TrustedKeys
     private(set) var report = LedgerReport()
     private var tree = MerkleTree()
     /// Subtrees completed since ``takeNodes()``.
     private var completed: [MerkleTree.Node] = []
-    /// The hash of the last entry as its leaf gives it, and as it is stored.
+    /// The computed and the stored hash of the last entry.
     private var previous: (computed: [UInt8], stored: [UInt8]) = ([], [])
     private var lastSequence: Int64 = 0
-    /// Whether entries are missing, so that no root can be computed any more.
+    /// Whether entries are missing, so that no root can be computed.
     private var isBroken = false
-    /// Entries covered by a right checkpoint from outside.
+    /// Entries covered by a correct checkpoint from outside.
     private var vouchedEntries: Int64 = 0
     private var expectedBatches: [Int64: (digest: String, times: ClosedRange<Int64>)] = [:]
     private var expectedTexts: [Int64: [[UInt8]]] = [:]
@@ -36,13 +36,13 @@ struct LedgerVerifier {
     /// The next entry's number, if none is missing.
     var nextSequence: Int64 { lastSequence + 1 }
 
-    /// The tree over the entries given so far; `nil` where some are missing.
+    /// The tree over the entries given so far; `nil` if some are missing.
     var rootSoFar: [UInt8]? { isBroken ? nil : tree.root }
 
-    /// Takes note of what retention dropped and of erased texts. Given before the entries, because a batch comes long
-    /// before it is dropped.
+    /// Registers measurements dropped by retention and erased texts. Called before the entries are given, because a
+    /// batch comes long before it is dropped.
     mutating func expectRemoval(_ row: LedgerRow) {
-        // A row whose text is not the hashed one is reported with the entries, and excuses nothing.
+        // A row whose text differs from the hashed one is reported with the entries, and justifies no removal.
         guard MerkleTree.hash(leaf: Array(row.leaf.utf8)) == row.hash, let content = LeafContent(row.leaf) else {
             return
         }
@@ -72,7 +72,7 @@ struct LedgerVerifier {
         lastSequence = row.sequence
         report.entries += 1
         previous = (hash, row.hash)
-        // With stored hashes an altered leaf is one problem, and the entries after it can still be verified.
+        // With stored hashes an altered leaf is one problem, and later entries can still be verified.
         tree.append(leafHash: row.hash, completing: &completed)
     }
 
@@ -160,13 +160,13 @@ struct LedgerVerifier {
         expectedTexts = [:]
     }
 
-    /// The contents that entries given since the last call refer to.
+    /// The contents referenced by entries given since the last call.
     mutating func takeBlobs() -> [(sequence: Int64, hash: [UInt8])] {
         defer { expectedBlobs = [] }
         return expectedBlobs
     }
 
-    /// Compares a content with the hash that entry `sequence` refers to it by; `nil` where there is none.
+    /// Compares a content with the hash in entry `sequence`; `nil` if there is no content.
     mutating func blob(_ content: [UInt8]?, hash: [UInt8], sequence: Int64) {
         guard let content else { return problem(sequence...sequence, "a content that it refers to was removed") }
         if SHA256.hash(content) != hash {
@@ -174,7 +174,7 @@ struct LedgerVerifier {
         }
     }
 
-    /// The subtrees that entries given since the last call have completed.
+    /// The subtrees completed by entries given since the last call.
     mutating func takeNodes() -> [MerkleTree.Node] {
         defer { completed = [] }
         return isBroken ? [] : completed
@@ -187,13 +187,13 @@ struct LedgerVerifier {
         problem(first + 1...first + 1 << node.level, "the stored hash over these entries is wrong or missing")
     }
 
-    /// Compares a signed checkpoint with the entries given so far, as many as it covers.
+    /// Compares a signed checkpoint with the entries it covers.
     ///
-    /// - Parameter isOutside: whether it was kept outside of what is verified. Whoever replaced entries and has the
-    ///   key has signed the other checkpoints again.
+    /// - Parameter isOutside: whether it was stored outside of the verified ledger. An attacker with the key who has
+    ///   replaced entries has signed the other checkpoints again.
     mutating func checkpoint(_ note: String, size: Int64, isOutside: Bool = false) {
         guard let checkpoint = trusted.checkpoint(in: note) else {
-            // The entries that nobody who is trusted vouches for.
+            // The entries without a trusted signature.
             let unsigned = report.signedEntries < size ? report.signedEntries + 1...size : nil
             return problem(unsigned, "the checkpoint over \(size) entries was not signed by \(trusted.name): altered")
         }
@@ -220,7 +220,7 @@ struct LedgerVerifier {
         if isOutside { vouchedEntries = max(vouchedEntries, size) }
     }
 
-    /// Compares the head that the next append would continue from.
+    /// Compares the head from which the next append would continue.
     mutating func head(_ head: LedgerHead) {
         if head.size < lastSequence {
             problem(head.size + 1...lastSequence, "not counted by the ledger's head: inserted")

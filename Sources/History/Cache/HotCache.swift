@@ -5,7 +5,7 @@ internal import MetricModel
 public import Runtime
 internal import Synchronization
 
-/// Where the hot cache is.
+/// The settings of the hot cache.
 public struct HotCacheConfiguration: Sendable {
     /// The server.
     public var address: RedisConnection.Address
@@ -20,7 +20,7 @@ public struct HotCacheConfiguration: Sendable {
         self.password = password
     }
 
-    /// A cache at `text`: `host:port`, `[address]:port` or the path of a Unix socket. `nil` for anything else.
+    /// A cache at `text`: `host:port`, `[address]:port` or the path of a Unix socket; `nil` otherwise.
     public init?(parsing text: String, password: Secret? = nil) {
         if text.hasPrefix("/") {
             self.init(address: .unix(path: text), password: password)
@@ -43,14 +43,14 @@ public struct HotCacheConfiguration: Sendable {
     public struct Secret: Sendable, CustomStringConvertible, CustomReflectable {
         let text: String
 
-        /// Keeps `text`.
+        /// Stores `text`.
         public init(_ text: String) {
             self.text = text
         }
 
         /// `<secret>`.
         public var description: String { "<secret>" }
-        /// Nothing.
+        /// Empty.
         public var customMirror: Mirror { Mirror(self, children: []) }
     }
 }
@@ -144,10 +144,10 @@ public final class HotCache: Sendable {
                 isAway = false
             } catch {
                 connection = nil
-                // Counted from the end of the attempt: a server that hangs must not cost one time limit per request.
+                // Counted from the end of the attempt: a server that hangs must not cost one timeout per request.
                 retryAt = SystemClock.monotonicNanoseconds() + 1_000_000_000
                 dropped.add(Double(commands.count))
-                if !isAway { logger.warn("Redis is away", ["err": error.message]) }
+                if !isAway { logger.warn("Redis unavailable", ["err": error.message]) }
                 isAway = true
                 up.set(0)
             }

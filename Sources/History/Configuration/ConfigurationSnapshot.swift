@@ -2,19 +2,19 @@ internal import JSON
 internal import Runtime
 internal import TLS
 
-/// The configuration files that are in force, without their secrets.
+/// The configuration files in force, without their secrets.
 public struct ConfigurationSnapshot: Equatable, Sendable {
     struct File: Equatable, Sendable {
         var path: String
         /// Without secrets.
         var content: String
-        /// HMAC-SHA256 of the original content: it changes with every byte, also of a secret.
+        /// HMAC-SHA256 of the original content: it changes with every byte, including those of secrets.
         var code: String
     }
 
     let files: [File]
 
-    /// Where the files are.
+    /// The paths of the files.
     public var paths: [String] { files.map(\.path) }
 
     /// A hash over all files. Decisions refer to it.
@@ -26,18 +26,18 @@ public struct ConfigurationSnapshot: Equatable, Sendable {
         self.files = files.sorted { $0.path < $1.path }
     }
 
-    /// Largest file whose content is kept. Of a larger one only the hash is.
+    /// Largest file whose content is stored. Of a larger one only the hash is stored.
     private static let contentLimit = 1 << 20
     /// Longest diff of one file, in bytes.
     private static let diffLimit = 64 << 10
 
-    /// The event that records how this configuration came into force.
+    /// The event that records that this configuration came into force.
     ///
     /// - Parameters:
-    ///   - former: the configuration before; `nil` at a start.
+    ///   - former: the previous configuration; `nil` at a start.
     ///   - subject: the main file.
-    ///   - error: why the new configuration was refused; `nil` where it is in force.
-    ///   - actor: who caused it.
+    ///   - error: why the new configuration was refused; `nil` if it is in force.
+    ///   - actor: the cause of the change.
     public func event(
         after former: ConfigurationSnapshot?, subject: String, error: String?, actor: LedgerActor?,
         at milliseconds: Int64
@@ -81,14 +81,14 @@ public struct ConfigurationSnapshot: Equatable, Sendable {
     }
 }
 
-/// Reads configuration files and takes the secrets out of them.
+/// Reads configuration files without their secrets.
 public struct ConfigurationReader: Sendable {
     private let redactor: SecretRedactor
     private let key: [UInt8]
 
     private static let keyByteCount = 32
 
-    /// A reader with the key in `directory`, which is created where it is missing.
+    /// A reader with the key in `directory`, which is created if it is missing.
     public init(directory: String) throws(HistoryError) {
         let path = directory + "/redaction-key"
         if let text = FileText.read(path) {
@@ -107,7 +107,7 @@ public struct ConfigurationReader: Sendable {
         redactor = SecretRedactor(key: key)
     }
 
-    /// The files at `paths` as they are now. A file that cannot be read is recorded as such.
+    /// The present content of the files at `paths`. An unreadable file is recorded as such.
     public func snapshot(_ paths: [String]) -> ConfigurationSnapshot {
         let files = Set(paths).map { path -> ConfigurationSnapshot.File in
             let text = FileText.read(path)

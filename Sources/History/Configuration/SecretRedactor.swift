@@ -1,21 +1,21 @@
 internal import TLS
 
 /// Replaces secrets in configuration files by keyed hashes, so that no password becomes part of an immutable record
-/// while a changed one still shows.
+/// while a change of one is still visible.
 ///
-/// Works on the text, because comments and layout belong to the record: values of keys whose names mean a secret,
+/// Works on the text, because comments and layout are part of the record: values of keys with names of secrets,
 /// passwords in URLs, and `password=` in connection strings.
 struct SecretRedactor: Sendable {
     private let key: [UInt8]
 
-    /// Names of keys whose values are secrets; a key matches if it equals one, or ends in `_` and one.
+    /// Names of keys whose values are secrets; a key matches if it equals one, or ends with `_` and one.
     private static let names: Set<String> = [
         "password", "passwd", "secret", "token", "credentials", "bearer_token", "api_key", "apikey", "access_key",
         "secret_key", "private_key", "client_secret", "auth_password", "auth_secret", "service_key", "routing_key",
         "integration_key", "bot_token", "api_url", "slack_api_url", "webhook_url", "user_key",
         "connection", "account_key", "sas_token",
     ]
-    /// Names that end like a secret and hold none: they name a file or a thing.
+    /// Names that end like a secret but have none: they name a file or a thing.
     private static let harmless: Set<String> = ["root_key", "public_key", "group_key", "label_key"]
 
     /// Redacts with `key`, which must not leave the node.

@@ -2,10 +2,10 @@
 enum TextDiff {
     /// Lines of context around a change.
     private static let context = 2
-    /// Largest table of the longest common subsequence; beyond it a region counts as replaced.
+    /// Largest table of the longest common subsequence; larger regions count as replaced.
     private static let tableLimit = 4_000_000
 
-    /// The lines that differ: `-` for old ones, `+` for new ones, blank for context. Empty for equal texts.
+    /// The lines that differ: `-` for old ones, `+` for new ones, a space for context. Empty for equal texts.
     static func text(_ old: String, _ new: String) -> String {
         let old = old.split(separator: "\n", omittingEmptySubsequences: false)
         let new = new.split(separator: "\n", omittingEmptySubsequences: false)

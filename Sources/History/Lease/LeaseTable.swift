@@ -2,18 +2,18 @@ internal import Database
 
 /// The lease over the rollouts in a PostgreSQL database, and the last journal record of each plan.
 ///
-/// One thread uses it. It connects when it is asked something, and again after each failure; every answer comes within
-/// a few seconds or is a failure. Times are the database's.
+/// Used by one thread. It connects at its first request, and again after each failure; every request ends or fails
+/// within a few seconds. Times are the database's.
 public final class LeaseTable {
-    /// The lease as it stands.
+    /// The state of the lease.
     public struct Row: Equatable, Sendable {
-        /// Who holds it; empty when it was given back.
+        /// Its holder; empty after a release.
         public var holder: String
-        /// Counts changes of the holder.
+        /// The number of changes of the holder.
         public var epoch: Int64
-        /// Counts renewals by this holder.
+        /// The number of renewals by this holder.
         public var renewals: Int64
-        /// Whether its time is over.
+        /// Whether it has expired.
         public var isOver: Bool
 
         /// A lease.
@@ -38,8 +38,8 @@ public final class LeaseTable {
     ///
     /// - Parameters:
     ///   - address: a connection string or URI as libpq takes it.
-    ///   - origin: the name of the ledger, in case the schema has to be made.
-    ///   - answerSeconds: how long an answer may take.
+    ///   - origin: the name of the ledger, in case the schema must be created.
+    ///   - answerSeconds: the timeout of a request.
     ///   - now: milliseconds since the epoch, for the record of schema steps.
     public init(address: String, origin: String, answerSeconds: Int, now: @escaping () -> Int64) {
         self.address = address
@@ -48,7 +48,7 @@ public final class LeaseTable {
         self.now = now
     }
 
-    /// The lease as it stands.
+    /// The state of the lease.
     public func look() throws(HistoryError) -> Row {
         try perform { (store) throws(HistoryError) in
             let rows = try store.rows(
@@ -60,9 +60,9 @@ public final class LeaseTable {
         }
     }
 
-    /// Gives the lease to `holder`, if it still stands as in `row` and is over, given back, or the holder's own.
+    /// Gives the lease to `holder`, if its state is still `row` and it is expired, released, or the holder's own.
     ///
-    /// - Returns: the new epoch, above the old one and above `floor`; `nil` where the lease stands otherwise.
+    /// - Returns: the new epoch, above the old one and above `floor`; `nil` if the state has changed.
     public func take(_ row: Row, holder: String, milliseconds: Int64, above floor: Int64) throws(HistoryError) -> Int64?
     {
         try perform { (store) throws(HistoryError) in
@@ -76,7 +76,7 @@ public final class LeaseTable {
         }
     }
 
-    /// Prolongs the lease of `holder`. False where it is no longer theirs.
+    /// Renews the lease of `holder`. False if the holder has lost it.
     public func renew(holder: String, epoch: Int64, milliseconds: Int64) throws(HistoryError) -> Bool {
         try perform { (store) throws(HistoryError) in
             try store.change(
@@ -94,13 +94,13 @@ public final class LeaseTable {
         }
     }
 
-    /// Keeps the last journal record of a plan.
+    /// Stores the last journal record of a plan.
     ///
-    /// One statement, which locks the lease while it runs: whoever takes the lease over either finds this record, or
-    /// has refused it. Several statements would keep the lock for as long as this process stands still between them,
-    /// and nobody could take its place.
+    /// One statement, which locks the lease while it runs: a node that takes over either finds this record, or has
+    /// refused it. Several statements would keep the lock while this process is stopped between them, and no other node
+    /// could take over.
     ///
-    /// - Returns: false, changing nothing, where the lease is no longer the holder's.
+    /// - Returns: false, without a change, if the holder has lost the lease.
     public func keep(_ record: String, plan: String, holder: String, epoch: Int64) throws(HistoryError) -> Bool {
         try perform { (store) throws(HistoryError) in
             try store.change(
@@ -127,7 +127,7 @@ public final class LeaseTable {
             store = fresh
             return try body(fresh)
         } catch {
-            // What state the connection is in does not matter: the next question gets a new one.
+            // The state of the connection does not matter: the next request opens a new one.
             store = nil
             throw error
         }

@@ -1,16 +1,16 @@
 public import JSON
 internal import TLS
 
-/// A reference from a leaf to a content that is kept outside of it: `{"$blob":"<SHA-256>"}`.
+/// A reference from a leaf to content stored outside of it: `{"$blob":"<SHA-256>"}`.
 public enum BlobReference {
     private static let mark = "$blob"
 
-    /// The reference to `content`, which must go with the event as one of its blobs.
+    /// The reference to `content`, which must be one of the event's blobs.
     public static func json(to content: [UInt8]) -> JSON {
         .object([.init(mark, .string(Hexadecimal.text(SHA256.hash(content))))])
     }
 
-    /// The hashes that `json` refers to.
+    /// The hashes referenced in `json`.
     static func hashes(in json: JSON) -> [[UInt8]] {
         switch json {
         case .array(let elements): return elements.flatMap(hashes)

@@ -11,7 +11,7 @@ internal import TLS
 /// — tribune.example/prod 5pVd…=         key name, base64 of (key id ‖ Ed25519 signature)
 /// ```
 public struct Checkpoint: Equatable, Sendable {
-    /// Which ledger.
+    /// The ledger.
     public var origin: String
     /// Number of entries.
     public var size: Int64
@@ -48,7 +48,7 @@ public struct NoteVerifier: Equatable, Sendable {
         self.key = key
     }
 
-    /// Reads `name+id+key`, as `tribune audit export` writes it and sumdb tools take it.
+    /// Reads `name+id+key`, in the format of `tribune audit export` and of sumdb tools.
     public init(text: some StringProtocol) throws(HistoryError) {
         let parts = text.split(separator: "+", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3, let bytes = Base64.bytes(parts[2]), bytes.first == NoteVerifier.algorithm,
@@ -96,7 +96,7 @@ public struct NoteVerifier: Equatable, Sendable {
     /// The signed text, with its last newline, and the lines of signatures.
     static func parts(of note: String) -> (body: String, signatures: [Substring])? {
         let bytes = Array(note.utf8)
-        // The text holds no empty line: origin, size and root are never empty.
+        // The text has no empty line: origin, size and root are never empty.
         guard let blank = zip(bytes.indices, bytes.dropFirst()).first(where: { bytes[$0.0] == 0x0a && $0.1 == 0x0a })?.0
         else { return nil }
         let body = String(decoding: bytes[...blank], as: UTF8.self)

@@ -1,13 +1,13 @@
 internal import Database
 internal import JSON
 
-/// How a database relates to a checkpoint seen before.
+/// The relation of a database to a checkpoint seen before.
 enum Continuity: Equatable, Sendable {
-    /// It holds all entries of the checkpoint and perhaps more.
+    /// It has all entries of the checkpoint and perhaps more.
     case continues
-    /// It holds fewer entries.
+    /// It has fewer entries.
     case isBehind(size: Int64)
-    /// It holds enough entries, but others.
+    /// It has enough entries, but different ones.
     case isForked
 }
 
@@ -29,14 +29,14 @@ extension Ledger {
         return isConsistent ? .continues : .isForked
     }
 
-    /// The keys that the database lists.
+    /// The keys listed in the database.
     func nodeKeys() throws(HistoryError) -> [NodeKey] {
         try store.rows("SELECT key, node, first_size, certificate FROM node_key ORDER BY first_size, key").map {
             NodeKey(key: $0[0].text, node: $0[1].text, firstSize: $0[2].integer, certificate: $0[3].text)
         }
     }
 
-    /// Lists `key` and records that in an entry, within the caller's transaction.
+    /// Lists `key` and records it in an entry, within the caller's transaction.
     func add(_ key: NodeKey, now: Int64, head: inout LedgerHead) throws(HistoryError) {
         let event = LedgerEvent(
             milliseconds: now, kind: .nodeKey, subject: key.node,

@@ -3,13 +3,13 @@ internal import Database
 extension Ledger {
     /// The first broken invariant of the positions in the database; `nil` while all hold.
     ///
-    /// Reads a few rows only. A database may be changed by anybody, so a broken invariant is reported and never traps.
+    /// Reads a few rows only. The database can be changed by others, so a broken invariant is reported and never traps.
     func checkInvariants() throws(HistoryError) -> String? {
         let head = try head()
         let last = try store.rows("SELECT sequence, hash FROM ledger ORDER BY sequence DESC LIMIT 1").first
         let (sequence, hash) = (last?[0].integer ?? 0, last?[1].blob ?? [])
         if sequence != head.size { return "the head counts \(head.size) entries, but the last one is \(sequence)" }
-        if hash != head.previous { return "the head does not hold the hash of entry \(sequence)" }
+        if hash != head.previous { return "the head does not have the hash of entry \(sequence)" }
         let series = try number("SELECT max(id) FROM series")
         if series >= head.nextSeries { return "series \(series) exists, but the next one would be \(head.nextSeries)" }
         let signed = try number("SELECT max(size) FROM checkpoint")

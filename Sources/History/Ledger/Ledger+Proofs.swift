@@ -2,7 +2,7 @@ internal import Database
 internal import TLS
 
 extension Ledger {
-    /// Reads hashes of the tree. Without kept subtrees (in a schema of earlier versions) it reads all leaves.
+    /// Reads hashes of the tree. Without stored subtrees (in a schema of earlier versions) it reads all leaves.
     func merkleReader() throws(HistoryError) -> MerkleReader {
         let hasNodes = try store.hasTable("tree_node")
         return MerkleReader { (level, positions) throws(HistoryError) in
@@ -44,7 +44,7 @@ extension Ledger {
         return row[0]
     }
 
-    /// Adds the kept subtrees that a ledger of an earlier version has not, in pages, each in a transaction of its own.
+    /// Adds the missing stored subtrees to a ledger of an earlier version, in pages, each in its own transaction.
     func backfillNodes(through size: Int64) throws(HistoryError) {
         let width = Int64(1) << MerkleTree.nodeLevels
         let last = try store.rows(
@@ -52,7 +52,7 @@ extension Ledger {
         ).first?.first
         let known: Int64 = if case .integer(let position) = last { position + 1 } else { 0 }
         guard known < size / width else { return }
-        // The levels above need the subtrees from their first one on, so that all are computed again.
+        // The levels above need all subtrees from the first one, so all are computed again.
         var tree = MerkleTree()
         var nodes: [MerkleTree.Node] = []
         while tree.size < size / width * width {

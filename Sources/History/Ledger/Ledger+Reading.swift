@@ -4,10 +4,10 @@ internal import MetricModel
 extension Ledger {
     static let columns = "sequence, milliseconds, kind, subject, incident, service, leaf, hash"
 
-    /// The entries that `query` asks for, newest first.
+    /// The entries selected by `query`, newest first.
     func entries(_ query: LedgerQuery) throws(HistoryError) -> [LedgerEntry] { try entries(of: rows(query)) }
 
-    /// The rows that `query` asks for, newest first.
+    /// The rows selected by `query`, newest first.
     func rows(_ query: LedgerQuery) throws(HistoryError) -> [LedgerRow] {
         var conditions: [String] = []
         var parameters: [SQLValue] = []
@@ -24,7 +24,7 @@ extension Ledger {
         }
         if let incident = query.incident { require("incident = ?", .text(incident)) }
         if let text = query.text, let inLeaf = query.textInLeaf {
-            // Texts about persons, such as comments, are kept outside of the leaf.
+            // Texts about persons, such as comments, are stored outside of the leaf.
             let holds = store.isPostgres ? "position(lower(?) in lower(%)) > 0" : "instr(lower(%), lower(?)) > 0"
             parameters += [.text(inLeaf), .text(text)]
             let leaf = holds.replacing("%", with: "leaf").replacing("?", with: "$\(parameters.count - 1)")
@@ -79,7 +79,7 @@ extension Ledger {
         ).map { ($0[0].integer, $0[1].text) }
     }
 
-    /// The measurements whose batches lie in `batches`, by batch.
+    /// The measurements of the batches in `batches`, by batch.
     func measurements(of batches: ClosedRange<Int64>) throws(HistoryError) -> [Int64: MeasurementBatch] {
         let rows = try store.rows(
             """

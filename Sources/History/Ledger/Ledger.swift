@@ -2,10 +2,10 @@ internal import Database
 internal import JSON
 internal import TLS
 
-/// The end of the ledger: everything an appender must know.
+/// The end of the ledger: the state that an append needs.
 struct LedgerHead: Equatable, Sendable {
     var origin: String
-    /// Counts take-overs of the ledger. Only the latest owner may append.
+    /// The number of take-overs of the ledger. Only the latest owner may append.
     var epoch: Int64
     /// The number of the next new series.
     var nextSeries: Int64
@@ -19,8 +19,8 @@ struct LedgerHead: Equatable, Sendable {
 
 /// The ledger in a database: appends, each one transaction that compares and swaps the head, and reading.
 ///
-/// Belongs to the thread of its store. After an error it must be replaced, with a new connection: it may remember
-/// series that the database has rolled back.
+/// Belongs to the thread of its store. After an error it must be replaced, with a new connection, because its cache may
+/// have series that the database has rolled back.
 final class Ledger {
     let store: LedgerStore
     /// Numbers of series met so far.
@@ -30,9 +30,9 @@ final class Ledger {
         self.store = store
     }
 
-    /// The head as it is now.
+    /// The present head.
     ///
-    /// - Parameter origin: the name of a ledger that has to be created.
+    /// - Parameter origin: the name of a ledger that must be created.
     func head(creating origin: String? = nil) throws(HistoryError) -> LedgerHead {
         if let origin {
             _ = try store.change(
@@ -44,19 +44,19 @@ final class Ledger {
         let rows = try store.rows("SELECT origin, size, epoch, next_series, frontier, previous FROM log")
         guard let row = rows.first else { throw HistoryError(.schema, "the ledger has no head") }
         guard let tree = MerkleTree(size: row[1].integer, encodedFrontier: row[4].blob) else {
-            throw HistoryError(.malformed, "the ledger's head does not hold a tree of \(row[1].integer) entries")
+            throw HistoryError(.malformed, "the ledger's head is not a tree of \(row[1].integer) entries")
         }
         return LedgerHead(
             origin: row[0].text, epoch: row[2].integer, nextSeries: row[3].integer, previous: row[5].blob, tree: tree)
     }
 
-    /// The head, or `nil` where the database holds no ledger yet.
+    /// The head, or `nil` if the database has no ledger yet.
     func headIfPresent() throws(HistoryError) -> LedgerHead? {
         guard try store.hasTable("log"), try !store.rows("SELECT 1 FROM log").isEmpty else { return nil }
         return try head()
     }
 
-    /// Takes the ledger over: the former owner can append no more.
+    /// Takes over the ledger: the previous owner can no longer append.
     func takeOver() throws(HistoryError) -> LedgerHead {
         guard try store.change("UPDATE log SET epoch = epoch + 1", []) == 1 else {
             throw HistoryError(.schema, "the ledger has no head")
@@ -64,7 +64,7 @@ final class Ledger {
         return try head()
     }
 
-    /// The last record of the spool `identity` that is in the ledger; `nil` where the ledger does not know the spool.
+    /// The last record of the spool `identity` in the ledger; `nil` if the ledger does not know the spool.
     func position(ofSpool identity: String) throws(HistoryError) -> UInt64? {
         let rows = try store.rows("SELECT sequence FROM spool WHERE identity = $1", [.text(identity)])
         return rows.first.map { UInt64(bitPattern: $0[0].integer) }
@@ -77,10 +77,10 @@ final class Ledger {
             [.text(identity), .integer(Int64(bitPattern: position))])
     }
 
-    /// Appends what a spool holds after `position`, and moves that position, in one transaction.
+    /// Appends the records of a spool after `position`, and moves that position, in one transaction.
     ///
-    /// Throws `conflict` and changes nothing where head or position are not what the caller believes. So nothing is
-    /// ever appended twice, and after a commit of unknown outcome head and position tell what happened.
+    /// Throws `conflict` without a change if head or position differ from the caller's. So no record is appended twice,
+    /// and after a commit with an unknown result head and position show it.
     func apply(
         _ payloads: [SpoolPayload], ofSpool identity: String, from position: UInt64, through last: UInt64,
         to head: inout LedgerHead, signer: NoteSigner?
@@ -107,7 +107,7 @@ final class Ledger {
         head = next
     }
 
-    /// Keeps a signed checkpoint of the head as it is.
+    /// Stores a signed checkpoint of the present head.
     func sign(_ head: LedgerHead, with signer: NoteSigner) throws(HistoryError) -> String {
         let note = try signer.note(head.checkpoint)
         try keep(note, size: head.size)
@@ -135,7 +135,7 @@ final class Ledger {
         return dropped
     }
 
-    /// Takes the row lock on the head, if it is still the one the caller knows.
+    /// Takes the row lock on the head, if it is still the caller's.
     private func lock(_ head: LedgerHead) throws(HistoryError) {
         let locked = try store.change(
             "UPDATE log SET size = size WHERE size = $1 AND epoch = $2", [.integer(head.size), .integer(head.epoch)])

@@ -1,17 +1,17 @@
 public import JSON
 internal import TLS
 
-/// An entry of the ledger: an event with its place in it.
+/// An entry of the ledger: an event with its position.
 ///
-/// The hash covers ``leaf``: one line of canonical JSON that holds the event, its sequence number and the hash of the
-/// entry before. The number exposes a moved entry; the hash of the predecessor identifies a replaced one, which the
+/// The hash covers ``leaf``: one line of canonical JSON with the event, its sequence number and the hash of the
+/// previous entry. The number detects a moved entry; the hash of the predecessor identifies a replaced one, which the
 /// root of the tree alone would only place between two checkpoints.
 public struct LedgerEntry: Equatable, Sendable {
     /// 1 for the first entry.
     public var sequence: Int64
     /// The event. Erased texts read `(erased)`.
     public var event: LedgerEvent
-    /// Who caused it, as an object of texts; `nil` where nobody is recorded.
+    /// The actor, as an object of texts; `nil` if none is recorded.
     public var actor: JSON?
     /// The exact text that is hashed.
     public var leaf: String
@@ -50,7 +50,7 @@ struct LedgerRow: Equatable, Sendable {
 
 /// The content of a leaf, of format 1 or 2.
 struct LeafContent: Equatable, Sendable {
-    /// 1 where the leaf names none: those leaves hold names as they are.
+    /// 1 if the leaf has none: those leaves contain names as plain text.
     var format: Int64
     var milliseconds: Int64
     var kind: String
@@ -60,11 +60,11 @@ struct LeafContent: Equatable, Sendable {
     var actor: JSON?
     var body: JSON
     var sequence: Int64
-    /// The hash of the entry before in hexadecimal; empty in the first entry.
+    /// The hash of the previous entry in hexadecimal; empty in the first entry.
     var previous: String
 
     init?(_ leaf: String) {
-        // A leaf that is no JSON is reported by the caller, as altered.
+        // A leaf that is not JSON is reported by the caller, as altered.
         guard case .some(let json) = try? JSON(parsing: leaf), let milliseconds = json["milliseconds"]?.integer,
             let kind = json["kind"]?.text, let subject = json["subject"]?.text, let body = json["body"],
             let sequence = json["sequence"]?.integer, let previous = json["previous"]?.text

@@ -1,8 +1,8 @@
 public import JSON
 
-/// Something that must be provable later: what was measured, decided or done.
+/// An event for the ledger, as evidence.
 public struct LedgerEvent: Equatable, Sendable {
-    /// What kind of thing happened.
+    /// The kind of the event.
     public enum Kind: String, Sendable, CaseIterable {
         case violation
         case decision
@@ -27,27 +27,27 @@ public struct LedgerEvent: Equatable, Sendable {
         case nodeKey = "node_key"
         /// Texts about a person were erased.
         case erasure
-        /// A part of the record was lost, and a person decided to go on without it.
+        /// A part of the record was lost, and a person decided to continue without it.
         case gap
-        /// Records of the spool were damaged and set aside.
+        /// Records of the spool were damaged and stored separately.
         case damage
     }
 
     /// When it happened, in milliseconds since the epoch.
     public var milliseconds: Int64
-    /// What kind of thing happened.
+    /// The kind of the event.
     public var kind: Kind
-    /// The rule, plan, service or alert concerned. Never the name of a person: it cannot be erased.
+    /// The affected rule, plan, service or alert. Never the name of a person: it cannot be erased.
     public var subject: String
-    /// The particulars; an object. Texts about persons are wrapped by ``personal(_:)``.
+    /// Details; an object. Texts about persons are wrapped by ``personal(_:)``.
     public var body: JSON
-    /// Who caused it, if a person or a client did.
+    /// The actor, if a person or a client caused it.
     public var actor: LedgerActor?
-    /// Joins everything that belongs to one incident, from the violation to the notifications.
+    /// The incident: common to its events from the violation to the notifications.
     public var incident: String?
-    /// The service concerned.
+    /// The affected service.
     public var service: String?
-    /// Contents kept outside of the leaf, which the body refers to by their SHA-256.
+    /// Contents stored outside of the leaf, referenced in the body by their SHA-256.
     public var blobs: [[UInt8]]
 
     /// An event.
@@ -65,24 +65,24 @@ public struct LedgerEvent: Equatable, Sendable {
         self.blobs = blobs
     }
 
-    /// Marks a text about a person. The ledger keeps a salted commitment in its place, and the text where it can be
-    /// erased.
+    /// Marks a text about a person. The ledger stores a salted commitment instead, and the text separately, where it
+    /// can be erased.
     public static func personal(_ text: String) -> JSON {
         .object([.init(PersonalText.mark, .string(text))])
     }
 }
 
-/// Who caused an event: what was proved apart from what was claimed.
+/// The cause of an event: proved and claimed identities.
 ///
-/// All texts but the method are kept as commitments, so that they can be erased.
+/// All texts but the method are stored as commitments, so that they can be erased.
 public struct LedgerActor: Equatable, Sendable {
-    /// The authenticated identity; `nil` where none was proved.
+    /// The authenticated identity; `nil` if none was proved.
     public var identity: String?
     /// How the identity was proved: `basic`, `token`, `certificate`, `oidc`, `link`, `none`, ….
     public var method: String
     /// The address of the peer.
     public var peer: String?
-    /// The name that the caller gave for itself.
+    /// The name given by the caller.
     public var claimed: String?
 
     /// An actor.

@@ -1,9 +1,9 @@
 internal import Database
 internal import TLS
 
-/// The rows that a list of spooled records adds to the tables, computed before any of them is written.
+/// The rows that spooled records add to the tables, computed before any of them is written.
 struct LedgerRows {
-    /// A batch of measurements with the entry that vouches for it.
+    /// A batch of measurements with its entry.
     struct Batch {
         var sequence: Int64
         var measurements: MeasurementBatch
@@ -18,10 +18,10 @@ struct LedgerRows {
     var batches: [Batch] = []
     /// Rows of the table `series` to add.
     var series: [[SQLValue]] = []
-    /// Months that measurements fall into.
+    /// Months of the measurements.
     private(set) var months: Set<Month> = []
 
-    /// Numbers the entries of `payloads` after `head`, and moves `head` to the last of them.
+    /// Numbers the entries of `payloads` after `head`, and moves `head` to the last one.
     init(_ payloads: [SpoolPayload], following head: inout LedgerHead) throws(HistoryError) {
         entries.reserveCapacity(payloads.count)
         for payload in payloads {

@@ -1,6 +1,6 @@
 internal import Database
 
-/// The database of a ledger: a connection whose failures are those of the history.
+/// The database of a ledger: a connection with errors of the history.
 ///
 /// Used by one thread, which it may block.
 final class LedgerStore {
@@ -47,7 +47,7 @@ final class LedgerStore {
     }
 
     func insert(into table: String, columns: [String], _ rows: [[SQLValue]]) throws(HistoryError) {
-        // The table may not exist yet: schema steps are recorded by entries, too.
+        // The table may not exist yet: schema steps are recorded as entries, too.
         if rows.isEmpty { return }
         do throws(DatabaseError) {
             try database.insert(into: table, columns: columns, rows)
@@ -60,7 +60,7 @@ final class LedgerStore {
         do throws(DatabaseError) { return try database.hasTable(table) } catch { throw HistoryError(error) }
     }
 
-    /// Runs `body` in a transaction: all of it happens, or nothing.
+    /// Runs `body` in a transaction.
     func transaction<Result>(_ body: () throws(HistoryError) -> Result) throws(HistoryError) -> Result {
         do throws(DatabaseError) { try database.begin() } catch { throw HistoryError(error) }
         do throws(HistoryError) {
@@ -68,7 +68,7 @@ final class LedgerStore {
             try run("COMMIT")
             return result
         } catch {
-            // Without a connection the server rolls back by itself.
+            // Without a connection the server rolls back itself.
             try? database.run("ROLLBACK")
             throw error
         }

@@ -66,7 +66,7 @@ public enum MerkleProof {
 /// Computes hashes of ranges of leaves from stored hashes.
 struct MerkleReader {
     /// The stored hashes of `level` (0 for leaves, then multiples of ``MerkleTree/nodeLevels``) at `positions`, in
-    /// their order. Fewer than asked for mean that some are missing.
+    /// order. A shorter result means that some are missing.
     var hashes: (_ level: Int, _ positions: Range<Int64>) throws(HistoryError) -> [[UInt8]]
 
     /// The root over the first `size` leaves.
@@ -74,7 +74,7 @@ struct MerkleReader {
         size == 0 ? MerkleTree().root : try hash(of: 0..<size)
     }
 
-    /// The path that shows leaf `index` in the tree of `size` leaves.
+    /// The path that proves leaf `index` in the tree of `size` leaves.
     func inclusion(of index: Int64, in size: Int64) throws(HistoryError) -> [[UInt8]] {
         guard index >= 0, index < size else {
             throw HistoryError(.invalid, "the tree of \(size) leaves has no leaf \(index)")
@@ -94,7 +94,7 @@ struct MerkleReader {
         return path.reversed()
     }
 
-    /// The path that shows that the tree of `size` leaves continues the one of `old` leaves.
+    /// The path that proves that the tree of `size` leaves continues the one of `old` leaves.
     func consistency(from old: Int64, to size: Int64) throws(HistoryError) -> [[UInt8]] {
         guard old >= 0, old <= size else {
             throw HistoryError(.invalid, "a tree of \(size) leaves does not continue one of \(old)")
@@ -102,7 +102,7 @@ struct MerkleReader {
         if old == 0 || old == size { return [] }
         var range = 0..<size
         var path: [[UInt8]] = []
-        // Whether the old tree is a whole subtree so far, whose root the verifier has.
+        // Whether the old tree is a whole subtree so far, whose root is known to the verifier.
         var isWhole = true
         while range.upperBound != old {
             let middle = range.lowerBound + Self.split(range.upperBound - range.lowerBound)

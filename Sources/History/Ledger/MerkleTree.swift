@@ -1,7 +1,7 @@
 internal import TLS
 
-/// The Merkle tree of RFC 6962 over a growing list of leaves, kept as its frontier: the roots of the perfect subtrees
-/// that the list falls into, largest first. A leaf is added in O(1) amortised, and the root computed in O(log *n*).
+/// The Merkle tree of RFC 6962 over a growing list of leaves, stored as its frontier: the roots of the perfect subtrees
+/// of the list, largest first. A leaf is added in O(1) amortised, and the root computed in O(log *n*).
 ///
 /// ```text
 ///   7 leaves:      a       b    c        frontier [a, b, c], sizes 4, 2, 1 = the bits of 7
@@ -15,22 +15,22 @@ public struct MerkleTree: Equatable, Sendable {
     public private(set) var size: Int64 = 0
     private var frontier: [[UInt8]] = []
 
-    /// The root of a perfect subtree that is kept, so that proofs need not read all leaves.
+    /// The root of a perfect subtree that is stored, so that proofs need not read all leaves.
     struct Node: Equatable, Sendable {
         /// Covers 2^level leaves.
         var level: Int
-        /// Counts subtrees of its level from the left, from 0.
+        /// The index of the subtree in its level, from 0.
         var position: Int64
         var hash: [UInt8]
     }
 
-    /// Subtrees of 256, 256², … leaves are kept: the tiles of C2SP tlog-tiles.
+    /// Subtrees of 256, 256², … leaves are stored: the tiles of C2SP tlog-tiles.
     static let nodeLevels = 8
 
     /// The tree without leaves.
     public init() {}
 
-    /// The tree of `size` leaves with the frontier that ``encodedFrontier`` gave; `nil` where the two do not fit.
+    /// The tree of `size` leaves with an ``encodedFrontier``; `nil` if they do not match.
     public init?(size: Int64, encodedFrontier: [UInt8]) {
         guard size >= 0, encodedFrontier.count == size.nonzeroBitCount * SHA256.byteCount else { return nil }
         self.size = size
@@ -39,7 +39,7 @@ public struct MerkleTree: Equatable, Sendable {
         }
     }
 
-    /// The frontier's hashes one after the other.
+    /// The concatenated hashes of the frontier.
     public var encodedFrontier: [UInt8] { Array(frontier.joined()) }
 
     /// The hash of a leaf: SHA-256(0x00 ‖ leaf).
@@ -54,7 +54,7 @@ public struct MerkleTree: Equatable, Sendable {
         append(leafHash: leafHash, completing: &ignored)
     }
 
-    /// Adds a leaf by its hash, and adds the subtrees to keep that it completes to `nodes`.
+    /// Adds a leaf by its hash, and adds the subtrees to store that it completes to `nodes`.
     mutating func append(leafHash: [UInt8], completing nodes: inout [Node]) {
         var hash = leafHash
         // Every trailing one bit of the old size is a subtree that the new leaf completes.

@@ -2,8 +2,7 @@ internal import Glibc
 internal import Runtime
 internal import TLS
 
-/// What a node remembers of the record outside of the database: the largest checkpoint it has seen, and the keys it
-/// believes.
+/// A node's state of the record outside of the database: the largest checkpoint it has seen, and its trusted keys.
 ///
 /// ```text
 /// checkpoint           the note of the largest checkpoint
@@ -26,13 +25,13 @@ struct NodeMemory: Sendable {
         return (checkpoint, note)
     }
 
-    /// Keeps `note` unless a checkpoint over at least as many entries is kept already.
+    /// Stores `note` unless a checkpoint over at least as many entries is stored already.
     func remember(_ note: String, size: Int64) throws(HistoryError) {
         if let largest, largest.checkpoint.size >= size { return }
         try HistoryFile.write(note, to: checkpointPath)
     }
 
-    /// Replaces the checkpoint by `note`, after a person gave the former one up.
+    /// Replaces the checkpoint by `note`, after a person discarded the former one.
     func replace(by note: String) throws(HistoryError) {
         if let largest {
             let path = checkpointPath + ".former"
@@ -41,12 +40,12 @@ struct NodeMemory: Sendable {
         try HistoryFile.write(note, to: checkpointPath)
     }
 
-    /// The believed keys of other nodes. Lines that hold no key are ignored.
+    /// The trusted keys of other nodes. Invalid lines are ignored.
     var trustedKeys: [NoteVerifier] {
         (FileText.read(trustedPath) ?? "").split(separator: "\n").compactMap { try? NoteVerifier(text: $0) }
     }
 
-    /// Believes `key` from now on. Returns false where it is believed already.
+    /// Trusts `key` from now on. Returns false if it is trusted already.
     func trust(_ key: NoteVerifier) throws(HistoryError) -> Bool {
         let known = trustedKeys
         if known.contains(key) { return false }
@@ -54,10 +53,10 @@ struct NodeMemory: Sendable {
         return true
     }
 
-    /// This node's key; `nil` where there is none.
+    /// This node's key; `nil` if there is none.
     func signingKey() throws(HistoryError) -> SigningKey? { try SigningKeyFile.read(keyPath) }
 
-    /// Whether nothing was ever kept here, so that a new key replaces none.
+    /// Whether nothing was stored here before, so that a new key replaces none.
     var isFresh: Bool {
         ["checkpoint", "trusted-keys", "spool/identity", "history.db", "signing-key.pem"].allSatisfy {
             unsafe access("\(directory)/\($0)", F_OK) != 0

@@ -1,7 +1,7 @@
 internal import JSON
 internal import TLS
 
-/// An event on its way into the ledger: its body canonical, its texts about persons replaced by commitments.
+/// An event to be appended: its body is canonical, its texts about persons are replaced by commitments.
 struct PendingEvent: Equatable, Sendable {
     var milliseconds: Int64
     var kind: String
@@ -14,18 +14,19 @@ struct PendingEvent: Equatable, Sendable {
     var incident = ""
     /// Empty for none.
     var service = ""
-    /// What opens the commitments in body and actor.
+    /// The salts and texts of the commitments in body and actor.
     var disclosures: [Disclosure] = []
-    /// Contents that the body refers to by their SHA-256.
+    /// Contents referenced in the body by their SHA-256.
     var blobs: [[UInt8]] = []
 
-    /// The form of leaves written today.
+    /// The format of new leaves.
     static let format: Int64 = 2
     /// Longest body in bytes. A longer one is replaced by its size and hash.
     static let bodyLimit = 1 << 20
     /// Longest subject, incident or service in bytes. A longer one is cut.
     static let subjectLimit = 1024
-    /// Most bytes of blobs in one event; those beyond it are left out, and their absence shows in the audit.
+    /// Limit of the bytes of blobs in one event; those beyond it are omitted, and their absence is visible in the
+    /// audit.
     static let blobLimit = 8 << 20
 
     init(milliseconds: Int64, kind: String, subject: String, body: String) {

@@ -1,11 +1,11 @@
 internal import JSON
 internal import TLS
 
-/// A text about a person with what proves that a leaf committed to it.
+/// A text about a person with the salt that proves that a leaf committed to it.
 ///
-/// The leaf holds `{"$person":"<commitment>"}`, where the commitment is SHA-256(salt ‖ text) in hexadecimal. With the
-/// 16 random bytes of the salt gone nobody can find the text by guessing, so that erasing the row erases the text from
-/// the record, while every hash still verifies.
+/// The leaf has `{"$person":"<commitment>"}`, where the commitment is SHA-256(salt ‖ text) in hexadecimal. Without the
+/// 16 random bytes of the salt the text cannot be guessed, so erasing the row erases the text from the record, while
+/// every hash can still be verified.
 struct Disclosure: Equatable, Sendable {
     var commitment: [UInt8]
     var salt: [UInt8]
@@ -19,29 +19,29 @@ struct Disclosure: Equatable, Sendable {
         self.text = text
     }
 
-    /// Commits to `text` with a new salt; `nil` where the system has no random bytes.
+    /// Commits to `text` with a new salt; `nil` if the system has no random bytes.
     init?(_ text: String) {
-        // OpenSSL's reason would not help the caller, who leaves the text out.
+        // OpenSSL's reason would not help the caller, who omits the text.
         guard case .some(let salt) = try? SecureRandom.bytes(Self.saltByteCount) else { return nil }
         self.init(commitment: Self.commitment(to: text, salt: salt), salt: salt, text: text)
     }
 
     static func commitment(to text: String, salt: [UInt8]) -> [UInt8] { SHA256.hash(salt + text.utf8) }
 
-    /// Whether salt and text are those that were committed to.
+    /// Whether salt and text match the commitment.
     var isGenuine: Bool { salt.count == Self.saltByteCount && Self.commitment(to: text, salt: salt) == commitment }
 }
 
-/// Replaces texts about persons by commitments, and back.
+/// Replaces texts about persons by commitments and restores them.
 enum PersonalText {
-    /// Marks a text that is to be committed to: `{"$personal":"Ada"}`.
+    /// Marks a text that must be committed to: `{"$personal":"Ada"}`.
     static let mark = "$personal"
     /// Marks a commitment in a leaf: `{"$person":"9f86…"}`.
     static let commitment = "$person"
-    /// What a reader sees in place of an erased text.
+    /// The text shown instead of an erased one.
     static let erased = "(erased)"
 
-    /// `json` with a commitment in place of each marked text; what opens the commitments is added to `disclosures`.
+    /// `json` with a commitment for each marked text; salts and texts are added to `disclosures`.
     static func committed(_ json: JSON, _ disclosures: inout [Disclosure]) -> JSON {
         switch json {
         case .array(let elements): return .array(elements.map { committed($0, &disclosures) })
@@ -67,7 +67,7 @@ enum PersonalText {
         .object([.init(commitment, .string(Hexadecimal.text(bytes)))])
     }
 
-    /// The commitments in `json`, in their order.
+    /// The commitments in `json`, in order.
     static func commitments(in json: JSON) -> [[UInt8]] {
         switch json {
         case .array(let elements): return elements.flatMap { commitments(in: $0) }
@@ -78,7 +78,7 @@ enum PersonalText {
         }
     }
 
-    /// `json` with the texts in place of their commitments; ``erased`` for those that are gone.
+    /// `json` with the texts of its commitments; ``erased`` for missing ones.
     static func opened(_ json: JSON, _ texts: [[UInt8]: String]) -> JSON {
         switch json {
         case .array(let elements): return .array(elements.map { opened($0, texts) })

@@ -2,9 +2,9 @@ internal import Glibc
 internal import Runtime
 internal import TLS
 
-/// The file that holds a signing key, readable by its owner only.
+/// The file of a signing key, readable by its owner only.
 enum SigningKeyFile {
-    /// Reads the key at `path`; `nil` where there is no file.
+    /// Reads the key at `path`; `nil` if there is no file.
     static func read(_ path: String) throws(HistoryError) -> SigningKey? {
         guard let text = FileText.read(path) else {
             // A key that exists but cannot be read must not be replaced.
@@ -18,7 +18,7 @@ enum SigningKeyFile {
         }
     }
 
-    /// Writes a new key to `path`, where no file is.
+    /// Writes a new key to `path`, where no file may exist.
     static func create(_ path: String) throws(HistoryError) -> SigningKey {
         let pem: String
         let key: SigningKey

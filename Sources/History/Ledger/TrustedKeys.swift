@@ -24,7 +24,7 @@ public struct KeyCertificate: Equatable, Sendable {
 
     private static let header = "tribune-node-key/v1"
 
-    /// A statement about `key`.
+    /// A certificate of `key`.
     public init(origin: String, key: NoteVerifier, from: Int64, until: Int64?) {
         self.origin = origin
         self.key = key
@@ -34,11 +34,11 @@ public struct KeyCertificate: Equatable, Sendable {
 
     var body: String { "\(Self.header)\n\(origin)\n\(key.text)\n\(from)\n\(until.map(String.init) ?? "-")\n" }
 
-    /// The statement in `note` if `root` signed it.
+    /// The certificate in `note` if `root` signed it.
     public init?(note: String, root: NoteVerifier) {
         guard let body = root.signedBody(of: note) else { return nil }
         let lines = body.split(separator: "\n", omittingEmptySubsequences: false)
-        // A malformed key is no certificate.
+        // A malformed key is not a certificate.
         guard lines.count == 6, lines[0] == Self.header, case .some(let key) = try? NoteVerifier(text: lines[2]),
             let from = Int64(lines[3]), from >= 0
         else { return nil }
@@ -51,14 +51,14 @@ public struct KeyCertificate: Equatable, Sendable {
     func covers(_ size: Int64) -> Bool { size >= from && until.map { size < $0 } ?? true }
 }
 
-/// The keys whose checkpoints are believed.
+/// The keys whose checkpoints are trusted.
 struct TrustedKeys: Equatable, Sendable {
-    /// Keys believed for every size.
+    /// Keys trusted for every size.
     var keys: [NoteVerifier] = []
-    /// Keys believed for a range of sizes.
+    /// Keys trusted for a range of sizes.
     var certificates: [KeyCertificate] = []
 
-    /// The checkpoint in `note` if a believed key signed it.
+    /// The checkpoint in `note` if a trusted key signed it.
     func checkpoint(in note: String) -> Checkpoint? {
         for key in keys { if let checkpoint = key.checkpoint(in: note) { return checkpoint } }
         for certificate in certificates {
@@ -69,10 +69,10 @@ struct TrustedKeys: Equatable, Sendable {
         return nil
     }
 
-    /// The keys as texts, one per line.
+    /// The keys as text, one per line.
     var text: String { (keys + certificates.map(\.key)).map(\.text).joined(separator: "\n") }
 
-    /// The name of the ledger whose keys these are.
+    /// The name of the ledger of these keys.
     var name: String { (keys.first ?? certificates.first?.key)?.name ?? "" }
 
     mutating func trust(_ key: NoteVerifier) {
@@ -80,11 +80,11 @@ struct TrustedKeys: Equatable, Sendable {
     }
 }
 
-/// A key that signs checkpoints of a ledger, as the database lists it. Being listed proves nothing.
+/// A key that signs checkpoints of a ledger, as listed in the database. The list proves nothing.
 struct NodeKey: Equatable, Sendable {
     /// `name+id+key`.
     var key: String
-    /// The node that holds it, by its own account.
+    /// The node that has the key, according to itself.
     var node: String
     /// The size of the ledger when it was added.
     var firstSize: Int64

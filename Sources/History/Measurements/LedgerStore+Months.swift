@@ -1,8 +1,7 @@
 internal import Database
 
-/// Where measurements are kept: in PostgreSQL in `sample`, partitioned by month, and what earlier versions wrote in
-/// `measurement`; in
-/// SQLite in `measurement`.
+/// Measurements are stored in PostgreSQL in `sample`, partitioned by month, and by earlier versions in `measurement`;
+/// in SQLite in `measurement`.
 extension LedgerStore {
     /// Adds the measurements of batches whose series have numbers.
     func insertMeasurements(_ batches: [LedgerRows.Batch]) throws(HistoryError) {
@@ -49,7 +48,7 @@ extension LedgerStore {
             """
     }
 
-    /// Makes room for measurements of `month`. SQLite keeps all months in one table.
+    /// Creates the partition for measurements of `month`. SQLite stores all months in one table.
     func prepare(_ month: Month) throws(HistoryError) {
         // Remembered although the transaction may still fail: then the insert fails too, with a new connection.
         if !isPostgres || preparedMonths.contains(month) { return }
@@ -78,7 +77,7 @@ extension LedgerStore {
         try isPostgres ? partitions(before: month) : monthsOfRows(before: month)
     }
 
-    /// Removes the measurements of `month`, unless somebody reads them for longer than two seconds: then it fails.
+    /// Removes the measurements of `month`; fails if another session reads them for longer than two seconds.
     func drop(_ month: Month) throws(HistoryError) {
         if isPostgres {
             preparedMonths.remove(month)

@@ -3,13 +3,13 @@ public import MetricModel
 internal import Runtime
 internal import TLS
 
-/// A value that was measured, to be kept for years.
+/// A measured value, kept for years.
 public struct Measurement: Equatable, Sendable {
     /// The series.
     public var labels: Labels
-    /// When.
+    /// The time.
     public var timestamp: Timestamp
-    /// What.
+    /// The value.
     public var value: Double
 
     /// A measurement.
@@ -20,8 +20,8 @@ public struct Measurement: Equatable, Sendable {
     }
 }
 
-/// Measurements that enter the history together, all of one calendar month (UTC), with one ledger entry to vouch for
-/// them.
+/// Measurements that enter the history together, all of one calendar month (UTC), with one ledger entry that has their
+/// hash.
 struct MeasurementBatch: Equatable, Sendable {
     struct Sample: Equatable, Sendable {
         /// Index into `series`.
@@ -36,11 +36,11 @@ struct MeasurementBatch: Equatable, Sendable {
 
     /// Most samples in one batch.
     static let sampleLimit = 50_000
-    /// Times that have a partition: 2000-01-01 to 2199-12-31.
+    /// Times with a partition: 2000-01-01 to 2199-12-31.
     static let times: ClosedRange<Int64> = 946_684_800_000...7_258_118_399_999
 
-    /// The batches that hold `measurements`, split by month and size. Stale markers and times outside of ``times`` are
-    /// left out.
+    /// The batches of `measurements`, split by month and size. Stale markers and times outside of ``times`` are
+    /// omitted.
     static func batches(of measurements: [Measurement]) -> [MeasurementBatch] {
         var finished: [MeasurementBatch] = []
         var open: [Month: (batch: MeasurementBatch, indices: [Labels: UInt32])] = [:]
@@ -53,7 +53,7 @@ struct MeasurementBatch: Equatable, Sendable {
                 indices[measurement.labels] = index
                 batch.series.append(text(of: measurement.labels))
             }
-            // SQLite does not keep the sign of zero.
+            // SQLite does not store the sign of zero.
             let value = measurement.value == 0 ? 0 : measurement.value
             batch.samples.append(
                 Sample(series: index, milliseconds: measurement.timestamp.milliseconds, value: value))
@@ -79,11 +79,11 @@ struct MeasurementBatch: Equatable, Sendable {
         }
     }
 
-    /// A hash of the content that depends neither on the order of rows nor on the numbering of series.
+    /// A hash of the content that depends neither on the order of rows nor on the numbers of series.
     ///
     /// SHA-256 over, for each series in bytewise order of its text: length of the text (4 bytes, big-endian like all
     /// numbers here), the text, number of samples (4), and for each sample by time, then bits: time (8), bits of the
-    /// value (8). Every NaN counts as 0x7ff8000000000000, for SQLite keeps none of their bits.
+    /// value (8). Every NaN is hashed as 0x7ff8000000000000, because SQLite does not store its bits.
     var digest: [UInt8] {
         var grouped: [String: [(Int64, UInt64)]] = [:]
         for sample in samples {
@@ -103,7 +103,7 @@ struct MeasurementBatch: Equatable, Sendable {
         return SHA256.hash(buffer)
     }
 
-    /// The event whose ledger entry vouches for this batch.
+    /// The event whose ledger entry has the hash of this batch.
     func event(subject: String, at milliseconds: Int64) -> PendingEvent {
         let times = times ?? milliseconds...milliseconds
         let body: JSON = [
@@ -137,7 +137,7 @@ struct Month: Hashable, Comparable, Sendable {
 
     /// The first millisecond.
     var start: Int64 { RFC3339.daysSinceEpoch(year: number / 12, month: number % 12 + 1, day: 1) * 86_400_000 }
-    /// The month after.
+    /// The next month.
     var next: Month { Month(number: number + 1) }
     /// `2026_11`.
     var name: String { "\(number / 12)_\(number % 12 < 9 ? "0" : "")\(number % 12 + 1)" }

@@ -1,18 +1,17 @@
 internal import Database
 internal import TLS
 
-/// The numbers that stand for series in the table of measurements.
+/// The numbers of series in the table of measurements.
 struct SeriesNumbers {
     /// By the hash of their labels.
     private var known: [[UInt8]: Int64] = [:]
 
-    /// Series remembered. Beyond that all are forgotten and looked up again.
+    /// Limit of cached series. Beyond it all are dropped and looked up again.
     private static let limit = 1_000_000
     /// Series in one lookup.
     private static let pageSize = 500
 
-    /// Fills in the numbers of the series of all batches: known ones, those of the database, then new ones from `next`
-    /// on.
+    /// Sets the numbers of the series of all batches: known ones, those of the database, then new ones from `next` on.
     mutating func assign(_ rows: inout LedgerRows, next: inout Int64, in store: LedgerStore) throws(HistoryError) {
         if rows.batches.isEmpty { return }
         if known.count > Self.limit { known = [:] }

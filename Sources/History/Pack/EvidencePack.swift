@@ -4,13 +4,13 @@ internal import MetricModel
 internal import Runtime
 internal import TLS
 
-/// Which part of the record an evidence pack covers.
+/// The part of the record in an evidence pack.
 public struct EvidenceScope: Sendable {
-    /// First moment, in milliseconds since the epoch.
+    /// The first time, in milliseconds since the epoch.
     public var from: Int64
-    /// Last moment, in milliseconds since the epoch.
+    /// The last time, in milliseconds since the epoch.
     public var through: Int64
-    /// Only entries of this service and those of none; `nil` for all.
+    /// Only entries of this service and those without a service; `nil` for all.
     public var service: String?
 
     /// A period.
@@ -21,7 +21,7 @@ public struct EvidenceScope: Sendable {
     }
 }
 
-/// A directory that shows without Tribune what happened in a period, and that it was not altered since.
+/// A directory that proves without Tribune what happened in a period, and that it was not altered since.
 ///
 /// ```text
 /// report.html         for people; prints
@@ -35,7 +35,7 @@ public struct EvidenceScope: Sendable {
 /// verify.py           checks the proofs with nothing but Python
 /// ```
 extension LedgerAudit {
-    /// Most entries in a pack.
+    /// The limit of entries in a pack.
     private static let packLimit = 50_000
 
     /// Writes an evidence pack into `directory`, which is created and must not exist. Returns the number of entries.
@@ -116,7 +116,7 @@ extension LedgerAudit {
         try file.finish()
     }
 
-    /// Writes the files that were in force at the start of the period and at each change in it. Returns their places.
+    /// Writes the files in force at the start of the period and at each change in it. Returns their locations.
     private func writeConfiguration(
         _ scope: EvidenceScope, _ ledger: Ledger, to directory: String
     ) throws(HistoryError) -> [String] {
@@ -147,7 +147,7 @@ extension LedgerAudit {
         return places
     }
 
-    /// Prints the report as PDF where Chromium is installed. Without it the HTML is what there is.
+    /// Prints the report as PDF if Chromium is installed. Otherwise there is only the HTML.
     private func print(_ place: String) {
         guard let resolved = unsafe realpath(place, nil) else { return }
         defer { unsafe free(resolved) }

@@ -2,7 +2,7 @@ internal import JSON
 internal import MetricModel
 internal import Runtime
 
-/// The report of an evidence pack: one HTML page that needs nothing else and prints.
+/// The report of an evidence pack: one self-contained HTML page that can be printed.
 struct EvidenceReport {
     var scope: EvidenceScope
     var origin: String
@@ -20,7 +20,7 @@ struct EvidenceReport {
         @media print { body { max-width: none; margin: 0; font-size: 10pt } tr, pre { break-inside: avoid } }
         """
 
-    /// Which requirement each part of the pack answers.
+    /// The requirement that each part of the pack meets.
     private static let controls = [
         ("SOC 2 CC7.2", "Monitoring for anomalies", "Violations and alerts, with the measurements behind them"),
         (
@@ -74,7 +74,7 @@ struct EvidenceReport {
         return "<h2>Summary</h2><table><tr><th>Kind</th><th>Entries</th></tr>\(rows.joined())</table>"
     }
 
-    /// What happened in each incident, in order.
+    /// The events of each incident, in order.
     private var incidents: String {
         let grouped = Dictionary(grouping: entries.filter { $0.event.incident != nil }) { $0.event.incident ?? "" }
         if grouped.isEmpty { return "<h2>Incidents</h2><p>None.</p>" }

@@ -5,25 +5,25 @@ public import MetricModel
 internal import Runtime
 internal import Synchronization
 
-/// Where checkpoints go, so that a rewritten record is found by whoever keeps one of them.
+/// The destinations of checkpoints, so that a rewritten record is detected by the holder of one of them.
 public struct CheckpointPublication: Sendable {
     /// How often the newest checkpoint is published, if there is a new one.
     public var interval = Milliseconds.hours(1)
     /// A file that notes are appended to.
     public var file: String?
-    /// A program with its arguments that gets the note as standard input.
+    /// A program with its arguments that reads the note from standard input.
     public var command: [String] = []
     /// The address of an RFC 3161 time-stamping authority.
     public var timestampURL: String?
 
-    /// Nowhere yet.
+    /// No destinations.
     public init() {}
 
-    /// Whether checkpoints go nowhere.
+    /// Whether there are no destinations.
     public var isEmpty: Bool { file == nil && command.isEmpty && timestampURL == nil }
 }
 
-/// The thread that publishes checkpoints. A sink that fails is retried with the next checkpoint and holds up no other.
+/// The thread that publishes checkpoints. A failed destination is retried with the next checkpoint and delays no other.
 final class CheckpointPublisher: Sendable {
     private let publication: CheckpointPublication
     private let memory: NodeMemory
@@ -33,7 +33,7 @@ final class CheckpointPublisher: Sendable {
     private let ending = Mailbox<Void>(capacity: 1)
     private let thread = Mutex<WorkerThread?>(nil)
 
-    /// Longest run of the command.
+    /// The timeout of the command.
     private static let commandMilliseconds: Int64 = 60_000
 
     init(
@@ -87,7 +87,7 @@ final class CheckpointPublisher: Sendable {
             published.add()
         } catch {
             failures.add()
-            logger.warn("a checkpoint was not published", ["sink": sink, "err": error.message])
+            logger.warn("checkpoint not published", ["sink": sink, "err": error.message])
         }
     }
 
@@ -116,7 +116,7 @@ final class CheckpointPublisher: Sendable {
         guard exit == .code(0) else { throw HistoryError(.refused, "the command ended with \(exit)") }
     }
 
-    /// Gets a time stamp for `note`, and keeps both below `timestamps/`.
+    /// Requests a time stamp for `note`, and stores both in `timestamps/`.
     private func stamp(_ note: String, size: Int64, _ url: String) throws(HistoryError) {
         let query = try TimestampRequest(for: Array(note.utf8))
         var request = HTTPRequest(url: url)
@@ -129,7 +129,7 @@ final class CheckpointPublisher: Sendable {
         } catch {
             throw HistoryError(.unreachable, error.message)
         }
-        guard response.status == 200 else { throw HistoryError(.refused, "the authority answered \(response.status)") }
+        guard response.status == 200 else { throw HistoryError(.refused, "the authority returned \(response.status)") }
         if let problem = query.problem(with: response.body) { throw HistoryError(.malformed, problem) }
         let directory = memory.directory + "/timestamps"
         guard unsafe mkdir(directory, 0o700) == 0 || errno == EEXIST else {

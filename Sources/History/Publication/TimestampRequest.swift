@@ -1,13 +1,13 @@
 internal import TLS
 
-/// A request to a time-stamping authority and the check of its answer (RFC 3161).
+/// A request to a time-stamping authority and the check of its response (RFC 3161).
 ///
-/// The answer's signature is not verified here: that needs the authority's certificate, and `openssl ts -verify` does
-/// it.
+/// The signature of the response is not verified here: that needs the authority's certificate, and `openssl ts -verify`
+/// does it.
 struct TimestampRequest: Sendable {
-    /// SHA-256 of what is stamped.
+    /// SHA-256 of the stamped bytes.
     let hash: [UInt8]
-    /// Ties the answer to the request.
+    /// Ties the response to the request.
     let nonce: [UInt8]
 
     static let contentType = "application/timestamp-query"
@@ -25,7 +25,7 @@ struct TimestampRequest: Sendable {
         }
     }
 
-    /// `TimeStampReq` in DER: version 1, SHA-256 imprint, nonce, certificate wanted.
+    /// `TimeStampReq` in DER: version 1, SHA-256 imprint, nonce, certificate requested.
     var encoded: [UInt8] {
         let algorithm = Self.element(
             0x30, [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00])
@@ -37,17 +37,17 @@ struct TimestampRequest: Sendable {
     /// All our elements are shorter than 128 bytes.
     private static func element(_ tag: UInt8, _ content: [UInt8]) -> [UInt8] { [tag, UInt8(content.count)] + content }
 
-    /// The reason why `answer` is no time stamp for this request; `nil` where it is one.
+    /// Why `answer` is not a time stamp for this request; `nil` if it is.
     func problem(with answer: [UInt8]) -> String? {
         guard let outer = Self.content(answer[...], tag: 0x30), let information = Self.content(outer, tag: 0x30),
             let status = Self.content(information, tag: 0x02)
-        else { return "the answer is no TimeStampResp" }
+        else { return "the response is not a TimeStampResp" }
         // granted and grantedWithMods
         guard status.count == 1, let code = status.first, code <= 1 else {
             return "the authority refused with status \(status.first ?? 255)"
         }
         guard Self.contains(answer, hash), Self.contains(answer, nonce) else {
-            return "the answer belongs to another request"
+            return "the response belongs to another request"
         }
         return nil
     }

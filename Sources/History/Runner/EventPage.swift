@@ -1,18 +1,18 @@
 /// Some events of the history, newest first.
 public struct EventPage: Equatable, Sendable {
-    /// Where events are read.
+    /// The source of events.
     public enum Source: String, Sendable {
         /// The ledger in the database.
         case database
-        /// What this node still holds on disk. Those events have neither a number nor a hash yet.
+        /// The spool of this node. Its events have neither a number nor a hash yet.
         case spool
     }
 
-    /// Where the events come from.
+    /// The source of the events.
     public var source: Source
     /// The events.
     public var entries: [LedgerEntry]
-    /// Where older events follow; `nil` after the oldest one.
+    /// The cursor of older events; `nil` after the oldest one.
     public var next: EventCursor?
 
     /// A page.
@@ -23,14 +23,14 @@ public struct EventPage: Equatable, Sendable {
     }
 }
 
-/// The place in the history at which a page of events ended.
+/// The position in the history at which a page of events ended.
 public enum EventCursor: Equatable, Sendable {
     /// The events before this entry of the ledger.
     case entry(Int64)
     /// The events before this record of the spool.
     case record(UInt64)
 
-    /// Reads ``text``; `nil` for anything else.
+    /// Reads ``text``; `nil` if it is invalid.
     public init?(_ text: String) {
         let number = text.dropFirst()
         guard number.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }

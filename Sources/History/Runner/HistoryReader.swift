@@ -1,10 +1,10 @@
 internal import Runtime
 internal import Synchronization
 
-/// The thread that reads from the database for whoever asks, so that a slow question delays no record.
+/// The thread that reads from the database, so that a slow query delays no record.
 final class HistoryReader: Sendable {
-    /// Asks the database, or passes the failure to reach it on. Returns false where the asking failed; the failure is
-    /// passed on only where it is the last attempt, or an answer of the ledger.
+    /// Queries the database, or passes on the connection failure. Returns false if the query failed; the failure is
+    /// passed on only at the last attempt, or if it is an error of the ledger.
     private typealias Request = @Sendable (_ store: Result<LedgerStore, HistoryError>, _ isLast: Bool) -> Bool
 
     private let requests = Mailbox<Request>(capacity: 64)
@@ -16,7 +16,7 @@ final class HistoryReader: Sendable {
         thread.withLock { $0 = worker }
     }
 
-    /// Runs `body` with a connection on the thread and waits for what it returns.
+    /// Runs `body` with a connection on the thread and waits for its result.
     func perform<Answer: Sendable>(
         _ body: @escaping @Sendable (LedgerStore) throws(HistoryError) -> Answer
     ) throws(HistoryError) -> Answer {
@@ -32,7 +32,7 @@ final class HistoryReader: Sendable {
             }
         }
         guard accepted, case .message(let answer) = reply.receive() else {
-            throw HistoryError(.unreachable, "the history is stopped, or too many questions wait for it")
+            throw HistoryError(.unreachable, "the history is stopped, or too many queries are waiting")
         }
         return try answer.get()
     }
@@ -45,7 +45,7 @@ final class HistoryReader: Sendable {
     private static func run(_ requests: Mailbox<Request>, _ configuration: HistoryConfiguration) {
         var store: LedgerStore?
         while case .message(let request) = requests.receive() {
-            // The server may have been restarted since the last question: that is worth a second attempt.
+            // The server may have been restarted since the last query: a second attempt is made.
             if let open = store, request(.success(open), false) { continue }
             store = nil
             do throws(HistoryError) {

@@ -2,12 +2,12 @@ internal import Durable
 internal import JSON
 
 extension HistoryRunner {
-    /// The events that `query` asks for, newest first; those of the spool where the database cannot be read.
+    /// The events selected by `query`, newest first; those of the spool if the database cannot be read.
     ///
-    /// Blocks until the database or the disk answers.
+    /// Blocks until the database or the disk responds.
     ///
-    /// - Parameter cursor: where the page before ended. It decides where events are read, so that pages fit together:
-    ///   with a cursor of the ledger an unreachable database is an error.
+    /// - Parameter cursor: the end of the previous page. It decides where events are read, so that pages are
+    ///   consistent: with a cursor of the ledger an unreachable database is an error.
     public func events(_ query: LedgerQuery, from cursor: EventCursor? = nil) throws(HistoryError) -> EventPage {
         var query = query
         switch cursor {
@@ -32,11 +32,11 @@ extension HistoryRunner {
         return EventPage(source: .database, entries: page, next: page.last.map { .entry($0.sequence) })
     }
 
-    /// The events that this node still holds in its spool, delivered or not: what can be shown without a database.
+    /// The events in this node's spool, delivered or not, which are available without a database.
     ///
-    /// Their sequence is 0 and they have no hash: an entry gets both in the database.
+    /// Their sequence is 0 and they have no hash: the database assigns both.
     ///
-    /// - Parameter before: the record that the page before ended with.
+    /// - Parameter before: the record at the end of the previous page.
     func spooled(_ query: LedgerQuery, before: UInt64 = .max) throws(HistoryError) -> EventPage {
         let state = spool.state
         let limit = query.pageSize
@@ -65,7 +65,7 @@ extension HistoryRunner {
             let records = try reader.records(after: position, through: range.upperBound, in: segments, count: 1000)
             guard let last = records.last?.sequence else { break }
             for record in records {
-                // A record that cannot be read becomes an entry of its own when it is delivered.
+                // A record that cannot be read becomes a separate entry when it is delivered.
                 guard case .some(let payload) = try? SpoolPayload(decoding: record.payload),
                     let entry = payload.event.unnumberedEntry, query.matches(entry)
                 else { continue }
@@ -78,7 +78,7 @@ extension HistoryRunner {
 }
 
 extension PendingEvent {
-    /// The event as an entry that has no place in the ledger yet.
+    /// The event as an entry without a position in the ledger.
     var unnumberedEntry: LedgerEntry? {
         var texts: [[UInt8]: String] = [:]
         for disclosure in disclosures { texts[disclosure.commitment] = disclosure.text }
@@ -90,13 +90,13 @@ extension PendingEvent {
 }
 
 extension LedgerQuery {
-    /// Entries of a page.
+    /// The number of entries in a page.
     var pageSize: Int { min(max(limit, 1), 10_000) }
 
-    /// ``text`` as it is written in a leaf.
+    /// ``text`` as written in a leaf.
     var textInLeaf: String? { text.map { String(JSON.string($0).encoded.dropFirst().dropLast()) } }
 
-    /// Whether `entry` fits, apart from cursors and limits.
+    /// Whether `entry` matches, apart from cursors and limits.
     func matches(_ entry: LedgerEntry) -> Bool {
         let event = entry.event
         return (kinds.isEmpty || kinds.contains(event.kind)) && (subject == nil || subject == event.subject)

@@ -26,8 +26,8 @@ extension HistoryRunner {
         }
     }
 
-    /// The hashes of a tile of C2SP tlog-tiles: up to 256 hashes of `level` from position 256 · `index` on, one after
-    /// the other.
+    /// The concatenated hashes of a tile of C2SP tlog-tiles: up to 256 hashes of `level` from position 256 · `index`
+    /// on.
     public func tile(level: Int, index: Int64) throws(HistoryError) -> [UInt8] {
         guard (0...7).contains(level), index >= 0, index < 1 << 40 else {
             throw HistoryError(.notFound, "there is no tile \(level)/\(index)")

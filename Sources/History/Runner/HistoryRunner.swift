@@ -4,12 +4,11 @@ public import Runtime
 internal import Synchronization
 internal import TLS
 
-/// Keeps the history: takes events and measurements from any thread, spools them durably, and delivers them to the
+/// Runs the history: accepts events and measurements from any thread, spools them durably, and delivers them to the
 /// database.
 ///
 /// Callers never block on the database: one thread syncs the spool, one writes to the database, one reads from it, one
-/// verifies
-/// it. Without the database, also at the start, everything continues, and ``HistoryStatus/isBehind`` is set.
+/// verifies it. Without the database, also at the start, everything continues, and ``HistoryStatus/isBehind`` is set.
 public final class HistoryRunner: Sendable {
     private let configuration: HistoryConfiguration
     let spool: Spool
@@ -28,7 +27,7 @@ public final class HistoryRunner: Sendable {
             openStore: { () throws(HistoryError) in try configuration.openStore() })
     }
 
-    /// With another way to the database and another first pause after a failure, for tests.
+    /// With another database and another first pause after a failure, for tests.
     init(
         _ configuration: HistoryConfiguration, logger: Logger, registry: Registry, retryNanoseconds: Int64,
         openStore: @escaping @Sendable () throws(HistoryError) -> LedgerStore
@@ -36,7 +35,7 @@ public final class HistoryRunner: Sendable {
         try configuration.check()
         let logger = logger.with("component", "history")
         guard unsafe mkdir(configuration.directory, 0o700) == 0 || errno == EEXIST else {
-            throw .file("make the directory", configuration.directory)
+            throw .file("create the directory", configuration.directory)
         }
         let memory = NodeMemory(directory: configuration.directory)
         if memory.isFresh { _ = try SigningKeyFile.create(memory.keyPath) }
@@ -75,7 +74,7 @@ public final class HistoryRunner: Sendable {
         registry.onSnapshot { [writer, selfCheck] in metrics.set(writer.status, selfCheck.status) }
     }
 
-    /// Takes an event. Does not block; the event is durable a few milliseconds later.
+    /// Accepts an event. Does not block; the event is durable a few milliseconds later.
     ///
     /// - Returns: false only after ``stop()``.
     @discardableResult
@@ -86,10 +85,10 @@ public final class HistoryRunner: Sendable {
         return true
     }
 
-    /// Takes an event and waits until it is on the disk.
+    /// Accepts an event and waits until it is on disk.
     ///
-    /// - Returns: false when the disk did not take it within `timeout` milliseconds. The event is kept and
-    ///   retried, unless the history has been stopped.
+    /// - Returns: false if the disk did not accept it within `timeout` milliseconds. The event is kept and retried,
+    ///   unless the history has been stopped.
     @discardableResult
     public func recordDurably(_ event: LedgerEvent, timeout: Int64 = 5000) -> Bool {
         let reply = Mailbox<Bool>(capacity: 1)
@@ -101,9 +100,9 @@ public final class HistoryRunner: Sendable {
         return false
     }
 
-    /// Takes measurements that belong together; each batch becomes one ledger entry about `subject`. Does not block.
+    /// Accepts measurements that belong together; each batch becomes one ledger entry about `subject`. Does not block.
     ///
-    /// - Returns: false, and counts a refusal, while a full disk leaves no room in memory, and after ``stop()``.
+    /// - Returns: false, and counts a refusal, if memory is exhausted because of a full disk, and after ``stop()``.
     @discardableResult
     public func record(measurements: [Measurement], subject: String = "measurements") -> Bool {
         guard spool.state.pendingBytes < configuration.pendingLimit else {
@@ -120,8 +119,7 @@ public final class HistoryRunner: Sendable {
         return true
     }
 
-    /// It is this process's turn to write to the database, or another one's. What is recorded meanwhile stays in the
-    /// spool.
+    /// Sets whether this process or another one writes to the database. Meanwhile records stay in the spool.
     public func turnChanged(isOurs: Bool) { writer.turnChanged(isOurs: isOurs) }
 
     /// The state of spool, delivery and verification.
@@ -131,8 +129,7 @@ public final class HistoryRunner: Sendable {
         return status
     }
 
-    /// Waits until everything recorded so far is in the database. Returns false when `timeout` milliseconds were not
-    /// enough.
+    /// Waits until everything recorded so far is in the database. Returns false after `timeout` milliseconds.
     public func drain(timeout: Int64) -> Bool {
         let target = spool.state.accepted
         let deadline = SystemClock.monotonicNanoseconds() + timeout * 1_000_000
@@ -143,9 +140,8 @@ public final class HistoryRunner: Sendable {
         return true
     }
 
-    /// Writes accepted records to the disk and, as far as time allows, to the database; then ends the threads. The rest
-    /// stays in
-    /// the spool for the next start.
+    /// Writes accepted records to disk and, within the time limit, to the database; then ends the threads. The rest
+    /// stays in the spool for the next start.
     public func stop() {
         spool.close()
         writer.stop()

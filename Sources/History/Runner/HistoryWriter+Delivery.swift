@@ -7,16 +7,16 @@ internal import Synchronization
 internal import TLS
 
 extension HistoryWriter {
-    /// Most records in one transaction.
+    /// The limit of records in one transaction.
     static let batchLimit = 1000
 
-    /// Delivers the next records to the database. Returns false where there are none.
+    /// Delivers the next records to the database. Returns false if there are none.
     func apply(_ session: inout Session, signing: Bool) throws(HistoryError) -> Bool {
         let state = spool.state
         let position = applied
         let records = try session.reader.records(
             after: position, through: state.durable, in: state.segments, count: Self.batchLimit)
-        // Without a record after the position everything up to the newest durable one was damaged.
+        // Without a record after the position, everything up to the newest durable one was damaged.
         guard let last = records.last?.sequence ?? (state.durable > position ? state.durable : nil) else {
             return false
         }
@@ -43,12 +43,12 @@ extension HistoryWriter {
         return true
     }
 
-    /// Between two looks at rollups.
+    /// The interval of rollups.
     private static let rollupInterval: Int64 = 60 * 1_000_000_000
-    /// Hours rolled up at once after a long outage.
+    /// Limit of hours rolled up at once after a long outage.
     private static let rollupLimit = 1000
 
-    /// Brings the hourly rollups up to date for hours that are over. Failures wait for the next round.
+    /// Updates the hourly rollups of complete hours. Failures are retried in the next round.
     func rollUp(_ session: inout Session, now: Int64, atLeast interval: Int64 = rollupInterval) {
         guard now - session.rolledUp >= interval else { return }
         let isFirst = session.rolledUp < 0
@@ -66,11 +66,11 @@ extension HistoryWriter {
                 session.dueHours.remove(hour)
             }
         } catch {
-            logger.warn("rollups were not brought up to date", ["err": error.message])
+            logger.warn("rollups not updated", ["err": error.message])
         }
     }
 
-    /// The contents of `records`, and events that name the records that are missing or cannot be read.
+    /// The contents of `records`, and events that name missing or unreadable records.
     private func payloads(
         of records: [RecordFrame.Record], after position: UInt64, through last: UInt64
     ) -> [SpoolPayload] {
@@ -92,7 +92,7 @@ extension HistoryWriter {
 
     private func damage(_ records: ClosedRange<UInt64>, _ reason: String, file: String? = nil) -> SpoolPayload {
         logger.error(
-            "records of the spool are damaged and were set aside",
+            "damaged spool records stored separately",
             ["first": records.lowerBound, "last": records.upperBound, "err": reason])
         metrics.damaged.add(Double(records.count))
         let event = LedgerEvent(
@@ -105,17 +105,17 @@ extension HistoryWriter {
         return SpoolPayload(event: PendingEvent(event))
     }
 
-    /// Remembers a checkpoint, also outside of the database, so that a shortened database is noticed.
+    /// Stores a checkpoint, also outside of the database, so that a shortened database is detected.
     func keep(note: String, size: Int64) {
         shared.withLock { $0.signedSize = size }
         do throws(HistoryError) {
             try keeper.memory.remember(note, size: size)
         } catch {
-            logger.warn("the last checkpoint is kept in the database only", ["err": error.message])
+            logger.warn("last checkpoint stored in the database only", ["err": error.message])
         }
     }
 
-    /// Drops old measurements. A month that is being read, or any other failure, waits for the next round.
+    /// Drops old measurements. A month that is being read, or any other failure, is retried in the next round.
     func retain(_ session: inout Session) {
         guard let retention = configuration.retention else { return }
         let now = SystemClock.wallMilliseconds()
@@ -124,7 +124,7 @@ extension HistoryWriter {
                 from: Month(containing: now - retention.rawValue), now: now, head: &session.head)
             if rows > 0 { logger.info("old measurements dropped", ["rows": rows]) }
         } catch {
-            logger.warn("old measurements were not dropped; the next attempt is in an hour", ["err": error.message])
+            logger.warn("old measurements not dropped, next attempt in an hour", ["err": error.message])
         }
     }
 }

@@ -6,7 +6,7 @@ internal import Synchronization
 internal import TLS
 
 extension HistoryWriter {
-    /// What is known while a connection lasts.
+    /// The state of a connection.
     struct Session {
         var ledger: Ledger
         var head: LedgerHead
@@ -16,13 +16,13 @@ extension HistoryWriter {
         var checkedContinuity: Int64
         /// Hours with measurements whose rollup is due, in milliseconds since the epoch.
         var dueHours: Set<Int64> = []
-        /// When the rollups were last brought up to date, on the monotonic clock.
+        /// When the rollups were last updated, on the monotonic clock.
         var rolledUp: Int64 = .min / 2
     }
 
     /// Opens the database, and takes the ledger over if this node may write to it.
     ///
-    /// Nothing is written before the record was compared with what this node has seen of it: not even the schema.
+    /// Nothing is written, not even the schema, before the record was compared with the node's last checkpoint.
     func connect(_ epoch: inout Int64?) throws(HistoryError) -> Session {
         let store = try openStore()
         let ledger = Ledger(store: store)
@@ -49,7 +49,7 @@ extension HistoryWriter {
         if !healing {
             try ledger.backfillNodes(through: head.size)
             if try keeper.join(ledger, &head, signer, isNew: present == nil, now: now) {
-                logger.warn("this node joined a record of other nodes", ["key": signer.verifier.text])
+                logger.warn("node joined a record of other nodes", ["key": signer.verifier.text])
             }
         }
         let position = try position(in: ledger)
@@ -76,7 +76,7 @@ extension HistoryWriter {
             checkedContinuity: SystemClock.monotonicNanoseconds())
     }
 
-    /// How far the ledger has this spool.
+    /// The position of this spool in the ledger.
     private func position(in ledger: Ledger) throws(HistoryError) -> UInt64 {
         let identity = spool.directory.identity
         let state = spool.state
@@ -85,11 +85,11 @@ extension HistoryWriter {
                 throw HistoryError(
                     .malformed,
                     "the ledger holds record \(position) of a spool that ends at \(state.accepted): "
-                        + "the directory was restored from an old copy; move \(spool.directory.path) aside")
+                        + "the directory was restored from an old copy; rename \(spool.directory.path)")
             }
             return position
         }
-        // New to this database: everything that was not delivered elsewhere goes in.
+        // New to this database: deliver everything that was not delivered elsewhere.
         let position = max(spool.delivered, max(state.segments.first ?? 1, 1) - 1)
         try ledger.register(spool: identity, at: position)
         return position
@@ -122,23 +122,23 @@ extension HistoryWriter {
     func recheck(_ session: inout Session, now: Int64) throws(HistoryError) {
         session.checkedContinuity = now
         _ = try keeper.checkContinuity(session.ledger, try session.ledger.head()) { [head = session.head] in
-            // Entries still to be delivered again after healing.
+            // Entries that are delivered again after a repair.
             head.size < $0.size
         }
     }
 
-    /// Looks at the record that another process writes.
+    /// Reads the record that another process writes.
     func observe() {
         do throws(HistoryError) {
             let store = try configuration.openReadingStore()
             for key in try keeper.observe(Ledger(store: store)) {
-                logger.warn("a node joined the record; its key is trusted from now on", ["key": key.text])
+                logger.warn("a node joined the record, its key is trusted from now on", ["key": key.text])
             }
             shared.withLock { shared in
                 if shared.halt != nil { (shared.halt, shared.lastError) = (nil, nil) }
             }
         } catch {
-            // An unreachable database is no news for a standby; a record that lacks signed entries is.
+            // An unreachable database is not reported by a standby; a record that lacks signed entries is.
             if error.code == .halted { failed(error) }
         }
     }

@@ -16,13 +16,13 @@ final class HistoryWriter: Sendable {
         var epoch: Int64 = 0
         var signedSize: Int64 = 0
         var publicKey = ""
-        /// Whether this process is the one that writes.
+        /// Whether this process writes.
         var isOurTurn = true
-        /// Counts the turns of this process.
+        /// The number of turns of this process.
         var turns = 0
         /// Failures with the same message since it was logged.
         var repeats = 0
-        /// A record that waits, and the latest time since when, on the monotonic clock; `nil` while none waits.
+        /// A waiting record, and the latest time since when it waits, on the monotonic clock; `nil` if none waits.
         var waiting: (record: UInt64, since: Int64)?
 
         /// How long a record has waited, in nanoseconds.
@@ -45,7 +45,7 @@ final class HistoryWriter: Sendable {
     private let stopBy = Mutex<Int64?>(nil)
     private let thread = Mutex<WorkerThread?>(nil)
 
-    /// Between looks at what retention has to drop.
+    /// The interval of retention.
     private static let retentionInterval: Int64 = 3600 * 1_000_000_000
 
     init(
@@ -84,7 +84,7 @@ final class HistoryWriter: Sendable {
             signedSize: shared.signedSize, publicKey: shared.publicKey)
     }
 
-    /// Another process writes from now on, or this one does.
+    /// Sets whether this process or another one writes.
     func turnChanged(isOurs: Bool) {
         shared.withLock { shared in
             shared.isOurTurn = isOurs
@@ -95,7 +95,7 @@ final class HistoryWriter: Sendable {
 
     var isOurTurn: Bool { shared.withLock(\.isOurTurn) }
 
-    /// Observes the record while another process writes it. Returns false when the history was stopped meanwhile.
+    /// Observes the record while another process writes it. Returns false if the history was stopped meanwhile.
     private func awaitTurn() -> Bool {
         while !isOurTurn {
             observe()
@@ -105,7 +105,7 @@ final class HistoryWriter: Sendable {
         return true
     }
 
-    /// Continues for as long as the configuration allows, then ends the thread.
+    /// Continues within the time limit of the configuration, then ends the thread.
     func stop() {
         stopBy.withLock { $0 = SystemClock.monotonicNanoseconds() + configuration.stopTimeout.rawValue * 1_000_000 }
         wake.close()
@@ -122,7 +122,7 @@ final class HistoryWriter: Sendable {
             do throws(HistoryError) {
                 try work(&epoch, connected: { backoff = retryNanoseconds })
                 if isOurTurn || isStopping { return }
-                // The next writer takes the ledger over, and so does this process with its next turn.
+                // The next writer takes over the ledger, as does this process in its next turn.
                 epoch = nil
                 shared.withLock { $0.isConnected = false }
                 continue
@@ -132,16 +132,16 @@ final class HistoryWriter: Sendable {
                 if error.code == .fenced {
                     guard configuration.waitsForTurn else { return }
                     epoch = nil
-                    // Another turn may have begun before this process noticed that the one before was over.
+                    // Another turn may have begun before this process noticed the end of the previous one.
                     shared.withLock { shared in
                         if shared.turns == turn { shared.isOurTurn = false }
                     }
                     continue
                 }
-                // A person has to act; afterwards the ledger is taken over again.
+                // A person must act; afterwards the ledger is taken over again.
                 if error.code == .halted { epoch = nil }
             }
-            // A conflict is over as soon as the head is read again.
+            // A conflict ends when the head is read again.
             pause(backoff)
             backoff = min(backoff * 2, retryNanoseconds * 20)
         }
@@ -161,7 +161,7 @@ final class HistoryWriter: Sendable {
         }
     }
 
-    /// Logs a failure once, and how often it came again when it changes.
+    /// Logs a failure once, and the number of its repetitions when it changes.
     func failed(_ error: HistoryError) {
         metrics.failures.add()
         let (isNews, repeats) = shared.withLock { shared in
@@ -174,16 +174,16 @@ final class HistoryWriter: Sendable {
             return (isNews, repeats)
         }
         guard isNews else { return }
-        if repeats > 0 { logger.warn("the previous failure was repeated", ["count": repeats]) }
+        if repeats > 0 { logger.warn("previous failure repeated", ["count": repeats]) }
         if error.code == .halted {
-            logger.error("delivery of the history is halted", ["err": error.message])
+            logger.error("history delivery halted", ["err": error.message])
         } else {
-            logger.error("the history cannot be delivered; it is spooled", ["err": error.message])
+            logger.error("history not delivered, records are spooled", ["err": error.message])
         }
     }
 
-    /// Connects and works until the history is stopped and everything is applied, another process's turn comes, or
-    /// something fails.
+    /// Connects and works until the history is stopped and everything is applied, another process's turn begins, or a
+    /// failure occurs.
     private func work(_ epoch: inout Int64?, connected: () -> Void) throws(HistoryError) {
         var session = try connect(&epoch)
         connected()
@@ -191,8 +191,8 @@ final class HistoryWriter: Sendable {
         var signedAt: Int64 = .min / 2
         while !mustEnd, isOurTurn {
             let now = SystemClock.monotonicNanoseconds()
-            // Asked before looking for records: whoever stops us has closed the spool, so that none comes after the
-            // last look.
+            // Checked before records are read: the caller of stop has closed the spool, so no record arrives after the
+            // last read.
             let isEnding = isStopping
             if configuration.retention != nil, now - checkedRetention > Self.retentionInterval {
                 retain(&session)

@@ -2,7 +2,7 @@ internal import JSON
 internal import Runtime
 internal import TLS
 
-/// Decides whether this node may write to a record: the record must continue what the node has seen, and know the
+/// Decides whether this node may write to a record: the record must continue the node's last checkpoint, and list the
 /// node's key.
 struct RecordKeeper: Sendable {
     let configuration: HistoryConfiguration
@@ -15,8 +15,8 @@ struct RecordKeeper: Sendable {
 
     /// Fails with `halted` unless the database continues the largest checkpoint that this node has seen.
     ///
-    /// - Parameter canHeal: whether the spool still holds what the database lacks of the checkpoint.
-    /// - Returns: whether the missing entries come back from the spool.
+    /// - Parameter canHeal: whether the spool still has the entries that the database lacks.
+    /// - Returns: whether the missing entries are delivered from the spool.
     func checkContinuity(
         _ ledger: Ledger, _ head: LedgerHead?, canHeal: (Checkpoint) throws(HistoryError) -> Bool
     ) throws(HistoryError) -> Bool {
@@ -43,7 +43,7 @@ struct RecordKeeper: Sendable {
         }
     }
 
-    /// The signer of this node. A node that never had a key gets one; a key that is missing is never replaced.
+    /// The signer of this node. A node that never had a key gets one; a missing key is never replaced.
     func signer() throws(HistoryError) -> NoteSigner {
         if let key = try memory.signingKey() { return NoteSigner(name: configuration.origin, key: key) }
         throw HistoryError(
@@ -54,7 +54,7 @@ struct RecordKeeper: Sendable {
             """)
     }
 
-    /// Adds this node's key to the record where it may be added.
+    /// Adds this node's key to the record if permitted.
     ///
     /// - Parameter isNew: whether this node has just created the record.
     func join(
@@ -94,7 +94,8 @@ struct RecordKeeper: Sendable {
         }
         if isNew { return }
         if keys.isEmpty {
-            // A record of an earlier version lists no keys: the one that signed its end is the node's own.
+            // A record of an earlier version lists no keys: if this node's key signed its end, the record is this
+            // node's.
             guard let note = try ledger.newestNote(), own.checkpoint(in: note) == nil else { return }
         } else if configuration.admitsNodes {
             return
@@ -107,10 +108,9 @@ struct RecordKeeper: Sendable {
             """)
     }
 
-    /// Looks at a record that another node writes: remembers its checkpoints, and believes the keys of nodes that
-    /// joined.
+    /// Reads a record that another node writes: stores its checkpoints, and trusts the keys of nodes that joined.
     ///
-    /// - Returns: keys believed for the first time.
+    /// - Returns: keys trusted for the first time.
     func observe(_ ledger: Ledger) throws(HistoryError) -> [NoteVerifier] {
         guard let head = try ledger.headIfPresent(), try ledger.store.hasTable("node_key") else { return [] }
         _ = try checkContinuity(ledger, head) { _ in false }
@@ -135,7 +135,7 @@ struct RecordKeeper: Sendable {
         try memory.signingKey().map { NoteVerifier(name: configuration.origin, key: $0.verificationKey) }
     }
 
-    /// The keys that this node believes: its own, those it has seen join, and those that the root key certified.
+    /// The keys that this node trusts: its own, those it has seen join, and those certified by the root key.
     func trusted(_ ledger: Ledger?) throws(HistoryError) -> TrustedKeys {
         var trusted = TrustedKeys()
         if let own = try ownKey() { trusted.trust(own) }

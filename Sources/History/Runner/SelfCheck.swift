@@ -3,24 +3,24 @@ internal import MetricModel
 internal import Runtime
 internal import Synchronization
 
-/// The result of the verification that the running service repeats.
+/// The result of the continuous verification by the running service.
 public struct SelfCheckStatus: Equatable, Sendable {
     /// When the whole ledger was last verified, in milliseconds since the epoch; 0 before the first time.
     public var finishedAt: Int64 = 0
-    /// Entries verified then.
+    /// Entries verified by it.
     public var entries: Int64 = 0
-    /// Problems found then, or so far by the verification under way if that is more.
+    /// Problems found by it, or so far by the active verification if that is more.
     public var problems = 0
     /// The first entry with a problem.
     public var firstBadEntry: Int64?
     /// The first problem.
     public var message: String?
 
-    /// Nothing verified yet.
+    /// No verification yet.
     public init() {}
 }
 
-/// The thread that verifies the ledger again and again, at a bounded rate.
+/// The thread that verifies the ledger continuously, at a bounded rate.
 final class SelfCheck: Sendable {
     private let configuration: HistoryConfiguration
     private let logger: Logger
@@ -51,7 +51,7 @@ final class SelfCheck: Sendable {
         thread.withLock { $0.take() }?.join()
     }
 
-    /// Sleeps; returns false when the history was stopped meanwhile.
+    /// Sleeps; returns false if the history was stopped meanwhile.
     private func sleep(_ nanoseconds: Int64) -> Bool {
         let deadline = SystemClock.monotonicNanoseconds() + nanoseconds
         if case .closed = ending.receive(deadline: deadline) { return false }
@@ -68,8 +68,8 @@ final class SelfCheck: Sendable {
                 }
                 if let report { finished(report) }
             } catch {
-                // Without a database there is nothing to verify; the writer reports that.
-                logger.debug("the ledger was not verified", ["err": error.message])
+                // Without a database no verification is possible; the writer reports that.
+                logger.debug("ledger not verified", ["err": error.message])
             }
         }
     }
@@ -87,9 +87,9 @@ final class SelfCheck: Sendable {
         }
         guard isNews else { return }
         if let first {
-            logger.error("the ledger has been altered", ["problems": report.problems.count, "first": "\(first)"])
+            logger.error("ledger altered", ["problems": report.problems.count, "first": "\(first)"])
         } else {
-            logger.info("the ledger is intact", ["entries": report.entries])
+            logger.info("ledger intact", ["entries": report.entries])
         }
     }
 }

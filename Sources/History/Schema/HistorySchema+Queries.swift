@@ -1,12 +1,10 @@
 internal import Database
 
 /// The step that makes the history convenient to query: times as `timestamptz`, labels as `jsonb`, views, rollups,
-/// roles and the
-/// platform's own tables.
+/// roles and the platform's own tables.
 ///
-/// Expand and contract: the former table of measurements stays, so that a process of the version before still writes
-/// while the step
-/// is applied. New processes write `sample`; views and audits read both.
+/// Expand and contract: the old table of measurements stays, so that a process of the previous version can still write
+/// while the step is applied. New processes write to `sample`; views and audits read both.
 extension HistorySchema {
     static let postgresQueries = Migration(
         version: 5, name: "queries", up: measurementTables + views + platformTables + roles + comments,
@@ -96,11 +94,9 @@ extension HistorySchema {
 
         """
 
-    /// The platform's tables, with the errors of its own script corrected: indexes apart from tables, the partition key
-    /// in the
+    /// The platform's tables, with the errors of its script corrected: separate indexes, the partition key in the
     /// primary key, no concurrent index on a partitioned table, and numbers that do not overflow at a million. There is
-    /// no
-    /// table of users to refer to.
+    /// no table of users to refer to.
     private static let platformTables = """
         CREATE TABLE dgm_archive (
             id UUID PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -172,7 +168,7 @@ extension HistorySchema {
 
         """
 
-    /// Roles are created only where the owner may; grants only where the roles exist.
+    /// Roles are created only if the owner is permitted to; grants only if the roles exist.
     private static let roles = """
         DO $$
         BEGIN

@@ -5,7 +5,7 @@ extension LedgerStore {
     /// The migrator of the history's schema. Each step becomes a ledger entry in its own transaction.
     ///
     /// - Parameters:
-    ///   - origin: the name of a ledger that has to be created.
+    ///   - origin: the name of a ledger that must be created.
     ///   - now: milliseconds since the epoch.
     func migrator(origin: String, now: Int64) -> Migrator {
         let set = isPostgres ? HistorySchema.postgres : HistorySchema.sqlite
@@ -44,7 +44,7 @@ extension LedgerStore {
         }
     }
 
-    /// Fails unless the schema is exactly that of this program.
+    /// Fails unless the schema equals that of this program.
     func verifySchema() throws(HistoryError) {
         try checkVersion()
         let differences: [String]

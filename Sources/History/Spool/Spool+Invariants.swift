@@ -26,7 +26,7 @@ extension Spool {
         if let problem = invariantProblem { return problem }
         let files = try directory.segments()
         let state = state
-        // A segment may be created, and one be removed, between the two looks.
+        // A segment may be created or removed between the two reads.
         if let missing = state.segments.first(where: { !files.contains($0) }) {
             return "the segment of record \(missing) is missing"
         }

@@ -6,20 +6,20 @@ internal import Synchronization
 /// A queue on disk between the engines and the database. Any thread may append.
 ///
 /// One thread writes and syncs the records, many at once. Nothing is dropped because the spool is long or the disk is
-/// full: records that cannot be written wait in memory and are retried, and ``State`` says so.
+/// full: records that cannot be written wait in memory and are retried, and ``State`` shows it.
 final class Spool: Sendable {
     struct State: Equatable, Sendable {
         /// The last record on disk.
         var durable: UInt64 = 0
         /// The last record accepted.
         var accepted: UInt64 = 0
-        /// Bytes that wait in memory for the disk.
+        /// Bytes in memory that wait for the disk.
         var pendingBytes = 0
         /// First sequences of the segments, ascending.
         var segments: [UInt64] = []
         /// Bytes on disk, segments not yet discarded.
         var bytes = 0
-        /// Why the last write failed; `nil` after one that succeeded.
+        /// The error of the last write; `nil` after a successful one.
         var failure: String?
     }
 
@@ -50,14 +50,14 @@ final class Spool: Sendable {
         directory: SpoolDirectory, segmentBytes: Int, device: SpoolDevice = .system, logger: Logger,
         onDurable: @escaping @Sendable () -> Void
     ) throws(HistoryError) {
-        // Handed to the thread, which owns it from then on.
+        // Passed to the thread, which owns it from then on.
         nonisolated(unsafe) let writer = SpoolWriter(directory: directory, segmentBytes: segmentBytes, device: device)
         let recovery = unsafe try writer.recover()
         self.directory = directory
         self.logger = logger
         self.onDurable = onDurable
         lost = recovery.lost
-        if recovery.cut > 0 { logger.warn("the spool ended in a torn record, now cut off", ["bytes": recovery.cut]) }
+        if recovery.cut > 0 { logger.warn("torn record cut off the spool", ["bytes": recovery.cut]) }
         shared = Mutex(
             Shared(
                 state: State(
@@ -74,10 +74,10 @@ final class Spool: Sendable {
     /// Positions and sizes.
     var state: State { shared.withLock { $0.state } }
 
-    /// The first broken invariant of what is in memory; `nil` while all hold.
+    /// The first broken invariant of the state in memory; `nil` while all hold.
     var invariantProblem: String? { shared.withLock(\.problem) }
 
-    /// Takes a record and returns its sequence; `nil` once the spool is closed. Never blocks on the disk.
+    /// Accepts a record and returns its sequence; `nil` after the spool is closed. Never blocks on the disk.
     @discardableResult
     func append(_ payload: [UInt8], reply: Mailbox<Bool>? = nil) -> UInt64? {
         let sequence = shared.withLock { shared -> UInt64? in
@@ -94,9 +94,8 @@ final class Spool: Sendable {
         return sequence
     }
 
-    /// Deletes old segments that hold no record after `sequence`. The newest stays, because its name carries the
-    /// sequence on, and so do the newest `kept` bytes of the others: a database that lost their records can then be
-    /// healed.
+    /// Deletes old segments without a record after `sequence`. The newest one stays, because its name has the next
+    /// sequence, and so do the newest `kept` bytes of the others, to repair a database that lost their records.
     func discard(through sequence: UInt64, keeping kept: Int = 0) {
         directory.delivered.store(sequence, ordering: .relaxed)
         let segments = state.segments
@@ -113,7 +112,7 @@ final class Spool: Sendable {
         }
         for first in applied.prefix(obsolete) {
             let size = size(ofSegment: first)
-            // One that cannot be removed is found again at the next start; its records are known to be applied.
+            // A segment that cannot be removed is found at the next start; its records are known to be applied.
             unsafe unlink(directory.path(ofSegment: first))
             shared.withLock { shared in
                 shared.state.bytes -= size
@@ -130,7 +129,7 @@ final class Spool: Sendable {
     /// The last record that is in a database.
     var delivered: UInt64 { directory.delivered.load(ordering: .relaxed) }
 
-    /// Writes the accepted records, as far as the disk takes them, and ends the thread.
+    /// Writes the accepted records, if the disk accepts them, and ends the thread.
     func close() {
         shared.withLock { $0.isClosed = true }
         wake.close()
@@ -156,10 +155,11 @@ final class Spool: Sendable {
         }
     }
 
-    /// Most bytes in one write, and after a failure: a disk with little room takes some records at least.
+    /// Limits of the bytes in one write; smaller after a failure, so that a disk with little space accepts some
+    /// records.
     private static let writeLimits = (usual: 4 << 20, afterFailure: 64 << 10)
 
-    /// Writes everything pending to the disk. Returns false where the disk refuses.
+    /// Writes all pending records to disk. Returns false if the disk refuses.
     private func flush(_ writer: SpoolWriter) -> Bool {
         while true {
             let (bytes, count, state) = shared.withLock { shared -> ([UInt8], Int, State) in
@@ -217,8 +217,8 @@ final class Spool: Sendable {
             return (isNews, shared.repeats)
         }
         guard isNews else { return }
-        if repeats > 0 { logger.warn("the previous failure of the spool was repeated", ["count": repeats]) }
-        logger.error("the spool cannot be written; trying again", ["err": error.message])
+        if repeats > 0 { logger.warn("previous spool failure repeated", ["count": repeats]) }
+        logger.error("spool not written, retrying", ["err": error.message])
     }
 }
 

@@ -4,7 +4,7 @@ internal import Runtime
 internal import Synchronization
 internal import TLS
 
-/// How bytes reach a disk; tests put a full or failing one in its place.
+/// The calls to write to a disk; tests replace them by those of a full or failing one.
 @safe struct SpoolDevice: Sendable {
     /// Like `pwrite`: bytes written, or -1 with `errno`.
     var write: @Sendable (_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, _ offset: Int) -> Int
@@ -15,19 +15,19 @@ internal import TLS
         write: { unsafe pwrite($0, $1.baseAddress, $1.count, off_t($2)) }, sync: { fdatasync($0) })
 }
 
-/// The directory of a spool: held by one process at a time, with an identity that the database knows it by.
+/// The directory of a spool: locked by one process at a time, with an identity that is known to the database.
 @safe final class SpoolDirectory: Sendable {
     let path: String
-    /// 32 hexadecimal digits, chosen when the directory was made.
+    /// 32 hexadecimal digits, chosen when the directory was created.
     let identity: String
-    /// The last record that is in a database, as far as this process or the one before knows.
+    /// The last record in a database that is known to this process or the previous one.
     let delivered: Atomic<UInt64>
     private let lock: Int32
 
-    /// Makes the directory where it is missing, and locks it.
+    /// Creates the directory if it is missing, and locks it.
     init(path: String) throws(HistoryError) {
         self.path = path
-        guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .file("make the directory", path) }
+        guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .file("create the directory", path) }
         lock = unsafe open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw .file("open", path + "/lock") }
         guard FileLock.take(lock) else {
@@ -48,7 +48,7 @@ internal import TLS
         FileLock.close(lock)
     }
 
-    /// Lets other processes have it.
+    /// Releases the lock.
     func unlock() {
         flock(lock, LOCK_UN)
     }
@@ -60,9 +60,9 @@ internal import TLS
             }
             return String(text.dropLast())
         }
-        // OpenSSL has no other reason to give.
+        // OpenSSL has no other reason.
         guard case .some(let bytes) = try? SecureRandom.bytes(16) else {
-            throw HistoryError(.refused, "no random bytes to be had")
+            throw HistoryError(.refused, "no random bytes available")
         }
         let text = Hexadecimal.text(bytes)
         try HistoryFile.write(text + "\n", to: path + "/identity")
@@ -89,7 +89,7 @@ internal import TLS
         _ = FileText.write(text, to: path + "/delivered")
     }
 
-    /// Keeps a record that cannot be read as a file of its own, for a person to look at; returns the file's name.
+    /// Stores an unreadable record in a separate file for a person to examine; returns the file's name.
     func setAside(_ record: RecordFrame.Record) -> String? {
         let name = "damaged-\(record.sequence).record"
         let file = path + "/" + name
@@ -103,7 +103,7 @@ internal import TLS
     func path(ofSegment first: UInt64) -> String { "\(path)/\(SpoolSegment.name(first: first))" }
 }
 
-/// Small files that are whole or not there at all, whatever happens.
+/// Small files that are written atomically.
 enum HistoryFile {
     /// Replaces the file at `path`, readable by its owner only.
     static func write(_ text: String, to path: String) throws(HistoryError) {
@@ -125,7 +125,7 @@ enum HistoryFile {
 }
 
 extension HistoryError {
-    /// The failure to do `what` with `path` that `errno` tells of.
+    /// The failure of `what` with `path`, according to `errno`.
     static func file(_ what: String, _ path: String) -> HistoryError {
         HistoryError(.file, "cannot \(what) \(path): \(SystemError.current)")
     }

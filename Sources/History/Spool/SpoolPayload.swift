@@ -1,6 +1,6 @@
 internal import TLS
 
-/// The content of one record of the spool: an event, or a batch of measurements with the event that vouches for it.
+/// The content of one record of the spool: an event, or a batch of measurements with its event.
 ///
 /// ```text
 /// format (1) = 2 · milliseconds (8) · kind · subject · body · actor · incident · service
@@ -8,8 +8,8 @@ internal import TLS
 ///   · blob count (4) · blob…
 ///   · series count (4) · series… · sample count (4) · { series index (4) · milliseconds (8) · value bits (8) }…
 /// ```
-/// Texts and blobs are a length (4) and bytes; numbers are big-endian. Format 1, of earlier versions, goes from the
-/// body to the series count.
+/// Texts and blobs are a length (4) and bytes; numbers are big-endian. In format 1, of earlier versions, the series
+/// count follows the body.
 struct SpoolPayload: Equatable, Sendable {
     var event: PendingEvent
     var measurements = MeasurementBatch()

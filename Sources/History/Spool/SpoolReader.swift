@@ -1,10 +1,9 @@
 internal import Durable
 internal import Glibc
 
-/// Reads records back in their order. Belongs to the thread that delivers them to the database.
+/// Reads records in order. Belongs to the thread that delivers them to the database.
 ///
-/// A damaged record costs only itself: the next one that is whole is searched for in the same segment, then in the
-/// next.
+/// A damaged record loses only itself: the next valid one is searched in the same segment, then in the next one.
 @safe final class SpoolReader {
     private let directory: SpoolDirectory
     private var segment: UInt64?
@@ -20,7 +19,7 @@ internal import Glibc
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Forgets its place, so that the next read searches for it.
+    /// Resets its position, so that the next read searches for it.
     func rewind() {
         if descriptor >= 0 { close(descriptor) }
         descriptor = -1
@@ -29,7 +28,7 @@ internal import Glibc
 
     /// The records after `position` up to `last`, at most `count` of them and about `byteLimit` bytes.
     ///
-    /// - Parameter segments: first sequences of the segments there are, ascending.
+    /// - Parameter segments: first sequences of the existing segments, ascending.
     func records(
         after position: UInt64, through last: UInt64, in segments: [UInt64], count: Int, byteLimit: Int = 4 << 20
     ) throws(HistoryError) -> [RecordFrame.Record] {
@@ -56,7 +55,7 @@ internal import Glibc
                     }
                 case .incomplete where index > 0: break reading
                 case .incomplete, .damaged:
-                    // Bytes of a segment that a failed sync made the writer leave are skipped like damaged ones.
+                    // Bytes of a segment that was abandoned after a failed sync are skipped like damaged ones.
                     guard
                         let next = SpoolSegment.next(
                             in: buffer, after: index, sequences: position + 1...last, coverage)
@@ -68,7 +67,7 @@ internal import Glibc
             }
             offset += index
             if index == 0 {
-                // The end of this segment, or of what recovery found whole in it.
+                // The end of this segment, or of its valid part found by the recovery.
                 guard let next = segments.first(where: { $0 > segment ?? 0 }) else { return found }
                 try open(next)
             }
@@ -82,12 +81,12 @@ internal import Glibc
         descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .file("open", path) }
         segment = first
-        // A segment without a whole header holds no records.
+        // A segment without a complete header has no records.
         coverage = SpoolSegment.Header(try read(at: 0, count: SpoolSegment.headerByteCount))?.coverage ?? .wholeRecord
         offset = SpoolSegment.headerByteCount
     }
 
-    /// The bytes from `offset` on: a megabyte, or as many as the record there needs.
+    /// The bytes from `offset` on: a megabyte, or the length of the record there.
     private func read(at offset: Int) throws(HistoryError) -> [UInt8] {
         let bytes = try read(at: offset, count: 1 << 20)
         guard case .incomplete(let needed) = RecordFrame.piece(of: bytes, at: 0, coverage: coverage), needed > 1 << 20

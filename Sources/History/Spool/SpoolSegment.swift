@@ -5,20 +5,20 @@ internal import Durable
 /// ```text
 /// segment:  magic (8) · first sequence (8) · record…
 /// ```
-/// Records are laid out as ``RecordFrame`` says; numbers are little-endian. Sequences ascend strictly. The magic is
-/// `TRBSPL02`; segments that begin with `TRBSPL01` are still read: their checksums leave the length out. A segment's
+/// The layout of records is that of ``RecordFrame``; numbers are little-endian. Sequences ascend strictly. The magic is
+/// `TRBSPL02`; segments that begin with `TRBSPL01` are still read: their checksums do not cover the length. A segment's
 /// name is its first sequence in 16 hexadecimal digits and `.spool`.
 enum SpoolSegment {
     static let headerByteCount = 16
     private static let magic = Array("TRBSPL02".utf8)
     private static let olderMagic = Array("TRBSPL01".utf8)
 
-    /// What a segment begins with.
+    /// The header of a segment.
     struct Header: Equatable {
         var first: UInt64
         var coverage: RecordFrame.Coverage
 
-        /// Reads the beginning of a segment; `nil` where it is none.
+        /// Reads the header of a segment; `nil` if it is none.
         init?(_ bytes: [UInt8]) {
             guard bytes.count >= headerByteCount else { return nil }
             switch Array(bytes[..<8]) {
@@ -35,8 +35,7 @@ enum SpoolSegment {
         magic + (0..<8).map { UInt8(truncatingIfNeeded: sequence >> (8 * $0)) }
     }
 
-    /// The offset after `start` where the next whole record with a number in `sequences` begins; `nil` where there is
-    /// none.
+    /// The offset after `start` of the next valid record with a number in `sequences`; `nil` if there is none.
     static func next(
         in bytes: [UInt8], after start: Int, sequences: ClosedRange<UInt64>, _ coverage: RecordFrame.Coverage
     ) -> Int? {

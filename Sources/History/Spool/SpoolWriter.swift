@@ -5,7 +5,7 @@ internal import Runtime
 /// Writes records into segments. Belongs to the spool's thread.
 ///
 /// After a failed write the same bytes are written again at the same offset. After a failed sync the kernel may have
-/// dropped pages it had accepted, so that the same records are written again into a new segment.
+/// dropped pages it had accepted, so the same records are written again to a new segment.
 @safe final class SpoolWriter {
     /// The state of the spool when it was opened.
     struct Recovery: Equatable {
@@ -38,7 +38,7 @@ internal import Runtime
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Reads the segments, cuts a torn end off, and prepares to append.
+    /// Reads the segments, cuts off a torn end, and prepares to append.
     func recover() throws(HistoryError) -> Recovery {
         var recovery = Recovery(next: 1, segments: try directory.segments(), bytes: 0, lost: [], cut: 0)
         for (index, first) in recovery.segments.enumerated() {
@@ -60,7 +60,7 @@ internal import Runtime
             recovery.bytes += end
             if index == recovery.segments.count - 1 {
                 recovery.cut = bytes.count - end
-                // Records of today must not follow those of the older layout in one segment.
+                // New records must not follow those of the older layout in one segment.
                 mustRoll = end > SpoolSegment.headerByteCount && header?.coverage != .wholeRecord
                 try resume(path, first: first, end: end, found: bytes.count)
             }
@@ -68,7 +68,7 @@ internal import Runtime
         return recovery
     }
 
-    /// Reads the records of a segment, past damaged ones, and returns where the last whole one ends.
+    /// Reads the records of a segment, skips damaged ones, and returns the end of the last valid one.
     private func scan(_ bytes: [UInt8], _ coverage: RecordFrame.Coverage, _ recovery: inout Recovery) -> Int {
         var end = SpoolSegment.headerByteCount
         var position = end
@@ -81,7 +81,7 @@ internal import Runtime
                 (position, end) = (next, next)
                 continue
             }
-            // Numbers far beyond the expected one are not searched for: they would be garbage.
+            // Numbers far beyond the expected one are ignored: they would be garbage.
             let plausible = recovery.next...recovery.next &+ 1 << 32
             let place = SpoolSegment.next(in: bytes, after: position, sequences: plausible, coverage)
             guard let next = place else { return end }
@@ -95,14 +95,14 @@ internal import Runtime
         if end < found, ftruncate(descriptor, off_t(end)) != 0 { throw .file("cut the torn end off", path) }
         offset = end
         guard end <= SpoolSegment.headerByteCount else { return }
-        // A segment that was being made at a power failure has no header yet, or one of the older layout.
+        // A segment created during a power failure has no header yet, or one of the older layout.
         offset = 0
         try put(SpoolSegment.header(first: first))
     }
 
-    /// Writes `bytes`, whole records from `first` on, and waits until they are on the disk.
+    /// Writes `bytes`, whole records from `first` on, and waits until they are on disk.
     ///
-    /// - Returns: the first sequence of the segment that was begun for it, if one was.
+    /// - Returns: the first sequence of the new segment, if one was begun.
     func write(_ bytes: [UInt8], first: UInt64) throws(HistoryError) -> UInt64? {
         let begun = descriptor < 0 || mustRoll || offset >= segmentBytes ? first : nil
         if let begun { try begin(begun) }
@@ -124,7 +124,7 @@ internal import Runtime
     private func begin(_ first: UInt64) throws(HistoryError) {
         let path = directory.path(ofSegment: first)
         let fresh = unsafe open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard fresh >= 0 else { throw .file("make the segment", path) }
+        guard fresh >= 0 else { throw .file("create the segment", path) }
         let old = (descriptor, offset)
         (descriptor, offset) = (fresh, 0)
         do {
