@@ -3,21 +3,21 @@ internal import CurlHTTP
 internal import MetricModel
 internal import Runtime
 
-/// Names targets, on a thread of its own, until it is told to stop.
+/// Finds targets, on its own thread, until it is stopped.
 protocol Discoverer: Sendable {
     /// Runs until the session's signal is raised.
     func run(_ session: DiscoverySession)
 }
 
-/// What a ``Discoverer`` works with. May be shared between the threads of one mechanism.
+/// The environment of a ``Discoverer``. May be shared between the threads of one mechanism.
 struct DiscoverySession: Sendable {
     let stop: StopSignal
     let client: HTTPClient
-    /// Takes groups over, each in place of the one with the same source. A group without targets removes it.
+    /// Updates groups, each replacing the one with the same source. A group without targets removes it.
     let update: @Sendable ([TargetGroup]) -> Void
-    /// Takes over all groups of the mechanism.
+    /// Replaces all groups of the mechanism.
     let replace: @Sendable ([TargetGroup]) -> Void
-    /// Notes a failure; the groups stay as they are.
+    /// Records a failure; the groups stay as they are.
     let fail: @Sendable (DiscoveryError) -> Void
 
     /// Sends a request that ends when the session does.
@@ -29,7 +29,7 @@ struct DiscoverySession: Sendable {
         }
     }
 
-    /// Puts the settings of the mechanism's HTTP client into `request`.
+    /// Applies the settings of the mechanism's HTTP client to `request`.
     func prepare(_ request: inout HTTPRequest, _ settings: HTTPSettings) throws(DiscoveryError) {
         do throws(HTTPFailure) {
             try settings.apply(to: &request)
@@ -38,7 +38,7 @@ struct DiscoverySession: Sendable {
         }
     }
 
-    /// Sends a request whose answer must have status 200.
+    /// Sends a request whose response must have status 200.
     func body(_ request: HTTPRequest) throws(DiscoveryError) -> HTTPResponse {
         let response = try send(request)
         guard response.status == 200 else {
@@ -50,11 +50,11 @@ struct DiscoverySession: Sendable {
     }
 }
 
-/// A mechanism that asks for all targets at a fixed interval.
+/// A mechanism that queries all targets at a fixed interval.
 protocol RefreshingDiscoverer: Discoverer {
-    /// Time from question to question.
+    /// The interval of queries.
     var refreshInterval: Milliseconds { get }
-    /// Asks for all groups.
+    /// Queries all groups.
     func refresh(_ session: DiscoverySession) throws(DiscoveryError) -> [TargetGroup]
 }
 

@@ -11,7 +11,7 @@ extension DiscoveryMechanism {
 
     /// Reads every `…_sd_configs` section among `fields`; a mechanism that Tribune does not have is refused by name.
     ///
-    /// - Parameter directory: What relative paths are relative to.
+    /// - Parameter directory: the directory of relative paths.
     public static func list(_ fields: inout FieldReader, directory: String) throws(YAMLError) -> [DiscoveryMechanism] {
         for name in others {
             try fields.refuse(name + "_sd_configs", "Tribune does not have this discovery mechanism")

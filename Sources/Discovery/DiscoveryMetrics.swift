@@ -8,7 +8,7 @@ struct DiscoveryMetrics: Sendable {
         self.registry = registry
     }
 
-    /// Shows the counters of `mechanism` from zero on.
+    /// Adds the counters of `mechanism`, beginning at zero.
     func watch(_ mechanism: String) {
         _ = updates(mechanism)
         _ = failures(mechanism)
@@ -20,7 +20,7 @@ struct DiscoveryMetrics: Sendable {
 
     private func updates(_ mechanism: String) -> Counter {
         registry.counter(
-            "tribune_discovery_updates_total", "Answers of discovery mechanisms, whether or not they changed targets.",
+            "tribune_discovery_updates_total", "Responses of discovery mechanisms, with or without changes of targets.",
             labels: ["mechanism": mechanism])
     }
 

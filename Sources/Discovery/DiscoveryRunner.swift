@@ -3,32 +3,32 @@ public import Instrumentation
 public import Runtime
 internal import Synchronization
 
-/// Runs discovery mechanisms, each on a thread of its own, and keeps what they found. May be shared between threads.
+/// Runs discovery mechanisms, each on its own thread, and stores their results. May be shared between threads.
 ///
-/// A mechanism that several jobs name with the same settings runs once. A failure keeps the targets that were found
-/// before.
+/// A mechanism used by several jobs with the same settings runs once. A failure keeps the targets found before.
 public final class DiscoveryRunner: Sendable {
-    /// What a mechanism has found.
+    /// The result of a mechanism.
     public struct Finding: Sendable {
         /// Changes whenever `groups` does.
         public var version = 0
         /// The groups by their source.
         public var groups: [String: TargetGroup] = [:]
-        /// Whether the mechanism has found or failed for the first time.
+        /// Whether the mechanism has a first result or failure.
         public var hasAnswered = false
     }
 
-    /// How long a reload waits for the first findings of new mechanisms, so that targets do not vanish for a moment.
+    /// How long a reload waits for the first results of new mechanisms, so that targets do not disappear for a moment.
     private static let patience: Int64 = 2_000_000_000
 
     private let state = Mutex<[Provider]>([])
-    /// Stopped, not joined yet.
+    /// Stopped, but not joined yet.
     private let retired = Mutex<[Provider]>([])
     private let metrics: DiscoveryMetrics
     private let logger: Logger
     private let onChange: @Sendable (DiscoveryRunner) -> Void
 
-    /// - Parameter onChange: Called with the runner on the thread of a mechanism after each change; returns quickly.
+    /// - Parameter onChange: called with the runner on the thread of a mechanism after each change; must return
+    ///   quickly.
     public init(
         registry: Registry, logger: Logger = .silent, onChange: @escaping @Sendable (DiscoveryRunner) -> Void = { _ in }
     ) {
@@ -37,7 +37,7 @@ public final class DiscoveryRunner: Sendable {
         self.onChange = onChange
     }
 
-    /// Starts the mechanisms that are new, and stops those that are gone. Waits at most two seconds for first findings.
+    /// Starts new mechanisms, and stops removed ones. Waits at most two seconds for first results.
     public func reload(_ mechanisms: [DiscoveryMechanism]) {
         var wanted: [DiscoveryMechanism] = []
         for mechanism in mechanisms where !wanted.contains(mechanism) { wanted.append(mechanism) }
@@ -57,12 +57,12 @@ public final class DiscoveryRunner: Sendable {
         joinFinished()
     }
 
-    /// What `mechanism` has found so far.
+    /// The present result of `mechanism`.
     public func finding(of mechanism: DiscoveryMechanism) -> Finding {
         state.withLock { $0.first { $0.mechanism == mechanism } }?.finding.withLock { $0 } ?? Finding()
     }
 
-    /// Ends all threads. To be called once.
+    /// Ends all threads. Must be called once.
     public func stop() {
         reload([])
         for provider in retired.withLock({ $0 }) { provider.join() }
@@ -116,7 +116,7 @@ public final class DiscoveryRunner: Sendable {
 }
 
 extension DiscoveryRunner.Finding {
-    /// Takes over `groups`, each in place of the one with its source. Returns whether that changed anything.
+    /// Updates groups, each replacing the one with its source. Returns whether anything changed.
     mutating func merge(_ groups: [TargetGroup]) -> Bool {
         var hasChanged = false
         for group in groups {
@@ -128,7 +128,7 @@ extension DiscoveryRunner.Finding {
         return hasChanged
     }
 
-    /// Takes over `groups` instead of all others. Returns whether that changed anything.
+    /// Replaces all groups. Returns whether anything changed.
     mutating func replace(_ groups: [TargetGroup]) -> Bool {
         let next = Dictionary(groups.filter { !$0.targets.isEmpty }.map { ($0.source, $0) }) { $1 }
         guard next != self.groups else { return false }

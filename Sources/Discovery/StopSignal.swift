@@ -1,14 +1,14 @@
 internal import Glibc
 internal import Synchronization
 
-/// Tells threads to end, also those that wait for a descriptor. May be shared between threads.
+/// Signals threads to end, including those that wait for a descriptor. May be shared between threads.
 ///
 /// `@unchecked`: the descriptors never change after `init`; a pipe may be used by several threads.
 public final class StopSignal: @unchecked Sendable {
     /// Why a wait ended.
     public enum Wake: Sendable {
         case stopped
-        /// The other descriptor has something to read.
+        /// The other descriptor is readable.
         case readable
         case timedOut
     }
@@ -17,7 +17,7 @@ public final class StopSignal: @unchecked Sendable {
     private let reader: Int32
     private let writer: Int32
 
-    /// A signal that is not raised. Without free descriptors, waits see it within a second.
+    /// A signal that is not raised. If no descriptors are free, waits detect it within a second.
     public init() {
         var ends: [Int32] = [-1, -1]
         if unsafe pipe(&ends) == 0 {
@@ -33,14 +33,14 @@ public final class StopSignal: @unchecked Sendable {
     /// Whether ``raise()`` was called.
     public var isRaised: Bool { raised.load(ordering: .acquiring) }
 
-    /// Ends every wait, now and later.
+    /// Ends all present and future waits.
     public func raise() {
         guard !raised.exchange(true, ordering: .acquiringAndReleasing), writer >= 0 else { return }
         var byte: UInt8 = 1
         _ = unsafe write(writer, &byte, 1)
     }
 
-    /// Waits until the signal is raised, `descriptor` can be read, or `milliseconds` have passed.
+    /// Waits until the signal is raised, `descriptor` is readable, or `milliseconds` have passed.
     public func wait(milliseconds: Int64, reading descriptor: Int32 = -1) -> Wake {
         let step = reader < 0 ? min(milliseconds, 1000) : milliseconds
         var waited: [pollfd] = [

@@ -28,9 +28,9 @@ extension TargetGroup {
         return groups
     }
 
-    /// Reads the list of groups that a `.json` file or an HTTP endpoint holds.
+    /// Reads the list of groups of a `.json` file or an HTTP endpoint.
     ///
-    /// - Parameter source: The source of each group, by its place in the list.
+    /// - Parameter source: the source of each group, by its index in the list.
     static func list(
         json bytes: [UInt8], source: (Int) -> String
     ) throws(DiscoveryError) -> [TargetGroup] {
@@ -68,9 +68,9 @@ extension TargetGroup {
     }
 }
 
-/// Why a mechanism could not say what its targets are. The targets that it named before stay.
+/// The error of a mechanism. Its earlier targets stay.
 public struct DiscoveryError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// One line for an operator.
+    /// A text of one line.
     public var description: String
 
     /// A failure.

@@ -1,12 +1,12 @@
 public import MetricModel
 
-/// Targets that one source names, with labels that all of them share. A value.
+/// Targets of one source, with labels that all of them share. A value.
 public struct TargetGroup: Equatable, Sendable {
-    /// Tells the group from others of the same mechanism: an update replaces the group of the same source.
+    /// Identifies the group within its mechanism: an update replaces the group with the same source.
     public var source: String
     /// The labels of each target, with `__address__`.
     public var targets: [Labels]
-    /// Labels of all targets; a label of a target wins over one of its group.
+    /// Labels of all targets; a label of a target takes precedence over one of its group.
     public var labels: Labels
 
     /// Targets that share `labels`.
@@ -23,7 +23,7 @@ public struct TargetGroup: Equatable, Sendable {
 }
 
 extension Labels {
-    /// Labels of a discovered target. Empty values are left out: a label with an empty value is no label.
+    /// Labels of a discovered target. Empty values are omitted: a label with an empty value is no label.
     init(meta pairs: [(String, String)]) {
         self.init(pairs.filter { !$0.1.isEmpty }.map { Label($0.0, $0.1) })
     }
@@ -36,7 +36,7 @@ extension Labels {
 
 /// Names and addresses as all mechanisms write them.
 enum DiscoveredText {
-    /// `text` as the end of a label name: each character that a classic label name cannot hold becomes `_`.
+    /// `text` as the end of a label name: characters not allowed in classic label names become `_`.
     static func labelName(_ text: String) -> String {
         String(
             decoding: text.unicodeScalars.map { scalar -> UInt8 in

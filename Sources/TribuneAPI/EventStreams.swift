@@ -11,10 +11,10 @@ public import WebCore
 internal import WebServer
 
 /// Sends changes of rollouts, alerts and targets to the clients of `/api/v1/events/stream`. Any thread may open a
-/// stream; one thread runs ``work()``, which sleeps while nobody listens.
+/// stream; one thread runs ``work()``, which sleeps while there are no clients.
 ///
-/// Events: `rollout` holds a whole rollout; `alerts` and `targets` hold a list of what changed, in which an alert that
-/// ended has the state `inactive`; `reset` tells the client to read a list again, because too much changed at once.
+/// Events: `rollout` has a whole rollout; `alerts` and `targets` have a list of changes, in which an ended alert has
+/// the state `inactive`; `reset` tells the client to read a list again, because there were too many changes at once.
 public final class EventStreams: Sendable {
     private struct Listener {
         weak var stream: HTTPEventStream?
@@ -22,7 +22,7 @@ public final class EventStreams: Sendable {
 
     private struct State {
         var listeners: [Listener] = []
-        /// Listeners that have not been sent the present state.
+        /// Listeners that have not received the present state.
         var newcomers: [Listener] = []
     }
 
@@ -139,7 +139,7 @@ struct EventSnapshot: Equatable {
     private var alerts: [Labels: String] = [:]
     private var targets: [TargetKey: TargetState] = [:]
 
-    /// Nothing.
+    /// The empty state.
     init() {}
 
     /// The present state of `sources`.

@@ -1,8 +1,8 @@
 public import History
 
-/// Where Tribune's API gets what it shows of the ledger. Handed in by the composition root.
+/// The data sources of the ledger endpoints. Provided by the composition root.
 ///
-/// Every closure may be called by several threads at once, and blocks until the database answers.
+/// Every closure may be called by several threads at once, and blocks until the database responds.
 public struct LedgerSources: Sendable {
     private static let none = HistoryError(.unreachable, "there is no history")
 

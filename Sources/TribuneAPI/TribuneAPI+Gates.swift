@@ -6,7 +6,7 @@ internal import RuleModel
 internal import WebCore
 internal import WebServer
 
-/// The deployment gates. Every request needs the token of the gates, also to read: what they show is of use to an
+/// The deployment gates. Every request needs the token of the gates, including reads: the results are useful to an
 /// attacker.
 extension TribuneAPI {
     /// `GET /api/v1/{kind}`: the newest records.
@@ -28,7 +28,7 @@ extension TribuneAPI {
         return APIResult()
     }
 
-    /// Hands a request to the gates.
+    /// Passes a request to the gates.
     func gate(
         _ verb: GateRequest.Verb, _ kind: GateRequest.Kind, _ call: APIRequest, into writer: inout JSONWriter
     ) throws(APIError) -> APIResult {

@@ -4,8 +4,8 @@ internal import WebCore
 internal import WebServer
 
 extension TribuneAPI {
-    /// The endpoints for whoever checks the ledger without trusting this server: checkpoint and tiles as in C2SP
-    /// tlog-tiles, and proofs.
+    /// The endpoints to verify the ledger without trust in this server: checkpoint and tiles as in C2SP tlog-tiles, and
+    /// proofs.
     var proofEndpoints: [Endpoint] {
         let prefix = "/api/v1/history"
         let segment = { (name: String) in
@@ -85,10 +85,10 @@ extension TribuneAPI {
 struct TilePath: Equatable {
     var level: Int
     var index: Int64
-    /// Hashes that are asked for, 1 to 256.
+    /// The number of requested hashes, 1 to 256.
     var width = 256
 
-    /// Reads the segments of a path; `nil` for anything that is no address of a tile.
+    /// Reads the segments of a path; `nil` if they are not the address of a tile.
     init?(_ segments: [String]) {
         var segments = segments[...]
         guard let first = segments.popFirst(), let level = Self.number(first, digits: 1...1), level <= 7 else {

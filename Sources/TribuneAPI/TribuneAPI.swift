@@ -9,10 +9,10 @@ public import Scraper
 public import WebCore
 
 /// Tribune's own HTTP API: rollouts, the ledger, the deployment gates and bottlenecks, in Prometheus's envelope. A
-/// value; any number of threads may ask at once.
+/// value; any number of threads may use it at once.
 public struct TribuneAPI: Sendable {
     let sources: TribuneSources
-    /// Sends changes to `/api/v1/events/stream`; somebody must run its ``EventStreams/work()``.
+    /// Sends changes to `/api/v1/events/stream`; a thread must run its ``EventStreams/work()``.
     public let streams: EventStreams
 
     /// The API over `sources`.
@@ -49,7 +49,7 @@ public struct TribuneAPI: Sendable {
             ) { [streams] _ in streams.open() },
             .data([.get], "/api/v1/bottlenecks", "Ranks what limits the services.", bottlenecks),
             .data(
-                [.get], "/api/v1/explain", "Explains why somebody was notified of an alert, or nobody.",
+                [.get], "/api/v1/explain", "Explains why notifications of an alert were sent or not.",
                 parameters: [
                     .required("alert", .string, "The name of the alert."),
                     .optional("time", .time, "The time asked about; now unless given."),
@@ -93,10 +93,10 @@ public struct TribuneAPI: Sendable {
     }
 }
 
-/// Where Tribune's API gets what it shows. Handed in by the composition root.
+/// The data sources of Tribune's API. Provided by the composition root.
 ///
-/// Every closure may be called by several threads at once and should answer from a snapshot without waiting; only the
-/// ledger's blocks until the database answers.
+/// Every closure may be called by several threads at once and should return from a snapshot without waiting; only those
+/// of the ledger block until the database responds.
 public struct TribuneSources: Sendable {
     /// The rollouts, in any order.
     public var rollouts: @Sendable () -> [RolloutSnapshot] = { [] }

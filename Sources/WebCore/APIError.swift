@@ -17,7 +17,7 @@ public struct APIError: Error, Equatable, Sendable {
         case conflict
         /// Tribune's own: the request body is too long.
         case bodyTooLong = "body_too_long"
-        /// Tribune's own: the client has to wait before it asks again.
+        /// Tribune's own: the client must wait before its next request.
         case tooManyRequests = "too_many_requests"
 
         /// The HTTP status.

@@ -3,15 +3,15 @@ public import MetricModel
 internal import Runtime
 public import WebServer
 
-/// One request as a handler reads it: its parameters, with their types. A value.
+/// One request with typed access to its parameters. A value.
 public struct APIRequest: Sendable {
     /// The HTTP request.
     public let request: HTTPServerRequest
-    /// The fields of a form body, then those of the URL: of a parameter that counts once, the first one counts.
+    /// The fields of a form body, then those of the URL. If a parameter may occur only once, the first one is used.
     public let parameters: [(name: String, value: String)]
     /// The values of the path parameters in their order.
     public let pathParameters: [String]
-    /// Who sends the request.
+    /// The sender of the request.
     public let principal: Principal
 
     /// A request with its path parameters.
@@ -45,7 +45,7 @@ public struct APIRequest: Sendable {
 
     // MARK: Typed parameters
 
-    /// A time that must be given.
+    /// A required time.
     public func time(_ name: String) throws(APIError) -> Timestamp {
         guard let time = Self.timestamp(self[name]) else {
             throw .invalid(name, "cannot parse \(MetricText.quoted(self[name])) to a valid timestamp")
@@ -53,7 +53,7 @@ public struct APIRequest: Sendable {
         return time
     }
 
-    /// A time that may be left out.
+    /// An optional time.
     public func time(_ name: String, default: Timestamp) throws(APIError) -> Timestamp {
         if self[name].isEmpty { return `default` }
         guard let time = Self.timestamp(self[name]) else {
@@ -64,7 +64,7 @@ public struct APIRequest: Sendable {
         return time
     }
 
-    /// A duration that must be given.
+    /// A required duration.
     public func duration(_ name: String) throws(APIError) -> Milliseconds {
         switch Self.duration(self[name]) {
         case .success(let duration): return duration
@@ -96,7 +96,7 @@ public struct APIRequest: Sendable {
 
     /// Why a text is not a duration.
     public struct DurationError: Error {
-        /// In Prometheus's words.
+        /// Prometheus's text.
         public var reason: String
     }
 
@@ -104,7 +104,7 @@ public struct APIRequest: Sendable {
     public static func duration(_ text: String) -> Result<Milliseconds, DurationError> {
         let quoted = MetricText.quoted(text)
         if let seconds = number(text) {
-            // Prometheus counts nanoseconds and drops the part below a millisecond when it evaluates.
+            // Prometheus counts nanoseconds and drops fractions of a millisecond in the evaluation.
             guard (seconds * 1e9).magnitude < 0x1p63 else {
                 return .failure(
                     DurationError(reason: "cannot parse \(quoted) to a valid duration. It overflows int64"))
@@ -117,7 +117,7 @@ public struct APIRequest: Sendable {
         return .success(duration)
     }
 
-    /// A finite decimal number; `nil` for hexadecimal forms and words, which are not times.
+    /// A finite decimal number; `nil` for hexadecimal numbers and words, which are not times.
     private static func number(_ text: String) -> Double? {
         let isDecimal = text.utf8.allSatisfy {
             ($0 >= 0x30 && $0 <= 0x39) || "+-.eE".utf8.contains($0)

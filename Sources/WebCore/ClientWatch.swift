@@ -45,8 +45,7 @@ public final class ClientWatch: Sendable {
             return (ticket, state.isCancelling, state.isIdle)
         }
         if isCancelling { cancel() }
-        // Waking a thread costs as much as a short query, so it is woken only when it does not look every few
-        // milliseconds.
+        // Waking a thread costs as much as a short query, so it is woken only if it is not polling already.
         if isIdle { wake.send(()) }
         return ticket
     }

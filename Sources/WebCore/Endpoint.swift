@@ -2,9 +2,9 @@ public import Identity
 public import JSON
 public import WebServer
 
-/// One operation of the HTTP API: methods and path, who may call it, what it takes, and what answers. A value.
+/// One operation of the HTTP API: methods, path, permission, parameters and handler. A value.
 public struct Endpoint: Sendable {
-    /// Methods that clients may use. `HEAD` is answered as `GET`, `OPTIONS` by the dispatcher.
+    /// Methods of clients. `HEAD` is handled as `GET`, `OPTIONS` by the dispatcher.
     public enum Method: String, Sendable, CaseIterable {
         case get = "GET"
         case post = "POST"
@@ -14,10 +14,10 @@ public struct Endpoint: Sendable {
 
     /// Writes the `data` of Prometheus's envelope.
     public typealias DataHandler = @Sendable (APIRequest, inout JSONWriter) throws(APIError) -> APIResult
-    /// Makes a whole response.
+    /// Returns a complete response.
     public typealias ResponseHandler = @Sendable (APIRequest) -> HTTPServerResponse
 
-    /// How a request is answered.
+    /// The handler of a request.
     public enum Handler: Sendable {
         case data(DataHandler)
         case response(ResponseHandler)
@@ -68,7 +68,7 @@ public struct Endpoint: Sendable {
         case text
     }
 
-    /// Methods that this endpoint answers.
+    /// The methods of this endpoint.
     public let methods: [Method]
     /// The path.
     public let path: PathTemplate
@@ -91,10 +91,10 @@ public struct Endpoint: Sendable {
     public let refusesUnknownParameters: Bool
     /// The text of a 405 response.
     public let methodMessage: String?
-    /// Answers requests.
+    /// Handles requests.
     public let handler: Handler
 
-    /// An endpoint that answers in Prometheus's envelope.
+    /// An endpoint with Prometheus's envelope.
     public static func data(
         _ methods: [Method] = [.get], _ path: PathTemplate, _ summary: String, permission: Permission = .read,
         parameters: [Parameter] = [], body: RequestBody? = nil, needsStore: Bool = true,
@@ -107,7 +107,7 @@ public struct Endpoint: Sendable {
             methodMessage: nil, handler: .data(handler))
     }
 
-    /// An endpoint that makes whole responses.
+    /// An endpoint that returns complete responses.
     public static func response(
         _ methods: [Method] = [.get], _ path: PathTemplate, _ summary: String, permission: Permission = .read,
         parameters: [Parameter] = [], body: RequestBody = .none, response: ResponseKind, errors: ErrorFormat = .text,
@@ -122,7 +122,7 @@ public struct Endpoint: Sendable {
 }
 
 extension Endpoint {
-    /// Fails where `call` has a parameter that this endpoint does not take.
+    /// Fails if `call` has an unknown parameter.
     func checkParameters(_ call: APIRequest) throws(APIError) {
         guard refusesUnknownParameters else { return }
         let known = parameters.filter { $0.location == .query }.map(\.name)

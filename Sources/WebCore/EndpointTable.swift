@@ -11,7 +11,7 @@ public struct EndpointTable: Sendable {
             endpoints = [endpoint]
         }
 
-        /// The endpoint for `method`; `HEAD` is answered as `GET`.
+        /// The endpoint for `method`; `HEAD` is handled as `GET`.
         func endpoint(for method: String) -> Endpoint? {
             let method = method == "HEAD" ? "GET" : method
             return endpoints.first { $0.methods.contains { $0.rawValue == method } }
@@ -24,13 +24,13 @@ public struct EndpointTable: Sendable {
         }
     }
 
-    /// Every endpoint in the order it was given.
+    /// Every endpoint in its original order.
     public let endpoints: [Endpoint]
     private var exact: [String: Resource] = [:]
     private var templates: [(segments: [Substring], resource: Resource)] = []
 
-    /// The table of `endpoints`. Two of them must not have a method and a path in common, and each path parameter must
-    /// be declared: both are mistakes of ours, found when the process starts.
+    /// The table of `endpoints`. Two of them must not have the same method and path, and each path parameter must be
+    /// declared: both are programming errors, found when the process starts.
     public init(_ endpoints: [Endpoint]) {
         self.endpoints = endpoints
         for endpoint in endpoints {

@@ -1,14 +1,14 @@
 public import JSON
 public import WebServer
 
-/// The result of a data handler besides the data it has written: annotations, and data that is written while it is
-/// sent.
+/// The result of a data handler in addition to the data it has written: annotations, and data that is written while it
+/// is sent.
 public struct APIResult: Sendable {
     /// Problems of the result.
     public var warnings: [String]
     /// Remarks on the result.
     public var infos: [String]
-    /// The data, when it may be too long to be in memory as a whole; the handler has written nothing then.
+    /// The data, if it may be too long for memory; then the handler has written nothing.
     public var body: (any IncrementalJSON)?
 
     /// A result.
@@ -21,7 +21,7 @@ public struct APIResult: Sendable {
     /// The most warnings, and the most infos, of a response.
     private static let maximumAnnotations = 10
 
-    /// The warning that a limit left results out.
+    /// The warning that results were omitted because of a limit.
     public static let truncated = "results truncated due to limit"
 
     /// Writes the members after the data.
@@ -31,7 +31,7 @@ public struct APIResult: Sendable {
         writer.endObject()
     }
 
-    /// The first annotations, and how many were left out.
+    /// The first annotations, and the count of the omitted ones.
     private static func limited(_ annotations: [String], _ kind: String) -> [String] {
         guard annotations.count > maximumAnnotations else { return annotations }
         return annotations.prefix(maximumAnnotations)

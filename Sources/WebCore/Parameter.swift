@@ -54,17 +54,17 @@ public struct Parameter: Sendable, Equatable {
         Parameter(name, kind, summary, location: .path, isRequired: true)
     }
 
-    /// A parameter that must be given.
+    /// A required parameter.
     public static func required(_ name: String, _ kind: Kind = .string, _ summary: String) -> Parameter {
         Parameter(name, kind, summary, isRequired: true)
     }
 
-    /// A parameter that may be left out.
+    /// An optional parameter.
     public static func optional(_ name: String, _ kind: Kind = .string, _ summary: String) -> Parameter {
         Parameter(name, kind, summary)
     }
 
-    /// A parameter that may be left out or given several times.
+    /// A parameter that may be omitted or repeated.
     public static func repeated(
         _ name: String, _ kind: Kind = .string, _ summary: String, isRequired: Bool = false
     ) -> Parameter {

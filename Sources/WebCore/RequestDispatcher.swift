@@ -3,15 +3,15 @@ public import Instrumentation
 internal import Runtime
 public import WebServer
 
-/// Answers HTTP requests by the ``EndpointTable``. Any number of threads may ask at once.
+/// Handles HTTP requests according to the ``EndpointTable``. Any number of threads may use it at once.
 ///
-/// Knows no socket: requests and responses are values. ``WebRunner`` puts it behind a server.
+/// Does no IO: requests and responses are values. ``WebRunner`` connects it to a server.
 public final class RequestDispatcher: Sendable {
     /// The parts that the dispatcher needs besides the table.
     public struct Context: Sendable {
-        /// Where the server is reached.
+        /// The address and the origins of the server.
         public var settings: WebSettings
-        /// Who may do what.
+        /// The access policy.
         public var doorkeeper: Doorkeeper
         /// Whether the store is open.
         public var isReady: @Sendable () -> Bool
@@ -41,7 +41,7 @@ public final class RequestDispatcher: Sendable {
         requests = RequestInstruments(registry: registry)
     }
 
-    /// The response to `request`. May block as long as a query takes.
+    /// The response to `request`. May block for the duration of a query.
     public func response(to request: HTTPServerRequest) -> HTTPServerResponse {
         let began = SystemClock.monotonicNanoseconds()
         guard let (resource, pathParameters) = find(request.path) else {
@@ -111,7 +111,7 @@ public final class RequestDispatcher: Sendable {
         return rest.isEmpty ? "/" : rest.first == "/" ? String(rest) : nil
     }
 
-    /// As Prometheus does, the root leads to the prefix.
+    /// As in Prometheus, the root redirects to the prefix.
     private func notFound(_ request: HTTPServerRequest) -> HTTPServerResponse {
         let settings = context.settings
         guard !settings.routePrefix.isEmpty, request.path == "/", request.method == "GET" else {
@@ -137,7 +137,7 @@ public final class RequestDispatcher: Sendable {
         return response
     }
 
-    /// Headers without which a browser does not let a page of another site read the response.
+    /// Headers that a browser needs to let a page of another site read the response.
     private func addOriginHeaders(to response: inout HTTPServerResponse, _ request: HTTPServerRequest) {
         let settings = context.settings
         response.headers.append(("Vary", "Origin"))

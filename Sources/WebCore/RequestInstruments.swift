@@ -1,7 +1,7 @@
 internal import Instrumentation
 internal import Synchronization
 
-/// Counts requests by path template and status. Keeps its instruments: to look them up costs more than a short
+/// Counts requests by path template and status. Caches its instruments, because a lookup costs more than a short
 /// response.
 final class RequestInstruments: Sendable {
     private struct Key: Hashable {

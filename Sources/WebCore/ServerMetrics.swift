@@ -1,7 +1,7 @@
 internal import Instrumentation
 internal import WebServer
 
-/// What the web server counts, refreshed when metrics are read.
+/// The counters of the web server, updated when metrics are read.
 enum ServerMetrics {
     static func show(_ server: HTTPServer, in registry: Registry) {
         let open = registry.gauge("tribune_http_connections", "Open connections.")

@@ -4,7 +4,7 @@ public import WebServer
 
 /// Serves a ``RequestDispatcher`` over HTTP. Owned by the composition root, which must `stop` it.
 public final class WebRunner: Sendable {
-    /// Work that goes on beside the requests, on a thread of its own.
+    /// Background work on its own thread.
     public struct Background: Sendable {
         let name: String
         let work: @Sendable () -> Void
@@ -26,8 +26,8 @@ public final class WebRunner: Sendable {
     /// Listens as `configuration` says.
     ///
     /// - Parameters:
-    ///   - background: Runs until `stop`.
-    ///   - onStop: Called first by `stop`, to end what requests wait for.
+    ///   - background: runs until `stop`.
+    ///   - onStop: called first by `stop`, to end the waits of requests.
     public init(
         _ dispatcher: RequestDispatcher, background: [Background], _ configuration: HTTPServerConfiguration,
         onStop: @escaping @Sendable () -> Void = {}
@@ -44,7 +44,7 @@ public final class WebRunner: Sendable {
         threads = try Self.start(background, server, "\(configuration.addresses[0])")
     }
 
-    /// Starts a thread for each part; where one does not start, all and the server end.
+    /// Starts a thread for each part; if one does not start, all of them and the server end.
     private static func start(
         _ background: [Background], _ server: HTTPServer, _ address: String
     ) throws(HTTPServerError) -> [WorkerThread] {
@@ -60,10 +60,10 @@ public final class WebRunner: Sendable {
         }
     }
 
-    /// The first TCP port that is listened on; 0 for none.
+    /// The first listening TCP port; 0 if there is none.
     public var port: Int { server.ports.first { $0 > 0 } ?? 0 }
 
-    /// Stops listening and returns when every request is answered. To be called once.
+    /// Stops listening and returns when every request has a response. Must be called once.
     public func stop() {
         onStop()
         server.stop()

@@ -1,21 +1,21 @@
-/// Where the server is reached and whose pages may read its answers.
+/// The address of the server and the origins that may read its responses.
 public struct WebSettings: Sendable {
-    /// Under which URL users reach this server; used in links.
+    /// The URL of this server for users; used in links.
     public var externalURL: ExternalURL
-    /// Put before every path; empty or `/prefix`.
+    /// Prepended to every path; empty or `/prefix`.
     public var routePrefix: String
-    /// Which origins other than the server's own may read the API; `nil` for all.
+    /// The other origins that may read the API; `nil` for all.
     public var allowsOrigin: (@Sendable (String) -> Bool)?
 
-    /// Settings of a server that is reached under `externalURL`. Paths begin with `routePrefix`, which is the path of
-    /// the external URL unless a proxy removes that.
+    /// Settings of a server with the URL `externalURL`. Paths begin with `routePrefix`, which is the path of the
+    /// external URL unless a proxy removes it.
     public init(externalURL: ExternalURL = ExternalURL(), routePrefix: String? = nil) {
         self.externalURL = externalURL
         self.routePrefix = ExternalURL.prefix(routePrefix ?? externalURL.path)
     }
 }
 
-/// The URL under which users reach the server, without a slash at its end. A value.
+/// The URL of the server for users, without a trailing slash. A value.
 public struct ExternalURL: Sendable, Equatable {
     /// `http://host:9190/path`.
     public let text: String
@@ -32,7 +32,7 @@ public struct ExternalURL: Sendable, Equatable {
         path = ""
     }
 
-    /// Reads `text`; `nil` where it is not an `http` or `https` URL with a host, or has a query or fragment.
+    /// Reads `text`; `nil` if it is not an `http` or `https` URL with a host, or has a query or fragment.
     public init?(_ text: String) {
         guard let scheme = ["http://", "https://"].first(where: text.hasPrefix) else { return nil }
         let rest = text.dropFirst(scheme.count)

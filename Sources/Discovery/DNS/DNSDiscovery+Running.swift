@@ -1,7 +1,7 @@
 internal import MetricModel
 
 extension DNSDiscovery: RefreshingDiscoverer {
-    /// A name that cannot be resolved keeps the targets of all names as they are; a name without records has none.
+    /// If a name cannot be resolved, the targets of all names stay as they are; a name without records has no targets.
     func refresh(_ session: DiscoverySession) throws(DiscoveryError) -> [TargetGroup] {
         var groups: [TargetGroup] = []
         for name in names where !session.stop.isRaised {
@@ -35,7 +35,7 @@ extension DNSDiscovery: RefreshingDiscoverer {
         return Labels(labels + [Label("__address__", address)])
     }
 
-    /// A name without the dot at its end.
+    /// A name without its trailing dot.
     private static func relative(_ name: String) -> String {
         var name = name[...]
         while name.hasSuffix(".") { name.removeLast() }

@@ -4,7 +4,7 @@ internal import YAML
 
 /// `dns_sd_configs`: names whose records are targets. A value.
 public struct DNSDiscovery: Equatable, Sendable {
-    /// The type of record that is asked for.
+    /// The type of record to query.
     public enum RecordType: String, CaseIterable, Sendable {
         case a = "A"
         case aaaa = "AAAA"
@@ -13,15 +13,15 @@ public struct DNSDiscovery: Equatable, Sendable {
         case ns = "NS"
     }
 
-    /// The names that are asked for.
+    /// The names to query.
     public var names: [String]
-    /// The records that are asked for.
+    /// The type of record to query.
     public var type = RecordType.srv
     /// The port of targets; SRV records have their own.
     public var port = 0
-    /// Time from question to question.
+    /// The interval of queries.
     public var refreshInterval = Milliseconds.seconds(30)
-    /// Asked instead of the system's servers.
+    /// Queried instead of the system's servers.
     public var server: Server?
 
     /// A DNS server.
@@ -38,7 +38,7 @@ public struct DNSDiscovery: Equatable, Sendable {
         }
     }
 
-    /// Targets that the SRV records of `names` hold.
+    /// Targets from the SRV records of `names`.
     public init(names: [String]) {
         self.names = names
     }

@@ -1,6 +1,6 @@
 internal import CResolver
 
-/// One record of an answer, as far as it can be a target.
+/// One record of a response that can be a target.
 enum DNSRecord: Equatable {
     /// A or AAAA.
     case address(String)
@@ -9,7 +9,7 @@ enum DNSRecord: Equatable {
     case nameServer(String)
 }
 
-/// Why a name has no answer.
+/// Why a name could not be resolved.
 struct DNSFailure: Error, Equatable {
     let reason: String
 }
@@ -19,7 +19,7 @@ extension DNSRecord {
         var records: [DNSRecord] = []
     }
 
-    /// Asks the system's resolver, or `server`. Waits for the answer, which may take several seconds.
+    /// Queries the system's resolver, or `server`. Waits for the response, which may take several seconds.
     static func query(
         _ name: String, _ type: DNSDiscovery.RecordType, _ server: DNSDiscovery.Server?
     ) throws(DNSFailure) -> [DNSRecord] {
@@ -37,9 +37,9 @@ extension DNSRecord {
         switch Int(code) {
         case 0...: return found.records
         case Int(cresolver_no_such_name): return []
-        case Int(cresolver_malformed): throw DNSFailure(reason: "the answer is malformed")
+        case Int(cresolver_malformed): throw DNSFailure(reason: "the response is malformed")
         case Int(cresolver_no_resolver): throw DNSFailure(reason: "the resolver cannot be set up")
-        default: throw DNSFailure(reason: "could not resolve: no server answered without an error")
+        default: throw DNSFailure(reason: "could not resolve: no server responded without an error")
         }
     }
 

@@ -24,7 +24,7 @@ extension FileDiscovery: Discoverer {
         }
     }
 
-    /// A file that cannot be read keeps the groups it had; one that is gone loses them.
+    /// The groups of a file that cannot be read stay; those of a deleted file are removed.
     private func refresh(_ files: inout [String: KnownFile], _ session: DiscoverySession) {
         let paths = Set(patterns.flatMap { Paths.existing($0) })
         files = files.filter { paths.contains($0.key) }
@@ -42,9 +42,9 @@ extension FileDiscovery: Discoverer {
     }
 }
 
-/// Hears of changes in directories. Belongs to one thread.
+/// Notifications about changes in directories. Belongs to one thread.
 private final class DirectoryWatch {
-    /// Readable when something has changed; -1 where the system cannot say.
+    /// Readable after a change; -1 if the system does not support it.
     let descriptor: Int32
     private var missing: Set<String>
 
@@ -68,7 +68,7 @@ private final class DirectoryWatch {
         missing = missing.filter { unsafe inotify_add_watch(descriptor, $0, UInt32(events)) < 0 }
     }
 
-    /// Reads what has happened; the directories are looked through anyway.
+    /// Reads the events; the directories are scanned in any case.
     func clear() {
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while unsafe read(descriptor, &buffer, buffer.count) > 0 {}

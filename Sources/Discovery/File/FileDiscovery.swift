@@ -3,11 +3,11 @@ public import MetricModel
 internal import Runtime
 internal import YAML
 
-/// `file_sd_configs`: files that name targets. A value.
+/// `file_sd_configs`: files with targets. A value.
 public struct FileDiscovery: Equatable, Sendable {
     /// Paths, with `*` in their last part.
     public var patterns: [String]
-    /// When the files are read again although nothing has been heard of a change.
+    /// The interval at which files are read without a notification of a change.
     public var refreshInterval: Milliseconds
 
     /// Files that match one of `patterns`.

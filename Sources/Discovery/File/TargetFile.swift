@@ -9,7 +9,7 @@ enum TargetFile {
 
     /// The target groups of a file, each with `__meta_filepath`.
     ///
-    /// JSON is read by the JSON parser: YAML has other escapes, and takes an empty file for an empty list.
+    /// JSON is read by the JSON parser: YAML has other escapes, and accepts an empty file as an empty list.
     static func groups(in path: String) throws(DiscoveryError) -> [TargetGroup] {
         let bytes: [UInt8]
         do throws(FileText.ReadError) {
@@ -57,7 +57,7 @@ enum TargetFile {
         return groups
     }
 
-    /// Changes whenever the file does: its size, inode and time of change.
+    /// A value that changes with the file: its size, inode and time of change.
     static func stamp(of path: String) -> [Int64] {
         var status = stat()
         guard unsafe stat(path, &status) == 0 else { return [] }

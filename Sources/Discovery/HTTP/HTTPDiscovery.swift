@@ -3,16 +3,16 @@ internal import CurlHTTP
 public import MetricModel
 internal import YAML
 
-/// `http_sd_configs`: a URL that names targets, in the format of JSON discovery files. A value.
+/// `http_sd_configs`: a URL that returns targets, in the format of JSON discovery files. A value.
 public struct HTTPDiscovery: Equatable, Sendable {
-    /// What is asked.
+    /// The URL to query.
     public var url: String
-    /// Time from question to question.
+    /// The interval of queries.
     public var refreshInterval = Milliseconds.seconds(60)
-    /// How the server is talked to.
+    /// The settings of the HTTP client.
     public var http = HTTPSettings()
 
-    /// Targets that `url` names.
+    /// Targets from `url`.
     public init(url: String) {
         self.url = url
     }
@@ -69,7 +69,7 @@ extension HTTPDiscovery: RefreshingDiscoverer {
 
 /// Numbers as they are written in headers.
 enum DecimalText {
-    /// A duration in seconds, without a fraction where there is none.
+    /// A duration in seconds, without a fraction if it is a whole number.
     static func seconds(_ duration: Milliseconds) -> String {
         let (whole, rest) = duration.rawValue.quotientAndRemainder(dividingBy: 1000)
         return rest == 0 ? String(whole) : String(Double(duration.rawValue) / 1000)

@@ -1,11 +1,11 @@
 public import JSON
 internal import WebServer
 
-/// A JSON value that is written piece by piece, because all of it at once would take much memory.
+/// A JSON value that is written piece by piece, because the whole text would take much memory.
 public protocol IncrementalJSON: Sendable {
-    /// Writes on until all is written, or until `writer` holds about `size` bytes.
+    /// Continues writing to the end, or until `writer` has about `size` bytes.
     ///
-    /// - Returns: Whether all is written.
+    /// - Returns: whether everything is written.
     mutating func write(to writer: inout JSONWriter, until size: Int) -> Bool
 }
 
@@ -22,7 +22,7 @@ public struct IncrementalJSONList<Element: Sendable>: IncrementalJSON {
         self.write = write
     }
 
-    /// Writes on until all is written, or until `writer` holds about `size` bytes.
+    /// Continues writing to the end, or until `writer` has about `size` bytes.
     @inlinable
     public mutating func write(to writer: inout JSONWriter, until size: Int) -> Bool {
         if next == nil { writer.beginArray() }
@@ -40,7 +40,7 @@ public struct IncrementalJSONList<Element: Sendable>: IncrementalJSON {
 
 /// A response body whose data is written while it is sent.
 ///
-/// `@unchecked`: like every source it is asked by one thread at a time, the one that serves its connection.
+/// `@unchecked`: like every source it is used by one thread at a time, which serves its connection.
 final class JSONBodySource: HTTPBodySource, @unchecked Sendable {
     /// About how much of a body is in memory at a time.
     static let pieceSize = 96 << 10
@@ -50,8 +50,8 @@ final class JSONBodySource: HTTPBodySource, @unchecked Sendable {
     private let result: APIResult?
 
     /// - Parameters:
-    ///   - writer: An envelope in which `data` has begun to be written.
-    ///   - result: Ends the envelope; `nil` where there is none.
+    ///   - writer: an envelope in which `data` has been begun.
+    ///   - result: ends the envelope; `nil` if there is none.
     init(_ writer: JSONWriter, _ data: any IncrementalJSON, _ result: APIResult?) {
         self.writer = writer
         self.data = data

@@ -40,7 +40,7 @@ extension JSONWriter {
         labels(value)
     }
 
-    /// A member whose value is a time; for no time, the zero time of Go.
+    /// A member whose value is a time; without a time, Go's zero time.
     public mutating func member(_ name: String, _ time: Timestamp?) {
         member(name, time.map { RFC3339.text(milliseconds: $0.milliseconds) } ?? "0001-01-01T00:00:00Z")
     }

@@ -1,6 +1,6 @@
 internal import Identity
 
-/// The reference of the HTTP API in Markdown, made of the route table.
+/// The reference of the HTTP API in Markdown, generated from the route table.
 public enum APIReference {
     /// One table per first part of the path, in the order of `endpoints`.
     public static func markdown(_ endpoints: [Endpoint]) -> String {
@@ -31,7 +31,7 @@ public enum APIReference {
 }
 
 extension Parameter {
-    /// The name; bold where it is required, with `…` where it may be repeated.
+    /// The name; bold if it is required, with `…` if it may be repeated.
     fileprivate var markdown: String {
         let name = "`\(name)`" + (isRepeated ? "…" : "")
         return isRequired ? "**\(name)**" : name

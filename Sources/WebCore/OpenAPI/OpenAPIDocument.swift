@@ -30,7 +30,7 @@ public struct OpenAPIDocument: Sendable {
         self.information = information
     }
 
-    /// `endpoints` with one that serves the document of them all, itself included.
+    /// `endpoints` with one that serves the document of all, including itself.
     public static func serving(
         _ endpoints: [Endpoint], _ information: Information, at path: PathTemplate = "/api/v1/openapi.json"
     ) -> [Endpoint] {
@@ -80,7 +80,7 @@ public struct OpenAPIDocument: Sendable {
             members.append(.init("requestBody", body))
         }
         if endpoint.permission != .probe {
-            // What clients may do without credentials depends on the configuration and on where they are.
+            // The rights of clients without credentials depend on the configuration and on their address.
             let needsSome = [.gate, .order, .audit, .administer].contains(endpoint.permission)
             members.append(.init("security", needsSome ? [["bearer": []]] : [["bearer": []], [:]]))
         }
