@@ -1,4 +1,4 @@
-/// What happens at the door and belongs into the record. A value.
+/// An access event for the ledger. A value.
 public enum AccessEvent: Equatable, Sendable {
     /// A request was refused. `permission` is what it needed.
     case denied(Principal, Refusal, permission: Permission, method: String, path: String)

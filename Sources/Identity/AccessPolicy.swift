@@ -1,19 +1,19 @@
 internal import TLS
 
-/// Who may do what: identities with their proofs, and what clients without one may do. A value.
+/// The access policy: identities with their proofs, and the permissions of clients without one. A value.
 public struct AccessPolicy: Equatable, Sendable {
-    /// What an identity is given.
+    /// The permissions of an identity.
     public struct Grant: Equatable, Sendable {
         /// The name in records.
         public var name: String
         /// The roles.
         public var roles: Set<Role>
-        /// Permissions beside those of the roles.
+        /// Permissions in addition to those of the roles.
         public var permissions: PermissionSet
-        /// To what all that is limited.
+        /// The plans and services to which the permissions are limited.
         public var scope: Scope
 
-        /// What `name` is given.
+        /// The grant of `name`.
         public init(
             _ name: String, roles: Set<Role> = [], permissions: PermissionSet = [], scope: Scope = Scope()
         ) {
@@ -24,15 +24,15 @@ public struct AccessPolicy: Equatable, Sendable {
         }
     }
 
-    /// A secret that proves an identity as long as it lasts.
+    /// A secret that proves an identity until it expires.
     public struct Token: Equatable, Sendable {
-        /// Who shows it.
+        /// The grant of its owner.
         public var grant: Grant
         /// SHA-256 of the token.
         public var hash: [UInt8]
-        /// When it ends, in milliseconds since the epoch; `nil` for never.
+        /// The expiry, in milliseconds since the epoch; `nil` for never.
         public var expires: Int64?
-        /// How it is called in records.
+        /// The method in records.
         public var method: Principal.Method
 
         /// A token with this hash.
@@ -53,9 +53,9 @@ public struct AccessPolicy: Equatable, Sendable {
 
     /// A user with a password.
     public struct User: Equatable, Sendable {
-        /// Who it is.
+        /// The grant of the user.
         public var grant: Grant
-        /// bcrypt hash of the password; `nil` where the web configuration has it.
+        /// bcrypt hash of the password; `nil` if the web configuration has it.
         public var passwordHash: String?
 
         /// A user.
@@ -65,20 +65,20 @@ public struct AccessPolicy: Equatable, Sendable {
         }
     }
 
-    /// What programs of this machine may do without credentials.
+    /// The permissions of programs on this machine without credentials.
     public var thisMachine = PermissionSet(.probe, .read, .write, .alert, .silence)
-    /// What everybody else may do without credentials.
+    /// The permissions of all other clients without credentials.
     public var everybody = PermissionSet(.probe, .read)
-    /// What users of the web configuration may do who are not listed here; `nil` for the same as programs of this
+    /// The permissions of users in the web configuration that are not listed here; `nil` for those of programs on this
     /// machine.
     public var passwordUsers: PermissionSet?
     /// The names of this server in the header `Host`.
     public var hosts = HostNames()
-    /// The origin of the URL under which users reach the server; empty for none.
+    /// The origin of the server's URL for users; empty for none.
     public var externalOrigin = ""
-    /// Proxies whose word on their clients counts.
+    /// Proxies that are trusted to report their clients.
     public var trustedProxies: [NetworkPrefix] = []
-    /// How many requests a client may send. Programs of this machine are not limited.
+    /// The request limits of clients. Programs on this machine are not limited.
     public var limits: [RequestClass: TokenBuckets.Rate] = [:]
     /// When failed logins lock a client out.
     public var lockout = Lockouts.Rule.standard
@@ -94,7 +94,7 @@ public struct AccessPolicy: Equatable, Sendable {
         for requests in RequestClass.allCases { limits[requests] = .standard }
     }
 
-    /// A policy under which programs of this machine may do everything, for tests and tools.
+    /// A policy that permits everything to programs on this machine, for tests and tools.
     public static var open: AccessPolicy {
         var policy = AccessPolicy()
         policy.thisMachine = .all

@@ -1,20 +1,19 @@
 public import WebServer
 
-/// Puts a ``Doorkeeper`` before the passwords of the web configuration: whoever proves an identity to the doorkeeper
-/// needs no password, and failed passwords lock out. Adds security headers to every response.
+/// Puts a ``Doorkeeper`` in front of the passwords of the web configuration: a client with a proved identity needs no
+/// password, and failed passwords cause lockouts. Adds security headers to every response.
 public final class DoorAuthenticator: HTTPAuthenticator, Sendable {
     private let doorkeeper: Doorkeeper
     private let passwords: (any HTTPAuthenticator)?
 
-    /// Headers that keep browsers from doing with a response what it is not meant for. A handler or the web
-    /// configuration may give others.
+    /// Headers that restrict the use of a response in browsers. A handler or the web configuration may replace them.
     public static let securityHeaders: [(name: String, value: String)] = [
         ("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "deny"), ("Referrer-Policy", "no-referrer"),
         ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
         ("Cross-Origin-Opener-Policy", "same-origin"),
     ]
 
-    /// - Parameter passwords: The web configuration; `nil` for none.
+    /// - Parameter passwords: the web configuration; `nil` for none.
     public init(_ doorkeeper: Doorkeeper, passwords: (any HTTPAuthenticator)?) {
         self.doorkeeper = doorkeeper
         self.passwords = passwords

@@ -21,7 +21,7 @@ struct DoorInstruments: Sendable {
                 (
                     kind,
                     registry.counter(
-                        "tribune_access_refused_total", "Requests refused at the door, by reason.",
+                        "tribune_access_refused_total", "Requests refused by access control, by reason.",
                         labels: ["reason": kind.rawValue])
                 )
             })

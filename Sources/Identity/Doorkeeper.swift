@@ -6,7 +6,7 @@ internal import Synchronization
 internal import TLS
 public import WebServer
 
-/// Decides who sends a request and whether it may do what it asks for. Any thread may ask it.
+/// Identifies the sender of a request and decides whether it is permitted. Any thread may use it.
 ///
 /// The policy may change at any time; limits and lockouts go on.
 public final class Doorkeeper: Sendable {
@@ -21,7 +21,7 @@ public final class Doorkeeper: Sendable {
     struct State {
         var buckets = TokenBuckets()
         var lockouts = Lockouts()
-        /// When an identity was last put into the record, by its name and address.
+        /// When an identity was last recorded, by its name and address.
         var recorded: [Lockouts.Key: Int64] = [:]
         /// When each token was last used, in milliseconds since the epoch.
         var lastUse: [String: Int64] = [:]
@@ -41,7 +41,7 @@ public final class Doorkeeper: Sendable {
 
     /// - Parameters:
     ///   - local: The socket and token of the service's own user.
-    ///   - report: Takes what belongs into the record; called by the threads that ask.
+    ///   - report: receives events for the ledger; called on the threads of requests.
     public init(
         _ policy: AccessPolicy = AccessPolicy(), local: LocalAccess? = nil, registry: Registry = Registry(),
         report: @escaping @Sendable (AccessEvent) -> Void = { _ in }
@@ -75,9 +75,9 @@ public final class Doorkeeper: Sendable {
 
     // MARK: Requests
 
-    /// Who sends `request`, which needs `permission`. Throws where it is refused.
+    /// The sender of `request`, which needs `permission`. Throws if it is refused.
     public func admit(_ request: HTTPServerRequest, _ permission: Permission) throws(Refusal) -> Principal {
-        // Probes must answer whatever happens at the door.
+        // Probes must always work.
         if permission == .probe { return Principal(permissions: PermissionSet(.probe), address: request.peer) }
         let compiled = compiled.withLock { $0 }
         let source = RequestSource(request, proxies: compiled.policy.trustedProxies)
@@ -110,7 +110,7 @@ public final class Doorkeeper: Sendable {
         return false
     }
 
-    /// The name that a client gives for itself; it proves nothing.
+    /// The name given by the client; it proves nothing.
     private static func claimedName(_ request: HTTPServerRequest) -> String? {
         guard let name = request[header: "X-Tribune-Actor"], (1...200).contains(name.utf8.count) else { return nil }
         return name
@@ -212,7 +212,7 @@ public final class Doorkeeper: Sendable {
         return proved(user.grant, .basic, source)
     }
 
-    /// A user whose password the web configuration has.
+    /// A user whose password is in the web configuration.
     private func webUser(_ name: String, _ source: RequestSource, _ compiled: Compiled) -> Principal {
         if let user = compiled.users[name] { return proved(user.grant, .basic, source) }
         let permissions = compiled.policy.passwordUsers ?? compiled.policy.thisMachine
@@ -239,7 +239,7 @@ public final class Doorkeeper: Sendable {
             retryAfterSeconds: Int(remaining / 1_000_000_000) + 1)
     }
 
-    /// The credentials of `request` are wrong. Tokens cannot be guessed, so that only names are locked out.
+    /// The credentials of `request` are wrong. Tokens cannot be guessed, so only names are locked out.
     private func failed(_ request: HTTPServerRequest, _ source: RequestSource, _ policy: AccessPolicy) {
         guard let (user, _) = request.basicCredentials else { return }
         failed(user, source.address, policy)

@@ -1,6 +1,6 @@
-/// What a client needs to call an endpoint.
+/// The permission required by an endpoint.
 public enum Permission: String, Sendable, CaseIterable {
-    /// Ask whether the process works. Everybody may.
+    /// Check whether the process works. Every client may.
     case probe
     /// Read samples, rules, alerts, rollouts and the ledger.
     case read
@@ -14,7 +14,7 @@ public enum Permission: String, Sendable, CaseIterable {
     case order
     /// Use the deployment gates.
     case gate
-    /// See who has access, and who used it.
+    /// See the identities with access, and their use.
     case audit
     /// Reload the configuration, or stop the process.
     case administer

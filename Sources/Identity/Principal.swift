@@ -1,18 +1,18 @@
-/// Who sends a request: what was proved, what was only claimed, and what follows from it. A value.
+/// The sender of a request: proved and claimed identity, and permissions. A value.
 public struct Principal: Equatable, Sendable {
-    /// How an identity was proved.
+    /// The method of the proof.
     public enum Method: String, Sendable {
-        /// It was not.
+        /// No proof.
         case none
-        /// The process at the other end of a Unix socket, as the system reports it.
+        /// The peer process of a Unix socket, as reported by the system.
         case socket
-        /// The token that the start of the service wrote to a file.
+        /// The token that the service wrote to a file at its start.
         case localToken = "local_token"
         /// A long-lived token of the configuration.
         case token
         /// A password.
         case basic
-        /// A client certificate that a configured authority has signed.
+        /// A client certificate signed by a configured authority.
         case certificate
         /// A signed token of Tribune or of a configured issuer.
         case jwt
@@ -20,21 +20,21 @@ public struct Principal: Equatable, Sendable {
         case session
     }
 
-    /// The proved name; `nil` where nothing was proved.
+    /// The proved name; `nil` without a proof.
     public var name: String?
-    /// How it was proved.
+    /// The method of the proof.
     public var method: Method
-    /// The roles that configuration gives to it.
+    /// The configured roles.
     public var roles: Set<Role>
-    /// What it may do.
+    /// Its permissions.
     public var permissions: PermissionSet
-    /// To what that is limited.
+    /// The plans and services to which they are limited.
     public var scope: Scope
     /// The client's numeric address; empty for a Unix socket.
     public var address: String
-    /// The name that the client gave for itself.
+    /// The name given by the client.
     public var claimed: String?
-    /// Whether it is this machine itself: loopback or a Unix socket, without a proxy between.
+    /// Whether the sender is on this machine: loopback or a Unix socket, without a proxy in between.
     public var isThisMachine = false
 
     /// An identity with `roles` and further `permissions`.
@@ -54,6 +54,6 @@ public struct Principal: Equatable, Sendable {
     /// The numeric level of the platform; 0 for no role.
     public var level: Int { roles.map(\.level).max() ?? 0 }
 
-    /// The name for messages and records: what was proved, else what was claimed, else the address.
+    /// The name for messages and records: the proved name, else the claimed one, else the address.
     public var displayName: String { name ?? claimed ?? (address.isEmpty ? "unix socket" : address) }
 }

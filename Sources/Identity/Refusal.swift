@@ -1,16 +1,16 @@
 /// Why a request is refused. A value.
 public struct Refusal: Error, Equatable, Sendable {
-    /// The kinds of reason.
+    /// The kinds of refusal.
     public enum Kind: String, Sendable {
-        /// The request needs credentials and shows none.
+        /// The request needs credentials and has none.
         case credentialsMissing = "credentials_missing"
         /// The credentials are wrong, have expired or were revoked.
         case credentialsWrong = "credentials_wrong"
-        /// The identity may not do that.
+        /// The identity has no permission.
         case forbidden
-        /// A page of another site sends the request.
+        /// The request comes from a page of another site.
         case foreignPage = "foreign_page"
-        /// The header `Host` holds a name that is not this server's.
+        /// The header `Host` has a name of another server.
         case foreignHost = "foreign_host"
         /// The client sends too many requests.
         case tooManyRequests = "too_many_requests"
@@ -20,9 +20,9 @@ public struct Refusal: Error, Equatable, Sendable {
 
     /// The kind of reason.
     public var kind: Kind
-    /// What is wrong, and what to do. Holds no secret.
+    /// The problem and the remedy, without secrets.
     public var message: String
-    /// Seconds after which another attempt makes sense.
+    /// Seconds to wait before another attempt.
     public var retryAfterSeconds: Int?
 
     /// A refusal.

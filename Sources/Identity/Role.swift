@@ -1,19 +1,19 @@
-/// A set of permissions with a name, which configuration files give to identities.
+/// A named set of permissions, assigned to identities by configuration files.
 public enum Role: String, Sendable, CaseIterable {
     /// Reads.
     case observer
     /// Reads, silences and sends alerts.
     case responder
-    /// Gives orders to rollouts and asks the gates as well.
+    /// Also gives orders to rollouts and uses the gates.
     case `operator`
     /// Everything.
     case admin
-    /// Reads everything, also who has access and who used it, and changes nothing.
+    /// Reads everything, including the identities with access and their use, and changes nothing.
     case auditor
-    /// A program that writes samples, sends alerts and asks the gates.
+    /// A program that writes samples, sends alerts and uses the gates.
     case service
 
-    /// What identities with this role may do.
+    /// The permissions of this role.
     public var permissions: PermissionSet {
         switch self {
         case .observer: PermissionSet(.probe, .read)
@@ -25,7 +25,7 @@ public enum Role: String, Sendable, CaseIterable {
         }
     }
 
-    /// The numeric level that the platform gives to this role: orchestrator 10, specialist 7, worker 5, observer 3.
+    /// The numeric level of this role on the platform: orchestrator 10, specialist 7, worker 5, observer 3.
     public var level: Int {
         switch self {
         case .admin: 10
@@ -35,8 +35,8 @@ public enum Role: String, Sendable, CaseIterable {
         }
     }
 
-    /// The roles of an identity that the platform knows by its level. A worker writes samples and reads; a level below
-    /// that of an observer gives nothing.
+    /// The roles of an identity whose level is known from the platform. A worker writes samples and reads; a level
+    /// below that of an observer has no role.
     public static func roles(ofLevel level: Int) -> Set<Role> {
         switch level {
         case 10...: [.admin]

@@ -1,11 +1,11 @@
-/// To which plans and services an identity's permissions are limited. A value.
+/// The plans and services to which an identity's permissions are limited. A value.
 public struct Scope: Equatable, Sendable {
     /// Names of plans, with `*` for any text; empty for all plans.
     public var plans: [NamePattern] = []
     /// Names of services, with `*` for any text; empty for all services.
     public var services: [NamePattern] = []
 
-    /// Everything.
+    /// No limit.
     public init() {}
 
     /// A limit to these plans and services.
@@ -18,7 +18,7 @@ public struct Scope: Equatable, Sendable {
     public func covers(plan: String, services named: [String] = []) -> Bool {
         guard plans.isEmpty || plans.contains(where: { $0.matches(plan) }) else { return false }
         if services.isEmpty { return true }
-        // All services of a plan are more than those that are listed.
+        // All services of a plan are more than the listed ones.
         return !named.isEmpty && named.allSatisfy { name in services.contains { $0.matches(name) } }
     }
 }
@@ -35,7 +35,7 @@ public struct NamePattern: Equatable, Sendable, CustomStringConvertible {
         parts = text.split(separator: "*", omittingEmptySubsequences: false)
     }
 
-    /// Whether the whole of `name` fits. Takes time in proportion to both lengths.
+    /// Whether the whole of `name` matches. Takes time in proportion to both lengths.
     public func matches(_ name: String) -> Bool {
         guard parts.count > 1, let first = parts.first, let last = parts.last else { return name == description }
         guard name.utf8.count >= first.utf8.count + last.utf8.count, name.hasPrefix(first), name.hasSuffix(last) else {

@@ -1,12 +1,12 @@
-/// Which clients are locked out after failed logins. A machine without a clock.
+/// Lockouts of clients after failed logins. A machine without a clock.
 ///
-/// A lockout concerns one name at one address: nobody can lock out a user who is somewhere else.
+/// A lockout applies to one name at one address, so a user at another address cannot be locked out.
 public struct Lockouts: Equatable, Sendable {
-    /// When a client is locked out, and for how long.
+    /// The condition and the duration of a lockout.
     public struct Rule: Equatable, Sendable {
         /// Failures in a row; 0 for never.
         public var failures: Int
-        /// Nanoseconds of the lockout; also how long failures count.
+        /// Nanoseconds of the lockout, and of the time for which failures count.
         public var nanoseconds: Int64
 
         /// A rule.
@@ -21,7 +21,7 @@ public struct Lockouts: Equatable, Sendable {
 
     /// A name at an address.
     public struct Key: Hashable, Sendable {
-        /// The name that was given.
+        /// The name given by the client.
         public var name: String
         /// The address.
         public var address: String
@@ -41,21 +41,21 @@ public struct Lockouts: Equatable, Sendable {
 
     private var failures: [Key: Failures] = [:]
     private let capacity: Int
-    /// Failures that were forgotten before their time, because there were too many.
+    /// Failures that were dropped early, because there were too many.
     public private(set) var forgotten = 0
 
-    /// - Parameter capacity: Names at addresses kept at once.
+    /// - Parameter capacity: the limit of names at addresses.
     public init(capacity: Int = 10_000) {
         self.capacity = max(capacity, 2)
     }
 
-    /// For how many nanoseconds `key` is still locked out at `now`; `nil` where it is not.
+    /// The nanoseconds for which `key` is still locked out at `now`; `nil` if it is not.
     public func remaining(_ key: Key, at now: Int64) -> Int64? {
         guard let until = failures[key]?.lockedUntil, until > now else { return nil }
         return until - now
     }
 
-    /// A login failed. Returns whether that locks the client out.
+    /// A login failed. Returns whether this locks the client out.
     public mutating func failed(_ key: Key, _ rule: Rule, at now: Int64) -> Bool {
         guard rule.failures > 0 else { return false }
         if failures[key] == nil, failures.count >= capacity { makeRoom(rule, at: now) }
@@ -70,12 +70,12 @@ public struct Lockouts: Equatable, Sendable {
         return isNew
     }
 
-    /// A login succeeded: what failed before does not count any more.
+    /// A login succeeded: earlier failures no longer count.
     public mutating func succeeded(_ key: Key) {
         failures[key] = nil
     }
 
-    /// Forgets failures that are over; where that is less than half, those of clients that are not locked out.
+    /// Drops expired failures; if that is less than half, those of clients that are not locked out.
     private mutating func makeRoom(_ rule: Rule, at now: Int64) {
         failures = failures.filter { now - $0.value.last < rule.nanoseconds }
         if failures.count >= capacity / 2 {

@@ -1,11 +1,10 @@
-/// How many requests clients may send: a bucket of tokens for each client, filled at a constant rate. A machine without
-/// a clock.
+/// Request limits of clients: a bucket of tokens for each client, filled at a constant rate. A machine without a clock.
 public struct TokenBuckets: Equatable, Sendable {
     /// A rate with a burst.
     public struct Rate: Equatable, Sendable {
-        /// Requests per minute in the long run; 0 for no limit.
+        /// Requests per minute on average; 0 for no limit.
         public var perMinute: Int
-        /// Requests at once.
+        /// Maximum of requests at once.
         public var burst: Int
 
         /// A rate.
@@ -42,15 +41,15 @@ public struct TokenBuckets: Equatable, Sendable {
 
     private var buckets: [Key: Bucket] = [:]
     private let capacity: Int
-    /// Buckets that were forgotten before they were full again, because there were too many.
+    /// Buckets that were dropped before they were full again, because there were too many.
     public private(set) var forgotten = 0
 
-    /// - Parameter capacity: Buckets kept at once.
+    /// - Parameter capacity: the limit of buckets.
     public init(capacity: Int = 10_000) {
         self.capacity = max(capacity, 2)
     }
 
-    /// Takes one token at `now` (nanoseconds). Returns `nil`, or for how many nanoseconds there is none.
+    /// Takes one token at `now` (nanoseconds). Returns `nil`, or the nanoseconds until the next token.
     public mutating func take(_ key: Key, _ rate: Rate, at now: Int64) -> Int64? {
         guard rate.perMinute > 0 else { return nil }
         let perNanosecond = Double(rate.perMinute) / 60e9
@@ -65,7 +64,7 @@ public struct TokenBuckets: Equatable, Sendable {
         return nil
     }
 
-    /// Forgets buckets that nobody used for a minute; where that is less than half, any others.
+    /// Drops buckets that were not used for a minute; if that is less than half, any others.
     private mutating func makeRoom(at now: Int64) {
         buckets = buckets.filter { now - $0.value.at < 60_000_000_000 }
         var surplus = buckets.count - capacity / 2
@@ -78,7 +77,7 @@ public struct TokenBuckets: Equatable, Sendable {
     }
 }
 
-/// Kinds of requests with a limit of their own.
+/// Kinds of requests with separate limits.
 public enum RequestClass: String, Sendable, CaseIterable {
     /// Queries, lists, pages.
     case read

@@ -2,19 +2,19 @@ internal import Glibc
 internal import Runtime
 internal import TLS
 
-/// How programs of the service's own user prove who they are: a Unix socket, or a token in a file, in a directory that
-/// only this user can write. Made by the start of the service, found by the commands of `tribune`.
+/// The proof of identity for programs of the service's own user: a Unix socket, or a token in a file, in a directory
+/// that only this user can write. Created when the service starts, and found by the `tribune` commands.
 ///
-/// The files are called by the port of the server: `9190.sock`, `9190.token`.
+/// The files are named by the port of the server: `9190.sock`, `9190.token`.
 public struct LocalAccess: Sendable {
-    /// Where the files are.
+    /// The directory of the files.
     public let directory: String
-    /// The token that the file holds.
+    /// The token in the file.
     public let token: String
-    /// Where the socket has to be made before the port is known.
+    /// The path of the socket before the port is known.
     public let startingSocket: String
 
-    /// Prepares the first directory of ``directories`` that can be used; `nil` where there is none, or no random token.
+    /// Prepares the first usable directory of ``directories``; `nil` if there is none, or no random token.
     public init?() {
         guard let directory = Self.directories.first(where: Self.prepare),
             case .some(let bytes) = try? SecureRandom.bytes(32)  // without one there is no access of this kind
@@ -24,7 +24,7 @@ public struct LocalAccess: Sendable {
         startingSocket = "\(directory)/.\(getpid())-\(UInt16.random(in: 0 ... .max)).sock"
     }
 
-    /// Gives the socket its name and writes the token. False where that fails; `errno` says why.
+    /// Renames the socket and writes the token. False on failure, with the reason in `errno`.
     public func publish(port: Int) -> Bool {
         let path = tokenFile(port)
         unsafe unlink(path)
@@ -36,14 +36,14 @@ public struct LocalAccess: Sendable {
         return Paths.move(startingSocket, to: Self.socket(in: directory, port))
     }
 
-    /// Removes what ``publish(port:)`` made.
+    /// Removes the files of ``publish(port:)``.
     public func remove(port: Int) {
         unsafe unlink(tokenFile(port))
         unsafe unlink(Self.socket(in: directory, port))
         unsafe unlink(startingSocket)
     }
 
-    /// What a command finds of the service that listens on `port`.
+    /// The socket and the token of the service that listens on `port`, for a command.
     public static func find(port: Int) -> (socket: String?, token: String?) {
         for directory in directories where isTrusted(directory) {
             let socket = socket(in: directory, port)
@@ -54,7 +54,7 @@ public struct LocalAccess: Sendable {
         return (nil, nil)
     }
 
-    /// Directories in the order in which they are tried.
+    /// Directories in order of preference.
     private static var directories: [String] {
         func variable(_ name: String) -> String? {
             guard let text = unsafe getenv(name).map({ unsafe String(cString: $0) }), text.hasPrefix("/") else {
@@ -62,15 +62,15 @@ public struct LocalAccess: Sendable {
             }
             return text
         }
-        // systemd gives several directories with colons between.
+        // systemd separates several directories with colons.
         let given = variable("RUNTIME_DIRECTORY").map { String($0.prefix { $0 != ":" }) }
         return [variable("TRIBUNE_RUNTIME_DIR"), given, variable("XDG_RUNTIME_DIR").map { $0 + "/tribune" }]
             .compactMap { $0 } + ["/run/tribune", "/tmp/tribune-\(geteuid())"]
     }
 
-    /// Whether the directory is there, or can be made, and belongs to this process's user alone.
+    /// Whether the directory exists, or can be created, and belongs to this process's user only.
     private static func prepare(_ directory: String) -> Bool {
-        // Room for the name of the socket: its address has 108 bytes.
+        // Space for the name of the socket: its address has 108 bytes.
         guard directory.utf8.count <= 85 else { return false }
         guard unsafe mkdir(directory, 0o700) == 0 || errno == EEXIST else { return false }
         var status = stat()
@@ -79,7 +79,7 @@ public struct LocalAccess: Sendable {
         return isTrusted(directory)
     }
 
-    /// Whether it is a directory that no third user can write.
+    /// Whether it is a directory that only this user and root can write.
     private static func isTrusted(_ directory: String) -> Bool {
         var status = stat()
         guard unsafe lstat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return false }

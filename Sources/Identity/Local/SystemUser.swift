@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Users of the operating system.
 public enum SystemUser {
-    /// The name of the user with this number; `uid N` where it has none.
+    /// The name of the user with this ID; `uid N` if it has none.
     public static func name(_ user: UInt32) -> String {
         var entry = unsafe passwd()
         var found: UnsafeMutablePointer<passwd>?

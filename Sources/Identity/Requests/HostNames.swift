@@ -1,13 +1,13 @@
-/// The names under which a server may be asked. A value.
+/// The names of a server. A value.
 ///
-/// A page of another site can make a name of its own lead to this machine (DNS rebinding); the browser then takes the
-/// page and this server for one site. Such a name stands in the header `Host`. Names that nobody can own are harmless:
+/// A page of another site can resolve its own name to this machine (DNS rebinding); the browser then treats the page
+/// and this server as one site. The header `Host` has this name. Names that an attacker cannot own are harmless:
 /// numeric addresses, names without a dot, and domains that are not in the public DNS.
 public struct HostNames: Equatable, Sendable {
-    /// Names in lower case, without port; `*.` at the beginning stands for any name below. `*` stands for all.
+    /// Names in lower case, without port; `*.` at the beginning matches any subdomain, `*` everything.
     private var allowed: Set<String>
 
-    /// Domains that nobody can register.
+    /// Domains that cannot be registered.
     private static let privateDomains = [
         ".localhost", ".local", ".internal", ".svc", ".test", ".lan", ".home", ".corp", ".arpa", ".cluster.local",
     ]
@@ -23,7 +23,7 @@ public struct HostNames: Equatable, Sendable {
         if !name.isEmpty { allowed.insert(name) }
     }
 
-    /// Whether a request with this header `Host` is answered.
+    /// Whether a request with this header `Host` is accepted.
     public func contains(host: String) -> Bool {
         if allowed.contains("*") { return true }
         if host.hasPrefix("[") { return true }

@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// Numeric addresses that begin alike: `10.0.0.0/8`, `fd00::/8`, or one address. A value.
+/// Addresses with a common prefix: `10.0.0.0/8`, `fd00::/8`, or one address. A value.
 public struct NetworkPrefix: Equatable, Sendable, CustomStringConvertible {
-    /// 16 bytes; an IPv4 address is that of IPv6 to which it is mapped.
+    /// 16 bytes; an IPv4 address is mapped to IPv6.
     private let bytes: [UInt8]
-    /// Bits of `bytes` that count.
+    /// The length of the prefix in bits.
     private let length: Int
     /// As it was written.
     public let description: String
@@ -28,7 +28,7 @@ public struct NetworkPrefix: Equatable, Sendable, CustomStringConvertible {
     /// The addresses of this machine.
     public static let loopback = ["127.0.0.0/8", "::1"].compactMap { NetworkPrefix($0) }
 
-    /// Whether `address` begins alike.
+    /// Whether `address` has this prefix.
     public func contains(_ address: String) -> Bool {
         guard let other = Self.bytes(of: address) else { return false }
         let whole = length / 8
@@ -37,11 +37,11 @@ public struct NetworkPrefix: Equatable, Sendable, CustomStringConvertible {
         return rest == 0 || (bytes[whole] ^ other[whole]) >> UInt8(8 - rest) == 0
     }
 
-    /// Whether `address` is one of this machine.
+    /// Whether `address` belongs to this machine.
     public static func isLoopback(_ address: String) -> Bool { loopback.contains { $0.contains(address) } }
 
-    /// The address for limits: a client that has a whole IPv6 network counts as one, so that it cannot choose a new
-    /// address for every request.
+    /// The address for limits: a client with a whole IPv6 network counts as one, so that it cannot use a new address
+    /// for every request.
     static func limitKey(_ address: String) -> String {
         guard address.utf8.contains(UInt8(ascii: ":")), let bytes = bytes(of: address),
             bytes[..<12] != [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff][...]
@@ -49,9 +49,9 @@ public struct NetworkPrefix: Equatable, Sendable, CustomStringConvertible {
         return bytes[..<8].map { String($0, radix: 16) }.joined(separator: ":")
     }
 
-    /// The 16 bytes of a numeric address; `nil` for anything else.
+    /// The 16 bytes of a numeric address; `nil` otherwise.
     private static func bytes(of address: String) -> [UInt8]? {
-        // Link-local addresses carry the name of an interface.
+        // Link-local addresses contain the name of an interface.
         let text = String(address.prefix { $0 != "%" })
         var bytes = [UInt8](repeating: 0, count: 16)
         if unsafe inet_pton(AF_INET6, text, &bytes) == 1 { return bytes }

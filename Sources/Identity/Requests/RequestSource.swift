@@ -1,18 +1,18 @@
 internal import WebServer
 
-/// Where a request comes from, with proxies taken into account. A value.
+/// The source of a request, with proxies taken into account. A value.
 struct RequestSource: Equatable {
     /// The client's numeric address; empty for a Unix socket.
     var address: String
-    /// Whether it comes from this machine without a proxy between.
+    /// Whether it comes from this machine without a proxy in between.
     var isThisMachine: Bool
 
-    /// Headers that a proxy adds: a request with one of them was not sent by a program of this machine itself.
+    /// Headers added by proxies: a request with one of them was not sent directly by a program on this machine.
     private static let proxyHeaders = [
         "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via",
     ]
 
-    /// The source of `request`. What a proxy says of its client counts only where the proxy is one of `proxies`.
+    /// The source of `request`. A proxy's information about its client is used only if the proxy is one of `proxies`.
     init(_ request: HTTPServerRequest, proxies: [NetworkPrefix]) {
         let peer = request.peer
         let isForwarded = Self.proxyHeaders.contains { request[header: $0] != nil }
@@ -20,8 +20,8 @@ struct RequestSource: Equatable {
         isThisMachine = isLocal && !isForwarded
         address = peer
         guard isForwarded, !proxies.isEmpty, !peer.isEmpty else { return }
-        // From the last proxy to the client: the first address that is no proxy of ours is the client's. What stands
-        // before it was written by the client itself.
+        // From the last proxy to the client: the first address that is not a trusted proxy is the client's. Addresses
+        // before it were written by the client itself.
         var chain = Self.chain(request)[...]
         while proxies.contains(where: { $0.contains(address) }), let previous = chain.popLast() {
             guard let known = NetworkPrefix(previous), !known.description.contains("/") else { break }
@@ -29,7 +29,7 @@ struct RequestSource: Equatable {
         }
     }
 
-    /// The addresses that proxies name, the client's first.
+    /// The addresses reported by proxies, the client's first.
     private static func chain(_ request: HTTPServerRequest) -> [String] {
         func values(_ name: String) -> [String] {
             request.headers.filter { $0.name.lowercased() == name }.flatMap { header in
