@@ -3,7 +3,7 @@ internal import Rollback
 internal import TrafficRouters
 
 extension LeaseRunner {
-    /// Whether `operation` may be carried out now.
+    /// Whether `operation` is permitted now.
     func permits(_ operation: RouterOperation) -> Bool {
         switch (standing, operation.kind) {
         case (.none, _), (.alone, .shift(.allCandidate)): false
@@ -15,7 +15,7 @@ extension LeaseRunner {
 }
 
 extension Fence {
-    /// A fence that asks `lease`; none where there is no lease.
+    /// A fence that checks `lease`; permits everything without a lease.
     init(_ lease: LeaseRunner?) {
         guard let lease else {
             self = .none

@@ -3,19 +3,19 @@ public import Rollback
 internal import RuleModel
 internal import Runtime
 
-/// Where the runner's outputs go. Called from one thread of the runner's own; a sink that hangs delays other sinks,
-/// never a shift.
+/// The receivers of the runner's outputs. Called from one thread of the runner; a sink that hangs delays other sinks,
+/// but never a shift.
 public struct RollbackSinks: Sendable {
-    /// To the history.
+    /// For the history.
     public var event: @Sendable (RollbackEvent) -> Void
-    /// To incident handling.
+    /// For incident handling.
     public var incident: @Sendable (RollbackIncident) -> Void
-    /// To people.
+    /// For notifications.
     public var notice: @Sendable (RollbackNotice) -> Void
     /// Finished rollbacks.
     public var report: @Sendable (RollbackReport) -> Void
 
-    /// Sinks; those left out drop what they get.
+    /// Sinks; omitted ones drop their values.
     public init(
         event: @escaping @Sendable (RollbackEvent) -> Void = { _ in },
         incident: @escaping @Sendable (RollbackIncident) -> Void = { _ in },
@@ -29,7 +29,7 @@ public struct RollbackSinks: Sendable {
     }
 }
 
-/// What reaches the thread of a plan.
+/// A message for the thread of a plan.
 enum PlanMessage: Sendable {
     case measured(RollbackMeasurement)
     case replied(UInt64, OperationResult)
@@ -41,7 +41,7 @@ enum PlanMessage: Sendable {
     case lease
 }
 
-/// A place for one answer to one question between threads.
+/// A place for one reply between threads.
 final class Reply<Value: Sendable>: Sendable {
     private let box = Mailbox<Value>(capacity: 1)
 
@@ -49,7 +49,7 @@ final class Reply<Value: Sendable>: Sendable {
         box.send(value)
     }
 
-    /// Waits for the answer; `nil` when `seconds` have passed.
+    /// Waits for the reply; `nil` after `seconds`.
     func wait(seconds: Int64) -> Value? {
         let deadline = SystemClock.monotonicNanoseconds() + seconds * 1_000_000_000
         if case .message(let value) = box.receive(deadline: deadline) { return value }

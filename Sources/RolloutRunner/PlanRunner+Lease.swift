@@ -3,9 +3,9 @@ internal import MetricModel
 internal import Rollback
 internal import Runtime
 
-/// Following the lease, where there is one.
+/// Follows the lease, if there is one.
 extension PlanRunner {
-    /// Takes over what the lease allows now, and the rollout where this node has just won it.
+    /// Applies the present state of the lease, and takes over the rollout if this node has just won it.
     func followLease(_ core: inout Core) {
         guard let lease else { return }
         let standing = lease.standing
@@ -23,7 +23,8 @@ extension PlanRunner {
         }
     }
 
-    /// Goes on where the node before, or this one, has left the rollout. Returns false where that cannot be read.
+    /// Continues the rollout from the last record of the previous node or of this one. Returns false if it cannot be
+    /// read.
     private func takeUp(_ epoch: UInt64, _ lease: LeaseRunner, _ core: inout Core) -> Bool {
         let handOver = lease.handOver
         var left: JournalRecord?
@@ -31,7 +32,7 @@ extension PlanRunner {
             left = JournalRecord(payload: payload)
             guard left != nil else {
                 logger.error(
-                    "the record of the node before is of a version this program does not know; nothing is done", [:])
+                    "the record of the previous node has an unknown version; no action is taken", [:])
                 return false
             }
         }

@@ -9,7 +9,7 @@ internal import TrafficRouters
 /// The thread of one plan: takes messages one by one, steps the machines, runs their actions. Routers are asked by a
 /// worker per route and sinks are called elsewhere, so that this thread only ever waits for the journal.
 final class PlanRunner: Sendable {
-    /// What other threads may see.
+    /// The part that other threads may read.
     struct Published: Sendable {
         var plan: RolloutPlan
         var snapshot: RolloutSnapshot
@@ -43,7 +43,7 @@ final class PlanRunner: Sendable {
     /// Wall clock minus monotonic clock when the process started.
     private let anchor: Int64
     private let thread = Mutex<WorkerThread?>(nil)
-    /// What the thread takes over when it starts.
+    /// The state with which the thread starts.
     private let start: Mutex<Core?>
 
     init(
@@ -65,7 +65,7 @@ final class PlanRunner: Sendable {
             guard record != nil else {
                 throw JournalError(
                     code: .damaged, path: "\(settings.directory)/\(plan.name).journal",
-                    message: "the last record is of a version this program does not know")
+                    message: "the last record has an unknown version")
             }
         }
         if journal.truncatedBytes > 0 {
@@ -90,7 +90,7 @@ final class PlanRunner: Sendable {
         lease?.listen { [mailbox] in mailbox.send(.lease) }
     }
 
-    /// Starts the threads. To be called once. Throws if one cannot be started; then `stop` ends the rest.
+    /// Starts the threads. Must be called once. Throws if one cannot be started; then `stop` ends the others.
     func run() throws(WorkerThread.StartError) {
         guard let core = start.withLock({ $0.take() }) else { return }
         try gates.start()
@@ -102,7 +102,7 @@ final class PlanRunner: Sendable {
         self.thread.withLock { $0 = thread }
     }
 
-    /// Takes no further messages, handles those that wait, and ends every thread.
+    /// Accepts no more messages, handles those that wait, and ends every thread.
     func stop() {
         mailbox.close()
         thread.withLock { $0.take() }?.join()
@@ -118,7 +118,7 @@ final class PlanRunner: Sendable {
         while true {
             let wake = core.machine.controller.wakeAt.map { $0.nanoseconds - anchor }
             let reception = mailbox.receive(deadline: wake)
-            // Before anything is decided, since the process may have stood still for any time.
+            // Before any decision, because the process may have been stopped for any time.
             followLease(&core)
             switch reception {
             case .message(let message): handle(message, &core)
@@ -191,7 +191,7 @@ final class PlanRunner: Sendable {
         }
     }
 
-    /// Runs one action; `false` where it was a record that could not be journalled.
+    /// Executes one action; `false` if it was a record that could not be journalled.
     private func perform(_ action: RolloutController.Action, _ core: inout Core) -> Bool {
         switch action {
         case .journal(let record):
@@ -203,8 +203,8 @@ final class PlanRunner: Sendable {
                 core.journalEpoch = record.epoch
                 lease?.keep(record.payload, of: name, epoch: record.epoch)
             } catch {
-                logger.error("the journal cannot be written; nothing is shifted any more", ["error": error])
-                // A node that can do nothing must not keep others from it.
+                logger.error("journal not written, no traffic is shifted any more", ["error": error])
+                // A node that cannot act must not prevent others from acting.
                 lease?.resign()
                 return false
             }
@@ -220,7 +220,7 @@ final class PlanRunner: Sendable {
         case .report(let report):
             instruments.finished(report)
             send(.report(report))
-        // The machine has done it already.
+        // The machine has already done it.
         case .rearm: break
         }
         return true

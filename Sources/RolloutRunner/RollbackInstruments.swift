@@ -13,7 +13,7 @@ struct RollbackInstruments: Sendable {
 
     init(_ registry: Registry) {
         let name = "tribune_rollbacks_total"
-        let help = "Rollbacks that came to an end."
+        let help = "Rollbacks that ended."
         trips = registry.counter("tribune_rollback_trips_total", "Trips of rollback rules, shadow ones included.")
         valid = registry.counter(name, help, labels: ["outcome": "validated"])
         invalid = registry.counter(name, help, labels: ["outcome": "not_validated"])
@@ -23,8 +23,8 @@ struct RollbackInstruments: Sendable {
             "tribune_rollback_unknown_plan_total", "Measurements of rules whose plan is not loaded.")
         shift = registry.histogram(
             "tribune_rollback_shift_seconds",
-            "Time from the scrape that proves a violation to the last shift read back.")
-        journal = registry.histogram("tribune_rollback_journal_seconds", "Time to force one record to disk.")
+            "Time from the scrape that shows a violation to the last read-back of a shift.")
+        journal = registry.histogram("tribune_rollback_journal_seconds", "Time to sync one record to disk.")
     }
 
     /// Counts a finished rollback.

@@ -3,8 +3,8 @@ internal import Synchronization
 internal import TrafficRouters
 
 extension RollbackRunner {
-    /// Every plan, or the one called `name`, with the live weights of its services, read from the routers on the
-    /// calling thread. Blocks for as long as the routers take: at most the sum of their timeouts.
+    /// Every plan, or the plan `name`, with the live weights of its services, read from the routers on the calling
+    /// thread. Blocks for at most the sum of the routers' timeouts.
     public func live(plan name: String?) -> [LivePlan] {
         let runners = plans.withLock { Array($0.values) }.map { $0.published.withLock { $0 } }
         return runners.filter { name == nil || $0.plan.name == name }.sorted { $0.plan.name < $1.plan.name }.map {

@@ -6,25 +6,25 @@ public import RuleModel
 public import Runtime
 internal import Synchronization
 
-/// Runs the rollouts and rollbacks of every plan. Any thread may call it; nothing it is asked waits for a router.
+/// Runs the rollouts and rollbacks of every plan. Any thread may call it; no call waits for a router.
 public final class RollbackRunner: Sendable {
-    /// Evaluates PromQL now and gives the values of all elements.
+    /// Evaluates PromQL now and returns the values of all elements.
     public typealias Evaluation = @Sendable (_ expression: String) -> Result<[Double], EvaluationFault>
 
     /// Why an expression has no value.
     public struct EvaluationFault: Error, Equatable, Sendable, CustomStringConvertible {
-        /// The words of the query engine.
+        /// The text of the query engine.
         public var description: String
 
-        /// A fault.
+        /// An error with this text.
         public init(_ description: String) {
             self.description = description
         }
     }
 
-    /// What the runner needs to know.
+    /// The settings of the runner.
     public struct Settings: Sendable {
-        /// Where the journals are kept; must exist.
+        /// The directory of the journals; must exist.
         public var directory: String
         /// Evaluates the expressions of gates.
         public var evaluate: Evaluation
@@ -32,7 +32,7 @@ public final class RollbackRunner: Sendable {
         public var lease: LeaseSettings?
         /// Where its log goes.
         public var logger: Logger
-        /// Where its metrics go.
+        /// The registry of metrics.
         public var registry: Registry
         let client = RouterClient()
 
@@ -48,7 +48,7 @@ public final class RollbackRunner: Sendable {
         }
     }
 
-    /// What goes to the sinks.
+    /// An output for the sinks.
     enum Output: Sendable {
         case event(RollbackEvent)
         case incident(RollbackIncident)
@@ -65,10 +65,9 @@ public final class RollbackRunner: Sendable {
     private let instruments: RollbackInstruments
     private let keeper: LeaseRunner?
 
-    /// Opens the journals of `plans` and takes up what they say; nothing runs before ``start()``.
+    /// Opens the journals of `plans` and continues their state; nothing runs before ``start()``.
     ///
-    /// A damaged journal throws: it has been set aside, and somebody must look where traffic stands before a new one is
-    /// begun.
+    /// A damaged journal throws: it has been renamed, and a person must check the traffic before a new one is begun.
     public convenience init(
         plans: [RolloutPlan], settings: Settings, sinks: RollbackSinks = RollbackSinks()
     ) throws(JournalError) {
@@ -94,7 +93,7 @@ public final class RollbackRunner: Sendable {
     }
 
     /// Starts the threads, which continue where the journals end. Throws if a thread cannot be started; then `stop`
-    /// ends the rest.
+    /// ends the others.
     public func start() throws(WorkerThread.StartError) {
         let sinkWorker = try WorkerThread("rollback sinks") { [output, sinks] in
             while case .message(let message) = output.receive() {
@@ -123,18 +122,18 @@ public final class RollbackRunner: Sendable {
     /// A rollback rule was evaluated. Never blocks. A measurement that finds no room counts as if it had not been made.
     public func measured(_ measurement: RollbackMeasurement) {
         guard let plan = runner(measurement.definition.action.plan) else { return instruments.unknownPlan.add() }
-        // The other half of the mailbox is kept for what routers answer.
+        // The other half of the mailbox is reserved for replies of routers.
         guard plan.mailbox.count < 4096, plan.mailbox.send(.measured(measurement)) else {
             return instruments.dropped.add()
         }
     }
 
-    /// Carries out `command` on the plan called `plan` and waits until it is journalled.
+    /// Sends `command` to the plan `plan` and waits until it is journalled.
     public func command(_ command: RolloutCommand, plan: String) -> CommandOutcome {
         guard let runner = runner(plan) else { return .refused("there is no plan \"\(plan)\"") }
         let answer = Reply<CommandOutcome>()
         runner.mailbox.send(.command(command, answer))
-        return answer.wait(seconds: Self.answerSeconds) ?? .refused("the plan's thread does not answer")
+        return answer.wait(seconds: Self.answerSeconds) ?? .refused("the plan's thread does not respond")
     }
 
     /// Whether it is this process that acts, tells people and records, and not another one.
@@ -143,7 +142,7 @@ public final class RollbackRunner: Sendable {
     /// How the lease stands; `nil` for a process that runs alone.
     public var lease: LeaseStatus? { keeper?.status }
 
-    /// The history can, or cannot, be written.
+    /// Reports whether the history can be written.
     public func historyChanged(isAvailable: Bool) {
         for plan in plans.withLock({ Array($0.values) }) { plan.mailbox.send(.history(isAvailable: isAvailable)) }
     }
@@ -193,7 +192,7 @@ public final class RollbackRunner: Sendable {
         plans.withLock { Array($0.values) }.map { $0.published.withLock(\.plan) }.sorted { $0.name < $1.name }
     }
 
-    /// Where the rollback rule `file;group;name` stands; `nil` where it was never measured.
+    /// The state of the rollback rule `file;group;name`; `nil` before its first measurement.
     public func standing(of rule: String) -> RollbackRuleStanding? {
         for plan in plans.withLock({ Array($0.values) }) {
             if let standing = plan.published.withLock({ $0.rules[rule] }) { return standing }

@@ -4,15 +4,15 @@ internal import MetricModel
 public import Rollback
 internal import Runtime
 
-/// A rollout at one moment, for the API and the web pages.
+/// The state of a rollout, for the API and the web pages.
 public struct RolloutSnapshot: Equatable, Sendable {
-    /// One service of it.
+    /// One service of the rollout.
     public struct Service: Equatable, Sendable {
         /// The service's name.
         public var name: String
         /// `waiting`, `shifting`, `baking`, `promoted`, `rolling_back` or `rolled_back`.
         public var progress: String
-        /// How traffic is meant to be divided.
+        /// The wanted weights.
         public var split: TrafficSplit
         /// Why nothing can be done at present.
         public var frozen: String?
@@ -24,21 +24,21 @@ public struct RolloutSnapshot: Equatable, Sendable {
 
     /// The plan's name.
     public var plan: String
-    /// Counts the rollouts of this plan.
+    /// The number of this rollout.
     public var generation: UInt64
     /// `idle`, `promoting`, `paused`, `promoted`, `retired`, `rolling_back` or `rolled_back`.
     public var phase: String
-    /// Why it is paused, why promotion stands still, or what a rollback of a part has left.
+    /// Why it is paused, why promotion is stopped, or what a partial rollback has left.
     public var obstacle: String?
-    /// The fencing number of the lease; `nil` while another process holds it.
+    /// The fencing number of the lease; `nil` while another process has it.
     public var epoch: UInt64?
     /// The lease that decides which of several processes acts; `nil` for one that runs alone.
     public var lease: LeaseStatus?
     /// The services in the order of promotion.
     public var services: [Service]
-    /// Until when nothing is promoted.
+    /// The end of the cooldown.
     public var cooldownUntil: Instant?
-    /// The rollback under way, or the last one.
+    /// The active rollback, or the last one.
     public var report: RollbackReport?
 
     init(_ controller: RolloutController, at now: Instant) {
@@ -60,7 +60,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
         }
     }
 
-    /// The snapshot for machines.
+    /// The snapshot as JSON.
     public var json: JSON {
         [
             "plan": .string(plan), "generation": .integer(Int64(clamping: generation)), "phase": .string(phase),
@@ -85,7 +85,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
     }
 }
 
-/// Where a rollback rule stands.
+/// The state of a rollback rule.
 public struct RollbackRuleStanding: Equatable, Sendable {
     /// The longest streak of violations of its elements.
     public var streak: Int

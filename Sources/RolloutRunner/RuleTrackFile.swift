@@ -3,10 +3,10 @@ internal import JSON
 internal import Rollback
 internal import Runtime
 
-/// Streaks and trips of a plan's rules, kept so that a restart does not begin them anew.
+/// Streaks and trips of a plan's rules, stored so that a restart does not reset them.
 ///
-/// Not forced to disk: it must survive the end of the process, which the page cache does. After a power failure the
-/// rules count again, as they would without the file; what was decided stands in the journal.
+/// Not synced to disk: it must survive the end of the process, and the page cache does. After a power failure the rules
+/// begin again, as without the file; decisions are in the journal.
 struct RuleTrackFile: Sendable {
     let path: String
 
@@ -17,9 +17,9 @@ struct RuleTrackFile: Sendable {
         unsafe rename(path + ".new", path)
     }
 
-    /// What was kept; empty where there is no file or it is none of ours.
+    /// The stored rules; empty if there is no file or it cannot be read.
     func read() -> [String: RollbackRule] {
-        // Nothing depends on the reason: without the file every rule begins anew.
+        // The reason does not matter: without the file every rule begins again.
         guard let text = FileText.read(path), let json = try? JSON(parsing: text) else { return [:] }
         var rules: [String: RollbackRule] = [:]
         for member in json.members ?? [] { rules[member.name] = RollbackRule(member.value) }

@@ -7,7 +7,7 @@ internal import Runtime
 internal import Synchronization
 internal import TrafficRouters
 
-/// The HTTP client that routers and gates share. Hides the library from the runner's interface.
+/// The HTTP client shared by routers and gates. Hides the library from the runner's interface.
 final class RouterClient: Sendable {
     let http = HTTPClient()
 }
@@ -39,7 +39,7 @@ final class RouteWorker: Sendable {
     }
 }
 
-/// The thread that asks the gates of one plan.
+/// The thread that evaluates the gates of one plan.
 final class GateWorker: Sendable {
     let mailbox = Mailbox<GateQuestion>(capacity: 64)
     private let evaluate: RollbackRunner.Evaluation
@@ -77,7 +77,7 @@ final class GateWorker: Sendable {
             case .failure(let fault):
                 return GateAnswer(name: gate.name, isOpen: false, detail: fault.description, isMissing: true)
             case .success(let values):
-                // Without data nothing is proven, so the gate stays closed.
+                // Without data the condition is not proven, so the gate stays closed.
                 guard values.contains(where: { !$0.isNaN }) else {
                     return GateAnswer(name: gate.name, isOpen: false, detail: "no data", isMissing: true)
                 }
@@ -97,7 +97,7 @@ final class GateWorker: Sendable {
                 return GateAnswer(name: gate.name, isOpen: false, detail: error.message)
             }
         case .rule, .approval:
-            return GateAnswer(name: gate.name, isOpen: false, detail: "not asked from outside")
+            return GateAnswer(name: gate.name, isOpen: false, detail: "evaluated by the controller")
         }
     }
 }

@@ -57,7 +57,7 @@ import Testing
         bench.notices.filter { $0.kind == .page }.map(\.text)
     }
 
-    @Test("with data in every stage all services are promoted, and nobody is told anything")
+    @Test("with data in every stage all services are promoted without notifications")
     func withData() throws {
         var bench = try bench()
         bench.run(seconds: 60)
@@ -67,7 +67,7 @@ import Testing
         #expect(bench.notices == [])
     }
 
-    @Test("a name without data, such as a misspelled metric, holds at the first stage, and is told after gate_timeout")
+    @Test("a name without data, such as a misspelled one, holds at the first stage, and is notified after gate_timeout")
     func misspelledMetric() throws {
         var bench = try bench(except: { _, _ in true })
         bench.command(.start)
@@ -86,7 +86,7 @@ import Testing
         #expect(pages(bench)[0].contains("promote p --without-data --reason="))
     }
 
-    @Test("data that stop in the middle of a rollout hold it, and its dependents; with the data it goes on")
+    @Test("if data stop during a rollout it holds, with its dependents; with new data it continues")
     func dataThatStop() throws {
         var (bench, isDown) = (try bench(), true)
         bench.measure = { _, service, percent, _ in percent > 0 && percent < 50 ? Self.healthy(service) : nil }
@@ -116,7 +116,7 @@ import Testing
         if policy == .freeze { #expect(bench.controller.freezes == [#"R{service="b"}: no data"#]) }
     }
 
-    @Test("a rule of freeze_if counts for each service, also one that only watches")
+    @Test("a rule of freeze_if applies to each service, also in shadow mode")
     func freezeIf() throws {
         var bench = try bench("freeze_if: [R]", mode: .shadow, except: { service, _ in service == "b" })
         bench.command(.start)
@@ -128,7 +128,7 @@ import Testing
         #expect(other.weights == [100, 100, 100], "a rule that only watches asks for nothing")
     }
 
-    @Test("a rule about traffic lets a candidate leave 0 %, whatever no data means", arguments: ["", "freeze_if: [R]"])
+    @Test("a rule about traffic lets a candidate leave 0 % with any policy", arguments: ["", "freeze_if: [R]"])
     func firstTraffic(settings: String) throws {
         for policy in [RollbackDefinition.MissingPolicy.Policy.freeze, .trip, .alert] {
             var bench = try bench(settings, missing: .init(policy: policy))
@@ -153,7 +153,7 @@ import Testing
         #expect(bench.weights[1] == 0)
     }
 
-    @Test("after a rollback the data of the candidate are missed no more, and what was told is taken back")
+    @Test("after a rollback data of the candidate are no longer missing, and notifications are resolved")
     func afterRollback() throws {
         var bench = try bench(missing: .init(policy: .freeze))
         bench.command(.start)
@@ -165,7 +165,7 @@ import Testing
         #expect(bench.controller.freezes.isEmpty)
     }
 
-    @Test("a measurement counts only when it looks back no further than the verified stage", arguments: [0, 30, 120])
+    @Test("a measurement counts only if its range begins after the stage was verified", arguments: [0, 30, 120])
     func range(seconds: Int64) throws {
         var bench = MachineBench(try Self.plan(), [(Self.rule(range: .seconds(seconds)), Self.all)]) {
             _, service, _, _ in Self.healthy(service)
@@ -178,7 +178,7 @@ import Testing
         #expect(bench.weights[0] == 50)
     }
 
-    @Test("samples from before the stage count for nothing, however often they are evaluated")
+    @Test("samples from before the stage do not count, even if they are evaluated again")
     func staleSamples() throws {
         var bench = MachineBench(try Self.plan(), [(Self.rule(range: .zero), Self.all)]) { _, service, _, _ in
             RollbackMeasurement.Element(
@@ -189,7 +189,7 @@ import Testing
         #expect(bench.weights == [10, 10, 0])
     }
 
-    @Test("measurements that do not count, or are not a number, are none")
+    @Test("measurements that do not count, or are not a number, are ignored")
     func uncounted() throws {
         for element in [
             RollbackMeasurement.Element(labels: ["service": "a"], value: 1, counts: false),
@@ -221,7 +221,7 @@ import Testing
         #expect(event.body["outcome"]?.text == "accepted")
     }
 
-    @Test("a rule for which no data is health asks for none")
+    @Test("a rule with the policy pass needs no data")
     func exempt() throws {
         var bench = try bench(missing: .init(policy: .pass), except: { _, _ in true })
         bench.command(.start)
@@ -229,7 +229,7 @@ import Testing
         #expect(bench.weights == [100, 100, 100])
     }
 
-    @Test("a rule that names a service asks for data of that service alone")
+    @Test("a rule with a service needs data of that service only")
     func ofOneService() throws {
         var bench = MachineBench(try Self.plan(), [(Self.rule(service: "b"), ["b"])]) { _, _, _, _ in nil }
         bench.command(.start)
@@ -237,7 +237,7 @@ import Testing
         #expect(bench.weights == [100, 10, 0])
     }
 
-    @Test("a gate without data holds and is told; one that is closed fails its service")
+    @Test("a gate without data holds with a notification; a closed one fails its service")
     func gates() throws {
         let plan = try RolloutPlan(
             parsing: """
@@ -269,7 +269,7 @@ import Testing
         }
     }
 
-    @Test("rules that a reload takes away hold nothing back, and are measured no more")
+    @Test("rules removed by a reload stop no promotion, and are no longer measured")
     func removedRules() throws {
         var bench = try bench(missing: .init(policy: .freeze), except: { _, _ in true })
         bench.command(.start)
@@ -282,7 +282,7 @@ import Testing
         #expect(bench.machine.rules.isEmpty)
     }
 
-    @Test("what was measured in an earlier process counts for nothing in the next, whose clock may be another")
+    @Test("measurements of an earlier process do not count in the next one, whose clock may differ")
     func restart() throws {
         var bench = try bench()
         bench.command(.start)

@@ -32,7 +32,7 @@ import Testing
 
     private func kinds(_ bench: ControllerBench) -> [RollbackNotice.Kind] { bench.notices.map(\.kind) }
 
-    @Test("a freeze is told once, whatever it is that freezes, and taken back under its key when it thaws")
+    @Test("a freeze is notified once, for any reason, and resolved under its key when it ends")
     func once() {
         var bench = started()
         #expect(bench.live == [10] && bench.notices == [], "before the first measurement nobody has to act")
@@ -65,7 +65,7 @@ import Testing
         #expect(kinds(bench).filter { $0 == .page }.count == 1)
     }
 
-    @Test("each term of the lease tells once, under the same key, and without the lease nobody is told")
+    @Test("each term of the lease notifies once, under the same key, and without the lease there is no notification")
     func terms() {
         var bench = started()
         bench.measured("R", isViolated: true)
@@ -128,7 +128,7 @@ import Testing
         actions.compactMap { if case .control(.notify(let notice)) = $0 { notice.kind } else { nil } }
     }
 
-    @Test("a shadow rule rolls nothing back, but people hear that it freezes the plan")
+    @Test("a shadow rule causes no rollback, but a notification that it freezes the plan")
     func shadow() {
         var machine = PlanMachine(RolloutController(plan: plan))
         let now = Instant(nanoseconds: 1_800_000_000_000_000_000)
@@ -139,7 +139,7 @@ import Testing
         #expect(notices(machine.measured(measurement(1, .shadow, at: now), at: now)) == [.over])
     }
 
-    @Test("a trip of the last rollout is forgotten with its start, and not told; data that are missing are")
+    @Test("a trip of the last rollout is reset by a new start without a notification; missing data are notified")
     func beforeTheStart() {
         let now = Instant(nanoseconds: 1_800_000_000_000_000_000)
         for (value, expected) in [(0, []), (nil, [.page])] as [(Double?, [RollbackNotice.Kind])] {

@@ -71,7 +71,7 @@ struct HandOverTests {
         }
     }
 
-    @Test("what was given back goes on; what ran out is paused and a person is paged")
+    @Test("after a release the rollout continues; after an expiry it is paused and a person is paged")
     func promotion() {
         let record = record(.promoting, .baking(stage: 1, since: now), candidate: 50)
         let complete = taken(record, isComplete: true)
@@ -87,7 +87,7 @@ struct HandOverTests {
         for case .journal(let record) in uncertain.actions { #expect(record.epoch == 4) }
     }
 
-    @Test("keys of operations never meet those of steps that were lost")
+    @Test("keys of operations differ from those of lost steps")
     func keys() {
         let (controller, actions) = taken(record(.promoting, .baking(stage: 1, since: now), candidate: 50))
         for case .operate(let operation) in actions {
@@ -108,7 +108,7 @@ struct HandOverTests {
         #expect(shifts(following).allSatisfy { $0.hasSuffix("100/0") })
     }
 
-    @Test("a candidate with more traffic than recorded loses it, and one with as much is confirmed")
+    @Test("a candidate with more traffic than recorded loses it, and one with the recorded traffic is confirmed")
     func more() {
         var (controller, actions) = taken(record(.promoting, .baking(stage: 0, since: now), candidate: 10))
         let following = answer(&controller, actions, live: ["a": 50, "b": 10])
@@ -130,7 +130,7 @@ struct HandOverTests {
         #expect(second.state.services["a"]?.split.candidate == 10)
     }
 
-    @Test("a rollout that may have been started after the last record is taken away, under a new generation")
+    @Test("a rollout that may have begun after the last record is undone, under a new generation")
     func unknownStart() {
         for phase in [RolloutState.Phase.idle, .rolledBack] {
             var (controller, actions) = taken(record(phase, .waiting, candidate: 0))
@@ -140,7 +140,7 @@ struct HandOverTests {
         }
     }
 
-    @Test("a rollback that was recorded goes on as the same rollback")
+    @Test("a recorded rollback continues as the same rollback")
     func rollback() {
         var source = RolloutController(
             plan: Self.plan, state: record(.promoted(at: now), .promoted, candidate: 100).state)
@@ -158,7 +158,7 @@ struct HandOverTests {
         #expect(shifts(following) == ["b 100/0"], "dependents first")
     }
 
-    @Test("a node that is alone takes back and raises nothing")
+    @Test("a node that is alone rolls back and raises nothing")
     func alone() {
         var (controller, actions) = taken(
             record(.promoting, .baking(stage: 1, since: now), candidate: 50), isComplete: true)
@@ -170,7 +170,7 @@ struct HandOverTests {
         #expect(shifts(answer(&controller, back, live: ["a": 10, "b": 50])) == ["b 100/0"])
     }
 
-    @Test("doubts survive a restart")
+    @Test("unconfirmed services survive a restart")
     func durable() {
         let (controller, _) = taken(record(.promoting, .baking(stage: 1, since: now), candidate: 50))
         let record = JournalRecord(epoch: 4, at: now, step: "s", state: controller.state)

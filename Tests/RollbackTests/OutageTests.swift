@@ -85,7 +85,7 @@ struct OutageTests {
         }
     }
 
-    @Test("where the policy is to trip, it does")
+    @Test("it trips if the policy says so")
     func policyToTrip() throws {
         #expect(try !replay("{policy: trip}").decisions.isEmpty)
     }

@@ -20,7 +20,7 @@ import Testing
         return bench
     }
 
-    @Test("a gate on a rule stays closed until this rollout has seen it measured healthy")
+    @Test("a gate on a rule stays closed until the rule is measured healthy in this rollout")
     func ruleGate() throws {
         var bench = ControllerBench(try Self.plan(["stages: [50, 100]"], ["name: a, gates: [{rule: R}]"]))
         bench.measured("R", isViolated: false)
@@ -38,7 +38,7 @@ import Testing
         #expect(bench.live == [100])
     }
 
-    @Test("a gate on a rule that is violated fails the service when its time is over; one that is never measured holds")
+    @Test("a gate on a violated rule fails the service at its timeout; a gate on a rule without measurement holds")
     func ruleGateTimeout() throws {
         for isViolated in [true, nil] as [Bool?] {
             var bench = try started(["stages: [50, 100]"], ["name: a, gates: [{rule: R}]"])
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test("no more services move at a time than the plan allows", arguments: 1...3)
+    @Test("at most as many services are promoted at a time as the plan allows", arguments: 1...3)
     func maximumConcurrent(limit: Int) throws {
         var bench = try started(
             ["stages: [50, 100]", "max_concurrent: \(limit)"], ["name: a", "name: b", "name: c"])
@@ -69,7 +69,7 @@ import Testing
         #expect(bench.live == [100, 100, 100])
     }
 
-    @Test("one service at a time where the plan does not say how many")
+    @Test("one service at a time by default")
     func oneAtATime() throws {
         let bench = try started(["stages: [50, 100]"], ["name: a", "name: b"])
         #expect(bench.live == [50, 0])
@@ -87,7 +87,7 @@ import Testing
         #expect(bench.live == [100, 100])
     }
 
-    @Test("four of five of a level are enough for the next one where the plan does not say, three are not")
+    @Test("by default four of five of a level are enough for the next one, three are not")
     func successRatio() throws {
         for failing in 1...2 {
             let level = ["a", "b", "c", "d", "e"].enumerated().map { index, name in
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test("a rule of freeze_if stops promotion unless it was measured healthy, also between the question and the shift")
+    @Test("a rule of freeze_if stops promotion unless it was measured healthy, also between the check and the shift")
     func freezeIf() throws {
         var bench = try started(["stages: [10, 50, 100]", "freeze_if: [R]"], ["name: a"])
         bench.run(for: .minutes(1))
@@ -132,7 +132,7 @@ import Testing
         #expect(bench.live == [100])
     }
 
-    @Test("the stable version is retained for as long as the plan says, and then there is no way back")
+    @Test("the stable version is retained as long as the plan specifies; then no rollback is possible")
     func retainStable() throws {
         var bench = try started(["stages: [100]", "retain_stable: 10m"], ["name: a"])
         bench.run(for: .seconds(2))
@@ -174,7 +174,7 @@ import Testing
         return Trip(of: measurement, labels: ["service": service], samples: [])
     }
 
-    @Test("a trip during the way back of a service that merely failed lets no other service begin before its cooldown")
+    @Test("a trip during the rollback of a failed service lets no other service begin before its cooldown")
     func cooldown() throws {
         var bench = try started(
             ["stages: [100]", "success_ratio: 0.5", "validation: {rounds: 1, interval: 1s, timeout: 10s}"],
@@ -197,7 +197,7 @@ import Testing
         #expect(bench.live == [0, 100])
     }
 
-    @Test("a trip before a service's turn pauses, and nobody may resume before the cooldown is over")
+    @Test("a trip before a service begins pauses, and a resume is refused until the cooldown is over")
     func resume() throws {
         var bench = try started(["stages: [100]"], ["name: a", "name: b"])
         bench.step { $0.tripped(trip("b", at: $1), at: $1) }

@@ -28,7 +28,7 @@ import Testing
         weights.compactMapValues { TrafficSplit(candidate: $0) }
     }
 
-    @Test("what has more traffic than it had goes back whole, in the order of a rollback; the rest stays")
+    @Test("candidates with more traffic than at the checkpoint are rolled back completely, in order; the others stay")
     func restore() {
         var world = promoted()
         #expect(live(world) == [100, 100, 100, 100])
@@ -47,13 +47,13 @@ import Testing
         world.run(for: .minutes(2))
         #expect(live(world) == [0, 0, 0, 0])
         let all = splits(["a": 100, "b": 100, "c": 100, "d": 10])
-        #expect(world.command(.restore(all)) == .ignored("no candidate has more traffic than it had then"))
+        #expect(world.command(.restore(all)) == .ignored("no candidate has more traffic than at the checkpoint"))
         world.run(for: .hours(1))
         #expect(live(world) == [0, 0, 0, 0])
         #expect(world.violations == [])
     }
 
-    @Test("an unknown service is refused, a rollout that never was is left alone")
+    @Test("an unknown service is refused, and a plan without a rollout is unchanged")
     func refusals() {
         var idle = World(calm: plan)
         #expect(idle.command(.restore(splits(["a": 0]))) == .ignored("there is no rollout"))
@@ -61,7 +61,7 @@ import Testing
         #expect(world.command(.restore(splits(["x": 0]))) == .refused("there is no service \"x\""))
     }
 
-    @Test("with its generation, what had a part goes down to it and stays there until somebody resumes")
+    @Test("with its generation, candidates are lowered to their weights and stay there until a resume")
     func exact() {
         var world = promoted()
         let then = splits(["a": 100, "b": 100, "c": 10, "d": 7])
@@ -77,7 +77,7 @@ import Testing
         #expect(world.violations == [])
     }
 
-    @Test("what had nothing goes back whole, before what it depends on goes down to its part")
+    @Test("candidates without traffic are rolled back completely, before their dependencies are lowered")
     func exactAndWhole() {
         var world = promoted()
         #expect(world.command(.restore(splits(["a": 50, "b": 10, "c": 100, "d": 0]), exactlyIn: 1)) == .accepted)
@@ -90,7 +90,7 @@ import Testing
         #expect(world.violations == [])
     }
 
-    @Test("a checkpoint of another generation tells nothing of this one's candidates")
+    @Test("a checkpoint of another generation does not apply to this one's candidates")
     func otherGeneration() {
         var world = promoted()
         let before = world.lastState
@@ -103,7 +103,7 @@ import Testing
         #expect(world.lastState == before)
     }
 
-    @Test("a lowered candidate is never raised by it, also where somebody took more away since")
+    @Test("a candidate is never raised by it, even if it was lowered further since")
     func exactNeverRaises() {
         var world = promoted()
         world.routers[RouteID("c", 0)]?.live = TrafficSplit(candidate: 3)
@@ -113,7 +113,7 @@ import Testing
         #expect(world.violations == [])
     }
 
-    @Test("a cooldown does not hold up what takes traffic away, an unhealthy stable version does")
+    @Test("a cooldown does not delay a reduction of traffic, an unhealthy stable version does")
     func exactDuringCooldown() {
         var world = promoted()
         var trip = world.trip("d", scope: .service)
@@ -167,7 +167,7 @@ import Testing
         }
     }
 
-    @Test("what goes down to its part is asked dependents first, and waits for dependents that go back whole")
+    @Test("lowering begins with dependents, and waits for dependents that are rolled back completely")
     func exactOrder() throws {
         var bench = try promotedBench()
         bench.silent = ["a", "b", "c", "d"]

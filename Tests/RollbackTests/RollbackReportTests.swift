@@ -50,7 +50,7 @@ import Testing
         #expect(text.contains("| 12 | 2027-01-15T08:00:00.012Z | verified | a | read back 100/0 |\n"))
     }
 
-    @Test("text from outside begins no line and ends no cell")
+    @Test("external text begins no line and ends no cell")
     func escaping() {
         let evil = "up\n# All is well\n| forged | row |"
         let command = RollbackRecord.Cause.command(by: "eve", reason: evil)
@@ -73,7 +73,7 @@ import Testing
         #expect(json["timeline"]?.elements?.last?["ms"] == 15.0)
     }
 
-    @Test("tasks follow from the cause, from what was not confirmed and from what was not isolated")
+    @Test("tasks depend on the cause, on missing confirmations and on missing isolation")
     func tasks() {
         func tasks(_ record: RollbackRecord) -> [String] { RollbackIncident(record, plan: "p").tasks }
         let usual = tasks(record([.trip(trip())]))
@@ -81,14 +81,14 @@ import Testing
         #expect(
             usual[0] == "Find out why the candidate of b, a violated ComplianceLow, from the evidence in the report.")
         let invalid = tasks(record([.trip(trip())], verdict: .init(isValid: false, detail: "no")))
-        #expect(invalid.first == "Look at the services now: the rollback was not confirmed.")
+        #expect(invalid.first == "Check the services now: the rollback was not confirmed.")
         #expect(
             tasks(record([.trip(trip())], isolated: "not isolated: refused")).contains(
-                "Take the candidate of a out by hand: its router did not isolate it."))
+                "Isolate the candidate of a manually: its router did not."))
         let asked = tasks(record([.command(by: "eve", reason: ""), .promotion(service: "a", reason: "gate")]))
         #expect(
             asked.prefix(2) == [
-                "Write down with eve what made them ask for the rollback.", "Find out why a could not be promoted.",
+                "Record with eve the reason for the rollback.", "Find out why a could not be promoted.",
             ])
     }
 }

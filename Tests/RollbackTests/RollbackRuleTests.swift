@@ -118,7 +118,7 @@ struct RollbackRuleTests {
         #expect(run([(1, 0.5)], definition(consecutive: 1)) == "T")
     }
 
-    @Test("a clock that was set back does not make a rule blind")
+    @Test("a clock that was set back does not disable a rule")
     func clockSetBack() {
         let definition = definition()
         var rule = RollbackRule(definition)
@@ -205,18 +205,18 @@ struct RollbackRuleTests {
         #expect(run(input, definition(missing: .init(policy: .trip), clear: clear)) == output)
     }
 
-    @Test("what was told of a rule that had never been measured is taken back with its first data")
+    @Test("a notification about a rule without measurement is resolved with its first data")
     func firstData() {
         #expect(run("mm-mm-", definition(missing: .init(policy: .alert))) == "A.RA.R")
         #expect(run("mm-", definition(missing: .init(policy: .freeze))) == "F.R")
     }
 
-    @Test("a passing absence does not clear a trip")
+    @Test("a temporary absence does not clear a trip")
     func passDoesNotClear() {
         #expect(run("1mmmm-", definition(consecutive: 1, missing: .init(policy: .pass))) == "T....C")
     }
 
-    @Test("each element has a streak of its own, and its label names the service that trips")
+    @Test("each element has its own streak, and its label names the service that trips")
     func perService() {
         var definition = definition(consecutive: 2)
         definition.action.service = nil
@@ -233,7 +233,7 @@ struct RollbackRuleTests {
         #expect(rule.tracks[["service": "auth"]]?.streak == 1)
     }
 
-    @Test("a service that vanishes from a rule that others still feed is missing")
+    @Test("a service that disappears from a rule with other services is missing")
     func vanished() {
         let definition = definition(missing: .init(policy: .alert))
         var rule = RollbackRule(definition)
@@ -255,7 +255,7 @@ struct RollbackRuleTests {
         #expect(Array(rule.tracks.keys) == [["service": "ac"]])
     }
 
-    @Test("a reload keeps streak and trip; another condition begins the streak anew")
+    @Test("a reload keeps streak and trip; another condition resets the streak")
     func reload() {
         var old = definition()
         var rule = RollbackRule(old)
@@ -271,7 +271,7 @@ struct RollbackRuleTests {
         #expect(rule.streak == 1)
     }
 
-    @Test("rearming forgets the trip, so that a new rollout can trip again")
+    @Test("rearming resets the trip, so that a new rollout can trip again")
     func rearm() {
         let definition = definition(consecutive: 1)
         var rule = RollbackRule(definition)
@@ -282,7 +282,7 @@ struct RollbackRuleTests {
         #expect(rule.measured(measurement(definition, at: 1, bad)).count == 2)
     }
 
-    @Test("elements beyond the limit go unwatched and that is told once")
+    @Test("elements beyond the limit are not tracked, which is reported once")
     func limit() {
         let definition = definition()
         var rule = RollbackRule(definition)

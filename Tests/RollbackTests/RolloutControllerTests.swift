@@ -86,7 +86,7 @@ struct RolloutControllerTests {
             ])
     }
 
-    @Test("the same trip again, and a second rule, do not take a service back twice")
+    @Test("a repeated trip, and a second rule, do not roll back a service twice")
     func once() {
         var world = promoted()
         for _ in 0..<3 {
@@ -126,7 +126,7 @@ struct RolloutControllerTests {
         #expect(recorded.map(\.body["decision"]) == ["shadow: would roll back d, c, b, a"])
     }
 
-    @Test("a later trip with a shorter cooldown does not shorten the one that runs")
+    @Test("a later trip with a shorter cooldown does not shorten the present one")
     func longestCooldown() {
         var world = promoted()
         for (service, cooldown) in [("d", Milliseconds.minutes(10)), ("c", .seconds(1))] {
@@ -175,7 +175,7 @@ struct RolloutControllerTests {
         #expect(live(world) == [10, 0, 0, 0])
     }
 
-    @Test("abort takes everything back from promotion, pause and a smaller rollback; otherwise it does nothing")
+    @Test("abort rolls everything back from promotion, pause and a partial rollback; otherwise it has no effect")
     func abort() {
         var idle = world()
         #expect(idle.command(.abort) == .ignored("there is no rollout to abort"))
@@ -197,7 +197,7 @@ struct RolloutControllerTests {
         #expect(live(world) == [0, 0, 0, 0])
     }
 
-    @Test("abort and rollback end what a rollback of a part has left", arguments: [true, false])
+    @Test("abort and rollback end the rest of a partial rollback", arguments: [true, false])
     func partial(isAbort: Bool) {
         var world = world()
         world.command(.start)
@@ -214,12 +214,12 @@ struct RolloutControllerTests {
         #expect(world.command(end) == .accepted)
         world.run(for: .minutes(1))
         #expect(live(world) == [0, 0, 0, 0])
-        #expect(world.command(.abort) == .ignored("everything has gone back already"))
+        #expect(world.command(.abort) == .ignored("all services are already rolled back"))
         #expect(world.command(.rollback(services: nil)) == .ignored("no candidate takes traffic"))
         #expect(world.violations == [])
     }
 
-    @Test("a rollback of everything ends a rollout whose candidates have no traffic yet")
+    @Test("a complete rollback ends a rollout whose candidates have no traffic yet")
     func rollbackBeforeTraffic() {
         var world = world()
         world.step { $0.freezesChanged(to: ["held"], at: $1) }
@@ -232,7 +232,7 @@ struct RolloutControllerTests {
         #expect(live(world) == [0, 0, 0, 0])
     }
 
-    @Test("pause holds the weights, resume goes on")
+    @Test("pause keeps the weights, resume continues")
     func pause() {
         var world = world()
         world.command(.start)
@@ -245,7 +245,7 @@ struct RolloutControllerTests {
         #expect(live(world) == [100, 100, 100, 100])
     }
 
-    @Test("without history, or while data of a rule are missing, promotion stands still and rollback works")
+    @Test("without history, or while data of a rule are missing, promotion stops and rollback works")
     func obstacles() {
         var world = world()
         world.command(.start)
@@ -265,7 +265,7 @@ struct RolloutControllerTests {
         #expect(world.lastState.phase == .rolledBack)
     }
 
-    @Test("nothing is shifted to a stable version that is not verified healthy; people are paged once")
+    @Test("no traffic is shifted to a stable version that is not verified healthy; one page is sent")
     func unhealthy() {
         var world = promoted()
         world.routers[RouteID("c", 0)]?.stableIsHealthy = false
@@ -281,7 +281,7 @@ struct RolloutControllerTests {
         #expect(world.violations == [])
     }
 
-    @Test("a service whose gate stays closed goes back, and the others go on while enough of the level succeed")
+    @Test("a service whose gate stays closed is rolled back, and the others continue while enough of the level succeed")
     func closedGate() throws {
         var closed = try RolloutPlan(parsing: Shape.diamond, file: "sim.yml")
         let index = try #require(closed.services.firstIndex { $0.name == "d" })
@@ -317,7 +317,7 @@ struct RolloutControllerTests {
         #expect(world.command(.promote) == .refused("nothing is being promoted"))
     }
 
-    @Test("drift of a service at rest is corrected within the interval, also after the rollback")
+    @Test("drift of an idle service is corrected within the interval, also after the rollback")
     func drift() {
         var world = promoted()
         world.routers[RouteID("b", 0)]?.live = TrafficSplit(candidate: 50)
@@ -331,7 +331,7 @@ struct RolloutControllerTests {
         #expect(live(world) == [0, 0, 0, 0])
     }
 
-    @Test("a candidate that lost weight while a trip forbids more is left alone")
+    @Test("the lower weight of a candidate is not corrected while a trip forbids more")
     func driftDownAfterTrip() {
         var world = promoted()
         let trip = world.trip("c", scope: .service)
@@ -343,7 +343,7 @@ struct RolloutControllerTests {
         #expect(world.violations == [])
     }
 
-    @Test("a candidate that still gets requests keeps the rollback from being valid")
+    @Test("a rollback is not validated while the candidate gets requests")
     func leak() {
         var world = promoted()
         let trip = world.trip("c", scope: .service)
@@ -358,7 +358,7 @@ struct RolloutControllerTests {
         #expect(world.notices.contains { $0.kind == .page })
     }
 
-    @Test("a journal that cannot be written ends every action")
+    @Test("after a failed journal write no action follows")
     func journalFailure() {
         var controller = RolloutController(plan: plan)
         let now = Instant(nanoseconds: 1)
@@ -368,7 +368,7 @@ struct RolloutControllerTests {
         #expect(controller.wakeAt == nil)
     }
 
-    @Test("without the lease nothing is done, and answers from before do not count")
+    @Test("without the lease nothing is done, and earlier replies do not count")
     func lease() throws {
         var controller = RolloutController(plan: plan)
         let now = Instant(nanoseconds: 1)
@@ -404,7 +404,7 @@ struct RolloutControllerTests {
         #expect(controller == before)
     }
 
-    @Test("killed before or after any action, the world comes to the same end")
+    @Test("after a kill before or after any action, the world ends in the same state")
     func crashAnywhere() {
         var step = 0
         while true {

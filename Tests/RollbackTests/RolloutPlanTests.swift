@@ -31,7 +31,7 @@ struct RolloutPlanTests {
         }
     }
 
-    @Test("the seven ACGS services are promoted in the documented order, each after what it depends on")
+    @Test("the seven ACGS services are promoted in the documented order, each after its dependencies")
     func order() throws {
         let plan = try acgs()
         #expect(plan.services.map(\.name) == ["auth", "ac", "integrity", "fv", "gs", "pgc", "ec"])
@@ -62,7 +62,7 @@ struct RolloutPlanTests {
         #expect(Set(conditions(2)) == [">= 0.95"])
     }
 
-    @Test("rollback takes dependents before what they depend on")
+    @Test("rollback begins with dependents")
     func rollbackOrder() throws {
         let plan = try acgs()
         #expect(plan.rollbackOrder == ["ec", "pgc", "gs", "fv", "integrity", "ac", "auth"])
@@ -84,7 +84,7 @@ struct RolloutPlanTests {
     @Test(
         "faults are told with line and field",
         arguments: [
-            ("", "p.yml:1:1: a plan file holds exactly one document"),
+            ("", "p.yml:1:1: a plan file has exactly one document"),
             (
                 plan(service("a", "depends: [b]") + service("b", "depends: [a]")),
                 "p.yml:4:3: services: dependencies form a cycle: a → b → a"
@@ -94,7 +94,7 @@ struct RolloutPlanTests {
             (plan(service("a") + service("a")), "p.yml:7:3: services[1]: the service \"a\" appears twice"),
             (
                 plan(service("a") + service("b", "depends: [a]"), top: "order: [b, a]\n"),
-                "p.yml:3:8: order: \"b\" depends on \"a\", which must stand before it"
+                "p.yml:3:8: order: \"b\" depends on \"a\", which must come before it"
             ),
             (
                 plan(service("a") + service("b"), top: "order: [b]\n"),
@@ -105,7 +105,7 @@ struct RolloutPlanTests {
             (plan(service("a", "bake: 5x")), "p.yml:5:9: services[0].bake: not a duration, such as 30s or 5m"),
             (
                 plan(service("a", "stages: [10, 5, 100]")),
-                "p.yml:5:16: services[0].stages[1]: stages are whole percentages from 1 to 100, each above the one before"
+                "p.yml:5:16: services[0].stages[1]: stages are whole percentages from 1 to 100, in ascending order"
             ),
             (plan(service("a", "stages: [10, 50]")), "p.yml:5:11: services[0].stages: the last stage must be 100"),
             (

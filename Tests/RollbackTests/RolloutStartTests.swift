@@ -26,7 +26,7 @@ struct RolloutStartTests {
         #expect(world.violations == [])
     }
 
-    @Test("a window that closed while something stood in the way begins nothing")
+    @Test("a window with an obstacle until its end begins no rollout")
     func obstacle() throws {
         var world = try world("{windows: [\"08:05-08:20\"]}")
         world.step { $0.historyChanged(isAvailable: false, at: $1) }
@@ -38,7 +38,7 @@ struct RolloutStartTests {
         #expect(world.lastState.phase != .idle, "the next day's window")
     }
 
-    @Test("a continuous rollout begins with each new version of the candidate, and not again with one that went back")
+    @Test("a continuous rollout begins with each new version of the candidate, and not again with a rolled back one")
     func continuous() throws {
         var world = try world("{version: 'max(build_number)'}")
         world.run(for: .minutes(1))
@@ -61,7 +61,7 @@ struct RolloutStartTests {
         #expect(world.violations == [])
     }
 
-    @Test("a cooldown holds up a new version; a candidate that changes during its rollout stops it")
+    @Test("a cooldown delays a new version; a candidate that changes during its rollout stops it")
     func changes() throws {
         var world = try world("{version: v}")
         world.candidateVersion = 1
@@ -83,7 +83,7 @@ struct RolloutStartTests {
         #expect(world.violations == [])
     }
 
-    @Test("an abort begins nothing: neither the candidate that is there by now, nor again when the process comes back")
+    @Test("an abort begins no rollout: neither of the present candidate, nor after a restart")
     func aborted() throws {
         var world = try world("{version: v}")
         world.candidateVersion = 1
@@ -118,7 +118,7 @@ struct RolloutStartTests {
         #expect(error?.line == 1)
     }
 
-    @Test("windows name days and spans")
+    @Test("windows have days and times")
     func windows() {
         #expect(RolloutStart.Window("fri-mon 22:00-24:00") == .init(days: [5, 6, 0, 1], start: 1320, end: 1440))
         #expect(RolloutStart.Window("sat,sun 00:00-00:01") == .init(days: [6, 0], start: 0, end: 1))

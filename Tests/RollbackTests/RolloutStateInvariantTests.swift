@@ -54,8 +54,8 @@ struct RolloutStateInvariantTests {
         Corruption("the rollback p-2-1 has no number, service or cause") { $0.rollback?.causes = [] },
         Corruption("the rollback p-2-1 names a service twice") { $0.rollback?.services = ["a", "a"] },
         Corruption("the rollback p-2-1 is over") { $0.rollback?.step = .finished },
-        Corruption("the rollback p-2-1 is under way in paused") { $0.phase = .paused(reason: "") },
-        Corruption("a: goes back in the phase promoting") {
+        Corruption("the rollback p-2-1 is active in paused") { $0.phase = .paused(reason: "") },
+        Corruption("a: is rolled back in the phase promoting") {
             $0.phase = .promoting
             $0.rollback?.step = .finished
         },
@@ -69,7 +69,7 @@ struct RolloutStateInvariantTests {
         },
         Corruption("b: shifting to 100/0, stage 0 is 90/10") { $0.services["b"]?.progress = .shifting(stage: 0) },
         Corruption("b: restored while waiting") { $0.services["b"]?.isRestoring = true },
-        Corruption("a: there is no route 2 to give up") { $0.services["a"]?.abandoned = [1] },
+        Corruption("a: there is no route 2") { $0.services["a"]?.abandoned = [1] },
         Corruption("b: given up while waiting") { $0.services["b"]?.abandoned = [0] },
         Corruption("x: doubted, and not there") { $0.doubts = ["x"] },
     ]

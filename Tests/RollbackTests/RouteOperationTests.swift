@@ -108,7 +108,7 @@ struct RouteOperationTests {
     @Test("a person ends the attempts at a dead route; the rollback is over, and not validated")
     func abandon() {
         var world = promoting()
-        #expect(world.command(.abandonRoute(second)) == .refused("a is not on its way back"))
+        #expect(world.command(.abandonRoute(second)) == .refused("a is not being rolled back"))
         world.routers[second]?.isDead = true
         trip(&world)
         world.run(for: .seconds(20))
@@ -116,7 +116,7 @@ struct RouteOperationTests {
         #expect(world.command(.abandonRoute(RouteID("x", 0))) == .refused("there is no service \"x\""))
         #expect(world.command(.abandonRoute(RouteID("a", 2))) == .refused("a has 2 routes, counted from 1"))
         #expect(
-            world.command(.abandonRoute(first)) == .refused("exec one answers: nothing has to be given up"))
+            world.command(.abandonRoute(first)) == .refused("exec one responds: it cannot be given up"))
         #expect(world.command(.abandonRoute(second)) == .accepted)
         world.run(for: .seconds(20))
         #expect(world.lastState.phase == .rolledBack)
@@ -124,7 +124,7 @@ struct RouteOperationTests {
         #expect(report?.rollback.verdict?.isValid == false)
         #expect(report?.rollback.verdict?.detail == "given up: a: exec two")
         #expect(report?.markdown.contains("exec two, last read 100/0") == false)
-        #expect(report?.markdown.contains("along the route given up: exec two, last read 0/100") == true)
+        #expect(report?.markdown.contains("from the route given up: exec two, last read 0/100") == true)
         world.routers[second]?.isDead = false
         world.run(for: .seconds(20))
         #expect(live(world) == [0, 0, 0], "it is read for ever, and corrected once it answers")

@@ -16,7 +16,7 @@ struct SimulationTests {
         for fault in Fault.allCases { #expect(totals.strikes[fault.rawValue] > 10, "\(fault) hardly struck") }
     }
 
-    @Test("every defect of the shell is found, by the invariant that it violates", arguments: Sabotage.allCases)
+    @Test("every defect of the runner is found by the invariant that it violates", arguments: Sabotage.allCases)
     func sabotage(_ sabotage: Sabotage) throws {
         let totals = try Campaign.run(1..<1001, threads: 1, sabotage: sabotage, limit: 1)
         let found = Set(totals.failures.map(\.violation.invariant))
@@ -45,7 +45,7 @@ struct SimulationTests {
         }
     }
 
-    @Test("each invariant is the one that finds some defect, so that no check is idle")
+    @Test("each invariant is the only one that finds some defect, so that no check is useless")
     func coverage() {
         let found = Sabotage.allCases.filter { $0.foundBy.count == 1 }.reduce(into: Set<Invariant>()) {
             $0.formUnion($1.foundBy)
@@ -53,7 +53,7 @@ struct SimulationTests {
         #expect(found == Set(Invariant.allCases))
     }
 
-    @Test("a failing world shrinks to strikes of which none can be left out, and repeats from its seed")
+    @Test("a failing world shrinks to necessary strikes, and repeats from its seed")
     func shrinking() throws {
         let totals = try Campaign.run(300..<1001, threads: 1, sabotage: .skipsCooldown, limit: 1)
         let failure = try #require(totals.failures.first)

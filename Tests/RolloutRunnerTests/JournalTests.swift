@@ -22,7 +22,7 @@ struct JournalTests {
         return payloads
     }
 
-    @Test("what was appended is there when it is opened again, and sequences go on")
+    @Test("appended records are there after reopening, and sequences continue")
     func reopen() throws {
         let payloads = try records(3)
         #expect(try Journal(path: path).recovered == payloads)
@@ -32,7 +32,7 @@ struct JournalTests {
         #expect(scan.records.map(\.sequence) == [1, 2, 3, 4])
     }
 
-    @Test("a journal that grew long is replaced by its last record")
+    @Test("a long journal is replaced by its last record")
     func compaction() throws {
         let journal = try Journal(path: path, compactionLength: 1000)
         let payload = [UInt8](repeating: 7, count: 300)
@@ -50,7 +50,7 @@ struct JournalTests {
         #expect(error?.description == "/nonexistent/p.journal: cannot open the lock file: No such file or directory")
     }
 
-    @Test("a record reads back as it was written, numbers that JSON cannot write included")
+    @Test("a record reads back unchanged, including numbers that JSON cannot represent")
     func payload() throws {
         var state = RolloutState()
         state.generation = 3

@@ -70,7 +70,7 @@ struct RollbackRunnerTests {
         Loopback.eventually { runner.snapshots[0].phase == wanted }
     }
 
-    @Test("a trip takes every service back, validates it and reports with evidence")
+    @Test("a trip rolls every service back, validates it and reports with evidence")
     func trip() throws {
         let proxy = try HAProxyFixture()
         let sinks = Sinks()
@@ -108,7 +108,7 @@ struct RollbackRunnerTests {
         #expect(sinks.events.withLock { $0 }.filter { $0.kind == .violation }.count == 3)
     }
 
-    @Test("going back to a checkpoint exactly gives the live weights it shows, and a process that ends keeps them")
+    @Test("an exact restore sets the weights of the checkpoint, and they survive a restart")
     func exactRestore() throws {
         let proxy = try HAProxyFixture()
         let sinks = Sinks()
@@ -132,7 +132,8 @@ struct RollbackRunnerTests {
             settings: .init(directory: proxy.directory.path), sinks: sinks.sinks)
         try runner.start()
         try #require(phase(runner, "paused"))
-        #expect(runner.command(restore, plan: "acgs") == .ignored("no candidate has more traffic than it had then"))
+        #expect(
+            runner.command(restore, plan: "acgs") == .ignored("no candidate has more traffic than at the checkpoint"))
         #expect(try weights() == [50, 50])
         runner.stop()
     }
@@ -169,7 +170,7 @@ struct RollbackRunnerTests {
         #expect(sinks.events.withLock { $0 }.contains { $0.body["step"]?.text == "drift" })
     }
 
-    @Test("no traffic goes to a stable version that is down; people are paged, and it goes when it is up again")
+    @Test("no traffic is shifted to a stable version that is down; a page is sent")
     func unhealthyTarget() throws {
         let proxy = try HAProxyFixture()
         let sinks = Sinks()
@@ -191,7 +192,7 @@ struct RollbackRunnerTests {
             .exchange("set server \(server) state \(state)\n")
     }
 
-    @Test("after promotion the stable version is retained, and everything can still go back")
+    @Test("after promotion the stable version is retained, and a complete rollback is possible")
     func afterPromotion() throws {
         let proxy = try HAProxyFixture()
         let runner = try runner(proxy, Sinks())
@@ -208,7 +209,7 @@ struct RollbackRunnerTests {
         #expect(try both(.allCandidate))
         #expect(
             runner.command(RolloutCommand(.abort, by: "ops"), plan: "acgs")
-                == .ignored("generation 1 is promoted: only a rollback takes its candidates back"))
+                == .ignored("generation 1 is promoted: use a rollback instead"))
         #expect(runner.command(RolloutCommand(.rollback(services: nil), by: "ops"), plan: "acgs") == .accepted)
         try #require(phase(runner, "rolled_back"))
         #expect(try both(.allStable))
@@ -224,7 +225,7 @@ struct RollbackRunnerTests {
         withExtendedLifetime(journal) {}
     }
 
-    @Test("killed at any step, the next process ends in the same state")
+    @Test("after a kill at any step, the next process ends in the same state")
     func killedAnywhere() throws {
         let proxy = try HAProxyFixture()
         let program = Bundle.main.bundleURL.deletingLastPathComponent().appending(path: "RollbackCrashProcess").path

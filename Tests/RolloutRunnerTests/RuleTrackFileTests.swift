@@ -36,7 +36,7 @@ struct RuleTrackFileTests {
         }
     }
 
-    @Test("what is kept of a rule reads back the same")
+    @Test("the stored state of a rule reads back unchanged")
     func roundTrip() throws {
         let file = RuleTrackFile(path: directory.file("rules"))
         var rule = RollbackRule(measurement(1, at: 0).definition)
@@ -45,7 +45,7 @@ struct RuleTrackFileTests {
         #expect(file.read()["f;g;R"]?.tracks == rule.tracks)
     }
 
-    @Test("a file that is none of ours begins every rule anew")
+    @Test("a foreign file resets every rule")
     func foreign() {
         let file = RuleTrackFile(path: directory.write("{\"x\": [1,", to: "rules"))
         #expect(file.read().isEmpty)

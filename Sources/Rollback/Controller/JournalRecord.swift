@@ -1,15 +1,15 @@
 internal import JSON
 internal import MetricModel
 
-/// One step of a rollout as it stands in the journal: the whole durable state after it.
+/// One step of a rollout in the journal: the whole durable state after it.
 ///
-/// Carrying the whole state costs a few kilobytes per step and makes recovery one thing only: read the last record.
+/// The whole state takes a few kilobytes per step and makes recovery simple: read the last record.
 public struct JournalRecord: Equatable, Sendable {
-    /// The fencing number under which it was written.
+    /// The fencing number at the time of writing.
     public var epoch: UInt64
     /// When it was written.
     public var at: Instant
-    /// What happened: `intent`, `shifted`, `verified` …
+    /// The step: `intent`, `shifted`, `verified` …
     public var step: String
     /// The state after it.
     public var state: RolloutState
@@ -31,9 +31,9 @@ public struct JournalRecord: Equatable, Sendable {
         self.state = state
     }
 
-    /// Reads a payload; `nil` where it is none of ours.
+    /// Reads a payload; `nil` if it is not a record of this version.
     public init?(payload: [UInt8]) {
-        // What is wrong with a payload does not matter: its checksum was right, so another version wrote it.
+        // The error is not needed: the checksum was valid, so another version wrote the payload.
         guard let json = try? JSON(parsing: payload), let epoch = json["epoch"]?.integer.flatMap(UInt64.init(exactly:)),
             let at = json["at"]?.integer, let step = json["step"]?.text,
             let state = json["state"].flatMap(RolloutState.init)

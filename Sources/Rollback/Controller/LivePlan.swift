@@ -1,14 +1,14 @@
 public import JSON
 
-/// A service as it is now: what is wanted of its routers, what they were read to do, and which versions they know.
+/// The present state of a service: its wanted weights, the weights read from its routers, and its versions.
 public struct LiveService: Equatable, Sendable {
     /// The service.
     public var name: String
-    /// Where it stands in the rollout.
+    /// Its progress in the rollout.
     public var progress: String
-    /// How traffic is meant to be divided.
+    /// The wanted weights.
     public var wanted: TrafficSplit
-    /// What was read from the routers just now.
+    /// The last reading of the routers.
     public var inspection: OperationResult
     /// Its routes, each as an object with the kind of router and the targets of both versions.
     public var routes: [JSON]
@@ -22,19 +22,19 @@ public struct LiveService: Equatable, Sendable {
         self.routes = routes
     }
 
-    /// How traffic is divided live; `nil` where it could not be read, or routers disagree.
+    /// The live weights; `nil` if they could not be read or routers disagree.
     public var live: TrafficSplit? {
         if case .inspected(let seen) = inspection { seen.split } else { nil }
     }
 }
 
-/// A plan as it is now.
+/// The present state of a plan.
 public struct LivePlan: Equatable, Sendable {
     /// The plan.
     public var name: String
-    /// Counts the rollouts.
+    /// The number of the rollout.
     public var generation: UInt64
-    /// Where the rollout stands.
+    /// The phase of the rollout.
     public var phase: String
     /// The services in the order of promotion.
     public var services: [LiveService]

@@ -2,19 +2,19 @@ internal import JSON
 internal import MetricModel
 package import RuleModel
 
-/// A plan's rollback rules and its controller as one machine: events in, actions out, in the order in which the shell
-/// has to run them. The live service and the simulation run the same one.
+/// The rollback rules and the controller of a plan as one machine: events in, actions out, in the order in which the
+/// runner must execute them. The live service and the simulation use the same machine.
 ///
-/// What stops promotion because of rules follows from where the rules stand, and from nothing else, so that neither a
-/// restart nor a change of the lease can lose it.
+/// The reasons of rules to stop promotion are computed from the state of the rules only, so neither a restart nor a
+/// change of the lease can lose one.
 package struct PlanMachine: Equatable, Sendable {
-    /// What the shell has to do.
+    /// An action for the runner.
     package enum Action: Equatable, Sendable {
-        /// What the controller asks for; when a journal record cannot be written, everything behind it is dropped.
+        /// An action of the controller. If a journal record cannot be written, all actions after it are dropped.
         case control(RolloutController.Action)
-        /// A rule tripped; nothing is to be done but to count it.
+        /// A rule tripped. It only needs to be counted.
         case tripped
-        /// Keep ``PlanMachine/rules`` for the next process.
+        /// Store ``PlanMachine/rules`` for the next process.
         case keepRules
     }
 
@@ -23,13 +23,13 @@ package struct PlanMachine: Equatable, Sendable {
     /// The rules that have been measured, by `file;group;name`.
     package private(set) var rules: [String: RollbackRule]
 
-    /// The rules in force, by `file;group;name`; `nil` where nobody has said which there are. Then data are missing
-    /// from the first evaluation on, and promotion waits for none.
+    /// The rules in force, by `file;group;name`; `nil` if they are not known. Then data count as missing from the first
+    /// evaluation on, and promotion waits for no data.
     private var watches: [String: RuleWatch]?
 
-    /// A machine that goes on with a controller and rules as they were kept.
+    /// A machine that continues with a stored controller and rules.
     ///
-    /// - Parameter watches: the rules in force; `nil` where they are not known.
+    /// - Parameter watches: the rules in force; `nil` if they are not known.
     package init(
         _ controller: RolloutController, rules: [String: RollbackRule] = [:], watches: [RuleWatch]? = nil
     ) {
@@ -38,7 +38,7 @@ package struct PlanMachine: Equatable, Sendable {
         if let watches { adopt(watches) }
     }
 
-    /// These are the rules in force from now on. Where others stand is forgotten.
+    /// Sets the rules in force. The state of other rules is dropped.
     package mutating func rulesChanged(to watches: [RuleWatch], at now: Instant) -> [Action] {
         adopt(watches)
         return [.keepRules] + holdBack(at: now)
@@ -50,13 +50,13 @@ package struct PlanMachine: Equatable, Sendable {
         controller.demandsChanged(to: watches.map(EvidenceDemand.init))
     }
 
-    /// The process has come back and read the journal; to be called once, before any other event.
+    /// Continues after a restart, when the journal has been read. Must be called once, before any other event.
     package mutating func recovered(at now: Instant) -> [Action] {
         let freezes = freezes
         return step(at: now) { $0.recovered(freezes: freezes, at: now) }
     }
 
-    /// An event that concerns the controller alone.
+    /// An event for the controller only.
     package mutating func step(
         at now: Instant, _ body: (inout RolloutController) -> [RolloutController.Action]
     ) -> [Action] {
@@ -66,17 +66,17 @@ package struct PlanMachine: Equatable, Sendable {
         return actions.map { $0 == .rearm ? .keepRules : .control($0) } + holdBack(at: now)
     }
 
-    /// The lease was won (`epoch` is its fencing number) or lost (`nil`). Trips of a time in which another process was
-    /// responsible count again with the next violation: that process may have ended before it acted on them.
+    /// The lease was won (`epoch` is its fencing number) or lost (`nil`). Trips from the term of another process count
+    /// again with the next violation: that process may have ended before it acted on them.
     ///
-    /// - Parameter isAlone: whether the time of the lease is over although nobody can have taken it.
+    /// - Parameter isAlone: whether the lease has expired although no other process can have taken it.
     package mutating func leaseChanged(epoch: UInt64?, isAlone: Bool = false, at now: Instant) -> [Action] {
         let isWon = epoch != nil && epoch != controller.epoch
         return (isWon ? reconsider() : [])
             + step(at: now) { $0.leaseChanged(epoch: epoch, isAlone: isAlone, at: now) }
     }
 
-    /// The lease was won, and another process has left the rollout as `record` says, or later:
+    /// The lease was won, and another process left the rollout in the state of `record` or later:
     /// ``RolloutController/tookOver(_:isComplete:epoch:at:)``.
     package mutating func tookOver(
         _ record: JournalRecord, isComplete: Bool, epoch: UInt64, at now: Instant
@@ -88,7 +88,7 @@ package struct PlanMachine: Equatable, Sendable {
 
     private mutating func reconsider() -> [Action] {
         for key in rules.keys { rules[key]?.reconsidered() }
-        // Kept at once: a process that ends now must not take up trips that nobody acted on as settled.
+        // Stored at once: if this process ends now, the next one must not treat trips without an action as done.
         return [.keepRules]
     }
 
@@ -98,14 +98,14 @@ package struct PlanMachine: Equatable, Sendable {
     package mutating func measured(
         _ measurement: RollbackMeasurement, cause: Instant? = nil, at now: Instant
     ) -> [Action] {
-        // A rule that a reload has taken away may have been under evaluation.
+        // A rule that a reload removed may have been under evaluation.
         if let watches, watches[measurement.rule] == nil { return [] }
         let before = rules[measurement.rule] ?? RollbackRule(measurement.definition)
         var rule = before
         let outcome = rule.measured(measurement, awaited: awaited(of: measurement.rule, at: now))
         rules[measurement.rule] = rule
         var actions: [Action] = []
-        // What trips comes first: everything else can wait until the shift is on its way.
+        // Trips come first: everything else can wait until the shift has been requested.
         for case .tripped(let trip) in outcome {
             actions.append(.tripped)
             actions += step(at: now) { $0.tripped(trip, cause: cause, at: now) }
@@ -126,7 +126,7 @@ package struct PlanMachine: Equatable, Sendable {
         return actions
     }
 
-    /// For each service that `elements` speak for the time of the newest sample, by the clock of this process.
+    /// The time of the newest sample of each service in `elements`, by the clock of this process.
     private func evidence(
         in elements: [RollbackMeasurement.Element], of measurement: RollbackMeasurement, at now: Instant
     ) -> [String: Instant] {
@@ -142,7 +142,7 @@ package struct PlanMachine: Equatable, Sendable {
         return times
     }
 
-    /// Which data the rule called `key` has to have by now.
+    /// The data that the rule `key` must have by now.
     private func awaited(of key: String, at now: Instant) -> RollbackRule.Awaited {
         guard let watch = watches?[key] else { return .everything }
         let (controller, services) = (controller, Set(watch.services))
@@ -152,7 +152,7 @@ package struct PlanMachine: Equatable, Sendable {
         return RollbackRule.Awaited(services: due) { labels, seen in
             let named = watch.definition.services(of: labels, in: controller.plan) ?? []
             let meant = services.intersection(named)
-            // An element that speaks for no service of the plan stands for all that the rule judges.
+            // An element without a service of the plan stands for all services of the rule.
             return (meant.isEmpty ? services : meant).contains { service in
                 controller.isDataDue(
                     of: service, within: watch.firstData,
@@ -161,13 +161,13 @@ package struct PlanMachine: Equatable, Sendable {
         }
     }
 
-    /// Lets promotion stop, or go on, because of where the rules stand. A rollout may begin by itself with that.
+    /// Stops or resumes promotion according to the state of the rules. May begin a rollout.
     private mutating func holdBack(at now: Instant) -> [Action] {
         let freezes = freezes
         return step(at: now) { $0.freezesChanged(to: freezes, at: now) }
     }
 
-    /// What of the rules forbids promotion.
+    /// The reasons of rules to stop promotion.
     private var freezes: Set<String> {
         var freezes: Set<String> = []
         for rule in rules.values {
@@ -179,7 +179,7 @@ package struct PlanMachine: Equatable, Sendable {
         return freezes
     }
 
-    /// What people and the history hear of a measurement's outcome.
+    /// The notifications and events for the outcome of a measurement.
     private func told(
         _ action: RollbackRule.Action, _ measurement: RollbackMeasurement, at now: Instant
     ) -> RolloutController.Action? {
@@ -210,7 +210,7 @@ package struct PlanMachine: Equatable, Sendable {
         case .cleared(let labels, _): return event(.decision, labels, [.init("decision", "cleared")])
         case .missing(let labels, let since):
             return page(labels, "no data of \(labels) since \(RFC3339.text(milliseconds: since.milliseconds))")
-        case .overflowed(let limit): return page(.empty, "more than \(limit) elements: the rest is not watched")
+        case .overflowed(let limit): return page(.empty, "more than \(limit) elements: the others are not tracked")
         case .tripped, .frozen, .returned: return nil
         }
     }

@@ -1,22 +1,22 @@
 public import JSON
 
-/// Something that must be provable later. Goes to the history.
+/// An event for the history, as evidence.
 public struct RollbackEvent: Equatable, Sendable {
-    /// What kind of thing happened; the raw values are those of the history's events.
+    /// The kind of the event; the raw values are those of the history's events.
     public enum Kind: String, Sendable, CaseIterable {
         case violation
         case decision
         case step = "rollback_step"
         case deployment
-        /// How traffic was divided was written down.
+        /// The weights were stored.
         case checkpoint
     }
 
     /// When.
     public var at: Instant
-    /// What kind of thing happened.
+    /// The kind of the event.
     public var kind: Kind
-    /// A rule or a plan.
+    /// The name of a rule or a plan.
     public var subject: String
     /// The particulars; an object.
     public var body: JSON
@@ -30,13 +30,13 @@ public struct RollbackEvent: Equatable, Sendable {
     }
 }
 
-/// A message to people.
+/// A notification.
 public struct RollbackNotice: Equatable, Sendable {
-    /// Whether somebody has to act.
+    /// Whether a person must act.
     public enum Kind: String, Sendable {
-        /// Somebody must act now.
+        /// A person must act now.
         case page
-        /// What the page of the same key was about is over; nobody has to act on it any more.
+        /// The reason of the page with the same key is over.
         case over
         case rollback
         case validation
@@ -44,9 +44,9 @@ public struct RollbackNotice: Equatable, Sendable {
 
     /// The plan.
     public var plan: String
-    /// Equal for repetitions of one message.
+    /// The same for retries of one message.
     public var key: String
-    /// Whether somebody has to act.
+    /// Whether a person must act.
     public var kind: Kind
     /// The message.
     public var text: String

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// A rollback as people have to deal with it. Raised once per rollback; the same id again is an update.
+/// The incident of a rollback. Raised once per rollback; the same id again is an update.
 public struct RollbackIncident: Equatable, Sendable {
     /// The id of the rollback.
     public var id: String
@@ -8,14 +8,14 @@ public struct RollbackIncident: Equatable, Sendable {
     public var plan: String
     /// The worst severity of its causes.
     public var severity: String
-    /// One line.
+    /// A text of one line.
     public var title: String
-    /// The services that went back.
+    /// The services that were rolled back.
     public var services: [String]
-    /// What is left to do for people.
+    /// The tasks left to people.
     public var tasks: [String]
 
-    /// The incident of `rollback`, with the tasks that follow from why it happened and how it went.
+    /// The incident of `rollback`, with tasks that depend on its causes and outcome.
     init(_ rollback: RollbackRecord, plan: String) {
         let names = rollback.services.joined(separator: ", ")
         id = rollback.id
@@ -29,31 +29,31 @@ public struct RollbackIncident: Equatable, Sendable {
                 switch cause {
                 case .trip(let trip):
                     "Find out why the candidate of \(names) violated \(trip.name), from the evidence in the report."
-                case .command(let by, _): "Write down with \(by) what made them ask for the rollback."
+                case .command(let by, _): "Record with \(by) the reason for the rollback."
                 case .promotion(let service, _): "Find out why \(service) could not be promoted."
                 }
             if !tasks.contains(task) { tasks.append(task) }
         }
         if rollback.verdict?.isValid == false {
-            tasks.insert("Look at the services now: the rollback was not confirmed.", at: 0)
+            tasks.insert("Check the services now: the rollback was not confirmed.", at: 0)
         }
         let notIsolated = rollback.timeline.filter { $0.step == "isolated" && $0.detail.hasPrefix("not isolated") }
         for service in notIsolated.compactMap(\.service) {
-            tasks.append("Take the candidate of \(service) out by hand: its router did not isolate it.")
+            tasks.append("Isolate the candidate of \(service) manually: its router did not.")
         }
         for entry in rollback.timeline where entry.step == "abandoned" {
             tasks.append(
-                "Take the candidate of \(entry.service ?? "") out by hand along the route given up: \(entry.detail)")
+                "Remove the candidate of \(entry.service ?? "") manually from the route given up: \(entry.detail)")
         }
         tasks += [
             "Keep the isolated candidate for analysis, or remove it.",
             "Check what the candidate wrote while it had traffic.",
-            "Start a new generation only when the cause is removed.",
+            "Start a new generation only when the cause is fixed.",
         ]
         self.tasks = tasks
     }
 
-    /// The incident for machines.
+    /// The incident as JSON.
     var json: JSON {
         [
             "id": .string(id), "severity": .string(severity), "title": .string(title),

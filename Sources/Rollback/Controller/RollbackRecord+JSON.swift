@@ -57,14 +57,14 @@ extension RollbackRecord.Entry {
 }
 
 extension RollbackRecord.Cause {
-    /// One line for people.
+    /// A text of one line.
     public var summary: String {
         switch self {
         case .trip(let trip):
             let values = trip.samples.map { FloatText.general($0.value) }.joined(separator: ", ")
             let element = trip.labels.isEmpty ? "" : " \(trip.labels)"
             return "\(trip.name)\(element): \(values) \(trip.condition)"
-        case .command(let by, let reason): return "asked for by \(by)" + (reason.isEmpty ? "" : ": \(reason)")
+        case .command(let by, let reason): return "ordered by \(by)" + (reason.isEmpty ? "" : ": \(reason)")
         case .promotion(let service, let reason): return "\(service) could not be promoted: \(reason)"
         }
     }

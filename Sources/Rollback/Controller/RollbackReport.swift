@@ -1,34 +1,33 @@
 public import JSON
 internal import MetricModel
 
-/// What is published of a finished rollback: why, what was done, when, and how it was confirmed.
+/// The report of a finished rollback: causes, steps with their times, and validation.
 public struct RollbackReport: Equatable, Sendable {
     /// The plan.
     public var plan: String
-    /// The fencing number under which it was finished.
+    /// The fencing number when it was finished.
     public var epoch: UInt64
     /// The rollback.
     public var rollback: RollbackRecord
 
-    /// The report of `rollback`.
     package init(plan: String, epoch: UInt64, rollback: RollbackRecord) {
         self.plan = plan
         self.epoch = epoch
         self.rollback = rollback
     }
 
-    /// When the scrape that proved the violation was committed, or when it was decided where no scrape did.
+    /// When the scrape that proved the violation was committed, or when it was decided if there was no such scrape.
     public var start: Instant? {
         (rollback.timeline.first { $0.step == "violated" } ?? rollback.timeline.first { $0.step == "decided" })?.at
     }
 
-    /// Milliseconds from ``start`` to the last entry called `step`.
+    /// Milliseconds from ``start`` to the last entry of `step`.
     public func milliseconds(to step: String) -> Double? {
         guard let start, let end = rollback.timeline.last(where: { $0.step == step })?.at else { return nil }
         return end.milliseconds(since: start)
     }
 
-    /// The report for machines.
+    /// The report as JSON.
     public var json: JSON {
         let steps = ["decided", "intended", "shifted", "verified", "isolated", "notified", "validated"]
         return [
@@ -54,7 +53,7 @@ public struct RollbackReport: Equatable, Sendable {
         ]
     }
 
-    /// The report for people.
+    /// The report as Markdown.
     public var markdown: String {
         var lines = ["# Rollback \(rollback.id)", ""]
         let outcome = rollback.verdict.map { $0.isValid ? "completed and validated" : "completed, not validated" }
@@ -85,7 +84,7 @@ public struct RollbackReport: Equatable, Sendable {
         ] + samples
     }
 
-    /// Text that came from outside must not begin a line of its own.
+    /// External text must not begin a new line.
     private static func line(_ text: String) -> String {
         String(text.map { $0.isNewline ? " " : $0 })
     }

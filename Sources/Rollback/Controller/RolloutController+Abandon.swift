@@ -1,6 +1,6 @@
 /// Giving up a route on a person's word.
 extension RolloutController {
-    /// Ends the attempts to take traffic back along `route`. It is still read, and corrected as drift once it answers.
+    /// Ends the attempts to roll `route` back. It is still read, and corrected as drift when it responds.
     mutating func abandon(_ route: RouteID, _ command: RolloutCommand, at now: Instant) -> CommandOutcome {
         guard let definition = plan.service(route.service) else {
             return .refused("there is no service \"\(route.service)\"")
@@ -10,14 +10,14 @@ extension RolloutController {
             return .refused("\(route.service) has \(count) route\(count == 1 ? "" : "s"), counted from 1")
         }
         guard state.phase == .rollingBack, state.rollback?.services.contains(route.service) == true else {
-            return .refused("\(route.service) is not on its way back")
+            return .refused("\(route.service) is not being rolled back")
         }
         if state.services[route.service]?.abandoned.contains(route.index) == true {
-            return .ignored("the route is given up already")
+            return .ignored("the route is already given up")
         }
         let name = definition.routes[route.index].name
         guard let fault = self[route].view.fault ?? self[route].obstacle?.reason else {
-            return .refused("\(name) answers: nothing has to be given up")
+            return .refused("\(name) responds: it cannot be given up")
         }
         self[route].begin()
         validating.awaited.remove(route)

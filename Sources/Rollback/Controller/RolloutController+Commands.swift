@@ -1,41 +1,41 @@
 internal import JSON
 internal import MetricModel
 
-/// What a person may ask of a rollout.
+/// An order to a rollout.
 public struct RolloutCommand: Equatable, Sendable {
-    /// What is asked.
+    /// The kind of the order.
     public enum Verb: Equatable, Sendable {
         /// Begin a new generation.
         case start
-        /// Stop promotion where it is.
+        /// Stop promotion at the present stage.
         case pause
-        /// Go on after a pause.
+        /// Continue after a pause.
         case resume
-        /// End the bake time of what is being watched, and approve it.
+        /// End the bake time of the services that are baking, and approve them.
         case promote
-        /// The same, also where data are missing, which a person answers for with a reason.
+        /// The same, even if data are missing. Needs a reason.
         case promoteWithoutData
-        /// Take back what has been promoted so far, also what a smaller rollback left. Always wins; without a rollout
-        /// it does nothing.
+        /// Roll back everything that has been promoted, including the rest of a partial rollback. Takes precedence over
+        /// everything; without a rollout it has no effect.
         case abort
-        /// Take back these services, or all, also after promotion. All of them end a rollout whose candidates have no
-        /// traffic yet.
+        /// Roll back these services, or all, also after promotion. Without names it also ends a rollout whose
+        /// candidates have no traffic yet.
         case rollback(services: [String]?)
-        /// Take services back whose candidate has more now than it had in these divisions. Never raises a candidate.
+        /// Roll back services whose candidate has more traffic now than in these splits. Never raises a candidate.
         ///
-        /// They go back whole, unless `exactlyIn` is the generation under way: then those that had a part have it
-        /// again.
+        /// Rolls back completely, unless `exactlyIn` is the present generation: then candidates that had traffic are
+        /// lowered to that weight.
         case restore([String: TrafficSplit], exactlyIn: UInt64? = nil)
         /// End the attempts to take traffic back along a route that cannot be reached. Its service counts as rolled
         /// back without it, and the rollback as not validated.
         case abandonRoute(RouteID)
     }
 
-    /// What is asked.
+    /// The kind of the order.
     public var verb: Verb
-    /// Who asks.
+    /// The person or program that gave it.
     public var by: String
-    /// Why.
+    /// The reason.
     public var reason: String
 
     /// A command of `by`.
@@ -47,7 +47,7 @@ public struct RolloutCommand: Equatable, Sendable {
 }
 
 extension RolloutCommand.Verb {
-    /// The word for it in the record.
+    /// The name for records.
     public var name: String {
         switch self {
         case .start: "start"
@@ -62,7 +62,7 @@ extension RolloutCommand.Verb {
         }
     }
 
-    /// The services that it is limited to; none for all.
+    /// The services that it is limited to; empty for all.
     var services: [String] {
         switch self {
         case .rollback(let services): services ?? []
@@ -73,14 +73,14 @@ extension RolloutCommand.Verb {
     }
 }
 
-/// What became of a command.
+/// The result of an order.
 public enum CommandOutcome: Equatable, Sendable {
     case accepted
     /// There was nothing to do.
     case ignored(String)
     case refused(String)
 
-    /// The word for it in the record.
+    /// The name for records.
     var name: String {
         switch self {
         case .accepted: "accepted"
@@ -89,7 +89,7 @@ public enum CommandOutcome: Equatable, Sendable {
         }
     }
 
-    /// Why nothing was done.
+    /// The reason why it had no effect.
     var reason: String? {
         switch self {
         case .accepted: nil
@@ -99,7 +99,7 @@ public enum CommandOutcome: Equatable, Sendable {
 }
 
 extension RolloutController {
-    /// A person asks for something.
+    /// An order was given.
     public mutating func commanded(
         _ command: RolloutCommand, at now: Instant
     ) -> (outcome: CommandOutcome, actions: [Action]) {
@@ -139,7 +139,7 @@ extension RolloutController {
 
     mutating func start(at now: Instant) -> CommandOutcome {
         switch state.phase {
-        case .promoting, .paused, .rollingBack: return .refused("generation \(state.generation) is under way")
+        case .promoting, .paused, .rollingBack: return .refused("generation \(state.generation) is in progress")
         case .promoted, .retired:
             return .refused("the candidates are promoted: make them the stable versions in the plan first")
         case .idle, .rolledBack: break
@@ -173,7 +173,7 @@ extension RolloutController {
             state.phase = .paused(reason: "\(command.by): \(command.reason)")
             journal("pause", at: now)
             return .accepted
-        case .paused: return .ignored("paused already")
+        case .paused: return .ignored("already paused")
         case .idle, .promoted, .retired, .rollingBack, .rolledBack: return .refused("nothing is being promoted")
         }
     }
@@ -205,18 +205,18 @@ extension RolloutController {
         let affected = plan.rollbackOrder.filter { takesTraffic($0) }
         switch state.phase {
         case .promoted, .retired:
-            return .ignored("generation \(state.generation) is promoted: only a rollback takes its candidates back")
+            return .ignored("generation \(state.generation) is promoted: use a rollback instead")
         case .idle: return .ignored("there is no rollout to abort")
-        // A part may have gone back alone; what is left is ended here.
-        case .rolledBack where affected.isEmpty: return .ignored("everything has gone back already")
+        // A part of the services may have been rolled back; the rest is ended here.
+        case .rolledBack where affected.isEmpty: return .ignored("all services are already rolled back")
         case .promoting, .paused, .rollingBack, .rolledBack: break
         }
         return end(affected, command, at: now)
     }
 
-    /// Takes `affected` back, which is everything that has traffic, and lets the rollout go no further.
+    /// Rolls back `affected`, all services with traffic, and ends the rollout.
     private mutating func end(_ affected: [String], _ command: RolloutCommand, at now: Instant) -> CommandOutcome {
-        // A candidate that took the place of the aborted one meanwhile must not begin by itself at once.
+        // A candidate that has replaced the aborted one must not begin automatically at once.
         if let seen = seenVersion?.value { state.version = seen }
         guard !affected.isEmpty else {
             if state.phase == .rollingBack { return joinRollback(command, at: now) }
@@ -228,7 +228,7 @@ extension RolloutController {
         return .accepted
     }
 
-    /// Everything goes back already; what follows must not be a new promotion.
+    /// Everything is rolled back already; no new promotion may follow.
     private mutating func joinRollback(_ command: RolloutCommand, at now: Instant) -> CommandOutcome {
         state.rollback?.add(.command(by: command.by, reason: command.reason))
         journal("abort", at: now)

@@ -1,9 +1,9 @@
-/// Telling people that promotion stands still although nobody paused it and nothing went back.
+/// Notifications about promotion that is stopped without a pause or a rollback.
 extension RolloutController {
-    /// What rules forbid a candidate more traffic for, and people have to know of; `nil` when nothing does.
+    /// The reason of rules to stop promotion, for notification; `nil` if there is none.
     ///
-    /// Every rollout begins without a measurement of the rules of `freeze_if`, which forbids more traffic all the same
-    /// (``obstacle(at:)``); it is told once it has lasted `gate_timeout`, for then nothing measures the rule.
+    /// Every rollout begins without a measurement of the rules of `freeze_if`, which stops promotion too
+    /// (``obstacle(at:)``). It is notified when it has lasted `gate_timeout`, because then nothing measures the rule.
     private func freeze(at now: Instant) -> String? {
         if let held = freezes.min() { return "held back by \(held)" }
         for name in plan.freezeIf {
@@ -22,8 +22,7 @@ extension RolloutController {
         return nil
     }
 
-    /// Notes since when a rule that promotion depends on waits for its first measurement, and wakes when that is to be
-    /// told.
+    /// Stores since when a required rule has had no measurement, and sets the time of the notification.
     private mutating func awaitMeasurements(at now: Instant) {
         guard state.phase == .promoting, plan.freezeIf.contains(where: { standings[$0] == nil }) else {
             unmeasuredSince = nil
@@ -35,12 +34,13 @@ extension RolloutController {
         if now < end { wake(at: end) }
     }
 
-    /// Pages people once when promotion freezes, and takes that back when it thaws or is no longer under way.
+    /// Pages once when promotion freezes, and resolves the page when it continues or ends.
     ///
-    /// Who was told is forgotten with the process and with the lease: who follows tells again, under the same key.
+    /// The state of notifications is lost with the process and with the lease: the successor notifies again with the
+    /// same key.
     mutating func tellOfFreeze(at now: Instant) {
         awaitMeasurements(at: now)
-        // Which trips stand is told once the rules have forgotten those of the last rollout.
+        // Active trips are notified when the rules have been rearmed after the last rollout.
         guard !outbox.contains(.rearm) else { return }
         let reason = state.phase == .promoting ? freeze(at: now) : nil
         switch (reason, toldFreeze) {

@@ -3,11 +3,11 @@ internal import MetricModel
 
 /// Taking over from another node, whose last steps may not have reached the database.
 extension RolloutController {
-    /// This node has won the lease, and the last record of the node before is newer than its own journal.
+    /// This node has won the lease, and the last record of the previous node is newer than its own journal.
     ///
     /// - Parameters:
     ///   - record: the last record that reached the database.
-    ///   - isComplete: whether nothing can be missing after it, because the node before gave the lease back.
+    ///   - isComplete: whether no record can be missing after it, because the previous node released the lease.
     ///   - new: the fencing number that was won.
     public mutating func tookOver(
         _ record: JournalRecord, isComplete: Bool, epoch new: UInt64, at now: Instant
@@ -15,7 +15,7 @@ extension RolloutController {
         state = record.state
         for service in plan.services {
             var current = state.services[service.name] ?? ServiceRollout()
-            // Keys of operations must not meet those of steps that never reached the database.
+            // Keys of operations must differ from those of steps that did not reach the database.
             current.revision = max(current.revision, new << 32)
             state.services[service.name] = current
         }
@@ -37,18 +37,17 @@ extension RolloutController {
         }
     }
 
-    /// Makes of a state that may be out of date one that never gives a candidate more than it had.
+    /// Converts a state that may be outdated to one that never gives a candidate more traffic than it had.
     ///
-    /// Where a candidate is found with less traffic than recorded, the node before was on its way back, for a reason
-    /// that is not known: ``wasTakenBack(_:_:at:)``. Where it has more, a stage was not recorded, and is taken away as
-    /// drift.
+    /// If a candidate has less traffic than recorded, the previous node was rolling it back for an unknown reason:
+    /// ``wasTakenBack(_:_:at:)``. If it has more, a stage was not recorded, and the difference is removed as drift.
     private mutating func distrust(at now: Instant) {
         switch state.phase {
         case .promoting, .paused:
-            state.phase = .paused(reason: "taken over from a node that may have gone further: resume or abort")
+            state.phase = .paused(reason: "taken over from another node, whose last steps may be lost: resume or abort")
             for service in plan.services {
                 guard case .shifting(let stage)? = state.services[service.name]?.progress,
-                    // That only ever takes traffic from a candidate.
+                    // This only takes traffic from a candidate.
                     state.services[service.name]?.isRestoring != true
                 else { continue }
                 let isFirst = stage == 0
@@ -57,7 +56,7 @@ extension RolloutController {
                 state.services[service.name]?.progress = isFirst ? .waiting : .baking(stage: stage - 1, since: now)
             }
         case .idle, .rolledBack:
-            // A start may not have been recorded. Its number must not be given twice, and its weights are drift.
+            // A start may not have been recorded. Its number must not be used again, and its weights are drift.
             state.generation &+= 1
             state.phase = .rolledBack
         case .promoted, .retired, .rollingBack: break
@@ -66,25 +65,25 @@ extension RolloutController {
         if state.phase == .retired { state.doubts = [] }
     }
 
-    /// Whether the live weights of `service` prove, or may prove, that the node before was taking it back; then
-    /// everything goes.
+    /// Whether the live weights of `service` show that the previous node was, or may have been, rolling it back; then
+    /// everything is rolled back.
     mutating func wasTakenBack(_ service: String, _ seen: Inspection, at now: Instant) -> Bool {
         guard state.doubts.contains(service), let wanted = state.services[service]?.split,
             (seen.split?.candidate ?? 0) < wanted.candidate
         else { return false }
         let affected = plan.rollbackOrder.filter { takesTraffic($0) }
-        let live = seen.split?.description ?? "divided in no way"
+        let live = seen.split?.description ?? "unknown weights"
         beginRollback(
             of: affected,
             because: .command(
                 by: "tribune",
                 reason:
-                    "taken over from a node that had begun to take \(service) back: live \(live), recorded \(wanted)"),
+                    "taken over from a node that had begun to roll \(service) back: live \(live), recorded \(wanted)"),
             at: now)
         return true
     }
 
-    /// The live weights of `service` are as recorded: nothing was on its way there.
+    /// The live weights of `service` are as recorded: the previous node was not changing it.
     mutating func confirm(_ service: String, at now: Instant) {
         guard state.doubts.contains(service) else { return }
         let wanted = state.services[service]?.split

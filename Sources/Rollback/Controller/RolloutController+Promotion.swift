@@ -1,12 +1,12 @@
 internal import JSON
 internal import MetricModel
 
-/// The way forward: level by level, service by service, stage by stage.
+/// Promotion: level by level, service by service, stage by stage.
 extension RolloutController {
-    /// Time between two looks at gates that are closed.
+    /// The interval at which closed gates are evaluated.
     private static var gateInterval: Milliseconds { .seconds(10) }
 
-    /// Why no candidate may get more traffic now; `nil` when it may.
+    /// Why no candidate may get more traffic now; `nil` if it may.
     public func obstacle(at now: Instant) -> String? {
         if let until = state.cooldownUntil, now < until { return "cooldown" }
         if isAlone { return "the lease cannot be renewed" }
@@ -17,7 +17,7 @@ extension RolloutController {
             switch standings[name] {
             case .healthy: continue
             case .violated: return "frozen by \(name): violated"
-            // Before candidates have had traffic for a while, a rule that measures it has nothing to measure.
+            // Before candidates have had traffic for a while, a rule has no data to measure.
             case .missing where isDataDue(of: name, at: now): return "frozen by \(name): no data"
             case nil where isDataDue(of: name, at: now): return "frozen by \(name): not measured yet"
             case .missing, nil: continue
@@ -26,13 +26,13 @@ extension RolloutController {
         return nil
     }
 
-    /// A route that was not read since the process, or the term of the lease, began: what it shows may be what another
-    /// one left.
+    /// A route that was not read since the process, or the term of the lease, began: its weights may be those of
+    /// another process.
     var unreadRoute: RouteID? {
         plan.services.lazy.flatMap { routes(of: $0.name) }.first { !self[$0].isRead }
     }
 
-    /// Why the rollout stands still, for people: also a pause, and what a rollback of a part has left.
+    /// Why the rollout does not continue, including a pause and the rest of a partial rollback.
     package func standstill(at now: Instant) -> String? {
         switch state.phase {
         case .paused(let reason): return reason
@@ -46,7 +46,7 @@ extension RolloutController {
         }
     }
 
-    /// Does what the rollout needs next.
+    /// Performs the next step of the promotion.
     mutating func advancePromotion(at now: Instant) {
         if let until = state.cooldownUntil, now < until { wake(at: until) }
         guard obstacle(at: now) == nil else { return }
@@ -77,7 +77,7 @@ extension RolloutController {
         journal("promoted", at: now)
     }
 
-    /// Whether nothing more happens to `service` in this rollout.
+    /// Whether `service` is finished in this rollout.
     private func isSettled(_ service: String) -> Bool {
         switch state.services[service]?.progress {
         case .promoted, .rolledBack, nil: true
@@ -90,7 +90,7 @@ extension RolloutController {
     }
 
     private mutating func advancePromotion(of service: String, at now: Instant) {
-        // What another node left has to be read first: it may have been on its way back.
+        // The weights left by another node are read first: it may have been rolling back.
         guard let definition = plan.service(service), let current = state.services[service],
             !state.doubts.contains(service)
         else { return }
@@ -132,11 +132,11 @@ extension RolloutController {
         beginStage(stage + 1, of: service, at: now)
     }
 
-    /// Lets `service` pass when all its gates are open; those that the machine cannot answer itself are asked.
+    /// Lets `service` pass when all its gates are open; requests the evaluation of gates outside of the machine.
     private mutating func passGates(
         _ service: RolloutPlan.Service, _ stage: Int, since: Instant, at now: Instant
     ) {
-        // Gates are asked when there is something that they can judge; lack of data never fails a service.
+        // Gates are evaluated when they have data to judge; missing data never fails a service.
         guard work[service.name]?.gates == nil,
             lack(of: service.name, at: now) == nil || work[service.name]?.gateLack != nil
         else { return }
@@ -163,7 +163,7 @@ extension RolloutController {
         outbox.append(.ask(GateQuestion(id: lastOperation, service: service.name, gates: outside)))
     }
 
-    /// The gates that were asked have answered.
+    /// The gates were evaluated.
     public mutating func gatesAnswered(_ question: UInt64, _ answers: [GateAnswer], at now: Instant) -> [Action] {
         if versionQuestion?.id == question {
             return handle(at: now) { controller in
@@ -191,7 +191,7 @@ extension RolloutController {
             work[name]?.gateLack = nil
             gateClosed(name, "\(closed.name): \(closed.detail)", since: since, at: now)
         } else if let missing, !passesMissing {
-            // No data is not a closed gate: it holds, and people are notified.
+            // A gate without data is not closed: it holds, with a notification.
             let first = work[name]?.gateLack?.since ?? now
             work[name]?.gateLack = EvidenceLack(rule: "gate \(missing.name)", service: name, since: first)
             work[name]?.gatesDue = now + Self.gateInterval
@@ -214,7 +214,7 @@ extension RolloutController {
         wake(at: now + Self.gateInterval)
     }
 
-    /// How long a reading may be old that lets a candidate's weight rise.
+    /// The maximum age of a reading that lets a candidate's weight rise.
     private static var freshness: Milliseconds { .seconds(5) }
 
     /// Reads every route of `service`, shifts them when all of them may be shifted, and reads them back.
@@ -237,7 +237,7 @@ extension RolloutController {
         }
     }
 
-    /// An operation on the way forward, or of a restore, has come to an end.
+    /// An operation of the promotion, or of a restore, has ended.
     mutating func promotionAnswered(
         _ route: RouteID, _ purpose: RouteWork.Purpose, _ result: OperationResult, at now: Instant
     ) {
@@ -277,7 +277,7 @@ extension RolloutController {
         }
     }
 
-    /// Begins to watch the weight of a stage once every route has been read back.
+    /// Begins to observe a stage when every route has been read back.
     private mutating func bake(_ service: String, at now: Instant) {
         guard case .shifting(let stage)? = state.services[service]?.progress,
             let split = state.services[service]?.split,
@@ -298,7 +298,7 @@ extension RolloutController {
         if state.phase == .promoting, self[route].failures >= 10 { fail(service, reason, at: now) }
     }
 
-    /// Takes a service back that could not be promoted.
+    /// Rolls back a service that could not be promoted.
     private mutating func fail(_ service: String, _ reason: String, at now: Instant) {
         beginRollback(of: [service], because: .promotion(service: service, reason: reason), at: now)
         page("\(service)/promotion", "plan \(plan.name): \(service) could not be promoted: \(reason)")

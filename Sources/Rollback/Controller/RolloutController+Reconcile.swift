@@ -1,10 +1,10 @@
 internal import JSON
 internal import MetricModel
 
-/// Drift: somebody or something (a reload of HAProxy restores the weights of its file) changed live weights behind our
-/// back.
+/// Drift: live weights were changed by someone else, for example by a reload of HAProxy, which restores the weights of
+/// its file.
 extension RolloutController {
-    /// Reads every route of every service that is at rest, from time to time, for as long as the process lives.
+    /// Reads every route of every idle service at intervals.
     mutating func reconcile(at now: Instant) {
         for service in plan.services {
             for route in routes(of: service.name) where isReconciled(route) {
@@ -19,7 +19,7 @@ extension RolloutController {
         }
     }
 
-    /// Whether `route` is read from time to time, and not because of what is being done with its service.
+    /// Whether `route` is read at intervals, and not for an action on its service.
     private func isReconciled(_ route: RouteID) -> Bool {
         switch state.services[route.service]?.progress {
         case .waiting, .baking, .promoted, .rolledBack: true
@@ -37,7 +37,7 @@ extension RolloutController {
         }
     }
 
-    /// A route of a service at rest has been read.
+    /// A route of an idle service has been read.
     mutating func reconciled(_ route: RouteID, _ result: OperationResult, at now: Instant) {
         let service = route.service
         if case .failed = result, !self[route].isRead {
@@ -48,7 +48,7 @@ extension RolloutController {
         guard case .inspected(let seen) = result, isAtRest(service), let wanted = state.services[service]?.split else {
             return
         }
-        // Nothing was begun: there is no division that anybody wants.
+        // No rollout has begun: there are no wanted weights.
         guard state.phase != .idle else { return }
         guard seen.split != wanted else {
             self[route].isDriftRefused = false
@@ -57,7 +57,7 @@ extension RolloutController {
             return thaw(service, at: now)
         }
         if wasTakenBack(service, seen, at: now) { return }
-        let drift = text("live \(seen.split?.description ?? "nobody"), wanted \(wanted)", of: route)
+        let drift = text("live \(seen.split?.description ?? "unknown"), wanted \(wanted)", of: route)
         let raisesCandidate = wanted.candidate > (seen.split?.candidate ?? 0)
         if raisesCandidate, unreadRoute != nil { return }
         let isForbidden =
@@ -66,7 +66,7 @@ extension RolloutController {
             if !self[route].isDriftRefused {
                 self[route].isDriftRefused = true
                 recordDrift(
-                    service, "left alone, a trip or the lease forbids more weight for a candidate: \(drift)", at: now)
+                    service, "not corrected, a trip or the lease forbids a higher weight: \(drift)", at: now)
             }
             return
         }
@@ -86,7 +86,7 @@ extension RolloutController {
         operate(route, .shift(wanted), .shift(wanted), at: now)
     }
 
-    /// The weights of a route at rest have been set again; the next reading, soon, tells whether that helped.
+    /// The weights of an idle route have been set again; the next reading, soon, shows whether that was effective.
     mutating func correctionAnswered(_ route: RouteID, _ result: OperationResult, at now: Instant) {
         switch result {
         case .done: self[route].succeeded()

@@ -1,14 +1,14 @@
 internal import JSON
 
-/// Back to a division that was written down earlier. A candidate never gets more traffic by it: what a checkpoint gave
-/// it may have been taken away for a reason since.
+/// Restores the weights of a checkpoint. A candidate never gets more traffic by it: its weight may have been reduced
+/// for a reason since.
 extension RolloutController {
-    /// Takes services back whose candidate has more traffic now than in `splits`, in the way of a rollback.
+    /// Rolls back services whose candidate has more traffic now than in `splits`.
     ///
-    /// They go back whole: the part that a candidate had at the checkpoint was a step of a promotion, and what made
-    /// somebody ask for the restore is a reason not to repeat it before the next generation. With `generation`, those
-    /// that had a part go down to it and are watched there, and promotion is paused. It must be the one under way,
-    /// because the part was given to its candidate.
+    /// They are rolled back completely: the weight at the checkpoint was a step of a promotion that the caller wants to
+    /// undo, so it is not restored before the next generation. With `generation`, candidates that had traffic are
+    /// lowered to that weight and observed there, and promotion is paused. It must be the present generation, because
+    /// the weight belonged to its candidate.
     mutating func restore(
         _ splits: [String: TrafficSplit], exactlyIn generation: UInt64?, _ command: RolloutCommand, at now: Instant
     ) -> CommandOutcome {
@@ -22,14 +22,14 @@ extension RolloutController {
         }
         if let generation, generation != state.generation {
             return .refused(
-                "the checkpoint shows the candidates of generation \(generation), and generation \(state.generation) is under way: "
-                    + "they can only go back whole")
+                "the checkpoint shows the candidates of generation \(generation), and generation \(state.generation) is in progress: "
+                    + "they can only be rolled back completely")
         }
         let affected = plan.rollbackOrder.filter { name in
             guard let then = splits[name] else { return false }
             return then.candidate < state.services[name]?.split.candidate ?? 0
         }
-        guard !affected.isEmpty else { return .ignored("no candidate has more traffic than it had then") }
+        guard !affected.isEmpty else { return .ignored("no candidate has more traffic than at the checkpoint") }
         let cause = RollbackRecord.Cause.command(by: command.by, reason: command.reason)
         let lowered = generation == nil ? [] : affected.filter { (splits[$0]?.candidate ?? 0) > 0 }
         for service in lowered { lower(service, to: splits[service] ?? .allStable, at: now) }
@@ -40,7 +40,7 @@ extension RolloutController {
         }
         switch state.phase {
         case .promoting, .paused, .promoted: state.phase = .paused(reason: "\(command.by): \(command.reason)")
-        // Promotion must not go on by itself when the rollback is over.
+        // Promotion must not continue automatically after the rollback.
         case .rollingBack: state.rollback?.add(cause)
         case .idle, .retired, .rolledBack: break
         }
@@ -48,11 +48,11 @@ extension RolloutController {
         return .accepted
     }
 
-    /// Makes the part of a checkpoint what is wanted. From there the next stage is the first one above it.
+    /// Sets the weight of a checkpoint as the wanted one. The next stage is then the first one above it.
     private mutating func lower(_ service: String, to split: TrafficSplit, at now: Instant) {
         let stages = plan.service(service)?.stages ?? []
         let stage = stages.lastIndex { $0.candidate <= split.candidate } ?? 0
-        // The reply to a question asked at rest must not be taken for one about the new weight.
+        // The reply to an earlier request must not be used for the new weight.
         work[service]?.begin()
         state.doubts.remove(service)
         state.services[service]?.progress = .shifting(stage: stage)
@@ -63,8 +63,8 @@ extension RolloutController {
         recordStage("restoring", service, stage, "", at: now)
     }
 
-    /// Goes on with what is being lowered. Neither a pause nor what holds promotion back holds this up, but dependents
-    /// that go back whole go first.
+    /// Continues the services that are being lowered. Neither a pause nor other obstacles to promotion delay this, but
+    /// dependents that are rolled back completely come first.
     mutating func advanceRestores(at now: Instant) {
         for service in plan.rollbackOrder where state.services[service]?.isRestoring == true {
             let waits = plan.dependents(including: service).contains { name in
@@ -90,7 +90,7 @@ extension RolloutController {
         guard let wanted = state.services[service]?.split else { return }
         let live = seen.split ?? .allStable
         if live.candidate < wanted.candidate {
-            // Somebody has taken more away since; a restore gives nothing back.
+            // The weight has been reduced further since; a restore does not raise it.
             state.services[service]?.split = live
             state.services[service]?.revision &+= 1
             work[service]?.begin()

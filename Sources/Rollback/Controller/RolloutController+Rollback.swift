@@ -2,8 +2,8 @@ internal import JSON
 internal import MetricModel
 internal import RuleModel
 
-/// The way back. Its order is fixed: journal the intent, check the target, shift, read back, isolate, raise the
-/// incident, notify, validate, report. Nothing that may hang stands before the shift.
+/// The rollback. Its order is fixed: journal the intent, check the target, shift, read back, isolate, raise the
+/// incident, notify, validate, report. Nothing that may hang comes before the shift.
 extension RolloutController {
     /// A rollback rule tripped. `cause` is when the scrape that proved it was committed.
     public mutating func tripped(_ trip: Trip, cause: Instant? = nil, at now: Instant) -> [Action] {
@@ -33,7 +33,7 @@ extension RolloutController {
         }
     }
 
-    /// Whether there is a rollout that a trip can concern.
+    /// Whether there is a rollout that a trip can affect.
     private var isUnderWay: Bool {
         switch state.phase {
         case .idle, .retired: false
@@ -53,14 +53,14 @@ extension RolloutController {
         return "roll back \(affected.joined(separator: ", "))"
     }
 
-    /// Stops promotion without anything to roll back.
+    /// Stops promotion without a rollback.
     mutating func stop(_ reason: String, at now: Instant) {
         if state.phase == .promoting { state.phase = .paused(reason: reason) }
         journal("stopped", at: now)
         record(.deployment, ["step": "paused", "reason": .string(reason)], at: now)
     }
 
-    /// Takes `services` back, or adds them to the rollback that is under way.
+    /// Rolls back `services`, or adds them to the active rollback.
     mutating func beginRollback(
         of services: [String], because cause: RollbackRecord.Cause, proved: Instant? = nil, at now: Instant
     ) {
@@ -100,7 +100,7 @@ extension RolloutController {
         journal("intent", at: now)
     }
 
-    /// Does what the rollback under way needs next.
+    /// Performs the next step of the active rollback.
     mutating func advanceRollback(at now: Instant) {
         guard let rollback = state.rollback else { return }
         for service in rollback.services { advanceRollback(of: service, in: rollback, at: now) }
@@ -128,7 +128,7 @@ extension RolloutController {
         }
     }
 
-    /// Asks each route of `service` for what it needs next; none of them waits for another one.
+    /// Requests the next operation of each route of `service`; no route waits for another one.
     private mutating func advanceRollback(of service: String, in rollback: RollbackRecord, at now: Instant) {
         guard case .rollingBack = state.services[service]?.progress else { return }
         for route in keptRoutes(of: service) where isFree(route, at: now) {
@@ -144,11 +144,11 @@ extension RolloutController {
         settleRollback(of: service, at: now)
     }
 
-    /// How long dependents that cannot be reached hold up what they depend on.
+    /// How long unreachable dependents delay their dependencies.
     private static var dependentPatience: Milliseconds { .seconds(10) }
 
-    /// Whether everything that depends on `service` and goes back as well has lost its traffic, verified, or cannot be
-    /// waited for any longer.
+    /// Whether all dependents of `service` in this rollback have lost their traffic, verified, or have been unreachable
+    /// for too long.
     private mutating func dependentsAreBack(
         of service: String, in rollback: RollbackRecord, at now: Instant
     ) -> Bool {
@@ -176,7 +176,7 @@ extension RolloutController {
         return true
     }
 
-    /// Whether what holds up `service` on its way back is that a route of it cannot be reached.
+    /// Whether the rollback of `service` is delayed because one of its routes is unreachable.
     private func isUnreachable(_ service: String, at now: Instant) -> Bool {
         let late = keptRoutes(of: service).filter { self[$0].leg < .verified }
         return late.contains { route in
@@ -185,7 +185,7 @@ extension RolloutController {
         }
     }
 
-    /// An operation on the way back has come to an end.
+    /// An operation of the rollback has ended.
     mutating func rollbackAnswered(
         _ route: RouteID, _ purpose: RouteWork.Purpose, _ result: OperationResult, at now: Instant
     ) {
@@ -207,12 +207,12 @@ extension RolloutController {
         case (.verify, .inspected(let seen)): verified(route, seen, at: now)
         case (.verify, .failed(let reason)):
             retryLater(route, .unreachable(reason), at: now)
-            // The router has acknowledged: one answer that is lost concerns nobody.
+            // The router has acknowledged: one lost reply does not matter.
             if self[route].failures >= 3 { freeze(service, "the router cannot be read: \(reason)", at: now) }
         case (.isolate, .done): isolated(route, "isolated", at: now)
         case (.isolate, .failed(let reason)):
             retryLater(route, at: now)
-            // The traffic is gone already: a candidate that cannot be isolated must not hold up the rest.
+            // The traffic has already moved: a candidate that cannot be isolated must not delay the rest.
             if self[route].failures >= 3 { isolated(route, "not isolated: \(reason)", at: now) }
         case (.target, .done), (.verify, .done), (.shift, .inspected), (.isolate, .inspected), (.validate, _),
             (.reconcile, _):
@@ -227,7 +227,7 @@ extension RolloutController {
         case .healthy:
             self[route].obstacle = nil
             guard let rollback = state.rollback else { return }
-            // A dependent may have joined the rollback since the question was asked.
+            // A dependent may have joined the rollback since the request.
             guard dependentsAreBack(of: service, in: rollback, at: now) else { return }
             operate(route, .shift(.allStable), .shift(.allStable), at: now)
         case .unhealthy(let reason), .unknown(let reason):
@@ -237,13 +237,13 @@ extension RolloutController {
         }
     }
 
-    /// The live weights have been read back, or turned out to be right from the start.
+    /// The live weights have been read back, or were already right.
     private mutating func verified(_ route: RouteID, _ seen: Inspection, at now: Instant) {
         let service = route.service
         if seen.split == .allStable {
             self[route].leg = .verified
             self[route].succeeded()
-            // Before anything else: the record of thawing must not hold a step that the history has not been told.
+            // First of all: the record of thawing must not contain a step that is not in the history yet.
             thaw(service, at: now)
             recordStep("verified", service, text("read back \(TrafficSplit.allStable)", of: route), at: now)
             settleRollback(of: service, at: now)
@@ -268,7 +268,7 @@ extension RolloutController {
         journal("isolated", at: now)
     }
 
-    /// Lets `service` be as far as the last of its routes that nobody has given up.
+    /// Sets the progress of `service` to that of the last of its routes that were not given up.
     func backStep(of service: String) -> ServiceRollout.Progress {
         switch leastLeg(of: service) {
         case .unread, .fit: .rollingBack(.intended)
@@ -299,13 +299,13 @@ extension RolloutController {
         journal("reported", at: now)
     }
 
-    /// Raises the incident of the rollback under way; the same id again is an update.
+    /// Raises the incident of the active rollback; the same id again is an update.
     mutating func raiseIncident(at now: Instant) {
         guard let rollback = state.rollback else { return }
         outbox.append(.raise(RollbackIncident(rollback, plan: plan.name)))
     }
 
-    /// Tells the plan's receivers of the rollback under way.
+    /// Notifies the plan's receivers of the active rollback.
     mutating func notifyRollback(at now: Instant) {
         guard let rollback = state.rollback else { return }
         outbox.append(

@@ -2,12 +2,12 @@ internal import JSON
 internal import MetricModel
 internal import RuleModel
 
-/// Rollouts that begin by themselves, at a time or with a new candidate.
+/// Rollouts that begin automatically, at a time or with a new candidate.
 extension RolloutController {
-    /// What the question for the version is asked for; no service is called so.
+    /// The key of the request for the version; no service has this name.
     private static var noService: String { "" }
 
-    /// Begins a rollout where the plan says so and nothing stands in the way, and watches for new candidates.
+    /// Begins a rollout if the plan demands it and there is no obstacle, and watches for new candidates.
     mutating func advanceStart(at now: Instant) {
         guard let start = plan.start else { return }
         if start.version != nil { askVersion(start, at: now) }
@@ -52,7 +52,7 @@ extension RolloutController {
         outbox.append(.ask(GateQuestion(id: lastOperation, service: Self.noService, gates: [gate])))
     }
 
-    /// The version of the candidate has been read; `nil` where there is none.
+    /// The version of the candidate has been read; `nil` if there is none.
     mutating func versionSeen(_ value: Double?, at now: Instant) {
         hasChanged = true
         guard let value, !value.isNaN else {

@@ -1,20 +1,20 @@
 internal import JSON
 internal import MetricModel
 
-/// What every part of the controller builds its steps from.
+/// Helpers for the steps of the controller.
 extension RolloutController {
-    /// Asks to be woken at `instant` at the latest.
+    /// Sets the next wake-up to `instant` at the latest.
     mutating func wake(at instant: Instant) {
         wakeAt = min(wakeAt ?? instant, instant)
     }
 
-    /// Puts the whole durable state into the journal.
+    /// Writes the whole durable state to the journal.
     mutating func journal(_ step: String, at now: Instant) {
         outbox.append(.journal(JournalRecord(epoch: epoch ?? 0, at: now, step: step, state: state)))
         hasChanged = true
     }
 
-    /// Adds to the timeline of the rollback under way.
+    /// Adds to the timeline of the active rollback.
     mutating func note(_ step: String, _ service: String?, _ detail: String, at now: Instant) {
         state.rollback?.add(step, service, detail, at: now)
     }
@@ -51,7 +51,7 @@ extension RolloutController {
         set { work[route.service]?.routes[route.index] = newValue }
     }
 
-    /// What is known of every route.
+    /// The state of every route.
     package var views: [RouteID: RouteView] {
         var views: [RouteID: RouteView] = [:]
         for (name, work) in work {
@@ -65,18 +65,18 @@ extension RolloutController {
         (work[service]?.routes.indices ?? 0..<0).map { RouteID(service, $0) }
     }
 
-    /// The routes of `service` that nobody has given up.
+    /// The routes of `service` that were not given up.
     func keptRoutes(of service: String) -> [RouteID] {
         let abandoned = state.services[service]?.abandoned ?? []
         return routes(of: service).filter { !abandoned.contains($0.index) }
     }
 
-    /// The least that the kept routes of `service` have come to.
+    /// The minimum progress of the kept routes of `service`.
     func leastLeg(of service: String) -> RouteWork.Leg {
         keptRoutes(of: service).map { self[$0].leg }.min() ?? .isolated
     }
 
-    /// Whether `route` may be asked something now. Wakes when its retry is due.
+    /// Whether an operation of `route` may begin now. Otherwise sets the wake-up for its retry.
     mutating func isFree(_ route: RouteID, at now: Instant) -> Bool {
         let work = self[route]
         guard work.pending == nil else { return false }
@@ -87,12 +87,12 @@ extension RolloutController {
         return true
     }
 
-    /// Asks the router of `route`.
+    /// Sends an operation to the router of `route`.
     mutating func operate(
         _ route: RouteID, _ purpose: RouteWork.Purpose, _ kind: RouterOperation.Kind, at now: Instant
     ) {
         guard let epoch, let definition = plan.service(route.service)?.routes[route.index] else { return }
-        // A worker that hangs beyond every timeout of its own has given no answer.
+        // A worker that exceeds all of its own timeouts has not responded.
         let patience = Milliseconds(rawValue: 3 * definition.timeout.rawValue) + .seconds(5)
         lastOperation &+= 1
         self[route].pending = RouteWork.Pending(
@@ -122,12 +122,12 @@ extension RolloutController {
         return "\(routes[route.index].name): \(detail)"
     }
 
-    /// What people call `route`.
+    /// The name of `route` in texts.
     func name(of route: RouteID) -> String {
         plan.service(route.service)?.routes[route.index].name ?? route.description
     }
 
-    /// Marks `service` as stuck and pages people, once.
+    /// Marks `service` as frozen and pages once.
     mutating func freeze(_ service: String, _ reason: String, at now: Instant) {
         guard state.services[service]?.frozen == nil else { return }
         state.services[service]?.frozen = reason
@@ -146,7 +146,7 @@ extension RolloutController {
         journal("thawed", at: now)
     }
 
-    /// Calls for a person.
+    /// Pages a person.
     ///
     /// - Returns: the key of the notice.
     @discardableResult
@@ -162,7 +162,7 @@ extension RolloutController {
         (state.services[service]?.split.candidate ?? 0) > 0
     }
 
-    /// Whether a candidate's weight may rise now, apart from what one service may be waiting for.
+    /// Whether a candidate's weight may rise now, apart from conditions of one service.
     func mayRaise(at now: Instant) -> Bool {
         state.phase == .promoting && !isCoolingDown(at: now)
     }

@@ -1,13 +1,13 @@
 internal import MetricModel
 
-/// Validation: the stable version healthy, the candidate without traffic by read-back and by its request counters,
-/// compliance restored, and all that for several rounds in a row.
+/// Validation: the stable version is healthy, the candidate has no traffic by read-back and by its request counters,
+/// and compliance is restored, for several rounds in a row.
 extension RolloutController {
     /// A rule was measured: healthy (`false`), violated (`true`) or missing (`nil`).
     ///
     /// - Parameters:
     ///   - key: `file;group;name` of the rule.
-    ///   - evidence: for each service that was measured and counts the time of the newest sample.
+    ///   - evidence: the time of the newest sample of each service whose measurement counts.
     public mutating func ruleMeasured(
         _ name: String, isViolated: Bool?, key: String = "", evidence: [String: Instant] = [:], at now: Instant
     ) -> [Action] {
@@ -25,7 +25,7 @@ extension RolloutController {
         }
     }
 
-    /// Asks for rounds of checks until enough of them were good or time is up.
+    /// Requests rounds of checks until enough have succeeded or the time is over.
     mutating func advanceValidation(_ rollback: RollbackRecord, at now: Instant) {
         let since = rollback.validatingSince ?? now
         let end = since + plan.validation.timeout
@@ -35,7 +35,7 @@ extension RolloutController {
             let rules =
                 plan.validation.rules.isEmpty ? "" : "; \(plan.validation.rules.joined(separator: ", ")) healthy"
             let abandoned = abandonedText(rollback)
-            // What nobody could read is not confirmed.
+            // Routes that could not be read are not confirmed.
             if !abandoned.isEmpty { return conclude(isValid: false, abandoned, at: now) }
             return conclude(
                 isValid: true,
@@ -61,7 +61,7 @@ extension RolloutController {
         for route in routes { operate(route, .validate, .inspect, at: now) }
     }
 
-    /// Which routes of the services of `rollback` a person has given up; empty where none.
+    /// The routes of the services of `rollback` that a person has given up; empty if there are none.
     private func abandonedText(_ rollback: RollbackRecord) -> String {
         let names = rollback.services.flatMap { name in
             (state.services[name]?.abandoned ?? []).sorted().map { index in
@@ -81,7 +81,7 @@ extension RolloutController {
         page("validation", "plan \(plan.name): the rollback is done but could not be validated: \(detail)")
     }
 
-    /// The router of one route has answered to a round.
+    /// The router of one route has replied in a round.
     mutating func validationAnswered(_ route: RouteID, _ result: OperationResult, at now: Instant) {
         guard validating.awaited.remove(route) != nil else { return }
         hasChanged = true
@@ -97,7 +97,7 @@ extension RolloutController {
         }
     }
 
-    /// What is wrong with a service that has been rolled back.
+    /// The error of a service that has been rolled back.
     private mutating func fault(of route: RouteID, in result: OperationResult) -> String? {
         guard case .inspected(let seen) = result else {
             if case .failed(let reason) = result { return "the router cannot be read: \(reason)" }
@@ -105,7 +105,7 @@ extension RolloutController {
         }
         guard seen.split == .allStable else {
             self[route].reconcileAt = nil
-            return "traffic is divided \(seen.split?.description ?? "to nobody")"
+            return "traffic is \(seen.split?.description ?? "divided among no versions")"
         }
         switch seen.stable {
         case .healthy: break
@@ -116,7 +116,7 @@ extension RolloutController {
         let before = validating.candidateRequests.updateValue(count, forKey: route)
         guard let before else { return nil }
         validating.sawCounters = true
-        // A counter that fell belongs to a router that was restarted.
+        // A counter that decreased belongs to a restarted router.
         return count > before ? "the candidate still got \(count - before) requests" : nil
     }
 }

@@ -1,38 +1,38 @@
 internal import JSON
 internal import MetricModel
 
-/// Decides every step of a rollout and of its way back. A machine: events in, actions out.
+/// Decides every step of a rollout and its rollback. A machine: events in, actions out.
 ///
-/// The shell runs the actions of one event in their order. `journal` must be on disk before anything after it is run;
-/// when it cannot be written, the rest is dropped and ``journalFailed(at:)`` is called, after which the machine acts no
-/// more.
+/// The runner executes the actions of an event in order. `journal` must be on disk before anything after it is
+/// executed. If it cannot be written, the other actions are dropped and ``journalFailed(at:)`` is called; after that
+/// the machine does nothing.
 ///
-/// What must survive a crash stands in ``state`` and is journalled whole with each step, so that a restart is: read the
-/// last record, call ``recovered(at:)``. Everything else (operations under way, retries) is level-triggered: each event
-/// ends by looking at where every service stands and asking for what it needs next. Asking twice is harmless, because
-/// every operation is idempotent and is preceded by a reading of the live weights.
+/// ``state`` must survive a crash and is journalled as a whole with each step, so a restart consists of reading the
+/// last record and calling ``recovered(at:)``. Everything else (active operations, retries) is level-triggered: each
+/// event ends with a check of every service and requests for the next operations. A repeated request is harmless,
+/// because every operation is idempotent and is preceded by a reading of the live weights.
 public struct RolloutController: Equatable, Sendable {
-    /// What the shell has to do.
+    /// An action for the runner.
     public enum Action: Equatable, Sendable {
-        /// Write this record and force it to disk, before anything else.
+        /// Write this record and sync it to disk, before anything else.
         case journal(JournalRecord)
-        /// Ask a router; the answer comes back through ``replied(_:_:at:)``.
+        /// Execute an operation on a router; the result is passed to ``replied(_:_:at:)``.
         case operate(RouterOperation)
-        /// Ask the gates of a service; the answer comes back through ``gatesAnswered(_:_:at:)``.
+        /// Evaluate the gates of a service; the result is passed to ``gatesAnswered(_:_:at:)``.
         case ask(GateQuestion)
         /// Write to the history.
         case record(RollbackEvent)
         /// Raise or update an incident.
         case raise(RollbackIncident)
-        /// Tell people.
+        /// Send a notification.
         case notify(RollbackNotice)
         /// Publish the report of a finished rollback.
         case report(RollbackReport)
-        /// Let rollback rules forget trips of an earlier rollout.
+        /// Reset trips of an earlier rollout in the rollback rules.
         case rearm
     }
 
-    /// A version of the candidate, as it is seen.
+    /// The observed version of the candidate.
     struct Version: Equatable {
         var value: Double
         var readings: Int
@@ -45,17 +45,17 @@ public struct RolloutController: Equatable, Sendable {
         case missing
     }
 
-    /// What has been seen of a rollback since its validation began.
+    /// The state of a validation.
     struct Validating: Equatable {
         var goodRounds = 0
-        /// Routes whose answer to this round is awaited.
+        /// Routes whose reply in this round is pending.
         var awaited: Set<RouteID> = []
-        /// What was wrong in this round.
+        /// The error in this round.
         var fault: String?
-        /// The last thing that was wrong in any round.
+        /// The last error in any round.
         var lastFault = "no round of checks was finished"
         var nextRound: Instant?
-        /// Requests the candidates had got at the last round.
+        /// The requests of each candidate at the last round.
         var candidateRequests: [RouteID: UInt64] = [:]
         var sawCounters = false
         /// Healthy measurements in a row by rule.
@@ -80,33 +80,33 @@ public struct RolloutController: Equatable, Sendable {
 
     var isHistoryAvailable = true
     var standings: [String: RuleStanding] = [:]
-    /// What is under way, by service.
+    /// The active operations, by service.
     var work: [String: ServiceWork]
     var lastOperation: UInt64 = 0
-    /// The question for the candidate's version that is under way.
+    /// The active request for the candidate's version.
     var versionQuestion: ServiceWork.Question?
-    /// What the candidate's version was last seen to be, and how often in a row.
+    /// The last observed version of the candidate, and the count of equal readings in a row.
     var seenVersion: Version?
-    /// The key under which people were told that promotion is frozen; `nil` while nobody has to know.
+    /// The key of the notification about frozen promotion; `nil` if there is none.
     var toldFreeze: String?
-    /// Since when a rule of `freeze_if` has been waited for that was never measured.
+    /// Since when a rule of `freeze_if` has had no measurement.
     var unmeasuredSince: Instant?
-    /// When it is to be read again.
+    /// When the version is read again.
     var versionDue: Instant?
-    /// What rules are expected to measure.
+    /// The measurements expected of rules.
     var demands: [EvidenceDemand] = []
-    /// For each rule by `file;group;name` and each service the time of the newest sample that was measured and counted.
+    /// By rule (`file;group;name`) and service: the time of the newest sample whose measurement counted.
     var evidence: [String: [String: Instant]] = [:]
-    /// Since when this process decides: its clock may be another one than that of the process before.
+    /// Since when this process decides: its clock may differ from that of the previous process.
     var began: Instant?
     var validating = Validating()
     var outbox: [Action] = []
-    /// Whether the pass just made changed something that another pass may build on.
+    /// Whether the last pass changed something that another pass depends on.
     var hasChanged = false
 
-    /// A controller of `plan` that goes on from `state`.
+    /// A controller of `plan` that continues from `state`.
     ///
-    /// - Parameter epoch: the fencing number of the lease; `nil` while another process holds it.
+    /// - Parameter epoch: the fencing number of the lease; `nil` while another process has it.
     public init(plan: RolloutPlan, state: RolloutState = RolloutState(), epoch: UInt64? = 1) {
         self.plan = plan
         self.state = state
@@ -119,21 +119,21 @@ public struct RolloutController: Equatable, Sendable {
         takeUpLegs()
     }
 
-    /// Whether anything may be done.
+    /// Whether actions are allowed.
     var mayAct: Bool { epoch != nil && !isHalted }
 
-    /// The process has come back and read the journal; to be called once, before any other event.
+    /// Continues after a restart, when the journal has been read. Must be called once, before any other event.
     ///
-    /// People who were told before a crash may be told again: notices carry the same key.
+    /// Notifications from before a crash may be repeated with the same key.
     ///
-    /// - Parameter freezes: what rules forbid promotion for, as in ``freezesChanged(to:at:)``.
+    /// - Parameter freezes: the reasons of rules to stop promotion, as in ``freezesChanged(to:at:)``.
     public mutating func recovered(freezes: Set<String> = [], at now: Instant) -> [Action] {
         self.freezes = freezes
         began = now
         return handle(at: now) { $0.resumeRollback(at: now) }
     }
 
-    /// Goes on with a rollback that another process began.
+    /// Continues a rollback that another process began.
     mutating func resumeRollback(at now: Instant) {
         guard let rollback = state.rollback, state.phase == .rollingBack else { return }
         note("resumed", nil, "epoch \(epoch ?? 0)", at: now)
@@ -143,12 +143,12 @@ public struct RolloutController: Equatable, Sendable {
         if rollback.step.rawValue > RollbackRecord.Step.notify.rawValue { notifyRollback(at: now) }
     }
 
-    /// The time that ``wakeAt`` asked for has come.
+    /// The time ``wakeAt`` has come.
     public mutating func timePassed(at now: Instant) -> [Action] {
         handle(at: now) { _ in }
     }
 
-    /// The journal could not be written: nothing may be done from now on, because nothing could be resumed.
+    /// The journal could not be written: no more actions are allowed, because none could be resumed.
     public mutating func journalFailed(at now: Instant) -> [Action] {
         isHalted = true
         wakeAt = nil
@@ -157,15 +157,15 @@ public struct RolloutController: Equatable, Sendable {
             .notify(
                 RollbackNotice(
                     plan: plan.name, key: "\(plan.name)/journal", kind: .page,
-                    text: "plan \(plan.name): the journal cannot be written; nothing is shifted until a restart",
+                    text: "plan \(plan.name): the journal cannot be written; no traffic is shifted until a restart",
                     receivers: plan.notify))
         ]
     }
 
-    /// The lease was won (`epoch` is its fencing number) or lost (`nil`). What is under way no longer counts; a
-    /// rollback of this node's journal goes on.
+    /// The lease was won (`epoch` is its fencing number) or lost (`nil`). Active operations no longer count; a rollback
+    /// of this node's journal continues.
     ///
-    /// - Parameter isAlone: whether the time of the lease is over although nobody can have taken it.
+    /// - Parameter isAlone: whether the lease has expired although no other process can have taken it.
     public mutating func leaseChanged(epoch new: UInt64?, isAlone: Bool = false, at now: Instant) -> [Action] {
         let isTerm = new != nil && new != epoch
         if new != epoch { forgetOperations() }
@@ -174,7 +174,7 @@ public struct RolloutController: Equatable, Sendable {
         self.isAlone = isAlone
         return handle(at: now) { controller in
             guard isTerm else { return }
-            // So that a term in which nothing else is written can be told from one whose records are lost.
+            // Distinguishes a term without other records from one whose records are lost.
             switch controller.state.phase {
             case .idle: break
             case .rollingBack: controller.resumeRollback(at: now)
@@ -183,7 +183,7 @@ public struct RolloutController: Equatable, Sendable {
         }
     }
 
-    /// Forgets what is under way, and when it was to be tried again.
+    /// Drops active operations and retries.
     mutating func forgetOperations() {
         for name in work.keys { work[name]?.forget() }
         versionQuestion = nil
@@ -193,7 +193,7 @@ public struct RolloutController: Equatable, Sendable {
         takeUpLegs()
     }
 
-    /// Lets every route be as far as the state says of its service.
+    /// Sets the progress of every route to that of its service in the state.
     private mutating func takeUpLegs() {
         for service in plan.services {
             let leg: RouteWork.Leg =
@@ -207,19 +207,19 @@ public struct RolloutController: Equatable, Sendable {
         }
     }
 
-    /// The history can, or cannot, be written. Without it nothing is promoted; rollbacks go on.
+    /// Whether the history can be written. If not, nothing is promoted; rollbacks continue.
     public mutating func historyChanged(isAvailable: Bool, at now: Instant) -> [Action] {
         isHistoryAvailable = isAvailable
         return handle(at: now) { _ in }
     }
 
-    /// What rules forbid any candidate more traffic for: trips that stand, data that are missing.
+    /// Sets the reasons of rules to stop promotion: active trips, missing data.
     public mutating func freezesChanged(to new: Set<String>, at now: Instant) -> [Action] {
         freezes = new
         return handle(at: now) { _ in }
     }
 
-    /// A router answered, or its worker gave up. Answers to operations that are no longer under way are dropped.
+    /// A router replied, or its worker gave up. Replies to operations that are no longer active are ignored.
     public mutating func replied(_ operation: UInt64, _ result: OperationResult, at now: Instant) -> [Action] {
         guard let (route, purpose) = underWay(operation) else { return [] }
         return handle(at: now) { $0.settle(route, purpose, result, at: now) }
@@ -290,7 +290,7 @@ public struct RolloutController: Equatable, Sendable {
         return outbox
     }
 
-    /// Looks at where everything stands and asks for what is needed next.
+    /// Checks the whole state and requests the next operations.
     private mutating func advance(at now: Instant) {
         for service in plan.services {
             if let question = work[service.name]?.gates {
@@ -304,7 +304,7 @@ public struct RolloutController: Equatable, Sendable {
                 }
                 settle(
                     RouteID(service.name, index), entry.purpose,
-                    .failed("\(service.routes[index].name): no answer"), at: now)
+                    .failed("\(service.routes[index].name): no reply"), at: now)
                 hasChanged = true
             }
         }
@@ -320,7 +320,7 @@ public struct RolloutController: Equatable, Sendable {
         if !hasChanged { reconcile(at: now) }
     }
 
-    /// Sends the result of an operation to those who wait for it.
+    /// Passes the result of an operation to its recipients.
     private mutating func settle(
         _ route: RouteID, _ purpose: RouteWork.Purpose, _ result: OperationResult, at now: Instant
     ) {

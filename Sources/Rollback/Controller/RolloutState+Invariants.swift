@@ -6,7 +6,7 @@ extension RolloutState {
         for (name, service) in services.sorted(by: { $0.key < $1.key }) {
             if let fault = fault(of: service, plan.service(name)) { return "\(name): \(fault)" }
             guard case .rollingBack = service.progress else { continue }
-            guard phase == .rollingBack else { return "\(name): goes back in the phase \(phase.name)" }
+            guard phase == .rollingBack else { return "\(name): is rolled back in the phase \(phase.name)" }
             guard rollback?.services.contains(name) == true else { return "\(name): no rollback takes it back" }
         }
         if let stranger = doubts.sorted().first(where: { services[$0] == nil }) {
@@ -26,7 +26,7 @@ extension RolloutState {
         }
         let isUnderWay = rollback.step != .finished && rollback.generation == generation
         if phase == .rollingBack, !isUnderWay { return "the rollback \(rollback.id) is over" }
-        if phase != .rollingBack, isUnderWay { return "the rollback \(rollback.id) is under way in \(phase.name)" }
+        if phase != .rollingBack, isUnderWay { return "the rollback \(rollback.id) is active in \(phase.name)" }
         return nil
     }
 
@@ -49,7 +49,7 @@ extension RolloutState {
             guard case .shifting = service.progress else { return "restored while \(service.progress.name)" }
         }
         if let stranger = service.abandoned.first(where: { !(definition?.routes.indices.contains($0) ?? true) }) {
-            return "there is no route \(stranger + 1) to give up"
+            return "there is no route \(stranger + 1)"
         }
         switch service.progress {
         case .rollingBack, .rolledBack: return nil

@@ -1,7 +1,7 @@
 internal import JSON
 internal import MetricModel
 
-/// The state as it stands in the journal. `init?(_:)` of `json` gives the same value.
+/// The state as written to the journal. `init?(_:)` reads `json` back to an equal value.
 extension RolloutState {
     var json: JSON {
         [
@@ -44,7 +44,7 @@ extension Instant? {
 }
 
 extension RolloutState.Phase {
-    /// The word for this phase in snapshots and in the journal.
+    /// The name of this phase in snapshots and in the journal.
     public var name: String {
         switch self {
         case .idle: "idle"
@@ -114,7 +114,7 @@ extension ServiceRollout {
 }
 
 extension ServiceRollout.Progress {
-    /// The word for this progress in snapshots and in the journal.
+    /// The name of this progress in snapshots and in the journal.
     public var name: String {
         switch self {
         case .waiting: "waiting"

@@ -1,6 +1,6 @@
-/// What a rollout has come to. All of it stands in the journal; what is not here may be forgotten in a crash.
+/// The durable state of a rollout. All of it is in the journal; everything else may be lost in a crash.
 public struct RolloutState: Equatable, Sendable {
-    /// Where the rollout as a whole stands.
+    /// The phase of the rollout.
     public enum Phase: Equatable, Sendable {
         /// Nothing has been started yet. To: `promoting`.
         case idle
@@ -10,27 +10,27 @@ public struct RolloutState: Equatable, Sendable {
         case paused(reason: String)
         /// Every service runs the candidate; the stable version is kept for a while. To: `retired`, `rollingBack`.
         case promoted(at: Instant)
-        /// The stable version may be gone, there is no way back. To: `idle`, with another plan.
+        /// The stable version may be gone, so no rollback is possible. To: `idle`, with another plan.
         case retired
-        /// To: `rolledBack`, or `promoting` where a service merely failed to be promoted.
+        /// To: `rolledBack`, or `promoting` if a service merely failed to be promoted.
         case rollingBack
-        /// What had to go back has gone back. To: `promoting` as a new generation, `rollingBack`.
+        /// The rollback is complete. To: `promoting` as a new generation, `rollingBack`.
         case rolledBack
     }
 
-    /// Counts the rollouts of this plan.
+    /// The number of this rollout, from 1.
     public var generation: UInt64 = 0
-    /// Where the rollout as a whole stands.
+    /// The phase of the rollout.
     public var phase = Phase.idle
-    /// Where each service stands, by name.
+    /// The state of each service, by name.
     public var services: [String: ServiceRollout] = [:]
-    /// The version of the candidate that the last rollout was begun for by itself.
+    /// The version of the candidate for which the last rollout began automatically.
     public var version: Double?
-    /// When a service was last promoted to the end; the settle time of the next level counts from here.
+    /// When the last service was promoted; the settle time of the next level begins here.
     public var lastPromotedAt: Instant?
     /// No candidate's weight rises before this.
     public var cooldownUntil: Instant?
-    /// The rollback under way, or the last one.
+    /// The active rollback, or the last one.
     public var rollback: RollbackRecord?
     /// Services taken over from another node whose live weights have not been compared with the record yet.
     public var doubts: Set<String> = []
@@ -39,27 +39,27 @@ public struct RolloutState: Equatable, Sendable {
     public init() {}
 }
 
-/// Where one service stands.
+/// The state of one service.
 public struct ServiceRollout: Equatable, Sendable {
-    /// What is being done with it.
+    /// Its progress.
     public enum Progress: Equatable, Sendable {
-        /// Its turn has not come; the stable version has all traffic. To: `shifting`.
+        /// Not begun; the stable version has all traffic. To: `shifting`.
         case waiting
-        /// The weight of a stage is to be set. To: `baking`, `rollingBack`.
+        /// The weight of a stage is being set. To: `baking`, `rollingBack`.
         case shifting(stage: Int)
-        /// The weight of a stage is live and watched. To: `shifting`, `promoted`, `rollingBack`.
+        /// The weight of a stage is live and observed. To: `shifting`, `promoted`, `rollingBack`.
         case baking(stage: Int, since: Instant)
         /// The candidate has all traffic. To: `rollingBack`.
         case promoted
-        /// On its way back. To: `rolledBack`.
+        /// Being rolled back. To: `rolledBack`.
         case rollingBack(RollbackStep)
         /// The stable version has all traffic again, verified.
         case rolledBack
     }
 
-    /// How far the way back of one service has come.
+    /// The progress of the rollback of one service.
     public enum RollbackStep: Int, Comparable, Sendable {
-        /// It is decided and journalled; nothing has been done yet, as far as is known.
+        /// Decided and journalled; no action is known yet.
         case intended
         /// The router has acknowledged.
         case shifted
@@ -70,43 +70,43 @@ public struct ServiceRollout: Equatable, Sendable {
         public static func < (left: RollbackStep, right: RollbackStep) -> Bool { left.rawValue < right.rawValue }
     }
 
-    /// How traffic is meant to be divided.
+    /// The wanted weights.
     public var split = TrafficSplit.allStable
-    /// What is being done.
+    /// Its progress.
     public var progress = Progress.waiting
-    /// Counts the intentions to set the weights; part of the idempotency key.
+    /// The number of changes of the wanted weights; part of the idempotency key.
     public var revision: UInt64 = 0
-    /// Why nothing can be done at present; people have been paged.
+    /// Why no action is possible; it has been paged.
     public var frozen: String?
     /// Whether a person has approved the next stage.
     public var isApproved = false
-    /// Whether a person has let it pass the present stage although data are missing. Only with `isApproved`.
+    /// Whether a person has let it pass the present stage without data. Only with `isApproved`.
     public var isWithoutData = false
     /// When its candidate was first given traffic in this rollout; `nil` before.
     public var trafficSince: Instant?
-    /// Whether the weight that is being set is that of a checkpoint, below the one before. Only while `shifting`.
+    /// Whether the weight being set is that of a checkpoint, below the previous one. Only while `shifting`.
     public var isRestoring = false
-    /// Routes that a person has given up on the way back, by their index.
+    /// Routes of the rollback that a person has given up, by their index.
     public var abandoned: Set<Int> = []
-    /// Whether it goes back although a dependent that cannot be reached has not.
+    /// Whether it is rolled back before an unreachable dependent.
     public var isOrderBroken = false
 
-    /// A service whose turn has not come.
+    /// A service that has not begun.
     public init() {}
 }
 
-/// One rollback: why, what, how far, and when each thing happened.
+/// One rollback: causes, steps, progress, and times.
 public struct RollbackRecord: Equatable, Sendable {
-    /// Why services go back.
+    /// The cause of a rollback.
     public enum Cause: Equatable, Sendable {
         case trip(Trip)
-        /// A person asked for it.
+        /// A person ordered it.
         case command(by: String, reason: String)
         /// A service could not be promoted.
         case promotion(service: String, reason: String)
     }
 
-    /// What is to be done next.
+    /// The next step.
     public enum Step: Int, Sendable {
         case shift
         case raiseIncident
@@ -117,55 +117,55 @@ public struct RollbackRecord: Equatable, Sendable {
         case finished
     }
 
-    /// One thing that happened.
+    /// An entry of the timeline.
     public struct Entry: Equatable, Sendable {
         /// When.
         public var at: Instant
-        /// What: `violated`, `decided`, `journalled`, `shifted`, `verified`, `isolated`, `validated` …
+        /// The step: `violated`, `decided`, `journalled`, `shifted`, `verified`, `isolated`, `validated` …
         public var step: String
         /// The service; `nil` for the rollback as a whole.
         public var service: String?
-        /// Particulars.
+        /// Details.
         public var detail: String
     }
 
-    /// How validation came out.
+    /// The result of the validation.
     public struct Verdict: Equatable, Sendable {
         /// Whether everything was confirmed.
         public var isValid: Bool
-        /// What was confirmed, or what was not.
+        /// The confirmed or the missing conditions.
         public var detail: String
     }
 
     /// `plan-generation-number`; also the key of the incident.
     public var id: String
-    /// The rollout it belongs to.
+    /// The rollout that it belongs to.
     public var generation: UInt64
-    /// Counts the rollbacks of this generation.
+    /// The number of the rollback in this generation.
     public var number: Int
-    /// Why; later trips that join a running rollback are added.
+    /// The causes; later trips that join a running rollback are added.
     public var causes: [Cause]
-    /// The services that go back, dependents first.
+    /// The services to roll back, dependents first.
     public var services: [String]
-    /// What is to be done next.
+    /// The next step.
     public var step = Step.shift
-    /// Since when validation runs.
+    /// When validation began.
     public var validatingSince: Instant?
-    /// How validation came out.
+    /// The result of the validation.
     public var verdict: Verdict?
-    /// What happened, in order.
+    /// The timeline, in order.
     public var timeline: [Entry] = []
 
     static let causeLimit = 16
     static let timelineLimit = 500
 
-    /// Adds a cause; where there are too many, it takes the place of the last one.
+    /// Adds a cause; if there are too many, it replaces the last one.
     mutating func add(_ cause: Cause) {
         if causes.count >= Self.causeLimit { causes.removeLast() }
         causes.append(cause)
     }
 
-    /// Adds an entry; a rollback that cannot get on for hours keeps its first entries.
+    /// Adds an entry; a rollback that makes no progress for hours keeps its first entries.
     mutating func add(_ step: String, _ service: String?, _ detail: String, at: Instant) {
         guard timeline.count < Self.timelineLimit else { return }
         timeline.append(Entry(at: at, step: step, service: service, detail: detail))

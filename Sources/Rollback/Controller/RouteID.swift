@@ -2,7 +2,7 @@
 public struct RouteID: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The service.
     public var service: String
-    /// Which of its routes, from 0, in the order of the plan.
+    /// The index of the route in the service, from 0, in the order of the plan.
     public var index: Int
 
     /// The route of `service` with this index.
@@ -11,7 +11,7 @@ public struct RouteID: Hashable, Comparable, Sendable, CustomStringConvertible {
         self.index = index
     }
 
-    /// `auth/1`, counted from 1 as for people.
+    /// `auth/1`, counted from 1.
     public var description: String { "\(service)/\(index + 1)" }
 
     /// Whether `left` comes first: by service, then in the order of the plan.

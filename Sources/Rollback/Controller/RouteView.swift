@@ -1,4 +1,4 @@
-/// What is known of one route: its last reading, and since when it cannot be read.
+/// The state of one route: its last reading, and since when it cannot be read.
 public struct RouteView: Equatable, Sendable {
     /// The last reading; `nil` before the first one.
     public var reading: Inspection?

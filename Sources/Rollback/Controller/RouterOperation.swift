@@ -1,34 +1,33 @@
-/// Something that is asked of the router of one route.
+/// An operation on the router of one route.
 public struct RouterOperation: Equatable, Sendable {
-    /// What is asked.
+    /// The kind of the operation.
     public enum Kind: Equatable, Sendable {
         /// Read the live weights and the health of both versions.
         case inspect
-        /// Divide the traffic like this.
+        /// Set these weights.
         case shift(TrafficSplit)
-        /// Keep new requests away from the candidate for good.
+        /// Keep new requests away from the candidate permanently.
         case isolate
     }
 
-    /// Comes back with the answer.
+    /// Returned with the result.
     public var id: UInt64
-    /// The fencing number of the lease under which it was asked.
+    /// The fencing number of the lease when it was requested.
     public var epoch: UInt64
-    /// The rollout it belongs to.
+    /// The rollout that it belongs to.
     public var generation: UInt64
     /// The service.
     public var service: String
-    /// Which of its routes, from 0.
+    /// The index of the route in the service, from 0.
     public var route: Int
-    /// What is asked.
+    /// The kind of the operation.
     public var kind: Kind
-    /// Equal for repetitions of one intention, different for different ones.
+    /// The same for retries of one operation, different otherwise.
     public var key: String
 
     /// The route.
     public var target: RouteID { RouteID(service, route) }
 
-    /// A value with these parts.
     package init(
         id: UInt64, epoch: UInt64, generation: UInt64, service: String, route: Int = 0, kind: Kind, key: String
     ) {
@@ -46,10 +45,10 @@ public struct RouterOperation: Equatable, Sendable {
 public enum TargetHealth: Equatable, Sendable {
     case healthy
     case unhealthy(String)
-    /// Nobody could tell.
+    /// It could not be determined.
     case unknown(String)
 
-    /// What two observers say together: any bad news counts, and one good word is enough.
+    /// The combined result of two observers: any bad result counts; without one, one good result is sufficient.
     public func combined(with other: TargetHealth) -> TargetHealth {
         switch (self, other) {
         case (.unhealthy, _): self
@@ -60,17 +59,17 @@ public enum TargetHealth: Equatable, Sendable {
     }
 }
 
-/// What the router of a route shows at one moment.
+/// A reading of the router of a route.
 public struct Inspection: Equatable, Sendable {
-    /// How traffic is divided; `nil` where neither version gets any, or routers disagree.
+    /// The weights; `nil` if neither version gets traffic, or routers disagree.
     public var split: TrafficSplit?
     /// Whether the stable version can take traffic.
     public var stable: TargetHealth
     /// Whether the candidate can take traffic.
     public var candidate: TargetHealth
-    /// Whether new requests are kept away from the candidate beyond its weight.
+    /// Whether new requests are kept away from the candidate in addition to its weight.
     public var isCandidateIsolated: Bool
-    /// Requests the candidate has got since its router started, where that is counted.
+    /// Requests of the candidate since its router started, if they are counted.
     public var candidateRequests: UInt64?
 
     /// What was seen.
@@ -86,7 +85,7 @@ public struct Inspection: Equatable, Sendable {
     }
 }
 
-/// The answer to a ``RouterOperation``.
+/// The result of a ``RouterOperation``.
 public enum OperationResult: Equatable, Sendable {
     case inspected(Inspection)
     /// The router has acknowledged a shift or an isolation.
@@ -94,27 +93,27 @@ public enum OperationResult: Equatable, Sendable {
     case failed(String)
 }
 
-/// Gates of one service that are asked from outside.
+/// A request to evaluate gates of one service.
 public struct GateQuestion: Equatable, Sendable {
-    /// Comes back with the answer.
+    /// Returned with the result.
     public var id: UInt64
     /// The service.
     public var service: String
-    /// Gates that ask an expression or a URL.
+    /// Gates with an expression or a URL.
     public var gates: [RolloutPlan.Gate]
 }
 
-/// The answer of one gate.
+/// The result of one gate.
 public struct GateAnswer: Equatable, Sendable {
     /// The gate's name.
     public var name: String
-    /// Whether it lets the rollout pass.
+    /// Whether it is open.
     public var isOpen: Bool
-    /// What was seen.
+    /// A text for reports.
     public var detail: String
-    /// The value of its expression, where it has one.
+    /// The value of its expression, if it has one.
     public var value: Double?
-    /// Whether it is closed because its expression yields nothing, or cannot be evaluated.
+    /// Whether it is closed because its expression returned nothing or could not be evaluated.
     public var isMissing: Bool
 
     /// An answer.

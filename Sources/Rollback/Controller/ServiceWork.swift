@@ -1,8 +1,8 @@
 internal import MetricModel
 
-/// What a controller knows of one service and forgets with the process: what is under way, what waits, what was read.
+/// The volatile state of one service in a controller: active operations, retries and readings.
 struct ServiceWork: Equatable {
-    /// A question or an order under way.
+    /// An active request or order.
     struct Question: Equatable {
         var id: UInt64
         var deadline: Instant
@@ -10,26 +10,26 @@ struct ServiceWork: Equatable {
 
     /// Its routes, in the order of the plan.
     var routes: [RouteWork]
-    /// The question to its gates.
+    /// The request to its gates.
     var gates: Question?
-    /// When closed gates are asked again.
+    /// When closed gates are evaluated again.
     var gatesDue: Instant?
     /// Since when its gates have been closed.
     var gateClosedSince: Instant?
-    /// Which gate had no data when it was last asked.
+    /// The gate that had no data at its last evaluation.
     var gateLack: EvidenceLack?
-    /// Since when it is held back for want of data, and the key under which people were notified.
+    /// Since when it is held back by missing data, and the key of the notification.
     var lackSince: Instant?
     var toldLack: String?
     /// Since when this process has been taking it back.
     var backSince: Instant?
 
-    /// Work on a service with this many routes, of which nothing is known.
+    /// The state of a service with this many routes, before any reading.
     init(routes count: Int) {
         routes = Array(repeating: RouteWork(), count: count)
     }
 
-    /// Forgets what is under way and what failed, but not what was read.
+    /// Drops active operations and failures, but not readings.
     mutating func forget() {
         gates = nil
         gatesDue = nil
@@ -41,7 +41,7 @@ struct ServiceWork: Equatable {
         for index in routes.indices { routes[index].forget() }
     }
 
-    /// Begins a new division of traffic: replies to earlier questions must not be taken for answers about it.
+    /// Begins new weights: replies to earlier requests must not be used for them.
     mutating func begin() {
         gates = nil
         gatesDue = nil
@@ -50,9 +50,9 @@ struct ServiceWork: Equatable {
     }
 }
 
-/// What a controller knows of one route and forgets with the process.
+/// The volatile state of one route in a controller.
 struct RouteWork: Equatable {
-    /// An operation under way.
+    /// An active operation.
     struct Pending: Equatable {
         var id: UInt64
         var purpose: Purpose
@@ -60,18 +60,18 @@ struct RouteWork: Equatable {
         var deadline: Instant
     }
 
-    /// What an operation is for.
+    /// The purpose of an operation.
     enum Purpose: Equatable {
         /// Whether the target is healthy, before traffic is shifted.
         case target
         case shift(TrafficSplit)
-        /// Whether the shift has come into effect.
+        /// Whether the shift has taken effect.
         case verify
         case isolate
         case validate
         case reconcile
 
-        /// Whether the division is read, and nothing is changed.
+        /// Whether the weights are only read.
         var isReading: Bool {
             switch self {
             case .target, .verify, .validate, .reconcile: true
@@ -80,7 +80,7 @@ struct RouteWork: Equatable {
         }
     }
 
-    /// How far a change of the division has come along this route.
+    /// The progress of a change of weights on this route.
     enum Leg: Int, Comparable {
         case unread
         /// It was read, and may be shifted.
@@ -113,7 +113,7 @@ struct RouteWork: Equatable {
     var retryAt: Instant?
     /// Failures in a row.
     var failures = 0
-    /// When it is read next while its service is at rest.
+    /// When it is read next while its service is idle.
     var reconcileAt: Instant?
     /// Whether drift was recorded that is not corrected.
     var isDriftRefused = false

@@ -2,11 +2,11 @@ internal import YAML
 
 /// A route through Envoy, divided by the weights of two clusters.
 public struct EnvoyRoute: Equatable, Sendable {
-    /// How the weights reach Envoy.
+    /// How the weights are set in Envoy.
     public enum Division: Equatable, Sendable {
-        /// By a discovery file with the route configuration `configuration`, which replaces the one before as a whole.
+        /// With a discovery file with the route configuration `configuration`, which is replaced as a whole.
         case discoveryFile(path: String, configuration: String)
-        /// By runtime keys `prefix.CLUSTER`, set on the admin endpoint. Envoy forgets them when it is restarted.
+        /// With runtime keys `prefix.CLUSTER`, set on the admin endpoint. Envoy loses them when it is restarted.
         case runtime(prefix: String)
     }
 
@@ -16,7 +16,7 @@ public struct EnvoyRoute: Equatable, Sendable {
     public var stable: String
     /// The cluster of the candidate.
     public var candidate: String
-    /// How the weights reach Envoy.
+    /// How the weights are set in Envoy.
     public var division: Division
 }
 

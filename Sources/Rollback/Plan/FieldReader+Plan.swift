@@ -48,16 +48,16 @@ extension FieldReader {
         return text
     }
 
-    /// Text that can stand as one word of a command of HAProxy.
+    /// Text that is one word of a HAProxy command.
     mutating func word(_ field: String) throws(YAMLError) -> String {
         let text = try text(field)
         guard HAProxyServer.isWord(text) else {
-            throw fault("must not hold blanks, quotes, \";\" or \"\\\"", at: optional(field), field: field)
+            throw fault("must not contain spaces, quotes, \";\" or \"\\\"", at: optional(field), field: field)
         }
         return text
     }
 
-    /// A URL of a web service.
+    /// An HTTP or HTTPS URL.
     mutating func url(_ name: String) throws(YAMLError) -> String? {
         guard let text = try optionalText(name) else { return nil }
         let isURL = text.hasPrefix("http://") || text.hasPrefix("https://")
@@ -77,7 +77,7 @@ extension FieldReader {
         return words
     }
 
-    /// Percentages for the candidate that rise and end with 100.
+    /// Ascending percentages of the candidate that end with 100.
     mutating func stages(_ name: String) throws(YAMLError) -> [TrafficSplit]? {
         guard optional(name) != nil else { return nil }
         var stages: [TrafficSplit] = []
@@ -86,7 +86,7 @@ extension FieldReader {
                 percent > stages.last?.candidate ?? 0
             else {
                 throw fault(
-                    "stages are whole percentages from 1 to 100, each above the one before", at: node,
+                    "stages are whole percentages from 1 to 100, in ascending order", at: node,
                     field: "\(name)[\(index)]")
             }
             stages.append(split)
@@ -140,7 +140,7 @@ extension FieldReader {
 }
 
 extension HAProxyServer {
-    /// Whether `text` can stand as one word of a command: a semicolon or a line's end would begin another one.
+    /// Whether `text` is one word of a command: a semicolon or a line end would begin another command.
     static func isWord(_ text: String) -> Bool {
         (1...200).contains(text.utf8.count)
             && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f && !";\"'\\".utf8.contains($0) }

@@ -1,5 +1,5 @@
 extension HAProxyRoute {
-    /// Weights per server that give each side its part of the traffic; `nil` where HAProxy's 0...256 cannot express it.
+    /// Weights per server that give each side its share of the traffic; `nil` if HAProxy's 0...256 cannot express it.
     package func weights(for split: TrafficSplit) -> (stable: Int, candidate: Int)? {
         let stable = split.stable * candidate.count
         let candidate = split.candidate * self.stable.count

@@ -4,7 +4,7 @@ internal import YAML
 public struct KubernetesRoute: Equatable, Sendable {
     /// The object that divides the traffic.
     public enum Object: Equatable, Sendable {
-        /// A Service whose selector gets the labels of one version: all or nothing.
+        /// A Service whose selector is set to the labels of one version: all traffic or none.
         case service(stable: [Label], candidate: [Label])
         /// An HTTPRoute of the Gateway API, divided by the weights of two Services.
         case httpRoute(stable: String, candidate: String)
@@ -24,15 +24,15 @@ public struct KubernetesRoute: Equatable, Sendable {
 
     /// A destination of a VirtualService, written `host` or `host/subset`.
     public struct Destination: Equatable, Sendable {
-        /// The host, as it stands in the VirtualService.
+        /// The host, as in the VirtualService.
         public var host: String
-        /// The subset; `nil` where hosts alone distinguish the versions.
+        /// The subset; `nil` if hosts alone distinguish the versions.
         public var subset: String?
     }
 
     /// The URL of the API server, without a slash at the end.
     public var server: String
-    /// The file with the bearer token, read for every request since tokens rotate; `nil` to send none.
+    /// The file with the bearer token, read for every request because tokens rotate; `nil` to send none.
     public var tokenFile: String?
     /// The certificates to trust; `nil` for the system's.
     public var authorityFile: String?
@@ -45,7 +45,7 @@ public struct KubernetesRoute: Equatable, Sendable {
 }
 
 extension KubernetesRoute {
-    /// What a pod finds about the API server.
+    /// The directory in a pod with the credentials for the API server.
     private static let account = "/var/run/secrets/kubernetes.io/serviceaccount"
 
     init(_ node: YAMLNode, path: String, file: String, clusterServer: String?) throws(YAMLError) {
@@ -65,7 +65,7 @@ extension KubernetesRoute {
         case "service":
             let stable = try fields.selector("stable")
             let candidate = try fields.selector("candidate")
-            // A patch adds labels and takes none away: what only one side names would stay behind.
+            // A patch adds labels and removes none: a label of only one side would remain.
             guard Set(stable.map(\.name)) == Set(candidate.map(\.name)), stable != candidate else {
                 throw fields.fault(
                     "stable and candidate must give the same labels different values", at: fields.optional("candidate"),

@@ -1,19 +1,18 @@
 extension RolloutPlan {
-    /// Why services cannot be put in an order. `service` tells where the fault stands.
+    /// Why services cannot be ordered. `service` has the error.
     struct OrderFault: Error, Equatable {
         var service: String
         var message: String
     }
 
-    /// What the order is computed from.
+    /// The input of the ordering.
     struct Node {
         var name: String
         var depends: [String]
         var priority: Int
     }
 
-    /// Dependencies first; among those that could be next the one with the highest priority, then the one that stands
-    /// first.
+    /// Dependencies first; among possible services the one with the highest priority, then the first in the file.
     static func order(_ nodes: [Node]) throws(OrderFault) -> [String] {
         var placed: Set<String> = []
         var rest = nodes
@@ -30,7 +29,7 @@ extension RolloutPlan {
         return order
     }
 
-    /// Checks that `order` holds every service once and each after what it depends on.
+    /// Checks that `order` has every service once, each after its dependencies.
     static func check(_ order: [String], of nodes: [Node]) throws(OrderFault) {
         var placed: Set<String> = []
         for name in order {
@@ -39,7 +38,7 @@ extension RolloutPlan {
             }
             if let missing = node.depends.first(where: { !placed.contains($0) }) {
                 throw OrderFault(
-                    service: name, message: "\"\(name)\" depends on \"\(missing)\", which must stand before it")
+                    service: name, message: "\"\(name)\" depends on \"\(missing)\", which must come before it")
             }
             guard placed.insert(name).inserted else {
                 throw OrderFault(service: name, message: "\"\(name)\" appears twice")
@@ -50,7 +49,7 @@ extension RolloutPlan {
         }
     }
 
-    /// Cuts `order` wherever a service depends on one of the level that is being filled.
+    /// Splits `order` wherever a service depends on one of the present level.
     static func levels(_ order: [String], of nodes: [Node]) -> [[String]] {
         var levels: [[String]] = []
         for name in order {
@@ -64,7 +63,7 @@ extension RolloutPlan {
         return levels
     }
 
-    /// Follows dependencies among `rest`, of which none is free, until one comes again.
+    /// Follows dependencies among `rest`, of which none is free, until a service repeats.
     private static func cycleFault(in rest: [Node]) -> OrderFault {
         var path: [String] = []
         var next = rest.first

@@ -11,13 +11,13 @@ extension RolloutPlan {
     /// - Parameters:
     ///   - file: the name of the file, for errors.
     ///   - clusterServer: URL of the API server of the cluster that this process runs in, used by Kubernetes routes
-    ///     that name no server; `nil` outside of a cluster.
+    ///     without a server; `nil` outside of a cluster.
     public init(parsing text: String, file: String, clusterServer: String? = nil) throws(YAMLError) {
         let documents = try YAML.parse(text, file: file)
         guard let document = documents.first, documents.count == 1 else {
             throw YAMLError(
                 file: file, line: documents.dropFirst().first?.line ?? 1, column: 1, field: "",
-                message: "a plan file holds exactly one document")
+                message: "a plan file has exactly one document")
         }
         try self.init(document, file: file, clusterServer: clusterServer)
     }
@@ -43,7 +43,7 @@ extension RolloutPlan {
         var read: [Service] = []
         let nodes = try fields.list("services")
         let wanted = try fields.textList("order")
-        // A misspelled field is named as such, and not by what is missing without it.
+        // A misspelled field is reported itself, not the field that is missing because of it.
         try fields.finish()
         for (index, node) in nodes.enumerated() {
             let service = try Service(node, path: "services[\(index)]", file: file, defaults: defaults)
@@ -76,7 +76,7 @@ extension RolloutPlan {
     }
 }
 
-/// What a service takes from the plan where it does not say otherwise.
+/// The defaults of a service, from the plan.
 private struct ServiceDefaults {
     var stages: [TrafficSplit]?
     var bake: Milliseconds

@@ -1,59 +1,59 @@
 public import MetricModel
 public import RuleModel
 
-/// How a set of services moves from a stable to a candidate version, and back. Read from a file; a value.
+/// A plan: how services move from a stable to a candidate version and back. Read from a file; a value.
 public struct RolloutPlan: Equatable, Sendable {
-    /// One service with its place in the rollout.
+    /// One service of the plan.
     public struct Service: Equatable, Sendable {
-        /// The name rules and other services call it by.
+        /// The name used by rules and other services.
         public var name: String
-        /// Services that must have been promoted before.
+        /// Services that must be promoted before.
         public var depends: [String]
-        /// Where nothing else decides, the higher goes first.
+        /// Among services that are otherwise equal, the highest is promoted first.
         public var priority: Int
-        /// What the candidate gets, stage by stage, in percent; rises and ends with 100.
+        /// The candidate's percentage in each stage; ascending, the last one 100.
         public var stages: [TrafficSplit]
-        /// How long each stage is watched.
+        /// How long each stage is observed.
         public var bake: Milliseconds
-        /// What must hold at the end of each stage.
+        /// The gates at the end of each stage.
         public var gates: [Gate]
-        /// Where the stable version tells that it is healthy (any 2xx); `nil` where the router's own checks decide.
+        /// A URL that returns 2xx while the stable version is healthy; `nil` if only the router's checks are used.
         public var stableHealth: String?
-        /// What people check before they start.
+        /// Manual checks before the rollout.
         public var preflight: [String]
-        /// Where its traffic is divided; all of them are shifted together.
+        /// Its routes, which are shifted together.
         public var routes: [TrafficRoute]
     }
 
     /// A condition for the next stage.
     public struct Gate: Equatable, Sendable {
-        /// What is asked.
+        /// The kind of a gate.
         public enum Kind: Equatable, Sendable {
             /// PromQL whose every element must meet `healthy`. An empty result does not pass.
             case expression(String, healthy: RollbackDefinition.Condition)
-            /// The URL must answer 2xx.
+            /// The URL must return 2xx.
             case http(String)
-            /// The rollback rule of this name must have been measured, and not be violated.
+            /// The rollback rule with this name must have a measurement and must not be violated.
             case rule(String)
-            /// A person must say `promote`.
+            /// Opens with the command `promote`.
             case approval
         }
 
         /// Its name in reports.
         public var name: String
-        /// What is asked.
+        /// The kind of the gate.
         public var kind: Kind
     }
 
-    /// How a finished shift is judged.
+    /// The validation of a rollback.
     public struct Validation: Equatable, Sendable {
-        /// Good rounds in a row that make a rollback valid.
+        /// Successful rounds in a row that validate a rollback.
         public var rounds: Int
         /// Time between rounds.
         public var interval: Milliseconds
-        /// After how long without enough good rounds it has failed.
+        /// The time after which validation fails without enough successful rounds.
         public var timeout: Milliseconds
-        /// Rollback rules that must be measured healthy as often.
+        /// Rollback rules that must be measured healthy as many times.
         public var rules: [String]
     }
 
@@ -61,38 +61,38 @@ public struct RolloutPlan: Equatable, Sendable {
     public var name: String
     /// In the order of promotion.
     public var services: [Service]
-    /// Services of equal standing, in the order of promotion: no service depends on one of its own level.
+    /// Services of one level, in the order of promotion: none depends on another one of its level.
     public var levels: [[String]]
-    /// How rollouts begin by themselves; `nil` where they begin by command alone.
+    /// When rollouts begin automatically; `nil` for by command only.
     public var start: RolloutStart?
-    /// How long a level is watched before the next begins.
+    /// How long a level is observed before the next one begins.
     public var settle: Milliseconds
-    /// Share of a level's services that must have been promoted for the next to begin.
+    /// Ratio of a level's services that must be promoted before the next level begins.
     public var successRatio: Double
-    /// Services that move at the same time.
+    /// Maximum of services that are promoted at the same time.
     public var maximumConcurrent: Int
-    /// How long after promotion the stable version is kept, so that a rollback is possible.
+    /// How long after promotion the stable version is kept for a rollback.
     public var retainStable: Milliseconds
-    /// After how long a closed gate fails the service.
+    /// The time after which a closed gate fails the service.
     public var gateTimeout: Milliseconds
-    /// Time between two readings of the live weights.
+    /// The interval at which live weights are read.
     public var reconcile: Milliseconds
-    /// How a finished shift is judged.
+    /// The validation of a rollback.
     public var validation: Validation
-    /// Names of receivers that hear of every rollback.
+    /// Receivers that are notified of every rollback.
     public var notify: [String]
     /// Rollback rules that stop promotion while they are violated or without data.
     public var freezeIf: [String]
 
-    /// The service called `name`.
+    /// The service named `name`.
     public func service(_ name: String) -> Service? {
         services.first { $0.name == name }
     }
 
-    /// The order of rollback: dependents before what they depend on.
+    /// The order of rollback: dependents before their dependencies.
     public var rollbackOrder: [String] { services.reversed().map(\.name) }
 
-    /// `name` and everything that depends on it, directly or not, in the order of rollback.
+    /// `name` and its direct and indirect dependents, in the order of rollback.
     public func dependents(including name: String) -> [String] {
         var found: Set = [name]
         for service in services where service.depends.contains(where: { found.contains($0) }) {
@@ -101,8 +101,8 @@ public struct RolloutPlan: Equatable, Sendable {
         return rollbackOrder.filter { found.contains($0) }
     }
 
-    /// The services that `trip` means, dependents first; `nil` where it names none of the plan. A trip that names no
-    /// service means the only one.
+    /// The services affected by `trip`, dependents first; `nil` if it names none of the plan. A trip without a service
+    /// affects the only one.
     func targets(of trip: Trip) -> [String]? {
         switch trip.scope {
         case .all: return rollbackOrder

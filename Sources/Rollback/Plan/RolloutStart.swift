@@ -1,22 +1,21 @@
 internal import MetricModel
 internal import YAML
 
-/// How rollouts of a plan begin apart from by command: at a time, with a new candidate, or with a new candidate at a
-/// time.
+/// When rollouts of a plan begin automatically: at a time, with a new candidate, or both.
 public struct RolloutStart: Equatable, Sendable {
-    /// When rollouts may begin by themselves, UTC; empty for always.
+    /// When rollouts may begin automatically, UTC; empty for always.
     public var windows: [Window]
-    /// PromQL whose value tells candidates apart, such as a build number. A rollout begins when two readings in a row
-    /// show a value other than that of the last rollout. `nil`: begins once, for a plan that was never begun.
+    /// A PromQL expression that identifies the candidate, such as a build number. A rollout begins after two readings
+    /// in a row with a value other than that of the last rollout. `nil`: begins once, for a plan without a rollout.
     public var version: String?
 
-    /// A span of the week, UTC.
+    /// A window of the week, UTC.
     public struct Window: Equatable, Sendable {
         /// 0 is Sunday.
         public var days: Set<Int>
-        /// Minutes since midnight; the first one inside.
+        /// Minutes since midnight, inclusive.
         public var start: Int
-        /// Minutes since midnight; the first one outside.
+        /// Minutes since midnight, exclusive.
         public var end: Int
 
         /// A window within each of `days`.
@@ -33,7 +32,7 @@ public struct RolloutStart: Equatable, Sendable {
         self.version = version
     }
 
-    /// How long until rollouts may begin by themselves; zero inside of a window.
+    /// The time until rollouts may begin automatically; zero inside of a window.
     func wait(at now: Instant) -> Milliseconds {
         let day: Int64 = 86_400_000
         // The epoch was a Thursday.
@@ -67,7 +66,7 @@ extension RolloutStart {
         self.windows = windows
         try fields.finish()
         guard version != nil || !windows.isEmpty, windows.count <= 50 else {
-            throw fields.fault("says neither \"version\" nor 1 to 50 \"windows\"")
+            throw fields.fault("needs \"version\" or 1 to 50 \"windows\"")
         }
     }
 }

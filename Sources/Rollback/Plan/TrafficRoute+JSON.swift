@@ -1,7 +1,7 @@
 package import JSON
 
 extension TrafficRoute {
-    /// The kind of router with the targets that stand for the two versions, for the record. Holds no secrets.
+    /// The kind of router with the targets of both versions, for the ledger. Has no secrets.
     package var json: JSON {
         func described(_ kind: String, _ stable: JSON, _ candidate: JSON, at place: String) -> JSON {
             ["kind": .string(kind), "at": .string(place), "stable": stable, "candidate": candidate]
@@ -20,7 +20,7 @@ extension TrafficRoute {
             let (stable, candidate) = route.object.versions
             return described(
                 "kubernetes", texts(stable), texts(candidate), at: "\(route.server)/\(route.namespace)/\(route.name)")
-        // Which versions these divide is their own affair.
+        // The versions behind these are not known.
         case .exec(let route): return described("exec", .null, .null, at: route.shift.joined(separator: " "))
         case .webhook(let route): return described("webhook", .null, .null, at: route.url)
         }

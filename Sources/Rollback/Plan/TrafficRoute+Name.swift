@@ -1,5 +1,5 @@
 extension TrafficRoute {
-    /// The router with what distinguishes it from others, for people. Holds no secrets.
+    /// The router with its distinguishing settings, for texts. Has no secrets.
     public var name: String {
         switch kind {
         case .haproxy(let route): "haproxy \(route.address) \(route.stable[0].backend)"

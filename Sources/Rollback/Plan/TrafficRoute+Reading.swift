@@ -2,7 +2,7 @@ internal import MetricModel
 internal import YAML
 
 extension TrafficRoute {
-    /// Reads a route. `hasHealthURL` tells whether the health of the stable version can be asked elsewhere.
+    /// Reads a route. `hasHealthURL`: whether the service has a health URL for the stable version.
     init(
         _ node: YAMLNode, path: String, file: String, hasHealthURL: Bool, clusterServer: String?
     ) throws(YAMLError) {
@@ -36,7 +36,7 @@ extension TrafficRoute {
             throw fields.fault("nginx does not report the health of servers: the service needs stable_health")
         }
         if case .kubernetes = kind, !hasHealthURL {
-            throw fields.fault("Kubernetes is not asked whether pods are healthy: the service needs stable_health")
+            throw fields.fault("the health of pods is not read from Kubernetes: the service needs stable_health")
         }
         self.kind = kind
         let isolate = try fields.optionalText("isolate") ?? Isolation.drain.rawValue
@@ -87,7 +87,7 @@ extension NginxRoute {
         test = try fields.command("test") ?? ["nginx", "-t"]
         reload = try fields.command("reload") ?? ["nginx", "-s", "reload"]
         guard let probe = try fields.url("probe") else {
-            throw fields.fault("nginx acknowledges nothing: a probe is required", field: "probe")
+            throw fields.fault("nginx does not confirm a reload: a probe is required", field: "probe")
         }
         self.probe = probe
         try fields.finish()

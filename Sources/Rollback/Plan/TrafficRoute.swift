@@ -1,8 +1,8 @@
 public import MetricModel
 
-/// Where the traffic of a service is divided, and how.
+/// A place where the traffic of a service is divided.
 public struct TrafficRoute: Equatable, Sendable {
-    /// The kind of router with what only it needs.
+    /// The kind of router with its settings.
     public enum Kind: Equatable, Sendable {
         case haproxy(HAProxyRoute)
         case nginx(NginxRoute)
@@ -12,24 +12,24 @@ public struct TrafficRoute: Equatable, Sendable {
         case webhook(WebhookRoute)
     }
 
-    /// What is done to a candidate that has lost its traffic.
+    /// How a candidate without traffic is isolated.
     public enum Isolation: String, Sendable, CaseIterable {
-        /// No new requests; those under way finish.
+        /// No new requests; active ones finish.
         case drain
-        /// Taken out; health checks stop too.
+        /// Removed; health checks stop too.
         case maint
-        /// Left as it is, at weight 0.
+        /// Not isolated; weight 0.
         case none
     }
 
     /// The kind of router.
     public var kind: Kind
-    /// What is done to a candidate that has lost its traffic.
+    /// How a candidate without traffic is isolated.
     public var isolation: Isolation
-    /// How long one operation may take.
+    /// The timeout of one operation.
     public var timeout: Milliseconds
 
-    /// Why the router has no way to express `split`; `nil` where it has.
+    /// Why the router does not support `split`; `nil` if it does.
     func obstacle(to split: TrafficSplit) -> String? {
         switch kind {
         case .haproxy(let haproxy):
@@ -45,26 +45,25 @@ public struct TrafficRoute: Equatable, Sendable {
 
 /// A route through HAProxy's runtime API.
 public struct HAProxyRoute: Equatable, Sendable {
-    /// How the division is expressed.
+    /// How the weights are set.
     public enum Division: Equatable, Sendable {
         /// By the weights of servers of one backend.
         case weights
-        /// By the candidate's percentage, kept as the value of `key` in a map that the configuration consults.
+        /// By the candidate's percentage, as the value of `key` in a map of the configuration.
         case map(file: String, key: String)
     }
 
-    /// `/run/haproxy.sock`, or `IP:port`; names are refused, since looking one up can hang.
+    /// `/run/haproxy.sock`, or `IP:port`; names are refused, because a lookup can hang.
     public var address: String
     /// The servers of the stable version, as `backend/server`.
     public var stable: [HAProxyServer]
     /// The servers of the candidate, as `backend/server`.
     public var candidate: [HAProxyServer]
-    /// How the division is expressed.
+    /// How the weights are set.
     public var division: Division
-    /// Whether connections to the candidate are cut when it is isolated. Cuts requests under way.
+    /// Whether connections to the candidate are closed when it is isolated. This breaks active requests.
     public var shutdownSessions: Bool
 
-    /// A value with these parts.
     package init(
         address: String, stable: [HAProxyServer], candidate: [HAProxyServer], division: Division, shutdownSessions: Bool
     ) {
@@ -83,7 +82,6 @@ public struct HAProxyServer: Hashable, Sendable, CustomStringConvertible {
     /// The server's name.
     public var server: String
 
-    /// A value with these parts.
     package init(backend: String, server: String) {
         self.backend = backend
         self.server = server
@@ -95,7 +93,7 @@ public struct HAProxyServer: Hashable, Sendable, CustomStringConvertible {
 
 /// A route through an upstream file that nginx includes.
 public struct NginxRoute: Equatable, Sendable {
-    /// The file that is generated; nginx must `include` it.
+    /// The generated file; nginx must `include` it.
     public var file: String
     /// The name of the upstream block.
     public var upstream: String
@@ -105,27 +103,27 @@ public struct NginxRoute: Equatable, Sendable {
     public var candidate: [String]
     /// The command that checks the configuration.
     public var test: [String]
-    /// The command that makes nginx read it.
+    /// The command that makes nginx reload it.
     public var reload: [String]
-    /// A URL served by this nginx that answers with `$tribune_NAME`, the version of the file its worker has read.
+    /// A URL of this nginx that returns `$tribune_NAME`, the version of the file that its worker has read.
     public var probe: String
 }
 
 /// A route through programs.
 public struct ExecRoute: Equatable, Sendable {
-    /// Sets the division given on standard input.
+    /// Sets the weights given on standard input.
     public var shift: [String]
-    /// Prints the live division.
+    /// Prints the live weights.
     public var read: [String]
-    /// Isolates the candidate; `nil` where there is nothing to do.
+    /// Isolates the candidate; `nil` if not needed.
     public var isolate: [String]?
 }
 
 /// A route through a web service.
 public struct WebhookRoute: Equatable, Sendable {
-    /// Where operations are posted.
+    /// Operations are posted to it.
     public var url: String
-    /// Where the live division is read.
+    /// The live weights are read from it.
     public var read: String
     /// Sent with every request, such as `Authorization`.
     public var headers: [Header]

@@ -1,12 +1,12 @@
-/// How the traffic of a service is divided between its stable and its candidate version. Always sums to 100.
+/// The weights of the stable and the candidate version of a service. The sum is always 100.
 public struct TrafficSplit: Hashable, Sendable, CustomStringConvertible {
-    /// Percent that the candidate gets, 0...100.
+    /// Percentage of the candidate, 0...100.
     public let candidate: Int
 
-    /// Percent that the stable version gets.
+    /// Percentage of the stable version.
     public var stable: Int { 100 - candidate }
 
-    /// A split that gives the candidate `candidate` percent; `nil` outside 0...100.
+    /// A split with `candidate` percent for the candidate; `nil` outside 0...100.
     public init?(candidate: Int) {
         guard (0...100).contains(candidate) else { return nil }
         self.candidate = candidate
@@ -16,14 +16,14 @@ public struct TrafficSplit: Hashable, Sendable, CustomStringConvertible {
         self.candidate = candidate
     }
 
-    /// Everything goes to the stable version.
+    /// All traffic to the stable version.
     public static let allStable = TrafficSplit(trusted: 0)
-    /// Everything goes to the candidate.
+    /// All traffic to the candidate.
     public static let allCandidate = TrafficSplit(trusted: 100)
 
-    /// The split nearest to `candidate` out of `total` shares; `nil` where there are none.
+    /// The split nearest to `candidate` out of `total` shares; `nil` if `total` is 0.
     ///
-    /// A side that has any share at all is never rounded to nothing.
+    /// A side with a share above 0 is never rounded to 0.
     package init?(candidateShares candidate: Int, of total: Int) {
         guard total > 0, (0...total).contains(candidate) else { return nil }
         let percent = Int((Double(candidate) / Double(total) * 100).rounded())

@@ -1,49 +1,49 @@
 public import MetricModel
 public import RuleModel
 
-/// Tells what rollback rules would have done, from the measurements of a ``RuleReplay``. A value; the machines are
+/// Determines what rollback rules would have done, from the measurements of a ``RuleReplay``. A value; the machines are
 /// those of the live service.
 ///
-/// What the past cannot tell is assumed: rules begin without a streak, and every service has a candidate that takes
-/// traffic, except one that this replay has rolled back less than a cooldown ago.
+/// Assumptions: rules begin without a streak, and every service has a candidate with traffic, except one that this
+/// replay has rolled back less than a cooldown ago.
 public struct Replay: Equatable, Sendable {
-    /// A trip with what would have come of it.
+    /// A trip with its consequence.
     public struct Decision: Equatable, Sendable {
-        /// What would have been done.
+        /// The consequence of a trip.
         public enum Outcome: Equatable, Sendable {
-            /// These services go back, in this order.
+            /// These services are rolled back, in this order.
             case rollBack([String])
-            /// The rule only watches; enforced, it would have meant these services.
+            /// The rule is in shadow mode; in enforce mode it would have affected these services.
             case shadow([String])
-            /// All services it means went back before; the cooldown is extended, no traffic moves.
+            /// All affected services were rolled back before; the cooldown is extended, no traffic moves.
             case coolingDown(since: Timestamp)
-            /// The measurement names no service of the plan; promotion stops and people are told.
+            /// The measurement names no service of the plan; promotion stops with a notification.
             case noService
         }
 
         /// The trip, with rule, element, values and condition.
         public var trip: Trip
-        /// The plan that is acted on.
+        /// The affected plan.
         public var plan: String
-        /// What would have been done.
+        /// The consequence.
         public var outcome: Outcome
-        /// Until when nothing would have been promoted; `nil` where the trip does not act.
+        /// The end of the cooldown; `nil` if the trip does not act.
         public var cooldownUntil: Timestamp?
         /// When the element was healthy again; `nil` if not within the replayed time.
         public var clearedAt: Timestamp?
     }
 
-    /// What a rule saw, for those who wonder why it did not trip.
+    /// Statistics of a rule, which explain why it did not trip.
     public struct Tally: Equatable, Sendable {
         /// Evaluations.
         public var measurements = 0
-        /// Evaluations that yielded nothing.
+        /// Evaluations without a result.
         public var empty = 0
         /// Evaluations that failed.
         public var failed = 0
         /// Violations until the trip.
         public var violations = 0
-        /// Why the last one that failed did.
+        /// The last error.
         public var failure: String?
     }
 
@@ -56,15 +56,15 @@ public struct Replay: Equatable, Sendable {
     private let plans: [String: RolloutPlan]
     private var rules: [String: RollbackRule] = [:]
     private var trips: [Entry] = []
-    /// What each rule saw, by `file;group;name`.
+    /// The statistics of each rule, by `file;group;name`.
     public private(set) var tallies: [String: Tally] = [:]
 
-    /// A replay that has measured nothing yet.
+    /// A replay without measurements.
     public init(plans: [RolloutPlan]) {
         self.plans = Dictionary(plans.map { ($0.name, $0) }) { first, _ in first }
     }
 
-    /// Takes a measurement. Those of one rule must come in order.
+    /// Adds a measurement. Those of one rule must be in order.
     public mutating func measured(_ measurement: RollbackMeasurement) {
         var tally = tallies[measurement.rule] ?? Tally()
         tally.measurements += 1
@@ -87,7 +87,7 @@ public struct Replay: Equatable, Sendable {
         tallies[measurement.rule] = tally
     }
 
-    /// Every trip in the order of time, with what would have come of it.
+    /// Every trip in the order of time, with its consequence.
     public var decisions: [Decision] {
         var cooldowns: [String: Timestamp] = [:]
         var back: [String: [String: Timestamp]] = [:]
@@ -102,7 +102,7 @@ public struct Replay: Equatable, Sendable {
                 decision.outcome = .shadow(targets ?? [])
                 return decision
             }
-            // What the cooldown has let pass may have been promoted again.
+            // After the cooldown it may have been promoted again.
             if let end = cooldowns[plan], trip.time >= end { back[plan] = nil }
             let end = trip.time + trip.cooldown
             cooldowns[plan] = max(cooldowns[plan] ?? end, end)

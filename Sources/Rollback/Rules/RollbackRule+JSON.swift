@@ -3,8 +3,8 @@ internal import MetricModel
 internal import RuleModel
 
 extension RollbackRule {
-    /// Every track, so that what goes missing while nobody looks is missed, and what they were counted on. `init?(_:)`
-    /// of it gives the same tracks.
+    /// All tracks with their state, so that elements that disappear during a restart are still missed. `init?(_:)`
+    /// reads it back to equal tracks.
     package var json: JSON {
         [
             "name": .string(definition.name), "expr": .string(definition.expression),

@@ -1,36 +1,36 @@
 public import MetricModel
 public import RuleModel
 
-/// The machine of one rollback rule: measurements in, decisions out.
+/// The machine of one rollback rule: measurements in, actions out.
 ///
-/// It keeps a track per element of the measured vector, so that one rule watches many services. A missing measurement
-/// is neither healthy nor a violation; what it means is the rule's `missing` policy, and only that.
+/// It has a track per element of the measured vector, so one rule can measure many services. A missing measurement is
+/// neither healthy nor a violation; the rule's `missing` policy alone decides its effect.
 public struct RollbackRule: Equatable, Sendable {
-    /// What a measurement led to.
+    /// The result of a measurement.
     public enum Action: Equatable, Sendable {
-        /// The trip condition held, and the rule has not tripped yet; `streak` violations in a row so far.
+        /// The trip condition was met, but the rule has not tripped yet; `streak` violations in a row so far.
         case violated(labels: Labels, sample: EvidenceSample, streak: Int)
-        /// The condition held often enough. Told once until the element clears.
+        /// The condition was met often enough. Returned once until the element clears.
         case tripped(Trip)
         /// A tripped element is healthy again.
         case cleared(labels: Labels, at: Timestamp)
-        /// Data have been missing for so long that people must know. Told once per gap.
+        /// Data have been missing for so long that it must be notified. Returned once per gap.
         case missing(labels: Labels, since: Timestamp)
-        /// Promotion must stop until data return. Told once per gap.
+        /// Promotion must stop until data return. Returned once per gap.
         case frozen(labels: Labels, since: Timestamp)
         /// Data are back after `missing` or `frozen`.
         case returned(labels: Labels, at: Timestamp)
-        /// The rule yields more elements than are tracked; the rest go unwatched. Told once.
+        /// The rule returns more elements than the limit; the others are not tracked. Returned once.
         case overflowed(limit: Int)
     }
 
-    /// What is known about one element.
+    /// The state of one element.
     public struct Track: Equatable, Sendable {
         /// Whether the element has tripped.
         public enum State: Equatable, Sendable {
             /// To: `tripped`.
             case armed
-            /// `clearSince`: since when the clear condition has been observed to hold without a gap. To: `armed`.
+            /// `clearSince`: since when the clear condition has been met without a gap. To: `armed`.
             case tripped(at: Timestamp, clearSince: Timestamp?)
         }
 
@@ -42,48 +42,48 @@ public struct RollbackRule: Equatable, Sendable {
         public internal(set) var samples: [EvidenceSample] = []
         /// When the element was last there.
         public internal(set) var seenAt: Timestamp?
-        /// What has counted last, for or against a violation.
+        /// The last measurement that counted.
         public internal(set) var counted: Counted?
-        /// When the element was first found missing.
+        /// When the element was first missing.
         public internal(set) var missingSince: Timestamp?
-        /// What has been told of this gap.
+        /// The notifications of this gap.
         var told: Set<RollbackDefinition.MissingPolicy.Policy> = []
 
         init() {}
     }
 
-    /// A measurement that has counted.
+    /// A measurement that counted.
     public struct Counted: Equatable, Sendable {
         /// When it was evaluated.
         public var at: Timestamp
-        /// The time of the newest sample that it rested on.
+        /// The time of its newest sample.
         public var sample: Timestamp
     }
 
-    /// Which data have to be there by now. What nobody waits for is not missing.
+    /// The data that must be present by now. Other data are not missing.
     struct Awaited {
-        /// Services of which there has to be an element.
+        /// Services that must have an element.
         var services: [String]
-        /// Whether the element with these labels, which was last there at this time, has to be there.
+        /// Whether the element with these labels, last present at this time, must be present.
         var hasToBeThere: (Labels, Timestamp?) -> Bool
 
-        /// Every element that has ever been there.
+        /// Every element that was ever present.
         static var everything: Awaited { Awaited(services: []) { _, _ in true } }
     }
 
-    /// Elements that one rule may track.
+    /// The limit of tracked elements of one rule.
     public static let trackLimit = 10_000
     /// Samples kept as evidence.
     static let sampleLimit = 20
 
-    /// The rule as last measured.
+    /// The definition of the last measurement.
     public private(set) var definition: RollbackDefinition
-    /// What is known, by the labels of the elements. While nothing has ever been measured, the empty label set stands
-    /// for the rule itself.
+    /// The state by the labels of the elements. Before the first element, the empty label set stands for the rule
+    /// itself.
     public internal(set) var tracks: [Labels: Track] = [:]
     private var hasOverflowed = false
 
-    /// A rule that has measured nothing yet.
+    /// A rule without measurements.
     public init(_ definition: RollbackDefinition) {
         self.definition = definition
     }
@@ -94,13 +94,13 @@ public struct RollbackRule: Equatable, Sendable {
     /// Whether any element is tripped.
     public var isTripped: Bool { tracks.values.contains { $0.state != .armed } }
 
-    /// Takes one measurement. A changed definition is adopted: streaks survive unless they were counted on another
-    /// expression or condition, trips always.
+    /// Processes one measurement. A changed definition is adopted: streaks are kept unless expression or condition
+    /// changed, trips always.
     public mutating func measured(_ measurement: RollbackMeasurement) -> [Action] {
         measured(measurement, awaited: .everything)
     }
 
-    /// Takes one measurement, of which `awaited` has to be there.
+    /// Processes one measurement; `awaited` must be present.
     mutating func measured(_ measurement: RollbackMeasurement, awaited: Awaited) -> [Action] {
         adopt(measurement.definition)
         var actions: [Action] = []
@@ -128,7 +128,7 @@ public struct RollbackRule: Equatable, Sendable {
         return actions
     }
 
-    /// Tracks that stood for what had not been there, and of which there are elements now.
+    /// Tracks of missing services for which there are elements now.
     private func standIns(_ present: Set<Labels>) -> [Labels] {
         if present.isEmpty { return [] }
         let services = Set(present.compactMap { $0["service"] })
@@ -139,21 +139,21 @@ public struct RollbackRule: Equatable, Sendable {
         }.sorted()
     }
 
-    /// What is not there: what has been, and what stands for the services that have to be there or for the rule itself
-    /// where there has been nothing.
+    /// Missing tracks: those of known elements, of services that must have an element, or of the rule itself if there
+    /// has been none.
     private func absent(_ present: Set<Labels>, _ awaited: Awaited) -> [Labels] {
         var absent = tracks.keys.filter { !present.contains($0) }
         guard definition.action.service == nil, !awaited.services.isEmpty else {
             return present.isEmpty && tracks.isEmpty ? [.empty] : absent
         }
         let known = Set(present.union(tracks.keys).compactMap { $0["service"] })
-        // A rule whose elements name no service is there for all, or for none.
+        // A rule whose elements have no service is present for all or for none.
         if known.isEmpty, !(present.isEmpty && tracks.isEmpty) { return absent }
         absent += awaited.services.filter { !known.contains($0) }.map { ["service": $0] }
         return absent
     }
 
-    /// Forgets streaks and trips because a new rollout begins, whose candidate has done nothing wrong yet.
+    /// Resets streaks and trips because a new rollout begins, with a new candidate.
     public mutating func rearmed() {
         for labels in tracks.keys {
             tracks[labels]?.state = .armed
@@ -162,12 +162,12 @@ public struct RollbackRule: Equatable, Sendable {
         }
     }
 
-    /// Lets standing trips count again with the next violation, because they may never have been acted on.
+    /// Lets active trips count again with the next violation, because they may not have been acted on.
     mutating func reconsidered() {
         for labels in tracks.keys where tracks[labels]?.state != .armed { reconsider(labels, definition) }
     }
 
-    /// Whether `track` stands for a violation that must not be answered by more traffic for the candidate.
+    /// Whether `track` has a violation that must stop promotion.
     func holdsBack(_ track: Track) -> Bool {
         definition.mode == .enforce && (track.state != .armed || track.streak >= max(1, definition.consecutive))
     }
@@ -182,7 +182,7 @@ public struct RollbackRule: Equatable, Sendable {
     private mutating func adopt(_ new: RollbackDefinition) {
         guard new != definition else { return }
         if new.mode == .enforce, definition.mode == .shadow {
-            // What was only watched so far is acted on from now on, trips that stand included.
+            // A change from shadow to enforce also applies to active trips.
             for labels in tracks.keys where tracks[labels]?.state != .armed { reconsider(labels, new) }
         }
         if new.expression != definition.expression || new.trip != definition.trip {
@@ -194,8 +194,8 @@ public struct RollbackRule: Equatable, Sendable {
         definition = new
     }
 
-    /// There are elements, so that `labels` no longer stand for them. A trip for want of data ends like any
-    /// other: when what there is now, every element of it, meets the condition to clear for long enough.
+    /// Elements are present, so `labels` no longer stand for them. A trip because of missing data ends like any other:
+    /// when every present element meets the clear condition for long enough.
     private mutating func stopStanding(
         _ labels: Labels, for measurement: RollbackMeasurement, _ actions: inout [Action]
     ) {
@@ -214,7 +214,7 @@ public struct RollbackRule: Equatable, Sendable {
         element.labels = labels
         step(labels, &actions) { track, actions in
             track.arrived(element, measurement, &actions)
-            // It was not there itself.
+            // It was not present itself.
             track.seenAt = nil
         }
         if tracks[labels]?.state == .armed { tracks[labels] = nil }
@@ -228,7 +228,7 @@ public struct RollbackRule: Equatable, Sendable {
         tracks[labels] = track
     }
 
-    /// Whether `labels` may be tracked. Elements that are gone and have nothing to remember give way to new ones.
+    /// Whether `labels` may be tracked. Missing elements without a state to keep are replaced by new ones.
     private mutating func makeRoom(for labels: Labels, present: Set<Labels>, _ actions: inout [Action]) -> Bool {
         if tracks[labels] != nil || tracks.count < Self.trackLimit { return true }
         tracks = tracks.filter { present.contains($0.key) || $0.value.state != .armed || $0.value.streak > 0 }
@@ -240,7 +240,7 @@ public struct RollbackRule: Equatable, Sendable {
 }
 
 extension RollbackRule.Track {
-    /// The element is there, with a value that is a number.
+    /// The element is present, with a value that is a number.
     fileprivate mutating func arrived(
         _ element: RollbackMeasurement.Element, _ measurement: RollbackMeasurement,
         _ actions: inout [RollbackRule.Action]
@@ -254,12 +254,11 @@ extension RollbackRule.Track {
             return
         }
         let sample = element.sampledAt ?? measurement.time
-        // The samples of an earlier measurement have been counted already. A clock that was set back must not make the
-        // rule blind.
+        // Earlier samples have already been counted. A clock that was set back must not disable the rule.
         let isNew = counted.map { sample > $0.sample || measurement.time < $0.at } ?? true
         if isNew { counted = RollbackRule.Counted(at: measurement.time, sample: sample) }
         if measurement.definition.trip.holds(for: element.value) {
-            // A rule that trips at once takes what it sees, also when it was measured before it could count.
+            // A rule that trips at once uses each measurement, also one from before it could count.
             guard isNew || measurement.definition.consecutive <= 1 else { return suspendClearance() }
             violated(element.labels, element.value, measurement, &actions)
         } else {
@@ -270,7 +269,7 @@ extension RollbackRule.Track {
         clear(element, measurement, &actions)
     }
 
-    /// The element is not there, and nobody waits for it: its candidate has no traffic.
+    /// The element is missing and not expected: its candidate has no traffic.
     fileprivate mutating func notAwaited(
         _ labels: Labels, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
     ) {
@@ -283,7 +282,7 @@ extension RollbackRule.Track {
         samples = []
     }
 
-    /// The element is not there, or could not be measured.
+    /// The element is missing, or could not be measured.
     fileprivate mutating func missed(
         _ labels: Labels, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
     ) {

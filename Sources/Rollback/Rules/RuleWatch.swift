@@ -1,15 +1,15 @@
 public import MetricModel
 public import RuleModel
 
-/// A rollback rule that is in force, and what it is expected to measure.
+/// A rollback rule in force, and its expected measurements.
 public struct RuleWatch: Equatable, Sendable {
     /// `file;group;name` of the rule.
     public var rule: String
     /// The rule.
     public var definition: RollbackDefinition
-    /// The services of its plan of which it can yield an element.
+    /// The services of its plan for which it can return an element.
     public var services: [String]
-    /// How long after the first traffic of a candidate its first measurement may stay away.
+    /// How long after the first traffic of a candidate its first measurement may be missing.
     public var firstData: Milliseconds
 
     /// A rule that is expected to measure `services`.
@@ -21,21 +21,20 @@ public struct RuleWatch: Equatable, Sendable {
     }
 }
 
-/// What a service needs to have been measured by one rule before its candidate gets more traffic.
+/// The measurement that a service needs from one rule before its candidate gets more traffic.
 struct EvidenceDemand: Equatable {
     /// `file;group;name` of the rule.
     var rule: String
-    /// The rule's own name.
     var name: String
-    /// How far back a measurement looks: what was sampled earlier after a stage began also judges the time before it.
+    /// The range of a measurement: a sample taken within this time after a stage began also covers the time before it.
     var range: Milliseconds
     /// The services that need it.
     var services: Set<String>
-    /// How long after the first traffic of a candidate its first measurement may stay away.
+    /// How long after the first traffic of a candidate its first measurement may be missing.
     var firstData: Milliseconds
-    /// Whether its trips act.
+    /// Whether its trips cause a rollback.
     var isEnforced: Bool
-    /// Whether absence counts as health.
+    /// Whether missing data count as healthy.
     var isExempt: Bool
 
     init(_ watch: RuleWatch) {
@@ -49,23 +48,23 @@ struct EvidenceDemand: Equatable {
     }
 }
 
-/// What is missing for a service to get more traffic.
+/// The missing measurement that stops a promotion.
 public struct EvidenceLack: Equatable, Sendable {
     /// The rule's own name.
     public var rule: String
     /// The service.
     public var service: String
-    /// The time of the last measurement, or since when there could have been one.
+    /// The time of the last measurement, or since when one was possible.
     public var since: Instant
 
-    /// One line for people.
+    /// A text of one line.
     public var description: String {
         "no measurement of \(rule) for \(service) since \(RFC3339.text(milliseconds: since.timestamp.milliseconds))"
     }
 }
 
 extension RollbackDefinition {
-    /// The services that `element` speaks for; `nil` for all of the plan.
+    /// The services of `element`; `nil` for all of the plan.
     func services(of element: Labels, in plan: RolloutPlan) -> [String]? {
         if let service = action.service ?? element["service"] { return [service] }
         if plan.services.count == 1 { return plan.services.map(\.name) }

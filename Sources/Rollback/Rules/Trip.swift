@@ -1,11 +1,11 @@
 public import MetricModel
 public import RuleModel
 
-/// One measured value that became evidence.
+/// A measured value as evidence.
 public struct EvidenceSample: Equatable, Sendable {
     /// The evaluation time.
     public var time: Timestamp
-    /// The measured value; NaN where absence counted as a violation.
+    /// The measured value; NaN if missing data counted as a violation.
     public var value: Double
 
     /// The value measured at `time`.
@@ -14,13 +14,13 @@ public struct EvidenceSample: Equatable, Sendable {
         self.value = value
     }
 
-    /// Whether both say the same; unlike NaN by itself, absence equals absence.
+    /// Whether both are equal; missing values are equal, unlike NaN.
     public static func == (left: EvidenceSample, right: EvidenceSample) -> Bool {
         left.time == right.time && (left.value == right.value || left.value.isNaN && right.value.isNaN)
     }
 }
 
-/// The decision that a rollback rule has been violated often enough, with everything that proves it.
+/// The decision that a rollback rule was violated often enough, with its evidence.
 public struct Trip: Equatable, Sendable {
     /// `file;group;name` of the rule.
     public var rule: String
@@ -42,11 +42,11 @@ public struct Trip: Equatable, Sendable {
     public var service: String?
     /// Which services roll back.
     public var scope: RollbackDefinition.Action.Scope
-    /// Whether the trip acts.
+    /// Whether the trip causes a rollback.
     public var mode: RollbackDefinition.Mode
-    /// How long afterwards nothing is promoted.
+    /// How long afterwards promotion is stopped.
     public var cooldown: Milliseconds
-    /// When the decision was due: the time of the last measurement.
+    /// The time of the decision: that of the last measurement.
     public var time: Timestamp
     /// The commit time of the scrape that proved the violation, on the monotonic clock; 0 for a timer.
     public var causeNanoseconds: Int64

@@ -2,7 +2,7 @@ internal import Durable
 
 /// Why the journal cannot be used.
 public struct JournalError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What kind of thing went wrong.
+    /// The kind of error.
     public enum Code: Equatable, Sendable {
         /// Another process has it open.
         case locked
@@ -12,14 +12,14 @@ public struct JournalError: Error, Equatable, Sendable, CustomStringConvertible 
         case tooLong
     }
 
-    /// What kind of thing went wrong.
+    /// The kind of error.
     public var code: Code
     /// The file.
     public var path: String
     /// What is wrong.
     public var message: String
 
-    /// The fault with its file.
+    /// The message with its file.
     public var description: String { "\(path): \(message)" }
 }
 
@@ -36,8 +36,8 @@ extension JournalError {
     }
 }
 
-/// The records of one plan, each the whole state after a step. Of them only the last one counts, so that a journal
-/// which grew long is replaced by the next record.
+/// The records of one plan, each with the whole state after a step. Only the last one counts, so a long journal is
+/// replaced by the next record.
 final class Journal: Sendable {
     /// Payloads of the records found when it was opened, in order.
     let recovered: [[UInt8]]
