@@ -18,7 +18,7 @@ extension FieldReader {
 }
 
 extension ScrapePool {
-    /// Reads one entry of `scrape_configs`; what it does not say is taken from `defaults`.
+    /// Reads one entry of `scrape_configs`; missing fields are taken from `defaults`.
     init(
         _ node: YAMLNode, defaults: ScrapePool, path: String, file: String, _ warnings: inout [YAMLError]
     ) throws(YAMLError) {
@@ -120,7 +120,7 @@ extension ScrapePool {
     private mutating func readHistogramSettings(_ fields: inout FieldReader) throws(YAMLError) {
         histograms.scrapesNative =
             try fields.optionalFlag("scrape_native_histograms") ?? histograms.scrapesNative
-        // The second is what the first was called before 3.0.
+        // The second one is the name of the first one before 3.0.
         for name in ["always_scrape_classic_histograms", "scrape_classic_histograms"] {
             histograms.alwaysScrapesClassic = try fields.optionalFlag(name) ?? histograms.alwaysScrapesClassic
         }

@@ -31,7 +31,7 @@ extension RelabelRule {
         if let problem { throw fields.fault(problem) }
     }
 
-    /// What makes the rule unusable.
+    /// The error of the rule; `nil` if it is valid.
     private var problem: String? {
         let name = action.rawValue
         switch action {

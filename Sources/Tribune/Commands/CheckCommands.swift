@@ -8,7 +8,7 @@ internal import Scraper
 internal import WebConfiguration
 internal import YAML
 
-/// `tribune check …`: says what is wrong with files before a server has to.
+/// `tribune check …`: reports errors in files before a server uses them.
 enum CheckCommands {
     static let config = Command(
         "check config", "Check a configuration and the files that it names.", operands: "FILE", count: 1...1,
@@ -29,7 +29,7 @@ enum CheckCommands {
         }
     }
 
-    /// An Alertmanager configuration alone.
+    /// An Alertmanager configuration only.
     private static func checkAlertmanager(_ path: String) -> Int32 {
         do throws(YAMLError) {
             let configuration = try NotificationConfiguration.load(path)
@@ -132,7 +132,7 @@ enum CheckCommands {
                 Console.print("")
             }
         }
-        // Of rules that cannot be read, nobody knows what they name.
+        // The names in unreadable rules are unknown.
         if faulty == 0, !invocation.values("plan").isEmpty {
             faulty = check(files, against: invocation.values("plan"))
         }
@@ -140,7 +140,7 @@ enum CheckCommands {
         return remarks > 0 && invocation.flag("lint-fatal") ? CommandFailure.Code.lint.rawValue : 0
     }
 
-    /// Checks the names in `rules` and in the plans of `patterns`; returns how many faults there are.
+    /// Checks the names in `rules` and in the plans of `patterns`; returns the number of errors.
     private static func check(_ rules: [RuleFile], against patterns: [String]) -> Int {
         var plans: [NameCheck.PlanFile] = []
         var faults: [YAMLError] = []

@@ -6,10 +6,10 @@ internal import PromQL
 internal import Runtime
 internal import Synchronization
 
-/// Takes the values of chosen series at their times and hands them to the history: `history.record`, and recording
-/// rules with `record_history`. Owns one thread.
+/// Records the values of selected series in the history at their times: `history.record`, and recording rules with
+/// `record_history`. Owns one thread.
 final class SeriesRecorder: Sendable {
-    /// A change of what is recorded.
+    /// A change of the recorded series.
     private typealias Change = [SeriesRecording]
 
     private let store: MetricStore
@@ -33,7 +33,7 @@ final class SeriesRecorder: Sendable {
 
     /// Records these series from now on.
     func reload(_ recordings: [SeriesRecording]) {
-        if !changes.send(recordings) { logger.error("too many reloads at once: what is recorded was not changed") }
+        if !changes.send(recordings) { logger.error("recorded series not changed, too many reloads at once") }
     }
 
     func stop() {
@@ -49,7 +49,7 @@ final class SeriesRecorder: Sendable {
             switch changes.receive(deadline: SystemClock.monotonicNanoseconds() + wait * 1_000_000) {
             case .closed: return
             case .message(let recordings):
-                // Times are kept where nothing changes, so that a reload leaves no gap.
+                // Times are kept if nothing changes, so that a reload leaves no gap.
                 guard recordings != present else { continue }
                 present = recordings
                 schedule = RecordingSchedule(present, now: ServicePlan.now())
@@ -65,7 +65,7 @@ final class SeriesRecorder: Sendable {
             recorder.sampled(
                 elements.map { Measurement(labels: $0.labels, timestamp: time, value: $0.value) }, of: selector)
         } catch {
-            logger.warn("series were not recorded", ["match": selector, "err": error.description])
+            logger.warn("series not recorded", ["match": selector, "err": error.description])
         }
     }
 }
