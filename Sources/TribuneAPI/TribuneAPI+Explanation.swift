@@ -5,7 +5,7 @@ internal import WebCore
 
 /// Why an alert cannot be explained.
 public struct ExplanationRefusal: Error, Equatable, Sendable {
-    /// What is wrong.
+    /// The error text.
     public var reason: String
     /// Whether there is no such alert.
     public var isUnknown: Bool

@@ -169,8 +169,8 @@ extension World {
                 run(for: .seconds(5))
                 giveUpDeadRoutes()
             }
-            // What drifted at the last moment is found at the next reading, which may wait for an answer that was lost.
-            // So is a candidate that nobody has begun with.
+            // Late drift is detected at the next reading, which may wait for a lost reply. So is a candidate without a
+            // rollout.
             run(for: plan.reconcile + Self.patience)
         } while violations.isEmpty && now < limit && isBusy
         if violations.isEmpty { checkRest() }

@@ -4,7 +4,7 @@ public struct LedgerReport: Equatable, Sendable {
     public struct Problem: Equatable, Sendable, CustomStringConvertible {
         /// The affected entries; `nil` for the ledger as a whole.
         public var sequences: ClosedRange<Int64>?
-        /// What is wrong.
+        /// The text of the problem.
         public var message: String
 
         /// The entries with the message.

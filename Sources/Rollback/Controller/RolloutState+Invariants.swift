@@ -1,6 +1,6 @@
 extension RolloutState {
-    /// What is wrong with the state of a rollout of `plan`; `nil` while its parts agree. Checked after every event in
-    /// debug builds, by tests and by the simulation.
+    /// The first inconsistency in the state of a rollout of `plan`; `nil` if there is none. Checked after every event
+    /// in debug builds, by tests and by the simulation.
     package func checkInvariants(of plan: RolloutPlan) -> String? {
         if let fault = rollbackFault { return fault }
         for (name, service) in services.sorted(by: { $0.key < $1.key }) {

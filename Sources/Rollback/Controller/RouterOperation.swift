@@ -72,7 +72,7 @@ public struct Inspection: Equatable, Sendable {
     /// Requests of the candidate since its router started, if they are counted.
     public var candidateRequests: UInt64?
 
-    /// What was seen.
+    /// A reading.
     public init(
         split: TrafficSplit?, stable: TargetHealth, candidate: TargetHealth = .unknown("not checked"),
         isCandidateIsolated: Bool = false, candidateRequests: UInt64? = nil

@@ -16,7 +16,7 @@ public struct JournalError: Error, Equatable, Sendable, CustomStringConvertible 
     public var code: Code
     /// The file.
     public var path: String
-    /// What is wrong.
+    /// The error text.
     public var message: String
 
     /// The message with its file.

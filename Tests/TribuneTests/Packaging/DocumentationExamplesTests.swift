@@ -200,7 +200,7 @@ import Testing
         return commands
     }()
 
-    /// What stands behind `tribune ` in inline code and in blocks of `page`, up to the end of the command.
+    /// The text after `tribune ` in inline code and in blocks of `page`, up to the end of the command.
     private static func invocations(in page: String) -> [String] {
         let blocks = page.matches(of: /```[a-z]*\n((?s).*?)```/).flatMap { $0.1.split(separator: "\n") }
         let lines = blocks.compactMap { $0.firstMatch(of: /(?:^|\$ |until |; )tribune ([^|;&#`]*)/)?.1 }
