@@ -12,25 +12,25 @@ public struct AWSCredentials: Equatable, Sendable {
         var session: String?
     }
 
-    /// The region; empty for that of the environment.
+    /// The region; empty for the one in the environment.
     public var region = ""
     /// The name of the access key.
     public var accessKey = ""
-    /// The access key's secret; `nil` for keys of the environment or of the shared credentials file.
+    /// The access key's secret; `nil` for keys from the environment or the shared credentials file.
     public var secretKey: HTTPSettings.Secret?
     /// The profile in the shared credentials file.
     public var profile = ""
-    /// The role that is taken on; empty for none.
+    /// The role to assume; empty for none.
     public var role = ""
 
     private static let timeoutMilliseconds: Int64 = 30_000
 
-    /// The keys of the environment or of the shared credentials file.
+    /// The keys from the environment or the shared credentials file.
     public init() {}
 
-    /// Reads the fields among others of `fields`; what else is in it is left to the caller.
+    /// Reads the fields among others of `fields`; other fields are left to the caller.
     ///
-    /// - Parameter directory: What relative paths are relative to.
+    /// - Parameter directory: the directory of relative paths.
     public init(_ fields: inout FieldReader, directory: String) throws(YAMLError) {
         region = try fields.optionalText("region") ?? ""
         accessKey = try fields.optionalText("access_key") ?? ""
@@ -52,7 +52,7 @@ public struct AWSCredentials: Equatable, Sendable {
     /// The keys: configured ones, or those from the environment or the shared credentials file. With a role, temporary
     /// ones for it.
     ///
-    /// - Parameter send: Sends a request and waits for the answer, whatever its status is.
+    /// - Parameter send: sends a request and waits for the response, with any status.
     public func keys(
         _ region: String, send: (HTTPRequest) throws(HTTPFailure) -> HTTPResponse
     ) throws(HTTPFailure) -> Keys {

@@ -1,6 +1,6 @@
 /// Text in the format `application/x-www-form-urlencoded`.
 public enum FormText {
-    /// `text` with everything escaped except letters, digits and `-._~`. A blank becomes `+`.
+    /// `text` with everything escaped except letters, digits and `-._~`. A space becomes `+`.
     public static func escaped(_ text: String) -> String {
         var bytes: [UInt8] = []
         let digits = Array("0123456789ABCDEF".utf8)

@@ -26,8 +26,8 @@ internal import Runtime
     private var purpose = Purpose.exchange
     private var timeoutMilliseconds: Int64 = -1
     private var refusal: HTTPFailure?
-    /// Whether the handle can carry a further request. After a failure libcurl may keep its buffer, and then refuses
-    /// to set the size of the buffer for the next request.
+    /// Whether the handle can be used for another request. After a failure libcurl may keep its buffer, and then
+    /// refuses to set the size of the buffer for the next request.
     private(set) var isReusable = true
     /// Called about once a second. True ends the transfer.
     private var isCancelled: (() -> Bool)?

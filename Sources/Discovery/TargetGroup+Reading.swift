@@ -22,7 +22,7 @@ extension TargetGroup {
             let group = fields.collect { (fields) throws(YAMLError) in
                 try TargetGroup(node, path: path, file: fields.file, source: String(index))
             }
-            // A faulty one leaves its place, by which errors name the others.
+            // An invalid group keeps its index, by which errors refer to the others.
             groups.append(group ?? TargetGroup(source: String(index), targets: []))
         }
         return groups

@@ -190,7 +190,7 @@ enum GoFormat {
             digits = number.isNaN ? "NaN" : "Inf"
             var plain = verb
             plain.zero = false
-            // An infinity always has a sign, whatever the verb is.
+            // An infinity always has a sign, with any verb.
             plain.plus = verb.plus || (number > 0 && !verb.space)
             return signed(digits, isNegative: number < 0, plain)
         }

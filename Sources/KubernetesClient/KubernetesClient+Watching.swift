@@ -2,7 +2,7 @@ internal import CurlHTTP
 internal import JSON
 internal import Runtime
 
-/// A list of objects: where it is, and which of its objects are asked for. A value.
+/// A list of objects: its path and selectors. A value.
 public struct ObjectList: Equatable, Sendable {
     /// The path, such as `/api/v1/namespaces/shop/pods`.
     public var path: String
@@ -11,7 +11,7 @@ public struct ObjectList: Equatable, Sendable {
     /// A field selector; empty for all objects.
     public var fields: String
 
-    /// The objects at `path` that the selectors select.
+    /// The selected objects at `path`.
     public init(path: String, labels: String = "", fields: String = "") {
         self.path = path
         self.labels = labels
@@ -36,12 +36,12 @@ extension KubernetesClient {
         static let watchSeconds: Int64 = 300
     }
 
-    /// Lists the objects of `list` and hands changes over until `isCancelled`, which is asked once a second. Blocks.
+    /// Lists the objects of `list` and passes on changes until `isCancelled`, which is called once a second. Blocks.
     ///
     /// - Parameters:
-    ///   - wait: Waits so many milliseconds, or until the end.
-    ///   - onChange: Takes the next change, on the caller's thread.
-    ///   - onFailure: Told of each failed request; the following one comes after a growing pause.
+    ///   - wait: waits for the given milliseconds, or until the end.
+    ///   - onChange: receives the next change, on the caller's thread.
+    ///   - onFailure: receives each failed request; the next one follows after a growing pause.
     public func follow(
         _ list: ObjectList, isCancelled: @escaping @Sendable () -> Bool, wait: (Int64) -> Void,
         onChange: (ObjectWatch.Change) -> Void, onFailure: (KubernetesError) -> Void
@@ -104,7 +104,7 @@ extension KubernetesClient {
         var refusal: [UInt8] = []
         var problem: KubernetesError?
         var watched = machine
-        // What came before an error counts, above all that the version is too old.
+        // Events before an error are processed, above all the error that the version is too old.
         defer { machine = watched }
         do throws(KubernetesError) {
             let request = try request("GET", target, milliseconds: (Limit.watchSeconds + 30) * 1000)
@@ -127,7 +127,7 @@ extension KubernetesClient {
         }
     }
 
-    /// Hands over the events among `bytes`, each on a line of its own. Returns why the watch cannot go on.
+    /// Passes on the events in `bytes`, each on its own line. Returns why the watch cannot continue.
     private static func take(
         _ bytes: [UInt8], _ lines: inout LineBuffer, _ machine: inout ObjectWatch,
         _ onChange: (ObjectWatch.Change) -> Void
@@ -148,20 +148,20 @@ extension KubernetesClient {
     }
 }
 
-/// Bytes of a stream, cut into lines. A value.
+/// Bytes of a stream, split into lines. A value.
 struct LineBuffer {
     private let limit: Int
     private var bytes: [UInt8] = []
     private var start = 0
-    /// Up to here there is no end of a line.
+    /// The bytes before this index have no line end.
     private var searched = 0
 
-    /// - Parameter limit: Bytes of the longest line.
+    /// - Parameter limit: the length of the longest line, in bytes.
     init(limit: Int) {
         self.limit = limit
     }
 
-    /// Takes `more` in. Returns false where the line that is not complete exceeds the limit.
+    /// Appends `more`. Returns false if the incomplete line exceeds the limit.
     mutating func append(_ more: [UInt8]) -> Bool {
         if start > 0 {
             bytes.removeFirst(start)
@@ -172,7 +172,7 @@ struct LineBuffer {
         return bytes.count - searched <= limit || bytes[searched...].contains(0x0a)
     }
 
-    /// The next line that is complete and not empty.
+    /// The next complete line that is not empty.
     mutating func next() -> [UInt8]? {
         while let end = bytes[searched...].firstIndex(of: 0x0a) {
             let line = Array(bytes[start..<end])

@@ -5,7 +5,7 @@ internal import Runtime
 /// Sends requests to one API server. Every call blocks until the response has arrived or its deadline has passed. May
 /// be used from any thread.
 public struct KubernetesClient: Sendable {
-    /// Puts what the server wants to know of the client into a request; may read files.
+    /// Adds authentication and other settings to a request; may read files.
     public typealias Preparation = @Sendable (inout HTTPRequest) throws(HTTPFailure) -> Void
 
     private let server: KubernetesServer
@@ -18,7 +18,7 @@ public struct KubernetesClient: Sendable {
 
     /// A client of `server` that uses the connections of `client`.
     ///
-    /// - Parameter prepare: Done to each request after what `server` says.
+    /// - Parameter prepare: applied to each request after the settings of `server`.
     public init(_ server: KubernetesServer, client: HTTPClient, prepare: Preparation? = nil) {
         self.server = server
         self.client = client
@@ -71,7 +71,7 @@ public struct KubernetesClient: Sendable {
         return request
     }
 
-    /// Runs `exchange` and says which request has failed.
+    /// Runs `exchange` and adds the request to its error.
     func perform(
         _ method: String, _ path: String, _ exchange: (HTTPClient) throws(HTTPFailure) -> HTTPResponse
     ) throws(KubernetesError) -> HTTPResponse {

@@ -37,7 +37,7 @@ extension KubernetesServer {
         tls.certificate = try file.source(user, "client-certificate")
         tls.key = try file.source(user, "client-key")
         tokenFile = user["tokenFile"]?.text.map { Paths.resolve($0, from: file.directory) }
-        // As for kubectl, the file wins.
+        // As in kubectl, the file takes precedence.
         if tokenFile == nil { token = user["token"]?.text }
         if let name = user["username"]?.text, !name.isEmpty {
             basic = Basic(user: name, password: user["password"]?.text ?? "")
@@ -52,16 +52,16 @@ private struct Kubeconfig {
 
     var directory: String { Paths.directory(of: path) }
 
-    /// The mapping `kind` of the entry called `name` in `list`.
+    /// The mapping `kind` of the entry named `name` in `list`.
     func entry(_ list: String, _ name: String, _ kind: String) throws(KubernetesError) -> YAMLNode {
         let entry = root[list]?.elements?.first { $0["name"]?.text == name }
         guard let entry, let content = entry[kind] else {
-            throw KubernetesError("\(path): \(list) has no entry called \"\(name)\"")
+            throw KubernetesError("\(path): \(list) has no entry named \"\(name)\"")
         }
         return content
     }
 
-    /// The certificate or key `name`, which is a file, or encoded in `name-data`.
+    /// The certificate or key `name`, a file, or base64 in `name-data`.
     func source(_ node: YAMLNode, _ name: String) throws(KubernetesError) -> TLSOptions.Source? {
         if let data = node["\(name)-data"]?.text, !data.isEmpty {
             guard let bytes = Base64.bytes(data) else {

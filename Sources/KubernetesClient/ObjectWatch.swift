@@ -1,23 +1,23 @@
 public import JSON
 
-/// Keeps up with the objects of one list of an API server: it lists them, then watches for changes from that version
-/// on. A machine.
+/// Follows the objects of one list of an API server: lists them, then watches for changes from that version on. A
+/// machine.
 public struct ObjectWatch: Equatable, Sendable {
     /// The next request.
     public enum Action: Equatable, Sendable {
-        /// Ask for the first page of the list, or for the one behind `continuation`.
+        /// Request the first page of the list, or the one after `continuation`.
         case list(continuation: String?)
-        /// Ask for the changes since `version`.
+        /// Request the changes since `version`.
         case watch(version: String)
-        /// Wait before the request that ``ObjectWatch/waited()`` names.
+        /// Wait before the request of ``ObjectWatch/waited()``.
         case wait(milliseconds: Int64)
     }
 
     /// A change of the objects.
     public enum Change: Equatable, Sendable {
-        /// These are all objects.
+        /// All objects.
         case replaced([JSON])
-        /// This object is new or different.
+        /// A new or changed object.
         case put(JSON)
         case removed(JSON)
     }
@@ -25,9 +25,9 @@ public struct ObjectWatch: Equatable, Sendable {
     /// The result of an event of a watch.
     public enum Reception: Equatable, Sendable {
         case changed(Change)
-        /// Nothing that matters to others.
+        /// Nothing to pass on.
         case noted
-        /// The watch cannot go on; it ends with an error.
+        /// The watch cannot continue and ends with an error.
         case over(KubernetesError)
     }
 
@@ -36,20 +36,20 @@ public struct ObjectWatch: Equatable, Sendable {
         static let last: Int64 = 30_000
     }
 
-    /// The version up to which changes are known; `nil` where the list has to be asked for.
+    /// The version up to which changes are known; `nil` if the list must be requested.
     private var version: String?
     private var pages: [JSON] = []
     private var failures = 0
 
-    /// Knows nothing yet.
+    /// A watch without objects.
     public init() {}
 
-    /// The request to begin or to go on with.
+    /// The next request, to begin or to continue.
     public func waited() -> Action {
         version.map { .watch(version: $0) } ?? .list(continuation: nil)
     }
 
-    /// A page of the list has come. The change is there when it was the last one.
+    /// A page of the list has arrived. Returns a change after the last one.
     public mutating func listed(_ page: JSON) -> (change: Change?, action: Action) {
         let metadata = page["metadata"]
         guard let version = metadata?["resourceVersion"]?.text, page["kind"]?.text?.hasSuffix("List") ?? false else {
@@ -63,7 +63,7 @@ public struct ObjectWatch: Equatable, Sendable {
         return (.replaced(pages), .watch(version: version))
     }
 
-    /// An event of the watch has come.
+    /// An event of the watch has arrived.
     public mutating func received(_ event: JSON) -> Reception {
         guard let object = event["object"] else { return .over(KubernetesError("an event without object")) }
         let kind = event["type"]?.text ?? ""
@@ -85,14 +85,14 @@ public struct ObjectWatch: Equatable, Sendable {
         }
     }
 
-    /// The server has ended the watch, as it does from time to time.
+    /// The server has ended the watch, as it does regularly.
     public mutating func watchEnded() -> Action {
-        // An end without any event could be one of many in a row.
+        // An end without an event could be one of many in a row.
         failures += 1
         return failures > 1 ? .wait(milliseconds: backoff) : waited()
     }
 
-    /// The version is too old for the server: the objects have to be listed again.
+    /// The version is too old for the server: the objects must be listed again.
     public mutating func expired() -> Action {
         version = nil
         return failed()

@@ -53,7 +53,7 @@ extension Milliseconds: CustomStringConvertible {
         self = duration
     }
 
-    /// Reads what ``init(parsing:)`` does. The error is the message of Prometheus.
+    /// Reads the same format as ``init(parsing:)``. The error has Prometheus's text.
     public init(reading text: some StringProtocol) throws(DurationFault) {
         self = try Self.read(text).get()
     }
@@ -111,7 +111,7 @@ public enum DurationFault: Error, Equatable, Sendable, CustomStringConvertible {
     case unknownUnit(String, in: String)
     case outOfRange
 
-    /// The message of Prometheus.
+    /// Prometheus's text.
     public var description: String {
         switch self {
         case .empty: "empty duration string"

@@ -69,7 +69,7 @@ extension PrometheusAPI {
         let number = String(UInt64.random(in: .min ... .max), radix: 16)
         let name = "\(stamp)-\(String(repeating: "0", count: 16 - number.count))\(number)"
         do throws(StoreError) {
-            // Below a directory that a server can be started on.
+            // In a directory that a server can be started with.
             try sources.store.snapshot(
                 to: "\(settings.snapshotDirectory)/\(name)/samples",
                 withoutRows: ["1", "t", "true"].contains(skip.lowercased()))

@@ -38,7 +38,7 @@ extension PrometheusAPI {
         return found.result(IncrementalJSONList(found.elements) { $0.string($1) })
     }
 
-    /// Selectors with the window that a request names.
+    /// Selectors with the window of a request.
     struct Window {
         var selectors: [[Matcher]]
         var from: Timestamp

@@ -48,7 +48,7 @@ public struct PrometheusSettings: Sendable {
     public var enablesLifecycle = false
     /// Whether samples can be deleted and copied.
     public var enablesAdministration = false
-    /// Where copies of the samples are put.
+    /// The directory for copies of the samples.
     public var snapshotDirectory = "snapshots"
     /// Whether remote write is enabled.
     public var enablesRemoteWrite = false

@@ -7,7 +7,7 @@ extension HTTPServerResponse {
         envelope(error.kind, error.message, status: error.kind.status).challenging(error)
     }
 
-    /// The same for a request that the server refuses before it reaches a handler.
+    /// The same for a request that is refused before it reaches a handler.
     static func refusal(status: Int, reason: String) -> HTTPServerResponse {
         envelope(status >= 500 ? .unavailable : .badData, reason, status: status)
     }

@@ -1,6 +1,6 @@
 /// Reads the fields of a mapping strictly: each is read by name, and a field that was not read is an error.
 ///
-/// A field with a value of the wrong kind counts as missing, so that reading goes on. Its error is kept, and thrown
+/// A field with a value of the wrong kind counts as missing, so that reading continues. Its error is stored, and thrown
 /// with all others by ``finish()`` or with the next error.
 ///
 /// ```
@@ -11,7 +11,7 @@
 public struct FieldReader {
     private let members: [YAMLNode.Member]
     private var asked: Set<String> = []
-    /// The errors that were kept so far.
+    /// The errors stored so far.
     public private(set) var faults: [YAMLError] = []
     /// The mapping that is read.
     public let node: YAMLNode
@@ -39,14 +39,14 @@ public struct FieldReader {
     /// The path of the field `name`.
     public func path(of name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 
-    /// An error at `node`, or at the mapping itself, with those that were kept so far.
+    /// An error at `node`, or at the mapping itself, with the stored ones.
     public func fault(_ message: String, at node: YAMLNode? = nil, field: String? = nil) -> YAMLError {
         var error = plainFault(message, at: node, field: field)
         error.others = faults
         return error
     }
 
-    /// An error at `node`, or at the mapping itself, alone.
+    /// An error at `node`, or at the mapping itself, without the stored ones.
     public func plainFault(_ message: String, at node: YAMLNode? = nil, field: String? = nil) -> YAMLError {
         let place = node ?? self.node
         return YAMLError(
@@ -54,17 +54,17 @@ public struct FieldReader {
             message: message)
     }
 
-    /// Keeps an error at `node`, or at the mapping itself; reading goes on.
+    /// Stores an error at `node`, or at the mapping itself; reading continues.
     public mutating func note(_ message: String, at node: YAMLNode? = nil, field: String? = nil) {
         note(plainFault(message, at: node, field: field))
     }
 
-    /// Keeps `error`; reading goes on.
+    /// Stores `error`; reading continues.
     public mutating func note(_ error: YAMLError) {
         for fault in error.all where !faults.contains(fault) { faults.append(fault) }
     }
 
-    /// The value of `read`, or `nil` where it throws; the error is kept.
+    /// The value of `read`, or `nil` if it throws; the error is stored.
     public mutating func collect<Value>(
         _ read: (inout FieldReader) throws(YAMLError) -> Value
     ) -> Value? {
@@ -185,7 +185,7 @@ public struct FieldReader {
     /// The keys of the mapping.
     public var names: [String] { members.compactMap(\.key.text) }
 
-    /// Throws the errors that were kept, and one for each field that was not read.
+    /// Throws the stored errors, and one for each field that was not read.
     public func finish() throws(YAMLError) {
         let errors = faults + unknownFields()
         guard var first = errors.first else { return }

@@ -10,7 +10,7 @@ public struct YAMLError: Error, Equatable, Sendable, CustomStringConvertible {
     public var field: String
     /// The error message.
     public var message: String
-    /// Further errors that were found before the reading ended.
+    /// Other errors found before the reading ended.
     public var others: [YAMLError] = []
 
     /// An error at a position in a file.
@@ -22,7 +22,7 @@ public struct YAMLError: Error, Equatable, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    /// This error and the others, each once, in the order of their places.
+    /// This error and the others, each once, by position.
     public var all: [YAMLError] {
         var own = self
         own.others = []

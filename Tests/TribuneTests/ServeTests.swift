@@ -40,7 +40,7 @@ import Testing
             ["prometheus.yml": "rule_files: [gone.yml, 'none-*.yml']\n"], config: "prometheus.yml")
         let file = tribune.directory.file("prometheus.yml")
         #expect(
-            tribune.log.contains("msg=\"a rule file does not exist\" file=\(tribune.directory.file("gone.yml"))"),
+            tribune.log.contains("msg=\"rule file does not exist\" file=\(tribune.directory.file("gone.yml"))"),
             "\(tribune.log)")
         #expect(!tribune.log.contains("none-"))
         let check = try TribuneProgram.run(["check", "config", file])

@@ -7,10 +7,10 @@ internal import Runtime
 extension ConsulDiscovery: Discoverer {
     private static let waitMilliseconds: Int64 = 120_000
     private static let largestBody = 64 << 20
-    /// Services that are asked for at the same time, each over a connection of its own.
+    /// The limit of services, each queried over its own connection.
     private static let maximumServices = 2000
 
-    /// Every question is a request that waits for news at Consul; all of them run on this thread.
+    /// Every query is a request that waits for changes at Consul; all of them run on this thread.
     func run(_ session: DiscoverySession) {
         guard let datacenter = waitForDatacenter(session) else { return }
         let multiplexer: HTTPMultiplexer
@@ -34,7 +34,7 @@ extension ConsulDiscovery: Discoverer {
                     session.fail(error)
                 }
             }
-            // The signal is looked at twice a second.
+            // The signal is checked twice a second.
             let pause = SystemClock.monotonicNanoseconds(in: 500)
             multiplexer.run(until: min(pause, watch.nextDeadline ?? .max)) { token, result in
                 guard let query = asked.removeValue(forKey: token) else { return }
@@ -86,7 +86,7 @@ extension ConsulDiscovery: Discoverer {
         return request
     }
 
-    /// The name of the agent's datacenter, where the configuration names none; `nil` when the session ends.
+    /// The name of the agent's datacenter, if the configuration names none; `nil` when the session ends.
     private func waitForDatacenter(_ session: DiscoverySession) -> String? {
         if !datacenter.isEmpty { return datacenter }
         while !session.stop.isRaised {
@@ -97,7 +97,7 @@ extension ConsulDiscovery: Discoverer {
                 }
                 let body = try JSON.discovered(try session.body(answer), answer.url)
                 guard let name = body["Config"]?["Datacenter"]?.text else {
-                    throw DiscoveryError("\(base)/agent/self: no Config.Datacenter in the answer")
+                    throw DiscoveryError("\(base)/agent/self: no Config.Datacenter in the response")
                 }
                 return name
             } catch {
@@ -128,7 +128,7 @@ extension ConsulDiscovery: Discoverer {
             throw DiscoveryError("\(place): server returned HTTP status \(response.status)")
         }
         guard let index = response["X-Consul-Index"].flatMap({ UInt64($0) }) else {
-            throw DiscoveryError("\(place): no X-Consul-Index in the answer")
+            throw DiscoveryError("\(place): no X-Consul-Index in the response")
         }
         let body = try JSON.discovered(response, place)
         let now = SystemClock.monotonicNanoseconds()
@@ -139,7 +139,7 @@ extension ConsulDiscovery: Discoverer {
             var wanted = (body.members ?? []).filter { isWanted($0.name, $0.value) }.map(\.name).sorted()
             if wanted.count > Self.maximumServices {
                 session.fail(
-                    DiscoveryError("\(place): of \(wanted.count) services the first \(Self.maximumServices) are taken"))
+                    DiscoveryError("\(place): only \(Self.maximumServices) of \(wanted.count) services are used"))
                 wanted.removeSubrange(Self.maximumServices...)
             }
             let gone = watch.listed(Set(wanted), now: now)
@@ -169,7 +169,7 @@ extension ConsulDiscovery: Discoverer {
             "__address__": address, "__meta_consul_address": node.word("Address"),
             "__meta_consul_node": node.word("Node"), "__meta_consul_namespace": service.word("Namespace"),
             "__meta_consul_partition": service.word("Partition"),
-            // With separators around it, expressions need not care where in the list a tag is.
+            // With separators around it, expressions match a tag at any position in the list.
             "__meta_consul_tags": tagSeparator + tags.joined(separator: tagSeparator) + tagSeparator,
             "__meta_consul_service_address": own, "__meta_consul_service_port": String(port),
             "__meta_consul_service_id": service.word("ID"),

@@ -8,7 +8,7 @@ public struct ConsulDiscovery: Equatable, Sendable {
     public var server = "localhost:8500"
     /// `http` or `https`.
     public var scheme = "http"
-    /// Put before the paths of the API.
+    /// Prepended to the paths of the API.
     public var pathPrefix = ""
     /// Sent as `X-Consul-Token`.
     public var token: HTTPSettings.Secret?
@@ -18,23 +18,23 @@ public struct ConsulDiscovery: Equatable, Sendable {
     public var namespace = ""
     /// The partition (Consul Enterprise).
     public var partition = ""
-    /// Put between and around tags.
+    /// Separates and surrounds tags.
     public var tagSeparator = ","
     /// The services; empty for all.
     public var services: [String] = []
-    /// Tags that a service must have, all of them.
+    /// Tags that a service must have.
     public var tags: [String] = []
     /// Metadata that a node must have.
     public var nodeMetadata: [String: String] = [:]
-    /// An expression that limits the catalogue.
+    /// An expression that filters the catalogue.
     public var filter = ""
-    /// An expression that limits the nodes of a service.
+    /// An expression that filters the nodes of a service.
     public var healthFilter = ""
-    /// Whether servers may answer that are not the leader.
+    /// Whether servers other than the leader may respond.
     public var allowsStale = true
-    /// The least time from question to question; answers come when something has changed.
+    /// The minimum interval of queries; responses arrive after a change.
     public var refreshInterval = Milliseconds.seconds(30)
-    /// How the agent is talked to.
+    /// The settings of the HTTP client.
     public var http = HTTPSettings()
 
     /// All services of the local agent's catalogue.

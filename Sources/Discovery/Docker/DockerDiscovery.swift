@@ -5,13 +5,13 @@ internal import YAML
 /// `docker_sd_configs`: containers of a Docker daemon. A value.
 public struct DockerDiscovery: Equatable, Sendable {
     let server: DockerServer
-    /// The port of containers that expose none.
+    /// The port of containers without an exposed port.
     public var port = 80
     /// The address of containers in the network of their host.
     public var hostNetworkingHost = "localhost"
-    /// Whether a container in several networks is one target, in the network whose name is the first.
+    /// Whether a container in several networks is one target, in the network with the first name.
     public var matchesFirstNetwork = true
-    /// Which containers are asked for.
+    /// The filters of containers.
     public var filters: [DockerFilter] = []
 }
 
@@ -38,7 +38,7 @@ extension DockerDiscovery: RefreshingDiscoverer {
         return [TargetGroup(source: "Docker", targets: targets)]
     }
 
-    /// The networks of a container; of one that shares those of another, these.
+    /// The networks of a container, or those of the container whose networks it shares.
     private func attachments(
         of container: JSON, _ byID: [String: JSON]
     ) -> [(name: String, settings: JSON)] {
@@ -73,7 +73,7 @@ extension DockerDiscovery: RefreshingDiscoverer {
             shared[Self.prefix + "network_ip"] = address
             let ports = (container["Ports"]?.elements ?? []).filter { $0.word("Type") == "tcp" }
             guard !ports.isEmpty else {
-                // A container in the network of its host has no ports of its own.
+                // A container in the network of its host has no own ports.
                 shared["__address__"] = mode == "host" ? hostNetworkingHost : DiscoveredText.address(address, port)
                 return [Labels(meta: shared)]
             }

@@ -4,15 +4,15 @@ internal import JSON
 internal import MetricModel
 internal import YAML
 
-/// A limit of what the Docker daemon is asked for. A value.
+/// A filter of a request to the Docker daemon. A value.
 public struct DockerFilter: Equatable, Sendable {
-    /// What is compared, such as `label`.
+    /// The name of the filter, such as `label`.
     public var name: String
-    /// The values that are taken.
+    /// The accepted values.
     public var values: [String]
 }
 
-/// How the API of a Docker daemon is reached, as `docker_sd_configs` and `dockerswarm_sd_configs` say it. A value.
+/// The access to the API of a Docker daemon, as in `docker_sd_configs` and `dockerswarm_sd_configs`. A value.
 struct DockerServer: Equatable {
     private static let largestBody = 64 << 20
 
@@ -20,7 +20,7 @@ struct DockerServer: Equatable {
     var http: HTTPSettings
     var timeout: Milliseconds
 
-    /// The answer to `GET path`.
+    /// The response to `GET path`.
     func ask(
         _ path: String, _ filters: [DockerFilter], _ session: DiscoverySession
     ) throws(DiscoveryError) -> JSON {
@@ -69,7 +69,7 @@ struct DockerServer: Equatable {
 }
 
 extension DockerServer {
-    /// Reads what both kinds of section have.
+    /// Reads the fields that both sections share.
     init(_ fields: inout FieldReader, directory: String) throws(YAMLError) {
         var host = try fields.optionalText("host") ?? ""
         if host.isEmpty { throw fields.fault("host missing") }

@@ -4,17 +4,17 @@ internal import YAML
 
 /// `dockerswarm_sd_configs`: services, tasks or nodes of a Docker swarm. A value.
 public struct SwarmDiscovery: Equatable, Sendable {
-    /// What is turned into targets.
+    /// The kind of object that becomes targets.
     public enum Role: String, CaseIterable, Sendable {
         case services, tasks, nodes
     }
 
     let server: DockerServer
-    /// What is turned into targets.
+    /// The kind of object that becomes targets.
     public var role: Role
-    /// The port of nodes, and of what publishes none.
+    /// The port of nodes, and of objects without a published port.
     public var port = 80
-    /// What is asked for.
+    /// The filters of requests.
     public var filters: [DockerFilter] = []
 }
 
@@ -124,10 +124,10 @@ extension SwarmDiscovery: RefreshingDiscoverer {
         (list?.elements ?? []).filter { $0.word("Protocol") == "tcp" }
     }
 
-    /// An address without the length of its network.
+    /// An address without its prefix length.
     private static func address(_ text: String) -> String { String(text.prefix { $0 != "/" }) }
 
-    /// A target for each port, or one without a port of its own.
+    /// A target for each port, or one without a port.
     private func targets(
         at address: String, _ ports: [JSON], _ shared: [String: String], _ further: (JSON) -> [String: String]
     ) -> [Labels] {
@@ -192,12 +192,12 @@ extension SwarmDiscovery: RefreshingDiscoverer {
         return labels
     }
 
-    /// The labels of the tasks' containers, as far as this daemon knows them.
+    /// The labels of the tasks' containers that are known to this daemon.
     private func containerLabels(of tasks: [JSON], _ session: DiscoverySession) -> [String: JSON] {
         var labels: [String: JSON] = [:]
         let ids = tasks.compactMap { $0["Status"]?["ContainerStatus"]?["ContainerID"]?.text }.filter { !$0.isEmpty }
         for id in Set(ids).sorted().prefix(Self.maximumInspections) where !session.stop.isRaised {
-            // Containers on other nodes are unknown to this daemon; their labels are left out.
+            // Containers on other nodes are unknown to this daemon; their labels are omitted.
             guard let container = try? server.ask("/containers/\(id)/json", [], session) else { continue }
             labels[id] = container["Config"]?["Labels"]
         }

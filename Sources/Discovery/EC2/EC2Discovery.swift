@@ -6,25 +6,25 @@ internal import YAML
 
 /// `ec2_sd_configs`: instances of Amazon EC2. A value.
 public struct EC2Discovery: Equatable, Sendable {
-    /// A limit of what is asked for. A value.
+    /// A filter of a request. A value.
     public struct Filter: Equatable, Sendable {
-        /// What is compared, such as `tag:env`.
+        /// The name of the filter, such as `tag:env`.
         public var name: String
-        /// The values that are taken; at least one.
+        /// The accepted values; at least one.
         public var values: [String]
     }
 
-    /// Who asks, and in which region.
+    /// The credentials and the region.
     public var credentials: AWSCredentials
     /// The URL of the API; empty for that of the region.
     public var endpoint = ""
     /// The port of targets.
     public var port = 80
-    /// Which instances are asked for.
+    /// The filters of instances.
     public var filters: [Filter] = []
-    /// Time from question to question.
+    /// The interval of queries.
     public var refreshInterval = Milliseconds.seconds(60)
-    /// How the API is talked to.
+    /// The settings of the HTTP client.
     public var http = HTTPSettings()
 }
 
@@ -100,7 +100,7 @@ extension EC2Discovery: RefreshingDiscoverer {
         return parameters
     }
 
-    /// The IDs of availability zones by their names. Without the right to ask for them there are none.
+    /// The IDs of availability zones by their names; empty without the permission to list them.
     private func zoneIDs(
         _ ask: (String, [(String, String)]) throws(DiscoveryError) -> XMLElement
     ) -> [String: String] {
@@ -130,7 +130,7 @@ extension EC2Discovery: RefreshingDiscoverer {
     }
 }
 
-/// An instance as the API describes it.
+/// An instance as returned by the API.
 private struct EC2Instance {
     private let instance: XMLElement
     private let interfaces: [XMLElement]
@@ -143,7 +143,7 @@ private struct EC2Instance {
     /// A list with separators around it.
     private static func list(_ words: [String]) -> String { "," + words.joined(separator: ",") + "," }
 
-    /// The IPv6 addresses; primary ones at the place of their interface.
+    /// The IPv6 addresses; primary ones at the index of their interface.
     private var addresses: (primary: [String], all: [String]) {
         guard !instance["vpcId"].isEmpty else { return ([], []) }
         var primary: [String] = []

@@ -1,19 +1,19 @@
 /// An element of an XML document: its name, elements and text. A value.
 ///
-/// Attributes, comments and processing instructions are passed over. Document types, and with them entities of one's
-/// own, are refused.
+/// Attributes, comments and processing instructions are ignored. Document types, and therefore custom entities, are
+/// refused.
 struct XMLElement: Equatable {
     var name: String
     var children: [XMLElement] = []
     var text = ""
 
-    /// The text of the first element called `name`; empty where there is none.
+    /// The text of the first element named `name`; empty if there is none.
     subscript(name: String) -> String { child(name).text }
 
-    /// The first element called `name`; an empty one where there is none.
+    /// The first element named `name`; an empty one if there is none.
     func child(_ name: String) -> XMLElement { children.first { $0.name == name } ?? XMLElement(name: name) }
 
-    /// The elements `item` of the first element called `name`, as AWS writes lists.
+    /// The elements `item` of the first element named `name`, AWS's format of lists.
     func items(_ name: String) -> [XMLElement] { child(name).children.filter { $0.name == "item" } }
 }
 
@@ -30,7 +30,7 @@ extension XMLElement {
     }
 }
 
-/// Reads the subset of XML that APIs answer with.
+/// Reads the subset of XML used in responses of APIs.
 private struct XMLReader {
     private static let maximumDepth = 64
 
@@ -101,7 +101,7 @@ private struct XMLReader {
     private mutating func name() -> String {
         let start = position
         while position < bytes.count, bytes[position] > 0x20, !"/>=<".utf8.contains(bytes[position]) { position += 1 }
-        // Prefixes of name spaces say nothing here.
+        // Namespace prefixes are ignored.
         return String(decoding: bytes[start..<position], as: UTF8.self).split(separator: ":").last.map(String.init)
             ?? ""
     }
@@ -159,7 +159,7 @@ private struct XMLReader {
 }
 
 extension XMLElement {
-    /// Without the blanks between elements.
+    /// Without the whitespace between elements.
     fileprivate var trimmed: XMLElement {
         guard !children.isEmpty else { return self }
         var element = self

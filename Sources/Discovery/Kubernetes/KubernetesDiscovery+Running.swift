@@ -4,7 +4,7 @@ internal import KubernetesClient
 internal import Runtime
 
 extension KubernetesDiscovery: Discoverer {
-    /// A list of the API server that is followed.
+    /// A list of the API server that is watched.
     private struct Source {
         var kind: KubernetesKind
         var namespace: String
@@ -18,7 +18,7 @@ extension KubernetesDiscovery: Discoverer {
     private static let queueLength = 4096
     private static let retryMilliseconds: Int64 = 10_000
 
-    /// Follows each list on a thread of its own; this one keeps the objects. Nothing is told before every list was read
+    /// Watches each list on its own thread; this one keeps the objects. Nothing is published before every list was read
     /// for the first time.
     func run(_ session: DiscoverySession) {
         while !session.stop.isRaised {

@@ -3,14 +3,14 @@ internal import KubernetesClient
 internal import Runtime
 internal import YAML
 
-/// `kubernetes_sd_configs`: objects of a cluster that are, or name, targets. A value.
+/// `kubernetes_sd_configs`: objects of a cluster that are, or refer to, targets. A value.
 public struct KubernetesDiscovery: Equatable, Sendable {
-    /// The kind of object that is turned into targets.
+    /// The kind of object that becomes targets.
     public enum Role: String, CaseIterable, Sendable {
         case pod, service, endpoints, endpointslice, node, ingress
     }
 
-    /// Which objects of one kind are asked for. A value.
+    /// The selectors for objects of one kind. A value.
     public struct Selector: Equatable, Sendable {
         /// The kind.
         public var role: Role
@@ -20,7 +20,7 @@ public struct KubernetesDiscovery: Equatable, Sendable {
         public var field = ""
     }
 
-    /// How the API server is found.
+    /// The location of the API server.
     public enum Server: Equatable, Sendable {
         /// The cluster that this process runs in, with the account of its pod.
         case ownCluster
@@ -33,13 +33,13 @@ public struct KubernetesDiscovery: Equatable, Sendable {
     public var role: Role
     /// The API server.
     public var server = Server.ownCluster
-    /// How the API server is talked to, where it is named by its URL.
+    /// The settings of the HTTP client, if the API server is given by its URL.
     public var http = HTTPSettings()
-    /// The namespaces that are looked at; empty for all.
+    /// The namespaces; empty for all.
     public var namespaces: [String] = []
-    /// Whether the namespace of this process's pod is looked at too.
+    /// Whether the namespace of this process's pod is included.
     public var includesOwnNamespace = false
-    /// Limits of what is asked for, at most one for each kind.
+    /// Selectors, at most one for each kind.
     public var selectors: [Selector] = []
     /// Whether targets get the labels of their node.
     public var attachesNode = false

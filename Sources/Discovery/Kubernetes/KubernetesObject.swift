@@ -1,6 +1,6 @@
 internal import JSON
 
-/// The kinds of object that discovery looks at.
+/// The kinds of object used by discovery.
 enum KubernetesKind: String, CaseIterable {
     case pod, service, endpoints, endpointslice, node, ingress, namespace
 
@@ -31,10 +31,10 @@ enum KubernetesKind: String, CaseIterable {
     }
 }
 
-/// What tells an object from all others.
+/// The unique key of an object.
 struct KubernetesKey: Hashable {
     var kind: KubernetesKind
-    /// Empty for objects of the whole cluster.
+    /// Empty for cluster-wide objects.
     var namespace: String
     var name: String
 
@@ -44,14 +44,14 @@ struct KubernetesKey: Hashable {
         self.name = name
     }
 
-    /// The source of the group that the object is turned into.
+    /// The source of the object's group.
     var source: String {
         let kind = kind == .service ? "svc" : kind.rawValue
         return namespace.isEmpty ? "\(kind)/\(name)" : "\(kind)/\(namespace)/\(name)"
     }
 }
 
-/// What discovery keeps of an object. A value.
+/// The parts of an object that discovery uses. A value.
 struct KubernetesObject: Equatable {
     enum Content: Equatable {
         case pod(KubernetesPod)
@@ -71,7 +71,7 @@ struct KubernetesObject: Equatable {
     var controller: ObjectReference?
     var content: Content
 
-    /// `nil` where the object has no name.
+    /// `nil` if the object has no name.
     init?(_ json: JSON, _ kind: KubernetesKind) {
         guard let metadata = json["metadata"], let name = metadata["name"]?.text, !name.isEmpty else { return nil }
         key = KubernetesKey(kind, metadata["namespace"]?.text ?? "", name)
@@ -94,7 +94,7 @@ struct KubernetesObject: Equatable {
 }
 
 extension JSON {
-    /// The members of an object that are texts.
+    /// The members of an object with text values.
     fileprivate var texts: [String: String] {
         Dictionary((members ?? []).compactMap { member in member.value.text.map { (member.name, $0) } }) { $1 }
     }
@@ -116,7 +116,7 @@ struct ObjectReference: Equatable {
 /// A port of a container, service or endpoint. A value.
 struct KubernetesPort: Equatable {
     var name: String
-    /// `nil` where none is given.
+    /// `nil` if none is given.
     var number: Int64?
     var transport: String
     var application: String
@@ -128,7 +128,7 @@ struct KubernetesPort: Equatable {
         application = json.word("appProtocol")
     }
 
-    /// The number as text; empty where none is given.
+    /// The number as text; empty if none is given.
     var text: String { number.map { String($0) } ?? "" }
 }
 

@@ -1,14 +1,14 @@
-/// The objects of a cluster, and the groups of targets that they are turned into. A machine.
+/// The objects of a cluster and their groups of targets. A machine.
 ///
-/// A group remembers which other objects it was made of, so that a change costs what it concerns.
+/// A group records its dependencies on other objects, so that the cost of a change is limited to the affected groups.
 struct KubernetesObjects {
     private let role: KubernetesKind
     private let attachesNode: Bool
     private let attachesNamespace: Bool
     private var objects: [KubernetesKey: KubernetesObject] = [:]
-    /// For each object that groups have asked for, whether or not it exists, those groups.
+    /// For each object that groups depend on, existing or not, those groups.
     private var dependents: [KubernetesKey: Set<KubernetesKey>] = [:]
-    /// What each group has asked for.
+    /// The dependencies of each group.
     private var dependencies: [KubernetesKey: Set<KubernetesKey>] = [:]
 
     init(_ discovery: KubernetesDiscovery) {
@@ -17,7 +17,7 @@ struct KubernetesObjects {
         attachesNamespace = discovery.attachesNamespace
     }
 
-    /// The kinds of object that are needed.
+    /// The required kinds of objects.
     var kinds: [KubernetesKind] {
         var kinds = [role]
         if role == .endpoints || role == .endpointslice { kinds += [.service, .pod] }
@@ -26,21 +26,21 @@ struct KubernetesObjects {
         return kinds
     }
 
-    /// Takes over an object that is new or different. Returns the groups that may have changed.
+    /// Adds a new or changed object. Returns the groups that may have changed.
     mutating func put(_ object: KubernetesObject) -> [TargetGroup] {
         guard objects[object.key] != object else { return [] }
         objects[object.key] = object
         return rebuilt(affected(object.key))
     }
 
-    /// Forgets an object. Returns the groups that may have changed; one without targets is gone.
+    /// Removes an object. Returns the groups that may have changed; one without targets is removed.
     mutating func remove(_ key: KubernetesKey) -> [TargetGroup] {
         guard objects.removeValue(forKey: key) != nil else { return [] }
         return rebuilt(affected(key))
     }
 
-    /// Takes over `fresh` as all objects of a kind in `namespace`, or in the whole cluster where it is empty. Returns
-    /// the groups that may have changed.
+    /// Replaces all objects of a kind in `namespace`, or in the whole cluster if it is empty. Returns the groups that
+    /// may have changed.
     mutating func replace(
         _ kind: KubernetesKind, in namespace: String, with fresh: [KubernetesObject]
     ) -> [TargetGroup] {

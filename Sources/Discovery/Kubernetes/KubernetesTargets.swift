@@ -8,10 +8,10 @@ struct KubernetesTargets {
     private let attachesNode: Bool
     private let attachesNamespace: Bool
     private let find: (KubernetesKey) -> KubernetesObject?
-    /// Every object that was asked for.
+    /// Every object that was looked up.
     private(set) var asked: Set<KubernetesKey> = []
 
-    /// - Parameter find: Another object, if it is there.
+    /// - Parameter find: looks up another object.
     init(attachesNode: Bool, attachesNamespace: Bool, find: @escaping (KubernetesKey) -> KubernetesObject?) {
         self.attachesNode = attachesNode
         self.attachesNamespace = attachesNamespace
@@ -21,7 +21,7 @@ struct KubernetesTargets {
     /// The labels of a target or group, without the common prefix.
     private typealias Meta = [String: String]
 
-    /// The targets that `object` is turned into.
+    /// The targets of `object`.
     mutating func group(of object: KubernetesObject) -> TargetGroup {
         switch object.content {
         case .pod(let pod): group(of: pod, object)
@@ -136,7 +136,7 @@ extension KubernetesTargets {
         return TargetGroup(source: object.key.source, targets: targets, labels: Self.labels(meta))
     }
 
-    /// Whether `pattern`, whose first part may be `*`, stands for `host`.
+    /// Whether `pattern`, whose first label may be `*`, matches `host`.
     private static func matches(_ host: String, pattern: String) -> Bool {
         if pattern == host { return true }
         let wanted = pattern.split(separator: ".", omittingEmptySubsequences: false)
@@ -201,7 +201,7 @@ extension KubernetesTargets {
 // MARK: Endpoints
 
 extension KubernetesTargets {
-    /// Pods that endpoints refer to, with the ports that are targets already.
+    /// Pods of endpoints, with the ports that are targets already.
     private struct SeenPods {
         private(set) var pods: [(object: KubernetesObject, pod: KubernetesPod, ports: Set<Int64>)] = []
         private var places: [KubernetesKey: Int] = [:]
@@ -215,7 +215,7 @@ extension KubernetesTargets {
             if let port { pods[place].ports.insert(port) }
         }
 
-        /// The ports of containers that no endpoint has.
+        /// The ports of containers without an endpoint.
         func otherTargets() -> [Labels] {
             pods.flatMap { object, pod, seen -> [Labels] in
                 if pod.address.isEmpty { return [] }
@@ -239,7 +239,7 @@ extension KubernetesTargets {
         return meta
     }
 
-    /// Adds what is known of the pod behind an endpoint.
+    /// Adds the labels of the pod of an endpoint.
     private mutating func addPod(
         _ reference: ObjectReference?, _ number: Int64?, to meta: inout Meta, _ seen: inout SeenPods
     ) {
@@ -276,7 +276,7 @@ extension KubernetesTargets {
                     let isNode = address.node.isEmpty && address.target?.kind == "Node"
                     addNode(isNode ? address.target?.name ?? "" : address.node, to: &own)
                     addPod(address.target, port.number, to: &own, &seen)
-                    // As in Prometheus: here the port of the endpoint counts, not that of the container.
+                    // As in Prometheus: the port of the endpoint is used here, not that of the container.
                     if own["pod_container_port_protocol"] != nil {
                         own["pod_container_port_protocol"] = port.transport
                     }

@@ -5,8 +5,8 @@ internal import Runtime
 extension MetricStore {
     /// Deletes the samples in `from...through` of every series that matches any of the matcher lists.
     ///
-    /// What is written later is not concerned, whatever its time: a window that reaches into the future ends at `now`.
-    /// The samples are left out of everything that is read from now on; they leave the disk with their segment.
+    /// Samples written later are not affected, with any time: a window that extends into the future ends at `now`.
+    /// Deleted samples are omitted from all reads from now on; they are removed from disk with their segment.
     public func delete(
         matching lists: [[Matcher]], from: Timestamp, through: Timestamp, now: Timestamp
     ) throws(StoreError) {
@@ -16,12 +16,12 @@ extension MetricStore {
         core.seriesChanged()
     }
 
-    /// Copies the store's files to `path`, which must not exist, while it is in use. A store that is opened there has
-    /// the samples of about now.
+    /// Copies the store's files to `path`, which must not exist, while it is in use. A store opened from the copy has
+    /// approximately the present samples.
     ///
-    /// Rows are copied before segments and these before the series, so that whatever is copied finds what it refers to.
+    /// Rows are copied before segments and these before the series, so that copied data never refers to missing data.
     ///
-    /// - Parameter withoutRows: Leaves out the samples that are in no segment yet.
+    /// - Parameter withoutRows: omits the samples that are in no segment yet.
     public func snapshot(to path: String, withoutRows: Bool = false) throws(StoreError) {
         guard let directory = core.directory else { throw StoreError(.system, "a store in memory has no files") }
         guard !Paths.exists(path) else { throw StoreError(.system, "\(path) exists") }
@@ -41,12 +41,12 @@ extension MetricStore {
         try Self.copy(directory.tombstones, copy.tombstones)
         try Self.copy(directory.exemplarLog, copy.exemplarLog)
         do throws(StoreError) { try core.log?.flush() } catch {
-            // Without room nothing new is in the log; the copy has what is.
+            // On a full disk nothing new is in the log; the copy has the rest.
         }
         try Self.copy(directory.seriesLog, copy.seriesLog)
     }
 
-    /// Copies a file, where there is one: files that are not needed any more go at any time.
+    /// Copies a file if it exists: files that are no longer needed may be deleted at any time.
     private static func copy(_ source: String, _ target: String) throws(StoreError) {
         let from = unsafe open(source, O_RDONLY | O_CLOEXEC)
         guard from >= 0 else {
@@ -73,7 +73,7 @@ extension MetricStore {
 }
 
 extension SeriesSamples {
-    /// Leaves out the samples in `windows`.
+    /// Removes the samples in `windows`.
     mutating func remove(_ windows: [ClosedRange<Int64>]) {
         if windows.isEmpty { return }
         let kept = timestamps.indices.filter { index in !windows.contains { $0.contains(timestamps[index]) } }

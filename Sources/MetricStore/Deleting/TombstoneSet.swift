@@ -3,12 +3,12 @@ internal import MetricModel
 internal import Runtime
 internal import Synchronization
 
-/// Samples that are deleted: those of the series that match, in a window. They stay on the disk until their segment is
-/// dropped, and are left out of whatever is read.
+/// Deleted samples: those of matching series in a window. They stay on disk until their segment is deleted, and are
+/// omitted from all reads.
 struct Tombstone: Equatable, Sendable {
-    /// What the labels of a series must match, all of it.
+    /// The matchers, all of which must match.
     var matchers: [Matcher]
-    /// Milliseconds; both ends belong to it.
+    /// Milliseconds; both ends are inclusive.
     var window: ClosedRange<Int64>
 }
 
@@ -21,7 +21,7 @@ final class TombstoneSet: Sendable {
         func covers(_ labels: Labels) -> Bool { matchers.allSatisfy { $0.accepts(labels[$0.name] ?? "") } }
     }
 
-    /// The deletions that concern a query. A value.
+    /// The deletions that affect a query. A value.
     struct Mask {
         private let entries: [Entry]
 
@@ -32,13 +32,13 @@ final class TombstoneSet: Sendable {
         /// Whether nothing is deleted.
         var isEmpty: Bool { entries.isEmpty }
 
-        /// The windows in which the series called `labels` has no samples any more.
+        /// The windows in which the series `labels` has no samples any more.
         func windows(_ labels: Labels) -> [ClosedRange<Int64>] {
             entries.filter { $0.covers(labels) }.map(\.tombstone.window)
         }
     }
 
-    /// More deletions than this are refused: each is looked at by every query in its window.
+    /// The limit of deletions: each one is checked by every query in its window.
     static let capacity = 10_000
     private static let magic = Array("TRBTMB01".utf8)
 
@@ -47,7 +47,7 @@ final class TombstoneSet: Sendable {
     private let count = Atomic(0)
     private let notes = Mutex<[String]>([])
 
-    /// - Parameter path: The file; `nil` for a store in memory.
+    /// - Parameter path: the file; `nil` for a store in memory.
     init(path: String?) {
         self.path = path
         guard let path, Paths.exists(path) else { return }
@@ -62,7 +62,7 @@ final class TombstoneSet: Sendable {
         }
     }
 
-    /// Faults of the file, one line each, since the last call.
+    /// Errors of the file since the last call, one line each.
     func takeNotes() -> [String] {
         notes.withLock { notes in
             defer { notes = [] }
@@ -76,7 +76,7 @@ final class TombstoneSet: Sendable {
         return Mask(entries.withLock { $0.filter { $0.tombstone.window.overlaps(window) } })
     }
 
-    /// Deletes what `fresh` covers, and writes the file. Fails without changing anything.
+    /// Adds the deletions `fresh`, and writes the file. Changes nothing on failure.
     func add(_ fresh: [Tombstone]) throws(StoreError) {
         let all = entries.withLock { $0.map(\.tombstone) } + fresh
         guard all.count <= Self.capacity else {
@@ -86,13 +86,13 @@ final class TombstoneSet: Sendable {
         do throws(SelectError) { try replace(by: all) } catch { throw StoreError(.system, error.message) }
     }
 
-    /// Forgets deletions all of whose samples are older than `time`, in milliseconds.
+    /// Drops deletions whose samples are all older than `time`, in milliseconds.
     func drop(before time: Int64) {
         guard count.load(ordering: .acquiring) > 0 else { return }
         let all = entries.withLock { $0.map(\.tombstone) }
         let kept = all.filter { $0.window.upperBound >= time }
         guard kept.count < all.count else { return }
-        // Where the disk is full the next call tries again. Until then more is looked at than has to be.
+        // On a full disk the next call retries. Until then more deletions than necessary are checked.
         guard (try? write(kept)) != nil else { return }
         entries.withLock { entries in
             entries.removeAll { $0.tombstone.window.upperBound < time }
@@ -135,7 +135,7 @@ final class TombstoneSet: Sendable {
         }
     }
 
-    /// `nil` where the file is not what was written.
+    /// `nil` if the file is invalid.
     private static func read(_ path: String) -> [Tombstone]? {
         guard let bytes = try? FileText.bytes(path, limit: 64 << 20), bytes.starts(with: magic), bytes.count >= 16
         else {
@@ -150,7 +150,7 @@ final class TombstoneSet: Sendable {
     }
 }
 
-/// Reads what ``TombstoneSet`` writes. The checksum is right, so that faults are rare; they never trap.
+/// Reads the format of ``TombstoneSet``. The checksum is valid, so errors are rare; they never trap.
 private struct TombstoneReader {
     let bytes: [UInt8]
     private var position = 0

@@ -44,7 +44,7 @@ extension MetricStore: Queryable {
     }
 
     /// See ``scan(matching:from:through:labels:remembering:)``. `nil` if samples in the window were deleted: those are
-    /// left out of series one by one.
+    /// removed from series one by one.
     public func scan(
         _ matchers: [Matcher], from: Timestamp, through: Timestamp, labels: LabelDemand,
         remembering selection: inout (any SeriesSelection)?

@@ -50,7 +50,7 @@ final class InfoNode: PlanNode {
 
     /// The info series. Their values are the times of their samples.
     private func select(_ block: Block, _ isInfo: [Bool], _ run: Run, over grid: Grid) throws(QueryError) -> Block {
-        // Series with different identifying labels need a selection each: one for all would require every label.
+        // Series with different identifying labels need separate selections: a common one would require every label.
         var groups: [[String]: [Set<String>]] = [:]
         for row in 0..<block.rows where !isInfo[row] {
             let names = Self.identifying.filter { block.series.labels[row][$0] != nil }

@@ -1,12 +1,12 @@
 internal import Glibc
 
-/// Replaces `$NAME` and `${NAME}` in texts by variables of the environment; `$$` becomes `$`. A value.
+/// Replaces `$NAME` and `${NAME}` in texts with environment variables; `$$` becomes `$`. A value.
 struct EnvironmentExpansion {
-    /// The variables that were asked for and are not set, or empty.
+    /// Variables that were used but are not set, or empty.
     private(set) var missing: [String] = []
     private let lookUp: (String) -> String?
 
-    /// - Parameter lookUp: The value of a variable.
+    /// - Parameter lookUp: returns the value of a variable.
     init(lookUp: @escaping (String) -> String? = EnvironmentExpansion.variable) {
         self.lookUp = lookUp
     }
@@ -15,7 +15,7 @@ struct EnvironmentExpansion {
         unsafe getenv(name).map { unsafe String(cString: $0) }
     }
 
-    /// `text` with the values of its variables. A `$` without a name stays; `${` without an end is dropped.
+    /// `text` with the values of its variables. A `$` without a name stays; an unterminated `${` is dropped.
     mutating func expanded(_ text: String) -> String {
         var result: [UInt8] = []
         var rest = text.utf8[...]
@@ -53,7 +53,7 @@ struct EnvironmentExpansion {
         return "".utf8
     }
 
-    /// What a shell takes for a name of one character.
+    /// The names of one character in a shell.
     private static let special = Set("*#$@!?-0123456789".utf8)
 
     private static func isNameByte(_ byte: UInt8) -> Bool {

@@ -1,6 +1,6 @@
 internal import YAML
 
-/// Which names of metrics and labels are valid, and how targets are asked to write those that are not. A value.
+/// The valid names of metrics and labels, and the requested escaping of others. A value.
 public struct NameScheme: Equatable, Sendable {
     /// `metric_name_validation_scheme`.
     public enum Validation: String, Sendable {
@@ -16,16 +16,16 @@ public struct NameScheme: Equatable, Sendable {
         case underscores, dots, values
     }
 
-    /// Which names are valid.
+    /// The valid names.
     public var validation = Validation.utf8
-    /// How others are to be written.
+    /// The escaping of other names.
     public var escaping = Escaping.allowUTF8
 
-    /// All names, as they are.
+    /// All names, unchanged.
     public init() {}
 
-    /// Reads the two fields of `global` or of a job. A job that only says which names are valid gets the escaping that
-    /// goes with it, not that of `defaults`.
+    /// Reads the two fields of `global` or of a job. A job with only a validation scheme gets the matching escaping,
+    /// not that of `defaults`.
     init(_ fields: inout FieldReader, defaults: NameScheme = NameScheme()) throws(YAMLError) {
         self = defaults
         if let word = try fields.optionalText("metric_name_validation_scheme"), !word.isEmpty {

@@ -7,8 +7,8 @@ internal import YAML
 extension PrometheusConfiguration {
     /// Reads the file at `path`.
     ///
-    /// - Parameter requiresRuleFiles: Whether an entry of `rule_files` without a pattern must name a file. Prometheus
-    ///   starts without it, and promtool refuses it.
+    /// - Parameter requiresRuleFiles: whether an entry of `rule_files` without a pattern must name an existing file.
+    ///   Prometheus starts without it, and promtool refuses it.
     public init(contentsOf path: String, requiresRuleFiles: Bool = false) throws(ConfigurationError) {
         let bytes: [UInt8]
         do throws(FileText.ReadError) {
@@ -46,7 +46,7 @@ extension PrometheusConfiguration {
         }
     }
 
-    /// Errors are collected, so that all of them can be shown at once.
+    /// Errors are collected, so that all of them can be reported at once.
     private mutating func read(
         _ root: YAMLNode, file: String, _ requiresRuleFiles: Bool, _ errors: inout [YAMLError]
     ) throws(YAMLError) {
@@ -196,7 +196,7 @@ extension PrometheusConfiguration {
                 fields.note(
                     "found multiple scrape configs with job name \"\(name)\"", at: node, field: "\(path).job_name")
             }
-            // A faulty one keeps its name from others.
+            // An invalid job still reserves its name.
             var pool = ScrapePool(name: name)
             _ = fields.collect { (fields) throws(YAMLError) in
                 pool = try ScrapePool(node, defaults: defaults, path: path, file: fields.file, &warnings)

@@ -40,7 +40,7 @@ public struct PrometheusConfiguration: Equatable, Sendable {
     public var pools: [ScrapePool] = []
     /// `rule_files`, as patterns resolved against the configuration's directory.
     public var ruleFiles: [FilePattern] = []
-    /// Entries of ``ruleFiles`` without a pattern that name no file.
+    /// Entries of ``ruleFiles`` without a pattern whose file does not exist.
     public var missingRuleFiles: [String] = []
     /// `alerting.alertmanagers`.
     public var alertmanagers: [AlertmanagerGroup] = []
@@ -48,13 +48,13 @@ public struct PrometheusConfiguration: Equatable, Sendable {
     public var alertRelabelRules: [RelabelRule] = []
     /// `storage.exemplars.max_exemplars`, if it is set.
     public var maximumExemplars: Int?
-    /// `storage.tsdb.retention.time`, where it is given.
+    /// `storage.tsdb.retention.time`, if set.
     public var retention: Milliseconds?
-    /// `storage.tsdb.retention.size` in bytes, where it is given.
+    /// `storage.tsdb.retention.size` in bytes, if set.
     public var retentionBytes: Int?
-    /// `remote_write`: read, and not acted upon.
+    /// `remote_write`: read, without effect.
     public var remoteWrites: [RemoteWriteSettings] = []
-    /// `remote_read`: read, and not acted upon.
+    /// `remote_read`: read, without effect.
     public var remoteReads: [RemoteReadSettings] = []
     /// The main file as YAML, with `<secret>` in place of every secret.
     public var shownText = ""

@@ -2,9 +2,9 @@ public import ConfigurationFields
 public import MetricModel
 internal import YAML
 
-/// One entry of `remote_write`: a server that samples are to be sent to. A value.
+/// One entry of `remote_write`: a server to send samples to. A value.
 public struct RemoteWriteSettings: Equatable, Sendable {
-    /// The message that is sent.
+    /// The message format.
     public enum Message: String, CaseIterable, Sendable {
         case version1 = "prometheus.WriteRequest"
         case version2 = "io.prometheus.write.v2.Request"
@@ -14,19 +14,19 @@ public struct RemoteWriteSettings: Equatable, Sendable {
     public struct Queue: Equatable, Sendable {
         /// Samples in the queue of one shard.
         public var capacity = 10_000
-        /// Senders at once, at most.
+        /// Maximum of concurrent senders.
         public var maximumShards = 50
-        /// Senders at once, at least.
+        /// Minimum of concurrent senders.
         public var minimumShards = 1
-        /// Samples of one request, at most.
+        /// Maximum of samples in one request.
         public var samplesPerSend = 2000
         /// How long a sample waits for others.
         public var sendDeadline = Milliseconds.seconds(5)
-        /// The first pause after an error that may pass.
+        /// The first pause after a temporary error.
         public var minimumBackoff = Milliseconds(rawValue: 30)
         /// The longest pause.
         public var maximumBackoff = Milliseconds.seconds(5)
-        /// Whether status 429 is an error that may pass.
+        /// Whether status 429 is a temporary error.
         public var retriesWhenLimited = false
         /// Older samples are not sent; zero for no limit.
         public var sampleAgeLimit = Milliseconds.zero
@@ -35,19 +35,19 @@ public struct RemoteWriteSettings: Equatable, Sendable {
         public init() {}
     }
 
-    /// Where samples are sent.
+    /// The URL to send samples to.
     public var url: String
     /// The name in metrics and log lines; may be empty.
     public var name = ""
-    /// How long a request may take.
+    /// The timeout of a request.
     public var timeout = Milliseconds.seconds(30)
-    /// The message that is sent.
+    /// The message format.
     public var message = Message.version1
     /// Additional header fields.
     public var headers: [String: String] = [:]
-    /// How the server is talked to.
+    /// The settings of the HTTP client.
     public var http = HTTPSettings()
-    /// Rules for the labels of what is sent.
+    /// Rules for the labels of sent samples.
     public var relabelRules: [RelabelRule] = []
     /// Whether exemplars are sent.
     public var sendsExemplars = false
@@ -57,23 +57,23 @@ public struct RemoteWriteSettings: Equatable, Sendable {
     public var queue = Queue()
 }
 
-/// One entry of `remote_read`: a server that queries ask as well. A value.
+/// One entry of `remote_read`: another server for queries. A value.
 public struct RemoteReadSettings: Equatable, Sendable {
-    /// What is asked.
+    /// The URL to query.
     public var url: String
     /// The name in metrics and log lines; may be empty.
     public var name = ""
-    /// How long a request may take.
+    /// The timeout of a request.
     public var timeout = Milliseconds.minutes(1)
-    /// Whether the server is asked for times that this one holds too.
+    /// Whether the server is queried for times that are stored here too.
     public var readsRecent = false
-    /// Matchers that a selector must have for the server to be asked.
+    /// Matchers that a selector must have for a query to the server.
     public var requiredMatchers = Labels.empty
-    /// Whether the external labels are part of what is asked.
+    /// Whether the external labels are added to the query.
     public var filtersExternalLabels = true
     /// Additional header fields.
     public var headers: [String: String] = [:]
-    /// How the server is talked to.
+    /// The settings of the HTTP client.
     public var http = HTTPSettings()
 }
 
@@ -163,9 +163,9 @@ extension RemoteReadSettings {
     }
 }
 
-/// What `remote_write` and `remote_read` share.
+/// The common parts of `remote_write` and `remote_read`.
 enum RemoteSection {
-    /// Header fields that the protocol or the transport sets.
+    /// Header fields set by the protocol or the transport.
     private static let reservedHeaders: Set<String> = [
         "host", "content-encoding", "content-length", "content-type", "user-agent", "connection", "keep-alive",
         "proxy-authenticate", "proxy-authorization", "www-authenticate", "accept-encoding",
@@ -207,7 +207,7 @@ enum RemoteSection {
         return url
     }
 
-    /// `headers`, without those that may not be changed.
+    /// `headers`, without reserved ones.
     static func headers(_ fields: inout FieldReader, _ authorization: String? = nil) throws(YAMLError) -> [String:
         String]
     {

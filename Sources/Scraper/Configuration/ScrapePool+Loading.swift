@@ -70,7 +70,7 @@ extension ScrapePool {
         self.timeout = timeout ?? min(defaults.timeout, interval)
     }
 
-    /// Reads what both `global` and `scrape_configs` may say. As in Prometheus, a limit of 0 is none of its own.
+    /// Reads the fields that `global` and `scrape_configs` share. As in Prometheus, a limit of 0 means the default.
     mutating func readSharedFields(
         _ fields: inout FieldReader, _ directory: String, _ warnings: inout [YAMLError]
     ) throws(YAMLError) {

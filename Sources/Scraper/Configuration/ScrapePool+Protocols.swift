@@ -23,7 +23,7 @@ extension ScrapePool {
             }
         }
 
-        /// The media range in `Accept`. Versions from 1.0.0 on know escaping.
+        /// The media range in `Accept`. Versions from 1.0.0 on support escaping.
         func mediaRange(_ escaping: NameScheme.Escaping) -> String {
             switch self {
             case .protobuf:

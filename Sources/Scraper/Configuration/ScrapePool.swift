@@ -50,9 +50,9 @@ public struct ScrapePool: Equatable, Sendable {
     public var protocols: [ScrapeProtocol]?
     /// The format of responses without a usable `Content-Type`.
     public var fallback: ExpositionFormat?
-    /// Which names targets may send, and how they are asked to write others.
+    /// The valid names, and the requested escaping of others.
     public var names = NameScheme()
-    /// The file that failed scrapes are written to; `nil` for none.
+    /// The file for failed scrapes; `nil` for none.
     public var failureLog: String?
     /// HTTP client settings.
     public var http = HTTPSettings()

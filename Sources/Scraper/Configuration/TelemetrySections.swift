@@ -2,7 +2,7 @@ internal import ConfigurationFields
 internal import CurlHTTP
 internal import YAML
 
-/// `tracing`: checked, and not acted upon.
+/// `tracing`: validated, without effect.
 enum TracingSection {
     static func check(_ node: YAMLNode, file: String, _ directory: String) throws(YAMLError) {
         var fields = try FieldReader(node, path: "tracing", file: file)
@@ -32,7 +32,7 @@ enum TracingSection {
     }
 }
 
-/// `otlp`: checked, and not acted upon.
+/// `otlp`: validated, without effect.
 enum OTLPSection {
     private static let strategies = [
         "UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes", "NoUTF8EscapingWithSuffixes",

@@ -3,7 +3,7 @@ internal import Runtime
 
 /// The files of `scrape_failure_log_file`: a line of JSON for each failed scrape. Any thread may write.
 enum ScrapeFailureLog {
-    /// A file that nobody rotates is not written any further.
+    /// A file that is not rotated is not written beyond this size.
     private static let largestFile: off_t = 1 << 30
 
     /// Adds a line to the file at `path`. The file is opened each time, so that it may be rotated.

@@ -34,7 +34,7 @@ struct Command: Sendable {
     let options: [Option]
     /// Other names of options.
     let aliases: [String: String]
-    /// Options that are accepted and have no effect; not shown one by one.
+    /// Options that are accepted without effect; not listed individually.
     let withoutEffect: [Option]
     /// More help text, printed below the options.
     let details: String

@@ -90,7 +90,7 @@ enum CommandLineTool {
         return Invocation(options: options, operands: operands)
     }
 
-    /// The option called `name`; a switch has another name that turns it off.
+    /// The option named `name`; a switch has another name that turns it off.
     private static func option(_ name: String, of command: Command) -> (option: Command.Option, isNegated: Bool)? {
         let options = command.options + command.withoutEffect
         let wanted = command.aliases[name] ?? name

@@ -24,10 +24,10 @@ struct Features {
         ("promql-negative-offset", { _ in }), ("exemplar-storage", { _ in }),
     ]
 
-    /// Features of Prometheus that were asked for and have no effect.
+    /// Requested features of Prometheus that have no effect.
     private(set) var withoutEffect: [String] = []
 
-    /// Features of Prometheus that are accepted, so that its flags can be taken over.
+    /// Features of Prometheus that are accepted, for compatibility with its flags.
     private static let others: Set = [
         "auto-gomaxprocs", "auto-gomemlimit", "auto-reload-config", "concurrent-rule-eval", "delayed-compaction",
         "expand-external-labels", "extra-scrape-metrics", "fast-startup", "memory-snapshot-on-shutdown",

@@ -1,16 +1,16 @@
 internal import Runtime
 
-/// The command line of Prometheus, as far as it differs from that of `tribune serve`.
+/// The command line of Prometheus, where it differs from that of `tribune serve`.
 enum PrometheusFlags {
-    /// Prometheus's names of options that are called otherwise here.
+    /// Prometheus's names of options with other names here.
     static let aliases = [
         "storage.tsdb.path": "storage.path", "storage.tsdb.retention": "storage.retention.time",
         "storage.tsdb.retention.time": "storage.retention.time",
         "storage.tsdb.retention.size": "storage.retention.size",
     ]
 
-    /// Options that are accepted and have no effect: they set up Go's runtime, parts of Prometheus's database, pages
-    /// that are not here, or what another section of the configuration decides.
+    /// Options that are accepted without effect: they configure Go's runtime, parts of Prometheus's database, pages
+    /// that do not exist here, or settings that another section of the configuration decides.
     static let withoutEffect: [Command.Option] =
         [
             "auto-gomemlimit.ratio", "config.auto-reload-interval", "web.read-timeout",
@@ -37,8 +37,8 @@ enum PrometheusFlags {
             "scrape.adjust-timestamps", "alertmanager.drain-notification-queue-on-shutdown",
         ].map { .flag($0, "") }
 
-    /// The arguments of `tribune` for a program that was called as `program`. Called as `prometheus`, for instance by
-    /// the service of a distribution, it is `serve` with the defaults of Prometheus and of Debian's package.
+    /// The arguments of `tribune` for a program named `program`. As `prometheus`, for example started by the service of
+    /// a distribution, it is `serve` with the defaults of Prometheus and of Debian's package.
     static func arguments(_ program: String, _ arguments: [String]) -> [String] {
         guard program.split(separator: "/").last == "prometheus" else { return arguments }
         if arguments.contains("--version") { return ["version"] }

@@ -42,8 +42,8 @@ struct LoadedConfiguration {
 
     /// Reads `path` and every file that it refers to. All errors are reported, not only the first.
     ///
-    /// - Parameter requiresRuleFiles: Whether an entry of `rule_files` without a pattern must name a file. A service
-    ///   starts without it, as Prometheus does; a check refuses it, as promtool does.
+    /// - Parameter requiresRuleFiles: whether an entry of `rule_files` without a pattern must name an existing file. A
+    ///   service starts without it, as Prometheus does; a check refuses it, as promtool does.
     static func load(
         _ path: String, features: ParserFeatures = .standard, requiresRuleFiles: Bool
     ) throws(ConfigurationError) -> LoadedConfiguration {

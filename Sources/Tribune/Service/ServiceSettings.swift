@@ -25,7 +25,7 @@ struct ServiceSettings: Sendable {
     var enablesLifecycle = false
     /// Whether samples can be deleted and copied at `/api/v1/admin/tsdb`.
     var enablesAdministration = false
-    /// Connections to the web server held open at once.
+    /// The limit of open connections to the web server.
     var maximumConnections = 512
     /// Whether `/api/v1/write` accepts samples.
     var enablesRemoteWrite = false
@@ -49,7 +49,7 @@ struct ServiceSettings: Sendable {
 
     /// As in Prometheus.
     private static let defaultRetention = Milliseconds.hours(15 * 24)
-    /// Where only the size is limited.
+    /// If only the size is limited.
     private static let unlimitedRetention = Milliseconds.hours(100 * 365 * 24)
 
     /// The options of `serve`.

@@ -197,7 +197,7 @@ final class TribuneService: Sendable {
         for warning in configuration.prometheus.warnings { logger.warn(warning.description) }
         for warning in configuration.notification.warnings { logger.warn(warning) }
         for path in configuration.prometheus.missingRuleFiles {
-            logger.warn("a rule file does not exist", ["file": path])
+            logger.warn("rule file does not exist", ["file": path])
         }
         do throws(RelabelError) {
             try scraper.reload(configuration.prometheus.pools)

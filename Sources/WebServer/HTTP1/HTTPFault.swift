@@ -12,7 +12,7 @@ struct HTTPFault: Error, Equatable, Sendable {
     static let headTooLarge = HTTPFault(status: 431, reason: "request header fields too large")
     static let noMemoryForBody = HTTPFault(status: 503, reason: "too many request bodies in flight")
 
-    /// The response, whose form `write` decides.
+    /// The response, written by `write`.
     func response(_ write: (_ status: Int, _ reason: String) -> HTTPServerResponse) -> HTTPServerResponse {
         var response = write(status, reason)
         if status == 503 { response.headers.append(("Retry-After", "1")) }
