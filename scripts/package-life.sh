@@ -48,6 +48,9 @@ apt-get install -q -y --no-install-recommends "$first" >/tmp/install.log 2>&1 ||
 [ "$(stat -c %U:%a /var/lib/tribune)" = tribune:750 ] || fail "/var/lib/tribune: $(stat -c %U:%a /var/lib/tribune)"
 ! ldd /usr/bin/tribune | grep -q 'not found\|libswift' || fail "libraries: $(ldd /usr/bin/tribune)"
 tribune check config /etc/tribune/tribune.yml >&2 || fail "the shipped configuration"
+for link in $(grep -o '](docs/[^)#]*' /usr/share/doc/tribune/README.md | cut -c 3-); do
+    [ -e "/usr/share/doc/tribune/$link" ] || fail "README links to $link, which is not installed"
+done
 # The administrator changes two files of the package.
 sed -i "s/127.0.0.1:9190/127.0.0.1:$port/" /etc/default/tribune /etc/tribune/prometheus.yml
 sed -i 's/15s/1s/' /etc/tribune/prometheus.yml

@@ -52,12 +52,14 @@ strip --strip-debug "$work/$archive/usr/bin/tribune"
 install -D -m 644 "$here/packaging/debian/tribune.service" "$work/$archive/lib/systemd/system/tribune.service"
 install -D -m 644 "$here/packaging/debian/tribune.default" "$work/$archive/etc/default/tribune"
 install -m 644 "$here/LICENSE" "$here/README.md" "$here/CHANGELOG.md" "$work/$archive/"
+cp -R --no-preserve=mode "$here/docs" "$work/$archive/docs"
 tar -C "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -cf - "$archive" |
     gzip -9n >"$output/$archive.tar.gz"
 
 cp -a "$here/packaging/debian/." "$tree/debian/"
 rm "$tree/debian/build.sh"
 cp "$here/README.md" "$here/CHANGELOG.md" "$here/LICENSE" "$tree/"
+cp -R --no-preserve=mode "$here/docs" "$tree/docs"
 cat >"$tree/debian/changelog" <<EOF
 tribune ($version-$revision) unstable; urgency=medium
 
