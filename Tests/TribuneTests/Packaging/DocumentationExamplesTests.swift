@@ -274,7 +274,7 @@ import Testing
         ("Notification/Grouping/NotificationQueue.swift", "capacity = 100_000", "| alerts | 100,000"),
         ("TribuneAPI/EventStreams.swift", "maximumListeners = 100", "event stream | 100"),
         ("DeploymentGates/GateRunner.swift", "recordLimit = 500", "each gate | 500"),
-        ("Tribune/Service/ServiceSettings.swift", "retentionBytes = 1 << 30", "for 24 hours and 1 GB"),
+        ("Tribune/Service/ServiceSettings.swift", "retentionBytes = Int.max", "15 days without a size limit"),
     ])
     func limitsOfThePageOfScalingAreThoseOfTheSources(_ file: String, _ source: String, _ page: String) throws {
         #expect(try Self.text("Sources/\(file)").contains(source), "\(file): \(source)")
