@@ -9,7 +9,7 @@ extension DiscoveryMechanism {
         "vultr", "ecs", "msk", "elasticache", "rds", "huawei", "outscale",
     ]
 
-    /// Reads every `…_sd_configs` section among `fields`; a mechanism that Tribune does not have is refused by name.
+    /// Reads every `…_sd_configs` section of `fields`; an unsupported mechanism is an error that names it.
     ///
     /// - Parameter directory: the directory of relative paths.
     public static func list(_ fields: inout FieldReader, directory: String) throws(YAMLError) -> [DiscoveryMechanism] {

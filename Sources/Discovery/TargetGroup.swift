@@ -34,7 +34,7 @@ extension Labels {
     }
 }
 
-/// Names and addresses as all mechanisms write them.
+/// Names and addresses in the form used by all mechanisms.
 enum DiscoveredText {
     /// `text` as the end of a label name: characters not allowed in classic label names become `_`.
     static func labelName(_ text: String) -> String {

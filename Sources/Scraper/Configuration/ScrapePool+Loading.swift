@@ -143,8 +143,8 @@ extension ScrapePool {
         parameters += found ?? []
     }
 
-    /// Refuses a static target that is no address. With relabelling, which may make an address of it, it is judged
-    /// after that.
+    /// Refuses a static target that is not an address. With relabelling, which may produce an address, it is checked
+    /// afterwards.
     static func checkAddresses(_ groups: [TargetGroup], _ fields: inout FieldReader) {
         for (group, content) in groups.enumerated() {
             for (index, target) in content.targets.enumerated() {
