@@ -7,7 +7,7 @@ import YAML
 
 @testable import Discovery
 
-/// A strict stand-in for Consul's agent: blocking queries over a catalogue that tests change.
+/// A strict stand-in for Consul's agent: blocking queries over a catalogue that is changed by tests.
 private final class ConsulStandIn: Sendable {
     private struct State {
         var index = 10
@@ -171,11 +171,11 @@ private final class ConsulStandIn: Sendable {
         watch.failed(.service("a"), now: 2)
         let gone = watch.listed(["a"], now: 3)
         #expect(gone == ["b"])
-        // An answer for a service that is gone is no news.
+        // A response for a removed service is ignored.
         let late = watch.answered(.service("b"), index: 9, now: 4)
         #expect(!late)
         #expect(asked(2 + ConsulWatch.retryNanoseconds).map(\.query) == [.service("a")])
-        // A version that goes back begins again.
+        // A decreasing version restarts the query.
         #expect(asked(60_000_000_000).map(\.index) == [7])
         let restored = watch.answered(.catalogue, index: 3, now: 60_000_000_000)
         #expect(restored)

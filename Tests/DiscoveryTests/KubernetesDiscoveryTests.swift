@@ -15,7 +15,7 @@ import YAML
             """)
     }
 
-    /// Without what every target of a test has.
+    /// Without the common labels of every target of a test.
     private func labels(_ target: Labels) -> [String: String] {
         Dictionary(
             uniqueKeysWithValues: target.pairs.map {
@@ -106,7 +106,7 @@ import YAML
         server.put(Self.pods, Self.pod("p6", ip: "10.0.0.6"))
         server.put(Self.pods, Self.pod("p1"), deleting: true)
         #expect(Loopback.eventually { pods() == ["p2", "p3", "p4", "p5", "p6"] })
-        // Too old a version: all is listed again, and what was deleted meanwhile is gone.
+        // The version is too old: everything is listed again, and objects deleted meanwhile are removed.
         server.put(Self.pods, Self.pod("p2"), deleting: true)
         server.compact()
         #expect(Loopback.eventually { pods() == ["p3", "p4", "p5", "p6"] })
@@ -173,7 +173,7 @@ import YAML
         let found = bench.targets.map(labels)
         for target in wanted { #expect(found.contains(target), "\(target) of \(found)") }
         #expect(server.requests.allSatisfy { $0.hasPrefix("/api/v1/namespaces/shop/") })
-        // The service changes, and with it what was made of the endpoints.
+        // The service changes, and with it the targets of the endpoints.
         server.put(
             "/api/v1/services",
             #"{"metadata": {"name": "web", "namespace": "shop", "labels": {"tier": "back"}}, "spec": {}}"#)

@@ -33,7 +33,7 @@ public enum Fault: Int, Sendable, CaseIterable {
     case handOver
     /// The database of the lease does not respond, so that the holder is alone.
     case leaseOutage
-    /// Nobody can connect to a router any more, or again.
+    /// A router becomes unreachable, or reachable again.
     case deadRoute
     /// There is another candidate, or it cannot be determined.
     case newVersion

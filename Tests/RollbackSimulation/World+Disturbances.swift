@@ -102,7 +102,7 @@ extension World {
         guard !leaseLost, !isAlone else { return }
         epoch += 1
         forgetReadings()
-        // It acts by a journal of its own, so all that we see of it is traffic that moves.
+        // It has its own journal, so only the shifted traffic is visible.
         if dice.chance(0.5) { routers[route]?.live = TrafficSplit(candidate: Int(dice.pick(0...100))) }
         schedule(.leaseReturns, after: dice.pick(100...10_000))
         if sabotage != .ignoresLeaseLoss { loseLease() }
@@ -176,7 +176,7 @@ extension World {
         if violations.isEmpty { checkRest() }
     }
 
-    /// A person ends the attempts at routes that nobody can connect to, or mends them where a promotion waits.
+    /// A user ends the attempts at unreachable routes, or repairs them if a promotion waits.
     private mutating func giveUpDeadRoutes() {
         for route in routers.keys.sorted() where routers[route]?.isDead == true {
             guard violations.isEmpty, let state = controller?.state else { continue }

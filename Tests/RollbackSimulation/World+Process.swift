@@ -21,7 +21,7 @@ struct Disk: Sendable {
 struct Batch: Sendable {
     /// Services whose rollback was decided.
     var intents: [String] = []
-    /// Routes whose routers were asked.
+    /// Routes with an operation on their routers.
     var operated: Set<RouteID> = []
     var crashed = false
 }

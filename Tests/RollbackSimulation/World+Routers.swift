@@ -59,7 +59,7 @@ extension World {
         let isLost = injector.strikes(.lostReply)
         if isLost { router.troubledAt = now }
         routers[operation.target] = router
-        guard let reply, !isLost else { return note("\(operation.target): the answer is lost") }
+        guard let reply, !isLost else { return note("\(operation.target): the reply is lost") }
         let result = isRefused ? .failed("refused") : answer(to: operation, router)
         queue.schedule(.reply(result, operation, process: process), at: reply)
         if injector.strikes(.duplicateReply) {
@@ -101,7 +101,7 @@ extension World {
         step { $0.replied(operation.id, told, at: $1) }
     }
 
-    /// Whether the journal says that every route of `service` has been read back.
+    /// Whether every route of `service` has been read back, according to the journal.
     private func isVerified(_ service: String) -> Bool {
         lastState.services[service]?.progress == .rollingBack(.verified)
     }

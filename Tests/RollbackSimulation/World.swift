@@ -16,9 +16,9 @@ public struct World: Sendable {
         public var candidateRequests: UInt64 = 0
         var busyUntil = Instant(nanoseconds: 0)
         var silentUntil = Instant(nanoseconds: 0)
-        /// Whether nobody can connect to it.
+        /// Whether it is unreachable.
         public var isDead = false
-        /// When the process that runs now last asked it for another division.
+        /// When the present process last sent it new weights.
         var shiftedAt = Instant(nanoseconds: 0)
         /// When something last went wrong with it.
         var troubledAt = Instant(nanoseconds: 0)
@@ -128,7 +128,7 @@ public struct World: Sendable {
     var hasBegun = false
     /// Candidates of whose traffic a node that took over has read nothing yet.
     var unread: Set<RouteID> = []
-    /// When the way back of each service was decided.
+    /// When the rollback of each service was decided.
     var backSince: [String: Instant] = [:]
     /// The operation of each idempotency key.
     var keys: [String: TrafficSplit] = [:]

@@ -17,7 +17,7 @@ struct RolloutStateInvariantTests {
                 """, file: "p.yml")
     }
 
-    /// A rollout on its way back from a.
+    /// A rollout that is rolled back from a.
     private var state: RolloutState {
         var state = RolloutState()
         state.generation = 2
@@ -81,7 +81,7 @@ struct RolloutStateInvariantTests {
         #expect(state.checkInvariants(of: plan) == corruption.message)
     }
 
-    @Test("what a person gave up, and an order that was broken, survive the journal")
+    @Test("abandoned routes and a broken order survive the journal")
     func journalled() throws {
         var state = state
         state.services["a"]?.abandoned = [0]

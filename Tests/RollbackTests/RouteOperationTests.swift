@@ -53,7 +53,7 @@ struct RouteOperationTests {
         world.lastState.rollback?.timeline.map { "\($0.step) \($0.service ?? ""): \($0.detail)" } ?? []
     }
 
-    @Test("a dead route does not stop the shift of another one; it is named, retried and taken back when it answers")
+    @Test("a dead route does not stop the shift of another one; it is named, retried and rolled back when it responds")
     func deadRoute() {
         var world = promoting()
         #expect(live(world) == [100, 100, 50])
@@ -127,11 +127,11 @@ struct RouteOperationTests {
         #expect(report?.markdown.contains("from the route given up: exec two, last read 0/100") == true)
         world.routers[second]?.isDead = false
         world.run(for: .seconds(20))
-        #expect(live(world) == [0, 0, 0], "it is read for ever, and corrected once it answers")
+        #expect(live(world) == [0, 0, 0], "it is read forever, and corrected when it responds")
         #expect(world.violations == [])
     }
 
-    @Test("dependents that cannot be reached hold up what they depend on for ten seconds, and that is recorded")
+    @Test("unreachable dependents delay their dependencies for ten seconds, which is recorded")
     func unreachableDependent() {
         var world = promoting()
         world.routers[third]?.isDead = true

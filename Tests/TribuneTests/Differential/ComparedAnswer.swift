@@ -61,7 +61,7 @@ struct ComparedAnswer: CustomStringConvertible {
             }
     }
 
-    /// The same for answers that were given at different moments.
+    /// The same for answers at different times.
     func agreesApartFromTime(with other: ComparedAnswer) -> Bool {
         if isError || other.isError { return isError && other.isError }
         return type == other.type && points.count == other.points.count

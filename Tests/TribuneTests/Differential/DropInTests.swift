@@ -10,7 +10,7 @@ import Testing
 @Suite struct DropInTests {
     private static let isThere = access("/usr/bin/prometheus", X_OK) == 0
 
-    /// What a distribution's `/etc/default/prometheus` may hold.
+    /// A possible content of a distribution's `/etc/default/prometheus`.
     private static let flags = [
         "--storage.tsdb.retention.time=30d", "--storage.tsdb.retention.size=5GB", "--storage.tsdb.wal-compression",
         "--web.enable-lifecycle", "--web.enable-admin-api", "--web.console.templates=/etc/prometheus/consoles",
@@ -149,7 +149,7 @@ import Testing
             return ComparedAnswer(try JSON(parsing: try send(port, "/api/v1/\(path)?query=\(escaped)").body))
         }
 
-        /// What is said of each target, without what differs from run to run.
+        /// The properties of each target, without those that differ from run to run.
         func targets(_ port: Int) throws -> Set<String> {
             let data = try JSON(parsing: try send(port, "/api/v1/targets").body)["data"]
             let active = (data?["activeTargets"]?.elements ?? []).map { target in
