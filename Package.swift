@@ -237,7 +237,7 @@ let package = Package(
             name: "QueryClient", dependencies: [], path: "Benchmarks/QueryClient", swiftSettings: testing),
         .executableTarget(
             name: "HistoryBenchmark",
-            dependencies: ["History", "Instrumentation", "JSON", "MetricModel", "Runtime"],
+            dependencies: ["Database", "History", "Instrumentation", "JSON", "MetricModel", "Runtime"],
             path: "Benchmarks/History", swiftSettings: testing),
         .executableTarget(
             name: "RuleBenchmark",

@@ -5,6 +5,7 @@
 #   worlds  400 000 simulated worlds, about 100 million steps               SOAK_WORLDS=400000
 #   kills   the rollback engine killed at each of its steps, 200 rounds     SOAK_KILLS=200
 #   alerts  random histories beside Debian's Alertmanager, every request compared   SOAK_ALERT_ROUNDS=20
+#   history Tribune and its PostgreSQL killed alternately, 100 rounds        SOAK_HISTORY_KILLS=100
 #   load    the whole test suite while 20 processes compete for the CPU     SOAK_LOAD=20
 #
 # Each part prints a row for docs/soak.md on standard output. The exit code is 1 if any part found something; what it found is
@@ -70,6 +71,15 @@ alerts() {
     row alerts "$rounds rounds of 40 histories, $requests requests" "$result"
 }
 
+history() {
+    local rounds=${SOAK_HISTORY_KILLS:-100} result
+    scripts/build.sh --build-tests >&2
+    TRIBUNE_HISTORY_KILLS=$rounds TRIBUNE_HISTORY_OUTAGE=${SOAK_HISTORY_OUTAGE:-30} \
+        attempt history swift test --skip-build --filter HistoryOutageTests || true
+    result=$(grep -aE 'Test run with' "$logs/history.log" | tail -n 1 | sed 's/^[^T]*//')
+    row history "$rounds kills of each side" "${result:-did not end}"
+}
+
 load() {
     local count=${SOAK_LOAD:-20} pids=() result
     scripts/build.sh --build-tests >&2
@@ -83,11 +93,11 @@ load() {
     row load "$count busy processes" "${result:-did not end}"
 }
 
-[ $# -gt 0 ] || set -- fuzz worlds kills alerts load
+[ $# -gt 0 ] || set -- fuzz worlds kills alerts history load
 for part in "$@"; do
     case $part in
-    fuzz | worlds | kills | alerts | load) "$part" ;;
-    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|load]..." >&2; exit 2 ;;
+    fuzz | worlds | kills | alerts | history | load) "$part" ;;
+    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|history|load]..." >&2; exit 2 ;;
     esac
 done
 exit $failed

@@ -24,6 +24,11 @@ public struct LedgerSources: Sendable {
     public var tile: @Sendable (_ level: Int, _ index: Int64) throws(HistoryError) -> [UInt8] = {
         (_, _) throws(HistoryError) in throw none
     }
+    /// The latest measurements of a service, and whether they come from the cache.
+    public var latest: @Sendable (_ service: String) throws(HistoryError) -> (metrics: ServiceMetrics, isCached: Bool) =
+        {
+            (_) throws(HistoryError) in throw none
+        }
     /// The state of the history; `nil` where there is none. Does not block.
     public var status: @Sendable () -> HistoryStatus? = { nil }
 

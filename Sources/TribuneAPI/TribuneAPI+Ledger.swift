@@ -23,6 +23,10 @@ extension TribuneAPI {
             .data(
                 [.get], "/api/v1/history/status", "Shows the state of the history and its last verification.",
                 refusesUnknownParameters: true, historyStatus),
+            .data(
+                [.get], "/api/v1/history/metrics/{service}", "Shows the latest measurements of a service.",
+                parameters: [.path("service", .string, "The value of the label `service`.")],
+                refusesUnknownParameters: true, latestMetrics),
         ] + proofEndpoints
     }
 
@@ -85,6 +89,18 @@ extension TribuneAPI {
             ],
         ]
         writer.write(json)
+        return APIResult()
+    }
+
+    private func latestMetrics(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+        let service = call.pathParameters[0]
+        let (metrics, isCached) = try ledger { () throws(HistoryError) in try sources.ledger.latest(service) }
+        let time: JSON =
+            metrics.milliseconds == 0 ? .null : .string(RFC3339.text(milliseconds: metrics.milliseconds))
+        writer.write([
+            "service": .string(service), "source": isCached ? "cache" : "database", "timestamp": time,
+            "metrics": metrics.json,
+        ])
         return APIResult()
     }
 

@@ -103,6 +103,8 @@ import Testing
         #expect(Ledger.hour(of: hour + 3_599_999) == hour && Ledger.hour(of: -1) == -3_600_000)
         let rollup = try ledger.store.rows(
             "SELECT samples, total, minimum, maximum FROM measurement_hour ORDER BY hour")
+        let days = try ledger.store.rows("SELECT samples, total, minimum, maximum FROM measurement_day")
+        #expect(days == [[.integer(120), .real(90), .real(0.5), .real(1)]])
         #expect(
             rollup == [
                 [.integer(60), .real(30), .real(0.5), .real(0.5)], [.integer(60), .real(60), .real(1), .real(1)],
@@ -127,7 +129,12 @@ import Testing
         #expect(!plan.contains("sample_2023_11"))
         let uncommented = """
             SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'tribune'::regnamespace AND c.relkind IN ('r', 'p', 'v')
-            AND NOT c.relispartition AND c.relname <> 'schema_migration' AND obj_description(c.oid, 'pg_class') IS NULL
+            AND NOT c.relispartition AND obj_description(c.oid, 'pg_class') IS NULL
+            UNION ALL
+            SELECT c.relname || '.' || a.attname FROM pg_class c
+            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            WHERE c.relnamespace = 'tribune'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
+            AND col_description(c.oid, a.attnum) IS NULL
             """
         #expect(try texts(uncommented) == [])
         // A reader sees the record, but not the persons concerned.
@@ -144,7 +151,7 @@ import Testing
 
     /// The platform's tables have their documented properties.
     private func platform(_ ledger: Ledger) throws {
-        try ledger.store.preparePlatformMetrics(Month(year: 2026, month: 11))
+        try ledger.store.prepareAhead(Month(year: 2026, month: 11))
         try ledger.store.run(
             """
             INSERT INTO dgm_archive (archive_entry_id, service_name, problem_statement, performance_metrics, accuracy_score,
@@ -177,7 +184,7 @@ import Testing
             """)
         try store.run(insert)
         let other = try world.configuration.openStore()
-        #expect(try other.migrate(origin: EvidenceWorld.origin, now: 1).map(\.name) == ["queries"])
+        #expect(try other.migrate(origin: EvidenceWorld.origin, now: 1).map(\.name) == ["queries", "incidents"])
         // The statement of the version before still works, and its rows are seen.
         try store.run(insert)
         #expect(

@@ -47,7 +47,7 @@ private final class RedisServer {
 struct HotCacheTests {
     private let server: RedisServer
     private let registry = Registry()
-    private let labels: Labels = ["__name__": "up", "job": "api"]
+    private let labels: Labels = ["__name__": "up", "service": "auth"]
 
     init() throws {
         server = try RedisServer()
@@ -84,29 +84,72 @@ struct HotCacheTests {
         }
     }
 
-    @Test func `the latest value and the last day stay for their time`() throws {
+    @Test func `the latest values and the last day of a service stay for their time`() throws {
         let cache = try cache()
         let now: Int64 = 1_700_000_000_000
-        cache.put([measurement(now - 90_000_000, 1), measurement(now - 1000, 2), measurement(now, 0.5)])
-        cache.put(archive: "a", ["x": 1], score: 0.3)
-        cache.put(archive: "b", ["x": 2], score: 0.6)
-        cache.put(archive: "c", ["x": 3], score: 0.9)
+        let other: Labels = ["__name__": "p99", "service": "auth"]
+        cache.put([measurement(now - 90_000_000, 1)])
+        cache.put([
+            Measurement(labels: other, timestamp: Timestamp(milliseconds: now - 60_000), value: .infinity),
+            Measurement(labels: ["__name__": "up"], timestamp: Timestamp(milliseconds: now), value: 1),
+        ])
+        cache.put([measurement(now, 0.5)])
+        let series = "up{service=\"auth\"}"
+        #expect(Loopback.eventually { cache.current("auth")?.values[series] == 0.5 })
+        #expect(cache.current("auth")?.values == [series: 0.5, "p99{service=\"auth\"}": .infinity])
+        #expect(cache.current("auth")?.milliseconds == now && cache.current("ac") == nil)
+        cache.stop()
+        let connection = try server.connect()
+        let key = "dgm:metrics:auth:current"
+        #expect(
+            try connection.command(["GET", key]).text
+                == #"{"p99{service=\"auth\"}":"+Inf","up{service=\"auth\"}":0.5,"timestamp":"2023-11-14T22:13:20Z","#
+                + #""cache_key":"dgm:metrics:auth:current"}"#)
+        #expect(try lifetime(key, connection) == 5)
+        #expect(try lifetime("dgm:metrics:auth:timeseries", connection) == 24 * 60)
+        let members = try connection.command(["ZRANGE", "dgm:metrics:auth:timeseries", "0", "-1", "WITHSCORES"])
+        #expect(
+            members
+                == .array(
+                    [
+                        #"{"p99{service=\"auth\"}":"+Inf","timestamp":"2023-11-14T22:12:20Z"}"#, "1699999940",
+                        #"{"up{service=\"auth\"}":0.5,"timestamp":"2023-11-14T22:13:20Z"}"#, "1700000000",
+                    ].map { .bytes(Array($0.utf8)) }))
+        #expect(value("tribune_hot_cache_written_total") == 3)
+        #expect(value("tribune_hot_cache_dropped_total") == 0)
+        #expect(value("tribune_hot_cache_hits_total") > 0 && value("tribune_hot_cache_misses_total") > 0)
+    }
+
+    @Test func `analyses stay as long as the platform's rule says`() throws {
+        let cache = try cache()
+        func analysis(_ id: String, _ verdicts: [String], compliance: JSON) -> JSON {
+            let others = verdicts.map { verdict -> JSON in ["metric": "latency", "verdict": .string(verdict)] }
+            let first: JSON = ["metric": "compliance", "verdict": "pass", "candidate": ["median": compliance]]
+            return ["id": .string(id), "metrics": .array([first] + others)]
+        }
+        cache.put(analysis: analysis("a", ["fail"], compliance: 0.95))
+        cache.put(analysis: analysis("b", ["pass", "fail"], compliance: 1))
+        cache.put(analysis: analysis("c", ["pass"], compliance: 0.9))
+        cache.put(analysis: analysis("d", ["pass"], compliance: 0.95))
+        cache.put(analysis: analysis("e", ["pass"], compliance: .null))
         cache.stop()
         let connection = try server.connect()
         #expect(
-            try connection.command(["GET", "tribune:latest:\(labels)"]).text
-                == "{\"timestamp\":\(now),\"value\":\"0.5\"}")
-        func lifetime(_ key: String) throws -> Int64 {
-            guard case .integer(let seconds) = try connection.command(["TTL", key]) else { return -3 }
-            return (seconds + 59) / 60
-        }
-        #expect(try lifetime("tribune:latest:\(labels)") == 5)
-        #expect(try lifetime("tribune:series:\(labels)") == 24 * 60)
-        let series = try connection.command(["ZRANGE", "tribune:series:\(labels)", "0", "-1"])
-        #expect(series == .array([.bytes(Array("\(now - 1000):2".utf8)), .bytes(Array("\(now):0.5".utf8))]))
-        #expect(try ["a", "b", "c"].map { try lifetime("tribune:archive:\($0)") } == [60, 120, 240])
-        #expect(value("tribune_hot_cache_written_total") == 6)
-        #expect(value("tribune_hot_cache_dropped_total") == 0)
+            try ["a", "b", "c", "d", "e"].map { try lifetime("dgm:archive:\($0)", connection) }
+                == [60, 120, 120, 240, 240])
+    }
+
+    @Test func `a Redis that is away or hangs costs a reader its hit and little time`() throws {
+        let cache = try cache()
+        server.stop()
+        for _ in 0..<100 { #expect(cache.current("auth") == nil) }
+        #expect(value("tribune_hot_cache_misses_total") == 100)
+        cache.stop()
+    }
+
+    private func lifetime(_ key: String, _ connection: RedisConnection) throws -> Int64 {
+        guard case .integer(let seconds) = try connection.command(["TTL", key]) else { return -3 }
+        return (seconds + 59) / 60
     }
 
     @Test func `an outage is counted, holds nobody up, and ends by itself`() throws {
@@ -124,7 +167,7 @@ struct HotCacheTests {
                 return value("tribune_hot_cache_up") == 1
             })
         cache.stop()
-        #expect(try server.connect().command(["EXISTS", "tribune:latest:\(labels)"]) == .integer(1))
+        #expect(try server.connect().command(["EXISTS", "dgm:metrics:auth:current"]) == .integer(1))
     }
 
     @Test func `a wrong password is an outage, and the password is never printed`() throws {

@@ -11,10 +11,18 @@ extension LedgerAudit {
     public func export(to directory: String) throws(HistoryError) -> Int64 {
         let ledger = try openLedger()
         let head = try ledger.head()
+        try export(ledger, after: 0, through: head.size, to: directory)
+        return head.size
+    }
+
+    /// Writes the entries after `first` up to `last` with everything that belongs to them.
+    func export(
+        _ ledger: Ledger, after first: Int64, through last: Int64, to directory: String
+    ) throws(HistoryError) {
         let trusted = try trustedKeys(Trust(), ledger)
         guard unsafe mkdir(directory, 0o755) == 0 else { throw .file("create the directory", directory) }
         let writer = try LedgerExportWriter(directory)
-        _ = try forEachPage(of: ledger, through: head.size, limit: 1000) { (rows) throws(HistoryError) in
+        _ = try forEachPage(of: ledger, after: first, through: last, limit: 1000) { (rows) throws(HistoryError) in
             try writer.write(rows)
             guard let first = rows.first?.sequence, let last = rows.last?.sequence else { return true }
             try writer.write(try ledger.measurements(of: first...last))
@@ -24,12 +32,11 @@ extension LedgerAudit {
             }
             return true
         }
-        var notes = PagedNotes(ledger, outside: [])
-        try notes.forEach(through: head.size) { (size, note, _) throws(HistoryError) in
+        var notes = PagedNotes(ledger, outside: [], after: first == 0 ? -1 : first)
+        try notes.forEach(through: last) { (size, note, _) throws(HistoryError) in
             try writer.write(note: note, size: size)
         }
         try writer.finish(keys: trusted, certificates: try ledger.nodeKeys().map(\.certificate).filter { !$0.isEmpty })
-        return head.size
     }
 
     /// Verifies an export without any database.

@@ -5,14 +5,16 @@ internal import JSON
 struct PagedNotes {
     private let ledger: Ledger
     private var page: ArraySlice<(size: Int64, note: String)> = []
-    private var position: Int64 = -1
+    private var position: Int64
     private var isAtEnd = false
 
     /// Ascending.
     private var outside: [(size: Int64, note: String)]
 
-    init(_ ledger: Ledger, outside: [(size: Int64, note: String)]) {
+    /// - Parameter size: notes of the database over more entries than this.
+    init(_ ledger: Ledger, outside: [(size: Int64, note: String)], after size: Int64 = -1) {
         self.ledger = ledger
+        position = size
         self.outside = outside.sorted { $0.size < $1.size }
     }
 

@@ -179,11 +179,13 @@ public struct LedgerAudit: Sendable {
         return trusted
     }
 
-    /// Calls `body` with pages of entries up to `last` until it returns false. Returns whether all were read.
+    /// Calls `body` with pages of entries after `first` up to `last` until it returns false. Returns whether all were
+    /// read.
     func forEachPage(
-        of ledger: Ledger, through last: Int64, limit: Int, _ body: ([LedgerRow]) throws(HistoryError) -> Bool
+        of ledger: Ledger, after first: Int64 = .min, through last: Int64, limit: Int,
+        _ body: ([LedgerRow]) throws(HistoryError) -> Bool
     ) throws(HistoryError) -> Bool {
-        var position = Int64.min
+        var position = first
         while position < last {
             let rows = try ledger.rows(after: position, limit: limit).filter { $0.sequence <= last }
             guard let end = rows.last?.sequence else { return true }

@@ -12,7 +12,7 @@ public struct HotCacheConfiguration: Sendable {
     /// The password, if it wants one.
     public var password: Secret?
     /// Put before every key.
-    public var prefix = "tribune:"
+    public var prefix = "dgm:"
 
     /// A cache on the server at `address`.
     public init(address: RedisConnection.Address, password: Secret? = nil) {
@@ -55,30 +55,31 @@ public struct HotCacheConfiguration: Sendable {
     }
 }
 
-/// The latest measurements in Redis, for dashboards and neighbours that want them without asking Tribune.
+/// The latest measurements in Redis, under the names that the platform gives them.
 ///
 /// ```text
-/// PREFIX latest:SERIES     {"timestamp":…,"value":"…"}                  for 5 minutes
-/// PREFIX series:SERIES     sorted set by time, members TIMESTAMP:VALUE    for 24 hours
-/// PREFIX archive:ID        the entry's JSON                               for 1, 2 or 4 hours by its score
+/// dgm:metrics:SERVICE:current      {"SERIES":0.97,…,"timestamp":"…","cache_key":"…"}   for 5 minutes
+/// dgm:metrics:SERVICE:timeseries   sorted set by seconds, members {"SERIES":0.97,…,"timestamp":"…"}   for 24 hours
+/// dgm:archive:ID                   an analysis                       for 1, 2 or 4 hours by its scores
 /// ```
 ///
-/// A convenience that may vanish at any time: one thread talks to Redis, callers never wait for it, and what cannot be
-/// written is dropped and counted. Nothing of Tribune reads from it.
+/// A convenience that may vanish at any time: one thread writes to Redis, another reads, callers never wait longer than
+/// 50 ms, and what cannot be written is dropped and counted. What is read here is in the database, too.
 public final class HotCache: Sendable {
     private enum Request: Sendable {
         case measurements([Measurement])
         case archive(id: String, text: String, seconds: Int64)
     }
 
-    /// How long the latest value is kept, in seconds.
+    /// How long the latest values are kept, in seconds.
     static let latestSeconds: Int64 = 300
-    /// How long a series is kept, in seconds.
+    /// How long the values of a service are kept, in seconds.
     static let seriesSeconds: Int64 = 86_400
 
     private let configuration: HotCacheConfiguration
     private let requests = Mailbox<Request>(capacity: 256)
     private let thread = Mutex<WorkerThread?>(nil)
+    private let reader: HotCacheReader
     private let logger: Logger
     private let written: Counter
     private let dropped: Counter
@@ -94,6 +95,7 @@ public final class HotCache: Sendable {
         dropped = registry.counter(
             "tribune_hot_cache_dropped_total", "Values not written because Redis was away or slow.")
         up = registry.gauge("tribune_hot_cache_up", "Whether Redis answered last time.")
+        reader = try HotCacheReader(configuration, registry: registry)
         let worker = try WorkerThread("hot-cache") { [self] in run() }
         thread.withLock { $0 = worker }
     }
@@ -103,31 +105,42 @@ public final class HotCache: Sendable {
         if !requests.send(.measurements(measurements)) { dropped.add(Double(measurements.count)) }
     }
 
-    /// Offers an entry of the archive of improvements: the better its score (0 to 1), the longer it stays. Never
-    /// blocks.
-    public func put(archive id: String, _ entry: JSON, score: Double) {
-        let request = Request.archive(id: id, text: entry.canonical, seconds: Self.archiveSeconds(score: score))
+    /// Offers an analysis: the better its scores, the longer it stays. Who asked for it is left out. Never blocks.
+    public func put(analysis: JSON) {
+        guard let id = analysis["id"]?.text, let members = analysis.members else { return }
+        let text = JSON.object(members.filter { $0.name != "actor" }).canonical
+        let request = Request.archive(id: id, text: text, seconds: Self.archiveSeconds(ArchiveScores(analysis)))
         if !requests.send(request) { dropped.add() }
     }
 
-    /// 1 hour below a score of 0.5, 2 hours below 0.8, else 4.
-    static func archiveSeconds(score: Double) -> Int64 {
-        if score >= 0.8 { return 4 * 3600 }
-        return score >= 0.5 ? 2 * 3600 : 3600
+    /// 4 hours for an accuracy above 0.8 and a compliance above 0.9, 2 for an accuracy above 0.6, else 1, as the
+    /// platform has it.
+    static func archiveSeconds(_ scores: ArchiveScores) -> Int64 {
+        if scores.accuracy > 0.8, scores.compliance > 0.9 { return 4 * 3600 }
+        return scores.accuracy > 0.6 ? 2 * 3600 : 3600
     }
 
-    /// Ends the thread after what is offered already.
+    /// The latest measurements of `service`; `nil` where Redis has none or does not answer in time.
+    public func current(_ service: String) -> ServiceMetrics? {
+        reader.text(at: currentKey(service)).flatMap { ServiceMetrics(cached: $0) }
+    }
+
+    private func currentKey(_ service: String) -> String { "\(configuration.prefix)metrics:\(service):current" }
+
+    /// Ends the threads after what is offered already.
     public func stop() {
         requests.close()
         thread.withLock { $0.take() }?.join()
+        reader.stop()
     }
 
     private func run() {
         var connection: RedisConnection?
         var retryAt: Int64 = .min
         var isAway = false
+        var latest = LatestMetrics()
         while case .message(let request) = requests.receive() {
-            let commands = commands(of: request)
+            let commands = commands(of: request, &latest)
             let now = SystemClock.monotonicNanoseconds()
             do throws(RedisError) {
                 let open: RedisConnection
@@ -155,8 +168,7 @@ public final class HotCache: Sendable {
     }
 
     private func connect() throws(RedisError) -> RedisConnection {
-        let connection = try RedisConnection(configuration.address)
-        if let password = configuration.password { try connection.command(["AUTH", password.text]) }
+        let connection = try configuration.connect()
         up.set(1)
         logger.info("Redis connected")
         return connection
@@ -169,27 +181,36 @@ public final class HotCache: Sendable {
         written.add(Double(commands.count))
     }
 
-    /// The commands that write a request, one group per value.
-    private func commands(of request: Request) -> [[[String]]] {
+    /// The commands that write a request, one group per service or analysis.
+    private func commands(of request: Request, _ latest: inout LatestMetrics) -> [[[String]]] {
         switch request {
         case .archive(let id, let text, let seconds):
             return [[["SET", "\(configuration.prefix)archive:\(id)", text, "EX", String(seconds)]]]
         case .measurements(let measurements):
-            return measurements.map { measurement in
-                let time = measurement.timestamp.milliseconds
-                let value = FloatText.json(measurement.value)
-                let latest: JSON = ["timestamp": .integer(time), "value": .string(value)]
-                let series = "\(configuration.prefix)series:\(measurement.labels)"
-                return [
-                    [
-                        "SET", "\(configuration.prefix)latest:\(measurement.labels)", latest.encoded, "EX",
-                        String(Self.latestSeconds),
-                    ],
-                    ["ZADD", series, String(time), "\(time):\(value)"],
-                    ["ZREMRANGEBYSCORE", series, "-inf", "(\(time - Self.seriesSeconds * 1000)"],
+            var groups: [[[String]]] = []
+            for (service, batch) in latest.add(measurements).sorted(by: { $0.key < $1.key }) {
+                let key = currentKey(service)
+                let current = latest.current(service, age: Self.latestSeconds * 1000)
+                let series = "\(configuration.prefix)metrics:\(service):timeseries"
+                let seconds = batch.milliseconds / 1000
+                let time: JSON.Member = .init("timestamp", .string(RFC3339.text(milliseconds: batch.milliseconds)))
+                groups.append([
+                    ["SET", key, current.cached(under: key).encoded, "EX", String(Self.latestSeconds)],
+                    ["ZADD", series, String(seconds), JSON.object((batch.json.members ?? []) + [time]).encoded],
+                    ["ZREMRANGEBYSCORE", series, "-inf", "(\(seconds - Self.seriesSeconds)"],
                     ["EXPIRE", series, String(Self.seriesSeconds)],
-                ]
+                ])
             }
+            return groups
         }
+    }
+}
+
+extension HotCacheConfiguration {
+    /// A connection that may be used.
+    func connect() throws(RedisError) -> RedisConnection {
+        let connection = try RedisConnection(address)
+        if let password { try connection.command(["AUTH", password.text]) }
+        return connection
     }
 }

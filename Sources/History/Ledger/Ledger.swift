@@ -25,6 +25,8 @@ final class Ledger {
     let store: LedgerStore
     /// Numbers of series met so far.
     var seriesNumbers = SeriesNumbers()
+    /// Why rows of the platform's tables were left out.
+    var platformFailure: String?
 
     init(store: LedgerStore) {
         self.store = store
@@ -149,6 +151,7 @@ final class Ledger {
         for month in rows.months { try store.prepare(month) }
         try seriesNumbers.assign(&rows, next: &head.nextSeries, in: store)
         try rows.insert(into: store)
+        try insertPlatformRows(payloads.map(\.event))
         _ = try store.change(
             "UPDATE log SET size = $1, next_series = $2, frontier = $3, previous = $4",
             [.integer(head.size), .integer(head.nextSeries), .blob(head.tree.encodedFrontier), .blob(head.previous)])

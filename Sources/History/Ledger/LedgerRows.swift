@@ -38,6 +38,23 @@ struct LedgerRows {
         }
     }
 
+    /// The rows of entries that come from a backup, after `head`, which moves to the last of them.
+    init(
+        restoring rows: [LedgerRow], _ measurements: [Int64: MeasurementBatch], _ texts: [Int64: [Disclosure]],
+        _ contents: [[UInt8]], following head: inout LedgerHead
+    ) {
+        for row in rows {
+            head.tree.append(leafHash: row.hash, completing: &nodes)
+            head.previous = row.hash
+            for disclosure in texts[row.sequence] ?? [] { disclosures.append((row.sequence, disclosure)) }
+            guard let batch = measurements[row.sequence], let times = batch.times else { continue }
+            months.insert(Month(containing: times.lowerBound))
+            batches.append(Batch(sequence: row.sequence, measurements: batch))
+        }
+        for content in contents { blobs[SHA256.hash(content)] = content }
+        entries = rows
+    }
+
     func insert(into store: LedgerStore) throws(HistoryError) {
         // Entries about schema steps are written while the newest columns do not exist yet.
         let hasAdditions = entries.contains { !$0.incident.isEmpty || !$0.service.isEmpty }

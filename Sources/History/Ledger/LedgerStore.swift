@@ -7,6 +7,8 @@ final class LedgerStore {
     let database: any SQLDatabase
     /// Months known to have a partition.
     var preparedMonths: Set<Month> = []
+    /// Months known to have a partition of the platform's performance metrics.
+    var preparedPlatformMonths: Set<Month> = []
 
     init(_ database: any SQLDatabase) {
         self.database = database

@@ -59,8 +59,7 @@ struct PendingEvent: Equatable, Sendable {
     }
 
     private static func bounded(_ text: String) -> String {
-        // PostgreSQL keeps no U+0000 in text.
-        let text = text.utf8.contains(0) ? text.replacing("\u{0}", with: "\u{fffd}") : text
+        let text = PersonalText.storable(text)
         guard text.utf8.count > subjectLimit else { return text }
         return String(decoding: text.utf8.prefix(subjectLimit), as: UTF8.self) + "…"
     }

@@ -47,9 +47,7 @@ enum PersonalText {
         case .array(let elements): return .array(elements.map { committed($0, &disclosures) })
         case .object(let members):
             if members.count == 1, members[0].name == mark, let text = members[0].value.text {
-                // PostgreSQL keeps no U+0000 in text.
-                let text = text.utf8.contains(0) ? text.replacing("\u{0}", with: "\u{fffd}") : text
-                guard let disclosure = Disclosure(text) else { return .string("(withheld)") }
+                guard let disclosure = Disclosure(storable(text)) else { return .string("(withheld)") }
                 disclosures.append(disclosure)
                 return object(disclosure.commitment)
             }
@@ -57,10 +55,17 @@ enum PersonalText {
                 members.map { member in
                     // Only this function makes commitments: a label that looks like one is renamed.
                     let isForeign = member.name == commitment
-                    return .init(isForeign ? "$" + commitment : member.name, committed(member.value, &disclosures))
+                    return .init(
+                        isForeign ? "$" + commitment : storable(member.name), committed(member.value, &disclosures))
                 })
+        case .string(let text): return .string(storable(text))
         default: return json
         }
+    }
+
+    /// `text` without U+0000, which PostgreSQL keeps neither in text nor in jsonb.
+    static func storable(_ text: String) -> String {
+        text.utf8.contains(0) ? text.replacing("\u{0}", with: "\u{fffd}") : text
     }
 
     private static func object(_ bytes: [UInt8]) -> JSON {

@@ -60,16 +60,24 @@ extension LedgerStore {
         preparedMonths.insert(month)
     }
 
-    /// Makes the partitions of the platform's table of performance metrics for this month and the next.
-    func preparePlatformMetrics(_ month: Month) throws(HistoryError) {
+    /// Makes the partitions of this month and the next, before their first row comes.
+    func prepareAhead(_ month: Month) throws(HistoryError) {
         guard isPostgres else { return }
         for month in [month, month.next] {
-            try run(
-                """
-                CREATE TABLE IF NOT EXISTS dgm_performance_metrics_\(month.name) PARTITION OF dgm_performance_metrics
-                FOR VALUES FROM ('\(month.date)') TO ('\(month.next.date)')
-                """)
+            try prepare(month)
+            try preparePlatformMetrics(month)
         }
+    }
+
+    /// Makes the partition of the platform's table of performance metrics for `month`.
+    func preparePlatformMetrics(_ month: Month) throws(HistoryError) {
+        guard isPostgres, !preparedPlatformMonths.contains(month) else { return }
+        try run(
+            """
+            CREATE TABLE IF NOT EXISTS dgm_performance_metrics_\(month.name) PARTITION OF dgm_performance_metrics
+            FOR VALUES FROM ('\(month.date)') TO ('\(month.next.date)')
+            """)
+        preparedPlatformMonths.insert(month)
     }
 
     /// The months before `month` that hold measurements, with the number of their rows.
@@ -81,6 +89,7 @@ extension LedgerStore {
     func drop(_ month: Month) throws(HistoryError) {
         if isPostgres {
             preparedMonths.remove(month)
+            preparedPlatformMonths.remove(month)
             let tables = ["sample", "measurement", "dgm_performance_metrics"].map { "\($0)_\(month.name)" }
             return try run("SET LOCAL lock_timeout = '2s'; DROP TABLE IF EXISTS \(tables.joined(separator: ", "))")
         }
@@ -93,12 +102,15 @@ extension LedgerStore {
         let tables = try rows(
             """
             SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-            WHERE i.inhparent IN ('measurement'::regclass, 'sample'::regclass) ORDER BY c.relname
+            WHERE i.inhparent IN ('measurement'::regclass, 'sample'::regclass, 'dgm_performance_metrics'::regclass)
+            ORDER BY c.relname
             """)
         var found: [Month: Int64] = [:]
         for table in tables.compactMap(\.first?.text) {
             guard let candidate = Month(partition: table), candidate < month else { continue }
-            found[candidate, default: 0] += try rows("SELECT count(*) FROM \(table)").first?.first?.integer ?? 0
+            // The platform's rows are copies of what the ledger holds, and are not counted.
+            let count = table.hasPrefix("dgm_") ? 0 : try rows("SELECT count(*) FROM \(table)").first?.first?.integer
+            found[candidate, default: 0] += count ?? 0
         }
         return found.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
@@ -121,11 +133,13 @@ extension LedgerStore {
 }
 
 extension Month {
-    /// Reads `measurement_2026_11` and `sample_2026_11`.
+    /// Reads `measurement_2026_11`, `sample_2026_11` and `dgm_performance_metrics_2026_11`.
     init?(partition table: String) {
         let parts = table.split(separator: "_")
-        guard parts.count == 3, ["measurement", "sample"].contains(parts[0]), let year = Int64(parts[1]),
-            let month = Int64(parts[2]), (1...12).contains(month), (1970...9999).contains(year)
+        guard parts.count >= 3,
+            ["measurement", "sample", "dgm_performance_metrics"].contains(parts.dropLast(2).joined(separator: "_")),
+            let year = Int64(parts[parts.count - 2]), let month = Int64(parts[parts.count - 1]),
+            (1...12).contains(month), (1970...9999).contains(year)
         else { return nil }
         self.init(year: year, month: month)
     }

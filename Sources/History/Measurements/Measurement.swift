@@ -68,7 +68,7 @@ struct MeasurementBatch: Equatable, Sendable {
 
     /// A label set as canonical JSON: labels are sorted bytewise already.
     static func text(of labels: Labels) -> String {
-        JSON.object(labels.pairs.map { JSON.Member($0.name, .string($0.value)) }).encoded
+        JSON.object(labels.pairs.map { JSON.Member($0.name, .string(PersonalText.storable($0.value))) }).encoded
     }
 
     /// First and last time; `nil` without samples.

@@ -1,3 +1,4 @@
+internal import Runtime
 internal import TLS
 
 extension HistoryRunner {
@@ -5,6 +6,15 @@ extension HistoryRunner {
     /// included.
     public func query(_ query: LedgerQuery) throws(HistoryError) -> [LedgerEntry] {
         try reader.perform { (store) throws(HistoryError) in try Ledger(store: store).entries(query) }
+    }
+
+    /// The newest measurement of each series with the label `service` of the last five minutes. Blocks until the
+    /// database answers.
+    public func latestMeasurements(of service: String) throws(HistoryError) -> [Measurement] {
+        let from = SystemClock.wallMilliseconds() - HotCache.latestSeconds * 1000
+        return try reader.perform { (store) throws(HistoryError) in
+            try Ledger(store: store).latest(of: service, from: from)
+        }
     }
 
     /// The newest signed checkpoint.

@@ -39,6 +39,9 @@ extension HistoryWriter {
             session.dueHours.insert(Ledger.hour(of: times.lowerBound))
             session.dueHours.insert(Ledger.hour(of: times.upperBound))
         }
+        if let failure = session.ledger.takePlatformFailure() {
+            logger.warn("the platform's tables lack rows of this event", ["err": failure])
+        }
         if let note { keep(note: note, size: session.head.size) }
         return true
     }
@@ -60,7 +63,7 @@ extension HistoryWriter {
                 let hours = stride(from: last, to: current, by: 3_600_000).prefix(Self.rollupLimit)
                 session.dueHours.formUnion(hours)
             }
-            if isFirst { try session.ledger.store.preparePlatformMetrics(Month(containing: current)) }
+            try session.ledger.store.prepareAhead(Month(containing: current))
             for hour in session.dueHours.sorted() where hour < current {
                 try session.ledger.rollUp(hour: hour)
                 session.dueHours.remove(hour)

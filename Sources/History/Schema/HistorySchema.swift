@@ -3,9 +3,10 @@ internal import Database
 /// The schema of the history. Steps that were released are never edited.
 enum HistorySchema {
     /// The steps for SQLite.
-    static let sqlite = MigrationSet(table: "schema_migration", steps: sqliteSteps + [sqliteQueries])
+    static let sqlite = MigrationSet(table: "schema_migration", steps: sqliteSteps + [sqliteQueries, sqliteIncidents])
     /// The steps for PostgreSQL.
-    static let postgres = MigrationSet(table: "schema_migration", steps: postgresSteps + [postgresQueries])
+    static let postgres = MigrationSet(
+        table: "schema_migration", steps: postgresSteps + [postgresQueries, postgresIncidents])
 
     private static let sqliteSteps = [
         Migration(

@@ -35,6 +35,14 @@ extension LedgerStore {
         }
     }
 
+    /// Applies every step of the schema without recording that in a ledger: one that is restored has its own entries.
+    func createSchema(now: Int64) throws(HistoryError) {
+        let set = isPostgres ? HistorySchema.postgres : HistorySchema.sqlite
+        do throws(DatabaseError) { _ = try Migrator(database, set, now: now).migrate() } catch {
+            throw HistoryError(error)
+        }
+    }
+
     /// Fails unless the schema has the version of this program.
     func checkVersion() throws(HistoryError) {
         do throws(DatabaseError) {

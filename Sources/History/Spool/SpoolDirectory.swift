@@ -71,16 +71,7 @@ internal import TLS
 
     /// First sequences of the segments, ascending.
     func segments() throws(HistoryError) -> [UInt64] {
-        guard let directory = unsafe opendir(path) else { throw .file("read the directory", path) }
-        defer { unsafe closedir(directory) }
-        var found: [UInt64] = []
-        while let entry = unsafe readdir(directory) {
-            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if let first = SpoolSegment.first(ofName: name) { found.append(first) }
-        }
-        return found.sorted()
+        try HistoryFile.names(in: path).compactMap { SpoolSegment.first(ofName: $0) }.sorted()
     }
 
     /// Keeps ``delivered`` for the next start. Without it a database that is new to the spool gets some records again.
@@ -112,6 +103,32 @@ enum HistoryFile {
         } catch {
             throw HistoryError(.file, error.description)
         }
+    }
+
+    /// The names in the directory at `path`, sorted.
+    static func names(in path: String) throws(HistoryError) -> [String] {
+        guard let directory = unsafe opendir(path) else { throw .file("read the directory", path) }
+        defer { unsafe closedir(directory) }
+        var found: [String] = []
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { found.append(name) }
+        }
+        return found.sorted()
+    }
+
+    /// Removes the directory at `path` with everything in it, if there is one. Links are removed, not followed.
+    static func removeDirectory(_ path: String) throws(HistoryError) {
+        guard unsafe access(path, F_OK) == 0 else { return }
+        for name in try names(in: path) {
+            let entry = "\(path)/\(name)"
+            if unsafe unlink(entry) == 0 { continue }
+            guard errno == EISDIR else { throw .file("remove", entry) }
+            try removeDirectory(entry)
+        }
+        guard unsafe rmdir(path) == 0 else { throw .file("remove", path) }
     }
 
     /// Makes the entries of the directory that holds `path` durable.

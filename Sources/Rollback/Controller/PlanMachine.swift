@@ -189,8 +189,13 @@ package struct PlanMachine: Equatable, Sendable {
                 .init("rule_hash", .string(measurement.ruleHash)), .init("labels", .string(labels.description)),
                 .init("condition", .string(measurement.definition.trip.description)),
             ]
+            let service = measurement.definition.action.service ?? labels["service"]
+            let members = common + more + (service.map { [.init("service", .string($0))] } ?? [])
+            let since = rules[measurement.rule]?.tracks[labels]?.violatedSince
             return .record(
-                RollbackEvent(at: now, kind: kind, subject: measurement.rule, body: .object(common + more)))
+                RollbackEvent(
+                    at: now, kind: kind, subject: measurement.rule, body: .object(members),
+                    incident: since.map { Trip.incident(of: measurement.rule, labels, since: $0) }))
         }
         func page(_ labels: Labels, _ text: String) -> RolloutController.Action {
             let plan = controller.plan

@@ -20,13 +20,16 @@ public struct RollbackEvent: Equatable, Sendable {
     public var subject: String
     /// The particulars; an object.
     public var body: JSON
+    /// Joins everything from the first violation to the last step; `nil` for events that belong to no incident.
+    public var incident: String?
 
     /// An event.
-    public init(at: Instant, kind: Kind, subject: String, body: JSON) {
+    public init(at: Instant, kind: Kind, subject: String, body: JSON, incident: String? = nil) {
         self.at = at
         self.kind = kind
         self.subject = subject
         self.body = body
+        self.incident = incident
     }
 }
 

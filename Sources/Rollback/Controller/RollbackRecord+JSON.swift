@@ -32,6 +32,11 @@ extension RollbackRecord {
         }
     }
 
+    /// Joins the entries about this rollback in the record: the incident of its first trip, or its own id.
+    public var incident: String {
+        causes.lazy.compactMap { cause in if case .trip(let trip) = cause { trip.incident } else { nil } }.first ?? id
+    }
+
     /// The worst severity of the causes.
     public var severity: String {
         let known = ["warning", "high", "critical"]
@@ -95,6 +100,7 @@ extension Trip {
     var json: JSON {
         [
             "rule": .string(rule), "name": .string(name), "rule_hash": .string(ruleHash),
+            "incident": .string(incident),
             "severity": .string(severity), "expr": .string(expression),
             "comparison": .string(condition.comparison.rawValue),
             // Numbers that JSON cannot write (an infinite threshold, a missing sample) stand as text.
@@ -134,6 +140,9 @@ extension Trip {
             }
             return EvidenceSample(time: Timestamp(milliseconds: time), value: value)
         }
+        let since = self.samples.first?.time ?? Timestamp(milliseconds: time)
+        // Journals of earlier versions do not have it.
+        incident = json["incident"]?.text ?? Self.incident(of: rule, self.labels, since: since)
         service = json["service"]?.text
         self.scope = scope
         self.mode = mode

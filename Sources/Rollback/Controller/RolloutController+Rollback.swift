@@ -16,7 +16,7 @@ extension RolloutController {
                 [
                     "decision": .string(decision), "cause": RollbackRecord.Cause.trip(trip).json,
                     "services": .array(affected.map(JSON.string)),
-                ], at: now)
+                ], incident: trip.incident, at: now)
             guard trip.mode == .enforce, controller.isUnderWay else { return }
             // What trips without traffic after everything went back says nothing about the next candidate.
             if affected.isEmpty, controller.state.phase == .rolledBack { return }

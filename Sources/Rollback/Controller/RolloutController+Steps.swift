@@ -20,7 +20,7 @@ extension RolloutController {
     }
 
     /// Writes to the history.
-    mutating func record(_ kind: RollbackEvent.Kind, _ body: JSON, at now: Instant) {
+    mutating func record(_ kind: RollbackEvent.Kind, _ body: JSON, incident: String? = nil, at now: Instant) {
         let common: [JSON.Member] = [
             .init("plan", .string(plan.name)), .init("generation", .integer(Int64(clamping: state.generation))),
             .init("epoch", .integer(Int64(clamping: epoch ?? 0))),
@@ -28,7 +28,8 @@ extension RolloutController {
         outbox.append(
             .record(
                 RollbackEvent(
-                    at: now, kind: kind, subject: plan.name, body: .object(common + (body.members ?? [])))))
+                    at: now, kind: kind, subject: plan.name, body: .object(common + (body.members ?? [])),
+                    incident: incident)))
     }
 
     /// Writes a step of the rollback under way to the history, with what proves that it was due.
@@ -42,7 +43,7 @@ extension RolloutController {
             .init("service", service.map(JSON.string) ?? .null), .init("detail", .string(detail)),
             .init("causes", .array(rollback.causes.map(\.json))),
         ]
-        record(.step, .object(members + more), at: now)
+        record(.step, .object(members + more), incident: rollback.incident, at: now)
     }
 
     /// The work on `route`, which must be one of the plan.

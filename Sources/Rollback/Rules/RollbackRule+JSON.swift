@@ -52,8 +52,9 @@ extension RollbackRule.Track {
             }
         func time(_ time: Timestamp?) -> JSON { time.map { .integer($0.milliseconds) } ?? .null }
         return [
-            "streak": .integer(Int64(streak)), "tripped_at": time(trippedAt), "clear_since": time(clearSince),
-            "seen_at": time(seenAt), "counted_at": time(counted?.at), "counted_sample": time(counted?.sample),
+            "streak": .integer(Int64(streak)), "violated_since": time(violatedSince), "tripped_at": time(trippedAt),
+            "clear_since": time(clearSince), "seen_at": time(seenAt), "counted_at": time(counted?.at),
+            "counted_sample": time(counted?.sample),
             "missing_since": time(missingSince),
             "told": .array(told.map(\.rawValue).sorted().map(JSON.string)),
             "samples": .array(
@@ -78,5 +79,7 @@ extension RollbackRule.Track {
             }
             return EvidenceSample(time: Timestamp(milliseconds: at), value: value)
         }
+        // Files of earlier versions do not have it.
+        violatedSince = time("violated_since") ?? samples.first?.time
     }
 }

@@ -38,6 +38,8 @@ public struct RollbackRule: Equatable, Sendable {
         public internal(set) var state = State.armed
         /// Violations in a row.
         public internal(set) var streak = 0
+        /// When the first violation of the last streak was measured.
+        public internal(set) var violatedSince: Timestamp?
         /// The last violations of the streak, oldest first.
         public internal(set) var samples: [EvidenceSample] = []
         /// When the element was last there.
@@ -311,6 +313,8 @@ extension RollbackRule.Track {
         _ labels: Labels, _ value: Double, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
     ) {
         let sample = EvidenceSample(time: measurement.time, value: value)
+        // A trip that stands belongs to the incident that made it.
+        if streak == 0, state == .armed { violatedSince = measurement.time }
         if streak < Int.max { streak += 1 }
         samples = samples.suffix(RollbackRule.sampleLimit - 1) + [sample]
         // Once tripped, further violations are no news: the measurements are recorded, and the trip stands until it
@@ -319,7 +323,7 @@ extension RollbackRule.Track {
         actions.append(.violated(labels: labels, sample: sample, streak: streak))
         guard streak >= max(1, measurement.definition.consecutive) else { return }
         state = .tripped(at: measurement.time, clearSince: nil)
-        actions.append(.tripped(Trip(of: measurement, labels: labels, samples: samples)))
+        actions.append(.tripped(Trip(of: measurement, labels: labels, samples: samples, since: violatedSince)))
     }
 
     /// Clearing needs the condition to be seen all the time, so a gap begins it anew.

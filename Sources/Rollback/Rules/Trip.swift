@@ -36,6 +36,8 @@ public struct Trip: Equatable, Sendable {
     public var condition: RollbackDefinition.Condition
     /// Labels of the element that tripped.
     public var labels: Labels
+    /// Joins the violations that led here, the decision and what is done about it in the record.
+    public var incident: String
     /// The violations in a row that made the trip, oldest first.
     public var samples: [EvidenceSample]
     /// The service that is meant; `nil` where neither the rule nor the element names one.
@@ -52,8 +54,14 @@ public struct Trip: Equatable, Sendable {
     public var causeNanoseconds: Int64
 
     /// The trip of one element of `measurement`.
-    public init(of measurement: RollbackMeasurement, labels: Labels, samples: [EvidenceSample]) {
+    ///
+    /// - Parameter since: when the first of the violations was measured; `nil` for the first sample.
+    public init(
+        of measurement: RollbackMeasurement, labels: Labels, samples: [EvidenceSample], since: Timestamp? = nil
+    ) {
         let definition = measurement.definition
+        incident = Self.incident(
+            of: measurement.rule, labels, since: since ?? samples.first?.time ?? measurement.time)
         rule = measurement.rule
         name = definition.name
         ruleHash = measurement.ruleHash
@@ -68,5 +76,13 @@ public struct Trip: Equatable, Sendable {
         cooldown = definition.cooldown
         time = measurement.time
         causeNanoseconds = measurement.causeNanoseconds
+    }
+
+    /// The name of the incident that began with a violation of `rule` (`file;group;name`) by the element `labels` at
+    /// `since`. Whoever knows these three gets the same name.
+    static func incident(of rule: String, _ labels: Labels, since: Timestamp) -> String {
+        let name = rule.split(separator: ";").last ?? "rule"
+        let key = labels.setting("__rule__", to: rule).setting("__since__", to: String(since.milliseconds))
+        return "\(name)-\(key.fingerprint)"
     }
 }

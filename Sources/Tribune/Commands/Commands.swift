@@ -34,6 +34,9 @@ enum Commands {
             DatabaseCommands.migrate,
             DatabaseCommands.rollback,
             DatabaseCommands.verify,
+            DatabaseCommands.backup,
+            DatabaseCommands.restore,
+            DatabaseCommands.archive,
             DemoCommand.command,
             DemoServiceCommand.command,
         ] + ReferenceCommands.all + [version]

@@ -11,7 +11,7 @@ enum HistoryCommands {
         .value("storage.path", "DIR", "The directory of samples and history.", default: "data"),
     ]
 
-    private static let trustOptions: [Command.Option] = [
+    static let trustOptions: [Command.Option] = [
         .value(
             "public-key", "KEY",
             "A key to trust, as name+id+key; may be repeated. Default: the keys in the history's directory."),
@@ -235,6 +235,16 @@ enum HistoryCommands {
         let audit = LedgerAudit(try configuration(invocation))
         Console.print(try perform { () throws(HistoryError) in try body(audit) })
         return 0
+    }
+
+    /// Prints the report of a verification; the exit code is 1 if it found anything.
+    static func report(
+        _ invocation: Invocation, _ body: (LedgerAudit, LedgerAudit.Trust) throws(HistoryError) -> LedgerReport
+    ) throws(CommandFailure) -> Int32 {
+        let audit = LedgerAudit(try configuration(invocation))
+        let report = try perform { () throws(HistoryError) in try body(audit, trust(invocation, [])) }
+        print(report)
+        return report.isIntact ? 0 : CommandFailure.Code.failed.rawValue
     }
 
     private static func perform<Result>(

@@ -24,7 +24,9 @@ enum IncidentAlerts {
         guard report.rollback.verdict?.isValid == true else { return nil }
         return Alert(
             labels: labels(plan: report.plan, severity: report.rollback.severity),
-            annotations: ["summary": "Rollback \(report.rollback.id) completed and validated"],
+            annotations: [
+                "summary": "Rollback \(report.rollback.id) completed and validated", "incident": report.rollback.id,
+            ],
             startsAt: report.start?.timestamp ?? now, endsAt: now, isResolved: true, generatorURL: "", value: 0)
     }
 

@@ -9,6 +9,21 @@ internal import RuleModel
 internal import Runtime
 internal import Synchronization
 
+/// Which incident a rollback belongs to. A value; remembers the last 200 rollbacks.
+private struct RollbackIncidents {
+    private var known: [(rollback: String, incident: String)] = []
+
+    mutating func began(_ rollback: String, in incident: String) {
+        if known.last?.rollback == rollback { return }
+        known.removeAll { $0.rollback == rollback }
+        known.append((rollback, incident))
+        if known.count > 200 { known.removeFirst() }
+    }
+
+    /// The incident of `rollback`; its own id where nothing is known of it, as after a restart.
+    func incident(of rollback: String) -> String { known.last { $0.rollback == rollback }?.incident ?? rollback }
+}
+
 /// Converts reports of the engines to ledger entries. May be used from any thread; never waits for a database.
 final class Recorder: Sendable {
     private struct Batch {
@@ -28,6 +43,7 @@ final class Recorder: Sendable {
     private let configuration = Mutex<ConfigurationSnapshot?>(nil)
     private let transitions = Mutex(AlertTransitions())
     private let batch = Mutex(Batch())
+    private let incidents = Mutex(RollbackIncidents())
     /// Whether this process records the engines' reports. A standby sees the same as the leader.
     private let isActive = Atomic<Bool>(true)
 
@@ -50,7 +66,7 @@ final class Recorder: Sendable {
                     "state": .string(alert.isResolved ? "resolved" : "firing"), "labels": Self.object(alert.labels),
                     "annotations": Self.object(alert.annotations), "value": Self.number(alert.value),
                     "starts_at": .string(RFC3339.text(milliseconds: alert.startsAt.milliseconds)),
-                ])
+                ], incident: incident(of: [alert]))
         }
     }
 
@@ -66,7 +82,7 @@ final class Recorder: Sendable {
                 "answer": .string(outcome.answer), "reason": .string(outcome.notification.reason.rawValue),
                 "alerts": .array(
                     outcome.notification.alerts.prefix(Self.listedAlerts).map { .string($0.fingerprint) }),
-            ])
+            ], incident: incident(of: outcome.notification.alerts))
     }
 
     /// A silence started, changed or ended. A change by a user is on disk when this returns, unless the disk is full.
@@ -128,7 +144,11 @@ final class Recorder: Sendable {
         {
             body = .object(members + [.init("configuration", .string(identity))])
         }
-        record(kind, event.at.timestamp.milliseconds, event.subject, body)
+        if let rollback = body["rollback"]?.text, let incident = event.incident {
+            incidents.withLock { $0.began(rollback, in: incident) }
+        }
+        record(kind, event.at.timestamp.milliseconds, event.subject, body, incident: event.incident)
+        if let analysis = event.body["gate"] { hotCache?.put(analysis: analysis) }
         // The measurements that led to a decision are recorded close to it.
         if event.kind == .decision { flush(ifOlderThan: 0) }
     }
@@ -164,12 +184,19 @@ final class Recorder: Sendable {
         hotCache?.put(due)
     }
 
-    private func record(_ kind: LedgerEvent.Kind, _ milliseconds: Int64, _ subject: String, _ body: JSON) {
+    /// The incident that `alerts` are about: the alert of a rollback names the rollback.
+    private func incident(of alerts: [Alert]) -> String? {
+        guard let rollback = alerts.lazy.compactMap({ $0.annotations["incident"] }).first else { return nil }
+        return incidents.withLock { $0.incident(of: rollback) }
+    }
+
+    private func record(
+        _ kind: LedgerEvent.Kind, _ milliseconds: Int64, _ subject: String, _ body: JSON, incident: String?
+    ) {
         history.record(
             LedgerEvent(
                 milliseconds: milliseconds, kind: kind, subject: subject, body: Self.withPersons(body),
-                incident: body["rollback"]?.text ?? body["annotations"]?["incident"]?.text,
-                service: body["service"]?.text))
+                incident: incident ?? body["rollback"]?.text, service: body["service"]?.text))
     }
 
     /// Members with a person's name or a text that a person wrote.

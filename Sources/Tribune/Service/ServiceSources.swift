@@ -27,6 +27,7 @@ struct ServiceSources {
     let rollback: RollbackRunner
     let gates: GateRunner
     let history: HistoryRunner
+    let hotCache: HotCache?
     let alertmanagers: AlertmanagerSender
     let notifier: NotificationRunner
     let silences: SilenceRunner
@@ -98,6 +99,13 @@ struct ServiceSources {
             try history.tile(level: level, index: index)
         }
         sources.status = { [history] in history.status }
+        sources.latest = { [history, hotCache] (service) throws(HistoryError) in
+            if let cached = hotCache?.current(service) { return (cached, true) }
+            let found = try history.latestMeasurements(of: service)
+            // The next reader finds them in the cache.
+            hotCache?.put(found)
+            return (ServiceMetrics(found), false)
+        }
         return sources
     }
 

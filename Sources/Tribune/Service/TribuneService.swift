@@ -91,8 +91,8 @@ final class TribuneService: Sendable {
             let web = plan.makeWeb(
                 ServiceSources(
                     store: store, engine: plan.engine, scraper: scraper, rules: rules, rollback: rollback,
-                    gates: gates, history: history, alertmanagers: alertmanagers, notifier: notifier,
-                    silences: silences,
+                    gates: gates, history: history, hotCache: hotCache, alertmanagers: alertmanagers,
+                    notifier: notifier, silences: silences,
                     onAlerts: { router.received($0) }, state: state, onReload: onReload, onQuit: onQuit),
                 doorkeeper)
             cancelQueries = { web.prometheus.cancelQueries() }
