@@ -129,6 +129,7 @@ let package = Package(
                 "ConfigurationFields", "GoTemplate", "MetricModel", "Receivers", "RuleModel", "CurlHTTP", "RE2",
                 "YAML", "JSON", "Durable", "Runtime", "Instrumentation",
             ]),
+        source("OnCall", ["ConfigurationFields", "MetricModel", "Runtime", "YAML"]),
         // Decisions only: no clock, file, socket or thread. A test checks its object files.
         source("Rollback", ["MetricModel", "RuleModel", "YAML", "JSON"]),
         source(
@@ -187,7 +188,7 @@ let package = Package(
                 "ConfigurationFields", "Discovery", "Durable", "GoTemplate", "Instrumentation", "JSON", "MetricModel",
                 "MetricStore", "Receivers", "Runtime", "YAML", "PromQL", "Exposition", "Scraper", "RuleModel",
                 "RuleEngine",
-                "Notification", "Rollback", "TrafficRouters", "RolloutRunner", "DeploymentGates", "Lease",
+                "Notification", "OnCall", "Rollback", "TrafficRouters", "RolloutRunner", "DeploymentGates", "Lease",
                 "KubernetesClient",
                 "History", "Identity", "Exporter", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI", "RemoteWrite",
                 "WebUI",
@@ -302,6 +303,7 @@ let package = Package(
                 "MetricModel", "Receivers", "RuleModel", "CurlHTTP", "WebServer", "JSON", "Runtime", "Instrumentation",
                 "YAML",
             ]),
+        tests("OnCall", ["MetricModel", "Runtime", "YAML"]),
         // Seeded worlds around the machines of Rollback.
         .target(
             name: "RollbackSimulation",

@@ -95,6 +95,18 @@ public struct TimeZone: Equatable, Sendable {
         return low == 0 ? initial : offsets[low - 1]
     }
 
+    /// The time in seconds since the epoch at which local clocks show `local`, as seconds since 1970-01-01 local time.
+    ///
+    /// The first one where clocks show it twice. A local time that a change of clocks skips counts with the offset
+    /// before the change.
+    public func seconds(ofLocal local: Int64) -> Int64 {
+        // No zone changes its offset twice within two days, and no offset is longer than a day.
+        let before = offset(at: local &- 86_400)
+        let after = offset(at: local &+ 86_400)
+        for candidate in [before, after] where offset(at: local &- candidate) == candidate { return local &- candidate }
+        return local &- before
+    }
+
     /// The local date and time at `milliseconds` since the epoch.
     public func civil(atMilliseconds milliseconds: Int64) -> CivilTime {
         let seconds = milliseconds.flooredDivision(by: 1000)

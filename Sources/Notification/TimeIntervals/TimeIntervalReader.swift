@@ -1,3 +1,4 @@
+internal import ConfigurationFields
 internal import Runtime
 internal import YAML
 
@@ -67,7 +68,7 @@ struct TimeIntervalReader {
         var minutes: [Int] = []
         for name in ["start_time", "end_time"] {
             let text = try fields.text(name)
-            guard let minute = Self.minute(text) else {
+            guard let minute = TimeOfDay.minutes(text) else {
                 throw fields.fault(
                     "not a time of the day such as 09:30: \"\(text)\"", at: fields.optional(name), field: name)
             }
@@ -76,18 +77,6 @@ struct TimeIntervalReader {
         guard minutes[0] < minutes[1] else { throw fields.fault("the start must be before the end") }
         try fields.finish()
         return minutes[0]..<minutes[1]
-    }
-
-    /// `HH:MM`; 24:00 is the end of the day.
-    private static func minute(_ text: String) -> Int? {
-        let bytes = Array(text.utf8)
-        guard bytes.count == 5, bytes[2] == UInt8(ascii: ":"),
-            [0, 1, 3, 4].allSatisfy({ (0x30...0x39).contains(bytes[$0]) })
-        else { return nil }
-        let digits = bytes.map { Int($0) - 0x30 }
-        let (hour, minute) = (digits[0] * 10 + digits[1], digits[3] * 10 + digits[4])
-        guard minute < 60, hour < 24 || (hour == 24 && minute == 0) else { return nil }
-        return hour * 60 + minute
     }
 
     private func days(_ node: YAMLNode, path: String) throws(YAMLError) -> TimeInterval.Days {

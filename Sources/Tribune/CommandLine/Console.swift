@@ -4,7 +4,7 @@ internal import Runtime
 /// Standard output and standard error.
 enum Console {
     /// Writes `text` and a line break to standard output.
-    static func print(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+    static func print(_ text: String, terminator: String = "\n") { write(text + terminator, to: STDOUT_FILENO) }
 
     /// Writes `text` and a line break to standard error.
     static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }

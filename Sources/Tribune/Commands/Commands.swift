@@ -19,7 +19,7 @@ enum Commands {
             ExportRulesCommand.command,
             ReplayCommand.command,
             ExplainCommand.command,
-        ] + RolloutCommands.all + GateCommands.all + [
+        ] + OnCallCommands.all + RolloutCommands.all + GateCommands.all + [
             RoutesCommand.test,
             OpenAPICommand.command,
             HistoryCommands.verify,

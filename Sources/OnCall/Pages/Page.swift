@@ -1,0 +1,227 @@
+public import MetricModel
+
+/// One problem that somebody must act on, from its opening to its resolution. A value.
+///
+/// The machine of escalation: time is passed in, and actions are returned for a shell to carry out. The shell stores
+/// the page before it carries actions out, and reports which calls were delivered. So a step fires once, whatever
+/// crashes, and ``resume()`` returns the calls whose delivery is unknown.
+public struct Page: Equatable, Sendable {
+    /// Where the page stands.
+    public enum State: Equatable, Sendable {
+        /// Steps fire. To: `acknowledged`, `snoozed`, `resolved`.
+        case escalating
+        /// Somebody acts; nobody is called. To: `escalating` when the time is over, `snoozed`, `resolved`.
+        case acknowledged(by: String, until: Timestamp?)
+        /// Nobody is called for some time. To: `escalating` when it is over, `acknowledged`, `resolved`.
+        case snoozed(by: String, until: Timestamp)
+        /// The problem is over. No exit: a problem that comes back is a new page.
+        case resolved(at: Timestamp)
+    }
+
+    /// A message that is due or will be.
+    public struct Call: Equatable, Sendable {
+        /// The number of the call in this page, from 1. With the page it identifies the message.
+        public var number: Int
+        /// Whom it is for; `nil` for a receiver that the policy names.
+        public var person: String?
+        /// The receiver that delivers it.
+        public var receiver: String
+        /// When it is to be sent.
+        public var at: Timestamp
+        /// The escalation and the step that it belongs to.
+        public var position: Position
+    }
+
+    /// A place in the order in which steps fire.
+    public struct Position: Equatable, Comparable, Sendable {
+        /// Counts escalations of the page: its opening, and each end of an acknowledgement or a snooze.
+        public var escalation: Int
+        /// Counts steps within the escalation, over all its rounds.
+        public var step: Int
+
+        /// Whether `left` fires before `right`.
+        public static func < (left: Position, right: Position) -> Bool {
+            (left.escalation, left.step) < (right.escalation, right.step)
+        }
+    }
+
+    /// Something the shell has to do.
+    public enum Action: Equatable, Sendable {
+        /// Send the call.
+        case send(Call)
+        /// Say to these receivers, which had a call, that the page is resolved.
+        case sendResolved([String])
+        /// Call ``clockReached(_:roster:)`` at this time.
+        case wake(Timestamp)
+        /// All rounds are over and nobody has acknowledged: somebody else must hear of it.
+        case unanswered
+        /// A step fired and there was nobody to call.
+        case unreachable(Position)
+    }
+
+    /// The name of the page, unique for ever.
+    public let id: String
+    /// What identifies the problem to its source; one open page at most has it.
+    public let key: String
+    /// The policy that is followed.
+    public private(set) var policy: String
+    /// When the page was opened.
+    public let openedAt: Timestamp
+    /// Where it stands.
+    public internal(set) var state = State.escalating
+    /// The next step to fire.
+    public internal(set) var next = Position(escalation: 0, step: 0)
+    /// When the current escalation began.
+    public private(set) var escalationStart: Timestamp
+    /// Calls that are not due yet.
+    public private(set) var scheduled: [Call] = []
+    /// Calls that are being sent: their delivery has not been reported.
+    public private(set) var outstanding: [Call] = []
+    /// The receivers that had a call.
+    public private(set) var notified: [String] = []
+    /// The number of calls so far, scheduled ones included.
+    public private(set) var calls = 0
+    /// Whether the end of all rounds was reported for the current escalation.
+    public private(set) var isUnanswered = false
+
+    /// A page that is opened at `now`.
+    public init(id: String, key: String, policy: String, at now: Timestamp) {
+        self.id = id
+        self.key = key
+        self.policy = policy
+        openedAt = now
+        escalationStart = now
+    }
+
+    /// Whether the page is resolved.
+    public var isResolved: Bool { if case .resolved = state { true } else { false } }
+
+    // MARK: Events
+
+    /// Time has passed. Fires every step and sends every call that is due.
+    public mutating func clockReached(_ now: Timestamp, roster: Roster) -> [Action] {
+        switch state {
+        case .resolved: return []
+        case .acknowledged(_, let until?) where until <= now, .snoozed(_, let until) where until <= now:
+            beginEscalation(at: now)
+        case .acknowledged(_, let until): return until.map { [.wake($0)] } ?? []
+        case .snoozed(_, let until): return [.wake(until)]
+        case .escalating: break
+        }
+        guard let policy = roster.policies[policy] else { return [] }
+        var actions: [Action] = []
+        while let due = policy.due(next.step, from: escalationStart), due <= now {
+            actions += fire(policy, roster, at: now)
+        }
+        for call in scheduled where call.at <= now {
+            if !notified.contains(call.receiver) { notified.append(call.receiver) }
+            outstanding.append(call)
+            actions.append(.send(call))
+        }
+        scheduled.removeAll { $0.at <= now }
+        let nextStep = policy.due(next.step, from: escalationStart)
+        if nextStep == nil, !isUnanswered, policy.end(of: escalationStart) <= now {
+            isUnanswered = true
+            actions.append(.unanswered)
+        }
+        var times = scheduled.map(\.at)
+        if let nextStep {
+            times.append(nextStep)
+        } else if !isUnanswered {
+            times.append(policy.end(of: escalationStart))
+        }
+        if let time = times.min() { actions.append(.wake(time)) }
+        return actions
+    }
+
+    /// The receiver has taken the call, or it was given up.
+    public mutating func callEnded(_ number: Int) { outstanding.removeAll { $0.number == number } }
+
+    /// The calls to send again after a restart: those whose delivery is unknown.
+    public func resume() -> [Action] { outstanding.map { .send($0) } }
+
+    /// Somebody acts on the page. `nil` if it is resolved.
+    public mutating func acknowledge(by person: String, at now: Timestamp, roster: Roster) -> [Action]? {
+        guard !isResolved else { return nil }
+        let timeout = roster.policies[policy]?.acknowledgementTimeout
+        stopCalls()
+        state = .acknowledged(by: person, until: timeout.map { now + $0 })
+        return timeout.map { [.wake(now + $0)] } ?? []
+    }
+
+    /// Nobody is to be called until `until`. `nil` if the page is resolved.
+    public mutating func snooze(by person: String, until: Timestamp) -> [Action]? {
+        guard !isResolved else { return nil }
+        stopCalls()
+        state = .snoozed(by: person, until: until)
+        return [.wake(until)]
+    }
+
+    /// The problem is over. `nil` if it was before.
+    public mutating func resolve(at now: Timestamp) -> [Action]? {
+        guard !isResolved else { return nil }
+        stopCalls()
+        state = .resolved(at: now)
+        return notified.isEmpty ? [] : [.sendResolved(notified)]
+    }
+
+    /// Another policy is followed from its first step on. `nil` if the page is resolved.
+    public mutating func reassign(to policy: String, at now: Timestamp, roster: Roster) -> [Action]? {
+        guard !isResolved else { return nil }
+        self.policy = policy
+        beginEscalation(at: now)
+        return clockReached(now, roster: roster)
+    }
+
+    /// The next step fires now, whatever its delay. `nil` if the page is resolved or no step is left.
+    public mutating func escalate(at now: Timestamp, roster: Roster) -> [Action]? {
+        guard !isResolved, let policy = roster.policies[policy] else { return nil }
+        if state != .escalating { beginEscalation(at: now) }
+        guard let due = policy.due(next.step, from: escalationStart) else { return nil }
+        // The steps behind it keep their distance.
+        if due > now { escalationStart = escalationStart - (due - now) }
+        return clockReached(now, roster: roster)
+    }
+
+    // MARK: Steps
+
+    private mutating func beginEscalation(at now: Timestamp) {
+        stopCalls()
+        state = .escalating
+        next = Position(escalation: next.escalation + 1, step: 0)
+        escalationStart = now
+        isUnanswered = false
+    }
+
+    private mutating func stopCalls() {
+        scheduled = []
+        outstanding = []
+    }
+
+    private mutating func fire(_ policy: EscalationPolicy, _ roster: Roster, at now: Timestamp) -> [Action] {
+        let position = next
+        next.step += 1
+        let step = policy.steps[position.step % policy.steps.count]
+        let wanted = roster.calls(of: step, at: now)
+        for call in wanted {
+            calls += 1
+            scheduled.append(
+                Call(
+                    number: calls, person: call.person, receiver: call.receiver, at: now + call.delay,
+                    position: position))
+        }
+        return wanted.isEmpty ? [.unreachable(position)] : []
+    }
+}
+
+extension EscalationPolicy {
+    /// When step `number`, counted over all rounds, fires; `nil` after the last one.
+    func due(_ number: Int, from start: Timestamp) -> Timestamp? {
+        let (round, step) = number.quotientAndRemainder(dividingBy: steps.count)
+        guard round <= repeats else { return nil }
+        return start + roundLength * Int64(round) + steps[step].delay
+    }
+
+    /// When the last round is over.
+    func end(of start: Timestamp) -> Timestamp { start + roundLength * Int64(repeats + 1) }
+}

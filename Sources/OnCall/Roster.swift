@@ -1,0 +1,79 @@
+public import MetricModel
+
+/// Who is there to be called, and how. A value, read from `oncall.yml`.
+public struct Roster: Equatable, Sendable {
+    /// A person and the ways to reach them.
+    public struct Person: Equatable, Sendable {
+        /// A way to reach a person.
+        public struct Contact: Equatable, Sendable {
+            /// The receiver of the notification configuration that delivers to the person.
+            public let receiver: String
+            /// How long after the call this way is used.
+            public let delay: Milliseconds
+
+            /// A contact.
+            public init(receiver: String, delay: Milliseconds) {
+                self.receiver = receiver
+                self.delay = delay
+            }
+        }
+
+        /// The name that schedules, teams and policies use.
+        public let name: String
+        /// The ways to reach the person, the one that is used first at the front; at least one.
+        public let contacts: [Contact]
+
+        /// A person.
+        public init(name: String, contacts: [Contact]) {
+            self.name = name
+            self.contacts = contacts
+        }
+    }
+
+    /// One message that a page sends.
+    struct Call: Equatable, Sendable {
+        /// Whom it is for; `nil` for a receiver that the policy names.
+        var person: String?
+        var receiver: String
+        /// How long after the step it is sent.
+        var delay: Milliseconds
+    }
+
+    /// People by name.
+    public var people: [String: Person] = [:]
+    /// The people of each team.
+    public var teams: [String: [String]] = [:]
+    /// Schedules by name.
+    public var schedules: [String: Schedule] = [:]
+    /// Policies by name.
+    public var policies: [String: EscalationPolicy] = [:]
+
+    /// Nobody.
+    public init() {}
+
+    /// The names of the people that `target` means at `moment`; none for a receiver, or if nobody is on call.
+    public func people(of target: EscalationPolicy.Target, at moment: Timestamp) -> [String] {
+        switch target {
+        case .person(let name): [name]
+        case .team(let name): teams[name] ?? []
+        case .schedule(let name): schedules[name]?.person(at: moment).map { [$0] } ?? []
+        case .receiver: []
+        }
+    }
+
+    /// The messages of a step at `moment`, each way to a person once.
+    func calls(of step: EscalationPolicy.Step, at moment: Timestamp) -> [Call] {
+        var calls: [Call] = []
+        for target in step.targets {
+            if case .receiver(let name) = target { calls.append(Call(person: nil, receiver: name, delay: .zero)) }
+            for name in people(of: target, at: moment) {
+                for contact in people[name]?.contacts ?? [] {
+                    calls.append(Call(person: name, receiver: contact.receiver, delay: contact.delay))
+                }
+            }
+        }
+        var seen: [Call] = []
+        for call in calls where !seen.contains(call) { seen.append(call) }
+        return seen
+    }
+}
