@@ -23,7 +23,8 @@ final class TargetWriterBench {
             targetLabels: ["job": "job", "instance": "i"], honorsLabels: pool.honorsLabels,
             honorsTimestamps: pool.honorsTimestamps, tracksTimestampStaleness: pool.tracksTimestampStaleness,
             relabelling: (try? Relabelling(pool.metricRelabelRules)) ?? .none, limits: pool.limits,
-            histograms: pool.histograms, zeroesStarts: zeroesStarts, generation: generation)
+            histograms: pool.histograms, zeroesStarts: zeroesStarts, generation: generation,
+            allowsUTF8Names: pool.names.validation == .utf8)
     }
 
     @discardableResult

@@ -146,6 +146,20 @@ import Testing
         #expect(try bench.samples("m0") == "")
     }
 
+    @Test func legacyNamesAreRequiredIfTheSchemeSaysSo() throws {
+        func failure(_ body: String, _ validation: NameScheme.Validation = .legacy) throws -> String? {
+            let bench = try Bench()
+            bench.pool.names.validation = validation
+            return try bench.scrape(body).failure?.description
+        }
+        #expect(try failure("a:b_1{c=\"ü.\"} 1\n") == nil)
+        #expect(try failure("{\"a.b\"} 1\n", .utf8) == nil)
+        #expect(
+            try failure("{\"a.b\",c=\"d\"} 1\n")
+                == "invalid metric name or label names: {__name__=\"a.b\", c=\"d\", instance=\"i\", job=\"job\"}")
+        #expect(try failure("a{\"c.d\"=\"e\"} 1\n")?.hasPrefix("invalid metric name or label names: ") == true)
+    }
+
     @Test func labelLimitsFailTheScrape() throws {
         func failure(_ change: (inout ScrapePool.Limits) -> Void) throws -> String {
             let bench = try Bench()

@@ -128,6 +128,7 @@ final class RunningPool: Sendable {
         SampleRules(
             targetLabels: labels, honorsLabels: pool.honorsLabels, honorsTimestamps: pool.honorsTimestamps,
             tracksTimestampStaleness: pool.tracksTimestampStaleness, relabelling: metricRelabelling,
-            limits: pool.limits, histograms: pool.histograms, zeroesStarts: zeroesStarts, generation: generation)
+            limits: pool.limits, histograms: pool.histograms, zeroesStarts: zeroesStarts, generation: generation,
+            allowsUTF8Names: pool.names.validation == .utf8)
     }
 }

@@ -14,6 +14,8 @@ struct SampleRules: Sendable {
     let zeroesStarts: Bool
     /// Identifies the configuration of the rules.
     let generation: Int
+    /// Whether names may have any characters; otherwise letters, digits, `_` and, in names of metrics, `:`.
+    var allowsUTF8Names = true
 
     /// The parts of a body that are needed.
     var exposition: ExpositionOptions {
@@ -33,6 +35,9 @@ struct SampleRules: Sendable {
     func resolve(_ exposed: Labels) throws(ScrapeFailure) -> Labels? {
         guard let labels = relabelling.apply(to: merged(exposed)), !labels.isEmpty else { return nil }
         guard labels.metricName != nil else { throw ScrapeFailure("missing metric name (__name__ label)") }
+        guard allowsUTF8Names || hasLegacyNames(labels) else {
+            throw ScrapeFailure("invalid metric name or label names: \(labels.setDescription)")
+        }
         try check(labels)
         return labels
     }
@@ -56,6 +61,13 @@ struct SampleRules: Sendable {
             labels.set(name, to: conflict.value)
         }
         return labels
+    }
+
+    private func hasLegacyNames(_ labels: Labels) -> Bool {
+        labels.pairs.allSatisfy {
+            $0.name == Labels.metricName
+                ? MetricText.isLegacyMetricName($0.value) : MetricText.isLegacyLabelName($0.name)
+        }
     }
 
     private func check(_ labels: Labels) throws(ScrapeFailure) {
