@@ -150,7 +150,12 @@ let package = Package(
             resources: [.embedInCode("Pack/verify.py")]),
 
         // Edge
-        source("Identity", ["Instrumentation", "Passwords", "Runtime", "TLS", "WebServer"]),
+        source(
+            "Identity",
+            [
+                "CurlHTTP", "Instrumentation", "JSON", "MetricModel", "Passwords", "Runtime", "TLS", "WebServer",
+                "YAML",
+            ]),
         source("WebCore", ["Identity", "MetricModel", "JSON", "WebServer", "Runtime", "Instrumentation"]),
         source(
             "RemoteWrite",
@@ -192,7 +197,7 @@ let package = Package(
                 "KubernetesClient",
                 "History", "Identity", "Exporter", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI", "RemoteWrite",
                 "WebUI",
-                "WebCore", "WebConfiguration", "CurlHTTP", "WebServer",
+                "WebCore", "WebConfiguration", "CurlHTTP", "WebServer", "Passwords", "TLS",
             ],
             swiftSettings: strict),
 
@@ -268,7 +273,7 @@ let package = Package(
         tests("Runtime", []),
         tests("Durable", ["Runtime"]),
         tests("Instrumentation", []),
-        tests("Identity", ["Instrumentation", "Runtime", "WebServer"]),
+        tests("Identity", ["Instrumentation", "JSON", "Runtime", "WebServer"]),
         tests("WebConfiguration", ["Runtime", "TLS", "WebServer"]),
         tests("WebServer", ["Runtime", "TLS", "Zlib"]),
         tests("CurlHTTP", ["Runtime"]),

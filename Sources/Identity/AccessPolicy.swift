@@ -88,6 +88,11 @@ public struct AccessPolicy: Equatable, Sendable {
     public var users: [User] = []
     /// Identities of client certificates: the name is an alternative name or the subject.
     public var certificates: [Grant] = []
+    /// Issuers of JSON Web Tokens.
+    public var issuers: [TokenIssuer] = []
+
+    /// Whether people have identities of their own, so that the local socket is for emergencies.
+    public var hasIdentities: Bool { !users.isEmpty || !certificates.isEmpty || !issuers.isEmpty }
 
     /// The defaults: this machine reads, silences, sends alerts and samples; everybody reads.
     public init() {

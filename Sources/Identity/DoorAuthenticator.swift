@@ -28,24 +28,25 @@ public final class DoorAuthenticator: HTTPAuthenticator, Sendable {
             }
     }
 
-    /// The decision unless a password's hash has to be computed.
+    /// The decision unless a password's hash has to be computed or a token looked at.
     public func quickDecision(_ request: HTTPServerRequest) -> HTTPDecision? {
-        decision(request) { $0.quickDecision(request) }
+        guard let passwords else { return .admit(identity: nil) }
+        return doorkeeper.showsOtherProof(request) ? nil : decision(request, passwords.quickDecision)
     }
 
-    /// The decision; may take as long as a password's hash.
+    /// The decision; may take as long as a password's hash, or some seconds for the keys of an issuer.
     public func decide(_ request: HTTPServerRequest) -> HTTPDecision {
-        decision(request) { $0.decide(request) } ?? .admit(identity: nil)
+        guard let passwords else { return .admit(identity: nil) }
+        if doorkeeper.showsOtherProof(request), doorkeeper.recognizes(request) { return .admit(identity: nil) }
+        return decision(request, passwords.decide) ?? .admit(identity: nil)
     }
 
     private func decision(
-        _ request: HTTPServerRequest, _ ask: (any HTTPAuthenticator) -> HTTPDecision?
+        _ request: HTTPServerRequest, _ ask: (HTTPServerRequest) -> HTTPDecision?
     ) -> HTTPDecision? {
-        guard let passwords else { return .admit(identity: nil) }
-        if doorkeeper.recognizes(request) { return .admit(identity: nil) }
         let policy = doorkeeper.policy
         let source = RequestSource(request, proxies: policy.trustedProxies)
-        guard let (user, _) = request.basicCredentials else { return ask(passwords) }
+        guard let (user, _) = request.basicCredentials else { return ask(request) }
         do throws(Refusal) {
             try doorkeeper.checkLockout(
                 .init(name: String(user.prefix(200)), address: NetworkPrefix.limitKey(source.address)))
@@ -54,7 +55,7 @@ public final class DoorAuthenticator: HTTPAuthenticator, Sendable {
             response.headers.append(("Retry-After", "\(error.retryAfterSeconds ?? 1)"))
             return .refuse(response)
         }
-        let decision = ask(passwords)
+        let decision = ask(request)
         if case .refuse(let response) = decision, response.status == 401 {
             doorkeeper.failed(user, source.address, policy)
         }

@@ -4,6 +4,7 @@ internal import Instrumentation
 struct DoorInstruments: Sendable {
     let lockouts: Counter
     let unrecorded: Counter
+    let socketOrders: Counter
     private let refusals: [Refusal.Kind: Counter]
 
     init(_ registry: Registry) {
@@ -12,6 +13,9 @@ struct DoorInstruments: Sendable {
         unrecorded = registry.counter(
             "tribune_access_denials_unrecorded_total",
             "Refused requests that are not in the ledger, because one address or all together had too many.")
+        socketOrders = registry.counter(
+            "tribune_access_socket_orders_total",
+            "Orders over the local socket while the configuration has identities for people.")
         let kinds: [Refusal.Kind] = [
             .credentialsMissing, .credentialsWrong, .forbidden, .foreignPage, .foreignHost, .tooManyRequests,
             .lockedOut,

@@ -11,11 +11,12 @@ public import WebServer
 /// The policy may change at any time; limits and lockouts go on.
 public final class Doorkeeper: Sendable {
     /// What follows from a policy, so that a request costs two look-ups.
-    private struct Compiled: Sendable {
+    struct Compiled: Sendable {
         let policy: AccessPolicy
         let tokens: [[UInt8]: AccessPolicy.Token]
         let users: [String: AccessPolicy.User]
         let certificates: [String: AccessPolicy.Grant]
+        let issuers: [String: IssuerKeys]
     }
 
     struct State {
@@ -27,11 +28,16 @@ public final class Doorkeeper: Sendable {
         var lastUse: [String: Int64] = [:]
         /// How many denials were recorded since when.
         var denials = TokenBuckets(capacity: 1000)
+        /// Tokens whose signature was found right, by SHA-256.
+        var verified: [[UInt8]: VerifiedToken] = [:]
+        var sessions = Sessions()
+        var logins = PendingLogins()
     }
 
     private let compiled: Mutex<Compiled>
     let state = Mutex(State())
     private let passwords = BcryptPasswords()
+    let ownTokens = OwnTokens()
     /// The Unix socket on which the service's own user proves itself; empty for none.
     private let controlSocket: String
     /// The token of the start; `nil` for none.
@@ -52,25 +58,56 @@ public final class Doorkeeper: Sendable {
         }
         self.report = report
         instruments = DoorInstruments(registry)
-        compiled = Mutex(Self.compile(policy, localToken))
+        compiled = Mutex(Self.compile(policy, localToken, [:]))
     }
+
+    /// The keys of the issuer `name`; `nil` where it is not configured.
+    func issuerKeys(_ name: String) -> IssuerKeys? { compiled.withLock { $0.issuers[name] } }
 
     /// Another policy is in force.
     public func reload(_ policy: AccessPolicy) {
-        let new = Self.compile(policy, localToken)
+        let new = Self.compile(policy, localToken, compiled.withLock { $0.issuers })
         compiled.withLock { $0 = new }
+        state.withLock { state in
+            // Tokens of issuers are looked at again, since what their claims mean may have changed.
+            state.verified.removeAll()
+            state.sessions.reconcile { Self.grant(of: $0, new) }
+        }
+    }
+
+    /// What the identity of a session is given by a policy; `nil` where the policy does not have it any more.
+    private static func grant(of session: Sessions.Session, _ compiled: Compiled) -> AccessPolicy.Grant? {
+        let name = session.grant.name
+        return switch session.method {
+        case .token, .localToken: compiled.tokens.values.first { $0.grant.name == name }?.grant
+        case .basic: compiled.users[name]?.grant ?? (compiled.policy.users.isEmpty ? session.grant : nil)
+        case .certificate: compiled.certificates[name]
+        case .session: compiled.issuers.isEmpty ? nil : session.grant
+        case .socket: session.grant
+        case .none, .jwt: nil
+        }
     }
 
     /// The policy in force.
     public var policy: AccessPolicy { compiled.withLock { $0.policy } }
 
-    private static func compile(_ policy: AccessPolicy, _ local: AccessPolicy.Token?) -> Compiled {
+    private static func compile(
+        _ policy: AccessPolicy, _ local: AccessPolicy.Token?, _ former: [String: IssuerKeys]
+    ) -> Compiled {
         let tokens = policy.tokens + (local.map { [$0] } ?? [])
         return Compiled(
             policy: policy, tokens: Dictionary(tokens.map { ($0.hash, $0) }, uniquingKeysWith: { first, _ in first }),
             users: Dictionary(policy.users.map { ($0.grant.name, $0) }, uniquingKeysWith: { first, _ in first }),
             certificates: Dictionary(
-                policy.certificates.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first }))
+                policy.certificates.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first }),
+            issuers: Dictionary(
+                policy.issuers.map { issuer in
+                    // An issuer that stays as it was keeps its keys.
+                    (
+                        issuer.issuer,
+                        former[issuer.issuer].flatMap { $0.issuer == issuer ? $0 : nil } ?? IssuerKeys(issuer)
+                    )
+                }, uniquingKeysWith: { first, _ in first }))
     }
 
     // MARK: Requests
@@ -100,12 +137,19 @@ public final class Doorkeeper: Sendable {
         return principal
     }
 
-    /// Whether `request` proves an identity by something else than basic authentication.
+    /// Whether `request` shows something else than a password: a token, a session, or the control socket.
+    func showsOtherProof(_ request: HTTPServerRequest) -> Bool {
+        request.client.socketPath == controlSocket && !controlSocket.isEmpty || Self.bearer(request) != nil
+            || Self.cookie(Self.sessionCookie, request) != nil
+    }
+
+    /// Whether `request` proves an identity by something else than a password. May take some seconds, for the keys of an
+    /// issuer.
     func recognizes(_ request: HTTPServerRequest) -> Bool {
         let compiled = compiled.withLock { $0 }
         let source = RequestSource(request, proxies: compiled.policy.trustedProxies)
         if controlPeer(request, source) != nil { return true }
-        guard let text = Self.bearer(request) else { return false }
+        guard let text = Self.bearer(request) else { return hasBrowserSession(request) }
         if case .some = try? token(text, source, compiled) { return true }  // a wrong one is no proof
         return false
     }
@@ -156,6 +200,9 @@ public final class Doorkeeper: Sendable {
             throw error
         }
         if let user = request.identity { return webUser(user, source, compiled) }
+        if let grant = try browserSession(request, permission, compiled.policy) {
+            return proved(grant, .session, source)
+        }
         if let certificate = request.client.certificate, certificate.isVerified {
             for name in certificate.alternativeNames + [certificate.subject] {
                 if let grant = compiled.certificates[name] { return proved(grant, .certificate, source) }
@@ -181,10 +228,14 @@ public final class Doorkeeper: Sendable {
         return String(value.dropFirst(7).drop { $0 == " " })
     }
 
-    private func token(_ text: String, _ source: RequestSource, _ compiled: Compiled) throws(Refusal) -> Principal {
+    private func token(
+        _ text: String, _ source: RequestSource, _ compiled: Compiled
+    ) throws(Refusal) -> Principal {
         // Found by its hash, so that the time says nothing about tokens.
-        guard let token = compiled.tokens[SHA256.hash(text)] else {
-            throw Refusal(.credentialsWrong, "the token is not known")
+        let hash = SHA256.hash(text)
+        guard let token = compiled.tokens[hash] else {
+            let (grant, method) = try webToken(text, hash: hash, compiled.issuers)
+            return proved(grant, method, source)
         }
         let now = SystemClock.wallMilliseconds()
         if let expires = token.expires, expires <= now {
@@ -292,6 +343,15 @@ public final class Doorkeeper: Sendable {
             return true
         }
         if isNew { report(.used(principal)) }
+    }
+
+    /// A request that changes something was answered with `status`.
+    public func performed(_ principal: Principal, _ permission: Permission, _ request: HTTPServerRequest, status: Int) {
+        if principal.method == .socket, permission == .order, policy.hasIdentities { instruments.socketOrders.add() }
+        report(
+            .performed(
+                principal, permission: permission, method: request.method, path: String(request.path.prefix(200)),
+                status: status))
     }
 
     /// Counts every denial; records those of one address up to a rate, so that nobody can fill the record.

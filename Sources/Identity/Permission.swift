@@ -18,13 +18,25 @@ public enum Permission: String, Sendable, CaseIterable {
     case audit
     /// Reload the configuration, or stop the process.
     case administer
+    /// Exchange the proof of an identity for short-lived tokens. Every identity may.
+    case session
 
     /// Whether endpoints with this permission change something, so that pages of other sites must not call them.
     public var changesState: Bool {
         switch self {
         case .probe, .read, .audit: false
         // What gates show is of use to an attacker.
-        case .write, .alert, .silence, .order, .gate, .administer: true
+        case .write, .alert, .silence, .order, .gate, .administer, .session: true
+        }
+    }
+}
+
+extension Permission {
+    /// Whether each use is put into the record: people and pipelines have it, not streams of samples and alerts.
+    public var isRecorded: Bool {
+        switch self {
+        case .probe, .read, .write, .alert, .audit: false
+        case .session, .silence, .order, .gate, .administer: true
         }
     }
 }
@@ -61,6 +73,7 @@ public struct PermissionSet: OptionSet, Hashable, Sendable {
         case .gate: 1 << 6
         case .audit: 1 << 7
         case .administer: 1 << 8
+        case .session: 1 << 9
         }
     }
 }

@@ -46,6 +46,7 @@ public struct Principal: Equatable, Sendable {
         self.method = method
         self.roles = roles
         self.permissions = roles.reduce(permissions) { $0.union($1.permissions) }
+        if name != nil { self.permissions.formUnion(PermissionSet(.session)) }
         self.scope = scope
         self.address = address
         self.claimed = claimed

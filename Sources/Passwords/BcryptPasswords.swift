@@ -17,6 +17,13 @@ public final class BcryptPasswords: Sendable {
     /// A check that remembers nothing yet.
     public init() {}
 
+    /// A new hash of `password`; `nil` where libcrypt refuses.
+    public static func hash(_ password: String) -> String? {
+        var text = [CChar](repeating: 0, count: 128)
+        guard unsafe ccrypt_hash(password, &text, text.count) else { return nil }
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     /// Whether `text` is a bcrypt hash.
     public static func isHash(_ text: String) -> Bool {
         let bytes = Array(text.utf8)

@@ -83,3 +83,34 @@ public enum Base64 {
     /// A multiple of 3 and of 4.
     private static let pieceByteCount = 12 << 20
 }
+
+/// Base64 with the alphabet for URLs and without padding (RFC 4648 §5), as JSON Web Tokens have it.
+public enum Base64URL {
+    /// The text of `bytes`.
+    public static func text(_ bytes: [UInt8]) -> String {
+        String(
+            decoding: Base64.text(bytes).utf8.lazy.filter { $0 != UInt8(ascii: "=") }.map { byte in
+                switch byte {
+                case UInt8(ascii: "+"): UInt8(ascii: "-")
+                case UInt8(ascii: "/"): UInt8(ascii: "_")
+                case let other: other
+                }
+            }, as: UTF8.self)
+    }
+
+    /// The bytes of a text; `nil` where it holds anything else, padding or bits beyond the last byte.
+    public static func bytes(_ text: some StringProtocol) -> [UInt8]? {
+        var standard: [UInt8] = []
+        standard.reserveCapacity(text.utf8.count + 3)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "-"): standard.append(UInt8(ascii: "+"))
+            case UInt8(ascii: "_"): standard.append(UInt8(ascii: "/"))
+            case UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "="): return nil
+            case let other: standard.append(other)
+            }
+        }
+        while standard.count % 4 != 0 { standard.append(UInt8(ascii: "=")) }
+        return Base64.bytes(String(decoding: standard, as: UTF8.self))
+    }
+}

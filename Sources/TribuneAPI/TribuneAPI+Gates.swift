@@ -1,4 +1,5 @@
 internal import DeploymentGates
+internal import Identity
 internal import JSON
 internal import Rollback
 internal import RolloutRunner
@@ -32,11 +33,33 @@ extension TribuneAPI {
     func gate(
         _ verb: GateRequest.Verb, _ kind: GateRequest.Kind, _ call: APIRequest, into writer: inout JSONWriter
     ) throws(APIError) -> APIResult {
+        try checkScope(verb, call)
         switch sources.gate(GateRequest(verb, kind, body: call.request.body, actor: call.actor)) {
         case .success(let json):
             writer.write(json)
             return APIResult()
         case .failure(let refusal): throw APIError(refusal)
+        }
+    }
+}
+
+extension TribuneAPI {
+    /// An identity that is limited to plans or services asks for those, by name.
+    private func checkScope(_ verb: GateRequest.Verb, _ call: APIRequest) throws(APIError) {
+        let scope = call.principal.scope
+        if scope.isUnlimited { return }
+        guard case .some(let body) = try? JSON(parsing: call.request.body) else {  // without a body nothing is named
+            throw APIError(
+                .forbidden, "\(call.actor) is limited to some plans or services, which the request has to name")
+        }
+        let plan = body["plan"]?.text
+        let service = body["service"]?.text
+        let isCovered =
+            plan.map { scope.covers(plan: $0, services: service.map { [$0] } ?? []) }
+            ?? (scope.plans.isEmpty && service.map { scope.covers(plan: "", services: [$0]) } ?? false)
+        guard isCovered else {
+            throw APIError(
+                .forbidden, "\(call.actor) is limited to some plans or services, which the request has to name")
         }
     }
 }

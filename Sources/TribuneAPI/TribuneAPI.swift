@@ -1,5 +1,5 @@
 public import DeploymentGates
-internal import Identity
+public import Identity
 public import JSON
 public import MetricModel
 public import Rollback
@@ -55,7 +55,7 @@ public struct TribuneAPI: Sendable {
                     .optional("time", .time, "The time asked about; now unless given."),
                     .repeated("filter", .string, "A label matcher, such as `instance=\"a:1\"`."),
                 ], explain),
-        ] + ledgerEndpoints + GateRequest.Kind.allCases.flatMap(gateEndpoints) + [
+        ] + accessEndpoints + loginEndpoints + ledgerEndpoints + GateRequest.Kind.allCases.flatMap(gateEndpoints) + [
             .data(
                 [.post], "/api/v1/safety/checkpoint/{id}/restore", "Restores the weights of a checkpoint.",
                 permission: .gate, parameters: [Self.recordID], body: .json, restoreCheckpoint)
@@ -117,6 +117,12 @@ public struct TribuneSources: Sendable {
         @Sendable (_ alert: String, _ filters: [String], _ time: Timestamp) -> Result<JSON, ExplanationRefusal> = {
             _, _, _ in .failure(ExplanationRefusal("alerts cannot be explained here"))
         }
+    /// The identities that have access.
+    public var identities: @Sendable () -> [KnownIdentity] = { [] }
+    /// Logins in a browser; `nil` where nobody can log in.
+    public var login: LoginSources?
+    /// Short-lived tokens.
+    public var tokens = TokenSources()
     /// The ledger.
     public var ledger = LedgerSources()
 

@@ -19,9 +19,15 @@ public struct APIRequest: Sendable {
         _ request: HTTPServerRequest, pathParameters: [String] = [], principal: Principal = Principal()
     ) {
         self.request = request
-        self.principal = principal
         self.parameters = (request.method == "POST" || request.method == "PUT" ? request.form : []) + request.query
         self.pathParameters = pathParameters
+        var principal = principal
+        if principal.claimed == nil, let name = parameters.first(where: { $0.name == "actor" })?.value,
+            (1...200).contains(name.utf8.count)
+        {
+            principal.claimed = name
+        }
+        self.principal = principal
     }
 
     /// The parameter `name`, or an empty text.
@@ -35,13 +41,7 @@ public struct APIRequest: Sendable {
 
     /// Who sends the request: the proved name; where nothing was proved, the name in the header `X-Tribune-Actor` or
     /// the parameter `actor`, or the client's address.
-    public var actor: String {
-        let given = self["actor"]
-        guard principal.name == nil, principal.claimed == nil, (1...200).contains(given.utf8.count) else {
-            return principal.displayName
-        }
-        return given
-    }
+    public var actor: String { principal.displayName }
 
     // MARK: Typed parameters
 

@@ -90,16 +90,38 @@ public final class RequestDispatcher: Sendable {
         do throws(Refusal) {
             principal = try context.doorkeeper.admit(request, endpoint.permission)
         } catch {
+            if error.kind == .credentialsMissing, let login = loginPage(for: request) { return login }
             return endpoint.response(to: error)
         }
         guard request.body.count <= endpoint.body.limit else { return endpoint.bodyTooLong }
         if endpoint.needsStore, !context.isReady() { return .notReady }
         let call = APIRequest(request, pathParameters: pathParameters, principal: principal)
         try endpoint.checkParameters(call)
-        switch endpoint.handler {
-        case .data(let handler): return try HTTPServerResponse.enveloped(call, handler)
-        case .response(let handler): return handler(call)
+        let response: HTTPServerResponse
+        do throws(APIError) {
+            response = try endpoint.response(to: call)
+        } catch {
+            record(call, endpoint, status: error.kind.status)
+            throw error
         }
+        record(call, endpoint, status: response.status)
+        return response
+    }
+
+    /// A browser without a session is led to the login where there is one.
+    private func loginPage(for request: HTTPServerRequest) -> HTTPServerResponse? {
+        guard request.method == "GET", request[header: "Accept"]?.contains("text/html") == true,
+            !context.doorkeeper.loginIssuers.isEmpty
+        else { return nil }
+        return HTTPServerResponse(status: 302, headers: [("Location", context.settings.externalURL.path + "/login")])
+    }
+
+    /// Puts requests that change something into the record.
+    private func record(_ call: APIRequest, _ endpoint: Endpoint, status: Int) {
+        guard endpoint.permission.isRecorded, call.request.method != "GET", call.request.method != "HEAD" else {
+            return
+        }
+        context.doorkeeper.performed(call.principal, endpoint.permission, call.request, status: status)
     }
 
     /// The path without the configured prefix, or `nil` outside it.
@@ -165,6 +187,13 @@ public final class RequestDispatcher: Sendable {
 }
 
 extension Endpoint {
+    fileprivate func response(to call: APIRequest) throws(APIError) -> HTTPServerResponse {
+        switch handler {
+        case .data(let handler): try HTTPServerResponse.enveloped(call, handler)
+        case .response(let handler): handler(call)
+        }
+    }
+
     fileprivate func response(to refusal: Refusal) -> HTTPServerResponse {
         let kind: APIError.Kind =
             switch refusal.kind {

@@ -110,6 +110,121 @@ import Testing
         #expect(stranger.exit == .code(1))
     }
 
+    /// A service with identities, and what `access token` printed.
+    private func withIdentities(_ more: String = "") throws -> (tribune: RunningTribune, token: String) {
+        let made = try TribuneProgram.run(["access", "token", "ci", "--role=operator"]).output.split(separator: "\n")
+        let hash = try TribuneProgram.run(["access", "password"], input: "correct horse\n").output
+        var files = Self.files
+        files["tribune.yml"] = files["tribune.yml"]! + "access_config: access.yml\n"
+        files["access.yml"] = """
+            everybody: []
+            trusted_proxies: [127.0.0.1]
+            users: [{name: alice, password_hash: \(hash.dropLast()), roles: [admin]}]
+            tokens:
+            \(made[1])
+            - {name: other, hash: \(String(repeating: "00", count: 32)), roles: [operator], plans: [bank]}
+            - {name: old, hash: \(String(repeating: "11", count: 32)), roles: [admin], expires: 2020-01-01T00:00:00Z}
+            \(more)
+            """
+        return (try RunningTribune(files, flags: ["--web.enable-lifecycle"]), String(made[0]))
+    }
+
+    private static func basic(_ text: String) -> (name: String, value: String) {
+        ("Authorization", "Basic " + Data(text.utf8).base64EncodedString())
+    }
+
+    @Test func identitiesOfTheAccessFileCount() throws {
+        let (tribune, token) = try withIdentities()
+        // A client behind the proxy that the file trusts.
+        let away = (name: "X-Forwarded-For", value: "203.0.113.7")
+        let ci = (name: "Authorization", value: "Bearer \(token)")
+        #expect(try send(tribune, "/api/v1/rollouts", [away], method: "GET").status == 401)
+        #expect(try send(tribune, "/-/healthy", [away], method: "GET").status == 200)
+        #expect(try send(tribune, "/api/v1/rollouts", [away, ci], method: "GET").status == 200)
+        #expect(try send(tribune, "/-/reload", [away, ci]).status == 403, "an operator is no admin")
+        #expect(
+            try send(tribune, "/api/v1/rollouts/shop/start", [away, ci, ("X-Tribune-Actor", "eve")]).status == 200)
+        #expect(try send(tribune, "/-/reload", [away, Self.basic("alice:correct horse")]).status == 200)
+        let shown = try send(tribune, "/api/v1/access/whoami", [away, ci], method: "GET")
+        let data = try JSON(parsing: shown.body)["data"]
+        #expect(data?["name"] == "ci" && data?["method"] == "token" && data?["address"] == "203.0.113.7")
+        for _ in 0..<3 { #expect(try send(tribune, "/-/reload", [away, Self.basic("alice:x")]).status == 401) }
+        let locked = try send(tribune, "/-/reload", [away, Self.basic("alice:correct horse")])
+        #expect(locked.status == 429 && (Int(locked["Retry-After"] ?? "") ?? 0) > 800)
+        let elsewhere = [(name: "X-Forwarded-For", value: "203.0.113.8"), Self.basic("alice:correct horse")]
+        #expect(try send(tribune, "/-/reload", elsewhere).status == 200)
+        let list = try send(tribune, "/api/v1/access/identities", elsewhere, method: "GET")
+        let known = try #require(try JSON(parsing: list.body)["data"]?["identities"]?.elements)
+        #expect(known.compactMap { $0["name"]?.text } == ["alice", "ci", "old", "other"])
+        #expect(known[1]["last_used"]?.text != nil && known[3]["last_used"] == .null)
+        #expect(try send(tribune, "/api/v1/access/identities", [away, ci], method: "GET").status == 403)
+
+        // What was done is in the record, with what was proved apart from what was claimed.
+        #expect(tribune.process.stop(graceMilliseconds: 20_000) == .code(0))
+        func who(_ words: String...) throws -> String {
+            try TribuneProgram.run(
+                [
+                    "audit", "who", "--config.file=\(tribune.directory.file("tribune.yml"))",
+                    "--storage.path=\(tribune.directory.file("data"))",
+                ] + words
+            ).output
+        }
+        let byCI = try who("--identity=ci")
+        #expect(
+            byCI.contains("  order  access  token  203.0.113.7  ") && byCI.contains("rollouts/shop/start"), "\(byCI)")
+        #expect(byCI.contains("  denied  access  token  203.0.113.7  ") && byCI.contains("  token_use  "), "\(byCI)")
+        #expect(try who("--identity=eve") == "\n")
+        #expect(try who("--identity=eve", "--claimed").contains("rollouts/shop/start"))
+        let alice = try who("--identity=alice", "--claimed")
+        #expect(alice.contains("  login  access  basic  ") && alice.contains("locked_out"), "\(alice)")
+        #expect(!(tribune.log + byCI + alice).contains(token) && !tribune.log.contains("correct horse"))
+    }
+
+    @Test func aScopeLimitsOrdersToItsPlans() throws {
+        let made = try TribuneProgram.run(["access", "token", "bank", "--role=operator"]).output.split(separator: "\n")
+        let entry = made[1].replacing("roles:", with: "plans: [bank], roles:")
+        var files = Self.files
+        files["tribune.yml"] = files["tribune.yml"]! + "access_config: access.yml\n"
+        files["access.yml"] = "tokens:\n\(entry)\n"
+        let tribune = try RunningTribune(files)
+        let bank = (name: "Authorization", value: "Bearer \(made[0])")
+        let refused = try send(tribune, "/api/v1/rollouts/shop/start", [bank])
+        #expect(refused.status == 403 && String(decoding: refused.body, as: UTF8.self).contains("bank may not"))
+        #expect(try send(tribune, "/api/v1/safety/checkpoint", [bank], body: "{}").status == 403)
+        // The scope is that of the file in force.
+        tribune.directory.write("tokens:\n\(made[1])\n", to: "access.yml")
+        tribune.process.signal(SIGHUP)
+        #expect(
+            Loopback.eventually { (try? send(tribune, "/api/v1/rollouts/shop/start", [bank]).status) == 200 })
+        tribune.directory.write("tokens: []\n", to: "access.yml")
+        tribune.process.signal(SIGHUP)
+        #expect(
+            Loopback.eventually { (try? send(tribune, "/api/v1/rollouts/shop/pause", [bank]).status) == 401 }, "revoked"
+        )
+    }
+
+    @Test(arguments: [
+        ("users: [{name: a, roles: [king]}]", "access.yml:1:26: users[0].roles: no role \"king\""),
+        ("users: [{name: a}]", "users[0].roles: a has no role"),
+        ("users: [{name: a, password_hash: x, roles: [admin]}]", "users[0].password_hash: is not a bcrypt hash"),
+        ("tokens: [{name: a, hash: abc, roles: [admin]}]", "tokens[0].hash: must be the 64 hexadecimal digits"),
+        ("trusted_proxies: [10.0.0.0/99]", "trusted_proxies[0]: must be an address or a network"),
+        ("limits: {read: {burst: 0}}", "limits.read: per_minute must be"),
+        ("nonsense: 1", "unknown field \"nonsense\""),
+        ("lockout: {duration: 1x}", "lockout.duration: must be a duration"),
+        ("users: [{name: a, roles: [admin]}, {name: a, roles: [admin]}]", "users: two entries have the same name"),
+        ("everybody: [emperor]", "everybody: no role \"emperor\""),
+    ])
+    func faultsOfTheAccessFileNameTheField(text: String, message: String) throws {
+        let directory = TemporaryDirectory()
+        directory.write("global: {}\n", to: "prometheus.yml")
+        directory.write("prometheus_config: prometheus.yml\naccess_config: access.yml\n", to: "tribune.yml")
+        directory.write(text, to: "access.yml")
+        let result = try TribuneProgram.run(["check", "config", directory.file("tribune.yml")])
+        #expect(result.exit == .code(1))
+        #expect((result.output + result.errors).contains(message), "\(result.output)\(result.errors)")
+    }
+
     @Test func aPageInABrowserChangesNothing() throws {
         let tribune = try RunningTribune(
             Self.files, flags: ["--web.enable-remote-write-receiver", "--web.enable-lifecycle"])

@@ -48,3 +48,13 @@ bool copenssl_failed_by_plain_http(void);
 bool copenssl_alternative_name(X509 *certificate, int index, char *text, size_t capacity);
 /// The subject in RFC 2253's notation.
 void copenssl_subject(X509 *certificate, char *text, size_t capacity);
+
+/// A public RSA key of modulus and exponent, big-endian; NULL where OpenSSL refuses it.
+EVP_PKEY *copenssl_rsa_key(
+    const unsigned char *modulus, size_t modulus_count, const unsigned char *exponent, size_t exponent_count);
+/// A public key on a curve from an uncompressed point; NULL where the point is not on it.
+EVP_PKEY *copenssl_ec_key(const char *group, const unsigned char *point, size_t count);
+/// 1 where the signature is right. `digest` is NULL for EdDSA; a signature of ECDSA is two numbers of `coordinate` bytes.
+int copenssl_verify(
+    EVP_PKEY *key, const char *digest, bool is_pss, int coordinate, const unsigned char *signature, size_t signature_count,
+    const unsigned char *message, size_t count);

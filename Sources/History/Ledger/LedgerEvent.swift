@@ -14,6 +14,8 @@ public struct LedgerEvent: Equatable, Sendable {
         case deployment
         case checkpoint
         case configurationChange = "config_change"
+        /// A request that changes something was carried out.
+        case order
         case login
         /// An order or a request that was refused.
         case denied

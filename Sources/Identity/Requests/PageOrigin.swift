@@ -2,6 +2,13 @@ internal import WebServer
 
 /// Whether a page of another site sends a request: a browser lets such pages send requests that change something.
 enum PageOrigin {
+    /// Whether `request` says that a page of this server sends it. A program says nothing, and neither does an old
+    /// browser.
+    static func isOwn(_ request: HTTPServerRequest, external: String) -> Bool {
+        if isForeign(request, external: external) { return false }
+        return request[header: "Sec-Fetch-Site"] == "same-origin" || request[header: "Origin"] != nil
+    }
+
     /// Whether `request` comes from a page that is not this server's. Requests of programs come from no page.
     ///
     /// - Parameter external: The origin of the URL under which users reach the server: `https://tribune.example`.

@@ -121,6 +121,37 @@ enum HistoryCommands {
         }
     }
 
+    static let who = Command(
+        "audit who", "List what an identity did: logins, orders, refusals, uses of tokens.",
+        options: options + [
+            .value("identity", "NAME", "The name that was proved."),
+            .flag("claimed", "Also entries in which the name was only claimed."),
+            .value("from", "TIME", "Start of the period, RFC 3339 or a date."),
+            .value("to", "TIME", "End of the period, RFC 3339 or a date."),
+        ], details: "Newest first, at most 10,000. The columns are time, number, kind, subject, method, address, body."
+    ) { (invocation) throws(CommandFailure) in
+        guard let name = invocation.value("identity"), !name.isEmpty else {
+            throw CommandFailure("--identity is required", code: .usage)
+        }
+        let from = try time(invocation, "from")
+        let to = try time(invocation, "to")
+        return try withAudit(invocation) { (audit) throws(HistoryError) in
+            let entries = try audit.entries(
+                by: name, includesClaims: invocation.flag("claimed"), from: from, through: to)
+            return entries.map(line).joined(separator: "\n")
+        }
+    }
+
+    /// One entry with its actor.
+    private static func line(_ entry: LedgerEntry) -> String {
+        let actor = entry.actor ?? .null
+        let proof = actor["identity"] == nil ? "claimed" : actor["method"]?.text ?? ""
+        return [
+            RFC3339.text(milliseconds: entry.event.milliseconds), "\(entry.sequence)", entry.event.kind.rawValue,
+            entry.event.subject, proof, actor["peer"]?.text ?? "-", entry.event.body.encoded,
+        ].joined(separator: "  ")
+    }
+
     private static func time(_ invocation: Invocation, _ name: String) throws(CommandFailure) -> Int64? {
         guard let text = invocation.value(name) else { return nil }
         let full = text.contains("T") ? text : text + "T00:00:00Z"

@@ -7,6 +7,7 @@ extension LoadedConfiguration {
     /// - Parameter main: the file of `--config.file`.
     func files(_ main: String) -> [String] {
         let patterns = prometheus.ruleFiles.flatMap { Paths.existing($0) } + file.plans.flatMap { Paths.matching($0) }
-        return [main, file.prometheus] + (file.alertmanager.map { [$0] } ?? []) + patterns
+        return [main, file.prometheus] + (file.alertmanager.map { [$0] } ?? []) + (file.access.map { [$0] } ?? [])
+            + patterns
     }
 }

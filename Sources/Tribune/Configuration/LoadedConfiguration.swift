@@ -1,5 +1,6 @@
 internal import DeploymentGates
 internal import History
+internal import Identity
 internal import KubernetesClient
 internal import Notification
 internal import PromQL
@@ -20,6 +21,8 @@ struct LoadedConfiguration {
     let ruleFiles: [RuleFile]
     /// The notification configuration.
     let notification: NotificationConfiguration
+    /// Who may do what.
+    let access: AccessPolicy
     /// The rollout plans.
     let plans: [RolloutPlan]
     /// The services that rollback rules reach, as text.
@@ -57,6 +60,10 @@ struct LoadedConfiguration {
             guard let path = file.alertmanager else { return NotificationConfiguration.silent }
             return try one { () throws(YAMLError) in try NotificationConfiguration.load(path) }
         }
+        let access = faults.collect { () throws(ConfigurationError) in
+            guard let path = file.access else { return AccessPolicy() }
+            return try one { () throws(YAMLError) in try AccessPolicy.load(path) }
+        }
         var ruleFiles: [RuleFile] = []
         let patterns = prometheus?.ruleFiles ?? []
         for path in patterns.flatMap({ Paths.existing($0) }) {
@@ -87,14 +94,14 @@ struct LoadedConfiguration {
                     YAMLError(file: path, line: 0, column: 0, field: field, message: fault.description))
             }
         }
-        guard faults.errors.isEmpty, let prometheus, let notification else {
+        guard faults.errors.isEmpty, let prometheus, let notification, let access else {
             throw ConfigurationError(errors: faults.errors)
         }
         let receivers = file.alertmanager == nil ? [] : Set(notification.receivers.keys)
         let names = NameCheck(ruleFiles, plans, receivers: receivers)
         guard names.faults.isEmpty else { throw ConfigurationError(errors: names.faults) }
         return LoadedConfiguration(
-            file: file, prometheus: prometheus, ruleFiles: ruleFiles, notification: notification,
+            file: file, prometheus: prometheus, ruleFiles: ruleFiles, notification: notification, access: access,
             plans: plans.map(\.plan), reach: names.report)
     }
 

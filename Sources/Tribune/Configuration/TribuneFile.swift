@@ -14,6 +14,7 @@ internal import YAML
 /// prometheus_config: prometheus.yml      # what to scrape, which rules to evaluate
 /// alertmanager_config: alertmanager.yml  # who is notified
 /// plans: [plans/*.yml]                   # what may be rolled back
+/// access_config: access.yml              # who may do what
 /// constitution:
 ///   hash: cdd01ef066bc6cf2               # the hash that every target must expose
 /// history:
@@ -37,6 +38,8 @@ struct TribuneFile {
     var alertmanager: String?
     /// Patterns of rollout plans.
     var plans: [String] = []
+    /// The access file; `nil` for the defaults.
+    var access: String?
     /// The constitution hash that every target must expose; `nil` for no check.
     var constitution: String?
     /// The database of the history.
@@ -114,6 +117,7 @@ struct TribuneFile {
         var fields = try FieldReader(node, path: "", file: file)
         prometheus = Paths.resolve(try fields.text("prometheus_config"), from: directory)
         alertmanager = try fields.optionalText("alertmanager_config").map { Paths.resolve($0, from: directory) }
+        access = try fields.optionalText("access_config").map { Paths.resolve($0, from: directory) }
         plans = try fields.textList("plans").map { Paths.resolve($0, from: directory) }
         if let node = fields.optional("constitution") {
             var inner = try FieldReader(node, path: "constitution", file: file)

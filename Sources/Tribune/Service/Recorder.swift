@@ -1,4 +1,5 @@
 internal import History
+internal import Identity
 internal import JSON
 internal import MetricModel
 internal import Notification
@@ -36,7 +37,7 @@ final class Recorder: Sendable {
     /// Of a message at most so many alerts are named in the record.
     private static let listedAlerts = 200
 
-    private let history: HistoryRunner
+    let history: HistoryRunner
     private let hotCache: HotCache?
     private let reader: ConfigurationReader
     /// The current configuration.

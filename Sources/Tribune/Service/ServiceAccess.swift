@@ -5,11 +5,11 @@ internal import WebCore
 extension AccessPolicy {
     /// The policy that flags and configuration ask for, for a service that users reach under `url`.
     init(_ settings: ServiceSettings, _ configuration: LoadedConfiguration, _ url: ExternalURL) {
-        self.init()
+        self = configuration.access
         if let token = settings.commandToken {
             tokens.append(Token(Grant("command token", roles: [.admin]), text: token))
             // Whoever sets it wants it shown for everything that reaches people.
-            thisMachine = PermissionSet(.probe, .read, .write)
+            if configuration.file.access == nil { thisMachine = PermissionSet(.probe, .read, .write) }
         }
         if let token = configuration.file.gates.token {
             tokens.append(Token(Grant("gates token", permissions: PermissionSet(.gate)), text: token))

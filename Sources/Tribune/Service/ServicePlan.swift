@@ -153,8 +153,8 @@ struct ServicePlan: Sendable {
     }
 
     /// Who may do what.
-    func makeDoorkeeper() -> Doorkeeper {
-        Doorkeeper(AccessPolicy(settings, configuration, url), local: local, registry: registry)
+    func makeDoorkeeper(_ recorder: Recorder) -> Doorkeeper {
+        Doorkeeper(AccessPolicy(settings, configuration, url), local: local, registry: registry) { recorder.passed($0) }
     }
 
     /// Serves the HTTP APIs.

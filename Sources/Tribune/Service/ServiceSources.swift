@@ -2,6 +2,7 @@ internal import AlertmanagerAPI
 internal import DeploymentGates
 internal import Exporter
 internal import History
+internal import Identity
 internal import Instrumentation
 internal import JSON
 internal import MetricModel
@@ -32,6 +33,8 @@ struct ServiceSources {
     let notifier: NotificationRunner
     let silences: SilenceRunner
     let onAlerts: @Sendable ([Alert]) -> Bool
+    let doorkeeper: Doorkeeper
+    let url: ExternalURL
     let state: ServiceState
     let onReload: @Sendable () -> String?
     let onQuit: @Sendable () -> Void
@@ -74,6 +77,11 @@ struct ServiceSources {
         sources.alerts = { [rules] in rules.snapshots().flatMap(\.rules).flatMap(\.activeAlerts) }
         sources.targets = { [scraper] in scraper.snapshots() }
         sources.command = { [rollback] in rollback.command($0, plan: $1) }
+        sources.identities = { [doorkeeper] in doorkeeper.identities }
+        sources.login = LoginSources(doorkeeper, url)
+        sources.tokens.issue = { [doorkeeper] in doorkeeper.issueTokens(for: $0) }
+        sources.tokens.refresh = { [doorkeeper] in doorkeeper.refreshTokens($0) }
+        sources.tokens.revoke = { [doorkeeper] in doorkeeper.revokeTokens($0) }
         sources.gate = { [gates] in gates.respond(to: $0) }
         sources.bottlenecks = { [gates] in gates.bottlenecks() }
         let explainer = AlertExplainer(

@@ -87,13 +87,14 @@ final class TribuneService: Sendable {
             seriesRecorder = SeriesRecorder(store: store, engine: plan.engine, recorder: recorder, logger: logger)
             scraper = try plan.startScraper(store, rules)
             running.append(scraper.stop)
-            doorkeeper = plan.makeDoorkeeper()
+            doorkeeper = plan.makeDoorkeeper(recorder)
             let web = plan.makeWeb(
                 ServiceSources(
                     store: store, engine: plan.engine, scraper: scraper, rules: rules, rollback: rollback,
                     gates: gates, history: history, hotCache: hotCache, alertmanagers: alertmanagers,
                     notifier: notifier, silences: silences,
-                    onAlerts: { router.received($0) }, state: state, onReload: onReload, onQuit: onQuit),
+                    onAlerts: { router.received($0) }, doorkeeper: doorkeeper, url: plan.url, state: state,
+                    onReload: onReload, onQuit: onQuit),
                 doorkeeper)
             cancelQueries = { web.prometheus.cancelQueries() }
             self.web = try plan.startWebServer(web, doorkeeper)

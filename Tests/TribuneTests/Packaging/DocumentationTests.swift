@@ -82,7 +82,8 @@ import Testing
 
     /// Sources in which fields of `tribune.yml`, plans and rollback rules are read.
     private static let readers = [
-        "Tribune/Configuration", "Rollback/Plan", "RuleEngine/File/RollbackDefinition+Loading.swift",
+        "Tribune/Configuration", "Identity/Configuration", "Rollback/Plan",
+        "RuleEngine/File/RollbackDefinition+Loading.swift",
         "RuleEngine/File/RuleFile+Loading.swift",
     ]
 

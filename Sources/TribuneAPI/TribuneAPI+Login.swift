@@ -1,0 +1,89 @@
+public import Identity
+public import WebCore
+internal import WebServer
+
+/// Logins in a browser.
+extension TribuneAPI {
+    var loginEndpoints: [Endpoint] {
+        [
+            .response(
+                [.get], "/login", "Leads a browser to the issuer at which people log in.", permission: .probe,
+                parameters: [.optional("issuer", .string, "The issuer, where there are several.")], response: .redirect,
+                beginLogin),
+            .response(
+                [.get], "/login/callback", "Takes a browser back from its login.", permission: .probe,
+                parameters: [
+                    .optional("code", .string, "The code of the issuer."),
+                    .optional("state", .string, "The state that the login began with."),
+                    .optional("error", .string, "Why the issuer refuses."),
+                ], response: .redirect, finishLogin),
+            .response(
+                [.post], "/logout", "Ends the session of a browser.", permission: .session, response: .redirect, logOut),
+        ]
+    }
+
+    private func beginLogin(_ call: APIRequest) -> HTTPServerResponse {
+        guard let login = sources.login else { return .text("nobody can log in here\n", status: 404) }
+        let wanted = call["issuer"]
+        guard let issuer = wanted.isEmpty ? login.doorkeeper.loginIssuers.first : wanted,
+            let begin = login.doorkeeper.beginLogin(at: issuer, callback: login.callback)
+        else { return .text("the issuer is not known or does not answer\n", status: 404) }
+        let cookie =
+            "\(Doorkeeper.loginCookie)=\(begin.state); Path=\(login.path)/login; Max-Age=600; \(login.attributes)"
+        return HTTPServerResponse(
+            status: 302, headers: [("Location", begin.location), ("Set-Cookie", cookie), ("Cache-Control", "no-store")])
+    }
+
+    private func finishLogin(_ call: APIRequest) -> HTTPServerResponse {
+        guard let login = sources.login else { return .text("nobody can log in here\n", status: 404) }
+        let state = call["state"]
+        // Without the cookie somebody could make a browser finish the login of somebody else.
+        guard !state.isEmpty, Doorkeeper.cookie(Doorkeeper.loginCookie, call.request) == state else {
+            return .text("this login did not begin in this browser\n", status: 403)
+        }
+        do throws(Refusal) {
+            let secret = try login.doorkeeper.finishLogin(code: call["code"], state: state, callback: login.callback)
+            let path = login.path.isEmpty ? "/" : login.path
+            return HTTPServerResponse(
+                status: 302,
+                headers: [
+                    ("Location", "\(login.path)/ui/"), ("Cache-Control", "no-store"),
+                    ("Set-Cookie", "tribune_session=\(secret); Path=\(path); Max-Age=86400; \(login.attributes)"),
+                ])
+        } catch {
+            return .text(error.message + "\n", status: 403)
+        }
+    }
+
+    private func logOut(_ call: APIRequest) -> HTTPServerResponse {
+        guard let login = sources.login else { return .text("nobody can log in here\n", status: 404) }
+        _ = login.doorkeeper.logOut(call.request)
+        let path = login.path.isEmpty ? "/" : login.path
+        return HTTPServerResponse(
+            status: 303,
+            headers: [
+                ("Location", "\(login.path)/ui/"),
+                ("Set-Cookie", "tribune_session=; Path=\(path); Max-Age=0; \(login.attributes)"),
+            ])
+    }
+}
+
+/// Where browsers log in. Handed in by the composition root.
+public struct LoginSources: Sendable {
+    let doorkeeper: Doorkeeper
+    /// The URL to which an issuer sends a browser back.
+    let callback: String
+    /// The path of the external URL.
+    let path: String
+    /// What every cookie has: no script reads it, no request of another site carries it, no plain connection where the
+    /// server is reached over TLS.
+    let attributes: String
+
+    /// Logins for a server that users reach under `url`.
+    public init(_ doorkeeper: Doorkeeper, _ url: ExternalURL) {
+        self.doorkeeper = doorkeeper
+        callback = url.text + "/login/callback"
+        path = url.path
+        attributes = "HttpOnly; SameSite=Lax" + (url.text.hasPrefix("https://") ? "; Secure" : "")
+    }
+}
