@@ -242,6 +242,9 @@ let package = Package(
         .executableTarget(
             name: "QueryClient", dependencies: [], path: "Benchmarks/QueryClient", swiftSettings: testing),
         .executableTarget(
+            name: "AccessBenchmark", dependencies: ["Identity", "Runtime", "TLS", "WebServer"],
+            path: "Benchmarks/Access", swiftSettings: testing),
+        .executableTarget(
             name: "HistoryBenchmark",
             dependencies: ["Database", "History", "Instrumentation", "JSON", "MetricModel", "Runtime"],
             path: "Benchmarks/History", swiftSettings: testing),

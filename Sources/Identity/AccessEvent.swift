@@ -8,4 +8,6 @@ public enum AccessEvent: Equatable, Sendable {
     case used(Principal)
     /// Failed logins locked a client out.
     case lockedOut(name: String, address: String, failures: Int)
+    /// A client behaves like an attacker and is blocked; the name is empty where nothing was proved.
+    case blocked(name: String, address: String, score: Double)
 }

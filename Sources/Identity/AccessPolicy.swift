@@ -82,6 +82,10 @@ public struct AccessPolicy: Equatable, Sendable {
     public var limits: [RequestClass: TokenBuckets.Rate] = [:]
     /// When failed logins lock a client out.
     public var lockout = Lockouts.Rule.standard
+    /// When a client that behaves like an attacker is blocked.
+    public var anomaly = AnomalyScores.Rule.standard
+    /// Addresses that are never blocked, such as those of scrapes.
+    public var neverBlocked: [NetworkPrefix] = []
     /// Long-lived tokens.
     public var tokens: [Token] = []
     /// Users with passwords.

@@ -3,6 +3,7 @@ internal import Instrumentation
 /// What the door counts.
 struct DoorInstruments: Sendable {
     let lockouts: Counter
+    let blocks: Counter
     let unrecorded: Counter
     let socketOrders: Counter
     private let refusals: [Refusal.Kind: Counter]
@@ -10,6 +11,8 @@ struct DoorInstruments: Sendable {
     init(_ registry: Registry) {
         lockouts = registry.counter(
             "tribune_access_lockouts_total", "Clients locked out after failed logins.")
+        blocks = registry.counter(
+            "tribune_access_blocks_total", "Clients blocked because they behave like attackers.")
         unrecorded = registry.counter(
             "tribune_access_denials_unrecorded_total",
             "Refused requests that are not in the ledger, because one address or all together had too many.")
@@ -19,6 +22,7 @@ struct DoorInstruments: Sendable {
         let kinds: [Refusal.Kind] = [
             .credentialsMissing, .credentialsWrong, .forbidden, .foreignPage, .foreignHost, .tooManyRequests,
             .lockedOut,
+            .blocked,
         ]
         refusals = Dictionary(
             uniqueKeysWithValues: kinds.map { kind in

@@ -32,6 +32,7 @@ public final class Doorkeeper: Sendable {
         var verified: [[UInt8]: VerifiedToken] = [:]
         var sessions = Sessions()
         var logins = PendingLogins()
+        var anomalies = AnomalyScores()
     }
 
     private let compiled: Mutex<Compiled>
@@ -42,8 +43,8 @@ public final class Doorkeeper: Sendable {
     private let controlSocket: String
     /// The token of the start; `nil` for none.
     private let localToken: AccessPolicy.Token?
-    private let instruments: DoorInstruments
-    private let report: @Sendable (AccessEvent) -> Void
+    let instruments: DoorInstruments
+    let report: @Sendable (AccessEvent) -> Void
 
     /// - Parameters:
     ///   - local: The socket and token of the service's own user.
@@ -127,6 +128,7 @@ public final class Doorkeeper: Sendable {
                 principal = proved
                 principal.claimed = Self.claimedName(request)
             }
+            try checkBlock(principal, compiled.policy)
             try checkRate(principal, permission, compiled.policy)
             try authorize(principal, permission)
         } catch {
@@ -158,6 +160,12 @@ public final class Doorkeeper: Sendable {
     private static func claimedName(_ request: HTTPServerRequest) -> String? {
         guard let name = request[header: "X-Tribune-Actor"], (1...200).contains(name.utf8.count) else { return nil }
         return name
+    }
+
+    /// Whoever sends `request`, without what it may prove.
+    func nobody(_ request: HTTPServerRequest) -> Principal {
+        let policy = policy
+        return anonymous(RequestSource(request, proxies: policy.trustedProxies), policy)
     }
 
     private func anonymous(_ source: RequestSource, _ policy: AccessPolicy) -> Principal {
@@ -194,10 +202,12 @@ public final class Doorkeeper: Sendable {
                 return try self.user(user, password, source, compiled)
             }
         } catch {
-            // Clients that send credentials to servers that ask for none are common. What is free stays free.
-            if error.kind == .credentialsWrong, free.contains(permission) { return nil }
+            // Also where nothing is refused: a lockout keeps hashes from being computed for a guesser.
             if error.kind == .credentialsWrong { failed(request, source, compiled.policy) }
-            throw error
+            // Clients that send credentials to servers that ask for none are common. What is free stays free.
+            let isWrong = error.kind == .credentialsWrong || error.kind == .lockedOut
+            guard isWrong, free.contains(permission) else { throw error }
+            return nil
         }
         if let user = request.identity { return webUser(user, source, compiled) }
         if let grant = try browserSession(request, permission, compiled.policy) {
@@ -249,6 +259,8 @@ public final class Doorkeeper: Sendable {
         _ name: String, _ password: String, _ source: RequestSource, _ compiled: Compiled
     ) throws(Refusal) -> Principal {
         let key = Lockouts.Key(name: name, address: NetworkPrefix.limitKey(source.address))
+        // Before the hash of a password is computed for it.
+        try checkBlock(anonymous(source, compiled.policy), compiled.policy)
         try checkLockout(key)
         let user = compiled.users[name]
         let hash = user?.passwordHash
@@ -359,6 +371,7 @@ public final class Doorkeeper: Sendable {
         _ principal: Principal, _ refusal: Refusal, _ permission: Permission, _ request: HTTPServerRequest
     ) {
         instruments.refused(refusal.kind)
+        observed(refusal, request, of: principal)
         let key = TokenBuckets.Key(name: "", address: NetworkPrefix.limitKey(principal.address), requests: .change)
         let all = TokenBuckets.Key(name: "all", address: "", requests: .change)
         let now = SystemClock.monotonicNanoseconds()

@@ -16,6 +16,8 @@ public struct Refusal: Error, Equatable, Sendable {
         case tooManyRequests = "too_many_requests"
         /// The client is locked out after failed logins.
         case lockedOut = "locked_out"
+        /// The client behaves like an attacker.
+        case blocked
     }
 
     /// The kind of reason.

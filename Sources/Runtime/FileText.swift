@@ -37,8 +37,10 @@ public enum FileText {
     }
 
     /// Replaces the content of the file at `path` with `text`. Returns false on failure, with the reason in `errno`.
-    public static func write(_ text: String, to path: String) -> Bool {
-        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    ///
+    /// - Parameter isPrivate: Whether a file that is created can be read by its user only.
+    public static func write(_ text: String, to path: String, isPrivate: Bool = true) -> Bool {
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, isPrivate ? 0o600 : 0o644)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         return write(text, to: descriptor)

@@ -39,11 +39,13 @@ public enum Paths {
 
     /// Creates the directory at `path` and its parents. Returns whether it exists now; otherwise `errno` has the
     /// reason.
-    public static func makeDirectory(_ path: String) -> Bool {
+    ///
+    /// - Parameter isPrivate: Whether directories that are created can be read by their user only.
+    public static func makeDirectory(_ path: String, isPrivate: Bool = false) -> Bool {
         var prefix = path.hasPrefix("/") ? "/" : ""
         for part in path.split(separator: "/") {
             prefix += prefix.isEmpty || prefix.hasSuffix("/") ? String(part) : "/\(part)"
-            if unsafe mkdir(prefix, 0o755) != 0 && errno != EEXIST { return false }
+            if unsafe mkdir(prefix, isPrivate ? 0o700 : 0o755) != 0 && errno != EEXIST { return false }
         }
         return true
     }

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 
 /// A value in a table or a parameter.
 public enum SQLiteValue: Equatable, Sendable {
@@ -27,10 +28,19 @@ public enum SQLiteValue: Equatable, Sendable {
     /// The maximum number of compiled statements. Others are compiled at each use.
     private static let statementLimit = 64
 
+    /// Creates a missing database file for its user only: SQLite itself would let everybody read it. Its other files get
+    /// the same rights. A file that exists is not opened, since closing it would release the locks of other connections.
+    private static func makePrivate(_ path: String) {
+        if path.isEmpty || path.hasPrefix(":") { return }
+        let descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { Glibc.close(descriptor) }
+    }
+
     /// Opens the database file at `path`.
     ///
     /// - Parameter busyMilliseconds: how long to wait for a lock that another connection holds.
     public init(path: String, mode: Mode = .readWrite, busyMilliseconds: Int32 = 5000) throws(SQLiteError) {
+        if mode == .readWrite { Self.makePrivate(path) }
         var opened: OpaquePointer?
         let access = mode == .readWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
         // The connection belongs to one thread, so SQLite's own mutexes are not needed.

@@ -14,6 +14,10 @@ extension TribuneAPI {
                 [.get], "/api/v1/access/identities", "Lists the identities of the configuration, with their last use.",
                 permission: .audit, needsStore: false, identities),
             .data(
+                [.post], "/api/v1/access/unblock", "Ends the block of the clients at an address.",
+                permission: .administer, parameters: [.required("address", .string, "The address.")],
+                needsStore: false, unblock),
+            .data(
                 [.post], "/api/v1/access/token", "Exchanges the proof of an identity for short-lived tokens.",
                 permission: .session, needsStore: false, issueTokens),
             .data(
@@ -26,6 +30,12 @@ extension TribuneAPI {
     }
 
     private static let refreshToken = Parameter.required("refresh_token", .string, "The refresh token.")
+
+    private func unblock(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+        let wasBlocked = sources.tokens.unblock(call["address"])
+        writer.object { $0.member("unblocked", wasBlocked) }
+        return APIResult()
+    }
 
     private func issueTokens(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
         guard let tokens = sources.tokens.issue(call.principal) else {
@@ -104,6 +114,9 @@ public struct TokenSources: Sendable {
     public var refresh: @Sendable (String) -> IssuedTokens? = { _ in nil }
     /// Ends the session of a refresh token. False where there is none.
     public var revoke: @Sendable (String) -> Bool = { _ in false }
+
+    /// Ends the block of the clients at an address. False where none was blocked.
+    public var unblock: @Sendable (String) -> Bool = { _ in false }
 
     /// Sources without tokens.
     public init() {}

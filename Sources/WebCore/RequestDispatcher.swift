@@ -45,6 +45,7 @@ public final class RequestDispatcher: Sendable {
     public func response(to request: HTTPServerRequest) -> HTTPServerResponse {
         let began = SystemClock.monotonicNanoseconds()
         guard let (resource, pathParameters) = find(request.path) else {
+            context.doorkeeper.askedForUnknown(request)
             count("unknown", status: 404, since: began)
             return notFound(request)
         }
@@ -118,6 +119,7 @@ public final class RequestDispatcher: Sendable {
 
     /// Puts requests that change something into the record.
     private func record(_ call: APIRequest, _ endpoint: Endpoint, status: Int) {
+        if (400..<499).contains(status) { context.doorkeeper.failed(call.request, call.principal, status: status) }
         guard endpoint.permission.isRecorded, call.request.method != "GET", call.request.method != "HEAD" else {
             return
         }
@@ -199,7 +201,7 @@ extension Endpoint {
             switch refusal.kind {
             case .credentialsMissing, .credentialsWrong: .unauthorized
             case .forbidden, .foreignPage, .foreignHost: .forbidden
-            case .tooManyRequests, .lockedOut: .tooManyRequests
+            case .tooManyRequests, .lockedOut, .blocked: .tooManyRequests
             }
         var response = errorResponse(APIError(kind, refusal.message))
         if let seconds = refusal.retryAfterSeconds { response.headers.append(("Retry-After", "\(seconds)")) }

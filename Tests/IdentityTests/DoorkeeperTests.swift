@@ -116,6 +116,15 @@ import WebServer
         #expect(events.withLock { $0 }.contains(.lockedOut(name: "alice", address: "10.0.0.9", failures: 3)))
     }
 
+    @Test func whatIsFreeStaysFreeForWrongPasswords() {
+        var policy = AccessPolicy()
+        policy.users = [.init(.init("alice", roles: [.operator]), passwordHash: Self.hash)]
+        let door = Doorkeeper(policy)
+        let wrong = request("10.0.0.9", [("Authorization", "Basic YWxpY2U6d3Jvbmc=")])
+        for _ in 0..<5 { #expect(refusal(door, .read, wrong) == nil) }
+        #expect(refusal(door, .order, wrong) == .lockedOut, "but they count")
+    }
+
     @Test func tooManyRequestsHaveToWait() {
         var policy = AccessPolicy()
         policy.limits[.read] = .init(perMinute: 60, burst: 5)

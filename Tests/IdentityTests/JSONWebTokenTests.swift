@@ -22,9 +22,13 @@ import WebServer
         policy.issuers = [Self.issuer(directory.write(maker.keys, to: "jwks.json"))]
         policy.everybody = []
         let door = Doorkeeper(policy)
+        var address = 0
         func admit(_ token: String) -> Result<Principal, Refusal> {
+            // From ever other addresses: nobody may show so many wrong tokens.
+            address += 1
             let request = HTTPServerRequest(
-                path: "/", headers: [("Authorization", "Bearer \(token)")], peer: "10.0.0.9")
+                path: "/", headers: [("Authorization", "Bearer \(token)")],
+                peer: "10.0.\(address / 200).\(address % 200)")
             return Result { () throws(Refusal) in try door.admit(request, .order) }
         }
         var good = 0
@@ -103,6 +107,16 @@ import WebServer
         #expect(sessions["s", at: 2000] == nil, "so that the session ends for both")
         let after = sessions.refresh([2], by: [4], at: 2000)
         #expect(after == nil)
+    }
+
+    @Test func aSessionThatIsRefreshedForEverDoesNotFillTheMemory() {
+        var sessions = Sessions()
+        sessions.begin("s", Self.grant("a"), .basic, refresh: [0, 0], at: 0)
+        for number in UInt8(1)...100 {
+            let next = sessions.refresh([number - 1, 0], by: [number, 0], at: Int64(number))
+            #expect(next != nil)
+        }
+        #expect((UInt8(0)...100).filter { sessions.id(ofRefresh: [$0, 0]) != nil }.count == 17)
     }
 
     @Test func manySessionsDoNotFillTheMemory() {

@@ -180,6 +180,40 @@ import Testing
         #expect(!(tribune.log + byCI + alice).contains(token) && !tribune.log.contains("correct horse"))
     }
 
+    @Test func aScannerIsBlockedAndNobodyElse() throws {
+        let (tribune, token) = try withIdentities("anomaly: {never_block: [203.0.113.99]}")
+        let ci = (name: "Authorization", value: "Bearer \(token)")
+        func scan(_ address: String) throws -> Int {
+            for number in 0..<100 {
+                _ = try send(tribune, "/wp-\(number).php", [("X-Forwarded-For", address)], method: "GET")
+                if try send(tribune, "/api/v1/rules", [("X-Forwarded-For", address)], method: "GET").status == 429 {
+                    return number + 1
+                }
+            }
+            return .max
+        }
+        #expect(try scan("203.0.113.7") < 50)
+        #expect(try scan("203.0.113.99") == .max, "a configured address is never blocked")
+        let attacker = (name: "X-Forwarded-For", value: "203.0.113.7")
+        let blocked = try send(tribune, "/api/v1/rules", [attacker], method: "GET")
+        #expect(blocked.status == 429 && (Int(blocked["Retry-After"] ?? "") ?? 0) > 800)
+        #expect(try send(tribune, "/-/healthy", [attacker], method: "GET").status == 200)
+        #expect(
+            try send(tribune, "/api/v1/rules", [attacker, Self.basic("alice:correct horse")], method: "GET").status
+                == 429,
+            "no hash is computed for a blocked address")
+        // A token cannot be guessed, so that who has one is not taken for the attacker at the same address.
+        #expect(try send(tribune, "/api/v1/rules", [attacker, ci], method: "GET").status == 200)
+        #expect(
+            try send(tribune, "/api/v1/rules", [("X-Forwarded-For", "203.0.113.8"), ci], method: "GET").status == 200)
+        let socket = tribune.directory.file("run/\(tribune.port).sock")
+        let pardon = try send(tribune, "/api/v1/access/unblock?address=203.0.113.7", socket: socket)
+        #expect(try JSON(parsing: pardon.body)["data"]?["unblocked"] == true)
+        #expect(try send(tribune, "/api/v1/rules", [attacker], method: "GET").status == 401)
+        let metrics = try send(tribune, "/metrics", method: "GET", socket: socket)
+        #expect(String(decoding: metrics.body, as: UTF8.self).contains("\ntribune_access_blocks_total 1\n"))
+    }
+
     @Test func aScopeLimitsOrdersToItsPlans() throws {
         let made = try TribuneProgram.run(["access", "token", "bank", "--role=operator"]).output.split(separator: "\n")
         let entry = made[1].replacing("roles:", with: "plans: [bank], roles:")
@@ -223,6 +257,49 @@ import Testing
         let result = try TribuneProgram.run(["check", "config", directory.file("tribune.yml")])
         #expect(result.exit == .code(1))
         #expect((result.output + result.errors).contains(message), "\(result.output)\(result.errors)")
+    }
+
+    @Test func nobodyElseReadsTheData() throws {
+        let tribune = try RunningTribune(Self.files)
+        #expect(try tribune.post("/api/v1/rollouts/shop/start").status == 200)
+        #expect(tribune.process.stop(graceMilliseconds: 20_000) == .code(0))
+        let data = tribune.directory.file("data")
+        let names = FileManager.default.enumerator(atPath: data)?.compactMap { $0 as? String } ?? []
+        #expect(names.count > 10)
+        for name in names + ["."] { #expect(mode("\(data)/\(name)") & 0o077 == 0, "\(name)") }
+    }
+
+    /// Requests that read although their method could change something.
+    private static let readingPosts: Set<String> = [
+        "/api/v1/query", "/api/v1/query_range", "/api/v1/query_exemplars", "/api/v1/format_query",
+        "/api/v1/parse_query",
+        "/api/v1/series", "/api/v1/labels",
+    ]
+
+    @Test func everyRouteNeedsItsPermission() throws {
+        let tribune = try RunningTribune(Self.files, flags: ["--web.enable-lifecycle"])
+        let document = try JSON(parsing: try tribune.get("/api/v1/openapi.json").body)
+        var routes = 0
+        for (path, methods) in (document["paths"]?.members ?? []).map({ ($0.name, $0.value) }) {
+            for (method, operation) in (methods.members ?? []).map({ ($0.name.uppercased(), $0.value) }) {
+                routes += 1
+                let name = "\(method) \(path)"
+                let permission = try #require(operation["x-permission"]?.text, "\(name) has no permission")
+                if method != "GET", permission == "read" { #expect(Self.readingPosts.contains(path), "\(name)") }
+                if method != "GET", permission == "probe" {
+                    #expect(["/api/v1/access/refresh", "/api/v1/access/revoke"].contains(path), "\(name)")
+                }
+                if ["probe", "read"].contains(permission) { continue }
+                // Somebody behind a proxy, without credentials.
+                let stranger = (name: "X-Forwarded-For", value: "203.0.113.7")
+                let target = path.replacing("{id}", with: "x").replacing("{plan}", with: "shop")
+                    .replacing("{verb}", with: "start")
+                let response = try send(tribune, target, [stranger], method: method)
+                // After many refusals it is taken for an attacker.
+                #expect([401, 429].contains(response.status), "\(name): \(response.status)")
+            }
+        }
+        #expect(routes > 60)
     }
 
     @Test func aPageInABrowserChangesNothing() throws {

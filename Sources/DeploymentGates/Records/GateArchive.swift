@@ -23,7 +23,7 @@ final class GateArchive: Sendable {
     init(directory: String, limit: Int) throws(GateArchiveError) {
         self.directory = directory
         self.limit = limit
-        guard Paths.makeDirectory(directory) else { throw GateArchiveError(path: directory) }
+        guard Paths.makeDirectory(directory, isPrivate: true) else { throw GateArchiveError(path: directory) }
         var records: [String: JSON] = [:]
         var damaged: [String] = []
         for path in Paths.matching("\(directory)/*.json") {
@@ -56,7 +56,7 @@ final class GateArchive: Sendable {
         let failed = content.withLock { content -> GateArchiveError? in
             let path = file(id)
             do throws(DurableError) {
-                try DurableFile.replace(path, by: Array(json.encoded.utf8), permissions: 0o644)
+                try DurableFile.replace(path, by: Array(json.encoded.utf8))
             } catch {
                 return GateArchiveError(path: path, reason: error.reason)
             }

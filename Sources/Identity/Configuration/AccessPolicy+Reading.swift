@@ -13,6 +13,7 @@ public import YAML
 /// everybody: [observer]                        # those of everybody else without credentials
 /// limits: {read: {per_minute: 1000, burst: 200}}
 /// lockout: {failures: 3, duration: 15m}
+/// anomaly: {threshold: 0.8, block: 15m, never_block: [10.1.0.0/16]}
 /// users:
 /// - {name: alice, password_hash: $2b$…, roles: [operator], plans: [shop-*]}
 /// tokens:
@@ -39,17 +40,11 @@ extension AccessPolicy {
         self.init()
         var fields = try FieldReader(node, path: "", file: file)
         hosts = HostNames(try fields.textList("hosts"))
-        for (index, text) in try fields.textList("trusted_proxies").enumerated() {
-            guard let prefix = NetworkPrefix(text) else {
-                throw fields.fault(
-                    "must be an address or a network such as 10.0.0.0/8, not \"\(text)\"",
-                    at: fields.optional("trusted_proxies"), field: "trusted_proxies[\(index)]")
-            }
-            trustedProxies.append(prefix)
-        }
+        trustedProxies = try Self.networks(try fields.textList("trusted_proxies"), "trusted_proxies", &fields)
         if let given = try Self.permissions("this_machine", &fields) { thisMachine = given }
         if let given = try Self.permissions("everybody", &fields) { everybody = given }
         if let node = fields.optional("limits") { try readLimits(node, file: file) }
+        if let node = fields.optional("anomaly") { try readAnomaly(node, file: file) }
         if let node = fields.optional("lockout") { try readLockout(node, file: file) }
         try readIdentities(&fields, file: file)
         try fields.finish()
@@ -149,6 +144,38 @@ extension AccessPolicy {
             limits[requests] = rate
             try inner.finish()
         }
+        try fields.finish()
+    }
+
+    private static func networks(
+        _ texts: [String], _ name: String, _ fields: inout FieldReader
+    ) throws(YAMLError) -> [NetworkPrefix] {
+        var networks: [NetworkPrefix] = []
+        for (index, text) in texts.enumerated() {
+            guard let prefix = NetworkPrefix(text) else {
+                throw fields.fault(
+                    "must be an address or a network such as 10.0.0.0/8, not \"\(text)\"",
+                    at: fields.optional(name), field: "\(name)[\(index)]")
+            }
+            networks.append(prefix)
+        }
+        return networks
+    }
+
+    private mutating func readAnomaly(_ node: YAMLNode, file: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: "anomaly", file: file)
+        anomaly.threshold = try fields.optionalNumber("threshold") ?? anomaly.threshold
+        guard anomaly.threshold > 0 else {
+            throw fields.fault(
+                "must be above 0; above 1 blocks nobody", at: fields.optional("threshold"), field: "threshold")
+        }
+        if let text = try fields.optionalText("block") {
+            guard let duration = Milliseconds(parsing: text), duration >= .seconds(1), duration <= .hours(24) else {
+                throw fields.fault("must be a duration of 1s to 1d", at: fields.optional("block"), field: "block")
+            }
+            anomaly.nanoseconds = duration.rawValue * 1_000_000
+        }
+        neverBlocked = try Self.networks(try fields.textList("never_block"), "never_block", &fields)
         try fields.finish()
     }
 

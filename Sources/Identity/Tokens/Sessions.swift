@@ -13,12 +13,17 @@ public struct Sessions: Equatable, Sendable {
         public var expires: Int64
         /// SHA-256 of the refresh token that is valid now.
         var refresh: [UInt8]
+        /// Those before it, of which a second use is noticed.
+        var former: [[UInt8]] = []
     }
 
     private var sessions: [String: Session] = [:]
-    /// The session of each refresh token that was ever given out, as long as the session lasts.
+    /// The session of each refresh token, and of the last ones that were used.
     private var refreshTokens: [[UInt8]: String] = [:]
     private let capacity: Int
+
+    /// Used refresh tokens that are remembered for a session.
+    private static let formerLimit = 16
 
     /// How long a session lasts unless it is refreshed.
     public static let milliseconds: Int64 = 24 * 3_600_000
@@ -51,6 +56,8 @@ public struct Sessions: Equatable, Sendable {
             end(id)
             return nil
         }
+        session.former.append(old)
+        if session.former.count > Self.formerLimit { refreshTokens[session.former.removeFirst()] = nil }
         session.refresh = new
         session.expires = now + Self.milliseconds
         sessions[id] = session

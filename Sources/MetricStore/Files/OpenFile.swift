@@ -9,7 +9,7 @@ struct OpenFile: ~Copyable {
     /// Opens `path` for reading and writing. With `create`, it must not exist.
     init(_ path: String, create: Bool) throws(StoreError) {
         let flags = O_RDWR | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0)
-        descriptor = unsafe open(path, flags, 0o644)
+        descriptor = unsafe open(path, flags, 0o600)
         self.path = path
         guard descriptor >= 0 else { throw Self.failure(create ? "create" : "open", path) }
     }
@@ -46,7 +46,7 @@ struct OpenFile: ~Copyable {
 
     /// Opens or creates `path` and locks it against other processes.
     init(locking path: String) throws(StoreError) {
-        descriptor = unsafe open(path, O_RDWR | O_CLOEXEC | O_CREAT, 0o644)
+        descriptor = unsafe open(path, O_RDWR | O_CLOEXEC | O_CREAT, 0o600)
         self.path = path
         guard descriptor >= 0 else { throw StoreError(.system, "cannot open \(path): \(SystemFailure.text())") }
         guard FileLock.take(descriptor) else {

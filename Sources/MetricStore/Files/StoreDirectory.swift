@@ -16,7 +16,7 @@ struct StoreDirectory: Sendable {
     /// Creates missing directories.
     static func prepare(_ path: String) throws(StoreError) {
         for directory in [path, "\(path)/segments", "\(path)/rows"] {
-            guard unsafe mkdir(directory, 0o755) == 0 || errno == EEXIST else {
+            guard unsafe mkdir(directory, 0o700) == 0 || errno == EEXIST else {
                 throw StoreError(.system, "cannot create \(directory): \(SystemFailure.text())")
             }
         }

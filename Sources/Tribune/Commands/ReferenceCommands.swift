@@ -20,7 +20,7 @@ enum ReferenceCommands {
         let directory = invocation.operands[0]
         guard Paths.makeDirectory(directory) else { throw CommandFailure("\(directory): \(SystemError.current)") }
         for (name, text) in ManualPages(commands: Commands.all).files {
-            guard FileText.write(text, to: "\(directory)/\(name)") else {
+            guard FileText.write(text, to: "\(directory)/\(name)", isPrivate: false) else {
                 throw CommandFailure("\(directory)/\(name): \(SystemError.current)")
             }
         }

@@ -28,6 +28,9 @@ extension Recorder {
             case .socket, .basic, .session: record(.login, principal, ["state": "succeeded"])
             case .localToken, .token, .certificate, .jwt: record(.tokenUse, principal, [:])
             }
+        case .blocked(let name, let address, let score):
+            let actor = LedgerActor(identity: name.isEmpty ? nil : name, method: "none", peer: address)
+            record(.denied, actor, ["reason": "blocked", "score": .number(score)])
         case .lockedOut(let name, let address, let failures):
             let actor = LedgerActor(method: Principal.Method.basic.rawValue, peer: address, claimed: name)
             record(.login, actor, ["state": "locked_out", "failures": .integer(Int64(failures))])

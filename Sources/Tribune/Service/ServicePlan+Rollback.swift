@@ -17,7 +17,9 @@ extension ServicePlan {
         _ store: MetricStore, _ history: HistoryRunner, _ recorder: Recorder, _ notifier: NotificationRunner
     ) throws(CommandFailure) -> RollbackRunner {
         let directory = "\(settings.storagePath)/journals"
-        guard Paths.makeDirectory(directory) else { throw CommandFailure("\(directory): \(SystemError.current)") }
+        guard Paths.makeDirectory(directory, isPrivate: true) else {
+            throw CommandFailure("\(directory): \(SystemError.current)")
+        }
         var settings = RollbackRunner.Settings(
             directory: directory, logger: logger, registry: registry,
             evaluate: { [engine] text in

@@ -44,7 +44,7 @@ struct ServicePlan: Sendable {
             try settings.listenAddresses() + (local.map { [.unix(path: $0.startingSocket, mode: 0o600)] } ?? [])
         web = try Self.webConfiguration(settings, logger)
         configuration = try LoadedConfiguration.load(settings)
-        guard Paths.makeDirectory(settings.storagePath) else {
+        guard Paths.makeDirectory(settings.storagePath, isPrivate: true) else {
             throw CommandFailure("\(settings.storagePath): \(SystemError.current)")
         }
         self.settings = settings

@@ -81,6 +81,7 @@ struct ServiceSources {
         sources.login = LoginSources(doorkeeper, url)
         sources.tokens.issue = { [doorkeeper] in doorkeeper.issueTokens(for: $0) }
         sources.tokens.refresh = { [doorkeeper] in doorkeeper.refreshTokens($0) }
+        sources.tokens.unblock = { [doorkeeper] in doorkeeper.pardon(address: $0) }
         sources.tokens.revoke = { [doorkeeper] in doorkeeper.revokeTokens($0) }
         sources.gate = { [gates] in gates.respond(to: $0) }
         sources.bottlenecks = { [gates] in gates.bottlenecks() }
