@@ -1,5 +1,5 @@
-// Measures what the door costs a request: a token of the configuration, a JSON Web Token looked at for the first time and
-// again, and the permission itself. The baseline is SHA-256 of the same token.
+// Measures what the door costs a request: a token of the configuration, a JSON Web Token looked at for the first time
+// and again, and the permission itself. The baseline is SHA-256 of the same token.
 //
 //     swift run -c release AccessBenchmark [COUNT]
 

@@ -15,8 +15,8 @@ extension Doorkeeper {
     /// Issuers at which people can log in, by their names.
     public var loginIssuers: [String] { policy.issuers.filter { $0.client != nil }.map(\.issuer) }
 
-    /// Where a browser begins its login, and the state that it has to bring back; `nil` where the issuer is not known or
-    /// does not answer. May take some seconds.
+    /// Where a browser begins its login, and the state that it has to bring back; `nil` where the issuer is not known
+    /// or does not answer. May take some seconds.
     ///
     /// - Parameter callback: The URL to which the issuer sends the browser back.
     public func beginLogin(at name: String, callback: String) -> (location: String, state: String)? {
@@ -112,8 +112,8 @@ extension Doorkeeper {
         return session?.method == .session ? session : nil
     }
 
-    /// The session of a browser. A page of another site cannot use it: for changes the request has to say that a page of
-    /// this server sends it.
+    /// The session of a browser. A page of another site cannot use it: for changes the request has to say that a page
+    /// of this server sends it.
     func browserSession(
         _ request: HTTPServerRequest, _ permission: Permission, _ policy: AccessPolicy
     ) throws(Refusal) -> AccessPolicy.Grant? {

@@ -63,7 +63,8 @@ extension Doorkeeper {
 
     // MARK: Own tokens
 
-    /// Short-lived tokens for `principal`; `nil` where it has proved nothing, or by tokens that are short-lived already.
+    /// Short-lived tokens for `principal`; `nil` where it has proved nothing, or by tokens that are short-lived
+    /// already.
     public func issueTokens(for principal: Principal) -> IssuedTokens? {
         guard let name = principal.name, principal.method != .jwt, principal.method != .session else { return nil }
         let grant = AccessPolicy.Grant(

@@ -145,8 +145,8 @@ public final class Doorkeeper: Sendable {
             || Self.cookie(Self.sessionCookie, request) != nil
     }
 
-    /// Whether `request` proves an identity by something else than a password. May take some seconds, for the keys of an
-    /// issuer.
+    /// Whether `request` proves an identity by something else than a password. May take some seconds, for the keys of
+    /// an issuer.
     func recognizes(_ request: HTTPServerRequest) -> Bool {
         let compiled = compiled.withLock { $0 }
         let source = RequestSource(request, proxies: compiled.policy.trustedProxies)

@@ -28,8 +28,9 @@ public enum SQLiteValue: Equatable, Sendable {
     /// The maximum number of compiled statements. Others are compiled at each use.
     private static let statementLimit = 64
 
-    /// Creates a missing database file for its user only: SQLite itself would let everybody read it. Its other files get
-    /// the same rights. A file that exists is not opened, since closing it would release the locks of other connections.
+    /// Creates a missing database file for its user only: SQLite itself would let everybody read it. Its other files
+    /// get the same rights. A file that exists is not opened, since closing it would release the locks of other
+    /// connections.
     private static func makePrivate(_ path: String) {
         if path.isEmpty || path.hasPrefix(":") { return }
         let descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)

@@ -1,8 +1,8 @@
 /// How much each client behaves like an attacker, and which are blocked for that. A machine without a clock.
 ///
-/// What goes wrong for a client is evidence. New things count much: a scanner asks for ever other paths, a guesser shows
-/// ever other secrets. The same thing again counts little and up to a limit: a dashboard with an expired token asks for
-/// the same all day. Evidence halves every ten minutes. The score is 1 − e^(−evidence).
+/// What goes wrong for a client is evidence. New things count much: a scanner asks for ever other paths, a guesser
+/// shows ever other secrets. The same thing again counts little and up to a limit: a dashboard with an expired token
+/// asks for the same all day. Evidence halves every ten minutes. The score is 1 − e^(−evidence).
 public struct AnomalyScores: Equatable, Sendable {
     /// What went wrong.
     public enum Evidence: String, Sendable, CaseIterable {

@@ -98,7 +98,8 @@ final class IssuerKeys: Sendable {
     }
 
     private func get(_ address: String) -> [UInt8]? {
-        guard case .some(let response) = try? client.send(request(address)), response.status == 200 else {  // as if away
+        // An issuer that does not answer is asked again later.
+        guard case .some(let response) = try? client.send(request(address)), response.status == 200 else {
             return nil
         }
         return response.body
