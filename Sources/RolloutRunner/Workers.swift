@@ -12,7 +12,7 @@ final class RouterClient: Sendable {
     let http = HTTPClient()
 }
 
-/// The thread that asks the router of one route, one operation after the other.
+/// The thread that executes the operations of one route, one after the other.
 final class RouteWorker: Sendable {
     let mailbox = Mailbox<RouterOperation>(capacity: 64)
     private let thread: Mutex<WorkerThread?>

@@ -29,7 +29,7 @@ public struct LedgerSources: Sendable {
         {
             (_) throws(HistoryError) in throw none
         }
-    /// The state of the history; `nil` where there is none. Does not block.
+    /// The state of the history; `nil` if there is none. Does not block.
     public var status: @Sendable () -> HistoryStatus? = { nil }
 
     /// Sources without a ledger.

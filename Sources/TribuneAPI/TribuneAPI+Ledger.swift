@@ -104,7 +104,7 @@ extension TribuneAPI {
         return APIResult()
     }
 
-    /// Asks the ledger. A failure of the database becomes `unavailable`, without its text.
+    /// Queries the ledger. A failure of the database becomes `unavailable`, without its text.
     func ledger<Answer>(_ ask: () throws(HistoryError) -> Answer) throws(APIError) -> Answer {
         do throws(HistoryError) { return try ask() } catch {
             if error.code == .notFound { throw APIError(.notFound, error.message) }

@@ -9,9 +9,9 @@ internal import Synchronization
 public struct HotCacheConfiguration: Sendable {
     /// The server.
     public var address: RedisConnection.Address
-    /// The password, if it wants one.
+    /// The password, if required.
     public var password: Secret?
-    /// Put before every key.
+    /// Prepended to every key.
     public var prefix = "dgm:"
 
     /// A cache on the server at `address`.
@@ -93,8 +93,8 @@ public final class HotCache: Sendable {
         self.logger = logger.with("component", "hot-cache")
         written = registry.counter("tribune_hot_cache_written_total", "Values written to Redis.")
         dropped = registry.counter(
-            "tribune_hot_cache_dropped_total", "Values not written because Redis was away or slow.")
-        up = registry.gauge("tribune_hot_cache_up", "Whether Redis answered last time.")
+            "tribune_hot_cache_dropped_total", "Values not written because Redis was unavailable or slow.")
+        up = registry.gauge("tribune_hot_cache_up", "Whether the last request to Redis succeeded.")
         reader = try HotCacheReader(configuration, registry: registry)
         let worker = try WorkerThread("hot-cache") { [self] in run() }
         thread.withLock { $0 = worker }

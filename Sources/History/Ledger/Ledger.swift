@@ -23,7 +23,7 @@ struct LedgerHead: Equatable, Sendable {
 /// have series that the database has rolled back.
 final class Ledger {
     let store: LedgerStore
-    /// Numbers of series met so far.
+    /// Numbers of known series.
     var seriesNumbers = SeriesNumbers()
     /// Why rows of the platform's tables were left out.
     var platformFailure: String?

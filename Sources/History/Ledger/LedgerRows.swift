@@ -56,7 +56,7 @@ struct LedgerRows {
     }
 
     func insert(into store: LedgerStore) throws(HistoryError) {
-        // Entries about schema steps are written while the newest columns do not exist yet.
+        // Entries about schema steps are written before the newest columns exist.
         let hasAdditions = entries.contains { !$0.incident.isEmpty || !$0.service.isEmpty }
         try store.insert(
             into: "ledger",

@@ -53,7 +53,7 @@ enum PersonalText {
             }
             return .object(
                 members.map { member in
-                    // Only this function makes commitments: a label that looks like one is renamed.
+                    // Only this function creates commitments: a label that looks like one is renamed.
                     let isForeign = member.name == commitment
                     return .init(
                         isForeign ? "$" + commitment : storable(member.name), committed(member.value, &disclosures))

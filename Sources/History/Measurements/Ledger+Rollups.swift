@@ -6,7 +6,7 @@ extension Ledger {
     private static let hour: Int64 = 3_600_000
     private static let day: Int64 = 24 * hour
 
-    /// The start of the hour that holds `milliseconds`.
+    /// The start of the hour of `milliseconds`.
     static func hour(of milliseconds: Int64) -> Int64 { milliseconds - (milliseconds % hour + hour) % hour }
 
     private static func update(_ time: String) -> String {

@@ -80,7 +80,7 @@ extension LedgerStore {
         preparedPlatformMonths.insert(month)
     }
 
-    /// The months before `month` that hold measurements, with the number of their rows.
+    /// The months before `month` with measurements, with the number of their rows.
     func months(before month: Month) throws(HistoryError) -> [(month: Month, rows: Int64)] {
         try isPostgres ? partitions(before: month) : monthsOfRows(before: month)
     }

@@ -2,7 +2,7 @@ internal import Runtime
 internal import TLS
 
 extension HistoryRunner {
-    /// The entries that `query` asks for, newest first. Blocks until the database answers; spooled records are not
+    /// The entries selected by `query`, newest first. Blocks until the database responds; spooled records are not
     /// included.
     public func query(_ query: LedgerQuery) throws(HistoryError) -> [LedgerEntry] {
         try reader.perform { (store) throws(HistoryError) in try Ledger(store: store).entries(query) }

@@ -1,6 +1,6 @@
 internal import Database
 
-/// The schema of the history. Steps that were released are never edited.
+/// The schema of the history. Released steps are never edited.
 enum HistorySchema {
     /// The steps for SQLite.
     static let sqlite = MigrationSet(table: "schema_migration", steps: sqliteSteps + [sqliteQueries, sqliteIncidents])

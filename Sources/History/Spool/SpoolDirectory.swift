@@ -74,7 +74,7 @@ internal import TLS
         try HistoryFile.names(in: path).compactMap { SpoolSegment.first(ofName: $0) }.sorted()
     }
 
-    /// Keeps ``delivered`` for the next start. Without it a database that is new to the spool gets some records again.
+    /// Stores ``delivered`` for the next start. Without it a database that is new to the spool gets some records again.
     func keepDelivered() {
         let text = "\(delivered.load(ordering: .relaxed))\n"
         _ = FileText.write(text, to: path + "/delivered")

@@ -18,7 +18,7 @@ public struct RollbackEvent: Equatable, Sendable {
     public var kind: Kind
     /// The name of a rule or a plan.
     public var subject: String
-    /// The particulars; an object.
+    /// Details; an object.
     public var body: JSON
     /// Joins everything from the first violation to the last step; `nil` for events that belong to no incident.
     public var incident: String?

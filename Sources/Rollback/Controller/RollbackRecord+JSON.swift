@@ -103,7 +103,7 @@ extension Trip {
             "incident": .string(incident),
             "severity": .string(severity), "expr": .string(expression),
             "comparison": .string(condition.comparison.rawValue),
-            // Numbers that JSON cannot write (an infinite threshold, a missing sample) stand as text.
+            // Numbers that JSON cannot represent (an infinite threshold, a missing sample) are written as text.
             "threshold": .string(FloatText.general(condition.threshold)),
             "labels": .object(labels.pairs.map { JSON.Member($0.name, .string($0.value)) }),
             "samples": .array(

@@ -18,7 +18,7 @@ extension RolloutController {
                     "services": .array(affected.map(JSON.string)),
                 ], incident: trip.incident, at: now)
             guard trip.mode == .enforce, controller.isUnderWay else { return }
-            // What trips without traffic after everything went back says nothing about the next candidate.
+            // A trip without traffic after a complete rollback does not apply to the next candidate.
             if affected.isEmpty, controller.state.phase == .rolledBack { return }
             let end = now + trip.cooldown
             controller.state.cooldownUntil = max(controller.state.cooldownUntil ?? end, end)

@@ -32,7 +32,7 @@ extension RolloutController {
                     incident: incident)))
     }
 
-    /// Writes a step of the rollback under way to the history, with what proves that it was due.
+    /// Writes a step of the active rollback to the history, with its evidence.
     mutating func recordStep(
         _ step: String, _ service: String?, _ detail: String, more: [JSON.Member] = [], at now: Instant
     ) {

@@ -317,7 +317,7 @@ extension RollbackRule.Track {
         if streak == 0, state == .armed { violatedSince = measurement.time }
         if streak < Int.max { streak += 1 }
         samples = samples.suffix(RollbackRule.sampleLimit - 1) + [sample]
-        // Once tripped, further violations are no news: the measurements are recorded, and the trip stands until it
+        // After a trip further violations cause no action: measurements are recorded, and the trip stays until it
         // clears.
         guard state == .armed else { return }
         actions.append(.violated(labels: labels, sample: sample, streak: streak))

@@ -38,9 +38,9 @@ public struct Trip: Equatable, Sendable {
     public var labels: Labels
     /// Joins the violations that led here, the decision and what is done about it in the record.
     public var incident: String
-    /// The violations in a row that made the trip, oldest first.
+    /// The violations in a row that caused the trip, oldest first.
     public var samples: [EvidenceSample]
-    /// The service that is meant; `nil` where neither the rule nor the element names one.
+    /// The affected service; `nil` if neither the rule nor the element names one.
     public var service: String?
     /// Which services roll back.
     public var scope: RollbackDefinition.Action.Scope
