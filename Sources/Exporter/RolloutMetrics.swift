@@ -6,13 +6,15 @@ internal import Synchronization
 
 /// Rollouts and rollback rules as metrics for dashboards, updated when metrics are read.
 final class RolloutMetrics: Sendable {
-    /// A family. Each has two labels.
+    /// A family with two to four labels.
     private enum Family {
-        case weight, frozen, state, tripped, streak
+        case weight, split, up, frozen, state, tripped, streak
 
         var name: String {
             switch self {
             case .weight: "tribune_rollout_candidate_weight_ratio"
+            case .split: "tribune_rollout_weight_ratio"
+            case .up: "tribune_route_up"
             case .frozen: "tribune_rollout_service_frozen"
             case .state: "tribune_rollout_state"
             case .tripped: "tribune_rollback_rule_tripped"
@@ -22,7 +24,10 @@ final class RolloutMetrics: Sendable {
 
         var help: String {
             switch self {
-            case .weight: "Share of traffic of the candidate, 0 to 1."
+            case .weight: "Share of traffic that the candidate shall have, 0 to 1."
+            case .split:
+                "Share of traffic of the candidate, 0 to 1: the desired one, and the observed one while the route can be read."
+            case .up: "Whether the last attempt to read the route succeeded; absent before the first attempt."
             case .frozen: "Whether the service is frozen: neither promoted nor rolled back."
             case .state: "A constant 1, labelled with the state of the rollout."
             case .tripped: "Whether the rollback rule is tripped."
@@ -35,9 +40,13 @@ final class RolloutMetrics: Sendable {
         var family: Family
         var first: String
         var second: String
+        var route = ""
+        var kind = ""
 
         var labels: KeyValuePairs<String, String> {
             switch family {
+            case .split: ["plan": first, "service": second, "route": route, "kind": kind]
+            case .up: ["plan": first, "service": second, "route": route]
             case .weight, .frozen: ["plan": first, "service": second]
             case .state: ["plan": first, "state": second]
             case .tripped, .streak: ["rule_group": first, "rule": second]
@@ -72,6 +81,18 @@ final class RolloutMetrics: Sendable {
                     Double(service.split.candidate) / 100
                 values[Member(family: .frozen, first: rollout.plan, second: service.name)] =
                     service.frozen == nil ? 0 : 1
+                for (index, route) in service.routes.enumerated() {
+                    let number = String(index + 1)
+                    func member(_ family: Family, _ kind: String = "") -> Member {
+                        Member(family: family, first: rollout.plan, second: service.name, route: number, kind: kind)
+                    }
+                    values[member(.split, "desired")] = Double(service.split.candidate) / 100
+                    guard let isUp = route.isUp else { continue }
+                    values[member(.up)] = isUp ? 1 : 0
+                    // A reading that cannot be repeated says nothing about now.
+                    guard isUp, let observed = route.view.observed else { continue }
+                    values[member(.split, "observed")] = Double(observed.candidate) / 100
+                }
             }
         }
         for group in sources.ruleGroups() {

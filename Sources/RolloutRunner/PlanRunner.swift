@@ -234,7 +234,31 @@ final class PlanRunner: Sendable {
         let snapshot = RolloutSnapshot(core.machine.controller, at: now)
         let rules = core.machine.rules.mapValues { RollbackRuleStanding(streak: $0.streak, isTripped: $0.isTripped) }
         let plan = core.machine.controller.plan
-        published.withLock { $0 = Published(plan: plan, snapshot: snapshot, rules: rules) }
+        let before = published.withLock { published in
+            defer { published = Published(plan: plan, snapshot: snapshot, rules: rules) }
+            return published.snapshot
+        }
+        logRoutes(snapshot, before)
+    }
+
+    /// Logs a route once when it cannot be read any more, and once when it can be read again.
+    private func logRoutes(_ snapshot: RolloutSnapshot, _ before: RolloutSnapshot) {
+        for (service, old) in zip(snapshot.services, before.services) where service.routes != old.routes {
+            for (route, last) in zip(service.routes, old.routes) where route.isUp != last.isUp {
+                switch route.isUp {
+                case false?:
+                    instruments.unreadable.add()
+                    logger.warn(
+                        "a route cannot be read",
+                        ["service": service.name, "route": route.name, "reason": route.view.fault ?? ""])
+                case true?:
+                    if last.isUp == false {
+                        logger.info("a route can be read again", ["service": service.name, "route": route.name])
+                    }
+                case nil: break
+                }
+            }
+        }
     }
 
     /// Starts a worker for each route of `plan`, or none.

@@ -7,6 +7,7 @@ struct RollbackInstruments: Sendable {
     let valid: Counter
     let invalid: Counter
     let dropped: Counter
+    let unreadable: Counter
     let unknownPlan: Counter
     let shift: Histogram
     let journal: Histogram
@@ -19,6 +20,8 @@ struct RollbackInstruments: Sendable {
         invalid = registry.counter(name, help, labels: ["outcome": "not_validated"])
         dropped = registry.counter(
             "tribune_rollback_messages_dropped_total", "Measurements and outputs dropped because a queue was full.")
+        unreadable = registry.counter(
+            "tribune_routes_unreadable_total", "How often a route that could be read became unreadable.")
         unknownPlan = registry.counter(
             "tribune_rollback_unknown_plan_total", "Measurements of rules whose plan is not loaded.")
         shift = registry.histogram(

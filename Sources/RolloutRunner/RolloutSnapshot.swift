@@ -16,10 +16,37 @@ public struct RolloutSnapshot: Equatable, Sendable {
         public var split: TrafficSplit
         /// Why nothing can be done at present.
         public var frozen: String?
+        /// Its routes, in the order of the plan.
+        public var routes: [Route]
         /// What it depends on.
         public var depends: [String]
         /// What people check before its rollout begins.
         public var preflight: [String]
+
+        /// How traffic is split by the last reading of every route; `nil` if a route cannot be read, if none was read yet
+        /// or if routes differ.
+        public var observed: TrafficSplit? {
+            guard let first = routes.first?.view.observed,
+                routes.allSatisfy({ $0.isUp == true && $0.view.observed == first })
+            else { return nil }
+            return first
+        }
+    }
+
+    /// One route of a service: what was read of it.
+    public struct Route: Equatable, Sendable {
+        /// The router with what distinguishes it from others.
+        public var name: String
+        /// The last reading, and since when none succeeds.
+        public var view: RouteView
+        /// Whether a person has given it up in the last rollback.
+        public var isAbandoned: Bool
+
+        /// Whether the last attempt to read it succeeded; `nil` before the first one.
+        public var isUp: Bool? {
+            if view.unreadableSince != nil { return false }
+            return view.readAt == nil ? nil : true
+        }
     }
 
     /// The plan's name.
@@ -48,10 +75,16 @@ public struct RolloutSnapshot: Equatable, Sendable {
         phase = state.phase.name
         obstacle = controller.standstill(at: now)
         epoch = controller.epoch
+        let views = controller.views
         services = controller.plan.services.map { service in
             let current = state.services[service.name] ?? ServiceRollout()
             return Service(
                 name: service.name, progress: current.progress.name, split: current.split, frozen: current.frozen,
+                routes: service.routes.enumerated().map { index, route in
+                    Route(
+                        name: route.name, view: views[RouteID(service.name, index)] ?? RouteView(),
+                        isAbandoned: current.abandoned.contains(index))
+                },
                 depends: service.depends, preflight: service.preflight)
         }
         cooldownUntil = state.cooldownUntil
@@ -72,6 +105,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
                         "name": .string(service.name), "progress": .string(service.progress),
                         "stable": .integer(Int64(service.split.stable)),
                         "candidate": .integer(Int64(service.split.candidate)),
+                        "observed": service.observed?.json ?? .null, "routes": .array(service.routes.map(\.json)),
                         "frozen": service.frozen.map(JSON.string) ?? .null,
                         "depends": .array(service.depends.map(JSON.string)),
                         "preflight": .array(service.preflight.map(JSON.string)),
@@ -85,7 +119,21 @@ public struct RolloutSnapshot: Equatable, Sendable {
     }
 }
 
-/// The state of a rollback rule.
+extension RolloutSnapshot.Route {
+    /// The route for machines. `up` is null before the first reading; `observed` is the last reading, however old.
+    fileprivate var json: JSON {
+        func time(_ instant: Instant?) -> JSON {
+            instant.map { .string(RFC3339.text(milliseconds: $0.timestamp.milliseconds)) } ?? .null
+        }
+        return [
+            "name": .string(name), "up": isUp.map(JSON.bool) ?? .null, "observed": view.observed?.json ?? .null,
+            "read_at": time(view.readAt), "unreadable_since": time(view.unreadableSince),
+            "fault": view.fault.map(JSON.string) ?? .null, "abandoned": .bool(isAbandoned),
+        ]
+    }
+}
+
+/// Where a rollback rule stands.
 public struct RollbackRuleStanding: Equatable, Sendable {
     /// The longest streak of violations of its elements.
     public var streak: Int

@@ -120,11 +120,18 @@ import WebFixture
         service.frozen = "x"
         rollout.services = ["auth": service]
         let controller = RolloutController(plan: plan, state: rollout)
-        let snapshot = RolloutSnapshot(controller, at: Instant(nanoseconds: 0))
+        var snapshot = RolloutSnapshot(controller, at: Instant(nanoseconds: 0))
+        state.rollouts.withLock { $0 = [snapshot] }
+        #expect(try !fixture.text("/metrics").contains("tribune_route_up{"), "nothing was read")
+        snapshot.services[0].routes[0].view.reading = Inspection(split: .allStable, stable: .healthy)
+        snapshot.services[0].routes[0].view.readAt = Instant(nanoseconds: 0)
         state.rollouts.withLock { $0 = [snapshot] }
         let text = try fixture.text("/metrics")
         for line in [
             #"tribune_rollout_candidate_weight_ratio{plan="p",service="auth"} 0.25"#,
+            #"tribune_rollout_weight_ratio{plan="p",service="auth",route="1",kind="desired"} 0.25"#,
+            #"tribune_rollout_weight_ratio{plan="p",service="auth",route="1",kind="observed"} 0"#,
+            #"tribune_route_up{plan="p",service="auth",route="1"} 1"#,
             #"tribune_rollout_service_frozen{plan="p",service="auth"} 1"#,
             #"tribune_rollout_state{plan="p",state="promoting"} 1"#,
             #"tribune_rollback_rule_tripped{rule_group="g",rule="Low"} 1"#,
@@ -132,6 +139,11 @@ import WebFixture
         ] {
             #expect(text.contains(line + "\n"))
         }
+        snapshot.services[0].routes[0].view.unreadableSince = Instant(nanoseconds: 5)
+        state.rollouts.withLock { $0 = [snapshot] }
+        let dead = try fixture.text("/metrics")
+        #expect(dead.contains(#"tribune_route_up{plan="p",service="auth",route="1"} 0"# + "\n"))
+        #expect(!dead.contains(#"kind="observed""#), "an old reading is not passed off as a present one")
         state.rollouts.withLock { $0 = [] }
         #expect(try !fixture.text("/metrics").contains("tribune_rollout_"))
     }

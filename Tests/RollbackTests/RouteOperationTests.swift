@@ -156,4 +156,38 @@ struct RouteOperationTests {
         #expect(live(world) == [100, 100, 50])
         #expect(!steps(world).contains { $0.hasPrefix("order broken") })
     }
+
+    @Test("a route that cannot be read is paged once after its time, without any rollout, and resolved when it is read")
+    func unreadPage() {
+        var world = World(calm: plan)
+        world.run(for: .seconds(1))
+        world.routers[second]?.isDead = true
+        world.run(for: .seconds(50))
+        #expect(world.notices.isEmpty)
+        world.run(for: .minutes(5))
+        #expect(world.notices.map(\.kind) == [.page])
+        #expect(
+            world.notices.first?.text
+                == "plan p, service a: exec two cannot be read, its split is unknown (last reading 100/0): refused")
+        #expect(world.controller?.views[second]?.observed == .allStable, "the last reading")
+        #expect(world.controller?.views[second]?.unreadableSince != nil)
+        world.routers[second]?.isDead = false
+        world.run(for: .seconds(20))
+        #expect(world.notices.map(\.kind) == [.page, .over])
+        #expect(world.controller?.views[second]?.unreadableSince == nil)
+    }
+
+    @Test("after a start, a candidate with less traffic than recorded was taken back; one with as much goes on")
+    func incompleteRecord() {
+        for isLower in [false, true] {
+            var world = promoting()
+            world.crashCountdown = 0
+            if isLower { world.routers[first]?.live = .allStable }
+            world.run(for: .minutes(1))
+            #expect(world.process == 1)
+            #expect(world.lastState.phase == (isLower ? .rolledBack : .promoting))
+            #expect(live(world) == (isLower ? [0, 0, 0] : [100, 100, 50]))
+            #expect(world.violations == [])
+        }
+    }
 }

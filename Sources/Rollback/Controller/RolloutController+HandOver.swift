@@ -61,16 +61,26 @@ extension RolloutController {
             state.phase = .rolledBack
         case .promoted, .retired, .rollingBack: break
         }
-        state.doubts = Set(state.services.filter { $0.value.split.candidate > 0 }.keys)
+        doubtRecord()
+    }
+
+    /// Takes what is recorded as possibly incomplete: shifts to the stable version may follow that nobody recorded, but
+    /// nothing that gave a candidate more.
+    mutating func doubtRecord() {
+        state.doubts = Set(state.services.filter { plan.service($0.key) != nil && takesTraffic($0.key) }.keys)
         if state.phase == .retired { state.doubts = [] }
     }
 
     /// Whether the live weights of `service` show that the previous node was, or may have been, rolling it back; then
     /// everything is rolled back.
     mutating func wasTakenBack(_ service: String, _ seen: Inspection, at now: Instant) -> Bool {
-        guard state.doubts.contains(service), let wanted = state.services[service]?.split,
-            (seen.split?.candidate ?? 0) < wanted.candidate
-        else { return false }
+        guard state.doubts.contains(service), let current = state.services[service] else { return false }
+        var wanted = current.split
+        if case .shifting(let stage) = current.progress, !current.isRestoring {
+            // Its shift may not have been sent.
+            wanted = stage == 0 ? .allStable : plan.service(service)?.stages[stage - 1] ?? .allStable
+        }
+        guard (seen.split?.candidate ?? 0) < wanted.candidate else { return false }
         let affected = plan.rollbackOrder.filter { takesTraffic($0) }
         let live = seen.split?.description ?? "unknown weights"
         beginRollback(
@@ -78,7 +88,7 @@ extension RolloutController {
             because: .command(
                 by: "tribune",
                 reason:
-                    "taken over from a node that had begun to roll \(service) back: live \(live), recorded \(wanted)"),
+                    "\(service) was taken back by whoever led before: live \(live), recorded \(wanted)"),
             at: now)
         return true
     }

@@ -92,7 +92,7 @@ extension RolloutController {
     private mutating func advancePromotion(of service: String, at now: Instant) {
         // The weights left by another node are read first: it may have been rolling back.
         guard let definition = plan.service(service), let current = state.services[service],
-            !state.doubts.contains(service)
+            !state.doubts.contains(service) || current.progress.isShifting
         else { return }
         switch current.progress {
         case .waiting: beginStage(0, of: definition, at: now)
@@ -227,6 +227,7 @@ extension RolloutController {
             if now < end { wake(at: end) } else if self[route].pending == nil { self[route].leg = .unread }
         }
         let areFit = routes.allSatisfy { self[$0].leg >= .fit }
+        if areFit, state.doubts.remove(service) != nil { journal("confirmed", at: now) }
         for route in routes where isFree(route, at: now) {
             switch self[route].leg {
             case .unread: operate(route, .target, .inspect, at: now)
@@ -247,6 +248,7 @@ extension RolloutController {
         switch (purpose, result) {
         case (.target, .inspected(let seen)):
             if current.isRestoring { return restoreInspected(route, seen, at: now) }
+            if wasTakenBack(service, seen, at: now) { return }
             guard mayRaise(at: now), obstacle(at: now) == nil else { return }
             guard case .healthy = seen.stable else {
                 return raiseFailed(route, text("there is no verified way back: \(seen.stable)", of: route), at: now)

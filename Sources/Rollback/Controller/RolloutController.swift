@@ -130,7 +130,10 @@ public struct RolloutController: Equatable, Sendable {
     public mutating func recovered(freezes: Set<String> = [], at now: Instant) -> [Action] {
         self.freezes = freezes
         began = now
-        return handle(at: now) { $0.resumeRollback(at: now) }
+        return handle(at: now) { controller in
+            controller.doubtRecord()
+            controller.resumeRollback(at: now)
+        }
     }
 
     /// Continues a rollback that another process began.
@@ -285,6 +288,7 @@ public struct RolloutController: Equatable, Sendable {
         } while hasChanged
         tellOfFreeze(at: now)
         notifyOfLack(at: now)
+        notifyOfUnread(at: now)
         assert(state.checkInvariants(of: plan) == nil, state.checkInvariants(of: plan) ?? "")
         defer { outbox = [] }
         return outbox

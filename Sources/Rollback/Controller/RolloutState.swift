@@ -55,6 +55,8 @@ public struct ServiceRollout: Equatable, Sendable {
         case rollingBack(RollbackStep)
         /// The stable version has all traffic again, verified.
         case rolledBack
+
+        var isShifting: Bool { if case .shifting = self { true } else { false } }
     }
 
     /// The progress of the rollback of one service.

@@ -123,6 +123,8 @@ struct RouteWork: Equatable {
     var isRead = false
     /// What was last read.
     var view = RouteView()
+    /// The key under which people were notified that it cannot be read; `nil` while they need not know.
+    var toldUnread: String?
 
     mutating func forget() {
         pending = nil
@@ -132,6 +134,7 @@ struct RouteWork: Equatable {
         leg = .unread
         obstacle = nil
         isRead = false
+        toldUnread = nil
     }
 
     mutating func begin() {

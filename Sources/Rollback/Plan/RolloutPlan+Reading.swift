@@ -34,6 +34,7 @@ extension RolloutPlan {
         retainStable = try fields.duration("retain_stable") ?? .hours(24)
         gateTimeout = try fields.duration("gate_timeout") ?? .minutes(30)
         reconcile = try fields.duration("reconcile", least: .milliseconds(100)) ?? .seconds(10)
+        pageUnreadAfter = try fields.duration("page_unread_after") ?? .minutes(1)
         validation = try Validation(reading: &fields)
         notify = try fields.textList("notify")
         freezeIf = try fields.textList("freeze_if")

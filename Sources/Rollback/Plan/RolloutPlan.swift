@@ -77,6 +77,8 @@ public struct RolloutPlan: Equatable, Sendable {
     public var gateTimeout: Milliseconds
     /// The interval at which live weights are read.
     public var reconcile: Milliseconds
+    /// How long a route may be unreadable before people are paged.
+    public var pageUnreadAfter: Milliseconds
     /// The validation of a rollback.
     public var validation: Validation
     /// Receivers that are notified of every rollback.

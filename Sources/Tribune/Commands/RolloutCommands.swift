@@ -72,11 +72,13 @@ enum RolloutCommands {
             let rows = (plan["details"]?["services"]?.elements ?? []).map { service in
                 (
                     "  \(service["name"]?.text ?? "")",
-                    "stable \(service["stable"]?.integer ?? 0) %, candidate \(service["candidate"]?.integer ?? 0) %, "
+                    "desired stable \(service["stable"]?.integer ?? 0) %, candidate "
+                        + "\(service["candidate"]?.integer ?? 0) %; \(observedText(service)); "
                         + (service["frozen"]?.text ?? service["progress"]?.text ?? "")
                 )
             }
             Console.print(Console.table(rows))
+            for line in (plan["details"]?["services"]?.elements ?? []).flatMap(unreadLines) { Console.print(line) }
             if ["promoting", "paused", "rolled_back"].contains(plan["state"]?.text),
                 let obstacle = plan["details"]?["obstacle"]?.text
             {
@@ -85,6 +87,34 @@ enum RolloutCommands {
             if let until = plan["details"]?["cooldown_until"]?.text { Console.print("  Cooldown until \(until)") }
         }
         return 0
+    }
+
+    /// What was read of all routes of a service, or that it is not known.
+    private static func observedText(_ service: JSON) -> String {
+        guard let split = service["observed"], let stable = split["stable"]?.integer,
+            let candidate = split["candidate"]?.integer
+        else { return "live unknown" }
+        return "live \(stable)/\(candidate)"
+    }
+
+    /// A line for each route that cannot be read, or that shows another split than desired.
+    private static func unreadLines(_ service: JSON) -> [String] {
+        (service["routes"]?.elements ?? []).enumerated().compactMap { index, route in
+            let observed = route["observed"].flatMap { split in
+                split["stable"]?.integer.flatMap { stable in
+                    split["candidate"]?.integer.map { "\(stable)/\($0)" }
+                }
+            }
+            let name = "  \(service["name"]?.text ?? ""), route \(index + 1) (\(route["name"]?.text ?? ""))"
+            let last =
+                route["read_at"]?.text.map { "last reading \(observed ?? "no traffic") at \($0)" } ?? "never read"
+            if let since = route["unreadable_since"]?.text {
+                return "\(name): cannot be read since \(since): \(route["fault"]?.text ?? ""); \(last)"
+            }
+            if route["up"]?.bool == nil { return "\(name): never read" }
+            let desired = "\(service["stable"]?.integer ?? 0)/\(service["candidate"]?.integer ?? 0)"
+            return observed == desired ? nil : "\(name): \(last)"
+        }
     }
 
     private static let preflight = Command(
