@@ -42,13 +42,21 @@ extension AlertmanagerAPI {
 
     /// `DELETE /api/v2/silence/{id}`
     func expireSilence(_ call: APIRequest) throws(AlertmanagerError) -> HTTPServerResponse {
-        _ = try Self.value(of: sources.expireSilence(try Self.silenceID(call), call.actor))
+        let outcome = sources.expireSilence(try Self.silenceID(call), call.actor)
+        if case .failure(let error) = outcome, error.code == .notFound { return HTTPServerResponse(status: 404) }
+        _ = try Self.value(of: outcome)
         return HTTPServerResponse(status: 200)
     }
 
     /// `POST /api/v2/silences`
     func setSilence(_ call: APIRequest) throws(AlertmanagerError) -> HTTPServerResponse {
-        let wanted = try Silence(posted: try call.json())
+        let wanted = try Silence(posted: try call.json("silence"))
+        guard wanted.startsAt < wanted.endsAt else {
+            throw .text(status: 400, "Failed to create silence: start time must be before end time")
+        }
+        guard wanted.endsAt.milliseconds >= SystemClock.wallMilliseconds() else {
+            throw .text(status: 400, "Failed to create silence: end time can't be in the past")
+        }
         let id = try Self.value(of: sources.setSilence(wanted, call.actor))
         var writer = JSONWriter()
         writer.object { $0.member("silenceID", id) }
@@ -66,13 +74,12 @@ extension AlertmanagerAPI {
         switch result {
         case .success(let value): return value
         case .failure(let error):
-            let status =
-                switch error.code {
-                case .invalid, .full: 400
-                case .notFound: 404
-                case .storage: 500
-                }
-            throw .text(status: status, error.reason)
+            switch error.code {
+            case .invalid: throw .text(status: 400, "invalid silence: \(error.reason)")
+            case .full: throw .text(status: 400, error.reason)
+            case .notFound: throw .text(status: 404, "silence not found")
+            case .storage: throw .text(status: 500, error.reason)
+            }
         }
     }
 
@@ -131,15 +138,15 @@ extension Silence {
 
     /// Reads a silence posted by a client. As in Alertmanager, unknown members are ignored.
     fileprivate init(posted json: JSON) throws(AlertmanagerError) {
-        guard json.members != nil else { throw .malformed("expected an object") }
+        guard json.members != nil else { throw .malformed("silence", "expected an object") }
         func text(_ name: String) throws(AlertmanagerError) -> String {
             guard let value = json[name], value != .null else { throw .missing(name) }
-            guard let text = value.text else { throw .malformed("\(name): expected text") }
+            guard let text = value.text else { throw .malformed("silence", "\(name): expected text") }
             return text
         }
         func time(_ name: String) throws(AlertmanagerError) -> Timestamp {
             guard let milliseconds = RFC3339.milliseconds(parsing: try text(name)) else {
-                throw .malformed("\(name): expected a time such as 2026-11-21T09:30:00Z")
+                throw .malformed("silence", "\(name): expected a time such as 2026-11-21T09:30:00Z")
             }
             return Timestamp(milliseconds: milliseconds)
         }
@@ -147,7 +154,7 @@ extension Silence {
         let creator = try text("createdBy")
         let end = try time("endsAt")
         guard let list = json["matchers"], list != .null else { throw .missing("matchers") }
-        guard let elements = list.elements else { throw .malformed("matchers: expected a list") }
+        guard let elements = list.elements else { throw .malformed("silence", "matchers: expected a list") }
         guard !elements.isEmpty else {
             throw .coded(status: 422, code: 612, "matchers in body should have at least 1 items")
         }
@@ -171,9 +178,9 @@ extension LabelMatcher {
             return value
         }
         let flag = try member("isRegex")
-        guard let isRegex = flag.bool else { throw .malformed("\(place).isRegex: expected true or false") }
+        guard let isRegex = flag.bool else { throw .malformed("silence", "\(place).isRegex: expected true or false") }
         guard let name = try member("name").text, let value = try member("value").text else {
-            throw .malformed("\(place): expected texts")
+            throw .malformed("silence", "\(place): expected texts")
         }
         guard !name.isEmpty else { throw .text(status: 400, "\(place): the label name is empty") }
         let isEqual = json["isEqual"]?.bool ?? true

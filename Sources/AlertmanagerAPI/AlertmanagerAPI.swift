@@ -98,13 +98,16 @@ public struct AlertmanagerSources: Sendable {
 }
 
 extension APIRequest {
-    /// The body as JSON. Media types that another site's page may send without a preflight request are rejected.
-    func json() throws(AlertmanagerError) -> JSON {
+    /// The body as JSON. `name` is its name in Alertmanager's OpenAPI document. Media types that another site's page may
+    /// send without a preflight request are rejected.
+    func json(_ name: String) throws(AlertmanagerError) -> JSON {
+        guard !request.body.isEmpty else { throw .missing(name) }
         let type = (request[header: "Content-Type"] ?? "").prefix { $0 != ";" }
         let isJSON = String(type).split(whereSeparator: { $0 == " " || $0 == "\t" }).joined().lowercased()
         guard isJSON == "application/json" else {
-            throw .coded(status: 415, code: 415, "unsupported media type \"\(type)\", use application/json")
+            throw .coded(
+                status: 415, code: 415, "unsupported media type \"\(type)\", only [application/json] are allowed")
         }
-        do throws(JSONError) { return try JSON(parsing: request.body) } catch { throw .malformed(error) }
+        do throws(JSONError) { return try JSON(parsing: request.body) } catch { throw .malformed(name, error) }
     }
 }

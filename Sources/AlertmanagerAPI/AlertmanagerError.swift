@@ -14,9 +14,9 @@ enum AlertmanagerError: Error, Equatable {
         .coded(status: 422, code: 602, "\(field) in body is required")
     }
 
-    /// The body cannot be read.
-    static func malformed(_ reason: some CustomStringConvertible) -> AlertmanagerError {
-        .coded(status: 400, code: 400, "cannot read the body: \(reason)")
+    /// The body, which is called `name` in Alertmanager's OpenAPI document, cannot be read.
+    static func malformed(_ name: String, _ reason: some CustomStringConvertible) -> AlertmanagerError {
+        .coded(status: 400, code: 400, "parsing \(name) body from \"\" failed, because \(reason)")
     }
 
     var response: HTTPServerResponse {

@@ -3,7 +3,7 @@ public struct BuildInformation: Sendable {
     /// The version of Prometheus whose API is served. Clients such as Grafana decide by it what they may ask for.
     public static let prometheusVersion = "3.14.0"
     /// The version of Alertmanager whose API is served at `/api/v2`.
-    public static let alertmanagerVersion = "0.28.1"
+    public static let alertmanagerVersion = "0.34.0"
     /// Tribune's own version.
     public var version = "0.0.0"
     /// The commit it was built from.

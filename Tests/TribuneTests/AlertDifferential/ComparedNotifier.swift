@@ -100,7 +100,21 @@ final class ComparedNotifier {
         let id = try #require(silences[name])
         var request = HTTPRequest(url: "http://127.0.0.1:\(port)/api/v2/silence/\(id)")
         request.method = "DELETE"
+        request.authorize(credentials: Self.token)
         #expect(try client.send(request).status == 200)
+    }
+
+    /// The answer to any request, as it is.
+    func answer(
+        _ method: String, _ path: String, type: String = "application/json", _ body: String
+    ) throws -> (status: Int, text: String) {
+        var request = HTTPRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.method = method
+        if !body.isEmpty { request.headers = [("Content-Type", type)] }
+        request.body = Array(body.utf8)
+        request.authorize(credentials: Self.token)
+        let answer = try client.send(request)
+        return (Int(answer.status), String(decoding: answer.body, as: UTF8.self))
     }
 
     private func get(_ path: String) throws -> HTTPResponse {
