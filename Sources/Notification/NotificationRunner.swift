@@ -49,6 +49,31 @@ public final class NotificationRunner: Sendable {
         static let alertBatches = 8000
         /// The maximum number of events between writes of the log.
         static let eventsAtOnce = 256
+        /// How often a node that shares notifications checks whether it notifies.
+        static let turnNanoseconds: Int64 = 250_000_000
+        /// How long a node that takes over waits for the shared database before it notifies without it. It then repeats
+        /// notifications, which is better than sending none.
+        static let takeOverNanoseconds: Int64 = 10_000_000_000
+        /// How often a node that does not notify removes alerts that ended.
+        static let pruningNanoseconds: Int64 = 10_000_000_000
+    }
+
+    /// Whether this node notifies, among those that share notifications.
+    private enum Turn {
+        /// Alerts that ended are removed at `pruneAt`.
+        case standby(pruneAt: Int64)
+        /// To: `leading`, when the shared notifications were read or did not come before `until`.
+        case takingOver(until: Int64)
+        case leading
+    }
+
+    /// The state of the thread that steps the machine.
+    private struct Course {
+        var configuration: NotificationConfiguration
+        var turn: Turn
+        var areRulesEvaluated = false
+
+        var isLeading: Bool { if case .leading = turn { true } else { false } }
     }
 
     private let events = Mailbox<Event>(capacity: 10_000)
@@ -56,7 +81,8 @@ public final class NotificationRunner: Sendable {
     private let transport: any DeliveryTransport
     private let externalURL: String
     private let silences: SilenceRunner
-    private let logPath: String?
+    private let log = Mutex<NotificationLogWriter?>(nil)
+    private let sharing: NotificationSharing?
     private let logger: Logger
     private let instruments: NotificationInstruments
     /// Stepped by one thread. Others read copies.
@@ -71,19 +97,26 @@ public final class NotificationRunner: Sendable {
     /// - Parameters:
     ///   - silences: returns the current silences.
     ///   - logPath: the file of the notification log; `nil` for none.
+    ///   - sharing: the other nodes of the lease; `nil` if nothing is shared with them.
     ///   - onOutcome: called from a sender's thread after each attempt.
     public init(
-        externalURL: String, silences: SilenceRunner, logPath: String? = nil,
+        externalURL: String, silences: SilenceRunner, logPath: String? = nil, sharing: NotificationSharing? = nil,
         transport: any DeliveryTransport = NetworkTransport(), logger: Logger, registry: Registry,
         onOutcome: @escaping @Sendable (Outcome) -> Void = { _ in }
     ) {
         self.externalURL = externalURL
         self.silences = silences
-        self.logPath = logPath
+        self.sharing = sharing
         self.transport = transport
         self.logger = logger.with("component", "notification")
         self.onOutcome = onOutcome
         instruments = NotificationInstruments(registry)
+        if let logPath {
+            let log = NotificationLogWriter(NotificationLog(path: logPath, logger: logger, registry: registry)) {
+                [weak self] in self?.queue.logEntries ?? []
+            }
+            self.log.withLock { $0 = log }
+        }
         let waiting = registry.gauge("tribune_notifications_queued", "Events and notifications that wait.")
         registry.onSnapshot { [weak self] in waiting.set(Double(self?.waitingCount ?? 0)) }
     }
@@ -101,6 +134,8 @@ public final class NotificationRunner: Sendable {
         _ configuration: NotificationConfiguration, mayTell mayNotify: @escaping @Sendable () -> Bool = { true }
     ) throws(WorkerThread.StartError) {
         self.mayNotify.withLock { $0 = mayNotify }
+        try log.withLock { $0 }?.start()
+        try sharing?.start()
         try thread.withLock { (thread) throws(WorkerThread.StartError) in
             thread = try WorkerThread("notify") { self.run(configuration, mayNotify) }
         }
@@ -137,15 +172,20 @@ public final class NotificationRunner: Sendable {
         // Deliveries that receivers have accepted are logged before the end.
         events.close()
         thread.withLock { $0.take() }?.join()
+        log.withLock { $0 }?.stop()
+        sharing?.stop()
     }
+
+    /// Whether a node that does not notify has to receive alerts too, so that it can take over.
+    public var isShared: Bool { sharing != nil }
 
     private static var now: Timestamp { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
 
     // MARK: The machine
 
     private func run(_ initial: NotificationConfiguration, _ mayNotify: () -> Bool) {
-        var configuration = initial
-        let log = logPath.map { NotificationLog(path: $0, logger: logger, registry: instruments.registry) }
+        var course = Course(configuration: initial, turn: sharing == nil ? .leading : .standby(pruneAt: 0))
+        let log = self.log.withLock { $0 }
         state.withLock { $0 = NotificationQueue(initial) }
         if let log {
             let entries = log.read()
@@ -154,22 +194,62 @@ public final class NotificationRunner: Sendable {
         }
         while true {
             let groups = queue.groupCount
-            if !mayNotify(), groups + queue.pendingCount > 0 {
+            if let sharing {
+                let wasLeading = course.isLeading
+                step(&course, mayNotify: mayNotify(), sharing)
+                if course.isLeading && !wasLeading { log?.rewrite(queue.logEntries) }
+            } else if !mayNotify(), groups + queue.pendingCount > 0 {
                 logger.info("another process notifies, groups removed", ["groups": groups])
-                state.withLock { $0 = NotificationQueue(configuration) }
+                state.withLock { $0 = NotificationQueue(course.configuration) }
                 log?.rewrite([])
             }
-            dispatch(configuration)
-            let goesOn = takeEvents(&configuration)
-            if let log {
-                let changes = state.withLock { $0.takeChanges() }
-                log.append(changes) { queue.logEntries }
-            }
+            if course.isLeading { dispatch(course.configuration) }
+            let goesOn = takeEvents(&course)
+            let changes = state.withLock { $0.takeChanges() }
+            log?.keep(changes)
+            if course.isLeading { sharing?.keep(changes) }
             if !goesOn { break }
         }
         if queue.pendingCount > 0 {
             logger.warn("notifications not delivered before the stop", ["count": queue.pendingCount])
         }
+    }
+
+    /// Takes over from another node, or leaves the notifications to it.
+    private func step(_ course: inout Course, mayNotify: Bool, _ sharing: NotificationSharing) {
+        let now = SystemClock.monotonicNanoseconds()
+        switch course.turn {
+        case .standby where mayNotify:
+            course.turn = .takingOver(until: now + Limit.takeOverNanoseconds)
+            takeOver(&course, until: now + Limit.takeOverNanoseconds, sharing)
+        case .takingOver(let until) where mayNotify: takeOver(&course, until: until, sharing)
+        case .leading where mayNotify: break
+        case .standby(let pruneAt):
+            guard now >= pruneAt else { return }
+            state.withLock { $0.stoodBy(at: Self.now) }
+            course.turn = .standby(pruneAt: now + Limit.pruningNanoseconds)
+        case .leading, .takingOver:
+            logger.info("another node notifies")
+            sharing.forget()
+            state.withLock { $0.stoodBy(at: Self.now) }
+            course.turn = .standby(pruneAt: now + Limit.pruningNanoseconds)
+        }
+    }
+
+    private func takeOver(_ course: inout Course, until: Int64, _ sharing: NotificationSharing) {
+        do throws(NotificationStoreFault) {
+            let entries = try sharing.entries()
+            state.withLock { $0.tookOver(entries, at: Self.now) }
+            logger.info("this node notifies", ["groups": queue.groupCount, "notified": entries.count])
+        } catch {
+            guard SystemClock.monotonicNanoseconds() >= until else { return }
+            logger.error(
+                "this node notifies without the shared notifications, some may be repeated",
+                ["error": error.description])
+        }
+        course.turn = .leading
+        // Rules send their alerts to each node, so that those that are only in the database have ended.
+        if course.areRulesEvaluated { state.withLock { $0.restorationEnded(at: Self.now) } }
     }
 
     private func dispatch(_ configuration: NotificationConfiguration) {
@@ -203,21 +283,25 @@ public final class NotificationRunner: Sendable {
     }
 
     /// Waits for an event and handles all that are queued. Returns false at the end.
-    private func takeEvents(_ configuration: inout NotificationConfiguration) -> Bool {
+    private func takeEvents(_ course: inout Course) -> Bool {
         let wait = queue.nextDeadline.map { max(0, ($0 - Self.now).rawValue) }
         var deadline = wait.map { SystemClock.monotonicNanoseconds() + min($0, 3_600_000) * 1_000_000 }
+        if sharing != nil {
+            let turn = SystemClock.monotonicNanoseconds() + Limit.turnNanoseconds
+            deadline = course.isLeading ? min(deadline ?? turn, turn) : turn
+        }
         for _ in 0..<Limit.eventsAtOnce {
             switch events.receive(deadline: deadline) {
             case .timedOut: return true
             case .closed: return false
-            case .message(let event): take(event, &configuration)
+            case .message(let event): take(event, &course)
             }
             deadline = 0
         }
         return true
     }
 
-    private func take(_ event: Event, _ configuration: inout NotificationConfiguration) {
+    private func take(_ event: Event, _ course: inout Course) {
         let now = Self.now
         switch event {
         case .alerts(let alerts, let origin, let urgent):
@@ -227,9 +311,11 @@ public final class NotificationRunner: Sendable {
         case .finished(let delivery, .failed(let failure)):
             state.withLock { $0.failed(delivery.id, retryable: failure.isRetryable, at: now) }
         case .reconfigured(let new):
-            configuration = new
+            course.configuration = new
             state.withLock { $0.reconfigured(new, at: now) }
-        case .rulesEvaluated: state.withLock { $0.restorationEnded(at: now) }
+        case .rulesEvaluated:
+            course.areRulesEvaluated = true
+            state.withLock { $0.restorationEnded(at: now) }
         }
     }
 

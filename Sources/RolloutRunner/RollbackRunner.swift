@@ -111,12 +111,15 @@ public final class RollbackRunner: Sendable {
     }
 
     /// Ends every thread; what is under way is taken up by the next process.
-    public func stop() {
+    ///
+    /// - Parameter beforeRelease: what else has to end before another process may act.
+    public func stop(beforeRelease: () -> Void = {}) {
         for plan in plans.withLock({ Array($0.values) }) { plan.stop() }
-        // Given back only when nobody acts any more.
-        keeper?.stop()
         output.close()
         sinkThread.withLock { $0.take() }?.join()
+        beforeRelease()
+        // Given back only when nobody acts any more.
+        keeper?.stop()
     }
 
     /// A rollback rule was evaluated. Never blocks. A measurement that finds no room counts as if it had not been made.
@@ -138,6 +141,14 @@ public final class RollbackRunner: Sendable {
 
     /// Whether it is this process that acts, tells people and records, and not another one.
     public var isResponsible: Bool { keeper.map { $0.standing != .none } ?? true }
+
+    /// The epoch under which this process holds the lease; `nil` if it does not.
+    public var leaseEpoch: UInt64? {
+        switch keeper?.standing {
+        case .leading(let epoch), .alone(let epoch): epoch
+        case .some(.none), nil: nil
+        }
+    }
 
     /// How the lease stands; `nil` for a process that runs alone.
     public var lease: LeaseStatus? { keeper?.status }

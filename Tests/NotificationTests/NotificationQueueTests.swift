@@ -347,4 +347,40 @@ import YAML
         #expect(after.advanced(to: at(120)).isEmpty)
         #expect(after.advanced(to: at(200)).map(\.notification.isResolved) == [true])
     }
+
+    // MARK: Several nodes
+
+    @Test func aNodeThatTakesOverKnowsWhatWasSentAndResolvesWhatEnded() throws {
+        let route = "group_by: [alertname]\ngroup_wait: 0s\ngroup_interval: 1m\nrepeat_interval: 1h"
+        var leader = try queue(route)
+        var standby = leader
+        for name in ["Same", "Ended", "Missing"] {
+            leader.received([alert(Labels([Label("alertname", name)]))], at: at(0))
+            if name != "Missing" { standby.received([alert(Labels([Label("alertname", name)]))], at: at(0)) }
+        }
+        for delivery in leader.advanced(to: at(0)) { leader.delivered(delivery.id, at: at(0)) }
+        standby.received([alert(["alertname": "Ended"], resolved: 20)], at: at(20))
+        standby.received([alert(["alertname": "New"], since: 25)], at: at(25))
+        standby.stoodBy(at: at(30))
+        standby.tookOver(leader.logEntries, at: at(40))
+        #expect(standby.takeChanges().isEmpty)
+        standby.restorationEnded(at: at(40))
+        let sent = standby.advanced(to: at(40))
+        #expect(
+            Set(sent.map { "\($0.notification.groupLabels["alertname"] ?? "") \($0.notification.isResolved)" })
+                == ["Ended true", "Missing true", "New false"])
+        for delivery in sent { standby.delivered(delivery.id, at: at(40)) }
+        #expect(standby.groupCount == 2)
+        #expect(standby.advanced(to: at(200)).isEmpty)
+    }
+
+    @Test func aNodeThatStandsByForgetsWhatEnded() throws {
+        var queue = try queue("group_by: [alertname]")
+        queue.received([alert(["alertname": "A"]), alert(["alertname": "B"])], at: at(0))
+        queue.received([alert(["alertname": "A"], resolved: 10)], at: at(10))
+        queue.stoodBy(at: at(100))
+        #expect(queue.groupCount == 2)
+        queue.stoodBy(at: at(311))
+        #expect(queue.groupCount == 1)
+    }
 }

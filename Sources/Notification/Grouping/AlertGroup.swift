@@ -23,6 +23,8 @@ public struct AlertGroup: Equatable, Sendable {
         var resolved: Set<Labels>
         /// The integration's state for the group.
         var memory: [String: String]
+        /// Alerts of which it may have been sent a resolution that the log does not have: this was read from a log.
+        var unsure: Set<Labels> = []
     }
 
     /// An alert with the time at which it was last received.
@@ -114,7 +116,8 @@ public struct AlertGroup: Equatable, Sendable {
     public mutating func received(_ alert: Alert, origin: AlertOrigin = .rules, urgent: Bool, at now: Timestamp) {
         var alert = alert
         // An alert that was resolved and notified may fire again: its old end must not be kept.
-        if let known = alerts[alert.labels]?.alert, !Self.isResolved(known, at: now) {
+        let isNew = !alert.isResolved && forgetUnsure(alert, origin, at: now)
+        if !isNew, let known = alerts[alert.labels]?.alert, !Self.isResolved(known, at: now) {
             alert.startsAt = min(known.startsAt, alert.startsAt)
         }
         alerts[alert.labels] = Held(alert: alert, updatedAt: now, origin: origin)
@@ -124,6 +127,22 @@ public struct AlertGroup: Equatable, Sendable {
             dueAt = min(dueAt, now)
             isUrgent = true
         }
+    }
+
+    /// `alert` fires. If the log may lack its resolution and it fires anew, integrations count as not notified of it.
+    /// Returns whether one does.
+    ///
+    /// Own rules without `for` start their alerts anew after a restart, so that their start says nothing.
+    private mutating func forgetUnsure(_ alert: Alert, _ origin: AlertOrigin, at now: Timestamp) -> Bool {
+        let hasEnded = alerts[alert.labels].map { Self.isResolved($0.alert, at: now) } ?? true
+        var isNew = false
+        for (name, last) in sent where last.unsure.contains(alert.labels) {
+            guard hasEnded || origin == .api && alert.startsAt > last.at else { continue }
+            sent[name]?.unsure.remove(alert.labels)
+            sent[name]?.firing.remove(alert.labels)
+            isNew = true
+        }
+        return isNew
     }
 
     /// The rules have been evaluated since the start. Alerts that they have not sent again have ended.
@@ -146,6 +165,19 @@ public struct AlertGroup: Equatable, Sendable {
         alerts = alerts.filter { keeps($0.key) }
         sent = sent.filter { integrations.contains($0.key) }
         return count != (alerts.count, sent.count)
+    }
+
+    /// Takes over what another node has sent, with the alerts that this node does not have.
+    mutating func adopt(_ alerts: [Held], sent: [String: Sent], at now: Timestamp) {
+        self.sent = sent
+        for held in alerts where self.alerts[held.alert.labels] == nil { self.alerts[held.alert.labels] = held }
+    }
+
+    /// Removes alerts that ended before `time`.
+    mutating func forgetEnded(before time: Timestamp) {
+        alerts = alerts.filter { _, held in
+            !Self.isResolved(held.alert, at: time) || max(held.alert.endsAt, held.updatedAt) > time
+        }
     }
 
     /// The group must be checked again now.

@@ -41,7 +41,12 @@ public struct NotificationLogEntry: Equatable, Sendable {
 
     /// The restored group.
     func group(route: NotificationRoute, at now: Timestamp) -> AlertGroup {
-        let alerts = alerts.map { held in
+        AlertGroup(route: route, labels: labels, alerts: restoredAlerts(at: now), sent: sent, at: now)
+    }
+
+    /// The alerts with the time for which they still count as firing.
+    func restoredAlerts(at now: Timestamp) -> [AlertGroup.Held] {
+        alerts.map { held in
             var held = held
             held.isRestored = true
             if !held.alert.isResolved {
@@ -51,7 +56,6 @@ public struct NotificationLogEntry: Equatable, Sendable {
             }
             return held
         }
-        return AlertGroup(route: route, labels: labels, alerts: alerts, sent: sent, at: now)
     }
 }
 

@@ -31,13 +31,13 @@ public struct NotificationQueue: Equatable, Sendable {
         var labels: Labels
     }
 
-    private struct Slot: Hashable, Sendable {
+    struct Slot: Hashable, Sendable {
         var group: GroupID
         var integration: String
     }
 
     /// The state of a slot with a notification to send.
-    private struct Pending: Equatable, Sendable {
+    struct Pending: Equatable, Sendable {
         var delivery: Delivery
         var retryAt: Timestamp?
     }
@@ -55,12 +55,12 @@ public struct NotificationQueue: Equatable, Sendable {
     /// The current configuration.
     public private(set) var configuration: NotificationConfiguration
     private(set) var routes: [String: NotificationRoute]
-    private(set) var groups: [GroupID: AlertGroup] = [:]
-    private var pending: [Slot: Pending] = [:]
-    private var slots: [UInt64: Slot] = [:]
-    private var nextID: UInt64 = 0
+    var groups: [GroupID: AlertGroup] = [:]
+    var pending: [Slot: Pending] = [:]
+    var slots: [UInt64: Slot] = [:]
+    private(set) var nextID: UInt64 = 0
     /// The number of alerts in all groups.
-    private var held = 0
+    var held = 0
     /// Groups with an outdated entry in the log.
     private var changed: Set<GroupID> = []
     private var refused = 0
@@ -117,6 +117,7 @@ public struct NotificationQueue: Equatable, Sendable {
                 received(held.alert, origin: held.origin, urgent: false, on: route, at: now)
             }
         }
+        assert(checkInvariants() == nil, checkInvariants() ?? "")
     }
 
     static func group(of labels: Labels, on route: NotificationRoute) -> GroupID {
@@ -159,7 +160,8 @@ public struct NotificationQueue: Equatable, Sendable {
     ) {
         let id = Self.group(of: alert.labels, on: route)
         let isKnown = groups[id]?.holds(alert.labels) == true
-        if groups[id] == nil, alert.isResolved { return }
+        // Its end was sent already, or nobody was notified of it.
+        if alert.isResolved, !isKnown { return }
         guard isKnown || held < capacity else {
             refused += 1
             return
@@ -301,13 +303,63 @@ public struct NotificationQueue: Equatable, Sendable {
     public mutating func restored(_ entries: [NotificationLogEntry], at now: Timestamp) {
         for entry in entries {
             guard let route = routes[entry.route] else { continue }
+            let entry = current(entry)
             let id = GroupID(route: entry.route, labels: entry.labels)
-            guard groups[id] == nil, held + entry.alerts.count <= capacity else { continue }
+            guard groups[id] == nil, !entry.alerts.isEmpty, held + entry.alerts.count <= capacity else { continue }
             let group = entry.group(route: route, at: now)
             held += group.count
             groups[id] = group
         }
+        assert(checkInvariants() == nil, checkInvariants() ?? "")
     }
+
+    /// `entry` without integrations that are no longer configured and alerts that no longer belong to the group.
+    private func current(_ entry: NotificationLogEntry) -> NotificationLogEntry {
+        let id = GroupID(route: entry.route, labels: entry.labels)
+        let receiver = routes[entry.route].flatMap { configuration.receivers[$0.receiver] }
+        var entry = entry
+        let sent = entry.sent
+        entry.sent = [:]
+        for (name, integration) in receiver?.named ?? [] {
+            entry.sent[name] = sent[name]
+            // The resolution may have been sent in the moment of a kill.
+            if integration.sendsResolved { entry.sent[name]?.unsure = sent[name]?.firing ?? [] }
+        }
+        entry.alerts = entry.alerts.filter { held in
+            configuration.route.matching(held.alert.labels).contains { Self.group(of: held.alert.labels, on: $0) == id }
+        }
+        return entry
+    }
+
+    // MARK: Several nodes
+
+    /// This node notifies from now on. `entries` is what the nodes have sent.
+    public mutating func tookOver(_ entries: [NotificationLogEntry], at now: Timestamp) {
+        for slot in pending.keys { drop(slot) }
+        for id in groups.keys { groups[id]?.adopt([], sent: [:], at: now) }
+        for entry in entries {
+            let id = GroupID(route: entry.route, labels: entry.labels)
+            guard groups[id] != nil else {
+                restored([entry], at: now)
+                continue
+            }
+            let entry = current(entry)
+            guard held + entry.alerts.count <= capacity else { continue }
+            update(id) { $0.adopt(entry.restoredAlerts(at: now), sent: entry.sent, at: now) }
+        }
+        changed = []
+        assert(checkInvariants() == nil, checkInvariants() ?? "")
+    }
+
+    /// Another node notifies. Alerts stay, so that this node can take over; those that ended a while ago are removed.
+    public mutating func stoodBy(at now: Timestamp) {
+        for slot in pending.keys { drop(slot) }
+        for id in groups.keys { update(id) { $0.forgetEnded(before: now - Self.standbyRetention) } }
+        changed = []
+    }
+
+    /// How long a node that does not notify keeps alerts that ended.
+    private static let standbyRetention = Milliseconds.minutes(5)
 
     /// Every rule has been evaluated since the start. Restored alerts of rules that were not received since have ended.
     public mutating func restorationEnded(at now: Timestamp) {

@@ -24,6 +24,9 @@ public final class SilenceRunner: Sendable {
     /// Locked while the file is written, so that it never returns to an older state.
     private let writing = Mutex<Void>(())
     private let failures: Counter
+    private let localChange = Mutex<@Sendable () -> Void>({})
+    /// Shared silences that could not be read, with the time of their change.
+    private let refused = Mutex<[String: Int64]>([:])
 
     /// Reads the file at `path`. A file without valid silences is renamed with a log message, and there are none.
     ///
@@ -101,6 +104,7 @@ public final class SilenceRunner: Sendable {
         switch outcome {
         case .success(let done):
             for change in done.changes { report(.changed(change, actor: actor)) }
+            if actor != nil, !done.changes.isEmpty { localChange.withLock { $0 }() }
             return .success(done.id)
         case .failure(let error):
             if error.code == .storage { logger.error("cannot change silence", ["error": error.reason]) }
@@ -108,7 +112,30 @@ public final class SilenceRunner: Sendable {
         }
     }
 
-    private static var now: Timestamp { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
+    // MARK: Sharing
+
+    /// Has `action` called after each change that a user made here. It must not wait.
+    func onLocalChange(_ action: @escaping @Sendable () -> Void) { localChange.withLock { $0 = action } }
+
+    /// Takes over silences of other nodes that are newer than those here. They are not reported: the node where a user
+    /// changed them has done so.
+    func merge(_ entries: [SilenceSet.Entry]) {
+        _ = change(by: nil) { (set, _) throws(SilenceError) in
+            for entry in entries { set.merge(entry) }
+            return ("", [])
+        }
+    }
+
+    /// Whether the shared silence was unreadable when it was last changed.
+    func isRefused(_ id: String, _ updated: Int64) -> Bool { refused.withLock { $0[id] == updated } }
+
+    /// Notes that a shared silence is unreadable.
+    func refuse(_ id: String, _ updated: Int64, _ reason: String) {
+        refused.withLock { $0[id] = updated }
+        logger.error("cannot read a silence of another node", ["id": id, "error": reason])
+    }
+
+    static var now: Timestamp { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }
 
     private static func read(_ path: String, _ limits: SilenceSet.Limits, _ logger: Logger) -> SilenceSet {
         guard Paths.exists(path) else { return SilenceSet(limits: limits) }

@@ -8,9 +8,7 @@ extension SilenceSet {
         [
             "version": 1,
             "silences": .array(
-                entries.values.sorted { $0.silence.id < $1.silence.id }.map { entry in
-                    .object((entry.silence.stored.members ?? []) + [.init("ended", .bool(entry.isEndKnown))])
-                }),
+                entries.values.sorted { $0.silence.id < $1.silence.id }.map(\.stored)),
         ]
     }
 
@@ -28,7 +26,11 @@ extension SilenceSet {
 }
 
 extension SilenceSet.Entry {
-    fileprivate init(stored json: JSON, path: String) throws(JSONFieldError) {
+    /// The silence as JSON, with whether its end was reported.
+    var stored: JSON { .object((silence.stored.members ?? []) + [.init("ended", .bool(isEndKnown))]) }
+
+    /// Reads what ``stored`` gave.
+    init(stored json: JSON, path: String) throws(JSONFieldError) {
         var fields = try JSONFields(json, path: path)
         var matchers: [LabelMatcher] = []
         for (index, element) in try fields.list("matchers", limit: 100_000).enumerated() {

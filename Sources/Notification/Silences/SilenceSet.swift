@@ -81,7 +81,7 @@ public struct SilenceSet: Equatable, Sendable {
     ) throws(SilenceError) -> (id: String, changes: [Change]) {
         try check(wanted, at: now)
         var silence = wanted
-        silence.updatedAt = now
+        silence.updatedAt = max(now, (entries[wanted.id]?.silence.updatedAt ?? .distantPast) + .milliseconds(1))
         var changes: [Change] = []
         if !wanted.id.isEmpty {
             guard let before = entries[wanted.id]?.silence else {
@@ -119,7 +119,8 @@ public struct SilenceSet: Equatable, Sendable {
         case .pending: silence.startsAt = now
         }
         silence.endsAt = now
-        silence.updatedAt = now
+        // Later than the change before, also if that was made on a node whose clock is ahead.
+        silence.updatedAt = max(now, before.updatedAt + .milliseconds(1))
         entries[silence.id] = Entry(silence: silence, isEndKnown: true)
         return [.expired(silence, replacedBy: replacedBy)]
     }
@@ -173,5 +174,21 @@ public struct SilenceSet: Equatable, Sendable {
             }
         }
         return changes.sorted { $0.silence.id < $1.silence.id }
+    }
+
+    // MARK: Sharing
+
+    /// Takes over a silence of another node if it was changed later than the one here. A new one needs room.
+    mutating func merge(_ entry: Entry) {
+        let known = entries[entry.silence.id]
+        guard known.map({ $0.silence.updatedAt < entry.silence.updatedAt }) ?? (entries.count < limits.count) else {
+            return
+        }
+        entries[entry.silence.id] = entry
+    }
+
+    /// Whether the silence ended so long ago that it is no longer kept.
+    func isForgotten(_ entry: Entry, at now: Timestamp) -> Bool {
+        entry.silence.endsAt + limits.retention <= now
     }
 }

@@ -16,8 +16,10 @@ struct AlertRouter: Sendable {
     var ruleSinks: RuleRunner.Sinks {
         RuleRunner.Sinks(
             alerts: { [self] alerts in
-                guard rollback.isResponsible else { return }
-                notifier.receive(alerts)
+                let isResponsible = rollback.isResponsible
+                // A node that shares notifications keeps the alerts, so that it can take over.
+                if isResponsible || notifier.isShared { notifier.receive(alerts) }
+                guard isResponsible else { return }
                 alertmanagers.receive(alerts)
                 recorder.alerted(alerts)
             },
@@ -29,10 +31,11 @@ struct AlertRouter: Sendable {
 
     /// Takes alerts that another program sent to the API. Returns false if the notifier's queue is full.
     func received(_ alerts: [Alert]) -> Bool {
-        // The sender posts to every node, so a node that does not lead drops them.
-        guard rollback.isResponsible else { return true }
+        // The sender posts to every node, so a node that does not lead records nothing.
+        let isResponsible = rollback.isResponsible
+        guard isResponsible || notifier.isShared else { return true }
         guard notifier.receive(alerts, origin: .api) else { return false }
-        recorder.alerted(alerts)
+        if isResponsible { recorder.alerted(alerts) }
         return true
     }
 }

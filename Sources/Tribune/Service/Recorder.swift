@@ -105,6 +105,7 @@ final class Recorder: Sendable {
         case .changed(.expired(let silence, let successor), let actor):
             record(
                 "expired", silence, by: actor, successor.map { [.init("replaced_by", .string($0))] } ?? [])
+        case .changed(.ended, _) where !isActive.load(ordering: .relaxed): break
         case .changed(.ended(let silence), let actor): record("ended", silence, by: actor)
         }
     }

@@ -16,10 +16,7 @@ extension ServicePlan {
     func openRollback(
         _ store: MetricStore, _ history: HistoryRunner, _ recorder: Recorder, _ notifier: NotificationRunner
     ) throws(CommandFailure) -> RollbackRunner {
-        let directory = "\(settings.storagePath)/journals"
-        guard Paths.makeDirectory(directory, isPrivate: true) else {
-            throw CommandFailure("\(directory): \(SystemError.current)")
-        }
+        let directory = try journalDirectory()
         var settings = RollbackRunner.Settings(
             directory: directory, logger: logger, registry: registry,
             evaluate: { [engine] text in

@@ -110,10 +110,33 @@ struct ServicePlan: Sendable {
             report: { recorder.silenced($0) })
     }
 
-    func makeNotifier(_ silences: SilenceRunner, _ recorder: Recorder) -> NotificationRunner {
-        NotificationRunner(
+    /// - Parameter store: where the nodes of the lease share notifications; `nil` for a process that runs alone.
+    func makeNotifier(
+        _ silences: SilenceRunner, _ recorder: Recorder, _ store: PostgresNotifications?
+    ) -> NotificationRunner {
+        let sharing = store.map {
+            NotificationSharing($0, silences: silences, logger: logger, registry: registry)
+        }
+        return NotificationRunner(
             externalURL: externalURL, silences: silences, logPath: "\(settings.storagePath)/notifications.log",
-            logger: logger, registry: registry, onOutcome: { recorder.notified($0) })
+            sharing: sharing, logger: logger, registry: registry, onOutcome: { recorder.notified($0) })
+    }
+
+    /// Where the nodes of the lease share notifications; `nil` for a process that runs alone.
+    func sharedNotifications() throws(CommandFailure) -> PostgresNotifications? {
+        guard let wanted = configuration.file.lease else { return nil }
+        return PostgresNotifications(
+            wanted, holder: try NodeName.text(wanted.node, in: try journalDirectory()),
+            origin: configuration.file.origin)
+    }
+
+    /// The directory of the journals, which is made.
+    func journalDirectory() throws(CommandFailure) -> String {
+        let directory = "\(settings.storagePath)/journals"
+        guard Paths.makeDirectory(directory, isPrivate: true) else {
+            throw CommandFailure("\(directory): \(SystemError.current)")
+        }
+        return directory
     }
 
     func openGates(

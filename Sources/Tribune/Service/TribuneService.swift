@@ -73,12 +73,14 @@ final class TribuneService: Sendable {
             if let hotCache { running.append(hotCache.stop) }
             recorder = Recorder(history, reader: try plan.openConfigurationReader(), hotCache: hotCache)
             silences = plan.readSilences(recorder)
-            notifier = plan.makeNotifier(silences, recorder)
+            let shared = try plan.sharedNotifications()
+            notifier = plan.makeNotifier(silences, recorder, shared)
             alertmanagers = AlertmanagerSender(logger: logger, registry: plan.registry)
             alertmanagerDiscovery = AlertmanagerDiscovery(alertmanagers, registry: plan.registry, logger: logger)
             running.append(alertmanagerDiscovery.stop)
             rollback = try plan.openRollback(store, history, recorder, notifier)
-            running.append(rollback.stop)
+            shared?.follow { [rollback] in rollback.leaseEpoch }
+            running.append { [rollback] in rollback.stop() }
             gates = try plan.openGates(store, rollback, recorder)
             running.append(gates.stop)
             let router = AlertRouter(
@@ -181,8 +183,8 @@ final class TribuneService: Sendable {
         seriesRecorder.stop()
         housekeeping.stop()
         gates.stop()
-        rollback.stop()
-        notifier.stop()
+        // The node that takes over finds what was sent.
+        rollback.stop(beforeRelease: notifier.stop)
         alertmanagerDiscovery.stop()
         alertmanagers.stop()
         recorder.flush(ifOlderThan: 0)
