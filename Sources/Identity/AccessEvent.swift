@@ -1,6 +1,6 @@
 /// An access event for the ledger. A value.
 public enum AccessEvent: Equatable, Sendable {
-    /// A request was refused. `permission` is what it needed.
+    /// A request was refused. `permission` is the required one.
     case denied(Principal, Refusal, permission: Permission, method: String, path: String)
     /// A request that changes something was carried out, or failed with an HTTP status of its own.
     case performed(Principal, permission: Permission, method: String, path: String, status: Int)

@@ -80,7 +80,7 @@ public struct AccessPolicy: Equatable, Sendable {
     public var trustedProxies: [NetworkPrefix] = []
     /// The request limits of clients. Programs on this machine are not limited.
     public var limits: [RequestClass: TokenBuckets.Rate] = [:]
-    /// When failed logins lock a client out.
+    /// The rule for lockouts after failed logins.
     public var lockout = Lockouts.Rule.standard
     /// When a client that behaves like an attacker is blocked.
     public var anomaly = AnomalyScores.Rule.standard
@@ -98,7 +98,7 @@ public struct AccessPolicy: Equatable, Sendable {
     /// Whether people have identities of their own, so that the local socket is for emergencies.
     public var hasIdentities: Bool { !users.isEmpty || !certificates.isEmpty || !issuers.isEmpty }
 
-    /// The defaults: this machine reads, silences, sends alerts and samples; everybody reads.
+    /// The defaults: this machine reads, silences, sends alerts and samples; all others read.
     public init() {
         for requests in RequestClass.allCases { limits[requests] = .standard }
     }

@@ -1,6 +1,6 @@
 internal import Instrumentation
 
-/// What the door counts.
+/// The counters of access control.
 struct DoorInstruments: Sendable {
     let lockouts: Counter
     let blocks: Counter
@@ -15,7 +15,7 @@ struct DoorInstruments: Sendable {
             "tribune_access_blocks_total", "Clients blocked because they behave like attackers.")
         unrecorded = registry.counter(
             "tribune_access_denials_unrecorded_total",
-            "Refused requests that are not in the ledger, because one address or all together had too many.")
+            "Refused requests that are not in the ledger, because of the limit per address or in total.")
         socketOrders = registry.counter(
             "tribune_access_socket_orders_total",
             "Orders over the local socket while the configuration has identities for people.")

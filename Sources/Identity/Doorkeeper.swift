@@ -8,9 +8,9 @@ public import WebServer
 
 /// Identifies the sender of a request and decides whether it is permitted. Any thread may use it.
 ///
-/// The policy may change at any time; limits and lockouts go on.
+/// The policy may change at any time; limits and lockouts are kept.
 public final class Doorkeeper: Sendable {
-    /// What follows from a policy, so that a request costs two look-ups.
+    /// Indices derived from a policy, so that a request needs two lookups.
     struct Compiled: Sendable {
         let policy: AccessPolicy
         let tokens: [[UInt8]: AccessPolicy.Token]
@@ -26,7 +26,7 @@ public final class Doorkeeper: Sendable {
         var recorded: [Lockouts.Key: Int64] = [:]
         /// When each token was last used, in milliseconds since the epoch.
         var lastUse: [String: Int64] = [:]
-        /// How many denials were recorded since when.
+        /// The rate of recorded denials.
         var denials = TokenBuckets(capacity: 1000)
         /// Tokens whose signature was found right, by SHA-256.
         var verified: [[UInt8]: VerifiedToken] = [:]
@@ -39,15 +39,15 @@ public final class Doorkeeper: Sendable {
     let state = Mutex(State())
     private let passwords = BcryptPasswords()
     let ownTokens = OwnTokens()
-    /// The Unix socket on which the service's own user proves itself; empty for none.
+    /// The Unix socket for the service's own user; empty for none.
     private let controlSocket: String
-    /// The token of the start; `nil` for none.
+    /// The token created at the start; `nil` for none.
     private let localToken: AccessPolicy.Token?
     let instruments: DoorInstruments
     let report: @Sendable (AccessEvent) -> Void
 
     /// - Parameters:
-    ///   - local: The socket and token of the service's own user.
+    ///   - local: the socket and token of the service's own user.
     ///   - report: receives events for the ledger; called on the threads of requests.
     public init(
         _ policy: AccessPolicy = AccessPolicy(), local: LocalAccess? = nil, registry: Registry = Registry(),
@@ -65,7 +65,7 @@ public final class Doorkeeper: Sendable {
     /// The keys of the issuer `name`; `nil` where it is not configured.
     func issuerKeys(_ name: String) -> IssuerKeys? { compiled.withLock { $0.issuers[name] } }
 
-    /// Another policy is in force.
+    /// Replaces the policy.
     public func reload(_ policy: AccessPolicy) {
         let new = Self.compile(policy, localToken, compiled.withLock { $0.issuers })
         compiled.withLock { $0 = new }
@@ -76,7 +76,7 @@ public final class Doorkeeper: Sendable {
         }
     }
 
-    /// What the identity of a session is given by a policy; `nil` where the policy does not have it any more.
+    /// The grant of a session's identity in a policy; `nil` if the policy no longer has it.
     private static func grant(of session: Sessions.Session, _ compiled: Compiled) -> AccessPolicy.Grant? {
         let name = session.grant.name
         return switch session.method {
@@ -204,7 +204,7 @@ public final class Doorkeeper: Sendable {
         } catch {
             // Also where nothing is refused: a lockout keeps hashes from being computed for a guesser.
             if error.kind == .credentialsWrong { failed(request, source, compiled.policy) }
-            // Clients that send credentials to servers that ask for none are common. What is free stays free.
+            // Clients often send credentials to servers that need none. Free requests stay free.
             let isWrong = error.kind == .credentialsWrong || error.kind == .lockedOut
             guard isWrong, free.contains(permission) else { throw error }
             return nil
@@ -241,7 +241,7 @@ public final class Doorkeeper: Sendable {
     private func token(
         _ text: String, _ source: RequestSource, _ compiled: Compiled
     ) throws(Refusal) -> Principal {
-        // Found by its hash, so that the time says nothing about tokens.
+        // Found by its hash, so that the time reveals nothing about tokens.
         let hash = SHA256.hash(text)
         guard let token = compiled.tokens[hash] else {
             let (grant, method) = try webToken(text, hash: hash, compiled.issuers)
@@ -366,7 +366,7 @@ public final class Doorkeeper: Sendable {
                 status: status))
     }
 
-    /// Counts every denial; records those of one address up to a rate, so that nobody can fill the record.
+    /// Counts every denial; records those of one address up to a rate, so that the ledger cannot be flooded.
     func denied(
         _ principal: Principal, _ refusal: Refusal, _ permission: Permission, _ request: HTTPServerRequest
     ) {

@@ -21,11 +21,11 @@ public enum Permission: String, Sendable, CaseIterable {
     /// Exchange the proof of an identity for short-lived tokens. Every identity may.
     case session
 
-    /// Whether endpoints with this permission change something, so that pages of other sites must not call them.
+    /// Whether endpoints with this permission change state, so pages of other sites must not call them.
     public var changesState: Bool {
         switch self {
         case .probe, .read, .audit: false
-        // What gates show is of use to an attacker.
+        // The results of gates are useful to an attacker.
         case .write, .alert, .silence, .order, .gate, .administer, .session: true
         }
     }

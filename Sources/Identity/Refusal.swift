@@ -20,7 +20,7 @@ public struct Refusal: Error, Equatable, Sendable {
         case blocked
     }
 
-    /// The kind of reason.
+    /// The kind of refusal.
     public var kind: Kind
     /// The problem and the remedy, without secrets.
     public var message: String

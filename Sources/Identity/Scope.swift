@@ -17,7 +17,7 @@ public struct Scope: Equatable, Sendable {
     /// Whether it limits nothing.
     public var isUnlimited: Bool { plans.isEmpty && services.isEmpty }
 
-    /// Whether something that concerns `plan` may be done: all of its services unless some are named.
+    /// Whether an action on `plan` is permitted: on all of its services unless some are named.
     public func covers(plan: String, services named: [String] = []) -> Bool {
         guard plans.isEmpty || plans.contains(where: { $0.matches(plan) }) else { return false }
         if services.isEmpty { return true }

@@ -75,8 +75,8 @@ public struct LoginSources: Sendable {
     let callback: String
     /// The path of the external URL.
     let path: String
-    /// What every cookie has: no script reads it, no request of another site carries it, no plain connection where the
-    /// server is reached over TLS.
+    /// The attributes of every cookie: not readable by scripts, not sent with requests of other sites, and not over
+    /// plain connections if the server is reached over TLS.
     let attributes: String
 
     /// Logins for a server that users reach under `url`.

@@ -40,7 +40,7 @@ final class KubernetesStandIn: Sendable {
     }
 
     var url: String { server.withLock { $0?.url ?? "" } }
-    /// What of requests an API server would not have taken.
+    /// Requests that an API server would not accept.
     var refusals: [String] { state.withLock { $0.refusals } }
     /// The targets of all requests.
     var requests: [String] { state.withLock { $0.requests } }

@@ -28,7 +28,7 @@ import Testing
         #expect(problems([old, new], [2: event.disclosures]) == [])
         let content = try #require(LeafContent(old.leaf))
         #expect(content.format == 1 && content.incident == "" && content.service == "" && content.actor == nil)
-        // What looks like a commitment there is only a text.
+        // A text that looks like a commitment is only a text there.
         #expect(content.commitments == [])
         #expect(old.entry([:])?.event.body["by"]?.text == "ada")
         #expect(LeafContent(new.leaf)?.format == 2 && LeafContent(new.leaf)?.commitments.count == 1)

@@ -101,7 +101,7 @@ import Testing
         try world.record(6...8)
         try world.removeDatabase()
         #expect(try world.audit.restore(from: directory).problems.map(\.message) != [], "the node knows of more")
-        // What the backup lacks comes from the node's spool.
+        // Entries missing in the backup come from the node's spool.
         try world.record(9...9)
         #expect(try world.numbers() == Array(1...9))
         #expect(try world.audit.verify().problems == [])

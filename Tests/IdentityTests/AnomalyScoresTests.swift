@@ -9,7 +9,7 @@ import Testing
     /// A client that does things of its kind.
     private struct Client {
         var name: String
-        /// What goes wrong for it, and when, within a month.
+        /// Its failures and their times, within a month.
         var mishaps: [(at: Int64, AnomalyScores.Evidence, String)]
     }
 

@@ -159,7 +159,7 @@ import Testing
         #expect(known[1]["last_used"]?.text != nil && known[3]["last_used"] == .null)
         #expect(try send(tribune, "/api/v1/access/identities", [away, ci], method: "GET").status == 403)
 
-        // What was done is in the record, with what was proved apart from what was claimed.
+        // The actions are in the ledger, with proved and claimed identities.
         #expect(tribune.process.stop(graceMilliseconds: 20_000) == .code(0))
         func who(_ words: String...) throws -> String {
             try TribuneProgram.run(

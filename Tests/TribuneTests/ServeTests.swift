@@ -47,7 +47,7 @@ import Testing
         #expect(check.exit == .code(1))
         let gone = tribune.directory.file("gone.yml")
         #expect(check.output == "FAILED: \(file):1:14: rule_files[0]: no file is called \"\(gone)\"\n")
-        // What the server refuses before anybody has read it is JSON as well.
+        // A request refused before a handler gets a JSON response as well.
         let long = try tribune.get("/api/v1/query?query=" + String(repeating: "a", count: 300_000))
         #expect(long.status == 414 && long["Content-Type"] == "application/json")
         #expect(try JSON(parsing: long.body)["errorType"]?.text == "bad_data")

@@ -57,7 +57,7 @@ import YAML
         #expect(try fields.optionalFlag("flag") == nil)
         let own = fields.fault("wrong", at: node["name"], field: "name")
         #expect(own.all.map(\.line) == [1, 2, 4])
-        // What was kept already is not kept twice.
+        // An error that was stored already is not stored twice.
         fields.note(own)
         let error = #expect(throws: YAMLError.self) { try fields.finish() }
         #expect(

@@ -5,7 +5,7 @@ internal import Runtime
 internal import TLS
 
 extension LedgerAudit {
-    /// What ``archive(in:keeping:baseAfter:)`` has done.
+    /// The result of ``archive(in:keeping:baseAfter:)``.
     public struct ArchiveResult: Equatable, Sendable {
         /// The new backup; `nil` where nothing was added to the ledger since the last one.
         public var added: LedgerBackup?

@@ -1,7 +1,7 @@
 internal import Database
 internal import JSON
 
-/// What an event of the deployment gates adds to the platform's own tables. Copies: the ledger is what counts.
+/// The rows that an event of the deployment gates adds to the platform's own tables. They are copies of the ledger.
 ///
 /// | event | tables |
 /// |---|---|

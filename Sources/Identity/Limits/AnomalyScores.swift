@@ -1,10 +1,10 @@
 /// How much each client behaves like an attacker, and which are blocked for that. A machine without a clock.
 ///
-/// What goes wrong for a client is evidence. New things count much: a scanner asks for ever other paths, a guesser
-/// shows ever other secrets. The same thing again counts little and up to a limit: a dashboard with an expired token
-/// asks for the same all day. Evidence halves every ten minutes. The score is 1 − e^(−evidence).
+/// Failures of a client are evidence. New failures count much: a scanner requests ever new paths, a guesser tries ever
+/// new secrets. A repeated failure counts little and up to a limit: a dashboard with an expired token repeats the same
+/// request all day. Evidence halves every ten minutes. The score is 1 − e^(−evidence).
 public struct AnomalyScores: Equatable, Sendable {
-    /// What went wrong.
+    /// The kind of failure.
     public enum Evidence: String, Sendable, CaseIterable {
         /// A password or a token was wrong.
         case failedLogin
@@ -50,7 +50,7 @@ public struct AnomalyScores: Equatable, Sendable {
         var new = 0.0
         var repeated = 0.0
         var at: Int64
-        /// What went wrong already, by its hash; the oldest is forgotten beyond the limit.
+        /// Earlier failures, by their hash; beyond the limit the oldest is dropped.
         var seen: [UInt64] = []
         var blockedUntil: Int64?
 

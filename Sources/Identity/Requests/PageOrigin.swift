@@ -1,6 +1,6 @@
 internal import WebServer
 
-/// Whether a page of another site sends a request: a browser lets such pages send requests that change something.
+/// Whether a page of another site sends a request: browsers let such pages send requests that change state.
 enum PageOrigin {
     /// Whether `request` says that a page of this server sends it. A program says nothing, and neither does an old
     /// browser.
@@ -9,9 +9,9 @@ enum PageOrigin {
         return request[header: "Sec-Fetch-Site"] == "same-origin" || request[header: "Origin"] != nil
     }
 
-    /// Whether `request` comes from a page that is not this server's. Requests of programs come from no page.
+    /// Whether `request` comes from a page of another server. Requests of programs come from no page.
     ///
-    /// - Parameter external: The origin of the URL under which users reach the server: `https://tribune.example`.
+    /// - Parameter external: the origin of the server's URL for users: `https://tribune.example`.
     static func isForeign(_ request: HTTPServerRequest, external: String) -> Bool {
         // Only a browser writes this header, and no page can change it.
         if let site = request[header: "Sec-Fetch-Site"], site != "same-origin", site != "none" { return true }

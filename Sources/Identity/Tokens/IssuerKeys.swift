@@ -6,7 +6,7 @@ internal import Synchronization
 /// The keys of one issuer: read from a file, or fetched by OpenID Connect discovery when a token needs them. Any thread
 /// may ask; one at a time fetches.
 final class IssuerKeys: Sendable {
-    /// What an issuer says of itself.
+    /// The metadata of an issuer.
     struct Metadata: Sendable, Equatable {
         var keys = ""
         var authorization = ""

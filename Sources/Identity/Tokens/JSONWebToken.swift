@@ -14,7 +14,7 @@ struct JSONWebToken {
     let type: String
     /// The claims.
     let claims: JSON
-    /// What is signed.
+    /// The signed bytes.
     let signed: [UInt8]
     /// The signature.
     let signature: [UInt8]

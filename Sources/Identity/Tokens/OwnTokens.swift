@@ -1,13 +1,13 @@
 internal import JSON
 internal import TLS
 
-/// What a client gets for its proof.
+/// The tokens that a client gets for its proof.
 public struct IssuedTokens: Sendable {
     /// A JSON Web Token, for the header `Authorization: Bearer`.
     public var access: String
     /// Seconds until it ends.
     public var accessSeconds: Int64
-    /// What it is exchanged for, once.
+    /// The token that is exchanged for it, once.
     public var refresh: String
     /// Seconds until that ends.
     public var refreshSeconds: Int64

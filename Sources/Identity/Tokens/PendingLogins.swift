@@ -4,9 +4,9 @@ struct PendingLogins: Equatable {
     struct Login: Equatable {
         /// The issuer.
         var issuer: String
-        /// What the issuer has to put into its token.
+        /// The nonce that the issuer must put into its token.
         var nonce: String
-        /// What proves that the code is exchanged by who asked for it (RFC 7636).
+        /// The proof that the sender of the request exchanges the code (RFC 7636).
         var verifier: String
         /// When it ends, in milliseconds since the epoch.
         var expires: Int64

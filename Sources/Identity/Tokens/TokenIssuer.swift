@@ -31,7 +31,7 @@ public struct TokenIssuer: Equatable, Sendable {
         public var id: String
         /// The secret; empty for a public client.
         public var secret: String
-        /// What is asked for beside `openid`.
+        /// Scopes in addition to `openid`.
         public var scopes: [String]
     }
 
@@ -51,7 +51,7 @@ public struct TokenIssuer: Equatable, Sendable {
     /// Longest time between issue and end that is believed, in seconds.
     private static let longestLife: Int64 = 24 * 3600 + 600
 
-    /// What a token whose signature is right says at `now`, in seconds since the epoch.
+    /// The claims of a token with a valid signature at `now`, in seconds since the epoch.
     ///
     /// - Parameter audiences: In place of the configured ones.
     func grant(

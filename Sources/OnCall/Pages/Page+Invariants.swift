@@ -1,5 +1,5 @@
 extension Page {
-    /// What must hold after every event; a sentence for each violation.
+    /// The invariants after every event; a sentence for each violation.
     public func checkInvariants(roster: Roster) -> [String] {
         var faults: [String] = []
         func require(_ holds: Bool, _ fault: String) { if !holds { faults.append(fault) } }

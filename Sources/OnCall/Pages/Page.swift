@@ -61,7 +61,7 @@ public struct Page: Equatable, Sendable {
 
     /// The name of the page, unique for ever.
     public let id: String
-    /// What identifies the problem to its source; one open page at most has it.
+    /// The key of the problem at its source; at most one open page has it.
     public let key: String
     /// The policy that is followed.
     public private(set) var policy: String

@@ -3,12 +3,12 @@ internal import Identity
 internal import WebCore
 
 extension AccessPolicy {
-    /// The policy that flags and configuration ask for, for a service that users reach under `url`.
+    /// The policy from flags and configuration, for a service with the URL `url`.
     init(_ settings: ServiceSettings, _ configuration: LoadedConfiguration, _ url: ExternalURL) {
         self = configuration.access
         if let token = settings.commandToken {
             tokens.append(Token(Grant("command token", roles: [.admin]), text: token))
-            // Whoever sets it wants it shown for everything that reaches people.
+            // With a command token, silences and alerts need it too.
             if configuration.file.access == nil { thisMachine = PermissionSet(.probe, .read, .write) }
         }
         if let token = configuration.file.gates.token {
