@@ -104,7 +104,8 @@ struct HandOverTests {
         let following = answer(&controller, actions, live: ["a": 50, "b": live])
         #expect(controller.state.phase == .rollingBack)
         #expect(controller.state.rollback?.services == ["b", "a"])
-        #expect(controller.state.rollback?.causes.first?.summary.contains("b was taken back by whoever led before") == true)
+        let cause = controller.state.rollback?.causes.first?.summary
+        #expect(cause?.contains("b was taken back by whoever led before") == true)
         #expect(shifts(following).allSatisfy { $0.hasSuffix("100/0") })
     }
 
