@@ -105,7 +105,7 @@ struct HandOverTests {
         #expect(controller.state.phase == .rollingBack)
         #expect(controller.state.rollback?.services == ["b", "a"])
         let cause = controller.state.rollback?.causes.first?.summary
-        #expect(cause?.contains("b was taken back by whoever led before") == true)
+        #expect(cause?.contains("b was rolled back by the previous leader") == true)
         #expect(shifts(following).allSatisfy { $0.hasSuffix("100/0") })
     }
 

@@ -88,7 +88,7 @@ extension RolloutController {
             because: .command(
                 by: "tribune",
                 reason:
-                    "\(service) was taken back by whoever led before: live \(live), recorded \(wanted)"),
+                    "\(service) was rolled back by the previous leader: live \(live), recorded \(wanted)"),
             at: now)
         return true
     }
