@@ -97,8 +97,8 @@ final class RolloutMetrics: Sendable {
         }
         for group in sources.ruleGroups() {
             for rule in group.rules {
-                guard case .rollback(_, _, _, let streak, let isTripped) = rule.kind else { continue }
-                values[Member(family: .tripped, first: group.name, second: rule.name)] = isTripped ? 1 : 0
+                guard case .rollback(_, _, _, let streak, _, let tripped) = rule.kind else { continue }
+                values[Member(family: .tripped, first: group.name, second: rule.name)] = tripped.isEmpty ? 0 : 1
                 values[Member(family: .streak, first: group.name, second: rule.name)] = Double(streak)
             }
         }

@@ -15,8 +15,10 @@ extension PrometheusAPI {
     /// `/-/reload`
     func reload(_ call: APIRequest) -> HTTPServerResponse {
         if let refusal = lifecycleRefusal { return refusal }
-        if let reason = sources.reload() { return .text("failed to reload config: \(reason)\n", status: 500) }
-        return .text("")
+        switch sources.reload() {
+        case .failed(let reason): return .text("failed to reload config: \(reason)\n", status: 500)
+        case .done(let waits): return .text(waits.map { "waits: \($0)\n" }.joined())
+        }
     }
 
     /// `/-/quit`

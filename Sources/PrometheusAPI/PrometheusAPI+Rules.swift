@@ -69,20 +69,20 @@ extension PrometheusAPI {
                 writer.member("annotations", annotations)
                 writer.name("alerts")
                 if alerts { writer.array(active) { write($1, into: &$0) } } else { writer.null() }
-            case .rollback(let trip, let severity, let mode, let streak, let isTripped):
+            case .rollback(let trip, let severity, let mode, let streak, let annotations, let active):
                 writer.member("duration", 0)
                 writer.member("keepFiringFor", 0)
                 writer.member("labels", rule.labels.setting("severity", to: severity))
-                writer.member("annotations", Labels.empty)
+                writer.member("annotations", annotations)
                 writer.name("alerts")
-                if alerts { writer.array([String]()) { $0.string($1) } } else { writer.null() }
+                if alerts { writer.array(active) { write($1, into: &$0) } } else { writer.null() }
                 writer.name("rollback")
                 writer.object {
                     $0.member("trip", trip)
                     $0.member("severity", severity)
                     $0.member("mode", mode)
                     $0.member("streak", streak)
-                    $0.member("tripped", isTripped)
+                    $0.member("tripped", !active.isEmpty)
                 }
             }
             writer.member("health", rule.health.rawValue)
@@ -115,8 +115,8 @@ extension PrometheusAPI {
         case _ where rule.lastEvaluation == nil: "unknown"
         case .alerting(_, _, _, let alerts):
             alerts.contains { $0.state == .firing } ? "firing" : alerts.isEmpty ? "inactive" : "pending"
-        case .rollback(_, _, _, let streak, let isTripped):
-            isTripped ? "firing" : streak > 0 ? "pending" : "inactive"
+        case .rollback(_, _, _, let streak, _, let active):
+            !active.isEmpty ? "firing" : streak > 0 ? "pending" : "inactive"
         }
     }
 }

@@ -32,8 +32,8 @@ public struct PrometheusSources: Sendable {
     public var isReady: @Sendable () -> Bool = { true }
     /// Problems of a ready service that an operator must fix, one line each; part of the response of `/-/ready`.
     public var limitations: @Sendable () -> [String] = { [] }
-    /// Reloads the configuration. Returns the error, or `nil`.
-    public var reload: @Sendable () -> String? = { nil }
+    /// Reloads the configuration.
+    public var reload: @Sendable () -> ConfigurationReload = { .done(waits: []) }
     /// Stops the program.
     public var quit: @Sendable () -> Void = {}
     /// The result of the last load of the configuration.

@@ -36,6 +36,9 @@ enum PlanMessage: Sendable {
     case gatesAnswered(UInt64, [GateAnswer])
     case command(RolloutCommand, Reply<CommandOutcome>)
     case plan(RolloutPlan, Reply<String?>)
+    case rules([RuleWatch])
+    /// A receiver has accepted the incident of a rollback.
+    case notified(rollback: String, receiver: String)
     case history(isAvailable: Bool)
     /// What the lease allows has changed; ``LeaseRunner`` knows how it stands.
     case lease

@@ -14,6 +14,8 @@ final class PlanRunner: Sendable {
         var plan: RolloutPlan
         var snapshot: RolloutSnapshot
         var rules: [String: RollbackRuleStanding] = [:]
+        /// Why the plan must not be taken away.
+        var unfinished: String?
     }
 
     /// What the plan's thread works on.
@@ -24,6 +26,8 @@ final class PlanRunner: Sendable {
         var journalEpoch: UInt64
         /// What the lease was known to allow.
         var standing = Lease.Standing.none
+        /// The structure of the plan that there are workers for.
+        var structureRevision: UInt64 = 0
         /// The last term of the lease in which this node took up the rollout.
         var term: UInt64?
     }
@@ -32,6 +36,8 @@ final class PlanRunner: Sendable {
     let published: Mutex<Published>
     let name: String
     private let workers: Mutex<[RouteID: RouteWorker]>
+    /// Workers of a former structure that may still wait for their routers.
+    private let retired = Mutex<[RouteWorker]>([])
     private let gates: GateWorker
     private let client: RouterClient
     private let output: Mailbox<RollbackRunner.Output>
@@ -85,7 +91,10 @@ final class PlanRunner: Sendable {
         gates = GateWorker(evaluate: settings.evaluate, client: settings.client.http, mailbox: mailbox)
         start = Mutex(
             Core(
-                machine: PlanMachine(controller, rules: ruleFile.read()), journal: journal, journalEpoch: journalEpoch))
+                machine: PlanMachine(
+                    controller, rules: ruleFile.read(),
+                    watches: settings.rules?.filter { $0.definition.action.plan == plan.name }), journal: journal,
+                journalEpoch: journalEpoch))
         client = settings.client
         lease?.listen { [mailbox] in mailbox.send(.lease) }
     }
@@ -106,7 +115,7 @@ final class PlanRunner: Sendable {
     func stop() {
         mailbox.close()
         thread.withLock { $0.take() }?.join()
-        for worker in workers.withLock({ Array($0.values) }) { worker.stop() }
+        for worker in workers.withLock({ Array($0.values) }) + retired.withLock({ $0 }) { worker.stop() }
         gates.stop()
     }
 
@@ -150,24 +159,22 @@ final class PlanRunner: Sendable {
             publish(core)
             answer.give(core.machine.controller.isHalted ? .refused("the journal cannot be written") : outcome)
         case .plan(let plan, let answer): answer.give(replacePlan(by: plan, &core))
+        case .rules(let watches): perform(core.machine.rulesChanged(to: watches, at: now), &core)
+        case .notified(let rollback, let receiver): step(&core) { $0.notified(of: rollback, by: receiver, at: $1) }
         case .history(let isAvailable): step(&core) { $0.historyChanged(isAvailable: isAvailable, at: $1) }
         case .lease: break  // Followed before every message.
         }
     }
 
-    /// Returns why the plan stays as it is, or `nil`.
+    /// Returns what of the plan waits, or `nil`.
     private func replacePlan(by plan: RolloutPlan, _ core: inout Core) -> String? {
-        let fresh: [RouteID: RouteWorker]
-        do throws(WorkerThread.StartError) { fresh = try makeWorkers(plan) } catch { return error.description }
-        var refusal: String?
+        var waits: String?
         step(&core) { controller, now in
             let (result, actions) = controller.planChanged(to: plan, at: now)
-            refusal = result
-            if result == nil { install(fresh) }
+            waits = result
             return actions
         }
-        if refusal != nil { for worker in fresh.values { worker.stop() } }
-        return refusal
+        return waits
     }
 
     private func step(
@@ -179,6 +186,7 @@ final class PlanRunner: Sendable {
 
     /// Runs the actions of one event in their order. An intent that cannot be journalled is not acted on.
     func perform(_ actions: [PlanMachine.Action], _ core: inout Core) {
+        followStructure(&core)
         for action in actions {
             switch action {
             case .tripped: instruments.trips.add()
@@ -231,11 +239,14 @@ final class PlanRunner: Sendable {
     }
 
     private func publish(_ core: Core) {
-        let snapshot = RolloutSnapshot(core.machine.controller, at: now)
-        let rules = core.machine.rules.mapValues { RollbackRuleStanding(streak: $0.streak, isTripped: $0.isTripped) }
+        let snapshot = RolloutSnapshot(core.machine.controller, rules: core.machine.rules, at: now)
+        let rules = core.machine.rules.mapValues { RollbackRuleStanding(streak: $0.streak, alerts: $0.alerts) }
         let plan = core.machine.controller.plan
         let before = published.withLock { published in
-            defer { published = Published(plan: plan, snapshot: snapshot, rules: rules) }
+            defer {
+                published = Published(
+                    plan: plan, snapshot: snapshot, rules: rules, unfinished: core.machine.controller.unfinished)
+            }
             return published.snapshot
         }
         logRoutes(snapshot, before)
@@ -279,12 +290,33 @@ final class PlanRunner: Sendable {
         }
     }
 
-    /// Puts `fresh` in the place of the workers there are, and ends those.
+    /// Gives a plan with other services or routes other workers.
+    private func followStructure(_ core: inout Core) {
+        let controller = core.machine.controller
+        guard controller.structureRevision != core.structureRevision else { return }
+        do throws(WorkerThread.StartError) {
+            install(try makeWorkers(controller.plan))
+            core.structureRevision = controller.structureRevision
+        } catch {
+            // Operations go to the workers of before, and fail; the next event tries again.
+            logger.error("routers of the changed plan cannot be asked", ["error": error.description])
+        }
+    }
+
+    /// Puts `fresh` in the place of the workers there are. Those end when their routers answer, which may take long:
+    /// nobody waits for them before the end of the plan.
     private func install(_ fresh: [RouteID: RouteWorker]) {
         let old = workers.withLock { workers in
             defer { workers = fresh }
             return Array(workers.values)
         }
-        for worker in old { worker.stop() }
+        for worker in old { worker.retire() }
+        retired.withLock { retired in
+            retired = (retired + old).filter { worker in
+                guard worker.hasEnded else { return true }
+                worker.stop()
+                return false
+            }
+        }
     }
 }

@@ -28,6 +28,8 @@ public final class RollbackRunner: Sendable {
         public var directory: String
         /// Evaluates the expressions of gates.
         public var evaluate: Evaluation
+        /// The rollback rules in force; `nil` where they are not known, so that promotion waits for no data.
+        public var rules: [RuleWatch]?
         /// The lease that this process shares with others; `nil` for one that runs alone and may always act.
         public var lease: LeaseSettings?
         /// Where its log goes.
@@ -108,6 +110,9 @@ public final class RollbackRunner: Sendable {
         sinkThread.withLock { $0 = sinkWorker }
         for plan in plans.withLock({ Array($0.values) }) { try plan.run() }
         try keeper?.start()
+        for notice in OrphanedJournal.notices(in: settings.directory, except: Set(plans.withLock { $0.keys })) {
+            output.send(.notice(notice))
+        }
     }
 
     /// Ends every thread; what is under way is taken up by the next process.
@@ -139,6 +144,11 @@ public final class RollbackRunner: Sendable {
         return answer.wait(seconds: Self.answerSeconds) ?? .refused("the plan's thread does not respond")
     }
 
+    /// A receiver has accepted the incident of the rollback `rollback` of `plan`.
+    public func notified(of rollback: String, plan: String, by receiver: String) {
+        _ = runner(plan)?.mailbox.send(.notified(rollback: rollback, receiver: receiver))
+    }
+
     /// Whether it is this process that acts, tells people and records, and not another one.
     public var isResponsible: Bool { keeper.map { $0.standing != .none } ?? true }
 
@@ -158,34 +168,67 @@ public final class RollbackRunner: Sendable {
         for plan in plans.withLock({ Array($0.values) }) { plan.mailbox.send(.history(isAvailable: isAvailable)) }
     }
 
-    /// Takes over plan files that were read anew. Returns what was refused, each with its reason; the rest is in force.
-    /// Plans that are no longer there keep running until a restart.
-    public func reload(_ plans: [RolloutPlan]) -> [String] {
-        var refusals: [String] = []
+    /// Why the configuration must not go on with `plans` alone: the rollout of a plan that is not among them is not
+    /// over. `nil` where it may.
+    public func refusal(of plans: [RolloutPlan]) -> String? {
+        let names = Set(plans.map(\.name))
+        for runner in self.plans.withLock({ Array($0.values) }).sorted(by: { $0.name < $1.name }) {
+            guard !names.contains(runner.name), let reason = runner.published.withLock(\.unfinished) else { continue }
+            return "the plan \"\(runner.name)\" cannot be taken away: \(reason); abort it, or wait for its end"
+        }
+        return nil
+    }
+
+    /// Takes over plans and rules that were read again. Plans that are no longer there end; their rollouts have to be
+    /// over, see ``refusal(of:)``. Blocks until the plans' threads have taken it over, and for routers of plans that
+    /// end.
+    ///
+    /// - Parameter rules: the rollback rules in force; `nil` where they are not known.
+    /// - Returns: what is not in force yet, each with its reason; the rest is.
+    public func reload(_ plans: [RolloutPlan], rules: [RuleWatch]? = nil) -> [String] {
+        let names = Set(plans.map(\.name))
+        let gone = self.plans.withLock { running in
+            let gone = running.values.filter { !names.contains($0.name) }
+            for runner in gone { running[runner.name] = nil }
+            return gone
+        }
+        for runner in gone { runner.stop() }
+        var waits: [String] = []
         for plan in plans {
-            if let runner = runner(plan.name) {
-                let answer = Reply<String?>()
-                runner.mailbox.send(.plan(plan, answer))
-                let refusal = answer.wait(seconds: Self.answerSeconds) ?? "the plan's thread does not answer"
-                if let refusal { refusals.append("plan \(plan.name): \(refusal)") }
+            let own = rules?.filter { $0.definition.action.plan == plan.name }
+            guard let runner = runner(plan.name) else {
+                if let reason = add(plan, rules: own) { waits.append("plan \(plan.name): \(reason)") }
                 continue
             }
-            do throws(JournalError) {
-                let runner = try PlanRunner(
-                    plan, settings: settings, lease: keeper, output: output, instruments: instruments, afterStep: nil)
-                do throws(WorkerThread.StartError) {
-                    try runner.run()
-                } catch {
-                    runner.stop()
-                    refusals.append("plan \(plan.name): \(error)")
-                    continue
-                }
-                self.plans.withLock { $0[plan.name] = runner }
-            } catch {
-                refusals.append("plan \(plan.name): \(error)")
+            let answer = Reply<String?>()
+            runner.mailbox.send(.plan(plan, answer))
+            if let own { runner.mailbox.send(.rules(own)) }
+            let late = "its thread has not answered yet: the change is in force when it does"
+            if let wait = answer.wait(seconds: Self.answerSeconds) ?? late {
+                waits.append("plan \(plan.name): \(wait)")
             }
         }
-        return refusals
+        return waits
+    }
+
+    /// Runs a plan that is new. Returns why it cannot.
+    private func add(_ plan: RolloutPlan, rules: [RuleWatch]?) -> String? {
+        var settings = settings
+        settings.rules = rules
+        do throws(JournalError) {
+            let runner = try PlanRunner(
+                plan, settings: settings, lease: keeper, output: output, instruments: instruments, afterStep: nil)
+            do throws(WorkerThread.StartError) {
+                try runner.run()
+            } catch {
+                runner.stop()
+                return error.description
+            }
+            plans.withLock { $0[plan.name] = runner }
+            return nil
+        } catch {
+            return error.description
+        }
     }
 
     /// Every plan as it stands now, sorted by name.

@@ -1,7 +1,8 @@
 public import JSON
 public import Lease
-internal import MetricModel
+public import MetricModel
 public import Rollback
+public import RuleModel
 internal import Runtime
 
 /// The state of a rollout, for the API and the web pages.
@@ -18,6 +19,16 @@ public struct RolloutSnapshot: Equatable, Sendable {
         public var frozen: String?
         /// Its routes, in the order of the plan.
         public var routes: [Route]
+        /// The stage that is set or watched, from 1; `nil` while it has none.
+        public var stage: Int?
+        /// How many stages there are.
+        public var stages: Int
+        /// When the bake of the stage ends; `nil` while none is watched.
+        public var bakeEnds: Instant?
+        /// The gates of the stage, each with what was last seen.
+        public var gates: [RolloutController.GateView]
+        /// Which data it waits for, with since when they are missing; `nil` where it waits for none.
+        public var lack: String?
         /// What it depends on.
         public var depends: [String]
         /// What people check before its rollout begins.
@@ -63,12 +74,52 @@ public struct RolloutSnapshot: Equatable, Sendable {
     public var lease: LeaseStatus?
     /// The services in the order of promotion.
     public var services: [Service]
+    /// What rules forbid any candidate more traffic for.
+    public var freezes: [String]
+    /// The tasks of people, one line each.
+    public var todo: [String]
+    /// The rollback rules of the plan.
+    public var rules: [RuleView]
     /// The end of the cooldown.
     public var cooldownUntil: Instant?
     /// The active rollback, or the last one.
     public var report: RollbackReport?
 
-    init(_ controller: RolloutController, at now: Instant) {
+    /// Where a rollback rule stands.
+    public struct RuleView: Equatable, Sendable {
+        /// One element that it measured.
+        public struct Element: Equatable, Sendable {
+            /// Its labels, as text.
+            public var labels: String
+            /// The last value that counted; `nil` where none did.
+            public var value: Double?
+            /// The time of its newest sample.
+            public var at: Timestamp?
+            /// Whether it has tripped.
+            public var isTripped: Bool
+            /// Since when its data are missing.
+            public var missingSince: Timestamp?
+        }
+
+        /// The rule's name.
+        public var name: String
+        /// The trip condition.
+        public var condition: String
+        /// At most 100 elements.
+        public var elements: [Element]
+
+        init(_ rule: RollbackRule) {
+            name = rule.definition.name
+            condition = rule.definition.trip.description
+            elements = rule.tracks.sorted { $0.key < $1.key }.prefix(100).map { labels, track in
+                Element(
+                    labels: labels.description, value: track.lastValue, at: track.counted?.sample,
+                    isTripped: track.state != .armed, missingSince: track.missingSince)
+            }
+        }
+    }
+
+    init(_ controller: RolloutController, rules: [String: RollbackRule] = [:], at now: Instant) {
         let state = controller.state
         plan = controller.plan.name
         generation = state.generation
@@ -85,9 +136,15 @@ public struct RolloutSnapshot: Equatable, Sendable {
                         name: route.name, view: views[RouteID(service.name, index)] ?? RouteView(),
                         isAbandoned: current.abandoned.contains(index))
                 },
+                stage: current.progress.stage.map { $0 + 1 }, stages: service.stages.count,
+                bakeEnds: controller.bakeEnd(of: service.name), gates: controller.gates(of: service.name),
+                lack: controller.lack(of: service.name, at: now)?.description,
                 depends: service.depends, preflight: service.preflight)
         }
         cooldownUntil = state.cooldownUntil
+        freezes = controller.freezes.sorted()
+        todo = controller.todo(at: now)
+        self.rules = rules.values.map(RuleView.init).sorted { $0.name < $1.name }
         report = state.rollback.map {
             RollbackReport(plan: controller.plan.name, epoch: controller.epoch ?? 0, rollback: $0)
         }
@@ -107,10 +164,25 @@ public struct RolloutSnapshot: Equatable, Sendable {
                         "candidate": .integer(Int64(service.split.candidate)),
                         "observed": service.observed?.json ?? .null, "routes": .array(service.routes.map(\.json)),
                         "frozen": service.frozen.map(JSON.string) ?? .null,
+                        "stage": service.stage.map { .integer(Int64($0)) } ?? .null,
+                        "stages": .integer(Int64(service.stages)),
+                        "bake_ends": service.bakeEnds.map {
+                            .string(RFC3339.text(milliseconds: $0.timestamp.milliseconds))
+                        } ?? .null,
+                        "gates": .array(
+                            service.gates.map { gate in
+                                [
+                                    "name": .string(gate.name), "open": gate.isOpen.map(JSON.bool) ?? .null,
+                                    "detail": .string(gate.detail),
+                                ]
+                            }),
+                        "lack": service.lack.map(JSON.string) ?? .null,
                         "depends": .array(service.depends.map(JSON.string)),
                         "preflight": .array(service.preflight.map(JSON.string)),
                     ]
                 }),
+            "freezes": .array(freezes.map(JSON.string)), "todo": .array(todo.map(JSON.string)),
+            "rules": .array(rules.map(\.json)),
             "cooldown_until": cooldownUntil.map {
                 .string(RFC3339.text(milliseconds: $0.timestamp.milliseconds))
             } ?? .null,
@@ -133,10 +205,32 @@ extension RolloutSnapshot.Route {
     }
 }
 
+extension RolloutSnapshot.RuleView {
+    fileprivate var json: JSON {
+        func time(_ time: Timestamp?) -> JSON {
+            time.map { .string(RFC3339.text(milliseconds: $0.milliseconds)) } ?? .null
+        }
+        return [
+            "name": .string(name), "trip": .string(condition),
+            "elements": .array(
+                elements.map { element in
+                    [
+                        "labels": .string(element.labels),
+                        "value": element.value.map { .string(FloatText.general($0)) } ?? .null,
+                        "at": time(element.at), "tripped": .bool(element.isTripped),
+                        "missing_since": time(element.missingSince),
+                    ]
+                }),
+        ]
+    }
+}
+
 /// Where a rollback rule stands.
 public struct RollbackRuleStanding: Equatable, Sendable {
     /// The longest streak of violations of its elements.
     public var streak: Int
+    /// What has tripped, as alerts.
+    public var alerts: [ActiveAlertSnapshot]
     /// Whether any element is tripped.
-    public var isTripped: Bool
+    public var isTripped: Bool { !alerts.isEmpty }
 }

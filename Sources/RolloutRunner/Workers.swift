@@ -16,11 +16,19 @@ final class RouterClient: Sendable {
 final class RouteWorker: Sendable {
     let mailbox = Mailbox<RouterOperation>(capacity: 64)
     private let thread: Mutex<WorkerThread?>
+    private let end = EndMark()
+
+    /// Whether the thread has done its last operation.
+    var hasEnded: Bool { end.isSet.load(ordering: .acquiring) }
+
+    private final class EndMark: Sendable {
+        let isSet = Atomic(false)
+    }
 
     init(
         _ router: ServiceRouter, _ name: String, lease: LeaseRunner?, mailbox plan: Mailbox<PlanMessage>
     ) throws(WorkerThread.StartError) {
-        let mailbox = mailbox
+        let (mailbox, end) = (mailbox, end)
         let worker = try WorkerThread("router \(name)") {
             while case .message(let operation) = mailbox.receive() {
                 // It may have waited here while the lease was lost, or the process stood still.
@@ -28,9 +36,13 @@ final class RouteWorker: Sendable {
                 let result = isPermitted ? router.perform(operation) : .failed("the lease no longer permits it")
                 plan.send(.replied(operation.id, result))
             }
+            end.isSet.store(true, ordering: .releasing)
         }
         thread = Mutex(worker)
     }
+
+    /// Lets the thread end when what it has been asked is done, without waiting for it.
+    func retire() { mailbox.close() }
 
     /// Ends the thread when what it has been asked is done.
     func stop() {

@@ -13,6 +13,8 @@ public struct RollbackMeasurement: Equatable, Sendable {
         /// The time of the newest sample that the value rests on; `nil` where that is the time of the evaluation, as
         /// for a value without samples.
         public var sampledAt: Timestamp?
+        /// The rule's annotations for this element, expanded; empty for an element that is no violation.
+        public var annotations = Labels.empty
 
         /// An element.
         public init(labels: Labels, value: Double, counts: Bool = true, sampledAt: Timestamp? = nil) {

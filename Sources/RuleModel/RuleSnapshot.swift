@@ -46,7 +46,9 @@ public struct RuleSnapshot: Sendable {
         case recording
         case alerting(hold: Milliseconds, keepFiring: Milliseconds, annotations: Labels, alerts: [ActiveAlertSnapshot])
         /// A rollback rule: its trip condition as text and whether it is tripped.
-        case rollback(trip: String, severity: String, mode: String, streak: Int, isTripped: Bool)
+        case rollback(
+            trip: String, severity: String, mode: String, streak: Int, annotations: Labels,
+            alerts: [ActiveAlertSnapshot])
     }
 
     /// Name of the alert, the recorded metric or the rollback rule.
@@ -83,7 +85,7 @@ public struct RuleSnapshot: Sendable {
 }
 
 /// A pending or firing alert, as shown by `/api/v1/alerts`.
-public struct ActiveAlertSnapshot: Sendable {
+public struct ActiveAlertSnapshot: Equatable, Sendable {
     /// Whether the `for` duration has passed.
     public enum State: String, Sendable {
         case pending
@@ -118,8 +120,11 @@ public struct ActiveAlertSnapshot: Sendable {
 }
 
 extension RuleSnapshot {
-    /// The active alerts of an alerting rule; none for other rules.
+    /// The active alerts of an alerting rule, or what has tripped of a rollback rule.
     public var activeAlerts: [ActiveAlertSnapshot] {
-        if case .alerting(_, _, _, let alerts) = kind { alerts } else { [] }
+        switch kind {
+        case .recording: []
+        case .alerting(_, _, _, let alerts), .rollback(_, _, _, _, _, let alerts): alerts
+        }
     }
 }

@@ -83,8 +83,13 @@ extension TribuneAPI {
             throw APIError(
                 .forbidden, "\(call.actor) may not give orders to this plan, or only to some of its services")
         }
+        let isWithoutData = call["without_data"] == "true"
+        guard !isWithoutData || verb == .promote else {
+            throw APIError.invalid("without_data", "only a promotion can do without data")
+        }
         let command = RolloutCommand(
-            verb.command(services: services, route: route), by: call.actor, reason: call["reason"])
+            isWithoutData ? .promoteWithoutData : verb.command(services: services, route: route), by: call.actor,
+            reason: call["reason"])
         switch sources.command(command, plan) {
         case .accepted:
             writer.object { $0.member("accepted", true) }

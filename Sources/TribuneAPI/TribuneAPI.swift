@@ -41,6 +41,9 @@ public struct TribuneAPI: Sendable {
                     .repeated(
                         "service", .string, "Only these services, for `rollback`; the service, for `abandon-route`."),
                     .optional("route", .integer, "The number of the route, from 1, for `abandon-route`."),
+                    .optional(
+                        "without_data", .choice(["true"]),
+                        "For `promote`: pass the present stage although data are missing. Needs a reason."),
                 ], commandRollout),
             .response(
                 [.get], "/api/v1/events/stream",

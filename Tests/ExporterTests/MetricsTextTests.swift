@@ -101,7 +101,13 @@ import WebFixture
             sources.ruleGroups = {
                 let rule = RuleSnapshot(
                     name: "Low", query: "x", labels: .empty,
-                    kind: .rollback(trip: "< 1", severity: "high", mode: "enforce", streak: 2, isTripped: true),
+                    kind: .rollback(
+                        trip: "< 1", severity: "high", mode: "enforce", streak: 2, annotations: .empty,
+                        alerts: [
+                            ActiveAlertSnapshot(
+                                labels: ["alertname": "Low"], annotations: .empty, state: .firing,
+                                activeAt: Timestamp(milliseconds: 0), keepFiringSince: nil, value: 0)
+                        ]),
                     health: .ok, lastError: "", evaluationSeconds: 0, lastEvaluation: nil)
                 return [
                     RuleGroupSnapshot(

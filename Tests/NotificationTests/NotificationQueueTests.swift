@@ -35,6 +35,35 @@ import YAML
         #expect(deliveries[0].notification.groupKey == #"{}:{alertname="A"}"#)
     }
 
+    @Test func aReceiverThatAPlanNamesIsNotifiedOnceWhateverTheRoutesSay() throws {
+        let text = """
+            route: {receiver: team, group_by: [alertname], routes: [{receiver: shop, matchers: ['plan="shop"']}]}
+            receivers:
+            - {name: team, webhook_configs: [{url: "http://127.0.0.1:9/"}]}
+            - {name: shop, webhook_configs: [{url: "http://127.0.0.1:9/"}]}
+            - {name: oncall, webhook_configs: [{url: "http://127.0.0.1:9/"}]}
+            """
+        var configuration = try NotificationConfiguration(try #require(try YAML.parse(text).first), file: "")
+        configuration.add(["oncall", "shop"], ofPlan: "shop", alerts: ["Rollback"])
+        func receivers(_ labels: Labels) -> [String] {
+            var queue = NotificationQueue(configuration)
+            queue.received([alert(labels)], urgent: true, at: at(0))
+            return queue.advanced(to: at(0)).map(\.receiver).sorted()
+        }
+        #expect(receivers(["alertname": "Rollback", "plan": "shop"]) == ["oncall", "shop"])
+        #expect(receivers(["alertname": "Other", "plan": "shop"]) == ["shop"])
+        #expect(receivers(["alertname": "Rollback", "plan": "other"]) == ["team"])
+    }
+
+    @Test func theEndOfAnAlertKeepsItsStart() throws {
+        var queue = try queue("group_wait: 0s\ngroup_interval: 1s")
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        queue.delivered(try #require(queue.advanced(to: at(0)).first).id, at: at(0))
+        queue.received([alert(["alertname": "A"], since: 50, resolved: 60)], at: at(60))
+        let end = try #require(queue.advanced(to: at(61)).first?.notification.alerts.first)
+        #expect(end.isResolved && end.startsAt == at(0) && end.endsAt == at(60))
+    }
+
     @Test func urgentAlertsDoNotWait() throws {
         var queue = try queue()
         queue.received([alert(["alertname": "A"])], urgent: true, at: at(0))

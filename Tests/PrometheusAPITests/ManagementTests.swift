@@ -74,11 +74,21 @@ import WebServer
     }
 
     @Test func reloadTellsWhyItFailed() throws {
-        let failing = try WebFixture({ $0.enablesLifecycle = true }) { $0.reload = { "a.yml:3: no such field" } }
+        let failing = try WebFixture({ $0.enablesLifecycle = true }) {
+            $0.reload = { .failed("a.yml:3: no such field") }
+        }
         let response = try failing.send("/-/reload", method: "POST")
         #expect(response.status == 500)
         #expect(
             String(decoding: response.body, as: UTF8.self) == "failed to reload config: a.yml:3: no such field\n")
+        let waiting = try WebFixture({ $0.enablesLifecycle = true }) {
+            $0.reload = {
+                .done(waits: ["plan p: services, routes and stages change later: generation 3 is under way"])
+            }
+        }
+        let partial = try waiting.send("/-/reload", method: "POST")
+        #expect(partial.status == 200)
+        #expect(String(decoding: partial.body, as: UTF8.self).hasPrefix("waits: plan p: services, routes"))
         let working = try WebFixture({ $0.enablesLifecycle = true })
         #expect(try working.send("/-/reload", method: "PUT").status == 200)
     }

@@ -38,7 +38,13 @@ import WebFixture
             ]),
         group(
             "a", file: "c.yml",
-            [rule("Low", .rollback(trip: "< 0.95", severity: "critical", mode: "enforce", streak: 2, isTripped: false))]
+            [
+                rule(
+                    "Low",
+                    .rollback(
+                        trip: "< 0.95", severity: "critical", mode: "enforce", streak: 2,
+                        annotations: ["summary": "{{ $value }}"], alerts: []))
+            ]
         ),
     ]
 

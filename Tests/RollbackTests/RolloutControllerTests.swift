@@ -81,7 +81,7 @@ struct RolloutControllerTests {
         world.run(for: .minutes(1))
         #expect(
             world.reports.first?.rollback.timeline.map(\.step) == [
-                "decided", "intended", "shifted", "verified", "isolated", "incident", "notified", "validated",
+                "decided", "intended", "shifted", "verified", "isolated", "incident", "announced", "validated",
                 "reported",
             ])
     }
@@ -396,12 +396,30 @@ struct RolloutControllerTests {
         var controller = try #require(world.controller)
         var other = plan
         other.settle = .seconds(1)
-        #expect(controller.planChanged(to: other, at: world.now).refusal == nil)
+        #expect(controller.planChanged(to: other, at: world.now).waits == nil)
         #expect(controller.plan.settle == .seconds(1))
         other.services.removeLast()
-        let before = controller
-        #expect(controller.planChanged(to: other, at: world.now).refusal != nil)
-        #expect(controller == before)
+        other.settle = .seconds(2)
+        let services = controller.plan.services
+        let waits = controller.planChanged(to: other, at: world.now).waits
+        #expect(waits == "services, routes and stages change later: generation 1 is under way")
+        #expect(controller.plan.settle == .seconds(2), "what is no structure is in force")
+        #expect(controller.plan.services == services)
+        #expect(controller.unfinished == "generation 1 is under way")
+        let revision = controller.structureRevision
+        _ = controller.commanded(RolloutCommand(.abort, by: "ops"), at: world.now)
+        for _ in 0..<100 where controller.plan != other {
+            for (service, entry) in controller.pending {
+                let result: OperationResult =
+                    entry.purpose == .isolate || entry.purpose == .shift(.allStable)
+                    ? .done : .inspected(Inspection(split: .allStable, stable: .healthy))
+                _ = controller.replied(controller.pending[service]?.id ?? 0, result, at: world.now + .minutes(1))
+            }
+            _ = controller.timePassed(at: world.now + .minutes(10))
+        }
+        #expect(controller.plan == other, "it waits for the end of the rollout alone")
+        #expect(controller.structureRevision == revision + 1)
+        #expect(controller.state.phase == .idle && controller.state.generation == 1)
     }
 
     @Test("after a kill before or after any action, the world ends in the same state")

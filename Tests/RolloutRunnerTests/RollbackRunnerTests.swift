@@ -94,7 +94,7 @@ struct RollbackRunnerTests {
         #expect(report.json["incident"]?["tasks"]?.elements?.count == 4)
         let steps = report.rollback.timeline.map(\.step)
         let wanted = [
-            "violated", "decided", "intended", "shifted", "verified", "incident", "notified", "validated", "reported",
+            "violated", "decided", "intended", "shifted", "verified", "incident", "announced", "validated", "reported",
         ]
         #expect(
             wanted.map { steps.firstIndex(of: $0) ?? -1 } == wanted.compactMap { steps.firstIndex(of: $0) }.sorted())

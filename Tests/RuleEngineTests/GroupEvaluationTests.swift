@@ -193,6 +193,24 @@ import Testing
         Labels(metric: name, others.map { Label($0.0, $0.1) })
     }
 
+    @Test func aViolationHasItsAnnotationsAndWhatHasTrippedIsAnAlert() throws {
+        let rule =
+            "{rollback: R, expr: score, trip: '< 1', action: {plan: p}, "
+            + "annotations: {summary: '{{ $labels.service }} has {{ $value }}'}}"
+        let (a, b) = (metric("score", ("service", "a")), metric("score", ("service", "b")))
+        try fixture.scrape(100, [(a, 0.5), (b, 1)])
+        received.tripped = [
+            ActiveAlertSnapshot(
+                labels: ["alertname": "R", "service": "a"], annotations: .empty, state: .firing,
+                activeAt: Timestamp(milliseconds: 100_000), keepFiringSince: nil, value: 0.5)
+        ]
+        run(try evaluation("groups: [{name: g, rules: [\(rule)]}]"), at: 101)
+        let measured = try #require(received.measurements.last)
+        #expect(measured.elements.map(\.annotations) == [["summary": "a has 0.5"], .empty])
+        #expect(
+            try fixture.samples("ALERTS") == [["alertname": "R", "alertstate": "firing", "service": "a"]: ["101: 1"]])
+    }
+
     @Test(
         "a measurement carries the time of the newest sample of its service",
         arguments: [

@@ -14,6 +14,7 @@ import Testing
         func store(_ samples: [RuleSample], at time: Timestamp) {}
         func send(_ alerts: [Alert]) {}
         func measured(_ measurement: RollbackMeasurement) {}
+        func tripped(_ rule: String) -> [ActiveAlertSnapshot] { [] }
     }
 
     /// The files that promtool accepts, but for one with a rule that fails by design.

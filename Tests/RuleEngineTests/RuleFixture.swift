@@ -51,6 +51,12 @@ struct RuleFixture {
 /// Keeps what sinks are handed.
 final class Received: Sendable {
     private let state = Mutex<(alerts: [Alert], measurements: [RollbackMeasurement])>(([], []))
+    private let trips = Mutex<[ActiveAlertSnapshot]>([])
+    /// What rollback rules have tripped.
+    var tripped: [ActiveAlertSnapshot] {
+        get { trips.withLock { $0 } }
+        set { trips.withLock { $0 = newValue } }
+    }
 
     var alerts: [Alert] { state.withLock { $0.alerts } }
     var measurements: [RollbackMeasurement] { state.withLock { $0.measurements } }
@@ -58,6 +64,7 @@ final class Received: Sendable {
     var sinks: RuleRunner.Sinks {
         RuleRunner.Sinks(
             alerts: { alerts in self.state.withLock { $0.alerts += alerts } },
-            measurement: { measurement in self.state.withLock { $0.measurements.append(measurement) } })
+            measurement: { measurement in self.state.withLock { $0.measurements.append(measurement) } },
+            tripped: { _ in self.tripped })
     }
 }

@@ -45,4 +45,44 @@ import Testing
     ) {
         #expect(IncidentAlerts.alert(of: notice(kind), at: now) == nil)
     }
+
+    private func record(_ severities: [String]) -> RollbackRecord {
+        let causes = severities.map { severity in
+            let definition = RollbackDefinition(
+                name: "R", expression: "x > 1", trip: .init(.greater, 1), severity: severity, action: .init(plan: "p"),
+                labels: ["team": "shop"])
+            let measurement = RollbackMeasurement(
+                rule: "f;g;R", ruleHash: "h", definition: definition, time: now, elements: [])
+            return RollbackRecord.Cause.trip(
+                Trip(
+                    of: measurement, labels: ["service": "a"], samples: [],
+                    annotations: ["summary": "a fails", "runbook_url": "https://runbooks/a"]))
+        }
+        var record = RollbackRecord(id: "p-1-1", generation: 1, number: 1, causes: causes, services: ["a"])
+        record.add("decided", nil, "", at: Instant(nanoseconds: now.milliseconds * 1_000_000))
+        record.verdict = .init(isValid: true, detail: "")
+        return record
+    }
+
+    @Test func aRollbackCarriesTheLabelsAndAnnotationsOfItsRuleAndALink() throws {
+        let later = now + .seconds(3)
+        let alert = IncidentAlerts.firing(
+            RollbackIncident(record(["high"]), plan: "p"), at: later, externalURL: "http://tribune:9190")
+        #expect(
+            alert.labels == ["alertname": "TribuneRollback", "plan": "p", "severity": "high", "team": "shop"])
+        #expect(alert.annotations["runbook_url"] == "https://runbooks/a")
+        #expect(alert.annotations["rule_summary"] == "a fails")
+        #expect(alert.generatorURL == "http://tribune:9190/graph?g0.expr=x+%3E+1&g0.tab=1")
+        #expect(alert.startsAt == now)
+    }
+
+    @Test func theEndOfARollbackHasItsLabelsAndItsStartForEachSeverityThatItHad() {
+        let later = now + .minutes(5)
+        let report = RollbackReport(plan: "p", epoch: 1, rollback: record(["high", "warning", "critical"]))
+        let ends = IncidentAlerts.resolved(by: report, at: later)
+        #expect(ends.map { $0.labels["severity"] } == ["critical", "high"])
+        #expect(ends.allSatisfy { $0.isResolved && $0.startsAt == now && $0.endsAt == later })
+        let firing = IncidentAlerts.firing(RollbackIncident(record(["high"]), plan: "p"), at: now)
+        #expect(ends.contains { $0.labels == firing.labels })
+    }
 }

@@ -124,7 +124,7 @@ struct RollbackKillTests {
 
     @Test(
         "killed behind any step of a rollback, the service ends it after its restart",
-        arguments: ["intent", "shifted", "verified", "isolated", "incident", "notified"])
+        arguments: ["intent", "shifted", "verified", "isolated", "incident", "announced"])
     func killed(behind step: String) throws {
         let proxy = try Proxy()
         let tribune = try RunningTribune(files(proxy))

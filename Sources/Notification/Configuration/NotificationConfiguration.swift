@@ -17,6 +17,8 @@ public struct NotificationConfiguration: Equatable, Sendable {
     public var timeIntervals: [String: [TimeInterval]]
     /// How long an alert counts as firing after it was last received.
     public var resolveTimeout: Milliseconds
+    /// Routes to the receivers that plans name.
+    var planRoutes: [PlanRoute] = []
     /// The template files.
     public var templateFiles: [NotificationTemplates.File]
     /// The default templates with those of the files.
@@ -87,7 +89,8 @@ public struct NotificationConfiguration: Equatable, Sendable {
 
     /// Compares the configurations; templates are compared by their files.
     public static func == (left: NotificationConfiguration, right: NotificationConfiguration) -> Bool {
-        left.route == right.route && left.receivers == right.receivers && left.inhibitRules == right.inhibitRules
+        left.route == right.route && left.planRoutes == right.planRoutes && left.receivers == right.receivers
+            && left.inhibitRules == right.inhibitRules
             && left.timeIntervals == right.timeIntervals && left.resolveTimeout == right.resolveTimeout
             && left.templateFiles == right.templateFiles && left.shownText == right.shownText
     }

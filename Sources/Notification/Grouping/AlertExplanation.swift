@@ -52,7 +52,7 @@ extension NotificationQueue {
         AlertExplanation(
             labels: labels, silencedBy: silences.filter { $0.matches(labels) },
             inhibitedBy: configuration.inhibitRules.compactMap { $0.inhibitor(of: labels, firing: firing) },
-            paths: configuration.route.matching(labels).map { route in
+            paths: configuration.matching(labels).map { route in
                 let id = Self.group(of: labels, on: route)
                 let group = groups[id]
                 return AlertExplanation.Path(

@@ -66,7 +66,7 @@ extension NotificationQueue {
         let labels = held.alert.labels
         return AlertStatus(
             alert: held.alert, updatedAt: held.updatedAt,
-            receivers: configuration.route.matching(labels).map(\.receiver),
+            receivers: configuration.matching(labels).map(\.receiver),
             silencedBy: silences.filter { $0.matches(labels) }.map(\.id),
             inhibitedBy: configuration.inhibitRules.compactMap {
                 $0.inhibitor(of: labels, firing: firing)?.fingerprint

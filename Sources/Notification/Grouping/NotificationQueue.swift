@@ -74,7 +74,7 @@ public struct NotificationQueue: Equatable, Sendable {
     }
 
     private static func byID(_ configuration: NotificationConfiguration) -> [String: NotificationRoute] {
-        Dictionary(configuration.route.all.map { ($0.id, $0) }) { first, _ in first }
+        Dictionary(configuration.allRoutes.map { ($0.id, $0) }) { first, _ in first }
     }
 
     /// The configuration was replaced. Groups that still exist keep their state. Alerts move to the groups that the new
@@ -88,7 +88,7 @@ public struct NotificationQueue: Equatable, Sendable {
             latest[held.alert.labels] = held
         }
         let places = latest.mapValues { held in
-            Set(new.route.matching(held.alert.labels).map { Self.group(of: held.alert.labels, on: $0) })
+            Set(new.matching(held.alert.labels).map { Self.group(of: held.alert.labels, on: $0) })
         }
         for id in groups.keys {
             guard let route = routes[id.route] else {
@@ -111,7 +111,7 @@ public struct NotificationQueue: Equatable, Sendable {
             }
         }
         for held in latest.values where !AlertGroup.isResolved(held.alert, at: now) {
-            for route in configuration.route.matching(held.alert.labels) {
+            for route in configuration.matching(held.alert.labels) {
                 let id = Self.group(of: held.alert.labels, on: route)
                 guard groups[id]?.holds(held.alert.labels) != true else { continue }
                 received(held.alert, origin: held.origin, urgent: false, on: route, at: now)
@@ -149,7 +149,7 @@ public struct NotificationQueue: Equatable, Sendable {
         _ alerts: [Alert], origin: AlertOrigin = .rules, urgent: Bool = false, at now: Timestamp
     ) {
         for alert in alerts {
-            for route in configuration.route.matching(alert.labels) {
+            for route in configuration.matching(alert.labels) {
                 received(alert, origin: origin, urgent: urgent, on: route, at: now)
             }
         }

@@ -122,7 +122,7 @@ package struct PlanMachine: Equatable, Sendable {
             $0.ruleMeasured(
                 measurement.definition.name, isViolated: standing, key: measurement.rule, evidence: evidence, at: now)
         }
-        if rule != before { actions.append(.keepRules) }
+        if rule.hasToBeKept(after: before) { actions.append(.keepRules) }
         return actions
     }
 
@@ -197,12 +197,15 @@ package struct PlanMachine: Equatable, Sendable {
                     at: now, kind: kind, subject: measurement.rule, body: .object(members),
                     incident: since.map { Trip.incident(of: measurement.rule, labels, since: $0) }))
         }
-        func page(_ labels: Labels, _ text: String) -> RolloutController.Action {
+        func page(
+            _ labels: Labels, _ text: String, _ kind: RollbackNotice.Kind = .page
+        ) -> RolloutController.Action {
             let plan = controller.plan
             return .notify(
                 RollbackNotice(
-                    plan: plan.name, key: "\(plan.name)/\(measurement.rule)/\(labels)/missing", kind: .page,
-                    text: "plan \(plan.name), rule \(measurement.definition.name): \(text)", receivers: plan.notify))
+                    plan: plan.name, key: "\(plan.name)/\(measurement.rule)/\(labels)/missing", kind: kind,
+                    text: "plan \(plan.name), rule \(measurement.definition.name): \(text)", receivers: plan.notify,
+                    severity: measurement.definition.severity))
         }
         switch action {
         case .violated(let labels, let sample, let streak):
@@ -216,6 +219,7 @@ package struct PlanMachine: Equatable, Sendable {
         case .missing(let labels, let since):
             return page(labels, "no data of \(labels) since \(RFC3339.text(milliseconds: since.milliseconds))")
         case .overflowed(let limit): return page(.empty, "more than \(limit) elements: the others are not tracked")
+        case .returned(let labels, _, true): return page(labels, "data of \(labels) are no longer missing", .over)
         case .tripped, .frozen, .returned: return nil
         }
     }

@@ -55,4 +55,19 @@ public struct RollbackNotice: Equatable, Sendable {
     public var text: String
     /// Names of receivers, from the plan.
     public var receivers: [String]
+
+    /// `critical`, `high`, `warning` …
+    public var severity: String
+
+    /// A message.
+    public init(
+        plan: String, key: String, kind: Kind, text: String, receivers: [String], severity: String = "critical"
+    ) {
+        self.plan = plan
+        self.key = key
+        self.kind = kind
+        self.text = text
+        self.receivers = receivers
+        self.severity = severity
+    }
 }

@@ -1,4 +1,5 @@
 internal import JSON
+public import MetricModel
 
 /// The incident of a rollback. Raised once per rollback; the same id again is an update.
 public struct RollbackIncident: Equatable, Sendable {
@@ -14,13 +15,26 @@ public struct RollbackIncident: Equatable, Sendable {
     public var services: [String]
     /// The tasks left to people.
     public var tasks: [String]
+    /// When it was decided.
+    public var startsAt: Instant
+    /// The labels of the rule that tripped first.
+    public var labels: Labels
+    /// The annotations of the rule that tripped first, expanded.
+    public var annotations: Labels
+    /// What was measured by the rule that tripped first; `nil` where none did.
+    public var expression: String?
 
     /// The incident of `rollback`, with tasks that depend on its causes and outcome.
-    init(_ rollback: RollbackRecord, plan: String) {
+    package init(_ rollback: RollbackRecord, plan: String) {
         let names = rollback.services.joined(separator: ", ")
         id = rollback.id
         self.plan = plan
         severity = rollback.severity
+        startsAt = rollback.timeline.first { $0.step == "decided" }?.at ?? Instant(nanoseconds: 0)
+        let trips = rollback.causes.compactMap { cause in if case .trip(let trip) = cause { trip } else { nil } }
+        labels = trips.first?.ruleLabels ?? .empty
+        annotations = trips.first?.annotations ?? .empty
+        expression = trips.first?.expression
         title = "\(plan): \(names) rolled back: \(rollback.causes.first?.summary ?? "")"
         services = rollback.services
         var tasks: [String] = []

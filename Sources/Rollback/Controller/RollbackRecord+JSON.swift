@@ -113,6 +113,8 @@ extension Trip {
             "service": service.map(JSON.string) ?? .null, "scope": .string(scope.rawValue),
             "mode": .string(mode.rawValue), "cooldown": .integer(cooldown.rawValue),
             "time": .integer(time.milliseconds), "cause": .integer(causeNanoseconds),
+            "rule_labels": .object(ruleLabels.pairs.map { JSON.Member($0.name, .string($0.value)) }),
+            "annotations": .object(annotations.pairs.map { JSON.Member($0.name, .string($0.value)) }),
         ]
     }
 
@@ -149,5 +151,8 @@ extension Trip {
         self.cooldown = Milliseconds(rawValue: cooldown)
         self.time = Timestamp(milliseconds: time)
         causeNanoseconds = cause
+        // Records of earlier versions do not have these.
+        ruleLabels = Labels((json["rule_labels"]?.members ?? []).map { Label($0.name, $0.value.text ?? "") })
+        annotations = Labels((json["annotations"]?.members ?? []).map { Label($0.name, $0.value.text ?? "") })
     }
 }

@@ -59,6 +59,11 @@ public struct RollbackReport: Equatable, Sendable {
         let outcome = rollback.verdict.map { $0.isValid ? "completed and validated" : "completed, not validated" }
         lines.append("Plan \(plan), generation \(rollback.generation): **\(outcome ?? "completed")**.")
         if let detail = rollback.verdict?.detail { lines.append("Validation: \(Self.line(detail)).") }
+        let notified = rollback.timeline.filter { $0.step == "notified" }.map(\.detail)
+        lines.append(
+            "Notified: "
+                + (notified.isEmpty
+                    ? "no receiver has accepted a message yet." : notified.joined(separator: ", ") + "."))
         lines += ["", "## Evidence", ""]
         for cause in rollback.causes { lines += Self.evidence(cause) }
         lines += ["", "## Tasks", ""]

@@ -107,6 +107,7 @@ extension RolloutController {
 
     private mutating func beginStage(_ stage: Int, of service: RolloutPlan.Service, at now: Instant) {
         work[service.name]?.begin()
+        gateAnswers[service.name] = nil
         state.services[service.name]?.progress = .shifting(stage: stage)
         state.services[service.name]?.split = service.stages[stage]
         state.services[service.name]?.revision &+= 1
@@ -185,6 +186,7 @@ extension RolloutController {
         _ answers: [GateAnswer], _ service: RolloutPlan.Service, _ stage: Int, verified: Instant, at now: Instant
     ) {
         let (name, since) = (service.name, verified + service.bake)
+        gateAnswers[name] = answers
         let missing = answers.first { $0.isMissing }
         let passesMissing = state.services[name]?.isWithoutData == true
         if let closed = answers.first(where: { !$0.isOpen && !$0.isMissing }) {

@@ -120,8 +120,8 @@ extension RolloutController {
             notifyRollback(at: now)
             state.rollback?.step = .validate
             state.rollback?.validatingSince = now
-            recordStep("notified", nil, plan.notify.joined(separator: ", "), at: now)
-            journal("notified", at: now)
+            recordStep("announced", nil, "handed to the notifier", at: now)
+            journal("announced", at: now)
         case .validate: advanceValidation(rollback, at: now)
         case .report: finishRollback(at: now)
         case .finished: break
@@ -299,7 +299,18 @@ extension RolloutController {
         journal("reported", at: now)
     }
 
-    /// Raises the incident of the active rollback; the same id again is an update.
+    /// A receiver has accepted the incident of the rollback `id`.
+    public mutating func notified(of id: String, by receiver: String, at now: Instant) -> [Action] {
+        guard let rollback = state.rollback, rollback.id == id,
+            !rollback.timeline.contains(where: { $0.step == "notified" && $0.detail == receiver })
+        else { return [] }
+        return handle(at: now) { controller in
+            controller.recordStep("notified", nil, receiver, at: now)
+            controller.journal("notified", at: now)
+        }
+    }
+
+    /// Raises the incident of the rollback under way; the same id again is an update.
     mutating func raiseIncident(at now: Instant) {
         guard let rollback = state.rollback else { return }
         outbox.append(.raise(RollbackIncident(rollback, plan: plan.name)))

@@ -63,7 +63,11 @@ public struct RolloutController: Equatable, Sendable {
     }
 
     /// The plan.
-    public private(set) var plan: RolloutPlan
+    public internal(set) var plan: RolloutPlan
+    /// A plan whose structure waits for the end of the rollout under way.
+    var waitingPlan: RolloutPlan?
+    /// Counts the changes of services, routes and stages.
+    package internal(set) var structureRevision: UInt64 = 0
     /// What must survive a crash.
     public internal(set) var state: RolloutState
     /// The fencing number of the lease; `nil` while another process holds it.
@@ -71,12 +75,12 @@ public struct RolloutController: Equatable, Sendable {
     /// When ``timePassed(at:)`` must be called; `nil` while nothing waits for time.
     public internal(set) var wakeAt: Instant?
     /// Why promotion stands still although nobody paused it.
-    public private(set) var freezes: Set<String> = []
+    public internal(set) var freezes: Set<String> = []
     /// Whether the lease could not be renewed in time: rollbacks go on, since nobody else can have taken it without its
     /// database, but no candidate gets more traffic.
-    public private(set) var isAlone = false
+    public internal(set) var isAlone = false
     /// Whether the journal failed, so that nothing may be done any more.
-    public private(set) var isHalted = false
+    public internal(set) var isHalted = false
 
     var isHistoryAvailable = true
     var standings: [String: RuleStanding] = [:]
@@ -99,6 +103,8 @@ public struct RolloutController: Equatable, Sendable {
     var evidence: [String: [String: Instant]] = [:]
     /// Since when this process decides: its clock may differ from that of the previous process.
     var began: Instant?
+    /// The answers of the gates in the present stage, by service.
+    var gateAnswers: [String: [GateAnswer]] = [:]
     var validating = Validating()
     var outbox: [Action] = []
     /// Whether the last pass changed something that another pass depends on.
@@ -239,41 +245,6 @@ public struct RolloutController: Equatable, Sendable {
         return nil
     }
 
-    /// The plan file was read anew. Refused with the reason while a rollout depends on what changed.
-    ///
-    /// The rollout goes on with new gates, times and texts. Services, routes and stages may only change between
-    /// rollouts.
-    public mutating func planChanged(to new: RolloutPlan, at now: Instant) -> (refusal: String?, actions: [Action]) {
-        func structure(_ plan: RolloutPlan) -> [RolloutPlan.Service] {
-            plan.services.map { service in
-                var bare = service
-                (bare.bake, bare.gates, bare.preflight, bare.priority) = (.zero, [], [], 0)
-                return bare
-            }
-        }
-        if structure(new) != structure(plan) {
-            switch state.phase {
-            case .promoting, .paused, .rollingBack:
-                return ("services, routes or stages changed while generation \(state.generation) is under way", [])
-            case .promoted where state.services.values.contains { $0.split.candidate > 0 }:
-                return ("the stable version of generation \(state.generation) is still retained", [])
-            case .idle, .promoted, .retired, .rolledBack: break
-            }
-            let generation = state.generation
-            let cooldown = state.cooldownUntil
-            let (demands, evidence, began) = (demands, evidence, began)
-            self = RolloutController(plan: new, epoch: epoch)
-            (self.demands, self.evidence, self.began) = (demands, evidence, began)
-            state.generation = generation
-            state.cooldownUntil = cooldown
-        }
-        plan = new
-        let actions = handle(at: now) { controller in
-            controller.journal("plan", at: now)
-        }
-        return (nil, actions)
-    }
-
     /// Runs `body`, then asks for whatever is needed next.
     mutating func handle(at now: Instant, _ body: (inout RolloutController) -> Void) -> [Action] {
         guard mayAct else {
@@ -281,6 +252,7 @@ public struct RolloutController: Equatable, Sendable {
             return []
         }
         body(&self)
+        adoptWaitingPlan(at: now)
         repeat {
             hasChanged = false
             wakeAt = nil

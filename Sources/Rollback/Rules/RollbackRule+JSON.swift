@@ -43,6 +43,20 @@ extension RollbackRule {
     }
 }
 
+extension RollbackRule {
+    /// Whether the next process has to know of what changed since `former`. Times and values of healthy elements change
+    /// with each measurement, and it measures them again.
+    func hasToBeKept(after former: RollbackRule) -> Bool {
+        if definition != former.definition || tracks.count != former.tracks.count { return true }
+        return tracks.contains { labels, track in
+            guard let old = former.tracks[labels] else { return true }
+            return track.state != old.state || track.streak != old.streak || track.samples != old.samples
+                || track.missingSince != old.missingSince || track.told != old.told
+                || (track.seenAt == nil) != (old.seenAt == nil)
+        }
+    }
+}
+
 extension RollbackRule.Track {
     fileprivate var json: JSON {
         let (trippedAt, clearSince): (Timestamp?, Timestamp?) =
@@ -53,10 +67,11 @@ extension RollbackRule.Track {
         func time(_ time: Timestamp?) -> JSON { time.map { .integer($0.milliseconds) } ?? .null }
         return [
             "streak": .integer(Int64(streak)), "violated_since": time(violatedSince), "tripped_at": time(trippedAt),
-            "clear_since": time(clearSince), "seen_at": time(seenAt), "counted_at": time(counted?.at),
-            "counted_sample": time(counted?.sample),
+            "clear_since": time(clearSince), "last_value": lastValue.map { .string(FloatText.general($0)) } ?? .null,
+            "seen_at": time(seenAt), "counted_at": time(counted?.at), "counted_sample": time(counted?.sample),
             "missing_since": time(missingSince),
             "told": .array(told.map(\.rawValue).sorted().map(JSON.string)),
+            "annotations": .object(annotations.pairs.map { JSON.Member($0.name, .string($0.value)) }),
             "samples": .array(
                 samples.map { ["time": time($0.time), "value": .string(FloatText.general($0.value))] }),
         ]
@@ -69,6 +84,8 @@ extension RollbackRule.Track {
         self.streak = Int(streak)
         if let at = time("tripped_at") { state = .tripped(at: at, clearSince: time("clear_since")) }
         // Files of earlier versions do not have these.
+        annotations = Labels((json["annotations"]?.members ?? []).map { Label($0.name, $0.value.text ?? "") })
+        lastValue = json["last_value"]?.text.flatMap(Double.init)
         seenAt = time("seen_at")
         if let at = time("counted_at"), let sample = time("counted_sample") { counted = .init(at: at, sample: sample) }
         missingSince = time("missing_since")

@@ -19,7 +19,7 @@ public struct RollbackRule: Equatable, Sendable {
         /// Promotion must stop until data return. Returned once per gap.
         case frozen(labels: Labels, since: Timestamp)
         /// Data are back after `missing` or `frozen`.
-        case returned(labels: Labels, at: Timestamp)
+        case returned(labels: Labels, at: Timestamp, wasPaged: Bool)
         /// The rule returns more elements than the limit; the others are not tracked. Returned once.
         case overflowed(limit: Int)
     }
@@ -42,6 +42,10 @@ public struct RollbackRule: Equatable, Sendable {
         public internal(set) var violatedSince: Timestamp?
         /// The last violations of the streak, oldest first.
         public internal(set) var samples: [EvidenceSample] = []
+        /// The last value that was there and counted.
+        public internal(set) var lastValue: Double?
+        /// The annotations of the last violation.
+        public internal(set) var annotations = Labels.empty
         /// When the element was last there.
         public internal(set) var seenAt: Timestamp?
         /// The last measurement that counted.
@@ -209,7 +213,7 @@ public struct RollbackRule: Equatable, Sendable {
             elements.first { !$0.counts } ?? elements.first { measurement.definition.trip.holds(for: $0.value) }
             ?? elements.first { clear?.holds(for: $0.value) == false } ?? elements.first
         guard var element = worst, let standing = tracks[labels], standing.state != .armed else {
-            if tracks[labels]?.told.isEmpty == false { actions.append(.returned(labels: labels, at: measurement.time)) }
+            tracks[labels]?.returned(labels, measurement, &actions)
             tracks[labels] = nil
             return
         }
@@ -242,19 +246,29 @@ public struct RollbackRule: Equatable, Sendable {
 }
 
 extension RollbackRule.Track {
-    /// The element is present, with a value that is a number.
+    /// Data are back, or nobody waits for them any more.
+    fileprivate mutating func returned(
+        _ labels: Labels, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
+    ) {
+        if !told.isEmpty {
+            actions.append(.returned(labels: labels, at: measurement.time, wasPaged: told.contains(.alert)))
+        }
+        told = []
+    }
+
+    /// The element is there, with a value that is a number.
     fileprivate mutating func arrived(
         _ element: RollbackMeasurement.Element, _ measurement: RollbackMeasurement,
         _ actions: inout [RollbackRule.Action]
     ) {
-        if !told.isEmpty { actions.append(.returned(labels: element.labels, at: measurement.time)) }
-        told = []
+        returned(element.labels, measurement, &actions)
         missingSince = nil
         seenAt = measurement.time
         guard element.counts else {
             suspendClearance()
             return
         }
+        lastValue = element.value
         let sample = element.sampledAt ?? measurement.time
         // Earlier samples have already been counted. A clock that was set back must not disable the rule.
         let isNew = counted.map { sample > $0.sample || measurement.time < $0.at } ?? true
@@ -262,6 +276,7 @@ extension RollbackRule.Track {
         if measurement.definition.trip.holds(for: element.value) {
             // A rule that trips at once uses each measurement, also one from before it could count.
             guard isNew || measurement.definition.consecutive <= 1 else { return suspendClearance() }
+            annotations = element.annotations
             violated(element.labels, element.value, measurement, &actions)
         } else {
             guard isNew else { return }
@@ -275,8 +290,7 @@ extension RollbackRule.Track {
     fileprivate mutating func notAwaited(
         _ labels: Labels, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
     ) {
-        if !told.isEmpty { actions.append(.returned(labels: labels, at: measurement.time)) }
-        told = []
+        returned(labels, measurement, &actions)
         missingSince = nil
         suspendClearance()
         guard measurement.definition.missing.policy == .pass else { return }
@@ -323,7 +337,10 @@ extension RollbackRule.Track {
         actions.append(.violated(labels: labels, sample: sample, streak: streak))
         guard streak >= max(1, measurement.definition.consecutive) else { return }
         state = .tripped(at: measurement.time, clearSince: nil)
-        actions.append(.tripped(Trip(of: measurement, labels: labels, samples: samples, since: violatedSince)))
+        actions.append(
+            .tripped(
+                Trip(
+                    of: measurement, labels: labels, samples: samples, annotations: annotations, since: violatedSince)))
     }
 
     /// Clearing needs the condition to be seen all the time, so a gap begins it anew.

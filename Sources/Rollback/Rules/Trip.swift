@@ -50,6 +50,10 @@ public struct Trip: Equatable, Sendable {
     public var cooldown: Milliseconds
     /// The time of the decision: that of the last measurement.
     public var time: Timestamp
+    /// The rule's labels.
+    public var ruleLabels = Labels.empty
+    /// The rule's annotations for the element, expanded; empty for a trip for want of data.
+    public var annotations = Labels.empty
     /// The commit time of the scrape that proved the violation, on the monotonic clock; 0 for a timer.
     public var causeNanoseconds: Int64
 
@@ -57,7 +61,8 @@ public struct Trip: Equatable, Sendable {
     ///
     /// - Parameter since: when the first of the violations was measured; `nil` for the first sample.
     public init(
-        of measurement: RollbackMeasurement, labels: Labels, samples: [EvidenceSample], since: Timestamp? = nil
+        of measurement: RollbackMeasurement, labels: Labels, samples: [EvidenceSample], annotations: Labels = .empty,
+        since: Timestamp? = nil
     ) {
         let definition = measurement.definition
         incident = Self.incident(
@@ -75,6 +80,8 @@ public struct Trip: Equatable, Sendable {
         mode = definition.mode
         cooldown = definition.cooldown
         time = measurement.time
+        ruleLabels = definition.labels
+        self.annotations = annotations
         causeNanoseconds = measurement.causeNanoseconds
     }
 

@@ -55,7 +55,7 @@ extension Rule {
         switch self {
         case .recording(let rule): [rule.name]
         case .alerting: [AlertSet.alertsMetric, AlertSet.stateMetric]
-        case .rollback: [GroupEvaluation.measurementMetric]
+        case .rollback: [GroupEvaluation.measurementMetric, AlertSet.alertsMetric]
         }
     }
 

@@ -12,6 +12,8 @@ protocol RuleSink: AnyObject {
     func send(_ alerts: [Alert])
     /// Passes on the measurement of a rollback rule.
     func measured(_ measurement: RollbackMeasurement)
+    /// What of the rollback rule `file;group;name` has tripped.
+    func tripped(_ rule: String) -> [ActiveAlertSnapshot]
 }
 
 /// Evaluates the rules of one group, in order. The live service and rule unit tests run the same code here.
@@ -135,10 +137,7 @@ final class GroupEvaluation {
         _ rule: AlertingRule, _ index: Int, at time: Timestamp, from source: any Queryable, into sink: any RuleSink
     ) throws(RuleFailure) -> [RuleSample] {
         let elements = try elements(queries[index].main, at: time - offset, from: source)
-        let functions = PrometheusFunctions(time: time, externalURL: settings.externalURL) {
-            [engine] text throws(TemplateFailure) in
-            try Self.samples(of: text, at: time, engine: engine, from: source)
-        }
+        let functions = functions(at: time, from: source)
         let timing = AlertSet.Timing(hold: rule.hold, keepFiring: rule.keepFiring, limit: group.limit)
         try states[index].alerts.evaluated(
             rule.elements(for: elements, settings: settings, functions: functions), at: time, timing: timing)
@@ -171,16 +170,30 @@ final class GroupEvaluation {
                 for query in queries.sampleTimes { times += try self.elements(query, at: at, from: source) }
                 query.date(&measurement.elements, by: times)
             }
+            query.annotate(&measurement.elements, settings: settings, functions: functions(at: time, from: source))
         } catch {
             measurement.failure = error.description
             throw error
         }
-        let samples = measurement.elements.map { element in
+        var samples = measurement.elements.map { element in
             let series = element.labels.setting("rule", to: query.definition.name)
             return RuleSample(
                 labels: series.setting(Labels.metricName, to: Self.measurementMetric), value: element.value)
         }
+        // What has tripped is an alert that fires.
+        for alert in sink.tripped(measurement.rule) {
+            let series = alert.labels.setting("alertstate", to: ActiveAlertSnapshot.State.firing.rawValue)
+            samples.append(
+                RuleSample(labels: series.setting(Labels.metricName, to: AlertSet.alertsMetric), value: 1))
+        }
         return states[index].storing(samples)
+    }
+
+    /// What templates may call.
+    private func functions(at time: Timestamp, from source: any Queryable) -> PrometheusFunctions {
+        PrometheusFunctions(time: time, externalURL: settings.externalURL) { [engine] text throws(TemplateFailure) in
+            try Self.samples(of: text, at: time, engine: engine, from: source)
+        }
     }
 
     /// The metric name under which measurements are stored, for dashboards and replay.

@@ -146,6 +146,20 @@ extension RollbackQuery {
         elements.contains { $0.counts && definition.trip.holds(for: $0.value) }
     }
 
+    /// Gives each violation its annotations.
+    func annotate(
+        _ elements: inout [RollbackMeasurement.Element], settings: RuleSettings, functions: PrometheusFunctions
+    ) {
+        if annotations.isEmpty { return }
+        for index in elements.indices where definition.trip.holds(for: elements[index].value) {
+            let element = AlertTemplate.Element(
+                labels: elements[index].labels, externalLabels: settings.externalLabels,
+                externalURL: settings.externalURL, value: .number(elements[index].value))
+            elements[index].annotations = Labels(
+                annotations.map { Label($0.name, $0.template.expand(for: element, functions: functions)) })
+        }
+    }
+
     /// Gives each element the time of the newest sample that it rests on.
     ///
     /// - Parameter times: the results of ``PromQL/Expression/newestSampleTimes``, in seconds.

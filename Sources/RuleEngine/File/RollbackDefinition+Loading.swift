@@ -32,7 +32,7 @@ extension RuleFileReader {
         let guardExpression = measured(&fields, "guard", required: false)
         let labels = merged(group, self.labels(&fields, "labels", kind: "label"))
         let annotations = self.labels(&fields, "annotations", kind: "annotation")
-        _ = templates(annotations, alert: name, kind: "annotation", &fields)
+        let texts = templates(annotations, alert: name, kind: "annotation", &fields)
         var definition = RollbackDefinition(
             name: name, expression: expression?.description ?? "", trip: trip ?? .init(.less, 0),
             action: action ?? .init(plan: ""), labels: Labels(labels.map { Label($0.name, $0.text) }),
@@ -54,7 +54,7 @@ extension RuleFileReader {
         return .rollback(
             RollbackQuery(
                 definition: definition, expression: expression, minimumSamples: minimum?.expression,
-                guardExpression: guardExpression, hash: definition.hash))
+                guardExpression: guardExpression, hash: definition.hash, annotations: texts))
     }
 
     /// An expression with a numeric result.

@@ -171,6 +171,8 @@ public struct RollbackQuery: Equatable, Sendable {
     public var guardExpression: Expression?
     /// SHA-256 of the canonical definition, as hexadecimal digits.
     public var hash: String
+    /// The annotations as templates.
+    var annotations: [AlertingRule.Text] = []
 }
 
 /// Why a rule file is rejected: all its errors, in file order.

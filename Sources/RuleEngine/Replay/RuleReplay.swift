@@ -113,4 +113,6 @@ private final class MeasurementSink: RuleSink {
     func send(_ alerts: [Alert]) {}
 
     func measured(_ measurement: RollbackMeasurement) { take(measurement) }
+
+    func tripped(_ rule: String) -> [ActiveAlertSnapshot] { [] }
 }

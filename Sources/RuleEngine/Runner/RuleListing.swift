@@ -46,7 +46,8 @@ extension Rule {
                     rule.definition.labels,
                     .rollback(
                         trip: rule.definition.trip.description, severity: rule.definition.severity,
-                        mode: rule.definition.mode.rawValue, streak: 0, isTripped: false)
+                        mode: rule.definition.mode.rawValue, streak: 0, annotations: rule.definition.annotations,
+                        alerts: [])
                 )
             }
         return RuleSnapshot(

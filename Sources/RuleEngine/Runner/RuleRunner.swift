@@ -17,14 +17,18 @@ public final class RuleRunner: Sendable {
         public var alerts: @Sendable ([Alert]) -> Void
         /// The measurement of a rollback rule.
         public var measurement: @Sendable (RollbackMeasurement) -> Void
+        /// What of the rollback rule `file;group;name` has tripped, as alerts.
+        public var tripped: @Sendable (String) -> [ActiveAlertSnapshot]
 
-        /// A pair of sinks.
+        /// Sinks.
         public init(
             alerts: @escaping @Sendable ([Alert]) -> Void,
-            measurement: @escaping @Sendable (RollbackMeasurement) -> Void
+            measurement: @escaping @Sendable (RollbackMeasurement) -> Void,
+            tripped: @escaping @Sendable (String) -> [ActiveAlertSnapshot] = { _ in [] }
         ) {
             self.alerts = alerts
             self.measurement = measurement
+            self.tripped = tripped
         }
     }
 

@@ -157,6 +157,8 @@ final class LaneSink: RuleSink {
 
     func measured(_ measurement: RollbackMeasurement) { sinks.measurement(measurement) }
 
+    func tripped(_ rule: String) -> [ActiveAlertSnapshot] { sinks.tripped(rule) }
+
     func store(_ samples: [RuleSample], at time: Timestamp) throws(RuleFailure) {
         if samples.isEmpty { return }
         do throws(StoreError) {

@@ -263,6 +263,8 @@ private final class MemorySink: RuleSink {
     func send(_ alerts: [Alert]) {}
 
     func measured(_ measurement: RollbackMeasurement) { judge?.measured(measurement) }
+
+    func tripped(_ rule: String) -> [ActiveAlertSnapshot] { [] }
 }
 
 /// The differences between expected and actual lines, matched by labels: `-` is missing, `+` is unexpected.

@@ -48,12 +48,14 @@ enum CheckCommands {
             let configuration = try LoadedConfiguration.load(path, requiresRuleFiles: true)
             for warning in configuration.prometheus.warnings { Console.error("warning: \(warning)") }
             for warning in configuration.notification.warnings { Console.error("warning: \(warning)") }
-            for warning in configuration.reach.warnings { Console.error("warning: \(warning)") }
+            for warning in configuration.reach.warnings + configuration.evidenceWarnings {
+                Console.error("warning: \(warning)")
+            }
             let rules = configuration.groups.reduce(0) { $0 + $1.rules.count }
             Console.print(
                 "SUCCESS: \(path) is valid: \(configuration.prometheus.pools.count) scrape jobs, \(rules) rules, "
                     + "\(configuration.notification.receivers.count) receivers, \(configuration.plans.count) plans")
-            for line in configuration.reach.lines { Console.print("  \(line)") }
+            for line in configuration.reach.lines + configuration.evidenceLines { Console.print("  \(line)") }
             return 0
         } catch {
             for fault in error.errors { Console.print("FAILED: \(fault)") }

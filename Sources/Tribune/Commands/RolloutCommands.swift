@@ -1,3 +1,4 @@
+internal import Glibc
 internal import JSON
 
 /// `tribune rollout …`: shows the rollouts of a running Tribune and sends commands.
@@ -26,7 +27,9 @@ enum RolloutCommands {
             "rollout \(verb)", summary, operands: "PLAN", count: 1...1, options: options + [reason] + more
         ) { (invocation) throws(CommandFailure) in
             let plan = invocation.operands[0]
-            let arguments = more.map(\.name).flatMap { name in invocation.values(name).map { (name, $0) } }
+            let arguments = more.map(\.name).flatMap { name in
+                invocation.values(name).map { (name.replacing("-", with: "_"), $0) }
+            }
             let answer = try client(invocation).post(
                 "rollouts/\(plan)/\(verb)", [("reason", invocation.value("reason") ?? "")] + arguments)
             if let ignored = answer["data"]?["ignored"]?.text {
@@ -47,14 +50,31 @@ enum RolloutCommands {
                 .value("service", "NAME", "The service of the route."),
                 .value("route", "NUMBER", "The route, counted from 1 as in `rollout status`.", default: "1"),
             ]
+        case "promote":
+            [.flag("without-data", "Pass the present stage although data are missing. Needs a reason.")]
         case _: []
         }
     }
 
     private static let status = Command(
         "rollout status", "Show the state of rollouts.", operands: "[PLAN]", count: 0...1,
-        options: options + [.flag("json", "Print JSON.")]
+        options: options + [
+            .flag("json", "Print JSON."),
+            .flag("watch", "Show the state again every two seconds, until interrupted."),
+        ]
     ) { (invocation) throws(CommandFailure) in
+        guard invocation.flag("watch") else {
+            try showStatus(invocation)
+            return 0
+        }
+        while true {
+            Console.print("\u{1b}[H\u{1b}[2J")
+            try showStatus(invocation)
+            sleep(2)
+        }
+    }
+
+    private static func showStatus(_ invocation: Invocation) throws(CommandFailure) {
         let data = try client(invocation).get("rollouts")["data"] ?? .null
         let plans = (data["rollouts"]?.elements ?? []).filter { plan in
             invocation.operands.first.map { plan["plan"]?.text == $0 } ?? true
@@ -64,29 +84,57 @@ enum RolloutCommands {
         }
         if invocation.flag("json") {
             Console.print(JSON.array(plans).encoded)
-            return 0
+            return
         }
-        for plan in plans {
-            let lease = plan["details"]?["lease"].flatMap(leaseText) ?? ""
-            Console.print("\(plan["plan"]?.text ?? ""): \(plan["state"]?.text ?? "")\(lease)")
-            let rows = (plan["details"]?["services"]?.elements ?? []).map { service in
-                (
-                    "  \(service["name"]?.text ?? "")",
-                    "desired stable \(service["stable"]?.integer ?? 0) %, candidate "
-                        + "\(service["candidate"]?.integer ?? 0) %; \(observedText(service)); "
-                        + (service["frozen"]?.text ?? service["progress"]?.text ?? "")
+        for plan in plans { show(plan) }
+    }
+
+    private static func show(_ plan: JSON) {
+        let details = plan["details"] ?? .null
+        let lease = details["lease"].flatMap(leaseText) ?? ""
+        Console.print("\(plan["plan"]?.text ?? ""): \(plan["state"]?.text ?? "")\(lease)")
+        let services = details["services"]?.elements ?? []
+        Console.print(Console.table(services.map { ("  \($0["name"]?.text ?? "")", line(of: $0)) }))
+        for line in services.flatMap(unreadLines) { Console.print(line) }
+        for service in services {
+            for gate in service["gates"]?.elements ?? [] where service["bake_ends"]?.text != nil {
+                let state = gate["open"]?.bool.map { $0 ? "open" : "closed" } ?? "not known"
+                Console.print(
+                    "  \(service["name"]?.text ?? ""), gate \(gate["name"]?.text ?? ""): \(state), "
+                        + (gate["detail"]?.text ?? ""))
+            }
+        }
+        for rule in details["rules"]?.elements ?? [] {
+            for element in rule["elements"]?.elements ?? [] {
+                let labels = element["labels"]?.text.map { $0 == "{}" ? "" : $0 } ?? ""
+                let state =
+                    element["tripped"]?.bool == true
+                    ? ", tripped" : element["missing_since"]?.text.map { ", no data since \($0)" } ?? ""
+                let value = element["value"]?.text.map { "\($0) at \(element["at"]?.text ?? "")" } ?? "never measured"
+                Console.print(
+                    "  rule \(rule["name"]?.text ?? "")\(labels): \(value), trips at \(rule["trip"]?.text ?? "")\(state)"
                 )
             }
-            Console.print(Console.table(rows))
-            for line in (plan["details"]?["services"]?.elements ?? []).flatMap(unreadLines) { Console.print(line) }
-            if ["promoting", "paused", "rolled_back"].contains(plan["state"]?.text),
-                let obstacle = plan["details"]?["obstacle"]?.text
-            {
-                Console.print("  No candidate gets more traffic: \(obstacle)")
-            }
-            if let until = plan["details"]?["cooldown_until"]?.text { Console.print("  Cooldown until \(until)") }
         }
-        return 0
+        if ["promoting", "paused", "rolled_back"].contains(plan["state"]?.text),
+            let obstacle = details["obstacle"]?.text
+        {
+            Console.print("  No candidate gets more traffic: \(obstacle)")
+        }
+        if let until = details["cooldown_until"]?.text { Console.print("  Cooldown until \(until)") }
+        for line in details["todo"]?.elements ?? [] { Console.print("  To do: \(line.text ?? "")") }
+    }
+
+    /// `desired stable 90 %, candidate 10 %; live 90/10; baking, stage 1 of 3 until 2026-…`.
+    private static func line(of service: JSON) -> String {
+        var line =
+            "desired stable \(service["stable"]?.integer ?? 0) %, candidate \(service["candidate"]?.integer ?? 0) %; "
+            + "\(observedText(service)); "
+        line += service["frozen"]?.text ?? service["progress"]?.text ?? ""
+        if let stage = service["stage"]?.integer { line += ", stage \(stage) of \(service["stages"]?.integer ?? 0)" }
+        if let end = service["bake_ends"]?.text { line += " until \(end)" }
+        if let lack = service["lack"]?.text { line += ", waits: \(lack)" }
+        return line
     }
 
     /// What was read of all routes of a service, or that it is not known.

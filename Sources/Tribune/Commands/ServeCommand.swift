@@ -1,4 +1,5 @@
 internal import Glibc
+internal import PrometheusAPI
 internal import Runtime
 
 /// `tribune serve`: the service itself.
@@ -40,17 +41,17 @@ final class ServiceLoop: Sendable {
     static let signals = [SIGHUP, SIGINT, SIGTERM, SIGUSR1]
 
     private struct Reload: Sendable {
-        let answer = Mailbox<String?>(capacity: 1)
+        let answer = Mailbox<ConfigurationReload>(capacity: 1)
     }
 
     private let reloads = Mailbox<Reload>(capacity: 16)
 
-    /// Requests a reload and waits for it. Returns the error, or `nil`. Called on other threads than `run`.
-    func requestReload() -> String? {
+    /// Requests a reload and waits for it. Called on other threads than `run`.
+    func requestReload() -> ConfigurationReload {
         let reload = Reload()
-        guard reloads.send(reload) else { return "too many reloads are waiting" }
+        guard reloads.send(reload) else { return .failed("too many reloads are waiting") }
         kill(getpid(), SIGUSR1)
-        guard case .message(let outcome) = reload.answer.receive() else { return "the service is stopping" }
+        guard case .message(let outcome) = reload.answer.receive() else { return .failed("the service is stopping") }
         return outcome
     }
 

@@ -94,12 +94,15 @@ struct LoadedConfiguration {
                     YAMLError(file: path, line: 0, column: 0, field: field, message: fault.description))
             }
         }
-        guard faults.errors.isEmpty, let prometheus, let notification, let access else {
+        guard faults.errors.isEmpty, let prometheus, var notification, let access else {
             throw ConfigurationError(errors: faults.errors)
         }
         let receivers = file.alertmanager == nil ? [] : Set(notification.receivers.keys)
         let names = NameCheck(ruleFiles, plans, receivers: receivers)
         guard names.faults.isEmpty else { throw ConfigurationError(errors: names.faults) }
+        for plan in plans.map(\.plan) {
+            notification.add(plan.notify, ofPlan: plan.name, alerts: IncidentAlerts.names)
+        }
         return LoadedConfiguration(
             file: file, prometheus: prometheus, ruleFiles: ruleFiles, notification: notification, access: access,
             plans: plans.map(\.plan), reach: names.report)

@@ -114,6 +114,7 @@ struct DemoFiles {
             expr: >-
               sum by (service) (rate(http_requests_total{env="green",status=~"5.."}[10s]))
               / sum by (service) (rate(http_requests_total{env="green"}[10s]))
+              or 0 * sum by (service) (rate(http_requests_total{env="green"}[10s]))
             trip: "> 0.01"
             consecutive: 3
             severity: high

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import JSON
 internal import MetricModel
+internal import PrometheusAPI
 internal import Runtime
 internal import Synchronization
 internal import WebServer
@@ -49,7 +50,7 @@ struct DemoScenario {
         }
 
         say("Starting Tribune: \(directory)/tribune.yml")
-        let service = try TribuneService(settings, logger: logger, onReload: { nil }, onQuit: {})
+        let service = try TribuneService(settings, logger: logger, onReload: { .done(waits: []) }, onQuit: {})
         defer { service.stop() }
         let server = "http://127.0.0.1:\(service.port)"
         tell("page      \(server)/")

@@ -26,7 +26,8 @@ struct AlertRouter: Sendable {
             measurement: { [self] measurement in
                 rollback.measured(measurement)
                 recorder.measured(measurement)
-            })
+            },
+            tripped: { [rollback] rule in rollback.standing(of: rule)?.alerts ?? [] })
     }
 
     /// Takes alerts that another program sent to the API. Returns false if the notifier's queue is full.

@@ -1,3 +1,4 @@
+internal import GoTemplate
 internal import MetricModel
 internal import Rollback
 internal import RuleEngine
@@ -5,33 +6,56 @@ internal import RuleModel
 
 /// Rollbacks as alerts, so that they are notified over the same routes as all alerts.
 enum IncidentAlerts {
-    /// How long an incident counts as open without an update.
+    /// The name of the alert of a rollback.
+    static let rollbackName = "TribuneRollback"
+    /// The name of the alert of a message that needs a person.
+    private static let helpName = "TribuneRollbackNeedsHelp"
+    /// The names of all alerts about rollbacks.
+    static let names = [rollbackName, helpName]
+    /// How long an incident counts as open when nothing more is heard of it.
     private static let openFor = Milliseconds.hours(4)
 
-    /// The alert of a rollback that has started.
-    static func firing(_ incident: RollbackIncident, at now: Timestamp) -> Alert {
-        let annotations: Labels = [
+    /// The alert of a rollback that has begun. Labels and annotations of the rule that tripped first are part of it.
+    static func firing(_ incident: RollbackIncident, at now: Timestamp, externalURL: String = "") -> Alert {
+        let own: Labels = [
             "summary": incident.title, "tasks": incident.tasks.joined(separator: "\n"),
             "services": incident.services.joined(separator: ", "), "incident": incident.id,
         ]
+        var annotations = incident.annotations.setting(own)
+        if let summary = incident.annotations["summary"] { annotations.set("rule_summary", to: summary) }
+        let link = incident.expression.map { "/graph?g0.expr=\(QueryEscape.escaped($0))&g0.tab=1" } ?? "/#rollouts"
         return Alert(
-            labels: labels(plan: incident.plan, severity: incident.severity), annotations: annotations, startsAt: now,
-            endsAt: now + openFor, isResolved: false, generatorURL: "", value: 1)
+            labels: labels(plan: incident.plan, severity: incident.severity, incident.labels), annotations: annotations,
+            startsAt: min(incident.startsAt.timestamp, now), endsAt: now + openFor, isResolved: false,
+            generatorURL: externalURL + link, value: 1)
     }
 
-    /// The end of that alert, if the rollback was validated; `nil` if an operator must check it.
-    static func resolved(by report: RollbackReport, at now: Timestamp) -> Alert? {
-        guard report.rollback.verdict?.isValid == true else { return nil }
-        return Alert(
-            labels: labels(plan: report.plan, severity: report.rollback.severity),
-            annotations: [
-                "summary": "Rollback \(report.rollback.id) completed and validated", "incident": report.rollback.id,
-            ],
-            startsAt: report.start?.timestamp ?? now, endsAt: now, isResolved: true, generatorURL: "", value: 0)
+    /// The ends of that alert when the rollback has been validated, one for each severity that it had; none while a
+    /// person has to look.
+    static func resolved(by report: RollbackReport, at now: Timestamp) -> [Alert] {
+        let rollback = report.rollback
+        guard rollback.verdict?.isValid == true else { return [] }
+        let incident = RollbackIncident(rollback, plan: report.plan)
+        // Causes that joined may have raised the severity.
+        let severities = Set(
+            rollback.causes.indices.map { last in
+                var part = rollback
+                part.causes = Array(rollback.causes[...last])
+                return part.severity
+            })
+        return severities.sorted().map { severity in
+            Alert(
+                labels: labels(plan: report.plan, severity: severity, incident.labels),
+                annotations: [
+                    "summary": "Rollback \(rollback.id) completed and validated", "incident": rollback.id,
+                ],
+                startsAt: min(incident.startsAt.timestamp, now), endsAt: now, isResolved: true, generatorURL: "",
+                value: 0)
+        }
     }
 
-    /// The alert for a message that needs an operator, or its end; `nil` for other messages.
-    static func alert(of notice: RollbackNotice, at now: Timestamp) -> Alert? {
+    /// The alert for a message that needs a person, or its end; `nil` for other messages.
+    static func alert(of notice: RollbackNotice, at now: Timestamp, externalURL: String = "") -> Alert? {
         let isOver: Bool
         switch notice.kind {
         case .page: isOver = false
@@ -40,13 +64,13 @@ enum IncidentAlerts {
         }
         return Alert(
             labels: [
-                "alertname": "TribuneRollbackNeedsHelp", "plan": notice.plan, "severity": "critical",
+                "alertname": helpName, "plan": notice.plan, "severity": notice.severity,
                 "message": notice.key,
             ], annotations: ["summary": notice.text], startsAt: now, endsAt: isOver ? now : now + openFor,
-            isResolved: isOver, generatorURL: "", value: isOver ? 0 : 1)
+            isResolved: isOver, generatorURL: externalURL + "/#rollouts", value: isOver ? 0 : 1)
     }
 
-    private static func labels(plan: String, severity: String) -> Labels {
-        ["alertname": "TribuneRollback", "plan": plan, "severity": severity]
+    private static func labels(plan: String, severity: String, _ rule: Labels) -> Labels {
+        rule.setting(["alertname": rollbackName, "plan": plan, "severity": severity])
     }
 }

@@ -75,8 +75,9 @@ final class Recorder: Sendable {
     func notified(_ outcome: NotificationRunner.Outcome) {
         guard outcome.failure == nil || outcome.attempt == 1 else { return }
         record(
-            .alert, SystemClock.wallMilliseconds(), outcome.notification.groupKey,
+            .alert, SystemClock.wallMilliseconds(), Self.subject(of: outcome.notification),
             [
+                "group": .string(outcome.notification.groupKey),
                 "state": .string(outcome.failure == nil ? "delivered" : "failed"),
                 "receiver": .string(outcome.notification.receiver), "integration": .string(outcome.integration),
                 "attempt": .integer(Int64(outcome.attempt)), "error": outcome.failure.map(JSON.string) ?? .null,
@@ -86,7 +87,14 @@ final class Recorder: Sendable {
             ], incident: incident(of: outcome.notification.alerts))
     }
 
-    /// A silence started, changed or ended. A change by a user is on disk when this returns, unless the disk is full.
+    /// The names of the alerts of a notification, each once.
+    private static func subject(of notification: Notification) -> String {
+        let names = Set(notification.alerts.compactMap { $0.labels["alertname"] }).sorted()
+        let shown = names.prefix(5).joined(separator: ", ")
+        return names.count > 5 ? "\(shown) and \(names.count - 5) more" : shown
+    }
+
+    /// A silence began, changed or ended. A change by a user is on disk when this returns, unless the disk is full.
     func silenced(_ report: SilenceRunner.Report) {
         func record(_ state: String, _ silence: Silence, by actor: String?, _ more: [JSON.Member] = []) {
             var body: [JSON.Member] = [.init("state", .string(state))]

@@ -26,6 +26,7 @@ extension ServicePlan {
                     return .failure(.init(error.description))
                 }
             })
+        settings.rules = configuration.watches
         settings.lease = try lease(in: directory, history, recorder)
         let sinks = rollbackSinks(recorder, notifier)
         return try Self.start("the rollback engine") { () throws(JournalError) in
@@ -51,21 +52,24 @@ extension ServicePlan {
     private func rollbackSinks(_ recorder: Recorder, _ notifier: NotificationRunner) -> RollbackSinks {
         RollbackSinks(
             event: { recorder.happened($0) },
-            incident: {
-                notifier.receive([IncidentAlerts.firing($0, at: Self.now())], origin: .incidents, urgent: true)
+            incident: { [externalURL] in
+                notifier.receive(
+                    [IncidentAlerts.firing($0, at: Self.now(), externalURL: externalURL)], origin: .incidents,
+                    urgent: true)
             },
-            notice: { [logger] notice in
+            notice: { [logger, externalURL] notice in
                 logger.warn(notice.text, ["plan": notice.plan])
-                guard let alert = IncidentAlerts.alert(of: notice, at: Self.now()) else { return }
+                guard let alert = IncidentAlerts.alert(of: notice, at: Self.now(), externalURL: externalURL) else {
+                    return
+                }
                 notifier.receive([alert], origin: .incidents, urgent: true)
             },
             report: { [logger] report in
                 logger.info(
                     "rollback finished",
                     ["plan": report.plan, "id": report.rollback.id, "valid": report.rollback.verdict?.isValid ?? false])
-                if let alert = IncidentAlerts.resolved(by: report, at: Self.now()) {
-                    notifier.receive([alert], origin: .incidents)
-                }
+                let ends = IncidentAlerts.resolved(by: report, at: Self.now())
+                if !ends.isEmpty { notifier.receive(ends, origin: .incidents) }
             })
     }
 }

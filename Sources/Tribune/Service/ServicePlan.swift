@@ -112,14 +112,18 @@ struct ServicePlan: Sendable {
 
     /// - Parameter store: where the nodes of the lease share notifications; `nil` for a process that runs alone.
     func makeNotifier(
-        _ silences: SilenceRunner, _ recorder: Recorder, _ store: PostgresNotifications?
+        _ silences: SilenceRunner, _ recorder: Recorder, _ relay: DeliveryRelay, _ store: PostgresNotifications?
     ) -> NotificationRunner {
         let sharing = store.map {
             NotificationSharing($0, silences: silences, logger: logger, registry: registry)
         }
         return NotificationRunner(
             externalURL: externalURL, silences: silences, logPath: "\(settings.storagePath)/notifications.log",
-            sharing: sharing, logger: logger, registry: registry, onOutcome: { recorder.notified($0) })
+            sharing: sharing, logger: logger, registry: registry,
+            onOutcome: { outcome in
+                recorder.notified(outcome)
+                relay.finished(outcome)
+            })
     }
 
     /// Where the nodes of the lease share notifications; `nil` for a process that runs alone.

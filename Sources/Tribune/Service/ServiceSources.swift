@@ -36,7 +36,7 @@ struct ServiceSources {
     let doorkeeper: Doorkeeper
     let url: ExternalURL
     let state: ServiceState
-    let onReload: @Sendable () -> String?
+    let onReload: @Sendable () -> ConfigurationReload
     let onQuit: @Sendable () -> Void
 
     /// The data of Prometheus's API.
@@ -135,12 +135,13 @@ struct ServiceSources {
     private static func completed(_ group: RuleGroupSnapshot, by rollback: RollbackRunner) -> RuleGroupSnapshot {
         var group = group
         group.rules = group.rules.map { rule in
-            guard case .rollback(let trip, let severity, let mode, _, _) = rule.kind,
+            guard case .rollback(let trip, let severity, let mode, _, let annotations, _) = rule.kind,
                 let standing = rollback.standing(of: "\(group.file);\(group.name);\(rule.name)")
             else { return rule }
             var rule = rule
             rule.kind = .rollback(
-                trip: trip, severity: severity, mode: mode, streak: standing.streak, isTripped: standing.isTripped)
+                trip: trip, severity: severity, mode: mode, streak: standing.streak, annotations: annotations,
+                alerts: standing.alerts)
             return rule
         }
         return group

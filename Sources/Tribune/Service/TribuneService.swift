@@ -52,9 +52,9 @@ final class TribuneService: Sendable {
 
     /// Reads the configuration and starts everything. If something cannot start, stops the rest and throws.
     ///
-    /// - Parameter onReload: called by `/-/reload`; returns why the reload failed, or `nil`.
+    /// - Parameter onReload: called by `/-/reload`.
     init(
-        _ settings: ServiceSettings, logger: Logger, onReload: @escaping @Sendable () -> String?,
+        _ settings: ServiceSettings, logger: Logger, onReload: @escaping @Sendable () -> ConfigurationReload,
         onQuit: @escaping @Sendable () -> Void
     ) throws(CommandFailure) {
         let plan = try ServicePlan(settings, logger: logger)
@@ -73,13 +73,15 @@ final class TribuneService: Sendable {
             if let hotCache { running.append(hotCache.stop) }
             recorder = Recorder(history, reader: try plan.openConfigurationReader(), hotCache: hotCache)
             silences = plan.readSilences(recorder)
+            let relay = DeliveryRelay()
             let shared = try plan.sharedNotifications()
-            notifier = plan.makeNotifier(silences, recorder, shared)
+            notifier = plan.makeNotifier(silences, recorder, relay, shared)
             alertmanagers = AlertmanagerSender(logger: logger, registry: plan.registry)
             alertmanagerDiscovery = AlertmanagerDiscovery(alertmanagers, registry: plan.registry, logger: logger)
             running.append(alertmanagerDiscovery.stop)
             rollback = try plan.openRollback(store, history, recorder, notifier)
             shared?.follow { [rollback] in rollback.leaseEpoch }
+            relay.attach(rollback)
             running.append { [rollback] in rollback.stop() }
             gates = try plan.openGates(store, rollback, recorder)
             running.append(gates.stop)
@@ -138,21 +140,22 @@ final class TribuneService: Sendable {
         try housekeeping.start()
     }
 
-    /// Reads the configuration again. If it has errors, returns them and changes nothing.
+    /// Reads the configuration again. Where it has errors, nothing changes.
     ///
     /// - Parameter actor: who caused it.
-    func reload(by actor: LedgerActor = LedgerActor(method: "signal")) -> String? {
+    func reload(by actor: LedgerActor = LedgerActor(method: "signal")) -> ConfigurationReload {
         let configuration: LoadedConfiguration
         do throws(CommandFailure) {
             configuration = try LoadedConfiguration.load(settings)
+            if let refusal = rollback.refusal(of: configuration.plans) { throw CommandFailure(refusal) }
         } catch {
             state.reloadFailed(error.message)
             recorder.configured(settings.configFile, error: error.message, by: actor)
             logger.error("configuration not reloaded", ["error": error.message])
-            return error.message
+            return .failed(error.message)
         }
-        let refused = rollback.reload(configuration.plans)
-        for refusal in refused { logger.warn("plan not reloaded", ["reason": refusal]) }
+        let waits = rollback.reload(configuration.plans, rules: configuration.watches)
+        for reason in waits { logger.warn("part of a plan not reloaded yet", ["reason": reason]) }
         gates.reload(configuration.file.gates)
         doorkeeper.reload(AccessPolicy(settings, configuration, url))
         rules.reload(configuration.groups, settings: configuration.ruleSettings(externalURL: externalURL))
@@ -169,7 +172,7 @@ final class TribuneService: Sendable {
         recorder.configured(
             settings.configFile, files: configuration.files(settings.configFile), error: nil, by: actor)
         logger.info("configuration reloaded", ["file": settings.configFile])
-        return nil
+        return .done(waits: waits)
     }
 
     /// Stops everything in order. Samples, journals and spooled records are then on disk.

@@ -1,0 +1,39 @@
+internal import MetricModel
+internal import Rollback
+internal import Runtime
+
+/// Journals of plans that the configuration no longer has.
+enum OrphanedJournal {
+    private static let ending = ".journal"
+
+    /// A page for each journal in `directory` whose last record is of a rollout that is not over, and whose plan is not
+    /// among `plans`: nobody watches its traffic.
+    static func notices(in directory: String, except plans: Set<String>) -> [RollbackNotice] {
+        Paths.matching("\(directory)/*\(ending)").sorted().compactMap { path in
+            let name = String(path.dropFirst(directory.utf8.count + 1).dropLast(ending.utf8.count))
+            guard !plans.contains(name) else { return nil }
+            // One that another process holds, or that is damaged, is reported when its plan is loaded.
+            guard let journal = try? Journal(path: path), let payload = journal.recovered.last,
+                let record = JournalRecord(payload: payload), record.state.isUnfinished
+            else { return nil }
+            let candidates = record.state.services.filter { $0.value.split.candidate > 0 }.sorted { $0.key < $1.key }
+            let traffic = candidates.map { "\($0.key) \($0.value.split.candidate) %" }.joined(separator: ", ")
+            return RollbackNotice(
+                plan: name, key: "\(name)/orphaned", kind: .page,
+                text: "plan \(name): its journal has an unfinished rollout (generation \(record.state.generation), "
+                    + "\(record.state.phase.name)), but no plan is called so: nobody watches its candidates"
+                    + (traffic.isEmpty ? "" : " (wanted: \(traffic))"), receivers: [])
+        }
+    }
+}
+
+extension RolloutState {
+    /// Whether candidates have traffic, or are on their way.
+    fileprivate var isUnfinished: Bool {
+        switch phase {
+        case .promoting, .paused, .rollingBack: true
+        case .promoted: services.values.contains { $0.split.candidate > 0 }
+        case .idle, .retired, .rolledBack: false
+        }
+    }
+}

@@ -1,0 +1,61 @@
+internal import MetricModel
+internal import Rollback
+internal import RuleEngine
+internal import RuleModel
+internal import Scraper
+
+/// Which data a rollout needs, and when they can be there.
+extension LoadedConfiguration {
+    /// The rollback rules in force, with the services of which they have to yield something.
+    var watches: [RuleWatch] {
+        NameCheck.reaches(groups, plans).map { reach in
+            RuleWatch(
+                rule: reach.key, definition: reach.rule.definition, services: reach.judged,
+                firstData: reach.rule.definition.longestRange + scrapeInterval * 2)
+        }
+    }
+
+    /// The longest time between two scrapes of a target.
+    private var scrapeInterval: Milliseconds { prometheus.pools.map(\.interval).max() ?? .minutes(1) }
+
+    /// What people should know of plans before they begin: a line for each.
+    var evidenceLines: [String] {
+        plans.flatMap { plan in
+            plan.services.compactMap { service in
+                let needs = groups.flatMap { group in
+                    NameCheck.reaches([group], [plan]).filter { $0.judged.contains(service.name) && $0.isDemanded }
+                        .map { reach in
+                            let isAtScrapes = reach.rule.definition.immediate || group.trigger == .scrape
+                            let wait = isAtScrapes ? .zero : group.interval ?? prometheus.evaluationInterval
+                            return (
+                                name: reach.rule.definition.name,
+                                bake: reach.rule.definition.longestRange + scrapeInterval + wait
+                            )
+                        }
+                }
+                guard let longest = needs.max(by: { $0.bake < $1.bake }) else { return nil }
+                let bake = longest.bake > service.bake ? "; stages bake \(service.bake), then wait for data" : ""
+                return "plan \(plan.name): a stage of \(service.name) takes at least \(longest.bake), until "
+                    + "\(longest.name) has measured it\(bake)"
+            }
+        }
+    }
+
+    /// Expressions that yield nothing where all is well, so that promotion waits for ever: a warning for each.
+    var evidenceWarnings: [String] {
+        groups.flatMap { group in
+            NameCheck.reaches([group], plans).filter(\.isDemanded).flatMap { reach in
+                reach.rule.definition.vanishing.map {
+                    "\(group.name): \(reach.rule.definition.name): \($0); without a measurement nothing is promoted"
+                }
+            }
+        }
+    }
+}
+
+extension RuleReach {
+    /// Whether promotion waits for its measurements.
+    fileprivate var isDemanded: Bool {
+        rule.definition.mode == .enforce && rule.definition.missing.policy != .pass
+    }
+}
