@@ -13,8 +13,8 @@ extension AlertmanagerAPI {
     /// The maximum number of alerts whose errors are listed.
     private static let maximumReasons = 10
 
-    /// `POST /api/v2/alerts`: accepts the valid alerts, and lists the others in the error. A body that cannot be read as
-    /// alerts is rejected.
+    /// `POST /api/v2/alerts`: accepts the valid alerts, and lists the others in the error. A body that cannot be read
+    /// as alerts is rejected.
     func takeAlerts(_ call: APIRequest) throws(AlertmanagerError) -> HTTPServerResponse {
         guard let elements = try call.json("alerts").elements else {
             throw .malformed("alerts", "expected a list")

@@ -98,8 +98,8 @@ public struct AlertmanagerSources: Sendable {
 }
 
 extension APIRequest {
-    /// The body as JSON. `name` is its name in Alertmanager's OpenAPI document. Media types that another site's page may
-    /// send without a preflight request are rejected.
+    /// The body as JSON. `name` is its name in Alertmanager's OpenAPI document. Media types that another site's page
+    /// may send without a preflight request are rejected.
     func json(_ name: String) throws(AlertmanagerError) -> JSON {
         guard !request.body.isEmpty else { throw .missing(name) }
         let type = (request[header: "Content-Type"] ?? "").prefix { $0 != ";" }

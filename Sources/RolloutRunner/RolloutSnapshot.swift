@@ -34,8 +34,8 @@ public struct RolloutSnapshot: Equatable, Sendable {
         /// What people check before its rollout begins.
         public var preflight: [String]
 
-        /// How traffic is split by the last reading of every route; `nil` if a route cannot be read, if none was read yet
-        /// or if routes differ.
+        /// How traffic is split by the last reading of every route; `nil` if a route cannot be read, if none was read
+        /// yet or if routes differ.
         public var observed: TrafficSplit? {
             guard let first = routes.first?.view.observed,
                 routes.allSatisfy({ $0.isUp == true && $0.view.observed == first })

@@ -145,8 +145,8 @@ import YAML
         }
         #expect(world.receiver.problems.isEmpty, "seed \(seed): \(world.receiver.problems)")
         #expect(world.kills > 0)
-        // At least once: each integration knows all that fires. The first one knows of nothing else but what was accepted
-        // in the moment of a kill and had ended when the process was back.
+        // At least once: each integration knows all that fires. The first one knows of nothing else but what was
+        // accepted in the moment of a kill and had ended when the process was back.
         for group in ["x", "y"] {
             let firing = Set(world.truth.keys.filter { $0["g"] == group })
             let key = "{}:{g=\"\(group)\"}"

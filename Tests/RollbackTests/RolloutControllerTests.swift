@@ -409,11 +409,10 @@ struct RolloutControllerTests {
         let revision = controller.structureRevision
         _ = controller.commanded(RolloutCommand(.abort, by: "ops"), at: world.now)
         for _ in 0..<100 where controller.plan != other {
-            for (service, entry) in controller.pending {
+            for entry in controller.work.values.flatMap(\.routes).compactMap(\.pending) {
                 let result: OperationResult =
-                    entry.purpose == .isolate || entry.purpose == .shift(.allStable)
-                    ? .done : .inspected(Inspection(split: .allStable, stable: .healthy))
-                _ = controller.replied(controller.pending[service]?.id ?? 0, result, at: world.now + .minutes(1))
+                    entry.purpose.isReading ? .inspected(Inspection(split: .allStable, stable: .healthy)) : .done
+                _ = controller.replied(entry.id, result, at: world.now + .minutes(1))
             }
             _ = controller.timePassed(at: world.now + .minutes(10))
         }

@@ -1,8 +1,8 @@
-public import MetricModel
+internal import MetricModel
 
 extension NotificationConfiguration {
-    /// Lets `receivers` have every alert called one of `alerts` with the label `plan`, whatever the routes say. Each has
-    /// to be a receiver of the configuration.
+    /// Lets `receivers` have every alert called one of `alerts` with the label `plan`, whatever the routes say. Each
+    /// has to be a receiver of the configuration.
     public mutating func add(_ receivers: [String], ofPlan plan: String, alerts: [String]) {
         for receiver in receivers {
             let route = NotificationRoute(

@@ -4,8 +4,8 @@ internal import RuleModel
 extension NotificationQueue {
     /// The first broken invariant; `nil` while all hold.
     ///
-    /// - Complexity: linear in the number of alerts and deliveries. Called after rare events in debug builds, and by tests
-    ///   after each event.
+    /// - Complexity: linear in the number of alerts and deliveries. Called after rare events in debug builds, and by
+    ///   tests after each event.
     func checkInvariants() -> String? {
         let count = groups.values.reduce(0) { $0 + $1.count }
         if held != count { return "\(held) alerts are counted, but groups have \(count)" }

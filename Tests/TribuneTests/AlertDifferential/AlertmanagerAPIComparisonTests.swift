@@ -4,8 +4,8 @@ import JSON
 import TestSupport
 import Testing
 
-/// Requests to `/api/v2` of Debian's Alertmanager and of Tribune: the same status, and the same text where Alertmanager's
-/// own code wrote it and not Go's parsers.
+/// Requests to `/api/v2` of Debian's Alertmanager and of Tribune: the same status, and the same text where
+/// Alertmanager's own code wrote it and not Go's parsers.
 @Suite(
     .enabled(if: access(ComparedNotifier.alertmanager, X_OK) == 0, "prometheus-alertmanager is not installed"),
     .serialized)
