@@ -18,7 +18,8 @@ import Testing
             named.formUnion(text.matches(of: /"(tribune_[a-z_]+)"/).map { String($0.1) })
         }
         #expect(named.count > 80)
-        #expect(named.subtracting(documented).sorted() == [], "not in docs/metrics.md")
+        let cookies: Set<String> = ["tribune_login", "tribune_session"]
+        #expect(named.subtracting(documented).subtracting(cookies).sorted() == [], "not in docs/metrics.md")
         #expect(documented.subtracting(named).sorted() == [], "not in the sources")
     }
 }

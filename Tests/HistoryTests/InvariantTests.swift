@@ -63,6 +63,6 @@ import Testing
         #expect(try world.ledger().checkInvariants() == nil)
         try world.configuration.openStore().run(
             "UPDATE log SET previous = (SELECT hash FROM ledger WHERE sequence = 1)")
-        #expect(try world.ledger().checkInvariants()?.contains("does not hold the hash") == true)
+        #expect(try world.ledger().checkInvariants()?.contains("does not have the hash") == true)
     }
 }

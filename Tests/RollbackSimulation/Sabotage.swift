@@ -56,7 +56,7 @@ public enum Sabotage: String, Sendable, CaseIterable {
     /// The invariants expected to detect it.
     public var foundBy: Set<Invariant> {
         switch self {
-        case .actsBeforeJournal: [.recovery, .readBack]
+        case .actsBeforeJournal: [.recovery, .readBack, .nothingDelaysTheShift]
         case .skipsFsync: [.recovery, .ownStart]
         case .readsOldRecord: [.recovery]
         case .ignoresLeaseLoss, .keepsOldEpoch: [.leaseHolderOnly]

@@ -287,8 +287,7 @@ import Testing
         var bench = try bench()
         bench.command(.start)
         bench.run(seconds: 4)
-        let now = bench.now
-        bench.step { $0.recovered(at: now) }
+        bench.restart()
         bench.run(seconds: 2)
         #expect(bench.weights[0] == 10)
         bench.run(seconds: 3)

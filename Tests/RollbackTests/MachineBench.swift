@@ -35,6 +35,14 @@ struct MachineBench {
         step { $0.recovered(at: now) }
     }
 
+    /// Another process takes up the state and the rules that this one left.
+    mutating func restart() {
+        machine = PlanMachine(
+            RolloutController(plan: controller.plan, state: controller.state), rules: machine.rules, watches: watches)
+        let now = now
+        step { $0.recovered(at: now) }
+    }
+
     var controller: RolloutController { machine.controller }
 
     /// The candidates' live weights, in the order of the plan.

@@ -408,13 +408,15 @@ struct RolloutControllerTests {
         #expect(controller.unfinished == "generation 1 is under way")
         let revision = controller.structureRevision
         _ = controller.commanded(RolloutCommand(.abort, by: "ops"), at: world.now)
-        for _ in 0..<100 where controller.plan != other {
+        var now = world.now
+        for _ in 0..<1000 where controller.plan != other {
+            now = now + .seconds(1)
             for entry in controller.work.values.flatMap(\.routes).compactMap(\.pending) {
                 let result: OperationResult =
                     entry.purpose.isReading ? .inspected(Inspection(split: .allStable, stable: .healthy)) : .done
-                _ = controller.replied(entry.id, result, at: world.now + .minutes(1))
+                _ = controller.replied(entry.id, result, at: now)
             }
-            _ = controller.timePassed(at: world.now + .minutes(10))
+            _ = controller.timePassed(at: now)
         }
         #expect(controller.plan == other, "it waits for the end of the rollout alone")
         #expect(controller.structureRevision == revision + 1)

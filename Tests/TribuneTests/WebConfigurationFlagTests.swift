@@ -57,11 +57,12 @@ import Testing
             }
         }
         #expect(isListening)
-        // As systemd does: the socket is descriptor 3, and the environment names the process that it is for.
+        // As systemd does: the socket is descriptor 3, and the environment names the process that it is for. (dash cannot
+        // copy a descriptor above 9.)
         let program =
             "exec 3<&\(listener); LISTEN_FDS=1 LISTEN_PID=$$ exec \(TribuneProgram.path) serve --web.systemd-socket "
             + "--config.file=\(directory.file("prometheus.yml")) --storage.path=\(directory.file("data"))"
-        let process = try ChildProcess(["/bin/sh", "-c", program], output: .file(directory.file("log")))
+        let process = try ChildProcess(["/bin/bash", "-c", program], output: .file(directory.file("log")))
         defer { process.stop() }
         #expect(Loopback.eventually { RawHTTPClient.get(port, "/-/ready")?.status == 200 })
     }

@@ -16,30 +16,23 @@ struct DemoRecord {
         }
     }
 
-    /// One row for each kind of entry of the incident: kind, number in the ledger, time, text. Violation and decision
-    /// are found by plan and rule hash, the steps by the incident's name.
-    static func sql(_ incident: String) -> String {
-        let name = incident.replacing("'", with: "''")
+    /// One row for each kind of entry of the incident to which the rollback called `rollback` belongs: kind, number in
+    /// the ledger, time, text.
+    static func sql(_ rollback: String) -> String {
+        let name = rollback.replacing("'", with: "''")
         return """
-            WITH entry AS (
-                SELECT sequence, time, kind, body FROM tribune.event
-            ), incident AS (
-                SELECT body ->> 'plan' AS plan, body #>> '{causes,0,trip,rule_hash}' AS rule_hash, time
-                FROM entry WHERE kind = 'rollback_step' AND body ->> 'rollback' = '\(name)' ORDER BY sequence LIMIT 1
-            ), wanted AS (
-                SELECT 'violation' AS what, e.*, body ->> 'labels' AS text FROM entry e, incident i
-                WHERE kind = 'violation' AND body ->> 'plan' = i.plan AND body ->> 'rule_hash' = i.rule_hash
-                UNION ALL
-                SELECT 'decision', e.*, body ->> 'decision' FROM entry e, incident i
-                WHERE kind = 'decision' AND body ->> 'plan' = i.plan
-                    AND body #>> '{cause,trip,rule_hash}' = i.rule_hash
-                UNION ALL
-                SELECT 'shift', e.*, body ->> 'detail' FROM entry e
-                WHERE kind = 'rollback_step' AND body ->> 'rollback' = '\(name)' AND body ->> 'step' = 'shifted'
-                UNION ALL
-                SELECT 'notification', e.*, body ->> 'integration' FROM entry e, incident i
-                WHERE kind = 'alert' AND body ->> 'state' = 'delivered' AND body ->> 'integration' = 'pagerduty'
-                    AND e.time >= i.time
+            WITH wanted AS (
+                SELECT sequence, time,
+                    CASE kind WHEN 'rollback_step' THEN 'shift' WHEN 'alert' THEN 'notification' ELSE kind END AS what,
+                    CASE kind WHEN 'violation' THEN body ->> 'labels' WHEN 'decision' THEN body ->> 'decision'
+                        WHEN 'rollback_step' THEN body ->> 'detail' ELSE body ->> 'integration' END AS text
+                FROM tribune.event
+                WHERE incident_id = (
+                        SELECT incident_id FROM tribune.event
+                        WHERE kind = 'rollback_step' AND body ->> 'rollback' = '\(name)' ORDER BY sequence LIMIT 1)
+                    AND (kind IN ('violation', 'decision')
+                        OR kind = 'rollback_step' AND body ->> 'step' = 'shifted'
+                        OR kind = 'alert' AND body ->> 'state' = 'delivered' AND body ->> 'integration' LIKE 'pagerduty/%')
             )
             SELECT DISTINCT ON (what) what, 'entry ' || sequence, time AT TIME ZONE 'UTC', text
             FROM wanted ORDER BY what, sequence

@@ -199,14 +199,15 @@ struct AlertExplainer: Sendable {
 
     /// Messages about the group that name the alert, oldest first; `null` if the history cannot be read.
     private func deliveries(of path: AlertExplanation.Path, _ subject: Subject, at time: Timestamp) -> JSON {
-        var query = LedgerQuery(kinds: [.alert], subject: path.groupKey, limit: 1000)
+        var query = LedgerQuery(kinds: [.alert], limit: 1000)
+        query.text = path.groupKey
         query.from = min(time - Limit.before, subject.activeAt ?? time).milliseconds
         query.through = (time + Limit.after).milliseconds
         guard let entries = try? events(query) else { return .null }
         let fingerprint = JSON.string(subject.labels.fingerprint)
         let made = entries.filter { entry in
             let body = entry.event.body
-            return body["receiver"]?.text == path.receiver
+            return body["receiver"]?.text == path.receiver && body["group"]?.text == path.groupKey
                 && (body["alerts"]?.elements.map { $0.contains(fingerprint) } ?? true)
         }
         return .array(
