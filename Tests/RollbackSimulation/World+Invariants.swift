@@ -315,7 +315,10 @@ extension World {
     mutating func checkRest() {
         guard let controller else { return fail(.recovery, "the process is down") }
         let state = controller.state
-        check(.recovery, disk.record == nil || state == lastState, "the state differs from the journal")
+        // Every start doubts the whole record, so that what is doubted need not be in the journal.
+        var recorded = lastState
+        recorded.doubts = state.doubts
+        check(.recovery, disk.record == nil || state == recorded, "the state differs from the journal")
         check(
             .recovery, state.phase != .rollingBack,
             "a rollback never ended: \(state.rollback.map { "\($0.step)" } ?? "")")

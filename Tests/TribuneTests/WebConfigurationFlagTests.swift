@@ -57,8 +57,8 @@ import Testing
             }
         }
         #expect(isListening)
-        // As systemd does: the socket is descriptor 3, and the environment names the process that it is for. (dash cannot
-        // copy a descriptor above 9.)
+        // As systemd does: the socket is descriptor 3, and the environment names the process that it is for. bash,
+        // because dash cannot copy a descriptor above 9.
         let program =
             "exec 3<&\(listener); LISTEN_FDS=1 LISTEN_PID=$$ exec \(TribuneProgram.path) serve --web.systemd-socket "
             + "--config.file=\(directory.file("prometheus.yml")) --storage.path=\(directory.file("data"))"

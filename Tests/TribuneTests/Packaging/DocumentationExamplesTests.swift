@@ -179,7 +179,8 @@ import Testing
         let result = try TribuneProgram.run(program: ["timeout", "170", "bash", "-c", script], seconds: 180)
         #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
         #expect(result.errors.contains("make them the stable versions in the plan first"), "\(result.errors)")
-        #expect(result.output.contains("checkout  desired stable 0 %, candidate 100 %; live 0/100;"), "\(result.output)")
+        #expect(
+            result.output.contains("checkout  desired stable 0 %, candidate 100 %; live 0/100;"), "\(result.output)")
     }
 
     // MARK: Commands

@@ -36,7 +36,8 @@ import Testing
             """ + commands.joined()
         let result = try TribuneProgram.run(program: ["timeout", "170", "bash", "-c", script], seconds: 180)
         #expect(result.exit == .code(0), "\(result.output)\(result.errors)")
-        #expect(result.output.contains("checkout  desired stable 80 %, candidate 20 %; live 80/20;"), "\(result.output)")
+        #expect(
+            result.output.contains("checkout  desired stable 80 %, candidate 20 %; live 80/20;"), "\(result.output)")
         #expect(result.output.contains("**completed and validated**"))
         #expect(result.output.contains("**ErrorRateHigh** (high)"))
         #expect(result.output.components(separatedBy: "shop: start accepted").count == 3, "begun twice")
