@@ -77,8 +77,9 @@ extension RolloutController {
         guard state.doubts.contains(service), let current = state.services[service] else { return false }
         var wanted = current.split
         if case .shifting(let stage) = current.progress, !current.isRestoring {
-            // Its shift may not have been sent.
-            wanted = stage == 0 ? .allStable : plan.service(service)?.stages[stage - 1] ?? .allStable
+            // Its shift may not have been sent. The plan may have fewer stages than when the record was written.
+            let stages = plan.service(service)?.stages.prefix(stage) ?? []
+            wanted = stages.last ?? .allStable
         }
         guard (seen.split?.candidate ?? 0) < wanted.candidate else { return false }
         let affected = plan.rollbackOrder.filter { takesTraffic($0) }
