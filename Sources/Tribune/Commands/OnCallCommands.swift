@@ -81,7 +81,7 @@ enum OnCallCommands {
                 case .send(let call):
                     rows.append((after, call.person.map { "\($0) by \(call.receiver)" } ?? call.receiver))
                 case .unreachable: rows.append((after, "nobody: the targets of this step mean no person now"))
-                case .unanswered: rows.append((after, "unanswered: an alert says so"))
+                case .unanswered: rows.append((after, "unanswered: all rounds are over"))
                 case .wake(let time): next = time
                 case .sendResolved: break
                 }
