@@ -1,4 +1,4 @@
-// Measures what the door costs a request: a token of the configuration, a JSON Web Token looked at for the first time
+// Measures what access control costs a request: a token of the configuration, a JSON Web Token seen for the first time
 // and again, and the permission itself. The baseline is SHA-256 of the same token.
 //
 //     swift run -c release AccessBenchmark [COUNT]
@@ -38,7 +38,7 @@ let count = CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1]) ?? 2
 var policy = AccessPolicy()
 policy.tokens = [.init(.init("ci", roles: [.operator]), text: "trb_0123456789abcdef")]
 policy.limits = [:]
-let door = Doorkeeper(policy)
+let accessControl = AccessControl(policy)
 
 func request(_ token: String) -> HTTPServerRequest {
     HTTPServerRequest(
@@ -48,7 +48,7 @@ func request(_ token: String) -> HTTPServerRequest {
 
 func admit(_ request: HTTPServerRequest) -> Principal {
     do throws(Refusal) {
-        return try door.admit(request, .read)
+        return try accessControl.admit(request, .read)
     } catch {
         print("refused: \(error.message)")
         exit(1)
@@ -56,7 +56,7 @@ func admit(_ request: HTTPServerRequest) -> Principal {
 }
 
 let long = request("trb_0123456789abcdef")
-guard let tokens = door.issueTokens(for: admit(long)) else {
+guard let tokens = accessControl.issueTokens(for: admit(long)) else {
     print("no tokens")
     exit(1)
 }
@@ -67,7 +67,8 @@ let baseline = times(count) { sink ^= SHA256.hash(tokens.access)[0] }[count / 2]
 print("SHA-256 of a JSON Web Token: median \(Double(baseline) / 1000) µs")
 report("token of the configuration", times(count) { _ = admit(long) }, baseline: baseline)
 report(
-    "JSON Web Token (EdDSA), first time", times(count / 10, prepare: { door.reload(policy) }) { _ = admit(short) },
+    "JSON Web Token (EdDSA), first time",
+    times(count / 10, prepare: { accessControl.reload(policy) }) { _ = admit(short) },
     baseline: baseline)
 report("JSON Web Token, again", times(count) { _ = admit(short) }, baseline: baseline)
 let principal = admit(short)

@@ -19,7 +19,7 @@ public struct KnownIdentity: Equatable, Sendable {
     public var lastUsed: Int64?
 }
 
-extension Doorkeeper {
+extension AccessControl {
     /// Every identity of the policy in force, without secrets.
     public var identities: [KnownIdentity] {
         let policy = policy

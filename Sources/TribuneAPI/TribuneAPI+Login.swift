@@ -25,11 +25,11 @@ extension TribuneAPI {
     private func beginLogin(_ call: APIRequest) -> HTTPServerResponse {
         guard let login = sources.login else { return .text("nobody can log in here\n", status: 404) }
         let wanted = call["issuer"]
-        guard let issuer = wanted.isEmpty ? login.doorkeeper.loginIssuers.first : wanted,
-            let begin = login.doorkeeper.beginLogin(at: issuer, callback: login.callback)
+        guard let issuer = wanted.isEmpty ? login.accessControl.loginIssuers.first : wanted,
+            let begin = login.accessControl.beginLogin(at: issuer, callback: login.callback)
         else { return .text("the issuer is not known or does not answer\n", status: 404) }
         let cookie =
-            "\(Doorkeeper.loginCookie)=\(begin.state); Path=\(login.path)/login; Max-Age=600; \(login.attributes)"
+            "\(AccessControl.loginCookie)=\(begin.state); Path=\(login.path)/login; Max-Age=600; \(login.attributes)"
         return HTTPServerResponse(
             status: 302, headers: [("Location", begin.location), ("Set-Cookie", cookie), ("Cache-Control", "no-store")])
     }
@@ -38,11 +38,11 @@ extension TribuneAPI {
         guard let login = sources.login else { return .text("nobody can log in here\n", status: 404) }
         let state = call["state"]
         // Without the cookie somebody could make a browser finish the login of somebody else.
-        guard !state.isEmpty, Doorkeeper.cookie(Doorkeeper.loginCookie, call.request) == state else {
+        guard !state.isEmpty, AccessControl.cookie(AccessControl.loginCookie, call.request) == state else {
             return .text("this login did not begin in this browser\n", status: 403)
         }
         do throws(Refusal) {
-            let secret = try login.doorkeeper.finishLogin(code: call["code"], state: state, callback: login.callback)
+            let secret = try login.accessControl.finishLogin(code: call["code"], state: state, callback: login.callback)
             let path = login.path.isEmpty ? "/" : login.path
             return HTTPServerResponse(
                 status: 302,
@@ -57,7 +57,7 @@ extension TribuneAPI {
 
     private func logOut(_ call: APIRequest) -> HTTPServerResponse {
         guard let login = sources.login else { return .text("nobody can log in here\n", status: 404) }
-        _ = login.doorkeeper.logOut(call.request)
+        _ = login.accessControl.logOut(call.request)
         let path = login.path.isEmpty ? "/" : login.path
         return HTTPServerResponse(
             status: 303,
@@ -70,7 +70,7 @@ extension TribuneAPI {
 
 /// Where browsers log in. Handed in by the composition root.
 public struct LoginSources: Sendable {
-    let doorkeeper: Doorkeeper
+    let accessControl: AccessControl
     /// The URL to which an issuer sends a browser back.
     let callback: String
     /// The path of the external URL.
@@ -80,8 +80,8 @@ public struct LoginSources: Sendable {
     let attributes: String
 
     /// Logins for a server that users reach under `url`.
-    public init(_ doorkeeper: Doorkeeper, _ url: ExternalURL) {
-        self.doorkeeper = doorkeeper
+    public init(_ accessControl: AccessControl, _ url: ExternalURL) {
+        self.accessControl = accessControl
         callback = url.text + "/login/callback"
         path = url.path
         attributes = "HttpOnly; SameSite=Lax" + (url.text.hasPrefix("https://") ? "; Secure" : "")

@@ -12,17 +12,17 @@ public final class RequestDispatcher: Sendable {
         /// The address and the origins of the server.
         public var settings: WebSettings
         /// The access policy.
-        public var doorkeeper: Doorkeeper
+        public var accessControl: AccessControl
         /// Whether the store is open.
         public var isReady: @Sendable () -> Bool
 
         /// A context with these parts.
         public init(
-            settings: WebSettings = WebSettings(), doorkeeper: Doorkeeper = Doorkeeper(),
+            settings: WebSettings = WebSettings(), accessControl: AccessControl = AccessControl(),
             isReady: @escaping @Sendable () -> Bool = { true }
         ) {
             self.settings = settings
-            self.doorkeeper = doorkeeper
+            self.accessControl = accessControl
             self.isReady = isReady
         }
     }
@@ -45,7 +45,7 @@ public final class RequestDispatcher: Sendable {
     public func response(to request: HTTPServerRequest) -> HTTPServerResponse {
         let began = SystemClock.monotonicNanoseconds()
         guard let (resource, pathParameters) = find(request.path) else {
-            context.doorkeeper.askedForUnknown(request)
+            context.accessControl.askedForUnknown(request)
             count("unknown", status: 404, since: began)
             return notFound(request)
         }
@@ -89,7 +89,7 @@ public final class RequestDispatcher: Sendable {
         guard let endpoint = resource.endpoint(for: request.method) else { return methodNotAllowed(resource) }
         let principal: Principal
         do throws(Refusal) {
-            principal = try context.doorkeeper.admit(request, endpoint.permission)
+            principal = try context.accessControl.admit(request, endpoint.permission)
         } catch {
             if error.kind == .credentialsMissing, let login = loginPage(for: request) { return login }
             return endpoint.response(to: error)
@@ -112,18 +112,18 @@ public final class RequestDispatcher: Sendable {
     /// A browser without a session is led to the login where there is one.
     private func loginPage(for request: HTTPServerRequest) -> HTTPServerResponse? {
         guard request.method == "GET", request[header: "Accept"]?.contains("text/html") == true,
-            !context.doorkeeper.loginIssuers.isEmpty
+            !context.accessControl.loginIssuers.isEmpty
         else { return nil }
         return HTTPServerResponse(status: 302, headers: [("Location", context.settings.externalURL.path + "/login")])
     }
 
     /// Puts requests that change something into the record.
     private func record(_ call: APIRequest, _ endpoint: Endpoint, status: Int) {
-        if (400..<499).contains(status) { context.doorkeeper.failed(call.request, call.principal, status: status) }
+        if (400..<499).contains(status) { context.accessControl.failed(call.request, call.principal, status: status) }
         guard endpoint.permission.isRecorded, call.request.method != "GET", call.request.method != "HEAD" else {
             return
         }
-        context.doorkeeper.performed(call.principal, endpoint.permission, call.request, status: status)
+        context.accessControl.performed(call.principal, endpoint.permission, call.request, status: status)
     }
 
     /// The path without the configured prefix, or `nil` outside it.

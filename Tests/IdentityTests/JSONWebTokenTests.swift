@@ -21,7 +21,7 @@ import WebServer
         var policy = AccessPolicy()
         policy.issuers = [Self.issuer(directory.write(maker.keys, to: "jwks.json"))]
         policy.everybody = []
-        let door = Doorkeeper(policy)
+        let accessControl = AccessControl(policy)
         var address = 0
         func admit(_ token: String) -> Result<Principal, Refusal> {
             // From ever other addresses: nobody may show so many wrong tokens.
@@ -29,7 +29,7 @@ import WebServer
             let request = HTTPServerRequest(
                 path: "/", headers: [("Authorization", "Bearer \(token)")],
                 peer: "10.0.\(address / 200).\(address % 200)")
-            return Result { () throws(Refusal) in try door.admit(request, .order) }
+            return Result { () throws(Refusal) in try accessControl.admit(request, .order) }
         }
         var good = 0
         for (name, token) in maker.tokens {
@@ -50,7 +50,7 @@ import WebServer
         #expect(good == 12 && maker.tokens.count > 60)
         // Without the issuer nothing counts, also not what was verified before.
         policy.issuers = []
-        door.reload(policy)
+        accessControl.reload(policy)
         for (name, token) in maker.tokens {
             if case .success = admit(token) { Issue.record("\(name) was admitted") }
         }
@@ -130,33 +130,33 @@ import WebServer
     @Test func ownTokensLastAsLongAsTheirSessionAndIdentity() throws {
         var policy = AccessPolicy()
         policy.tokens = [.init(.init("ci", roles: [.operator]), text: "t1")]
-        let door = Doorkeeper(policy)
+        let accessControl = AccessControl(policy)
         func admit(_ token: String) throws(Refusal) -> Principal {
-            try door.admit(
+            try accessControl.admit(
                 HTTPServerRequest(path: "/", headers: [("Authorization", "Bearer \(token)")], peer: "10.0.0.9"), .order)
         }
         let principal = try admit("t1")
-        let tokens = try #require(door.issueTokens(for: principal))
+        let tokens = try #require(accessControl.issueTokens(for: principal))
         #expect(tokens.accessSeconds == 900 && tokens.refreshSeconds == 86400)
         let short = try admit(tokens.access)
         #expect(short.name == "ci" && short.method == .jwt && short.roles == [.operator])
-        #expect(door.issueTokens(for: short) == nil, "a session does not prolong itself")
-        let next = try #require(door.refreshTokens(tokens.refresh))
+        #expect(accessControl.issueTokens(for: short) == nil, "a session does not prolong itself")
+        let next = try #require(accessControl.refreshTokens(tokens.refresh))
         _ = try admit(next.access)
         #expect(throws: Refusal.self) { try admit(next.access.dropLast(2) + "AA") }
         #expect(throws: Refusal.self, "another process has another key") {
-            try Doorkeeper(policy).admit(
+            try AccessControl(policy).admit(
                 HTTPServerRequest(path: "/", headers: [("Authorization", "Bearer \(next.access)")], peer: "10.0.0.9"),
                 .order)
         }
-        #expect(door.revokeTokens(next.refresh))
+        #expect(accessControl.revokeTokens(next.refresh))
         #expect(throws: Refusal.self, "revoked") { try admit(next.access) }
-        let other = try #require(door.issueTokens(for: principal))
+        let other = try #require(accessControl.issueTokens(for: principal))
         _ = try admit(other.access)
         policy.tokens = []
-        door.reload(policy)
+        accessControl.reload(policy)
         #expect(throws: Refusal.self, "the identity was removed") { try admit(other.access) }
-        #expect(door.refreshTokens(other.refresh) == nil)
-        #expect(door.issueTokens(for: Principal()) == nil)
+        #expect(accessControl.refreshTokens(other.refresh) == nil)
+        #expect(accessControl.issueTokens(for: Principal()) == nil)
     }
 }

@@ -116,7 +116,8 @@ package final class WebFixture {
             dispatcher = RequestDispatcher(
                 EndpointTable(endpoints),
                 .init(
-                    settings: settings.web, doorkeeper: Doorkeeper(settings.access), isReady: sources.prometheus.isReady
+                    settings: settings.web, accessControl: AccessControl(settings.access),
+                    isReady: sources.prometheus.isReady
                 ),
                 registry: registry)
         }

@@ -28,7 +28,7 @@ enum OpenAPICommand {
             let store = try MetricStore(StoreConfiguration(), registry: nil)
             let settings = ServiceSettings(configFile: "", storagePath: "")
             let web = ServiceWeb(
-                ServiceWeb.Sources(store: store), settings, ExternalURL(), Doorkeeper(), registry: registry,
+                ServiceWeb.Sources(store: store), settings, ExternalURL(), AccessControl(), registry: registry,
                 logger: .silent)
             return web.endpoints
         } catch {

@@ -4,8 +4,8 @@ internal import JSON
 internal import Runtime
 
 extension Recorder {
-    /// Something happened at the door: a login, a denial, an order. Who caused it is the actor of the entry, with what
-    /// was proved apart from what was claimed.
+    /// Records an event of access control: a login, a refusal, an order. Who caused it is the actor of the entry, with
+    /// what was proved apart from what was claimed.
     func passed(_ event: AccessEvent) {
         switch event {
         case .denied(let principal, let refusal, let permission, let method, let path):

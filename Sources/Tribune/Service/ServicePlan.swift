@@ -175,21 +175,23 @@ struct ServicePlan: Sendable {
     }
 
     /// The HTTP APIs over `sources`.
-    func makeWeb(_ sources: ServiceSources, _ doorkeeper: Doorkeeper) -> ServiceWeb {
-        ServiceWeb(sources, settings, url, doorkeeper, registry: registry, logger: logger)
+    func makeWeb(_ sources: ServiceSources, _ accessControl: AccessControl) -> ServiceWeb {
+        ServiceWeb(sources, settings, url, accessControl, registry: registry, logger: logger)
     }
 
     /// Who may do what.
-    func makeDoorkeeper(_ recorder: Recorder) -> Doorkeeper {
-        Doorkeeper(AccessPolicy(settings, configuration, url), local: local, registry: registry) { recorder.passed($0) }
+    func makeAccessControl(_ recorder: Recorder) -> AccessControl {
+        AccessControl(AccessPolicy(settings, configuration, url), local: local, registry: registry) {
+            recorder.passed($0)
+        }
     }
 
     /// Serves the HTTP APIs.
-    func startWebServer(_ apis: ServiceWeb, _ doorkeeper: Doorkeeper) throws(CommandFailure) -> WebRunner {
+    func startWebServer(_ apis: ServiceWeb, _ accessControl: AccessControl) throws(CommandFailure) -> WebRunner {
         var server = HTTPServerConfiguration()
         server.addresses = addresses
         server.maximumConnections = settings.maximumConnections
-        server.authenticator = DoorAuthenticator(doorkeeper, passwords: web)
+        server.authenticator = AccessAuthenticator(accessControl, passwords: web)
         if let web { server.tls = { web.tls } }
         let runner = try Self.start("the web server") { () throws(HTTPServerError) in
             try apis.start(server)

@@ -33,7 +33,7 @@ struct ServiceSources {
     let notifier: NotificationRunner
     let silences: SilenceRunner
     let onAlerts: @Sendable ([Alert]) -> Bool
-    let doorkeeper: Doorkeeper
+    let accessControl: AccessControl
     let url: ExternalURL
     let state: ServiceState
     let onReload: @Sendable () -> ConfigurationReload
@@ -77,12 +77,12 @@ struct ServiceSources {
         sources.alerts = { [rules] in rules.snapshots().flatMap(\.rules).flatMap(\.activeAlerts) }
         sources.targets = { [scraper] in scraper.snapshots() }
         sources.command = { [rollback] in rollback.command($0, plan: $1) }
-        sources.identities = { [doorkeeper] in doorkeeper.identities }
-        sources.login = LoginSources(doorkeeper, url)
-        sources.tokens.issue = { [doorkeeper] in doorkeeper.issueTokens(for: $0) }
-        sources.tokens.refresh = { [doorkeeper] in doorkeeper.refreshTokens($0) }
-        sources.tokens.unblock = { [doorkeeper] in doorkeeper.pardon(address: $0) }
-        sources.tokens.revoke = { [doorkeeper] in doorkeeper.revokeTokens($0) }
+        sources.identities = { [accessControl] in accessControl.identities }
+        sources.login = LoginSources(accessControl, url)
+        sources.tokens.issue = { [accessControl] in accessControl.issueTokens(for: $0) }
+        sources.tokens.refresh = { [accessControl] in accessControl.refreshTokens($0) }
+        sources.tokens.unblock = { [accessControl] in accessControl.pardon(address: $0) }
+        sources.tokens.revoke = { [accessControl] in accessControl.revokeTokens($0) }
         sources.gate = { [gates] in gates.respond(to: $0) }
         sources.bottlenecks = { [gates] in gates.bottlenecks() }
         let explainer = AlertExplainer(

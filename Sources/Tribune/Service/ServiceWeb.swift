@@ -39,7 +39,7 @@ struct ServiceWeb {
 
     /// The APIs of a service with the external URL `url`.
     init(
-        _ service: ServiceSources, _ settings: ServiceSettings, _ url: ExternalURL, _ doorkeeper: Doorkeeper,
+        _ service: ServiceSources, _ settings: ServiceSettings, _ url: ExternalURL, _ accessControl: AccessControl,
         registry: Registry, logger: Logger
     ) {
         var sources = Sources(store: service.store)
@@ -47,19 +47,19 @@ struct ServiceWeb {
         sources.alertmanager = service.alertmanager
         sources.tribune = service.tribune
         sources.exporter = service.exporter
-        self.init(sources, settings, url, doorkeeper, registry: registry, logger: logger)
+        self.init(sources, settings, url, accessControl, registry: registry, logger: logger)
     }
 
     /// The APIs over `sources`.
     init(
-        _ sources: Sources, _ settings: ServiceSettings, _ url: ExternalURL, _ doorkeeper: Doorkeeper,
+        _ sources: Sources, _ settings: ServiceSettings, _ url: ExternalURL, _ accessControl: AccessControl,
         registry: Registry, logger: Logger
     ) {
         self.registry = registry
         let options = settings.prometheusSettings(url)
         let web = WebSettings(externalURL: url, routePrefix: settings.routePrefix)
         context = RequestDispatcher.Context(
-            settings: web, doorkeeper: doorkeeper, isReady: sources.prometheus.isReady)
+            settings: web, accessControl: accessControl, isReady: sources.prometheus.isReady)
         workers = PrometheusAPI.workers(options)
         let store = sources.prometheus.store
         let receiver =

@@ -40,7 +40,7 @@ final class TribuneService: Sendable {
     private let seriesRecorder: SeriesRecorder
     private let scraper: ScrapeRunner
     private let web: WebRunner
-    private let doorkeeper: Doorkeeper
+    private let accessControl: AccessControl
     private let local: LocalAccess?
     private let url: ExternalURL
     private let cancelQueries: @Sendable () -> Void
@@ -91,17 +91,17 @@ final class TribuneService: Sendable {
             seriesRecorder = SeriesRecorder(store: store, engine: plan.engine, recorder: recorder, logger: logger)
             scraper = try plan.startScraper(store, rules)
             running.append(scraper.stop)
-            doorkeeper = plan.makeDoorkeeper(recorder)
+            accessControl = plan.makeAccessControl(recorder)
             let web = plan.makeWeb(
                 ServiceSources(
                     store: store, engine: plan.engine, scraper: scraper, rules: rules, rollback: rollback,
                     gates: gates, history: history, hotCache: hotCache, alertmanagers: alertmanagers,
                     notifier: notifier, silences: silences,
-                    onAlerts: { router.received($0) }, doorkeeper: doorkeeper, url: plan.url, state: state,
+                    onAlerts: { router.received($0) }, accessControl: accessControl, url: plan.url, state: state,
                     onReload: onReload, onQuit: onQuit),
-                doorkeeper)
+                accessControl)
             cancelQueries = { web.prometheus.cancelQueries() }
-            self.web = try plan.startWebServer(web, doorkeeper)
+            self.web = try plan.startWebServer(web, accessControl)
         } catch {
             for stop in running.reversed() { stop() }
             throw error
@@ -157,7 +157,7 @@ final class TribuneService: Sendable {
         let waits = rollback.reload(configuration.plans, rules: configuration.watches)
         for reason in waits { logger.warn("part of a plan not reloaded yet", ["reason": reason]) }
         gates.reload(configuration.file.gates)
-        doorkeeper.reload(AccessPolicy(settings, configuration, url))
+        accessControl.reload(AccessPolicy(settings, configuration, url))
         rules.reload(configuration.groups, settings: configuration.ruleSettings(externalURL: externalURL))
         seriesRecorder.reload(configuration.recordings)
         notifier.reload(configuration.notification)

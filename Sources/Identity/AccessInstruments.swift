@@ -1,7 +1,7 @@
 internal import Instrumentation
 
 /// The counters of access control.
-struct DoorInstruments: Sendable {
+struct AccessInstruments: Sendable {
     let lockouts: Counter
     let blocks: Counter
     let unrecorded: Counter

@@ -4,7 +4,7 @@ internal import Synchronization
 public import WebServer
 
 /// Clients that behave like attackers.
-extension Doorkeeper {
+extension AccessControl {
     /// Throws where the client is blocked. This machine, certificates and the configured addresses never are.
     func checkBlock(_ principal: Principal, _ policy: AccessPolicy) throws(Refusal) {
         guard Self.isBlockable(principal, policy) else { return }

@@ -11,7 +11,7 @@ struct VerifiedToken: Sendable {
     var session: String?
 }
 
-extension Doorkeeper {
+extension AccessControl {
     private static let verifiedCapacity = 10_000
 
     /// Who `text` proves, a JSON Web Token. May take some seconds, for the keys of an issuer.

@@ -6,7 +6,7 @@ import WebServer
 
 @testable import Identity
 
-@Suite struct DoorkeeperTests {
+@Suite struct AccessControlTests {
     /// bcrypt of `secret`, cost 4.
     private static let hash = "$2b$04$2E8iCFyNDy2QQ5Jd0PgLUeFyKGZ8kJiYs2lOlDUyWV3lOPY4mYk9q"
 
@@ -15,10 +15,10 @@ import WebServer
     ) -> HTTPServerRequest { HTTPServerRequest(method: method, path: "/x", headers: headers, peer: peer) }
 
     private func refusal(
-        _ door: Doorkeeper, _ permission: Permission, _ request: HTTPServerRequest
+        _ accessControl: AccessControl, _ permission: Permission, _ request: HTTPServerRequest
     ) -> Refusal.Kind? {
         do throws(Refusal) {
-            _ = try door.admit(request, permission)
+            _ = try accessControl.admit(request, permission)
             return nil
         } catch {
             return error.kind
@@ -26,19 +26,19 @@ import WebServer
     }
 
     @Test func withoutConfigurationThisMachineReadsSilencesAndSends() {
-        let door = Doorkeeper()
+        let accessControl = AccessControl()
         for permission in [Permission.probe, .read, .silence, .alert, .write] {
-            #expect(refusal(door, permission, request("127.0.0.1")) == nil, "\(permission)")
+            #expect(refusal(accessControl, permission, request("127.0.0.1")) == nil, "\(permission)")
         }
         for permission in [Permission.order, .gate, .administer, .audit] {
-            #expect(refusal(door, permission, request("127.0.0.1")) == .credentialsMissing, "\(permission)")
+            #expect(refusal(accessControl, permission, request("127.0.0.1")) == .credentialsMissing, "\(permission)")
         }
         let proxied = request("127.0.0.1", [("X-Forwarded-For", "127.0.0.1")])
         for other in [request("10.0.0.9"), proxied] {
-            #expect(refusal(door, .probe, other) == nil)
-            #expect(refusal(door, .read, other) == nil)
+            #expect(refusal(accessControl, .probe, other) == nil)
+            #expect(refusal(accessControl, .read, other) == nil)
             for permission in [Permission.silence, .alert, .write, .order, .gate, .administer, .audit] {
-                #expect(refusal(door, permission, other) == .credentialsMissing, "\(permission)")
+                #expect(refusal(accessControl, permission, other) == .credentialsMissing, "\(permission)")
             }
         }
     }
@@ -50,48 +50,52 @@ import WebServer
             .init(.init("old", roles: [.admin]), text: "t2", method: .token),
         ]
         policy.tokens[1].expires = 1
-        let door = Doorkeeper(policy)
-        let ci = try door.admit(request("10.0.0.9", [("Authorization", "Bearer t1")]), .gate)
+        let accessControl = AccessControl(policy)
+        let ci = try accessControl.admit(request("10.0.0.9", [("Authorization", "Bearer t1")]), .gate)
         #expect(ci.name == "ci" && ci.method == .token && ci.scope.covers(plan: "shop") && !ci.scope.covers(plan: "x"))
         #expect(ci.address == "10.0.0.9")
-        #expect(refusal(door, .order, request("10.0.0.9", [("authorization", "bearer t1")])) == .forbidden)
+        #expect(refusal(accessControl, .order, request("10.0.0.9", [("authorization", "bearer t1")])) == .forbidden)
         for shown in ["Bearer t2", "Bearer t3", "Bearer t", "Bearer t1X"] {
             #expect(
-                refusal(door, .order, request("10.0.0.9", [("Authorization", shown)])) == .credentialsWrong, "\(shown)")
+                refusal(accessControl, .order, request("10.0.0.9", [("Authorization", shown)])) == .credentialsWrong,
+                "\(shown)")
         }
         for shown in ["Bearer ", "t1", "Basic t1", "Bearer"] {
             #expect(
-                refusal(door, .order, request("10.0.0.9", [("Authorization", shown)])) == .credentialsMissing,
+                refusal(accessControl, .order, request("10.0.0.9", [("Authorization", shown)])) == .credentialsMissing,
                 "\(shown)")
         }
         #expect(
-            refusal(door, .read, request("10.0.0.9", [("Authorization", "Bearer t3")])) == nil, "what is free stays so")
+            refusal(accessControl, .read, request("10.0.0.9", [("Authorization", "Bearer t3")])) == nil,
+            "what is free stays so")
         policy.everybody = PermissionSet(.probe)
-        door.reload(policy)
-        #expect(refusal(door, .read, request("10.0.0.9", [("Authorization", "Bearer t3")])) == .credentialsWrong)
-        #expect(refusal(door, .read, request("10.0.0.9")) == .credentialsMissing)
-        policy.tokens = []
-        door.reload(policy)
+        accessControl.reload(policy)
         #expect(
-            refusal(door, .gate, request("10.0.0.9", [("Authorization", "Bearer t1")])) == .credentialsWrong, "revoked")
+            refusal(accessControl, .read, request("10.0.0.9", [("Authorization", "Bearer t3")])) == .credentialsWrong)
+        #expect(refusal(accessControl, .read, request("10.0.0.9")) == .credentialsMissing)
+        policy.tokens = []
+        accessControl.reload(policy)
+        #expect(
+            refusal(accessControl, .gate, request("10.0.0.9", [("Authorization", "Bearer t1")])) == .credentialsWrong,
+            "revoked")
     }
 
     @Test func thePagesOfOtherSitesChangeNothing() {
-        let door = Doorkeeper(.open)
+        let accessControl = AccessControl(.open)
         let foreign: [(name: String, value: String)] = [("Host", "localhost:1"), ("Origin", "http://evil.example")]
         for permission in [Permission.write, .alert, .silence, .order, .gate, .administer] {
-            #expect(refusal(door, permission, request("127.0.0.1", foreign)) == .foreignPage, "\(permission)")
+            #expect(refusal(accessControl, permission, request("127.0.0.1", foreign)) == .foreignPage, "\(permission)")
         }
-        #expect(refusal(door, .read, request("127.0.0.1", foreign)) == nil)
+        #expect(refusal(accessControl, .read, request("127.0.0.1", foreign)) == nil)
     }
 
     @Test func aReboundNameIsRefused() {
-        let door = Doorkeeper(.open)
+        let accessControl = AccessControl(.open)
         let rebound: [(name: String, value: String)] = [("Host", "evil.example"), ("Origin", "http://evil.example")]
         for permission in [Permission.read, .write, .order] {
-            #expect(refusal(door, permission, request("127.0.0.1", rebound)) == .foreignHost, "\(permission)")
+            #expect(refusal(accessControl, permission, request("127.0.0.1", rebound)) == .foreignHost, "\(permission)")
         }
-        #expect(refusal(door, .probe, request("127.0.0.1", rebound)) == nil)
+        #expect(refusal(accessControl, .probe, request("127.0.0.1", rebound)) == nil)
     }
 
     @Test func wrongPasswordsLockOutOneNameAtOneAddress() throws {
@@ -99,48 +103,50 @@ import WebServer
         policy.users = [.init(.init("alice", roles: [.operator]), passwordHash: Self.hash)]
         let events = Mutex<[AccessEvent]>([])
         let registry = Registry()
-        let door = Doorkeeper(policy, registry: registry) { event in events.withLock { $0.append(event) } }
+        let accessControl = AccessControl(policy, registry: registry) { event in events.withLock { $0.append(event) } }
         func basic(_ text: String, _ peer: String = "10.0.0.9") -> HTTPServerRequest {
             let encoded = ["alice:wrong": "YWxpY2U6d3Jvbmc=", "bob:wrong": "Ym9iOndyb25n"][text]!
             return request(peer, [("Authorization", "Basic " + encoded)])
         }
-        for _ in 0..<3 { #expect(refusal(door, .order, basic("alice:wrong")) == .credentialsWrong) }
-        #expect(refusal(door, .order, basic("alice:wrong")) == .lockedOut)
+        for _ in 0..<3 { #expect(refusal(accessControl, .order, basic("alice:wrong")) == .credentialsWrong) }
+        #expect(refusal(accessControl, .order, basic("alice:wrong")) == .lockedOut)
         do throws(Refusal) {
-            _ = try door.admit(basic("alice:wrong"), .order)
+            _ = try accessControl.admit(basic("alice:wrong"), .order)
         } catch {
             #expect((890...901).contains(error.retryAfterSeconds ?? 0))
         }
-        #expect(refusal(door, .order, basic("alice:wrong", "10.0.0.8")) == .credentialsWrong)
-        #expect(refusal(door, .order, basic("bob:wrong")) == .credentialsWrong)
+        #expect(refusal(accessControl, .order, basic("alice:wrong", "10.0.0.8")) == .credentialsWrong)
+        #expect(refusal(accessControl, .order, basic("bob:wrong")) == .credentialsWrong)
         #expect(events.withLock { $0 }.contains(.lockedOut(name: "alice", address: "10.0.0.9", failures: 3)))
     }
 
     @Test func whatIsFreeStaysFreeForWrongPasswords() {
         var policy = AccessPolicy()
         policy.users = [.init(.init("alice", roles: [.operator]), passwordHash: Self.hash)]
-        let door = Doorkeeper(policy)
+        let accessControl = AccessControl(policy)
         let wrong = request("10.0.0.9", [("Authorization", "Basic YWxpY2U6d3Jvbmc=")])
-        for _ in 0..<5 { #expect(refusal(door, .read, wrong) == nil) }
-        #expect(refusal(door, .order, wrong) == .lockedOut, "but they count")
+        for _ in 0..<5 { #expect(refusal(accessControl, .read, wrong) == nil) }
+        #expect(refusal(accessControl, .order, wrong) == .lockedOut, "but they count")
     }
 
     @Test func tooManyRequestsHaveToWait() {
         var policy = AccessPolicy()
         policy.limits[.read] = .init(perMinute: 60, burst: 5)
-        let door = Doorkeeper(policy)
-        for _ in 0..<5 { #expect(refusal(door, .read, request()) == nil) }
-        #expect(refusal(door, .read, request()) == .tooManyRequests)
-        #expect(refusal(door, .probe, request()) == nil)
-        #expect(refusal(door, .read, request("10.0.0.8")) == nil)
-        for _ in 0..<50 { #expect(refusal(door, .read, request("127.0.0.1")) == nil, "this machine has no limit") }
+        let accessControl = AccessControl(policy)
+        for _ in 0..<5 { #expect(refusal(accessControl, .read, request()) == nil) }
+        #expect(refusal(accessControl, .read, request()) == .tooManyRequests)
+        #expect(refusal(accessControl, .probe, request()) == nil)
+        #expect(refusal(accessControl, .read, request("10.0.0.8")) == nil)
+        for _ in 0..<50 {
+            #expect(refusal(accessControl, .read, request("127.0.0.1")) == nil, "this machine has no limit")
+        }
     }
 
     @Test func onlyTheControlSocketProvesTheOwnUser() throws {
-        setenv("TRIBUNE_RUNTIME_DIR", "/tmp/tribune-door-\(getpid())", 1)
+        setenv("TRIBUNE_RUNTIME_DIR", "/tmp/tribune-accessControl-\(getpid())", 1)
         let local = try #require(LocalAccess())
         defer { rmdir(local.directory) }
-        let door = Doorkeeper(local: local)
+        let accessControl = AccessControl(local: local)
         func peer(_ user: UInt32, _ path: String, _ headers: [(name: String, value: String)] = []) -> HTTPServerRequest
         {
             var request = request("", headers)
@@ -148,22 +154,26 @@ import WebServer
                 address: "", credentials: .init(process: 1, user: user, group: 0), socketPath: path)
             return request
         }
-        let own = try door.admit(peer(geteuid(), local.startingSocket), .order)
+        let own = try accessControl.admit(peer(geteuid(), local.startingSocket), .order)
         #expect(own.method == .socket && own.name != nil && own.roles == [.admin])
-        #expect(refusal(door, .order, peer(geteuid(), "/other.sock")) == .credentialsMissing)
-        #expect(refusal(door, .silence, peer(geteuid(), "/other.sock")) == nil, "another socket is this machine")
-        #expect(refusal(door, .order, peer(geteuid() + 1, local.startingSocket)) == .credentialsMissing)
+        #expect(refusal(accessControl, .order, peer(geteuid(), "/other.sock")) == .credentialsMissing)
         #expect(
-            refusal(door, .order, peer(geteuid(), local.startingSocket, [("X-Forwarded-For", "1.2.3.4")]))
+            refusal(accessControl, .silence, peer(geteuid(), "/other.sock")) == nil, "another socket is this machine")
+        #expect(refusal(accessControl, .order, peer(geteuid() + 1, local.startingSocket)) == .credentialsMissing)
+        #expect(
+            refusal(accessControl, .order, peer(geteuid(), local.startingSocket, [("X-Forwarded-For", "1.2.3.4")]))
                 == .credentialsMissing, "a proxy is somebody else")
-        #expect(refusal(door, .order, request("10.0.0.1", [("Authorization", "Bearer \(local.token)")])) == nil)
+        #expect(
+            refusal(accessControl, .order, request("10.0.0.1", [("Authorization", "Bearer \(local.token)")])) == nil)
     }
 
     @Test func denialsAreReportedUpToARate() {
         let events = Mutex<[AccessEvent]>([])
         let registry = Registry()
-        let door = Doorkeeper(registry: registry) { event in events.withLock { $0.append(event) } }
-        for _ in 0..<100 { #expect(refusal(door, .order, request("10.0.0.9", [("X-Tribune-Actor", "eve")])) != nil) }
+        let accessControl = AccessControl(registry: registry) { event in events.withLock { $0.append(event) } }
+        for _ in 0..<100 {
+            #expect(refusal(accessControl, .order, request("10.0.0.9", [("X-Tribune-Actor", "eve")])) != nil)
+        }
         let denied = events.withLock { $0 }
         #expect((10...12).contains(denied.count))
         guard case .denied(let principal, let refusal, .order, "POST", "/x") = denied.first else {
@@ -178,8 +188,8 @@ import WebServer
         let events = Mutex<[AccessEvent]>([])
         var policy = AccessPolicy()
         policy.tokens = [.init(.init("ci", roles: [.service]), text: "t1")]
-        let door = Doorkeeper(policy) { event in events.withLock { $0.append(event) } }
-        for _ in 0..<10 { _ = try door.admit(request("10.0.0.9", [("Authorization", "Bearer t1")]), .gate) }
+        let accessControl = AccessControl(policy) { event in events.withLock { $0.append(event) } }
+        for _ in 0..<10 { _ = try accessControl.admit(request("10.0.0.9", [("Authorization", "Bearer t1")]), .gate) }
         #expect(events.withLock { $0.count } == 1)
     }
 }

@@ -1,9 +1,9 @@
 public import WebServer
 
-/// Puts a ``Doorkeeper`` in front of the passwords of the web configuration: a client with a proved identity needs no
+/// Asks ``AccessControl`` before the passwords of the web configuration: a client with a proved identity needs no
 /// password, and failed passwords cause lockouts. Adds security headers to every response.
-public final class DoorAuthenticator: HTTPAuthenticator, Sendable {
-    private let doorkeeper: Doorkeeper
+public final class AccessAuthenticator: HTTPAuthenticator, Sendable {
+    private let accessControl: AccessControl
     private let passwords: (any HTTPAuthenticator)?
 
     /// Headers that restrict the use of a response in browsers. A handler or the web configuration may replace them.
@@ -14,8 +14,8 @@ public final class DoorAuthenticator: HTTPAuthenticator, Sendable {
     ]
 
     /// - Parameter passwords: the web configuration; `nil` for none.
-    public init(_ doorkeeper: Doorkeeper, passwords: (any HTTPAuthenticator)?) {
-        self.doorkeeper = doorkeeper
+    public init(_ accessControl: AccessControl, passwords: (any HTTPAuthenticator)?) {
+        self.accessControl = accessControl
         self.passwords = passwords
     }
 
@@ -31,24 +31,24 @@ public final class DoorAuthenticator: HTTPAuthenticator, Sendable {
     /// The decision unless a password's hash has to be computed or a token looked at.
     public func quickDecision(_ request: HTTPServerRequest) -> HTTPDecision? {
         guard let passwords else { return .admit(identity: nil) }
-        return doorkeeper.showsOtherProof(request) ? nil : decision(request, passwords.quickDecision)
+        return accessControl.showsOtherProof(request) ? nil : decision(request, passwords.quickDecision)
     }
 
     /// The decision; may take as long as a password's hash, or some seconds for the keys of an issuer.
     public func decide(_ request: HTTPServerRequest) -> HTTPDecision {
         guard let passwords else { return .admit(identity: nil) }
-        if doorkeeper.showsOtherProof(request), doorkeeper.recognizes(request) { return .admit(identity: nil) }
+        if accessControl.showsOtherProof(request), accessControl.recognizes(request) { return .admit(identity: nil) }
         return decision(request, passwords.decide) ?? .admit(identity: nil)
     }
 
     private func decision(
         _ request: HTTPServerRequest, _ ask: (HTTPServerRequest) -> HTTPDecision?
     ) -> HTTPDecision? {
-        let policy = doorkeeper.policy
+        let policy = accessControl.policy
         let source = RequestSource(request, proxies: policy.trustedProxies)
         guard let (user, _) = request.basicCredentials else { return ask(request) }
         do throws(Refusal) {
-            try doorkeeper.checkLockout(
+            try accessControl.checkLockout(
                 .init(name: String(user.prefix(200)), address: NetworkPrefix.limitKey(source.address)))
         } catch {
             var response = HTTPServerResponse.text(error.message + "\n", status: 429)
@@ -57,7 +57,7 @@ public final class DoorAuthenticator: HTTPAuthenticator, Sendable {
         }
         let decision = ask(request)
         if case .refuse(let response) = decision, response.status == 401 {
-            doorkeeper.failed(user, source.address, policy)
+            accessControl.failed(user, source.address, policy)
         }
         return decision
     }

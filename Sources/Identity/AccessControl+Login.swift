@@ -6,7 +6,7 @@ internal import TLS
 public import WebServer
 
 /// Logins in a browser by OpenID Connect: authorization code with PKCE (RFC 6749, RFC 7636, RFC 9700).
-extension Doorkeeper {
+extension AccessControl {
     /// The cookie of a session.
     static let sessionCookie = "tribune_session"
     /// The cookie that ties a login to the browser that began it.

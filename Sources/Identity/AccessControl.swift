@@ -9,7 +9,7 @@ public import WebServer
 /// Identifies the sender of a request and decides whether it is permitted. Any thread may use it.
 ///
 /// The policy may change at any time; limits and lockouts are kept.
-public final class Doorkeeper: Sendable {
+public final class AccessControl: Sendable {
     /// Indices derived from a policy, so that a request needs two lookups.
     struct Compiled: Sendable {
         let policy: AccessPolicy
@@ -43,7 +43,7 @@ public final class Doorkeeper: Sendable {
     private let controlSocket: String
     /// The token created at the start; `nil` for none.
     private let localToken: AccessPolicy.Token?
-    let instruments: DoorInstruments
+    let instruments: AccessInstruments
     let report: @Sendable (AccessEvent) -> Void
 
     /// - Parameters:
@@ -58,7 +58,7 @@ public final class Doorkeeper: Sendable {
             AccessPolicy.Token(.init("local token", roles: [.admin]), text: $0.token, method: .localToken)
         }
         self.report = report
-        instruments = DoorInstruments(registry)
+        instruments = AccessInstruments(registry)
         compiled = Mutex(Self.compile(policy, localToken, [:]))
     }
 
