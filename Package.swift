@@ -97,7 +97,7 @@ let package = Package(
         source("GoTemplate", ["MetricModel", "RE2", "Runtime"]),
         // Types and modules shared by engines
         source("RuleModel", ["MetricModel"]),
-        source("Lease", ["JSON", "MetricModel", "Runtime", "Instrumentation"]),
+        source("Lease", ["Database", "JSON", "MetricModel", "Runtime", "Instrumentation"]),
         source("KubernetesClient", ["CurlHTTP", "JSON", "Runtime", "TLS", "YAML"]),
 
         source(
@@ -126,8 +126,8 @@ let package = Package(
         source(
             "Notification",
             [
-                "ConfigurationFields", "GoTemplate", "MetricModel", "Receivers", "RuleModel", "CurlHTTP", "RE2",
-                "YAML", "JSON", "Durable", "Runtime", "Instrumentation",
+                "ConfigurationFields", "Database", "GoTemplate", "MetricModel", "Receivers", "RuleModel", "CurlHTTP",
+                "RE2", "YAML", "JSON", "Durable", "Runtime", "Instrumentation",
             ]),
         source("OnCall", ["ConfigurationFields", "MetricModel", "Runtime", "YAML"]),
         // Decisions only: no clock, file, socket or thread. A test checks its object files.
@@ -190,7 +190,8 @@ let package = Package(
         .executableTarget(
             name: "Tribune",
             dependencies: [
-                "ConfigurationFields", "Discovery", "Durable", "GoTemplate", "Instrumentation", "JSON", "MetricModel",
+                "ConfigurationFields", "Database", "Discovery", "Durable", "GoTemplate", "Instrumentation", "JSON",
+                "MetricModel",
                 "MetricStore", "Receivers", "Runtime", "YAML", "PromQL", "Exposition", "Scraper", "RuleModel",
                 "RuleEngine",
                 "Notification", "OnCall", "Rollback", "TrafficRouters", "RolloutRunner", "DeploymentGates", "Lease",
@@ -308,8 +309,9 @@ let package = Package(
         tests(
             "Notification",
             [
-                "MetricModel", "Receivers", "RuleModel", "CurlHTTP", "WebServer", "JSON", "Runtime", "Instrumentation",
-                "YAML",
+                "MetricModel", "Database", "History", "Lease", "Receivers", "RuleModel", "CurlHTTP", "WebServer",
+                "JSON",
+                "Runtime", "Instrumentation", "YAML",
             ]),
         tests("OnCall", ["MetricModel", "Runtime", "YAML"]),
         // Seeded worlds around the machines of Rollback.
@@ -345,7 +347,7 @@ let package = Package(
                 "RollbackCrashProcess", "RollbackSimulation", "RouterFixtures", "Rollback", "TrafficRouters", "Lease",
                 "RuleModel", "MetricModel", "CurlHTTP", "Durable", "JSON", "Runtime",
             ]),
-        tests("Lease", ["MetricModel"]),
+        tests("Lease", ["Database", "History", "MetricModel", "Runtime"]),
         tests(
             "DeploymentGates",
             [

@@ -1,3 +1,4 @@
+internal import Database
 internal import DeploymentGates
 internal import History
 internal import Instrumentation
@@ -41,7 +42,7 @@ extension ServicePlan {
         guard let wanted = configuration.file.lease else { return nil }
         recorder.leads(false)
         return LeaseSettings(
-            store: PostgresLease(wanted, origin: configuration.file.origin),
+            store: PostgresLease(leaseSession(wanted)),
             holder: try NodeName.text(wanted.node, in: directory), milliseconds: wanted.duration.rawValue,
             onChange: { standing in
                 recorder.leads(standing != .none)

@@ -1,4 +1,5 @@
 internal import CurlHTTP
+internal import Database
 internal import DeploymentGates
 internal import History
 internal import Identity
@@ -129,9 +130,23 @@ struct ServicePlan: Sendable {
     /// Where the nodes of the lease share notifications; `nil` for a process that runs alone.
     func sharedNotifications() throws(CommandFailure) -> PostgresNotifications? {
         guard let wanted = configuration.file.lease else { return nil }
-        return PostgresNotifications(
-            wanted, holder: try NodeName.text(wanted.node, in: try journalDirectory()),
-            origin: configuration.file.origin)
+        let session = leaseSession(wanted) { (database) throws(DatabaseError) in
+            _ = try Migrator(database, PostgresNotifications.schema, now: Self.now().milliseconds).migrate()
+        }
+        return PostgresNotifications(session, holder: try NodeName.text(wanted.node, in: try journalDirectory()))
+    }
+
+    /// A session with the database of the lease, whose schema is brought up to date: that of the history, then `more`.
+    func leaseSession(
+        _ lease: TribuneFile.Lease, more: @escaping @Sendable (any SQLDatabase) throws(DatabaseError) -> Void = { _ in }
+    ) -> PostgresSession {
+        let origin = configuration.file.origin
+        return PostgresSession(
+            address: lease.address, answerSeconds: max(1, Int(lease.duration.rawValue / 4000)),
+            prepare: { (database) throws(DatabaseError) in
+                try LedgerSchema.migrate(database, origin: origin, now: Self.now().milliseconds)
+                try more(database)
+            })
     }
 
     /// The directory of the journals, which is made.

@@ -1,17 +1,18 @@
 import Database
-import Instrumentation
-import JSON
+import History
+import Lease
 import Runtime
 import TestSupport
 import Testing
 
-@testable import History
-
 /// The lease in a real PostgreSQL. Skipped with a message if none is installed.
 @Suite(.enabled(if: PostgresServer.programDirectory != nil, "PostgreSQL is not installed"), .serialized)
-struct LeaseTableTests {
-    private func table(_ server: PostgresServer) -> LeaseTable {
-        LeaseTable(address: server.address, origin: "t", answerSeconds: 2, now: { SystemClock.wallMilliseconds() })
+struct PostgresLeaseTests {
+    private func table(_ server: PostgresServer) -> PostgresLease {
+        PostgresLease(
+            PostgresSession(address: server.address, answerSeconds: 2) { (database) throws(DatabaseError) in
+                try LedgerSchema.migrate(database, origin: "t", now: SystemClock.wallMilliseconds())
+            })
     }
 
     @Test("one of two takes the lease; epochs rise with every change; an expired or released lease can be taken")
@@ -45,12 +46,12 @@ struct LeaseTableTests {
         let server = try PostgresServer()
         let (one, two) = (table(server), table(server))
         #expect(try one.take(one.look(), holder: "a", milliseconds: 1, above: 0) == 1)
-        #expect(try one.keep("{\"n\":1}", plan: "p", holder: "a", epoch: 1))
-        #expect(try one.keep("{\"n\":2}", plan: "p", holder: "a", epoch: 1))
+        #expect(try one.keep(Array("{\"n\":1}".utf8), plan: "p", holder: "a", epoch: 1))
+        #expect(try one.keep(Array("{\"n\":2}".utf8), plan: "p", holder: "a", epoch: 1))
         #expect(try Loopback.eventually { try two.look().isOver })
         #expect(try two.take(two.look(), holder: "b", milliseconds: 60_000, above: 0) == 2)
-        #expect(try !one.keep("{\"n\":3}", plan: "p", holder: "a", epoch: 1))
-        #expect(try two.records() == ["p": "{\"n\":2}"])
+        #expect(try !one.keep(Array("{\"n\":3}".utf8), plan: "p", holder: "a", epoch: 1))
+        #expect(try two.records() == ["p": Array("{\"n\":2}".utf8)])
     }
 
     @Test("a process suspended in a transaction loses its locks, so that another one can take the lease")
@@ -58,8 +59,8 @@ struct LeaseTableTests {
         let server = try PostgresServer()
         let table = table(server)
         _ = try table.look()
-        let stalled = try LedgerStore.postgres(address: server.address, answerSeconds: 2)
-        try stalled.database.begin()
+        let stalled = try PostgresDatabase(address: server.address, answerSeconds: 2)
+        try stalled.begin()
         _ = try stalled.rows("SELECT epoch FROM lease FOR SHARE")
         #expect(
             Loopback.eventually {
@@ -75,54 +76,12 @@ struct LeaseTableTests {
         let table = table(server)
         _ = try table.look()
         server.freeze()
-        #expect(throws: HistoryError.self) { try table.look() }
+        #expect(throws: LeaseFault.self) { try table.look() }
         server.thaw()
         #expect(Loopback.eventually { (try? table.look()) != nil })
         server.kill()
-        #expect(throws: HistoryError.self) { try table.look() }
+        #expect(throws: LeaseFault.self) { try table.look() }
         try server.start()
         #expect(Loopback.eventually { (try? table.look()) != nil })
-    }
-
-    @Test("two processes write one ledger in turns, and nothing is lost")
-    func turns() throws {
-        let server = try PostgresServer()
-        let directory = TemporaryDirectory()
-        func runner(_ name: String) throws -> HistoryRunner {
-            var configuration = HistoryConfiguration(directory: directory.file(name), origin: "test.example/ledger")
-            configuration.database = .postgres(address: server.address)
-            configuration.waitsForTurn = true
-            configuration.admitsNodes = true
-            return try HistoryRunner(configuration, logger: .silent, registry: Registry())
-        }
-        func record(_ runner: HistoryRunner, _ number: Int64) {
-            runner.record(
-                LedgerEvent(milliseconds: number, kind: .decision, subject: "s", body: ["number": .integer(number)]))
-        }
-        let (one, two) = (try runner("one"), try runner("two"))
-        defer {
-            one.stop()
-            two.stop()
-        }
-        record(one, 1)
-        record(two, 2)
-        #expect(!one.drain(timeout: 300))
-        #expect(!one.status.isBehind, "a standby is not late")
-        one.turnChanged(isOurs: true)
-        #expect(one.drain(timeout: 20_000))
-        #expect(try one.query(LedgerQuery(kinds: [.decision])).map(\.event.milliseconds) == [1])
-        // The first does not know yet that its lease has ended.
-        two.turnChanged(isOurs: true)
-        #expect(two.drain(timeout: 20_000))
-        record(one, 3)
-        #expect(!one.drain(timeout: 500))
-        record(two, 4)
-        #expect(two.drain(timeout: 20_000))
-        two.turnChanged(isOurs: false)
-        one.turnChanged(isOurs: true)
-        #expect(one.drain(timeout: 20_000))
-        record(one, 5)
-        #expect(one.drain(timeout: 20_000))
-        #expect(try one.query(LedgerQuery(kinds: [.decision])).map(\.event.milliseconds) == [5, 3, 4, 2, 1])
     }
 }

@@ -1,0 +1,141 @@
+public import Database
+internal import JSON
+internal import MetricModel
+internal import Runtime
+internal import Synchronization
+
+/// Notifications and silences in the database of the lease.
+///
+/// The session's `prepare` has to create the table `lease` of the history's schema and the tables of ``schema``.
+public final class PostgresNotifications: NotificationStore {
+    private let session: PostgresSession
+    private let holder: String
+    private let epoch = Mutex<@Sendable () -> UInt64?>({ nil })
+
+    /// A store that is reached through `session`. It stores nothing before ``follow(_:)``.
+    ///
+    /// - Parameter holder: the name of this node in the lease.
+    public init(_ session: PostgresSession, holder: String) {
+        self.session = session
+        self.holder = holder
+    }
+
+    /// Stores under the epoch that `epoch` returns; `nil` if this node does not hold the lease.
+    public func follow(_ epoch: @escaping @Sendable () -> UInt64?) { self.epoch.withLock { $0 = epoch } }
+
+    /// All notifications that were sent.
+    public func notifications() throws(NotificationStoreFault) -> [NotificationLogEntry] {
+        try perform { (database) throws(DatabaseError) in
+            // A row that this version cannot read counts as if nothing had been sent.
+            try database.rows("SELECT entry FROM notification ORDER BY key").compactMap { row in
+                (try? JSON(parsing: row[0].text)).flatMap { NotificationLogEntry.Change($0)?.entry }
+            }
+        }
+    }
+
+    /// Stores and deletes notifications.
+    ///
+    /// One statement, which locks the lease while it runs: a node that takes the lease either finds these rows, or they
+    /// are refused.
+    ///
+    /// - Returns: false, changing nothing, if the lease is no longer the holder's.
+    public func keep(_ changes: [NotificationLogEntry.Change]) throws(NotificationStoreFault) -> Bool {
+        guard let epoch = epoch.withLock({ $0 })() else { return false }
+        let rows: [JSON] = changes.map { change in
+            ["key": .string(change.key), "entry": change.entry == nil ? .null : .string(change.json.encoded)]
+        }
+        return try perform { (database) throws(DatabaseError) in
+            let answer = try database.rows(
+                """
+                WITH owned AS (SELECT epoch FROM lease WHERE holder = $1 AND epoch = $2 FOR SHARE),
+                    change AS (SELECT key, entry FROM json_to_recordset($3::json) AS c(key text, entry text)),
+                    gone AS (
+                        DELETE FROM notification USING change, owned
+                        WHERE notification.key = change.key AND change.entry IS NULL),
+                    put AS (
+                        INSERT INTO notification (key, epoch, entry)
+                        SELECT change.key, owned.epoch, change.entry FROM change, owned WHERE change.entry IS NOT NULL
+                        ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, entry = excluded.entry)
+                SELECT count(*) FROM owned
+                """, [.text(holder), .integer(Int64(clamping: epoch)), .text(JSON.array(rows).encoded)])
+            return answer.first?.first?.integer == 1
+        }
+    }
+
+    /// When each silence was changed last, in milliseconds since the epoch, by id.
+    public func silences() throws(NotificationStoreFault) -> [String: Int64] {
+        try perform { (database) throws(DatabaseError) in
+            let rows = try database.rows("SELECT id, updated FROM silence")
+            return Dictionary(rows.map { ($0[0].text, $0[1].integer) }) { $1 }
+        }
+    }
+
+    /// The silence `id`; `nil` if there is none.
+    public func silence(_ id: String) throws(NotificationStoreFault) -> SharedSilence? {
+        try perform { (database) throws(DatabaseError) in
+            try database.rows("SELECT id, updated, body FROM silence WHERE id = $1", [.text(id)]).first.map {
+                SharedSilence(id: $0[0].text, updated: $0[1].integer, text: $0[2].text)
+            }
+        }
+    }
+
+    /// Stores a silence unless the stored one is newer.
+    public func put(_ silence: SharedSilence) throws(NotificationStoreFault) {
+        try perform { (database) throws(DatabaseError) in
+            _ = try database.change(
+                """
+                INSERT INTO silence (id, updated, body) VALUES ($1, $2, $3)
+                ON CONFLICT (id) DO UPDATE SET updated = excluded.updated, body = excluded.body
+                WHERE silence.updated < excluded.updated
+                """, [.text(silence.id), .integer(silence.updated), .text(silence.text)])
+        }
+    }
+
+    /// Deletes a silence that nobody needs any more.
+    public func delete(silence id: String) throws(NotificationStoreFault) {
+        try perform { (database) throws(DatabaseError) in
+            _ = try database.change("DELETE FROM silence WHERE id = $1", [.text(id)])
+        }
+    }
+
+    private func perform<Result: Sendable>(
+        _ body: (any SQLDatabase) throws(DatabaseError) -> Result
+    ) throws(NotificationStoreFault) -> Result {
+        do throws(DatabaseError) {
+            return try session.perform(body)
+        } catch {
+            throw NotificationStoreFault(error.description)
+        }
+    }
+
+    /// The tables of notifications and silences.
+    public static let schema = MigrationSet(
+        table: "notification_migration",
+        steps: [
+            Migration(
+                version: 1, name: "notification",
+                up: """
+                    CREATE TABLE notification (key TEXT PRIMARY KEY, epoch BIGINT NOT NULL, entry TEXT NOT NULL);
+                    CREATE TABLE silence (id TEXT PRIMARY KEY, updated BIGINT NOT NULL, body TEXT NOT NULL);
+                    COMMENT ON TABLE notification IS 'Notifications that receivers were sent, by group of alerts.';
+                    COMMENT ON TABLE silence IS 'Silences of the nodes that share the lease.';
+                    DO $$
+                    BEGIN
+                        IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tribune_reader') THEN
+                            GRANT SELECT ON notification, silence TO tribune_reader;
+                        END IF;
+                        IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tribune_writer') THEN
+                            GRANT SELECT, INSERT, UPDATE, DELETE ON notification, silence TO tribune_writer;
+                        END IF;
+                    END $$;
+                    """,
+                verify: """
+                    SELECT key, epoch, entry FROM notification LIMIT 0;
+                    SELECT id, updated, body FROM silence LIMIT 0
+                    """,
+                down: "DROP TABLE notification; DROP TABLE silence",
+                loss: .init(
+                    "notifications and silences",
+                    query: "SELECT 1 FROM notification UNION ALL SELECT 1 FROM silence LIMIT 1"))
+        ])
+}
