@@ -88,7 +88,7 @@ public final class NotificationRunner: Sendable {
     /// Stepped by one thread. Others read copies.
     private let state = Mutex(NotificationQueue(.silent))
     private let onOutcome: @Sendable (Outcome) -> Void
-    private let mayNotify = Mutex<@Sendable () -> Bool>({ true })
+    private let mayNotify = ReplaceableClosure<Bool> { true }
     private let thread = Mutex<WorkerThread?>(nil)
     private let isStopping = Atomic(false)
 
@@ -133,7 +133,7 @@ public final class NotificationRunner: Sendable {
     public func start(
         _ configuration: NotificationConfiguration, mayTell mayNotify: @escaping @Sendable () -> Bool = { true }
     ) throws(WorkerThread.StartError) {
-        self.mayNotify.withLock { $0 = mayNotify }
+        self.mayNotify.replace(by: mayNotify)
         try log.withLock { $0 }?.start()
         try sharing?.start()
         try thread.withLock { (thread) throws(WorkerThread.StartError) in
@@ -323,7 +323,7 @@ public final class NotificationRunner: Sendable {
 
     private func send(_ job: Job) {
         // Another process may have taken over while it waited, or this process was suspended.
-        let mayNotify = self.mayNotify.withLock { $0 }()
+        let mayNotify = self.mayNotify()
         guard mayNotify, !isStopping.load(ordering: .relaxed) else {
             let reason = mayNotify ? "this process is stopping" : "another process notifies"
             events.send(.finished(job.delivery, .failed(DeliveryFailure(reason, isRetryable: mayNotify))))

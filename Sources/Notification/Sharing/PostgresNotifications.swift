@@ -2,7 +2,6 @@ public import Database
 internal import JSON
 internal import MetricModel
 internal import Runtime
-internal import Synchronization
 
 /// Notifications and silences in the database of the lease.
 ///
@@ -10,7 +9,7 @@ internal import Synchronization
 public final class PostgresNotifications: NotificationStore {
     private let session: PostgresSession
     private let holder: String
-    private let epoch = Mutex<@Sendable () -> UInt64?>({ nil })
+    private let epoch = ReplaceableClosure<UInt64?> { nil }
 
     /// A store that is reached through `session`. It stores nothing before ``follow(_:)``.
     ///
@@ -21,7 +20,7 @@ public final class PostgresNotifications: NotificationStore {
     }
 
     /// Stores under the epoch that `epoch` returns; `nil` if this node does not hold the lease.
-    public func follow(_ epoch: @escaping @Sendable () -> UInt64?) { self.epoch.withLock { $0 = epoch } }
+    public func follow(_ epoch: @escaping @Sendable () -> UInt64?) { self.epoch.replace(by: epoch) }
 
     /// All notifications that were sent.
     public func notifications() throws(NotificationStoreFault) -> [NotificationLogEntry] {
@@ -40,7 +39,7 @@ public final class PostgresNotifications: NotificationStore {
     ///
     /// - Returns: false, changing nothing, if the lease is no longer the holder's.
     public func keep(_ changes: [NotificationLogEntry.Change]) throws(NotificationStoreFault) -> Bool {
-        guard let epoch = epoch.withLock({ $0 })() else { return false }
+        guard let epoch = epoch() else { return false }
         let rows: [JSON] = changes.map { change in
             ["key": .string(change.key), "entry": change.entry == nil ? .null : .string(change.json.encoded)]
         }

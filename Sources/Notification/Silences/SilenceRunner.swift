@@ -24,7 +24,7 @@ public final class SilenceRunner: Sendable {
     /// Locked while the file is written, so that it never returns to an older state.
     private let writing = Mutex<Void>(())
     private let failures: Counter
-    private let localChange = Mutex<@Sendable () -> Void>({})
+    private let localChange = ReplaceableClosure<Void> {}
     /// Shared silences that could not be read, with the time of their change.
     private let refused = Mutex<[String: Int64]>([:])
 
@@ -104,7 +104,7 @@ public final class SilenceRunner: Sendable {
         switch outcome {
         case .success(let done):
             for change in done.changes { report(.changed(change, actor: actor)) }
-            if actor != nil, !done.changes.isEmpty { localChange.withLock { $0 }() }
+            if actor != nil, !done.changes.isEmpty { localChange() }
             return .success(done.id)
         case .failure(let error):
             if error.code == .storage { logger.error("cannot change silence", ["error": error.reason]) }
@@ -115,7 +115,7 @@ public final class SilenceRunner: Sendable {
     // MARK: Sharing
 
     /// Has `action` called after each change that a user made here. It must not wait.
-    func onLocalChange(_ action: @escaping @Sendable () -> Void) { localChange.withLock { $0 = action } }
+    func onLocalChange(_ action: @escaping @Sendable () -> Void) { localChange.replace(by: action) }
 
     /// Takes over silences of other nodes that are newer than those here. They are not reported: the node where a user
     /// changed them has done so.
