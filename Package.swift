@@ -274,7 +274,7 @@ let package = Package(
         tests("Protobuf", []),
         tests("YAML", []),
         tests("RE2", []),
-        tests("Runtime", []),
+        tests("Runtime", ["CRuntime"]),
         tests("Durable", ["Runtime"]),
         tests("Instrumentation", []),
         tests("Identity", ["Instrumentation", "JSON", "Runtime", "WebServer"]),

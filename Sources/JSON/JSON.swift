@@ -74,17 +74,10 @@ public indirect enum JSON: Equatable, Sendable {
     }
 
     /// Compact text with the members of every object sorted bytewise by name, so that equal values give equal bytes.
-    public var canonical: String { sorted.encoded }
-
-    private var sorted: JSON {
-        switch self {
-        case .array(let elements): .array(elements.map(\.sorted))
-        case .object(let members):
-            .object(
-                members.map { Member($0.name, $0.value.sorted) }
-                    .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) })
-        default: self
-        }
+    public var canonical: String {
+        var writer = JSONWriter(sortsMembers: true)
+        writer.write(self)
+        return writer.text
     }
 }
 

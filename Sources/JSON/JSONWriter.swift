@@ -5,9 +5,15 @@ public struct JSONWriter: Sendable {
     /// The text so far.
     public private(set) var bytes: [UInt8] = []
     private var needsComma = false
+    private let sortsMembers: Bool
 
     /// A writer without text.
-    public init(reserving capacity: Int = 0) {
+    ///
+    /// - Parameters:
+    ///   - capacity: the bytes to make room for.
+    ///   - sortsMembers: whether ``write(_:)`` sorts the members of objects bytewise by name.
+    public init(reserving capacity: Int = 0, sortsMembers: Bool = false) {
+        self.sortsMembers = sortsMembers
         bytes.reserveCapacity(capacity)
     }
 
@@ -97,12 +103,20 @@ public struct JSONWriter: Sendable {
             endArray()
         case .object(let members):
             beginObject()
-            for member in members {
+            for member in sortsMembers ? Self.sorted(members) : members {
                 name(member.name)
                 write(member.value)
             }
             endObject()
         }
+    }
+
+    private static func sorted(_ members: [JSON.Member]) -> [JSON.Member] {
+        func precedes(_ one: JSON.Member, _ other: JSON.Member) -> Bool {
+            one.name.utf8.lexicographicallyPrecedes(other.name.utf8)
+        }
+        let isSorted = zip(members, members.dropFirst()).allSatisfy { !precedes($1, $0) }
+        return isSorted ? members : members.sorted(by: precedes)
     }
 
     private mutating func open(_ bracket: UInt8) {
@@ -122,21 +136,56 @@ public struct JSONWriter: Sendable {
 
     private mutating func quote(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
-        defer { bytes.append(UInt8(ascii: "\"")) }
-        let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-        if isPlain { return bytes.append(contentsOf: text.utf8) }
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): bytes += [UInt8(ascii: "\\"), UInt8(ascii: "\"")]
-            case UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), UInt8(ascii: "\\")]
-            case UInt8(ascii: "\n"): bytes += [UInt8(ascii: "\\"), UInt8(ascii: "n")]
-            case UInt8(ascii: "\r"): bytes += [UInt8(ascii: "\\"), UInt8(ascii: "r")]
-            case UInt8(ascii: "\t"): bytes += [UInt8(ascii: "\\"), UInt8(ascii: "t")]
-            case 0..<0x20:
-                let digits = Array("0123456789abcdef".utf8)
-                bytes += Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            default: bytes.append(byte)
-            }
+        var text = text
+        text.withUTF8 { unsafe escape($0) }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Appends text between quotation marks: runs of plain bytes at once, other bytes as escapes.
+    private mutating func escape(_ text: UnsafeBufferPointer<UInt8>) {
+        var start = 0
+        while start < text.count {
+            let end = unsafe Self.endOfPlainBytes(text, from: start)
+            unsafe bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<end]))
+            if end < text.count { unsafe escape(text[end]) }
+            start = end + 1
         }
+    }
+
+    private mutating func escape(_ byte: UInt8) {
+        bytes.append(UInt8(ascii: "\\"))
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(byte)
+        case UInt8(ascii: "\n"): bytes.append(UInt8(ascii: "n"))
+        case UInt8(ascii: "\r"): bytes.append(UInt8(ascii: "r"))
+        case UInt8(ascii: "\t"): bytes.append(UInt8(ascii: "t"))
+        default:
+            let digit = byte & 15
+            bytes.append(contentsOf: "u00".utf8)
+            bytes.append(UInt8(ascii: "0") + (byte >> 4))
+            bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        }
+    }
+
+    /// The index of the first byte from `start` on that must be escaped, or the end. Skips eight plain bytes at a time.
+    private static func endOfPlainBytes(_ text: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+        let (ones, tops): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        /// Nonzero if a byte of `word` is less than `limit`, which is at most 128.
+        func hasByte(_ word: UInt64, below limit: UInt64) -> UInt64 { (word &- ones &* limit) & ~word & tops }
+        var index = start
+        while index + 8 <= text.count {
+            let word = unsafe UnsafeRawPointer(text.baseAddress!).loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let special =
+                hasByte(word, below: 0x20) | hasByte(word ^ ones &* UInt64(UInt8(ascii: "\"")), below: 1)
+                | hasByte(word ^ ones &* UInt64(UInt8(ascii: "\\")), below: 1)
+            if special != 0 { break }
+            index += 8
+        }
+        while index < text.count {
+            let byte = unsafe text[index]
+            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { break }
+            index += 1
+        }
+        return index
     }
 }

@@ -3,23 +3,19 @@ public enum RFC3339 {
     /// `2026-11-21T02:22:39.120Z`; without the fraction if it is zero.
     public static func text(milliseconds: Int64) -> String {
         let (seconds, fraction) = milliseconds.quotientAndRemainder(floorBy: 1000)
-        return stamp(seconds) + (fraction == 0 ? "Z" : "." + padded(fraction, 3) + "Z")
+        return text(seconds, fraction: fraction, digits: 3, isTrimmed: fraction == 0)
     }
 
     /// `2026-11-21T02:22:39.12Z`: the fraction as Go prints it, without trailing zeros.
     public static func trimmedText(milliseconds: Int64) -> String {
-        let text = text(milliseconds: milliseconds)
-        guard text.contains(".") else { return text }
-        return String(text.dropLast().reversed().drop { $0 == "0" }.reversed()) + "Z"
+        let (seconds, fraction) = milliseconds.quotientAndRemainder(floorBy: 1000)
+        return text(seconds, fraction: fraction, digits: 3, isTrimmed: true)
     }
 
     /// With a fraction of up to nine digits, without trailing zeros.
     public static func text(nanoseconds: Int64) -> String {
         let (seconds, fraction) = nanoseconds.quotientAndRemainder(floorBy: 1_000_000_000)
-        guard fraction != 0 else { return stamp(seconds) + "Z" }
-        var digits = padded(fraction, 9)
-        while digits.hasSuffix("0") { digits.removeLast() }
-        return stamp(seconds) + "." + digits + "Z"
+        return text(seconds, fraction: fraction, digits: 9, isTrimmed: true)
     }
 
     /// Reads a date with an optional fraction and a zone (`Z`, `+02:00`). Returns milliseconds since the epoch, or
@@ -69,16 +65,36 @@ public enum RFC3339 {
         return (days * 86_400 + hour * 3600 + minute * 60 + second - offset) * 1000 + fraction
     }
 
-    private static func stamp(_ seconds: Int64) -> String {
+    /// The time `seconds` after 1970 and `fraction`, which is a number of `digits` digits. Trimmed, the fraction has no
+    /// trailing zeros, and is absent if it is zero.
+    private static func text(_ seconds: Int64, fraction: Int64, digits: Int, isTrimmed: Bool) -> String {
         let (days, rest) = seconds.quotientAndRemainder(floorBy: 86_400)
         let (year, month, day) = date(daysSinceEpoch: days)
-        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))T"
-            + "\(padded(rest / 3600, 2)):\(padded(rest / 60 % 60, 2)):\(padded(rest % 60, 2))"
-    }
-
-    private static func padded(_ number: Int64, _ width: Int) -> String {
-        let text = String(number)
-        return String(repeating: "0", count: max(0, width - text.count)) + text
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(32)
+        func append(_ number: Int64, width: Int, after separator: Unicode.Scalar? = nil) {
+            if let separator { bytes.append(UInt8(ascii: separator)) }
+            let start = bytes.count
+            var rest = number.magnitude
+            while rest > 0 || bytes.count < start + width {
+                bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
+                rest /= 10
+            }
+            if number < 0 { bytes.append(UInt8(ascii: "-")) }
+            bytes[start...].reverse()
+        }
+        append(year, width: 4)
+        append(month, width: 2, after: "-")
+        append(day, width: 2, after: "-")
+        append(rest / 3600, width: 2, after: "T")
+        append(rest / 60 % 60, width: 2, after: ":")
+        append(rest % 60, width: 2, after: ":")
+        if !isTrimmed || fraction != 0 {
+            append(fraction, width: digits, after: ".")
+            while isTrimmed, bytes.last == UInt8(ascii: "0") { bytes.removeLast() }
+        }
+        bytes.append(UInt8(ascii: "Z"))
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Days from 1970-01-01 to a date of the proleptic Gregorian calendar. Counts months from March.

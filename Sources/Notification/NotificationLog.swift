@@ -61,9 +61,9 @@ public final class NotificationLog {
 
     /// Rewrites the file with `entries`.
     public func rewrite(_ entries: [NotificationLogEntry]) {
-        var text = ""
+        var text: [UInt8] = []
         for entry in entries {
-            text += Self.line(.init(route: entry.route, labels: entry.labels, entry: entry))
+            Self.append(.init(route: entry.route, labels: entry.labels, entry: entry), to: &text)
         }
         do throws(DurableError) {
             try DurableFile.replace(path, by: text)
@@ -73,14 +73,15 @@ public final class NotificationLog {
         if descriptor >= 0 { close(descriptor) }
         descriptor = unsafe open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
         guard descriptor >= 0 else { return failed(SystemError.current) }
-        (bytes, needed, hasFailed) = (text.utf8.count, text.utf8.count, false)
+        (bytes, needed, hasFailed) = (text.count, text.count, false)
     }
 
     /// Appends `changes` and waits until they are on disk. `all` is called if the file must be rewritten.
     public func append(_ changes: [NotificationLogEntry.Change], all: () -> [NotificationLogEntry]) {
         guard !changes.isEmpty else { return }
         if descriptor < 0 || hasFailed || bytes > max(Self.smallest, 2 * needed) { return rewrite(all()) }
-        let text = Array(changes.map(Self.line).joined().utf8)
+        var text: [UInt8] = []
+        for change in changes { Self.append(change, to: &text) }
         var sent = 0
         while sent < text.count {
             let count = unsafe text.withUnsafeBytes {
@@ -100,10 +101,16 @@ public final class NotificationLog {
         hasFailed = true
     }
 
-    private static func line(_ change: NotificationLogEntry.Change) -> String {
-        let json = change.json.encoded
-        let digits = String(CRC32C.checksum(Array(json.utf8)), radix: 16)
-        return String(repeating: "0", count: 8 - digits.count) + digits + " " + json + "\n"
+    /// Appends the line of `change` to `text`: the CRC-32C in eight hexadecimal digits, and the JSON.
+    private static func append(_ change: NotificationLogEntry.Change, to text: inout [UInt8]) {
+        var json = JSONWriter()
+        json.write(change.json)
+        let digits = String(CRC32C.checksum(json.bytes), radix: 16)
+        text.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 8 - digits.utf8.count))
+        text.append(contentsOf: digits.utf8)
+        text.append(UInt8(ascii: " "))
+        text.append(contentsOf: json.bytes)
+        text.append(UInt8(ascii: "\n"))
     }
 
     private static func change(_ line: some Collection<UInt8>) -> NotificationLogEntry.Change? {

@@ -1,10 +1,7 @@
+internal import CRuntime
+
 /// The Castagnoli checksum of records on disk.
 public enum CRC32C {
-    /// Remainders of the reflected polynomial 0x82F63B78, one per byte value.
-    private static let table: [UInt32] = (0..<256).map { index in
-        (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0x82F6_3B78 : value >> 1 }
-    }
-
     /// The checksum of `bytes`; of `"123456789"` it is 0xE3069283.
     ///
     /// - Parameter previous: the checksum of the bytes before them, when a checksum is computed in parts.
@@ -15,13 +12,7 @@ public enum CRC32C {
     }
 
     private static func fold(_ bytes: UnsafeBufferPointer<UInt8>, _ previous: UInt32) -> UInt32 {
-        var value = ~previous
-        unsafe table.withUnsafeBufferPointer { table in
-            for index in bytes.indices {
-                unsafe value = value >> 8 ^ table[Int(UInt8(truncatingIfNeeded: value) ^ bytes[index])]
-            }
-        }
-        return ~value
+        unsafe cruntime_crc32c(previous, bytes.baseAddress, bytes.count)
     }
 
     private static func fold(_ bytes: [UInt8], _ previous: UInt32) -> UInt32 {

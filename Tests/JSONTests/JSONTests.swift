@@ -53,4 +53,20 @@ import Testing
         writer.endArray()
         #expect(writer.text == #"[1,{"k":null,"l":"\u0001\""},true]"#)
     }
+
+    @Test("a special byte at every place of a string is escaped, and nothing else is")
+    func escapes() throws {
+        for length in 0..<20 {
+            for place in 0..<length {
+                for special in [
+                    "\"", "\\", "\n", "\r", "\t", "\u{1}", "\u{1f}", " ", "\u{7f}", "é", "\u{80}", "!", "#", "[", "]",
+                ] {
+                    let text =
+                        String(repeating: "a", count: place) + special + String(repeating: "~", count: length - place)
+                    #expect(try JSON(parsing: JSON.string(text).encoded) == .string(text))
+                }
+            }
+        }
+        #expect(JSON.string("\u{0}\u{b}\u{1f}\u{7f}\"\\/").encoded == #""\u0000\u000b\u001f\#u{7f}\"\\/""#)
+    }
 }

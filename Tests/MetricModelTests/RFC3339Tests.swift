@@ -27,5 +27,11 @@ import Testing
         }
         #expect(RFC3339.text(nanoseconds: 1_435_781_451_781_000_100) == "2015-07-01T20:10:51.7810001Z")
         #expect(RFC3339.text(milliseconds: -1) == "1969-12-31T23:59:59.999Z")
+        #expect(RFC3339.text(milliseconds: 1_100) == "1970-01-01T00:00:01.100Z")
+        #expect(RFC3339.text(milliseconds: 1_000) == "1970-01-01T00:00:01Z")
+        #expect(RFC3339.trimmedText(milliseconds: 1_100) == "1970-01-01T00:00:01.1Z")
+        #expect(RFC3339.trimmedText(milliseconds: 10_005) == "1970-01-01T00:00:10.005Z")
+        #expect(RFC3339.trimmedText(milliseconds: -62_135_596_800_000) == "0001-01-01T00:00:00Z")
+        #expect(RFC3339.text(nanoseconds: 0) == "1970-01-01T00:00:00Z")
     }
 }
