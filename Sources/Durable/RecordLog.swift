@@ -5,18 +5,20 @@ internal import Runtime
 /// at a time can open it.
 ///
 /// After a failed write or sync it stays failed: the content on disk is then unknown (the kernel may have dropped the
-/// dirty pages), and only opening the file again determines it.
+/// dirty pages, and reports that once), so nothing is written to that file any more. ``beginAgain(with:)`` continues in
+/// a new file.
 ///
 /// `@unchecked`: the thread that opens it passes it to the one thread that appends.
 public final class RecordLog: @unchecked Sendable {
     /// How bytes are written; tests replace it with a full or failing device.
-    @safe struct Device: Sendable {
+    @safe package struct Device: Sendable {
         /// Like `write`.
-        var write: @Sendable (_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int
+        package var write: @Sendable (_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int
         /// Like `fdatasync`.
-        var sync: @Sendable (_ descriptor: Int32) -> Int32
+        package var sync: @Sendable (_ descriptor: Int32) -> Int32
 
-        static let system = unsafe Device(
+        /// The system calls.
+        package static let system = unsafe Device(
             write: { unsafe Glibc.write($0, $1.baseAddress, $1.count) }, sync: { fdatasync($0) })
     }
 
@@ -42,7 +44,7 @@ public final class RecordLog: @unchecked Sendable {
     }
 
     /// With another device, for tests.
-    init(path: String, device: Device) throws(DurableError) {
+    package init(path: String, device: Device) throws(DurableError) {
         self.path = path
         self.device = device
         lock = unsafe open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
@@ -96,14 +98,30 @@ public final class RecordLog: @unchecked Sendable {
     /// The new file is complete on disk before it gets the name, and `descriptor` then refers to it.
     public func replaceAll(by payload: [UInt8]) throws(DurableError) {
         try check(payload)
+        try replaceFile(by: payload)
+    }
+
+    /// Continues after a failure, in a new file that has only `payload` and takes the place of the failed one. If that
+    /// fails too, the log stays failed, and the next attempt begins another file.
+    public func beginAgain(with payload: [UInt8]) throws(DurableError) {
+        try checkLength(payload)
+        try replaceFile(by: payload)
+        failure = nil
+    }
+
+    private func replaceFile(by payload: [UInt8]) throws(DurableError) {
         let bytes = RecordFrame.encode(payload, sequence: nextSequence)
         try keepingFailure { () throws(DurableError) in
             let temporary = path + ".new"
-            let file = unsafe open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0o600)
+            // A file whose write or sync failed must not be used again.
+            guard unsafe unlink(temporary) == 0 || errno == ENOENT else {
+                throw .system(path, "cannot remove \(temporary)")
+            }
+            let file = unsafe open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND, 0o600)
             guard file >= 0 else { throw .system(path, "cannot create \(temporary)") }
             defer { close(file) }
             try DurableFile.append(bytes, to: file, path, device)
-            guard fsync(file) == 0, unsafe rename(temporary, path) == 0, dup2(file, descriptor) >= 0 else {
+            guard device.sync(file) == 0, unsafe rename(temporary, path) == 0, dup2(file, descriptor) >= 0 else {
                 throw .system(path, "cannot replace")
             }
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
@@ -115,6 +133,10 @@ public final class RecordLog: @unchecked Sendable {
 
     private func check(_ payload: [UInt8]) throws(DurableError) {
         if let failure { throw failure }
+        try checkLength(payload)
+    }
+
+    private func checkLength(_ payload: [UInt8]) throws(DurableError) {
         guard payload.count <= RecordFrame.payloadLimit else {
             throw DurableError(
                 .tooLong, path, "a record of \(payload.count) bytes is longer than \(RecordFrame.payloadLimit)")

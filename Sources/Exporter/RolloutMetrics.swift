@@ -6,9 +6,9 @@ internal import Synchronization
 
 /// Rollouts and rollback rules as metrics for dashboards, updated when metrics are read.
 final class RolloutMetrics: Sendable {
-    /// A family with two to four labels.
+    /// A family with one to four labels.
     private enum Family {
-        case weight, split, up, frozen, state, tripped, streak
+        case weight, split, up, frozen, state, journal, tripped, streak
 
         var name: String {
             switch self {
@@ -17,6 +17,7 @@ final class RolloutMetrics: Sendable {
             case .up: "tribune_route_up"
             case .frozen: "tribune_rollout_service_frozen"
             case .state: "tribune_rollout_state"
+            case .journal: "tribune_rollout_journal_up"
             case .tripped: "tribune_rollback_rule_tripped"
             case .streak: "tribune_rollback_rule_streak"
             }
@@ -30,6 +31,8 @@ final class RolloutMetrics: Sendable {
             case .up: "Whether the last attempt to read the route succeeded; absent before the first attempt."
             case .frozen: "Whether the service is frozen: neither promoted nor rolled back."
             case .state: "A constant 1, labelled with the state of the rollout."
+            case .journal:
+                "Whether the journal of the plan can be written; while it cannot, candidates only lose traffic."
             case .tripped: "Whether the rollback rule is tripped."
             case .streak: "Consecutive violations of the rollback rule."
             }
@@ -49,6 +52,7 @@ final class RolloutMetrics: Sendable {
             case .up: ["plan": first, "service": second, "route": route]
             case .weight, .frozen: ["plan": first, "service": second]
             case .state: ["plan": first, "state": second]
+            case .journal: ["plan": first]
             case .tripped, .streak: ["rule_group": first, "rule": second]
             }
         }
@@ -76,6 +80,7 @@ final class RolloutMetrics: Sendable {
         var values: [Member: Double] = [:]
         for rollout in sources.rollouts() {
             values[Member(family: .state, first: rollout.plan, second: rollout.phase)] = 1
+            values[Member(family: .journal, first: rollout.plan, second: "")] = rollout.journal == nil ? 1 : 0
             for service in rollout.services {
                 values[Member(family: .weight, first: rollout.plan, second: service.name)] =
                     Double(service.split.candidate) / 100

@@ -78,6 +78,9 @@ public struct Lease: Equatable, Sendable {
     public private(set) var seen: Sighting?
     /// When ``seen`` was first seen in this state.
     public private(set) var seenSince: Int64 = 0
+    /// Whether this node leaves the lease to others, and takes it only when nobody else has for two spans: its disk is
+    /// broken, so that it could only roll back.
+    public var isReluctant = false
     private var state = State.watching
 
     /// A lease that has not been read. Times are nanoseconds of a monotonic clock.
@@ -112,6 +115,7 @@ public struct Lease: Equatable, Sendable {
 
     /// Whether no other node can still hold a lease in this state.
     private func mayTake(_ seen: Sighting, at now: Int64) -> Bool {
+        if isReluctant, now - seenSince < 2 * span { return false }
         // A predecessor of this node has ended: only one process at a time has the node's journals.
         if seen.holder.isEmpty || seen.holder == holder { return true }
         return seen.isOver && now - seenSince >= span

@@ -13,13 +13,36 @@ public final class LeaseRunner: Sendable {
         var handOver: HandOver?
         var fault: String?
         /// Records that are not in the database yet; at most one per plan.
-        var waiting: [String: (payload: [UInt8], epoch: UInt64)] = [:]
+        var waiting: [String: Record] = [:]
         /// The highest epoch in any journal of this node.
         var floor: UInt64 = 0
-        /// Whether this node has resigned from the lease.
-        var isResigned = false
+        /// Whether this node is about to give the lease back, to leave it to others.
+        var isYielding = false
         /// The standing that listeners were last notified of.
         var told = Lease.Standing.none
+    }
+
+    /// The last record of a plan.
+    public struct Record: Sendable {
+        /// The fencing number under which it was made.
+        public var epoch: UInt64
+        /// Counts the records of a plan in one process.
+        public var number: UInt64
+        /// Encodes it; called on the lease's thread.
+        public var payload: @Sendable () -> [UInt8]
+        /// Called on the lease's thread when the database has it.
+        public var onStored: @Sendable () -> Void
+
+        /// A record that is encoded when it is stored.
+        public init(
+            epoch: UInt64, number: UInt64, payload: @escaping @Sendable () -> [UInt8],
+            onStored: @escaping @Sendable () -> Void = {}
+        ) {
+            self.epoch = epoch
+            self.number = number
+            self.payload = payload
+            self.onStored = onStored
+        }
     }
 
     private let settings: LeaseSettings
@@ -84,8 +107,8 @@ public final class LeaseRunner: Sendable {
     }
 
     /// Queues `record` of `plan` for the database. A later record replaces it.
-    public func keep(_ payload: [UInt8], of plan: String, epoch: UInt64) {
-        shared.withLock { $0.waiting[plan] = (payload, epoch) }
+    public func keep(_ record: Record, of plan: String) {
+        shared.withLock { $0.waiting[plan] = record }
         wake.send(())
     }
 
@@ -102,9 +125,22 @@ public final class LeaseRunner: Sendable {
         release()
     }
 
-    /// This node cannot act until it is restarted: releases the lease, so that another node takes it.
-    public func resign() {
-        shared.withLock { $0.isResigned = true }
+    /// This node's disk is broken: gives the lease back for others to take. This node takes it again only if nobody
+    /// else does.
+    public func yield() {
+        shared.withLock { shared in
+            shared.isYielding = true
+            shared.lease.isReluctant = true
+        }
+        wake.send(())
+    }
+
+    /// Ends ``yield()``: this node is as good as the others again.
+    public func compete() {
+        shared.withLock { shared in
+            shared.isYielding = false
+            shared.lease.isReluctant = false
+        }
         wake.send(())
     }
 
@@ -120,14 +156,18 @@ public final class LeaseRunner: Sendable {
         }
     }
 
-    /// Releases the lease if this node has resigned. Returns whether it has.
-    private func leave() -> Bool {
-        guard shared.withLock(\.isResigned) else { return false }
+    /// Gives the lease back if this node yields it. Without its last records in the database it just stops renewing
+    /// it, so that the next holder knows that records are missing.
+    private func yieldIfAsked() {
+        let isAsked = shared.withLock { shared in
+            defer { shared.isYielding = false }
+            return shared.isYielding
+        }
+        guard isAsked, standing != .none else { return }
         release()
         let now = SystemClock.bootNanoseconds()
         shared.withLock { $0.lease.received(.refused, requestedAt: now, at: now) }
         notifyListeners()
-        return true
     }
 
     // MARK: the thread
@@ -136,7 +176,7 @@ public final class LeaseRunner: Sendable {
         while true {
             // An expiry that was not noticed is reported before the lease is renewed.
             notifyListeners()
-            if leave() { return }
+            yieldIfAsked()
             sendRequest()
             notifyListeners()
             flush()
@@ -149,7 +189,7 @@ public final class LeaseRunner: Sendable {
             while true {
                 switch wake.receive(deadline: deadline) {
                 case .message:
-                    if leave() { return }
+                    yieldIfAsked()
                     flush()
                     continue
                 case .timedOut: break
@@ -227,18 +267,19 @@ public final class LeaseRunner: Sendable {
             }
             do throws(LeaseFault) {
                 let isKept = try settings.store.keep(
-                    record.payload, plan: plan, holder: settings.holder, epoch: record.epoch)
+                    record.payload(), plan: plan, holder: settings.holder, epoch: record.epoch)
                 guard isKept else { return }
                 drop(plan, record)
+                record.onStored()
             } catch {
                 return
             }
         }
     }
 
-    private func drop(_ plan: String, _ record: (payload: [UInt8], epoch: UInt64)) {
+    private func drop(_ plan: String, _ record: Record) {
         shared.withLock { shared in
-            if let waiting = shared.waiting[plan], waiting.payload == record.payload, waiting.epoch == record.epoch {
+            if let waiting = shared.waiting[plan], waiting.number == record.number, waiting.epoch == record.epoch {
                 shared.waiting[plan] = nil
             }
         }

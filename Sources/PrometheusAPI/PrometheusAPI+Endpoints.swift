@@ -123,6 +123,9 @@ extension PrometheusAPI {
             .response(
                 [.get], "/-/ready", "Says whether requests are answered.", permission: .probe, response: .text,
                 ready),
+            .response(
+                [.get], "/-/acting", "Says whether rollouts go on here, and why not.", permission: .probe,
+                response: .text, acting),
             // The paths that container platforms probe.
             .response(
                 [.get], "/health", "Says that the process works.", permission: .probe, response: .text,

@@ -12,6 +12,13 @@ extension PrometheusAPI {
         return .text((["Prometheus Server is Ready."] + sources.limitations()).map { $0 + "\n" }.joined())
     }
 
+    /// `/-/acting`: rollouts go on, in both directions. Unlike `/-/ready` it is no reason to send requests elsewhere.
+    func acting(_ call: APIRequest) -> HTTPServerResponse {
+        let faults = sources.isReady() ? sources.actingFaults() : ["not ready yet"]
+        guard !faults.isEmpty else { return .text("Tribune acts.\n") }
+        return .text(faults.map { $0 + "\n" }.joined(), status: 503)
+    }
+
     /// `/-/reload`
     func reload(_ call: APIRequest) -> HTTPServerResponse {
         if let refusal = lifecycleRefusal { return refusal }

@@ -32,6 +32,8 @@ public struct PrometheusSources: Sendable {
     public var isReady: @Sendable () -> Bool = { true }
     /// Problems of a ready service that an operator must fix, one line each; part of the response of `/-/ready`.
     public var limitations: @Sendable () -> [String] = { [] }
+    /// Why this process does not act on rollouts, or only rolls back; the response of `/-/acting`.
+    public var actingFaults: @Sendable () -> [String] = { [] }
     /// Reloads the configuration.
     public var reload: @Sendable () -> ConfigurationReload = { .done(waits: []) }
     /// Stops the program.

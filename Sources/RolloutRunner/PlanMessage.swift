@@ -40,6 +40,10 @@ enum PlanMessage: Sendable {
     /// A receiver has accepted the incident of a rollback.
     case notified(rollback: String, receiver: String)
     case history(isAvailable: Bool)
+    /// What the thread of the journal did.
+    case journal(JournalWriter.Outcome)
+    /// The record with this number is in the lease's table.
+    case storedInLease(UInt64)
     /// What the lease allows has changed; ``LeaseRunner`` knows how it stands.
     case lease
 }

@@ -36,7 +36,9 @@ extension PlanRunner {
                 return false
             }
         }
-        let own = JournalRecord(epoch: core.journalEpoch, at: now, step: "own", state: core.machine.controller.state)
+        let own = JournalRecord(
+            epoch: core.journalEpoch, number: core.journalNumber, at: now, step: "own",
+            state: core.machine.controller.state)
         switch TakeUp(own: core.journalEpoch > 0 ? own : nil, left: left, leader: handOver?.leader) {
         case .own: break
         case .record(let record, let isComplete):

@@ -7,7 +7,7 @@ internal import Synchronization
 internal import TrafficRouters
 
 /// The thread of one plan: takes messages one by one, steps the machines, runs their actions. Routers are asked by a
-/// worker per route and sinks are called elsewhere, so that this thread only ever waits for the journal.
+/// worker per route, the journal has a thread, and sinks are called elsewhere, so that this thread waits for nothing.
 final class PlanRunner: Sendable {
     /// The part that other threads may read.
     struct Published: Sendable {
@@ -21,15 +21,26 @@ final class PlanRunner: Sendable {
     /// What the plan's thread works on.
     struct Core: Sendable {
         var machine: PlanMachine
-        let journal: Journal
-        /// The fencing number of the last record in the journal.
+        /// The fencing number and the number of the last record.
         var journalEpoch: UInt64
+        var journalNumber: UInt64
+        /// Orders whose records are not stored yet.
+        var orders: [Order] = []
         /// What the lease was known to allow.
         var standing = Lease.Standing.none
         /// The structure of the plan that there are workers for.
         var structureRevision: UInt64 = 0
         /// The last term of the lease in which this node took up the rollout.
         var term: UInt64?
+    }
+
+    /// An order that is answered when its record is stored.
+    struct Order: Sendable {
+        var command: RolloutCommand
+        var outcome: CommandOutcome
+        /// The number of its record.
+        var record: UInt64
+        var answer: Reply<CommandOutcome>
     }
 
     let mailbox = Mailbox<PlanMessage>(capacity: 8192)
@@ -39,6 +50,7 @@ final class PlanRunner: Sendable {
     /// Workers of a former structure that may still wait for their routers.
     private let retired = Mutex<[RouteWorker]>([])
     private let gates: GateWorker
+    private let writer: JournalWriter
     private let client: RouterClient
     private let output: Mailbox<RollbackRunner.Output>
     private let instruments: RollbackInstruments
@@ -64,7 +76,8 @@ final class PlanRunner: Sendable {
         self.afterStep = afterStep
         logger = settings.logger.with("plan", plan.name)
         anchor = SystemClock.wallNanoseconds() - SystemClock.monotonicNanoseconds()
-        let journal = try Journal(path: "\(settings.directory)/\(plan.name).journal")
+        let journal = try Journal(
+            path: "\(settings.directory)/\(plan.name).journal", device: settings.device)
         var record: JournalRecord?
         if let payload = journal.recovered.last {
             record = JournalRecord(payload: payload)
@@ -80,7 +93,12 @@ final class PlanRunner: Sendable {
         let journalEpoch = record?.epoch ?? 0
         let epoch = lease == nil ? journalEpoch &+ 1 : nil
         lease?.knows(epoch: journalEpoch)
-        let controller = RolloutController(plan: plan, state: record?.state ?? RolloutState(), epoch: epoch)
+        let controller = RolloutController(
+            plan: plan, state: record?.state ?? RolloutState(), epoch: epoch,
+            nonce: String(UInt32.random(in: 0...(.max)), radix: 36))
+        writer = JournalWriter(journal, logger: logger, duration: instruments.journal, afterStep: afterStep) {
+            [mailbox] outcome in mailbox.send(.journal(outcome))
+        }
         ruleFile = RuleTrackFile(path: "\(settings.directory)/\(plan.name).rules")
         published = Mutex(
             Published(
@@ -93,8 +111,8 @@ final class PlanRunner: Sendable {
             Core(
                 machine: PlanMachine(
                     controller, rules: ruleFile.read(),
-                    watches: settings.rules?.filter { $0.definition.action.plan == plan.name }), journal: journal,
-                journalEpoch: journalEpoch))
+                    watches: settings.rules?.filter { $0.definition.action.plan == plan.name }),
+                journalEpoch: journalEpoch, journalNumber: record?.number ?? 0))
         client = settings.client
         lease?.listen { [mailbox] in mailbox.send(.lease) }
     }
@@ -103,6 +121,7 @@ final class PlanRunner: Sendable {
     func run() throws(WorkerThread.StartError) {
         guard let core = start.withLock({ $0.take() }) else { return }
         try gates.start()
+        try writer.run()
         install(try makeWorkers(published.withLock(\.plan)))
         let thread = try WorkerThread("plan \(name)") { [self] in
             var core = core
@@ -117,13 +136,14 @@ final class PlanRunner: Sendable {
         thread.withLock { $0.take() }?.join()
         for worker in workers.withLock({ Array($0.values) }) + retired.withLock({ $0 }) { worker.stop() }
         gates.stop()
+        writer.stop()
     }
 
     // MARK: the thread
 
     private func loop(_ core: inout Core) {
         perform(core.machine.recovered(at: now), &core)
-        publish(core)
+        publish(&core)
         while true {
             let wake = core.machine.controller.wakeAt.map { $0.nanoseconds - anchor }
             let reception = mailbox.receive(deadline: wake)
@@ -132,9 +152,12 @@ final class PlanRunner: Sendable {
             switch reception {
             case .message(let message): handle(message, &core)
             case .timedOut: step(&core) { $0.timePassed(at: $1) }
-            case .closed: return
+            case .closed:
+                // What waits is written before the process ends.
+                for order in core.orders { order.answer.give(order.outcome) }
+                return
             }
-            publish(core)
+            publish(&core)
         }
     }
 
@@ -156,12 +179,16 @@ final class PlanRunner: Sendable {
                 outcome = result
                 return actions
             }
-            publish(core)
-            answer.give(core.machine.controller.isHalted ? .refused("the journal cannot be written") : outcome)
+            core.orders.append(
+                Order(
+                    command: command, outcome: outcome, record: core.machine.controller.lastRecord, answer: answer))
         case .plan(let plan, let answer): answer.give(replacePlan(by: plan, &core))
         case .rules(let watches): perform(core.machine.rulesChanged(to: watches, at: now), &core)
         case .notified(let rollback, let receiver): step(&core) { $0.notified(of: rollback, by: receiver, at: $1) }
         case .history(let isAvailable): step(&core) { $0.historyChanged(isAvailable: isAvailable, at: $1) }
+        case .journal(.stored(let number)): step(&core) { $0.journalled(through: number, in: .file, at: $1) }
+        case .journal(.failed(let reason)): step(&core) { $0.journalFailed(reason, at: $1) }
+        case .storedInLease(let number): step(&core) { $0.journalled(through: number, in: .lease, at: $1) }
         case .lease: break  // Followed before every message.
         }
     }
@@ -184,7 +211,7 @@ final class PlanRunner: Sendable {
         perform(core.machine.step(at: now) { body(&$0, now) }, &core)
     }
 
-    /// Runs the actions of one event in their order. An intent that cannot be journalled is not acted on.
+    /// Runs the actions of one event in their order. None of them blocks.
     func perform(_ actions: [PlanMachine.Action], _ core: inout Core) {
         followStructure(&core)
         for action in actions {
@@ -192,32 +219,14 @@ final class PlanRunner: Sendable {
             case .tripped: instruments.trips.add()
             case .keepRules: ruleFile.write(core.machine.rules)
             case .control(let action):
-                guard perform(action, &core) else {
-                    return step(&core) { $0.journalFailed(at: $1) }
-                }
+                perform(action, &core)
             }
         }
     }
 
-    /// Executes one action; `false` if it was a record that could not be journalled.
-    private func perform(_ action: RolloutController.Action, _ core: inout Core) -> Bool {
+    private func perform(_ action: RolloutController.Action, _ core: inout Core) {
         switch action {
-        case .journal(let record):
-            afterStep?("before journal \(record.step)")
-            do throws(JournalError) {
-                let start = SystemClock.monotonicNanoseconds()
-                try core.journal.append(record.payload)
-                instruments.journal.observe(Double(SystemClock.monotonicNanoseconds() - start) / 1e9)
-                core.journalEpoch = record.epoch
-                lease?.keep(record.payload, of: name, epoch: record.epoch)
-            } catch {
-                logger.error("journal not written, no traffic is shifted any more", ["error": error])
-                // A node that cannot act must not prevent others from acting.
-                lease?.resign()
-                return false
-            }
-            logger.info("step", ["step": record.step, "generation": record.state.generation])
-            afterStep?("after journal \(record.step)")
+        case .journal(let record): keep(record, &core)
         case .operate(let operation):
             workers.withLock { $0[operation.target] }?.mailbox.send(operation)
             afterStep?("operate \(operation.service) \(operation.kind)")
@@ -230,15 +239,45 @@ final class PlanRunner: Sendable {
             send(.report(report))
         // The machine has already done it.
         case .rearm: break
+        case .yieldLease: lease?.yield()
+        case .competeForLease: lease?.compete()
         }
-        return true
+    }
+
+    private func keep(_ record: JournalRecord, _ core: inout Core) {
+        (core.journalEpoch, core.journalNumber) = (record.epoch, record.number)
+        writer.write(record)
+        lease?.keep(
+            LeaseRunner.Record(
+                epoch: record.epoch, number: record.number, payload: { record.payload },
+                onStored: { [mailbox] in mailbox.send(.storedInLease(record.number)) }), of: name)
+        logger.info("step", ["step": record.step, "generation": record.state.generation])
+    }
+
+    /// Answers orders whose records are stored, and those that cannot be stored for now.
+    private func answerOrders(_ core: inout Core) {
+        guard !core.orders.isEmpty else { return }
+        let controller = core.machine.controller
+        let trouble = controller.journalTrouble(at: now)
+        core.orders.removeAll { order in
+            if controller.isJournalled(order.record) {
+                order.answer.give(order.outcome)
+            } else if let trouble {
+                let isLimited = order.command.verb.isForward && order.outcome == .accepted
+                order.answer.give(
+                    isLimited ? .refused("taken, but lost if this process ends now: \(trouble)") : order.outcome)
+            } else {
+                return false
+            }
+            return true
+        }
     }
 
     private func send(_ message: RollbackRunner.Output) {
         if !output.send(message) { instruments.dropped.add() }
     }
 
-    private func publish(_ core: Core) {
+    private func publish(_ core: inout Core) {
         let snapshot = RolloutSnapshot(core.machine.controller, rules: core.machine.rules, at: now)
         let rules = core.machine.rules.mapValues { RollbackRuleStanding(streak: $0.streak, alerts: $0.alerts) }
         let plan = core.machine.controller.plan
@@ -250,6 +289,7 @@ final class PlanRunner: Sendable {
             return published.snapshot
         }
         logRoutes(snapshot, before)
+        answerOrders(&core)
     }
 
     /// Logs a route once when it cannot be read any more, and once when it can be read again.

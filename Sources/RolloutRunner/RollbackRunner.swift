@@ -1,3 +1,4 @@
+internal import Durable
 public import Instrumentation
 public import Lease
 internal import MetricModel
@@ -37,6 +38,8 @@ public final class RollbackRunner: Sendable {
         /// The registry of metrics.
         public var registry: Registry
         let client = RouterClient()
+        /// How journals are written; tests replace it.
+        var device = RecordLog.Device.system
 
         /// Settings of a process that runs alone.
         public init(
@@ -158,6 +161,26 @@ public final class RollbackRunner: Sendable {
         case .leading(let epoch), .alone(let epoch): epoch
         case .some(.none), nil: nil
         }
+    }
+
+    /// Why this process does not act, or only rolls back; a line for each reason.
+    public var limitations: [String] {
+        var reasons: [String] = []
+        if let lease {
+            switch lease.standing {
+            case "leading": break
+            case "alone": reasons.append("the lease cannot be renewed: only rollbacks go on")
+            case _:
+                reasons.append(
+                    lease.holder.isEmpty ? "standby: no holder of the lease is known" : "standby: \(lease.holder) leads"
+                )
+            }
+        }
+        for snapshot in snapshots {
+            guard let journal = snapshot.journal else { continue }
+            reasons.append("plan \(snapshot.plan): \(journal): only rollbacks go on")
+        }
+        return reasons
     }
 
     /// How the lease stands; `nil` for a process that runs alone.

@@ -72,6 +72,8 @@ public struct RolloutSnapshot: Equatable, Sendable {
     public var epoch: UInt64?
     /// The lease that decides which of several processes acts; `nil` for one that runs alone.
     public var lease: LeaseStatus?
+    /// Why the journal cannot be written, so that candidates only lose traffic; `nil` while it can.
+    public var journal: String?
     /// The services in the order of promotion.
     public var services: [Service]
     /// What rules forbid any candidate more traffic for.
@@ -126,6 +128,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
         phase = state.phase.name
         obstacle = controller.standstill(at: now)
         epoch = controller.epoch
+        journal = controller.journalTrouble(at: now)
         let views = controller.views
         services = controller.plan.services.map { service in
             let current = state.services[service.name] ?? ServiceRollout()
@@ -156,6 +159,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
             "plan": .string(plan), "generation": .integer(Int64(clamping: generation)), "phase": .string(phase),
             "obstacle": obstacle.map(JSON.string) ?? .null,
             "epoch": epoch.map { .integer(Int64(clamping: $0)) } ?? .null, "lease": lease?.json ?? .null,
+            "journal": journal.map(JSON.string) ?? .null,
             "services": .array(
                 services.map { service in
                     [

@@ -143,6 +143,46 @@ import Testing
         #expect(throws: DurableError.self) { try log.replaceAll(by: [4]) }
     }
 
+    @Test func afterAFailedSyncItContinuesInANewFileOnly() throws {
+        func inode(_ path: String) -> UInt64 {
+            var status = stat()
+            return stat(path, &status) == 0 ? UInt64(status.st_ino) : 0
+        }
+        let isBroken = Atomic(false)
+        let synced = Mutex<[UInt64]>([])
+        var disk = RecordLog.Device.system
+        disk.sync = { descriptor in
+            var status = stat()
+            fstat(descriptor, &status)
+            synced.withLock { $0.append(UInt64(status.st_ino)) }
+            errno = EIO
+            return isBroken.load(ordering: .relaxed) ? -1 : fdatasync(descriptor)
+        }
+        let log = try RecordLog(path: path, device: disk)
+        try log.append([1])
+        let first = inode(path)
+        isBroken.store(true, ordering: .relaxed)
+        #expect(throws: DurableError.self) { try log.append([2]) }
+        // Kept, so that the system cannot give its number to another file.
+        let failed = path + ".kept"
+        for _ in 0..<2 {
+            #expect(throws: DurableError.self) { try log.beginAgain(with: [3]) }
+            unlink(failed)
+            #expect(link(path + ".new", failed) == 0)
+        }
+        #expect(inode(path) == first, "the last whole file keeps its name until another one is complete")
+        isBroken.store(false, ordering: .relaxed)
+        #expect(throws: DurableError.self) { try log.append([4]) }
+        let count = synced.withLock { $0.count }
+        try log.beginAgain(with: [5])
+        try log.append([6])
+        let later = synced.withLock { Array($0[count...]) }
+        #expect(!later.contains(first) && !later.contains(inode(failed)), "no failed file is synced again")
+        #expect(later == [inode(path), inode(path)])
+        withExtendedLifetime(log) {}
+        #expect(RecordScan(try FileText.bytes(path)).records.map(\.payload) == [[5], [6]])
+    }
+
     @Test func mutatedFilesNeverTrapAndNeverGiveARecordThatWasNotWritten() {
         var random = SeededGenerator(seed: 7)
         let payloads = (0..<4).map { [UInt8](repeating: UInt8($0), count: 20) }

@@ -140,15 +140,18 @@ import WebFixture
             #"tribune_route_up{plan="p",service="auth",route="1"} 1"#,
             #"tribune_rollout_service_frozen{plan="p",service="auth"} 1"#,
             #"tribune_rollout_state{plan="p",state="promoting"} 1"#,
+            #"tribune_rollout_journal_up{plan="p"} 1"#,
             #"tribune_rollback_rule_tripped{rule_group="g",rule="Low"} 1"#,
             #"tribune_rollback_rule_streak{rule_group="g",rule="Low"} 2"#,
         ] {
             #expect(text.contains(line + "\n"))
         }
         snapshot.services[0].routes[0].view.unreadableSince = Instant(nanoseconds: 5)
+        snapshot.journal = "no space left on device"
         state.rollouts.withLock { $0 = [snapshot] }
         let dead = try fixture.text("/metrics")
         #expect(dead.contains(#"tribune_route_up{plan="p",service="auth",route="1"} 0"# + "\n"))
+        #expect(dead.contains(#"tribune_rollout_journal_up{plan="p"} 0"# + "\n"))
         #expect(!dead.contains(#"kind="observed""#), "an old reading is not passed off as a present one")
         state.rollouts.withLock { $0 = [] }
         #expect(try !fixture.text("/metrics").contains("tribune_rollout_"))

@@ -23,6 +23,17 @@ import WebServer
         #expect(try WebFixture().text("/-/ready") == "Prometheus Server is Ready.\n")
     }
 
+    @Test func whoCannotActSaysWhyAndStaysReady() throws {
+        let reasons = ["standby: b leads", "plan p: the journal cannot be written: no space left"]
+        let limited = try WebFixture(sources: { $0.actingFaults = { reasons } })
+        let answer = try limited.send("/-/acting")
+        #expect(answer.status == 503)
+        #expect(String(decoding: answer.body, as: UTF8.self) == reasons.map { $0 + "\n" }.joined())
+        #expect(try limited.send("/-/ready").status == 200, "orders can be given")
+        #expect(try WebFixture().text("/-/acting") == "Tribune acts.\n")
+        #expect(try WebFixture(sources: { $0.isReady = { false } }).send("/-/acting").status == 503)
+    }
+
     @Test func containerPlatformsFindTheirPaths() throws {
         let fixture = try WebFixture(sources: { $0.isReady = { false } })
         #expect(try fixture.send("/health").status == 200)

@@ -16,7 +16,8 @@ struct Scenario {
     let crashAt: Int
 
     init?(_ arguments: [String]) {
-        guard arguments.count == 4, let text = FileText.read(arguments[1]), let crashAt = Int(arguments[3]),
+        guard arguments.count == 4, let text = FileText.read(arguments[1]),
+            let crashAt = arguments[3] == "full" ? -1 : Int(arguments[3]),
             let plan = try? RolloutPlan(parsing: text, file: arguments[1])
         else { return nil }
         self.plan = plan
@@ -52,7 +53,8 @@ struct Scenario {
         return 4
     }
 
-    private var violation: RollbackMeasurement {
+    /// A measurement that trips at once.
+    var violation: RollbackMeasurement {
         RollbackMeasurement(
             rule: "f;g;HashMismatch", ruleHash: "h",
             definition: RollbackDefinition(

@@ -1,7 +1,7 @@
 import Glibc
 
 guard let scenario = Scenario(CommandLine.arguments) else {
-    print("usage: RollbackCrashProcess PLAN DIRECTORY STEP")
+    print("usage: RollbackCrashProcess PLAN DIRECTORY STEP|full")
     exit(2)
 }
-exit(try scenario.run())
+exit(CommandLine.arguments[3] == "full" ? try FullDisk(scenario: scenario).run() : try scenario.run())

@@ -7,7 +7,14 @@ enum Event: Sendable {
     case reply(OperationResult, RouterOperation, process: Int)
     case gates(GateQuestion, process: Int)
     case restart(process: Int)
-    case kill(process: Int)
+    /// The disk has finished, or refused, the write under way.
+    case written(process: Int)
+    /// The process writes to a new file after a failure.
+    case writeAgain(process: Int)
+    /// The lease's table has a record.
+    case storedInLease(Entry, process: Int)
+    /// A shell with a defect says that a record is stored.
+    case reportedStored(UInt64, process: Int)
     case wake(process: Int, at: Instant)
     case measure
     case disturb

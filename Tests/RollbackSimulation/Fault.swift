@@ -2,8 +2,10 @@
 public enum Fault: Int, Sendable, CaseIterable {
     /// The process is killed before an action. During a journal write, any part of the record may be on disk.
     case crash
-    /// A journal write fails.
+    /// A journal write fails, and so do all others for some time.
     case writeError
+    /// A journal write takes long.
+    case hungJournal
     case lostReply
     case refusal
     case duplicateReply

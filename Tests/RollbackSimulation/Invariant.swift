@@ -19,6 +19,8 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
     case reload
     case ownStart
     case countedData
+    case unreadDivision
+    case handledTrip
 
     /// The count of numbers, including 0.
     static let slots = (allCases.map(\.rawValue).max() ?? 0) + 1
@@ -43,6 +45,8 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
             case .toldOnce: "a step or a freeze is notified once, and not after the end"
             case .reload: "a reload or restart loses no streak and no trip; abort wins"
             case .countedData: "no candidate rises past its first stage without data that count, of its own service"
+            case .unreadDivision: "no status claims a division that was not read"
+            case .handledTrip: "a trip counts as handled only when traffic was shifted or the journal has it"
             case .ownStart: "a rollout begins automatically if its plan says so, and once for a candidate"
             }
         return "\(rawValue) (\(text))"

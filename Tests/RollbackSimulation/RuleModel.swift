@@ -50,6 +50,13 @@ struct RuleModel: Sendable {
     /// A tripped rule may count again at the next violation.
     mutating func reconsidered(_ consecutive: Int) { most = max(most, consecutive) }
 
+    /// The process ended before the last counts were stored; the stored streak is `streak`, `nil` for none.
+    mutating func rewound(to streak: Int?) {
+        if streak == nil { isKnown = false }
+        least = min(least, streak ?? 0)
+        most = max(most, streak ?? 0)
+    }
+
     mutating func restarted() { if least > 0 { spansRestart = true } }
 
     mutating func reloaded() { if least > 0 { spansRestart = true } }

@@ -1,7 +1,13 @@
 /// A defect built into the shell around the machines, to prove that the checks detect it.
 public enum Sabotage: String, Sendable, CaseIterable {
-    /// Routers are called before the intent is in the journal.
-    case actsBeforeJournal
+    /// Records are reported as stored before they are.
+    case reportsStoredEarly
+    /// Operations wait until the journal is written.
+    case waitsForJournal
+    /// Rules are stored before the journal has their trips.
+    case keepsRulesEarly
+    /// A reading that failed is reported as the wanted weights.
+    case answersForRouters
     /// Journal writes stay in memory: a crash loses the last ones.
     case skipsFsync
     /// A restart continues from an earlier record.
@@ -56,7 +62,10 @@ public enum Sabotage: String, Sendable, CaseIterable {
     /// The invariants expected to detect it.
     public var foundBy: Set<Invariant> {
         switch self {
-        case .actsBeforeJournal: [.recovery, .readBack, .nothingDelaysTheShift]
+        case .reportsStoredEarly: [.recovery]
+        case .waitsForJournal: [.nothingDelaysTheShift]
+        case .keepsRulesEarly: [.handledTrip]
+        case .answersForRouters: [.unreadDivision]
         case .skipsFsync: [.recovery, .ownStart]
         case .readsOldRecord: [.recovery]
         case .ignoresLeaseLoss, .keepsOldEpoch: [.leaseHolderOnly]

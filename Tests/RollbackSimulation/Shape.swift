@@ -58,7 +58,8 @@ public struct Shape: Sendable {
         if disturbances.isEmpty { disturbances = [.badCandidate] }
         if random.chance(0.4) { beginsByItself(&random) }
         let single: [(Fault, Double)] = [
-            (.crash, 0.02), (.writeError, 0.01), (.lostReply, 0.08), (.refusal, 0.1), (.duplicateReply, 0.1),
+            (.crash, 0.02), (.writeError, 0.01), (.hungJournal, 0.01), (.lostReply, 0.08), (.refusal, 0.1),
+            (.duplicateReply, 0.1),
             (.slowRouter, 0.1), (.closedGate, 0.2),
         ]
         // After a crash, the clock may start elsewhere.

@@ -49,7 +49,7 @@ extension World {
         case .handOver: otherNodeTakesOver(&dice)
         case .leaseOutage: leaseDatabaseAway(for: dice.pick(500...15_000))
         case .newVersion: versionChanged(to: dice.chance(0.2) ? nil : Double(dice.pick(1...4)))
-        case .crash, .writeError, .lostReply, .refusal, .duplicateReply, .slowRouter, .closedGate: break
+        case .crash, .writeError, .hungJournal, .lostReply, .refusal, .duplicateReply, .slowRouter, .closedGate: break
         }
     }
 
@@ -151,6 +151,7 @@ extension World {
             routers[name]?.stableIsHealthy = true
             routers[name]?.troubledAt = now
         }
+        disk.failsUntil = now
         note("calm")
         run(for: .seconds(9))
         // Some routes come back, and the others are given up.

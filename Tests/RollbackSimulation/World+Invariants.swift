@@ -15,35 +15,32 @@ extension World {
     /// The maximum time of a lost response and a retry.
     static var patience: Milliseconds { .seconds(35) }
 
-    /// A record has reached the disk.
-    mutating func durable(_ record: JournalRecord) {
+    /// The process wants a record in the journal.
+    mutating func made(_ record: JournalRecord) {
         let old = lastState
         let new = record.state
         let epoch = epoch
         check(.leaseHolderOnly, record.epoch == epoch, "a record under epoch \(record.epoch), not \(epoch)")
-        if shape.hasLease {
-            database.append(record)
-            if database.count > 4 { database.removeFirst() }
-        }
         let isTakenOver = record.step == "took over"
         // An incident that was about to be raised is not raised any more, so there is nothing to read.
         // Without a stable version no rollback is possible, so a candidate must have everything.
-        if new.phase == .retired { unread = [] }
-        if isTakenOver { unread = unread.filter { new.services[$0.service]?.split.candidate ?? 0 > 0 } }
+        if new.phase == .retired { memory.unread = [] }
+        if isTakenOver { memory.unread = memory.unread.filter { new.services[$0.service]?.split.candidate ?? 0 > 0 } }
         if !isTakenOver, new.generation != old.generation {
-            unread = []
+            memory.unread = []
             check(
-                .noRiseWhileTripped, cooldownUntil <= clock, "a rollout begins before the cooldown of its rule is over")
+                .noRiseWhileTripped, memory.cooldownUntil <= clock,
+                "a rollout begins before the cooldown of its rule is over")
             if commanded != .start {
                 hasBegun = true
                 checkOwnStart(new, old)
             }
             // It is over permanently, also for a clock that starts earlier after a crash.
-            cooldownUntil = Instant(nanoseconds: 0)
+            memory.cooldownUntil = Instant(nanoseconds: 0)
         } else if !isTakenOver {
             checkKept(new, old)
         }
-        begunFor = new.version
+        memory.begunFor = new.version
         for (name, service) in new.services {
             let before = old.services[name] ?? ServiceRollout()
             if service.isWithoutData { setElement(name) { $0.isExcused = true } }
@@ -55,18 +52,18 @@ extension World {
             check(.noRiseWhileTripped, new.phase == .promoting, "\(name) rises in phase \(new.phase.name)")
             checkCooldown(name, new.cooldownUntil)
         }
-        if abortedGenerations.contains(new.generation) {
+        if memory.abortedGenerations.contains(new.generation) {
             switch new.phase {
             case .promoting, .paused, .promoted:
                 check(.reload, false, "an aborted generation continued: \(new.phase.name)")
             case .idle, .retired, .rollingBack, .rolledBack: check(.reload, true, "")
             }
         }
-        if let rollback = new.rollback, rollback.step == .finished { ended.insert(rollback.id) }
+        if let rollback = new.rollback, rollback.step == .finished { memory.ended.insert(rollback.id) }
         let fault = new.checkInvariants(of: plan)
         check(.recovery, fault == nil, "the state is wrong: \(fault ?? "")")
         lastState = new
-        lastEpoch = record.epoch
+        memory.epoch = record.epoch
     }
 
     // MARK: people
@@ -92,14 +89,14 @@ extension World {
 
     /// More services or causes create another message of the same incident.
     private mutating func checkTold(_ message: String, of rollback: String) {
-        let (isNew, isOver) = (told.insert(message).inserted, ended.contains(rollback))
+        let (isNew, isOver) = (told.insert(message).inserted, memory.ended.contains(rollback))
         check(.toldOnce, isNew, "notified twice: \(message)")
         check(.toldOnce, !isOver, "notified after its end: \(message)")
     }
 
     /// The state that no step within one rollout may lose.
     private mutating func checkKept(_ new: RolloutState, _ old: RolloutState) {
-        let (candidate, generation) = (begunFor, new.generation)
+        let (candidate, generation) = (memory.begunFor, new.generation)
         let isCooldownKept = old.cooldownUntil.map { until in new.cooldownUntil.map { until <= $0 } ?? false } ?? true
         check(.noRiseWhileTripped, isCooldownKept, "generation \(generation) forgot its cooldown")
         check(
@@ -116,13 +113,13 @@ extension World {
         switch service.progress {
         case .rollingBack(.intended):
             guard new.generation == old.generation else { return }
-            backSince[name] = now
+            memory.backSince[name] = now
             switch before.progress {
             case .rollingBack: return
             case .rolledBack: check(.oneRollback, false, "\(name) goes back again in generation \(new.generation)")
-            case .waiting, .shifting, .baking, .promoted: rollbacks["\(name)/\(new.generation)", default: 0] += 1
+            case .waiting, .shifting, .baking, .promoted: memory.rollbacks["\(name)/\(new.generation)", default: 0] += 1
             }
-            check(.oneRollback, rollbacks["\(name)/\(new.generation)"] == 1, "\(name) goes back twice")
+            check(.oneRollback, memory.rollbacks["\(name)/\(new.generation)"] == 1, "\(name) goes back twice")
             batch.intents.append(name)
             checkLedger(new, "intended", nil)
         case .rollingBack(.shifted): checkLedger(new, "shifted", name)
@@ -172,7 +169,8 @@ extension World {
 
     private mutating func checkCooldown(_ name: String, _ until: Instant?) {
         check(.noRiseWhileTripped, until.map { $0 <= clock } ?? true, "\(name) rises during a cooldown")
-        check(.noRiseWhileTripped, cooldownUntil <= clock, "\(name) rises before the cooldown of its rule is over")
+        check(
+            .noRiseWhileTripped, memory.cooldownUntil <= clock, "\(name) rises before the cooldown of its rule is over")
     }
 
     /// An event is written to the history.
@@ -197,14 +195,22 @@ extension World {
     mutating func checkShift(_ operation: RouterOperation, _ split: TrafficSplit) {
         let name = operation.service
         guard let wanted = lastState.services[name], let router = routers[operation.target] else {
-            return fail(.recovery, "no intent journalled for \(name)")
+            return fail(.recovery, "no intent for \(name)")
         }
         let key = "\(plan.name)/\(lastState.generation)/\(name)/\(wanted.revision)"
-        check(.recovery, wanted.split == split, "\(name) shifted to \(split), journalled was \(wanted.split)")
-        check(.recovery, operation.key == key, "\(name) shifted as \(operation.key), journalled was \(key)")
+        check(.recovery, wanted.split == split, "\(name) shifted to \(split), intended was \(wanted.split)")
+        if operation.key == key {
+            let isKnown = storedStates.contains { state in
+                state.generation == lastState.generation && state.services[name]?.revision == wanted.revision
+            }
+            check(.recovery, isKnown, "\(name) shifted as \(key), which the next process does not know")
+        } else {
+            let isOwn = operation.key == "\(key)/process \(process)"
+            check(.recovery, isOwn, "\(name) shifted as \(operation.key), intended was \(key)")
+        }
         check(.weights, (0...100).contains(split.candidate), "\(split)")
-        let meant = keys.updateValue(split, forKey: key) ?? split
-        check(.recovery, meant == split, "\(key) meant \(meant) before, and \(split) now")
+        let meant = keys.updateValue(split, forKey: operation.key) ?? split
+        check(.recovery, meant == split, "\(operation.key) meant \(meant) before, and \(split) now")
         let before = router.seen?.split?.candidate ?? 0
         if split.candidate < before || split == .allStable {
             // A stage waits until every route has been read, for a short time.
@@ -213,7 +219,7 @@ extension World {
             let isVerified = router.seen?.stable == .healthy && isRecent
             check(.healthyTarget, isVerified, "\(name) shifted to a stable version that was not verified healthy")
         }
-        if split.candidate > before { checkRise(name) }
+        if split.candidate > before { checkRise(name, split) }
         guard case .rollingBack = wanted.progress, let rollback = lastState.rollback else { return }
         for dependent in order.dependents[name] ?? [] where rollback.services.contains(dependent) {
             switch lastState.services[dependent]?.progress {
@@ -228,7 +234,7 @@ extension World {
 
     /// Whether `dependent` has been waited for long enough, could not be reached, and that is recorded.
     private func isOrderBroken(_ name: String, _ dependent: String, _ rollback: RollbackRecord) -> Bool {
-        guard let since = backSince[name], now >= since + .seconds(10),
+        guard let since = memory.backSince[name], now >= since + .seconds(10),
             ledger.contains(LedgerKey(rollback: rollback.id, step: "order broken", service: name))
         else { return false }
         return routes(of: dependent).contains { route in
@@ -237,11 +243,20 @@ extension World {
         }
     }
 
-    private mutating func checkRise(_ name: String) {
+    /// The states that the next process may begin with.
+    private var storedStates: [RolloutState] {
+        [disk.record?.state, shape.hasLease ? database.last?.record.state : nil].compactMap(\.self)
+    }
+
+    private mutating func checkRise(_ name: String, _ split: TrafficSplit) {
+        let isKnown = storedStates.contains {
+            $0.generation == lastState.generation && $0.services[name]?.split == split
+        }
+        check(.recovery, isKnown, "\(name) rises to \(split), which the next process does not know")
         checkCooldown(name, lastState.cooldownUntil)
         check(.leaseHolderOnly, !isAlone, "\(name) rises although the lease cannot be renewed")
         check(
-            .noRiseWhileTripped, unread.allSatisfy { $0.service != name },
+            .noRiseWhileTripped, memory.unread.allSatisfy { $0.service != name },
             "\(name) rises, and may have been taken back by another node")
         switch lastState.phase {
         case .promoting, .paused, .promoted, .retired: break
@@ -254,7 +269,7 @@ extension World {
 
     /// Properties that hold when all actions of one event were executed.
     mutating func checkBatch() {
-        guard !batch.crashed, !isHalted else { return }
+        guard !batch.crashed else { return }
         checkFreezeTold()
         for name in batch.intents where lastState.services[name]?.progress == .rollingBack(.intended) {
             let waits = (order.dependents[name] ?? []).contains { dependent in
@@ -283,7 +298,7 @@ extension World {
 
     /// Drift of idle services, without an obstacle to its correction for long enough.
     mutating func checkDrift() {
-        guard let controller, !isHalted, !leaseLost, !isAlone else { return }
+        guard let controller, !leaseLost, !isAlone else { return }
         for (name, router) in routers {
             guard let service = controller.state.services[name.service], router.live != service.split,
                 !isInMotion(service), !router.isDead, controller.state.phase != .idle, router.stableIsHealthy,
@@ -305,8 +320,8 @@ extension World {
         guard let service = state.services[route.service],
             service.split.candidate > (routers[route]?.live?.candidate ?? 0)
         else { return false }
-        // Before all of them were read, nothing rises.
-        if routers.values.contains(where: \.isDead) { return true }
+        // Before all of them were read, and without the journal, nothing rises.
+        if routers.values.contains(where: \.isDead) || controller?.journalTrouble(at: clock) != nil { return true }
         return state.phase == .rolledBack || state.phase == .rollingBack || !freezes.isEmpty
             || state.cooldownUntil.map { clock < $0 } ?? false
     }
@@ -318,7 +333,9 @@ extension World {
         // Every start doubts the whole record, so that what is doubted need not be in the journal.
         var recorded = lastState
         recorded.doubts = state.doubts
-        check(.recovery, disk.record == nil || state == recorded, "the state differs from the journal")
+        check(.recovery, disk.record == nil || state == recorded, "the state differs from the last record")
+        let isWritten = disk.record == nil || disk.busy != nil || disk.record?.state == lastState
+        check(.recovery, isWritten, "the last record is not on disk")
         check(
             .recovery, state.phase != .rollingBack,
             "a rollback never ended: \(state.rollback.map { "\($0.step)" } ?? "")")
@@ -331,6 +348,30 @@ extension World {
             if isHeldBack(route, state, controller.freezes) { continue }
             let (isRight, live) = (router.live == service.split, describe(router.live))
             check(.driftCorrected, isRight, "\(route): live \(live), wanted \(service.split)")
+        }
+    }
+
+    /// A reading has failed: until the next one, no status may have a division of that route.
+    mutating func checkUnread() {
+        guard let route = failedReading.take(), let view = controller?.views[route] else { return }
+        let shown = describe(view.observed)
+        check(.unreadDivision, view.unreadableSince != nil, "\(route) shows \(shown), and was not read")
+    }
+
+    /// A process continues with `state` and `rules`: what they call tripped was acted on, or at least journalled.
+    mutating func checkHandled(_ state: RolloutState, _ rules: [String: RollbackRule]) {
+        guard rule.mode == .enforce else { return }
+        switch state.phase {
+        case .idle, .retired: return
+        case .promoting, .paused, .promoted, .rollingBack, .rolledBack: break
+        }
+        for element in elements {
+            let isTripped = rules["f;g;R"]?.tracks[element.labels].map { $0.state != .armed } ?? false
+            let left = order.targets(of: element.service, rule.action.scope).filter { name in
+                isTripped && state.services[name]?.split.candidate ?? 0 > 0
+                    && routes(of: name).contains { routers[$0]?.live?.candidate ?? 0 > 0 }
+            }
+            check(.handledTrip, left.isEmpty, "the trip of \(element.service) is over, \(left) has traffic")
         }
     }
 

@@ -12,7 +12,7 @@ extension World {
             // Changes of a rollout that this node never started are lost.
             if isBehind {
                 rewind(to: disk.record?.state ?? RolloutState(), isComplete: false)
-                lastEpoch = disk.record?.epoch ?? 0
+                memory.epoch = disk.record?.epoch ?? 0
             }
             return step { (machine: inout PlanMachine) in machine.leaseChanged(epoch: epoch, at: now) }
         }
@@ -69,47 +69,51 @@ extension World {
     var isHandedOver: Bool { takeUp != .own }
 
     /// Whether the last record is not the last one of this node's journal.
-    var isBehind: Bool { handOver != nil && disk.record?.epoch ?? 0 != lastEpoch }
+    var isBehind: Bool { handOver != nil && disk.record?.epoch ?? 0 != memory.epoch }
 
     /// The process ends, and after the span of the lease another node takes over, with its own older journal. If the
     /// lease was released, the database has all records; otherwise the last ones may be missing.
     mutating func otherNodeTakesOver(_ dice: inout SplitMix) {
         guard !leaseLost, !isAlone, !database.isEmpty else { return }
-        let isComplete = machine != nil && !isHalted && !isHandedOver && dice.chance(0.4)
+        let isComplete = machine != nil && !isHandedOver && dice.chance(0.4)
+        // Before the lease is released, the last record is stored.
+        if isComplete, let lastMade { keepInDatabase(lastMade) }
         let lost = isComplete ? 0 : Int(dice.pick(0...Int64(database.count - 1)))
-        let record = database[database.count - 1 - lost]
+        let entry = database[database.count - 1 - lost]
         note("another node takes over, \(isComplete ? "with all records" : "\(lost) records behind")")
         // It has the same measurements.
         let rules = machine?.rules ?? disk.rules
         machine = nil
-        isHalted = false
         scheduledWake = nil
         batch.crashed = true
         process += 1
+        let failsUntil = disk.failsUntil
+        if !isComplete, disk.busy != nil || disk.next != nil { forgetUnstored() }
+        (disk.busy, disk.next, disk.pause) = (nil, nil, nil)
         swap(&disk, &otherDisk)
         disk.rules = rules
-        (disk.torn, disk.written) = ([], 0)
-        database = [record]
-        handOver = (record, isComplete ? nil : epoch)
+        (disk.torn, disk.written, disk.failsUntil) = ([], 0, failsUntil)
+        database = [entry]
+        handOver = (entry.record, isComplete ? nil : epoch)
         schedule(.restart(process: process), after: dice.pick(10...20_000))
     }
 
     /// From here on, `state` is known; later actions are those of the other node.
     private mutating func rewind(to state: RolloutState, isComplete: Bool) {
         lastState = state
-        begunFor = state.version
+        memory.begunFor = state.version
         if isComplete { return }
-        ended = []
-        cooldownUntil = state.cooldownUntil ?? Instant(nanoseconds: 0)
-        abortedGenerations.remove(state.generation)
-        unread = Set(state.services.filter { $0.value.split.candidate > 0 }.keys.flatMap { routes(of: $0) })
+        memory.ended = []
+        memory.cooldownUntil = state.cooldownUntil ?? Instant(nanoseconds: 0)
+        memory.abortedGenerations.remove(state.generation)
+        memory.unread = Set(state.services.filter { $0.value.split.candidate > 0 }.keys.flatMap { routes(of: $0) })
         for (name, service) in state.services {
             let isBack =
                 switch service.progress {
                 case .rollingBack, .rolledBack: true
                 case .waiting, .shifting, .baking, .promoted: false
                 }
-            rollbacks["\(name)/\(state.generation)"] = isBack ? 1 : nil
+            memory.rollbacks["\(name)/\(state.generation)"] = isBack ? 1 : nil
         }
     }
 
@@ -117,7 +121,7 @@ extension World {
     /// recorded, it was not being taken back.
     mutating func nodeRead(_ route: RouteID, _ inspection: Inspection) {
         let recorded = lastState.services[route.service]?.split.candidate ?? 0
-        if inspection.split?.candidate ?? 0 >= recorded { unread.remove(route) }
+        if inspection.split?.candidate ?? 0 >= recorded { memory.unread.remove(route) }
     }
 
     // MARK: candidates
@@ -139,7 +143,7 @@ extension World {
         guard plan.start?.version != nil else {
             return check(.ownStart, old.phase == .idle, "generation \(new.generation) began after \(old.phase.name)")
         }
-        let before = begunFor
+        let before = memory.begunFor
         check(.ownStart, new.version != before, "a second rollout began for \(new.version ?? .nan)")
         check(.ownStart, versions.contains(new.version ?? .nan), "there is no \(new.version ?? .nan)")
     }

@@ -4,17 +4,34 @@ import MetricModel
 import Rollback
 import RuleModel
 
-/// The state that survives the process.
+/// A record, with what the checks remember after it.
+struct Entry: Sendable {
+    var record: JournalRecord
+    var memory: Memory
+}
+
+/// The state that survives the process, and what is about to be written.
 struct Disk: Sendable {
     /// The last whole record.
     var record: JournalRecord?
     /// The one before it.
     var previous: JournalRecord?
+    /// What the checks remember after the last whole record, and after the one before it.
+    var memory = Memory()
+    var previousMemory = Memory()
     /// The start of a record whose write was interrupted.
     var torn: [UInt8] = []
     /// Records since the last crash, which a disk without fsync would lose.
     var written = 0
     var rules: [String: RollbackRule] = [:]
+    /// The record that is being written.
+    var busy: Entry?
+    /// The last record made since.
+    var next: Entry?
+    /// Until when every write fails.
+    var failsUntil = Instant(nanoseconds: 0)
+    /// The pause before the next attempt at a new file, in milliseconds; `nil` if the last write succeeded.
+    var pause: Int64?
 }
 
 /// The results of one event.
@@ -38,6 +55,7 @@ extension World {
         guard var machine = machine.take() else { return }
         let actions = body(&machine)
         self.machine = machine
+        checkUnread()
         batch = Batch()
         perform(actions)
         checkBatch()
@@ -65,14 +83,14 @@ extension World {
             return actions
         }
         commanded = nil
-        if verb == .start, batch.crashed || isHalted || outcome == .accepted { rearmed() }
+        if verb == .start, batch.crashed || outcome == .accepted { rearmed() }
         return verb == .abort ? aborted(outcome, from: before) : outcome
     }
 
     /// The rules have been reset, because a rollout began.
     mutating func rearmed() {
         hasBegun = false
-        let isCertain = !batch.crashed && !isHalted
+        let isCertain = !batch.crashed
         for index in elements.indices { elements[index].model.rearmed(isCertain: isCertain) }
     }
 
@@ -80,8 +98,8 @@ extension World {
         switch outcome {
         case .ignored:
             check(.reload, batch.crashed || controller?.state == before.state, "an abort without a rollout acted")
-        case .accepted where !batch.crashed && !isHalted:
-            abortedGenerations.insert(before.state.generation)
+        case .accepted where !batch.crashed:
+            memory.abortedGenerations.insert(before.state.generation)
             check(
                 .reload, controller?.state.phase == .rollingBack || controller?.state.phase == .rolledBack,
                 "an abort was accepted and did nothing")
@@ -91,37 +109,27 @@ extension World {
     }
 
     private mutating func perform(_ actions: [PlanMachine.Action]) {
-        let late = sabotage == .actsBeforeJournal ? actions.filter(\.isJournal) : []
-        let actions = sabotage == .actsBeforeJournal ? actions.filter { !$0.isJournal } + late : actions
         for action in actions {
-            if shouldCrash() {
-                if case .control(.journal(let record)) = action { tear(record) }
-                return crash()
-            }
+            if shouldCrash() { return crash() }
             switch action {
-            case .tripped: break
+            case .tripped: if sabotage == .keepsRulesEarly, let machine { disk.rules = machine.rules }
             case .keepRules: if let machine { disk.rules = machine.rules }
-            case .control(let action):
-                guard perform(action) else {
-                    isHalted = true
-                    schedule(.kill(process: process), after: injector[.writeError].pick(100...5000))
-                    return step { $0.journalFailed(at: $1) }
-                }
+            case .control(let action): perform(action)
             }
         }
     }
 
-    private mutating func perform(_ action: RolloutController.Action) -> Bool {
+    private mutating func perform(_ action: RolloutController.Action) {
         switch action {
         case .journal(let record):
-            if injector.strikes(.writeError) {
-                note("the disk refuses \(record.step)")
-                tear(record)
-                return false
-            }
             note("journal \(record.step)")
-            write(record)
-        case .operate(let operation): send(operation)
+            made(record)
+            let entry = Entry(record: record, memory: memory)
+            lastMade = entry
+            write(entry)
+            if shape.hasLease { schedule(.storedInLease(entry, process: process), after: random.pick(1...30)) }
+            if sabotage == .reportsStoredEarly { schedule(.reportedStored(record.number, process: process), after: 0) }
+        case .operate(let operation): if sabotage != .waitsForJournal || disk.busy == nil { send(operation) }
         case .ask(let question): schedule(.gates(question, process: process), after: 50)
         case .record(let event):
             if sabotage != .dropsEvidence { recorded(event) }
@@ -136,9 +144,9 @@ extension World {
             notified(notice)
             if sabotage == .repeatsNotices { notified(notice) }
         case .report(let report): reports.append(report)
-        case .rearm: break
+        case .rearm, .competeForLease: break
+        case .yieldLease: note("yields the lease")
         }
-        return true
     }
 
     private mutating func shouldCrash() -> Bool {
@@ -151,31 +159,115 @@ extension World {
 
     mutating func crash() {
         note("crash")
+        let wasStored = disk.busy == nil && disk.next == nil
+        if let busy = disk.busy { tear(busy) }
         machine = nil
-        isHalted = false
         batch.crashed = true
         // The next process finds that it was the leader itself.
         if handOver != nil, !leaseLost { handOver?.leader = epoch }
         process += 1
         scheduledWake = nil
         if sabotage == .skipsFsync, disk.written > 0 { disk.record = disk.previous }
-        disk.written = 0
+        (disk.written, disk.busy, disk.next, disk.pause) = (0, nil, nil, nil)
+        if !wasStored {
+            forgetUnstored()
+            // Counts are stored with the record, so that no trip is stored that the journal does not know.
+            for index in elements.indices {
+                let track = disk.rules["f;g;R"]?.tracks[elements[index].labels]
+                elements[index].model.rewound(to: track?.streak)
+            }
+        }
+        if let last = database.last, shape.hasLease, !leaseLost, isNewer(last.record, than: disk.record) {
+            // The lease's table knows more than the disk.
+            handOver = (last.record, epoch)
+            memory = last.memory
+        }
         schedule(.restart(process: process), after: random.pick(10...8000))
     }
 
+    private func isNewer(_ record: JournalRecord, than other: JournalRecord?) -> Bool {
+        (record.epoch, record.number) > (other?.epoch ?? 0, other?.number ?? 0)
+    }
+
+    /// The next process continues from the last whole record, so what was decided since has not happened.
+    mutating func forgetUnstored() {
+        let cooldown = memory.cooldownUntil
+        memory = disk.memory
+        memory.cooldownUntil = min(cooldown, disk.record?.state.cooldownUntil ?? Instant(nanoseconds: 0))
+    }
+
+    // MARK: the journal
+
+    private mutating func write(_ entry: Entry) {
+        disk.next = entry
+        if disk.busy == nil, disk.pause == nil { beginWrite() }
+    }
+
+    private mutating func beginWrite() {
+        guard let entry = disk.next.take() else { return }
+        disk.busy = entry
+        if injector.strikes(.writeError) {
+            disk.failsUntil = max(disk.failsUntil, now + .milliseconds(injector[.writeError].pick(100...20_000)))
+        }
+        let isSlow = injector.strikes(.hungJournal)
+        let duration = isSlow ? injector[.hungJournal].pick(50...20_000) : random.pick(0...3)
+        schedule(.written(process: process), after: duration)
+    }
+
+    mutating func writeEnded() {
+        guard let entry = disk.busy.take() else { return }
+        guard now >= disk.failsUntil else {
+            note("the disk refuses \(entry.record.step)")
+            disk.next = disk.next ?? entry
+            let isFirst = disk.pause == nil
+            let pause = min(5000, 2 * (disk.pause ?? 125))
+            disk.pause = pause
+            schedule(.writeAgain(process: process), after: pause)
+            if isFirst { step { $0.journalFailed("no space", at: $1) } }
+            return
+        }
+        if disk.pause != nil {
+            // A correction that waited for it may take its time.
+            for name in routers.keys { routers[name]?.troubledAt = now }
+        }
+        disk.pause = nil
+        store(entry)
+        step { $0.journalled(through: entry.record.number, in: .file, at: $1) }
+        if machine != nil, disk.busy == nil { beginWrite() }
+    }
+
+    /// The whole state goes to a new file.
+    mutating func writeAgain() {
+        guard disk.busy == nil, disk.pause != nil else { return }
+        beginWrite()
+    }
+
+    /// The lease's table has a record.
+    mutating func storedInLease(_ entry: Entry, _ process: Int) {
+        guard process == self.process, machine != nil, !leaseLost, !isAlone, entry.record.epoch == epoch else { return }
+        keepInDatabase(entry)
+        step { $0.journalled(through: entry.record.number, in: .lease, at: $1) }
+    }
+
+    mutating func keepInDatabase(_ entry: Entry) {
+        // It holds the last record only.
+        if let last = database.last, !isNewer(entry.record, than: last.record) { return }
+        database.append(entry)
+        if database.count > 4 { database.removeFirst() }
+    }
+
     /// A write that was interrupted: any part of it may be on disk, or all of it.
-    private mutating func tear(_ record: JournalRecord) {
-        let frame = RecordFrame.encode(record.payload, sequence: 2)
-        let length = Int(random.pick(0...Int64(frame.count)))
-        if length == frame.count { return write(record) }
+    private mutating func tear(_ entry: Entry) {
+        let frame = RecordFrame.encode(entry.record.payload, sequence: 2)
+        let length = now < disk.failsUntil ? 0 : Int(random.pick(0...Int64(frame.count)))
+        if length == frame.count { return store(entry) }
         disk.torn = Array(frame[..<length])
     }
 
-    private mutating func write(_ record: JournalRecord) {
-        disk.previous = disk.record
-        disk.record = record
+    private mutating func store(_ entry: Entry) {
+        (disk.previous, disk.previousMemory) = (disk.record, disk.memory)
+        (disk.record, disk.memory) = (entry.record, entry.memory)
         disk.written += 1
-        durable(record)
     }
 
     mutating func restart() {
@@ -206,6 +298,7 @@ extension World {
         for index in elements.indices { elements[index].model.restarted() }
         // If there is a lease, a process starts without it.
         let hasLease = shape.hasLease
+        if !hasLease { checkHandled(state, rules) }
         if process > 0, injector.strikes(.clockJump) { skew = .seconds(injector[.clockJump].pick(-100...100)) }
         epoch += 1
         forgetReadings()
@@ -215,7 +308,8 @@ extension World {
         var plan = plan
         if sabotage == .ignoresDependencies { for index in plan.services.indices { plan.services[index].depends = [] } }
         machine = PlanMachine(
-            RolloutController(plan: plan, state: state, epoch: hasLease ? nil : epoch), rules: rules,
+            RolloutController(
+                plan: plan, state: state, epoch: hasLease ? nil : epoch, nonce: "process \(process)"), rules: rules,
             watches: [watch])
         let now = clock
         if sabotage == .raisesAgain, let last = incidents.last { raised(last) }
@@ -238,8 +332,4 @@ extension World {
         // A successor cannot know whether users were notified.
         told = []
     }
-}
-
-extension PlanMachine.Action {
-    fileprivate var isJournal: Bool { if case .control(.journal) = self { true } else { false } }
 }

@@ -84,7 +84,7 @@ extension World {
             if routers[route]?.asked == operation.id {
                 routers[route]?.seen = inspection
                 routers[route]?.seenAt = now
-                if unread.contains(route) { nodeRead(route, inspection) }
+                if memory.unread.contains(route) { nodeRead(route, inspection) }
             }
             var lie = inspection
             if sabotage == .assumesHealthyTarget { lie.stable = .healthy }
@@ -95,6 +95,12 @@ extension World {
                 lie.split = wanted.split
             }
             told = .inspected(lie)
+        }
+        if case .failed = result, case .inspect = operation.kind, routers[route]?.asked == operation.id {
+            failedReading = route
+            if sabotage == .answersForRouters, let wanted = lastState.services[name] {
+                told = .inspected(Inspection(split: wanted.split, stable: .healthy))
+            }
         }
         note("\(route): answered \(told)")
         if routers[route]?.asked == operation.id { routers[route]?.asked = nil }

@@ -7,7 +7,7 @@ extension World {
     private static let key = "f;g;R"
 
     mutating func measure() {
-        guard let phase = machine?.controller.state.phase, !isHalted else { return }
+        guard let phase = machine?.controller.state.phase else { return }
         let tracks = machine?.rules[Self.key]?.tracks ?? [:]
         var values: [RollbackMeasurement.Element] = []
         values.reserveCapacity(elements.count)
@@ -35,7 +35,7 @@ extension World {
         let now = clock
         let running = process
         step { (machine: inout PlanMachine) in machine.measured(measurement, at: now) }
-        let isCertain = running == process && !isHalted
+        let isCertain = running == process
         for index in elements.indices {
             elements[index].model.measured(
                 elements[index].outcome, rule.missing, isDue: isDue(elements[index].service), isCertain: isCertain)
@@ -128,7 +128,8 @@ extension World {
         guard rule.mode == .enforce, !leaseLost else { return }
         switch phase {
         case .idle, .retired, .rolledBack: return
-        case .promoting, .paused, .promoted, .rollingBack: cooldownUntil = max(cooldownUntil, clock + rule.cooldown)
+        case .promoting, .paused, .promoted, .rollingBack:
+            memory.cooldownUntil = max(memory.cooldownUntil, clock + rule.cooldown)
         }
     }
 }

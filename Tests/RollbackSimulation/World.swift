@@ -83,7 +83,6 @@ public struct World: Sendable {
     /// Counts crashes.
     public var process = 0
     var scheduledWake: Instant?
-    var isHalted = false
     var rule: RollbackDefinition
     /// Crashes when the countdown of actions reaches zero; for exhaustive tests.
     public var crashCountdown: Int?
@@ -99,7 +98,9 @@ public struct World: Sendable {
     /// Whether the lease's database does not respond, so that the holder may only roll back candidates.
     var isAlone = false
     /// The last records that reached the database of the journal, or were on their way.
-    var database: [JournalRecord] = []
+    var database: [Entry] = []
+    /// The last record made, by any process.
+    var lastMade: Entry?
     /// The state left by another node, which this one must continue before it does anything.
     var handOver: (record: JournalRecord, leader: UInt64?)?
     /// The disk of the node that does not run.
@@ -112,34 +113,29 @@ public struct World: Sendable {
     /// Versions that there have been.
     var versions: Set<Double> = []
 
-    // The memory of the checks.
-    /// The last state that reached the disk.
-    public var lastState = RolloutState()
-    /// The epoch of that record.
-    var lastEpoch: UInt64 = 0
     /// Rollbacks of each service and generation.
-    public var rollbacks: [String: Int] = [:]
-    var abortedGenerations: Set<UInt64> = []
-    /// The candidate of the last rollout, or the one that was present when it was aborted.
-    var begunFor: Double?
+    public var rollbacks: [String: Int] { memory.rollbacks }
+
+    // The memory of the checks.
+    /// What follows from the last record that the process made.
+    var memory = Memory()
+    /// The last state that the process wanted in the journal.
+    public var lastState: RolloutState {
+        get { memory.state }
+        set { memory.state = newValue }
+    }
     /// The command that a user wants at this time.
     var commanded: RolloutCommand.Verb?
     /// Whether a rollout began automatically in this event.
     var hasBegun = false
-    /// Candidates of whose traffic a node that took over has read nothing yet.
-    var unread: Set<RouteID> = []
-    /// When the rollback of each service was decided.
-    var backSince: [String: Instant] = [:]
     /// The operation of each idempotency key.
     var keys: [String: TrafficSplit] = [:]
     var ledger: Set<LedgerKey> = []
     /// Notifications under this term.
     var told: Set<String> = []
-    /// Ended rollbacks, according to the journal.
-    var ended: Set<String> = []
-    /// Until when handled trips stop promotion, on the process's clock.
-    var cooldownUntil = Instant(nanoseconds: 0)
     var batch = Batch()
+    /// A route whose last reading failed, for the status after the present event.
+    var failedReading: RouteID?
     /// Reports of finished rollbacks.
     public var reports: [RollbackReport] = []
     /// Incidents raised.
@@ -223,8 +219,11 @@ public struct World: Sendable {
         case .gates(let question, let process): gatesAsked(question, process)
         case .restart(let process):
             if process == self.process, machine == nil { restart() }
-        case .kill(let process):
-            if process == self.process, machine != nil { crash() }
+        case .written(let process): if process == self.process, machine != nil { writeEnded() }
+        case .writeAgain(let process): if process == self.process, machine != nil { writeAgain() }
+        case .storedInLease(let entry, let process): storedInLease(entry, process)
+        case .reportedStored(let number, let process):
+            if process == self.process { step { $0.journalled(through: number, in: .file, at: $1) } }
         case .wake(let process, let instant):
             if process == self.process, scheduledWake == instant {
                 scheduledWake = nil

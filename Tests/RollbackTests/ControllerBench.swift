@@ -16,9 +16,17 @@ struct ControllerBench {
     var stableAfterShift: TargetHealth?
     /// Everything that routers were asked, in order, as `service inspect`, `service shift 10`, `service isolate`.
     private(set) var asked: [String] = []
+    /// The same, each with its key.
+    private(set) var keys: [String] = []
     private(set) var records: [JournalRecord] = []
     private(set) var notices: [RollbackNotice] = []
     private(set) var reports: [RollbackReport] = []
+    /// Whether routers acknowledge shifts and change nothing.
+    var refusesShifts = false
+    /// Whether records are made and never stored.
+    var isDiskSilent = false
+    /// Whether the lease was left to others.
+    private(set) var hasYielded = false
     private var open: [RouterOperation] = []
 
     /// A controller of `plan`, whose routers give everything to healthy stable versions.
@@ -100,17 +108,25 @@ struct ControllerBench {
     }
 
     private mutating func perform(_ actions: [RolloutController.Action]) {
+        var made: UInt64?
         for action in actions {
             switch action {
-            case .journal(let record): records.append(record)
+            case .journal(let record):
+                records.append(record)
+                made = record.number
             case .operate(let operation):
                 asked.append("\(operation.service) \(Self.text(operation.kind))")
+                keys.append("\(asked[asked.count - 1]) \(operation.key)")
                 open.append(operation)
             case .notify(let notice): notices.append(notice)
             case .report(let report): reports.append(report)
+            case .yieldLease: hasYielded = true
+            case .competeForLease: hasYielded = false
             case .ask, .record, .raise, .rearm: break
             }
         }
+        guard let made, !isDiskSilent else { return }
+        perform(controller.journalled(through: made, in: .file, at: now))
     }
 
     private mutating func carryOut(_ operation: RouterOperation) -> OperationResult {
@@ -118,6 +134,7 @@ struct ControllerBench {
         case .inspect:
             return routers[operation.service].map(OperationResult.inspected) ?? .failed("there is no such router")
         case .shift(let split):
+            if refusesShifts { return .done }
             routers[operation.service]?.split = split
             if split == .allStable, let stableAfterShift { routers[operation.service]?.stable = stableAfterShift }
             return .done

@@ -95,7 +95,10 @@ struct MachineBench {
             case .notify(let notice): notices.append(notice)
             case .record(let event): events.append(event)
             case .report(let report): reports.append(report)
-            case .journal, .raise, .rearm: break
+            case .journal(let record):
+                let now = now
+                actions += machine.step(at: now) { $0.journalled(through: record.number, in: .file, at: now) }
+            case .raise, .rearm, .yieldLease, .competeForLease: break
             }
         }
     }

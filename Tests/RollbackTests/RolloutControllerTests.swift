@@ -358,16 +358,6 @@ struct RolloutControllerTests {
         #expect(world.notices.contains { $0.kind == .page })
     }
 
-    @Test("after a failed journal write no action follows")
-    func journalFailure() {
-        var controller = RolloutController(plan: plan)
-        let now = Instant(nanoseconds: 1)
-        #expect(controller.journalFailed(at: now).count == 1)
-        #expect(controller.commanded(RolloutCommand(.start, by: "x"), at: now).actions == [])
-        #expect(controller.timePassed(at: now) == [])
-        #expect(controller.wakeAt == nil)
-    }
-
     @Test("without the lease nothing is done, and earlier replies do not count")
     func lease() throws {
         var controller = RolloutController(plan: plan)

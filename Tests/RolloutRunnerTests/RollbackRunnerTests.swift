@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import JSON
 import MetricModel
 import RouterFixtures
@@ -228,9 +228,7 @@ struct RollbackRunnerTests {
     @Test("after a kill at any step, the next process ends in the same state")
     func killedAnywhere() throws {
         let proxy = try HAProxyFixture()
-        let program = Bundle.main.bundleURL.deletingLastPathComponent().appending(path: "RollbackCrashProcess").path
-        let candidates = [program, CommandLine.arguments[0] + "/../RollbackCrashProcess", Self.built]
-        let path = try #require(candidates.first { FileManager.default.isExecutableFile(atPath: $0) })
+        let path = try #require(CrashProgram.path)
         let plan = proxy.directory.write(proxy.plan(), to: "plan.yml")
         let wanted = "generation 1: auth rolled_back 100/0, ac rolled_back 100/0; acgs-1-1 valid;"
         var step = 0
@@ -258,11 +256,5 @@ struct RollbackRunnerTests {
         }
         print("killed at each of \(step) steps")
         #expect(step > 30)
-    }
-
-    /// The directory of executables: that of the test bundle.
-    private static var built: String {
-        let bundle = Bundle.allBundles.map(\.bundlePath).first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
-        return URL(filePath: bundle).deletingLastPathComponent().appending(path: "RollbackCrashProcess").path
     }
 }

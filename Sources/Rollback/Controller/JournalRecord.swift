@@ -7,7 +7,9 @@ internal import MetricModel
 public struct JournalRecord: Equatable, Sendable {
     /// The fencing number at the time of writing.
     public var epoch: UInt64
-    /// When it was written.
+    /// Counts the records of a plan in one process, from 1; 0 in records of earlier versions.
+    public var number: UInt64
+    /// When it was made.
     public var at: Instant
     /// The step: `intent`, `shifted`, `verified` …
     public var step: String
@@ -17,15 +19,17 @@ public struct JournalRecord: Equatable, Sendable {
     /// The record's payload: JSON in UTF-8.
     public var payload: [UInt8] {
         let json: JSON = [
-            "epoch": .integer(Int64(clamping: epoch)), "at": .integer(at.nanoseconds), "step": .string(step),
-            "state": state.json,
+            "epoch": .integer(Int64(clamping: epoch)), "number": .integer(Int64(clamping: number)),
+            "at": .integer(at.nanoseconds),
+            "step": .string(step), "state": state.json,
         ]
         return Array(json.encoded.utf8)
     }
 
     /// A record.
-    public init(epoch: UInt64, at: Instant, step: String, state: RolloutState) {
+    public init(epoch: UInt64, number: UInt64 = 0, at: Instant, step: String, state: RolloutState) {
         self.epoch = epoch
+        self.number = number
         self.at = at
         self.step = step
         self.state = state
@@ -38,6 +42,7 @@ public struct JournalRecord: Equatable, Sendable {
             let at = json["at"]?.integer, let step = json["step"]?.text,
             let state = json["state"].flatMap(RolloutState.init)
         else { return nil }
-        self.init(epoch: epoch, at: Instant(nanoseconds: at), step: step, state: state)
+        let number = json["number"]?.integer.flatMap(UInt64.init(exactly:)) ?? 0
+        self.init(epoch: epoch, number: number, at: Instant(nanoseconds: at), step: step, state: state)
     }
 }

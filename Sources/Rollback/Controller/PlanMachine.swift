@@ -10,11 +10,11 @@ package import RuleModel
 package struct PlanMachine: Equatable, Sendable {
     /// An action for the runner.
     package enum Action: Equatable, Sendable {
-        /// An action of the controller. If a journal record cannot be written, all actions after it are dropped.
+        /// An action of the controller.
         case control(RolloutController.Action)
         /// A rule tripped. It only needs to be counted.
         case tripped
-        /// Store ``PlanMachine/rules`` for the next process.
+        /// Store ``PlanMachine/rules`` for the next process. They never know of a trip that the journal does not.
         case keepRules
     }
 
@@ -26,6 +26,8 @@ package struct PlanMachine: Equatable, Sendable {
     /// The rules in force, by `file;group;name`; `nil` if they are not known. Then data count as missing from the first
     /// evaluation on, and promotion waits for no data.
     private var watches: [String: RuleWatch]?
+    /// Whether ``rules`` wait for the journal before they are stored.
+    private var hasRulesToKeep = false
 
     /// A machine that continues with a stored controller and rules.
     ///
@@ -41,7 +43,8 @@ package struct PlanMachine: Equatable, Sendable {
     /// Sets the rules in force. The state of other rules is dropped.
     package mutating func rulesChanged(to watches: [RuleWatch], at now: Instant) -> [Action] {
         adopt(watches)
-        return [.keepRules] + holdBack(at: now)
+        hasRulesToKeep = true
+        return holdBack(at: now) + keepRules()
     }
 
     private mutating func adopt(_ watches: [RuleWatch]) {
@@ -61,9 +64,18 @@ package struct PlanMachine: Equatable, Sendable {
         at now: Instant, _ body: (inout RolloutController) -> [RolloutController.Action]
     ) -> [Action] {
         let actions = body(&controller)
-        guard actions.contains(.rearm) else { return actions.map(Action.control) }
+        guard actions.contains(.rearm) else { return actions.map(Action.control) + keepRules() }
         for key in rules.keys { rules[key]?.rearmed() }
-        return actions.map { $0 == .rearm ? .keepRules : .control($0) } + holdBack(at: now)
+        hasRulesToKeep = true
+        return actions.filter { $0 != .rearm }.map(Action.control) + holdBack(at: now)
+    }
+
+    /// Has the rules stored, unless they know more than the journal: a trip that the next process takes for handled
+    /// must be handled.
+    private mutating func keepRules() -> [Action] {
+        guard hasRulesToKeep, controller.isJournalled else { return [] }
+        hasRulesToKeep = false
+        return [.keepRules]
     }
 
     /// The lease was won (`epoch` is its fencing number) or lost (`nil`). Trips from the term of another process count
@@ -72,8 +84,8 @@ package struct PlanMachine: Equatable, Sendable {
     /// - Parameter isAlone: whether the lease has expired although no other process can have taken it.
     package mutating func leaseChanged(epoch: UInt64?, isAlone: Bool = false, at now: Instant) -> [Action] {
         let isWon = epoch != nil && epoch != controller.epoch
-        return (isWon ? reconsider() : [])
-            + step(at: now) { $0.leaseChanged(epoch: epoch, isAlone: isAlone, at: now) }
+        if isWon { reconsider() }
+        return step(at: now) { $0.leaseChanged(epoch: epoch, isAlone: isAlone, at: now) }
     }
 
     /// The lease was won, and another process left the rollout in the state of `record` or later:
@@ -82,14 +94,13 @@ package struct PlanMachine: Equatable, Sendable {
         _ record: JournalRecord, isComplete: Bool, epoch: UInt64, at now: Instant
     ) -> [Action] {
         reconsider()
-            + step(at: now) { $0.tookOver(record, isComplete: isComplete, epoch: epoch, at: now) }
+        return step(at: now) { $0.tookOver(record, isComplete: isComplete, epoch: epoch, at: now) }
             + holdBack(at: now)
     }
 
-    private mutating func reconsider() -> [Action] {
+    private mutating func reconsider() {
         for key in rules.keys { rules[key]?.reconsidered() }
-        // Stored at once: if this process ends now, the next one must not treat trips without an action as done.
-        return [.keepRules]
+        hasRulesToKeep = true
     }
 
     /// A rule was evaluated.
@@ -122,8 +133,8 @@ package struct PlanMachine: Equatable, Sendable {
             $0.ruleMeasured(
                 measurement.definition.name, isViolated: standing, key: measurement.rule, evidence: evidence, at: now)
         }
-        if rule.hasToBeKept(after: before) { actions.append(.keepRules) }
-        return actions
+        if rule.hasToBeKept(after: before) { hasRulesToKeep = true }
+        return actions + keepRules()
     }
 
     /// The time of the newest sample of each service in `elements`, by the clock of this process.

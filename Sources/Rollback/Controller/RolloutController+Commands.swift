@@ -62,6 +62,14 @@ extension RolloutCommand.Verb {
         }
     }
 
+    /// Whether it may give a candidate more traffic, so that it needs the journal.
+    public var isForward: Bool {
+        switch self {
+        case .start, .resume, .promote, .promoteWithoutData: true
+        case .pause, .abort, .rollback, .restore, .abandonRoute: false
+        }
+    }
+
     /// The services that it is limited to; empty for all.
     var services: [String] {
         switch self {
@@ -104,11 +112,12 @@ extension RolloutController {
         _ command: RolloutCommand, at now: Instant
     ) -> (outcome: CommandOutcome, actions: [Action]) {
         guard mayAct else {
-            return (.refused(isHalted ? "the journal cannot be written" : "another process holds the lease"), [])
+            return (.refused("another process holds the lease"), [])
         }
         var outcome = CommandOutcome.accepted
         let actions = handle(at: now) { controller in
-            outcome = controller.run(command, at: now)
+            let trouble = command.verb.isForward ? controller.journalTrouble(at: now) : nil
+            outcome = trouble.map(CommandOutcome.refused) ?? controller.run(command, at: now)
             controller.record(
                 .deployment,
                 [

@@ -50,10 +50,10 @@ extension RolloutController {
     /// Begins with another structure where the rollouts of the former one have ended.
     private mutating func adopt(_ new: RolloutPlan) {
         let old = self
-        self = RolloutController(plan: new, epoch: old.epoch)
+        self = RolloutController(plan: new, epoch: old.epoch, nonce: old.processNonce)
         state.generation = old.state.generation
         state.cooldownUntil = old.state.cooldownUntil
-        (freezes, isAlone, isHalted) = (old.freezes, old.isAlone, old.isHalted)
+        (freezes, isAlone, journal) = (old.freezes, old.isAlone, old.journal)
         (isHistoryAvailable, standings, lastOperation) = (old.isHistoryAvailable, old.standings, old.lastOperation)
         (demands, evidence, began) = (old.demands, old.evidence, old.began)
         (outbox, toldFreeze) = (old.outbox, old.toldFreeze)

@@ -10,6 +10,7 @@ extension RolloutController {
     public func obstacle(at now: Instant) -> String? {
         if let until = state.cooldownUntil, now < until { return "cooldown" }
         if isAlone { return "the lease cannot be renewed" }
+        if let trouble = journalTrouble(at: now) { return trouble }
         if !isHistoryAvailable { return "the history cannot be written" }
         if let freeze = freezes.min() { return "held back by \(freeze)" }
         if let route = unreadRoute { return "\(route.service) has not been read: \(name(of: route))" }
@@ -233,7 +234,8 @@ extension RolloutController {
         for route in routes where isFree(route, at: now) {
             switch self[route].leg {
             case .unread: operate(route, .target, .inspect, at: now)
-            case .fit: if areFit { operate(route, .shift(split), .shift(split), at: now) }
+            // Whoever continues after a crash must know that the candidate may have more traffic.
+            case .fit: if areFit, journal.isStored { operate(route, .shift(split), .shift(split), at: now) }
             case .shifted: operate(route, .verify, .inspect, at: now)
             case .verified, .isolated: continue
             }

@@ -59,7 +59,7 @@ extension RolloutController {
         if wasTakenBack(service, seen, at: now) { return }
         let drift = text("live \(seen.split?.description ?? "unknown"), wanted \(wanted)", of: route)
         let raisesCandidate = wanted.candidate > (seen.split?.candidate ?? 0)
-        if raisesCandidate, unreadRoute != nil { return }
+        if raisesCandidate, unreadRoute != nil || !journal.isStored || journalTrouble(at: now) != nil { return }
         let isForbidden =
             state.phase == .rollingBack || state.phase == .rolledBack || isCoolingDown(at: now) || !freezes.isEmpty
         if raisesCandidate, isForbidden || isAlone {

@@ -2,8 +2,8 @@ internal import JSON
 internal import MetricModel
 internal import RuleModel
 
-/// The rollback. Its order is fixed: journal the intent, check the target, shift, read back, isolate, raise the
-/// incident, notify, validate, report. Nothing that may hang comes before the shift.
+/// The rollback. Its order is fixed: check the target, shift, read back, isolate, raise the incident, notify, validate,
+/// report. Nothing that may hang comes before the shift; the intent is journalled at the same time.
 extension RolloutController {
     /// A rollback rule tripped. `cause` is when the scrape that proved it was committed.
     public mutating func tripped(_ trip: Trip, cause: Instant? = nil, at now: Instant) -> [Action] {

@@ -8,9 +8,10 @@ extension RolloutController {
         wakeAt = min(wakeAt ?? instant, instant)
     }
 
-    /// Writes the whole durable state to the journal.
+    /// Has the whole durable state written to the journal.
     mutating func journal(_ step: String, at now: Instant) {
-        outbox.append(.journal(JournalRecord(epoch: epoch ?? 0, at: now, step: step, state: state)))
+        let number = journal.make(at: now)
+        outbox.append(.journal(JournalRecord(epoch: epoch ?? 0, number: number, at: now, step: step, state: state)))
         hasChanged = true
     }
 
@@ -100,12 +101,13 @@ extension RolloutController {
             id: lastOperation, purpose: purpose, since: now, deadline: now + patience)
         wake(at: now + patience)
         let revision = state.services[route.service]?.revision ?? 0
+        let nonce = purpose.isReading ? "" : nonce(for: route, revision)
         outbox.append(
             .operate(
                 RouterOperation(
                     id: lastOperation, epoch: epoch, generation: state.generation, service: route.service,
                     route: route.index, kind: kind,
-                    key: "\(plan.name)/\(state.generation)/\(route.service)/\(revision)")))
+                    key: "\(plan.name)/\(state.generation)/\(route.service)/\(revision)\(nonce)")))
     }
 
     /// Waits longer after each failure: 0.2, 0.4 … 5 s.

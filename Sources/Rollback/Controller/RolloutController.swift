@@ -3,18 +3,20 @@ internal import MetricModel
 
 /// Decides every step of a rollout and its rollback. A machine: events in, actions out.
 ///
-/// The runner executes the actions of an event in order. `journal` must be on disk before anything after it is
-/// executed. If it cannot be written, the other actions are dropped and ``journalFailed(at:)`` is called; after that
-/// the machine does nothing.
+/// The runner executes the actions of an event in order and waits for none of them. Records of the journal are written
+/// beside them; ``journalled(through:in:at:)`` reports what is stored. The machine itself waits for that before it
+/// gives a candidate more traffic, and does not wait before it takes traffic away.
 ///
 /// ``state`` must survive a crash and is journalled as a whole with each step, so a restart consists of reading the
-/// last record and calling ``recovered(at:)``. Everything else (active operations, retries) is level-triggered: each
+/// last record and calling ``recovered(at:)``. The last steps may be missing in it, if they only took traffic from
+/// candidates. Everything else (active operations, retries) is level-triggered: each
 /// event ends with a check of every service and requests for the next operations. A repeated request is harmless,
 /// because every operation is idempotent and is preceded by a reading of the live weights.
 public struct RolloutController: Equatable, Sendable {
     /// An action for the runner.
     public enum Action: Equatable, Sendable {
-        /// Write this record and sync it to disk, before anything else.
+        /// Write this record and sync it to disk; then call ``RolloutController/journalled(through:in:at:)``. A later
+        /// record may take its place.
         case journal(JournalRecord)
         /// Execute an operation on a router; the result is passed to ``replied(_:_:at:)``.
         case operate(RouterOperation)
@@ -30,6 +32,10 @@ public struct RolloutController: Equatable, Sendable {
         case report(RollbackReport)
         /// Reset trips of an earlier rollout in the rollback rules.
         case rearm
+        /// Leave the lease to other nodes: this one cannot write its journal.
+        case yieldLease
+        /// End `yieldLease`.
+        case competeForLease
     }
 
     /// The observed version of the candidate.
@@ -79,8 +85,10 @@ public struct RolloutController: Equatable, Sendable {
     /// Whether the lease could not be renewed in time: rollbacks go on, since nobody else can have taken it without its
     /// database, but no candidate gets more traffic.
     public internal(set) var isAlone = false
-    /// Whether the journal failed, so that nothing may be done any more.
-    public internal(set) var isHalted = false
+    /// The journal.
+    var journal = JournalStanding()
+    /// Distinguishes keys of operations that are not journalled from those of other processes.
+    let processNonce: String
 
     var isHistoryAvailable = true
     var standings: [String: RuleStanding] = [:]
@@ -112,9 +120,14 @@ public struct RolloutController: Equatable, Sendable {
 
     /// A controller of `plan` that continues from `state`.
     ///
-    /// - Parameter epoch: the fencing number of the lease; `nil` while another process has it.
-    public init(plan: RolloutPlan, state: RolloutState = RolloutState(), epoch: UInt64? = 1) {
+    /// - Parameters:
+    ///   - epoch: the fencing number of the lease; `nil` while another process has it.
+    ///   - nonce: different in each process.
+    public init(
+        plan: RolloutPlan, state: RolloutState = RolloutState(), epoch: UInt64? = 1, nonce: String = "0"
+    ) {
         self.plan = plan
+        processNonce = nonce
         self.state = state
         self.epoch = epoch
         work = [:]
@@ -126,7 +139,7 @@ public struct RolloutController: Equatable, Sendable {
     }
 
     /// Whether actions are allowed.
-    var mayAct: Bool { epoch != nil && !isHalted }
+    var mayAct: Bool { epoch != nil }
 
     /// Continues after a restart, when the journal has been read. Must be called once, before any other event.
     ///
@@ -157,20 +170,6 @@ public struct RolloutController: Equatable, Sendable {
         handle(at: now) { _ in }
     }
 
-    /// The journal could not be written: no more actions are allowed, because none could be resumed.
-    public mutating func journalFailed(at now: Instant) -> [Action] {
-        isHalted = true
-        wakeAt = nil
-        for name in work.keys { work[name]?.forget() }
-        return [
-            .notify(
-                RollbackNotice(
-                    plan: plan.name, key: "\(plan.name)/journal", kind: .page,
-                    text: "plan \(plan.name): the journal cannot be written; no traffic is shifted until a restart",
-                    receivers: plan.notify))
-        ]
-    }
-
     /// The lease was won (`epoch` is its fencing number) or lost (`nil`). Active operations no longer count; a rollback
     /// of this node's journal continues.
     ///
@@ -199,6 +198,8 @@ public struct RolloutController: Equatable, Sendable {
         validating = Validating()
         toldFreeze = nil
         unmeasuredSince = nil
+        journal.drop()
+        journal.told = nil
         takeUpLegs()
     }
 
@@ -261,6 +262,7 @@ public struct RolloutController: Equatable, Sendable {
         tellOfFreeze(at: now)
         notifyOfLack(at: now)
         notifyOfUnread(at: now)
+        followJournal(at: now)
         assert(state.checkInvariants(of: plan) == nil, state.checkInvariants(of: plan) ?? "")
         defer { outbox = [] }
         return outbox

@@ -123,6 +123,8 @@ struct RouteWork: Equatable {
     var isRead = false
     /// What was last read.
     var view = RouteView()
+    /// The last revision of its service's weights that was ordered before it was journalled.
+    var unstoredRevision: UInt64?
     /// The key under which people were notified that it cannot be read; `nil` while they need not know.
     var toldUnread: String?
 

@@ -5,7 +5,8 @@ package enum TakeUp: Equatable, Sendable {
     /// A record that may not be the last one.
     case record(JournalRecord, isComplete: Bool)
 
-    /// Chooses by epoch. Of two records of one term this node's own is newer, because it is written first. If a node
+    /// Chooses by epoch. Two records of one term are of this node, and the one with the higher number is newer: its
+    /// disk or the database may have failed. If a node
     /// led later than all known records and did not release the lease, its records are lost, and this node's own state
     /// is treated like an old record of that leader. A leader of a rollout always has a record of its term, because its
     /// term begins with one.
@@ -15,7 +16,7 @@ package enum TakeUp: Equatable, Sendable {
     ///   - left: the last record that reached the database.
     ///   - leader: the epoch of the previous leader, which may be this node; `nil` if the lease was released.
     package init(own: JournalRecord?, left: JournalRecord?, leader: UInt64?) {
-        if let left, left.epoch > own?.epoch ?? 0 {
+        if let left, (left.epoch, left.number) > (own?.epoch ?? 0, own?.number ?? 0) {
             self = .record(left, isComplete: leader == nil)
         } else if let own, let leader, leader > own.epoch, own.state.phase != .idle {
             self = .record(own, isComplete: false)

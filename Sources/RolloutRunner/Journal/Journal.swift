@@ -48,10 +48,14 @@ final class Journal: Sendable {
     private let compactionLength: Int
 
     /// Opens or creates the journal at `path`; see ``RecordLog``.
-    init(path: String, compactionLength: Int = 8 << 20) throws(JournalError) {
+    ///
+    /// - Parameter device: how bytes are written; tests replace it.
+    init(
+        path: String, compactionLength: Int = 8 << 20, device: RecordLog.Device = .system
+    ) throws(JournalError) {
         self.compactionLength = compactionLength
         do throws(DurableError) {
-            log = try RecordLog(path: path)
+            log = try RecordLog(path: path, device: device)
         } catch {
             throw JournalError(error)
         }
@@ -67,6 +71,15 @@ final class Journal: Sendable {
             } else {
                 try log.append(payload)
             }
+        } catch {
+            throw JournalError(error)
+        }
+    }
+
+    /// Continues after a failed ``append(_:)`` with a new file that has only `payload`.
+    func beginAgain(with payload: [UInt8]) throws(JournalError) {
+        do throws(DurableError) {
+            try log.beginAgain(with: payload)
         } catch {
             throw JournalError(error)
         }

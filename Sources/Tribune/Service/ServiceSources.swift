@@ -53,6 +53,7 @@ struct ServiceSources {
         sources.alertmanagers = { [alertmanagers] in alertmanagers.urls }
         sources.isReady = { [state] in state.isReady }
         sources.limitations = { [history] in history.status.halt.map { ["history halted: \($0)"] } ?? [] }
+        sources.actingFaults = { [rollback] in rollback.limitations }
         sources.lastReload = { [state] in state.outcome }
         sources.reload = onReload
         sources.quit = onQuit
