@@ -6,6 +6,7 @@
 #   kills   the rollback engine killed at each of its steps, 200 rounds     SOAK_KILLS=200
 #   alerts  random histories beside Debian's Alertmanager, every request compared   SOAK_ALERT_ROUNDS=20
 #   history Tribune and its PostgreSQL killed alternately, 100 rounds        SOAK_HISTORY_KILLS=100
+#   damage  files of the store cut and altered at 1000 places each           SOAK_DAMAGED_PLACES=1000
 #   load    the whole test suite while 20 processes compete for the CPU     SOAK_LOAD=20
 #
 # Each part prints a row for docs/soak.md on standard output. The exit code is 1 if any part found something; what it found is
@@ -80,6 +81,14 @@ history() {
     row history "$rounds kills of each side" "${result:-did not end}"
 }
 
+damage() {
+    local places=${SOAK_DAMAGED_PLACES:-1000} result
+    scripts/build.sh --build-tests >&2
+    TRIBUNE_SEED=$RANDOM TRIBUNE_DAMAGED_PLACES=$places attempt damage swift test --skip-build --filter DamagedFilesTests || true
+    result=$(grep -aE 'Test run with' "$logs/damage.log" | tail -n 1 | sed 's/^[^T]*//')
+    row damage "$places places of each file" "${result:-did not end}"
+}
+
 load() {
     local count=${SOAK_LOAD:-20} pids=() result
     scripts/build.sh --build-tests >&2
@@ -93,11 +102,11 @@ load() {
     row load "$count busy processes" "${result:-did not end}"
 }
 
-[ $# -gt 0 ] || set -- fuzz worlds kills alerts history load
+[ $# -gt 0 ] || set -- fuzz worlds kills alerts history damage load
 for part in "$@"; do
     case $part in
-    fuzz | worlds | kills | alerts | history | load) "$part" ;;
-    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|history|load]..." >&2; exit 2 ;;
+    fuzz | worlds | kills | alerts | history | damage | load) "$part" ;;
+    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|history|damage|load]..." >&2; exit 2 ;;
     esac
 done
 exit $failed

@@ -98,6 +98,10 @@ import Testing
         return samples
     }
 
+    /// How many places of each file are damaged; `scripts/soak.sh damage` takes more, and others.
+    private static let places =
+        ProcessInfo.processInfo.environment["TRIBUNE_DAMAGED_PLACES"].flatMap { Int($0) } ?? 20
+
     @Test func whatIsWholeIsAllThere() throws {
         let (samples, notes) = try check(Self.files(), "whole")
         #expect(notes == [])
@@ -109,7 +113,7 @@ import Testing
         for (name, data) in files where name.hasPrefix(kind) {
             let written = 1 + (data.lastIndex { $0 != 0 } ?? 0)
             var most = 0
-            for length in stride(from: 0, to: written, by: max(1, written / 70)) {
+            for length in stride(from: 0, to: written, by: max(1, written / Self.places)) {
                 var cut = files
                 cut[name] = data.prefix(length)
                 let (samples, notes) = try check(cut, "\(name) cut to \(length)")
@@ -126,7 +130,7 @@ import Testing
         var generator = Seeded(seed: testSeed)
         for (name, data) in files where name.hasPrefix(kind) {
             let written = 1 + (data.lastIndex { $0 != 0 } ?? 0)
-            for _ in 0..<70 {
+            for _ in 0..<Self.places {
                 var damaged = files
                 let byte = Int.random(in: 0..<written, using: &generator)
                 damaged[name]![data.startIndex + byte] ^= UInt8.random(in: 1...255, using: &generator)

@@ -12,7 +12,7 @@ import Zlib
         }
     }
 
-    @Test(arguments: [CompressedFormat.gzip, .zlib], [0, 1, 1000, 300_000])
+    @Test(arguments: [CompressedFormat.gzip, .zlib], [0, 1, 1000, 100_000])
     func contentComesBack(format: CompressedFormat, count: Int) throws {
         var random = SeededGenerator()
         let content = (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next() % 7) }
@@ -22,10 +22,10 @@ import Zlib
         if count > 0 { #expect(failure(compressed, limit: count - 1) == .tooLarge(limit: count - 1)) }
     }
 
-    @Test(arguments: [CompressedFormat.gzip, .zlib], [1, 100, 40_000, 1_000_000])
+    @Test(arguments: [CompressedFormat.gzip, .zlib], [1, 100, 4_000, 1_000_000])
     func piecesAreOneContent(format: CompressedFormat, length: Int) throws {
         var random = SeededGenerator()
-        let content = (0..<200_000).map { _ in UInt8(truncatingIfNeeded: random.next() % 7) }
+        let content = (0..<20_000).map { _ in UInt8(truncatingIfNeeded: random.next() % 7) }
         let deflater = try #require(Deflater(as: format))
         var compressed: [UInt8] = []
         for start in stride(from: 0, to: length == 1 ? 1000 : content.count, by: length) {

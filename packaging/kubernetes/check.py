@@ -8,6 +8,7 @@ documentation requires. Then the policies: nothing privileged, limits set, a rea
 import json
 import re
 import sys
+import urllib.parse
 import zipfile
 
 import jsonschema
@@ -28,6 +29,15 @@ CUSTOM = {
     ),
     ("gateway.networking.k8s.io/v1", "HTTPRoute"): ({"parentRefs", "hostnames", "rules"}, {"parentRefs", "rules"}),
 }
+
+
+class Resolver(jsonschema.RefResolver):
+    """Follows JSON pointers only: these schemas have no anchors, for which every pointer would be searched as well."""
+
+    def resolve_fragment(self, document, fragment):
+        for part in filter(None, fragment.split("/")):
+            document = document[urllib.parse.unquote(part).replace("~1", "/").replace("~0", "~")]
+        return document
 
 
 class Schemas:
@@ -57,7 +67,7 @@ class Schemas:
             self.definitions[version] = self.load(folder + "_definitions.json")
         schema = self.load(name)
         definitions = self.definitions[version]
-        resolver = jsonschema.RefResolver(
+        resolver = Resolver(
             schema.get("$id", ""), schema, store={definitions["$id"]: definitions, schema.get("$id", ""): schema}
         )
         validator = jsonschema.Draft202012Validator(schema, resolver=resolver)
