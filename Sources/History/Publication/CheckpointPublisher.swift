@@ -87,7 +87,7 @@ final class CheckpointPublisher: Sendable {
             published.add()
         } catch {
             failures.add()
-            logger.warn("checkpoint not published", ["sink": sink, "err": error.message])
+            logger.warn("checkpoint not published", ["sink": sink, "error": error.message])
         }
     }
 

@@ -40,7 +40,7 @@ extension HistoryWriter {
             session.dueHours.insert(Ledger.hour(of: times.upperBound))
         }
         if let failure = session.ledger.takePlatformFailure() {
-            logger.warn("the platform's tables lack rows of this event", ["err": failure])
+            logger.warn("the platform's tables lack rows of this event", ["error": failure])
         }
         if let note { keep(note: note, size: session.head.size) }
         return true
@@ -69,7 +69,7 @@ extension HistoryWriter {
                 session.dueHours.remove(hour)
             }
         } catch {
-            logger.warn("rollups not updated", ["err": error.message])
+            logger.warn("rollups not updated", ["error": error.message])
         }
     }
 
@@ -96,7 +96,7 @@ extension HistoryWriter {
     private func damage(_ records: ClosedRange<UInt64>, _ reason: String, file: String? = nil) -> SpoolPayload {
         logger.error(
             "damaged spool records stored separately",
-            ["first": records.lowerBound, "last": records.upperBound, "err": reason])
+            ["first": records.lowerBound, "last": records.upperBound, "error": reason])
         metrics.damaged.add(Double(records.count))
         let event = LedgerEvent(
             milliseconds: SystemClock.wallMilliseconds(), kind: .damage, subject: "spool",
@@ -114,7 +114,7 @@ extension HistoryWriter {
         do throws(HistoryError) {
             try keeper.memory.remember(note, size: size)
         } catch {
-            logger.warn("last checkpoint stored in the database only", ["err": error.message])
+            logger.warn("last checkpoint stored in the database only", ["error": error.message])
         }
     }
 
@@ -127,7 +127,7 @@ extension HistoryWriter {
                 from: Month(containing: now - retention.rawValue), now: now, head: &session.head)
             if rows > 0 { logger.info("old measurements dropped", ["rows": rows]) }
         } catch {
-            logger.warn("old measurements not dropped, next attempt in an hour", ["err": error.message])
+            logger.warn("old measurements not dropped, next attempt in an hour", ["error": error.message])
         }
     }
 }

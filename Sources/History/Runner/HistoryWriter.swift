@@ -176,9 +176,9 @@ final class HistoryWriter: Sendable {
         guard isNews else { return }
         if repeats > 0 { logger.warn("previous failure repeated", ["count": repeats]) }
         if error.code == .halted {
-            logger.error("history delivery halted", ["err": error.message])
+            logger.error("history delivery halted", ["error": error.message])
         } else {
-            logger.error("history not delivered, records are spooled", ["err": error.message])
+            logger.error("history not delivered, records are spooled", ["error": error.message])
         }
     }
 

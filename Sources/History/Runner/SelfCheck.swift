@@ -69,7 +69,7 @@ final class SelfCheck: Sendable {
                 if let report { finished(report) }
             } catch {
                 // Without a database no verification is possible; the writer reports that.
-                logger.debug("ledger not verified", ["err": error.message])
+                logger.debug("ledger not verified", ["error": error.message])
             }
         }
     }

@@ -218,7 +218,7 @@ final class Spool: Sendable {
         }
         guard isNews else { return }
         if repeats > 0 { logger.warn("previous spool failure repeated", ["count": repeats]) }
-        logger.error("spool not written, retrying", ["err": error.message])
+        logger.error("spool not written, retrying", ["error": error.message])
     }
 }
 

@@ -85,7 +85,7 @@ final class RuleClock: @unchecked Sendable {
                 if change.error.isEmpty {
                     logger.info("rule succeeds again", ["group": group, "rule": rule])
                 } else {
-                    logger.warn("rule failed", ["group": group, "rule": rule, "err": change.error])
+                    logger.warn("rule failed", ["group": group, "rule": rule, "error": change.error])
                 }
             }
             mailbox.send(.evaluated(job.unit))
@@ -180,7 +180,7 @@ final class RuleClock: @unchecked Sendable {
                 do throws(SelectError) {
                     lanes.formUnion(try store.lanes(matching: matchers))
                 } catch {
-                    logger.warn("selector cannot be followed", ["group": unit.plan.key, "err": error])
+                    logger.warn("cannot evaluate the group at scrapes", ["group": unit.plan.key, "error": error])
                 }
             }
             unit.lanes = lanes

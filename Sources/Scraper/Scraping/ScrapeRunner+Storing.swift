@@ -84,7 +84,7 @@ extension ScrapeRunner {
             onCommit(stored.lane, hand.time, ended)
         case .failure(let error):
             lastError = "cannot store the scrape: \(error)"
-            logger.error("cannot store a scrape", ["target": target.identity.url, "reason": error.description])
+            logger.error("cannot store a scrape", ["target": target.identity.url, "error": error.description])
         }
         let duration = Double(ended - hand.began) / 1e9
         (lastError.isEmpty ? metrics.succeeded : metrics.failed).add()
@@ -113,8 +113,8 @@ extension ScrapeRunner {
     private func log(_ notes: ScrapeNotes, _ target: RunningTarget, _ lastError: String, _ refused: Int) {
         let (job, url) = (target.identity.pool, target.identity.url)
         switch notes.scrape {
-        case .failsFirst: logger.warn("scrape failed", ["job": job, "target": url, "reason": lastError])
-        case .failsAgain: logger.debug("scrape failed", ["job": job, "target": url, "reason": lastError])
+        case .failsFirst: logger.warn("scrape failed", ["job": job, "target": url, "error": lastError])
+        case .failsAgain: logger.debug("scrape failed", ["job": job, "target": url, "error": lastError])
         case .succeedsAgain: logger.info("scrape succeeds again", ["job": job, "target": url])
         case .succeeds: break
         }
@@ -210,7 +210,7 @@ extension ScrapeRunner {
         do throws(StoreError) {
             try target.writer.withLock { writer throws(StoreError) in try writer.end(at: time) }
         } catch {
-            logger.error("cannot end series", ["target": target.identity.url, "reason": error.description])
+            logger.error("cannot end series", ["target": target.identity.url, "error": error.description])
         }
         commands.send(.ended(target))
     }

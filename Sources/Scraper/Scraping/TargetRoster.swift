@@ -65,7 +65,7 @@ struct TargetRoster {
     private mutating func apply(_ changes: TargetCatalogue.Changes) {
         for problem in changes.problems {
             runner.metrics.discoveryProblems.add()
-            runner.logger.warn("discovered target rejected", ["reason": problem])
+            runner.logger.warn("discovered target rejected", ["error": problem])
         }
         for identity in changes.removed {
             guard let target = running.removeValue(forKey: identity) else { continue }
@@ -114,7 +114,9 @@ struct TargetRoster {
         } catch {
             // The lane may still be closing.
             catalogue.forget(target.identity)
-            runner.logger.warn("no lane for target", ["target": target.identity.url, "reason": error.description])
+            runner.logger.warn(
+                "cannot create a lane for the target, retrying",
+                ["target": target.identity.url, "error": error.description])
         }
     }
 }

@@ -65,7 +65,7 @@ final class SeriesRecorder: Sendable {
             recorder.sampled(
                 elements.map { Measurement(labels: $0.labels, timestamp: time, value: $0.value) }, of: selector)
         } catch {
-            logger.warn("series not recorded", ["match": selector, "err": error.description])
+            logger.warn("series not recorded", ["match": selector, "error": error.description])
         }
     }
 }

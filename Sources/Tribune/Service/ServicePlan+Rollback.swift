@@ -59,16 +59,25 @@ extension ServicePlan {
                     urgent: true)
             },
             notice: { [logger, externalURL] notice in
-                logger.warn(notice.text, ["plan": notice.plan])
+                if notice.kind == .over {
+                    logger.info("rollout notice withdrawn", ["plan": notice.plan, "text": notice.text])
+                } else {
+                    logger.warn(
+                        "rollout notice", ["plan": notice.plan, "kind": notice.kind.rawValue, "text": notice.text])
+                }
                 guard let alert = IncidentAlerts.alert(of: notice, at: Self.now(), externalURL: externalURL) else {
                     return
                 }
                 notifier.receive([alert], origin: .incidents, urgent: true)
             },
             report: { [logger] report in
-                logger.info(
-                    "rollback finished",
-                    ["plan": report.plan, "id": report.rollback.id, "valid": report.rollback.verdict?.isValid ?? false])
+                let verdict = report.rollback.verdict
+                let (plan, id, detail) = (report.plan, report.rollback.id, verdict?.detail ?? "no verdict")
+                if verdict?.isValid == true {
+                    logger.info("rollback validated", ["plan": plan, "id": id, "reason": detail])
+                } else {
+                    logger.error("rollback not validated", ["plan": plan, "id": id, "error": detail])
+                }
                 let ends = IncidentAlerts.resolved(by: report, at: Self.now())
                 if !ends.isEmpty { notifier.receive(ends, origin: .incidents) }
             })

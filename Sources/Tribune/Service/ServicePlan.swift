@@ -212,13 +212,14 @@ struct ServicePlan: Sendable {
             try apis.start(server)
         }
         guard let local else {
-            logger.warn("orders need a token of the configuration: there is no directory for the local socket")
+            logger.warn(
+                "no directory for the local socket: set RUNTIME_DIRECTORY, or use --web.command-token-file for orders")
             return runner
         }
         if !local.publish(port: runner.port) {
             logger.warn(
-                "the local socket and token cannot be found by commands",
-                ["directory": local.directory, "reason": SystemError.current])
+                "cannot publish the local socket and token",
+                ["directory": local.directory, "error": SystemError.current])
         }
         return runner
     }

@@ -151,7 +151,7 @@ final class TribuneService: Sendable {
         } catch {
             state.reloadFailed(error.message)
             recorder.configured(settings.configFile, error: error.message, by: actor)
-            logger.error("configuration not reloaded", ["error": error.message])
+            logger.error("configuration not reloaded, the former one stays in force", ["error": error.message])
             return .failed(error.message)
         }
         let waits = rollback.reload(configuration.plans, rules: configuration.watches)

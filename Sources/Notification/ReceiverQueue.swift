@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// The queue of one receiver, with threads that start and end as needed, so that a slow receiver does not delay others.
 /// May be shared between threads.
-final class ReceiverLane<Job: Sendable>: Sendable {
+final class ReceiverQueue<Job: Sendable>: Sendable {
     private struct State {
         var running = 0
         var idle = 0
@@ -19,7 +19,7 @@ final class ReceiverLane<Job: Sendable>: Sendable {
     private let state = Mutex(State())
     private let perform: @Sendable (Job) -> Void
 
-    /// A lane that runs at most `concurrency` jobs at once.
+    /// A queue that runs at most `concurrency` jobs at once.
     init(capacity: Int, concurrency: Int, perform: @escaping @Sendable (Job) -> Void) {
         jobs = Mailbox(capacity: capacity)
         self.concurrency = concurrency
@@ -81,7 +81,7 @@ final class ReceiverLane<Job: Sendable>: Sendable {
         if let number { start(number) }
     }
 
-    /// Closes the lane after all running and waiting jobs.
+    /// Closes the queue after all running and waiting jobs.
     func close() { jobs.close() }
 
     /// Waits for the threads.
