@@ -4,13 +4,14 @@
 build_packages=(
     build-essential pkg-config libpq-dev libhiredis-dev zlib1g-dev libcurl4-openssl-dev libyaml-dev
     libsqlite3-dev libsnappy-dev libssl-dev libre2-dev libfast-float-dev libhttp-parser-dev libnghttp2-dev libcrypt-dev
+    esbuild node-preact libjs-dygraphs libjs-codemirror
 )
 # Programs of the demo.
 demo_packages=(haproxy prometheus-node-exporter prometheus postgresql)
 # Programs of the tests.
 test_packages=(haproxy prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server tzdata
     curl jq python3-aiosmtpd dnsmasq-base mandoc zsh fish python3-jsonschema python3-yaml mkdocs
-    python3-jwt python3-cryptography)
+    python3-jwt python3-cryptography nodejs node-typescript chromium)
 
 # Dependencies of building and testing packages (scripts/package-test.sh).
 package_packages=(debhelper fakeroot lintian debootstrap systemd)
@@ -25,6 +26,10 @@ envoy_hashes=(
 # The schemas of Kubernetes, which its manifests are validated with.
 kubernetes_wheel=kubernetes_validate-1.37.0-py3-none-any.whl
 kubernetes_hash=85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9
+
+# axe-core, which finds what people with a screen reader or a keyboard cannot use in a page.
+axe_wheel=axe_playwright_python-0.1.8-py3-none-any.whl
+axe_hash=fdd263c998388f1a8e67cad02677e612d946248bd44d163be5e8650ea31f95f8
 
 say() { if [ -t 2 ]; then printf '\033[1m== %s\033[0m\n' "$*" >&2; else printf '== %s\n' "$*" >&2; fi; }
 
@@ -121,6 +126,26 @@ schemas_ensure() {
         mv "$work/$kubernetes_wheel" "$wheel"
     else
         say "The schemas could not be fetched: manifests will not be validated"
+    fi
+    rm -rf "$work"
+}
+
+# axe_ensure: puts axe-core where the journeys look for it, as envoy_ensure does.
+axe_ensure() {
+    local folder=.build/tools/${axe_wheel%-py3*} work
+    [ ! -e "$folder/axe.min.js" ] || return 0
+    python3 -m pip --version >/dev/null 2>&1 || packages_ensure python3-pip
+    say "Fetching axe-core from PyPI"
+    mkdir -p .build/tools
+    work=$(mktemp -d .build/tools/fetch-XXXXXX)
+    echo "axe-playwright-python==0.1.8 --hash=sha256:$axe_hash" >"$work/requirements.txt"
+    if python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+        --dest "$work" --requirement "$work/requirements.txt" >&2; then
+        mkdir -p "$folder"
+        python3 -m zipfile -e "$work/$axe_wheel" "$work/wheel"
+        mv "$work/wheel/axe_playwright_python/axe.min.js" "$folder/axe.min.js"
+    else
+        say "axe-core could not be fetched: the accessibility of the web application will not be checked"
     fi
     rm -rf "$work"
 }

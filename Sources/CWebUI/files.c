@@ -3,24 +3,43 @@
 // `#embed` is C23; the compiler takes it in every mode and warns.
 #pragma clang diagnostic ignored "-Wc23-extensions"
 
+// scripts/web.sh bundles web/ into `built`. A compiler that is called without it still gets a program, whose page says so.
+#if __has_embed("built/index.html")
+
 static const unsigned char index_html[] = {
-#embed "files/index.html"
+#embed "built/index.html"
 };
-static const unsigned char tribune_css[] = {
-#embed "files/tribune.css"
+static const unsigned char app_css[] = {
+#embed "built/app.css"
 };
-static const unsigned char tribune_js[] = {
-#embed "files/tribune.js"
+static const unsigned char app_js[] = {
+#embed "built/app.js"
 };
 static const unsigned char graph_js[] = {
-#embed "files/graph.js"
+#embed "built/graph.js"
+};
+static const unsigned char editor_js[] = {
+#embed "built/editor.js"
 };
 
 const struct cwebui_file cwebui_files[] = {
     {"index.html", index_html, sizeof index_html},
-    {"tribune.css", tribune_css, sizeof tribune_css},
-    {"tribune.js", tribune_js, sizeof tribune_js},
+    {"app.css", app_css, sizeof app_css},
+    {"app.js", app_js, sizeof app_js},
     {"graph.js", graph_js, sizeof graph_js},
+    {"editor.js", editor_js, sizeof editor_js},
 };
+
+#else
+
+static const unsigned char index_html[] = {
+#embed "unbuilt/index.html"
+};
+
+const struct cwebui_file cwebui_files[] = {
+    {"index.html", index_html, sizeof index_html},
+};
+
+#endif
 
 const size_t cwebui_count = sizeof cwebui_files / sizeof *cwebui_files;

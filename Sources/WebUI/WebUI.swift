@@ -13,7 +13,6 @@ public struct WebUI: Sendable {
         /// Changes with the content, so that browsers cache a file until it changes.
         let tag: String
 
-        var path: String { "/ui/" + (name == "index.html" ? "" : name) }
     }
 
     /// All files.
@@ -33,16 +32,20 @@ public struct WebUI: Sendable {
         self.settings = settings
     }
 
-    /// The files and redirects.
+    /// The files and redirects. The route of the files does not name them: it is the same for every build.
     public var endpoints: [Endpoint] {
-        let files = Self.files.map { file in
-            Endpoint.response(
-                [.get], PathTemplate(file.path), "The web application: \(file.name).",
-                response: .file(contentType: file.contentType)
-            ) { Self.response(file, $0) }
-        }
-        return files + ["/", "/ui"].map { redirect($0, to: "") }
-            + ["alerts", "targets", "rules"].map { redirect(PathTemplate("/" + $0), to: "#" + $0) }
+        [
+            .response(
+                [.get], "/ui/", "The page of the web application.",
+                response: .file(contentType: Self.contentType(of: "index.html"))
+            ) { Self.response("index.html", $0) },
+            .response(
+                [.get], "/ui/{file}", "A script or style sheet of the web application.",
+                parameters: [.path("file", .string, "The name of the file.")],
+                response: .file(contentType: "application/octet-stream")
+            ) { Self.response($0.pathParameters[0], $0) },
+        ] + ["/", "/ui"].map { redirect($0, to: "") }
+            + ["alerts", "targets", "rules"].map { redirect(PathTemplate("/" + $0), to: "#/" + $0) }
             + ["/graph", "/query"].map(redirectToQuery)
     }
 
@@ -50,12 +53,12 @@ public struct WebUI: Sendable {
         .response([.get], path, "Redirects to the web application.", response: .redirect) { _ in location(part) }
     }
 
-    /// Links in alerts use Prometheus's `/graph`. Its parameters are converted to those of the web application.
+    /// Links in alerts use Prometheus's `/graph`. The web application has the same parameters.
     private func redirectToQuery(_ path: PathTemplate) -> Endpoint {
         .response(
             [.get], path, "Redirects to a query in the web application.",
             parameters: [.optional("g0.expr", .expression, "The expression.")], response: .redirect
-        ) { location("?expr=" + URLEncoding.escape($0["g0.expr"]) + "#query") }
+        ) { location("#/query?g0.expr=" + URLEncoding.escape($0["g0.expr"])) }
     }
 
     private func location(_ part: String) -> HTTPServerResponse {
@@ -76,7 +79,10 @@ public struct WebUI: Sendable {
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
         + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-    private static func response(_ file: File, _ call: APIRequest) -> HTTPServerResponse {
+    private static func response(_ name: String, _ call: APIRequest) -> HTTPServerResponse {
+        guard let file = files.first(where: { $0.name == name }) else {
+            return .text("the web application has no such file\n", status: 404)
+        }
         let isKnown = call.request[header: "If-None-Match"] == file.tag
         return HTTPServerResponse(
             status: isKnown ? 304 : 200,

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Builds and tests the web application (web/), with what Debian has.
+#
+#   scripts/web.sh build             bundles into Sources/CWebUI/built, from where the C compiler embeds the files; does
+#                                    nothing when they are newer than the sources
+#   scripts/web.sh check             types, the tests of the view-models, and the budget of the first load
+#   scripts/web.sh journeys PROGRAM  whole journeys in Chromium on a running PROGRAM; pictures in .build/journeys
+#   scripts/web.sh client PROGRAM    writes the client from the OpenAPI document of PROGRAM
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/packages.sh
+out=Sources/CWebUI/built
+libraries=/usr/share/javascript:/usr/share/nodejs
+# Compressed bytes of the first load: page, styles and the main bundle.
+budget=120000
+
+bundle() {
+    NODE_PATH=$libraries esbuild --bundle --log-level=warning \
+        --alias:preact=/usr/share/nodejs/preact/lib/preact.js "$@"
+}
+
+build() {
+    if [ -e "$out/index.html" ] && [ -z "$(find web/src web/index.html scripts/web.sh -newer "$out/index.html" -print -quit)" ]; then
+        return
+    fi
+    say "Bundling the web application"
+    mkdir -p "$out"
+    for entry in app=main.tsx graph=graph.ts editor=editor.ts; do
+        bundle --minify --format=esm --target=es2020 --legal-comments=none --jsx-factory=h "web/src/${entry#*=}" --outfile="$out/${entry%%=*}.js"
+    done
+    bundle --minify --target=chrome111,firefox113,safari16.2 web/src/styles/app.css --outfile="$out/app.css"
+    cp web/index.html "$out/index.html.new"
+    # The compiler does not look for files that were not there the last time.
+    touch Sources/CWebUI/files.c
+    mv "$out/index.html.new" "$out/index.html"
+}
+
+check() {
+    build
+    say "Checking the types of the web application"
+    tsc -p web/tsconfig.json
+    say "Testing the view-models"
+    local work
+    work=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "rm -rf '$work'" RETURN
+    bundle --platform=node --target=node18 --format=esm --jsx-factory=h --outdir="$work" --out-extension:.js=.mjs web/test/*.test.ts
+    node --test "$work"/*.mjs >"$work/log" 2>&1 || {
+        cat "$work/log" >&2
+        return 1
+    }
+    grep -E '^# (tests|pass|fail)' "$work/log" >&2
+    local file bytes total=0
+    for file in index.html app.css app.js; do
+        bytes=$(gzip -9c "$out/$file" | wc -c)
+        total=$((total + bytes))
+    done
+    say "First load: $total bytes compressed, of $budget"
+    [ "$total" -le "$budget" ] || { echo "the first load exceeds its budget" >&2; return 1; }
+}
+
+case ${1:-build} in
+build) build ;;
+check) check ;;
+client) "$2" openapi | node web/tools/generate-client.mjs >web/src/api/operations.ts ;;
+journeys)
+    "$2" openapi | node web/tools/generate-client.mjs | cmp - web/src/api/operations.ts || {
+        echo "web/src/api/operations.ts is not the client of this program: scripts/web.sh client PROGRAM" >&2
+        exit 1
+    }
+    exec node web/journeys/run.mjs "$2"
+    ;;
+*) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
+esac

@@ -1,0 +1,385 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { until } from './browser.mjs';
+
+const ui = (world, hash = '') => `${world.address}/ui/${hash}`;
+const alertHash = (labels) => `#/alerts/${encodeURIComponent(JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))))}`;
+
+/** A page that is open at `hash`, logged in where `isOperator`. */
+async function visit({ browser, world }, hash, options = {}) {
+  const page = await browser.page(options);
+  await page.open(ui(world));
+  if (options.isOperator) await page.value(`sessionStorage.setItem('tribune.token', ${JSON.stringify(world.token)})`);
+  await page.open(`${world.address}/ui/?visit${hash}`);
+  await page.sees('live', '.connection');
+  return page;
+}
+
+/** Nothing failed in the page, and nothing was asked of another origin. */
+function checkPage(page, world) {
+  assert.deepEqual(page.problems, []);
+  const foreign = page.requests.filter((url) => !url.startsWith(world.address) && !url.startsWith('data:') && !url.startsWith('blob:'));
+  assert.deepEqual(foreign, []);
+}
+
+/** A release fails, is taken back by itself, and the page shows it live. */
+async function badRelease(context) {
+  const { world, pictures } = context;
+  const page = await visit(context, '#/', { isOperator: true });
+  await page.sees('No rollout is under way.');
+  await page.keys('g r');
+  await page.click('a.plan-link', 'shop');
+  await page.click('button', 'Start a rollout');
+  await page.sees('A new generation begins: auth and integrity get the first stage.', 'dialog');
+  await page.type('release 42');
+  // Enter does what the main button says.
+  await page.keys('Enter');
+  await page.sees('Start a rollout: accepted.', '.toast');
+  await page.sees('promoting', 'h1');
+  await page.sees('baking', '.node');
+  await page.picture(join(pictures, 'rollout-under-way.png'));
+  await page.wait(`document.querySelector('.node .share').style.width !== '0%'`);
+  world.errors.set('auth', 5);
+  await page.sees('rolled back', 'h1');
+  await page.sees('ErrorRatioHigh measured 0.25; it trips at > 0.05.');
+  await page.sees('Rolled back and validated');
+  for (const step of ['decided', 'shifted', 'verified', 'isolated', 'validated']) await page.sees(step, '.timeline');
+  assert.equal(world.routers.get('auth').candidate, 0);
+  await page.picture(join(pictures, 'rollout-rolled-back.png'), true);
+  await page.click('button', 'Report');
+  await page.sees('ErrorRatioHigh', 'dialog pre');
+  await page.keys('Escape');
+  await page.click('a.brand');
+  await page.sees('shop was rolled back', '.findings');
+  await page.sees('ErrorRatioHigh has tripped', '.findings');
+  await page.picture(join(pictures, 'now.png'));
+  checkPage(page, world);
+  world.errors.set('auth', 0);
+  await page.close();
+}
+
+/** A person stops and takes back a rollout; who may not is not offered it, and is told why. */
+async function orders(context) {
+  const { world, pictures } = context;
+  const stranger = await visit(context, '#/rollouts/shop');
+  await stranger.sees('You may not give orders here: you are not logged in.');
+  assert.equal(await stranger.value(`document.querySelectorAll('.orders button').length`), 0);
+  // Logs in with a token, which only this tab keeps.
+  await stranger.click('.allowed a');
+  await stranger.fill('input[name=token]', 'wrong');
+  await stranger.keys('Enter');
+  await stranger.click('button', 'Forget the token');
+  await stranger.fill('input[name=token]', world.token);
+  await stranger.keys('Enter');
+  await stranger.sees('local token', '.who');
+  await stranger.close();
+
+  const page = await visit(context, '#/rollouts/shop', { isOperator: true });
+  await page.seesNot('no rollout may start');
+  await page.click('button', 'Start a rollout');
+  await page.click('dialog button.main');
+  await page.sees('baking', '.node');
+  await page.click('.orders button', 'Pause');
+  await page.sees('No candidate gets more traffic until you resume.', 'dialog');
+  await page.keys('Escape');
+  assert.equal(await page.value(`document.activeElement.innerText`), 'Pause');
+  await page.keys('Enter');
+  await page.type('lunch');
+  await page.keys('Enter');
+  await page.sees('paused', 'h1');
+  await page.sees('lunch', '.lines');
+  await page.picture(join(pictures, 'rollout-paused.png'));
+  await page.click('.orders button', 'Roll back');
+  // A reason is needed: the dialog stays.
+  await page.keys('Enter');
+  await page.sees('goes to the stable version, now.', 'dialog');
+  await page.type('it smells');
+  await page.keys('Enter');
+  await page.sees('rolled back', 'h1');
+  await page.sees('Rolled back and validated');
+  assert.ok([...world.routers.values()].every((router) => router.candidate === 0));
+  await page.sees('it smells', '.events');
+  checkPage(page, world);
+  await page.close();
+}
+
+/** A silence is previewed, created and expired; the page of an alert says why people were told. */
+async function alerts(context) {
+  const { world, pictures } = context;
+  const page = await visit(context, '#/alerts');
+  await page.sees('QueueLong');
+  await page.click('button', 'Silence QueueLong');
+  await page.sees('It hits 1 alert now: QueueLong', 'dialog');
+  await page.fill('dialog input[name=by]', 'ada');
+  await page.fill('dialog input[name=comment]', 'known');
+  await page.picture(join(pictures, 'silence.png'));
+  await page.keys('Enter');
+  await page.sees('Silenced for 2h.', '.toast');
+  await page.sees('known · by ada', '.silences');
+  await page.sees('silenced', '.alert-row');
+  await page.picture(join(pictures, 'alerts.png'));
+  await page.click('.silences button', 'Expire');
+  await page.click('dialog button.main', 'Expire');
+  await page.sees('expired', '.silences');
+  await page.sees('firing', '.alert-row');
+  await page.click('.alert-row a', 'QueueLong');
+  await page.sees('Receiver people');
+  await page.wait(`document.querySelector('.graph').dataset.drawnIn`, 'the graph of the rule');
+  await page.picture(join(pictures, 'alert.png'), true);
+  checkPage(page, world);
+  await page.close();
+}
+
+/** An expression is completed, drawn, zoomed by dragging, and the way back works. */
+async function query(context) {
+  const { world, pictures } = context;
+  const page = await visit(context, '#/query');
+  await page.wait(`document.querySelector('.CodeMirror')`, 'the editor');
+  await page.click('.CodeMirror');
+  const type = async (text) => { for (const character of text) await page.keys(character); };
+  await type('service_lat');
+  await page.sees('service_latency_seconds', '.CodeMirror-hints');
+  await page.sees('Time to answer.', '.CodeMirror-hints');
+  await page.keys('Enter');
+  await type('{serv');
+  await page.sees('service', '.CodeMirror-hints');
+  await page.keys('Enter');
+  await page.type('=~"auth|ledger", env="blue"');
+  // The editor reads what was pasted a moment later.
+  await page.wait(`document.querySelector('.CodeMirror').CodeMirror.getValue().includes('"blue"')`, 'the text in the editor');
+  await page.keys('Escape');
+  await page.keys('Enter');
+  await page.wait(`document.querySelector('[data-series="2"]')`, 'two series');
+  await page.wait(`document.querySelector('.graph canvas')`, 'the graph');
+  assert.ok(decodeURIComponent(await page.value('location.hash')).includes('service_latency_seconds{service=~"auth|ledger",+env="blue"}'));
+  const { box } = await page.place('.graph');
+  await page.mouse('mouseMoved', box.x + box.width * 0.97, box.y + 100);
+  await page.wait(`!document.querySelector('.graph-tip').hidden`, 'the values at the cursor');
+  assert.match(await page.value(`document.querySelector('.graph-tip').innerText`), /service=(auth|ledger) 0\.0/);
+  await page.picture(join(pictures, 'query.png'));
+  await page.drag(box.x + box.width * 0.9, box.y + 100, box.x + box.width * 0.99, box.y + 100);
+  await page.wait(`location.hash.includes('end_input')`, 'the zoom');
+  await page.sees('Reset the zoom');
+  const zoom = await page.value('location.hash');
+  // A link restores everything.
+  const other = await visit(context, zoom);
+  await other.wait(`document.querySelector('[data-series="2"]')`, 'the same two series');
+  await other.close();
+  await page.value('history.back()');
+  await page.seesNot('Reset the zoom');
+  await page.click('button', 'Table');
+  await page.sees('ledger', 'table');
+  await page.click('button', 'Graph');
+  await page.click('.legend button', 'ledger');
+  await page.wait(`document.querySelectorAll('.legend [aria-pressed=false]').length === 1`, 'the hidden series');
+  await page.click('button', 'Add a panel');
+  await page.wait(`document.querySelectorAll('.panel').length === 2`, 'a second panel');
+  await page.open(`${world.address}/graph?g0.expr=up%20%3D%3D%200`);
+  await page.sees('broken', '.legend');
+  await page.open(ui(world, '#/query?g0.expr=sum('));
+  await page.sees('parse', '.notice');
+  checkPage(page, world);
+  await page.close();
+}
+
+/** A decision is found, its proof verified here, and what a server alters is not believed. */
+async function evidence(context) {
+  const { world, pictures } = context;
+  const page = await visit(context, '#/evidence');
+  await page.sees('this browser verified');
+  await page.value(`document.querySelector('select').value = 'decision', document.querySelector('select').dispatchEvent(new Event('change'))`);
+  await page.sees('roll back', '.entries');
+  await page.seesNot('rollback step', '.entries');
+  await page.picture(join(pictures, 'evidence.png'));
+  await page.click('.entries a');
+  await page.sees('hashes lead from it to the root');
+  await page.sees('signature', '.checks');
+  await page.picture(join(pictures, 'entry.png'), true);
+  const saved = page.value(`new Promise((resolve) => { const former = URL.createObjectURL; URL.createObjectURL = (blob) => { blob.text().then(resolve); return former(blob); }; })`);
+  await page.click('button', 'Download the proof');
+  assert.match(JSON.parse(await saved).proof, /^c2sp.org\/tlog-proof@v1/);
+  // A server that changes an entry, between the page and the record.
+  await page.send('Fetch.enable', { patterns: [{ urlPattern: '*/history/proof/*', requestStage: 'Response' }] });
+  page.browser.listeners.push(async (message) => {
+    if (message.sessionId !== page.sessionId || message.method !== 'Fetch.requestPaused') return;
+    const { body } = await page.send('Fetch.getResponseBody', { requestId: message.params.requestId });
+    const forged = Buffer.from(body, 'base64').toString().replace('decision', 'decisioN');
+    await page.send('Fetch.fulfillRequest', { requestId: message.params.requestId, responseCode: 200, responseHeaders: [{ name: 'Content-Type', value: 'application/json' }], body: Buffer.from(forged).toString('base64') });
+  });
+  const entry = await page.value('location.hash');
+  await page.value(`location.hash = '#/evidence'`);
+  await page.sees('Search the record');
+  await page.value(`location.hash = ${JSON.stringify(entry)}`);
+  await page.sees('Not proved: the path does not lead to the root of the checkpoint: the entry was altered');
+  await page.picture(join(pictures, 'entry-altered.png'));
+  checkPage(page, world);
+  await page.close();
+}
+
+/** Everything by keyboard; the focus stays while the page is drawn anew. */
+async function keyboard(context) {
+  const { world, pictures } = context;
+  const page = await visit(context, '#/');
+  await page.keys('?');
+  await page.sees('Ctrl', 'dialog');
+  await page.keys('Escape');
+  await page.wait(`!document.querySelector('dialog')`, 'the dialog closes');
+  await page.keys('g t');
+  await page.sees('targets', '#targets-title');
+  await page.keys('/');
+  assert.ok(await page.value(`document.activeElement.matches('[data-search]')`));
+  await page.type('env=green ledger');
+  await page.sees('1 of 15 targets');
+  await page.value(`window.kept = document.activeElement`);
+  const before = await page.value(`document.querySelector('.target-row time').innerText + performance.now()`);
+  await until(() => page.value(`document.querySelector('.target-row time').innerText + performance.now() !== ${JSON.stringify(before)} && performance.now() > 2500`), 'two seconds of updates');
+  assert.ok(await page.value(`document.activeElement === window.kept && window.kept.value === 'env=green ledger'`));
+  await page.value('document.activeElement.blur()');
+  await page.keys('s');
+  await page.sees('Search', 'dialog');
+  await page.type('rule queue');
+  await page.sees('QueueLong', '.found');
+  await page.picture(join(pictures, 'search.png'));
+  await page.keys('Enter');
+  await page.sees('QueueLong', '.rules');
+  await page.keys('Tab');
+  await page.value(`document.querySelector('.rule-head').focus()`);
+  await page.keys('Enter');
+  await page.sees('It was met at', '.rule-body');
+  await page.picture(join(pictures, 'rules.png'));
+  await page.value('history.back()');
+  await page.sees('1 of 15 targets');
+  checkPage(page, world);
+  await page.close();
+}
+
+export const places = {
+  now: '#/', rollouts: '#/rollouts', rollout: '#/rollouts/shop', alerts: '#/alerts',
+  alert: alertHash({ alertname: 'QueueLong', service: 'ledger', severity: 'warning' }),
+  query: '#/query?g0.expr=service_queue_length&g0.range_input=5m', table: '#/query?g0.expr=up&g0.tab=table', targets: '#/targets', rules: '#/rules',
+  evidence: '#/evidence', entry: '#/evidence/5', server: '#/status/server', bottlenecks: '#/status/bottlenecks', store: '#/status/store',
+  configuration: '#/status/configuration', access: '#/status/access', nowhere: '#/nowhere',
+};
+
+/** Every view in both themes and on a phone: no text is lost, nothing moves sideways, and axe-core finds nothing. */
+async function views(context) {
+  const { world, pictures, axe } = context;
+  let checked = 0;
+  for (const [kind, options] of Object.entries({ light: {}, dark: { isDark: true }, phone: { width: 390, height: 844 } })) {
+    const page = await visit(context, '#/', { ...options, isOperator: true });
+    if (axe) await page.value(`${axe}; 0`);
+    for (const [name, hash] of Object.entries(places)) {
+      await page.value(`location.hash = ${JSON.stringify(hash)}`);
+      await page.wait(`!document.querySelector('main .loading') && document.querySelector('main h1')`, `${name} is there`);
+      const width = await page.value('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+      assert.ok(width <= 0, `${name} on ${kind} is ${width} pixels too wide`);
+      await page.picture(join(pictures, kind, `${name}.png`));
+      if (!axe) continue;
+      const found = await page.value(`axe.run(document, { resultTypes: ['violations'], rules: { 'color-contrast': { enabled: ${kind !== 'phone'} } } }).then((result) =>
+        result.violations.map((one) => one.id + ': ' + one.nodes.map((node) => node.target.join(' ') + ' ' + node.failureSummary.split('\\n').slice(1, 3).join(' ')).slice(0, 3).join(' | ')))`);
+      assert.deepEqual(found, [], `${name} on ${kind}`);
+      checked += 1;
+    }
+    checkPage(page, world);
+    await page.close();
+  }
+  return axe ? `axe-core found nothing in ${checked} views` : '';
+}
+
+/** The program is gone, and comes back: the page says so, keeps what it knows, and goes on by itself. */
+async function outage(context) {
+  const { world, pictures } = context;
+  const page = await visit(context, '#/targets');
+  await page.sees('of 15 targets');
+  await world.kill();
+  await page.sees('The server does not answer since', '.banner');
+  await page.sees('of 15 targets');
+  await page.picture(join(pictures, 'offline.png'));
+  await world.restart();
+  await page.sees('live', '.connection');
+  await page.wait(`!document.querySelector('.banner')`, 'the banner goes');
+  assert.deepEqual(page.problems, []);
+  await page.close();
+}
+
+/** Bytes and requests of the first load. */
+async function budget(context) {
+  const { world } = context;
+  const page = await context.browser.page();
+  const sizes = new Map();
+  context.browser.listeners.push((message) => {
+    if (message.sessionId !== page.sessionId) return;
+    if (message.method === 'Network.responseReceived') sizes.set(message.params.requestId, { url: message.params.response.url, bytes: 0 });
+    if (message.method === 'Network.loadingFinished' && sizes.has(message.params.requestId)) sizes.get(message.params.requestId).bytes = message.params.encodedDataLength;
+  });
+  await page.open(ui(world));
+  await page.sees('live', '.connection');
+  await page.sees('of evidence');
+  const files = [...sizes.values()].filter((one) => one.url.includes('/ui/'));
+  const bytes = files.reduce((sum, one) => sum + one.bytes, 0);
+  assert.equal(files.length, 3);
+  assert.ok(bytes > 10_000 && bytes < 120_000, `the first load is ${bytes} bytes`);
+  await page.close();
+  return `${bytes} bytes in ${files.length} files`;
+}
+
+export const journeys = [
+  ['the first load', budget], ['a bad release', badRelease], ['orders of a person', orders], ['alerts and silences', alerts], ['queries', query],
+  ['evidence', evidence], ['keyboard', keyboard], ['every view', views], ['a large graph', largeGraph], ['an outage', outage],
+];
+
+/** Lists of thousands are in the page only where they are in sight. */
+async function largeLists(context) {
+  const { world } = context;
+  const page = await visit(context, '#/targets');
+  await page.sees('of 10016 targets');
+  const rows = await page.value(`document.querySelectorAll('.virtual-row').length`);
+  assert.ok(rows < 100, `${rows} rows are in the page`);
+  await page.value('window.scrollTo(0, document.body.scrollHeight)');
+  await page.wait(`document.querySelector('.virtual-row:last-child').getAttribute('aria-posinset') > 9000`, 'the end of the list');
+  await page.value(`location.hash = '#/alerts'`);
+  await page.sees('5001 alerts');
+  assert.ok(await page.value(`document.querySelectorAll('.virtual-row').length`) < 100);
+  // Typing stays fluent.
+  await page.keys('/');
+  const start = await page.value('performance.now()');
+  await page.type('number=4999');
+  await page.sees('1 alert', '#alerts-title');
+  const elapsed = (await page.value('performance.now()')) - start;
+  checkPage(page, world);
+  await page.close();
+  return `filtered 5,001 alerts in ${elapsed.toFixed(0)} ms`;
+}
+
+/** A thousand series of a thousand points. */
+async function largeGraph(context) {
+  const page = await visit(context, '#/');
+  const times = await page.value(`(async () => {
+    const { draw } = await import('/ui/graph.js');
+    const element = document.createElement('div');
+    element.className = 'graph';
+    document.querySelector('main').prepend(element);
+    const rows = [];
+    for (let at = 0; at < 1000; at += 1) {
+      const row = [at * 1000];
+      for (let series = 0; series < 1000; series += 1) row.push(Math.sin(at / 50 + series) * series);
+      rows.push(row);
+    }
+    const names = rows[0].slice(1).map((_, index) => 's' + index);
+    const spec = { rows, names, colours: names.map((_, index) => 'hsl(' + (index % 360) + ',60%,50%)'), visible: names.map(() => true), isStacked: false,
+      isUTC: true, limits: [], marks: [], window: [0, 999000], format: String };
+    const handle = draw(element, spec);
+    const first = handle.drawnIn();
+    handle.update({ ...spec, window: [100000, 900000] });
+    const again = handle.drawnIn();
+    handle.destroy();
+    element.remove();
+    return [first, again];
+  })()`);
+  assert.ok(times[0] < 10_000, `drawn in ${times[0]} ms`);
+  assert.deepEqual(page.problems, []);
+  await page.close();
+  return `1,000 series of 1,000 points drawn in ${times[0].toFixed(0)} ms, again in ${times[1].toFixed(0)} ms`;
+}
+
+export const largeJourneys = [['large lists', largeLists]];
