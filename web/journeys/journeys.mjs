@@ -152,12 +152,17 @@ async function query(context) {
   await page.wait(`document.querySelector('[data-series="2"]')`, 'two series');
   await page.wait(`document.querySelector('.graph canvas')`, 'the graph');
   assert.ok(decodeURIComponent(await page.value('location.hash')).includes('service_latency_seconds{service=~"auth|ledger",+env="blue"}'));
+  // A range that the data fill, so that what is selected has some.
+  await until(() => Date.now() - world.started > 20_000, 'twenty seconds of data');
+  await page.fill('input[aria-label=Range]', '15s');
+  await page.keys('Enter');
+  await page.wait(`location.hash.includes('range_input=15s') && document.querySelector('[aria-busy=false]')`, 'the shorter range');
   const { box } = await page.place('.graph');
-  await page.mouse('mouseMoved', box.x + box.width * 0.97, box.y + 100);
+  await page.mouse('mouseMoved', box.x + box.width * 0.7, box.y + 100);
   await page.wait(`!document.querySelector('.graph-tip').hidden`, 'the values at the cursor');
   assert.match(await page.value(`document.querySelector('.graph-tip').innerText`), /service=(auth|ledger) 0\.0/);
   await page.picture(join(pictures, 'query.png'));
-  await page.drag(box.x + box.width * 0.9, box.y + 100, box.x + box.width * 0.99, box.y + 100);
+  await page.drag(box.x + box.width * 0.2, box.y + 100, box.x + box.width * 0.95, box.y + 100);
   await page.wait(`location.hash.includes('end_input')`, 'the zoom');
   await page.sees('Reset the zoom');
   const zoom = await page.value('location.hash');
@@ -176,7 +181,8 @@ async function query(context) {
   await page.wait(`document.querySelectorAll('.panel').length === 2`, 'a second panel');
   await page.open(`${world.address}/graph?g0.expr=up%20%3D%3D%200`);
   await page.sees('broken', '.legend');
-  await page.open(ui(world, '#/query?g0.expr=sum('));
+  // Another address, so that the page loads anew.
+  await page.open(`${world.address}/ui/?anew#/query?g0.expr=sum(`);
   await page.sees('parse', '.notice');
   checkPage(page, world);
   await page.close();

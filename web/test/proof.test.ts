@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { webcrypto } from 'node:crypto';
 import test from 'node:test';
 import {
   checkConsistency, checkSignature, equal, fromBase64, hexadecimal, leafHash, parseCheckpoint, parseKey, parseProof, rootOfPath, verifyEntry,
 } from '../src/model/proof';
+
+// Node 18 has it under another name than browsers.
+(globalThis as any).crypto ??= webcrypto;
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const base64 = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes));
