@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Browser } from './browser.mjs';
 import { checkContract } from './contract.mjs';
-import { journeys, largeJourneys } from './journeys.mjs';
+import { largeJourneys, lastJourneys, readingJourneys, rolloutJourneys } from './journeys.mjs';
 import { World } from './world.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -38,9 +38,10 @@ async function play(world, list) {
 try {
   const [world, large] = await Promise.all([World.start(program), World.start(program, { targets: 10_000, alerts: 5_000 })]);
   try {
-    await play(world, journeys);
+    // Most of the time is spent waiting for what the world does.
+    await Promise.all([play(world, rolloutJourneys), play(world, readingJourneys), play(large, largeJourneys)]);
     if (!only) await checkContract(world);
-    await play(large, largeJourneys);
+    await play(world, lastJourneys);
   } finally {
     await Promise.all([world.stop(), large.stop()]);
   }
