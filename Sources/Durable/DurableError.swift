@@ -20,6 +20,8 @@ public struct DurableError: Error, Equatable, Sendable, CustomStringConvertible 
     public var path: String
     /// The failed operation and the reason.
     public var reason: String
+    /// The new name of a damaged file.
+    public var aside: String?
 
     /// A failure with the file at `path`.
     public init(_ code: Code, _ path: String, _ reason: String) {

@@ -58,7 +58,9 @@ public final class RecordLog: @unchecked Sendable {
             let scan = RecordScan(bytes)
             if case .damage(let what) = scan.rest {
                 let aside = try DurableFile.setAside(path)
-                throw DurableError(.damaged, path, "\(what); renamed to \(aside)")
+                var error = DurableError(.damaged, path, "\(what); renamed to \(aside)")
+                error.aside = aside
+                throw error
             }
             descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0o600)
             guard descriptor >= 0 else { throw .system(path, "cannot open") }

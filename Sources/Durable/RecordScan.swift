@@ -53,4 +53,25 @@ public struct RecordScan: Equatable, Sendable {
         }
         return .tornTail
     }
+
+    /// The last valid record of a damaged file. Records after it may have been lost.
+    public static func lastRecord(in bytes: [UInt8]) -> RecordFrame.Record? {
+        var last: RecordFrame.Record?
+        var offset = 0
+        // As above: bytes that look like headers must not cost a checksum of the rest each.
+        var budget = 64 * bytes.count
+        while bytes.count - offset >= RecordFrame.headerByteCount, budget >= 0 {
+            let header = RecordFrame.uncheckedHeader(of: bytes, at: offset)
+            let isNext = last.map { header.sequence > $0.sequence } ?? true
+            if isNext, header.length <= bytes.count - offset - RecordFrame.headerByteCount {
+                if case .record(let record, let end) = RecordFrame.piece(of: bytes, at: offset) {
+                    (last, offset) = (record, end)
+                    continue
+                }
+                budget -= header.length + RecordFrame.headerByteCount
+            }
+            offset += 1
+        }
+        return last
+    }
 }

@@ -26,6 +26,8 @@ final class PlanRunner: Sendable {
         var journalNumber: UInt64
         /// Orders whose records are not stored yet.
         var orders: [Order] = []
+        /// Why the last record cannot be used, until the controller knows it.
+        var loss: RecordLoss?
         /// What the lease was known to allow.
         var standing = Lease.Standing.none
         /// The structure of the plan that there are workers for.
@@ -76,27 +78,16 @@ final class PlanRunner: Sendable {
         self.afterStep = afterStep
         logger = settings.logger.with("plan", plan.name)
         anchor = SystemClock.wallNanoseconds() - SystemClock.monotonicNanoseconds()
-        let journal = try Journal(
-            path: "\(settings.directory)/\(plan.name).journal", device: settings.device)
-        var record: JournalRecord?
-        if let payload = journal.recovered.last {
-            record = JournalRecord(payload: payload)
-            guard record != nil else {
-                throw JournalError(
-                    code: .damaged, path: "\(settings.directory)/\(plan.name).journal",
-                    message: "the last record has an unknown version")
-            }
-        }
-        if journal.truncatedBytes > 0 {
-            logger.warn("incomplete record cut off the journal", ["bytes": journal.truncatedBytes])
-        }
-        let journalEpoch = record?.epoch ?? 0
+        let opened = try OpenedJournal(
+            of: plan.name, in: settings.directory, device: settings.device, logger: logger)
+        let record = opened.record
+        let journalEpoch = (record ?? opened.loss?.salvaged)?.epoch ?? 0
         let epoch = lease == nil ? journalEpoch &+ 1 : nil
         lease?.knows(epoch: journalEpoch)
         let controller = RolloutController(
             plan: plan, state: record?.state ?? RolloutState(), epoch: epoch,
             nonce: String(UInt32.random(in: 0...(.max)), radix: 36))
-        writer = JournalWriter(journal, logger: logger, duration: instruments.journal, afterStep: afterStep) {
+        writer = JournalWriter(opened.journal, logger: logger, duration: instruments.journal, afterStep: afterStep) {
             [mailbox] outcome in mailbox.send(.journal(outcome))
         }
         ruleFile = RuleTrackFile(path: "\(settings.directory)/\(plan.name).rules")
@@ -112,7 +103,7 @@ final class PlanRunner: Sendable {
                 machine: PlanMachine(
                     controller, rules: ruleFile.read(),
                     watches: settings.rules?.filter { $0.definition.action.plan == plan.name }),
-                journalEpoch: journalEpoch, journalNumber: record?.number ?? 0))
+                journalEpoch: journalEpoch, journalNumber: record?.number ?? 0, loss: opened.loss))
         client = settings.client
         lease?.listen { [mailbox] in mailbox.send(.lease) }
     }
@@ -142,7 +133,7 @@ final class PlanRunner: Sendable {
     // MARK: the thread
 
     private func loop(_ core: inout Core) {
-        perform(core.machine.recovered(at: now), &core)
+        perform(core.machine.recovered(loss: core.loss.take(), at: now), &core)
         publish(&core)
         while true {
             let wake = core.machine.controller.wakeAt.map { $0.nanoseconds - anchor }
@@ -238,7 +229,7 @@ final class PlanRunner: Sendable {
             instruments.finished(report)
             send(.report(report))
         // The machine has already done it.
-        case .rearm: break
+        case .rearm, .reconsider: break
         case .yieldLease: lease?.yield()
         case .competeForLease: lease?.compete()
         }

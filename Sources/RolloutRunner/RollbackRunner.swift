@@ -72,7 +72,8 @@ public final class RollbackRunner: Sendable {
 
     /// Opens the journals of `plans` and continues their state; nothing runs before ``start()``.
     ///
-    /// A damaged journal throws: it has been renamed, and a person must check the traffic before a new one is begun.
+    /// A damaged journal is renamed. Its plan goes on with what the routes show, and promotes nothing until a person
+    /// has acknowledged that.
     public convenience init(
         plans: [RolloutPlan], settings: Settings, sinks: RollbackSinks = RollbackSinks()
     ) throws(JournalError) {
@@ -177,8 +178,9 @@ public final class RollbackRunner: Sendable {
             }
         }
         for snapshot in snapshots {
-            guard let journal = snapshot.journal else { continue }
-            reasons.append("plan \(snapshot.plan): \(journal): only rollbacks go on")
+            for reason in [snapshot.journal, snapshot.loss].compactMap(\.self) {
+                reasons.append("plan \(snapshot.plan): \(reason): only rollbacks go on")
+            }
         }
         return reasons
     }

@@ -74,6 +74,8 @@ public struct RolloutSnapshot: Equatable, Sendable {
     public var lease: LeaseStatus?
     /// Why the journal cannot be written, so that candidates only lose traffic; `nil` while it can.
     public var journal: String?
+    /// What happened to the record of the rollout, until a person acknowledges it; `nil` if nothing did.
+    public var loss: String?
     /// The services in the order of promotion.
     public var services: [Service]
     /// What rules forbid any candidate more traffic for.
@@ -129,6 +131,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
         obstacle = controller.standstill(at: now)
         epoch = controller.epoch
         journal = controller.journalTrouble(at: now)
+        loss = controller.lossText
         let views = controller.views
         services = controller.plan.services.map { service in
             let current = state.services[service.name] ?? ServiceRollout()
@@ -159,7 +162,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
             "plan": .string(plan), "generation": .integer(Int64(clamping: generation)), "phase": .string(phase),
             "obstacle": obstacle.map(JSON.string) ?? .null,
             "epoch": epoch.map { .integer(Int64(clamping: $0)) } ?? .null, "lease": lease?.json ?? .null,
-            "journal": journal.map(JSON.string) ?? .null,
+            "journal": journal.map(JSON.string) ?? .null, "loss": loss.map(JSON.string) ?? .null,
             "services": .array(
                 services.map { service in
                     [

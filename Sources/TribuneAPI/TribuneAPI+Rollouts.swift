@@ -12,6 +12,7 @@ internal import WebServer
 enum RolloutOrderVerb: String, CaseIterable {
     case start, pause, resume, promote, abort, rollback
     case abandonRoute = "abandon-route"
+    case acknowledge
 
     /// The order to the engine.
     ///
@@ -27,6 +28,7 @@ enum RolloutOrderVerb: String, CaseIterable {
         case .abort: .abort
         case .rollback: .rollback(services: services.isEmpty ? nil : services)
         case .abandonRoute: .abandonRoute(RouteID(services.first ?? "", route - 1))
+        case .acknowledge: .acknowledge
         }
     }
 }

@@ -5,8 +5,8 @@ import Runtime
 
 /// A rule trips while the disk of the journal is full.
 ///
-/// Fills the directory's file system when candidates have traffic, trips a rule, waits until the traffic is back, prints
-/// the trouble with the journal, and kills itself. The next process finds the journal from before the trip.
+/// Fills the directory's file system when candidates have traffic, trips a rule, waits until the traffic is back,
+/// prints the trouble with the journal, and kills itself. The next process finds the journal from before the trip.
 struct FullDisk {
     let scenario: Scenario
 

@@ -4,6 +4,8 @@ public enum Fault: Int, Sendable, CaseIterable {
     case crash
     /// A journal write fails, and so do all others for some time.
     case writeError
+    /// The journal is damaged when a process starts.
+    case damagedJournal
     /// A journal write takes long.
     case hungJournal
     case lostReply

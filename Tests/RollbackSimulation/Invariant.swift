@@ -21,6 +21,7 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
     case countedData
     case unreadDivision
     case handledTrip
+    case lostRecord
 
     /// The count of numbers, including 0.
     static let slots = (allCases.map(\.rawValue).max() ?? 0) + 1
@@ -47,6 +48,7 @@ public enum Invariant: Int, Sendable, CaseIterable, CustomStringConvertible {
             case .countedData: "no candidate rises past its first stage without data that count, of its own service"
             case .unreadDivision: "no status claims a division that was not read"
             case .handledTrip: "a trip counts as handled only when traffic was shifted or the journal has it"
+            case .lostRecord: "a lost record stops promotion until it is acknowledged, and no rollback"
             case .ownStart: "a rollout begins automatically if its plan says so, and once for a candidate"
             }
         return "\(rawValue) (\(text))"

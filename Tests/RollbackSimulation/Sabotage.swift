@@ -6,6 +6,8 @@ public enum Sabotage: String, Sendable, CaseIterable {
     case waitsForJournal
     /// Rules are stored before the journal has their trips.
     case keepsRulesEarly
+    /// A damaged journal is taken for an empty one.
+    case forgetsLoss
     /// A reading that failed is reported as the wanted weights.
     case answersForRouters
     /// Journal writes stay in memory: a crash loses the last ones.
@@ -65,6 +67,7 @@ public enum Sabotage: String, Sendable, CaseIterable {
         case .reportsStoredEarly: [.recovery]
         case .waitsForJournal: [.nothingDelaysTheShift]
         case .keepsRulesEarly: [.handledTrip]
+        case .forgetsLoss: [.lostRecord]
         case .answersForRouters: [.unreadDivision]
         case .skipsFsync: [.recovery, .ownStart]
         case .readsOldRecord: [.recovery]

@@ -55,10 +55,13 @@ public struct Shape: Sendable {
         disturbances = surroundings.filter { _ in random.chance(0.5) }
         // Where a route is dead, little else happens.
         if random.chance(0.6) { disturbances.removeAll { $0 == .deadRoute } }
+        // Most processes run alone.
+        if random.chance(0.4) { disturbances.removeAll { $0 == .rival || $0 == .handOver || $0 == .leaseOutage } }
         if disturbances.isEmpty { disturbances = [.badCandidate] }
         if random.chance(0.4) { beginsByItself(&random) }
         let single: [(Fault, Double)] = [
-            (.crash, 0.02), (.writeError, 0.01), (.hungJournal, 0.01), (.lostReply, 0.08), (.refusal, 0.1),
+            (.crash, 0.02), (.writeError, 0.03), (.hungJournal, 0.03), (.damagedJournal, 0.4), (.lostReply, 0.08),
+            (.refusal, 0.1),
             (.duplicateReply, 0.1),
             (.slowRouter, 0.1), (.closedGate, 0.2),
         ]

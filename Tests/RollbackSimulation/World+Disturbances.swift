@@ -49,7 +49,9 @@ extension World {
         case .handOver: otherNodeTakesOver(&dice)
         case .leaseOutage: leaseDatabaseAway(for: dice.pick(500...15_000))
         case .newVersion: versionChanged(to: dice.chance(0.2) ? nil : Double(dice.pick(1...4)))
-        case .crash, .writeError, .hungJournal, .lostReply, .refusal, .duplicateReply, .slowRouter, .closedGate: break
+        case .crash, .writeError, .hungJournal, .damagedJournal, .lostReply, .refusal, .duplicateReply, .slowRouter,
+            .closedGate:
+            break
         }
     }
 
@@ -65,7 +67,8 @@ extension World {
     private mutating func command(_ dice: SplitMix, _ route: RouteID) {
         var dice = dice
         let name = route.service
-        switch dice.pick(0...11) {
+        switch dice.pick(0...12) {
+        case 12: command(.acknowledge)
         case 11: command(.abandonRoute(route))
         case 0...3: command(.start)
         case 4: command(.pause)
@@ -163,6 +166,7 @@ extension World {
         leaseReturned()
         historyChanged(isAvailable: true)
         if candidateVersion == nil, !versions.isEmpty { versionChanged(to: 1) }
+        if controller?.state.loss != nil, random.chance(0.7) { command(.acknowledge) }
         if random.chance(0.3) { command(.abort) }
         let limit = now + .minutes(10)
         repeat {
@@ -194,7 +198,8 @@ extension World {
 
     private var isBusy: Bool {
         switch controller?.state.phase {
-        case .promoting, .rollingBack, nil: true
+        case .promoting: controller?.state.loss == nil
+        case .rollingBack, nil: true
         case .idle, .paused, .promoted, .retired, .rolledBack: false
         }
     }

@@ -21,7 +21,9 @@ extension World {
         let new = record.state
         let epoch = epoch
         check(.leaseHolderOnly, record.epoch == epoch, "a record under epoch \(record.epoch), not \(epoch)")
-        let isTakenOver = record.step == "took over"
+        let isTakenOver = record.step == "took over" || isLossNew
+        let isRebuilt = record.step == "rebuilt"
+        checkLoss(new, old)
         // An incident that was about to be raised is not raised any more, so there is nothing to read.
         // Without a stable version no rollback is possible, so a candidate must have everything.
         if new.phase == .retired { memory.unread = [] }
@@ -46,9 +48,14 @@ extension World {
             if service.isWithoutData { setElement(name) { $0.isExcused = true } }
             // A notification about one obstacle is followed by one about the next.
             if before.frozen != nil, service.frozen == nil { told = told.filter { !$0.contains("/\(name)/frozen") } }
+            if isRebuilt {
+                if service != before { checkRebuilt(name, service) }
+                continue
+            }
             // Actions that another node did not record count as not done, and are not steps of this one.
             if !isTakenOver, service.progress != before.progress { moved(name, from: before, to: service, new, old) }
             guard service.split.candidate > before.split.candidate else { continue }
+            check(.lostRecord, new.loss == nil, "\(name) rises, and a record was lost")
             check(.noRiseWhileTripped, new.phase == .promoting, "\(name) rises in phase \(new.phase.name)")
             checkCooldown(name, new.cooldownUntil)
         }
@@ -254,6 +261,7 @@ extension World {
         }
         check(.recovery, isKnown, "\(name) rises to \(split), which the next process does not know")
         checkCooldown(name, lastState.cooldownUntil)
+        check(.lostRecord, lastState.loss == nil && !isLossNew, "\(name) rises, and a record was lost")
         check(.leaseHolderOnly, !isAlone, "\(name) rises although the lease cannot be renewed")
         check(
             .noRiseWhileTripped, memory.unread.allSatisfy { $0.service != name },
@@ -323,7 +331,7 @@ extension World {
         // Before all of them were read, and without the journal, nothing rises.
         if routers.values.contains(where: \.isDead) || controller?.journalTrouble(at: clock) != nil { return true }
         return state.phase == .rolledBack || state.phase == .rollingBack || !freezes.isEmpty
-            || state.cooldownUntil.map { clock < $0 } ?? false
+            || state.cooldownUntil.map { clock < $0 } ?? false || state.loss != nil
     }
 
     /// Properties that hold after some time without faults.
@@ -340,7 +348,8 @@ extension World {
             .recovery, state.phase != .rollingBack,
             "a rollback never ended: \(state.rollback.map { "\($0.step)" } ?? "")")
         let obstacle = controller.obstacle(at: clock) ?? "no obstacle"
-        check(.recovery, state.phase != .promoting, "a promotion never ended: \(obstacle)")
+        let mayEnd = state.phase != .promoting || state.loss != nil
+        check(.recovery, mayEnd, "a promotion never ended: \(obstacle)")
         if state.phase == .idle { return }
         for (route, router) in routers where !router.isDead {
             guard let service = state.services[route.service] else { continue }
@@ -360,7 +369,8 @@ extension World {
 
     /// A process continues with `state` and `rules`: what they call tripped was acted on, or at least journalled.
     mutating func checkHandled(_ state: RolloutState, _ rules: [String: RollbackRule]) {
-        guard rule.mode == .enforce else { return }
+        // Where a record was lost, trips count again at each start.
+        guard rule.mode == .enforce, state.loss == nil else { return }
         switch state.phase {
         case .idle, .retired: return
         case .promoting, .paused, .promoted, .rollingBack, .rolledBack: break

@@ -11,8 +11,8 @@ extension World {
         guard case .record(let record, let isComplete) = takeUp else {
             // Changes of a rollout that this node never started are lost.
             if isBehind {
-                rewind(to: disk.record?.state ?? RolloutState(), isComplete: false)
-                memory.epoch = disk.record?.epoch ?? 0
+                rewind(to: own?.state ?? RolloutState(), isComplete: false)
+                memory.epoch = own?.epoch ?? 0
             }
             return step { (machine: inout PlanMachine) in machine.leaseChanged(epoch: epoch, at: now) }
         }
@@ -63,13 +63,13 @@ extension World {
     // MARK: hand-over
 
     /// The state with which the process continues when it wins the lease.
-    var takeUp: TakeUp { TakeUp(own: disk.record, left: handOver?.record, leader: handOver?.leader) }
+    var takeUp: TakeUp { TakeUp(own: own, left: handOver?.record, leader: handOver?.leader) }
 
     /// Whether another node has acted, or may have acted, since.
     var isHandedOver: Bool { takeUp != .own }
 
     /// Whether the last record is not the last one of this node's journal.
-    var isBehind: Bool { handOver != nil && disk.record?.epoch ?? 0 != memory.epoch }
+    var isBehind: Bool { handOver != nil && own?.epoch ?? 0 != memory.epoch }
 
     /// The process ends, and after the span of the lease another node takes over, with its own older journal. If the
     /// lease was released, the database has all records; otherwise the last ones may be missing.
@@ -90,6 +90,7 @@ extension World {
         let failsUntil = disk.failsUntil
         if !isComplete, disk.busy != nil || disk.next != nil { forgetUnstored() }
         (disk.busy, disk.next, disk.pause) = (nil, nil, nil)
+        isLossNew = false
         swap(&disk, &otherDisk)
         disk.rules = rules
         (disk.torn, disk.written, disk.failsUntil) = ([], 0, failsUntil)
@@ -99,7 +100,7 @@ extension World {
     }
 
     /// From here on, `state` is known; later actions are those of the other node.
-    private mutating func rewind(to state: RolloutState, isComplete: Bool) {
+    mutating func rewind(to state: RolloutState, isComplete: Bool) {
         lastState = state
         memory.begunFor = state.version
         if isComplete { return }

@@ -30,6 +30,8 @@ struct Disk: Sendable {
     var next: Entry?
     /// Until when every write fails.
     var failsUntil = Instant(nanoseconds: 0)
+    /// What a start found instead of the last record; `nil` when there is a record again.
+    var loss: RecordLoss?
     /// The pause before the next attempt at a new file, in milliseconds; `nil` if the last write succeeded.
     var pause: Int64?
 }
@@ -58,6 +60,7 @@ extension World {
         checkUnread()
         batch = Batch()
         perform(actions)
+        if sabotage == .keepsRulesEarly, let machine = self.machine { disk.rules = machine.rules }
         checkBatch()
         guard let wake = self.machine?.controller.wakeAt else { return }
         if scheduledWake.map({ wake < $0 }) ?? true {
@@ -125,7 +128,7 @@ extension World {
             note("journal \(record.step)")
             made(record)
             let entry = Entry(record: record, memory: memory)
-            lastMade = entry
+            (lastMade, own) = (entry, record)
             write(entry)
             if shape.hasLease { schedule(.storedInLease(entry, process: process), after: random.pick(1...30)) }
             if sabotage == .reportsStoredEarly { schedule(.reportedStored(record.number, process: process), after: 0) }
@@ -144,6 +147,8 @@ extension World {
             notified(notice)
             if sabotage == .repeatsNotices { notified(notice) }
         case .report(let report): reports.append(report)
+        case .reconsider:
+            for index in elements.indices { elements[index].model.reconsidered(shape.rule.consecutive) }
         case .rearm, .competeForLease: break
         case .yieldLease: note("yields the lease")
         }
@@ -266,7 +271,7 @@ extension World {
 
     private mutating func store(_ entry: Entry) {
         (disk.previous, disk.previousMemory) = (disk.record, disk.memory)
-        (disk.record, disk.memory) = (entry.record, entry.memory)
+        (disk.record, disk.memory, disk.loss) = (entry.record, entry.memory, nil)
         disk.written += 1
     }
 
@@ -275,6 +280,7 @@ extension World {
         if sabotage == .readsOldRecord, let previous = disk.previous {
             bytes = RecordFrame.encode(previous.payload, sequence: 1)
         }
+        own = disk.record
         let scan = RecordScan(bytes + disk.torn)
         if case .damage(let what) = scan.rest { fail(.recovery, "an interrupted write was taken for damage: \(what)") }
         disk.torn = []
@@ -286,6 +292,8 @@ extension World {
                 "the state in the journal differs from the written one")
             state = record.state
         }
+        let loss = damage()
+        if let loss { (state, own) = (RolloutState(), loss.salvaged) }
         var rules: [String: RollbackRule] = [:]
         for (key, rule) in disk.rules {
             rules[key] = RollbackRule(rule.json)
@@ -313,7 +321,8 @@ extension World {
             watches: [watch])
         let now = clock
         if sabotage == .raisesAgain, let last = incidents.last { raised(last) }
-        step { (machine: inout PlanMachine) in machine.recovered(at: now) }
+        let told = sabotage == .forgetsLoss ? nil : loss
+        step { (machine: inout PlanMachine) in machine.recovered(loss: told, at: now) }
         // A restarted process cannot know the holder of the lease before the database responds.
         if isAlone { (isAlone, leaseLost) = (false, true) }
         if hasLease, !leaseLost { winLease() }

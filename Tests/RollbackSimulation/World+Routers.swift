@@ -96,7 +96,7 @@ extension World {
             }
             told = .inspected(lie)
         }
-        if case .failed = result, case .inspect = operation.kind, routers[route]?.asked == operation.id {
+        if case .failed = result, case .inspect = operation.kind, controller?.awaits(operation.id) == true {
             failedReading = route
             if sabotage == .answersForRouters, let wanted = lastState.services[name] {
                 told = .inspected(Inspection(split: wanted.split, stable: .healthy))

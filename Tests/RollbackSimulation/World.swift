@@ -99,6 +99,8 @@ public struct World: Sendable {
     var isAlone = false
     /// The last records that reached the database of the journal, or were on their way.
     var database: [Entry] = []
+    /// The last record that the process knows of: its own, or the one that it found.
+    var own: JournalRecord?
     /// The last record made, by any process.
     var lastMade: Entry?
     /// The state left by another node, which this one must continue before it does anything.
@@ -134,6 +136,8 @@ public struct World: Sendable {
     /// Notifications under this term.
     var told: Set<String> = []
     var batch = Batch()
+    /// Whether a record was lost and none was made since.
+    var isLossNew = false
     /// A route whose last reading failed, for the status after the present event.
     var failedReading: RouteID?
     /// Reports of finished rollbacks.

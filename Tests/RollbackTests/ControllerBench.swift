@@ -30,8 +30,8 @@ struct ControllerBench {
     private var open: [RouterOperation] = []
 
     /// A controller of `plan`, whose routers give everything to healthy stable versions.
-    init(_ plan: RolloutPlan) {
-        controller = RolloutController(plan: plan)
+    init(_ plan: RolloutPlan, state: RolloutState = RolloutState()) {
+        controller = RolloutController(plan: plan, state: state)
         routers = Dictionary(
             uniqueKeysWithValues: plan.services.map { ($0.name, Inspection(split: .allStable, stable: .healthy)) })
     }
@@ -122,7 +122,7 @@ struct ControllerBench {
             case .report(let report): reports.append(report)
             case .yieldLease: hasYielded = true
             case .competeForLease: hasYielded = false
-            case .ask, .record, .raise, .rearm: break
+            case .ask, .record, .raise, .rearm, .reconsider: break
             }
         }
         guard let made, !isDiskSilent else { return }

@@ -98,7 +98,7 @@ struct MachineBench {
             case .journal(let record):
                 let now = now
                 actions += machine.step(at: now) { $0.journalled(through: record.number, in: .file, at: now) }
-            case .raise, .rearm, .yieldLease, .competeForLease: break
+            case .raise, .rearm, .reconsider, .yieldLease, .competeForLease: break
             }
         }
     }

@@ -54,9 +54,12 @@ package struct PlanMachine: Equatable, Sendable {
     }
 
     /// Continues after a restart, when the journal has been read. Must be called once, before any other event.
-    package mutating func recovered(at now: Instant) -> [Action] {
+    ///
+    /// - Parameter loss: why the last record cannot be used, if it cannot. Then nobody knows which trips were acted on.
+    package mutating func recovered(loss: RecordLoss? = nil, at now: Instant) -> [Action] {
+        if loss != nil || controller.state.loss != nil { reconsider() }
         let freezes = freezes
-        return step(at: now) { $0.recovered(freezes: freezes, at: now) }
+        return step(at: now) { $0.recovered(freezes: freezes, loss: loss, at: now) }
     }
 
     /// An event for the controller only.
@@ -64,6 +67,7 @@ package struct PlanMachine: Equatable, Sendable {
         at now: Instant, _ body: (inout RolloutController) -> [RolloutController.Action]
     ) -> [Action] {
         let actions = body(&controller)
+        if actions.contains(.reconsider) { reconsider() }
         guard actions.contains(.rearm) else { return actions.map(Action.control) + keepRules() }
         for key in rules.keys { rules[key]?.rearmed() }
         hasRulesToKeep = true

@@ -29,6 +29,8 @@ public struct RolloutCommand: Equatable, Sendable {
         /// End the attempts to take traffic back along a route that cannot be reached. Its service counts as rolled
         /// back without it, and the rollback as not validated.
         case abandonRoute(RouteID)
+        /// A person has looked at the traffic after a record was lost; promotion may go on.
+        case acknowledge
     }
 
     /// The kind of the order.
@@ -59,6 +61,7 @@ extension RolloutCommand.Verb {
         case .rollback: "rollback"
         case .restore: "restore"
         case .abandonRoute: "abandon route"
+        case .acknowledge: "acknowledge"
         }
     }
 
@@ -66,7 +69,7 @@ extension RolloutCommand.Verb {
     public var isForward: Bool {
         switch self {
         case .start, .resume, .promote, .promoteWithoutData: true
-        case .pause, .abort, .rollback, .restore, .abandonRoute: false
+        case .pause, .abort, .rollback, .restore, .abandonRoute, .acknowledge: false
         }
     }
 
@@ -76,7 +79,7 @@ extension RolloutCommand.Verb {
         case .rollback(let services): services ?? []
         case .restore(let splits, _): splits.keys.sorted()
         case .abandonRoute(let route): [route.service]
-        case .start, .pause, .resume, .promote, .promoteWithoutData, .abort: []
+        case .start, .pause, .resume, .promote, .promoteWithoutData, .abort, .acknowledge: []
         }
     }
 }
@@ -116,7 +119,7 @@ extension RolloutController {
         }
         var outcome = CommandOutcome.accepted
         let actions = handle(at: now) { controller in
-            let trouble = command.verb.isForward ? controller.journalTrouble(at: now) : nil
+            let trouble = command.verb.isForward ? controller.journalTrouble(at: now) ?? controller.lossText : nil
             outcome = trouble.map(CommandOutcome.refused) ?? controller.run(command, at: now)
             controller.record(
                 .deployment,
@@ -143,6 +146,7 @@ extension RolloutController {
         case .rollback(let services): rollback(services, command, at: now)
         case .restore(let splits, let generation): restore(splits, exactlyIn: generation, command, at: now)
         case .abandonRoute(let route): abandon(route, command, at: now)
+        case .acknowledge: acknowledge(at: now)
         }
     }
 

@@ -12,19 +12,23 @@ extension RolloutController {
     public mutating func tookOver(
         _ record: JournalRecord, isComplete: Bool, epoch new: UInt64, at now: Instant
     ) -> [Action] {
+        let loss = state.loss
         state = record.state
+        state.loss = state.loss ?? loss
+        fitRecord(at: now)
         for service in plan.services {
             var current = state.services[service.name] ?? ServiceRollout()
             // Keys of operations must differ from those of steps that did not reach the database.
             current.revision = max(current.revision, new << 32)
             state.services[service.name] = current
         }
-        if !isComplete { distrust(at: now) }
+        if !isComplete { distrust(at: now, because: "taken over from another node, whose last steps may be lost") }
         forgetOperations()
         epoch = new
         began = now
         return handle(at: now) { controller in
             controller.journal("took over", at: now)
+            controller.notifyOfLoss()
             controller.record(
                 .deployment,
                 [
@@ -41,10 +45,10 @@ extension RolloutController {
     ///
     /// If a candidate has less traffic than recorded, the previous node was rolling it back for an unknown reason:
     /// ``wasTakenBack(_:_:at:)``. If it has more, a stage was not recorded, and the difference is removed as drift.
-    private mutating func distrust(at now: Instant) {
+    mutating func distrust(at now: Instant, because reason: String) {
         switch state.phase {
         case .promoting, .paused:
-            state.phase = .paused(reason: "taken over from another node, whose last steps may be lost: resume or abort")
+            state.phase = .paused(reason: "\(reason): resume or abort")
             for service in plan.services {
                 guard case .shifting(let stage)? = state.services[service.name]?.progress,
                     // This only takes traffic from a candidate.

@@ -53,6 +53,7 @@ extension RolloutController {
         self = RolloutController(plan: new, epoch: old.epoch, nonce: old.processNonce)
         state.generation = old.state.generation
         state.cooldownUntil = old.state.cooldownUntil
+        (state.loss, structureChange) = (old.state.loss, old.structureChange)
         (freezes, isAlone, journal) = (old.freezes, old.isAlone, old.journal)
         (isHistoryAvailable, standings, lastOperation) = (old.isHistoryAvailable, old.standings, old.lastOperation)
         (demands, evidence, began) = (old.demands, old.evidence, old.began)

@@ -10,7 +10,7 @@ extension RolloutController {
     public func obstacle(at now: Instant) -> String? {
         if let until = state.cooldownUntil, now < until { return "cooldown" }
         if isAlone { return "the lease cannot be renewed" }
-        if let trouble = journalTrouble(at: now) { return trouble }
+        if let trouble = journalTrouble(at: now) ?? lossText { return trouble }
         if !isHistoryAvailable { return "the history cannot be written" }
         if let freeze = freezes.min() { return "held back by \(freeze)" }
         if let route = unreadRoute { return "\(route.service) has not been read: \(name(of: route))" }

@@ -45,9 +45,9 @@ extension RolloutController {
             self[route].reconcileAt = nil
             return retryLater(route, at: now)
         }
-        guard case .inspected(let seen) = result, isAtRest(service), let wanted = state.services[service]?.split else {
-            return
-        }
+        guard case .inspected(let seen) = result, isAtRest(service) else { return }
+        rebuild(route, seen, at: now)
+        guard let wanted = state.services[service]?.split else { return }
         // No rollout has begun: there are no wanted weights.
         guard state.phase != .idle else { return }
         guard seen.split != wanted else {
@@ -59,7 +59,11 @@ extension RolloutController {
         if wasTakenBack(service, seen, at: now) { return }
         let drift = text("live \(seen.split?.description ?? "unknown"), wanted \(wanted)", of: route)
         let raisesCandidate = wanted.candidate > (seen.split?.candidate ?? 0)
-        if raisesCandidate, unreadRoute != nil || !journal.isStored || journalTrouble(at: now) != nil { return }
+        if raisesCandidate,
+            state.loss != nil || unreadRoute != nil || !journal.isStored || journalTrouble(at: now) != nil
+        {
+            return
+        }
         let isForbidden =
             state.phase == .rollingBack || state.phase == .rolledBack || isCoolingDown(at: now) || !freezes.isEmpty
         if raisesCandidate, isForbidden || isAlone {

@@ -45,6 +45,10 @@ extension RolloutController {
     /// What a person has to do for the rollout to go on, a line each.
     public func todo(at now: Instant) -> [String] {
         var lines: [String] = []
+        if state.loss != nil {
+            lines.append(
+                "the record was lost: check the traffic, then: tribune rollout acknowledge \(plan.name) --reason=…")
+        }
         switch state.phase {
         case .paused(let reason):
             lines.append("paused (\(reason)): tribune rollout resume \(plan.name), or abort")

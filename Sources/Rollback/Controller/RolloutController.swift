@@ -32,6 +32,8 @@ public struct RolloutController: Equatable, Sendable {
         case report(RollbackReport)
         /// Reset trips of an earlier rollout in the rollback rules.
         case rearm
+        /// Let trips count again with the next violation: there is traffic now that they were not acted on for.
+        case reconsider
         /// Leave the lease to other nodes: this one cannot write its journal.
         case yieldLease
         /// End `yieldLease`.
@@ -87,6 +89,8 @@ public struct RolloutController: Equatable, Sendable {
     public internal(set) var isAlone = false
     /// The journal.
     var journal = JournalStanding()
+    /// A difference between the plan and its record that people have not been notified of.
+    var structureChange: String?
     /// Distinguishes keys of operations that are not journalled from those of other processes.
     let processNonce: String
 
@@ -135,6 +139,7 @@ public struct RolloutController: Equatable, Sendable {
             if self.state.services[service.name] == nil { self.state.services[service.name] = ServiceRollout() }
             work[service.name] = ServiceWork(routes: service.routes.count)
         }
+        self.state.structure = self.state.structure ?? RecordedStructure(plan)
         takeUpLegs()
     }
 
@@ -145,11 +150,18 @@ public struct RolloutController: Equatable, Sendable {
     ///
     /// Notifications from before a crash may be repeated with the same key.
     ///
-    /// - Parameter freezes: the reasons of rules to stop promotion, as in ``freezesChanged(to:at:)``.
-    public mutating func recovered(freezes: Set<String> = [], at now: Instant) -> [Action] {
+    /// - Parameters:
+    ///   - freezes: the reasons of rules to stop promotion, as in ``freezesChanged(to:at:)``.
+    ///   - loss: why the last record cannot be used, if it cannot.
+    public mutating func recovered(
+        freezes: Set<String> = [], loss: RecordLoss? = nil, at now: Instant
+    ) -> [Action] {
         self.freezes = freezes
         began = now
+        if let loss { begin(after: loss, at: now) } else { fitRecord(at: now) }
         return handle(at: now) { controller in
+            if loss != nil { controller.journal("record lost", at: now) }
+            controller.notifyOfLoss()
             controller.doubtRecord()
             controller.resumeRollback(at: now)
         }
@@ -182,9 +194,10 @@ public struct RolloutController: Equatable, Sendable {
         self.isAlone = isAlone
         return handle(at: now) { controller in
             guard isTerm else { return }
+            controller.notifyOfLoss()
             // Distinguishes a term without other records from one whose records are lost.
             switch controller.state.phase {
-            case .idle: break
+            case .idle: if controller.state.loss != nil { controller.journal("leads", at: now) }
             case .rollingBack: controller.resumeRollback(at: now)
             case .promoting, .paused, .promoted, .retired, .rolledBack: controller.journal("leads", at: now)
             }
@@ -235,6 +248,9 @@ public struct RolloutController: Equatable, Sendable {
         return handle(at: now) { $0.settle(route, purpose, result, at: now) }
     }
 
+    /// Whether the reply to `operation` is still of use.
+    package func awaits(_ operation: UInt64) -> Bool { underWay(operation) != nil }
+
     private func underWay(_ operation: UInt64) -> (RouteID, RouteWork.Purpose)? {
         for (name, work) in work {
             for (index, route) in work.routes.enumerated() {
@@ -253,6 +269,7 @@ public struct RolloutController: Equatable, Sendable {
             return []
         }
         body(&self)
+        notifyOfStructure(at: now)
         adoptWaitingPlan(at: now)
         repeat {
             hasChanged = false

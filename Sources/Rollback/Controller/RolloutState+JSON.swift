@@ -11,6 +11,7 @@ extension RolloutState {
             "version": version.map { .string(FloatText.general($0)) } ?? .null,
             "last_promoted_at": lastPromotedAt.json, "cooldown_until": cooldownUntil.json,
             "rollback": rollback?.json ?? .null, "doubts": .array(doubts.sorted().map(JSON.string)),
+            "loss": loss.map(JSON.string) ?? .null, "structure": structure?.json ?? .null,
         ]
     }
 
@@ -28,6 +29,9 @@ extension RolloutState {
         version = json["version"]?.text.flatMap { Double($0) }
         lastPromotedAt = Instant?(json["last_promoted_at"])
         cooldownUntil = Instant?(json["cooldown_until"])
+        // Journals of earlier versions do not have these.
+        loss = json["loss"]?.text
+        structure = json["structure"].flatMap(RecordedStructure.init)
         doubts = Set((json["doubts"]?.elements ?? []).compactMap(\.text))
         guard let rollback = json["rollback"], rollback != .null else { return }
         guard let record = RollbackRecord(rollback) else { return nil }

@@ -35,6 +35,11 @@ public struct RolloutState: Equatable, Sendable {
     /// Services taken over from another node whose live weights have not been compared with the record yet.
     public var doubts: Set<String> = []
 
+    /// What happened to an earlier record; `nil` after a person has acknowledged it.
+    public var loss: String?
+    /// The structure of the plan that the state belongs to; `nil` in records of earlier versions.
+    public var structure: RecordedStructure?
+
     /// A plan that was never started.
     public init() {}
 }

@@ -18,6 +18,8 @@ public struct JournalError: Error, Equatable, Sendable, CustomStringConvertible 
     public var path: String
     /// The error text.
     public var message: String
+    /// The new name of a damaged file.
+    public var aside: String?
 
     /// The message with its file.
     public var description: String { "\(path): \(message)" }
@@ -32,7 +34,7 @@ extension JournalError {
             case .tooLong: .tooLong
             case .system: .system
             }
-        self.init(code: code, path: error.path, message: error.reason)
+        self.init(code: code, path: error.path, message: error.reason, aside: error.aside)
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Durable
 internal import MetricModel
 internal import Rollback
 internal import Runtime
@@ -12,9 +13,9 @@ enum OrphanedJournal {
         Paths.matching("\(directory)/*\(ending)").sorted().compactMap { path in
             let name = String(path.dropFirst(directory.utf8.count + 1).dropLast(ending.utf8.count))
             guard !plans.contains(name) else { return nil }
-            // One that another process holds, or that is damaged, is reported when its plan is loaded.
-            guard let journal = try? Journal(path: path), let payload = journal.recovered.last,
-                let record = JournalRecord(payload: payload), record.state.isUnfinished
+            // Read and not opened, which would rename a damaged file. One that cannot be read has nothing to say.
+            guard let bytes = try? FileText.bytes(path), let last = RecordScan.lastRecord(in: bytes),
+                let record = JournalRecord(payload: last.payload), record.state.isUnfinished
             else { return nil }
             let candidates = record.state.services.filter { $0.value.split.candidate > 0 }.sorted { $0.key < $1.key }
             let traffic = candidates.map { "\($0.key) \($0.value.split.candidate) %" }.joined(separator: ", ")

@@ -19,6 +19,7 @@ enum RolloutCommands {
             ("abort", "End the rollout and roll back all candidates."),
             ("rollback", "Return to the stable version, even after promotion."),
             ("abandon-route", "Stop the attempts to take traffic back along a route that cannot be reached."),
+            ("acknowledge", "Let promotion go on after a record was lost and the traffic was checked."),
         ].map(order)
 
     private static func order(_ verb: String, _ summary: String) -> Command {

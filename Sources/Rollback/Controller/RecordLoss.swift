@@ -1,0 +1,82 @@
+internal import JSON
+
+/// A journal whose last record cannot be used: damaged, or of an unknown version.
+public struct RecordLoss: Equatable, Sendable {
+    /// What happened to which file.
+    public var reason: String
+    /// A record that could be read, which may be old; `nil` if there is none.
+    public var salvaged: JournalRecord?
+
+    /// A loss of which only `salvaged` is left.
+    public init(reason: String, salvaged: JournalRecord? = nil) {
+        self.reason = reason
+        self.salvaged = salvaged
+    }
+}
+
+/// What of a plan's structure a record depends on.
+public struct RecordedStructure: Equatable, Sendable {
+    /// The part of one service.
+    public struct Service: Equatable, Sendable {
+        /// The candidate's weight of each stage.
+        public var stages: [Int]
+        /// The names of its routes.
+        public var routes: [String]
+    }
+
+    /// The services, by name.
+    public var services: [String: Service]
+
+    init(_ plan: RolloutPlan) {
+        services = Dictionary(
+            uniqueKeysWithValues: plan.services.map { service in
+                (
+                    service.name,
+                    Service(stages: service.stages.map(\.candidate), routes: service.routes.map(\.name))
+                )
+            })
+    }
+
+    /// How `plan` differs, as text; `nil` if it does not.
+    func difference(to plan: RecordedStructure) -> String? {
+        guard plan != self else { return nil }
+        var parts: [String] = []
+        for (name, old) in services.sorted(by: { $0.key < $1.key }) {
+            guard let new = plan.services[name] else {
+                parts.append("\(name) is gone")
+                continue
+            }
+            func list(_ stages: [Int]) -> String { stages.map { "\($0) %" }.joined(separator: ", ") }
+            if old.stages != new.stages {
+                parts.append("\(name) has the stages \(list(new.stages)) instead of \(list(old.stages))")
+            }
+            if old.routes != new.routes { parts.append("\(name) has other routes") }
+        }
+        for name in plan.services.keys.sorted() where services[name] == nil { parts.append("\(name) is new") }
+        return parts.joined(separator: "; ")
+    }
+}
+
+extension RecordedStructure {
+    var json: JSON {
+        .object(
+            services.sorted { $0.key < $1.key }.map { name, service in
+                JSON.Member(
+                    name,
+                    [
+                        "stages": .array(service.stages.map { .integer(Int64($0)) }),
+                        "routes": .array(service.routes.map(JSON.string)),
+                    ])
+            })
+    }
+
+    init?(_ json: JSON) {
+        guard let members = json.members else { return nil }
+        services = [:]
+        for member in members {
+            services[member.name] = Service(
+                stages: (member.value["stages"]?.elements ?? []).compactMap { $0.integer.map { Int(clamping: $0) } },
+                routes: (member.value["routes"]?.elements ?? []).compactMap(\.text))
+        }
+    }
+}
