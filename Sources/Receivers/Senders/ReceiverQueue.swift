@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// The queue of one receiver, with threads that start and end as needed, so that a slow receiver does not delay others.
 /// May be shared between threads.
-final class ReceiverQueue<Job: Sendable>: Sendable {
+public final class ReceiverQueue<Job: Sendable>: Sendable {
     private struct State {
         var running = 0
         var idle = 0
@@ -20,17 +20,17 @@ final class ReceiverQueue<Job: Sendable>: Sendable {
     private let perform: @Sendable (Job) -> Void
 
     /// A queue that runs at most `concurrency` jobs at once.
-    init(capacity: Int, concurrency: Int, perform: @escaping @Sendable (Job) -> Void) {
+    public init(capacity: Int, concurrency: Int, perform: @escaping @Sendable (Job) -> Void) {
         jobs = Mailbox(capacity: capacity)
         self.concurrency = concurrency
         self.perform = perform
     }
 
     /// The number of waiting jobs.
-    var count: Int { jobs.count }
+    public var count: Int { jobs.count }
 
     /// Adds a job. Returns false if the queue is full.
-    func send(_ job: Job) -> Bool {
+    public func send(_ job: Job) -> Bool {
         guard jobs.send(job) else { return false }
         let (number, finished) = state.withLock { state -> (Int?, [WorkerThread]) in
             let finished = state.finished.compactMap { state.threads.removeValue(forKey: $0) }
@@ -82,10 +82,10 @@ final class ReceiverQueue<Job: Sendable>: Sendable {
     }
 
     /// Closes the queue after all running and waiting jobs.
-    func close() { jobs.close() }
+    public func close() { jobs.close() }
 
     /// Waits for the threads.
-    func join() {
+    public func join() {
         while true {
             let threads = state.withLock { state in
                 defer { state.threads = [:] }
