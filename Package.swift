@@ -129,7 +129,13 @@ let package = Package(
                 "ConfigurationFields", "Database", "GoTemplate", "MetricModel", "Receivers", "RuleModel", "CurlHTTP",
                 "RE2", "YAML", "JSON", "Durable", "Runtime", "Instrumentation",
             ]),
-        source("OnCall", ["ConfigurationFields", "MetricModel", "Runtime", "YAML"]),
+        source("OnCall", ["ConfigurationFields", "JSON", "MetricModel", "Runtime", "YAML"]),
+        source(
+            "OnCallRunner",
+            [
+                "OnCall", "Receivers", "Database", "MetricModel", "JSON", "Durable", "Runtime", "Instrumentation",
+                "TLS",
+            ]),
         // Decisions only: no clock, file, socket or thread. A test checks its object files.
         source("Rollback", ["MetricModel", "RuleModel", "YAML", "JSON"]),
         source(
@@ -175,8 +181,8 @@ let package = Package(
         source(
             "TribuneAPI",
             [
-                "DeploymentGates", "History", "Identity", "JSON", "MetricModel", "Rollback", "RolloutRunner",
-                "RuleModel", "Runtime", "Scraper", "WebCore", "WebServer",
+                "DeploymentGates", "History", "Identity", "JSON", "MetricModel", "OnCall", "OnCallRunner", "Rollback",
+                "RolloutRunner", "RuleModel", "Runtime", "Scraper", "TLS", "WebCore", "WebServer",
             ]),
         source(
             "Exporter",
@@ -194,7 +200,8 @@ let package = Package(
                 "MetricModel",
                 "MetricStore", "Receivers", "Runtime", "YAML", "PromQL", "Exposition", "Scraper", "RuleModel",
                 "RuleEngine",
-                "Notification", "OnCall", "Rollback", "TrafficRouters", "RolloutRunner", "DeploymentGates", "Lease",
+                "Notification", "OnCall", "OnCallRunner", "Rollback", "TrafficRouters", "RolloutRunner",
+                "DeploymentGates", "Lease",
                 "KubernetesClient",
                 "History", "Identity", "Exporter", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI", "RemoteWrite",
                 "WebUI",
@@ -313,7 +320,13 @@ let package = Package(
                 "JSON",
                 "Runtime", "Instrumentation", "YAML",
             ]),
-        tests("OnCall", ["MetricModel", "Runtime", "YAML"]),
+        tests("OnCall", ["JSON", "MetricModel", "Runtime", "YAML"]),
+        tests(
+            "OnCallRunner",
+            [
+                "OnCall", "Database", "History", "Lease", "Receivers", "CurlHTTP", "MetricModel", "JSON", "Durable",
+                "Runtime", "Instrumentation", "YAML",
+            ]),
         // Seeded worlds around the machines of Rollback.
         .target(
             name: "RollbackSimulation",

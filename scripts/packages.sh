@@ -112,6 +112,23 @@ oidc_ensure() {
     rm -rf "$work"
 }
 
+# pagerduty_ensure: puts PagerDuty's Python clients where their tests look for them, as oidc_ensure does.
+pagerduty_ensure() {
+    local folder=.build/tools/pagerduty-clients-7.2.0 work
+    [ ! -e "$folder" ] || return 0
+    python3 -m pip --version >/dev/null 2>&1 || packages_ensure python3-pip
+    say "Fetching PagerDuty's Python clients from PyPI"
+    mkdir -p .build/tools
+    work=$(mktemp -d .build/tools/fetch-XXXXXX)
+    if python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+        --target "$work/site" --requirement scripts/pagerduty-clients.txt >&2; then
+        mv "$work/site" "$folder"
+    else
+        say "The clients could not be fetched: the Events API will be tested with documented requests only"
+    fi
+    rm -rf "$work"
+}
+
 # schemas_ensure: puts the schemas of Kubernetes where the tests of manifests look for them, as envoy_ensure does.
 schemas_ensure() {
     local wheel=.build/tools/$kubernetes_wheel work

@@ -7,6 +7,7 @@
 #   alerts  random histories beside Debian's Alertmanager, every request compared   SOAK_ALERT_ROUNDS=20
 #   history Tribune and its PostgreSQL killed alternately, 100 rounds        SOAK_HISTORY_KILLS=100
 #   damage  files of the store cut and altered at 1000 places each           SOAK_DAMAGED_PLACES=1000
+#   oncall  a million steps of simulated pages                              SOAK_ONCALL_STEPS=1000000
 #   load    the whole test suite while 20 processes compete for the CPU     SOAK_LOAD=20
 #
 # Each part prints a row for docs/soak.md on standard output. The exit code is 1 if any part found something; what it found is
@@ -89,6 +90,13 @@ damage() {
     row damage "$places places of each file" "${result:-did not end}"
 }
 
+oncall() {
+    local wanted=${SOAK_ONCALL_STEPS:-1000000}
+    scripts/build.sh --build-tests >&2
+    TRIBUNE_ONCALL_STEPS=$wanted attempt oncall swift test --skip-build --filter PageSimulationTests || true
+    row oncall "$wanted steps" "$(sed -n 's/^on-call: //p' "$logs/oncall.log" | grep . || echo "did not end, or a violation")"
+}
+
 load() {
     local count=${SOAK_LOAD:-20} pids=() result
     scripts/build.sh --build-tests >&2
@@ -102,11 +110,11 @@ load() {
     row load "$count busy processes" "${result:-did not end}"
 }
 
-[ $# -gt 0 ] || set -- fuzz worlds kills alerts history damage load
+[ $# -gt 0 ] || set -- fuzz worlds kills alerts history damage oncall load
 for part in "$@"; do
     case $part in
-    fuzz | worlds | kills | alerts | history | damage | load) "$part" ;;
-    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|history|damage|load]..." >&2; exit 2 ;;
+    fuzz | worlds | kills | alerts | history | damage | oncall | load) "$part" ;;
+    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|history|damage|oncall|load]..." >&2; exit 2 ;;
     esac
 done
 exit $failed

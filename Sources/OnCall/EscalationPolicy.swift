@@ -51,3 +51,19 @@ public struct EscalationPolicy: Equatable, Sendable {
         self.acknowledgementTimeout = acknowledgementTimeout
     }
 }
+
+extension EscalationPolicy {
+    private static let personPrefix = "person:"
+
+    /// The policy that calls one person, three times, for a page that was given to them.
+    public static func ofPerson(_ name: String) -> EscalationPolicy {
+        EscalationPolicy(
+            name: personPrefix + name, steps: [Step(delay: .zero, targets: [.person(name)])], repeats: 2,
+            roundLength: .minutes(15))
+    }
+
+    /// The person whom a policy of ``ofPerson(_:)`` calls; `nil` for the name of another policy.
+    public static func person(ofPolicy name: String) -> String? {
+        name.hasPrefix(personPrefix) ? String(name.dropFirst(personPrefix.count)) : nil
+    }
+}

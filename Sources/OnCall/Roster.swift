@@ -39,6 +39,35 @@ public struct Roster: Equatable, Sendable {
         var delay: Milliseconds
     }
 
+    /// A program that reports from time to time; without a report in time it is a problem.
+    public struct Heartbeat: Equatable, Sendable {
+        /// The name in pages and in the record.
+        public let name: String
+        /// The key that its program sends.
+        public let key: InboundIntegration.Key
+        /// The time after a report at which the next one is missing.
+        public let timeout: Milliseconds
+        /// The severity of its page.
+        public let severity: String
+        /// The policy of its page.
+        public let policy: String
+
+        /// A heartbeat.
+        public init(
+            name: String, key: InboundIntegration.Key, timeout: Milliseconds, severity: String = "critical",
+            policy: String
+        ) {
+            self.name = name
+            self.key = key
+            self.timeout = timeout
+            self.severity = severity
+            self.policy = policy
+        }
+
+        /// The key of its problem.
+        var problemKey: String { "heartbeat \(name)" }
+    }
+
     /// People by name.
     public var people: [String: Person] = [:]
     /// The people of each team.
@@ -47,6 +76,8 @@ public struct Roster: Equatable, Sendable {
     public var schedules: [String: Schedule] = [:]
     /// Policies by name.
     public var policies: [String: EscalationPolicy] = [:]
+    /// The programs that report, by name.
+    public var heartbeats: [String: Heartbeat] = [:]
 
     /// Nobody.
     public init() {}
@@ -59,6 +90,13 @@ public struct Roster: Equatable, Sendable {
         case .schedule(let name): schedules[name]?.person(at: moment).map { [$0] } ?? []
         case .receiver: []
         }
+    }
+
+    /// The policy called `name`; ``EscalationPolicy/ofPerson(_:)`` for the name of one.
+    public func policy(_ name: String) -> EscalationPolicy? {
+        if let policy = policies[name] { return policy }
+        guard let person = EscalationPolicy.person(ofPolicy: name), people[person] != nil else { return nil }
+        return .ofPerson(person)
     }
 
     /// The messages of a step at `moment`, each way to a person once.

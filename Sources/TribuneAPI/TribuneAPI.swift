@@ -58,11 +58,12 @@ public struct TribuneAPI: Sendable {
                     .optional("time", .time, "The time asked about; now unless given."),
                     .repeated("filter", .string, "A label matcher, such as `instance=\"a:1\"`."),
                 ], explain),
-        ] + accessEndpoints + loginEndpoints + ledgerEndpoints + GateRequest.Kind.allCases.flatMap(gateEndpoints) + [
-            .data(
-                [.post], "/api/v1/safety/checkpoint/{id}/restore", "Restores the weights of a checkpoint.",
-                permission: .gate, parameters: [Self.recordID], body: .json, restoreCheckpoint)
-        ]
+        ] + onCallEndpoints + accessEndpoints + loginEndpoints + ledgerEndpoints
+            + GateRequest.Kind.allCases.flatMap(gateEndpoints) + [
+                .data(
+                    [.post], "/api/v1/safety/checkpoint/{id}/restore", "Restores the weights of a checkpoint.",
+                    permission: .gate, parameters: [Self.recordID], body: .json, restoreCheckpoint)
+            ]
     }
 
     private static let recordID = Parameter.path("id", .string, "The id of a record.")
@@ -126,6 +127,8 @@ public struct TribuneSources: Sendable {
     public var login: LoginSources?
     /// Short-lived tokens.
     public var tokens = TokenSources()
+    /// Pages and schedules.
+    public var onCall = OnCallSources()
     /// The ledger.
     public var ledger = LedgerSources()
 

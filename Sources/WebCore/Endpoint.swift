@@ -66,6 +66,8 @@ public struct Endpoint: Sendable {
         /// A JSON string, as Alertmanager does.
         case jsonString
         case text
+        /// A page for a person, made by the handler; errors before the handler are plain text.
+        case page
     }
 
     /// The methods of this endpoint.
@@ -91,6 +93,8 @@ public struct Endpoint: Sendable {
     public let refusesUnknownParameters: Bool
     /// The text of a 405 response.
     public let methodMessage: String?
+    /// Whether the handler may wait. Other endpoints with the permission `probe` are handled by the polling thread.
+    public let isSlow: Bool
     /// Handles requests.
     public let handler: Handler
 
@@ -104,20 +108,21 @@ public struct Endpoint: Sendable {
             methods: methods, path: path, permission: permission, summary: summary, parameters: parameters,
             body: body ?? (methods.contains(.post) ? .form : .none), response: .data, errors: .envelope,
             needsStore: needsStore, refusesUnknownParameters: refusesUnknownParameters,
-            methodMessage: nil, handler: .data(handler))
+            methodMessage: nil, isSlow: false, handler: .data(handler))
     }
 
     /// An endpoint that returns complete responses.
     public static func response(
         _ methods: [Method] = [.get], _ path: PathTemplate, _ summary: String, permission: Permission = .read,
         parameters: [Parameter] = [], body: RequestBody = .none, response: ResponseKind, errors: ErrorFormat = .text,
-        needsStore: Bool = false, methodMessage: String? = nil,
+        needsStore: Bool = false, methodMessage: String? = nil, isSlow: Bool = false,
         _ handler: @escaping ResponseHandler
     ) -> Endpoint {
         Endpoint(
             methods: methods, path: path, permission: permission, summary: summary, parameters: parameters,
             body: body, response: response, errors: errors, needsStore: needsStore,
-            refusesUnknownParameters: false, methodMessage: methodMessage, handler: .response(handler))
+            refusesUnknownParameters: false, methodMessage: methodMessage, isSlow: isSlow,
+            handler: .response(handler))
     }
 }
 

@@ -46,7 +46,7 @@ extension Endpoint {
             var writer = JSONWriter()
             writer.string(error.message)
             return HTTPServerResponse.json(writer.bytes, status: error.kind.status).challenging(error)
-        case .text:
+        case .text, .page:
             return HTTPServerResponse.text(error.message + "\n", status: error.kind.status).challenging(error)
         }
     }

@@ -57,7 +57,7 @@ public final class RequestDispatcher: Sendable {
     public func probeResponse(to request: HTTPServerRequest) -> HTTPServerResponse? {
         let began = SystemClock.monotonicNanoseconds()
         guard let (resource, pathParameters) = find(request.path),
-            resource.endpoint(for: request.method)?.permission == .probe
+            let endpoint = resource.endpoint(for: request.method), endpoint.permission == .probe, !endpoint.isSlow
         else { return nil }
         return response(to: request, resource, pathParameters, since: began)
     }

@@ -8,7 +8,7 @@ import YAML
     private static let people = "people: [{name: a, contacts: [{receiver: r}, {receiver: phone, after: 5m}]}]\n"
 
     private func roster(_ text: String) throws -> Roster {
-        try Roster(try YAML.parse(Array(text.utf8), file: "oncall.yml")[0], file: "oncall.yml")
+        try OnCallConfiguration(try YAML.parse(Array(text.utf8), file: "oncall.yml")[0], file: "oncall.yml").roster
     }
 
     @Test func `every field is read`() throws {

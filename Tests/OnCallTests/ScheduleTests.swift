@@ -23,7 +23,9 @@ import YAML
         """
 
     private func schedule(_ text: String) throws -> Schedule {
-        let roster = try Roster(try YAML.parse(Array(text.utf8), file: "oncall.yml")[0], file: "oncall.yml")
+        let roster = try OnCallConfiguration(
+            try YAML.parse(Array(text.utf8), file: "oncall.yml")[0], file: "oncall.yml"
+        ).roster
         return try #require(roster.schedules.values.first)
     }
 

@@ -8,6 +8,8 @@ public struct LedgerEvent: Equatable, Sendable {
         case decision
         case rollbackStep = "rollback_step"
         case alert
+        /// A person was called about a problem, or the problem was resolved.
+        case page
         case acknowledgement
         /// A silence was created, changed or removed, or expired.
         case silence

@@ -1,29 +1,12 @@
 internal import ConfigurationFields
 internal import MetricModel
-internal import Runtime
-public import YAML
+internal import YAML
 
 extension Roster {
-    /// Reads the file at `path`, an `oncall.yml`.
-    public static func load(_ path: String) throws(YAMLError) -> Roster {
-        let bytes: [UInt8]
-        do {
-            bytes = try FileText.bytes(path, limit: 4 << 20)
-        } catch {
-            throw YAMLError(file: path, line: 0, column: 0, field: "", message: error.reason)
-        }
-        let documents = try YAML.parse(bytes, file: path)
-        guard documents.count == 1 else {
-            throw YAMLError(
-                file: path, line: 0, column: 0, field: "", message: "expected one document, found \(documents.count)")
-        }
-        return try Roster(documents[0], file: path)
-    }
-
-    /// Reads a parsed file. `file` is used in errors.
-    public init(_ node: YAMLNode, file: String) throws(YAMLError) {
+    /// Reads people, teams, schedules and policies of an `oncall.yml`.
+    init(_ fields: inout FieldReader) throws(YAMLError) {
         self.init()
-        var fields = try FieldReader(node, path: "", file: file)
+        let file = fields.file
         for (index, element) in try fields.list("people").enumerated() {
             let person = try Person(element, path: "people[\(index)]", file: file)
             try Self.unique(people[person.name] == nil, person.name, element, "people[\(index)].name", file)
@@ -48,10 +31,9 @@ extension Roster {
             try Self.unique(policies[policy.name] == nil, policy.name, element, "policies[\(index)].name", file)
             policies[policy.name] = policy
         }
-        try fields.finish()
     }
 
-    private static func unique(
+    static func unique(
         _ isUnique: Bool, _ name: String, _ node: YAMLNode, _ path: String, _ file: String
     ) throws(YAMLError) {
         if isUnique { return }

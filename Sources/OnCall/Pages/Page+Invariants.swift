@@ -11,11 +11,16 @@ extension Page {
         }
         require(scheduled.allSatisfy { $0.position < next }, "a call belongs to a step that has not fired")
         require(scheduled.allSatisfy { $0.number <= calls }, "a call has a number that was not given")
+        require(
+            Set(scheduled.map(\.number)).isDisjoint(with: outstanding.map(\.number)),
+            "a call is scheduled and sent at once")
+        require(
+            (scheduled + outstanding).allSatisfy { $0.failures < Self.attempts }, "a call should have been given up")
         require(Set(scheduled.map(\.number)).count == scheduled.count, "two calls have one number")
         require(
             scheduled.allSatisfy { $0.position.escalation == next.escalation },
             "a call of an escalation that ended is scheduled")
-        if let policy = roster.policies[policy] {
+        if let policy = roster.policy(policy) {
             require(next.step <= policy.steps.count * (policy.repeats + 1), "more steps have fired than the policy has")
         }
         return faults

@@ -30,6 +30,8 @@ public struct Page: Equatable, Sendable {
         public var at: Timestamp
         /// The escalation and the step that it belongs to.
         public var position: Position
+        /// How often its delivery has failed.
+        public var failures = 0
     }
 
     /// A place in the order in which steps fire.
@@ -57,14 +59,19 @@ public struct Page: Equatable, Sendable {
         case unanswered
         /// A step fired and there was nobody to call.
         case unreachable(Position)
+        /// The call was given up: its receiver did not take it.
+        case undelivered(Call)
     }
+
+    /// Attempts of a call before it is given up. With the delays between them they take about ten minutes.
+    public static let attempts = 14
 
     /// The name of the page, unique for ever.
     public let id: String
     /// The key of the problem at its source; at most one open page has it.
     public let key: String
     /// The policy that is followed.
-    public private(set) var policy: String
+    public internal(set) var policy: String
     /// When the page was opened.
     public let openedAt: Timestamp
     /// Where it stands.
@@ -72,17 +79,17 @@ public struct Page: Equatable, Sendable {
     /// The next step to fire.
     public internal(set) var next = Position(escalation: 0, step: 0)
     /// When the current escalation began.
-    public private(set) var escalationStart: Timestamp
+    public internal(set) var escalationStart: Timestamp
     /// Calls that are not due yet.
-    public private(set) var scheduled: [Call] = []
+    public internal(set) var scheduled: [Call] = []
     /// Calls that are being sent: their delivery has not been reported.
-    public private(set) var outstanding: [Call] = []
+    public internal(set) var outstanding: [Call] = []
     /// The receivers that had a call.
-    public private(set) var notified: [String] = []
+    public internal(set) var notified: [String] = []
     /// The number of calls so far, scheduled ones included.
-    public private(set) var calls = 0
+    public internal(set) var calls = 0
     /// Whether the end of all rounds was reported for the current escalation.
-    public private(set) var isUnanswered = false
+    public internal(set) var isUnanswered = false
 
     /// A page that is opened at `now`.
     public init(id: String, key: String, policy: String, at now: Timestamp) {
@@ -108,7 +115,11 @@ public struct Page: Equatable, Sendable {
         case .snoozed(_, let until): return [.wake(until)]
         case .escalating: break
         }
-        guard let policy = roster.policies[policy] else { return [] }
+        guard let policy = roster.policy(policy) else {
+            // A reload took the policy away: somebody else must hear of it, once.
+            defer { isUnanswered = true }
+            return isUnanswered ? [] : [.unanswered]
+        }
         var actions: [Action] = []
         while let due = policy.due(next.step, from: escalationStart), due <= now {
             actions += fire(policy, roster, at: now)
@@ -134,8 +145,38 @@ public struct Page: Equatable, Sendable {
         return actions
     }
 
-    /// The receiver has taken the call, or it was given up.
+    /// The receiver has taken the call.
     public mutating func callEnded(_ number: Int) { outstanding.removeAll { $0.number == number } }
+
+    /// The receiver did not take the call: it is sent again later, or given up. Nothing happens if the call is no
+    /// longer wanted.
+    ///
+    /// - Parameter isFinal: whether another attempt is useless.
+    public mutating func callFailed(_ number: Int, isFinal: Bool, at now: Timestamp) -> [Action] {
+        guard let index = outstanding.firstIndex(where: { $0.number == number }) else { return [] }
+        var call = outstanding.remove(at: index)
+        call.failures += 1
+        guard !isFinal, call.failures < Self.attempts else { return [.undelivered(call)] }
+        call.at = now + Self.pause(after: call.failures)
+        scheduled.append(call)
+        return [.wake(call.at)]
+    }
+
+    /// The time from a failure of a call to its next attempt: 1 s, doubled up to a minute.
+    private static func pause(after failures: Int) -> Milliseconds {
+        min(.seconds(1) * (Int64(1) << Int64(min(failures - 1, 6))), .minutes(1))
+    }
+
+    /// The clock was set by `span`: delays go on as if it had not been. A snooze keeps its end, which a person chose by
+    /// the clock.
+    public mutating func clockWasSet(by span: Milliseconds) {
+        escalationStart = escalationStart + span
+        for index in scheduled.indices { scheduled[index].at = scheduled[index].at + span }
+        for index in outstanding.indices { outstanding[index].at = outstanding[index].at + span }
+        if case .acknowledged(let person, let until?) = state {
+            state = .acknowledged(by: person, until: until + span)
+        }
+    }
 
     /// The calls to send again after a restart: those whose delivery is unknown.
     public func resume() -> [Action] { outstanding.map { .send($0) } }
@@ -143,7 +184,7 @@ public struct Page: Equatable, Sendable {
     /// Somebody acts on the page. `nil` if it is resolved.
     public mutating func acknowledge(by person: String, at now: Timestamp, roster: Roster) -> [Action]? {
         guard !isResolved else { return nil }
-        let timeout = roster.policies[policy]?.acknowledgementTimeout
+        let timeout = roster.policy(policy)?.acknowledgementTimeout
         stopCalls()
         state = .acknowledged(by: person, until: timeout.map { now + $0 })
         return timeout.map { [.wake(now + $0)] } ?? []
@@ -175,7 +216,7 @@ public struct Page: Equatable, Sendable {
 
     /// The next step fires now, whatever its delay. `nil` if the page is resolved or no step is left.
     public mutating func escalate(at now: Timestamp, roster: Roster) -> [Action]? {
-        guard !isResolved, let policy = roster.policies[policy] else { return nil }
+        guard !isResolved, let policy = roster.policy(policy) else { return nil }
         if state != .escalating { beginEscalation(at: now) }
         guard let due = policy.due(next.step, from: escalationStart) else { return nil }
         // The steps behind it keep their distance.

@@ -19,7 +19,7 @@ enum Commands {
             ExportRulesCommand.command,
             ReplayCommand.command,
             ExplainCommand.command,
-        ] + OnCallCommands.all + RolloutCommands.all + GateCommands.all + [
+        ] + OnCallCommands.all + PageCommands.all + RolloutCommands.all + GateCommands.all + [
             RoutesCommand.test,
             OpenAPICommand.command,
             HistoryCommands.verify,

@@ -1,3 +1,4 @@
+internal import JSON
 internal import MetricModel
 internal import OnCall
 internal import Runtime
@@ -5,7 +6,7 @@ internal import YAML
 
 /// `tribune oncall …`: what an `oncall.yml` means, without a server.
 enum OnCallCommands {
-    static let all = [check, who, schedule, escalations]
+    static let all = [check, who, schedule, escalations, importing]
 
     private static let at = Command.Option.value("at", "TIME", "The time asked about, RFC 3339. Default: now.")
 
@@ -83,7 +84,7 @@ enum OnCallCommands {
                 case .unreachable: rows.append((after, "nobody: the targets of this step mean no person now"))
                 case .unanswered: rows.append((after, "unanswered: all rounds are over"))
                 case .wake(let time): next = time
-                case .sendResolved: break
+                case .sendResolved, .undelivered: break
                 }
             }
         }
@@ -91,9 +92,40 @@ enum OnCallCommands {
         return 0
     }
 
+    static let importing = Command(
+        "oncall import", "Print an export of Grafana OnCall, PagerDuty or Opsgenie as an oncall.yml.",
+        operands: "FORMAT FILE...", count: 2...20,
+        details: """
+            FORMAT is grafana-oncall, pagerduty or opsgenie. The files hold what the tool's API returns: objects with
+            the lists users, schedules, escalation_policies and so on. What cannot be carried over is a comment at the
+            top. Each contact is a receiver that alertmanager.yml must have.
+            """
+    ) { (invocation) throws(CommandFailure) in
+        guard let format = ImportedRoster.Format(rawValue: invocation.operands[0]) else {
+            let formats = ImportedRoster.Format.allCases.map(\.rawValue).joined(separator: ", ")
+            throw CommandFailure("expected one of \(formats), got \"\(invocation.operands[0])\"", code: .usage)
+        }
+        var objects: [JSON] = []
+        for path in invocation.operands.dropFirst() {
+            do {
+                objects.append(try JSON(parsing: try FileText.bytes(path, limit: 64 << 20)))
+            } catch {
+                throw CommandFailure("\(path): \(error)")
+            }
+        }
+        do throws(InboundError) {
+            let roster = try ImportedRoster(format, objects)
+            for remark in roster.remarks { Console.error("warning: \(remark)") }
+            Console.print(roster.yaml, terminator: "")
+            return roster.remarks.isEmpty ? 0 : CommandFailure.Code.lint.rawValue
+        } catch {
+            throw CommandFailure(error.description)
+        }
+    }
+
     private static func load(_ path: String) throws(CommandFailure) -> Roster {
         do {
-            return try Roster.load(path)
+            return try OnCallConfiguration.load(path).roster
         } catch {
             throw CommandFailure("FAILED: \(error)")
         }

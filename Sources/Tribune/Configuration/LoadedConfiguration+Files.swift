@@ -8,6 +8,6 @@ extension LoadedConfiguration {
     func files(_ main: String) -> [String] {
         let patterns = prometheus.ruleFiles.flatMap { Paths.existing($0) } + file.plans.flatMap { Paths.matching($0) }
         return [main, file.prometheus] + (file.alertmanager.map { [$0] } ?? []) + (file.access.map { [$0] } ?? [])
-            + patterns
+            + (file.onCall.map { [$0] } ?? []) + patterns
     }
 }

@@ -3,6 +3,7 @@ internal import History
 internal import Identity
 internal import KubernetesClient
 internal import Notification
+internal import OnCall
 internal import PromQL
 internal import Rollback
 internal import RuleEngine
@@ -21,6 +22,8 @@ struct LoadedConfiguration {
     let ruleFiles: [RuleFile]
     /// The notification configuration.
     let notification: NotificationConfiguration
+    /// Who is called; nobody without a file.
+    let onCall: OnCallConfiguration
     /// Who may do what.
     let access: AccessPolicy
     /// The rollout plans.
@@ -64,6 +67,10 @@ struct LoadedConfiguration {
             guard let path = file.access else { return AccessPolicy() }
             return try one { () throws(YAMLError) in try AccessPolicy.load(path) }
         }
+        let onCall = faults.collect { () throws(ConfigurationError) in
+            guard let path = file.onCall else { return OnCallConfiguration() }
+            return try one { () throws(YAMLError) in try OnCallConfiguration.load(path) }
+        }
         var ruleFiles: [RuleFile] = []
         let patterns = prometheus?.ruleFiles ?? []
         for path in patterns.flatMap({ Paths.existing($0) }) {
@@ -94,18 +101,19 @@ struct LoadedConfiguration {
                     YAMLError(file: path, line: 0, column: 0, field: field, message: fault.description))
             }
         }
-        guard faults.errors.isEmpty, let prometheus, var notification, let access else {
+        guard faults.errors.isEmpty, let prometheus, var notification, let access, let onCall else {
             throw ConfigurationError(errors: faults.errors)
         }
         let receivers = file.alertmanager == nil ? [] : Set(notification.receivers.keys)
         let names = NameCheck(ruleFiles, plans, receivers: receivers)
-        guard names.faults.isEmpty else { throw ConfigurationError(errors: names.faults) }
+        let unknown = file.onCall.map { onCall.faults($0, receivers: notification.receivers.keys) } ?? []
+        guard names.faults.isEmpty, unknown.isEmpty else { throw ConfigurationError(errors: names.faults + unknown) }
         for plan in plans.map(\.plan) {
             notification.add(plan.notify, ofPlan: plan.name, alerts: IncidentAlerts.names)
         }
         return LoadedConfiguration(
-            file: file, prometheus: prometheus, ruleFiles: ruleFiles, notification: notification, access: access,
-            plans: plans.map(\.plan), reach: names.report)
+            file: file, prometheus: prometheus, ruleFiles: ruleFiles, notification: notification, onCall: onCall,
+            access: access, plans: plans.map(\.plan), reach: names.report)
     }
 
     /// Reads the plan file at `path`.

@@ -13,6 +13,7 @@ internal import YAML
 /// ```yaml
 /// prometheus_config: prometheus.yml      # what to scrape, which rules to evaluate
 /// alertmanager_config: alertmanager.yml  # who is notified
+/// oncall_config: oncall.yml              # who is called about a problem, and who next
 /// plans: [plans/*.yml]                   # what may be rolled back
 /// access_config: access.yml              # who may do what
 /// constitution:
@@ -36,6 +37,8 @@ struct TribuneFile {
     var prometheus: String
     /// The stock Alertmanager configuration; `nil` for no notifications.
     var alertmanager: String?
+    /// The file of people, schedules and escalation policies; `nil` for none.
+    var onCall: String?
     /// Patterns of rollout plans.
     var plans: [String] = []
     /// The access file; `nil` for the defaults.
@@ -117,6 +120,7 @@ struct TribuneFile {
         var fields = try FieldReader(node, path: "", file: file)
         prometheus = Paths.resolve(try fields.text("prometheus_config"), from: directory)
         alertmanager = try fields.optionalText("alertmanager_config").map { Paths.resolve($0, from: directory) }
+        onCall = try fields.optionalText("oncall_config").map { Paths.resolve($0, from: directory) }
         access = try fields.optionalText("access_config").map { Paths.resolve($0, from: directory) }
         plans = try fields.textList("plans").map { Paths.resolve($0, from: directory) }
         if let node = fields.optional("constitution") {

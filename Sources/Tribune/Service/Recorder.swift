@@ -196,9 +196,11 @@ final class Recorder: Sendable {
 
     /// The incident that `alerts` are about: the alert of a rollback names the rollback.
     private func incident(of alerts: [Alert]) -> String? {
-        guard let rollback = alerts.lazy.compactMap({ $0.annotations["incident"] }).first else { return nil }
-        return incidents.withLock { $0.incident(of: rollback) }
+        alerts.lazy.compactMap { $0.annotations["incident"] }.first.map(incident(ofRollback:))
     }
+
+    /// The incident that a rollback belongs to.
+    func incident(ofRollback rollback: String) -> String { incidents.withLock { $0.incident(of: rollback) } }
 
     private func record(
         _ kind: LedgerEvent.Kind, _ milliseconds: Int64, _ subject: String, _ body: JSON, incident: String?

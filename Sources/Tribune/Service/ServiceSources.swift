@@ -8,6 +8,7 @@ internal import JSON
 internal import MetricModel
 internal import MetricStore
 internal import Notification
+internal import OnCallRunner
 internal import PromQL
 internal import PrometheusAPI
 internal import RemoteWrite
@@ -32,6 +33,7 @@ struct ServiceSources {
     let alertmanagers: AlertmanagerSender
     let notifier: NotificationRunner
     let silences: SilenceRunner
+    let onCall: OnCallRunner
     let onAlerts: @Sendable ([Alert]) -> Bool
     let accessControl: AccessControl
     let url: ExternalURL
@@ -92,6 +94,19 @@ struct ServiceSources {
             events: { [history] (query) throws(HistoryError) in try history.events(query).entries })
         sources.explain = { explainer.explain($0, filters: $1, at: $2) }
         sources.ledger = ledger
+        sources.onCall = onCallSources
+        return sources
+    }
+
+    private var onCallSources: OnCallSources {
+        var sources = OnCallSources()
+        sources.book = { [onCall] in onCall.book }
+        sources.integrations = { [onCall] in onCall.integrations }
+        sources.receive = { [onCall] (signal) throws(OnCallRefusal) in try onCall.receive(signal) }
+        sources.order = { [onCall] (order, page) throws(OnCallRefusal) in try onCall.order(order, page: page) }
+        sources.calendarToken = { [onCall] in onCall.calendarToken(of: $0) }
+        sources.calendarPerson = { [onCall] in onCall.person(ofCalendar: $0) }
+        sources.link = { [onCall] (token) throws(PageLinks.Refusal) in try onCall.link(token) }
         return sources
     }
 

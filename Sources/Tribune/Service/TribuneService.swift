@@ -7,6 +7,7 @@ internal import Lease
 internal import MetricModel
 internal import MetricStore
 internal import Notification
+internal import OnCallRunner
 internal import PromQL
 internal import PrometheusAPI
 internal import Rollback
@@ -32,6 +33,7 @@ final class TribuneService: Sendable {
     private let recorder: Recorder
     private let silences: SilenceRunner
     private let notifier: NotificationRunner
+    private let onCall: OnCallRunner
     private let alertmanagers: AlertmanagerSender
     private let alertmanagerDiscovery: AlertmanagerDiscovery
     private let rollback: RollbackRunner
@@ -83,6 +85,8 @@ final class TribuneService: Sendable {
             shared?.follow { [rollback] in rollback.leaseEpoch }
             relay.attach(rollback)
             running.append { [rollback] in rollback.stop() }
+            onCall = try plan.openOnCall(rollback, recorder, notifier)
+            running.append(onCall.stop)
             gates = try plan.openGates(store, rollback, recorder)
             running.append(gates.stop)
             let router = AlertRouter(
@@ -96,7 +100,7 @@ final class TribuneService: Sendable {
                 ServiceSources(
                     store: store, engine: plan.engine, scraper: scraper, rules: rules, rollback: rollback,
                     gates: gates, history: history, hotCache: hotCache, alertmanagers: alertmanagers,
-                    notifier: notifier, silences: silences,
+                    notifier: notifier, silences: silences, onCall: onCall,
                     onAlerts: { router.received($0) }, accessControl: accessControl, url: plan.url, state: state,
                     onReload: onReload, onQuit: onQuit),
                 accessControl)
@@ -131,7 +135,8 @@ final class TribuneService: Sendable {
     }
 
     private func startThreads(_ configuration: LoadedConfiguration) throws(WorkerThread.StartError) {
-        try notifier.start(configuration.notification) { [rollback] in rollback.isResponsible }
+        try onCall.start()
+        try notifier.start(configuration.notification(joining: onCall)) { [rollback] in rollback.isResponsible }
         try alertmanagerDiscovery.reload(configuration)
         try rollback.start()
         try gates.start()
@@ -160,7 +165,8 @@ final class TribuneService: Sendable {
         accessControl.reload(AccessPolicy(settings, configuration, url))
         rules.reload(configuration.groups, settings: configuration.ruleSettings(externalURL: externalURL))
         seriesRecorder.reload(configuration.recordings)
-        notifier.reload(configuration.notification)
+        onCall.reload(configuration.onCallRunner)
+        notifier.reload(configuration.notification(joining: onCall))
         do throws(WorkerThread.StartError) {
             try alertmanagerDiscovery.reload(configuration)
         } catch {
@@ -187,7 +193,10 @@ final class TribuneService: Sendable {
         housekeeping.stop()
         gates.stop()
         // The node that takes over finds what was sent.
-        rollback.stop(beforeRelease: notifier.stop)
+        rollback.stop(beforeRelease: { [notifier, onCall] in
+            notifier.stop()
+            onCall.stop()
+        })
         alertmanagerDiscovery.stop()
         alertmanagers.stop()
         recorder.flush(ifOlderThan: 0)

@@ -143,6 +143,7 @@ public struct OpenAPIDocument: Sendable {
         case .envelope: failure = content(["application/json", "text/plain"], reference("Error"))
         case .jsonString: failure = content(["application/json", "text/plain"], [:])
         case .text: failure = content(["text/plain"], text)
+        case .page: failure = content(["text/html", "text/plain"], text)
         }
         return .object([
             .init(success.status, success.body),

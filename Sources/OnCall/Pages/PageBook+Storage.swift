@@ -1,0 +1,118 @@
+public import JSON
+public import MetricModel
+
+extension PageBook.Entry {
+    /// The entry as it is stored.
+    public var stored: JSON {
+        [
+            "page": page.stored, "problem": problem.stored,
+            "notes": .array(
+                notes.map { ["at": $0.at.stored, "by": .string($0.by), "text": .string($0.text)] as JSON }),
+            "used_links": .array(usedLinks.map(JSON.string)), "actor": actor.map(JSON.string) ?? .null,
+            "alarm": alarm.map { ["reason": .string($0.reason.rawValue), "since": $0.since.stored] } ?? .null,
+            "closing": .array(closing.map(JSON.string)), "closing_failures": .integer(Int64(closingFailures)),
+            "wake": wakeAt?.stored ?? .null, "revision": .integer(revision),
+        ]
+    }
+
+    /// Reads a stored entry; `nil` if it is malformed.
+    public init?(stored json: JSON) {
+        guard let page = json["page"].flatMap(Page.init(stored:)),
+            let problem = json["problem"].flatMap(Problem.init(stored:)), problem.key == page.key,
+            let revision = json["revision"]?.integer
+        else { return nil }
+        self.init(page: page, problem: problem)
+        notes = (json["notes"]?.elements ?? []).compactMap { note in
+            guard let at = Timestamp(stored: note["at"]), let by = note["by"]?.text, let text = note["text"]?.text
+            else { return nil }
+            return PageBook.Note(at: at, by: by, text: text)
+        }
+        usedLinks = (json["used_links"]?.elements ?? []).compactMap(\.text)
+        actor = json["actor"]?.text
+        if let reason = json["alarm"]?["reason"]?.text.flatMap(PageAlarm.Reason.init(rawValue:)),
+            let since = Timestamp(stored: json["alarm"]?["since"])
+        {
+            alarm = PageAlarm(page: page.id, reason: reason, title: problem.title, since: since)
+        }
+        closing = (json["closing"]?.elements ?? []).compactMap(\.text)
+        closingFailures = json["closing_failures"]?.integer.flatMap { Int(exactly: $0) } ?? 0
+        wakeAt = Timestamp(stored: json["wake"])
+        self.revision = revision
+    }
+}
+
+extension PageBook {
+    /// One write to the journal: pages that changed, and ids of those that are forgotten. A value.
+    public struct Record: Equatable, Sendable {
+        /// The pages.
+        public var entries: [Entry]
+        /// Ids of forgotten pages.
+        public var forgotten: [String]
+        /// When it was written.
+        public var at: Timestamp
+        /// The epoch of the lease under which it was written; 0 without a lease.
+        public var epoch: Int64
+
+        /// A record.
+        public init(entries: [Entry], forgotten: [String] = [], at: Timestamp, epoch: Int64 = 0) {
+            self.entries = entries
+            self.forgotten = forgotten
+            self.at = at
+            self.epoch = epoch
+        }
+
+        private static let version: Int64 = 1
+
+        /// Its bytes.
+        public var payload: [UInt8] {
+            let json: JSON = [
+                "version": .integer(Self.version), "at": at.stored, "epoch": .integer(epoch),
+                "entries": .array(entries.map(\.stored)),
+                "forgotten": .array(forgotten.map(JSON.string)),
+            ]
+            return Array(json.encoded.utf8)
+        }
+
+        /// Reads a record; `nil` if it is malformed or of another version.
+        public init?(payload: [UInt8]) {
+            guard let json = try? JSON(parsing: payload), json["version"]?.integer == Self.version,
+                let at = Timestamp(stored: json["at"]), let stored = json["entries"]?.elements,
+                let forgotten = json["forgotten"]?.elements?.compactMap(\.text)
+            else { return nil }
+            let entries = stored.compactMap(Entry.init(stored:))
+            guard entries.count == stored.count else { return nil }
+            self.init(entries: entries, forgotten: forgotten, at: at, epoch: json["epoch"]?.integer ?? 0)
+        }
+    }
+
+    /// Takes the place of what there is: the pages of `records`, the later of two copies. If the clock has gone back
+    /// since the last record, delays go on from where they were.
+    public mutating func restored(_ records: [Record], at now: Timestamp) {
+        var found: [String: Entry] = [:]
+        for record in records {
+            for entry in record.entries {
+                if let known = found[entry.page.id], known.revision > entry.revision { continue }
+                found[entry.page.id] = entry
+            }
+            for id in record.forgotten { found[id] = nil }
+        }
+        // A problem has one open page. A second one can only come of two nodes that both acted: the newer one ends.
+        var pages: [String: String] = [:]
+        for entry in found.values.sorted(by: { ($0.page.openedAt, $0.page.id) < ($1.page.openedAt, $1.page.id) })
+        where !entry.page.isResolved {
+            if pages[entry.page.key] == nil {
+                pages[entry.page.key] = entry.page.id
+            } else {
+                found[entry.page.id] = nil
+            }
+        }
+        replaceAll(by: Array(found.values))
+        expectHeartbeats(at: now)
+        if let last = records.map(\.at).max(), now < last { clockWasSet(by: now - last) }
+    }
+
+    /// Everything in one record.
+    public func record(at now: Timestamp, epoch: Int64 = 0) -> Record {
+        Record(entries: entries.keys.sorted().compactMap { entries[$0] }, at: now, epoch: epoch)
+    }
+}

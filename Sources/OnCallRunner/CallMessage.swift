@@ -1,0 +1,50 @@
+internal import MetricModel
+internal import OnCall
+internal import Receivers
+
+/// Calls as messages for receivers.
+enum CallMessage {
+    /// The message of `call`, with links that answer it.
+    static func firing(
+        _ call: Page.Call, _ entry: PageBook.Entry, links: PageLinks, lifetime: Milliseconds, externalURL: String,
+        at now: Timestamp
+    ) -> Message {
+        var own = Labels([Label("page", entry.page.id), Label("call", String(call.number))])
+        own.set("source", to: entry.problem.source)
+        if let person = call.person { own.set("person", to: person) }
+        for verb in PageLinks.Verb.allCases {
+            let link = PageLinks.Link(
+                page: entry.page.id, call: call.number, recipient: call.person ?? call.receiver, verb: verb,
+                expires: now + lifetime)
+            own.set(verb.rawValue, to: "\(externalURL)/oncall/links/\(links.token(link))")
+        }
+        return message(entry, to: call.receiver, own, isResolved: false, at: now)
+    }
+
+    /// The message that `entry` is resolved.
+    static func resolved(_ entry: PageBook.Entry, to receiver: String, at now: Timestamp) -> Message {
+        var own = Labels([Label("page", entry.page.id)])
+        if let actor = entry.actor { own.set("resolved_by", to: actor) }
+        return message(entry, to: receiver, own, isResolved: true, at: now)
+    }
+
+    /// All messages of a page to a receiver have the same group key, so that a pager makes one incident of them.
+    private static func message(
+        _ entry: PageBook.Entry, to receiver: String, _ own: Labels, isResolved: Bool, at now: Timestamp
+    ) -> Message {
+        let problem = entry.problem
+        var labels = problem.labels
+        if labels["alertname"] == nil { labels.set("alertname", to: problem.title) }
+        if labels["severity"] == nil, !problem.severity.isEmpty { labels.set("severity", to: problem.severity) }
+        let annotations = problem.annotations.setting("summary", to: problem.title).setting(own)
+        return Message(
+            groupKey: "oncall/page/\(entry.page.id)",
+            groupLabels: Labels([Label("alertname", labels["alertname"] ?? ""), Label("page", entry.page.id)]),
+            receiver: receiver,
+            alerts: [
+                MessageAlert(
+                    labels: labels, annotations: annotations, startsAt: entry.page.openedAt, endsAt: now,
+                    isResolved: isResolved, generatorURL: problem.url)
+            ], reason: isResolved ? .allResolved : .first)
+    }
+}

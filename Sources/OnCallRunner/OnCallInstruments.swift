@@ -1,0 +1,77 @@
+internal import Instrumentation
+internal import MetricModel
+internal import OnCall
+
+/// Tribune's own metrics of on-call.
+struct OnCallInstruments: Sendable {
+    let opened: Counter
+    let delivered: Counter
+    let failed: Counter
+    let undelivered: Counter
+    let unanswered: Counter
+    let unreachable: Counter
+    let refused: Counter
+    let jumps: Counter
+    let lost: Counter
+    let unshared: Counter
+    private let pages: [(state: String, gauge: Gauge)]
+    private let oldest: Gauge
+    private let alarms: Gauge
+    private let registry: Registry
+
+    init(_ registry: Registry) {
+        self.registry = registry
+        opened = registry.counter("tribune_oncall_pages_opened_total", "Pages that were opened.")
+        let name = "tribune_oncall_calls_total"
+        let help = "Messages of pages that were sent, by outcome."
+        delivered = registry.counter(name, help, labels: ["outcome": "delivered"])
+        failed = registry.counter(name, help, labels: ["outcome": "failed"])
+        undelivered = registry.counter(name, help, labels: ["outcome": "given_up"])
+        unanswered = registry.counter(
+            "tribune_oncall_unanswered_total", "Pages that nobody acknowledged in all rounds of their policy.")
+        unreachable = registry.counter(
+            "tribune_oncall_unreachable_total", "Steps of escalation that fired while they meant nobody.")
+        refused = registry.counter(
+            "tribune_oncall_refused_total",
+            "Signals of sources that were refused because there are too many pages or the queue is full.")
+        jumps = registry.counter("tribune_oncall_clock_jumps_total", "How often the clock of the machine was set.")
+        lost = registry.counter("tribune_oncall_journal_failures_total", "Steps of pages that are not in the journal.")
+        unshared = registry.counter(
+            "tribune_oncall_sharing_failures_total", "Steps of pages that could not be stored for the other nodes.")
+        pages = ["escalating", "acknowledged", "snoozed"].map { state in
+            let labels: KeyValuePairs = ["state": state]
+            return (state, registry.gauge("tribune_oncall_pages", "Pages that are not resolved.", labels: labels))
+        }
+        oldest = registry.gauge(
+            "tribune_oncall_oldest_unacknowledged_seconds", "The age of the oldest page that nobody acts on.")
+        alarms = registry.gauge(
+            "tribune_oncall_unanswered_pages", "Pages whose people were not reached or did not answer.")
+    }
+
+    /// Shows what `book` is at `now`. A node that does not act shows nothing.
+    func show(_ book: PageBook, at now: Timestamp) {
+        let open = book.entries.values.filter { !$0.page.isResolved }
+        for (state, gauge) in pages { gauge.set(Double(open.count { $0.page.state.name == state })) }
+        let first = open.filter { $0.page.state == .escalating }.map(\.page.openedAt).min()
+        oldest.set(first.map { max(0, (now - $0).seconds) } ?? 0)
+        alarms.set(Double(open.count { $0.alarm != nil }))
+        for schedule in book.roster.schedules.values {
+            let labels: KeyValuePairs = ["schedule": schedule.name]
+            registry.gauge(
+                "tribune_oncall_gap_seconds",
+                "The time until nobody is on call by a schedule; at most 14 days ahead is looked for.", labels: labels
+            ).set(schedule.secondsToGap(at: now))
+        }
+    }
+}
+
+extension Schedule {
+    /// How far ahead a gap is looked for.
+    private static let horizon = Milliseconds.hours(24 * 14)
+
+    /// The time until nobody is on call, in seconds; the horizon of 14 days if there is none before.
+    func secondsToGap(at now: Timestamp) -> Double {
+        let gap = shifts(from: now, until: now + Self.horizon).first { $0.person == nil }
+        return ((gap?.from ?? now + Self.horizon) - now).seconds
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import Runtime
+import TestSupport
+import Testing
+
+/// What the page of on-call shows is what the program reads and prints.
+@Suite struct OnCallPageTests {
+    private static let page = (try? String(contentsOfFile: "\(root)/docs/operations/oncall.md", encoding: .utf8)) ?? ""
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..")
+        .standardized.path
+
+    private static func blocks(_ language: String) -> [String] {
+        page.matches(of: /```([a-z]*)\n((?s).*?)```/).filter { $0.1 == language }.map { String($0.2) }
+    }
+
+    @Test func `the example is valid, and its escalation is as printed`() throws {
+        let directory = TemporaryDirectory()
+        let file = directory.write(try #require(Self.blocks("yaml").first), to: "oncall.yml")
+        #expect(try TribuneProgram.run(["check", "oncall", file]).exit == .code(0))
+        let shown = try #require(Self.blocks("").first { $0.contains("oncall escalations") })
+        let printed = try TribuneProgram.run(["oncall", "escalations", file, "default", "--at=2026-11-29T10:00:00Z"])
+        #expect(shown.split(separator: "\n").dropFirst().joined(separator: "\n") + "\n" == printed.output)
+    }
+
+    @Test func `all examples together are a configuration, and a contact without a receiver is found`() throws {
+        let directory = TemporaryDirectory()
+        let blocks = Self.blocks("yaml")
+        #expect(blocks.count == 5)
+        for key in ["legacy.key", "backup.key", "backup-beat.key"] {
+            directory.write("key-of-\(key.hashValue)-0000", to: key)
+        }
+        // The first block has people, schedules and the policy; the others add integrations, heartbeats and policies.
+        let policies = blocks[3].split(separator: "receivers:")[0].replacing("policies:\n", with: "")
+        let own = blocks[0].replacing("receivers:\n", with: policies + "receivers:\n")
+        directory.write(own + blocks[2] + blocks[4], to: "oncall.yml")
+        let names = [
+            "ada_push", "ada_phone", "bob_push", "team_lead", "engineering_manager", "director_engineering",
+            "pagerduty",
+            "slack_critical", "email_oncall", "slack_alerts", "email_team", "slack_monitoring",
+        ]
+        func receivers(_ names: [String]) -> String { names.map { "- {name: \($0)}\n" }.joined() }
+        directory.write("scrape_configs: []\n", to: "prometheus.yml")
+        directory.write(blocks[1] + receivers(names), to: "alertmanager.yml")
+        let main = directory.write(
+            "prometheus_config: prometheus.yml\nalertmanager_config: alertmanager.yml\noncall_config: oncall.yml\n",
+            to: "tribune.yml")
+        let good = try TribuneProgram.run(["check", "config", main])
+        #expect(good.exit == .code(0), "\(good.output)\(good.errors)")
+
+        directory.write(blocks[1] + receivers(Array(names.dropFirst())), to: "alertmanager.yml")
+        let bad = try TribuneProgram.run(["check", "config", main])
+        #expect(
+            bad.output.contains("people[0].contacts[0].receiver: alertmanager_config has no receiver \"ada_push\""),
+            "\(bad.output)")
+    }
+}
