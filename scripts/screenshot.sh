@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Makes the two pictures of README from a real run of the demo: docs/images/demo.svg, the terminal as it came, and
-# docs/images/rollout.png, the web page after the rollback.
+# Makes the pictures of README and docs/web.md: from a real run of the demo docs/images/demo.svg, the terminal as it came, and
+# docs/images/rollout.png, the page of the rollout after the rollback; from the journeys in the web application docs/images/web-*.png.
 #
 #   scripts/screenshot.sh [PROGRAM]     PROGRAM: a built tribune (default: .build/release/tribune)
 #
-# Not part of ./test: needs Debian's chromium.
+# Not part of ./test.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/packages.sh
-packages_ensure chromium "${demo_packages[@]}"
+packages_ensure chromium nodejs "${demo_packages[@]}"
 program=${1:-.build/release/tribune}
 
 work=$(mktemp -d)
@@ -30,11 +30,10 @@ until [ -e "$work/lines.json" ]; do kill -0 "$demo"; sleep 0.2; done
 say "Drawing"
 mkdir -p docs/images
 python3 scripts/terminal.py draw "$work/lines.json" docs/images/demo.svg
-sleep 3 # so that the page has figures of the time after the rollback
-chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$work/profile" --window-size=1200,700 \
-    --virtual-time-budget=8000 --screenshot="$work/rollout.png" "http://127.0.0.1:$port/ui/" >"$work/log" 2>&1 || {
-    tail "$work/log" >&2
-    exit 1
-}
-cp "$work/rollout.png" docs/images/rollout.png
+node web/tools/picture.mjs "http://127.0.0.1:$port/ui/#/rollouts/demo" docs/images/rollout.png 1200x1000 'Rolled back and validated'
+kill "$demo" && wait "$demo" || true
+demo=''
+say "Taking the pictures of the journeys with seven services"
+node web/journeys/run.mjs "$program"
+for name in rollout-under-way now query entry; do cp ".build/journeys/$name.png" "docs/images/web-$name.png"; done
 ls -l docs/images >&2

@@ -3,7 +3,8 @@
 #
 #   scripts/web.sh build             bundles into Sources/CWebUI/built, from where the C compiler embeds the files; does
 #                                    nothing when they are newer than the sources
-#   scripts/web.sh check             types, the tests of the view-models, and the budget of the first load
+#   scripts/web.sh check             format, types, the tests of the view-models, and the budget of the first load
+#   scripts/web.sh format            formats web/
 #   scripts/web.sh journeys PROGRAM  whole journeys in Chromium on a running PROGRAM; pictures in .build/journeys
 #   scripts/web.sh client PROGRAM    writes the client from the OpenAPI document of PROGRAM
 set -euo pipefail
@@ -37,6 +38,11 @@ build() {
 
 check() {
     build
+    local biome=.build/tools/biome-2.3.11/biome
+    if [ -x "$biome" ]; then
+        say "Checking the format of the web application"
+        (cd web && "../$biome" ci --colors=off . >&2)
+    fi
     say "Checking the types of the web application"
     tsc -p web/tsconfig.json
     say "Testing the view-models"
@@ -62,6 +68,11 @@ check() {
 case ${1:-build} in
 build) build ;;
 check) check ;;
+format)
+    biome_ensure
+    cd web
+    exec ../.build/tools/biome-2.3.11/biome check --write .
+    ;;
 client) "$2" openapi | node web/tools/generate-client.mjs >web/src/api/operations.ts ;;
 journeys)
     "$2" openapi | node web/tools/generate-client.mjs | cmp - web/src/api/operations.ts || {

@@ -10,11 +10,24 @@ const limit = Number(process.env.TRIBUNE_JOURNEY_LIMIT ?? 90_000);
 export class Browser {
   static async start() {
     const profile = mkdtempSync(join(tmpdir(), 'tribune-chromium-'));
-    const process_ = spawn('chromium', [
-      '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--hide-scrollbars', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--force-device-scale-factor=1', `--user-data-dir=${profile}`,
-      '--remote-debugging-pipe', 'about:blank',
-    ], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
+    const process_ = spawn(
+      'chromium',
+      [
+        '--headless=new',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-dev-shm-usage',
+        '--hide-scrollbars',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--force-device-scale-factor=1',
+        `--user-data-dir=${profile}`,
+        '--remote-debugging-pipe',
+        'about:blank',
+      ],
+      { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] },
+    );
     const browser = new Browser(process_, profile);
     await browser.send('Target.setDiscoverTargets', { discover: true });
     return browser;
@@ -94,25 +107,32 @@ export class Page {
       this.problems.push(params.args.map((one) => one.value ?? one.description).join(' '));
     }
     // The server's refusals and an unplugged network are part of journeys; what the policy blocks is not.
-    if (method === 'Log.entryAdded' && params.entry.level === 'error' && params.entry.source !== 'network') this.problems.push(params.entry.text);
+    if (method === 'Log.entryAdded' && params.entry.level === 'error' && params.entry.source !== 'network')
+      this.problems.push(params.entry.text);
     if (method === 'Network.requestWillBeSent') this.requests.push(params.request.url);
     if (method === 'Page.loadEventFired') this.isLoaded = true;
   }
 
-  send(method, params) { return this.browser.send(method, params, this.sessionId); }
+  send(method, params) {
+    return this.browser.send(method, params, this.sessionId);
+  }
 
   async prepare(width, height, isDark) {
     for (const domain of ['Page', 'Runtime', 'Log', 'Network']) await this.send(`${domain}.enable`);
     await this.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: width < 600 });
     await this.dark(isDark);
     await this.browser.send('Browser.grantPermissions', {
-      permissions: ['clipboardReadWrite', 'clipboardSanitizedWrite'], browserContextId: this.context,
+      permissions: ['clipboardReadWrite', 'clipboardSanitizedWrite'],
+      browserContextId: this.context,
     });
   }
 
   dark(isDark) {
     return this.send('Emulation.setEmulatedMedia', {
-      features: [{ name: 'prefers-color-scheme', value: isDark ? 'dark' : 'light' }, { name: 'prefers-reduced-motion', value: 'reduce' }],
+      features: [
+        { name: 'prefers-color-scheme', value: isDark ? 'dark' : 'light' },
+        { name: 'prefers-reduced-motion', value: 'reduce' },
+      ],
     });
   }
 
@@ -124,24 +144,42 @@ export class Page {
 
   /** The value of an expression in the page. */
   async value(expression) {
-    const { result, exceptionDetails } = await this.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
+    const { result, exceptionDetails } = await this.send('Runtime.evaluate', {
+      expression,
+      awaitPromise: true,
+      returnByValue: true,
+    });
     if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
     return result.value;
   }
 
   /** Waits for an expression to be true. */
-  wait(expression, what = expression) { return until(() => this.value(`Boolean(${expression})`), what, () => this.text()); }
+  wait(expression, what = expression) {
+    return until(
+      () => this.value(`Boolean(${expression})`),
+      what,
+      () => this.text(),
+    );
+  }
 
   /** Waits for a text to be in sight. */
   sees(text, where = 'body') {
-    return this.wait(`[...document.querySelectorAll(${JSON.stringify(where)})].some((one) => one.innerText.includes(${JSON.stringify(text)}))`, `"${text}" in ${where}`);
+    return this.wait(
+      `[...document.querySelectorAll(${JSON.stringify(where)})].some((one) => one.innerText.includes(${JSON.stringify(text)}))`,
+      `"${text}" in ${where}`,
+    );
   }
 
   seesNot(text, where = 'body') {
-    return this.wait(`![...document.querySelectorAll(${JSON.stringify(where)})].some((one) => one.innerText.includes(${JSON.stringify(text)}))`, `no "${text}" in ${where}`);
+    return this.wait(
+      `![...document.querySelectorAll(${JSON.stringify(where)})].some((one) => one.innerText.includes(${JSON.stringify(text)}))`,
+      `no "${text}" in ${where}`,
+    );
   }
 
-  text() { return this.value('document.body.innerText'); }
+  text() {
+    return this.value('document.body.innerText');
+  }
 
   /** The middle of an element that is found by selector and, where given, by a text in its name. */
   async place(selector, name = '') {
@@ -154,12 +192,26 @@ export class Page {
       return { x: box.x + box.width / 2, y: box.y + box.height / 2, box: { x: box.x, y: box.y, width: box.width, height: box.height } };
     })()`;
     let found = null;
-    await until(async () => (found = await this.value(expression)) !== null, `${selector} "${name}"`, () => this.text());
+    await until(
+      async () => {
+        found = await this.value(expression);
+        return found !== null;
+      },
+      `${selector} "${name}"`,
+      () => this.text(),
+    );
     return found;
   }
 
   async mouse(type, x, y, more = {}) {
-    await this.send('Input.dispatchMouseEvent', { type, x, y, button: type === 'mouseMoved' && !more.buttons ? 'none' : 'left', clickCount: 1, ...more });
+    await this.send('Input.dispatchMouseEvent', {
+      type,
+      x,
+      y,
+      button: type === 'mouseMoved' && !more.buttons ? 'none' : 'left',
+      clickCount: 1,
+      ...more,
+    });
   }
 
   async click(selector, name = '') {
@@ -173,7 +225,9 @@ export class Page {
     await this.mouse('mouseMoved', fromX, fromY);
     await this.mouse('mousePressed', fromX, fromY);
     for (let step = 1; step <= 5; step += 1) {
-      await this.mouse('mouseMoved', fromX + ((toX - fromX) * step) / 5, fromY + ((toY - fromY) * step) / 5, { buttons: 1 });
+      await this.mouse('mouseMoved', fromX + ((toX - fromX) * step) / 5, fromY + ((toY - fromY) * step) / 5, {
+        buttons: 1,
+      });
     }
     await this.mouse('mouseReleased', toX, toY);
   }
@@ -184,8 +238,10 @@ export class Page {
       const [key, ...modifiers] = part.split('+').reverse();
       const codes = { Enter: 13, Tab: 9, Escape: 27, ArrowDown: 40, ArrowUp: 38, Backspace: 8 };
       const event = {
-        key, modifiers: (modifiers.includes('Shift') ? 8 : 0) + (modifiers.includes('Control') ? 2 : 0),
-        windowsVirtualKeyCode: codes[key] ?? key.toUpperCase().charCodeAt(0), code: codes[key] ? key : undefined,
+        key,
+        modifiers: (modifiers.includes('Shift') ? 8 : 0) + (modifiers.includes('Control') ? 2 : 0),
+        windowsVirtualKeyCode: codes[key] ?? key.toUpperCase().charCodeAt(0),
+        code: codes[key] ? key : undefined,
         text: key === 'Enter' ? '\r' : key.length === 1 && modifiers.length === 0 ? key : undefined,
       };
       await this.send('Input.dispatchKeyEvent', { type: event.text ? 'keyDown' : 'rawKeyDown', ...event });
@@ -194,7 +250,9 @@ export class Page {
   }
 
   /** Types a text where the focus is. */
-  type(text) { return this.send('Input.insertText', { text }); }
+  type(text) {
+    return this.send('Input.insertText', { text });
+  }
 
   /** Replaces the content of a field. */
   async fill(selector, text) {
@@ -203,7 +261,14 @@ export class Page {
     await this.type(text);
   }
 
-  offline(isOffline) { return this.send('Network.emulateNetworkConditions', { offline: isOffline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 }); }
+  offline(isOffline) {
+    return this.send('Network.emulateNetworkConditions', {
+      offline: isOffline,
+      latency: 0,
+      downloadThroughput: -1,
+      uploadThroughput: -1,
+    });
+  }
 
   async picture(path, isWhole = false) {
     const { data } = await this.send('Page.captureScreenshot', { format: 'png', captureBeyondViewport: isWhole });
@@ -211,7 +276,9 @@ export class Page {
     writeFileSync(path, Buffer.from(data, 'base64'));
   }
 
-  async close() { await this.browser.send('Target.disposeBrowserContext', { browserContextId: this.context }); }
+  async close() {
+    await this.browser.send('Target.disposeBrowserContext', { browserContextId: this.context });
+  }
 }
 
 /** Waits until `test` gives true; fails with what was awaited, and what there was instead. */

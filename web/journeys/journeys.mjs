@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { until } from './browser.mjs';
 
 const ui = (world, hash = '') => `${world.address}/ui/${hash}`;
-const alertHash = (labels) => `#/alerts/${encodeURIComponent(JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))))}`;
+const alertHash = (labels) =>
+  `#/alerts/${encodeURIComponent(JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))))}`;
 
 /** A page that is open at `hash`, logged in where `isOperator`. */
 async function visit({ browser, world }, hash, options = {}) {
@@ -18,7 +19,9 @@ async function visit({ browser, world }, hash, options = {}) {
 /** Nothing failed in the page, and nothing was asked of another origin. */
 function checkPage(page, world) {
   assert.deepEqual(page.problems, []);
-  const foreign = page.requests.filter((url) => !url.startsWith(world.address) && !url.startsWith('data:') && !url.startsWith('blob:'));
+  const foreign = page.requests.filter(
+    (url) => !url.startsWith(world.address) && !url.startsWith('data:') && !url.startsWith('blob:'),
+  );
   assert.deepEqual(foreign, []);
 }
 
@@ -43,6 +46,10 @@ async function badRelease(context) {
   await page.sees('rolled back', 'h1');
   await page.sees('ErrorRatioHigh measured 0.25; it trips at > 0.05.');
   await page.sees('Rolled back and validated');
+  await page.wait(
+    `document.querySelector('section[aria-labelledby=rules-title] svg.spark .limit')`,
+    'the measurements beside their limit',
+  );
   for (const step of ['decided', 'shifted', 'verified', 'isolated', 'validated']) await page.sees(step, '.timeline');
   assert.equal(world.routers.get('auth').candidate, 0);
   await page.picture(join(pictures, 'rollout-rolled-back.png'), true);
@@ -136,7 +143,9 @@ async function query(context) {
   const page = await visit(context, '#/query');
   await page.wait(`document.querySelector('.CodeMirror')`, 'the editor');
   await page.click('.CodeMirror');
-  const type = async (text) => { for (const character of text) await page.keys(character); };
+  const type = async (text) => {
+    for (const character of text) await page.keys(character);
+  };
   await type('service_lat');
   await page.sees('service_latency_seconds', '.CodeMirror-hints');
   await page.sees('Time to answer.', '.CodeMirror-hints');
@@ -146,17 +155,27 @@ async function query(context) {
   await page.keys('Enter');
   await page.type('=~"auth|ledger", env="blue"');
   // The editor reads what was pasted a moment later.
-  await page.wait(`document.querySelector('.CodeMirror').CodeMirror.getValue().includes('"blue"')`, 'the text in the editor');
+  await page.wait(
+    `document.querySelector('.CodeMirror').CodeMirror.getValue().includes('"blue"')`,
+    'the text in the editor',
+  );
   await page.keys('Escape');
   await page.keys('Enter');
   await page.wait(`document.querySelector('[data-series="2"]')`, 'two series');
   await page.wait(`document.querySelector('.graph canvas')`, 'the graph');
-  assert.ok(decodeURIComponent(await page.value('location.hash')).includes('service_latency_seconds{service=~"auth|ledger",+env="blue"}'));
+  assert.ok(
+    decodeURIComponent(await page.value('location.hash')).includes(
+      'service_latency_seconds{service=~"auth|ledger",+env="blue"}',
+    ),
+  );
   // A range that the data fill, so that what is selected has some.
   await until(() => Date.now() - world.started > 20_000, 'twenty seconds of data');
   await page.fill('input[aria-label=Range]', '15s');
   await page.keys('Enter');
-  await page.wait(`location.hash.includes('range_input=15s') && document.querySelector('[aria-busy=false]')`, 'the shorter range');
+  await page.wait(
+    `location.hash.includes('range_input=15s') && document.querySelector('[aria-busy=false]')`,
+    'the shorter range',
+  );
   const { box } = await page.place('.graph');
   await page.mouse('mouseMoved', box.x + box.width * 0.7, box.y + 100);
   await page.wait(`!document.querySelector('.graph-tip').hidden`, 'the values at the cursor');
@@ -193,7 +212,9 @@ async function evidence(context) {
   const { world, pictures } = context;
   const page = await visit(context, '#/evidence');
   await page.sees('this browser verified');
-  await page.value(`document.querySelector('select').value = 'decision', document.querySelector('select').dispatchEvent(new Event('change'))`);
+  await page.value(
+    `document.querySelector('select').value = 'decision', document.querySelector('select').dispatchEvent(new Event('change'))`,
+  );
   await page.sees('roll back', '.entries');
   await page.seesNot('rollback step', '.entries');
   await page.picture(join(pictures, 'evidence.png'));
@@ -201,7 +222,9 @@ async function evidence(context) {
   await page.sees('hashes lead from it to the root');
   await page.sees('signature', '.checks');
   await page.picture(join(pictures, 'entry.png'), true);
-  const saved = page.value(`new Promise((resolve) => { const former = URL.createObjectURL; URL.createObjectURL = (blob) => { blob.text().then(resolve); return former(blob); }; })`);
+  const saved = page.value(
+    `new Promise((resolve) => { const former = URL.createObjectURL; URL.createObjectURL = (blob) => { blob.text().then(resolve); return former(blob); }; })`,
+  );
   await page.click('button', 'Download the proof');
   assert.match(JSON.parse(await saved).proof, /^c2sp.org\/tlog-proof@v1/);
   // A server that changes an entry, between the page and the record.
@@ -210,7 +233,12 @@ async function evidence(context) {
     if (message.sessionId !== page.sessionId || message.method !== 'Fetch.requestPaused') return;
     const { body } = await page.send('Fetch.getResponseBody', { requestId: message.params.requestId });
     const forged = Buffer.from(body, 'base64').toString().replace('decision', 'decisioN');
-    await page.send('Fetch.fulfillRequest', { requestId: message.params.requestId, responseCode: 200, responseHeaders: [{ name: 'Content-Type', value: 'application/json' }], body: Buffer.from(forged).toString('base64') });
+    await page.send('Fetch.fulfillRequest', {
+      requestId: message.params.requestId,
+      responseCode: 200,
+      responseHeaders: [{ name: 'Content-Type', value: 'application/json' }],
+      body: Buffer.from(forged).toString('base64'),
+    });
   });
   const entry = await page.value('location.hash');
   await page.value(`location.hash = '#/evidence'`);
@@ -238,7 +266,13 @@ async function keyboard(context) {
   await page.sees('1 of 15 targets');
   await page.value(`window.kept = document.activeElement`);
   const before = await page.value(`document.querySelector('.target-row time').innerText + performance.now()`);
-  await until(() => page.value(`document.querySelector('.target-row time').innerText + performance.now() !== ${JSON.stringify(before)} && performance.now() > 2500`), 'two seconds of updates');
+  await until(
+    () =>
+      page.value(
+        `document.querySelector('.target-row time').innerText + performance.now() !== ${JSON.stringify(before)} && performance.now() > 2500`,
+      ),
+    'two seconds of updates',
+  );
   assert.ok(await page.value(`document.activeElement === window.kept && window.kept.value === 'env=green ledger'`));
   await page.value('document.activeElement.blur()');
   await page.keys('s');
@@ -260,24 +294,43 @@ async function keyboard(context) {
 }
 
 export const places = {
-  now: '#/', rollouts: '#/rollouts', rollout: '#/rollouts/shop', alerts: '#/alerts',
+  now: '#/',
+  rollouts: '#/rollouts',
+  rollout: '#/rollouts/shop',
+  alerts: '#/alerts',
   alert: alertHash({ alertname: 'QueueLong', service: 'ledger', severity: 'warning' }),
-  query: '#/query?g0.expr=service_queue_length&g0.range_input=5m', table: '#/query?g0.expr=up&g0.tab=table', targets: '#/targets', rules: '#/rules',
-  evidence: '#/evidence', entry: '#/evidence/5', server: '#/status/server', bottlenecks: '#/status/bottlenecks', store: '#/status/store',
-  configuration: '#/status/configuration', access: '#/status/access', nowhere: '#/nowhere',
+  query: '#/query?g0.expr=service_queue_length&g0.range_input=5m',
+  table: '#/query?g0.expr=up&g0.tab=table',
+  targets: '#/targets',
+  rules: '#/rules',
+  evidence: '#/evidence',
+  entry: '#/evidence/5',
+  server: '#/status/server',
+  bottlenecks: '#/status/bottlenecks',
+  store: '#/status/store',
+  configuration: '#/status/configuration',
+  access: '#/status/access',
+  nowhere: '#/nowhere',
 };
 
 /** Every view in both themes and on a phone: no text is lost, nothing moves sideways, and axe-core finds nothing. */
 async function views(context) {
   const { world, pictures, axe } = context;
   let checked = 0;
-  for (const [kind, options] of Object.entries({ light: {}, dark: { isDark: true }, phone: { width: 390, height: 844 } })) {
+  for (const [kind, options] of Object.entries({
+    light: {},
+    dark: { isDark: true },
+    phone: { width: 390, height: 844 },
+  })) {
     const page = await visit(context, '#/', { ...options, isOperator: true });
     const { isDark = false } = options;
     if (axe) await page.value(`${axe}; 0`);
     for (const [name, hash] of Object.entries(places)) {
       await page.value(`location.hash = ${JSON.stringify(hash)}`);
-      await page.wait(`!document.querySelector('main .loading') && document.querySelector('main h1')`, `${name} is there`);
+      await page.wait(
+        `!document.querySelector('main .loading') && document.querySelector('main h1')`,
+        `${name} is there`,
+      );
       const width = await page.value('document.documentElement.scrollWidth - document.documentElement.clientWidth');
       assert.ok(width <= 0, `${name} on ${kind} is ${width} pixels too wide`);
       await page.picture(join(pictures, kind, `${name}.png`));
@@ -318,8 +371,10 @@ async function budget(context) {
   const sizes = new Map();
   context.browser.listeners.push((message) => {
     if (message.sessionId !== page.sessionId) return;
-    if (message.method === 'Network.responseReceived') sizes.set(message.params.requestId, { url: message.params.response.url, bytes: 0 });
-    if (message.method === 'Network.loadingFinished' && sizes.has(message.params.requestId)) sizes.get(message.params.requestId).bytes = message.params.encodedDataLength;
+    if (message.method === 'Network.responseReceived')
+      sizes.set(message.params.requestId, { url: message.params.response.url, bytes: 0 });
+    if (message.method === 'Network.loadingFinished' && sizes.has(message.params.requestId))
+      sizes.get(message.params.requestId).bytes = message.params.encodedDataLength;
   });
   await page.open(ui(world));
   await page.sees('live', '.connection');
@@ -333,10 +388,19 @@ async function budget(context) {
 }
 
 /** What changes the rollout, in order. */
-export const rolloutJourneys = [['a bad release', badRelease], ['orders of a person', orders], ['evidence', evidence]];
+export const rolloutJourneys = [
+  ['a bad release', badRelease],
+  ['orders of a person', orders],
+  ['evidence', evidence],
+];
 /** What does not. */
 export const readingJourneys = [
-  ['the first load', budget], ['alerts and silences', alerts], ['queries', query], ['keyboard', keyboard], ['every view', views], ['a large graph', largeGraph],
+  ['the first load', budget],
+  ['alerts and silences', alerts],
+  ['queries', query],
+  ['keyboard', keyboard],
+  ['every view', views],
+  ['a large graph', largeGraph],
 ];
 /** What needs the program for itself. */
 export const lastJourneys = [['an outage', outage]];
@@ -349,10 +413,13 @@ async function largeLists(context) {
   const rows = await page.value(`document.querySelectorAll('.virtual-row').length`);
   assert.ok(rows < 100, `${rows} rows are in the page`);
   await page.value('window.scrollTo(0, document.body.scrollHeight)');
-  await page.wait(`document.querySelector('.virtual-row:last-child').getAttribute('aria-posinset') > 9000`, 'the end of the list');
+  await page.wait(
+    `document.querySelector('.virtual-row:last-child').getAttribute('aria-posinset') > 9000`,
+    'the end of the list',
+  );
   await page.value(`location.hash = '#/alerts'`);
   await page.sees('5001 alerts');
-  assert.ok(await page.value(`document.querySelectorAll('.virtual-row').length`) < 100);
+  assert.ok((await page.value(`document.querySelectorAll('.virtual-row').length`)) < 100);
   // Typing stays fluent.
   await page.keys('/');
   const start = await page.value('performance.now()');

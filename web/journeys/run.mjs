@@ -12,7 +12,12 @@ import { World } from './world.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const [program, only] = [resolve(process.argv[2]), process.argv[3]];
 const tools = join(root, '.build/tools');
-const axe = existsSync(tools) ? readdirSync(tools).filter((name) => name.startsWith('axe_')).map((name) => join(tools, name, 'axe.min.js')).find(existsSync) : undefined;
+const axe = existsSync(tools)
+  ? readdirSync(tools)
+      .filter((name) => name.startsWith('axe_'))
+      .map((name) => join(tools, name, 'axe.min.js'))
+      .find(existsSync)
+  : undefined;
 const context = {
   pictures: join(root, '.build/journeys'),
   /** The text of axe-core; undefined where it could not be fetched. */
@@ -36,7 +41,10 @@ async function play(world, list) {
   }
 }
 try {
-  const [world, large] = await Promise.all([World.start(program), World.start(program, { targets: 10_000, alerts: 5_000 })]);
+  const [world, large] = await Promise.all([
+    World.start(program),
+    World.start(program, { targets: 10_000, alerts: 5_000 }),
+  ]);
   try {
     // Most of the time is spent waiting for what the world does.
     await Promise.all([play(world, rolloutJourneys), play(world, readingJourneys), play(large, largeJourneys)]);

@@ -8,8 +8,12 @@ import { join } from 'node:path';
 import { until } from './browser.mjs';
 
 export const services = [
-  { name: 'auth', depends: [] }, { name: 'integrity', depends: [] }, { name: 'ledger', depends: ['auth'] },
-  { name: 'search', depends: ['auth'] }, { name: 'pricing', depends: ['integrity'] }, { name: 'checkout', depends: ['ledger', 'pricing'] },
+  { name: 'auth', depends: [] },
+  { name: 'integrity', depends: [] },
+  { name: 'ledger', depends: ['auth'] },
+  { name: 'search', depends: ['auth'] },
+  { name: 'pricing', depends: ['integrity'] },
+  { name: 'checkout', depends: ['ledger', 'pricing'] },
   { name: 'gateway', depends: ['checkout', 'search'] },
 ];
 
@@ -20,7 +24,8 @@ class Router {
   seen = new Set();
 
   handle(method, key, body) {
-    if (method === 'GET') return { stable: 100 - this.candidate, candidate: this.candidate, stable_healthy: true, candidate_healthy: true };
+    if (method === 'GET')
+      return { stable: 100 - this.candidate, candidate: this.candidate, stable_healthy: true, candidate_healthy: true };
     // The key of an operation that was carried out already: nothing happens again.
     if (this.seen.has(key)) return {};
     this.seen.add(key);
@@ -59,12 +64,19 @@ export class World {
     }
     if (kind === 'problems') {
       response.setHeader('Content-Type', 'text/plain; version=0.0.4');
-      return response.end(new Array(this.extra.alerts).fill(0).map((_, index) => `many_problem{number="${index}"} 1\n`).join(''));
+      return response.end(
+        new Array(this.extra.alerts)
+          .fill(0)
+          .map((_, index) => `many_problem{number="${index}"} 1\n`)
+          .join(''),
+      );
     }
     if (kind === 'healthz') return response.end('ok');
     let text = '';
     request.setEncoding('utf8');
-    request.on('data', (piece) => { text += piece; });
+    request.on('data', (piece) => {
+      text += piece;
+    });
     request.on('end', () => {
       const body = text === '' ? {} : JSON.parse(text);
       if (kind === 'notify') {
@@ -81,28 +93,50 @@ export class World {
   /** Counters that grow with the time, so that rates are what the journey expects. */
   metrics(name, version) {
     const seconds = (Date.now() - this.started) / 1000;
-    const share = version === 'green' ? (this.routers.get(name)?.candidate ?? 0) / 100 : 1 - (this.routers.get(name)?.candidate ?? 0) / 100;
-    const failing = version === 'green' ? this.errors.get(name) ?? 0 : 0;
-    return `# HELP http_requests_total Requests by status.\n# TYPE http_requests_total counter\n`
-      + `http_requests_total{status="200"} ${Math.round(1000 + seconds * 40 * (0.5 + share))}\n`
-      + `http_requests_total{status="500"} ${Math.round(seconds * failing)}\n`
-      + `# HELP service_error_ratio Share of requests that fail.\n# TYPE service_error_ratio gauge\nservice_error_ratio ${failing > 0 ? 0.25 : 0.001 + (name.length % 3) / 1000}\n`
-      + `# HELP service_latency_seconds Time to answer.\n# TYPE service_latency_seconds gauge\nservice_latency_seconds ${(0.02 + 0.01 * Math.sin(seconds / 3 + name.length)).toFixed(4)}\n`
-      + `# HELP service_queue_length Waiting requests.\n# TYPE service_queue_length gauge\nservice_queue_length ${name === 'ledger' && version === 'blue' ? 180 : 4}\n`;
+    const share =
+      version === 'green'
+        ? (this.routers.get(name)?.candidate ?? 0) / 100
+        : 1 - (this.routers.get(name)?.candidate ?? 0) / 100;
+    const failing = version === 'green' ? (this.errors.get(name) ?? 0) : 0;
+    return (
+      `# HELP http_requests_total Requests by status.\n# TYPE http_requests_total counter\n` +
+      `http_requests_total{status="200"} ${Math.round(1000 + seconds * 40 * (0.5 + share))}\n` +
+      `http_requests_total{status="500"} ${Math.round(seconds * failing)}\n` +
+      `# HELP service_error_ratio Share of requests that fail.\n# TYPE service_error_ratio gauge\nservice_error_ratio ${failing > 0 ? 0.25 : 0.001 + (name.length % 3) / 1000}\n` +
+      `# HELP service_latency_seconds Time to answer.\n# TYPE service_latency_seconds gauge\nservice_latency_seconds ${(0.02 + 0.01 * Math.sin(seconds / 3 + name.length)).toFixed(4)}\n` +
+      `# HELP service_queue_length Waiting requests.\n# TYPE service_queue_length gauge\nservice_queue_length ${name === 'ledger' && version === 'blue' ? 180 : 4}\n`
+    );
   }
 
   files() {
     const base = `http://127.0.0.1:${this.port}`;
-    const jobs = services.map(({ name }) => `- job_name: ${name}
+    const jobs = services
+      .map(
+        ({ name }) => `- job_name: ${name}
   static_configs:
-${['blue', 'green'].map((version) => `  - targets: ['127.0.0.1:${this.port}']
-    labels: {__metrics_path__: /metrics/${name}/${version}, service: ${name}, env: ${version}}`).join('\n')}`).join('\n');
-    const many = this.extra.targets === 0 ? '' : `- job_name: many
+${['blue', 'green']
+  .map(
+    (version) => `  - targets: ['127.0.0.1:${this.port}']
+    labels: {__metrics_path__: /metrics/${name}/${version}, service: ${name}, env: ${version}}`,
+  )
+  .join('\n')}`,
+      )
+      .join('\n');
+    const many =
+      this.extra.targets === 0
+        ? ''
+        : `- job_name: many
   scrape_interval: 1h
   static_configs:
-  - targets: [${new Array(this.extra.targets).fill(0).map((_, index) => `'10.9.${Math.floor(index / 250)}.${index % 250}:9100'`).join(', ')}]
+  - targets: [${new Array(this.extra.targets)
+    .fill(0)
+    .map((_, index) => `'10.9.${Math.floor(index / 250)}.${index % 250}:9100'`)
+    .join(', ')}]
 `;
-    const manyAlerts = this.extra.alerts === 0 ? '' : `- name: many
+    const manyAlerts =
+      this.extra.alerts === 0
+        ? ''
+        : `- name: many
   interval: 1s
   rules:
   - alert: Many
@@ -113,11 +147,15 @@ ${['blue', 'green'].map((version) => `  - targets: ['127.0.0.1:${this.port}']
 rule_files: [rules.yml]
 scrape_configs:
 ${jobs}
-${this.extra.alerts === 0 ? '' : `- job_name: problems
+${
+  this.extra.alerts === 0
+    ? ''
+    : `- job_name: problems
   static_configs:
   - targets: ['127.0.0.1:${this.port}']
     labels: {__metrics_path__: /problems}
-`}- job_name: broken
+`
+}- job_name: broken
   static_configs:
   - targets: ['127.0.0.1:1']
     labels: {service: broken}
@@ -148,12 +186,16 @@ settle: 1s
 reconcile: 1s
 validation: {rounds: 2, interval: 500ms, timeout: 30s}
 services:
-${services.map(({ name, depends }) => `- name: ${name}
+${services
+  .map(
+    ({ name, depends }) => `- name: ${name}
   depends: [${depends.join(', ')}]
   stable_health: ${base}/healthz/${name}
 ${name === 'checkout' ? '  gates: [{approval: the owner of checkout agrees}]\n' : ''}${name === 'gateway' ? '  preflight: [The new certificate is installed, The on-call engineer knows]\n' : ''}  routes:
   - webhook: {url: "${base}/router/${name}", read: "${base}/router/${name}"}
-    timeout: 2s`).join('\n')}
+    timeout: 2s`,
+  )
+  .join('\n')}
 `,
       'alertmanager.yml': `route: {receiver: people, group_by: [alertname], group_wait: 0s, group_interval: 1s}
 receivers:
@@ -176,16 +218,32 @@ history: {verify: {interval: 2s}}
     mkdirSync(runtime, { mode: 0o700, recursive: true });
     this.program = program;
     this.webPort ??= await freePort();
-    this.process = spawn(program, [
-      'serve', '--config.file=tribune.yml', '--storage.path=data', `--web.listen-address=127.0.0.1:${this.webPort}`, '--log.level=warn',
-    ], { cwd: this.directory, env: { ...process.env, TRIBUNE_RUNTIME_DIR: runtime }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn(
+      program,
+      [
+        'serve',
+        '--config.file=tribune.yml',
+        '--storage.path=data',
+        `--web.listen-address=127.0.0.1:${this.webPort}`,
+        '--log.level=warn',
+      ],
+      { cwd: this.directory, env: { ...process.env, TRIBUNE_RUNTIME_DIR: runtime }, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
     this.log = '';
-    for (const stream of [this.process.stdout, this.process.stderr]) stream.on('data', (piece) => { this.log += piece; });
-    this.process.on('exit', (code) => { this.ended = code; });
+    for (const stream of [this.process.stdout, this.process.stderr])
+      stream.on('data', (piece) => {
+        this.log += piece;
+      });
+    this.process.on('exit', (code) => {
+      this.ended = code;
+    });
     this.address = `http://127.0.0.1:${this.webPort}`;
     await until(async () => {
       if (this.ended !== undefined) throw new Error(`Tribune ended with ${this.ended}: ${this.log}`);
-      return fetch(`${this.address}/-/ready`).then((answer) => answer.ok, () => false);
+      return fetch(`${this.address}/-/ready`).then(
+        (answer) => answer.ok,
+        () => false,
+      );
     }, 'Tribune is ready');
     this.token = readFileSync(join(runtime, `${this.webPort}.token`), 'utf8').trim();
   }
@@ -200,7 +258,9 @@ history: {verify: {interval: 2s}}
 
   async order(verb, plan = 'shop') {
     const answer = await fetch(`${this.address}/api/v1/rollouts/${plan}/${verb}`, {
-      method: 'POST', headers: { Authorization: `Bearer ${this.token}` }, body: new URLSearchParams({ reason: 'journey' }),
+      method: 'POST',
+      headers: { Authorization: `Bearer ${this.token}` },
+      body: new URLSearchParams({ reason: 'journey' }),
     });
     if (!answer.ok) throw new Error(await answer.text());
   }
@@ -213,7 +273,9 @@ history: {verify: {interval: 2s}}
   }
 
   /** Starts it again with the files and data that are there, at the same address. */
-  restart() { return this.run(this.program); }
+  restart() {
+    return this.run(this.program);
+  }
 
   async stop() {
     if (this.ended === undefined) {

@@ -18,13 +18,20 @@ export interface EditorSpec {
   complete: (before: string) => Promise<{ prefix: string; suggestions: Suggestion[] }>;
 }
 
-export interface EditorHandle { setText(text: string): void; focus(): void; destroy(): void }
+export interface EditorHandle {
+  setText(text: string): void;
+  focus(): void;
+  destroy(): void;
+}
 
 (CodeMirror as any).defineSimpleMode('promql', {
   start: [
     { regex: /"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|`[^`]*`?/, token: 'string' },
     { regex: /#.*/, token: 'comment' },
-    { regex: /\b(?:by|without|on|ignoring|group_left|group_right|offset|bool|and|or|unless|atan2)\b/, token: 'keyword' },
+    {
+      regex: /\b(?:by|without|on|ignoring|group_left|group_right|offset|bool|and|or|unless|atan2)\b/,
+      token: 'keyword',
+    },
     { regex: /[A-Za-z_:][\w:]*(?=\s*\()/, token: 'builtin' },
     { regex: /[A-Za-z_]\w*(?=\s*(?:=|!=|=~|!~))/, token: 'attribute' },
     { regex: /\[[^\]]*\]?/, token: 'number' },
@@ -40,7 +47,8 @@ export function edit(element: HTMLElement, spec: EditorSpec): EditorHandle {
     const before = editor.getRange({ line: 0, ch: 0 }, cursor);
     const { prefix, suggestions } = await spec.complete(before);
     return {
-      from: { line: cursor.line, ch: cursor.ch - prefix.length }, to: cursor,
+      from: { line: cursor.line, ch: cursor.ch - prefix.length },
+      to: cursor,
       list: suggestions.map((one) => ({
         text: one.text,
         render: (item: HTMLElement) => {
@@ -54,15 +62,23 @@ export function edit(element: HTMLElement, spec: EditorSpec): EditorHandle {
     };
   };
   const editor = (CodeMirror as any)(element, {
-    value: spec.text, mode: 'promql', lineWrapping: true, viewportMargin: Infinity, placeholder: spec.placeholder, screenReaderLabel: spec.label,
-    autoCloseBrackets: true, matchBrackets: true, inputStyle: 'contenteditable',
+    value: spec.text,
+    mode: 'promql',
+    lineWrapping: true,
+    viewportMargin: Infinity,
+    placeholder: spec.placeholder,
+    screenReaderLabel: spec.label,
+    autoCloseBrackets: true,
+    matchBrackets: true,
+    inputStyle: 'contenteditable',
     hintOptions: { hint, completeSingle: false, closeCharacters: /[\s()[\]{};,]/ },
     extraKeys: {
       Enter: () => spec.onRun(),
       'Shift-Enter': 'newlineAndIndent',
       'Ctrl-Space': 'autocomplete',
       // The Tab key leaves the editor, as it leaves every field.
-      Tab: false, 'Shift-Tab': false,
+      Tab: false,
+      'Shift-Tab': false,
     },
   });
   editor.getInputField().setAttribute('aria-label', spec.label);
@@ -74,8 +90,14 @@ export function edit(element: HTMLElement, spec: EditorSpec): EditorHandle {
   });
   window.setTimeout(() => editor.refresh(), 0);
   return {
-    setText(text: string) { if (editor.getValue() !== text) editor.setValue(text); },
-    focus() { editor.focus(); },
-    destroy() { element.replaceChildren(); },
+    setText(text: string) {
+      if (editor.getValue() !== text) editor.setValue(text);
+    },
+    focus() {
+      editor.focus();
+    },
+    destroy() {
+      element.replaceChildren();
+    },
   };
 }

@@ -22,7 +22,11 @@ export interface GraphSpec {
   onZoom?: (from: number, to: number) => void;
 }
 
-export interface GraphHandle { update(spec: GraphSpec): void; destroy(): void; drawnIn(): number }
+export interface GraphHandle {
+  update(spec: GraphSpec): void;
+  destroy(): void;
+  drawnIn(): number;
+}
 
 // Its legend measures texts with a style attribute, which the policy forbids; the page has a legend of its own.
 Dygraph.PLUGINS = Dygraph.PLUGINS.filter((plugin) => plugin !== Dygraph.Plugins.Legend);
@@ -30,7 +34,9 @@ Dygraph.PLUGINS = Dygraph.PLUGINS.filter((plugin) => plugin !== Dygraph.Plugins.
 /** The graphs on the page, so that one cursor is shown in all. */
 const open = new Set<{ point(time: number | null): void }>();
 
-function style(element: Element, name: string): string { return getComputedStyle(element).getPropertyValue(name).trim() || '#888'; }
+function style(element: Element, name: string): string {
+  return getComputedStyle(element).getPropertyValue(name).trim() || '#888';
+}
 
 /** Draws into `element`, which has a size of its own. */
 export function draw(element: HTMLElement, first: GraphSpec): GraphHandle {
@@ -49,12 +55,21 @@ export function draw(element: HTMLElement, first: GraphSpec): GraphHandle {
   // A single row cannot be drawn as a line; an empty graph still has axes.
   const data = () => (spec.rows.length > 0 ? spec.rows : [[spec.window[0], ...spec.names.map(() => NaN)]]);
   const options = () => ({
-    labels: ['time', ...spec.names.map((_, index) => String(index))], colors: [...spec.colours], visibility: [...spec.visible],
-    stackedGraph: spec.isStacked, labelsUTC: spec.isUTC, dateWindow: [...spec.window],
-    gridLineColor: style(element, '--line'), axisLineColor: style(element, '--line'),
+    labels: ['time', ...spec.names.map((_, index) => String(index))],
+    colors: [...spec.colours],
+    visibility: [...spec.visible],
+    stackedGraph: spec.isStacked,
+    labelsUTC: spec.isUTC,
+    dateWindow: [...spec.window],
+    gridLineColor: style(element, '--line'),
+    axisLineColor: style(element, '--line'),
   });
 
-  const underlay = (context: CanvasRenderingContext2D, area: { x: number; y: number; w: number; h: number }, graph: any) => {
+  const underlay = (
+    context: CanvasRenderingContext2D,
+    area: { x: number; y: number; w: number; h: number },
+    graph: any,
+  ) => {
     context.save();
     context.fillStyle = style(element, '--mark');
     for (const mark of spec.marks) {
@@ -81,7 +96,7 @@ export function draw(element: HTMLElement, first: GraphSpec): GraphHandle {
     tip.replaceChildren();
     const head = document.createElement('b');
     const date = new Date(time);
-    head.textContent = spec.isUTC ? date.toISOString().slice(0, 19).replace('T', ' ') + ' UTC' : date.toLocaleString();
+    head.textContent = spec.isUTC ? `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC` : date.toLocaleString();
     tip.append(head);
     const line = document.createElement('div');
     const swatch = document.createElement('i');
@@ -98,9 +113,23 @@ export function draw(element: HTMLElement, first: GraphSpec): GraphHandle {
 
   const started = performance.now();
   const graph = new Dygraph(plot, data(), {
-    ...options(), legend: 'never', fillGraph: false, strokeWidth: 1.6, axisLabelFontSize: 12, axisLabelWidth: 62, rightGap: 12,
-    connectSeparatedPoints: false, drawPoints: false, drawIsolatedPoints: true, pointSize: 2, highlightCircleSize: 4, animatedZooms: false, strokeBorderWidth: 0,
-    highlightSeriesOpts: { strokeWidth: 2.6, highlightCircleSize: 4 }, highlightSeriesBackgroundAlpha: 1, includeZero: false,
+    ...options(),
+    legend: 'never',
+    fillGraph: false,
+    strokeWidth: 1.6,
+    axisLabelFontSize: 12,
+    axisLabelWidth: 62,
+    rightGap: 12,
+    connectSeparatedPoints: false,
+    drawPoints: false,
+    drawIsolatedPoints: true,
+    pointSize: 2,
+    highlightCircleSize: 4,
+    animatedZooms: false,
+    strokeBorderWidth: 0,
+    highlightSeriesOpts: { strokeWidth: 2.6, highlightCircleSize: 4 },
+    highlightSeriesBackgroundAlpha: 1,
+    includeZero: false,
     axes: {
       x: { ticker: Dygraph.dateTicker, axisLabelFormatter: Dygraph.dateAxisLabelFormatter },
       y: { axisLabelFormatter: (value: number) => spec.format(value) },
@@ -116,7 +145,8 @@ export function draw(element: HTMLElement, first: GraphSpec): GraphHandle {
     },
     zoomCallback: (from: number, to: number) => {
       // What is selected becomes the window of the view, with a finer step.
-      if (spec.onZoom && (from > spec.window[0] || to < spec.window[1])) spec.onZoom(Math.max(from, spec.window[0]), Math.min(to, spec.window[1]));
+      if (spec.onZoom && (from > spec.window[0] || to < spec.window[1]))
+        spec.onZoom(Math.max(from, spec.window[0]), Math.min(to, spec.window[1]));
     },
   });
   milliseconds = performance.now() - started;

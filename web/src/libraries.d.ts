@@ -35,5 +35,7 @@ declare module 'codemirror/addon/mode/simple';
 declare module 'codemirror/addon/display/placeholder';
 
 declare namespace JSX {
-  interface HTMLAttributes { onCancel?: (event: Event) => void }
+  interface HTMLAttributes {
+    onCancel?: (event: Event) => void;
+  }
 }

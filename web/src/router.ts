@@ -1,5 +1,8 @@
 /** A place in the application: the path and parameters behind `#/`. */
-export interface Place { readonly path: readonly string[]; readonly parameters: URLSearchParams }
+export interface Place {
+  readonly path: readonly string[];
+  readonly parameters: URLSearchParams;
+}
 
 /** Reads the fragment of an address; those of earlier versions (`#rollouts`, `?expr=…#query`) lead to the same views. */
 export function parsePlace(hash: string, search = ''): Place {
@@ -8,18 +11,28 @@ export function parsePlace(hash: string, search = ''): Place {
   const found = new URLSearchParams(parameters);
   const expression = new URLSearchParams(search).get('expr');
   if (expression !== null && !found.has('g0.expr')) found.set('g0.expr', expression);
-  const parts = path.split('/').filter((part) => part !== '').map(decode);
+  const parts = path
+    .split('/')
+    .filter((part) => part !== '')
+    .map(decode);
   if (parts.length === 0 && expression !== null) parts.push('query');
   if (parts[0] === 'ledger') parts[0] = 'evidence';
   return { path: parts, parameters: found };
 }
 
 function decode(part: string): string {
-  try { return decodeURIComponent(part); } catch { return part; }
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** The fragment that leads to a place. */
-export function link(path: readonly string[], parameters?: { [name: string]: string | undefined } | URLSearchParams): string {
+export function link(
+  path: readonly string[],
+  parameters?: { [name: string]: string | undefined } | URLSearchParams,
+): string {
   const search = parameters instanceof URLSearchParams ? new URLSearchParams(parameters) : new URLSearchParams();
   if (parameters && !(parameters instanceof URLSearchParams)) {
     for (const [name, value] of Object.entries(parameters)) if (value) search.set(name, value);

@@ -1,19 +1,27 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { request } from '../src/api/client';
-import { postApiV1Query, postApiV1RolloutsPlanVerb, postApiV2Silences, getApiV1HistoryEvents } from '../src/api/operations';
+import {
+  getApiV1HistoryEvents,
+  postApiV1Query,
+  postApiV1RolloutsPlanVerb,
+  postApiV2Silences,
+} from '../src/api/operations';
 import { link, parsePlace } from '../src/router';
-import { Live, lost, may, received } from '../src/state/live';
-import { EventParser, pauseBefore, StreamEvent } from '../src/state/stream';
+import { type Live, lost, may, received } from '../src/state/live';
+import { EventParser, pauseBefore, type StreamEvent } from '../src/state/stream';
 import { rollout, service, target } from './make';
 
 const empty: Live = { connection: { state: 'live' } };
 
 test('a stream gives the same events however it is cut', () => {
-  const text = ': heartbeat\n\nevent: rollout\ndata: {"plan":"a"}\n\nevent: alerts\r\ndata: [1,\r\ndata: 2]\r\n\r\ndata: last\n\n';
+  const text =
+    ': heartbeat\n\nevent: rollout\ndata: {"plan":"a"}\n\nevent: alerts\r\ndata: [1,\r\ndata: 2]\r\n\r\ndata: last\n\n';
   const whole = new EventParser().push(text);
   assert.deepEqual(whole, [
-    { event: 'rollout', data: '{"plan":"a"}' }, { event: 'alerts', data: '[1,\n2]' }, { event: 'message', data: 'last' },
+    { event: 'rollout', data: '{"plan":"a"}' },
+    { event: 'alerts', data: '[1,\n2]' },
+    { event: 'message', data: 'last' },
   ]);
   const parser = new EventParser();
   const pieces: StreamEvent[] = [];
@@ -29,17 +37,35 @@ test('a rollout event replaces its plan, and a removed plan goes', () => {
   const first = received(empty, { event: 'rollout', data: JSON.stringify(rollout('promoting', [service('a')])) }).live;
   assert.equal(first.rollouts?.[0].state, 'promoting');
   const second = received(first, { event: 'rollout', data: JSON.stringify(rollout('paused', [])) }).live;
-  assert.deepEqual(second.rollouts?.map((one) => one.state), ['paused']);
+  assert.deepEqual(
+    second.rollouts?.map((one) => one.state),
+    ['paused'],
+  );
   assert.deepEqual(received(second, { event: 'rollout', data: '{"plan":"shop","state":"removed"}' }).live.rollouts, []);
 });
 
 test('a target event changes health in place, and an unknown target asks for the list', () => {
   const live: Live = { ...empty, targets: [target('a', '1:1'), target('a', '2:2')] };
   const change = (instance: string, health: string) => ({
-    event: 'targets', data: JSON.stringify([{ scrapePool: 'a', scrapeUrl: `http://${instance}/metrics`, labels: { instance, job: 'a' }, health, lastError: 'refused' }]),
+    event: 'targets',
+    data: JSON.stringify([
+      {
+        scrapePool: 'a',
+        scrapeUrl: `http://${instance}/metrics`,
+        labels: { instance, job: 'a' },
+        health,
+        lastError: 'refused',
+      },
+    ]),
   });
   const down = received(live, change('2:2', 'down'));
-  assert.deepEqual(down.live.targets?.map((one) => [one.health, one.lastError]), [['up', ''], ['down', 'refused']]);
+  assert.deepEqual(
+    down.live.targets?.map((one) => [one.health, one.lastError]),
+    [
+      ['up', ''],
+      ['down', 'refused'],
+    ],
+  );
   assert.deepEqual(down.stale, []);
   assert.deepEqual(received(live, change('1:1', 'removed')).live.targets?.length, 1);
   assert.deepEqual(received(live, change('3:3', 'up')).stale, ['targets']);

@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import { webcrypto } from 'node:crypto';
 import test from 'node:test';
 import {
-  checkConsistency, checkSignature, equal, fromBase64, hexadecimal, leafHash, parseCheckpoint, parseKey, parseProof, rootOfPath, verifyEntry,
+  checkConsistency,
+  checkSignature,
+  equal,
+  fromBase64,
+  hexadecimal,
+  leafHash,
+  parseCheckpoint,
+  parseKey,
+  parseProof,
+  rootOfPath,
+  verifyEntry,
 } from '../src/model/proof';
 
 // Node 18 has it under another name than browsers.
@@ -25,14 +35,16 @@ async function tree(leaves: Uint8Array[]): Promise<Uint8Array> {
 async function path(index: number, leaves: Uint8Array[]): Promise<Uint8Array[]> {
   if (leaves.length === 1) return [];
   const k = split(leaves.length);
-  return index < k ? [...await path(index, leaves.slice(0, k)), await tree(leaves.slice(k))]
-    : [...await path(index - k, leaves.slice(k)), await tree(leaves.slice(0, k))];
+  return index < k
+    ? [...(await path(index, leaves.slice(0, k))), await tree(leaves.slice(k))]
+    : [...(await path(index - k, leaves.slice(k))), await tree(leaves.slice(0, k))];
 }
 async function consistency(size: number, leaves: Uint8Array[], isWhole = true): Promise<Uint8Array[]> {
   if (size === leaves.length) return isWhole ? [] : [await tree(leaves)];
   const k = split(leaves.length);
-  return size <= k ? [...await consistency(size, leaves.slice(0, k), isWhole), await tree(leaves.slice(k))]
-    : [...await consistency(size - k, leaves.slice(k), false), await tree(leaves.slice(0, k))];
+  return size <= k
+    ? [...(await consistency(size, leaves.slice(0, k), isWhole)), await tree(leaves.slice(k))]
+    : [...(await consistency(size - k, leaves.slice(k), false)), await tree(leaves.slice(0, k))];
 }
 const leavesOf = (count: number) => Promise.all(new Array(count).fill(0).map((_, index) => leafHash(`leaf ${index}`)));
 
@@ -69,7 +81,7 @@ test('every small tree continues its beginnings, and no changed one does', async
 
 /** A record of `count` entries with a key of its own. */
 async function record(count: number) {
-  const pair = await crypto.subtle.generateKey({ name: 'Ed25519' } as any, true, ['sign', 'verify']) as any;
+  const pair = (await crypto.subtle.generateKey({ name: 'Ed25519' } as any, true, ['sign', 'verify'])) as any;
   const raw = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey));
   const typed = Uint8Array.of(1, ...raw);
   const id = (await digest(encode('tribune\n'), typed)).slice(0, 4);
@@ -78,7 +90,8 @@ async function record(count: number) {
   const text = `tribune\n${count}\n${base64(await tree(hashes))}\n`;
   const signature = new Uint8Array(await crypto.subtle.sign({ name: 'Ed25519' } as any, pair.privateKey, encode(text)));
   const note = `${text}\n\u2014 tribune ${base64(Uint8Array.of(...id, ...signature))}\n`;
-  const proof = async (index: number) => `c2sp.org/tlog-proof@v1\nindex ${index}\n${(await path(index, hashes)).map((one) => `${base64(one)}\n`).join('')}\n${note}`;
+  const proof = async (index: number) =>
+    `c2sp.org/tlog-proof@v1\nindex ${index}\n${(await path(index, hashes)).map((one) => `${base64(one)}\n`).join('')}\n${note}`;
   return { key: `tribune+${hexadecimal(id)}+${base64(typed)}`, leaves, note, proof };
 }
 
@@ -94,7 +107,10 @@ test('whatever is altered is not proved', async () => {
   const { key, leaves, proof, note } = await record(11);
   const other = await record(11);
   const text = await proof(6);
-  await assert.rejects(verifyEntry(7, leaves[6].replace('alert', 'order'), text, parseKey(key)), /the entry was altered/);
+  await assert.rejects(
+    verifyEntry(7, leaves[6].replace('alert', 'order'), text, parseKey(key)),
+    /the entry was altered/,
+  );
   await assert.rejects(verifyEntry(6, leaves[5], text, parseKey(key)), /about entry 7/);
   await assert.rejects(verifyEntry(7, leaves[5], text, parseKey(key)), /the leaf is entry 6/);
   await assert.rejects(verifyEntry(7, leaves[6], text, parseKey(other.key)), /not signed by/);
@@ -103,8 +119,10 @@ test('whatever is altered is not proved', async () => {
 });
 
 test('what a server sends is read strictly', () => {
-  for (const text of ['', 'c2sp.org/tlog-proof@v1\nindex -1\n\n', 'c2sp.org/tlog-proof@v1\nindex 1\nAAAA\n\nx']) assert.throws(() => parseProof(text));
-  for (const note of ['tribune\n1\nAAAA\n', 'tribune\n01\nAAAA\n\n', 'a\nb\n\n\u2014 x AA==\n']) assert.throws(() => parseCheckpoint(note));
+  for (const text of ['', 'c2sp.org/tlog-proof@v1\nindex -1\n\n', 'c2sp.org/tlog-proof@v1\nindex 1\nAAAA\n\nx'])
+    assert.throws(() => parseProof(text));
+  for (const note of ['tribune\n1\nAAAA\n', 'tribune\n01\nAAAA\n\n', 'a\nb\n\n\u2014 x AA==\n'])
+    assert.throws(() => parseCheckpoint(note));
   for (const key of ['', 'tribune+zz+AQ==', 'tribune+6bdd4505+Ag==']) assert.throws(() => parseKey(key));
   assert.throws(() => fromBase64('a b='), /not base64/);
 });

@@ -28,8 +28,14 @@ for (const [path, methods] of Object.entries(document.paths)) {
   if (!path.startsWith('/api/') || path.includes('/tile/')) continue;
   for (const [method, operation] of Object.entries(methods)) {
     // A reading that may also be posted is posted, so that its length has no limit but the body's.
-    if (method === 'put' || (method === 'get' && methods.post && operation['x-permission'] === 'read'
-      && methods.post['x-permission'] === 'read')) continue;
+    if (
+      method === 'put' ||
+      (method === 'get' &&
+        methods.post &&
+        operation['x-permission'] === 'read' &&
+        methods.post['x-permission'] === 'read')
+    )
+      continue;
     const content = operation.requestBody?.content ?? {};
     const form = content['application/x-www-form-urlencoded']?.schema;
     const takesJSON = 'application/json' in content;
@@ -37,18 +43,25 @@ for (const [path, methods] of Object.entries(document.paths)) {
     const inQuery = (operation.parameters ?? []).filter((one) => one.in === 'query');
     const fields = [
       ...[...inPath, ...inQuery].map((one) => [one.name, one.required, type(one.schema)]),
-      ...Object.entries(form?.properties ?? {}).map(([name, schema]) =>
-        [name, (form.required ?? []).includes(name), type(schema)]),
+      ...Object.entries(form?.properties ?? {}).map(([name, schema]) => [
+        name,
+        (form.required ?? []).includes(name),
+        type(schema),
+      ]),
       ...(takesJSON ? [['body', true, 'unknown']] : []),
     ];
-    const shape = fields.length === 0 ? '{}'
-      : `{ ${fields.map(([name, needed, text]) => `'${name}'${needed ? '' : '?'}: ${text}`).join('; ')} }`;
+    const shape =
+      fields.length === 0
+        ? '{}'
+        : `{ ${fields.map(([name, needed, text]) => `'${name}'${needed ? '' : '?'}: ${text}`).join('; ')} }`;
     lines.push(
-      '', `/** ${operation.summary} */`,
+      '',
+      `/** ${operation.summary} */`,
       `export const ${operation.operationId}: Operation<'${operation.operationId}', ${shape}> = {`,
-      `  method: '${method.toUpperCase()}', path: '${path.slice('/api/'.length)}', permission: '${operation['x-permission']}',`
-        + ` kind: '${kind(operation)}',`,
-      '};');
+      `  method: '${method.toUpperCase()}', path: '${path.slice('/api/'.length)}', permission: '${operation['x-permission']}',` +
+        ` kind: '${kind(operation)}',`,
+      '};',
+    );
   }
 }
 process.stdout.write(`// Generated from the OpenAPI document by web/tools/generate-client.mjs. Do not edit.

@@ -7,9 +7,14 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const built = join(dirname(fileURLToPath(import.meta.url)), '../../Sources/CWebUI/built');
-const types = { html: 'text/html; charset=utf-8', css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8' };
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-  + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const types = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+};
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+  "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const [upstream, port] = [new URL(process.argv[2]), Number(process.argv[3] ?? 0)];
 
 const server = createServer((incoming, outgoing) => {
@@ -18,7 +23,9 @@ const server = createServer((incoming, outgoing) => {
     const name = path.slice(4) || 'index.html';
     try {
       const body = readFileSync(join(built, name.replace(/[^\w.]/g, '')));
-      outgoing.writeHead(200, { 'Content-Type': types[name.split('.').pop()], 'Content-Security-Policy': policy }).end(body);
+      outgoing
+        .writeHead(200, { 'Content-Type': types[name.split('.').pop()], 'Content-Security-Policy': policy })
+        .end(body);
     } catch {
       outgoing.writeHead(404).end();
     }
@@ -26,10 +33,13 @@ const server = createServer((incoming, outgoing) => {
   }
   const headers = { ...incoming.headers, host: upstream.host };
   if (headers.origin) headers.origin = upstream.origin;
-  const forward = request({ host: upstream.hostname, port: upstream.port, path: incoming.url, method: incoming.method, headers }, (answer) => {
-    outgoing.writeHead(answer.statusCode, answer.headers);
-    answer.pipe(outgoing);
-  });
+  const forward = request(
+    { host: upstream.hostname, port: upstream.port, path: incoming.url, method: incoming.method, headers },
+    (answer) => {
+      outgoing.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(outgoing);
+    },
+  );
   forward.on('error', () => outgoing.destroy());
   outgoing.on('close', () => forward.destroy());
   incoming.pipe(forward);

@@ -1,4 +1,4 @@
-import { Answers } from './types';
+import type { Answers } from './types';
 
 /** An operation of the API: its answer is found by its name, and `Input` has its parameters. */
 export interface Operation<Name extends string, Input> {
@@ -16,17 +16,25 @@ export type Answer<Name extends string> = Name extends keyof Answers ? Answers[N
 
 /** Why a request failed, in the server's words. `status` is 0 where no answer came. */
 export class APIFailure extends Error {
-  constructor(readonly status: number, message: string) { super(message); }
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
 }
 
 /** An answer with what the server adds to it. */
-export interface Noted<T> { data: T; notes: string[] }
+export interface Noted<T> {
+  data: T;
+  notes: string[];
+}
 
 type Values = { [name: string]: unknown };
 
 function append(to: URLSearchParams, name: string, value: unknown): void {
   if (value === undefined || value === null || value === '') return;
-  if (Array.isArray(value)) value.forEach((one) => to.append(name, String(one)));
+  if (Array.isArray(value)) for (const one of value) to.append(name, String(one));
   else to.append(name, String(value));
 }
 
@@ -52,30 +60,42 @@ export function request(operation: Operation<string, unknown>, input: Values): {
 
 /** Sends requests to the server that the page came from. */
 export class Client {
-  constructor(private readonly base: URL, private readonly token: () => string | null) {}
+  constructor(
+    private readonly base: URL,
+    private readonly token: () => string | null,
+  ) {}
 
   /** The address of `path` below `/api/`, for links. */
-  address(path: string): string { return new URL(path, this.base).href; }
+  address(path: string): string {
+    return new URL(path, this.base).href;
+  }
 
   headers(): { [name: string]: string } {
     const token = this.token();
     return token ? { Authorization: `Bearer ${token}` } : {};
   }
 
-  async send<Name extends string, Input extends {}>(
-    operation: Operation<Name, Input>, input: Input, signal?: AbortSignal,
+  async send<Name extends string, Input extends object>(
+    operation: Operation<Name, Input>,
+    input: Input,
+    signal?: AbortSignal,
   ): Promise<Answer<Name>> {
     return (await this.sendNoted(operation, input, signal)).data;
   }
 
-  async sendNoted<Name extends string, Input extends {}>(
-    operation: Operation<Name, Input>, input: Input, signal?: AbortSignal,
+  async sendNoted<Name extends string, Input extends object>(
+    operation: Operation<Name, Input>,
+    input: Input,
+    signal?: AbortSignal,
   ): Promise<Noted<Answer<Name>>> {
     const { path, init } = request(operation, input as Values);
     let response: Response;
     try {
       response = await fetch(this.address(path), {
-        ...init, headers: { ...this.headers(), ...(init.headers as {}) }, signal, credentials: 'same-origin',
+        ...init,
+        headers: { ...this.headers(), ...(init.headers as { [name: string]: string }) },
+        signal,
+        credentials: 'same-origin',
       });
     } catch (fault) {
       if (signal?.aborted) throw fault;
@@ -90,7 +110,10 @@ export class Client {
       throw new APIFailure(response.status, text.trim().slice(0, 300) || `status ${response.status}`);
     }
     if (!response.ok || body?.status === 'error') {
-      throw new APIFailure(response.status, String(body?.error ?? body?.message ?? body ?? `status ${response.status}`));
+      throw new APIFailure(
+        response.status,
+        String(body?.error ?? body?.message ?? body ?? `status ${response.status}`),
+      );
     }
     if (operation.kind === 'json') return { data: body, notes: [] };
     return { data: body.data, notes: [...(body.warnings ?? []), ...(body.infos ?? [])] };

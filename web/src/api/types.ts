@@ -3,119 +3,278 @@
 
 export type LabelSet = { readonly [name: string]: string };
 
-export interface Split { stable: number; candidate: number }
+export interface Split {
+  stable: number;
+  candidate: number;
+}
 
-export interface Gate { name: string; open: boolean | null; detail: string }
+export interface Gate {
+  name: string;
+  open: boolean | null;
+  detail: string;
+}
 
 export interface RouteReading {
-  name: string; up: boolean | null; observed: Split | null; read_at: string | null; unreadable_since: string | null;
-  fault: string | null; abandoned: boolean;
+  name: string;
+  up: boolean | null;
+  observed: Split | null;
+  read_at: string | null;
+  unreadable_since: string | null;
+  fault: string | null;
+  abandoned: boolean;
 }
 
 export interface ServiceRollout {
-  name: string; progress: string; stable: number; candidate: number; observed: Split | null; routes: RouteReading[];
-  frozen: string | null; stage: number | null; stages: number; bake_ends: string | null; gates: Gate[]; lack: string | null;
-  depends: string[]; preflight: string[];
+  name: string;
+  progress: string;
+  stable: number;
+  candidate: number;
+  observed: Split | null;
+  routes: RouteReading[];
+  frozen: string | null;
+  stage: number | null;
+  stages: number;
+  bake_ends: string | null;
+  gates: Gate[];
+  lack: string | null;
+  depends: string[];
+  preflight: string[];
 }
 
-export interface Step { time: string; ms: number; step: string; service: string | null; detail: string }
+export interface Step {
+  time: string;
+  ms: number;
+  step: string;
+  service: string | null;
+  detail: string;
+}
 
 export interface Trip {
-  name: string; rule: string; rule_hash: string; incident: string; severity: string; expr: string; comparison: string;
-  threshold: string; labels: LabelSet; samples: { time: number; value: string }[]; service: string | null; scope: string;
-  mode: string; time: number; annotations: LabelSet;
+  name: string;
+  rule: string;
+  rule_hash: string;
+  incident: string;
+  severity: string;
+  expr: string;
+  comparison: string;
+  threshold: string;
+  labels: LabelSet;
+  samples: { time: number; value: string }[];
+  service: string | null;
+  scope: string;
+  mode: string;
+  time: number;
+  annotations: LabelSet;
 }
 
 export interface Rollback {
-  id: string; generation: number; severity: string; services: string[]; valid: boolean | null; validation: string | null;
-  causes: { trip?: Trip; command?: { by: string; reason: string } }[]; timeline: Step[]; incident: { id: string; severity: string; title: string; tasks: string[] } | null;
+  id: string;
+  generation: number;
+  severity: string;
+  services: string[];
+  valid: boolean | null;
+  validation: string | null;
+  causes: { trip?: Trip; command?: { by: string; reason: string } }[];
+  timeline: Step[];
+  incident: { id: string; severity: string; title: string; tasks: string[] } | null;
   milliseconds: { [step: string]: number };
 }
 
 export interface RuleStanding {
-  name: string; trip: string;
-  elements: { labels: string; value: string | null; at: string | null; tripped: boolean; missing_since: string | null }[];
+  name: string;
+  trip: string;
+  elements: {
+    labels: string;
+    value: string | null;
+    at: string | null;
+    tripped: boolean;
+    missing_since: string | null;
+  }[];
 }
 
 export interface Rollout {
-  plan: string; state: string;
+  plan: string;
+  state: string;
   details: {
-    plan: string; generation: number; phase: string; obstacle: string | null; epoch: number | null;
-    services: ServiceRollout[]; freezes: string[]; todo: string[]; rules: RuleStanding[]; cooldown_until: string | null;
+    plan: string;
+    generation: number;
+    phase: string;
+    obstacle: string | null;
+    epoch: number | null;
+    services: ServiceRollout[];
+    freezes: string[];
+    todo: string[];
+    rules: RuleStanding[];
+    cooldown_until: string | null;
     rollback: Rollback | null;
   };
 }
 
 export interface Alert {
-  labels: LabelSet; annotations: LabelSet; state: string; activeAt: string; value: string;
+  labels: LabelSet;
+  annotations: LabelSet;
+  state: string;
+  activeAt: string;
+  value: string;
 }
 
 export interface Target {
-  labels: LabelSet; discoveredLabels: LabelSet; scrapePool: string; scrapeUrl: string; lastError: string; lastScrape: string;
-  lastScrapeDuration: number; health: string; scrapeInterval: string; scrapeTimeout: string;
+  labels: LabelSet;
+  discoveredLabels: LabelSet;
+  scrapePool: string;
+  scrapeUrl: string;
+  lastError: string;
+  lastScrape: string;
+  lastScrapeDuration: number;
+  health: string;
+  scrapeInterval: string;
+  scrapeTimeout: string;
 }
 
 export interface Rule {
-  name: string; query: string; type: string; health: string; lastError?: string; evaluationTime: number; lastEvaluation: string;
-  labels: LabelSet; state?: string; duration?: number; annotations?: LabelSet; alerts?: Alert[];
+  name: string;
+  query: string;
+  type: string;
+  health: string;
+  lastError?: string;
+  evaluationTime: number;
+  lastEvaluation: string;
+  labels: LabelSet;
+  state?: string;
+  duration?: number;
+  annotations?: LabelSet;
+  alerts?: Alert[];
   rollback?: { trip: string; severity: string; mode: string; streak: number; tripped: boolean };
 }
 
 export interface RuleGroup {
-  name: string; file: string; interval: number; rules: Rule[]; evaluationTime: number; lastEvaluation: string;
+  name: string;
+  file: string;
+  interval: number;
+  rules: Rule[];
+  evaluationTime: number;
+  lastEvaluation: string;
 }
 
 export interface LedgerEvent {
-  index?: number; time: string; kind: string; subject: string; service?: string; incident?: string;
+  index?: number;
+  time: string;
+  kind: string;
+  subject: string;
+  service?: string;
+  incident?: string;
   actor?: { method?: string; identity?: unknown; peer?: unknown; claimed?: unknown };
-  body: { [member: string]: unknown }; hash?: string; proof?: string;
+  body: { [member: string]: unknown };
+  hash?: string;
+  proof?: string;
 }
 
 export interface HistoryStatus {
-  database: string; connected: boolean; behind: boolean; spooled: number; entries: number; signedEntries: number;
-  root: string; publicKey: string; halted: string | null; lastError: string | null;
+  database: string;
+  connected: boolean;
+  behind: boolean;
+  spooled: number;
+  entries: number;
+  signedEntries: number;
+  root: string;
+  publicKey: string;
+  halted: string | null;
+  lastError: string | null;
   verification: {
-    finishedAt: string | null; entries: number; problems: number; firstBadEntry: number | null; message: string | null;
+    finishedAt: string | null;
+    entries: number;
+    problems: number;
+    firstBadEntry: number | null;
+    message: string | null;
   };
 }
 
 export interface Bottleneck {
-  kind: string; name: string; subject: string; status: string; score: number | null; value: number | null; threshold: number;
-  better: string; dependents: string[]; evidence: { expr: string; labels?: LabelSet; reason?: string };
+  kind: string;
+  name: string;
+  subject: string;
+  status: string;
+  score: number | null;
+  value: number | null;
+  threshold: number;
+  better: string;
+  dependents: string[];
+  evidence: { expr: string; labels?: LabelSet; reason?: string };
 }
 
-export interface Matcher { name: string; value: string; isRegex: boolean; isEqual: boolean }
+export interface Matcher {
+  name: string;
+  value: string;
+  isRegex: boolean;
+  isEqual: boolean;
+}
 
 export interface Silence {
-  id: string; matchers: Matcher[]; startsAt: string; endsAt: string; createdBy: string; comment: string;
+  id: string;
+  matchers: Matcher[];
+  startsAt: string;
+  endsAt: string;
+  createdBy: string;
+  comment: string;
   status: { state: string };
 }
 
 export interface NotifiedAlert {
-  labels: LabelSet; annotations: LabelSet; startsAt: string; endsAt: string; fingerprint: string; receivers: { name: string }[];
+  labels: LabelSet;
+  annotations: LabelSet;
+  startsAt: string;
+  endsAt: string;
+  fingerprint: string;
+  receivers: { name: string }[];
   status: { state: string; silencedBy: string[]; inhibitedBy: string[] };
 }
 
-export interface AlertGroup { labels: LabelSet; receiver: { name: string }; alerts: NotifiedAlert[] }
+export interface AlertGroup {
+  labels: LabelSet;
+  receiver: { name: string };
+  alerts: NotifiedAlert[];
+}
 
-export interface ClientIdentity { name: string | null; method: string; address: string; roles: string[]; permissions: string[] }
+export interface ClientIdentity {
+  name: string | null;
+  method: string;
+  address: string;
+  roles: string[];
+  permissions: string[];
+}
 
 export type Sample = [number, string];
 export interface Series {
-  metric: LabelSet; value?: Sample; values?: Sample[]; histogram?: [number, { count: string; sum: string }];
+  metric: LabelSet;
+  value?: Sample;
+  values?: Sample[];
+  histogram?: [number, { count: string; sum: string }];
 }
-export interface QueryData { resultType: string; result: Series[] | Sample }
+export interface QueryData {
+  resultType: string;
+  result: Series[] | Sample;
+}
 
-export interface NameCount { name: string; value: number }
+export interface NameCount {
+  name: string;
+  value: number;
+}
 export interface StoreStatus {
   headStats: { numSeries: number; numLabelPairs: number; chunkCount: number; minTime: number; maxTime: number };
-  seriesCountByMetricName: NameCount[]; labelValueCountByLabelName: NameCount[]; seriesCountByLabelValuePair: NameCount[];
+  seriesCountByMetricName: NameCount[];
+  labelValueCountByLabelName: NameCount[];
+  seriesCountByLabelValuePair: NameCount[];
 }
 
 export interface Explanation {
-  alert: string; time: string;
+  alert: string;
+  time: string;
   alerts: {
-    labels: LabelSet; state: string; conclusion: string; silenced_by: unknown[]; inhibited_by: unknown[];
+    labels: LabelSet;
+    state: string;
+    conclusion: string;
+    silenced_by: unknown[];
+    inhibited_by: unknown[];
     routes: { receiver: string; integrations: string[]; firing_sent_to: string[] }[];
   }[];
 }
@@ -149,8 +308,15 @@ export interface Answers {
   getApiV1StatusRuntimeinfo: { [name: string]: string | number | boolean };
   getApiV1Features: { [group: string]: { [feature: string]: boolean } };
   getApiV1AccessIdentities: {
-    identities: { name: string; method: string; roles: string[]; plans: string[]; services: string[]; expires: string | null;
-      last_used: string | null }[];
+    identities: {
+      name: string;
+      method: string;
+      roles: string[];
+      plans: string[];
+      services: string[];
+      expires: string | null;
+      last_used: string | null;
+    }[];
   };
   getApiV2Silences: Silence[];
   postApiV2Silences: { silenceID: string };

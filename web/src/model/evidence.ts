@@ -1,19 +1,49 @@
-import { LedgerEvent } from '../api/types';
+import type { LedgerEvent } from '../api/types';
 
 export const kinds = [
-  'violation', 'decision', 'rollback_step', 'alert', 'acknowledgement', 'silence', 'deployment', 'checkpoint', 'config_change', 'order',
-  'login', 'denied', 'token_use', 'migration', 'retention', 'measurements', 'node_key', 'erasure', 'gap', 'damage',
+  'violation',
+  'decision',
+  'rollback_step',
+  'alert',
+  'acknowledgement',
+  'silence',
+  'deployment',
+  'checkpoint',
+  'config_change',
+  'order',
+  'login',
+  'denied',
+  'token_use',
+  'migration',
+  'retention',
+  'measurements',
+  'node_key',
+  'erasure',
+  'gap',
+  'damage',
 ] as const;
-export type Kind = typeof kinds[number];
+export type Kind = (typeof kinds)[number];
 
 /** What one searches for. Empty texts match everything. */
 export interface Search {
-  readonly kind: string; readonly service: string; readonly incident: string; readonly text: string; readonly from: string; readonly to: string;
+  readonly kind: string;
+  readonly service: string;
+  readonly incident: string;
+  readonly text: string;
+  readonly from: string;
+  readonly to: string;
 }
 
 export function readSearch(parameters: URLSearchParams): Search {
   const get = (name: string) => parameters.get(name) ?? '';
-  return { kind: get('kind'), service: get('service'), incident: get('incident'), text: get('text'), from: get('from'), to: get('to') };
+  return {
+    kind: get('kind'),
+    service: get('service'),
+    incident: get('incident'),
+    text: get('text'),
+    from: get('from'),
+    to: get('to'),
+  };
 }
 
 /** The kinds that a search asks for. Batches of measurements arrive every few seconds: they are shown only when asked for. */
@@ -34,14 +64,26 @@ export function gist(event: LedgerEvent): string {
   const body = event.body as { [name: string]: any };
   const trip = body['cause']?.trip ?? body['causes']?.[0]?.trip;
   const parts = [
-    body['step'], body['verb'] ?? body['command'], body['decision'], body['detail'], body['condition'], body['state'],
-    body['receiver'] && `to ${body['receiver']}`, typeof body['by'] === 'string' && `by ${body['by']}`, body['comment'], body['error'],
-    body['reason'], body['request'], body['annotations']?.summary, !body['detail'] && trip?.name, body['name'],
+    body['step'],
+    body['verb'] ?? body['command'],
+    body['decision'],
+    body['detail'],
+    body['condition'],
+    body['state'],
+    body['receiver'] && `to ${body['receiver']}`,
+    typeof body['by'] === 'string' && `by ${body['by']}`,
+    body['comment'],
+    body['error'],
+    body['reason'],
+    body['request'],
+    body['annotations']?.summary,
+    !body['detail'] && trip?.name,
+    body['name'],
   ];
   return parts.filter((part) => typeof part === 'string' && part !== '').join(' · ');
 }
 
 /** The last part of a rule's identity, which is `file;group;rule`. */
 export function subject(event: LedgerEvent): string {
-  return event.subject.startsWith('{') ? event.subject : event.subject.split(/[/;]/).pop() ?? event.subject;
+  return event.subject.startsWith('{') ? event.subject : (event.subject.split(/[/;]/).pop() ?? event.subject);
 }

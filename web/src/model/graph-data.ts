@@ -1,9 +1,13 @@
-import { LabelSet, Series } from '../api/types';
+import type { LabelSet, Series } from '../api/types';
 import { labelKey } from '../state/live';
 import { distinguishing, seriesText } from './labels';
 
 /** Series as rows of a common time axis: `[milliseconds, value of the first series, …]`; a gap is NaN. */
-export interface GraphData { rows: number[][]; names: string[]; labels: LabelSet[] }
+export interface GraphData {
+  rows: number[][];
+  names: string[];
+  labels: LabelSet[];
+}
 
 export function toNumber(text: string): number {
   if (text === '+Inf') return Infinity;
@@ -40,8 +44,10 @@ export function shortNames(labels: readonly LabelSet[]): string[] {
   if (labels.length === 1) return [seriesText(labels[0])];
   const differing = new Set(distinguishing(labels));
   return labels.map((one) => {
-    const parts = [...differing].filter((name) => one[name] !== undefined && name !== '__name__').map((name) => `${name}=${one[name]}`);
-    const name = differing.has('__name__') ? one['__name__'] ?? '' : '';
+    const parts = [...differing]
+      .filter((name) => one[name] !== undefined && name !== '__name__')
+      .map((name) => `${name}=${one[name]}`);
+    const name = differing.has('__name__') ? (one['__name__'] ?? '') : '';
     return [name, parts.join(' ')].filter((part) => part !== '').join(' ') || seriesText(one);
   });
 }
@@ -59,12 +65,18 @@ export function meets(condition: string, value: number): boolean | null {
   if (!match) return null;
   const limit = toNumber(match[2]);
   switch (match[1]) {
-    case '==': return value === limit;
-    case '!=': return value !== limit;
-    case '>=': return value >= limit;
-    case '<=': return value <= limit;
-    case '>': return value > limit;
-    default: return value < limit;
+    case '==':
+      return value === limit;
+    case '!=':
+      return value !== limit;
+    case '>=':
+      return value >= limit;
+    case '<=':
+      return value <= limit;
+    case '>':
+      return value > limit;
+    default:
+      return value < limit;
   }
 }
 
@@ -81,11 +93,18 @@ export function compact(value: number, digits = 4): string {
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   const size = Math.abs(value);
   if (size !== 0 && (size >= 1e15 || size < 1e-4)) return value.toExponential(2);
-  for (const [factor, prefix] of [[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e4, 'k']] as const) {
+  for (const [factor, prefix] of [
+    [1e12, 'T'],
+    [1e9, 'G'],
+    [1e6, 'M'],
+    [1e4, 'k'],
+  ] as const) {
     if (size >= factor) return `${Number((value / (factor === 1e4 ? 1e3 : factor)).toPrecision(digits))}${prefix}`;
   }
   return String(Number(value.toPrecision(digits)));
 }
 
 /** The identity of a series, for colours that stay when others come and go. */
-export function seriesKey(labels: LabelSet): string { return labelKey(labels); }
+export function seriesKey(labels: LabelSet): string {
+  return labelKey(labels);
+}

@@ -1,9 +1,11 @@
-import { LabelSet, Matcher } from '../api/types';
+import type { LabelSet, Matcher } from '../api/types';
 
 /** A label set as PromQL writes it. */
 export function seriesText(labels: LabelSet): string {
   const { __name__: name, ...rest } = labels;
-  const pairs = Object.keys(rest).sort().map((label) => `${label}=${JSON.stringify(rest[label])}`);
+  const pairs = Object.keys(rest)
+    .sort()
+    .map((label) => `${label}=${JSON.stringify(rest[label])}`);
   return (name ?? '') + (pairs.length > 0 || !name ? `{${pairs.join(', ')}}` : '');
 }
 
@@ -28,7 +30,9 @@ export function parseMatchers(text: string): Matcher[] {
     if (!match) throw new Error(`Expected a matcher, such as service="auth", at "${rest.slice(0, 30)}".`);
     const [whole, name, sign, value] = match;
     found.push({
-      name, isRegex: sign.endsWith('~'), isEqual: !sign.startsWith('!'),
+      name,
+      isRegex: sign.endsWith('~'),
+      isEqual: !sign.startsWith('!'),
       value: value.startsWith('"') ? (JSON.parse(value) as string) : value,
     });
     rest = rest.slice(whole.length).trim();
@@ -44,5 +48,8 @@ export function mentions(labels: LabelSet, words: readonly string[], ...more: st
 }
 
 export function wordsOf(search: string): string[] {
-  return search.toLowerCase().split(/\s+/).filter((word) => word !== '');
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
 }

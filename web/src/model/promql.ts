@@ -35,12 +35,16 @@ export function contextAt(before: string): Context {
   if (quote !== '') {
     if (inner?.open !== '{') return { kind: 'nothing' };
     const label = /([A-Za-z_][\w]*)\s*(=~|!~|!=|=)\s*$/.exec(before.slice(0, quoteAt));
-    return label ? { kind: 'value', label: label[1], prefix: before.slice(quoteAt + 1), metric: metricBefore(before, inner.at) } : { kind: 'nothing' };
+    return label
+      ? { kind: 'value', label: label[1], prefix: before.slice(quoteAt + 1), metric: metricBefore(before, inner.at) }
+      : { kind: 'nothing' };
   }
   const word = /[A-Za-z_:][\w:]*$/.exec(before)?.[0] ?? '';
   if (inner?.open === '{') {
     const since = before.slice(inner.at + 1);
-    return /(^|,)\s*\w*$/.test(since) ? { kind: 'label', prefix: word, metric: metricBefore(before, inner.at) } : { kind: 'nothing' };
+    return /(^|,)\s*\w*$/.test(since)
+      ? { kind: 'label', prefix: word, metric: metricBefore(before, inner.at) }
+      : { kind: 'nothing' };
   }
   if (inner?.open === '[') return { kind: 'duration', prefix: /\w*$/.exec(before.slice(inner.at + 1))?.[0] ?? '' };
   if (inner?.open === '(' && /\b(by|without|on|ignoring|group_left|group_right)\s*$/.test(before.slice(0, inner.at))) {
@@ -53,10 +57,26 @@ function metricBefore(text: string, brace: number): string | null {
   return /([A-Za-z_:][\w:]*)\s*$/.exec(text.slice(0, brace))?.[1] ?? null;
 }
 
-export const keywords = ['by', 'without', 'on', 'ignoring', 'group_left', 'group_right', 'bool', 'offset', 'and', 'or', 'unless'];
+export const keywords = [
+  'by',
+  'without',
+  'on',
+  'ignoring',
+  'group_left',
+  'group_right',
+  'bool',
+  'offset',
+  'and',
+  'or',
+  'unless',
+];
 export const durations = ['1m', '5m', '10m', '30m', '1h', '6h', '1d'];
 
-export interface Suggestion { text: string; kind: 'metric' | 'function' | 'keyword' | 'label' | 'value' | 'duration'; detail: string }
+export interface Suggestion {
+  text: string;
+  kind: 'metric' | 'function' | 'keyword' | 'label' | 'value' | 'duration';
+  detail: string;
+}
 
 /** Suggestions that fit `prefix`, those that begin with it first, at most `most`. */
 export function rank(suggestions: readonly Suggestion[], prefix: string, most = 60): Suggestion[] {
@@ -66,6 +86,8 @@ export function rank(suggestions: readonly Suggestion[], prefix: string, most = 
     const at = one.text.toLowerCase().indexOf(wanted);
     if (at >= 0 && one.text !== prefix) scored.push([at === 0 ? 0 : 1, one]);
   }
-  return scored.sort(([a, one], [b, other]) => a - b || one.text.length - other.text.length || (one.text < other.text ? -1 : 1))
-    .slice(0, most).map(([, one]) => one);
+  return scored
+    .sort(([a, one], [b, other]) => a - b || one.text.length - other.text.length || (one.text < other.text ? -1 : 1))
+    .slice(0, most)
+    .map(([, one]) => one);
 }

@@ -13,7 +13,14 @@ export interface Panel {
   readonly view: 'graph' | 'table';
 }
 
-export const emptyPanel: Panel = { expression: '', range: 3600, end: null, step: null, isStacked: false, view: 'graph' };
+export const emptyPanel: Panel = {
+  expression: '',
+  range: 3600,
+  end: null,
+  step: null,
+  isStacked: false,
+  view: 'graph',
+};
 export const maximumPanels = 8;
 
 export function readPanels(parameters: URLSearchParams): Panel[] {
@@ -23,8 +30,11 @@ export function readPanels(parameters: URLSearchParams): Panel[] {
     const end = get('end_input') === '' ? NaN : Number(get('end_input'));
     const tab = get('tab');
     panels.push({
-      expression: get('expr'), range: parseDuration(get('range_input')) || emptyPanel.range,
-      end: Number.isFinite(end) ? end : null, step: parseDuration(get('step_input')) || null, isStacked: get('stacked') === '1',
+      expression: get('expr'),
+      range: parseDuration(get('range_input')) || emptyPanel.range,
+      end: Number.isFinite(end) ? end : null,
+      step: parseDuration(get('step_input')) || null,
+      isStacked: get('stacked') === '1',
       view: tab === 'table' || tab === '1' ? 'table' : 'graph',
     });
   }

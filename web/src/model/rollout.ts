@@ -1,13 +1,22 @@
-import { Rollout, ServiceRollout } from '../api/types';
+import type { Rollout, ServiceRollout } from '../api/types';
 import { duration } from './time';
 
 export type Verb = 'start' | 'pause' | 'resume' | 'promote' | 'abort' | 'rollback' | 'abandon-route';
 
 /** An order that is possible now, and what it will do. */
-export interface Order { verb: Verb; title: string; consequence: string; isDangerous: boolean; needsReason: boolean; isWithoutData?: true }
+export interface Order {
+  verb: Verb;
+  title: string;
+  consequence: string;
+  isDangerous: boolean;
+  needsReason: boolean;
+  isWithoutData?: true;
+}
 
 function list(names: readonly string[]): string {
-  return names.length <= 1 ? (names[0] ?? 'no service') : `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}`;
+  return names.length <= 1
+    ? (names[0] ?? 'no service')
+    : `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}`;
 }
 
 /** The services whose candidates have traffic, or are about to get some. */
@@ -19,55 +28,87 @@ export function withTraffic(rollout: Rollout): ServiceRollout[] {
 export function orders(rollout: Rollout, now: number): Order[] {
   const carrying = withTraffic(rollout);
   const back: Order = {
-    verb: 'rollback', title: 'Roll back', isDangerous: true, needsReason: true,
-    consequence: carrying.length > 0
-      ? `All traffic of ${list(carrying.map((one) => one.name))} goes to the stable version, now. The candidates are isolated.`
-      : 'Every service is set to the stable version again, and the candidates are isolated.',
+    verb: 'rollback',
+    title: 'Roll back',
+    isDangerous: true,
+    needsReason: true,
+    consequence:
+      carrying.length > 0
+        ? `All traffic of ${list(carrying.map((one) => one.name))} goes to the stable version, now. The candidates are isolated.`
+        : 'Every service is set to the stable version again, and the candidates are isolated.',
   };
   const start: Order = {
-    verb: 'start', title: 'Start a rollout', isDangerous: false, needsReason: false,
+    verb: 'start',
+    title: 'Start a rollout',
+    isDangerous: false,
+    needsReason: false,
     consequence: `A new generation begins: ${firstStep(rollout)}`,
   };
   const promote: Order = {
-    verb: 'promote', title: 'Approve', isDangerous: false, needsReason: true,
+    verb: 'promote',
+    title: 'Approve',
+    isDangerous: false,
+    needsReason: true,
     consequence: `The approval is given, and the rest of the bake is left out: when the other gates are open, ${nextStage(rollout)}`,
   };
   const lacking = rollout.details.services.filter((one) => one.lack !== null);
   const blind: Order = {
-    verb: 'promote', title: 'Approve without data', isDangerous: true, needsReason: true, isWithoutData: true,
+    verb: 'promote',
+    title: 'Approve without data',
+    isDangerous: true,
+    needsReason: true,
+    isWithoutData: true,
     consequence: `${list(lacking.map((one) => one.name))} may pass the present stage although data are missing. Your name and reason are recorded.`,
   };
   const isBaking = rollout.details.services.some((one) => one.progress === 'baking');
   switch (rollout.state) {
-    case 'idle': return [start];
+    case 'idle':
+      return [start];
     // A start is refused while a candidate has traffic, and during a cooldown.
     case 'rolled_back':
       if (carrying.length > 0) return [abortOrder(carrying), back];
       return Date.parse(rollout.details.cooldown_until ?? '') > now ? [] : [start];
-    case 'promoted': return [back];
-    case 'promoting': return [
-      ...(isBaking ? [promote] : []), ...(lacking.length > 0 ? [blind] : []),
-      {
-        verb: 'pause', title: 'Pause', isDangerous: false, needsReason: false,
-        consequence: 'No candidate gets more traffic until you resume. Rollback rules stay in force.',
-      },
-      abortOrder(carrying), back,
-    ];
-    case 'paused': return [
-      {
-        verb: 'resume', title: 'Resume', isDangerous: false, needsReason: false,
-        consequence: `The rollout goes on: ${nextStage(rollout)}`,
-      },
-      abortOrder(carrying), back,
-    ];
-    case 'rolling_back': return carrying.length > 0 ? [back] : [];
-    default: return [];
+    case 'promoted':
+      return [back];
+    case 'promoting':
+      return [
+        ...(isBaking ? [promote] : []),
+        ...(lacking.length > 0 ? [blind] : []),
+        {
+          verb: 'pause',
+          title: 'Pause',
+          isDangerous: false,
+          needsReason: false,
+          consequence: 'No candidate gets more traffic until you resume. Rollback rules stay in force.',
+        },
+        abortOrder(carrying),
+        back,
+      ];
+    case 'paused':
+      return [
+        {
+          verb: 'resume',
+          title: 'Resume',
+          isDangerous: false,
+          needsReason: false,
+          consequence: `The rollout goes on: ${nextStage(rollout)}`,
+        },
+        abortOrder(carrying),
+        back,
+      ];
+    case 'rolling_back':
+      return carrying.length > 0 ? [back] : [];
+    default:
+      return [];
   }
 }
 
 function abortOrder(carrying: ServiceRollout[]): Order {
   return {
-    verb: 'abort', title: 'Abort', isDangerous: true, needsReason: true,
+    verb: 'abort',
+    title: 'Abort',
+    isDangerous: true,
+    needsReason: true,
     consequence: `The rollout ends${carrying.length > 0 ? `, and the traffic of ${list(carrying.map((one) => one.name))} goes to the stable version` : ''}.`,
   };
 }
@@ -75,14 +116,17 @@ function abortOrder(carrying: ServiceRollout[]): Order {
 function firstStep(rollout: Rollout): string {
   const first = rollout.details.services.filter((one) => one.depends.length === 0).map((one) => one.name);
   const checks = rollout.details.services.flatMap((one) => one.preflight.map((check) => `${one.name}: ${check}`));
-  return `${list(first)} ${first.length === 1 ? 'gets' : 'get'} the first stage.`
-    + (checks.length > 0 ? ` Check before: ${checks.join('; ')}.` : '');
+  return (
+    `${list(first)} ${first.length === 1 ? 'gets' : 'get'} the first stage.` +
+    (checks.length > 0 ? ` Check before: ${checks.join('; ')}.` : '')
+  );
 }
 
 /** What comes next, in one sentence. */
 export function nextStage(rollout: Rollout): string {
   const baking = rollout.details.services.find((one) => one.stage !== null && one.stage < one.stages);
-  if (baking && baking.stage !== null) return `${baking.name} goes from stage ${baking.stage} to ${baking.stage + 1} of ${baking.stages}.`;
+  if (baking && baking.stage !== null)
+    return `${baking.name} goes from stage ${baking.stage} to ${baking.stage + 1} of ${baking.stages}.`;
   const last = rollout.details.services.find((one) => one.stage !== null);
   if (last) {
     const waiting = rollout.details.services.find((one) => one.progress === 'waiting');
@@ -113,9 +157,21 @@ export function standing(rollout: Rollout, now: number): string[] {
   return [...new Set(lines)];
 }
 
-export interface GraphNode { service: ServiceRollout; column: number; row: number }
-export interface GraphEdge { from: string; to: string }
-export interface DependencyGraph { nodes: GraphNode[]; edges: GraphEdge[]; columns: number; rows: number }
+export interface GraphNode {
+  service: ServiceRollout;
+  column: number;
+  row: number;
+}
+export interface GraphEdge {
+  from: string;
+  to: string;
+}
+export interface DependencyGraph {
+  nodes: GraphNode[];
+  edges: GraphEdge[];
+  columns: number;
+  rows: number;
+}
 
 /**
  * The plan as columns: a service is right of all that it depends on. Dependencies that are in no plan are left out; a cycle, which
@@ -138,11 +194,15 @@ export function dependencyGraph(services: readonly ServiceRollout[]): Dependency
     return { service, column: at, row };
   });
   const edges = services.flatMap((service) =>
-    service.depends.filter((name) => known.has(name)).map((name) => ({ from: name, to: service.name })));
+    service.depends.filter((name) => known.has(name)).map((name) => ({ from: name, to: service.name })),
+  );
   return { nodes, edges, columns: used.length, rows: Math.max(0, ...used.map((count) => count ?? 0)) };
 }
 
 /** Whether what was read differs from what is wanted. */
 export function differs(service: ServiceRollout): boolean {
-  return service.observed !== null && (service.observed.candidate !== service.candidate || service.observed.stable !== service.stable);
+  return (
+    service.observed !== null &&
+    (service.observed.candidate !== service.candidate || service.observed.stable !== service.stable)
+  );
 }

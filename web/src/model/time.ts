@@ -1,10 +1,20 @@
-const units: readonly [number, string][] = [[86_400, 'd'], [3_600, 'h'], [60, 'min'], [1, 's']];
+const units: readonly [number, string][] = [
+  [86_400, 'd'],
+  [3_600, 'h'],
+  [60, 'min'],
+  [1, 's'],
+];
 
 /** A length of time in at most two units: `3 min 20 s`. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '–';
   if (seconds < 0) return `-${duration(-seconds)}`;
-  if (seconds < 1) return seconds === 0 ? '0 s' : seconds < 0.001 ? `${Math.round(seconds * 1e6)} µs` : `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 1)
+    return seconds === 0
+      ? '0 s'
+      : seconds < 0.001
+        ? `${Math.round(seconds * 1e6)} µs`
+        : `${Math.round(seconds * 1000)} ms`;
   let rest = Math.round(seconds);
   const parts: string[] = [];
   for (const [size, name] of units) {
@@ -31,9 +41,9 @@ export function absolute(milliseconds: number, isUTC = false): string {
   const date = new Date(milliseconds);
   const two = (value: number) => String(value).padStart(2, '0');
   return isUTC
-    ? date.toISOString().slice(0, 19).replace('T', ' ') + ' UTC'
-    : `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} `
-      + `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+    ? `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`
+    : `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
+        `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
 /** Prometheus's duration text (`1h30m`) in seconds; `null` where it is none. */
@@ -51,7 +61,13 @@ export function parseDuration(text: string): number | null {
 export function formatDuration(seconds: number): string {
   let rest = Math.round(seconds);
   let text = '';
-  for (const [size, unit] of [[604_800, 'w'], [86_400, 'd'], [3600, 'h'], [60, 'm'], [1, 's']] as const) {
+  for (const [size, unit] of [
+    [604_800, 'w'],
+    [86_400, 'd'],
+    [3600, 'h'],
+    [60, 'm'],
+    [1, 's'],
+  ] as const) {
     if (rest >= size && (rest % size === 0 || size < 86_400)) {
       text += `${Math.floor(rest / size)}${unit}`;
       rest %= size;

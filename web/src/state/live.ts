@@ -1,5 +1,5 @@
-import { Alert, ClientIdentity, HistoryStatus, LabelSet, Rollout, RuleGroup, Silence, Target } from '../api/types';
-import { StreamEvent } from './stream';
+import type { Alert, ClientIdentity, HistoryStatus, LabelSet, Rollout, RuleGroup, Silence, Target } from '../api/types';
+import type { StreamEvent } from './stream';
 
 /** What the page knows of the server. `undefined` is what was not read yet. */
 export interface Live {
@@ -23,14 +23,26 @@ export type Connection =
 export type List = 'rollouts' | 'alerts' | 'targets';
 
 /** A new state, and the lists that must be read again because the event only says that they changed. */
-export interface Outcome { live: Live; stale: List[] }
+export interface Outcome {
+  live: Live;
+  stale: List[];
+}
 
 /** A key of a label set that does not depend on the order of its members. */
 export function labelKey(labels: LabelSet): string {
-  return Object.keys(labels).sort().map((name) => `${name}\u0000${labels[name]}`).join('\u0001');
+  return Object.keys(labels)
+    .sort()
+    .map((name) => `${name}\u0000${labels[name]}`)
+    .join('\u0001');
 }
 
-interface TargetChange { scrapePool: string; scrapeUrl: string; labels: LabelSet; health: string; lastError: string }
+interface TargetChange {
+  scrapePool: string;
+  scrapeUrl: string;
+  labels: LabelSet;
+  health: string;
+  lastError: string;
+}
 
 /** One event of `/api/v1/events/stream`. */
 export function received(live: Live, event: StreamEvent): Outcome {
@@ -41,16 +53,23 @@ export function received(live: Live, event: StreamEvent): Outcome {
     return { live, stale: [] };
   }
   switch (event.event) {
-    case 'rollout': return { live: { ...live, rollouts: withRollout(live.rollouts ?? [], value) }, stale: [] };
+    case 'rollout':
+      return { live: { ...live, rollouts: withRollout(live.rollouts ?? [], value) }, stale: [] };
     // An event has the state of an alert, not its value and annotations.
-    case 'alerts': return { live, stale: ['alerts'] };
-    case 'targets': return withTargets(live, value as TargetChange[]);
-    case 'reset': return { live, stale: isList(value.list) ? [value.list] : [] };
-    default: return { live, stale: [] };
+    case 'alerts':
+      return { live, stale: ['alerts'] };
+    case 'targets':
+      return withTargets(live, value as TargetChange[]);
+    case 'reset':
+      return { live, stale: isList(value.list) ? [value.list] : [] };
+    default:
+      return { live, stale: [] };
   }
 }
 
-function isList(name: unknown): name is List { return name === 'rollouts' || name === 'alerts' || name === 'targets'; }
+function isList(name: unknown): name is List {
+  return name === 'rollouts' || name === 'alerts' || name === 'targets';
+}
 
 function withRollout(rollouts: Rollout[], changed: Rollout): Rollout[] {
   const others = rollouts.filter((one) => one.plan !== changed.plan);
@@ -60,14 +79,17 @@ function withRollout(rollouts: Rollout[], changed: Rollout): Rollout[] {
 
 function withTargets(live: Live, changes: TargetChange[]): Outcome {
   if (!live.targets) return { live, stale: ['targets'] };
-  const byKey = new Map(changes.map((one) => [`${one.scrapePool}\u0002${one.scrapeUrl}\u0002${labelKey(one.labels)}`, one]));
+  const byKey = new Map(
+    changes.map((one) => [`${one.scrapePool}\u0002${one.scrapeUrl}\u0002${labelKey(one.labels)}`, one]),
+  );
   const targets: Target[] = [];
   for (const target of live.targets) {
     const key = `${target.scrapePool}\u0002${target.scrapeUrl}\u0002${labelKey(target.labels)}`;
     const change = byKey.get(key);
     byKey.delete(key);
     if (!change) targets.push(target);
-    else if (change.health !== 'removed') targets.push({ ...target, health: change.health, lastError: change.lastError });
+    else if (change.health !== 'removed')
+      targets.push({ ...target, health: change.health, lastError: change.lastError });
   }
   const unknown = [...byKey.values()].some((one) => one.health !== 'removed');
   return { live: { ...live, targets }, stale: unknown ? ['targets'] : [] };

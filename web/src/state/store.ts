@@ -1,10 +1,16 @@
 import { APIFailure, Client } from '../api/client';
 import {
-  getApiV1AccessWhoami, getApiV1Alerts, getApiV1HistoryStatus, getApiV1Rollouts, getApiV1Rules, getApiV1Targets, getApiV2Silences,
+  getApiV1AccessWhoami,
+  getApiV1Alerts,
+  getApiV1HistoryStatus,
+  getApiV1Rollouts,
+  getApiV1Rules,
+  getApiV1Targets,
+  getApiV2Silences,
 } from '../api/operations';
-import { parsePlace, Place } from '../router';
-import { List, Live, lost, received } from './live';
-import { Feed, StreamEvent } from './stream';
+import { type Place, parsePlace } from '../router';
+import { type List, type Live, lost, received } from './live';
+import { Feed, type StreamEvent } from './stream';
 
 /** A question to the person, or a form, above the page. */
 export type Dialog = null | { render: () => JSX.Element };
@@ -23,7 +29,13 @@ type Loadable = List | 'groups' | 'silences' | 'history' | 'identity';
 
 /** How old a list may be before it is read again while it is shown; those of the stream change at once. */
 const periods: { [name in Loadable]: number } = {
-  rollouts: 30_000, alerts: 15_000, targets: 15_000, groups: 10_000, silences: 15_000, history: 10_000, identity: 60_000,
+  rollouts: 30_000,
+  alerts: 15_000,
+  targets: 15_000,
+  groups: 10_000,
+  silences: 15_000,
+  history: 10_000,
+  identity: 60_000,
 };
 
 /**
@@ -44,8 +56,12 @@ export class Store {
   constructor(base: URL) {
     this.client = new Client(base, () => this.token);
     this.page = {
-      live: { connection: { state: 'connecting' } }, place: parsePlace(location.hash, location.search),
-      theme: (localStorage.getItem('tribune.theme') as Page['theme'] | null) ?? 'auto', dialog: null, message: '', now: Date.now(),
+      live: { connection: { state: 'connecting' } },
+      place: parsePlace(location.hash, location.search),
+      theme: (localStorage.getItem('tribune.theme') as Page['theme'] | null) ?? 'auto',
+      dialog: null,
+      message: '',
+      now: Date.now(),
     };
     this.feed = new Feed(this.client.address('v1/events/stream'), () => this.client.headers(), {
       connected: () => {
@@ -71,7 +87,9 @@ export class Store {
     }, 1000);
     window.addEventListener('hashchange', () => this.change({ place: parsePlace(location.hash, location.search) }));
     window.addEventListener('online', () => this.feed.restart());
-    document.addEventListener('visibilitychange', () => { if (!document.hidden) this.change({ now: Date.now() }); });
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) this.change({ now: Date.now() });
+    });
   }
 
   change(part: Partial<Page>): void {
@@ -123,25 +141,36 @@ export class Store {
     if (this.running.has(name)) return;
     this.running.add(name);
     this.readAt.set(name, Date.now());
-    void this.read(name).catch(() => {
-      // The connection's state says it; the next refresh tries again.
-    }).then(() => this.running.delete(name));
+    void this.read(name)
+      .catch(() => {
+        // The connection's state says it; the next refresh tries again.
+      })
+      .then(() => this.running.delete(name));
   }
 
   private async read(name: Loadable): Promise<void> {
     const { client } = this;
     const set = (part: Partial<Live>) => this.setLive({ ...this.page.live, ...part });
     switch (name) {
-      case 'rollouts': return set({ rollouts: (await client.send(getApiV1Rollouts, {})).rollouts });
-      case 'alerts': return set({ alerts: (await client.send(getApiV1Alerts, {})).alerts });
-      case 'targets': return set({ targets: (await client.send(getApiV1Targets, { state: 'active' })).activeTargets });
-      case 'groups': return set({ groups: (await client.send(getApiV1Rules, {})).groups });
-      case 'silences': return set({ silences: await client.send(getApiV2Silences, {}) });
-      case 'identity': return set({ identity: await client.send(getApiV1AccessWhoami, {}) });
-      case 'history': return set({ history: await client.send(getApiV1HistoryStatus, {}).catch((fault) => {
-        if (fault instanceof APIFailure && fault.status !== 0) return null;
-        throw fault;
-      }) });
+      case 'rollouts':
+        return set({ rollouts: (await client.send(getApiV1Rollouts, {})).rollouts });
+      case 'alerts':
+        return set({ alerts: (await client.send(getApiV1Alerts, {})).alerts });
+      case 'targets':
+        return set({ targets: (await client.send(getApiV1Targets, { state: 'active' })).activeTargets });
+      case 'groups':
+        return set({ groups: (await client.send(getApiV1Rules, {})).groups });
+      case 'silences':
+        return set({ silences: await client.send(getApiV2Silences, {}) });
+      case 'identity':
+        return set({ identity: await client.send(getApiV1AccessWhoami, {}) });
+      case 'history':
+        return set({
+          history: await client.send(getApiV1HistoryStatus, {}).catch((fault) => {
+            if (fault instanceof APIFailure && fault.status !== 0) return null;
+            throw fault;
+          }),
+        });
     }
   }
 
@@ -155,7 +184,9 @@ export class Store {
     this.load('identity');
   }
 
-  hasToken(): boolean { return this.token !== null; }
+  hasToken(): boolean {
+    return this.token !== null;
+  }
 
   /** Goes to a place without an entry in the browser's history. */
   replace(address: string): void {
@@ -165,7 +196,9 @@ export class Store {
 
   say(message: string): void {
     this.change({ message });
-    window.setTimeout(() => { if (this.page.message === message) this.change({ message: '' }); }, 4000);
+    window.setTimeout(() => {
+      if (this.page.message === message) this.change({ message: '' });
+    }, 4000);
   }
 
   setTheme(theme: Page['theme']): void {

@@ -1,6 +1,9 @@
 // Server-sent events, read with fetch: EventSource cannot send a token and does not say that a connection is silent.
 
-export interface StreamEvent { event: string; data: string }
+export interface StreamEvent {
+  event: string;
+  data: string;
+}
 
 /** Splits the text of an event stream into events, however it is cut into pieces. A value with one method per piece. */
 export class EventParser {
@@ -51,10 +54,15 @@ export class Feed {
   private silence = 0;
   private isStopped = false;
 
-  constructor(private readonly url: string, private readonly headers: () => { [name: string]: string },
-    private readonly handlers: FeedHandlers) {}
+  constructor(
+    private readonly url: string,
+    private readonly headers: () => { [name: string]: string },
+    private readonly handlers: FeedHandlers,
+  ) {}
 
-  start(): void { void this.run(); }
+  start(): void {
+    void this.run();
+  }
 
   /** Opens the stream anew, at once: after a login, or when the browser is online again. */
   restart(): void {
@@ -81,8 +89,13 @@ export class Feed {
     let reason = 'the stream ended';
     try {
       heard();
-      const response = await fetch(this.url, { headers: this.headers(), signal: abort.signal, credentials: 'same-origin' });
-      if (!response.ok || !response.body) throw new Error((await response.text()).trim() || `status ${response.status}`);
+      const response = await fetch(this.url, {
+        headers: this.headers(),
+        signal: abort.signal,
+        credentials: 'same-origin',
+      });
+      if (!response.ok || !response.body)
+        throw new Error((await response.text()).trim() || `status ${response.status}`);
       this.failures = 0;
       this.handlers.connected();
       const parser = new EventParser();
@@ -92,7 +105,7 @@ export class Feed {
         const { done, value } = await reader.read();
         if (done) break;
         heard();
-        parser.push(decoder.decode(value, { stream: true })).forEach((event) => this.handlers.event(event));
+        for (const event of parser.push(decoder.decode(value, { stream: true }))) this.handlers.event(event);
       }
     } catch (fault) {
       reason = fault instanceof Error ? fault.message : String(fault);

@@ -1,24 +1,26 @@
 import { Component, h } from 'preact';
-import { find, Found } from '../model/find';
+import { type Found, find } from '../model/find';
 import { findings } from '../model/now';
 import { relative } from '../model/time';
 import { link, sections } from '../router';
-import { Connection } from '../state/live';
-import { Store } from '../state/store';
-import { AlertsView, AlertView } from './alerts';
-import { View } from './context';
-import { EntryView, EvidenceView } from './evidence';
+import type { Connection } from '../state/live';
+import type { Store } from '../state/store';
+import { AlertView } from './alert';
+import { AlertsView } from './alerts';
+import type { View } from './context';
+import { EntryView } from './entry';
+import { EvidenceView } from './evidence';
 import { NowView } from './now';
 import { Empty, Icon, Modal } from './parts';
 import { QueryView } from './query';
-import { RolloutsView } from './rollouts';
 import { RolloutView } from './rollout';
+import { RolloutsView } from './rollouts';
 import { RulesView } from './rules';
 import { StatusView } from './status';
 import { TargetsView } from './targets';
 
 /** The page: header, connection, the view of the place, and the dialog above it. */
-export class App extends Component<{ store: Store }, {}> {
+export class App extends Component<{ store: Store }, object> {
   private awaitsSection = 0;
   private former = '';
 
@@ -28,12 +30,19 @@ export class App extends Component<{ store: Store }, {}> {
     window.addEventListener('keydown', this.key);
   }
 
-  componentWillUnmount() { window.removeEventListener('keydown', this.key); }
+  componentWillUnmount() {
+    window.removeEventListener('keydown', this.key);
+  }
 
   componentDidUpdate() {
     const { page } = this.props.store;
     const place = page.place.path.join('/');
-    const title = [...page.place.path].slice(0, 2).reverse().filter((part) => part.length < 60).join(' · ') || 'Now';
+    const title =
+      [...page.place.path]
+        .slice(0, 2)
+        .reverse()
+        .filter((part) => part.length < 60)
+        .join(' · ') || 'Now';
     const bad = findings(page.live).filter((one) => one.tone === 'bad').length;
     document.title = `${bad > 0 ? `(${bad}) ` : ''}${title.charAt(0).toUpperCase()}${title.slice(1)} · Tribune`;
     if (place !== this.former) {
@@ -60,7 +69,9 @@ export class App extends Component<{ store: Store }, {}> {
       return;
     }
     switch (event.key) {
-      case 'g': this.awaitsSection = Date.now(); break;
+      case 'g':
+        this.awaitsSection = Date.now();
+        break;
       case '/': {
         event.preventDefault();
         const field = document.querySelector<HTMLInputElement>('main [data-search]');
@@ -73,9 +84,14 @@ export class App extends Component<{ store: Store }, {}> {
         event.preventDefault();
         this.search();
         break;
-      case '?': this.help(); break;
-      case 't': this.turnTheme(); break;
-      default: return;
+      case '?':
+        this.help();
+        break;
+      case 't':
+        this.turnTheme();
+        break;
+      default:
+        return;
     }
   };
 
@@ -93,15 +109,31 @@ export class App extends Component<{ store: Store }, {}> {
   private help() {
     const { store } = this.props;
     const keys: [string, string][] = [
-      ['/', 'the search of this view, or everywhere'], ['s', 'search everywhere'], ...sections.map((one): [string, string] => [`g ${one.key}`, one.title]),
-      ['t', 'dark or light'], ['?', 'this list'], ['Esc', 'close a dialog'], ['Enter', 'run an expression; in a dialog, its main button'],
+      ['/', 'the search of this view, or everywhere'],
+      ['s', 'search everywhere'],
+      ...sections.map((one): [string, string] => [`g ${one.key}`, one.title]),
+      ['t', 'dark or light'],
+      ['?', 'this list'],
+      ['Esc', 'close a dialog'],
+      ['Enter', 'run an expression; in a dialog, its main button'],
       ['Ctrl Space', 'complete an expression'],
     ];
     store.change({
       dialog: {
-        render: () => <Modal title="Keys" close={() => store.change({ dialog: null })}>
-          <dl class="keys">{keys.map(([key, what]) => [<dt key={`t${key}`}>{key.split(' ').map((one) => <kbd key={one}>{one}</kbd>)}</dt>, <dd key={`d${key}`}>{what}</dd>])}</dl>
-        </Modal>,
+        render: () => (
+          <Modal title="Keys" close={() => store.change({ dialog: null })}>
+            <dl class="keys">
+              {keys.map(([key, what]) => [
+                <dt key={`t${key}`}>
+                  {key.split(' ').map((one) => (
+                    <kbd key={one}>{one}</kbd>
+                  ))}
+                </dt>,
+                <dd key={`d${key}`}>{what}</dd>,
+              ])}
+            </dl>
+          </Modal>
+        ),
       },
     });
   }
@@ -111,55 +143,136 @@ export class App extends Component<{ store: Store }, {}> {
     const { page } = store;
     const view: View = { store, page };
     const [section] = page.place.path;
-    return <div class="app">
-      <a class="skip" href="#main" onClick={(event: Event) => {
-        event.preventDefault();
-        document.querySelector<HTMLElement>('main')?.focus();
-      }}>Skip to content</a>
-      <header class="top"><div class="bar">
-        <a class="brand" href={link([])}><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 9 12 3l9 6zM5 11v7M10 11v7M14 11v7M19 11v7M3 20h18" /></svg>Tribune</a>
-        <nav class="sections" aria-label="Sections">{sections.map((one) => <a key={one.name} href={link(one.name === '' ? [] : [one.name])}
-          aria-current={(section ?? '') === one.name ? 'page' : undefined}>{one.title}</a>)}</nav>
-        <div class="tools">
-          <button type="button" class="icon" aria-label="Search everywhere" title="Search everywhere (s)" onClick={() => this.search()}><Icon name="search" /></button>
-          <button type="button" class="icon" aria-label="Dark or light" title="Dark or light (t)" onClick={() => this.turnTheme()}><Icon name="theme" /></button>
-          <button type="button" class="icon" aria-label="Keys" title="Keys (?)" onClick={() => this.help()}><Icon name="keys" /></button>
-          <a class="who" href={link(['status', 'access'])}>{page.live.identity?.name ?? 'Log in'}</a>
-          <ConnectionSign connection={page.live.connection} />
-        </div>
-      </div></header>
-      <Banner connection={page.live.connection} now={page.now} />
-      <main id="main" tabIndex={-1}>{content(view)}</main>
-      <p class={page.message === '' ? 'toast' : 'toast shown'} role="status">{page.message}</p>
-      {page.dialog?.render() ?? null}
-    </div>;
+    return (
+      <div class="app">
+        <a
+          class="skip"
+          href="#main"
+          onClick={(event: Event) => {
+            event.preventDefault();
+            document.querySelector<HTMLElement>('main')?.focus();
+          }}
+        >
+          Skip to content
+        </a>
+        <header class="top">
+          <div class="bar">
+            <a class="brand" href={link([])}>
+              <svg viewBox="0 0 24 24" aria-hidden="true">
+                <path d="M3 9 12 3l9 6zM5 11v7M10 11v7M14 11v7M19 11v7M3 20h18" />
+              </svg>
+              Tribune
+            </a>
+            <nav class="sections" aria-label="Sections">
+              {sections.map((one) => (
+                <a
+                  key={one.name}
+                  href={link(one.name === '' ? [] : [one.name])}
+                  aria-current={(section ?? '') === one.name ? 'page' : undefined}
+                >
+                  {one.title}
+                </a>
+              ))}
+            </nav>
+            <div class="tools">
+              <button
+                type="button"
+                class="icon"
+                aria-label="Search everywhere"
+                title="Search everywhere (s)"
+                onClick={() => this.search()}
+              >
+                <Icon name="search" />
+              </button>
+              <button
+                type="button"
+                class="icon"
+                aria-label="Dark or light"
+                title="Dark or light (t)"
+                onClick={() => this.turnTheme()}
+              >
+                <Icon name="theme" />
+              </button>
+              <button type="button" class="icon" aria-label="Keys" title="Keys (?)" onClick={() => this.help()}>
+                <Icon name="keys" />
+              </button>
+              <a class="who" href={link(['status', 'access'])}>
+                {page.live.identity?.name ?? 'Log in'}
+              </a>
+              <ConnectionSign connection={page.live.connection} />
+            </div>
+          </div>
+        </header>
+        <Banner connection={page.live.connection} now={page.now} />
+        <main id="main" tabIndex={-1}>
+          {content(view)}
+        </main>
+        <p class={page.message === '' ? 'toast' : 'toast shown'} role="status">
+          {page.message}
+        </p>
+        {page.dialog?.render() ?? null}
+      </div>
+    );
   }
 }
 
 function content(view: View) {
   const [section, name] = view.page.place.path;
   switch (section) {
-    case undefined: return <NowView {...view} />;
-    case 'rollouts': return name ? <RolloutView {...view} plan={name} /> : <RolloutsView {...view} />;
-    case 'alerts': return name ? <AlertView {...view} id={name} /> : <AlertsView {...view} />;
-    case 'query': return <QueryView {...view} />;
-    case 'targets': return <TargetsView {...view} />;
-    case 'rules': return <RulesView {...view} />;
-    case 'evidence': return name && /^\d+$/.test(name) ? <EntryView {...view} entry={Number(name)} /> : <EvidenceView {...view} />;
-    case 'status': case 'bottlenecks': return <StatusView {...view} part={section === 'bottlenecks' ? 'bottlenecks' : name ?? ''} />;
-    default: return <div class="view"><h1 class="title">Not here</h1><Empty title={`There is no view "${section}".`}><p><a href={link([])}>Go to Now</a></p></Empty></div>;
+    case undefined:
+      return <NowView {...view} />;
+    case 'rollouts':
+      return name ? <RolloutView {...view} plan={name} /> : <RolloutsView {...view} />;
+    case 'alerts':
+      return name ? <AlertView {...view} id={name} /> : <AlertsView {...view} />;
+    case 'query':
+      return <QueryView {...view} />;
+    case 'targets':
+      return <TargetsView {...view} />;
+    case 'rules':
+      return <RulesView {...view} />;
+    case 'evidence':
+      return name && /^\d+$/.test(name) ? <EntryView {...view} entry={Number(name)} /> : <EvidenceView {...view} />;
+    case 'status':
+    case 'bottlenecks':
+      return <StatusView {...view} part={section === 'bottlenecks' ? 'bottlenecks' : (name ?? '')} />;
+    default:
+      return (
+        <div class="view">
+          <h1 class="title">Not here</h1>
+          <Empty title={`There is no view "${section}".`}>
+            <p>
+              <a href={link([])}>Go to Now</a>
+            </p>
+          </Empty>
+        </div>
+      );
   }
 }
 
-const connectionWords: { [state in Connection['state']]: string } = { connecting: 'connecting', live: 'live', polling: 'every 5 s', offline: 'offline' };
+const connectionWords: { [state in Connection['state']]: string } = {
+  connecting: 'connecting',
+  live: 'live',
+  polling: 'every 5 s',
+  offline: 'offline',
+};
 
 function ConnectionSign({ connection }: { connection: Connection }) {
-  return <span class={`connection ${connection.state}`} role="status">{connectionWords[connection.state]}</span>;
+  return (
+    <span class={`connection ${connection.state}`} role="status">
+      {connectionWords[connection.state]}
+    </span>
+  );
 }
 
 function Banner({ connection, now }: { connection: Connection; now: number }) {
   if (connection.state !== 'offline') return null;
-  return <p class="banner" role="alert">The server does not answer since {relative(connection.since, now)}. This page shows what was known then, and tries again by itself.</p>;
+  return (
+    <p class="banner" role="alert">
+      The server does not answer since {relative(connection.since, now)}. This page shows what was known then, and tries
+      again by itself.
+    </p>
+  );
 }
 
 /** Search over everything that the page knows. */
@@ -176,18 +289,42 @@ class Palette extends Component<{ store: Store }, { text: string; at: number }> 
     const { store } = this.props;
     const { text, at } = this.state;
     const list = find(store.page.live, text);
-    return <Modal title="Search" close={() => store.change({ dialog: null })} submit={async () => this.go(list[at])}>
-      <input type="search" role="combobox" aria-expanded="true" aria-controls="found" aria-activedescendant={`found-${at}`} aria-label="Search plans, services, alerts, rules, targets"
-        placeholder="Plan, service, alert, rule, target or expression" value={text} data-first autocomplete="off"
-        onInput={(event: any) => this.setState({ text: event.target.value, at: 0 })}
-        onKeyDown={(event: KeyboardEvent) => {
-          const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
-          if (step === 0) return;
-          event.preventDefault();
-          this.setState({ at: Math.max(0, Math.min(list.length - 1, at + step)) });
-        }} />
-      <ul id="found" class="found" role="listbox" aria-label="Places">{list.map((one, index) => <li key={`${one.kind} ${one.title} ${one.detail}`} id={`found-${index}`} role="option"
-        aria-selected={index === at ? 'true' : 'false'} class={index === at ? 'at' : ''} onClick={() => this.go(one)}><small>{one.kind}</small> <b class="clip">{one.title}</b> <span class="quiet clip">{one.detail}</span></li>)}</ul>
-    </Modal>;
+    return (
+      <Modal title="Search" close={() => store.change({ dialog: null })} submit={async () => this.go(list[at])}>
+        <input
+          type="search"
+          role="combobox"
+          aria-expanded="true"
+          aria-controls="found"
+          aria-activedescendant={`found-${at}`}
+          aria-label="Search plans, services, alerts, rules, targets"
+          placeholder="Plan, service, alert, rule, target or expression"
+          value={text}
+          data-first
+          autocomplete="off"
+          onInput={(event: any) => this.setState({ text: event.target.value, at: 0 })}
+          onKeyDown={(event: KeyboardEvent) => {
+            const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+            if (step === 0) return;
+            event.preventDefault();
+            this.setState({ at: Math.max(0, Math.min(list.length - 1, at + step)) });
+          }}
+        />
+        <ul id="found" class="found" role="listbox" aria-label="Places">
+          {list.map((one, index) => (
+            <li
+              key={`${one.kind} ${one.title} ${one.detail}`}
+              id={`found-${index}`}
+              role="option"
+              aria-selected={index === at ? 'true' : 'false'}
+              class={index === at ? 'at' : ''}
+              onClick={() => this.go(one)}
+            >
+              <small>{one.kind}</small> <b class="clip">{one.title}</b> <span class="quiet clip">{one.detail}</span>
+            </li>
+          ))}
+        </ul>
+      </Modal>
+    );
   }
 }

@@ -1,8 +1,13 @@
 import { Component } from 'preact';
 import { APIFailure } from '../api/client';
-import { Content } from './parts';
+import type { Content } from './parts';
 
-export interface Answered<T> { data?: T; fault?: string; isLoading: boolean; ask: () => void }
+export interface Answered<T> {
+  data?: T;
+  fault?: string;
+  isLoading: boolean;
+  ask: () => void;
+}
 
 interface Props<T> {
   /** Asked anew when this changes. */
@@ -19,9 +24,13 @@ export class Asked<T> extends Component<Props<T>, { data?: T; fault?: string; is
   private abort?: AbortController;
   private timer = 0;
 
-  componentDidMount() { this.ask(); }
+  componentDidMount() {
+    this.ask();
+  }
 
-  componentDidUpdate(former: Props<T>) { if (former.id !== this.props.id) this.ask(); }
+  componentDidUpdate(former: Props<T>) {
+    if (former.id !== this.props.id) this.ask();
+  }
 
   componentWillUnmount() {
     this.abort?.abort();
@@ -34,18 +43,25 @@ export class Asked<T> extends Component<Props<T>, { data?: T; fault?: string; is
     const abort = new AbortController();
     this.abort = abort;
     this.setState({ isLoading: true });
-    this.props.ask(abort.signal).then(
-      (data) => { if (!abort.signal.aborted) this.setState({ data, fault: undefined, isLoading: false }); },
-      (fault) => {
-        if (abort.signal.aborted) return;
-        const words = fault instanceof APIFailure || fault instanceof Error ? fault.message : String(fault);
-        this.setState({ fault: words, isLoading: false });
-      },
-    ).then(() => {
-      const { every } = this.props;
-      if (every !== undefined && !abort.signal.aborted) this.timer = window.setTimeout(this.ask, every * 1000);
-    });
+    this.props
+      .ask(abort.signal)
+      .then(
+        (data) => {
+          if (!abort.signal.aborted) this.setState({ data, fault: undefined, isLoading: false });
+        },
+        (fault) => {
+          if (abort.signal.aborted) return;
+          const words = fault instanceof APIFailure || fault instanceof Error ? fault.message : String(fault);
+          this.setState({ fault: words, isLoading: false });
+        },
+      )
+      .then(() => {
+        const { every } = this.props;
+        if (every !== undefined && !abort.signal.aborted) this.timer = window.setTimeout(this.ask, every * 1000);
+      });
   };
 
-  render() { return this.props.show({ ...this.state, ask: this.ask }); }
+  render() {
+    return this.props.show({ ...this.state, ask: this.ask });
+  }
 }

@@ -1,4 +1,7 @@
-import { Page, Store } from '../state/store';
+import type { Page, Store } from '../state/store';
 
 /** What every view gets. */
-export interface View { readonly store: Store; readonly page: Page }
+export interface View {
+  readonly store: Store;
+  readonly page: Page;
+}

@@ -1,8 +1,8 @@
 import { Component, h } from 'preact';
 import { getApiV1Features, getApiV1LabelNameValues, getApiV1Metadata, postApiV1Labels } from '../api/operations';
 import type { EditorHandle, EditorSpec } from '../editor';
-import { contextAt, durations, keywords, rank, Suggestion } from '../model/promql';
-import { Store } from '../state/store';
+import { contextAt, durations, keywords, rank, type Suggestion } from '../model/promql';
+import type { Store } from '../state/store';
 
 type EditorModule = { edit: (element: HTMLElement, spec: EditorSpec) => EditorHandle };
 let loaded: Promise<EditorModule> | undefined;
@@ -29,12 +29,17 @@ class Names {
     return this.once('metrics', async () => {
       const { client } = this.store;
       const [names, metadata] = await Promise.all([
-        client.send(getApiV1LabelNameValues, { name: '__name__' }), client.send(getApiV1Metadata, { limit_per_metric: 1 }),
+        client.send(getApiV1LabelNameValues, { name: '__name__' }),
+        client.send(getApiV1Metadata, { limit_per_metric: 1 }),
       ]);
       return names.map((text) => {
         // Series of a histogram or summary have a suffix that the family has not.
         const family = metadata[text] ?? metadata[text.replace(/_(bucket|sum|count|total|created)$/, '')];
-        return { text, kind: 'metric' as const, detail: family?.[0] ? `${family[0].type}: ${family[0].help}` : 'metric' };
+        return {
+          text,
+          kind: 'metric' as const,
+          detail: family?.[0] ? `${family[0].type}: ${family[0].help}` : 'metric',
+        };
       });
     });
   }
@@ -42,21 +47,37 @@ class Names {
   functions(): Promise<Suggestion[]> {
     return this.once('functions', async () => {
       const features = await this.store.client.send(getApiV1Features, {});
-      const operators = Object.keys(features['promql_operators'] ?? {}).filter((name) => /^[a-z]{3,}/.test(name) && !keywords.includes(name));
-      return [...Object.keys(features['promql_functions'] ?? {}), ...operators].map((text) => ({ text, kind: 'function' as const, detail: 'function' }));
+      const operators = Object.keys(features['promql_operators'] ?? {}).filter(
+        (name) => /^[a-z]{3,}/.test(name) && !keywords.includes(name),
+      );
+      return [...Object.keys(features['promql_functions'] ?? {}), ...operators].map((text) => ({
+        text,
+        kind: 'function' as const,
+        detail: 'function',
+      }));
     });
   }
 
   labels(metric: string | null): Promise<Suggestion[]> {
     return this.once(`labels ${metric ?? ''}`, async () =>
-      (await this.store.client.send(postApiV1Labels, metric ? { 'match[]': [metric] } : {}))
-        .map((text) => ({ text, kind: 'label' as const, detail: 'label' })));
+      (await this.store.client.send(postApiV1Labels, metric ? { 'match[]': [metric] } : {})).map((text) => ({
+        text,
+        kind: 'label' as const,
+        detail: 'label',
+      })),
+    );
   }
 
   values(label: string, metric: string | null): Promise<Suggestion[]> {
     return this.once(`values ${label} ${metric ?? ''}`, async () =>
-      (await this.store.client.send(getApiV1LabelNameValues, { name: label, limit: 1000, ...(metric ? { 'match[]': [metric] } : {}) }))
-        .map((text) => ({ text, kind: 'value' as const, detail: `value of ${label}` })));
+      (
+        await this.store.client.send(getApiV1LabelNameValues, {
+          name: label,
+          limit: 1000,
+          ...(metric ? { 'match[]': [metric] } : {}),
+        })
+      ).map((text) => ({ text, kind: 'value' as const, detail: `value of ${label}` })),
+    );
   }
 }
 
@@ -66,11 +87,23 @@ async function complete(store: Store, before: string): Promise<{ prefix: string;
   names ??= new Names(store);
   const context = contextAt(before);
   switch (context.kind) {
-    case 'nothing': return { prefix: '', suggestions: [] };
+    case 'nothing':
+      return { prefix: '', suggestions: [] };
     case 'duration':
-      return { prefix: context.prefix, suggestions: rank(durations.map((text) => ({ text, kind: 'duration', detail: 'range' })), context.prefix) };
-    case 'label': return { prefix: context.prefix, suggestions: rank(await names.labels(context.metric), context.prefix) };
-    case 'value': return { prefix: context.prefix, suggestions: rank(await names.values(context.label, context.metric), context.prefix) };
+      return {
+        prefix: context.prefix,
+        suggestions: rank(
+          durations.map((text) => ({ text, kind: 'duration', detail: 'range' })),
+          context.prefix,
+        ),
+      };
+    case 'label':
+      return { prefix: context.prefix, suggestions: rank(await names.labels(context.metric), context.prefix) };
+    case 'value':
+      return {
+        prefix: context.prefix,
+        suggestions: rank(await names.values(context.label, context.metric), context.prefix),
+      };
     case 'expression': {
       if (context.prefix === '') return { prefix: '', suggestions: [] };
       const [metrics, functions] = await Promise.all([names.metrics(), names.functions()]);
@@ -80,7 +113,13 @@ async function complete(store: Store, before: string): Promise<{ prefix: string;
   }
 }
 
-interface Props { store: Store; text: string; label: string; onChange: (text: string) => void; onRun: () => void }
+interface Props {
+  store: Store;
+  text: string;
+  label: string;
+  onChange: (text: string) => void;
+  onRun: () => void;
+}
 
 /** A field for PromQL; a plain text field until the editor is loaded. */
 export class PromQLEditor extends Component<Props, { isReady: boolean }> {
@@ -97,15 +136,21 @@ export class PromQLEditor extends Component<Props, { isReady: boolean }> {
       this.setState({ isReady: true }, () => {
         if (!this.element) return;
         this.handle = module.edit(this.element, {
-          text: this.props.text, label: this.props.label, placeholder: 'An expression, such as rate(http_requests_total[5m])',
-          onChange: (text) => this.props.onChange(text), onRun: () => this.props.onRun(), complete: (before) => complete(this.props.store, before),
+          text: this.props.text,
+          label: this.props.label,
+          placeholder: 'An expression, such as rate(http_requests_total[5m])',
+          onChange: (text) => this.props.onChange(text),
+          onRun: () => this.props.onRun(),
+          complete: (before) => complete(this.props.store, before),
         });
         if (hadFocus) this.handle.focus();
       });
     });
   }
 
-  componentDidUpdate(former: Props) { if (former.text !== this.props.text) this.handle?.setText(this.props.text); }
+  componentDidUpdate(former: Props) {
+    if (former.text !== this.props.text) this.handle?.setText(this.props.text);
+  }
 
   componentWillUnmount() {
     this.isGone = true;
@@ -114,13 +159,27 @@ export class PromQLEditor extends Component<Props, { isReady: boolean }> {
 
   render() {
     const { text, label, onChange, onRun } = this.props;
-    return <div class="editor" ref={(element?: Element) => { this.element = element as HTMLElement; }}>
-      {this.state.isReady ? null : <textarea aria-label={label} rows={1} value={text} onInput={(event: any) => onChange(event.target.value)}
-        onKeyDown={(event: KeyboardEvent) => {
-          if (event.key !== 'Enter' || event.shiftKey) return;
-          event.preventDefault();
-          onRun();
-        }} />}
-    </div>;
+    return (
+      <div
+        class="editor"
+        ref={(element?: Element) => {
+          this.element = element as HTMLElement;
+        }}
+      >
+        {this.state.isReady ? null : (
+          <textarea
+            aria-label={label}
+            rows={1}
+            value={text}
+            onInput={(event: any) => onChange(event.target.value)}
+            onKeyDown={(event: KeyboardEvent) => {
+              if (event.key !== 'Enter' || event.shiftKey) return;
+              event.preventDefault();
+              onRun();
+            }}
+          />
+        )}
+      </div>
+    );
   }
 }

@@ -46,9 +46,18 @@ export class Graph extends Component<{ spec: GraphSpec; label: string; height?: 
   }
 
   render() {
-    return <div class="graph-box">
-      <div class="graph" role="img" aria-label={this.props.label} ref={(element?: Element) => { this.element = element as HTMLElement; }} />
-      {this.state.isReady ? null : <Loading lines={4} />}
-    </div>;
+    return (
+      <div class="graph-box">
+        <div
+          class="graph"
+          role="img"
+          aria-label={this.props.label}
+          ref={(element?: Element) => {
+            this.element = element as HTMLElement;
+          }}
+        />
+        {this.state.isReady ? null : <Loading lines={4} />}
+      </div>
+    );
   }
 }

@@ -1,7 +1,7 @@
 import { Component, h } from 'preact';
-import { LabelSet } from '../api/types';
+import type { LabelSet } from '../api/types';
 import { seriesText } from '../model/labels';
-import { Tone } from '../model/now';
+import type { Tone } from '../model/now';
 import { absolute, relative } from '../model/time';
 
 /** Children of an element. */
@@ -10,47 +10,92 @@ export type Content = any;
 const signs: { [tone in Tone]: string } = { good: '✓', warn: '◐', bad: '✕', plain: '·' };
 
 const drawings = {
-  copy: 'M9 9h10v10H9zM5 15V5h10', done: 'M5 12l5 5L19 7', search: 'M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM15.5 15.5 20 20', theme: 'M12 4a8 8 0 1 0 0 16zM12 4a8 8 0 0 1 0 16',
-  keys: 'M3 7h18v10H3zM7 11h.01M11 11h.01M15 11h.01M8 14h8', close: 'M6 6l12 12M18 6 6 18',
+  copy: 'M9 9h10v10H9zM5 15V5h10',
+  done: 'M5 12l5 5L19 7',
+  search: 'M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM15.5 15.5 20 20',
+  theme: 'M12 4a8 8 0 1 0 0 16zM12 4a8 8 0 0 1 0 16',
+  keys: 'M3 7h18v10H3zM7 11h.01M11 11h.01M15 11h.01M8 14h8',
+  close: 'M6 6l12 12M18 6 6 18',
 };
 
 /** A small drawing beside or in place of a word. */
 export function Icon({ name }: { name: keyof typeof drawings }) {
-  return <svg class={`drawing ${name}`} viewBox="0 0 24 24" aria-hidden="true"><path d={drawings[name]} /></svg>;
+  return (
+    <svg class={`drawing ${name}`} viewBox="0 0 24 24" aria-hidden="true">
+      <path d={drawings[name]} />
+    </svg>
+  );
 }
 
 /** A state, told by its sign, its word and its colour. */
 export function Badge({ tone, text, title }: { tone: Tone; text: string; title?: string }) {
-  return <span class={`badge ${tone}`} title={title}><span aria-hidden="true">{signs[tone]}</span> {text}</span>;
+  return (
+    <span class={`badge ${tone}`} title={title}>
+      <span aria-hidden="true">{signs[tone]}</span> {text}
+    </span>
+  );
 }
 
 /** A time, relative to now; the date is shown on hover. */
 export function Time({ at, now }: { at: string | number | null | undefined; now: number }) {
   const milliseconds = typeof at === 'number' ? at : Date.parse(at ?? '');
   if (!Number.isFinite(milliseconds) || milliseconds <= 0) return <span class="quiet">never</span>;
-  return <time dateTime={new Date(milliseconds).toISOString()} title={absolute(milliseconds)}>{relative(milliseconds, now)}</time>;
+  return (
+    <time dateTime={new Date(milliseconds).toISOString()} title={absolute(milliseconds)}>
+      {relative(milliseconds, now)}
+    </time>
+  );
 }
 
 /** Labels as small boxes. `only` names those that tell the rows apart; the others are in the tip. */
 export function Labels({ labels, only }: { labels: LabelSet; only?: readonly string[] }) {
-  const names = (only ?? Object.keys(labels).sort()).filter((name) => labels[name] !== undefined && name !== '__name__');
-  return <span class="labels" title={seriesText(labels)}>
-    {labels['__name__'] ? <code>{labels['__name__']}</code> : null}
-    {names.map((name) => <span class="label" key={name}><i>{name}</i>{labels[name]}</span>)}
-  </span>;
+  const names = (only ?? Object.keys(labels).sort()).filter(
+    (name) => labels[name] !== undefined && name !== '__name__',
+  );
+  return (
+    <span class="labels" title={seriesText(labels)}>
+      {labels['__name__'] ? <code>{labels['__name__']}</code> : null}
+      {names.map((name) => (
+        <span class="label" key={name}>
+          <i>{name}</i>
+          {labels[name]}
+        </span>
+      ))}
+    </span>
+  );
 }
 
 export function Empty({ title, children }: { title: string; children?: Content }) {
-  return <div class="empty"><p>{title}</p>{children}</div>;
+  return (
+    <div class="empty">
+      <p>{title}</p>
+      {children}
+    </div>
+  );
 }
 
 export function Fault({ text, retry }: { text: string; retry?: () => void }) {
-  return <div class="notice bad" role="alert"><p>{text}</p>{retry ? <button type="button" onClick={retry}>Try again</button> : null}</div>;
+  return (
+    <div class="notice bad" role="alert">
+      <p>{text}</p>
+      {retry ? (
+        <button type="button" onClick={retry}>
+          Try again
+        </button>
+      ) : null}
+    </div>
+  );
 }
 
 /** Lines of the height of what comes, so that nothing jumps when it does. */
 export function Loading({ lines = 3 }: { lines?: number }) {
-  return <div class="loading" role="status" aria-label="Loading">{new Array(lines).fill(0).map((_, index) => <i key={String(index)} />)}</div>;
+  return (
+    <div class="loading" role="status" aria-label="Loading">
+      {new Array(lines).fill(0).map((_, index) => (
+        <i key={String(index)} />
+      ))}
+    </div>
+  );
 }
 
 /** Copies a text, and says so. */
@@ -59,37 +104,73 @@ export class Copy extends Component<{ text: string; what: string }, { isDone: bo
 
   render() {
     const { text, what } = this.props;
-    return <button type="button" class="icon" aria-label={`Copy ${what}`} title={`Copy ${what}`} onClick={(event: Event) => {
-      event.stopPropagation();
-      void navigator.clipboard.writeText(text).then(() => {
-        this.setState({ isDone: true });
-        window.setTimeout(() => this.setState({ isDone: false }), 1500);
-      });
-    }}><Icon name={this.state.isDone ? 'done' : 'copy'} /></button>;
+    return (
+      <button
+        type="button"
+        class="icon"
+        aria-label={`Copy ${what}`}
+        title={`Copy ${what}`}
+        onClick={(event: Event) => {
+          event.stopPropagation();
+          void navigator.clipboard.writeText(text).then(() => {
+            this.setState({ isDone: true });
+            window.setTimeout(() => this.setState({ isDone: false }), 1500);
+          });
+        }}
+      >
+        <Icon name={this.state.isDone ? 'done' : 'copy'} />
+      </button>
+    );
   }
 }
 
 /** A section of the page. */
-export function Card({ title, id, aside, children, wide }: { title: string; id: string; aside?: Content; children?: Content; wide?: boolean; key?: string }) {
-  return <section class={wide ? 'card wide' : 'card'} aria-labelledby={`${id}-title`}>
-    <header class="card-head"><h2 id={`${id}-title`}>{title}</h2>{aside ?? null}</header>
-    {children}
-  </section>;
+export function Card({
+  title,
+  id,
+  aside,
+  children,
+  wide,
+}: {
+  title: string;
+  id: string;
+  aside?: Content;
+  children?: Content;
+  wide?: boolean;
+  key?: string;
+}) {
+  return (
+    <section class={wide ? 'card wide' : 'card'} aria-labelledby={`${id}-title`}>
+      <header class="card-head">
+        <h2 id={`${id}-title`}>{title}</h2>
+        {aside ?? null}
+      </header>
+      {children}
+    </section>
+  );
 }
 
 export interface ModalProps {
-  title: string; confirm?: string; isDangerous?: boolean; close: () => void;
+  title: string;
+  confirm?: string;
+  isDangerous?: boolean;
+  close: () => void;
   /** Throws with the words to show; the dialog stays open then. */
-  submit?: (form: FormData) => Promise<void>; children?: Content;
+  submit?: (form: FormData) => Promise<void>;
+  children?: Content;
 }
 
 /** A field that begins with `initial` and keeps what is typed while the page around it is drawn anew. */
-export class Input extends Component<{ initial: string; isTicked?: boolean; [attribute: string]: any }, {}> {
+export class Input extends Component<{ initial: string; isTicked?: boolean; [attribute: string]: any }, object> {
   private element?: HTMLInputElement;
 
-  componentDidMount() { this.set(); }
+  componentDidMount() {
+    this.set();
+  }
 
-  componentDidUpdate(former: { initial: string }) { if (former.initial !== this.props.initial) this.set(); }
+  componentDidUpdate(former: { initial: string }) {
+    if (former.initial !== this.props.initial) this.set();
+  }
 
   private set() {
     if (!this.element) return;
@@ -99,7 +180,14 @@ export class Input extends Component<{ initial: string; isTicked?: boolean; [att
 
   render() {
     const { initial: _, isTicked: __, children: ___, ...attributes } = this.props;
-    return <input {...attributes} ref={(element?: Element) => { this.element = element as HTMLInputElement; }} />;
+    return (
+      <input
+        {...attributes}
+        ref={(element?: Element) => {
+          this.element = element as HTMLInputElement;
+        }}
+      />
+    );
   }
 }
 
@@ -139,22 +227,47 @@ export class Modal extends Component<ModalProps, { fault: string; isBusy: boolea
   render() {
     const { title, confirm, isDangerous, close, children } = this.props;
     const { fault, isBusy } = this.state;
-    return <dialog ref={(element?: Element) => { this.element = element as HTMLDialogElement; }} aria-labelledby="dialog-title"
-      onCancel={(event: Event) => { event.preventDefault(); close(); }}>
-      <form onSubmit={(event: Event) => void this.send(event)}>
-        <h2 id="dialog-title">{title}</h2>
-        {children}
-        {fault ? <p class="notice bad" role="alert">{fault}</p> : null}
-        <div class="controls end">
-          <button type="button" onClick={close}>{confirm ? 'Cancel' : 'Close'}</button>
-          {confirm ? <button type="submit" class={isDangerous ? 'main danger' : 'main'} disabled={isBusy}>{confirm}</button> : null}
-        </div>
-      </form>
-    </dialog>;
+    return (
+      <dialog
+        ref={(element?: Element) => {
+          this.element = element as HTMLDialogElement;
+        }}
+        aria-labelledby="dialog-title"
+        onCancel={(event: Event) => {
+          event.preventDefault();
+          close();
+        }}
+      >
+        <form onSubmit={(event: Event) => void this.send(event)}>
+          <h2 id="dialog-title">{title}</h2>
+          {children}
+          {fault ? (
+            <p class="notice bad" role="alert">
+              {fault}
+            </p>
+          ) : null}
+          <div class="controls end">
+            <button type="button" onClick={close}>
+              {confirm ? 'Cancel' : 'Close'}
+            </button>
+            {confirm ? (
+              <button type="submit" class={isDangerous ? 'main danger' : 'main'} disabled={isBusy}>
+                {confirm}
+              </button>
+            ) : null}
+          </div>
+        </form>
+      </dialog>
+    );
   }
 }
 
-interface VirtualProps<Row> { rows: readonly Row[]; height: number; label: string; render: (row: Row, index: number) => Content }
+interface VirtualProps<Row> {
+  rows: readonly Row[];
+  height: number;
+  label: string;
+  render: (row: Row, index: number) => Content;
+}
 
 /** A list of which only the rows in sight are in the page; every row has the same height. */
 export class VirtualList<Row> extends Component<VirtualProps<Row>, { first: number; count: number }> {
@@ -183,16 +296,43 @@ export class VirtualList<Row> extends Component<VirtualProps<Row>, { first: numb
     const { rows, height, label, render } = this.props;
     const first = Math.min(this.state.first, Math.max(0, rows.length - 1));
     const shown = rows.slice(first, first + this.state.count);
-    return <div class="virtual" role="list" aria-label={label} style={{ height: `${rows.length * height}px` }}
-      ref={(element?: Element) => { this.element = element as HTMLElement; }}>
-      {shown.map((row, index) => <div class="virtual-row" role="listitem" aria-setsize={rows.length} aria-posinset={first + index + 1}
-        key={String(first + index)} style={{ top: `${(first + index) * height}px`, height: `${height}px` }}>{render(row, first + index)}</div>)}
-    </div>;
+    return (
+      <div
+        class="virtual"
+        role="list"
+        aria-label={label}
+        style={{ height: `${rows.length * height}px` }}
+        ref={(element?: Element) => {
+          this.element = element as HTMLElement;
+        }}
+      >
+        {shown.map((row, index) => (
+          <div
+            class="virtual-row"
+            role="listitem"
+            aria-setsize={rows.length}
+            aria-posinset={first + index + 1}
+            key={String(first + index)}
+            style={{ top: `${(first + index) * height}px`, height: `${height}px` }}
+          >
+            {render(row, first + index)}
+          </div>
+        ))}
+      </div>
+    );
   }
 }
 
 /** A small line without axes; the numbers beside it are what counts. */
-export function Sparkline({ values, limit, label }: { values: readonly number[]; limit?: number | null; label: string }) {
+export function Sparkline({
+  values,
+  limit,
+  label,
+}: {
+  values: readonly number[];
+  limit?: number | null;
+  label: string;
+}) {
   const known = values.filter((value) => Number.isFinite(value));
   if (known.length < 2) return <span class="spark quiet">–</span>;
   const all = limit === null || limit === undefined ? known : [...known, limit];
@@ -204,17 +344,24 @@ export function Sparkline({ values, limit, label }: { values: readonly number[];
     const isStart = index === 0 || !Number.isFinite(values[index - 1]);
     path += `${isStart ? 'M' : 'L'}${((index / (values.length - 1)) * 118 + 1).toFixed(1)} ${y(value).toFixed(1)}`;
   });
-  return <svg class="spark" viewBox="0 0 120 24" role="img" aria-label={label}>
-    {limit === null || limit === undefined ? null : <path class="limit" d={`M0 ${y(limit).toFixed(1)}H120`} />}
-    <path class="line" d={path} />
-  </svg>;
+  return (
+    <svg class="spark" viewBox="0 0 120 24" role="img" aria-label={label}>
+      {limit === null || limit === undefined ? null : <path class="limit" d={`M0 ${y(limit).toFixed(1)}H120`} />}
+      <path class="line" d={path} />
+    </svg>
+  );
 }
 
 /** The division of traffic between stable and candidate. */
 export function SplitBar({ candidate, observed }: { candidate: number; observed: number | null }) {
   const text = observed === null ? `wanted ${candidate} %, not read yet` : `wanted ${candidate} %, read ${observed} %`;
-  return <div class="split" role="img" aria-label={`Candidate: ${text}`} title={`Candidate: ${text}`}>
-    <span class="track"><span class="share" style={{ width: `${observed ?? candidate}%` }} /><span class="wanted" style={{ left: `${100 - candidate}%` }} /></span>
-    <b>{observed ?? candidate} %</b>
-  </div>;
+  return (
+    <div class="split" role="img" aria-label={`Candidate: ${text}`} title={`Candidate: ${text}`}>
+      <span class="track">
+        <span class="share" style={{ width: `${observed ?? candidate}%` }} />
+        <span class="wanted" style={{ left: `${100 - candidate}%` }} />
+      </span>
+      <b>{observed ?? candidate} %</b>
+    </div>
+  );
 }
