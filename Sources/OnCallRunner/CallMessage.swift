@@ -21,6 +21,15 @@ enum CallMessage {
         return message(entry, to: call.receiver, own, isResolved: false, at: now)
     }
 
+    /// The message that somebody acts on `entry`.
+    static func acknowledged(_ entry: PageBook.Entry, to receiver: String, at now: Timestamp) -> Message {
+        var own = Labels([Label("page", entry.page.id)])
+        if let actor = entry.actor { own.set("acknowledged_by", to: actor) }
+        var message = message(entry, to: receiver, own, isResolved: false, at: now)
+        message.reason = .acknowledged
+        return message
+    }
+
     /// The message that `entry` is resolved.
     static func resolved(_ entry: PageBook.Entry, to receiver: String, at now: Timestamp) -> Message {
         var own = Labels([Label("page", entry.page.id)])

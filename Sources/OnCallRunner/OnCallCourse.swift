@@ -277,6 +277,10 @@ struct OnCallCourse: ~Copyable {
                 for receiver in receivers {
                     runner.send(CallJob(kind: .resolved, entry: entry, receiver: receiver))
                 }
+            case .sendAcknowledged(let receivers, let entry):
+                for receiver in receivers {
+                    runner.send(CallJob(kind: .acknowledged, entry: entry, receiver: receiver))
+                }
             case .record(let event):
                 count(event)
                 runner.sinks.event(event)

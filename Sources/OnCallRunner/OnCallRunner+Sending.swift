@@ -8,6 +8,7 @@ internal import Synchronization
 struct CallJob: Sendable {
     enum Kind: Sendable {
         case call(Page.Call)
+        case acknowledged
         case resolved
     }
 
@@ -19,6 +20,7 @@ struct CallJob: Sendable {
     var id: String {
         switch kind {
         case .call(let call): "\(entry.page.id)/\(call.number)"
+        case .acknowledged: "\(entry.page.id)/acknowledged/\(receiver)"
         case .resolved: "\(entry.page.id)/resolved/\(receiver)"
         }
     }
@@ -61,7 +63,7 @@ extension OnCallRunner {
         afterStep?("before call")
         for (index, integration) in receiver.integrations.enumerated() where !heard.contains(index) {
             if integration.settings is OnCallIntegration { continue }
-            if case .resolved = job.kind, !integration.sendsResolved {
+            if !Self.isFor(integration, job) {
                 heard.insert(index)
                 continue
             }
@@ -80,6 +82,15 @@ extension OnCallRunner {
             failures.append(DeliveryFailure("the receiver \"\(job.receiver)\" sends nothing", isRetryable: false))
         }
         conclude(job, heard, failures)
+    }
+
+    /// Whether the integration takes a message of this kind.
+    private static func isFor(_ integration: Integration, _ job: CallJob) -> Bool {
+        switch job.kind {
+        case .call: true
+        case .acknowledged: integration.sendsAcknowledgements
+        case .resolved: integration.sendsResolved
+        }
     }
 
     /// A part of a receiver that may still take the message is tried again, without those that have it. A part that
@@ -101,6 +112,7 @@ extension OnCallRunner {
             guard let entry = book.entries[job.entry.page.id] else { return false }
             switch job.kind {
             case .call(let call): return entry.page.outstanding.contains { $0.number == call.number }
+            case .acknowledged: return entry.page.state.name == "acknowledged"
             case .resolved: return entry.closing.contains(job.receiver)
             }
         }
@@ -111,6 +123,7 @@ extension OnCallRunner {
         case .call(let call):
             CallMessage.firing(
                 call, job.entry, links: links, lifetime: lifetime, externalURL: settings.externalURL, at: Self.wall)
+        case .acknowledged: CallMessage.acknowledged(job.entry, to: job.receiver, at: Self.wall)
         case .resolved: CallMessage.resolved(job.entry, to: job.receiver, at: Self.wall)
         }
     }
@@ -121,6 +134,7 @@ extension OnCallRunner {
             logger.warn("call failed", ["page": page, "receiver": job.receiver, "error": failure.reason])
         }
         switch (job.kind, failure) {
+        case (.acknowledged, _): break
         case (.call(let call), nil): events.send(.called(page: page, number: call.number))
         case (.call(let call), let failure?):
             events.send(

@@ -74,7 +74,9 @@ import Testing
     @Test func `a link works once, and a second acknowledgement by the same person changes nothing`() {
         var book = book()
         let order = PageOrder(.acknowledge, by: ada, link: "1/acknowledge")
-        #expect(book.ordered(order, page: "1", at: minute(1)).outcome == .done)
+        let (outcome, actions) = book.ordered(order, page: "1", at: minute(1))
+        #expect(outcome == .done)
+        #expect(actions.contains { if case .sendAcknowledged(["push"], _) = $0 { true } else { false } })
         #expect(book.ordered(order, page: "1", at: minute(2)).outcome == .linkIsUsed)
         #expect(
             book.ordered(PageOrder(.acknowledge, by: ada), page: "1", at: minute(2)).outcome

@@ -27,7 +27,9 @@ extension PageBook {
             guard let wanted = entry.page.acknowledge(by: order.actor.name, at: now, roster: roster) else {
                 return over
             }
-            return (.done, answered(wanted, .acknowledged, order, &entry, at: now))
+            let actions = answered(wanted, .acknowledged, order, &entry, at: now)
+            let notified = entry.page.notified
+            return (.done, actions + (notified.isEmpty ? [] : [.sendAcknowledged(notified, entry)]))
         case .snooze(let until):
             guard until > now else { return (.refused("the end of the snooze is not in the future"), []) }
             guard let wanted = entry.page.snooze(by: order.actor.name, until: until) else { return over }

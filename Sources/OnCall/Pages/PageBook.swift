@@ -51,6 +51,8 @@ public struct PageBook: Equatable, Sendable {
         case call(Page.Call, Entry)
         /// Say to these receivers, which had calls, that the page is resolved.
         case sendResolved([String], Entry)
+        /// Say to these receivers, which had calls, that somebody acts. Not repeated: it calls nobody.
+        case sendAcknowledged([String], Entry)
         /// Put it into the record.
         case record(PageEvent)
         /// Others must hear that people are not reached.

@@ -4,6 +4,8 @@ public protocol IntegrationSettings: Equatable, Sendable {
     static var kind: String { get }
     /// Whether resolved alerts are sent.
     var sendsResolved: Bool { get }
+    /// Whether the receiver can be told that somebody acts on the problem.
+    var sendsAcknowledgements: Bool { get }
     /// The templates among the settings, for checks, each with the name of its field.
     var templates: [(field: String, text: String)] { get }
     /// Sends the message of `delivery` and returns when the receiver has accepted it.
@@ -11,6 +13,8 @@ public protocol IntegrationSettings: Equatable, Sendable {
 }
 
 extension IntegrationSettings {
+    /// Most receivers know no acknowledgement.
+    public var sendsAcknowledgements: Bool { false }
     /// No templates.
     public var templates: [(field: String, text: String)] { [] }
 }
@@ -27,6 +31,9 @@ public struct Integration: Equatable, Sendable {
     public var kind: String { type(of: settings).kind }
     /// Whether resolved alerts are sent.
     public var sendsResolved: Bool { settings.sendsResolved }
+
+    /// Whether the receiver can be told that somebody acts on the problem.
+    public var sendsAcknowledgements: Bool { settings.sendsAcknowledgements }
 
     /// Compares the settings.
     public static func == (left: Integration, right: Integration) -> Bool {

@@ -24,6 +24,8 @@ public struct Message: Equatable, Sendable {
         case allResolved
         /// Nothing changed during the repeat interval.
         case repeated
+        /// Somebody acts on the problem. Only for integrations that can say so.
+        case acknowledged
     }
 
     /// A message.

@@ -23,6 +23,7 @@ struct PagerDutyIntegration: IntegrationSettings {
     }
 
     var sendsResolved: Bool
+    var sendsAcknowledgements: Bool { true }
     var http: HTTPSettings
     var key: Key
     var url: String
@@ -118,14 +119,17 @@ struct PagerDutyIntegration: IntegrationSettings {
         }
     }
 
-    private func action(_ delivery: Delivery) -> String { delivery.message.isResolved ? "resolve" : "trigger" }
+    private func action(_ delivery: Delivery) -> String {
+        if delivery.message.reason == .acknowledged { return "acknowledge" }
+        return delivery.message.isResolved ? "resolve" : "trigger"
+    }
 
     private func versionOne(
         _ delivery: inout Delivery, _ secret: HTTPSettings.Secret, _ details: [JSON.Member]
     ) throws(DeliveryFailure) -> JSON {
         let summary = delivery.truncated(
             try delivery.text(description), to: Self.longestSummary.one, "description")
-        let isTrigger = !delivery.message.isResolved
+        let isTrigger = action(delivery) == "trigger"
         var members = JSON.texts([
             ("service_key", try delivery.text(try delivery.read(secret, "service_key"))),
             ("incident_key", delivery.keyHash), ("event_type", action(delivery)), ("description", summary),

@@ -206,7 +206,7 @@ struct SlackIntegration: IntegrationSettings {
         case .first, .newAlerts: history.append("FIRING")
         case .someResolved: history.append("PARTIAL RESOLVE")
         case .allResolved: history.append("RESOLVED")
-        case .repeated: break
+        case .repeated, .acknowledged: break
         }
         let title = delivery.truncated(
             Self.title(history, delivery.message.commonLabels["alertname"] ?? ""), to: Self.longestTitle, "title")

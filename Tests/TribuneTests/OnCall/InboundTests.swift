@@ -93,6 +93,33 @@ import Testing
         #expect(Loopback.eventually { world.inbox.heard("first") == ["firing", "resolved"] }, "\(world.tribune.log)")
     }
 
+    @Test func `a pager hears of pages, of acknowledgements and of the end: one Tribune is the pager of another`()
+        throws
+    {
+        let pager = try Self.world()
+        let world = try PagingWorld(
+            policy: "steps: [{notify: [{receiver: pager}]}]",
+            files: [
+                "pd.key": "0123456789abcdef0123456789abcdef",
+                "alertmanager.yml": """
+                route: {receiver: pages, group_wait: 0s, group_interval: 500ms, group_by: [alertname]}
+                receivers:
+                - {name: pages}
+                - {name: first, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}
+                - name: pager
+                  pagerduty_configs: [{routing_key_file: pd.key, url: 'http://127.0.0.1:\(pager.tribune.port)/v2/enqueue'}]
+                """,
+            ])
+        try world.post("Down")
+        #expect(Loopback.eventually { pager.pages().count == 1 }, "\(world.tribune.log)")
+        let page = try #require(world.page("Down")?["page"]?.text)
+        #expect(try world.tribune.post("/api/v1/oncall/pages/\(page)/acknowledge").status == 200)
+        #expect(Loopback.eventually { pager.pages("acknowledged").count == 1 }, "\(world.tribune.log)")
+        try world.post("Down", resolved: true)
+        #expect(Loopback.eventually { pager.pages("resolved").count == 1 }, "\(world.tribune.log)")
+        #expect(pager.pages("all").count == 1)
+    }
+
     /// The newest client of PagerDuty, and the one before it, which ./test fetches from PyPI.
     @Test(
         .enabled(

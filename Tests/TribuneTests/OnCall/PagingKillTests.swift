@@ -33,6 +33,13 @@ import Testing
         if point == .inTheFirstCall { world.inbox.hold("/first") }
         try world.post("Down")
         #expect(Loopback.eventually { !world.inbox.heard("first").isEmpty }, "\(world.tribune.log)")
+        if point == .betweenSteps {
+            // The process knows that the call was taken, and has stored it.
+            let isKnown = try Loopback.eventually {
+                try world.record().contains { $0["body"]?["state"]?.text == "called" }
+            }
+            #expect(isKnown, "\(world.tribune.log)")
+        }
         if point != .afterTheAnswer {
             try kill()
             world.inbox.release()
