@@ -137,6 +137,34 @@ async function alerts(context) {
   await page.close();
 }
 
+/** A page is answered: nobody else is called, and the note is there for the next person. */
+async function onCall(context) {
+  const { world, pictures } = context;
+  const page = await visit(context, '#/');
+  await page.sees('Page: Requests wait', '.findings');
+  await page.sees('On call', '.on-call');
+  await page.keys('g o');
+  await page.sees('escalating', '.pages');
+  await page.picture(join(pictures, 'oncall.png'));
+  await page.click('.pages button', 'Acknowledge: Requests wait');
+  await page.sees('Nobody else is called. You have it.', 'dialog');
+  await page.keys('Enter');
+  await page.sees('acknowledged', '.pages');
+  await page.click('.pages a', 'Requests wait');
+  await page.click('.title-row button', 'Note: ');
+  await page.type('the disk of db-3');
+  await page.keys('Enter');
+  await page.sees('the disk of db-3', '#main .lines');
+  await page.picture(join(pictures, 'page.png'));
+  const { pages } = await world.ask('v1/oncall/pages');
+  assert.deepEqual(
+    pages.filter((one) => one.title.includes('Requests wait')).map((one) => one.state),
+    ['acknowledged'],
+  );
+  checkPage(page, world);
+  await page.close();
+}
+
 /** An expression is completed, drawn, zoomed by dragging, and the way back works. */
 async function query(context) {
   const { world, pictures } = context;
@@ -301,6 +329,7 @@ export const places = {
   alert: alertHash({ alertname: 'QueueLong', service: 'ledger', severity: 'warning' }),
   query: '#/query?g0.expr=service_queue_length&g0.range_input=5m',
   table: '#/query?g0.expr=up&g0.tab=table',
+  oncall: '#/oncall',
   targets: '#/targets',
   rules: '#/rules',
   evidence: '#/evidence',
@@ -396,6 +425,7 @@ export const rolloutJourneys = [
 /** What does not. */
 export const readingJourneys = [
   ['the first load', budget],
+  ['a page', onCall],
   ['alerts and silences', alerts],
   ['queries', query],
   ['keyboard', keyboard],

@@ -197,12 +197,31 @@ ${name === 'checkout' ? '  gates: [{approval: the owner of checkout agrees}]\n' 
   )
   .join('\n')}
 `,
-      'alertmanager.yml': `route: {receiver: people, group_by: [alertname], group_wait: 0s, group_interval: 1s}
+      'alertmanager.yml': `route:
+  receiver: people
+  group_by: [alertname]
+  group_wait: 0s
+  group_interval: 1s
+  routes:
+  - {matchers: [alertname="QueueLong"], receiver: on-call, continue: true}
+  - {matchers: [alertname=~".+"], receiver: people}
 receivers:
+- name: on-call
 - name: people
   webhook_configs: [{url: "${base}/notify"}]
 `,
+      'oncall.yml': `people:
+- {name: ada, contacts: [{receiver: people}]}
+- {name: bob, contacts: [{receiver: people}]}
+schedules:
+- {name: primary, layers: [{people: [ada, bob], turn: 7d, from: "2026-01-05 09:00"}]}
+policies:
+- {name: default, steps: [{notify: [{schedule: primary}]}, {after: 30m, notify: [{person: bob}]}]}
+receivers:
+- {name: on-call, policy: default}
+`,
       'tribune.yml': `prometheus_config: prometheus.yml
+oncall_config: oncall.yml
 alertmanager_config: alertmanager.yml
 plans: [shop.yml]
 history: {verify: {interval: 2s}}

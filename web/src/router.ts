@@ -46,6 +46,7 @@ export const sections = [
   { name: '', title: 'Now', key: 'n' },
   { name: 'rollouts', title: 'Rollouts', key: 'r' },
   { name: 'alerts', title: 'Alerts', key: 'a' },
+  { name: 'oncall', title: 'On-call', key: 'o' },
   { name: 'query', title: 'Query', key: 'q' },
   { name: 'targets', title: 'Targets', key: 't' },
   { name: 'rules', title: 'Rules', key: 'u' },

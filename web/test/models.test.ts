@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { Page } from '../src/api/types';
 import { gist, instant, readSearch, wantedKinds } from '../src/model/evidence';
 import { find } from '../src/model/find';
 import { compact, graphData, limitOf, meets, shortNames, stepFor } from '../src/model/graph-data';
 import { distinguishing, matcherText, mentions, parseMatchers, seriesText } from '../src/model/labels';
 import { alertRows, ruleGroups, ruleState, targetRows } from '../src/model/lists';
 import { figures, findings } from '../src/model/now';
+import { answers, pageFindings } from '../src/model/oncall';
 import { contextAt, rank } from '../src/model/promql';
 import { adding, emptyPanel, readPanels, writePanels, zoomed } from '../src/model/query';
 import { dependencyGraph, nextStage, orders, standing } from '../src/model/rollout';
@@ -136,6 +138,39 @@ test('the worst and newest is first, and pending alerts are no finding', () => {
       ['bad', '2:2 is down'],
       ['warn', 'other paused'],
       ['warn', 'Broken cannot be evaluated'],
+    ],
+  );
+});
+
+test('a page that nobody has answered is the worst, and its answers depend on its state', () => {
+  const page: Page = {
+    page: 'p',
+    title: 'disk',
+    severity: 'critical',
+    state: 'escalating',
+    opened: '2026-01-01T00:00:00Z',
+    source: 'a',
+    policy: 'default',
+    step: 0,
+    by: null,
+    next_call: null,
+    called: ['ada'],
+    notes: [],
+    labels: {},
+    annotations: {},
+  };
+  assert.deepEqual(
+    answers(page).map((one) => one.verb),
+    ['acknowledge', 'escalate', 'snooze', 'reassign', 'note', 'resolve'],
+  );
+  assert.ok(!answers({ ...page, state: 'acknowledged' }).some((one) => one.verb === 'acknowledge'));
+  assert.deepEqual(answers({ ...page, state: 'resolved' }), []);
+  const found = pageFindings([page, { ...page, state: 'acknowledged', by: 'bob' }, { ...page, state: 'resolved' }]);
+  assert.deepEqual(
+    found.map((one) => [one.tone, one.detail]),
+    [
+      ['bad', 'nobody has answered; called: ada'],
+      ['warn', 'acknowledged by bob'],
     ],
   );
 });

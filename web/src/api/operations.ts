@@ -197,7 +197,7 @@ export const getApiV1RolloutsPlanReport: Operation<'getApiV1RolloutsPlanReport',
 };
 
 /** Gives an order to a rollout. */
-export const postApiV1RolloutsPlanVerb: Operation<'postApiV1RolloutsPlanVerb', { 'plan': string; 'verb': 'start' | 'pause' | 'resume' | 'promote' | 'abort' | 'rollback' | 'abandon-route'; 'reason'?: string; 'actor'?: string; 'service'?: readonly (string)[]; 'route'?: number; 'without_data'?: 'true' }> = {
+export const postApiV1RolloutsPlanVerb: Operation<'postApiV1RolloutsPlanVerb', { 'plan': string; 'verb': 'start' | 'pause' | 'resume' | 'promote' | 'abort' | 'rollback' | 'abandon-route' | 'acknowledge'; 'reason'?: string; 'actor'?: string; 'service'?: readonly (string)[]; 'route'?: number; 'without_data'?: 'true' }> = {
   method: 'POST', path: 'v1/rollouts/{plan}/{verb}', permission: 'order', kind: 'data',
 };
 
@@ -214,6 +214,36 @@ export const getApiV1Bottlenecks: Operation<'getApiV1Bottlenecks', {}> = {
 /** Explains why notifications of an alert were sent or not. */
 export const getApiV1Explain: Operation<'getApiV1Explain', { 'alert': string; 'time'?: string | number; 'filter'?: readonly (string)[] }> = {
   method: 'GET', path: 'v1/explain', permission: 'read', kind: 'data',
+};
+
+/** Lists pages, the newest first. */
+export const getApiV1OncallPages: Operation<'getApiV1OncallPages', { 'state'?: 'open' | 'escalating' | 'acknowledged' | 'snoozed' | 'resolved' | 'all' }> = {
+  method: 'GET', path: 'v1/oncall/pages', permission: 'read', kind: 'data',
+};
+
+/** Opens a page by hand. */
+export const postApiV1OncallPages: Operation<'postApiV1OncallPages', { 'title': string; 'policy': string; 'severity'?: string; 'actor'?: string }> = {
+  method: 'POST', path: 'v1/oncall/pages', permission: 'silence', kind: 'data',
+};
+
+/** Shows a page. */
+export const getApiV1OncallPagesPage: Operation<'getApiV1OncallPagesPage', { 'page': string }> = {
+  method: 'GET', path: 'v1/oncall/pages/{page}', permission: 'read', kind: 'data',
+};
+
+/** Answers a page. */
+export const postApiV1OncallPagesPageVerb: Operation<'postApiV1OncallPagesPageVerb', { 'page': string; 'verb': 'acknowledge' | 'resolve' | 'snooze' | 'reassign' | 'escalate' | 'note'; 'until'?: string | number; 'for'?: string; 'policy'?: string; 'person'?: string; 'text'?: string; 'actor'?: string }> = {
+  method: 'POST', path: 'v1/oncall/pages/{page}/{verb}', permission: 'silence', kind: 'data',
+};
+
+/** Lists schedules with the person on call and the next change. */
+export const getApiV1OncallSchedules: Operation<'getApiV1OncallSchedules', { 'time'?: string | number }> = {
+  method: 'GET', path: 'v1/oncall/schedules', permission: 'read', kind: 'data',
+};
+
+/** Lists people with the paths of their calendars. */
+export const getApiV1OncallPeople: Operation<'getApiV1OncallPeople', {}> = {
+  method: 'GET', path: 'v1/oncall/people', permission: 'read', kind: 'data',
 };
 
 /** Shows who the server takes the client for. */
@@ -247,7 +277,7 @@ export const postApiV1AccessRevoke: Operation<'postApiV1AccessRevoke', { 'refres
 };
 
 /** Lists events of the ledger, newest first. */
-export const getApiV1HistoryEvents: Operation<'getApiV1HistoryEvents', { 'kind'?: readonly ('violation' | 'decision' | 'rollback_step' | 'alert' | 'acknowledgement' | 'silence' | 'deployment' | 'checkpoint' | 'config_change' | 'order' | 'login' | 'denied' | 'token_use' | 'migration' | 'retention' | 'measurements' | 'node_key' | 'erasure' | 'gap' | 'damage')[]; 'subject'?: string; 'service'?: string; 'incident'?: string; 'text'?: string; 'start'?: string | number; 'end'?: string | number; 'cursor'?: string; 'limit'?: number }> = {
+export const getApiV1HistoryEvents: Operation<'getApiV1HistoryEvents', { 'kind'?: readonly ('violation' | 'decision' | 'rollback_step' | 'alert' | 'page' | 'acknowledgement' | 'silence' | 'deployment' | 'checkpoint' | 'config_change' | 'order' | 'login' | 'denied' | 'token_use' | 'migration' | 'retention' | 'measurements' | 'node_key' | 'erasure' | 'gap' | 'damage')[]; 'subject'?: string; 'service'?: string; 'incident'?: string; 'text'?: string; 'start'?: string | number; 'end'?: string | number; 'cursor'?: string; 'limit'?: number }> = {
   method: 'GET', path: 'v1/history/events', permission: 'read', kind: 'data',
 };
 

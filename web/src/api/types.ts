@@ -279,6 +279,31 @@ export interface Explanation {
   }[];
 }
 
+/** A problem that somebody must act on. */
+export interface Page {
+  page: string;
+  title: string;
+  severity: string;
+  state: string;
+  opened: string;
+  source: string;
+  policy: string;
+  step: number;
+  by: string | null;
+  next_call: string | null;
+  called: string[];
+  notes: { at: string; by: string; text: string }[];
+  labels: LabelSet;
+  annotations: LabelSet;
+}
+
+export interface Schedule {
+  name: string;
+  person: string | null;
+  until: string | null;
+  next: string | null;
+}
+
 /** The type of each response that the application reads, by operation. */
 export interface Answers {
   getApiV1Rollouts: { rollouts: Rollout[] };
@@ -317,6 +342,14 @@ export interface Answers {
       expires: string | null;
       last_used: string | null;
     }[];
+  };
+  getApiV1OncallPages: { pages: Page[] };
+  getApiV1OncallPagesPage: Page;
+  postApiV1OncallPages: { page: string | null };
+  postApiV1OncallPagesPageVerb: { accepted: boolean; ignored?: string };
+  getApiV1OncallSchedules: { schedules: Schedule[] };
+  getApiV1OncallPeople: {
+    people: { name: string; calendar: string; contacts: { receiver: string; after: string }[] }[];
   };
   getApiV2Silences: Silence[];
   postApiV2Silences: { silenceID: string };

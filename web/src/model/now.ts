@@ -1,6 +1,7 @@
 import type { Alert, HistoryStatus, Rollback, Rollout, Rule, RuleGroup, ServiceRollout } from '../api/types';
 import { link } from '../router';
 import type { Live } from '../state/live';
+import { pageFindings } from './oncall';
 
 export type Tone = 'good' | 'warn' | 'bad' | 'plain';
 
@@ -188,6 +189,7 @@ export function findings(live: Live): Finding[] {
           },
         ];
   return [
+    ...pageFindings(live.pages ?? []),
     ...rolloutFindings(live.rollouts ?? []),
     ...alertFindings(live.alerts ?? [], trippedNames(groups)),
     ...targets,

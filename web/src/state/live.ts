@@ -1,4 +1,15 @@
-import type { Alert, ClientIdentity, HistoryStatus, LabelSet, Rollout, RuleGroup, Silence, Target } from '../api/types';
+import type {
+  Alert,
+  ClientIdentity,
+  HistoryStatus,
+  LabelSet,
+  Page,
+  Rollout,
+  RuleGroup,
+  Schedule,
+  Silence,
+  Target,
+} from '../api/types';
 import type { StreamEvent } from './stream';
 
 /** What the page knows of the server. `undefined` is what was not read yet. */
@@ -9,6 +20,8 @@ export interface Live {
   readonly groups?: RuleGroup[];
   readonly silences?: Silence[];
   readonly history?: HistoryStatus | null;
+  readonly pages?: Page[];
+  readonly schedules?: Schedule[];
   readonly identity?: ClientIdentity;
   readonly connection: Connection;
 }

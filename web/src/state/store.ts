@@ -3,6 +3,8 @@ import {
   getApiV1AccessWhoami,
   getApiV1Alerts,
   getApiV1HistoryStatus,
+  getApiV1OncallPages,
+  getApiV1OncallSchedules,
   getApiV1Rollouts,
   getApiV1Rules,
   getApiV1Targets,
@@ -25,7 +27,7 @@ export interface Page {
   readonly now: number;
 }
 
-type Loadable = List | 'groups' | 'silences' | 'history' | 'identity';
+type Loadable = List | 'groups' | 'silences' | 'history' | 'identity' | 'pages' | 'schedules';
 
 /** How old a list may be before it is read again while it is shown; those of the stream change at once. */
 const periods: { [name in Loadable]: number } = {
@@ -36,6 +38,8 @@ const periods: { [name in Loadable]: number } = {
   silences: 15_000,
   history: 10_000,
   identity: 60_000,
+  pages: 5_000,
+  schedules: 60_000,
 };
 
 /**
@@ -164,6 +168,10 @@ export class Store {
         return set({ silences: await client.send(getApiV2Silences, {}) });
       case 'identity':
         return set({ identity: await client.send(getApiV1AccessWhoami, {}) });
+      case 'pages':
+        return set({ pages: (await client.send(getApiV1OncallPages, {})).pages });
+      case 'schedules':
+        return set({ schedules: (await client.send(getApiV1OncallSchedules, {})).schedules });
       case 'history':
         return set({
           history: await client.send(getApiV1HistoryStatus, {}).catch((fault) => {

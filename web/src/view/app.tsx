@@ -11,6 +11,7 @@ import type { View } from './context';
 import { EntryView } from './entry';
 import { EvidenceView } from './evidence';
 import { NowView } from './now';
+import { OnCallView, PageView } from './oncall';
 import { Empty, Icon, Modal } from './parts';
 import { QueryView } from './query';
 import { RolloutView } from './rollout';
@@ -225,6 +226,8 @@ function content(view: View) {
       return name ? <RolloutView {...view} plan={name} /> : <RolloutsView {...view} />;
     case 'alerts':
       return name ? <AlertView {...view} id={name} /> : <AlertsView {...view} />;
+    case 'oncall':
+      return name ? <PageView {...view} id={name} /> : <OnCallView {...view} />;
     case 'query':
       return <QueryView {...view} />;
     case 'targets':

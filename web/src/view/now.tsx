@@ -25,6 +25,16 @@ export function NowView({ page }: View) {
           </li>
         ))}
       </ul>
+      {(live.schedules ?? []).length > 0 ? (
+        <p class="on-call">
+          <a href={link(['oncall'])}>On call</a>{' '}
+          {(live.schedules ?? []).map((one) => (
+            <span key={one.name}>
+              <span class="quiet">{one.name}</span> <b>{one.person ?? 'nobody'}</b>{' '}
+            </span>
+          ))}
+        </p>
+      ) : null}
       <div class="columns">
         <Card id="wrong" title="What needs attention">
           {!isKnown ? (
