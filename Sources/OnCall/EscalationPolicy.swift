@@ -12,6 +12,8 @@ public struct EscalationPolicy: Equatable, Sendable {
         case schedule(String)
         /// A receiver of the notification configuration.
         case receiver(String)
+        /// The next digest of this name; nobody is called.
+        case digest(String)
     }
 
     /// Calls that are made together.
@@ -38,17 +40,25 @@ public struct EscalationPolicy: Equatable, Sendable {
     public let roundLength: Milliseconds
     /// How long an acknowledgement counts; a new escalation begins afterwards. `nil`: until the page is resolved.
     public let acknowledgementTimeout: Milliseconds?
+    /// Whether a page that nobody answers is an alarm.
+    public let expectsAnswer: Bool
 
     /// A policy.
     public init(
         name: String, steps: [Step], repeats: Int, roundLength: Milliseconds,
-        acknowledgementTimeout: Milliseconds? = nil
+        acknowledgementTimeout: Milliseconds? = nil, expectsAnswer: Bool = true
     ) {
         self.name = name
         self.steps = steps
         self.repeats = repeats
         self.roundLength = roundLength
         self.acknowledgementTimeout = acknowledgementTimeout
+        self.expectsAnswer = expectsAnswer
+    }
+
+    /// The digests that its pages are in.
+    var digests: Set<String> {
+        Set(steps.flatMap(\.targets).compactMap { if case .digest(let name) = $0 { name } else { nil } })
     }
 }
 

@@ -76,6 +76,8 @@ public struct Roster: Equatable, Sendable {
     public var schedules: [String: Schedule] = [:]
     /// Policies by name.
     public var policies: [String: EscalationPolicy] = [:]
+    /// Digests by name.
+    public var digests: [String: Digest] = [:]
     /// The programs that report, by name.
     public var heartbeats: [String: Heartbeat] = [:]
 
@@ -88,7 +90,7 @@ public struct Roster: Equatable, Sendable {
         case .person(let name): [name]
         case .team(let name): teams[name] ?? []
         case .schedule(let name): schedules[name]?.person(at: moment).map { [$0] } ?? []
-        case .receiver: []
+        case .receiver, .digest: []
         }
     }
 

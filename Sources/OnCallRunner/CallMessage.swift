@@ -37,6 +37,26 @@ enum CallMessage {
         return message(entry, to: receiver, own, isResolved: true, at: now)
     }
 
+    /// The message of a digest: an alert for each page, with the counts in the annotation `digest` of all of them.
+    static func digest(_ content: DigestContent) -> Message {
+        let name = content.digest.name
+        let alerts = content.entries.prefix(DigestContent.listed).map { entry in
+            var labels = entry.problem.labels
+            if labels["alertname"] == nil { labels.set("alertname", to: entry.problem.title) }
+            let own: Labels = [
+                "summary": entry.problem.title, "page": entry.page.id, "state": entry.page.state.name,
+                "digest": content.summary,
+            ]
+            return MessageAlert(
+                labels: labels, annotations: entry.problem.annotations.setting(own), startsAt: entry.page.openedAt,
+                endsAt: content.until, isResolved: false, generatorURL: entry.problem.url)
+        }
+        return Message(
+            groupKey: "oncall/digest/\(name)/\(content.until.milliseconds)",
+            groupLabels: ["alertname": "Digest \(name)", "digest": content.summary], receiver: content.digest.receiver,
+            alerts: alerts)
+    }
+
     /// All messages of a page to a receiver have the same group key, so that a pager makes one incident of them.
     private static func message(
         _ entry: PageBook.Entry, to receiver: String, _ own: Labels, isResolved: Bool, at now: Timestamp

@@ -174,6 +174,7 @@ struct OnCallCourse: ~Copyable {
                 book.closed(page, at: receiver, hasTakenIt: hasTakenIt, at: now)
                 perform([])
             }
+        case .digestFailed(let content): if isLeading { book.digestFailed(content, at: now) }
         case .reconfigured:
             let roster = runner.current.withLock { $0.configuration.onCall.roster }
             if isLeading { perform(book.reconfigured(roster, at: now)) } else { book = PageBook(roster) }
@@ -277,6 +278,7 @@ struct OnCallCourse: ~Copyable {
                 for receiver in receivers {
                     runner.send(CallJob(kind: .resolved, entry: entry, receiver: receiver))
                 }
+            case .sendDigest(let content): runner.send(content)
             case .sendAcknowledged(let receivers, let entry):
                 for receiver in receivers {
                     runner.send(CallJob(kind: .acknowledged, entry: entry, receiver: receiver))

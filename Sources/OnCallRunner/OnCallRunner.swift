@@ -75,6 +75,7 @@ public final class OnCallRunner: Sendable {
         case called(page: String, number: Int)
         case callFailed(page: String, number: Int, reason: String, isFinal: Bool)
         case closed(page: String, receiver: String, hasTakenIt: Bool)
+        case digestFailed(DigestContent)
         case reconfigured
     }
 
@@ -91,6 +92,8 @@ public final class OnCallRunner: Sendable {
     let instruments: OnCallInstruments
     let events = Mailbox<Event>(capacity: Limit.events)
     let receiverQueues = Mutex<[String: ReceiverQueue<CallJob>]>([:])
+    /// Digests, which wait for no call and let none wait.
+    let digestQueue = Mutex<ReceiverQueue<DigestContent>?>(nil)
     /// The integrations of a receiver that have a message already, while others of it are tried again.
     let heard = Mutex<[String: Set<Int>]>([:])
     /// The configuration in force, with the signer of links.
@@ -162,6 +165,10 @@ public final class OnCallRunner: Sendable {
         let receiverQueues = self.receiverQueues.withLock { Array($0.values) }
         for queue in receiverQueues { queue.close() }
         for queue in receiverQueues { queue.join() }
+        if let digests = digestQueue.withLock({ $0.take() }) {
+            digests.close()
+            digests.join()
+        }
         events.close()
         thread.withLock { $0.take() }?.join()
     }

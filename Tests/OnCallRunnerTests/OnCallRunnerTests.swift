@@ -3,7 +3,6 @@ import Glibc
 import Instrumentation
 import JSON
 import MetricModel
-import OnCall
 import Receivers
 import Runtime
 import Synchronization
@@ -11,16 +10,19 @@ import TestSupport
 import Testing
 import YAML
 
+@testable import OnCall
 @testable import OnCallRunner
 
 /// Requests in place of a network.
 private final class Wire: DeliveryTransport {
     let paths = Mutex<[String]>([])
+    let bodies = Mutex<[JSON]>([])
     let failing = Mutex<Set<String>>([])
 
     func send(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse {
         let path = String(request.url.split(separator: "/").last ?? "")
         if failing.withLock({ $0.contains(path) }) { return HTTPResponse(status: 503) }
+        bodies.withLock { $0.append((try? JSON(parsing: request.body)) ?? .null) }
         paths.withLock { $0.append(path) }
         return HTTPResponse(status: 200)
     }
@@ -151,6 +153,23 @@ private final class SharedPages: PageStore {
         #expect(store.state.withLock { $0.entries.count } == 1)
         store.state.withLock { $0.isDown = false }
         #expect(Loopback.eventually { store.state.withLock { $0.entries.count } == 2 })
+    }
+
+    @Test func `a digest goes to its receiver, with a line for each page and the counts`() throws {
+        let runner = try runner()
+        defer { runner.stop() }
+        var book = PageBook(try configuration().onCall.roster)
+        for key in ["Disk", "Load"] {
+            let problem = Problem(key: key, title: key, source: "s", policy: "p")
+            _ = book.triggered(problem, id: key, at: Timestamp(milliseconds: 0))
+        }
+        let digest = Digest(name: "daily", receiver: "two", zone: .utc, period: .hourly)
+        let entries = ["Disk", "Load"].compactMap { book.entries[$0] }
+        runner.send(DigestContent(digest: digest, entries: entries, until: Timestamp(milliseconds: 3_600_000)))
+        #expect(Loopback.eventually { wire.heard == ["two"] })
+        let body = try #require(wire.bodies.withLock { $0.first })
+        #expect(body["alerts"]?.elements?.compactMap { $0["annotations"]?["page"]?.text } == ["Disk", "Load"])
+        #expect(body["commonAnnotations"]?["digest"]?.text == "2 pages, 2 open: Disk 1, Load 1")
     }
 
     @Test func `a reload changes who is called, and keeps pages and their order`() throws {

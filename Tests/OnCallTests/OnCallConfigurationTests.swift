@@ -83,6 +83,12 @@ import YAML
             "heartbeats: [{name: h, key_file: one.key, every: 1h, policy: x}]",
             "heartbeats[0].policy: there is no policy"
         ),
+        ("digests: [{name: d, receiver: r, day: monday}]", "digests[0].at: a digest on one day of the week needs"),
+        ("digests: [{name: d, receiver: r, at: \"24:30\"}]", "digests[0].at: expected a time of day"),
+        (
+            "digests: [{name: d, receiver: r, at: \"09:00\", day: someday}]",
+            "digests[0].day: expected a day such as monday"
+        ),
         ("links: {valid_for: 1s}", "links.valid_for: must be 1m to 31d"),
         ("receiver: []", "receiver: unknown field"),
     ]) func `faults name the field`(text: String, message: String) {

@@ -173,7 +173,7 @@ struct PageWorld {
                 store()
             case .raise(let alarm) where defect != .losesAlarms: truth[alarm.page]?.hasAlarm = true
             case .takeBack(let alarm): truth[alarm.page]?.hasAlarm = false
-            case .raise, .record, .sendAcknowledged: break
+            case .raise, .record, .sendAcknowledged, .sendDigest: break
             }
         }
     }

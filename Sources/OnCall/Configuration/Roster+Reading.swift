@@ -25,6 +25,12 @@ extension Roster {
             try Self.unique(schedules[schedule.name] == nil, schedule.name, element, "schedules[\(index)].name", file)
             schedules[schedule.name] = schedule
         }
+        for (index, element) in try fields.list("digests").enumerated() {
+            var reader = try FieldReader(element, path: "digests[\(index)]", file: file)
+            let digest = try Digest(&reader)
+            try Self.unique(digests[digest.name] == nil, digest.name, element, "digests[\(index)].name", file)
+            digests[digest.name] = digest
+        }
         for (index, element) in try fields.list("policies").enumerated() {
             var reader = try FieldReader(element, path: "policies[\(index)]", file: file)
             let policy = try EscalationPolicy(&reader, roster: self)
@@ -106,9 +112,11 @@ extension EscalationPolicy {
                 "must be longer than 0", at: fields.optional("acknowledgement_timeout"),
                 field: "acknowledgement_timeout")
         }
+        let expectsAnswer = try fields.optionalFlag("expects_answer") ?? true
         try fields.finish()
         self.init(
-            name: name, steps: steps, repeats: repeats, roundLength: roundLength, acknowledgementTimeout: timeout)
+            name: name, steps: steps, repeats: repeats, roundLength: roundLength, acknowledgementTimeout: timeout,
+            expectsAnswer: expectsAnswer)
     }
 
     private static func targets(_ step: inout FieldReader, _ roster: Roster) throws(YAMLError) -> [Target] {
@@ -120,15 +128,17 @@ extension EscalationPolicy {
             let team = try fields.optionalText("team")
             let schedule = try fields.optionalText("schedule")
             let receiver = try fields.optionalText("receiver")
+            let digest = try fields.optionalText("digest")
             try fields.finish()
             let named: [(Target, Bool, String)] = [
                 person.map { (.person($0), roster.people[$0] != nil, "person \"\($0)\" under people") },
                 team.map { (.team($0), roster.teams[$0] != nil, "team \"\($0)\" under teams") },
                 schedule.map { (.schedule($0), roster.schedules[$0] != nil, "schedule \"\($0)\" under schedules") },
                 receiver.map { (.receiver($0), true, "") },
+                digest.map { (.digest($0), roster.digests[$0] != nil, "digest \"\($0)\" under digests") },
             ].compactMap { $0 }
             guard named.count == 1 else {
-                throw fields.fault("expected exactly one of person, team, schedule, receiver")
+                throw fields.fault("expected exactly one of person, team, schedule, receiver, digest")
             }
             guard named[0].1 else { throw fields.fault("there is no \(named[0].2)") }
             targets.append(named[0].0)

@@ -83,7 +83,7 @@ extension Schedule.Override {
 }
 
 extension WeeklyWindow {
-    private static let weekdays = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
+    static let weekdays = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 
     /// `{days: [monday, friday], from: "18:00", until: "08:00"}`: one window a day, into the next day if it ends before
     /// it begins.

@@ -251,7 +251,8 @@ public struct Page: Equatable, Sendable {
                     number: calls, person: call.person, receiver: call.receiver, at: now + call.delay,
                     position: position))
         }
-        return wanted.isEmpty ? [.unreachable(position)] : []
+        let isInDigest = step.targets.contains { if case .digest = $0 { true } else { false } }
+        return wanted.isEmpty && !isInDigest ? [.unreachable(position)] : []
     }
 }
 

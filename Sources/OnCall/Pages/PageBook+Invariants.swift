@@ -24,5 +24,6 @@ extension PageBook {
     /// Whether somebody is called or will be, or an alarm says that nobody is. What on-call itself raised has no alarm.
     private func isAttended(_ entry: Entry) -> Bool {
         entry.wakeAt != nil || !entry.page.outstanding.isEmpty || entry.alarm != nil || entry.problem.isAlarm
+            || roster.policy(entry.page.policy)?.expectsAnswer == false
     }
 }

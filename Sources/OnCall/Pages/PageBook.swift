@@ -53,6 +53,8 @@ public struct PageBook: Equatable, Sendable {
         case sendResolved([String], Entry)
         /// Say to these receivers, which had calls, that somebody acts. Not repeated: it calls nobody.
         case sendAcknowledged([String], Entry)
+        /// Send a digest.
+        case sendDigest(DigestContent)
         /// Put it into the record.
         case record(PageEvent)
         /// Others must hear that people are not reached.
@@ -78,6 +80,8 @@ public struct PageBook: Equatable, Sendable {
     private(set) var open: [String: String] = [:]
     /// When each program with a heartbeat reported last. Not stored: after a restart each has its full time again.
     private(set) var beats: [String: Timestamp] = [:]
+    /// When each digest is due.
+    var digestDues: [String: DigestDue] = [:]
     /// Resolved pages of which not all receivers have heard.
     private(set) var closing: Set<String> = []
     /// The pages that changed since the last call of ``takeChanges()``.
@@ -98,7 +102,7 @@ public struct PageBook: Equatable, Sendable {
     public var wakeAt: Timestamp? {
         let opened = open.values.lazy.compactMap { entries[$0]?.wakeAt }.min()
         let closed = closing.lazy.compactMap { entries[$0]?.wakeAt }.min()
-        return [opened, closed, heartbeatWakeAt].compactMap { $0 }.min()
+        return [opened, closed, heartbeatWakeAt, digestDues.values.lazy.map(\.at).min()].compactMap { $0 }.min()
     }
 
     /// The pages that changed since the last call, and the ids of those that need not be stored any more.
@@ -155,6 +159,7 @@ public struct PageBook: Equatable, Sendable {
             actions.append(.sendResolved(entry.closing, entry))
         }
         actions += checkHeartbeats(at: now)
+        actions += dueDigests(at: now)
         forgetOld(at: now)
         return actions
     }
@@ -229,6 +234,7 @@ public struct PageBook: Equatable, Sendable {
     /// The clock was set by `span`.
     public mutating func clockWasSet(by span: Milliseconds) {
         for (name, at) in beats { noteBeat(name, at: at + span) }
+        digestDues = [:]
         for id in open.values.sorted() {
             guard var entry = entries[id] else { continue }
             entry.page.clockWasSet(by: span)
@@ -241,6 +247,7 @@ public struct PageBook: Equatable, Sendable {
     public mutating func reconfigured(_ roster: Roster, at now: Timestamp) -> [Action] {
         self.roster = roster
         expectHeartbeats(at: now)
+        digestDues = [:]
         var actions: [Action] = []
         for id in open.values.sorted() {
             guard var entry = entries[id] else { continue }
@@ -268,6 +275,7 @@ public struct PageBook: Equatable, Sendable {
                 entry.closing = receivers
                 actions.append(.sendResolved(receivers, entry))
             case .wake(let time): wakes.append(time)
+            case .unanswered where roster.policy(entry.page.policy)?.expectsAnswer == false: break
             case .unanswered:
                 actions.append(.record(entry.event(.unanswered, at: now)))
                 actions += raise(.unanswered, &entry, at: now)
@@ -339,6 +347,7 @@ public struct PageBook: Equatable, Sendable {
         open = [:]
         closing = []
         beats = [:]
+        digestDues = [:]
         (changed, forgotten) = ([], [])
         for entry in entries {
             self.entries[entry.page.id] = entry

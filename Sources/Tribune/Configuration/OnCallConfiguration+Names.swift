@@ -28,6 +28,9 @@ extension OnCallConfiguration {
                 check(contact.receiver, "people[name=\(person.name)].contacts[\(index)].receiver", calls: true)
             }
         }
+        for digest in roster.digests.values.sorted(by: { $0.name < $1.name }) {
+            check(digest.receiver, "digests[name=\(digest.name)].receiver", calls: true)
+        }
         for policy in roster.policies.values.sorted(by: { $0.name < $1.name }) {
             for (number, step) in policy.steps.enumerated() {
                 for (index, target) in step.targets.enumerated() {

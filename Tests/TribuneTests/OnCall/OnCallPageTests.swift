@@ -32,7 +32,8 @@ import Testing
         // The first block has people, schedules and the policy; the others add integrations, heartbeats and policies.
         let policies = blocks[3].split(separator: "receivers:")[0].replacing("policies:\n", with: "")
         let own = blocks[0].replacing("receivers:\n", with: policies + "receivers:\n")
-        directory.write(own + blocks[2] + blocks[4], to: "oncall.yml")
+        let digests = "digests:" + blocks[3].split(separator: "digests:")[1]
+        directory.write(own + digests + blocks[2] + blocks[4], to: "oncall.yml")
         let names = [
             "ada_push", "ada_phone", "bob_push", "team_lead", "engineering_manager", "director_engineering",
             "pagerduty",
