@@ -429,7 +429,7 @@ let package = Package(
             "Tribune",
             [
                 "MetricModel", "MetricStore", "Snappy", "JSON", "CurlHTTP", "Runtime", "RuleModel", "Rollback",
-                "RolloutRunner",
+                "RolloutRunner", "YAML",
             ],
             exclude: ["Fixtures"]),
     ],

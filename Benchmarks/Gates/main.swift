@@ -1,11 +1,19 @@
 import DeploymentGates
+import Glibc
 import Rollback
 import Runtime
 import SyntheticDeployments
 
 // Measures how often the deployment gate is right: labelled synthetic deployments by traffic size.
 // Usage: GateBenchmark [deployments of each kind and 10 000 requests, default 200] [seed, default 5]
+//        GateBenchmark watch [identical deployments, default 400] [seed, default 7]: sequential watches
 // Up to ten times as many smaller ones are created, because their limits would be wide otherwise.
+
+if CommandLine.arguments.dropFirst().first == "watch" {
+    let numbers = CommandLine.arguments.dropFirst(2).compactMap { UInt64($0) }
+    printWatches(each: Int(numbers.first ?? 400), seed: numbers.dropFirst().first ?? 7)
+    exit(0)
+}
 
 let arguments = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
 let each = Int(arguments.first ?? 200)

@@ -55,8 +55,11 @@ public final class GateRunner: Sendable {
     let checkpoints: GateArchive
     private let delivery: ImprovementDelivery
     private let executor: Executor
+    private let undeliverable: Undeliverable
     private let running = Atomic<Int>(0)
     private let verdicts: [GateVerdict: Counter]
+    /// From `start` to `stop`.
+    let orchestrator = Mutex<OrchestrationRunner?>(nil)
 
     /// Opens the records, and resumes improvements that were not delivered.
     public init(_ configuration: GateConfiguration, _ settings: Settings) throws(GateArchiveError) {
@@ -78,6 +81,8 @@ public final class GateRunner: Sendable {
             settings.logger.warn("damaged gate record renamed", ["file": path])
         }
         let logger = settings.logger
+        let undeliverable = Undeliverable()
+        self.undeliverable = undeliverable
         let executor = Executor(configuration.executor)
         self.executor = executor
         delivery = ImprovementDelivery(executor: { executor.current }) { improvement in
@@ -93,6 +98,7 @@ public final class GateRunner: Sendable {
                 logger.warn(
                     "executor did not accept improvement",
                     ["id": improvement.id, "reason": improvement.detail])
+                undeliverable.happened(improvement)
             }
         }
     }
@@ -100,24 +106,40 @@ public final class GateRunner: Sendable {
     /// Starts delivering improvements.
     public func start() throws(WorkerThread.StartError) {
         let waiting = improvements.newest(Self.recordLimit).compactMap(Improvement.init).filter { $0.status == .queued }
+        undeliverable.handler = { [weak self] improvement in
+            guard let self else { return }
+            self.reported(improvement, at: self.settings.now())
+        }
         try delivery.start(waiting.reversed())
+        let runner = makeOrchestrator()
+        try runner.start()
+        orchestrator.withLock { $0 = runner }
     }
 
-    /// Stops the thread.
-    public func stop() { delivery.stop() }
+    /// Stops the threads.
+    public func stop() {
+        orchestrator.withLock { $0.take() }?.stop()
+        delivery.stop()
+    }
 
     /// Applies a reloaded configuration.
     public func reload(_ configuration: GateConfiguration) {
         self.configuration.withLock { $0 = configuration }
         executor.current = configuration.executor
+        orchestrator.withLock { $0 }?.reload(configuration.orchestration)
     }
 
     /// Handles `request`. Its caller has already been authenticated.
     public func respond(to request: GateRequest) -> Result<JSON, GateRefusal> {
+        limited { () throws(GateRefusal) in try carriedOut(request) }
+    }
+
+    /// Does `work` unless too much is in progress.
+    func limited(_ work: () throws(GateRefusal) -> JSON) -> Result<JSON, GateRefusal> {
         let busy = running.wrappingAdd(1, ordering: .relaxed).newValue > Self.mostAtOnce
         defer { running.wrappingSubtract(1, ordering: .relaxed) }
         if busy { return .failure(GateRefusal(.unavailable, "\(Self.mostAtOnce) requests are in progress; retry")) }
-        do throws(GateRefusal) { return .success(try carriedOut(request)) } catch { return .failure(error) }
+        do throws(GateRefusal) { return .success(try work()) } catch { return .failure(error) }
     }
 
     private func carriedOut(_ request: GateRequest) throws(GateRefusal) -> JSON {
@@ -203,6 +225,13 @@ public final class GateRunner: Sendable {
 
     private func analyze(_ request: GateRequest, isDeployment: Bool) throws(GateRefusal) -> JSON {
         let now = settings.now()
+        if !isDeployment, let compared = try snapshotComparison(request, at: now) {
+            let context = try parsed(request) { json throws(JSONFieldError) in
+                var fields = try JSONFields(json)
+                return try PipelineContext(&fields)
+            }
+            return try keepAnalysis(advised(compared, context, request, at: now), at: now)
+        }
         let profiles = configuration.withLock(\.profiles)
         let wanted = try parsed(request) { json throws(JSONFieldError) in
             let wanted = try AnalysisRequest(json, isDeployment: isDeployment, profiles: profiles, now: now)
@@ -217,25 +246,35 @@ public final class GateRunner: Sendable {
         }
         let analysis = Analysis.run(
             wanted, id: newID("analysis", at: now), at: now, actor: request.actor, data: settings.data)
-        let json = analysis.json
-        try keep(analysis.id, json, in: analyses)
-        verdicts[analysis.verdict]?.add()
-        record(.decision, wanted.service ?? wanted.profile.name, .object([.init("gate", json)]), at: now)
+        guard !wanted.context.members.isEmpty else { return try keepAnalysis(analysis.json, at: now) }
+        return try keepAnalysis(advised(analysis.json, wanted.context, request, at: now), at: now)
+    }
+
+    /// Stores the record of an analysis and counts it.
+    private func keepAnalysis(_ json: JSON, at now: Timestamp) throws(GateRefusal) -> JSON {
+        try keep(json["id"]?.text ?? "", json, in: analyses)
+        if let verdict = json["verdict"]?.text.flatMap(GateVerdict.init) { verdicts[verdict]?.add() }
+        let subject = json["service"]?.text ?? json["profile"]?.text ?? ""
+        record(.decision, subject, .object([.init("gate", json)]), at: now)
         return json
     }
 
     // MARK: improvements
 
     private func improve(_ request: GateRequest) throws(GateRefusal) -> JSON {
-        let now = settings.now()
-        guard configuration.withLock(\.executor) != nil else {
-            throw GateRefusal(.conflict, "no executor is configured (gates.executor)")
-        }
         let body = try parsed(request) { json throws(JSONFieldError) in try Improvement.checked(json) }
         if let id = body["analysis_id"]?.text, analyses.record(id) == nil {
             throw GateRefusal(.invalid, "analysis_id: no such analysis")
         }
-        let improvement = Improvement(id: newID("improvement", at: now), at: now, actor: request.actor, request: body)
+        return try submit(body, actor: request.actor, at: settings.now()).json
+    }
+
+    /// Stores an improvement, and queues it for the executor.
+    func submit(_ body: JSON, actor: String, at now: Timestamp) throws(GateRefusal) -> Improvement {
+        guard configuration.withLock(\.executor) != nil else {
+            throw GateRefusal(.conflict, "no executor is configured (gates.executor)")
+        }
+        let improvement = Improvement(id: newID("improvement", at: now), at: now, actor: actor, request: body)
         try keep(improvement.id, improvement.json, in: improvements)
         // An improvement that does not fit in the queue stays on disk. The next start resumes it.
         guard delivery.deliver(improvement) else {
@@ -245,9 +284,9 @@ public final class GateRunner: Sendable {
             .decision, improvement.id,
             [
                 "improvement": .string(improvement.id), "request": body,
-                "actor": .string(request.actor),
+                "actor": .string(actor),
             ], at: now)
-        return improvement.json
+        return improvement
     }
 
     private func report(_ id: String, _ request: GateRequest) throws(GateRefusal) -> JSON {
@@ -265,12 +304,25 @@ public final class GateRunner: Sendable {
             return (status, detail)
         }
         if let refusal = improvement.reported(status, detail, at: now) { throw GateRefusal(.conflict, refusal) }
-        delivery.withdraw(id)
+        withdraw(id)
         try keep(id, improvement.json, in: improvements)
-        record(
-            .decision, id, ["improvement": .string(id), "status": .string(status.rawValue), "detail": .string(detail)],
-            at: now)
+        reported(improvement, at: now)
         return improvement.json
+    }
+
+    /// No further attempt is made to deliver `id`.
+    func withdraw(_ id: String) { delivery.withdraw(id) }
+
+    /// Improvements that the executor did not accept.
+    private final class Undeliverable: Sendable {
+        private let value = Mutex<(@Sendable (Improvement) -> Void)?>(nil)
+
+        var handler: (@Sendable (Improvement) -> Void)? {
+            get { value.withLock { $0 } }
+            set { value.withLock { $0 = newValue } }
+        }
+
+        func happened(_ improvement: Improvement) { handler?(improvement) }
     }
 
     /// The current executor.

@@ -6,6 +6,9 @@ public struct JSONWriter: Sendable {
     public private(set) var bytes: [UInt8] = []
     private var needsComma = false
     private let sortsMembers: Bool
+    /// Writes a space after the name of a member, and apostrophes as `\u0027`. Delivery pipelines paste such text
+    /// between the apostrophes of a shell command, and search it for `"name": value`.
+    public var isForPipelines = false
 
     /// A writer without text.
     ///
@@ -44,6 +47,7 @@ public struct JSONWriter: Sendable {
     public mutating func name(_ name: String) {
         string(name)
         bytes.append(UInt8(ascii: ":"))
+        if isForPipelines { bytes.append(UInt8(ascii: " ")) }
         needsComma = false
     }
 
@@ -136,8 +140,16 @@ public struct JSONWriter: Sendable {
 
     private mutating func quote(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
-        var text = text
-        text.withUTF8 { unsafe escape($0) }
+        if isForPipelines, text.utf8.contains(UInt8(ascii: "'")) {
+            for (index, piece) in text.split(separator: "'", omittingEmptySubsequences: false).enumerated() {
+                if index > 0 { bytes.append(contentsOf: "\\u0027".utf8) }
+                var piece = piece
+                piece.withUTF8 { unsafe escape($0) }
+            }
+        } else {
+            var text = text
+            text.withUTF8 { unsafe escape($0) }
+        }
         bytes.append(UInt8(ascii: "\""))
     }
 

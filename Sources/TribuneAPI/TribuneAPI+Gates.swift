@@ -23,10 +23,27 @@ extension TribuneAPI {
         try gate(.restore(id: call.pathParameters[0]), .checkpoint, call, into: &writer)
     }
 
+    /// `/api/v1/orchestration`
+    func orchestration(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+        writer.write(sources.orchestration())
+        return APIResult()
+    }
+
     /// `/api/v1/bottlenecks`
     func bottlenecks(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
         writer.write(sources.bottlenecks())
         return APIResult()
+    }
+
+    /// `POST /api/v1/service-metrics`
+    func serviceMetrics(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+        writer.isForPipelines = true
+        switch sources.serviceMetrics(call.request.body) {
+        case .success(let json):
+            writer.write(json)
+            return APIResult()
+        case .failure(let refusal): throw APIError(refusal)
+        }
     }
 
     /// Passes a request to the gates.
@@ -36,8 +53,12 @@ extension TribuneAPI {
         try checkScope(verb, call)
         switch sources.gate(GateRequest(verb, kind, body: call.request.body, actor: call.actor)) {
         case .success(let json):
+            // Pipelines read fields with `jq -r .checkpoint_id`, and paste the response into shell commands.
+            writer.isForPipelines = true
             writer.write(json)
-            return APIResult()
+            var result = APIResult()
+            result.members = json.members ?? []
+            return result
         case .failure(let refusal): throw APIError(refusal)
         }
     }
@@ -53,10 +74,11 @@ extension TribuneAPI {
                 .forbidden, "\(call.actor) is limited to some plans or services, which the request has to name")
         }
         let plan = body["plan"]?.text
-        let service = body["service"]?.text
+        let services =
+            (body["services"]?.elements ?? []).compactMap(\.text) + (body["service"]?.text.map { [$0] } ?? [])
         let isCovered =
-            plan.map { scope.covers(plan: $0, services: service.map { [$0] } ?? []) }
-            ?? (scope.plans.isEmpty && service.map { scope.covers(plan: "", services: [$0]) } ?? false)
+            plan.map { scope.covers(plan: $0, services: services) }
+            ?? (scope.plans.isEmpty && !services.isEmpty && scope.covers(plan: "", services: services))
         guard isCovered else {
             throw APIError(
                 .forbidden, "\(call.actor) is limited to some plans or services, which the request has to name")

@@ -52,6 +52,9 @@ public struct TribuneAPI: Sendable {
             ) { [streams] _ in streams.open() },
             .data([.get], "/api/v1/bottlenecks", "Ranks what limits the services.", bottlenecks),
             .data(
+                [.get], "/api/v1/orchestration", "Shows the coordination of improvements: state, queue, last cycle.",
+                orchestration),
+            .data(
                 [.get], "/api/v1/explain", "Explains why notifications of an alert were sent or not.",
                 parameters: [
                     .required("alert", .string, "The name of the alert."),
@@ -62,7 +65,11 @@ public struct TribuneAPI: Sendable {
             + GateRequest.Kind.allCases.flatMap(gateEndpoints) + [
                 .data(
                     [.post], "/api/v1/safety/checkpoint/{id}/restore", "Restores the weights of a checkpoint.",
-                    permission: .gate, parameters: [Self.recordID], body: .json, restoreCheckpoint)
+                    permission: .gate, parameters: [Self.recordID], body: .json, restoreCheckpoint),
+                .data(
+                    [.post], "/api/v1/service-metrics",
+                    "Counts requests, failures, latencies and scores of services, for a later comparison.",
+                    permission: .gate, body: .json, serviceMetrics),
             ]
     }
 
@@ -114,6 +121,10 @@ public struct TribuneSources: Sendable {
     }
     /// Carries out a request of a delivery pipeline.
     public var gate: @Sendable (GateRequest) -> Result<JSON, GateRefusal> = { _ in .success(.null) }
+    /// Reads what services have served, for a body in JSON.
+    public var serviceMetrics: @Sendable ([UInt8]) -> Result<JSON, GateRefusal> = { _ in .success(.null) }
+    /// The coordination of improvements; an object.
+    public var orchestration: @Sendable () -> JSON = { [:] }
     /// The limits of the services, ranked; an object.
     public var bottlenecks: @Sendable () -> JSON = { [:] }
     /// Explains the alerts with a name that meet all filters, at a time; an object.

@@ -8,6 +8,9 @@ public struct APIResult: Sendable {
     public var warnings: [String]
     /// Remarks on the result.
     public var infos: [String]
+    /// Members of the data that also stand in the envelope itself, for clients that do not look into `data`. A member
+    /// with the name of one of the envelope's own is left out.
+    public var members: [JSON.Member] = []
     /// The data, if it may be too long for memory; then the handler has written nothing.
     public var body: (any IncrementalJSON)?
 
@@ -21,6 +24,8 @@ public struct APIResult: Sendable {
     /// The most warnings, and the most infos, of a response.
     private static let maximumAnnotations = 10
 
+    private static let ownMembers: Set = ["status", "data", "warnings", "infos", "error", "errorType"]
+
     /// The warning that results were omitted because of a limit.
     public static let truncated = "results truncated due to limit"
 
@@ -28,6 +33,10 @@ public struct APIResult: Sendable {
     func endEnvelope(_ writer: inout JSONWriter) {
         if !warnings.isEmpty { writer.member("warnings", Self.limited(warnings, "warning")) }
         if !infos.isEmpty { writer.member("infos", Self.limited(infos, "info")) }
+        for member in members where !Self.ownMembers.contains(member.name) {
+            writer.name(member.name)
+            writer.write(member.value)
+        }
         writer.endObject()
     }
 

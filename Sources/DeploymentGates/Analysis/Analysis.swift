@@ -17,11 +17,18 @@ struct Analysis: Equatable {
     /// Reads the observations and computes the findings. Blocks while the store reads.
     static func run(_ request: AnalysisRequest, id: String, at: Timestamp, actor: String, data: GateData) -> Analysis {
         let arms = request.arms
+        let required = request.look?.confidence(request.profile.confidence) ?? request.profile.confidence
+        if let look = request.look, look.number == 0 {
+            let findings = request.profile.metrics.map { metric in
+                MetricFinding.missing(metric.criteria, .none, "the watch has just begun")
+            }
+            return Analysis(id: id, at: at, actor: actor, request: request, findings: findings)
+        }
         let reader = ObservationReader(data: data, stable: arms.stable, candidate: arms.candidate)
         let observed = request.profile.metrics.map { ($0.criteria, reader.observations(of: $0)) }
         return Analysis(
             id: id, at: at, actor: actor, request: request,
-            findings: RegressionTest.findings(of: observed, request.profile.confidence))
+            findings: RegressionTest.findings(of: observed, required))
     }
 
     /// The record as JSON.
@@ -32,7 +39,7 @@ struct Analysis: Equatable {
             case .deployment: "deployment"
             case .change: "performance_change"
             }
-        return [
+        let members: JSON = [
             "id": .string(id), "kind": .string(kind), "time": .string(RFC3339.text(milliseconds: at.milliseconds)),
             "actor": .string(actor), "verdict": .string(verdict.rawValue), "reason": .string(reason),
             "service": request.service.map(JSON.string) ?? .null, "profile": .string(request.profile.name),
@@ -41,13 +48,20 @@ struct Analysis: Equatable {
             "candidate": arms.candidate.json, "annotations": .object(request.annotations.jsonMembers),
             "metrics": .array(findings.map(\.json)),
         ]
+        let watch = request.look.map { [JSON.Member("watch", $0.json)] } ?? []
+        return .object((members.members ?? []) + watch + request.context.kept)
     }
 
     /// The findings that determine the verdict, as text.
-    private var reason: String {
-        let deciding = findings.filter { $0.verdict == verdict }
+    private var reason: String { RegressionTest.reason(of: findings) }
+}
+
+extension RegressionTest {
+    /// The findings that determine the verdict, as text.
+    static func reason(of findings: [MetricFinding]) -> String {
+        let verdict = verdict(of: findings)
         if verdict == .pass { return "no metric is worse by a relevant amount" }
-        return deciding.map { "\($0.metric): \($0.reason)" }.joined(separator: "; ")
+        return findings.filter { $0.verdict == verdict }.map { "\($0.metric): \($0.reason)" }.joined(separator: "; ")
     }
 }
 
@@ -67,7 +81,7 @@ extension Labels {
 }
 
 extension MetricFinding {
-    fileprivate var json: JSON {
+    var json: JSON {
         [
             "metric": .string(metric), "test": .string(test.rawValue), "better": .string(better.rawValue),
             "verdict": .string(verdict.rawValue), "reason": .string(reason),

@@ -25,6 +25,10 @@ struct AnalysisRequest: Equatable {
     var end: Timestamp
     /// Data that the caller wants in the record: commit, version, URL.
     var annotations: Labels
+    /// What a pipeline tells about its deployment.
+    var context: PipelineContext
+    /// The look of a watch; `nil` for a single analysis.
+    var look: WatchLook?
 
     /// Reads `json`.
     ///
@@ -39,6 +43,7 @@ struct AnalysisRequest: Equatable {
         service = try fields.optionalText("service", limit: 200)
         match = try fields.labels("match") ?? .empty
         annotations = try fields.labels("annotations") ?? .empty
+        context = try PipelineContext(&fields)
         for name in ["stable", "candidate"] where !isDeployment && fields.optional(name) != nil {
             throw fields.fault(name, "not allowed, because before and after have the same labels; use match")
         }
@@ -46,6 +51,15 @@ struct AnalysisRequest: Equatable {
         if isDeployment {
             end = try fields.moment("end", now: now) ?? now
             comparison = .deployment
+            if let value = fields.optional("watch") {
+                for name in ["end", "window"] where fields.optional(name) != nil {
+                    throw fields.fault(name, "not allowed, because the watch determines it")
+                }
+                let look = try WatchLook(value, path: fields.path(of: "watch"), now: now)
+                self.look = look
+                end = look.end
+                profile.window = max(look.window, .seconds(1))
+            }
             guard profile.stable != profile.candidate else {
                 throw fields.fault("candidate", "has the same labels as the stable version")
             }

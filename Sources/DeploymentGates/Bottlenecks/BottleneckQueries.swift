@@ -47,13 +47,16 @@ public struct BottleneckQueries: Equatable, Sendable {
 
     /// The queries about services, resources and compliance.
     public var queries: [Query] = Self.acgs
+    /// The name of the query for the latency of services that tells whether a caller is slow. A dependency can only be
+    /// the bottleneck of a caller that is close to its own limit.
+    public var callerLatency = "p95_latency_seconds"
     /// A PromQL expression for the mean latency of each service, with the label `service`. With the `depends` of the
     /// plans, it gives the share of a caller's time that a dependency takes.
     public var latency = """
         sum by (service) (rate(acgs_request_duration_seconds_sum[5m])) \
         / sum by (service) (rate(acgs_request_duration_seconds_count[5m]))
         """
-    /// A dependency is a bottleneck if it takes at least this share of its caller's time.
+    /// A dependency is a bottleneck if its caller is too slow and it takes at least this share of the caller's time.
     public var dependencyShare = 0.5
 
     static let limit = 50
@@ -104,6 +107,7 @@ extension BottleneckQueries {
     init(_ json: JSON, path: String) throws(JSONFieldError) {
         var fields = try JSONFields(json, path: path)
         latency = try fields.optionalText("latency", limit: 4000) ?? latency
+        callerLatency = try fields.optionalText("caller_latency", limit: 100) ?? callerLatency
         dependencyShare = try fields.optionalNumber("dependency_share", in: 0.01...1) ?? dependencyShare
         let listed = try fields.list("queries", limit: Self.limit)
         if !listed.isEmpty { queries = [] }

@@ -23,13 +23,15 @@ struct BottleneckSurvey: Equatable {
         var score: Double?
         /// Services that depend on it.
         var dependents: [String]
+        /// The service that a caller waits for; only for dependencies.
+        var dependency: String?
         /// The query, and the reason if there is no value.
         var evidence: JSON
 
         /// The status as one word.
         var status: String {
             guard let pressure else { return "unknown" }
-            return pressure >= 1 ? "bottleneck" : pressure >= 0.8 ? "near" : "ok"
+            return isBottleneck ? "bottleneck" : pressure >= 0.8 ? "near" : "ok"
         }
     }
 
@@ -110,14 +112,26 @@ struct BottleneckSurvey: Equatable {
             ]
             // A caller that does not wait for its dependency may be faster than it.
             let share = min(1, other / own)
-            let pressure = share / queries.dependencyShare
+            // Services of equal speed would all look like bottlenecks of each other: a share alone says nothing about a
+            // caller that is fast enough.
+            let slowness = entries.first { $0.name == queries.callerLatency && $0.subject == caller }?.pressure
+            guard let slowness else {
+                evidence.append(.init("reason", .string("no \(queries.callerLatency) of \(caller)")))
+                entries.append(
+                    unknown(
+                        .dependency, "latency_share", subject, queries.dependencyShare, .lower, services,
+                        .object(evidence)))
+                continue
+            }
+            evidence.append(.init("caller_pressure", .number(slowness)))
+            let pressure = slowness * min(1, share / queries.dependencyShare)
             let dependents = services.dependents(of: dependency)
             entries.append(
                 Entry(
                     kind: .dependency, name: "latency_share", subject: subject, value: share,
                     threshold: queries.dependencyShare, better: .lower, pressure: pressure,
                     score: pressure * (1 + services.share(dependents)), dependents: dependents,
-                    evidence: .object(evidence)))
+                    dependency: dependency, evidence: .object(evidence)))
         }
     }
 
@@ -138,6 +152,7 @@ struct BottleneckSurvey: Equatable {
                     [
                         "kind": .string(entry.kind.rawValue), "name": .string(entry.name),
                         "subject": .string(entry.subject), "status": .string(entry.status),
+                        "severity": entry.isBottleneck ? .string(entry.severity?.rawValue ?? "") : .null,
                         "score": Self.number(entry.score), "pressure": Self.number(entry.pressure),
                         "value": Self.number(entry.value), "threshold": .number(entry.threshold),
                         "better": .string(entry.better.rawValue),
@@ -169,6 +184,21 @@ struct ServiceGraph: Equatable {
     /// Every caller with each of its dependencies.
     var calls: [(caller: String, dependency: String)] {
         names.flatMap { name in (depends[name] ?? []).map { (name, $0) } }
+    }
+
+    /// Services that `name` depends on directly.
+    func dependencies(of name: String) -> [String] { depends[name] ?? [] }
+
+    /// The number of steps from `name` down its longest chain of dependencies; 0 for a service without any.
+    func level(of name: String) -> Int {
+        var levels: [String: Int] = [:]
+        // Plans have no cycles, so every round settles at least one more service.
+        for _ in names {
+            for service in names {
+                levels[service] = ((depends[service] ?? []).compactMap { levels[$0] }.max() ?? -1) + 1
+            }
+        }
+        return levels[name] ?? 0
     }
 
     /// Services that depend on `name`, directly or indirectly.

@@ -10,6 +10,8 @@ public struct GateRollouts: Sendable {
     public var splits: @Sendable (_ plan: String) -> [String: TrafficSplit]
     /// Executes a command on a plan, and waits until it is in the journal.
     public var command: @Sendable (RolloutCommand, _ plan: String) -> CommandOutcome
+    /// Whether this process acts on rollouts, rather than another one with the same lease.
+    public var isResponsible: @Sendable () -> Bool = { true }
 
     /// Access to rollouts.
     public init(

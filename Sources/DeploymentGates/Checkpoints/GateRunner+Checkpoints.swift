@@ -6,19 +6,25 @@ internal import Runtime
 extension GateRunner {
     /// Reads every router and stores the result.
     func checkpoint(_ request: GateRequest) throws(GateRefusal) -> JSON {
-        let (plan, reason) = try parsed(request) { json throws(JSONFieldError) in
+        let (plan, reason, context) = try parsed(request) { json throws(JSONFieldError) in
             var fields = try JSONFields(json)
-            let read = (try fields.optionalText("plan", limit: 200), try fields.optionalText("reason") ?? "")
+            let context = try PipelineContext(&fields)
+            let read = (try fields.optionalText("plan", limit: 200), try fields.optionalText("reason") ?? "", context)
             try fields.finish()
             return read
         }
-        let plans = settings.rollouts.live(plan)
+        var plans = settings.rollouts.live(plan)
         if let plan, plans.isEmpty {
             throw GateRefusal(.invalid, "plan: no plan named \(MetricText.quoted(plan))")
         }
+        let wanted = Set(context.services)
+        if plan == nil, !wanted.isEmpty {
+            plans.removeAll { plan in !plan.services.contains { wanted.contains($0.name) } }
+        }
         let now = settings.now()
         let checkpoint = TrafficCheckpoint(
-            id: newID("checkpoint", at: now), at: now, actor: request.actor, reason: reason, plans: plans)
+            id: newID("checkpoint", at: now), at: now, actor: request.actor, reason: reason, plans: plans,
+            context: context)
         let json = checkpoint.json
         try keep(checkpoint.id, json, in: checkpoints)
         record(.checkpoint, plan ?? "all plans", json, at: now)

@@ -10,18 +10,30 @@ struct TrafficCheckpoint: Equatable {
     var actor: String
     var reason: String
     var plans: [LivePlan]
+    /// What the pipeline tells about its deployment.
+    var context = PipelineContext()
 
-    /// Whether every router could be read.
-    var isComplete: Bool { plans.allSatisfy { plan in plan.services.allSatisfy { $0.live != nil } } }
+    /// Services that the pipeline named, but that no plan has. A pipeline that does not look at the status of a
+    /// response would deploy without a checkpoint, so they do not refuse the request.
+    var uncovered: [String] {
+        let known = Set(plans.flatMap { $0.services.map(\.name) })
+        return context.services.filter { !known.contains($0) }
+    }
+
+    /// Whether every named service is in a plan and every router could be read.
+    var isComplete: Bool {
+        uncovered.isEmpty && plans.allSatisfy { plan in plan.services.allSatisfy { $0.live != nil } }
+    }
 
     /// The record as JSON.
     var json: JSON {
-        [
+        let members: JSON = [
             "id": .string(id), "checkpoint_id": .string(id),
             "time": .string(RFC3339.text(milliseconds: at.milliseconds)), "actor": .string(actor),
             "reason": .string(reason), "complete": .bool(isComplete), "plans": .array(plans.map(\.json)),
-            "restores": .array([]),
+            "uncovered": .array(uncovered.map(JSON.string)), "restores": .array([]),
         ]
+        return .object((members.members ?? []) + context.kept)
     }
 
     /// The traffic splits in a record, by plan and service, with the plan's generation.

@@ -35,6 +35,8 @@ public struct GateConfiguration: Equatable, Sendable {
     public var profiles: [GateProfile] = [.acgs]
     /// The queries that find bottlenecks.
     public var bottlenecks = BottleneckQueries()
+    /// How improvements of several services are coordinated.
+    public var orchestration = OrchestrationConfiguration()
 
     /// A configuration that refuses all requests.
     public init() {}
@@ -89,6 +91,12 @@ public struct GateConfiguration: Equatable, Sendable {
         }
         if let value = fields.optional("bottlenecks") {
             bottlenecks = try BottleneckQueries(value, path: "bottlenecks")
+        }
+        if let value = fields.optional("orchestration") {
+            orchestration = try OrchestrationConfiguration(value, path: "orchestration")
+            guard !orchestration.isEnabled || executor != nil else {
+                throw JSONFieldError(field: "orchestration.enabled", message: "needs an executor (gates.executor)")
+            }
         }
         try fields.finish()
     }

@@ -71,7 +71,7 @@ struct BucketIncrements: Equatable {
         }
     }
 
-    private init(bounds: [Double], slices: [[Double]]) {
+    init(bounds: [Double], slices: [[Double]]) {
         self.bounds = bounds
         self.slices = slices
     }

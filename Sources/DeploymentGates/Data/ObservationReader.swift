@@ -30,6 +30,23 @@ struct ObservationReader {
         }
     }
 
+    /// The observations of `metric` on one side.
+    func side(of metric: GateMetric, _ arm: GateArm) -> SideObservations {
+        do throws(GateData.Fault) {
+            switch metric.source {
+            case .counters(let events, let trials): return .counts(try counts(events, trials, arm, "service"))
+            case .histogram(let selector):
+                let read = try buckets(selector, arm, "service")
+                return .histogram(bounds: read.bounds, slices: read.slices)
+            case .samples(let selector):
+                let slices = try samples(selector, arm)
+                return slices.allSatisfy(\.isEmpty) ? .missing("no data of \(selector)") : .samples(slices)
+            }
+        } catch {
+            return .missing(error.description)
+        }
+    }
+
     // MARK: counters
 
     private func counters(events: String, of trials: String) throws(GateData.Fault) -> MetricObservations {

@@ -45,18 +45,54 @@ struct Improvement: Equatable {
         retryAt = at
     }
 
-    /// Reads a request: `title`, and optionally `description`, `service`, `analysis_id` and an object `parameters`.
+    /// Reads a request: `title`, and optionally `description`, `service`, `analysis_id`, an object `parameters`, and
+    /// the context of a pipeline. If the pipeline sends an analysis with recommendations as `improvement_request`, what
+    /// is missing comes from there.
     static func checked(_ json: JSON) throws(JSONFieldError) -> JSON {
         var fields = try JSONFields(json)
-        _ = try fields.text("title", limit: 300)
-        _ = try fields.optionalText("description", limit: 10_000)
-        _ = try fields.optionalText("service", limit: 200)
-        _ = try fields.optionalText("analysis_id", limit: 100)
-        if let parameters = fields.optional("parameters"), parameters.members == nil {
-            throw fields.fault("parameters", "expected an object")
+        let context = try PipelineContext(&fields)
+        let wanted = context["improvement_request"]
+        let title = try fields.optionalText("title", limit: 300)
+        guard let title = title ?? wanted.map({ Self.title(of: $0, context) }) else {
+            throw fields.fault("title", "is required")
+        }
+        var members = [JSON.Member("title", .string(title))]
+        func add(_ name: String, _ text: String?) {
+            if let text { members.append(.init(name, .string(text))) }
+        }
+        add("description", try fields.optionalText("description", limit: 10_000))
+        let advice = wanted?["recommendations"]?.elements ?? []
+        let services = Self.distinct(advice.compactMap { $0["service"]?.text })
+        add("service", try fields.optionalText("service", limit: 200) ?? (services.count == 1 ? services[0] : nil))
+        add("analysis_id", try fields.optionalText("analysis_id", limit: 100))
+        if let parameters = fields.optional("parameters") {
+            guard parameters.members != nil else { throw fields.fault("parameters", "expected an object") }
+            members.append(.init("parameters", parameters))
+        } else if !advice.isEmpty {
+            add(
+                "priority",
+                Recommendation.Severity.allCases.last { severity in
+                    advice.contains { $0["priority"]?.text == severity.rawValue }
+                }?.rawValue)
+            let constraints = advice.flatMap { $0["constitutional_constraints"]?.elements ?? [] }.compactMap(\.text)
+            members.append(
+                .init("constitutional_constraints", .array(Self.distinct(constraints).map(JSON.string))))
         }
         try fields.finish()
-        return json
+        return .object(members + context.members)
+    }
+
+    private static func title(of request: JSON, _ context: PipelineContext) -> String {
+        let deployment = context["deployment_id"] ?? context["deployment_context"]?["deployment_id"]
+        let name = deployment?.text ?? deployment?.integer.map { "\($0)" }
+        let subject = name.map { "deployment \($0)" } ?? "a deployment"
+        let advice = (request["recommendations"]?.elements ?? []).compactMap { $0["title"]?.text }
+        return String("\(subject): \(advice.isEmpty ? "improvement" : advice.joined(separator: "; "))".prefix(300))
+    }
+
+    private static func distinct(_ names: [String]) -> [String] {
+        var seen: Set<String> = []
+        return names.filter { seen.insert($0).inserted }
     }
 
     /// An attempt to deliver it ended. The delays between attempts are 1, 2, 4 … 60 s.

@@ -39,7 +39,7 @@ public struct GateRequest: Sendable {
     }
 
     /// The limit of a request body, in bytes.
-    public static let bodyLimit = 64 << 10
+    public static let bodyLimit = 256 << 10
 }
 
 /// Why a request was refused.

@@ -61,13 +61,12 @@ public enum RegressionTest {
         guard s.trials > 0 else { return .missing(criteria, test, "no requests of the stable version") }
         guard c.trials > 0 else { return .missing(criteria, test, "no requests of the candidate") }
         var finding = MetricFinding(criteria, test)
-        let effects = (stable: Clustering.designEffect(stable), candidate: Clustering.designEffect(candidate))
+        let effects = SliceDependence(stable, candidate)
         finding.stable = ObservationSize(observations: s.trials, events: s.events, designEffect: effects.stable)
         finding.candidate = ObservationSize(
             observations: c.trials, events: c.events, designEffect: effects.candidate)
         let (es, ec) = (s.divided(by: effects.stable), c.divided(by: effects.candidate))
-        let degrees = Clustering.degrees(
-            stable: stable.count { $0.trials > 0 }, candidate: candidate.count { $0.trials > 0 })
+        let degrees = effects.degrees
         let sureness = Clustering.widened(confidence: confidence.confidence, degrees: degrees)
         finding.probability = Clustering.widened(CountTest.fisher(candidate: ec, stable: es), degrees: degrees)
         let minimum = criteria.minimum
@@ -110,20 +109,15 @@ public enum RegressionTest {
             return [.missing(criteria, .rank, "all requests are in one bucket: the histogram is too coarse")]
         }
         var finding = MetricFinding(criteria, .rank)
-        let placed = Placements(counts)
-        finding.stable = ObservationSize(
-            observations: counts.stableTotal,
-            designEffect: Clustering.designEffect(s, placements: placed.ofStable))
-        finding.candidate = ObservationSize(
-            observations: counts.candidateTotal,
-            designEffect: Clustering.designEffect(c, placements: placed.ofCandidate))
+        let dependence = SliceDependence(s, c, Placements(counts))
+        finding.stable = ObservationSize(observations: counts.stableTotal, designEffect: dependence.stable)
+        finding.candidate = ObservationSize(observations: counts.candidateTotal, designEffect: dependence.candidate)
         let quantiles = BucketQuantiles(bounds: bounds)
         for (size, slices) in [(\MetricFinding.stable, stable), (\MetricFinding.candidate, candidate)] {
             finding[keyPath: size].median = quantiles.quantile(0.5, sums(slices, bounds.count))
             finding[keyPath: size].p95 = quantiles.quantile(0.95, sums(slices, bounds.count))
         }
-        let degrees = Clustering.degrees(stable: used(stable), candidate: used(candidate))
-        rank(&finding, counts, minimum: criteria.minimum.superiority, confidence, level, degrees)
+        rank(&finding, counts, minimum: criteria.minimum.superiority, confidence, level, dependence.degrees)
         var findings = [finding]
         if let tail = tail(counts, s, c) {
             var tailCriteria = criteria
@@ -138,9 +132,6 @@ public enum RegressionTest {
         }
         return findings
     }
-
-    /// The number of slices with observations.
-    private static func used(_ slices: [[Double]]) -> Int { slices.count { $0.contains { $0 > 0 } } }
 
     private static func sums(_ slices: [[Double]], _ count: Int) -> [Double] {
         slices.reduce(into: [Double](repeating: 0, count: count)) { sums, slice in
@@ -221,19 +212,17 @@ public enum RegressionTest {
         var finding = MetricFinding(criteria, .rank)
         let counts = OrdinalCounts(stableSamples: allStable, candidateSamples: allCandidate)
         let categories = Categories(allStable + allCandidate)
-        let placed = Placements(counts)
+        let dependence = SliceDependence(s.map(categories.counts), c.map(categories.counts), Placements(counts))
         finding.stable = ObservationSize(
-            observations: Double(allStable.count),
-            designEffect: Clustering.designEffect(s.map(categories.counts), placements: placed.ofStable))
+            observations: Double(allStable.count), designEffect: dependence.stable)
         finding.candidate = ObservationSize(
-            observations: Double(allCandidate.count),
-            designEffect: Clustering.designEffect(c.map(categories.counts), placements: placed.ofCandidate))
+            observations: Double(allCandidate.count), designEffect: dependence.candidate)
         finding.stable.median = sign * middle(allStable)
         finding.candidate.median = sign * middle(allCandidate)
         let minimum = max(criteria.minimum.absolute, criteria.minimum.relative * middle(allStable).magnitude)
         let sizes = effectiveSizes(finding)
         let isIndependent = finding.stable.designEffect == 1 && finding.candidate.designEffect == 1
-        let degrees = Clustering.degrees(stable: s.count { !$0.isEmpty }, candidate: c.count { !$0.isEmpty })
+        let degrees = dependence.degrees
         finding.probability = Clustering.widened(
             RankTest.probability(counts, sizes: isIndependent ? nil : sizes), degrees: degrees)
         let shift = RankTest.shift(

@@ -33,7 +33,7 @@ public enum Clustering {
         return Normal.lowerTail(Student.quantile(confidence, degrees: degrees))
     }
 
-    private static func effect(_ slices: [EventCount]) -> Double {
+    static func effect(_ slices: [EventCount]) -> Double {
         let used = slices.filter { $0.trials > 0 }
         let total = used.reduce(EventCount(events: 0, trials: 0), +)
         let share = total.share
@@ -54,7 +54,7 @@ public enum Clustering {
         return max(1, effect(slices, placements), effect(pairs, placements))
     }
 
-    private static func effect(_ slices: [[Double]], _ placements: [Double]) -> Double {
+    static func effect(_ slices: [[Double]], _ placements: [Double]) -> Double {
         let sums = slices.map { PlacementSums($0, placements) }.filter { $0.total > 0 }
         let total = sums.reduce(0) { $0 + $1.total }
         guard sums.count > 1, total > 1 else { return 1 }
@@ -69,7 +69,7 @@ public enum Clustering {
         return m / (m - 1) * squares / independent
     }
 
-    private static func paired<Slice>(_ slices: [Slice], _ add: (Slice, Slice) -> Slice) -> [Slice] {
+    static func paired<Slice>(_ slices: [Slice], _ add: (Slice, Slice) -> Slice) -> [Slice] {
         // Fewer than four pairs give no useful variance.
         guard slices.count >= 8 else { return [] }
         return stride(from: 0, to: slices.count - 1, by: 2).map { add(slices[$0], slices[$0 + 1]) }
@@ -77,7 +77,7 @@ public enum Clustering {
 }
 
 /// The number of observations of a slice, the sum of their placements, and the sum of the squares.
-private struct PlacementSums {
+struct PlacementSums {
     var total = 0.0
     var first = 0.0
     var second = 0.0

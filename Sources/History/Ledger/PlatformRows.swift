@@ -7,6 +7,7 @@ internal import JSON
 /// |---|---|
 /// | an analysis | `dgm_archive`, and a row of `dgm_performance_metrics` for each metric |
 /// | an improvement, or a report of its executor | `dgm_improvements` |
+/// | a cycle of the orchestration | a row of `dgm_performance_metrics` for each measured value |
 /// | a checkpoint | a row of `dgm_performance_metrics` for the candidate's weight of each service |
 struct PlatformRows {
     private struct Statement {
@@ -26,7 +27,7 @@ struct PlatformRows {
     /// The rows of a spooled event; none for most events.
     init(_ event: PendingEvent) {
         let isChosen = event.kind == LedgerEvent.Kind.checkpoint.rawValue
-        let isOfGate = event.body.contains("\"gate\"") || event.body.contains("\"improvement\"")
+        let isOfGate = ["\"gate\"", "\"improvement\"", "\"orchestration\""].contains { event.body.contains($0) }
         guard isChosen || event.kind == LedgerEvent.Kind.decision.rawValue && isOfGate else { return }
         // A body that was too long for the ledger is no object of a gate.
         guard case .some(let body) = try? JSON(parsing: event.body) else { return }
@@ -35,6 +36,11 @@ struct PlatformRows {
             archive(analysis, at: time, event.milliseconds)
         } else if let id = body["improvement"]?.text {
             improvement(id, body, at: time)
+        } else if let cycle = body["orchestration"] {
+            for metric in cycle["survey"]?["metrics"]?.elements ?? [] {
+                guard let name = metric["metric"]?.text, let value = metric["value"]?.number else { continue }
+                measure(Self.name(metric["service"]?.text), name, value, at: time, event.milliseconds)
+            }
         } else if isChosen {
             checkpoint(body, at: time, event.milliseconds)
         }

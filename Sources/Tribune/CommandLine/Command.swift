@@ -10,15 +10,19 @@ struct Command: Sendable {
         let help: String
         /// The default value.
         let fallback: String?
+        /// Whether the value may be missing where another option follows: pipelines leave out words that are empty.
+        let mayBeEmpty: Bool
 
         /// An option with a value.
-        static func value(_ name: String, _ value: String, _ help: String, default fallback: String? = nil) -> Option {
-            Option(name: name, value: value, help: help, fallback: fallback)
+        static func value(
+            _ name: String, _ value: String, _ help: String, default fallback: String? = nil, mayBeEmpty: Bool = false
+        ) -> Option {
+            Option(name: name, value: value, help: help, fallback: fallback, mayBeEmpty: mayBeEmpty)
         }
 
         /// A switch, off by default.
         static func flag(_ name: String, _ help: String) -> Option {
-            Option(name: name, value: nil, help: help, fallback: nil)
+            Option(name: name, value: nil, help: help, fallback: nil, mayBeEmpty: false)
         }
     }
 

@@ -72,6 +72,8 @@ enum CommandLineTool {
                 options[name] = [value]
             } else if parts.count > 1 {
                 options[name, default: []].append(String(parts[1]))
+            } else if option.mayBeEmpty, rest.first?.hasPrefix("--") ?? true {
+                options[name, default: []].append("")
             } else if let value = rest.popFirst() {
                 options[name, default: []].append(value)
             } else {

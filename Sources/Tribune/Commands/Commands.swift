@@ -19,7 +19,8 @@ enum Commands {
             ExportRulesCommand.command,
             ReplayCommand.command,
             ExplainCommand.command,
-        ] + OnCallCommands.all + PageCommands.all + RolloutCommands.all + GateCommands.all + [
+        ] + OnCallCommands.all + PageCommands.all + RolloutCommands.all + GateCommands.all
+            + CICommands.all + [
             RoutesCommand.test,
             OpenAPICommand.command,
             HistoryCommands.verify,

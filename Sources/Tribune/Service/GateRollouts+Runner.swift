@@ -11,5 +11,6 @@ extension GateRollouts {
                 let services = runner.snapshots.first { $0.plan == plan }?.services ?? []
                 return Dictionary(services.map { ($0.name, $0.split) }) { first, _ in first }
             }, command: { runner.command($0, plan: $1) })
+        isResponsible = { runner.isResponsible }
     }
 }

@@ -12,7 +12,8 @@ extension AccessPolicy {
             if configuration.file.access == nil { thisMachine = PermissionSet(.probe, .read, .write) }
         }
         if let token = configuration.file.gates.token {
-            tokens.append(Token(Grant("gates token", permissions: PermissionSet(.gate)), text: token))
+            // The steps of a pipeline also look at targets and alerts.
+            tokens.append(Token(Grant("gates token", permissions: PermissionSet(.probe, .read, .gate)), text: token))
         }
         externalOrigin = url.origin
         hosts.insert(url.host)

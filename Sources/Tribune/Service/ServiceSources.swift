@@ -87,6 +87,8 @@ struct ServiceSources {
         sources.tokens.unblock = { [accessControl] in accessControl.pardon(address: $0) }
         sources.tokens.revoke = { [accessControl] in accessControl.revokeTokens($0) }
         sources.gate = { [gates] in gates.respond(to: $0) }
+        sources.serviceMetrics = { [gates] in gates.serviceMetrics($0) }
+        sources.orchestration = { [gates] in gates.orchestration() }
         sources.bottlenecks = { [gates] in gates.bottlenecks() }
         let explainer = AlertExplainer(
             store: store, engine: engine, rules: ruleGroups, notifications: { [notifier] in notifier.queue },
