@@ -129,6 +129,7 @@ let package = Package(
                 "ConfigurationFields", "Database", "GoTemplate", "MetricModel", "Receivers", "RuleModel", "CurlHTTP",
                 "RE2", "YAML", "JSON", "Durable", "Runtime", "Instrumentation",
             ]),
+        source("LoadTest", ["CurlHTTP", "JSON", "MetricModel", "Runtime", "YAML"]),
         source("OnCall", ["ConfigurationFields", "JSON", "MetricModel", "Runtime", "YAML"]),
         source(
             "OnCallRunner",
@@ -203,7 +204,8 @@ let package = Package(
                 "Notification", "OnCall", "OnCallRunner", "Rollback", "TrafficRouters", "RolloutRunner",
                 "DeploymentGates", "Lease",
                 "KubernetesClient",
-                "History", "Identity", "Exporter", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI", "RemoteWrite",
+                "History", "Identity", "Exporter", "LoadTest", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI",
+                "RemoteWrite",
                 "WebUI",
                 "WebCore", "WebConfiguration", "CurlHTTP", "WebServer", "Passwords", "TLS",
             ],
@@ -320,6 +322,7 @@ let package = Package(
                 "JSON",
                 "Runtime", "Instrumentation", "YAML",
             ]),
+        tests("LoadTest", ["CurlHTTP", "JSON", "Runtime", "WebServer", "YAML"]),
         tests("OnCall", ["JSON", "MetricModel", "Runtime", "YAML"]),
         tests(
             "OnCallRunner",
