@@ -28,7 +28,7 @@ final class GateFixture {
     private let values: @Sendable (String) -> Result<[GateData.Element], GateData.Fault>
 
     init(
-        executor: String? = nil,
+        executor: String? = nil, orchestration: OrchestrationConfiguration = OrchestrationConfiguration(),
         values: @escaping @Sendable (String) -> Result<[GateData.Element], GateData.Fault> = {
             _ in .success([])
         }, samples: @escaping @Sendable ([Matcher], Timestamp, Timestamp) -> [SeriesSamples] = { _, _, _ in [] }
@@ -58,6 +58,7 @@ final class GateFixture {
         if let executor {
             configuration.executor = .init(url: executor, token: "hush-hush", timeout: .seconds(5))
         }
+        configuration.orchestration = orchestration
         self.samples = samples
         self.values = values
         gates = try GateFixture.runner(configuration, directory, rollback, events: { _ in }, samples, values)

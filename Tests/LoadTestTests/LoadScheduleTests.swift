@@ -1,3 +1,4 @@
+import Runtime
 import Testing
 import YAML
 
@@ -71,6 +72,15 @@ import YAML
     }
 
     private func plan(_ text: String) throws -> LoadPlan { try LoadPlan(YAML.parse(text)[0], file: "load.yml") }
+
+    @Test("the shipped plan of the platform is 100 requests a second for 300 seconds over 50 connections")
+    func shippedPlan() throws {
+        let root = "\(#filePath)".split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+        let text = try #require(FileText.read("\(root)/config/acgs/load.yml"))
+        let plan = try plan(text)
+        #expect(plan.stages == LoadPlan().stages && plan.connections == 50)
+        #expect(plan.targets.count == 5 && plan.thresholds.count == 5 && plan.hash?.value == "cdd01ef066bc6cf2")
+    }
 
     @Test("a file has targets, stages and thresholds; errors name the field and the line")
     func file() throws {
