@@ -47,7 +47,7 @@ import YAML
         #expect(group.interval == .seconds(30))
         #expect(group.limit == 5)
         #expect(group.queryOffset == .minutes(1))
-        #expect(group.trigger == .interval)
+        #expect(group.trigger == nil)
         #expect(group.key == "r.yml;g")
         guard case .recording(let recording) = group.rules[0], case .alerting(let alerting) = group.rules[1] else {
             Issue.record("wrong kinds of rules")

@@ -123,7 +123,7 @@ import Testing
         #expect(told.count == 2)
         #expect(
             told[0].contains(
-                "level=warn msg=\"rule failed\" component=rules group=r.yml;g rule=bad err=\"found duplicate"))
+                "level=warn msg=\"rule failed\" component=rules group=r.yml;g rule=bad error=\"found duplicate"))
         #expect(told[1].contains("level=info msg=\"rule succeeds again\" component=rules group=r.yml;g rule=bad"))
     }
 

@@ -79,6 +79,39 @@ public struct AlertSet: Equatable, Sendable {
         }
     }
 
+    /// Takes the result of an evaluation between two evaluations by the clock: alerts appear and fire, and none ends.
+    ///
+    /// If two elements have the same labels, or there would be more active alerts than the limit, throws and changes
+    /// nothing.
+    ///
+    /// - Returns: whether an alert began to fire.
+    public mutating func advanced(
+        _ elements: [Element], at now: Timestamp, hold: Milliseconds, limit: Int
+    ) throws(RuleFailure) -> Bool {
+        var next = instances
+        var observed = Set<Labels>(minimumCapacity: elements.count)
+        var firing = false
+        for element in elements {
+            guard observed.insert(element.labels).inserted else {
+                throw RuleFailure("vector contains metrics with the same labelset after applying alert labels")
+            }
+            var alert =
+                next[element.labels]
+                ?? AlertInstance(
+                    labels: element.labels, annotations: element.annotations, value: element.value, at: now)
+            // Alerts that fire wait for the clock.
+            if alert.isFiring { continue }
+            alert.observed(element.value, annotations: element.annotations, at: now, hold: hold)
+            firing = firing || alert.isFiring
+            next[element.labels] = alert
+        }
+        guard limit <= 0 || next.values.count(where: \.isActive) <= limit else {
+            throw RuleFailure("exceeded limit of \(limit)")
+        }
+        instances = next
+        return firing
+    }
+
     /// The series of the active alerts: `ALERTS` and `ALERTS_FOR_STATE`.
     public var samples: [RuleSample] {
         active.flatMap { instance in

@@ -74,7 +74,7 @@ extension Rule {
         return (rule.labels + rule.annotations).contains { $0.template.source.contains("query") }
     }
 
-    fileprivate func mayRead(anyOf metrics: Set<String>) -> Bool {
+    func mayRead(anyOf metrics: Set<String>) -> Bool {
         if metrics.isEmpty { return false }
         if templatesQuery { return true }
         return expressions.flatMap(\.selectors).contains { matchers in

@@ -36,7 +36,11 @@ final class GroupEvaluation {
     /// Whether the rule may read the output of an earlier rule in the group, which must then be stored first.
     private let readsEarlier: [Bool]
     private let interval: Milliseconds
-    private let offset: Milliseconds
+    let offset: Milliseconds
+    /// Whether each rule is evaluated at scrapes between two evaluations by the clock.
+    let advances: [Bool]
+    /// The metrics that recording rules write and alerting rules of the group read.
+    let recordedForAlerts: Set<String>
     /// Parallel to the rules.
     private(set) var states: [RuleState]
     /// Series of rules that a reload removed. They are marked stale at the next evaluation.
@@ -63,6 +67,12 @@ final class GroupEvaluation {
                 sampleTimes: query.expression.newestSampleTimes.map(engine.prepare))
         }
         readsEarlier = Self.dependencies(of: group.rules)
+        let advances = Self.advancing(group.rules)
+        self.advances = advances
+        recordedForAlerts = Set(
+            zip(group.rules, advances).compactMap { rule, advances in
+                if advances, case .recording = rule { rule.name } else { nil }
+            })
         (states, orphans) = Self.inherited(by: group.rules, from: earlier, restoring: restoring)
     }
 
@@ -122,15 +132,33 @@ final class GroupEvaluation {
     ) throws(RuleFailure) -> [RuleSample] {
         switch group.rules[index] {
         case .recording(let rule):
-            let elements = try elements(queries[index].main, at: time - offset, from: source)
-            let samples = try rule.samples(
-                for: elements, limit: group.limit, recorded: &states[index].recorded)
-            return states[index].storing(samples)
+            return states[index].storing(try recording(rule, index, at: time, from: source))
         case .alerting(let rule):
             return try evaluate(rule, index, at: time, from: source, into: sink)
         case .rollback(let query):
             return try evaluate(query, index, at: time, cause: cause, from: source, into: sink)
         }
+    }
+
+    /// The samples that a recording rule yields.
+    func recording(
+        _ rule: RecordingRule, _ index: Int, at time: Timestamp, from source: any Queryable
+    ) throws(RuleFailure) -> [RuleSample] {
+        let elements = try elements(queries[index].main, at: time - offset, from: source)
+        return try rule.samples(for: elements, limit: group.limit, recorded: &states[index].recorded)
+    }
+
+    /// Lets the alerts of a rule advance.
+    func advance(
+        _ rule: AlertingRule, _ index: Int, at time: Timestamp, from source: any Queryable, into sink: any RuleSink
+    ) throws(RuleFailure) {
+        let elements = try elements(queries[index].main, at: time - offset, from: source)
+        if elements.isEmpty { return }
+        let functions = functions(at: time, from: source)
+        let hasNews = try states[index].alerts.advanced(
+            rule.elements(for: elements, settings: settings, functions: functions), at: time, hold: rule.hold,
+            limit: group.limit)
+        if hasNews { send(index, rule, at: time, into: sink) }
     }
 
     private func evaluate(

@@ -4,7 +4,8 @@ public import MetricModel
 ///
 /// By the clock, a group is evaluated at times t ≡ phase (mod interval). The phase is a hash of the group's name:
 /// groups are spread over the interval, and times are exact multiples apart. With the trigger `scrape`, it is evaluated
-/// at the time of the newest scrape, and by the clock only after an interval without an evaluation.
+/// at the time of the newest scrape, and by the clock only after an interval without an evaluation. A group that
+/// advances is evaluated by the clock, and at scrapes in between, which must not be later than the next clock time.
 public struct GroupSchedule: Equatable, Sendable {
     /// One evaluation.
     public struct Evaluation: Equatable, Sendable {
@@ -15,6 +16,8 @@ public struct GroupSchedule: Equatable, Sendable {
         /// The commit time of the scrape that caused it, in nanoseconds of the monotonic clock; 0 if the clock caused
         /// it.
         public var causeNanoseconds: Int64
+        /// Whether alerts only advance.
+        public var isAdvance = false
     }
 
     private struct Scrape: Equatable, Sendable {
@@ -26,6 +29,8 @@ public struct GroupSchedule: Equatable, Sendable {
     public let interval: Milliseconds
     /// The trigger of evaluations.
     public let trigger: RuleGroup.Trigger
+    /// Whether scrapes between two clock times let alerts advance.
+    public let advances: Bool
     private let phase: Int64
     /// The last clock time that was handled.
     private var lastTick: Timestamp
@@ -41,9 +46,13 @@ public struct GroupSchedule: Equatable, Sendable {
     /// - Parameters:
     ///   - key: `file;name` of the group.
     ///   - interval: greater than zero.
-    public init(key: String, interval: Milliseconds, trigger: RuleGroup.Trigger, now: Timestamp) {
+    ///   - advances: whether alerts advance at scrapes; only with the trigger `interval`.
+    public init(
+        key: String, interval: Milliseconds, trigger: RuleGroup.Trigger, advances: Bool = false, now: Timestamp
+    ) {
         self.interval = interval
         self.trigger = trigger
+        self.advances = advances && trigger == .interval
         phase = Int64(Self.hash(key) % interval.rawValue.magnitude)
         lastTick = Self.lastTick(at: now, interval: interval, phase: phase)
     }
@@ -64,10 +73,16 @@ public struct GroupSchedule: Equatable, Sendable {
     /// Whether `next` may return an evaluation at `now`: a clock time has passed, or the clock was set back.
     func isDue(at now: Timestamp) -> Bool { now >= due || now + interval < lastTick }
 
+    /// Whether `next` returns an evaluation in which alerts advance.
+    var isAdvanceDue: Bool { advances && !isEvaluating && pending != nil }
+
     /// The evaluation to run at `now`, if any. The caller must call `finished` before the next one is returned.
-    public mutating func next(at now: Timestamp) -> Evaluation? {
+    ///
+    /// - Parameter mayAdvance: whether it may be one in which alerts only advance.
+    public mutating func next(at now: Timestamp, mayAdvance: Bool = true) -> Evaluation? {
         if isEvaluating { return nil }
-        if let scrape = pending {
+        if advances, !isDue(at: now) { return mayAdvance ? nextAdvance() : nil }
+        if !advances, let scrape = pending {
             pending = nil
             return begin(at: scrape.time, missed: 0, cause: scrape.nanoseconds)
         }
@@ -77,6 +92,8 @@ public struct GroupSchedule: Equatable, Sendable {
         let ticks = (now - lastTick).rawValue / interval.rawValue
         lastTick = lastTick + interval * ticks
         if trigger == .scrape, let lastEvaluation, lastTick - lastEvaluation < interval { return nil }
+        // The evaluation reads what was committed before it.
+        if advances, let scrape = pending, scrape.time <= lastTick { pending = nil }
         return begin(at: lastTick, missed: Int(ticks - 1), cause: 0)
     }
 
@@ -87,7 +104,7 @@ public struct GroupSchedule: Equatable, Sendable {
 
     /// A scrape that the group reads was committed. Several scrapes cause one evaluation.
     public mutating func scrapeCommitted(at time: Timestamp, nanoseconds: Int64) {
-        guard trigger == .scrape else { return }
+        guard trigger == .scrape || advances else { return }
         guard let earlier = pending else {
             pending = Scrape(time: time, nanoseconds: nanoseconds)
             return
@@ -98,8 +115,20 @@ public struct GroupSchedule: Equatable, Sendable {
     /// Continues the schedule of an earlier version of the group, so that evaluation times keep increasing.
     mutating func continued(from earlier: GroupSchedule) {
         lastEvaluation = earlier.lastEvaluation
-        pending = trigger == .scrape ? earlier.pending : nil
+        pending = trigger == .scrape || advances ? earlier.pending : nil
         if interval == earlier.interval { lastTick = earlier.lastTick }
+    }
+
+    private mutating func nextAdvance() -> Evaluation? {
+        guard let scrape = pending else { return nil }
+        pending = nil
+        // The time of a scrape before the last evaluation: that one began before the scrape was committed.
+        let time = max(scrape.time, (lastEvaluation ?? lastTick) + .milliseconds(1))
+        // An evaluation by the clock must not be moved: it reads this scrape.
+        guard time < due else { return nil }
+        var evaluation = begin(at: time, missed: 0, cause: scrape.nanoseconds)
+        evaluation.isAdvance = true
+        return evaluation
     }
 
     private mutating func begin(at time: Timestamp, missed: Int, cause: Int64) -> Evaluation {

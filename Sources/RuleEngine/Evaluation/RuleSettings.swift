@@ -16,6 +16,12 @@ public struct RuleSettings: Equatable, Sendable {
     public var outageTolerance: Milliseconds
     /// The minimum wait after a restart for alerts with a longer `for` (`--rules.alert.for-grace-period`).
     public var gracePeriod: Milliseconds
+    /// Whether alerts of groups without a `trigger` also advance at each scrape that they read
+    /// (`--rules.trigger=scrape`).
+    public var advancesAtScrapes: Bool
+    /// The share of one core that evaluations at scrapes may use, if ``advancesAtScrapes``. With less, alerts advance
+    /// later.
+    public var scrapeShare: Double
     /// Threads that evaluate groups.
     public var concurrency: Int
 
@@ -23,7 +29,9 @@ public struct RuleSettings: Equatable, Sendable {
     public init(
         externalLabels: Labels = .empty, externalURL: String = "", evaluationInterval: Milliseconds = .minutes(1),
         queryOffset: Milliseconds = .zero, resendDelay: Milliseconds = .minutes(1),
-        outageTolerance: Milliseconds = .hours(1), gracePeriod: Milliseconds = .minutes(10), concurrency: Int = 4
+        outageTolerance: Milliseconds = .hours(1), gracePeriod: Milliseconds = .minutes(10),
+        advancesAtScrapes: Bool = false, scrapeShare: Double = 0.05,
+        concurrency: Int = 4
     ) {
         self.externalLabels = externalLabels
         self.externalURL = externalURL
@@ -32,6 +40,8 @@ public struct RuleSettings: Equatable, Sendable {
         self.resendDelay = resendDelay
         self.outageTolerance = outageTolerance
         self.gracePeriod = gracePeriod
+        self.advancesAtScrapes = advancesAtScrapes
+        self.scrapeShare = scrapeShare
         self.concurrency = concurrency
     }
 }

@@ -100,7 +100,7 @@ struct RuleFileReader {
         group.interval = duration(&fields, "interval").flatMap { $0 == .zero ? nil : $0 }
         group.limit = attempt { () throws(YAMLError) in try fields.optionalInteger("limit") ?? 0 } ?? 0
         group.queryOffset = duration(&fields, "query_offset")
-        group.trigger = choice(&fields, "trigger") ?? .interval
+        group.trigger = choice(&fields, "trigger")
         let labels = labels(&fields, "labels", kind: "label")
         let nodes = attempt { () throws(YAMLError) in try fields.list("rules") } ?? []
         var rollbacks: Set<String> = []

@@ -37,15 +37,15 @@ public struct RuleGroup: Equatable, Sendable {
     public var limit: Int
     /// How far in the past queries run; `nil` for the server's setting.
     public var queryOffset: Milliseconds?
-    /// The trigger of an evaluation.
-    public var trigger: Trigger
+    /// The trigger of an evaluation; `nil` for the server's setting.
+    public var trigger: Trigger?
     /// The rules in their order.
     public var rules: [Rule]
 
     /// A group.
     public init(
         file: String, name: String, interval: Milliseconds? = nil, limit: Int = 0, queryOffset: Milliseconds? = nil,
-        trigger: Trigger = .interval, rules: [Rule]
+        trigger: Trigger? = nil, rules: [Rule]
     ) {
         self.file = file
         self.name = name

@@ -48,7 +48,7 @@ public struct RuleReplay {
         let group = unit.group
         let evaluation = GroupEvaluation(group, engine: engine, settings: unit.settings, restoring: false)
         var schedule = GroupSchedule(
-            key: group.key, interval: unit.interval, trigger: group.trigger, now: from - .milliseconds(1))
+            key: group.key, interval: unit.interval, trigger: group.trigger ?? .interval, now: from - .milliseconds(1))
         var scrapes = ScrapeTimes(of: group, from: from, through: through)
         while true {
             let scrape = try scrapes.next(source)

@@ -7,7 +7,7 @@ internal import Synchronization
 
 /// The thread that schedules all rule groups, and the state that it shares with the threads that evaluate.
 ///
-/// `@unchecked`: only the thread in `run` uses `units`, `generation` and `earliest`.
+/// `@unchecked`: only the thread in `run` uses `units`, `earliest`, `budget` and `waiting`.
 final class RuleClock: @unchecked Sendable {
     enum Message: Sendable {
         case load([RuleGroup], RuleSettings, restoring: Bool)
@@ -51,6 +51,9 @@ final class RuleClock: @unchecked Sendable {
 
     private var units: [String: RuleUnit] = [:]
     private var earliest = Timestamp.distantFuture
+    private var budget = ScrapeBudget(share: RuleSettings().scrapeShare)
+    /// The units whose alerts can advance when the budget allows it, in their order.
+    private var waiting: [RuleUnit] = []
 
     init(store: MetricStore, engine: QueryEngine, sinks: RuleRunner.Sinks, metrics: RuleMetrics, logger: Logger) {
         self.store = store
@@ -98,8 +101,10 @@ final class RuleClock: @unchecked Sendable {
     func run() {
         defer { jobs.close() }
         while true {
-            let wait = min(max(0, (earliest - now).rawValue), 60_000)
-            let deadline = SystemClock.monotonicNanoseconds() + wait * 1_000_000
+            let wait = min(max(0, (earliest - now).rawValue), 60_000) * 1_000_000
+            let monotonic = SystemClock.monotonicNanoseconds()
+            let pause = waiting.isEmpty ? .infinity : budget.wait(at: monotonic)
+            let deadline = monotonic + (pause < 60 ? min(wait, Int64(pause * 1e9)) : wait)
             switch mailbox.receive(deadline: deadline) {
             case .closed: return
             case .timedOut: tick()
@@ -108,6 +113,7 @@ final class RuleClock: @unchecked Sendable {
             case .message(.evaluated(let unit)): evaluated(unit)
             }
             if now >= earliest { tick() }
+            if !waiting.isEmpty { handOutWaiting() }
         }
     }
 
@@ -125,7 +131,13 @@ final class RuleClock: @unchecked Sendable {
     }
 
     private func handOut(_ unit: RuleUnit, _ now: Timestamp) {
-        guard let evaluation = unit.schedule.next(at: now) else { return }
+        guard let evaluation = unit.schedule.next(at: now, mayAdvance: false) else {
+            if unit.schedule.isAdvanceDue, !unit.isLeaving, !unit.isWaiting {
+                unit.isWaiting = true
+                waiting.append(unit)
+            }
+            return
+        }
         if unit.isLeaving {
             unit.end(at: evaluation.time)
             units[unit.plan.key] = nil
@@ -135,8 +147,32 @@ final class RuleClock: @unchecked Sendable {
         }
     }
 
+    /// Lets the alerts of units that wait advance, while the budget allows it.
+    private func handOutWaiting() {
+        var handed = 0
+        defer { waiting.removeFirst(handed) }
+        while handed < waiting.count, budget.wait(at: SystemClock.monotonicNanoseconds()) == 0 {
+            let unit = waiting[handed]
+            handed += 1
+            unit.isWaiting = false
+            guard units[unit.plan.key] === unit, !unit.isLeaving, let evaluation = unit.schedule.next(at: now) else {
+                continue
+            }
+            if evaluation.isAdvance {
+                // It takes about as long as the last one; the difference is corrected when it has ended.
+                budget.spent(unit.advanceSeconds)
+                unit.reservedSeconds = unit.advanceSeconds
+            }
+            if !jobs.send(Job(unit: unit, evaluation: evaluation)) { unit.schedule.finished() }
+        }
+    }
+
     private func evaluated(_ unit: RuleUnit) {
         unit.schedule.finished()
+        if let reserved = unit.reservedSeconds {
+            budget.spent(unit.advanceSeconds - reserved)
+            unit.reservedSeconds = nil
+        }
         switch unit.successor {
         case nil:
             handOut(unit, now)
@@ -173,7 +209,7 @@ final class RuleClock: @unchecked Sendable {
         let generation = store.seriesGeneration
         var wanted: Set<LaneID> = []
         var waits = false
-        for unit in units.values where unit.plan.group.trigger == .scrape && !unit.isLeaving {
+        for unit in units.values where !unit.selectors.isEmpty && !unit.isLeaving {
             waits = true
             var lanes: Set<LaneID> = []
             for matchers in unit.selectors {
@@ -195,6 +231,7 @@ final class RuleClock: @unchecked Sendable {
     // MARK: Loading
 
     private func load(_ groups: [RuleGroup], _ settings: RuleSettings, _ restoring: Bool) {
+        budget.share = max(0.0001, settings.scrapeShare)
         inbox.withLock { $0.generation = Inbox.unknown }
         var plans: [String: RuleUnit.Plan] = [:]
         var listed: [(RuleGroup, [String])] = []

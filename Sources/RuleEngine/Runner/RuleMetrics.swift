@@ -15,6 +15,17 @@ final class RuleMetrics: Sendable {
         /// Over all units.
         let reaction: Histogram
         let duration: Histogram
+        let advances: Counter
+        let advanceFailures: Counter
+        let advanceSeconds: Counter
+
+        /// Counts one evaluation in which alerts advanced.
+        func advanced(_ evaluation: GroupSchedule.Evaluation, failures: Int, seconds: Double) {
+            advances.add()
+            advanceFailures.add(Double(failures))
+            advanceSeconds.add(seconds)
+            reaction.observe(Double(SystemClock.monotonicNanoseconds() - evaluation.causeNanoseconds) / 1e9)
+        }
 
         /// Counts one evaluation of the unit's rules.
         func evaluated(_ evaluation: GroupSchedule.Evaluation, rules: Int, failures: Int, seconds: Double) {
@@ -32,6 +43,9 @@ final class RuleMetrics: Sendable {
 
     private let reaction: Histogram
     private let duration: Histogram
+    private let advances: Counter
+    private let advanceFailures: Counter
+    private let advanceSeconds: Counter
     private let registry: Registry
 
     init(_ registry: Registry) {
@@ -41,6 +55,12 @@ final class RuleMetrics: Sendable {
             "Time from the commit of a scrape to the end of the rule evaluation that it caused.")
         duration = registry.histogram(
             "tribune_rule_group_duration_seconds", "Time that evaluations of rule groups took.")
+        advances = registry.counter(
+            "tribune_rule_advances_total", "Evaluations of groups at scrapes, in which alerts only advance.")
+        advanceFailures = registry.counter(
+            "tribune_rule_advance_failures_total", "Rules that could not be evaluated at a scrape.")
+        advanceSeconds = registry.counter(
+            "tribune_rule_advance_seconds_total", "Time that evaluations at scrapes took.")
     }
 
     private static let evaluations = "tribune_rule_evaluations_total"
@@ -65,7 +85,8 @@ final class RuleMetrics: Sendable {
                 Self.lastDuration, "Time that the last evaluation took.", labels: ["rule_group": key]),
             lastEvaluation: registry.gauge(
                 Self.lastEvaluation, "Time of the last evaluation, since the epoch.", labels: ["rule_group": key]),
-            reaction: reaction, duration: duration)
+            reaction: reaction, duration: duration, advances: advances, advanceFailures: advanceFailures,
+            advanceSeconds: advanceSeconds)
     }
 
     func forget(_ key: String) {

@@ -7,7 +7,8 @@ internal import Synchronization
 
 /// Rules that are scheduled together: a group, or the part of it that is evaluated at each scrape.
 ///
-/// `@unchecked`: `schedule`, `lanes`, `successor` and `isLeaving` belong to the clock's thread. `evaluation` and `sink`
+/// `@unchecked`: `schedule`, `lanes`, `successor`, `isWaiting`, `reservedSeconds` and `isLeaving` belong to the
+/// clock's thread. `evaluation` and `sink`
 /// belong to the worker that evaluates the unit, and to the clock while no worker does: the schedule returns one
 /// evaluation at a time, and mailboxes pass the unit from thread to thread.
 final class RuleUnit: @unchecked Sendable {
@@ -44,9 +45,16 @@ final class RuleUnit: @unchecked Sendable {
     let published: Mutex<Published>
 
     var schedule: GroupSchedule
+    /// Seconds that the last evaluation at a scrape took; belongs to the worker like `evaluation`.
+    private(set) var advanceSeconds = 0.0
     /// The lanes whose scrapes cause evaluations.
     var lanes: Set<LaneID> = []
     var successor: Successor?
+    /// Whether its alerts can advance when the budget allows it.
+    var isWaiting = false
+    /// The seconds of the budget that are reserved for the evaluation under way; `nil` if it is none of alerts that
+    /// only advance.
+    var reservedSeconds: Double?
     /// Whether the group was removed and the unit only waits to mark its series stale.
     var isLeaving = false
 
@@ -64,11 +72,14 @@ final class RuleUnit: @unchecked Sendable {
         published = Mutex(
             Published(
                 states: evaluation.states, lastEvaluation: earlier?.published.withLock { $0.lastEvaluation }))
-        selectors =
-            plan.group.trigger == .scrape
-            ? Array(Set(plan.group.rules.flatMap(\.expressions).flatMap(\.selectors))) : []
+        let read =
+            if plan.group.trigger == .scrape { plan.group.rules } else if plan.advances {
+                zip(plan.group.rules, evaluation.advances).filter(\.1).map(\.0)
+            } else { [Rule]() }
+        selectors = Array(Set(read.flatMap(\.expressions).flatMap(\.selectors)))
         schedule = GroupSchedule(
-            key: plan.group.key, interval: plan.interval, trigger: plan.group.trigger, now: now)
+            key: plan.group.key, interval: plan.interval, trigger: plan.group.trigger ?? .interval,
+            advances: plan.advances, now: now)
         if let earlier { schedule.continued(from: earlier.schedule) }
     }
 
@@ -83,6 +94,10 @@ final class RuleUnit: @unchecked Sendable {
     ///
     /// - Returns: the changes since the last evaluation, for the log. A rule that keeps failing is logged once.
     func run(_ evaluation: GroupSchedule.Evaluation, from store: MetricStore) -> [Change] {
+        if evaluation.isAdvance {
+            advance(evaluation, from: store)
+            return []
+        }
         let start = SystemClock.monotonicNanoseconds()
         let failures = self.evaluation.evaluate(
             at: evaluation.time, cause: evaluation.causeNanoseconds, from: store, into: sink)
@@ -99,6 +114,14 @@ final class RuleUnit: @unchecked Sendable {
         }
     }
 
+    private func advance(_ evaluation: GroupSchedule.Evaluation, from store: MetricStore) {
+        let start = SystemClock.monotonicNanoseconds()
+        let failures = self.evaluation.advance(at: evaluation.time, from: store, into: sink)
+        advanceSeconds = Double(SystemClock.monotonicNanoseconds() - start) / 1e9
+        published.withLock { $0.states = self.evaluation.states }
+        instruments.advanced(evaluation, failures: failures, seconds: advanceSeconds)
+    }
+
     /// Marks every series stale and ends the lane. Called on the clock's thread while no evaluation runs.
     func end(at time: Timestamp) {
         // If the markers cannot be stored, the series end after the lookback. No caller can handle the error.
@@ -113,13 +136,19 @@ extension RuleUnit.Plan {
         return interval > .zero ? interval : .minutes(1)
     }
 
+    /// Whether alerts advance at scrapes between two evaluations by the clock.
+    var advances: Bool {
+        guard settings.advancesAtScrapes, group.trigger == nil else { return false }
+        return group.rules.contains { if case .alerting = $0 { true } else { false } }
+    }
+
     /// The units of `group`. In a group that is triggered by the clock, rollback rules with `immediate` form a unit of
     /// their own.
     static func units(of group: RuleGroup, settings: RuleSettings) -> [RuleUnit.Plan] {
         let isImmediate = group.rules.map { rule in
             if case .rollback(let query) = rule { query.definition.immediate } else { false }
         }
-        guard group.trigger == .interval, isImmediate.contains(true) else {
+        guard group.trigger != .scrape, isImmediate.contains(true) else {
             return [.init(group: group, positions: Array(group.rules.indices), settings: settings, key: group.key)]
         }
         return [false, true].compactMap { immediate in
@@ -127,7 +156,7 @@ extension RuleUnit.Plan {
             if positions.isEmpty { return nil }
             var part = group
             part.rules = positions.map { group.rules[$0] }
-            part.trigger = immediate ? .scrape : .interval
+            if immediate { part.trigger = .scrape }
             return .init(
                 group: part, positions: positions, settings: settings,
                 key: group.key + (immediate ? ";immediate" : ""))

@@ -5,6 +5,7 @@ internal import Lease
 internal import MetricModel
 internal import PromQL
 internal import Rollback
+internal import RuleEngine
 internal import Runtime
 internal import YAML
 
@@ -26,6 +27,7 @@ internal import YAML
 ///   verify: {rate: 500, interval: 30s}                  # how fast and how often the service verifies the record
 ///   publish: {interval: 1h, file: /mnt/audit/checkpoints, command: [./push], timestamp_url: http://tsa.example/}
 ///   redis: {address: 127.0.0.1:6379, password_file: /run/secrets/redis}   # or the path of a socket
+/// rules: {trigger: scrape, scrape_share: 0.05}          # alerts advance at scrapes
 /// gates:                                  # see GateConfiguration
 ///   token_file: /run/secrets/gates
 /// lease:                                                # without it, this process runs alone
@@ -63,6 +65,8 @@ struct TribuneFile {
     var publication = CheckpointPublication()
     /// How long measurements are kept.
     var retention: Milliseconds?
+    /// What triggers evaluations of groups that say nothing, and the share of one core for those at scrapes.
+    var rules = (trigger: RuleGroup.Trigger.interval, scrapeShare: RuleSettings().scrapeShare)
     /// The deployment gates.
     var gates = GateConfiguration()
     /// The lease that decides which of several processes acts; `nil` for a process that runs alone.
@@ -130,6 +134,7 @@ struct TribuneFile {
         }
         if let node = fields.optional("lease") { lease = try Self.lease(node, file: file, directory: directory) }
         if let node = fields.optional("history") { try readHistory(node, file: file, directory: directory) }
+        if let node = fields.optional("rules") { try readRules(node, file: file) }
         if let node = fields.optional("gates") {
             gates = try GateConfiguration(node, file: file) { (path) throws(JSONFieldError) in
                 guard let text = FileText.read(Paths.resolve(path, from: directory)) else {
@@ -163,6 +168,27 @@ struct TribuneFile {
         }
         try fields.finish()
         return Lease(address: address, duration: duration, node: name)
+    }
+
+    private mutating func readRules(_ node: YAMLNode, file: String) throws(YAMLError) {
+        var fields = try FieldReader(node, path: "rules", file: file)
+        if let text = try fields.optionalText("trigger") {
+            guard let trigger = RuleGroup.Trigger(rawValue: text) else {
+                throw fields.fault(
+                    "expected one of interval, scrape, got \"\(text)\"", at: fields.optional("trigger"),
+                    field: "trigger")
+            }
+            rules.trigger = trigger
+        }
+        if let share = try fields.optionalNumber("scrape_share") {
+            guard share >= 0.001, share <= 8 else {
+                throw fields.fault(
+                    "must be a number of cores from 0.001 to 8", at: fields.optional("scrape_share"),
+                    field: "scrape_share")
+            }
+            rules.scrapeShare = share
+        }
+        try fields.finish()
     }
 
     private mutating func readHistory(_ node: YAMLNode, file: String, directory: String) throws(YAMLError) {

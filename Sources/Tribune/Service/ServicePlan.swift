@@ -175,8 +175,8 @@ struct ServicePlan: Sendable {
     func makeRules(_ store: MetricStore, _ sinks: RuleRunner.Sinks) -> RuleRunner {
         RuleRunner(
             store: store, engine: engine, groups: configuration.groups,
-            settings: configuration.ruleSettings(externalURL: externalURL), sinks: sinks, registry: registry,
-            logger: logger)
+            settings: configuration.ruleSettings(externalURL: externalURL, trigger: settings.ruleTrigger), sinks: sinks,
+            registry: registry, logger: logger)
     }
 
     func startScraper(_ store: MetricStore, _ rules: RuleRunner) throws(CommandFailure) -> ScrapeRunner {

@@ -46,9 +46,12 @@ extension ServiceSettings {
 
 extension LoadedConfiguration {
     /// The settings of the rule engine.
-    func ruleSettings(externalURL: String) -> RuleSettings {
+    ///
+    /// - Parameter trigger: that of `--rules.trigger`.
+    func ruleSettings(externalURL: String, trigger: RuleGroup.Trigger? = nil) -> RuleSettings {
         RuleSettings(
             externalLabels: prometheus.externalLabels, externalURL: externalURL,
-            evaluationInterval: prometheus.evaluationInterval, queryOffset: prometheus.ruleQueryOffset)
+            evaluationInterval: prometheus.evaluationInterval, queryOffset: prometheus.ruleQueryOffset,
+            advancesAtScrapes: trigger ?? file.rules.trigger == .scrape, scrapeShare: file.rules.scrapeShare)
     }
 }

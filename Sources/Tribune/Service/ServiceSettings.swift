@@ -1,4 +1,5 @@
 internal import MetricModel
+internal import RuleEngine
 internal import Runtime
 internal import WebCore
 internal import WebServer
@@ -42,6 +43,8 @@ struct ServiceSettings: Sendable {
     var queryLookback = Milliseconds.minutes(5)
     var queryMaximumSamples = 50_000_000
     var queryConcurrency = 20
+    /// What triggers evaluations of groups that say nothing; `nil` for the setting of the configuration.
+    var ruleTrigger: RuleGroup.Trigger?
     /// The enabled features.
     var features = Features()
     /// Every flag with its value, for `/api/v1/status/flags`.
@@ -86,6 +89,10 @@ struct ServiceSettings: Sendable {
         .value("query.lookback-delta", "DURATION", "The maximum age of a current sample.", default: "5m"),
         .value("query.max-samples", "COUNT", "Limit of the samples that a query loads.", default: "50000000"),
         .value("query.max-concurrency", "COUNT", "Limit of queries that run at the same time.", default: "20"),
+        .value(
+            "rules.trigger", "TRIGGER",
+            "scrape: alerts also appear and fire at each scrape that they read; interval: at evaluations only. Default: rules.trigger of the configuration, or interval."
+        ),
         .enabledFeatures, .value("log.level", "LEVEL", "debug, info, warn or error.", default: "info"),
         .value("log.format", "FORMAT", "logfmt or json.", default: "logfmt"),
     ]
@@ -127,6 +134,12 @@ struct ServiceSettings: Sendable {
         queryMaximumSamples = try invocation.count("query.max-samples")
         queryConcurrency = try invocation.count("query.max-concurrency", atMost: 1000)
         if let path = invocation.value("web.command-token-file") { commandToken = try Console.secret(in: path) }
+        if let text = invocation.value("rules.trigger") {
+            guard let trigger = RuleGroup.Trigger(rawValue: text) else {
+                throw invocation.misuse(of: "rules.trigger", "interval or scrape")
+            }
+            ruleTrigger = trigger
+        }
         features = try invocation.features()
         for option in Self.options {
             flags[option.name] = invocation.value(option.name) ?? (option.value == nil ? "false" : "")

@@ -163,7 +163,9 @@ final class TribuneService: Sendable {
         for reason in waits { logger.warn("part of a plan not reloaded yet", ["reason": reason]) }
         gates.reload(configuration.file.gates)
         accessControl.reload(AccessPolicy(settings, configuration, url))
-        rules.reload(configuration.groups, settings: configuration.ruleSettings(externalURL: externalURL))
+        rules.reload(
+            configuration.groups,
+            settings: configuration.ruleSettings(externalURL: externalURL, trigger: settings.ruleTrigger))
         seriesRecorder.reload(configuration.recordings)
         onCall.reload(configuration.onCallRunner)
         notifier.reload(configuration.notification(joining: onCall))
