@@ -102,7 +102,8 @@ import Testing
               - {record: 'sum:base', expr: sum(base)}
               - alert: A
                 expr: sum:base > 40
-              - {alert: Rises, expr: delta(base[1m]) > 15}
+              - alert: Rises
+                expr: delta(base[1m]) > 15
 
             """)
         #expect(evaluation.advances == [false, true, true, true, true])

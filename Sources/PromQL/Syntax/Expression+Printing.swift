@@ -38,7 +38,8 @@ extension VectorSelector: CustomStringConvertible {
             matcher.name != Labels.metricName || matcher.operation != .equal
                 || matcher.value.isEmpty || !ByteOrder.equal(matcher.value, name)
         }
-        if inBraces.isEmpty { return name }
+        // The second argument of `info` may select every label.
+        if inBraces.isEmpty { return name.isEmpty ? "{}" : name }
         let texts = inBraces.map(\.description).sorted(by: ByteOrder.precedes)
         return "\(name){\(texts.joined(separator: ","))}"
     }

@@ -36,6 +36,11 @@ import Testing
                 == "sum by (\"a.b\") ({\"l.m\"=~\"v\\\"w\",__name__=\"x.y\"} @ 1.500 offset -5m)")
     }
 
+    @Test("a selector of everything, which only info takes, is printed with its braces")
+    func emptySelectors() throws {
+        #expect(try Expression.parse("info(g, {})", features: .all).description == "info(g, {})")
+    }
+
     @Test func treesBecomeJSON() throws {
         let tree = try Expression.parse("a[5m:step()] offset 1m", features: .all).apiJSON
         #expect(
