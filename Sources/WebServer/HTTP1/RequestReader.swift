@@ -79,7 +79,9 @@ struct RequestReader {
     private mutating func readHead(
         _ bytes: UnsafeRawBufferPointer, from position: inout Int
     ) throws(HTTPFault) -> Bool {
-        if !hasSkippedLine, bytes.count >= position + 2, unsafe bytes[position] == 0x0d {
+        if !hasSkippedLine, bytes.count > position, unsafe bytes[position] == 0x0d {
+            // The scanner must not see the line that is skipped.
+            guard bytes.count >= position + 2 else { return false }
             guard unsafe bytes[position + 1] == 0x0a else { throw .badRequest("malformed method") }
             position += 2
             hasSkippedLine = true
