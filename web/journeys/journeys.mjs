@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createServer, request } from 'node:http';
 import { join } from 'node:path';
 import { until } from './browser.mjs';
 
@@ -431,6 +432,7 @@ export const readingJourneys = [
   ['keyboard', keyboard],
   ['every view', views],
   ['a large graph', largeGraph],
+  ['a busy stream', busyStream],
 ];
 /** What needs the program for itself. */
 export const lastJourneys = [['an outage', outage]];
@@ -459,6 +461,66 @@ async function largeLists(context) {
   checkPage(page, world);
   await page.close();
   return `filtered 5,001 alerts in ${elapsed.toFixed(0)} ms`;
+}
+
+/** A hundred changes of a rollout a second, through a server between the page and the program. */
+async function busyStream(context) {
+  const { world } = context;
+  const upstream = new URL(world.address);
+  const [rollout] = (await world.ask('v1/rollouts')).rollouts;
+  let sent = 0;
+  let newest;
+  const between = createServer((incoming, outgoing) => {
+    if (incoming.url.startsWith('/api/v1/events/stream')) {
+      outgoing.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      newest = outgoing;
+      const timer = setInterval(() => {
+        // The page before the login may keep its stream for a moment.
+        if (outgoing !== newest) return;
+        sent += 1;
+        const services = rollout.details.services.map((one) => ({ ...one, candidate: sent % 100 }));
+        const changed = { ...rollout, details: { ...rollout.details, services } };
+        outgoing.write(`event: rollout\ndata: ${JSON.stringify(changed)}\n\n`);
+      }, 10);
+      outgoing.on('close', () => clearInterval(timer));
+      return;
+    }
+    const headers = { ...incoming.headers, host: upstream.host };
+    const options = {
+      host: upstream.hostname,
+      port: upstream.port,
+      path: incoming.url,
+      method: incoming.method,
+      headers,
+    };
+    const forward = request(options, (answer) => {
+      outgoing.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(outgoing);
+    });
+    forward.on('error', () => outgoing.destroy());
+    incoming.pipe(forward);
+  });
+  await new Promise((resolve) => between.listen(0, '127.0.0.1', resolve));
+  const page = await visit({ ...context, world: { address: `http://127.0.0.1:${between.address().port}` } }, '#/');
+  try {
+    await page.send('Performance.enable', { timeDomain: 'threadTicks' });
+    const measure = async () => {
+      const { metrics } = await page.send('Performance.getMetrics');
+      return Object.fromEntries(metrics.map((one) => [one.name, one.value]));
+    };
+    const [before, sentBefore] = [await measure(), sent];
+    await until(() => sent - sentBefore >= 400, 'four hundred events');
+    const after = await measure();
+    const share = (after.TaskDuration - before.TaskDuration) / (after.Timestamp - before.Timestamp);
+    await page.wait(`document.querySelectorAll('.service-grid li').length === 7`, 'the services');
+    assert.ok(share < 0.5, `the page takes ${(100 * share).toFixed(0)} % of a core`);
+    const rate = (sent - sentBefore) / (after.Timestamp - before.Timestamp);
+    return `${rate.toFixed(0)} events a second take ${(100 * share).toFixed(1)} % of a core`;
+  } finally {
+    await page.close();
+    between.closeAllConnections();
+    between.close();
+  }
 }
 
 /** A thousand series of a thousand points. */

@@ -8,7 +8,7 @@ import {
 } from '../api/operations';
 import type { Page } from '../api/types';
 import { answers, type PageAnswer, pageTone } from '../model/oncall';
-import { absolute } from '../model/time';
+import { absolute, duration } from '../model/time';
 import { link } from '../router';
 import { may } from '../state/live';
 import { Asked } from './asked';
@@ -84,8 +84,10 @@ function Schedules({ view }: { view: View }) {
           {one.until ? (
             <span class="quiet">
               {' '}
-              until <Time at={one.until} now={view.page.now} />
-              {one.next ? `, then ${one.next}` : ', then nobody'}
+              <span title={absolute(Date.parse(one.until))}>
+                for another {duration((Date.parse(one.until) - view.page.now) / 1000)}
+              </span>
+              , then {one.next ?? 'nobody'}
             </span>
           ) : null}
         </dd>,
@@ -221,7 +223,11 @@ function People({ view }: { view: View }) {
           <ul class="lines">
             {data.people.map((one) => {
               const address = new URL(`..${one.calendar}`, document.baseURI).href;
-              const contacts = one.contacts.map((contact) => `${contact.receiver} after ${contact.after}`).join(', ');
+              const contacts = one.contacts
+                .map((contact) =>
+                  contact.after === '0s' ? contact.receiver : `${contact.receiver} after ${contact.after}`,
+                )
+                .join(', ');
               return (
                 <li key={one.name}>
                   <b>{one.name}</b> <span class="quiet">{contacts}</span> <a href={address}>calendar</a>{' '}

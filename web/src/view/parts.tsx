@@ -325,7 +325,7 @@ export class VirtualList<Row> extends Component<VirtualProps<Row>, { first: numb
 
 /** A small line without axes; the numbers beside it are what counts. */
 export function Sparkline({
-  values,
+  values: all,
   limit,
   label,
 }: {
@@ -333,10 +333,12 @@ export function Sparkline({
   limit?: number | null;
   label: string;
 }) {
-  const known = values.filter((value) => Number.isFinite(value));
+  // It begins where the data begin: a line of a minute in ten would be a dot.
+  const values = all.slice(Math.max(0, all.findIndex(Number.isFinite)));
+  const known = values.filter(Number.isFinite);
   if (known.length < 2) return <span class="spark quiet">–</span>;
-  const all = limit === null || limit === undefined ? known : [...known, limit];
-  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const shown = limit === null || limit === undefined ? known : [...known, limit];
+  const [low, high] = [Math.min(...shown), Math.max(...shown)];
   const y = (value: number) => (high === low ? 12 : 22 - ((value - low) / (high - low)) * 20);
   let path = '';
   values.forEach((value, index) => {

@@ -214,7 +214,7 @@ function Counts({ title, id, list }: { title: string; id: string; list: readonly
             <span class="clip" title={one.name}>
               {one.name}
             </span>
-            <span class="bar" aria-hidden="true">
+            <span class="level" aria-hidden="true">
               <i style={{ width: `${(100 * one.value) / most}%` }} />
             </span>
             <b>{one.value}</b>

@@ -32,7 +32,7 @@ export class TargetsView extends Component<View, { closed: ReadonlySet<string> }
       if (!found) {
         const all = (targets ?? []).filter((one) => one.scrapePool === job).map((one) => one.labels);
         found = all.length > 1 ? distinguishing(all) : Object.keys(all[0] ?? {}).filter((name) => name !== 'job');
-        if (!found.includes('instance')) found = ['instance', ...found];
+        if (!found.includes('instance')) found = [...found, 'instance'];
         names.set(job, found);
       }
       return found;
