@@ -117,6 +117,27 @@ struct PlatformRowsTests {
         #expect(try world.numbers() == [1])
     }
 
+    @Test func `a cycle of the orchestration gives a row for each measured value`() throws {
+        let world = try EvidenceWorld(.postgres)
+        _ = try world.audit.migrate()
+        let runner = try world.start()
+        let metrics: JSON = [
+            ["service": "auth", "metric": "p95_latency_seconds", "value": 0.25],
+            ["service": "ac", "metric": "compliance_score", "value": 0.97], ["service": "gs", "metric": "unknown"],
+        ]
+        runner.record(
+            event(.decision, ["orchestration": ["outcome": ["outcome": "done"], "survey": ["metrics": metrics]]]))
+        #expect(runner.drain(timeout: 30_000), "\(runner.status)")
+        runner.stop()
+        let store = try world.configuration.openStore()
+        let rows = try store.rows(
+            "SELECT service_name, metric_type, metric_value::text FROM dgm_performance_metrics ORDER BY 1")
+        #expect(
+            rows.map { $0.map(\.text) } == [
+                ["ac", "compliance_score", "0.97"], ["auth", "p95_latency_seconds", "0.25"],
+            ])
+    }
+
     @Test func `partitions are made ahead and dropped by retention`() throws {
         let world = try EvidenceWorld(.postgres)
         world.configuration.retention = .hours(24 * 40)

@@ -23,6 +23,16 @@ import Testing
         #expect(throws: JSONError.self) { try JSON(parsing: input) }
     }
 
+    @Test("text for pipelines is the same value, without apostrophes and with a space after each name")
+    func pipelines() throws {
+        let value: JSON = ["it's": ["'a' \"b\"", true], "c": ["d": "'"]]
+        var writer = JSONWriter()
+        writer.isForPipelines = true
+        writer.write(value)
+        #expect(writer.text == #"{"it\u0027s": ["\u0027a\u0027 \"b\"",true],"c": {"d": "\u0027"}}"#)
+        #expect(try JSON(parsing: writer.text) == value)
+    }
+
     @Test func malformedBytesInsideAStringAreRefused() {
         #expect(throws: JSONError.self) { try JSON(parsing: [0x22, 0xff, 0x22]) }
     }
