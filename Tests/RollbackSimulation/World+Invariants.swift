@@ -120,13 +120,14 @@ extension World {
         switch service.progress {
         case .rollingBack(.intended):
             guard new.generation == old.generation else { return }
-            memory.backSince[name] = now
             switch before.progress {
+            // It goes on with the same rollback, and has waited since its beginning.
             case .rollingBack: return
             case .rolledBack: check(.oneRollback, false, "\(name) goes back again in generation \(new.generation)")
             case .waiting, .shifting, .baking, .promoted: memory.rollbacks["\(name)/\(new.generation)", default: 0] += 1
             }
             check(.oneRollback, memory.rollbacks["\(name)/\(new.generation)"] == 1, "\(name) goes back twice")
+            memory.backSince[name] = now
             batch.intents.append(name)
             checkLedger(new, "intended", nil)
         case .rollingBack(.shifted): checkLedger(new, "shifted", name)
@@ -246,7 +247,8 @@ extension World {
         else { return false }
         return routes(of: dependent).contains { route in
             guard let router = routers[route] else { return false }
-            return router.isDead || max(router.troubledAt, router.silentUntil) >= since
+            // An operation from before may still be without a reply.
+            return router.isDead || router.asked != nil || max(router.troubledAt, router.silentUntil) >= since
         }
     }
 

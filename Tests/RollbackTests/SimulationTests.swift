@@ -32,6 +32,8 @@ struct SimulationTests {
             (65910, "lostReply#1,lostReply#2,badCandidate#1,lostReply#3,missingData#1"),
             // A rule that had tripped while nothing was known of a candidate's traffic took its trip for handled.
             (178, "crash#1,missingData#1"), (1879, "crash#1,damagedJournal#1,crash#2"),
+            // A dependent whose last operation had no reply since before its dependency joined the rollback.
+            (5674, "refusal#1,lostReply#1,partition#2,writeError#1,lostReply#2"),
             // Two notifications: by a process that returned, and by one that won the lease.
             (4756, "badCandidate#1,crash#1"), (1467, "clockJump#1,badCandidate#2,crash#2"),
             (

@@ -49,6 +49,37 @@ struct EnvoyRouterTests {
         #expect(text.contains("3s"), "the rest of the file is kept")
     }
 
+    @Test("a route file written under a later epoch is not written over, nor is one without the lease")
+    func epochOfTheFile() throws {
+        let envoy = try EnvoyFixture()
+        let file = envoy.directory.file("routes.json")
+        var router = envoy.router(nil)
+        router.fence = Fence(isShared: true) { _ in true }
+        func attempt(_ candidate: Int, _ epoch: UInt64) throws -> String {
+            var operation = HAProxyFixture.operation
+            operation.epoch = epoch
+            let split = try #require(TrafficSplit(candidate: candidate))
+            do throws(RouterError) {
+                try router.shift(to: split, for: operation)
+                return ""
+            } catch {
+                return error.description
+            }
+        }
+        #expect(try attempt(20, 8) == "")
+        let written = try #require(FileText.read(file))
+        #expect(written.contains("epoch 8"))
+        #expect(try attempt(100, 7).contains("written under epoch 8"))
+        #expect(FileText.read(file) == written)
+        #expect(try router.read().split?.candidate == 20)
+        router.fence = Fence(isShared: true) { _ in false }
+        #expect(try attempt(100, 9) == "the lease no longer permits it")
+        #expect(FileText.read(file) == written)
+        router.fence = Fence(isShared: true) { _ in true }
+        #expect(try attempt(0, 9) == "", "the next holder goes on")
+        #expect(try router.read().split == .allStable)
+    }
+
     @Test("no request fails during a shift, and none reaches the candidate after it", arguments: [true, false])
     func traffic(throughFile: Bool) throws {
         let envoy = try EnvoyFixture()
