@@ -64,8 +64,8 @@ struct RolloutStateInvariantTests {
         Corruption("b: waiting at 0/100") { $0.services["b"]?.split = .allCandidate },
         Corruption("b: promoted at 100/0") { $0.services["b"]?.progress = .promoted },
         Corruption("b: there is no stage 2") { $0.services["b"]?.progress = .shifting(stage: 2) },
-        Corruption("b: there is no stage -1") {
-            $0.services["b"]?.progress = .baking(stage: -1, since: Instant(nanoseconds: 0))
+        Corruption("b: there is no stage -2") {
+            $0.services["b"]?.progress = .baking(stage: -2, since: Instant(nanoseconds: 0))
         },
         Corruption("b: shifting to 100/0, stage 0 is 90/10") { $0.services["b"]?.progress = .shifting(stage: 0) },
         Corruption("b: restored while waiting") { $0.services["b"]?.isRestoring = true },

@@ -170,6 +170,29 @@ struct RollbackRunnerTests {
         #expect(sinks.events.withLock { $0 }.contains { $0.body["step"]?.text == "drift" })
     }
 
+    @Test("weights that somebody sets by hand are another thing than those of a reload")
+    func writers() throws {
+        let proxy = try HAProxyFixture()
+        let sinks = Sinks()
+        let runner = try runner(proxy, sinks)
+        func set(_ backend: String, _ candidate: Int) throws {
+            try proxy.router(backend: backend).shift(
+                to: try #require(TrafficSplit(candidate: candidate)), for: HAProxyFixture.operation)
+        }
+        func split(_ backend: String) throws -> Int? { try proxy.router(backend: backend).read().split?.candidate }
+        try set("auth", 90)
+        #expect(try Loopback.eventually { try split("auth") == 50 })
+        try set("ac", 5)
+        #expect(phase(runner, "paused"))
+        #expect(runner.snapshots[0].obstacle == "somebody else lowered ac from 50/50 to 95/5: resume or abort")
+        #expect(try split("ac") == 5)
+        let before = try proxy.router(backend: "ac").read().process
+        try proxy.restart()
+        #expect(try Loopback.eventually { try split("ac") == 5 }, "the file of HAProxy has 50")
+        #expect(try proxy.router(backend: "ac").read().process != before)
+        runner.stop()
+    }
+
     @Test("no traffic is shifted to a stable version that is down; a page is sent")
     func unhealthyTarget() throws {
         let proxy = try HAProxyFixture()

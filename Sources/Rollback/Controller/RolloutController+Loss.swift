@@ -65,7 +65,7 @@ extension RolloutController {
     /// rollout, which stands still; one with less traffic than on another route keeps the lower weight.
     mutating func rebuild(_ route: RouteID, _ seen: Inspection, at now: Instant) {
         let service = route.service
-        guard state.loss != nil, let current = state.services[service], let plan = plan.service(service) else { return }
+        guard state.loss != nil, let current = state.services[service] else { return }
         let live = seen.split?.candidate ?? 0
         switch (state.phase, current.progress) {
         case (.idle, _), (.paused(reason: Self.rebuilt), .waiting):
@@ -74,15 +74,17 @@ extension RolloutController {
             // Where another route was read without it, it was being taken back: it is removed as drift.
             let others = routes(of: service).filter { $0 != route && self[$0].isRead }
             guard others.allSatisfy({ self[$0].view.observed == seen.split }) else { break }
-            let stage = plan.stages.lastIndex { $0.candidate <= live } ?? 0
-            state.services[service]?.split = seen.split ?? .allStable
+            let split = seen.split ?? .allStable
+            let stage = stage(of: service, at: split)
+            state.services[service]?.split = split
             state.services[service]?.progress = .baking(stage: stage, since: now)
             state.services[service]?.trafficSince = now
             outbox.append(.reconsider)
         case (.paused, .baking(let stage, let since)) where live < current.split.candidate:
             guard !state.doubts.contains(service) else { return }
-            state.services[service]?.split = seen.split ?? .allStable
-            let lower = plan.stages.lastIndex { $0.candidate <= live } ?? 0
+            let split = seen.split ?? .allStable
+            let lower = self.stage(of: service, at: split)
+            state.services[service]?.split = split
             state.services[service]?.progress = live == 0 ? .waiting : .baking(stage: min(stage, lower), since: since)
             state.services[service]?.revision &+= 1
         case (_, _): return
@@ -146,7 +148,7 @@ extension RolloutController {
         case .baking: break
         }
         if case .baking(_, let since) = current.progress {
-            let stage = service.stages.lastIndex { $0.candidate <= current.split.candidate } ?? 0
+            let stage = stage(of: service.name, at: current.split)
             current.progress = current.split == .allStable ? .waiting : .baking(stage: stage, since: since)
         }
         state.services[service.name] = current

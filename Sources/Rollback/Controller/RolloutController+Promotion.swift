@@ -14,6 +14,7 @@ extension RolloutController {
         if !isHistoryAvailable { return "the history cannot be written" }
         if let freeze = freezes.min() { return "held back by \(freeze)" }
         if let route = unreadRoute { return "\(route.service) has not been read: \(name(of: route))" }
+        if let reason = contestedRoute { return reason }
         for name in plan.freezeIf {
             switch standings[name] {
             case .healthy: continue

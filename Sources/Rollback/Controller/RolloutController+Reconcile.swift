@@ -50,15 +50,20 @@ extension RolloutController {
         guard let wanted = state.services[service]?.split else { return }
         // No rollout has begun: there are no wanted weights.
         guard state.phase != .idle else { return }
+        let isRestarted = isRestarted(route, seen)
         guard seen.split != wanted else {
             self[route].isDriftRefused = false
             self[route].obstacle = nil
+            forgetCorrections(route, at: now)
             confirm(service, at: now)
             return thaw(service, at: now)
         }
         if wasTakenBack(service, seen, at: now) { return }
         let drift = text("live \(seen.split?.description ?? "unknown"), wanted \(wanted)", of: route)
         let raisesCandidate = wanted.candidate > (seen.split?.candidate ?? 0)
+        if raisesCandidate, isRestarted == false, let live = seen.split {
+            return leaveLowered(route, live, wanted, at: now)
+        }
         if raisesCandidate,
             state.loss != nil || unreadRoute != nil || !journal.isStored || journalTrouble(at: now) != nil
         {
@@ -84,8 +89,10 @@ extension RolloutController {
             self[route].obstacle = .unhealthy(reason)
             return freeze(service, reason, at: now)
         }
+        if isRestarted == false, isContested(route, drift, at: now) { return }
         state.services[service]?.revision &+= 1
-        recordDrift(service, "corrected: \(drift)", at: now)
+        let cause = isRestarted == true ? "after a restart of the router: " : ""
+        recordDrift(service, "corrected: \(cause)\(drift)", at: now)
         journal("drift", at: now)
         operate(route, .shift(wanted), .shift(wanted), at: now)
     }
@@ -100,7 +107,7 @@ extension RolloutController {
         hasChanged = true
     }
 
-    private mutating func recordDrift(_ service: String, _ detail: String, at now: Instant) {
+    mutating func recordDrift(_ service: String, _ detail: String, at now: Instant) {
         let rollback = state.rollback.flatMap { $0.services.contains(service) ? $0 : nil }
         record(
             .step,

@@ -50,8 +50,7 @@ extension RolloutController {
 
     /// Sets the weight of a checkpoint as the wanted one. The next stage is then the first one above it.
     private mutating func lower(_ service: String, to split: TrafficSplit, at now: Instant) {
-        let stages = plan.service(service)?.stages ?? []
-        let stage = stages.lastIndex { $0.candidate <= split.candidate } ?? 0
+        let stage = stage(of: service, at: split)
         // The reply to an earlier request must not be used for the new weight.
         work[service]?.begin()
         state.doubts.remove(service)

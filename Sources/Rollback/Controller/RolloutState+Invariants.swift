@@ -38,12 +38,13 @@ extension RolloutState {
         case .promoted:
             if service.split != .allCandidate { return "promoted at \(service.split)" }
         case .shifting(let stage):
-            if let stages, !stages.indices.contains(stage) { return "there is no stage \(stage)" }
+            let isBelow = stage == -1 && service.isRestoring
+            if let stages, !stages.indices.contains(stage), !isBelow { return "there is no stage \(stage)" }
             if let stages, !service.isRestoring, service.split != stages[stage] {
                 return "shifting to \(service.split), stage \(stage) is \(stages[stage])"
             }
         case .baking(let stage, _):
-            if let stages, !stages.indices.contains(stage) { return "there is no stage \(stage)" }
+            if let stages, !stages.indices.contains(stage), stage != -1 { return "there is no stage \(stage)" }
         }
         if service.isRestoring {
             guard case .shifting = service.progress else { return "restored while \(service.progress.name)" }

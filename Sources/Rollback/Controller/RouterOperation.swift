@@ -59,6 +59,23 @@ public enum TargetHealth: Equatable, Sendable {
     }
 }
 
+/// The process of a router: another one has the weights of its file again.
+public struct RouterProcess: Equatable, Sendable {
+    /// Its number; `nil` if the router does not tell it.
+    public var pid: Int64?
+    /// When it was started, in seconds of the reader's monotonic clock.
+    public var startedAt: Int64
+
+    /// A process that has run for `uptime` seconds at `now`, seconds of a monotonic clock.
+    public init(pid: Int64? = nil, uptime: Int64, at now: Int64) {
+        self.pid = pid
+        startedAt = now - uptime
+    }
+
+    /// Whether both are readings of one process. Uptimes are whole seconds, so that they may differ a little.
+    func isSame(as other: RouterProcess) -> Bool { pid == other.pid && abs(startedAt - other.startedAt) <= 2 }
+}
+
 /// A reading of the router of a route.
 public struct Inspection: Equatable, Sendable {
     /// The weights; `nil` if neither version gets traffic, or routers disagree.
@@ -71,17 +88,20 @@ public struct Inspection: Equatable, Sendable {
     public var isCandidateIsolated: Bool
     /// Requests of the candidate since its router started, if they are counted.
     public var candidateRequests: UInt64?
+    /// The router's process; `nil` if the router does not tell it.
+    public var process: RouterProcess?
 
     /// A reading.
     public init(
         split: TrafficSplit?, stable: TargetHealth, candidate: TargetHealth = .unknown("not checked"),
-        isCandidateIsolated: Bool = false, candidateRequests: UInt64? = nil
+        isCandidateIsolated: Bool = false, candidateRequests: UInt64? = nil, process: RouterProcess? = nil
     ) {
         self.split = split
         self.stable = stable
         self.candidate = candidate
         self.isCandidateIsolated = isCandidateIsolated
         self.candidateRequests = candidateRequests
+        self.process = process
     }
 }
 

@@ -101,10 +101,12 @@ struct RouteWork: Equatable {
         case unreachable(String)
         /// The version that would get the traffic is not verified healthy.
         case unhealthy(String)
+        /// Somebody else sets other weights again and again.
+        case contested(String)
 
         var reason: String {
             switch self {
-            case .unreachable(let reason), .unhealthy(let reason): reason
+            case .unreachable(let reason), .unhealthy(let reason), .contested(let reason): reason
             }
         }
     }
@@ -117,6 +119,11 @@ struct RouteWork: Equatable {
     var reconcileAt: Instant?
     /// Whether drift was recorded that is not corrected.
     var isDriftRefused = false
+    /// The router's process at the last reading of the route at rest.
+    var process: RouterProcess?
+    /// How often in a row weights were corrected that somebody else had set, and when last.
+    var corrections = 0
+    var correctedAt: Instant?
     var leg = Leg.unread
     var obstacle: Obstacle?
     /// Whether it was read since the process or the term of the lease began.

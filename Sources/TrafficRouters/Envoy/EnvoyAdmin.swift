@@ -34,6 +34,14 @@ struct EnvoyAdmin {
         }
     }
 
+    /// The process, by its uptime.
+    func process() throws(RouterError) -> RouterProcess? {
+        guard let text = try get("/server_info")["uptime_current_epoch"]?.text, text.hasSuffix("s"),
+            let uptime = Int64(text.dropLast())
+        else { return nil }
+        return RouterProcess(uptime: uptime, at: SystemClock.monotonicNanoseconds() / 1_000_000_000)
+    }
+
     /// Runtime keys with their effective values.
     func runtime() throws(RouterError) -> [String: String] {
         let entries = try get("/runtime?format=json")["entries"]?.members ?? []

@@ -28,7 +28,8 @@ struct EnvoyRouter: TrafficRouter {
             }
         return Inspection(
             split: split, stable: try admin.health(of: route.stable), candidate: try admin.health(of: route.candidate),
-            isCandidateIsolated: split == .allStable, candidateRequests: try admin.requests(of: route.candidate))
+            isCandidateIsolated: split == .allStable, candidateRequests: try admin.requests(of: route.candidate),
+            process: try admin.process())
     }
 
     func shift(to split: TrafficSplit, for operation: RouterOperation) throws(RouterError) {

@@ -36,7 +36,18 @@ package struct HAProxyRouter: TrafficRouter {
         }
         return Inspection(
             split: split, stable: Self.health(of: stable), candidate: Self.health(of: candidate),
-            isCandidateIsolated: candidate.allSatisfy(\.isOut), candidateRequests: try requests(of: route.candidate))
+            isCandidateIsolated: candidate.allSatisfy(\.isOut), candidateRequests: try requests(of: route.candidate),
+            process: try process())
+    }
+
+    /// The process that answers; after a reload it is another one.
+    private func process() throws(RouterError) -> RouterProcess? {
+        let lines = try ask("show info").split(whereSeparator: \.isNewline)
+        func number(_ name: String) -> Int64? {
+            lines.first { $0.hasPrefix("\(name): ") }.flatMap { Int64($0.dropFirst(name.utf8.count + 2)) }
+        }
+        guard let pid = number("Pid"), let uptime = number("Uptime_sec") else { return nil }
+        return RouterProcess(pid: pid, uptime: uptime, at: SystemClock.monotonicNanoseconds() / 1_000_000_000)
     }
 
     /// The side that gains traffic is set first, so that there is always one with traffic.
