@@ -99,8 +99,8 @@ extension RolloutController {
         journal("rebuilt", at: now)
     }
 
-    /// Makes a state that was recorded for a plan of another structure one of this plan. A promotion is paused: what its
-    /// stages were meant to prove may be another thing now.
+    /// Makes a state that was recorded for a plan of another structure one of this plan. A promotion is paused: what
+    /// its stages were meant to prove may be another thing now.
     mutating func fitRecord(at now: Instant) {
         let structure = RecordedStructure(plan)
         let recorded = state.structure

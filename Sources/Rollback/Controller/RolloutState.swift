@@ -52,8 +52,8 @@ public struct ServiceRollout: Equatable, Sendable {
         case waiting
         /// The weight of a stage is being set. To: `baking`, `rollingBack`.
         case shifting(stage: Int)
-        /// The weight of a stage is live and observed; stage -1 is a weight below the first one. To: `shifting`, `promoted`,
-        /// `rollingBack`.
+        /// The weight of a stage is live and observed; stage -1 is a weight below the first one. To: `shifting`,
+        /// `promoted`, `rollingBack`.
         case baking(stage: Int, since: Instant)
         /// The candidate has all traffic. To: `rollingBack`.
         case promoted

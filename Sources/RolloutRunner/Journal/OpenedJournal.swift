@@ -13,8 +13,8 @@ struct OpenedJournal {
 
     /// Opens the journal of `plan` in `directory`.
     ///
-    /// A damaged file is renamed and kept for a person, and an empty one begins; it counts as a loss at every start until
-    /// the new one has a record. A file whose last record is of an unknown version is copied, and goes on.
+    /// A damaged file is renamed and kept for a person, and an empty one begins; it counts as a loss at every start
+    /// until the new one has a record. A file whose last record is of an unknown version is copied, and goes on.
     init(
         of plan: String, in directory: String, device: RecordLog.Device, logger: Logger
     ) throws(JournalError) {
