@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Prints the software bill of materials of a built program, in CycloneDX 1.5: packaging/sbom.py PROGRAM VERSION
 
-Its parts are the Swift runtime, which is linked statically, and the Debian packages of the libraries that it names. The same
-program on the same system gives the same bytes.
+Its parts are the Swift runtime, which is linked statically, and the Debian packages of the libraries that it names or that
+its web application contains. The same program on the same system gives the same bytes.
 """
 import datetime
 import hashlib
@@ -18,6 +18,22 @@ def run(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+def debian(package, **more):
+    """The component of an installed Debian package."""
+    name, version, architecture, source = run(
+        "dpkg-query", "-W", "-f", "${Package}\t${Version}\t${Architecture}\t${source:Package}", package
+    ).split("\t")
+    return {
+        "type": "library",
+        "bom-ref": f"deb/{name}",
+        "name": name,
+        "version": version,
+        "purl": f"pkg:deb/debian/{name}@{version}?arch={architecture}",
+        "properties": [{"name": "debian:source", "value": source}],
+        **more,
+    }
+
+
 def libraries(program):
     """Names of the Debian packages that hold the libraries of `program`, with versions and architectures."""
     names = {os.path.basename(path) for path in re.findall(r"(/[^ ]+)", run("ldd", program))}
@@ -29,17 +45,10 @@ def libraries(program):
             if not line.startswith("diversion") and not package.split(":")[0].endswith(("-dev", "-dbg")):
                 packages.add(package)
     for package in sorted(packages):
-        name, version, architecture, source = run(
-            "dpkg-query", "-W", "-f", "${Package}\t${Version}\t${Architecture}\t${source:Package}", package
-        ).split("\t")
-        yield {
-            "type": "library",
-            "bom-ref": f"deb/{name}",
-            "name": name,
-            "version": version,
-            "purl": f"pkg:deb/debian/{name}@{version}?arch={architecture}",
-            "properties": [{"name": "debian:source", "value": source}],
-        }
+        yield debian(package)
+    # Bundled into the web application (scripts/web.sh).
+    for package in ("libjs-codemirror", "libjs-dygraphs", "node-preact"):
+        yield debian(package, licenses=[{"license": {"id": "MIT"}}])
 
 
 def document(program, version):

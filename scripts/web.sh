@@ -30,6 +30,11 @@ build() {
         bundle --minify --format=esm --target=es2020 --legal-comments=none --jsx-factory=h "web/src/${entry#*=}" --outfile="$out/${entry%%=*}.js"
     done
     bundle --minify --target=chrome111,firefox113,safari16.2 web/src/styles/app.css --outfile="$out/app.css"
+    # What the bundles contain of others must be distributed with their notices.
+    for library in node-preact libjs-dygraphs libjs-codemirror; do
+        printf '== %s\n\n' "$library"
+        cat "/usr/share/doc/$library/copyright"
+    done >"$out/licenses.txt"
     cp web/index.html "$out/index.html.new"
     # The compiler does not look for files that were not there the last time.
     touch Sources/CWebUI/files.c

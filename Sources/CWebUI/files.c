@@ -21,6 +21,9 @@ static const unsigned char graph_js[] = {
 static const unsigned char editor_js[] = {
 #embed "built/editor.js"
 };
+static const unsigned char licenses_txt[] = {
+#embed "built/licenses.txt"
+};
 
 const struct cwebui_file cwebui_files[] = {
     {"index.html", index_html, sizeof index_html},
@@ -28,6 +31,7 @@ const struct cwebui_file cwebui_files[] = {
     {"app.js", app_js, sizeof app_js},
     {"graph.js", graph_js, sizeof graph_js},
     {"editor.js", editor_js, sizeof editor_js},
+    {"licenses.txt", licenses_txt, sizeof licenses_txt},
 };
 
 #else

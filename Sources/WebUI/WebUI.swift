@@ -40,7 +40,7 @@ public struct WebUI: Sendable {
                 response: .file(contentType: Self.contentType(of: "index.html"))
             ) { Self.response("index.html", $0) },
             .response(
-                [.get], "/ui/{file}", "A script or style sheet of the web application.",
+                [.get], "/ui/{file}", "A script, a style sheet or the licenses of the web application.",
                 parameters: [.path("file", .string, "The name of the file.")],
                 response: .file(contentType: "application/octet-stream")
             ) { Self.response($0.pathParameters[0], $0) },
@@ -70,6 +70,7 @@ public struct WebUI: Sendable {
         case "html": "text/html; charset=utf-8"
         case "css": "text/css; charset=utf-8"
         case "js": "text/javascript; charset=utf-8"
+        case "txt": "text/plain; charset=utf-8"
         default: "application/octet-stream"
         }
     }

@@ -49,6 +49,8 @@ export class App extends Component<{ store: Store }, object> {
     if (place !== this.former) {
       // Another view begins at its top; the focus goes there with it, so that the keyboard goes on from there.
       this.former = place;
+      // On a phone the navigation is wider than the screen.
+      document.querySelector('.sections [aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
       window.scrollTo(0, 0);
       document.querySelector<HTMLElement>('main')?.focus({ preventScroll: true });
     }

@@ -79,9 +79,17 @@ function Server({ view }: { view: View }) {
             ) : !data ? (
               <Loading />
             ) : (
-              <Facts
-                facts={{ Program: `${data.application} ${data.applicationVersion}`, 'API of Prometheus': data.version }}
-              />
+              <div>
+                <Facts
+                  facts={{
+                    Program: `${data.application} ${data.applicationVersion}`,
+                    'API of Prometheus': data.version,
+                  }}
+                />
+                <p class="small-text">
+                  <a href="licenses.txt">Licenses</a> of what this application contains
+                </p>
+              </div>
             )
           }
         />
