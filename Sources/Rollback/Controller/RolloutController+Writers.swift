@@ -52,7 +52,7 @@ extension RolloutController {
         return true
     }
 
-    /// The stage that a candidate with the weight of `split` has passed; -1 below the first one, which is then the next.
+    /// The stage that a candidate with the weight of `split` has passed; -1 below the first one.
     func stage(of service: String, at split: TrafficSplit) -> Int {
         plan.service(service)?.stages.lastIndex { $0.candidate <= split.candidate } ?? -1
     }
