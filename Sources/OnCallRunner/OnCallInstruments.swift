@@ -1,9 +1,18 @@
 internal import Instrumentation
 internal import MetricModel
 internal import OnCall
+internal import Synchronization
 
 /// Tribune's own metrics of on-call.
-struct OnCallInstruments: Sendable {
+final class OnCallInstruments: Sendable {
+    private static let gap = (
+        name: "tribune_oncall_gap_seconds",
+        help: "The time until nobody is on call by a schedule; at most 14 days ahead is looked for."
+    )
+    private static let person = (
+        name: "tribune_oncall_person", help: "1 for the person who is on call by a schedule."
+    )
+
     let opened: Counter
     let delivered: Counter
     let failed: Counter
@@ -18,6 +27,8 @@ struct OnCallInstruments: Sendable {
     private let oldest: Gauge
     private let alarms: Gauge
     private let registry: Registry
+    /// Who was shown as on call last, by schedule; an empty name for nobody.
+    private let shown = Mutex<[String: String]>([:])
 
     init(_ registry: Registry) {
         self.registry = registry
@@ -55,12 +66,28 @@ struct OnCallInstruments: Sendable {
         let first = open.filter { $0.page.state == .escalating }.map(\.page.openedAt).min()
         oldest.set(first.map { max(0, (now - $0).seconds) } ?? 0)
         alarms.set(Double(open.count { $0.alarm != nil }))
-        for schedule in book.roster.schedules.values {
-            let labels: KeyValuePairs = ["schedule": schedule.name]
-            registry.gauge(
-                "tribune_oncall_gap_seconds",
-                "The time until nobody is on call by a schedule; at most 14 days ahead is looked for.", labels: labels
-            ).set(schedule.secondsToGap(at: now))
+        show(book.roster.schedules.values, at: now)
+    }
+
+    private func show(_ schedules: some Collection<Schedule>, at now: Timestamp) {
+        let people = Dictionary(
+            schedules.map { ($0.name, $0.person(at: now) ?? "") }, uniquingKeysWith: { first, _ in first })
+        let gone = shown.withLock { shown in
+            defer { shown = people }
+            return shown.filter { people[$0.key] != $0.value }
+        }
+        for (schedule, person) in gone {
+            if !person.isEmpty {
+                registry.remove(Self.person.name, labels: ["schedule": schedule, "person": person])
+            }
+            if people[schedule] == nil { registry.remove(Self.gap.name, labels: ["schedule": schedule]) }
+        }
+        for schedule in schedules {
+            registry.gauge(Self.gap.name, Self.gap.help, labels: ["schedule": schedule.name])
+                .set(schedule.secondsToGap(at: now))
+            guard let person = people[schedule.name], !person.isEmpty else { continue }
+            let labels: KeyValuePairs = ["schedule": schedule.name, "person": person]
+            registry.gauge(Self.person.name, Self.person.help, labels: labels).set(1)
         }
     }
 }

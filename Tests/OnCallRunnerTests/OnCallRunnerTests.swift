@@ -155,6 +155,33 @@ private final class SharedPages: PageStore {
         #expect(Loopback.eventually { store.state.withLock { $0.entries.count } == 2 })
     }
 
+    @Test func `metrics say who is on call, and forget who no longer is`() throws {
+        let registry = Registry()
+        let runner = try runner(registry: registry)
+        defer { runner.stop() }
+        func shown() -> Set<String> {
+            Set(
+                registry.snapshot().filter {
+                    $0.name == "tribune_oncall_person" || $0.name == "tribune_oncall_gap_seconds"
+                }
+                .flatMap(\.members).map { $0.labels.map(\.value).joined(separator: " ") })
+        }
+        func reload(_ schedules: String) throws {
+            let text = "people: [{name: ada, contacts: [{receiver: one}]}, {name: bob, contacts: [{receiver: one}]}]\n"
+            var changed = try configuration()
+            changed.onCall = try OnCallConfiguration(
+                YAML.parse(Array((text + schedules).utf8), file: "oncall.yml")[0], file: "oncall.yml")
+            runner.reload(changed)
+        }
+        func schedule(_ name: String, _ person: String) -> String {
+            "- {name: \(name), layers: [{people: [\(person)], from: \"2026-01-05 09:00\"}]}\n"
+        }
+        try reload("schedules:\n" + schedule("a", "ada") + schedule("b", "bob"))
+        #expect(Loopback.eventually { shown() == ["a", "a ada", "b", "b bob"] }, "\(shown())")
+        try reload("schedules:\n" + schedule("a", "bob"))
+        #expect(Loopback.eventually { shown() == ["a", "a bob"] }, "\(shown())")
+    }
+
     @Test func `a digest goes to its receiver, with a line for each page and the counts`() throws {
         let runner = try runner()
         defer { runner.stop() }
