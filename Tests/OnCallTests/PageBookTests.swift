@@ -192,6 +192,14 @@ import Testing
         let actions = book.reconfigured(roster, at: minute(1))
         #expect(actions.contains { if case .raise(let alarm) = $0 { alarm.reason == .unanswered } else { false } })
         #expect(book.openCount == 1 && book.checkInvariants() == [])
+        // It is back: the page goes on, and is an alarm again if nobody answers.
+        _ = book.reconfigured(Self.roster, at: minute(2))
+        let (outcome, escalated) = book.ordered(PageOrder(.escalate, by: ada), page: "1", at: minute(3))
+        #expect(outcome == .done && calls(escalated) == ["lead"])
+        _ = book.called(2, page: "1", at: minute(3))
+        #expect(book.checkInvariants() == [] && book.wakeAt == minute(18))
+        let last = book.clockReached(minute(18))
+        #expect(last.contains { if case .raise(let alarm) = $0 { alarm.reason == .unanswered } else { false } })
     }
 
     @Test func `a program that does not report in time is a problem until it reports`() {

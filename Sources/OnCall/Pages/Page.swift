@@ -120,6 +120,8 @@ public struct Page: Equatable, Sendable {
             defer { isUnanswered = true }
             return isUnanswered ? [] : [.unanswered]
         }
+        // The policy is back, or has more steps than before.
+        if isUnanswered, policy.end(of: escalationStart) > now { isUnanswered = false }
         var actions: [Action] = []
         while let due = policy.due(next.step, from: escalationStart), due <= now {
             actions += fire(policy, roster, at: now)
