@@ -215,15 +215,6 @@ struct PageWorld {
             : Int64.random(in: 0...max(1, min(wait, 3_600_000)), using: &random)
         steady += min(passed, 6 * 3_600_000)
         perform { $0.clockReached($1) }
-        // Answers that run out are seen when the clock is looked at.
-        for (id, entry) in book.entries where entry.page.state == .escalating {
-            guard let quiet = truth[id]?.quietUntil, quiet <= steady else { continue }
-            truth[id]?.quietUntil = nil
-        }
-        for (id, entry) in book.entries where entry.page.state == .escalating {
-            guard let snoozed = truth[id]?.snoozedUntil, snoozed <= steady + offset else { continue }
-            truth[id]?.snoozedUntil = nil
-        }
     }
 
     private mutating func trigger() {
@@ -357,7 +348,16 @@ struct PageWorld {
         }
     }
 
+    /// Answers that ran out count no more, from when the machine has seen that on.
+    private mutating func noteEndsOfAnswers() {
+        for (id, entry) in book.entries where entry.page.state == .escalating {
+            if let quiet = truth[id]?.quietUntil, quiet <= steady { truth[id]?.quietUntil = nil }
+            if let snoozed = truth[id]?.snoozedUntil, snoozed <= steady + offset { truth[id]?.snoozedUntil = nil }
+        }
+    }
+
     private mutating func judge() {
+        noteEndsOfAnswers()
         faults += book.checkInvariants()
         for (id, page) in truth where !page.isResolved {
             guard let entry = book.entries[id] else {
