@@ -203,7 +203,7 @@ let package = Package(
                 "RuleEngine",
                 "Notification", "OnCall", "OnCallRunner", "Rollback", "TrafficRouters", "RolloutRunner",
                 "DeploymentGates", "Lease",
-                "KubernetesClient",
+                "KubernetesClient", "Hiredis", "PostgreSQL",
                 "History", "Identity", "Exporter", "LoadTest", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI",
                 "RemoteWrite",
                 "WebUI",
@@ -216,7 +216,8 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "MetricModel", "MetricStore", "PromQL", "Exposition", "RemoteWrite", "GoTemplate", "Scraper",
-                "RuleEngine", "Snappy", "WebServer", "YAML", "JSON", "Durable",
+                "RuleEngine", "Snappy", "WebServer", "YAML", "JSON", "Durable", "Identity", "TLS",
+                "WebConfiguration",
             ],
             path: "Fuzzing/Targets", swiftSettings: testing),
         .testTarget(

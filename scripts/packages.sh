@@ -132,6 +132,23 @@ pagerduty_ensure() {
     rm -rf "$work"
 }
 
+# schemathesis_ensure: puts the tester of OpenAPI documents where scripts/schemathesis.sh looks for it, as envoy_ensure does.
+schemathesis_ensure() {
+    local folder=.build/tools/schemathesis-4.32.5 work
+    [ ! -e "$folder" ] || return 0
+    python3 -m pip --version >/dev/null 2>&1 || packages_ensure python3-pip
+    say "Fetching schemathesis from PyPI"
+    mkdir -p .build/tools
+    work=$(mktemp -d .build/tools/fetch-XXXXXX)
+    if python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+        --target "$work/site" --requirement scripts/schemathesis.txt >&2; then
+        mv "$work/site" "$folder"
+    else
+        say "schemathesis could not be fetched: requests made from the OpenAPI document are not tried"
+    fi
+    rm -rf "$work"
+}
+
 # schemas_ensure: puts the schemas of Kubernetes where the tests of manifests look for them, as envoy_ensure does.
 schemas_ensure() {
     local wheel=.build/tools/$kubernetes_wheel work

@@ -8,6 +8,8 @@
 #   history Tribune and its PostgreSQL killed alternately, 100 rounds        SOAK_HISTORY_KILLS=100
 #   damage  files of the store cut and altered at 1000 places each           SOAK_DAMAGED_PLACES=1000
 #   oncall  a million steps of simulated pages                              SOAK_ONCALL_STEPS=1000000
+#   attacks each attack on a release build with 2000 clients while probes are measured   SOAK_ATTACK_SECONDS=30
+#   requests  random requests made from the OpenAPI document by schemathesis   SOAK_REQUEST_SECONDS=1800
 #   load    the whole test suite while 20 processes compete for the CPU     SOAK_LOAD=20
 #
 # Each part prints a row for docs/soak.md on standard output. The exit code is 1 if any part found something; what it found is
@@ -97,6 +99,22 @@ oncall() {
     row oncall "$wanted steps" "$(sed -n 's/^on-call: //p' "$logs/oncall.log" | grep . || echo "did not end, or a violation")"
 }
 
+attacks() {
+    local seconds=${SOAK_ATTACK_SECONDS:-30} worst
+    swift build -c release --product tribune >&2
+    attempt attacks scripts/attacks.py "$(swift build -c release --show-bin-path)/tribune" --seconds "$seconds" || true
+    worst=$(awk -F'|' '$3 ~ /[0-9]/ { if ($6 > w) w = $6 } END { print w }' "$logs/attacks.log")
+    row attacks "$(grep -c '^| [a-z-]* | [0-9]' "$logs/attacks.log") attacks of $seconds s, 2000 clients" \
+        "slowest probe ${worst:-?} ms"
+}
+
+requests() {
+    local seconds=${SOAK_REQUEST_SECONDS:-1800}
+    swift build -c release --product tribune >&2
+    attempt requests scripts/schemathesis.sh "$(swift build -c release --show-bin-path)/tribune" "$seconds" || true
+    row requests "$seconds s" "$(grep -E '^ *[0-9]+ generated' "$logs/requests.log" | tail -n 1)"
+}
+
 load() {
     local count=${SOAK_LOAD:-20} pids=() result
     scripts/build.sh --build-tests >&2
@@ -110,11 +128,11 @@ load() {
     row load "$count busy processes" "${result:-did not end}"
 }
 
-[ $# -gt 0 ] || set -- fuzz worlds kills alerts history damage oncall load
+[ $# -gt 0 ] || set -- fuzz worlds kills alerts history damage oncall attacks requests load
 for part in "$@"; do
     case $part in
-    fuzz | worlds | kills | alerts | history | damage | oncall | load) "$part" ;;
-    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|history|damage|oncall|load]..." >&2; exit 2 ;;
+    fuzz | worlds | kills | alerts | history | damage | oncall | attacks | requests | load) "$part" ;;
+    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|history|damage|oncall|attacks|requests|load]..." >&2; exit 2 ;;
     esac
 done
 exit $failed

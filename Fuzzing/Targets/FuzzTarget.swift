@@ -36,6 +36,14 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case store = "store-operations"
     /// HTTP/1 requests, in pieces of different sizes.
     case request = "http-request"
+    /// Forms and queries: fields are decoded once, in linear time, and what is written is read back.
+    case form = "form"
+    /// JSON Web Tokens: none that no key has signed is accepted.
+    case token = "json-web-token"
+    /// The header `Cookie`: it proves nothing that the server has not given.
+    case cookie = "cookie"
+    /// The file of `--web.config.file`.
+    case webConfiguration = "web-configuration"
 
     /// Feeds `bytes` to the target.
     ///
@@ -58,6 +66,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .records: RecordFuzzing.finding(in: bytes)
         case .store: StoreFuzzing.finding(in: bytes)
         case .request: RequestFuzzing.finding(in: bytes)
+        case .form: AccessFuzzing.formFinding(in: bytes)
+        case .token: AccessFuzzing.tokenFinding(in: bytes)
+        case .cookie: AccessFuzzing.cookieFinding(in: bytes)
+        case .webConfiguration: AccessFuzzing.webConfigurationFinding(in: bytes)
         }
     }
 }

@@ -1,6 +1,10 @@
 #include "CCurl.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <strings.h>
+#include <sys/socket.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static CURLcode initialised;
@@ -81,4 +85,36 @@ void *ccurl_private(CURL *handle) {
     char *context = NULL;
     curl_easy_getinfo(handle, CURLINFO_PRIVATE, &context);
     return context;
+}
+
+CURLcode ccurl_set_connection_check(
+    CURL *handle, curl_opensocket_callback open, curl_prereq_callback send, void *context) {
+    CURLcode code = curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open);
+    if (code == CURLE_OK) code = curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, context);
+    if (code == CURLE_OK) code = curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, send);
+    return code == CURLE_OK ? curl_easy_setopt(handle, CURLOPT_PREREQDATA, context) : code;
+}
+
+void ccurl_address_text(const struct curl_sockaddr *address, char *text) {
+    text[0] = 0;
+    if (address->family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)&address->addr)->sin_addr, text, 64);
+    if (address->family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)&address->addr)->sin6_addr, text, 64);
+}
+
+curl_socket_t ccurl_open_socket(const struct curl_sockaddr *address) {
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+long ccurl_redirects(CURL *handle) {
+    long count = 0;
+    curl_easy_getinfo(handle, CURLINFO_REDIRECT_COUNT, &count);
+    return count;
+}
+
+bool ccurl_is_https(CURL *handle) {
+    char *url = NULL;
+    curl_easy_getinfo(handle, CURLINFO_EFFECTIVE_URL, &url);
+    return url != NULL && strncasecmp(url, "https:", 6) == 0;
 }

@@ -32,9 +32,14 @@ public final class HTTPClient: Sendable {
         }
         var next = request
         for _ in 0..<request.maximumRedirects {
-            let response = try perform(next) { $0.perform(isCancelled: isCancelled) }
+            var address = ""
+            let response = try perform(next) { transfer in
+                defer { address = transfer.firstAddress }
+                return transfer.perform(isCancelled: isCancelled)
+            }
             guard let redirected = next.redirected(by: response) else { return response }
             next = redirected
+            next.redirectedFrom = address
         }
         throw HTTPFailure(.other, "stopped after \(request.maximumRedirects) redirects")
     }

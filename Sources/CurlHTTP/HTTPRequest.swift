@@ -33,6 +33,10 @@ public struct HTTPRequest: Sendable {
     /// Names, in lower case, of header fields that are not sent to another host after a redirect. `Authorization` and
     /// `Cookie` never are.
     public var confidentialHeaders: Set<String> = []
+    /// The addresses that may be connected to; `nil` for the policy of the process.
+    public var outgoing: OutgoingPolicy?
+    /// The address that a former request was sent to, whose redirect this request follows.
+    var redirectedFrom: String?
 
     /// A request for `url`.
     public init(
@@ -44,6 +48,16 @@ public struct HTTPRequest: Sendable {
         self.headers = headers
         self.body = body
         self.timeoutMilliseconds = timeoutMilliseconds
+    }
+
+    /// `url` for messages: with `xxxxx` in place of a password.
+    public static func shown(_ url: String) -> String {
+        guard let scheme = url.firstRange(of: "://") else { return url }
+        let authority = url[scheme.upperBound...].prefix { !"/?#".contains($0) }
+        guard let at = authority.lastIndex(of: "@"), let colon = authority[..<at].firstIndex(of: ":") else {
+            return url
+        }
+        return url[...colon] + "xxxxx" + url[at...]
     }
 
     /// Adds `Authorization: Basic …`. It is not sent to another host after a redirect.

@@ -56,6 +56,8 @@ public struct HTTPFailure: Error, Equatable, Sendable, CustomStringConvertible {
         case badURL
         /// A method, header or path that cannot be sent.
         case badRequest
+        /// The ``OutgoingPolicy`` does not allow the connection.
+        case refused
         /// The client was stopped.
         case cancelled
         case other

@@ -52,6 +52,8 @@ public struct Mail: Sendable {
     public var content: [UInt8]
     /// Timeout of the whole delivery.
     public var timeoutMilliseconds: Int64 = 30_000
+    /// The addresses that may be connected to; `nil` for the policy of the process.
+    public var outgoing: OutgoingPolicy?
 
     /// A mail.
     public init(
@@ -92,6 +94,7 @@ public enum MailClient {
     private var connectTo: UnsafeMutablePointer<curl_slist>?
     private var sent = 0
     private var refusal: CURLcode = CURLE_OK
+    private let connections: ConnectionCheck
 
     init?(_ mail: Mail) {
         guard ccurl_global_init() == CURLE_OK, let handle = unsafe curl_easy_init() else { return nil }
@@ -99,6 +102,8 @@ public enum MailClient {
         unsafe self.handle = unsafe handle
         unsafe reason = .allocate(capacity: Int(CURL_ERROR_SIZE))
         unsafe reason[0] = 0
+        connections = unsafe ConnectionCheck(handle)
+        connections.begin(policy: mail.outgoing, isEncrypted: mail.encryption != .none)
     }
 
     deinit {
@@ -110,6 +115,7 @@ public enum MailClient {
 
     func run() throws(HTTPFailure) {
         unsafe check(ccurl_set_error_buffer(handle, reason))
+        check(connections.install())
         let scheme = mail.encryption == .implicit ? "smtps" : "smtp"
         let host = mail.host.contains(":") && !mail.host.hasPrefix("[") ? "[\(mail.host)]" : mail.host
         set(CURLOPT_URL, "\(scheme)://\(host):\(mail.port)/\(mail.hello)")
@@ -152,6 +158,7 @@ public enum MailClient {
     }
 
     private func failure(_ code: CURLcode) -> HTTPFailure {
+        if let refused = connections.failure { return refused }
         let detail = unsafe String(cString: reason)
         let text = detail.isEmpty ? unsafe String(cString: curl_easy_strerror(code)) : detail
         let status = unsafe ccurl_status(handle)

@@ -17,6 +17,8 @@ internal import Runtime
     }
 
     let handle: UnsafeMutableRawPointer
+    /// The address that the request was sent to first; empty if it was not sent.
+    var firstAddress: String { connections.firstAddress }
     private let reason: UnsafeMutablePointer<CChar>
     /// The request of the handle. libcurl reads its lists.
     private var prepared: PreparedRequest?
@@ -26,6 +28,7 @@ internal import Runtime
     private var purpose = Purpose.exchange
     private var timeoutMilliseconds: Int64 = -1
     private var refusal: HTTPFailure?
+    private let connections: ConnectionCheck
     /// Whether the handle can be used for another request. After a failure libcurl may keep its buffer, and then
     /// refuses to set the size of the buffer for the next request.
     private(set) var isReusable = true
@@ -40,6 +43,7 @@ internal import Runtime
         body = ReceivedBody(buffers)
         unsafe self.handle = unsafe handle
         unsafe reason = .allocate(capacity: Int(CURL_ERROR_SIZE))
+        connections = unsafe ConnectionCheck(handle)
     }
 
     deinit {
@@ -60,6 +64,7 @@ internal import Runtime
         head = HTTPHead()
         headBytes = 0
         refusal = nil
+        connections.begin(policy: next.request.outgoing, redirectedFrom: next.request.redirectedFrom)
         body.begin(limit: next.request.maximumBodyBytes, expected: expectedBodyBytes)
         let timeout = timeout ?? next.request.timeoutMilliseconds
         if let prepared, purpose == self.purpose, next.differsOnlyInAddress(from: prepared) {
@@ -69,6 +74,7 @@ internal import Runtime
             timeoutMilliseconds = -1
             let context = unsafe Unmanaged.passUnretained(self).toOpaque()
             unsafe check(ccurl_set_error_buffer(handle, reason))
+            check(connections.install())
             unsafe check(ccurl_set_private(handle, context))
             unsafe check(ccurl_set_body_sink(handle, Transfer.bodySink, context))
             unsafe check(ccurl_set_header_sink(handle, Transfer.headerSink, context))
@@ -87,7 +93,7 @@ internal import Runtime
     func outcome(_ code: CURLcode) -> Result<HTTPResponse, HTTPFailure> {
         guard refusal == nil, code == CURLE_OK else {
             abandon()
-            return .failure(refusal ?? failure(code))
+            return .failure(refusal ?? connections.failure ?? failure(code))
         }
         let (bytes, budgeted) = body.take()
         var response = HTTPResponse(status: unsafe ccurl_status(handle), head: head, body: bytes)

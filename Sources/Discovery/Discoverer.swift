@@ -25,7 +25,7 @@ struct DiscoverySession: Sendable {
         do throws(HTTPFailure) {
             return try client.send(request, isCancelled: { [stop] in stop.isRaised })
         } catch {
-            throw DiscoveryError("\(request.url): \(error.message)")
+            throw DiscoveryError("\(HTTPRequest.shown(request.url)): \(error.message)")
         }
     }
 
@@ -34,7 +34,7 @@ struct DiscoverySession: Sendable {
         do throws(HTTPFailure) {
             try settings.apply(to: &request)
         } catch {
-            throw DiscoveryError("\(request.url): \(error.message)")
+            throw DiscoveryError("\(HTTPRequest.shown(request.url)): \(error.message)")
         }
     }
 
@@ -44,7 +44,8 @@ struct DiscoverySession: Sendable {
         guard response.status == 200 else {
             let detail = String(decoding: response.body.prefix(200), as: UTF8.self)
             throw DiscoveryError(
-                "\(request.url): server returned HTTP status \(response.status)\(detail.isEmpty ? "" : ": \(detail)")")
+                "\(HTTPRequest.shown(request.url)): server returned HTTP status \(response.status)\(detail.isEmpty ? "" : ": \(detail)")"
+            )
         }
         return response
     }

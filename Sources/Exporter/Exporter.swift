@@ -29,7 +29,8 @@ public final class Exporter: Sendable {
             .response(
                 [.get], "/federate", "Shows the latest samples of series.",
                 parameters: [.repeated("match[]", .selector, "Selects series; several are joined by or.")],
-                response: .metrics, needsStore: true, federate),
+                response: .metrics, needsStore: true, federate
+            ).respectingLabels(),
         ]
     }
 

@@ -28,7 +28,9 @@ extension Exporter {
     private func selectors(_ call: APIRequest) throws(APIError) -> [[Matcher]] {
         var selectors: [[Matcher]] = []
         for text in call.all("match[]") {
-            do throws(ParseError) { selectors.append(try Expression.parseSelector(text)) } catch {
+            do throws(ParseError) {
+                selectors.append(try Expression.parseSelector(text) + call.labelConditions)
+            } catch {
                 throw .invalid("match[]", error)
             }
         }

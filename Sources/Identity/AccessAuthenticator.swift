@@ -1,3 +1,4 @@
+internal import Runtime
 public import WebServer
 
 /// Asks ``AccessControl`` before the passwords of the web configuration: a client with a proved identity needs no

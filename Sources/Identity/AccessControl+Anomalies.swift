@@ -43,6 +43,14 @@ extension AccessControl {
         }
     }
 
+    /// An identity is active, for the first time in this hour.
+    func noticeHour(of principal: Principal) {
+        guard let name = principal.name else { return }
+        let seconds = SystemClock.wallMilliseconds() / 1000
+        guard state.withLock({ $0.usualHours.used(name, at: seconds) }) else { return }
+        observed(.unusualHour, "\(seconds / 3600)", of: principal)
+    }
+
     /// A client asked for a path that does not exist.
     public func askedForUnknown(_ request: HTTPServerRequest) {
         observed(.unknownRoute, request.path, of: nobody(request))

@@ -13,6 +13,8 @@ struct VerifiedToken: Sendable {
 
 extension AccessControl {
     private static let verifiedCapacity = 10_000
+    /// How long the answer of an API server about a token counts.
+    private static let reviewSeconds: Int64 = 60
 
     /// Who `text` proves, a JSON Web Token. May take some seconds, for the keys of an issuer.
     func webToken(
@@ -35,9 +37,15 @@ extension AccessControl {
             } else {
                 guard let keys = issuers[token.issuer] else { throw TokenIssuer.Fault("its issuer is not known") }
                 // The claims cost nothing, and an expired token needs no keys.
-                let (grant, expires) = try keys.issuer.grant(of: token, at: now)
+                var (grant, expires) = try keys.issuer.grant(of: token, at: now)
                 guard keys.verifies(token) else { throw TokenIssuer.Fault("no key of its issuer has signed it") }
-                verified = VerifiedToken(grant: grant, expires: expires + keys.issuer.skewSeconds, session: nil)
+                expires += keys.issuer.skewSeconds
+                if let review = keys.issuer.review {
+                    grant = try keys.reviewed(text, review)
+                    // A deleted account is noticed after this time.
+                    expires = min(expires, now + Self.reviewSeconds)
+                }
+                verified = VerifiedToken(grant: grant, expires: expires, session: nil)
             }
         } catch {
             throw Refusal(.credentialsWrong, "the token is refused: \(error.reason)")
@@ -67,8 +75,9 @@ extension AccessControl {
     /// already.
     public func issueTokens(for principal: Principal) -> IssuedTokens? {
         guard let name = principal.name, principal.method != .jwt, principal.method != .session else { return nil }
-        let grant = AccessPolicy.Grant(
+        var grant = AccessPolicy.Grant(
             name, roles: principal.roles, permissions: principal.permissions, scope: principal.scope)
+        grant.isShared = principal.isShared
         guard let id = Self.random(16), let refresh = Self.random(32) else { return nil }
         let now = SystemClock.wallMilliseconds()
         state.withLock { $0.sessions.begin(id, grant, principal.method, refresh: SHA256.hash(refresh), at: now) }

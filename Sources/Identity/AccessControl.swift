@@ -33,6 +33,7 @@ public final class AccessControl: Sendable {
         var sessions = Sessions()
         var logins = PendingLogins()
         var anomalies = AnomalyScores()
+        var usualHours = UsualHours()
     }
 
     private let compiled: Mutex<Compiled>
@@ -55,7 +56,9 @@ public final class AccessControl: Sendable {
     ) {
         controlSocket = local?.startingSocket ?? ""
         localToken = local.map {
-            AccessPolicy.Token(.init("local token", roles: [.admin]), text: $0.token, method: .localToken)
+            var grant = AccessPolicy.Grant("local token", roles: [.admin])
+            grant.isShared = true
+            return AccessPolicy.Token(grant, text: $0.token, method: .localToken)
         }
         self.report = report
         instruments = AccessInstruments(registry)
@@ -228,6 +231,7 @@ public final class AccessControl: Sendable {
         else { return nil }
         var principal = Principal(name: SystemUser.name(peer.user), method: .socket, roles: [.admin])
         principal.isThisMachine = true
+        principal.isShared = true
         return principal
     }
 
@@ -289,6 +293,7 @@ public final class AccessControl: Sendable {
             name: grant.name, method: method, roles: grant.roles, permissions: grant.permissions, scope: grant.scope,
             address: source.address)
         principal.isThisMachine = source.isThisMachine
+        principal.isShared = grant.isShared
         return principal
     }
 
@@ -354,7 +359,9 @@ public final class AccessControl: Sendable {
             state.recorded[key] = now
             return true
         }
-        if isNew { report(.used(principal)) }
+        guard isNew else { return }
+        report(.used(principal))
+        noticeHour(of: principal)
     }
 
     /// A request that changes something was answered with `status`.

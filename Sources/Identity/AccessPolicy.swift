@@ -1,3 +1,4 @@
+public import Runtime
 internal import TLS
 
 /// The access policy: identities with their proofs, and the permissions of clients without one. A value.
@@ -12,6 +13,8 @@ public struct AccessPolicy: Equatable, Sendable {
         public var permissions: PermissionSet
         /// The plans and services to which the permissions are limited.
         public var scope: Scope
+        /// Whether the proof belongs to the service and not to one person or program, as the token of its start.
+        public var isShared = false
 
         /// The grant of `name`.
         public init(

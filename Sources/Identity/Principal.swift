@@ -34,6 +34,10 @@ public struct Principal: Equatable, Sendable {
     public var address: String
     /// The name given by the client.
     public var claimed: String?
+    /// Whether several people may have the proof: that of the service's own user, or of a token of a flag.
+    public var isShared = false
+    /// The proved name, if it is that of one person or program.
+    public var personalName: String? { isShared ? nil : name }
     /// Whether the sender is on this machine: loopback or a Unix socket, without a proxy in between.
     public var isThisMachine = false
 

@@ -1,12 +1,44 @@
-/// The plans and services to which an identity's permissions are limited. A value.
+public import MetricModel
+
+/// The plans, services and series to which an identity's permissions are limited. A value.
 public struct Scope: Equatable, Sendable {
     /// Names of plans, with `*` for any text; empty for all plans.
     public var plans: [NamePattern] = []
     /// Names of services, with `*` for any text; empty for all services.
     public var services: [NamePattern] = []
 
+    /// Values of labels; series without one of them are not seen. Empty for all series.
+    public var labels: [LabelLimit] = []
+
+    /// The values that a label of a series must have.
+    public struct LabelLimit: Equatable, Sendable {
+        /// The label.
+        public var name: String
+        /// The allowed values; none is empty.
+        public var values: [String]
+
+        /// A limit.
+        public init(name: String, values: [String]) {
+            self.name = name
+            self.values = values
+        }
+    }
+
     /// No limit.
     public init() {}
+
+    /// The conditions that ``labels`` add to every selector.
+    public var matchers: [Matcher] {
+        labels.map { label in
+            guard label.values.count > 1 else { return Matcher(label.name, .equal, label.values.first ?? "") }
+            return Matcher(label.name, .regex, label.values.map(Self.literal).joined(separator: "|"))
+        }
+    }
+
+    /// A pattern of RE2 for exactly `text`.
+    private static func literal(_ text: String) -> String {
+        String(text.flatMap { ("\\.+*?()|[]{}^$".contains($0) ? "\\" : "") + String($0) })
+    }
 
     /// A limit to these plans and services.
     public init(plans: [NamePattern], services: [NamePattern] = []) {
@@ -15,7 +47,7 @@ public struct Scope: Equatable, Sendable {
     }
 
     /// Whether it limits nothing.
-    public var isUnlimited: Bool { plans.isEmpty && services.isEmpty }
+    public var isUnlimited: Bool { plans.isEmpty && services.isEmpty && labels.isEmpty }
 
     /// Whether an action on `plan` is permitted: on all of its services unless some are named.
     public func covers(plan: String, services named: [String] = []) -> Bool {

@@ -5,7 +5,8 @@ internal import WebServer
 extension PrometheusAPI {
     /// All endpoints of this API.
     public var endpoints: [Endpoint] {
-        queryEndpoints + seriesEndpoints + stateEndpoints + administrationEndpoints + managementEndpoints
+        queryEndpoints.map { $0.respectingLabels() } + seriesEndpoints + stateEndpoints + administrationEndpoints
+            + managementEndpoints
     }
 
     private static let form: [Endpoint.Method] = [.get, .post]
@@ -58,12 +59,15 @@ extension PrometheusAPI {
         [
             .data(
                 Self.form, "/api/v1/series", "Lists the label sets of series.",
-                parameters: Self.selection(isRequired: true), series),
-            .data(Self.form, "/api/v1/labels", "Lists label names.", parameters: Self.selection(), labelNames),
+                parameters: Self.selection(isRequired: true), series
+            ).respectingLabels(),
+            .data(Self.form, "/api/v1/labels", "Lists label names.", parameters: Self.selection(), labelNames)
+                .respectingLabels(),
             .data(
                 [.get], "/api/v1/label/{name}/values", "Lists the values of a label.",
                 parameters: [.path("name", .string, "The label name; `U__…` for an escaped one.")] + Self.selection(),
-                labelValues),
+                labelValues
+            ).respectingLabels(),
             .data(
                 [.get], "/api/v1/metadata", "Lists what targets say about metric families.",
                 parameters: [
@@ -104,7 +108,8 @@ extension PrometheusAPI {
             .data([.get], "/api/v1/alertmanagers", "Lists the Alertmanagers that alerts are sent to.", alertmanagers),
             .data([.get], "/api/v1/status/config", "Shows the configuration in force, without secrets.", statusConfig),
             .data([.get], "/api/v1/status/flags", "Shows the command-line flags.", statusFlags),
-            .data([.get], "/api/v1/status/buildinfo", "Shows what this program is.", statusBuild),
+            .data([.get], "/api/v1/status/buildinfo", "Shows what this program is.", statusBuild)
+                .respectingLabels(),
             .data([.get], "/api/v1/status/runtimeinfo", "Shows the state of the process.", statusRuntime),
             .data(
                 [.get], "/api/v1/status/walreplay", "Shows how far the store has been read at the start.",

@@ -13,7 +13,9 @@ extension PrometheusAPI {
         let selectors = try parsed(call).selectors
         let found: [SeriesExemplars]
         do throws(SelectError) {
-            found = try sources.store.exemplars(matching: selectors.map(\.matchers), from: start, through: end)
+            let limits = call.labelConditions
+            found = try sources.store.exemplars(
+                matching: selectors.map { $0.matchers + limits }, from: start, through: end)
         } catch {
             throw APIError(.execution, error.description)
         }

@@ -22,8 +22,9 @@ extension PrometheusAPI {
     /// `/-/reload`
     func reload(_ call: APIRequest) -> HTTPServerResponse {
         if let refusal = lifecycleRefusal { return refusal }
-        switch sources.reload() {
+        switch sources.reload(call.principal) {
         case .failed(let reason): return .text("failed to reload config: \(reason)\n", status: 500)
+        case .needsApproval(let reason): return .text("\(reason)\n", status: 409)
         case .done(let waits): return .text(waits.map { "waits: \($0)\n" }.joined())
         }
     }

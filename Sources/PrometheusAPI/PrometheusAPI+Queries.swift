@@ -13,8 +13,9 @@ extension PrometheusAPI {
         let limit = try call.limit()
         let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
         let time = try call.time("time", default: now)
+        let source = source(for: call)
         let outcome = try evaluate(call, try engineOptions(call)) { plan, cancellation throws(QueryError) in
-            try plan.instant(at: time, from: sources.store, cancellation: cancellation)
+            try plan.instant(at: time, from: source, cancellation: cancellation)
         }
         return result(outcome, call, limit: limit)
     }
@@ -37,11 +38,18 @@ extension PrometheusAPI {
                 "exceeded maximum resolution of 11,000 points per timeseries. "
                     + "Try decreasing the query resolution (?step=XX)")
         }
+        let source = source(for: call)
         let outcome = try evaluate(call, try engineOptions(call), isRange: true) {
             plan, cancellation throws(QueryError) in
-            try plan.range(start: start, end: end, step: step, from: sources.store, cancellation: cancellation)
+            try plan.range(start: start, end: end, step: step, from: source, cancellation: cancellation)
         }
         return result(outcome, call, limit: limit)
+    }
+
+    /// The samples that the sender of `call` may see.
+    private func source(for call: APIRequest) -> any Queryable {
+        let limits = call.labelConditions
+        return limits.isEmpty ? sources.store : LimitedSource(source: sources.store, matchers: limits)
     }
 
     /// `/api/v1/format_query`

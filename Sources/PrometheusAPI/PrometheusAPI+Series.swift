@@ -49,7 +49,11 @@ extension PrometheusAPI {
         let from = try call.time("start", default: .distantPast)
         let through = try call.time("end", default: .distantFuture)
         var selectors: [[Matcher]] = []
-        for text in call.all("match[]") { selectors.append(try Selector.matchers(text, needsCondition: true)) }
+        let limits = call.labelConditions
+        for text in call.all("match[]") {
+            selectors.append(try Selector.matchers(text, needsCondition: true) + limits)
+        }
+        if selectors.isEmpty, !limits.isEmpty { selectors = [limits] }
         return Window(selectors: selectors, from: from, through: through)
     }
 

@@ -1,3 +1,4 @@
+public import Identity
 public import MetricModel
 public import MetricStore
 public import PromQL
@@ -35,7 +36,7 @@ public struct PrometheusSources: Sendable {
     /// Why this process does not act on rollouts, or only rolls back; the response of `/-/acting`.
     public var actingFaults: @Sendable () -> [String] = { [] }
     /// Reloads the configuration.
-    public var reload: @Sendable () -> ConfigurationReload = { .done(waits: []) }
+    public var reload: @Sendable (Principal) -> ConfigurationReload = { _ in .done(waits: []) }
     /// Stops the program.
     public var quit: @Sendable () -> Void = {}
     /// The result of the last load of the configuration.

@@ -24,10 +24,12 @@ public final class WorkerThread: @unchecked Sendable {
 
     private final class Start {
         let name: String
+        let niceness: Int32
         let body: @Sendable () -> Void
 
-        init(name: String, body: @escaping @Sendable () -> Void) {
+        init(name: String, niceness: Int32, body: @escaping @Sendable () -> Void) {
             self.name = name
+            self.niceness = niceness
             self.body = body
         }
     }
@@ -38,10 +40,13 @@ public final class WorkerThread: @unchecked Sendable {
     private var handle = pthread_t()
 
     /// Starts `body` on a thread named `name` (the system shows at most 15 bytes).
+    ///
+    /// - Parameter niceness: how much it yields to other threads, 0 to 19.
     public init(
-        _ name: String, stackBytes: Int = WorkerThread.defaultStackBytes, _ body: @escaping @Sendable () -> Void
+        _ name: String, stackBytes: Int = WorkerThread.defaultStackBytes, niceness: Int32 = 0,
+        _ body: @escaping @Sendable () -> Void
     ) throws(StartError) {
-        let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
+        let start = unsafe Unmanaged.passRetained(Start(name: name, niceness: niceness, body: body))
         var attributes = pthread_attr_t()
         unsafe pthread_attr_init(&attributes)
         unsafe pthread_attr_setstacksize(&attributes, stackBytes)
@@ -62,6 +67,7 @@ public final class WorkerThread: @unchecked Sendable {
         guard let argument = unsafe argument else { return nil }
         let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
         unsafe cruntime_name_thread(start.name)
+        if start.niceness > 0 { cruntime_yield_thread(start.niceness) }
         start.body()
         return nil
     }

@@ -72,7 +72,9 @@ extension TribuneAPI {
     }
 
     private func historyStatus(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
-        guard let status = sources.ledger.status() else { throw APIError(.unavailable, "there is no history") }
+        guard let status = sources.ledger.status() else {
+            throw APIError(.temporarilyUnavailable, "there is no history yet; retry")
+        }
         let check = status.selfCheck
         let json: JSON = [
             "database": .string(status.database), "connected": .bool(status.isConnected),
@@ -104,11 +106,12 @@ extension TribuneAPI {
         return APIResult()
     }
 
-    /// Queries the ledger. A failure of the database becomes `unavailable`, without its text.
+    /// Queries the ledger. A failure of the database becomes 503, without its text: it may be away, or not
+    /// be there yet after a first start.
     func ledger<Answer>(_ ask: () throws(HistoryError) -> Answer) throws(APIError) -> Answer {
         do throws(HistoryError) { return try ask() } catch {
             if error.code == .notFound { throw APIError(.notFound, error.message) }
-            throw APIError(.unavailable, "the history database cannot be read now")
+            throw APIError(.temporarilyUnavailable, "the history database cannot be read now; retry")
         }
     }
 

@@ -91,7 +91,7 @@ extension TribuneAPI {
         }
         let command = RolloutCommand(
             isWithoutData ? .promoteWithoutData : verb.command(services: services, route: route), by: call.actor,
-            reason: call["reason"])
+            reason: call["reason"], identity: call.principal.personalName)
         switch sources.command(command, plan) {
         case .accepted:
             writer.object { $0.member("accepted", true) }

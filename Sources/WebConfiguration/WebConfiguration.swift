@@ -43,6 +43,11 @@ public struct WebConfigurationError: Error, Equatable, Sendable, CustomStringCon
 }
 
 extension WebConfiguration {
+    /// Reads the content of the file named `file`, without trying the certificates.
+    package init(parsing bytes: [UInt8], file: String) throws(WebConfigurationError) {
+        self = try WebConfigurationReader(path: file).read(bytes)
+    }
+
     /// Reads the file at `path` and the certificates that it refers to, and checks that OpenSSL can use them.
     public static func load(_ path: String) throws(WebConfigurationError) -> WebConfiguration {
         var configuration = try WebConfigurationReader(path: path).read()

@@ -6,8 +6,10 @@ internal import YAML
 struct WebConfigurationReader {
     let path: String
 
-    func read() throws(WebConfigurationError) -> WebConfiguration {
+    /// - Parameter content: the content; `nil` reads the file.
+    func read(_ content: [UInt8]? = nil) throws(WebConfigurationError) -> WebConfiguration {
         do throws(YAMLError) {
+            if let content { return try parse(content) }
             return try parse(try bytes(path))
         } catch {
             throw WebConfigurationError(description: error.description)

@@ -27,6 +27,7 @@ public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
     }
 
     private let path: String
+    private let requiresTLS: Bool
     private let state: Mutex<State>
     private let passwords = BcryptPasswords()
     private let limiter: TokenBucket?
@@ -37,20 +38,27 @@ public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
 
     /// Reads the file at `path`.
     ///
-    /// - Parameter onReload: called after every change of the files, with the error if the change was rejected.
+    /// - Parameters:
+    ///   - requiresTLS: whether a file without TLS is rejected.
+    ///   - onReload: called after every change of the files, with the error if the change was rejected.
     public init(
-        _ path: String, onReload: @escaping @Sendable (WebConfigurationError?) -> Void = { _ in }
+        _ path: String, requiresTLS: Bool = false,
+        onReload: @escaping @Sendable (WebConfigurationError?) -> Void = { _ in }
     ) throws(WebConfigurationError) {
         self.path = path
+        self.requiresTLS = requiresTLS
         self.onReload = onReload
-        let current = try Self.read(path)
+        let current = try Self.read(path, requiresTLS)
         // As in the toolkit, the limit from the start applies.
         limiter = current.configuration.rateLimit.map { TokenBucket($0) }
         state = Mutex(State(current: current, lookedAt: SystemClock.monotonicNanoseconds(), reported: nil))
     }
 
-    private static func read(_ path: String) throws(WebConfigurationError) -> Current {
+    private static func read(_ path: String, _ requiresTLS: Bool) throws(WebConfigurationError) -> Current {
         let configuration = try WebConfiguration.load(path)
+        if requiresTLS, configuration.tls == nil {
+            throw WebConfigurationError(description: "\(path): --require-tls needs the section tls_server_config")
+        }
         let stamps = configuration.files.map { FileStamp($0) }
         // Read again: a file that changes between reading and checking it must count as changed.
         let again = try WebConfiguration.load(path)
@@ -78,7 +86,7 @@ public final class WebConfigurationSource: HTTPAuthenticator, Sendable {
         }
         guard isDue, current.stamps != current.configuration.files.map({ FileStamp($0) }) else { return current }
         do throws(WebConfigurationError) {
-            let new = try Self.read(path)
+            let new = try Self.read(path, requiresTLS)
             state.withLock { state in
                 state.current = new
                 state.reported = nil

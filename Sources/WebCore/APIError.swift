@@ -8,6 +8,8 @@ public struct APIError: Error, Equatable, Sendable {
         case timeout
         case `internal`
         case unavailable
+        /// Tribune's own: something that the request needs does not answer now.
+        case temporarilyUnavailable = "temporarily_unavailable"
         case notFound = "not_found"
         /// Tribune's own: the request needs credentials.
         case unauthorized
@@ -27,7 +29,7 @@ public struct APIError: Error, Equatable, Sendable {
             case .execution: 422
             // Not in the standard: nginx's code for a client that went away.
             case .canceled: 499
-            case .timeout: 503
+            case .timeout, .temporarilyUnavailable: 503
             case .internal, .unavailable: 500
             case .notFound: 404
             case .unauthorized: 401

@@ -33,6 +33,9 @@ public struct APIRequest: Sendable {
     /// The parameter `name`, or an empty text.
     public subscript(name: String) -> String { parameters.first { $0.name == name }?.value ?? "" }
 
+    /// The conditions that every selector needs in addition, because the sender may see only some series.
+    public var labelConditions: [Matcher] { principal.scope.matchers }
+
     /// The parameter `name` of the URL, or an empty text; the form is not read.
     public func urlParameter(_ name: String) -> String { request.query.first { $0.name == name }?.value ?? "" }
 

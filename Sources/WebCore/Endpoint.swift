@@ -97,6 +97,15 @@ public struct Endpoint: Sendable {
     public let isSlow: Bool
     /// Handles requests.
     public let handler: Handler
+    /// Whether an identity that is limited to labels may use it: it returns nothing of other series.
+    public private(set) var respectsLabels = false
+
+    /// This endpoint, for identities that are limited to labels too.
+    public func respectingLabels() -> Endpoint {
+        var endpoint = self
+        endpoint.respectsLabels = true
+        return endpoint
+    }
 
     /// An endpoint with Prometheus's envelope.
     public static func data(
@@ -127,6 +136,17 @@ public struct Endpoint: Sendable {
 }
 
 extension Endpoint {
+    /// Fails if `principal` is limited to labels, and this endpoint does not respect them.
+    func checkLabels(_ principal: Principal) throws(APIError) {
+        guard !principal.scope.labels.isEmpty, !respectsLabels, permission != .probe, permission != .session else {
+            return
+        }
+        let names = principal.scope.labels.map(\.name).joined(separator: ", ")
+        throw APIError(
+            .forbidden,
+            "\(principal.displayName) is limited to some series by \(names), which this request does not respect")
+    }
+
     /// Fails if `call` has an unknown parameter.
     func checkParameters(_ call: APIRequest) throws(APIError) {
         guard refusesUnknownParameters else { return }

@@ -94,6 +94,7 @@ public final class RequestDispatcher: Sendable {
             if error.kind == .credentialsMissing, let login = loginPage(for: request) { return login }
             return endpoint.response(to: error)
         }
+        do throws(APIError) { try endpoint.checkLabels(principal) } catch { return endpoint.errorResponse(error) }
         guard request.body.count <= endpoint.body.limit else { return endpoint.bodyTooLong }
         if endpoint.needsStore, !context.isReady() { return .notReady }
         let call = APIRequest(request, pathParameters: pathParameters, principal: principal)

@@ -17,9 +17,12 @@ public final class HTTPServer: Sendable {
     private let threads: [WorkerThread]
     private let isStopped = Mutex(false)
 
-    /// Threads in addition to those that handlers may occupy, so that reading, writing and probes never wait for a
+    /// Handler threads in addition to those that handlers may occupy, so that reading and writing never wait for a
     /// handler.
-    private static let spareThreads = 2
+    private static let spareThreads = 1
+    /// How much handler threads yield to the other threads of the process. Without it, a probe waits until each of
+    /// dozens of busy handlers has had its slice.
+    private static let handlerNiceness: Int32 = 5
 
     /// Starts listening.
     ///
@@ -45,8 +48,10 @@ public final class HTTPServer: Sendable {
         var failure: WorkerThread.StartError?
         do throws(WorkerThread.StartError) {
             for index in 0..<max(configuration.workers, 1) + Self.spareThreads {
-                started.append(try WorkerThread("http-\(index)") { core.work() })
+                started.append(try WorkerThread("http-\(index)", niceness: Self.handlerNiceness) { core.work() })
             }
+            started.append(try WorkerThread("http-accept") { core.receive(on: core.reception) })
+            started.append(try WorkerThread("http-handshake") { core.receive(on: core.handshakes) })
         } catch {
             failure = error
         }

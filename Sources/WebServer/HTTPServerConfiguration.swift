@@ -1,3 +1,4 @@
+internal import Runtime
 public import TLS
 
 /// An address on which a server listens.
@@ -9,6 +10,15 @@ public enum HTTPListenAddress: Equatable, Sendable, CustomStringConvertible {
     case unix(path: String, mode: UInt32)
     /// A descriptor that is already listening; systemd's socket activation passes those from 3 on.
     case inherited(descriptor: Int32)
+
+    /// Whether only programs of this machine can reach it. An inherited socket counts as one of the network.
+    public var isLocal: Bool {
+        switch self {
+        case .tcp(let host, _): host == "localhost" || NetworkPrefix.isLoopback(host)
+        case .unix: true
+        case .inherited: false
+        }
+    }
 
     /// The address in messages.
     public var description: String {

@@ -4,11 +4,21 @@ internal import Runtime
 internal import Synchronization
 internal import TLS
 
-/// The shared state of a server's threads. Each thread waits for an event, reads or writes as much as the socket
-/// allows, and runs the handler of a complete request. A request whose handler can run at once needs no thread change.
+/// The shared state of a server's threads, of which there are three kinds.
+///
+/// The reception thread accepts connections, reads their first heads and answers probes; another thread does the same
+/// for TLS after the handshake. They run no handler, read no body, and have priority over the rest, so that neither
+/// handlers nor thousands of clients delay a probe. With anything else a connection moves to the handler threads. Each
+/// of them waits for an event, reads or writes as much as the socket allows, and runs the handler of a complete
+/// request. A request whose handler can run at once needs no thread change.
 final class ServerCore: Sendable {
     let configuration: HTTPServerConfiguration
+    /// The events of the handler threads.
     let poller: Poller
+    /// The events of listeners, and of plain connections without a request for a handler.
+    let reception: Poller
+    /// The events of such connections with TLS.
+    let handshakes: Poller
     let table: ConnectionTable
     let scheduler: RequestScheduler
     let requestBudget: ByteBudget
@@ -24,36 +34,46 @@ final class ServerCore: Sendable {
     /// The maximum number of bytes per read.
     private static let scratchBytes = 64 << 10
     private static let acceptsAtOnce = 256
+    /// How long an evicted connection counts as a sign of too many clients.
+    private static let pressureNanoseconds: Int64 = 1_000_000_000
 
     init?(
         _ configuration: HTTPServerConfiguration, _ listeners: [Listener],
         probe: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse?,
         handler: @escaping @Sendable (HTTPServerRequest) -> HTTPServerResponse
     ) {
-        guard let poller = Poller(tickMilliseconds: 250) else { return nil }
-        self.poller = poller
+        let pollers = (0..<3).compactMap { _ in Poller(tickMilliseconds: 250) }
+        guard pollers.count == 3 else {
+            for poller in pollers { poller.close() }
+            return nil
+        }
+        (poller, reception, handshakes) = (pollers[0], pollers[1], pollers[2])
         self.configuration = configuration
         self.probe = probe
         self.handler = handler
         self.listeners = Dictionary(uniqueKeysWithValues: listeners.map { ($0.descriptor, $0) })
         table = ConnectionTable(capacity: configuration.maximumConnections)
-        scheduler = RequestScheduler(limit: configuration.workers, capacity: configuration.maximumWaitingRequests)
+        // Twice the processors: one handler of two may wait for something.
+        scheduler = RequestScheduler(
+            limit: configuration.workers, limitUnderPressure: 2 * max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1),
+            capacity: configuration.maximumWaitingRequests)
         requestBudget = ByteBudget(limit: configuration.maximumRequestBytesInFlight)
         responseBudget = ByteBudget(limit: configuration.maximumResponseBytesInFlight)
-        for listener in listeners where !poller.add(listener.descriptor, .readable) {
-            poller.close()
+        for listener in listeners where !reception.add(listener.descriptor, .readable) {
+            // `deinit` closes both.
             return nil
         }
     }
 
     deinit {
-        poller.close()
+        for poller in [poller, reception, handshakes] { poller.close() }
     }
 
     var isStopping: Bool { stopping.load(ordering: .relaxed) }
 
     // MARK: A thread
 
+    /// The loop of a handler thread.
     func work() {
         let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.scratchBytes, alignment: 16)
         defer { unsafe scratch.deallocate() }
@@ -63,20 +83,35 @@ final class ServerCore: Sendable {
             case .tick: expire()
             case .wake: unsafe resumeWoken(scratch)
             case .descriptor(let descriptor, let events):
-                if let listener = listeners[descriptor] {
-                    accept(on: listener)
-                } else if let connection = table[descriptor] {
-                    unsafe serve(connection.ready(events, scratch), scratch)
-                }
+                guard let connection = table[descriptor] else { continue }
+                let requests = unsafe connection.ready(events, scratch)
+                if requests.isEmpty { continue }
+                unsafe submit(requests, scratch)
+                unsafe runWaiting(scratch)
             }
         }
     }
 
-    /// Runs the handlers of `requests` and then of other waiting requests.
-    private func serve(_ requests: [PendingRequest], _ scratch: UnsafeMutableRawBufferPointer) {
-        if requests.isEmpty { return }
-        unsafe submit(requests, scratch)
-        unsafe runWaiting(scratch)
+    /// The loop of the reception thread, or of that for handshakes.
+    func receive(on reception: Poller) {
+        let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.scratchBytes, alignment: 16)
+        defer { unsafe scratch.deallocate() }
+        while true {
+            switch reception.next() {
+            case .stop: return
+            case .tick, .wake: continue
+            case .descriptor(let descriptor, let events):
+                let hasQueued: Bool
+                if let listener = listeners[descriptor] {
+                    hasQueued = unsafe accept(on: listener, scratch)
+                } else if let connection = table[descriptor] {
+                    hasQueued = unsafe submit(connection.ready(events, scratch), scratch)
+                } else {
+                    hasQueued = false
+                }
+                if hasQueued { poller.wake() }
+            }
+        }
     }
 
     private func runWaiting(_ scratch: UnsafeMutableRawBufferPointer) {
@@ -89,19 +124,26 @@ final class ServerCore: Sendable {
         }
     }
 
-    /// Responds to probes at once, and queues the other requests.
-    private func submit(_ requests: [PendingRequest], _ scratch: UnsafeMutableRawBufferPointer) {
+    /// Responds to probes at once, and queues the other requests. Returns whether it has queued one.
+    @discardableResult
+    private func submit(_ requests: [PendingRequest], _ scratch: UnsafeMutableRawBufferPointer) -> Bool {
         var left = requests
+        var hasQueued = false
         while let pending = left.popLast() {
             if let response = quickResponse(to: pending.session.request) {
                 left += unsafe pending.connection.respond(response, to: pending.session.stream, scratch)
-            } else if !scheduler.submit(pending) {
+                continue
+            }
+            pending.connection.leaveReception()
+            if scheduler.submit(pending) {
+                hasQueued = true
+            } else {
                 counters.requestsRefused.add(1, ordering: .relaxed)
-                let fault = HTTPFault(status: 503, reason: "too many requests are waiting")
-                let response = fault.response(configuration.refusal)
+                let response = refusal(HTTPFault(status: 503, reason: "too many requests are waiting"))
                 unsafe pending.connection.turnAway(response, from: pending.session.stream, scratch)
             }
         }
+        return hasQueued
     }
 
     /// A refusal, or the response to a probe; `nil` if a handler must run.
@@ -136,39 +178,47 @@ final class ServerCore: Sendable {
     }
 
     private func encoded(_ response: HTTPServerResponse, _ request: HTTPServerRequest) -> HTTPServerResponse {
-        var response = response
-        if let authenticator = configuration.authenticator {
-            for header in authenticator.responseHeaders
-            where !response.headers.contains(where: { ASCIIText.equal($0.name, header.name) }) {
-                response.headers.append(header)
-            }
-        }
+        var response = withStandardHeaders(response)
         guard configuration.compressesResponses else { return response }
         response.compress(accepted: request[header: "Accept-Encoding"])
         return response
     }
 
+    /// `response` with the headers that every response has.
+    private func withStandardHeaders(_ response: HTTPServerResponse) -> HTTPServerResponse {
+        guard let authenticator = configuration.authenticator else { return response }
+        var response = response
+        for header in authenticator.responseHeaders
+        where !response.headers.contains(where: { ASCIIText.equal($0.name, header.name) }) {
+            response.headers.append(header)
+        }
+        return response
+    }
+
     // MARK: Connections
 
-    private func accept(on listener: Listener) {
+    /// Accepts the waiting connections. Returns whether a request was queued.
+    private func accept(on listener: Listener, _ scratch: UnsafeMutableRawBufferPointer) -> Bool {
+        var hasQueued = false
         for _ in 0..<Self.acceptsAtOnce {
             let descriptor = cweb_accept(listener.descriptor)
             if descriptor < 0 {
                 // Without free descriptors no connection could be accepted until another one ends.
-                if errno == EMFILE || errno == ENFILE, table.breakOffSilent() {
-                    counters.connectionsEvicted.add(1, ordering: .relaxed)
-                }
+                if errno == EMFILE || errno == ENFILE, table.breakOffSilent() { evicted() }
                 break
             }
-            open(descriptor, listener)
+            if unsafe open(descriptor, listener, scratch) { hasQueued = true }
         }
-        if !isStopping { poller.arm(listener.descriptor, .readable) }
+        if !isStopping { reception.arm(listener.descriptor, .readable) }
+        return hasQueued
     }
 
-    private func open(_ descriptor: Int32, _ listener: Listener) {
+    private func open(
+        _ descriptor: Int32, _ listener: Listener, _ scratch: UnsafeMutableRawBufferPointer
+    ) -> Bool {
         if isStopping {
             close(descriptor)
-            return
+            return false
         }
         let limits = RequestReader.Limits(
             headBytes: max(configuration.maximumHeaderBytes, 1024), bodyBytes: max(configuration.maximumBodyBytes, 0),
@@ -177,7 +227,7 @@ final class ServerCore: Sendable {
         var peer = listener.peer(of: descriptor)
         guard let transport = transport(descriptor, listener) else {
             close(descriptor)
-            return
+            return false
         }
         let connection = Connection(descriptor, transport, server: self) { [unowned self] transport in
             if case .tls(_, let connection) = transport {
@@ -194,15 +244,28 @@ final class ServerCore: Sendable {
         }
         wake.set(connection)
         counters.connectionsAccepted.add(1, ordering: .relaxed)
-        if table.insert(connection) { counters.connectionsEvicted.add(1, ordering: .relaxed) }
+        if table.insert(connection) { evicted() }
         // Only now, when the table contains it, may another thread see its events.
-        if !poller.add(descriptor, .readable) { closed(connection) }
+        guard connection.begin() else {
+            closed(connection)
+            return false
+        }
+        // The request has usually come with the connection: a probe gets its answer before others are accepted.
+        guard case .plain = transport else { return false }
+        return unsafe submit(connection.ready(.readable, scratch), scratch)
     }
 
     /// The transport of a new connection; `nil` without memory. Unix sockets need no TLS.
     private func transport(_ descriptor: Int32, _ listener: Listener) -> Transport? {
         guard !listener.isUnix, let context = configuration.tls() else { return .plain(descriptor) }
         return TLSConnection(context, descriptor: descriptor).map { .tls(descriptor, $0) }
+    }
+
+    /// A connection was closed for a newer one. While clients do that to each other, few handlers run at once, so that
+    /// those who accept get their share of the processor.
+    private func evicted() {
+        counters.connectionsEvicted.add(1, ordering: .relaxed)
+        scheduler.isUnderPressure(until: SystemClock.monotonicNanoseconds() + Self.pressureNanoseconds)
     }
 
     func handshakeFailed() {
@@ -234,9 +297,13 @@ final class ServerCore: Sendable {
 
     // MARK: Limits
 
+    private func refusal(_ fault: HTTPFault) -> HTTPServerResponse {
+        withStandardHeaders(fault.response(configuration.refusal))
+    }
+
     private func refused(_ fault: HTTPFault) -> HTTPServerResponse {
         counters.requestsMalformed.add(1, ordering: .relaxed)
-        let response = fault.response(configuration.refusal)
+        let response = refusal(fault)
         guard fault == .noMemoryForBody else { return response }
         // A connection that uses memory and sends nothing makes room for another one.
         let limit = SystemClock.monotonicNanoseconds() - 1_000_000_000
@@ -265,7 +332,7 @@ final class ServerCore: Sendable {
     func stop() {
         stopping.store(true, ordering: .sequentiallyConsistent)
         for listener in listeners.values {
-            poller.remove(listener.descriptor)
+            reception.remove(listener.descriptor)
             listener.close()
         }
         let open = table.all()
@@ -275,7 +342,7 @@ final class ServerCore: Sendable {
         let deadline = SystemClock.monotonicNanoseconds() + configuration.timeouts.stopNanoseconds
         while table.count > 0, SystemClock.monotonicNanoseconds() < deadline { usleep(500) }
         table.breakOff { _ in true }
-        poller.stop()
+        for poller in [poller, reception, handshakes] { poller.stop() }
     }
 
     /// Closes the remaining connections, after the threads have ended.

@@ -38,12 +38,12 @@ public struct WebUI: Sendable {
             .response(
                 [.get], "/ui/", "The page of the web application.",
                 response: .file(contentType: Self.contentType(of: "index.html"))
-            ) { Self.response("index.html", $0) },
+            ) { Self.response("index.html", $0) }.respectingLabels(),
             .response(
                 [.get], "/ui/{file}", "A script, a style sheet or the licenses of the web application.",
                 parameters: [.path("file", .string, "The name of the file.")],
                 response: .file(contentType: "application/octet-stream")
-            ) { Self.response($0.pathParameters[0], $0) },
+            ) { Self.response($0.pathParameters[0], $0) }.respectingLabels(),
         ] + ["/", "/ui"].map { redirect($0, to: "") }
             + ["alerts", "targets", "rules"].map { redirect(PathTemplate("/" + $0), to: "#/" + $0) }
             + ["/graph", "/query"].map(redirectToQuery)

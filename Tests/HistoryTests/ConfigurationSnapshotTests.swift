@@ -73,6 +73,24 @@ import Testing
     }
 
     @Test(arguments: [
+        "opsgenie_api_key: S3cr3t", "mattermost_webhook_url: http://a/S3cr3t", "token_id: S3cr3t",
+        "http_headers: {X-Key: {secrets: [a, S3cr3t]}, Y: {values: [S3cr3t]}}",
+        "  headers: {Authorization: \"Bearer S3cr3t\", X: S3cr3t}", "headers:\n  Authorization: Bearer S3cr3t\nnext: 1",
+        "secrets:\n- S3cr3t\n- S3cr3t\nnext: 1", "webhook_configs:\n- url: http://a/S3cr3t\n  send_resolved: true",
+        "webhook_configs: [{url: \"http://a/S3cr3t\"}]",
+        "  webhook_configs:\n  - send_resolved: true\n    url: http://a/S3cr3t",
+    ]) func `secrets of receivers and headers are redacted too`(text: String) {
+        let redacted = SecretRedactor(key: [1]).redacted(text)
+        #expect(!redacted.contains("S3cr3t"), "\(redacted)")
+        #expect(redacted.contains("next: 1") == text.contains("next: 1"), "\(redacted)")
+    }
+
+    @Test func `what follows the webhooks keeps its addresses`() {
+        let text = "webhook_configs:\n- url: http://a/S3cr3t\npagerduty_configs:\n- url: http://b/c"
+        #expect(SecretRedactor(key: [1]).redacted(text).hasSuffix("pagerduty_configs:\n- url: http://b/c"))
+    }
+
+    @Test(arguments: [
         "password_file: /run/secrets/x", "expr: sum(rate(errors[5m])) / 2 < 0.95", "- key: value",
         "# password is secret",
         "root_key: tribune/root+00+AQ", "url: http://host:8080/x?a=b@c", "a:\n  b: c\n\n", "time: 10:30:00",

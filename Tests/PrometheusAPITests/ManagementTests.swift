@@ -86,14 +86,14 @@ import WebServer
 
     @Test func reloadTellsWhyItFailed() throws {
         let failing = try WebFixture({ $0.enablesLifecycle = true }) {
-            $0.reload = { .failed("a.yml:3: no such field") }
+            $0.reload = { _ in .failed("a.yml:3: no such field") }
         }
         let response = try failing.send("/-/reload", method: "POST")
         #expect(response.status == 500)
         #expect(
             String(decoding: response.body, as: UTF8.self) == "failed to reload config: a.yml:3: no such field\n")
         let waiting = try WebFixture({ $0.enablesLifecycle = true }) {
-            $0.reload = {
+            $0.reload = { _ in
                 .done(waits: ["plan p: services, routes and stages change later: generation 3 is under way"])
             }
         }

@@ -67,10 +67,12 @@ struct ControllerBench {
     mutating func answer() { step { _, _ in [] } }
 
     @discardableResult
-    mutating func command(_ verb: RolloutCommand.Verb) -> CommandOutcome {
+    mutating func command(_ verb: RolloutCommand.Verb, as identity: String? = nil) -> CommandOutcome {
         var outcome = CommandOutcome.accepted
         step { controller, now in
-            let (result, actions) = controller.commanded(RolloutCommand(verb, by: "ops"), at: now)
+            let (result, actions) = controller.commanded(
+                RolloutCommand(verb, by: identity ?? "ops", reason: identity == nil ? "" : "test", identity: identity),
+                at: now)
             outcome = result
             return actions
         }

@@ -285,7 +285,7 @@ struct RolloutControllerTests {
     func closedGate() throws {
         var closed = try RolloutPlan(parsing: Shape.diamond, file: "sim.yml")
         let index = try #require(closed.services.firstIndex { $0.name == "d" })
-        closed.services[index].gates = [.init(name: "approval", kind: .approval)]
+        closed.services[index].gates = [.init(name: "approval", kind: .approval())]
         var world = world(closed)
         world.command(.start)
         world.run(for: .minutes(10))
@@ -305,7 +305,7 @@ struct RolloutControllerTests {
         var slow = plan
         for index in slow.services.indices {
             slow.services[index].bake = .hours(1)
-            slow.services[index].gates = [.init(name: "approval", kind: .approval)]
+            slow.services[index].gates = [.init(name: "approval", kind: .approval())]
         }
         var world = world(slow)
         world.command(.start)

@@ -76,11 +76,12 @@ import WebFixture
             sources.ledger.checkpoint = { () throws(HistoryError) in throw HistoryError(.notFound, "none yet") }
         })
         #expect(
-            try fixture.error("/api/v1/history/events") == "500 unavailable: the history database cannot be read now")
+            try fixture.error("/api/v1/history/events")
+                == "503 temporarily_unavailable: the history database cannot be read now; retry")
         #expect(try fixture.error("/api/v1/history/proof/9") == "404 not_found: no 9")
         #expect(try fixture.error("/api/v1/history/proof/x").hasPrefix("404 not_found"))
         #expect(try fixture.send("/api/v1/history/checkpoint").status == 404)
-        #expect(try fixture.error("/api/v1/history/status").hasPrefix("500"))
+        #expect(try fixture.error("/api/v1/history/status").hasPrefix("503"))
         #expect(try fixture.error("/api/v1/history/consistency?to=-1").hasPrefix("400 bad_data"))
     }
 

@@ -31,7 +31,7 @@ import WebServer
         ("lower-case method", "get / HTTP/1.1\r\nHost: x\r\n\r\n", 501),
         ("unknown method", "BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 501),
         ("CONNECT", "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 501),
-        ("TRACE", "TRACE / HTTP/1.1\r\nHost: x\r\n\r\n", 501),
+        ("CONNECT", "CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n", 501),
         ("HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
         ("method with a colon", "GE:T / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         ("zero in the method", "G\0ET / HTTP/1.1\r\nHost: x\r\n\r\n", 400),

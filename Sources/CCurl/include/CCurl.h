@@ -1,5 +1,6 @@
 #pragma once
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,3 +44,16 @@ long ccurl_status(CURL *handle);
 /// The errno of the failed connection; 0 if there is none.
 int ccurl_os_error(CURL *handle);
 void *ccurl_private(CURL *handle);
+
+/// Calls `open` for each address that libcurl connects to, and `send` before a request is sent over a new or kept
+/// connection. The context must outlive the transfer.
+CURLcode ccurl_set_connection_check(
+    CURL *handle, curl_opensocket_callback open, curl_prereq_callback send, void *context);
+/// Writes the numeric address into `text` of at least 64 bytes; nothing for a Unix socket.
+void ccurl_address_text(const struct curl_sockaddr *address, char *text);
+/// A socket for `address`, as libcurl opens it itself; -1 with errno.
+curl_socket_t ccurl_open_socket(const struct curl_sockaddr *address);
+/// The number of redirects that libcurl has followed for this request.
+long ccurl_redirects(CURL *handle);
+/// Whether the URL of the current request, after redirects, has the scheme https.
+bool ccurl_is_https(CURL *handle);

@@ -4,6 +4,8 @@
 
 /// Sets the name of the calling thread (at most 15 bytes are used), which `ps -L` and debuggers show.
 void cruntime_name_thread(const char *name);
+/// Makes the calling thread yield to others, as nice(1) does for a process; 1 to 19.
+void cruntime_yield_thread(int niceness);
 
 /// Opens a file that exists only in memory, closed on exec; -1 with `errno` on failure.
 int cruntime_memory_file(void);

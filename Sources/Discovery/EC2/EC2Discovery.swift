@@ -125,7 +125,7 @@ extension EC2Discovery: RefreshingDiscoverer {
         AWSSignature(keys: keys, region: region, service: "ec2").sign(&request)
         let response = try session.body(request)
         do throws(XMLError) { return try XMLElement(parsing: response.body) } catch {
-            throw DiscoveryError("\(url): \(action) answered \(error.description)")
+            throw DiscoveryError("\(HTTPRequest.shown(url)): \(action) answered \(error.description)")
         }
     }
 }

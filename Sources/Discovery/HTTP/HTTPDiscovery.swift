@@ -46,12 +46,14 @@ extension HTTPDiscovery: RefreshingDiscoverer {
         try session.prepare(&request, http)
         let response = try session.body(request)
         let type = response["Content-Type"] ?? ""
-        guard Self.isJSON(type) else { throw DiscoveryError("\(url): unsupported content type \"\(type)\"") }
+        guard Self.isJSON(type) else {
+            throw DiscoveryError("\(HTTPRequest.shown(url)): unsupported content type \"\(type)\"")
+        }
         var groups: [TargetGroup]
         do throws(DiscoveryError) {
             groups = try TargetGroup.list(json: response.body) { "\(url):\($0)" }
         } catch {
-            throw DiscoveryError("\(url): \(error)")
+            throw DiscoveryError("\(HTTPRequest.shown(url)): \(error)")
         }
         for index in groups.indices { groups[index].labels.set("__meta_url", to: url) }
         return groups

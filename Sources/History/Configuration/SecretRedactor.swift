@@ -13,8 +13,12 @@ struct SecretRedactor: Sendable {
         "password", "passwd", "secret", "token", "credentials", "bearer_token", "api_key", "apikey", "access_key",
         "secret_key", "private_key", "client_secret", "auth_password", "auth_secret", "service_key", "routing_key",
         "integration_key", "bot_token", "api_url", "slack_api_url", "webhook_url", "user_key",
-        "connection", "account_key", "sas_token",
+        "connection", "account_key", "sas_token", "token_id",
     ]
+    /// Names of keys with lists or mappings of which any value may be a secret, such as headers of requests.
+    private static let collections: Set<String> = ["secrets", "headers", "http_headers", "proxy_connect_header"]
+    /// Sections of `alertmanager.yml` in which the path of a `url` is a secret.
+    private static let webhooks = ["webhook_configs", "googlechat_configs", "incidentio_configs"]
     /// Names that end like a secret but have none: they name a file or a thing.
     private static let harmless: Set<String> = ["root_key", "public_key", "group_key", "label_key"]
 
@@ -32,54 +36,86 @@ struct SecretRedactor: Sendable {
     func redacted(_ text: String) -> String {
         var result: [String] = []
         // The indentation of a key whose value is a block of the following lines, and that block.
-        var block: (indentation: Int, lines: [Substring])?
+        var block: (indentation: Int, isCollection: Bool, lines: [Substring])?
         func endBlock() {
-            guard let (indentation, lines) = block else { return }
+            guard let (indentation, _, lines) = block, !lines.isEmpty else {
+                block = nil
+                return
+            }
             let secret = lines.joined(separator: "\n")
             result.append(String(repeating: " ", count: indentation + 2) + mark(secret))
             block = nil
         }
+        // The indentation of the section of webhooks that the line is in.
+        var webhooks: Int?
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
             let indentation = line.prefix { $0 == " " }.count
-            if let open = block, line.allSatisfy(\.isWhitespace) || indentation > open.indentation {
+            let isElement = line.dropFirst(indentation).hasPrefix("-")
+            if Self.webhooks.contains(where: { line.contains($0 + ":") }) {
+                webhooks = indentation
+            } else if let outer = webhooks, !line.allSatisfy(\.isWhitespace),
+                indentation < outer || indentation == outer && !isElement
+            {
+                webhooks = nil
+            }
+            if let open = block,
+                line.allSatisfy(\.isWhitespace) || indentation > open.indentation
+                    || indentation == open.indentation && isElement && open.isCollection
+            {
                 block?.lines.append(line)
                 continue
             }
             endBlock()
-            let (redacted, opensBlock) = redactedLine(line)
+            let (redacted, opened) = redactedLine(line, isInWebhooks: webhooks != nil)
             result.append(redacted)
-            if opensBlock { block = (indentation, []) }
+            // A key after the dash of an element is further in than the dash.
+            let column = indentation + (isElement ? 2 : 0)
+            if let opened { block = (column, opened == .collection, []) }
         }
         endBlock()
         return result.joined(separator: "\n")
     }
 
-    private func redactedLine(_ line: Substring) -> (text: String, opensBlock: Bool) {
+    /// What a line opens, whose content is in the lines that follow.
+    private enum Opening {
+        case text
+        case collection
+    }
+
+    private func redactedLine(_ line: Substring, isInWebhooks: Bool) -> (text: String, opens: Opening?) {
         var text = ""
         var rest = line
         while let colon = rest.firstIndex(of: ":") {
             let after = rest.index(after: colon)
             let isKey = after == rest.endIndex || rest[after].isWhitespace
             text += rest[..<after]
-            guard isKey, isSecret(Self.key(before: rest[..<colon])) else {
+            let name = Self.key(before: rest[..<colon])
+            let isCollection = Self.collections.contains(name)
+            guard isKey, isSecret(name) || isCollection || isInWebhooks && name == "url" else {
                 rest = rest[after...]
                 continue
             }
             let value = rest[after...]
             let blank = value.prefix(while: \.isWhitespace)
             let (secret, tail) = Self.value(value.dropFirst(blank.count), isInFlow: line.contains("{"))
-            if secret.first == "|" || secret.first == ">" { return (text + value, true) }
+            if secret.first == "|" || secret.first == ">" { return (text + value, .text) }
+            if isCollection, secret.isEmpty || secret.first == "#" {
+                return (withoutPasswords(text + value), .collection)
+            }
             text += blank
             if !secret.isEmpty, secret.first != "#" { text += mark(secret) } else { text += secret }
             rest = tail
         }
-        return (withoutPasswords(text + rest), false)
+        return (withoutPasswords(text + rest), nil)
     }
 
     private func isSecret(_ name: String) -> Bool {
         if Self.harmless.contains(name) || name.hasSuffix("_file") { return false }
         if Self.names.contains(name) { return true }
-        return ["password", "secret", "token", "credentials"].contains { name.hasSuffix("_" + $0) }
+        return ["password", "secret", "token", "credentials", "api_key", "secret_key", "webhook_url", "token_id"]
+            .contains {
+                name.hasSuffix("_" + $0)
+            }
     }
 
     /// The word before a colon, without quotes and list marks.
@@ -102,6 +138,16 @@ struct SecretRedactor: Sendable {
             }
             if index < text.endIndex { index = text.index(after: index) }
             return (text[..<index], text[index...])
+        }
+        // A whole list or mapping, with those inside it.
+        if let open = text.first, open == "[" || open == "{" {
+            var depth = 0
+            for index in text.indices {
+                if "[{".contains(text[index]) { depth += 1 }
+                if "]}".contains(text[index]) { depth -= 1 }
+                if depth == 0 { return (text[...index], text[text.index(after: index)...]) }
+            }
+            return (text, text[text.endIndex...])
         }
         let end = isInFlow ? text.firstIndex { ",}".contains($0) } ?? text.endIndex : text.endIndex
         return (text[..<end], text[end...])

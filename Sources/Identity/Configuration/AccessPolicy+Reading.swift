@@ -16,6 +16,7 @@ public import YAML
 /// anomaly: {threshold: 0.8, block: 15m, never_block: [10.1.0.0/16]}
 /// users:
 /// - {name: alice, password_hash: $2b$…, roles: [operator], plans: [shop-*]}
+/// - {name: dashboards, password_hash: $2b$…, roles: [observer], labels: {team: [shop, bank]}}
 /// tokens:
 /// - {name: ci, hash: 5f3a…, roles: [service], expires: 2027-01-01T00:00:00Z}
 /// issuers:
@@ -104,6 +105,20 @@ extension AccessPolicy {
         guard !grant.roles.isEmpty else { throw fields.fault("\(grant.name) has no role", field: "roles") }
         grant.scope.plans = try fields.textList("plans").map { NamePattern($0) }
         grant.scope.services = try fields.textList("services").map { NamePattern($0) }
+        if let node = fields.optional("labels") {
+            var inner = try FieldReader(node, path: fields.path(of: "labels"), file: fields.file)
+            for name in (node.members ?? []).compactMap(\.key.text) {
+                let isList = inner.optional(name)?.elements != nil
+                let values = isList ? try inner.textList(name) : [try inner.text(name)]
+                // A series without the label has the empty value.
+                guard !values.isEmpty, !values.contains("") else {
+                    throw inner.fault(
+                        "expected one or more values that are not empty", at: inner.optional(name), field: name)
+                }
+                grant.scope.labels.append(.init(name: name, values: values))
+            }
+            try inner.finish()
+        }
         try fields.finish()
         return grant
     }

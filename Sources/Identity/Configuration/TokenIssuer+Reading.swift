@@ -38,6 +38,17 @@ extension TokenIssuer {
         keyFile = try fields.optionalText("jwks_file").map { Paths.resolve($0, from: directory) }
         authorityFile = try fields.optionalText("ca_file").map { Paths.resolve($0, from: directory) }
         if let node = fields.optional("login") { client = try Self.client(node, fields, directory) }
+        if let node = fields.optional("token_review") {
+            var inner = try FieldReader(node, path: fields.path(of: "token_review"), file: fields.file)
+            var url = try inner.text("server")
+            while url.hasSuffix("/") { url.removeLast() }
+            guard url.hasPrefix("https://") || url.hasPrefix("http://") else {
+                throw inner.fault("must be the URL of an API server", at: inner.optional("server"), field: "server")
+            }
+            let file = Paths.resolve(try inner.text("token_file"), from: directory)
+            review = TokenReview.Server(url: url, tokenFile: file)
+            try inner.finish()
+        }
         guard !audiences.isEmpty || client != nil else {
             throw fields.fault("without an audience, tokens for other programs would count", field: "audience")
         }

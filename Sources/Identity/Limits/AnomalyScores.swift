@@ -16,11 +16,15 @@ public struct AnomalyScores: Equatable, Sendable {
         case clientError
         /// More requests than the limit.
         case tooManyRequests
+        /// An identity is active at an hour of the day at which it never is.
+        case unusualHour
 
         /// How much something new of this kind counts.
         var weight: Double {
             switch self {
             case .failedLogin: 0.25
+            // Alone it blocks nobody: people are called at night.
+            case .unusualHour: 0.4
             case .unknownRoute: 0.1
             case .denied: 0.06
             case .clientError: 0.03

@@ -1,3 +1,5 @@
+internal import Runtime
+
 /// The names of a server. A value.
 ///
 /// A page of another site can resolve its own name to this machine (DNS rebinding); the browser then treats the page

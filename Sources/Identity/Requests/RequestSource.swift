@@ -1,3 +1,4 @@
+internal import Runtime
 internal import WebServer
 
 /// The source of a request, with proxies taken into account. A value.

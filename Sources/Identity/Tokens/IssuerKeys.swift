@@ -25,7 +25,7 @@ final class IssuerKeys: Sendable {
     let issuer: TokenIssuer
     private let state = Mutex(State())
     private let fetching = Mutex(())
-    private let client = HTTPClient()
+    let client = HTTPClient()
 
     /// Keys are fetched again after this time, …
     private static let freshNanoseconds: Int64 = 600_000_000_000

@@ -25,6 +25,9 @@ public struct TokenIssuer: Equatable, Sendable {
     /// The client of this server at the issuer, for logins in a browser; `nil` for none.
     public var client: Client?
 
+    /// The API server of Kubernetes that is asked about each token too; `nil` for none.
+    var review: TokenReview.Server?
+
     /// A client of an issuer.
     public struct Client: Equatable, Sendable {
         /// The id.
@@ -86,6 +89,13 @@ public struct TokenIssuer: Equatable, Sendable {
             grant.roles.formUnion(Role.roles(ofLevel: Int(clamping: level)))
         }
         return (grant, expires)
+    }
+
+    /// The grant of an account that an API server has confirmed.
+    func grant(of account: TokenReview.Account) -> AccessPolicy.Grant {
+        var grant = AccessPolicy.Grant(account.name, roles: defaultRoles)
+        for group in account.groups { grant.roles.formUnion(roles[group] ?? []) }
+        return grant
     }
 
     private static func texts(_ value: JSON?) -> [String] {

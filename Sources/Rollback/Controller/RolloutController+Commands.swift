@@ -39,12 +39,15 @@ public struct RolloutCommand: Equatable, Sendable {
     public var by: String
     /// The reason.
     public var reason: String
+    /// The proved identity that gave it, if it is that of one person or program; `nil` otherwise.
+    public var identity: String?
 
     /// A command of `by`.
-    public init(_ verb: Verb, by: String, reason: String = "") {
+    public init(_ verb: Verb, by: String, reason: String = "", identity: String? = nil) {
         self.verb = verb
         self.by = by
         self.reason = reason
+        self.identity = identity
     }
 }
 
@@ -138,10 +141,10 @@ extension RolloutController {
         case .start: start(at: now)
         case .pause: pause(command, at: now)
         case .resume: resume(at: now)
-        case .promote: promote(at: now)
+        case .promote: promote(command, at: now)
         case .promoteWithoutData:
             command.reason.isEmpty
-                ? .refused("a promotion without data needs a reason") : promote(isWithoutData: true, at: now)
+                ? .refused("a promotion without data needs a reason") : promote(command, isWithoutData: true, at: now)
         case .abort: abort(command, at: now)
         case .rollback(let services): rollback(services, command, at: now)
         case .restore(let splits, let generation): restore(splits, exactlyIn: generation, command, at: now)
@@ -196,21 +199,6 @@ extension RolloutController {
         if isCoolingDown(at: now) { return .refused("a trip forbids promotion until its cooldown is over") }
         state.phase = .promoting
         journal("resume", at: now)
-        return .accepted
-    }
-
-    private mutating func promote(isWithoutData: Bool = false, at now: Instant) -> CommandOutcome {
-        guard state.phase == .promoting else { return .refused("nothing is being promoted") }
-        let baking = plan.services.map(\.name).filter { name in
-            if case .baking = state.services[name]?.progress { true } else { false }
-        }
-        guard !baking.isEmpty else { return .ignored("no service waits for approval") }
-        for service in baking {
-            state.services[service]?.isApproved = true
-            if isWithoutData { state.services[service]?.isWithoutData = true }
-            work[service]?.gatesDue = nil
-        }
-        journal("approved", at: now)
         return .accepted
     }
 

@@ -113,8 +113,7 @@ extension RolloutController {
         state.services[service.name]?.progress = .shifting(stage: stage)
         state.services[service.name]?.split = service.stages[stage]
         state.services[service.name]?.revision &+= 1
-        state.services[service.name]?.isApproved = false
-        state.services[service.name]?.isWithoutData = false
+        state.services[service.name]?.withdrawApproval()
         if stage == 0 { state.services[service.name]?.trafficSince = now }
         recordStage("intended", service.name, stage, "", at: now)
         journal("stage", at: now)
@@ -125,8 +124,7 @@ extension RolloutController {
         work[service.name]?.gateLack = nil
         guard stage + 1 < service.stages.count else {
             state.services[service.name]?.progress = .promoted
-            state.services[service.name]?.isApproved = false
-            state.services[service.name]?.isWithoutData = false
+            state.services[service.name]?.withdrawApproval()
             state.lastPromotedAt = now
             recordStage("promoted", service.name, stage, "", at: now)
             journal("service promoted", at: now)

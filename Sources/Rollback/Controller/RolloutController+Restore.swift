@@ -58,7 +58,7 @@ extension RolloutController {
         state.services[service]?.isRestoring = true
         state.services[service]?.split = split
         state.services[service]?.revision &+= 1
-        state.services[service]?.isApproved = false
+        state.services[service]?.withdrawApproval()
         recordStage("restoring", service, stage, "", at: now)
     }
 

@@ -87,8 +87,7 @@ extension RolloutController {
             state.services[service]?.progress = .rollingBack(.intended)
             state.services[service]?.split = .allStable
             state.services[service]?.revision &+= 1
-            state.services[service]?.isApproved = false
-            state.services[service]?.isWithoutData = false
+            state.services[service]?.withdrawApproval()
             state.services[service]?.isRestoring = false
             state.services[service]?.abandoned = []
             state.services[service]?.isOrderBroken = false

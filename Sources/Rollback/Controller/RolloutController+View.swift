@@ -24,10 +24,11 @@ extension RolloutController {
     public func gates(of service: String) -> [GateView] {
         (plan.service(service)?.gates ?? []).map { gate in
             switch gate.kind {
-            case .approval:
+            case .approval(let approval):
                 let isApproved = state.services[service]?.isApproved == true
                 return GateView(
-                    name: gate.name, isOpen: isApproved, detail: isApproved ? "approved" : "waits for a person")
+                    name: gate.name, isOpen: isApproved,
+                    detail: isApproved ? "approved" : openApproval(approval, of: service))
             case .rule(let name):
                 switch standings[name] {
                 case .healthy: return GateView(name: gate.name, isOpen: true, detail: "healthy")
@@ -60,7 +61,7 @@ extension RolloutController {
                         "\(service): mend the measurement (\(lack.description)), or: "
                             + "tribune rollout promote \(plan.name) --without-data --reason=…")
                 } else if let end = bakeEnd(of: service), now >= end,
-                    gates(of: service).contains(where: { $0.isOpen == false && $0.detail == "waits for a person" })
+                    gates(of: service).contains(where: { $0.isOpen == false && $0.detail.hasPrefix("waits for ") })
                 {
                     lines.append("\(service): approve the stage: tribune rollout promote \(plan.name)")
                 }

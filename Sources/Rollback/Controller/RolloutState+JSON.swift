@@ -90,7 +90,8 @@ extension ServiceRollout {
             "candidate": .integer(Int64(split.candidate)), "progress": progress.json,
             "revision": .integer(Int64(clamping: revision)), "frozen": frozen.map(JSON.string) ?? .null,
             "approved": .bool(isApproved), "restoring": .bool(isRestoring),
-            "without_data": .bool(isWithoutData),
+            "without_data": .bool(isWithoutData), "approvers": .array(approvers.sorted().map(JSON.string)),
+            "approvers_without_data": .array(approversWithoutData.sorted().map(JSON.string)),
             "traffic_since": trafficSince.map { .integer($0.nanoseconds) } ?? .null,
             "abandoned": .array(abandoned.sorted().map { .integer(Int64($0)) }), "order_broken": .bool(isOrderBroken),
         ]
@@ -110,6 +111,8 @@ extension ServiceRollout {
         // Journals of earlier versions do not have it.
         isRestoring = json["restoring"]?.bool ?? false
         isWithoutData = json["without_data"]?.bool ?? false
+        approvers = Set((json["approvers"]?.elements ?? []).compactMap(\.text))
+        approversWithoutData = Set((json["approvers_without_data"]?.elements ?? []).compactMap(\.text))
         trafficSince = json["traffic_since"]?.integer.map { Instant(nanoseconds: $0) }
         abandoned = Set((json["abandoned"]?.elements ?? []).compactMap { $0.integer.map { Int($0) } })
         isOrderBroken = json["order_broken"]?.bool ?? false

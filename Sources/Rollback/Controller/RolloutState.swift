@@ -90,6 +90,10 @@ public struct ServiceRollout: Equatable, Sendable {
     public var isApproved = false
     /// Whether a person has let it pass the present stage without data. Only with `isApproved`.
     public var isWithoutData = false
+    /// The proved identities that have approved the next stage, if a gate demands certain ones.
+    public var approvers: Set<String> = []
+    /// Those of them that let it pass without data.
+    public var approversWithoutData: Set<String> = []
     /// When its candidate was first given traffic in this rollout; `nil` before.
     public var trafficSince: Instant?
     /// Whether the weight being set is that of a checkpoint, below the previous one. Only while `shifting`.
@@ -101,6 +105,14 @@ public struct ServiceRollout: Equatable, Sendable {
 
     /// A service that has not begun.
     public init() {}
+
+    /// The next stage needs an approval of its own.
+    mutating func withdrawApproval() {
+        isApproved = false
+        isWithoutData = false
+        approvers = []
+        approversWithoutData = []
+    }
 }
 
 /// One rollback: causes, steps, progress, and times.

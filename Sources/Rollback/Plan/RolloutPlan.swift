@@ -35,8 +35,27 @@ public struct RolloutPlan: Equatable, Sendable {
             case http(String)
             /// The rollback rule with this name must have a measurement and must not be violated.
             case rule(String)
-            /// Opens with the command `promote`.
-            case approval
+            /// Opens with the command `promote`, given by as many different identities as it demands.
+            case approval(Approval = Approval())
+        }
+
+        /// Who has to approve a stage.
+        public struct Approval: Equatable, Sendable {
+            /// The number of different identities.
+            public var count = 1
+            /// The identities that may; empty for all that may give orders to the plan.
+            public var from: [String] = []
+
+            /// One approval of anybody.
+            public init() {}
+
+            /// Whether it matters who approves: then an order counts only with a proved identity.
+            var isPersonal: Bool { count > 1 || !from.isEmpty }
+
+            /// Those of `names` that count.
+            func counted(_ names: Set<String>) -> [String] {
+                names.filter { from.isEmpty || from.contains($0) }.sorted()
+            }
         }
 
         /// Its name in reports.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Identity
 internal import PrometheusAPI
 internal import Runtime
 
@@ -27,7 +28,7 @@ enum ServeCommand {
         Signals.block(ServiceLoop.signals)
         let loop = ServiceLoop()
         let service = try TribuneService(
-            settings, logger: logger, onReload: { loop.requestReload() }, onQuit: { loop.requestEnd() })
+            settings, logger: logger, onReload: { loop.requestReload(by: $0) }, onQuit: { loop.requestEnd() })
         loop.run(service)
         service.stop()
         return 0
@@ -41,14 +42,15 @@ final class ServiceLoop: Sendable {
     static let signals = [SIGHUP, SIGINT, SIGTERM, SIGUSR1]
 
     private struct Reload: Sendable {
+        let principal: Principal
         let answer = Mailbox<ConfigurationReload>(capacity: 1)
     }
 
     private let reloads = Mailbox<Reload>(capacity: 16)
 
-    /// Requests a reload and waits for it. Called on other threads than `run`.
-    func requestReload() -> ConfigurationReload {
-        let reload = Reload()
+    /// Requests a reload by `principal` and waits for it. Called on other threads than `run`.
+    func requestReload(by principal: Principal) -> ConfigurationReload {
+        let reload = Reload(principal: principal)
         guard reloads.send(reload) else { return .failed("too many reloads are waiting") }
         kill(getpid(), SIGUSR1)
         guard case .message(let outcome) = reload.answer.receive() else { return .failed("the service is stopping") }
@@ -77,7 +79,7 @@ final class ServiceLoop: Sendable {
     private func answerReloads(_ service: TribuneService) {
         let now = SystemClock.monotonicNanoseconds()
         while case .message(let waiting) = reloads.receive(deadline: now) {
-            waiting.answer.send(service.reload())
+            waiting.answer.send(service.reload(for: waiting.principal))
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import CurlHTTP
 internal import DeploymentGates
 internal import History
 internal import JSON
@@ -30,6 +31,8 @@ internal import YAML
 /// rules: {trigger: scrape, scrape_share: 0.05}          # alerts advance at scrapes
 /// gates:                                  # see GateConfiguration
 ///   token_file: /run/secrets/gates
+/// outgoing: {allow: [10.0.0.0/8, 127.0.0.1]}            # where connections over HTTP and SMTP may go
+/// reload: {second_approver: true}                       # two identities for looser rollback rules
 /// lease:                                                # without it, this process runs alone
 ///   postgres: {connection_file: /run/secrets/history}
 ///   ttl: 15s
@@ -69,6 +72,10 @@ struct TribuneFile {
     var rules = (trigger: RuleGroup.Trigger.interval, scrapeShare: RuleSettings().scrapeShare)
     /// The deployment gates.
     var gates = GateConfiguration()
+    /// The addresses to which HTTP and SMTP connections may be opened.
+    var outgoing = OutgoingPolicy()
+    /// Whether a reload that loosens enforcing rules needs a second identity.
+    var demandsSecondApprover = false
     /// The lease that decides which of several processes acts; `nil` for a process that runs alone.
     var lease: Lease?
 
@@ -135,6 +142,12 @@ struct TribuneFile {
         if let node = fields.optional("lease") { lease = try Self.lease(node, file: file, directory: directory) }
         if let node = fields.optional("history") { try readHistory(node, file: file, directory: directory) }
         if let node = fields.optional("rules") { try readRules(node, file: file) }
+        if let node = fields.optional("reload") {
+            var inner = try FieldReader(node, path: "reload", file: file)
+            demandsSecondApprover = try inner.optionalFlag("second_approver") ?? false
+            try inner.finish()
+        }
+        if let node = fields.optional("outgoing") { outgoing = try OutgoingPolicy(node, file: file) }
         if let node = fields.optional("gates") {
             gates = try GateConfiguration(node, file: file) { (path) throws(JSONFieldError) in
                 guard let text = FileText.read(Paths.resolve(path, from: directory)) else {

@@ -50,7 +50,7 @@ struct DemoScenario {
         }
 
         say("Starting Tribune: \(directory)/tribune.yml")
-        let service = try TribuneService(settings, logger: logger, onReload: { .done(waits: []) }, onQuit: {})
+        let service = try TribuneService(settings, logger: logger, onReload: { _ in .done(waits: []) }, onQuit: {})
         defer { service.stop() }
         let server = "http://127.0.0.1:\(service.port)"
         tell("page      \(server)/")

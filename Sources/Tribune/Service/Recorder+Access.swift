@@ -38,15 +38,21 @@ extension Recorder {
     }
 
     private func record(_ kind: LedgerEvent.Kind, _ principal: Principal, _ body: JSON) {
-        let actor = LedgerActor(
-            identity: principal.name, method: principal.method.rawValue,
-            peer: principal.address.isEmpty ? nil : principal.address, claimed: principal.claimed)
-        record(kind, actor, body)
+        record(kind, LedgerActor(principal), body)
     }
 
     private func record(_ kind: LedgerEvent.Kind, _ actor: LedgerActor, _ body: JSON) {
         history.record(
             LedgerEvent(
                 milliseconds: SystemClock.wallMilliseconds(), kind: kind, subject: "access", body: body, actor: actor))
+    }
+}
+
+extension LedgerActor {
+    /// The sender of a request: what was proved, and apart from it what was claimed.
+    init(_ principal: Principal) {
+        self.init(
+            identity: principal.name, method: principal.method.rawValue,
+            peer: principal.address.isEmpty ? nil : principal.address, claimed: principal.claimed)
     }
 }

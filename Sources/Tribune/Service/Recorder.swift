@@ -179,6 +179,9 @@ final class Recorder: Sendable {
         if error == nil { configuration.withLock { $0 = snapshot } }
     }
 
+    /// A hash that changes with every byte of `files`.
+    func identity(of files: [String]) -> String { reader.snapshot(files).identity }
+
     /// Records the measurements that have waited for `age` milliseconds.
     func flush(ifOlderThan age: Int64) {
         let due: [Measurement] = batch.withLock { batch in

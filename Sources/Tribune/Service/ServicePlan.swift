@@ -43,7 +43,11 @@ struct ServicePlan: Sendable {
         self.local = local
         addresses =
             try settings.listenAddresses() + (local.map { [.unix(path: $0.startingSocket, mode: 0o600)] } ?? [])
-        web = try Self.webConfiguration(settings, logger)
+        let open = settings.requiresTLS ? addresses.first { !$0.isLocal } : nil
+        web = try Self.webConfiguration(settings, requiresTLS: open != nil, logger)
+        if let open, web == nil {
+            throw CommandFailure("--require-tls: \(open) needs TLS (--web.config.file with tls_server_config)")
+        }
         configuration = try LoadedConfiguration.load(settings)
         guard Paths.makeDirectory(settings.storagePath, isPrivate: true) else {
             throw CommandFailure("\(settings.storagePath): \(SystemError.current)")
@@ -55,11 +59,11 @@ struct ServicePlan: Sendable {
     }
 
     private static func webConfiguration(
-        _ settings: ServiceSettings, _ logger: Logger
+        _ settings: ServiceSettings, requiresTLS: Bool, _ logger: Logger
     ) throws(CommandFailure) -> WebConfigurationSource? {
         guard let path = settings.webConfigFile else { return nil }
         return try start("the web server") { () throws(WebConfigurationError) in
-            try WebConfigurationSource(path) { error in
+            try WebConfigurationSource(path, requiresTLS: requiresTLS) { error in
                 if let error {
                     logger.error("web configuration not reloaded", ["error": error.description])
                 } else {

@@ -1,3 +1,4 @@
+internal import CurlHTTP
 internal import MetricModel
 internal import PromQL
 internal import PrometheusAPI
@@ -9,7 +10,11 @@ extension LoadedConfiguration {
     /// Reads the configuration file.
     static func load(_ settings: ServiceSettings) throws(CommandFailure) -> LoadedConfiguration {
         do throws(ConfigurationError) {
-            return try load(settings.configFile, features: settings.features.parser, requiresRuleFiles: false)
+            let configuration = try load(
+                settings.configFile, features: settings.features.parser, requiresRuleFiles: false)
+            let plain = settings.requiresTLS ? configuration.plainLinks(settings.configFile) : []
+            guard plain.isEmpty else { throw ConfigurationError(errors: plain) }
+            return configuration
         } catch {
             throw CommandFailure(error.description)
         }
@@ -45,6 +50,13 @@ extension ServiceSettings {
 }
 
 extension LoadedConfiguration {
+    /// Where connections may go, and whether they must be encrypted.
+    func outgoing(_ settings: ServiceSettings) -> OutgoingPolicy {
+        var policy = file.outgoing
+        policy.requiresTLS = settings.requiresTLS
+        return policy
+    }
+
     /// The settings of the rule engine.
     ///
     /// - Parameter trigger: that of `--rules.trigger`.

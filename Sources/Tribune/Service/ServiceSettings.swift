@@ -18,6 +18,8 @@ struct ServiceSettings: Sendable {
     var usesSystemdSockets = false
     /// The file with TLS, passwords and headers of the web server.
     var webConfigFile: String?
+    /// Whether every link beyond this machine must be encrypted.
+    var requiresTLS = false
     /// The external URL; `nil` to derive it from the listen address.
     var externalURL: ExternalURL?
     /// The prefix of every path; `nil` for the path of the external URL.
@@ -30,8 +32,9 @@ struct ServiceSettings: Sendable {
     var maximumConnections = 512
     /// Whether `/api/v1/write` accepts samples.
     var enablesRemoteWrite = false
-    /// The token for rollout commands from other machines.
+    /// The token for rollout commands from other machines, and its file.
     var commandToken: String?
+    var commandTokenFile: String?
     /// How long samples are kept.
     var retention = Self.defaultRetention
     /// The limit of the size of samples, in bytes.
@@ -73,6 +76,8 @@ struct ServiceSettings: Sendable {
             default: "127.0.0.1:9190"),
         .flag("web.systemd-socket", "Listen on the sockets from systemd instead of --web.listen-address."),
         .value("web.config.file", "FILE", "TLS, passwords and headers, in Prometheus's format."),
+        .flag(
+            "require-tls", "Refuse every connection that is not encrypted, except on this machine and Unix sockets."),
         .value("web.external-url", "URL", "The URL under which users reach this server."),
         .value(
             "web.route-prefix", "PATH",
@@ -110,6 +115,7 @@ struct ServiceSettings: Sendable {
         furtherListenAddresses = Array(addresses.dropFirst())
         usesSystemdSockets = invocation.flag("web.systemd-socket")
         webConfigFile = invocation.value("web.config.file").flatMap { $0.isEmpty ? nil : $0 }
+        requiresTLS = invocation.flag("require-tls")
         if let text = invocation.value("web.external-url"), !text.isEmpty {
             guard let url = ExternalURL(text) else {
                 throw invocation.misuse(of: "web.external-url", "a URL such as https://host/path")
@@ -133,7 +139,10 @@ struct ServiceSettings: Sendable {
         queryLookback = try invocation.duration("query.lookback-delta")
         queryMaximumSamples = try invocation.count("query.max-samples")
         queryConcurrency = try invocation.count("query.max-concurrency", atMost: 1000)
-        if let path = invocation.value("web.command-token-file") { commandToken = try Console.secret(in: path) }
+        if let path = invocation.value("web.command-token-file") {
+            commandToken = try Console.secret(in: path)
+            commandTokenFile = path
+        }
         if let text = invocation.value("rules.trigger") {
             guard let trigger = RuleGroup.Trigger(rawValue: text) else {
                 throw invocation.misuse(of: "rules.trigger", "interval or scrape")

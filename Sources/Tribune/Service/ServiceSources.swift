@@ -38,7 +38,7 @@ struct ServiceSources {
     let accessControl: AccessControl
     let url: ExternalURL
     let state: ServiceState
-    let onReload: @Sendable () -> ConfigurationReload
+    let onReload: @Sendable (Principal) -> ConfigurationReload
     let onQuit: @Sendable () -> Void
 
     /// The data of Prometheus's API.

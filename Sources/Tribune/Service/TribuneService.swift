@@ -15,6 +15,7 @@ internal import RolloutRunner
 internal import RuleEngine
 internal import Runtime
 internal import Scraper
+internal import Synchronization
 internal import WebCore
 internal import WebServer
 internal import YAML
@@ -24,13 +25,15 @@ internal import YAML
 /// Engines start from the end of the processing chain to its beginning, so that results always have a receiver. They
 /// stop in the reverse order.
 final class TribuneService: Sendable {
-    private let settings: ServiceSettings
-    private let logger: Logger
-    private let state: ServiceState
+    let settings: ServiceSettings
+    let logger: Logger
+    let state: ServiceState
+    /// The configuration that waits for a second identity.
+    let secondApproval = Mutex(SecondApproval())
     private let store: MetricStore
     private let history: HistoryRunner
     private let hotCache: HotCache?
-    private let recorder: Recorder
+    let recorder: Recorder
     private let silences: SilenceRunner
     private let notifier: NotificationRunner
     private let onCall: OnCallRunner
@@ -56,10 +59,11 @@ final class TribuneService: Sendable {
     ///
     /// - Parameter onReload: called by `/-/reload`.
     init(
-        _ settings: ServiceSettings, logger: Logger, onReload: @escaping @Sendable () -> ConfigurationReload,
+        _ settings: ServiceSettings, logger: Logger, onReload: @escaping @Sendable (Principal) -> ConfigurationReload,
         onQuit: @escaping @Sendable () -> Void
     ) throws(CommandFailure) {
         let plan = try ServicePlan(settings, logger: logger)
+        OutgoingPolicy.ofProcess = plan.configuration.outgoing(settings)
         self.settings = settings
         externalURL = plan.externalURL
         url = plan.url
@@ -145,20 +149,12 @@ final class TribuneService: Sendable {
         try housekeeping.start()
     }
 
-    /// Reads the configuration again. Where it has errors, nothing changes.
-    ///
-    /// - Parameter actor: who caused it.
-    func reload(by actor: LedgerActor = LedgerActor(method: "signal")) -> ConfigurationReload {
-        let configuration: LoadedConfiguration
-        do throws(CommandFailure) {
-            configuration = try LoadedConfiguration.load(settings)
-            if let refusal = rollback.refusal(of: configuration.plans) { throw CommandFailure(refusal) }
-        } catch {
-            state.reloadFailed(error.message)
-            recorder.configured(settings.configFile, error: error.message, by: actor)
-            logger.error("configuration not reloaded, the former one stays in force", ["error": error.message])
-            return .failed(error.message)
-        }
+    /// Why the rollouts under way do not allow `configuration`; `nil` if they do.
+    func refusal(of configuration: LoadedConfiguration) -> String? { rollback.refusal(of: configuration.plans) }
+
+    /// Brings `configuration` into force. Returns what waits, with the reasons.
+    func apply(_ configuration: LoadedConfiguration) -> [String] {
+        OutgoingPolicy.ofProcess = configuration.outgoing(settings)
         let waits = rollback.reload(configuration.plans, rules: configuration.watches)
         for reason in waits { logger.warn("part of a plan not reloaded yet", ["reason": reason]) }
         gates.reload(configuration.file.gates)
@@ -177,10 +173,8 @@ final class TribuneService: Sendable {
         store.keepExemplars(configuration.prometheus.maximumExemplars ?? settings.maximumExemplars)
         reloadTargets(configuration)
         state.reloaded(configuration)
-        recorder.configured(
-            settings.configFile, files: configuration.files(settings.configFile), error: nil, by: actor)
-        logger.info("configuration reloaded", ["file": settings.configFile])
-        return .done(waits: waits)
+        secondApproval.withLock { $0.reloaded() }
+        return waits
     }
 
     /// Stops everything in order. Samples, journals and spooled records are then on disk.
@@ -211,6 +205,13 @@ final class TribuneService: Sendable {
     }
 
     private func reloadTargets(_ configuration: LoadedConfiguration) {
+        let exposed = configuration.exposedFiles(
+            settings.configFile, web: settings.webConfigFile, secrets: settings.commandTokenFile.map { [$0] } ?? [])
+        for file in exposed {
+            logger.warn(
+                "a file with a secret is open to other users",
+                ["file": file.path, "mode": file.mode, "expected": "0600"])
+        }
         for warning in configuration.prometheus.warnings { logger.warn(warning.description) }
         for warning in configuration.notification.warnings { logger.warn(warning) }
         for path in configuration.prometheus.missingRuleFiles {

@@ -20,6 +20,10 @@ internal import Synchronization
     /// The waiting bytes' share of the budget.
     private var charge: ByteCharge?
     private var isClosed = false
+    /// Whose threads handle its events.
+    private var home: Poller
+    /// The events for which it was armed last.
+    private var armed = Poller.Events.readable
     private var isDraining = false
     private var drained = 0
 
@@ -46,6 +50,7 @@ internal import Synchronization
         session = UnestablishedSession()
         self.establish = establish
         self.server = server
+        home = if case .tls = transport { server.handshakes } else { server.reception }
         let now = SystemClock.monotonicNanoseconds()
         phaseBegan = Atomic(now)
         progressed = Atomic(now)
@@ -87,6 +92,20 @@ internal import Synchronization
             }
             guard establish == nil || shakeHands() else { return [] }
             return unsafe advance(reads: !events.isDisjoint(with: [.readable, .hungUp, .peerClosed]), scratch)
+        }
+    }
+
+    /// Registers the connection. A plain one is then read at once, and waits for its first bytes after that. False
+    /// without memory.
+    func begin() -> Bool {
+        if case .plain = transport { return home.add(descriptor, []) }
+        return home.add(descriptor, .readable)
+    }
+
+    /// The connection has a request for a handler: from now on the handler threads handle its events.
+    func leaveReception() {
+        lock.withLock { _ in
+            if !isClosed { moveToHandlers() }
         }
     }
 
@@ -138,7 +157,7 @@ internal import Synchronization
             establish = nil
             return true
         case .blocked(let writing):
-            server.poller.arm(descriptor, writing ? .writable : .readable)
+            arm(writing ? .writable : .readable)
             return false
         case .ended, .failed: server.handshakeFailed()
         }
@@ -220,8 +239,24 @@ internal import Synchronization
             events.insert(.peerClosed)
         }
         if phase == .idle { output.release() }
-        if !events.isEmpty { server.poller.arm(descriptor, events) }
+        armed = []
+        if !events.isEmpty { arm(events) }
+        // Bodies and long responses would delay those who have just come.
+        if phase == .body || phase == .writing || phase == .live { moveToHandlers() }
         if transport.hasBuffered, session.wantsInput { server.wake(self) }
+    }
+
+    private func arm(_ events: Poller.Events) {
+        armed = events
+        home.arm(descriptor, events)
+    }
+
+    private func moveToHandlers() {
+        guard home != server.poller else { return }
+        home.remove(descriptor)
+        home = server.poller
+        // Only a descriptor that is not its own, or a lack of memory, makes this fail; then it expires.
+        _ = home.add(descriptor, armed)
     }
 
     private func enter(_ next: ConnectionPhase) {
@@ -240,7 +275,8 @@ internal import Synchronization
         guard session.needsDraining else { return close() }
         isDraining = true
         enter(.draining)
-        server.poller.arm(descriptor, .readable)
+        arm(.readable)
+        moveToHandlers()
     }
 
     private func drain(_ scratch: UnsafeMutableRawBufferPointer) {
@@ -250,7 +286,7 @@ internal import Synchronization
         }
         var byte: UInt8 = 0
         let isOpen = unsafe recv(descriptor, &byte, 1, Int32(MSG_PEEK)) < 0 && errno == EAGAIN
-        if isOpen { server.poller.arm(descriptor, .readable) } else { close() }
+        if isOpen { arm(.readable) } else { close() }
     }
 
     private func close() {

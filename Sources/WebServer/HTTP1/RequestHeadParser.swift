@@ -14,7 +14,7 @@ internal import Glibc
     private var connection: [String] = []
 
     static let maximumHeaders = 100
-    static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
+    static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"]
 
     /// - Parameter bytes: the head, including the empty line.
     static func parse(_ bytes: UnsafeRawBufferPointer) throws(HTTPFault) -> RequestHead {

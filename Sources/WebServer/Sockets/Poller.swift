@@ -3,7 +3,7 @@ internal import Glibc
 
 /// An epoll instance on which several threads wait. Every descriptor is reported once and must then be armed again, so
 /// that one thread at a time handles it.
-struct Poller: Sendable {
+struct Poller: Equatable, Sendable {
     /// The events that a connection waits for.
     struct Events: OptionSet, Sendable {
         var rawValue: UInt32

@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// Addresses with a common prefix: `10.0.0.0/8`, `fd00::/8`, or one address. A value.
-public struct NetworkPrefix: Equatable, Sendable, CustomStringConvertible {
+public struct NetworkPrefix: Hashable, Sendable, CustomStringConvertible {
     /// 16 bytes; an IPv4 address is mapped to IPv6.
     private let bytes: [UInt8]
     /// The length of the prefix in bits.
@@ -42,7 +42,7 @@ public struct NetworkPrefix: Equatable, Sendable, CustomStringConvertible {
 
     /// The address for limits: a client with a whole IPv6 network counts as one, so that it cannot use a new address
     /// for every request.
-    static func limitKey(_ address: String) -> String {
+    public static func limitKey(_ address: String) -> String {
         guard address.utf8.contains(UInt8(ascii: ":")), let bytes = bytes(of: address),
             bytes[..<12] != [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff][...]
         else { return address }
