@@ -12,6 +12,11 @@ if [ -n "$long" ]; then
     echo "comments must end at column 120" >&2
     exit 1
 fi
+# Comments name the thing: 'The labels that …', not 'What …'.
+if git ls-files -z 'Sources/*.swift' | xargs -0 grep -nE '^[[:space:]]*//+ What\b'; then
+    echo "comments must not begin with 'What'" >&2
+    exit 1
+fi
 # Each access converts the function and stores the result: calls get slower, and overflow the stack in the end.
 if git ls-files -z '*.swift' | xargs -0 grep -nE 'Mutex<[^[>]*\) (throws[^>]* )?->'; then
     echo "a Mutex must not hold a function: wrap it in a struct, as ReplaceableClosure does" >&2

@@ -315,11 +315,16 @@ public final class GateRunner: Sendable {
 
     /// Improvements that the executor did not accept.
     private final class Undeliverable: Sendable {
-        private let value = Mutex<(@Sendable (Improvement) -> Void)?>(nil)
+        /// A function in a mutex itself would be converted, and stored again, at each access.
+        private struct Handler: Sendable {
+            var call: (@Sendable (Improvement) -> Void)?
+        }
+
+        private let value = Mutex(Handler())
 
         var handler: (@Sendable (Improvement) -> Void)? {
-            get { value.withLock { $0 } }
-            set { value.withLock { $0 = newValue } }
+            get { value.withLock { $0 }.call }
+            set { value.withLock { $0.call = newValue } }
         }
 
         func happened(_ improvement: Improvement) { handler?(improvement) }

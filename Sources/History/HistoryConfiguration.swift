@@ -124,7 +124,7 @@ public struct HistoryStatus: Equatable, Sendable {
     public var size: Int64
     /// The root over them, in base64 as checkpoints write it; empty before the database was reached.
     public var root: String
-    /// How often the ledger was taken over by a process.
+    /// The ledger's epoch: the number of take-overs by a process.
     public var epoch: Int64
     /// Entries covered by the last signed checkpoint.
     public var signedSize: Int64
@@ -148,11 +148,11 @@ public struct LedgerQuery: Equatable, Sendable {
     public var through: Int64?
     /// Whether entries of no service fit where ``service`` is given.
     public var includesNone = false
-    /// Only entries whose text holds this.
+    /// Only entries whose text contains this.
     public var text: String?
     /// Only entries before this one: the cursor of the next page.
     public var before: Int64?
-    /// At most so many, 1 to 10 000.
+    /// The maximum number of entries, 1 to 10 000.
     public var limit: Int
 
     /// The newest `limit` entries that fit.

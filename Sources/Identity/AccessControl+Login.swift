@@ -12,7 +12,7 @@ extension AccessControl {
     /// The cookie that ties a login to the browser that began it.
     public static let loginCookie = "tribune_login"
 
-    /// Issuers at which people can log in, by their names.
+    /// The issuers that offer login, by name.
     public var loginIssuers: [String] { policy.issuers.filter { $0.client != nil }.map(\.issuer) }
 
     /// Where a browser begins its login, and the state that it has to bring back; `nil` where the issuer is not known

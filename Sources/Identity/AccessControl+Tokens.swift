@@ -16,7 +16,7 @@ extension AccessControl {
     /// How long the answer of an API server about a token counts.
     private static let reviewSeconds: Int64 = 60
 
-    /// Who `text` proves, a JSON Web Token. May take some seconds, for the keys of an issuer.
+    /// The identity that the JSON Web Token `text` proves. May take some seconds, for the keys of an issuer.
     func webToken(
         _ text: String, hash: [UInt8], _ issuers: [String: IssuerKeys]
     ) throws(Refusal) -> (grant: AccessPolicy.Grant, method: Principal.Method) {
@@ -84,7 +84,7 @@ extension AccessControl {
         return tokens(name, id, refresh, at: now)
     }
 
-    /// New tokens for a refresh token; `nil` where it is not valid, or not any more.
+    /// New tokens for a refresh token; `nil` if it is invalid or has expired.
     public func refreshTokens(_ refresh: String) -> IssuedTokens? {
         guard let new = Self.random(32) else { return nil }
         let now = SystemClock.wallMilliseconds()

@@ -165,7 +165,7 @@ public final class AccessControl: Sendable {
         return name
     }
 
-    /// Whoever sends `request`, without what it may prove.
+    /// The unauthenticated sender of `request`.
     func nobody(_ request: HTTPServerRequest) -> Principal {
         let policy = policy
         return anonymous(RequestSource(request, proxies: policy.trustedProxies), policy)

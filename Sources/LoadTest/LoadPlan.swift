@@ -1,7 +1,7 @@
 internal import MetricModel
 public import YAML
 
-/// What a load test does: targets, rates, limits. A value.
+/// A load test: targets, rates, limits. A value.
 public struct LoadPlan: Equatable, Sendable {
     /// One kind of request.
     public struct Target: Equatable, Sendable {
@@ -52,7 +52,7 @@ public struct LoadPlan: Equatable, Sendable {
     public var timeout = 10.0
     /// The check of answers; `nil` for none.
     public var hash: HashCheck?
-    /// What must hold at the end.
+    /// The conditions at the end.
     public var thresholds: [LoadThreshold] = []
 
     /// A plan without targets.

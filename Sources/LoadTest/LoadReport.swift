@@ -4,9 +4,9 @@ internal import Runtime
 
 /// A finished load test for people and programs. A value.
 public struct LoadReport: Equatable, Sendable {
-    /// What was done.
+    /// The load that was sent.
     public let plan: LoadPlan
-    /// What was measured.
+    /// The measurements.
     public let result: LoadResult
     /// When it began, in milliseconds since the epoch.
     public let began: Int64

@@ -98,7 +98,7 @@ public final class LoadRunner: Sendable {
         return state.result
     }
 
-    /// What the loop changes.
+    /// The state that the loop changes.
     private struct State {
         var schedule: LoadSchedule
         var result: LoadResult

@@ -55,7 +55,7 @@ public struct LoadSchedule: Equatable, Sendable {
                 next += 1
                 return Int64(time * 1e9)
             }
-            // What is left of a request at the end of a stage is due in the next one.
+            // The fraction of a request left at the end of a stage is due in the next one.
             next -= current.requests
             stageBegin += current.seconds
             stage += 1

@@ -1,8 +1,8 @@
 internal import MetricModel
 
-/// What must hold at the end of a load test, such as `p99 < 5ms` or `auth: errors < 1%`. A value.
+/// A condition at the end of a load test, such as `p99 < 5ms` or `auth: errors < 1%`. A value.
 public struct LoadThreshold: Equatable, Sendable, CustomStringConvertible {
-    /// What is compared.
+    /// The compared quantity.
     public enum Measure: Equatable, Sendable {
         /// A quantile of the latency, 0...1, in seconds.
         case quantile(Double)
@@ -37,7 +37,7 @@ public struct LoadThreshold: Equatable, Sendable, CustomStringConvertible {
     public let description: String
     /// The target; `nil` for all together.
     public let target: String?
-    /// What is compared.
+    /// The compared quantity.
     public let measure: Measure
     let comparison: Comparison
     /// Seconds, a share, or requests per second.

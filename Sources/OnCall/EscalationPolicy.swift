@@ -8,7 +8,7 @@ public struct EscalationPolicy: Equatable, Sendable {
         case person(String)
         /// Everybody of a team.
         case team(String)
-        /// Whoever is on call by a schedule.
+        /// The person on call by a schedule.
         case schedule(String)
         /// A receiver of the notification configuration.
         case receiver(String)

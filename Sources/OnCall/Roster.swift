@@ -1,6 +1,6 @@
 public import MetricModel
 
-/// Who is there to be called, and how. A value, read from `oncall.yml`.
+/// People, teams, schedules and policies of `oncall.yml`. A value.
 public struct Roster: Equatable, Sendable {
     /// A person and the ways to reach them.
     public struct Person: Equatable, Sendable {

@@ -4,7 +4,7 @@ internal import OnCall
 internal import Runtime
 internal import Synchronization
 
-/// What the thread of the machine works on: the machine, its journal, its clock and its part in the lease.
+/// The state owned by the machine's thread: the machine, its journal, its clock and its part in the lease.
 struct OnCallCourse: ~Copyable {
     /// Whether this node acts, among those that share pages.
     private enum Turn {
@@ -25,7 +25,7 @@ struct OnCallCourse: ~Copyable {
 
     private let runner: OnCallRunner
     private var journal: PageJournal?
-    /// What this node knows of pages when it takes over: its journal, or its pages when it acted last.
+    /// This node's pages when it takes over: its journal, or its pages when it acted last.
     private var own: [PageBook.Record]
     private var book: PageBook
     private var turn = Turn.standby
@@ -121,7 +121,7 @@ struct OnCallCourse: ~Copyable {
         guard let store = runner.settings.store else { return lead(own) }
         do throws(PageStoreFault) {
             let (shared, epoch) = try store.pages()
-            // What this node wrote counts unless another one has acted since.
+            // This node's own pages count unless another node has acted since.
             let recent = own.filter { $0.epoch >= epoch }
             lead(recent + [shared])
         } catch {

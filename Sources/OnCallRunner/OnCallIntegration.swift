@@ -38,7 +38,7 @@ public struct OnCallIntegration: IntegrationSettings {
 }
 
 extension Signal {
-    /// What a message to `receiver` says.
+    /// The text of a message to `receiver`.
     init(_ message: Message, receiver: String, choice: PolicyChoice) {
         let source = "receiver \(receiver)"
         let key = "\(source)/\(message.groupKey)"

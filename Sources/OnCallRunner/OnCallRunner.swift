@@ -21,11 +21,11 @@ public final class OnCallRunner: Sendable {
         public var externalURL: String
         /// Sends messages.
         public var transport: any DeliveryTransport
-        /// Where the nodes of a lease share pages; `nil` for a process that runs alone.
+        /// The store in which the nodes of a lease share pages; `nil` for a process that runs alone.
         public var store: (any PageStore)?
         /// Whether this process acts, and not another one. Called from any thread, again before each message.
         public var mayAct: @Sendable () -> Bool
-        /// Where its log goes.
+        /// The log.
         public var logger: Logger
         /// The registry of metrics.
         public var registry: Registry
@@ -41,7 +41,7 @@ public final class OnCallRunner: Sendable {
         }
     }
 
-    /// Where reports go. Called from the thread of the machine; must not wait.
+    /// Takes reports. Called from the thread of the machine; must not wait.
     public struct Sinks: Sendable {
         /// Something happened, for the record.
         public var event: @Sendable (PageEvent) -> Void = { _ in }
@@ -52,7 +52,7 @@ public final class OnCallRunner: Sendable {
         public init() {}
     }
 
-    /// What a configuration file decides.
+    /// The settings of a configuration file.
     public struct Configuration: Sendable {
         /// The `oncall.yml`.
         public var onCall: OnCallConfiguration

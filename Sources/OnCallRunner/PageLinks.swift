@@ -14,7 +14,7 @@ public struct PageLinks: Sendable {
         case resolve
     }
 
-    /// What a link says.
+    /// The content of a link.
     public struct Link: Equatable, Sendable {
         /// The page.
         public var page: String

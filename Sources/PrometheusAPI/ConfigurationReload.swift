@@ -1,4 +1,4 @@
-/// What became of a request to read the configuration again.
+/// The result of a configuration reload.
 public enum ConfigurationReload: Equatable, Sendable {
     /// Nothing has changed, for this reason.
     case failed(String)

@@ -40,11 +40,11 @@ enum PlanMessage: Sendable {
     /// A receiver has accepted the incident of a rollback.
     case notified(rollback: String, receiver: String)
     case history(isAvailable: Bool)
-    /// What the thread of the journal did.
+    /// The journal's thread has written, or failed to.
     case journal(JournalWriter.Outcome)
     /// The record with this number is in the lease's table.
     case storedInLease(UInt64)
-    /// What the lease allows has changed; ``LeaseRunner`` knows how it stands.
+    /// The permissions of this node under the lease changed; read them from ``LeaseRunner``.
     case lease
 }
 

@@ -18,7 +18,7 @@ final class PlanRunner: Sendable {
         var unfinished: String?
     }
 
-    /// What the plan's thread works on.
+    /// The state owned by the plan's thread.
     struct Core: Sendable {
         var machine: PlanMachine
         /// The fencing number and the number of the last record.
@@ -28,7 +28,7 @@ final class PlanRunner: Sendable {
         var orders: [Order] = []
         /// Why the last record cannot be used, until the controller knows it.
         var loss: RecordLoss?
-        /// What the lease was known to allow.
+        /// The last known permissions under the lease.
         var standing = Lease.Standing.none
         /// The structure of the plan that there are workers for.
         var structureRevision: UInt64 = 0
@@ -144,7 +144,7 @@ final class PlanRunner: Sendable {
             case .message(let message): handle(message, &core)
             case .timedOut: step(&core) { $0.timePassed(at: $1) }
             case .closed:
-                // What waits is written before the process ends.
+                // Waiting records are written before the process ends.
                 for order in core.orders { order.answer.give(order.outcome) }
                 return
             }
@@ -283,7 +283,7 @@ final class PlanRunner: Sendable {
         answerOrders(&core)
     }
 
-    /// Logs a route once when it cannot be read any more, and once when it can be read again.
+    /// Logs once that a route cannot be read, and once that it can be read again.
     private func logRoutes(_ snapshot: RolloutSnapshot, _ before: RolloutSnapshot) {
         for (service, old) in zip(snapshot.services, before.services) where service.routes != old.routes {
             for (route, last) in zip(service.routes, old.routes) where route.isUp != last.isUp {

@@ -33,7 +33,7 @@ public final class RollbackRunner: Sendable {
         public var rules: [RuleWatch]?
         /// The lease that this process shares with others; `nil` for one that runs alone and may always act.
         public var lease: LeaseSettings?
-        /// Where its log goes.
+        /// The log.
         public var logger: Logger
         /// The registry of metrics.
         public var registry: Registry
@@ -127,7 +127,7 @@ public final class RollbackRunner: Sendable {
         output.close()
         sinkThread.withLock { $0.take() }?.join()
         beforeRelease()
-        // Given back only when nobody acts any more.
+        // Released after the last action.
         keeper?.stop()
     }
 
@@ -153,7 +153,7 @@ public final class RollbackRunner: Sendable {
         _ = runner(plan)?.mailbox.send(.notified(rollback: rollback, receiver: receiver))
     }
 
-    /// Whether it is this process that acts, tells people and records, and not another one.
+    /// Whether this process acts, notifies and records.
     public var isResponsible: Bool { keeper.map { $0.standing != .none } ?? true }
 
     /// The epoch under which this process holds the lease; `nil` if it does not.

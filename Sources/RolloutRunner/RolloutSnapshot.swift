@@ -29,9 +29,9 @@ public struct RolloutSnapshot: Equatable, Sendable {
         public var gates: [RolloutController.GateView]
         /// Which data it waits for, with since when they are missing; `nil` where it waits for none.
         public var lack: String?
-        /// What it depends on.
+        /// The services on which it depends.
         public var depends: [String]
-        /// What people check before its rollout begins.
+        /// Checks to make before the rollout.
         public var preflight: [String]
 
         /// How traffic is split by the last reading of every route; `nil` if a route cannot be read, if none was read
@@ -74,13 +74,13 @@ public struct RolloutSnapshot: Equatable, Sendable {
     public var lease: LeaseStatus?
     /// Why the journal cannot be written, so that candidates only lose traffic; `nil` while it can.
     public var journal: String?
-    /// What happened to the record of the rollout, until a person acknowledges it; `nil` if nothing did.
+    /// The loss of the rollout's record, until a person acknowledges it; `nil` if nothing did.
     public var loss: String?
     /// The services in the order of promotion.
     public var services: [Service]
-    /// What rules forbid any candidate more traffic for.
+    /// Reasons of rules that forbid more traffic for candidates.
     public var freezes: [String]
-    /// The tasks of people, one line each.
+    /// Required actions, one line each.
     public var todo: [String]
     /// The rollback rules of the plan.
     public var rules: [RuleView]
@@ -89,7 +89,7 @@ public struct RolloutSnapshot: Equatable, Sendable {
     /// The active rollback, or the last one.
     public var report: RollbackReport?
 
-    /// Where a rollback rule stands.
+    /// The state of a rollback rule.
     public struct RuleView: Equatable, Sendable {
         /// One element that it measured.
         public struct Element: Equatable, Sendable {
@@ -232,11 +232,11 @@ extension RolloutSnapshot.RuleView {
     }
 }
 
-/// Where a rollback rule stands.
+/// The state of a rollback rule.
 public struct RollbackRuleStanding: Equatable, Sendable {
     /// The longest streak of violations of its elements.
     public var streak: Int
-    /// What has tripped, as alerts.
+    /// Tripped elements, as alerts.
     public var alerts: [ActiveAlertSnapshot]
     /// Whether any element is tripped.
     public var isTripped: Bool { !alerts.isEmpty }

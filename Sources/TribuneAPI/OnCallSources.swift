@@ -1,7 +1,7 @@
 public import OnCall
 public import OnCallRunner
 
-/// Where the API gets pages. Provided by the composition root; every closure may be called by several threads at once.
+/// The source of pages. Provided by the composition root; every closure may be called by several threads at once.
 public struct OnCallSources: Sendable {
     /// Every page as it stands.
     public var book: @Sendable () -> PageBook = { PageBook(Roster()) }

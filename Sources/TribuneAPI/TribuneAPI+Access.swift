@@ -3,7 +3,7 @@ internal import JSON
 internal import MetricModel
 internal import WebCore
 
-/// Who has access.
+/// The identities and their permissions.
 extension TribuneAPI {
     var accessEndpoints: [Endpoint] {
         [
@@ -106,7 +106,7 @@ extension TribuneAPI {
     }
 }
 
-/// Where the API gets short-lived tokens. Handed in by the composition root.
+/// The source of short-lived tokens. Provided by the composition root.
 public struct TokenSources: Sendable {
     /// Tokens for an identity; `nil` where it gets none.
     public var issue: @Sendable (Principal) -> IssuedTokens? = { _ in nil }

@@ -68,7 +68,7 @@ extension TribuneAPI {
     }
 }
 
-/// Where browsers log in. Handed in by the composition root.
+/// Logins of browsers. Provided by the composition root.
 public struct LoginSources: Sendable {
     let accessControl: AccessControl
     /// The URL to which an issuer sends a browser back.

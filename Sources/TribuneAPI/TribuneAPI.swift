@@ -134,7 +134,7 @@ public struct TribuneSources: Sendable {
         }
     /// The identities that have access.
     public var identities: @Sendable () -> [KnownIdentity] = { [] }
-    /// Logins in a browser; `nil` where nobody can log in.
+    /// Logins in a browser; `nil` if login is not configured.
     public var login: LoginSources?
     /// Short-lived tokens.
     public var tokens = TokenSources()

@@ -36,7 +36,7 @@ struct ThreadLimitTests {
         let port = Loopback.freePort()
         var missing: Set<String> = []
         // The web server has 32 workers, which need not be tested one by one.
-        for limit in Array(1...12) + Array(38...200) {
+        for limit in Array(1...16) + Array(40...200) {
             let log = directory.file("log-\(limit)")
             let process = try Self.start(directory, port: port, limit: limit, log: log)
             defer { _ = process.stop(graceMilliseconds: 20_000) }

@@ -25,7 +25,7 @@ struct AnalysisRequest: Equatable {
     var end: Timestamp
     /// Data that the caller wants in the record: commit, version, URL.
     var annotations: Labels
-    /// What a pipeline tells about its deployment.
+    /// A pipeline's description of its deployment.
     var context: PipelineContext
     /// The look of a watch; `nil` for a single analysis.
     var look: WatchLook?

@@ -37,7 +37,7 @@ struct WatchLook: Equatable {
     /// Whether no further look follows.
     var isLast: Bool { number == count }
 
-    /// What this look requires to decide.
+    /// The evidence that this look requires to decide.
     func confidence(_ confidence: GateConfidence) -> GateConfidence {
         GateWatch(confidence, looks: count).confidence(at: number)
     }

@@ -10,7 +10,7 @@ struct TrafficCheckpoint: Equatable {
     var actor: String
     var reason: String
     var plans: [LivePlan]
-    /// What the pipeline tells about its deployment.
+    /// The pipeline's description of its deployment.
     var context = PipelineContext()
 
     /// Services that the pipeline named, but that no plan has. A pipeline that does not look at the status of a

@@ -51,7 +51,7 @@ struct ImprovementOrchestrator: Equatable {
         case failed(String)
     }
 
-    /// What the shell knows when a survey ends.
+    /// The result of a survey.
     struct Situation: Equatable {
         /// Improvements in progress that this machine did not start, or that it started before a restart, by key.
         var active: [String] = []
@@ -129,7 +129,7 @@ struct ImprovementOrchestrator: Equatable {
         totals = (0, 0)
         var counts: [String: Int] = [:]
         for key in situation.active { counts[Self.service(of: key), default: 0] += 1 }
-        // What is not found any more has improved by itself, so the queue is made anew.
+        // A bottleneck that is no longer found has improved by itself, so the queue is rebuilt.
         queue = found.prefix(Self.queueLimit).map { recommendation in
             var item = Item(recommendation: recommendation, level: level(recommendation.service))
             item.deferral = reason(to: recommendation, situation, counts, at: now)

@@ -7,7 +7,7 @@ internal import Synchronization
 
 /// Runs the orchestrator on a thread of its own. Owned by the gate runner.
 final class OrchestrationRunner: Sendable {
-    /// What the machine needs from the gates. Called on the runner's thread.
+    /// The functions that the machine needs from the gates. Called on the runner's thread.
     struct Hands: Sendable {
         /// Surveys the services; fails if nothing can be measured. Blocks while the queries run.
         var survey: @Sendable () throws(GateRefusal) -> (BottleneckSurvey, [Recommendation], ServiceGraph)

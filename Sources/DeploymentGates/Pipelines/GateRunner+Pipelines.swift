@@ -10,7 +10,7 @@ extension GateRunner {
     /// The most services of one request.
     private static let serviceLimit = 50
 
-    /// What services have served in a window, by profile. Blocks while the store reads.
+    /// The traffic of services in a window, by profile. Blocks while the store reads.
     ///
     /// - Parameter body: `services` (names), and optionally `profile`, `window`, `match` (labels), `end`,
     ///   `environment`.

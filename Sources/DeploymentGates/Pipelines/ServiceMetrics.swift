@@ -12,7 +12,7 @@ enum SideObservations: Equatable {
     case missing(String)
 }
 
-/// What services have served in a window, with everything that a statistical comparison needs: counts by slice, not
+/// The traffic of services in a window, with everything that a statistical comparison needs: counts by slice, not
 /// averages. A value that a pipeline stores as JSON before a deployment and gives back after it.
 ///
 /// ```

@@ -118,7 +118,7 @@ public struct GateWatch: Equatable, Sendable {
         passes = SpendingSchedule(level: 1 - confidence.confidence, power: Self.passPower, looks: looks)
     }
 
-    /// What the look with this number, from 1, requires.
+    /// The requirement of the look with this number, from 1.
     public func confidence(at look: Int) -> GateConfidence {
         let index = min(max(0, look - 1), failures.levels.count - 1)
         return GateConfidence(significance: failures.levels[index], confidence: 1 - passes.levels[index])

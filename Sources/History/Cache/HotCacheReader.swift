@@ -3,7 +3,7 @@ internal import Instrumentation
 internal import Runtime
 internal import Synchronization
 
-/// The thread that reads from Redis for whoever asks. A server that is slow or away is a miss.
+/// The thread that reads from Redis for callers. A slow or unavailable server counts as a miss.
 final class HotCacheReader: Sendable {
     private struct Request: Sendable {
         var key: String

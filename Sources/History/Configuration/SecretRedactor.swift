@@ -76,7 +76,7 @@ struct SecretRedactor: Sendable {
         return result.joined(separator: "\n")
     }
 
-    /// What a line opens, whose content is in the lines that follow.
+    /// The block that a line opens; its content is in the lines that follow.
     private enum Opening {
         case text
         case collection

@@ -42,7 +42,7 @@ struct KeySet: Sendable {
             case ("EC", "P-384"): [.es384]
             case ("EC", "P-521"): [.es512]
             case ("OKP", "Ed25519"): [.edDSA]
-            // Symmetric keys verify nothing here: whoever may verify could sign.
+            // Symmetric keys are not accepted: a verifier could also sign.
             case _: []
             }
         guard let named = entry["alg"]?.text else { return possible }

@@ -20,7 +20,7 @@ struct PendingLogins: Equatable {
     mutating func begin(_ state: String, _ issuer: String, nonce: String, verifier: String, at now: Int64) {
         if logins.count >= Self.capacity {
             logins = logins.filter { $0.value.expires > now }
-            // Whoever begins a thousand logins in ten minutes pushes out the oldest.
+            // At the limit, the oldest pending login is dropped.
             if logins.count >= Self.capacity, let oldest = logins.min(by: { $0.value.expires < $1.value.expires }) {
                 logins[oldest.key] = nil
             }

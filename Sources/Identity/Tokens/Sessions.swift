@@ -5,7 +5,7 @@
 public struct Sessions: Equatable, Sendable {
     /// One session.
     public struct Session: Equatable, Sendable {
-        /// Who it belongs to.
+        /// Its owner.
         public var grant: AccessPolicy.Grant
         /// How the identity was proved when it began.
         public var method: Principal.Method

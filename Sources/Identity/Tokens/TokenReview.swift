@@ -13,7 +13,7 @@ struct TokenReview {
         var tokenFile: String
     }
 
-    /// What the API server says about a valid token.
+    /// The API server's answer about a valid token.
     struct Account: Equatable {
         /// `system:serviceaccount:NAMESPACE:NAME`.
         var name: String

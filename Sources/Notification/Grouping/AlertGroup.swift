@@ -129,10 +129,10 @@ public struct AlertGroup: Equatable, Sendable {
         }
     }
 
-    /// `alert` fires. If the log may lack its resolution and it fires anew, integrations count as not notified of it.
+    /// `alert` fires. If the log may lack its resolution and it fires again, integrations count as not notified of it.
     /// Returns whether one does.
     ///
-    /// Own rules without `for` start their alerts anew after a restart, so that their start says nothing.
+    /// Own rules without `for` start their alerts again after a restart, so that their start says nothing.
     private mutating func forgetUnsure(_ alert: Alert, _ origin: AlertOrigin, at now: Timestamp) -> Bool {
         let hasEnded = alerts[alert.labels].map { Self.isResolved($0.alert, at: now) } ?? true
         var isNew = false

@@ -112,7 +112,7 @@ public final class NotificationSharing: Sendable {
             do throws(NotificationStoreFault) {
                 guard try store.keep(batch.map(\.value)) else { return forget() }
             } catch {
-                // What was added meanwhile is newer.
+                // Changes added meanwhile are newer.
                 waiting.withLock { waiting in
                     for entry in batch where waiting[entry.key] == nil { waiting[entry.key] = entry.value }
                 }

@@ -69,7 +69,7 @@ public struct Digest: Equatable, Sendable {
     }
 }
 
-/// What a digest says: the pages of its policies in a time. A value.
+/// The content of a digest: the pages of its policies in a period. A value.
 public struct DigestContent: Equatable, Sendable {
     /// The digest.
     public var digest: Digest

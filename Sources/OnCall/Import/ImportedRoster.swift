@@ -2,7 +2,7 @@ public import JSON
 internal import MetricModel
 internal import Runtime
 
-/// What another on-call tool exported, as an `oncall.yml`. A value.
+/// The export of another on-call tool as an `oncall.yml`. A value.
 public struct ImportedRoster: Equatable, Sendable {
     /// The tools whose exports are read.
     public enum Format: String, Equatable, Sendable, CaseIterable {
@@ -68,7 +68,7 @@ public struct ImportedRoster: Equatable, Sendable {
         var roundMinutes: Int64?
     }
 
-    /// What could not be carried over, a sentence each.
+    /// The parts that could not be carried over, a sentence each.
     public internal(set) var remarks: [String] = []
     var people: [Person] = []
     var schedules: [Schedule] = []

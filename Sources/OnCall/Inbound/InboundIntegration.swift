@@ -37,7 +37,7 @@ public struct InboundIntegration: Equatable, Sendable {
     public let key: Key
     /// The policy of its problems.
     public let choice: PolicyChoice
-    /// Where the parts of a problem are; only for `json`.
+    /// The places of the parts of a problem; only for `json`.
     public let mapping: JSONMapping?
 
     /// An integration.
@@ -55,7 +55,7 @@ public struct InboundIntegration: Equatable, Sendable {
     /// The key of the problem that the integration's program calls `id`.
     func problemKey(_ id: String) -> String { "\(source)/\(id)" }
 
-    /// What `body` says.
+    /// The signals in `body`.
     ///
     /// - Parameter fallback: the id of a problem for which the program gives none.
     public func signal(in body: [UInt8], fallback: String) throws(InboundError) -> Signal {

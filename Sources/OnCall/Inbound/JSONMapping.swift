@@ -1,7 +1,7 @@
 public import JSON
 internal import MetricModel
 
-/// Where the parts of a problem are in a JSON object: JSON pointers (RFC 6901). A value.
+/// The places of the parts of a problem in a JSON object: JSON pointers (RFC 6901). A value.
 public struct JSONMapping: Equatable, Sendable {
     /// A JSON pointer, such as `/alert/id`.
     public struct Pointer: Equatable, Sendable {
@@ -42,7 +42,7 @@ public struct JSONMapping: Equatable, Sendable {
         }
     }
 
-    /// What identifies the problem.
+    /// The identity of the problem.
     public var key: Pointer
     /// Its title.
     public var title: Pointer
@@ -50,7 +50,7 @@ public struct JSONMapping: Equatable, Sendable {
     public var severity: Pointer?
     /// A link.
     public var url: Pointer?
-    /// Where it says whether the problem is over, and the texts that mean so.
+    /// The place of the status, and the texts that mean that the problem is over.
     public var resolved: (at: Pointer, texts: [String])?
 
     /// A mapping.

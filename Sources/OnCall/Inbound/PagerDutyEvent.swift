@@ -3,14 +3,14 @@ internal import MetricModel
 
 /// An event of PagerDuty's Events API v2, as its documentation describes it. A value.
 public struct PagerDutyEvent: Equatable, Sendable {
-    /// What the event says.
+    /// The content of the event.
     public enum Action: String, Equatable, Sendable, CaseIterable {
         case trigger, acknowledge, resolve
     }
 
     /// The key of the integration.
     public let routingKey: String
-    /// What it says.
+    /// The problem.
     public let action: Action
     /// Identifies the problem at its source.
     public let dedupKey: String
@@ -73,7 +73,7 @@ public struct PagerDutyEvent: Equatable, Sendable {
             && left.payload == right.payload && left.client == right.client && left.links == right.links
     }
 
-    /// What it says to `integration`.
+    /// The signal to `integration`.
     public func signal(of integration: InboundIntegration) -> Signal {
         let key = integration.problemKey(dedupKey)
         switch action {

@@ -1,4 +1,4 @@
-/// What a source says about a problem. A value.
+/// A source's statement about a problem. A value.
 public enum Signal: Equatable, Sendable {
     /// The problem is there.
     case trigger(Problem)

@@ -6,7 +6,7 @@ public import MetricModel
 /// the page before it carries actions out, and reports which calls were delivered. So a step fires once, whatever
 /// crashes, and ``resume()`` returns the calls whose delivery is unknown.
 public struct Page: Equatable, Sendable {
-    /// Where the page stands.
+    /// The state of a page.
     public enum State: Equatable, Sendable {
         /// Steps fire. To: `acknowledged`, `snoozed`, `resolved`.
         case escalating
@@ -74,7 +74,7 @@ public struct Page: Equatable, Sendable {
     public internal(set) var policy: String
     /// When the page was opened.
     public let openedAt: Timestamp
-    /// Where it stands.
+    /// Its state.
     public internal(set) var state = State.escalating
     /// The next step to fire.
     public internal(set) var next = Position(escalation: 0, step: 0)

@@ -70,7 +70,7 @@ extension PageBook {
         }
     }
 
-    /// What follows when somebody did something about the page: the record, the end of an alarm, what the page wants.
+    /// The consequences of an answer to the page: the record, the end of an alarm, what the page wants.
     private mutating func answered(
         _ wanted: [Page.Action], _ kind: PageEvent.Kind, _ order: PageOrder, _ entry: inout Entry, at now: Timestamp,
         detail: String = ""

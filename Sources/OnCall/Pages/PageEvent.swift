@@ -25,7 +25,7 @@ public struct PageEvent: Equatable, Sendable {
         case resolved
     }
 
-    /// What happened.
+    /// The kind of event.
     public var kind: Kind
     /// The page.
     public var page: String
@@ -47,7 +47,7 @@ public struct PageEvent: Equatable, Sendable {
 
 /// A page whose people are not reached, which others must hear of. A value.
 public struct PageAlarm: Equatable, Sendable {
-    /// What is wrong.
+    /// The problem.
     public enum Reason: String, Equatable, Sendable {
         /// All rounds are over and nobody has acknowledged.
         case unanswered
@@ -62,7 +62,7 @@ public struct PageAlarm: Equatable, Sendable {
 
     /// The page.
     public var page: String
-    /// What is wrong.
+    /// The problem.
     public var reason: Reason
     /// The title of the problem.
     public var title: String

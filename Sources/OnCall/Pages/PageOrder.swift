@@ -1,6 +1,6 @@
 public import MetricModel
 
-/// What a person, or a program for them, wants of a page. A value.
+/// An order of a person, or of a program for a person, to a page. A value.
 public struct PageOrder: Equatable, Sendable {
     /// The order.
     public enum Verb: Equatable, Sendable {

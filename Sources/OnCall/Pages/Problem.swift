@@ -15,7 +15,7 @@ public struct Problem: Equatable, Sendable {
     public var labels: Labels
     /// More texts for a person.
     public var annotations: Labels
-    /// Where a person can look; empty for nowhere.
+    /// A page about the problem; empty for none.
     public var url: String
     /// The policy to follow.
     public var policy: String

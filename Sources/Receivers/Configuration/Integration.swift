@@ -4,7 +4,7 @@ public protocol IntegrationSettings: Equatable, Sendable {
     static var kind: String { get }
     /// Whether resolved alerts are sent.
     var sendsResolved: Bool { get }
-    /// Whether the receiver can be told that somebody acts on the problem.
+    /// Whether the receiver accepts an acknowledgement of the problem.
     var sendsAcknowledgements: Bool { get }
     /// The templates among the settings, for checks, each with the name of its field.
     var templates: [(field: String, text: String)] { get }
@@ -32,7 +32,7 @@ public struct Integration: Equatable, Sendable {
     /// Whether resolved alerts are sent.
     public var sendsResolved: Bool { settings.sendsResolved }
 
-    /// Whether the receiver can be told that somebody acts on the problem.
+    /// Whether the receiver accepts an acknowledgement of the problem.
     public var sendsAcknowledgements: Bool { settings.sendsAcknowledgements }
 
     /// Compares the settings.

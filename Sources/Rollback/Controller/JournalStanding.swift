@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// Where a record may be stored.
+/// A place where a record may be stored.
 public enum JournalPlace: Equatable, Sendable {
     /// The journal on the local disk.
     case file
@@ -8,7 +8,7 @@ public enum JournalPlace: Equatable, Sendable {
     case lease
 }
 
-/// What a controller knows of its journal: which records it has made, and which of them are stored.
+/// A controller's view of its journal: which records it has made, and which of them are stored.
 struct JournalStanding: Equatable {
     /// A record that takes longer to be written is a fault.
     static var patience: Milliseconds { .seconds(5) }

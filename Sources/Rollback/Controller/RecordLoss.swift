@@ -2,7 +2,7 @@ internal import JSON
 
 /// A journal whose last record cannot be used: damaged, or of an unknown version.
 public struct RecordLoss: Equatable, Sendable {
-    /// What happened to which file.
+    /// The file and what happened to it.
     public var reason: String
     /// A record that could be read, which may be old; `nil` if there is none.
     public var salvaged: JournalRecord?
@@ -14,7 +14,7 @@ public struct RecordLoss: Equatable, Sendable {
     }
 }
 
-/// What of a plan's structure a record depends on.
+/// The part of a plan's structure on which a record depends.
 public struct RecordedStructure: Equatable, Sendable {
     /// The part of one service.
     public struct Service: Equatable, Sendable {

@@ -21,7 +21,7 @@ public struct RollbackIncident: Equatable, Sendable {
     public var labels: Labels
     /// The annotations of the rule that tripped first, expanded.
     public var annotations: Labels
-    /// What was measured by the rule that tripped first; `nil` where none did.
+    /// The measurement of the rule that tripped first; `nil` if none did.
     public var expression: String?
 
     /// The incident of `rollback`, with tasks that depend on its causes and outcome.

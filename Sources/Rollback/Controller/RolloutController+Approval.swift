@@ -52,7 +52,7 @@ extension RolloutController {
         return .accepted
     }
 
-    /// What an approval of `service` still needs, for people.
+    /// The missing part of an approval of `service`, for display.
     func openApproval(_ approval: RolloutPlan.Gate.Approval, of service: String) -> String {
         guard approval.isPersonal else { return "waits for a person" }
         let given = approval.counted(state.services[service]?.approvers ?? [])
@@ -63,7 +63,7 @@ extension RolloutController {
 }
 
 extension RolloutPlan.Service {
-    /// What its gates demand of those who approve a stage.
+    /// The demands of its gates on those who approve a stage.
     fileprivate var approvals: [RolloutPlan.Gate.Approval] {
         gates.compactMap { if case .approval(let approval) = $0.kind { approval } else { nil } }
     }

@@ -37,7 +37,7 @@ extension RolloutController {
     /// Why a rollout stands still that was made from the routes.
     private static var rebuilt: String { "rebuilt from the routes, because the record was lost: resume or abort" }
 
-    /// Notifies people, at every start until they acknowledge.
+    /// Sends a notification at every start until it is acknowledged.
     mutating func notifyOfLoss() {
         guard let text = lossText else { return }
         let key = "\(plan.name)/\(Self.lossKey)"
@@ -154,7 +154,7 @@ extension RolloutController {
         state.services[service.name] = current
     }
 
-    /// Tells people once that the record was made for another structure.
+    /// Sends one notification that the record was made for another structure.
     mutating func notifyOfStructure(at now: Instant) {
         guard let text = structureChange else { return }
         structureChange = nil

@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// What a changed plan file means for a rollout under way.
+/// The effect of a changed plan file on an active rollout.
 extension RolloutController {
     /// The plan file was read again. Gates, times and texts are in force at once. Services, routes and stages change
     /// only between rollouts: while one is under way, they wait for its end.
@@ -36,7 +36,7 @@ extension RolloutController {
         }
     }
 
-    /// What keeps the plan from being taken away: its rollout is not over.
+    /// The reason why the plan must not be removed: its rollout is active.
     package var unfinished: String? { structureIsFixed }
 
     /// Takes over the structure that has waited for the end of the rollout.
@@ -63,7 +63,7 @@ extension RolloutController {
 }
 
 extension RolloutPlan {
-    /// What may only change between rollouts: the services with their dependencies, routes and stages.
+    /// The parts that may change only between rollouts: the services with their dependencies, routes and stages.
     var structure: [Service] {
         services.map { service in
             var bare = service

@@ -233,7 +233,7 @@ extension RolloutController {
         for route in routes where isFree(route, at: now) {
             switch self[route].leg {
             case .unread: operate(route, .target, .inspect, at: now)
-            // Whoever continues after a crash must know that the candidate may have more traffic.
+            // The process that continues after a crash must know that the candidate may have more traffic.
             case .fit: if areFit, journal.isStored { operate(route, .shift(split), .shift(split), at: now) }
             case .shifted: operate(route, .verify, .inspect, at: now)
             case .verified, .isolated: continue

@@ -1,4 +1,4 @@
-/// Notification that a route cannot be read: nobody knows then how its traffic is split.
+/// Notification that a route cannot be read: then its split is unknown.
 extension RolloutController {
     /// Pages people once about each route that cannot be read for `page_unread_after`, in every phase, and resolves the
     /// page when the route is read again.

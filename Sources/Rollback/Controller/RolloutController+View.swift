@@ -1,6 +1,6 @@
 internal import MetricModel
 
-/// What people want to know of a rollout, in the words of the machine that decides.
+/// The state of a rollout for display.
 extension RolloutController {
     /// A gate of a service, with what was last seen.
     public struct GateView: Equatable, Sendable {
@@ -43,7 +43,7 @@ extension RolloutController {
         }
     }
 
-    /// What a person has to do for the rollout to go on, a line each.
+    /// Required actions, one line each.
     public func todo(at now: Instant) -> [String] {
         var lines: [String] = []
         if state.loss != nil {

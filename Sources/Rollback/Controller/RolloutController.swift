@@ -76,13 +76,13 @@ public struct RolloutController: Equatable, Sendable {
     var waitingPlan: RolloutPlan?
     /// Counts the changes of services, routes and stages.
     package internal(set) var structureRevision: UInt64 = 0
-    /// What must survive a crash.
+    /// The state that must survive a crash.
     public internal(set) var state: RolloutState
     /// The fencing number of the lease; `nil` while another process holds it.
     public internal(set) var epoch: UInt64?
     /// When ``timePassed(at:)`` must be called; `nil` while nothing waits for time.
     public internal(set) var wakeAt: Instant?
-    /// Why promotion stands still although nobody paused it.
+    /// Why promotion is frozen without a pause.
     public internal(set) var freezes: Set<String> = []
     /// Whether the lease could not be renewed in time: rollbacks go on, since nobody else can have taken it without its
     /// database, but no candidate gets more traffic.

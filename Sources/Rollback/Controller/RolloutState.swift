@@ -35,7 +35,7 @@ public struct RolloutState: Equatable, Sendable {
     /// Services taken over from another node whose live weights have not been compared with the record yet.
     public var doubts: Set<String> = []
 
-    /// What happened to an earlier record; `nil` after a person has acknowledged it.
+    /// The loss of an earlier record; `nil` after a person has acknowledged it.
     public var loss: String?
     /// The structure of the plan that the state belongs to; `nil` in records of earlier versions.
     public var structure: RecordedStructure?

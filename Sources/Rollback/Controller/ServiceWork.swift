@@ -128,11 +128,11 @@ struct RouteWork: Equatable {
     var obstacle: Obstacle?
     /// Whether it was read since the process or the term of the lease began.
     var isRead = false
-    /// What was last read.
+    /// The last reading.
     var view = RouteView()
     /// The last revision of its service's weights that was ordered before it was journalled.
     var unstoredRevision: UInt64?
-    /// The key under which people were notified that it cannot be read; `nil` while they need not know.
+    /// The key of the active notification that it cannot be read; `nil` for none.
     var toldUnread: String?
 
     mutating func forget() {

@@ -2,7 +2,7 @@ internal import MetricModel
 package import RuleModel
 
 extension RollbackRule {
-    /// What has tripped, as alerts that fire: the labels of the element with those of the rule, its name and severity.
+    /// The tripped elements, as firing alerts: the labels of the element with those of the rule, its name and severity.
     package var alerts: [ActiveAlertSnapshot] {
         tracks.sorted { $0.key < $1.key }.compactMap { labels, track in
             guard case .tripped(let at, _) = track.state else { return nil }

@@ -246,7 +246,7 @@ public struct RollbackRule: Equatable, Sendable {
 }
 
 extension RollbackRule.Track {
-    /// Data are back, or nobody waits for them any more.
+    /// Data have returned, or are no longer required.
     fileprivate mutating func returned(
         _ labels: Labels, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
     ) {
@@ -327,7 +327,7 @@ extension RollbackRule.Track {
         _ labels: Labels, _ value: Double, _ measurement: RollbackMeasurement, _ actions: inout [RollbackRule.Action]
     ) {
         let sample = EvidenceSample(time: measurement.time, value: value)
-        // A trip that stands belongs to the incident that made it.
+        // An active trip stays in its incident.
         if streak == 0, state == .armed { violatedSince = measurement.time }
         if streak < Int.max { streak += 1 }
         samples = samples.suffix(RollbackRule.sampleLimit - 1) + [sample]
@@ -343,7 +343,7 @@ extension RollbackRule.Track {
                     of: measurement, labels: labels, samples: samples, annotations: annotations, since: violatedSince)))
     }
 
-    /// Clearing needs the condition to be seen all the time, so a gap begins it anew.
+    /// The clear condition must hold without gaps; a gap restarts its duration.
     private mutating func suspendClearance() {
         if case .tripped(let at, _) = state { state = .tripped(at: at, clearSince: nil) }
     }

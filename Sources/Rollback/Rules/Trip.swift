@@ -52,7 +52,7 @@ public struct Trip: Equatable, Sendable {
     public var time: Timestamp
     /// The rule's labels.
     public var ruleLabels = Labels.empty
-    /// The rule's annotations for the element, expanded; empty for a trip for want of data.
+    /// The rule's annotations for the element, expanded; empty if missing data caused the trip.
     public var annotations = Labels.empty
     /// The commit time of the scrape that proved the violation, on the monotonic clock; 0 for a timer.
     public var causeNanoseconds: Int64

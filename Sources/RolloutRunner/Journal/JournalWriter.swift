@@ -8,7 +8,7 @@ internal import Synchronization
 /// Each record has the whole state, so only the last one that waits is written. After a failure the whole state is
 /// written to a new file, again and again until that succeeds.
 final class JournalWriter: Sendable {
-    /// What came of the records.
+    /// The outcome of records.
     enum Outcome: Sendable {
         /// The record with this number is on disk, so that no earlier one is needed.
         case stored(UInt64)
@@ -27,7 +27,7 @@ final class JournalWriter: Sendable {
     private let end = Mailbox<Void>(capacity: 1)
     private let thread = Mutex<WorkerThread?>(nil)
 
-    /// A writer of `journal`, which nobody else may use any more. Nothing is written before ``run()``.
+    /// A writer of `journal`, which no other code may use from now on. Nothing is written before ``run()``.
     ///
     /// - Parameter tell: called from the writer's thread.
     init(

@@ -12,7 +12,7 @@ protocol RuleSink: AnyObject {
     func send(_ alerts: [Alert])
     /// Passes on the measurement of a rollback rule.
     func measured(_ measurement: RollbackMeasurement)
-    /// What of the rollback rule `file;group;name` has tripped.
+    /// The tripped elements of the rollback rule `file;group;name`.
     func tripped(_ rule: String) -> [ActiveAlertSnapshot]
 }
 
@@ -208,7 +208,7 @@ final class GroupEvaluation {
             return RuleSample(
                 labels: series.setting(Labels.metricName, to: Self.measurementMetric), value: element.value)
         }
-        // What has tripped is an alert that fires.
+        // Tripped elements are stored as firing alerts.
         for alert in sink.tripped(measurement.rule) {
             let series = alert.labels.setting("alertstate", to: ActiveAlertSnapshot.State.firing.rawValue)
             samples.append(
@@ -217,7 +217,7 @@ final class GroupEvaluation {
         return states[index].storing(samples)
     }
 
-    /// What templates may call.
+    /// The functions of templates.
     private func functions(at time: Timestamp, from source: any Queryable) -> PrometheusFunctions {
         PrometheusFunctions(time: time, externalURL: settings.externalURL) { [engine] text throws(TemplateFailure) in
             try Self.samples(of: text, at: time, engine: engine, from: source)

@@ -165,11 +165,11 @@ extension RollbackQuery {
     /// - Parameter times: the results of ``PromQL/Expression/newestSampleTimes``, in seconds.
     func date(_ elements: inout [RollbackMeasurement.Element], by times: [VectorElement]) {
         let newest = times.map(\.value).max()
-        // With far more series than people watch, what is newest of all stands for each.
+        // For very many series, the newest time of all is used for each, to bound the cost.
         let isLarge = !elements.isEmpty && times.count > 1_000_000 / elements.count
         for index in elements.indices {
             let labels = elements[index].labels
-            // So it does for an element whose labels were made up.
+            // Also for an element whose labels no series has.
             let own = isLarge ? nil : times.lazy.filter { agree($0.labels, labels) }.map(\.value).max()
             elements[index].sampledAt = (own ?? newest).map { Timestamp(milliseconds: Int64(($0 * 1000).rounded())) }
         }

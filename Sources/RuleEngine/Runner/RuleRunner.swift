@@ -17,7 +17,7 @@ public final class RuleRunner: Sendable {
         public var alerts: @Sendable ([Alert]) -> Void
         /// The measurement of a rollback rule.
         public var measurement: @Sendable (RollbackMeasurement) -> Void
-        /// What of the rollback rule `file;group;name` has tripped, as alerts.
+        /// The tripped elements of the rollback rule `file;group;name`, as alerts.
         public var tripped: @Sendable (String) -> [ActiveAlertSnapshot]
 
         /// Sinks.

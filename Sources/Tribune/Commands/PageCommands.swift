@@ -190,7 +190,7 @@ enum PageCommands {
 }
 
 extension NoiseReport.Happening {
-    /// What an entry of the record says; `nil` if it is not about a page.
+    /// The text of an entry of the record; `nil` if it is not about a page.
     fileprivate init?(entry: JSON) {
         guard let body = entry["body"], let page = body["page"]?.text, let state = body["state"]?.text,
             let time = entry["time"]?.text.flatMap({ RFC3339.milliseconds(parsing: $0) })

@@ -138,7 +138,7 @@ enum RolloutCommands {
         return line
     }
 
-    /// What was read of all routes of a service, or that it is not known.
+    /// The observed split of all routes of a service, or "unknown".
     private static func observedText(_ service: JSON) -> String {
         guard let split = service["observed"], let stable = split["stable"]?.integer,
             let candidate = split["candidate"]?.integer

@@ -18,7 +18,7 @@ extension LoadedConfiguration {
     /// The longest time between two scrapes of a target.
     private var scrapeInterval: Milliseconds { prometheus.pools.map(\.interval).max() ?? .minutes(1) }
 
-    /// What people should know of plans before they begin: a line for each.
+    /// Remarks about plans, one line each.
     var evidenceLines: [String] {
         plans.flatMap { plan in
             plan.services.compactMap { service in

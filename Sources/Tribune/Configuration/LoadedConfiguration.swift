@@ -24,7 +24,7 @@ struct LoadedConfiguration {
     let notification: NotificationConfiguration
     /// Who is called; nobody without a file.
     let onCall: OnCallConfiguration
-    /// Who may do what.
+    /// The permissions.
     let access: AccessPolicy
     /// The rollout plans.
     let plans: [RolloutPlan]

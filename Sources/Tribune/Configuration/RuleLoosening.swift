@@ -3,7 +3,7 @@ internal import Rollback
 internal import RuleEngine
 internal import RuleModel
 
-/// What a new configuration watches less strictly than the one in force. A value.
+/// The rules that a new configuration watches less strictly than the one in force. A value.
 ///
 /// Only a change that is stricter in every respect is no loosening: whether another expression judges more or less
 /// cannot be decided.
@@ -110,7 +110,7 @@ struct RuleLoosening: Equatable {
 }
 
 extension RolloutPlan.Gate {
-    /// What it demands of those who approve; `nil` if it is no approval.
+    /// Its demands on those who approve; `nil` if it is no approval.
     fileprivate var demand: Approval? {
         if case .approval(let approval) = kind { approval } else { nil }
     }

@@ -68,7 +68,7 @@ struct TribuneFile {
     var publication = CheckpointPublication()
     /// How long measurements are kept.
     var retention: Milliseconds?
-    /// What triggers evaluations of groups that say nothing, and the share of one core for those at scrapes.
+    /// The trigger of groups without one, and the share of one core for those at scrapes.
     var rules = (trigger: RuleGroup.Trigger.interval, scrapeShare: RuleSettings().scrapeShare)
     /// The deployment gates.
     var gates = GateConfiguration()

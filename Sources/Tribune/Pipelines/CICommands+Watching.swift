@@ -169,7 +169,7 @@ struct SmokeTest {
     let session: PipelineSession
     let environment: PipelineFile.Environment
 
-    /// What keeps services from passing.
+    /// The reasons why services do not pass.
     func problems(of services: [String]) throws(CommandFailure) -> [String] {
         let labels = environment.match.sorted { $0.key < $1.key }.map { "\($0.key)=\"\($0.value)\"" }
             .joined(separator: ",")
@@ -230,7 +230,7 @@ struct DeploymentWatch {
             .compactMap { $0["service"]?.text }
     }
 
-    /// What has been violated.
+    /// The violations.
     mutating func look() throws(CommandFailure) -> [String] {
         var violations = try alerts()
         for (service, match) in try session.values(of: "min by (service) (constitutional_hash_match)")

@@ -4,7 +4,7 @@ internal import YAML
 /// check, a weaker rule. A pure function of the files before and after.
 ///
 /// A change that moves a check from one file to another is no finding: occurrences are counted over all changed files.
-/// What cannot be shown to be as strict as before is a finding, so that a person looks at it.
+/// A change that cannot be shown to be as strict as before is a finding, for a person to look at.
 struct ConstitutionalCheck {
     /// A changed file; `nil` for a file that did not or does not exist.
     struct FileChange: Equatable {
@@ -141,7 +141,7 @@ struct SourceLines {
     }
 }
 
-/// What a file says about checks of the constitution.
+/// The statements of a file about checks of the constitution.
 private struct CheckUse {
     /// Uses of names that sound like a check, by name.
     var checks: [String: Int] = [:]
@@ -151,7 +151,7 @@ private struct CheckUse {
     var switches: [String: Bool] = [:]
     /// Thresholds of compliance.
     var numbers: [String: Double] = [:]
-    /// What is exempt, by the name of the list.
+    /// The exempt items, by the name of the list.
     var exceptions: [String: Set<String>] = [:]
     /// The line of each setting.
     var lines: [String: Int] = [:]

@@ -1,7 +1,7 @@
 internal import Runtime
 internal import YAML
 
-/// What the commands `tribune ci …` know about a platform: `.tribune-ci.yml` in the repository of a pipeline. A value.
+/// The settings of `tribune ci …` for a platform: `.tribune-ci.yml` in the repository of a pipeline. A value.
 ///
 /// ```yaml
 /// services: [auth, ac]                      # the seven ACGS services unless given

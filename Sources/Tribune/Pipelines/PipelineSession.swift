@@ -56,7 +56,7 @@ struct PipelineSession {
         return value
     }
 
-    /// What `services` have served in the `window` of an environment.
+    /// The traffic of `services` in the `window` of an environment.
     func metrics(
         of services: [String], in environment: String, window: String
     ) throws(CommandFailure) -> JSON {

@@ -8,7 +8,7 @@ enum RuleStrictness {
     private struct Definition {
         var path: String
         var line: Int
-        /// What is measured, without the threshold.
+        /// The measured expression, without the threshold.
         var measured: String
         /// The comparison and the threshold at which it acts; `nil` if the expression does not end with one.
         var limit: (comparison: String, value: Double)?

@@ -2,7 +2,7 @@ internal import MetricModel
 
 /// A configuration that waits for a second identity. A value; one configuration waits at a time.
 struct SecondApproval: Equatable {
-    /// What becomes of a request.
+    /// The outcome of a request.
     enum Decision: Equatable {
         /// The second identity agrees with the first one.
         case granted(first: String)

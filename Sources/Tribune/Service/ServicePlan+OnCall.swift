@@ -44,7 +44,7 @@ extension ServicePlan {
 }
 
 extension LoadedConfiguration {
-    /// What the on-call engine needs of the files.
+    /// The parts of the files that the on-call engine needs.
     var onCallRunner: OnCallRunner.Configuration {
         OnCallRunner.Configuration(onCall, receivers: notification.receivers, templates: notification.templates)
     }

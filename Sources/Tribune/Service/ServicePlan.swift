@@ -131,7 +131,7 @@ struct ServicePlan: Sendable {
             })
     }
 
-    /// Where the nodes of the lease share notifications; `nil` for a process that runs alone.
+    /// The store in which the nodes of the lease share notifications; `nil` for a process that runs alone.
     func sharedNotifications() throws(CommandFailure) -> PostgresNotifications? {
         guard let wanted = configuration.file.lease else { return nil }
         let session = leaseSession(wanted) { (database) throws(DatabaseError) in
@@ -198,7 +198,7 @@ struct ServicePlan: Sendable {
         ServiceWeb(sources, settings, url, accessControl, registry: registry, logger: logger)
     }
 
-    /// Who may do what.
+    /// The permissions.
     func makeAccessControl(_ recorder: Recorder) -> AccessControl {
         AccessControl(AccessPolicy(settings, configuration, url), local: local, registry: registry) {
             recorder.passed($0)

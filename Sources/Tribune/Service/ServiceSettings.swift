@@ -46,7 +46,7 @@ struct ServiceSettings: Sendable {
     var queryLookback = Milliseconds.minutes(5)
     var queryMaximumSamples = 50_000_000
     var queryConcurrency = 20
-    /// What triggers evaluations of groups that say nothing; `nil` for the setting of the configuration.
+    /// The trigger of groups without one; `nil` for the setting of the configuration.
     var ruleTrigger: RuleGroup.Trigger?
     /// The enabled features.
     var features = Features()
