@@ -87,6 +87,7 @@ enum RolloutCommands {
             Console.print(JSON.array(plans).encoded)
             return
         }
+        if plans.isEmpty { Console.print("no plans are configured") }
         for plan in plans { show(plan) }
     }
 

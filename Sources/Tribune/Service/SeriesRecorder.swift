@@ -43,18 +43,18 @@ final class SeriesRecorder: Sendable {
 
     private func run(_ recordings: [SeriesRecording]) {
         var present = recordings
-        var schedule = RecordingSchedule(present, now: ServicePlan.now())
+        var schedule = RecordingSchedule(present, now: ServiceBuilder.now())
         while true {
-            let wait = schedule.next.map { max(0, ($0 - ServicePlan.now()).rawValue) } ?? 3_600_000
+            let wait = schedule.next.map { max(0, ($0 - ServiceBuilder.now()).rawValue) } ?? 3_600_000
             switch changes.receive(deadline: SystemClock.monotonicNanoseconds() + wait * 1_000_000) {
             case .closed: return
             case .message(let recordings):
                 // Times are kept if nothing changes, so that a reload leaves no gap.
                 guard recordings != present else { continue }
                 present = recordings
-                schedule = RecordingSchedule(present, now: ServicePlan.now())
+                schedule = RecordingSchedule(present, now: ServiceBuilder.now())
             case .timedOut:
-                for (selector, time) in schedule.due(at: ServicePlan.now()) { record(selector, at: time) }
+                for (selector, time) in schedule.due(at: ServiceBuilder.now()) { record(selector, at: time) }
             }
         }
     }

@@ -42,7 +42,7 @@ extension TribuneService {
         let files = configuration.files(settings.configFile)
         let identity = principal?.personalName
         let decision = secondApproval.withLock {
-            $0.asked(recorder.identity(of: files), by: identity, at: ServicePlan.now())
+            $0.asked(recorder.identity(of: files), by: identity, at: ServiceBuilder.now())
         }
         let text = "the new configuration loosens what is enforced: \(lines.joined(separator: "; "))"
         switch decision {

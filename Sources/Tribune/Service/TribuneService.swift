@@ -62,54 +62,54 @@ final class TribuneService: Sendable {
         _ settings: ServiceSettings, logger: Logger, onReload: @escaping @Sendable (Principal) -> ConfigurationReload,
         onQuit: @escaping @Sendable () -> Void
     ) throws(CommandFailure) {
-        let plan = try ServicePlan(settings, logger: logger)
-        OutgoingPolicy.ofProcess = plan.configuration.outgoing(settings)
+        let builder = try ServiceBuilder(settings, logger: logger)
+        OutgoingPolicy.ofProcess = builder.configuration.outgoing(settings)
         self.settings = settings
-        externalURL = plan.externalURL
-        url = plan.url
-        local = plan.local
+        externalURL = builder.externalURL
+        url = builder.url
+        local = builder.local
         self.logger = logger
-        state = ServiceState(plan.configuration, registry: plan.registry)
-        store = try plan.openStore()
-        history = try plan.startHistory()
+        state = ServiceState(builder.configuration, registry: builder.registry)
+        store = try builder.openStore()
+        history = try builder.startHistory()
         // Parts with threads. They are stopped if a later one cannot start.
         var running: [() -> Void] = [history.stop]
         do throws(CommandFailure) {
-            hotCache = try plan.startHotCache()
+            hotCache = try builder.startHotCache()
             if let hotCache { running.append(hotCache.stop) }
-            recorder = Recorder(history, reader: try plan.openConfigurationReader(), hotCache: hotCache)
-            silences = plan.readSilences(recorder)
+            recorder = Recorder(history, reader: try builder.openConfigurationReader(), hotCache: hotCache)
+            silences = builder.readSilences(recorder)
             let relay = DeliveryRelay()
-            let shared = try plan.sharedNotifications()
-            notifier = plan.makeNotifier(silences, recorder, relay, shared)
-            alertmanagers = AlertmanagerSender(logger: logger, registry: plan.registry)
-            alertmanagerDiscovery = AlertmanagerDiscovery(alertmanagers, registry: plan.registry, logger: logger)
+            let shared = try builder.sharedNotifications()
+            notifier = builder.makeNotifier(silences, recorder, relay, shared)
+            alertmanagers = AlertmanagerSender(logger: logger, registry: builder.registry)
+            alertmanagerDiscovery = AlertmanagerDiscovery(alertmanagers, registry: builder.registry, logger: logger)
             running.append(alertmanagerDiscovery.stop)
-            rollback = try plan.openRollback(store, history, recorder, notifier)
+            rollback = try builder.openRollback(store, history, recorder, notifier)
             shared?.follow { [rollback] in rollback.leaseEpoch }
             relay.attach(rollback)
             running.append { [rollback] in rollback.stop() }
-            onCall = try plan.openOnCall(rollback, recorder, notifier)
+            onCall = try builder.openOnCall(rollback, recorder, notifier)
             running.append(onCall.stop)
-            gates = try plan.openGates(store, rollback, recorder)
+            gates = try builder.openGates(store, rollback, recorder)
             running.append(gates.stop)
             let router = AlertRouter(
                 rollback: rollback, notifier: notifier, alertmanagers: alertmanagers, recorder: recorder)
-            rules = plan.makeRules(store, router.ruleSinks)
-            seriesRecorder = SeriesRecorder(store: store, engine: plan.engine, recorder: recorder, logger: logger)
-            scraper = try plan.startScraper(store, rules)
+            rules = builder.makeRules(store, router.ruleSinks)
+            seriesRecorder = SeriesRecorder(store: store, engine: builder.engine, recorder: recorder, logger: logger)
+            scraper = try builder.startScraper(store, rules)
             running.append(scraper.stop)
-            accessControl = plan.makeAccessControl(recorder)
-            let web = plan.makeWeb(
+            accessControl = builder.makeAccessControl(recorder)
+            let web = builder.makeWeb(
                 ServiceSources(
-                    store: store, engine: plan.engine, scraper: scraper, rules: rules, rollback: rollback,
+                    store: store, engine: builder.engine, scraper: scraper, rules: rules, rollback: rollback,
                     gates: gates, history: history, hotCache: hotCache, alertmanagers: alertmanagers,
                     notifier: notifier, silences: silences, onCall: onCall,
-                    onAlerts: { router.received($0) }, accessControl: accessControl, url: plan.url, state: state,
+                    onAlerts: { router.received($0) }, accessControl: accessControl, url: builder.url, state: state,
                     onReload: onReload, onQuit: onQuit),
                 accessControl)
             cancelQueries = { web.prometheus.cancelQueries() }
-            self.web = try plan.startWebServer(web, accessControl)
+            self.web = try builder.startWebServer(web, accessControl)
         } catch {
             for stop in running.reversed() { stop() }
             throw error
@@ -117,20 +117,20 @@ final class TribuneService: Sendable {
         housekeeping = Housekeeping(
             store: store, history: history, rollback: rollback, recorder: recorder, silences: silences,
             notify: { [notifier] in _ = notifier.receive($0, origin: .incidents, urgent: true) },
-            rulesWereEvaluated: { [rules, notifier, started = ServicePlan.now()] in
+            rulesWereEvaluated: { [rules, notifier, started = ServiceBuilder.now()] in
                 guard rules.hasEvaluatedAll(since: started) else { return false }
                 notifier.rulesWereEvaluated()
                 return true
             }, logger: logger)
         do throws(WorkerThread.StartError) {
-            try startThreads(plan.configuration)
+            try startThreads(builder.configuration)
         } catch {
             stop()
             throw CommandFailure(error.description)
         }
-        reloadTargets(plan.configuration)
+        reloadTargets(builder.configuration)
         recorder.configured(
-            settings.configFile, files: plan.configuration.files(settings.configFile), error: nil,
+            settings.configFile, files: builder.configuration.files(settings.configFile), error: nil,
             by: LedgerActor(method: "start"))
         state.becameReady()
         logger.info(

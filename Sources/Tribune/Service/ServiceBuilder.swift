@@ -19,7 +19,7 @@ internal import WebServer
 
 /// Creates the parts of the service from flags, configuration, log and metrics. Each method creates one part;
 /// ``TribuneService`` calls them in start order.
-struct ServicePlan: Sendable {
+struct ServiceBuilder: Sendable {
     let settings: ServiceSettings
     let configuration: LoadedConfiguration
     let logger: Logger

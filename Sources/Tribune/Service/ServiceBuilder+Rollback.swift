@@ -12,7 +12,7 @@ internal import RolloutRunner
 internal import RuleEngine
 internal import Runtime
 
-extension ServicePlan {
+extension ServiceBuilder {
     /// Reads the journals. Nothing is done before the engine's `start`.
     func openRollback(
         _ store: MetricStore, _ history: HistoryRunner, _ recorder: Recorder, _ notifier: NotificationRunner

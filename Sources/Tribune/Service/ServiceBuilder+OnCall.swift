@@ -8,7 +8,7 @@ internal import RolloutRunner
 internal import RuleModel
 internal import Runtime
 
-extension ServicePlan {
+extension ServiceBuilder {
     /// Reads the journal of pages. Nothing is done before the engine's `start`.
     func openOnCall(
         _ rollback: RollbackRunner, _ recorder: Recorder, _ notifier: NotificationRunner
