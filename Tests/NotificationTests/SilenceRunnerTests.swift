@@ -59,7 +59,10 @@ extension SilenceRunner {
         let first = runner(reports)
         let id = try first.set(try silence("one"), by: "ada").get()
         #expect(id.split(separator: "-").map(\.count) == [8, 4, 4, 4, 12])
-        #expect(try first.set(try silence("two", id: id, to: 7_200_000), by: "bob").get() == id)
+        // An active silence goes on only with its own start, which was the time of the call.
+        let start = try #require(first.silences.active(at: Timestamp(milliseconds: now + 10_000)).first).startsAt
+        let two = try silence("two", id: id, from: start.milliseconds - now, to: 7_200_000)
+        #expect(try first.set(two, by: "bob").get() == id)
         let other = try first.set(try silence("three", id: id, matcher: "a=b"), by: "cyd").get()
         #expect(other != id)
         _ = try first.expire(other, by: "dan").get()

@@ -119,6 +119,30 @@ import Testing
         #expect(try fixture.samples("unread").values.first == ["100: 1", "110: 2"])
     }
 
+    @Test("a recorded series that appears at a scrape is read there")
+    func newRecording() throws {
+        let evaluation = try evaluation("  - {record: high, expr: m > 3}\n  - {alert: A, expr: high > 0}\n")
+        try fixture.scrape(100, [(metric, 1)])
+        evaluation.evaluate(at: at(100), from: fixture.store, into: sink)
+        try fixture.scrape(102, [(metric, 4)])
+        evaluation.advance(at: at(102), from: fixture.store, into: sink)
+        #expect(active(evaluation, 1) == ["firing 4.0"])
+    }
+
+    @Test("a group that a reload lets advance no more forgets the scrape that waits")
+    func reloaded() {
+        var advancing = schedule()
+        let scrape = advancing.due - .milliseconds(500)
+        advancing.scrapeCommitted(at: scrape, nanoseconds: 7)
+        for advances in [true, false] {
+            var next = GroupSchedule(
+                key: "r.yml;g", interval: .seconds(10), trigger: .interval, advances: advances,
+                now: Timestamp(milliseconds: 1_000_000))
+            next.continued(from: advancing)
+            #expect((next.next(at: scrape) != nil) == advances)
+        }
+    }
+
     @Test("a recorded series that ends at a scrape is not read there")
     func endedRecording() throws {
         let evaluation = try evaluation(

@@ -165,6 +165,7 @@ import Testing
 
     @Test func anAlertThatFiredFiresAtTheNextEvaluation() throws {
         #expect(try restored(hold: 15, activeSince: 50, lastWritten: 70) == .minutes(50))
+        #expect(try restored(hold: 20, activeSince: 50, lastWritten: 70) == .minutes(50), "it fired at that moment")
     }
 
     @Test func longHoldsWaitAtLeastTheGracePeriod() throws {

@@ -51,7 +51,8 @@ struct ThreadLimitTests {
                 let rules = { try? Self.rules(port) }
                 #expect(Loopback.eventually { rules()?["health"]?.text == "ok" }, "\(text)")
                 #expect(missing.count >= 15, "\(missing.sorted())")
-                for name in ["spool", "notify", "alertmanager", "hot-cache", "plan p", "rule-clock", "housekeeping"] {
+                // Not the last one, "housekeeping": a thread that ended during the start can make room for it.
+                for name in ["spool", "notify", "alertmanager", "hot-cache", "plan p", "rule-clock"] {
                     #expect(missing.contains(name), "\(name)")
                 }
                 return
