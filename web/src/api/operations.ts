@@ -211,6 +211,11 @@ export const getApiV1Bottlenecks: Operation<'getApiV1Bottlenecks', {}> = {
   method: 'GET', path: 'v1/bottlenecks', permission: 'read', kind: 'data',
 };
 
+/** Shows the coordination of improvements: state, queue, last cycle. */
+export const getApiV1Orchestration: Operation<'getApiV1Orchestration', {}> = {
+  method: 'GET', path: 'v1/orchestration', permission: 'read', kind: 'data',
+};
+
 /** Explains why notifications of an alert were sent or not. */
 export const getApiV1Explain: Operation<'getApiV1Explain', { 'alert': string; 'time'?: string | number; 'filter'?: readonly (string)[] }> = {
   method: 'GET', path: 'v1/explain', permission: 'read', kind: 'data',
@@ -374,6 +379,11 @@ export const getApiV1SafetyCheckpointId: Operation<'getApiV1SafetyCheckpointId',
 /** Restores the weights of a checkpoint. */
 export const postApiV1SafetyCheckpointIdRestore: Operation<'postApiV1SafetyCheckpointIdRestore', { 'id': string; 'body': unknown }> = {
   method: 'POST', path: 'v1/safety/checkpoint/{id}/restore', permission: 'gate', kind: 'data',
+};
+
+/** Counts requests, failures, latencies and scores of services, for a later comparison. */
+export const postApiV1ServiceMetrics: Operation<'postApiV1ServiceMetrics', { 'body': unknown }> = {
+  method: 'POST', path: 'v1/service-metrics', permission: 'gate', kind: 'data',
 };
 
 /** Takes samples by remote write, version 1 or 2. */
