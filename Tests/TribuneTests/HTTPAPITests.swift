@@ -103,7 +103,7 @@ import Testing
         let operations = Self.operations(try JSON(parsing: try server.get("/api/v1/openapi.json").body))
         let methods = Dictionary(grouping: operations, by: \.path).mapValues { Set($0.map(\.method)) }
         for operation in operations {
-            for method in ["GET", "POST", "PUT", "DELETE", "PATCH"]
+            for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "QUERY", "get"]
             where methods[operation.path]?.contains(method) == false {
                 let response = try send(method, operation.samplePath, to: server)
                 #expect(response.status == 405, "\(method) \(operation.path): \(response.status)")

@@ -218,7 +218,8 @@ import WebServer
             let client = RawHTTPClient(port: server.port)
             if index % 3 == 1 { client.send("GET / HTTP/1.1\r\nHos") }
             if index % 3 == 2 { client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab") }
-            // One that speaks now and then is not the longest silent.
+            // One that speaks now and then is not the longest silent, unless a busy machine accepts others after that.
+            #expect(Loopback.eventually { server.statistics.acceptedConnections == index + 2 })
             kept.send("GET /kept HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(kept.answer()?.status == 200)
             return client

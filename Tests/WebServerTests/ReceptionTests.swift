@@ -26,7 +26,8 @@ import WebServer
     }
 
     @Test(arguments: [
-        ("GET / HTTP/1.1\r\n\r\n", 400), ("FOO / HTTP/1.1\r\nHost: x\r\n\r\n", 501), ("GET / HTTP/9.0\r\n\r\n", 505),
+        ("GET / HTTP/1.1\r\n\r\n", 400), ("CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n", 501),
+        ("GET / HTTP/9.0\r\n\r\n", 505),
         ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n", 413),
         ("GET / HTTP/1.1\r\nHost: x\r\nA: \(String(repeating: "a", count: 70_000))\r\n\r\n", 431),
         ("GET /probe HTTP/1.1\r\nHost: x\r\n\r\n", 200), ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 200),

