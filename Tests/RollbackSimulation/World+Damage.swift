@@ -17,8 +17,11 @@ extension World {
         memory = isSalvaged ? disk.previousMemory : Memory()
         rewind(to: salvaged?.state ?? RolloutState(), isComplete: false)
         memory.epoch = salvaged?.epoch ?? 0
-        // The lease's table is not damaged.
-        if let last { (handOver, memory) = ((last.record, epoch), last.memory) }
+        // The lease's table is not damaged, but may be behind what is left.
+        if let last {
+            handOver = (last.record, epoch)
+            if isNewer(last.record, than: salvaged) { memory = last.memory }
+        }
         (disk.record, disk.previous, disk.written) = (nil, nil, 0)
         disk.memory = memory
         disk.loss = RecordLoss(reason: "damaged", salvaged: salvaged)

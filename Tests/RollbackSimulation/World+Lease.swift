@@ -88,7 +88,9 @@ extension World {
         batch.crashed = true
         process += 1
         let failsUntil = disk.failsUntil
-        if !isComplete, disk.busy != nil || disk.next != nil { forgetUnstored() }
+        // Neither its disk nor the records that are left have what only the lease's table had.
+        let isOnlyThere = lost > 0 && database.last.map { isNewer($0.record, than: disk.record) } ?? false
+        if !isComplete, disk.busy != nil || disk.next != nil || isOnlyThere { forgetUnstored() }
         (disk.busy, disk.next, disk.pause) = (nil, nil, nil)
         isLossNew = false
         swap(&disk, &otherDisk)

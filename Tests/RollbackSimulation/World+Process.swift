@@ -112,8 +112,8 @@ extension World {
     }
 
     private mutating func perform(_ actions: [PlanMachine.Action]) {
-        for action in actions {
-            if shouldCrash() { return crash() }
+        for (index, action) in actions.enumerated() {
+            if shouldCrash() { return crash(losesRules: actions[index...].contains(.keepRules)) }
             switch action {
             case .tripped: if sabotage == .keepsRulesEarly, let machine { disk.rules = machine.rules }
             case .keepRules: if let machine { disk.rules = machine.rules }
@@ -162,7 +162,8 @@ extension World {
         return injector.strikes(.crash)
     }
 
-    mutating func crash() {
+    /// - Parameter losesRules: whether the process ends right before it stores its rules.
+    mutating func crash(losesRules: Bool = false) {
         note("crash")
         let wasStored = disk.busy == nil && disk.next == nil
         if let busy = disk.busy { tear(busy) }
@@ -174,8 +175,8 @@ extension World {
         scheduledWake = nil
         if sabotage == .skipsFsync, disk.written > 0 { disk.record = disk.previous }
         (disk.written, disk.busy, disk.next, disk.pause) = (0, nil, nil, nil)
-        if !wasStored {
-            forgetUnstored()
+        if !wasStored { forgetUnstored() }
+        if !wasStored || losesRules {
             // Counts are stored with the record, so that no trip is stored that the journal does not know.
             for index in elements.indices {
                 let track = disk.rules["f;g;R"]?.tracks[elements[index].labels]
@@ -190,7 +191,7 @@ extension World {
         schedule(.restart(process: process), after: random.pick(10...8000))
     }
 
-    private func isNewer(_ record: JournalRecord, than other: JournalRecord?) -> Bool {
+    func isNewer(_ record: JournalRecord, than other: JournalRecord?) -> Bool {
         (record.epoch, record.number) > (other?.epoch ?? 0, other?.number ?? 0)
     }
 

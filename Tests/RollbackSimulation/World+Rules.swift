@@ -40,9 +40,10 @@ extension World {
             elements[index].model.measured(
                 elements[index].outcome, rule.missing, isDue: isDue(elements[index].service), isCertain: isCertain)
         }
+        let isRearmed = hasBegun
         if hasBegun { rearmed() }
         guard isCertain, let after = machine else { return }
-        for element in elements { checkRule(element, phase, after) }
+        for element in elements { checkRule(element, phase, after, isRearmed: isRearmed) }
         if let track = after.rules[Self.key]?.tracks[.empty], track.state != .armed {
             check(.missingNeverTrips, tripsWithoutData, "the rule as a whole tripped")
         }
@@ -71,7 +72,9 @@ extension World {
 
     /// Whether the candidate has had traffic for so long that its data are certainly missing.
     private func isDue(_ name: String) -> Bool {
-        guard sabotage != .asksForNoData, let service = lastState.services[name], service.split.candidate > 0,
+        // A node that does not know yet what another one did waits for no data of it.
+        guard sabotage != .asksForNoData, !(leaseLost && isHandedOver), let service = lastState.services[name],
+            service.split.candidate > 0,
             let since = service.trafficSince
         else { return false }
         return clock >= since + firstData
@@ -91,8 +94,12 @@ extension World {
         rule.missing.policy == .trip || rule.missing.after != nil && rule.missing.then == .trip
     }
 
-    /// - Parameter phase: the phase of the rollout before the measurement.
-    private mutating func checkRule(_ element: Element, _ phase: RolloutState.Phase, _ after: PlanMachine) {
+    /// - Parameters:
+    ///   - phase: the phase of the rollout before the measurement.
+    ///   - isRearmed: whether a rollout began at the measurement, which ends the trips of the one before.
+    private mutating func checkRule(
+        _ element: Element, _ phase: RolloutState.Phase, _ after: PlanMachine, isRearmed: Bool
+    ) {
         let (name, outcome, model, old) = (element.service, element.outcome, element.model, element.before)
         let new = after.rules[Self.key]?.tracks[element.labels]?.state ?? .armed
         switch (old, new) {
@@ -104,7 +111,7 @@ extension World {
                 "\(name) tripped after at most \(model.most) violations of \(needed)")
             beginCooldown(phase)
         case (.tripped, .armed):
-            check(.missingNeverResets, outcome == .healthy, "\(name)'s trip ended on \(outcome) data")
+            check(.missingNeverResets, isRearmed || outcome == .healthy, "\(name)'s trip ended on \(outcome) data")
         case (.armed, .armed), (.tripped, .tripped): break
         }
         guard outcome == .violated, model.least >= rule.consecutive else { return }

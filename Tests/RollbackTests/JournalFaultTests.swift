@@ -185,6 +185,38 @@ struct JournalFaultTests {
         #expect(machine.step(at: at) { $0.journalled(through: last, in: .file, at: at) }.contains(.keepRules))
     }
 
+    @Test("the next process never has the record of a new rollout with trips of the last one")
+    func rulesOfANewRollout() throws {
+        let now = Instant(nanoseconds: 1_800_000_000_000_000_000)
+        var state = RolloutState()
+        state.generation = 1
+        state.phase = .rolledBack
+        state.services["a"] = ServiceRollout()
+        let definition = RollbackDefinition(
+            name: "R", expression: "x", trip: .init(.less, 0.95), consecutive: 1,
+            action: .init(plan: "p", service: "a", scope: .service))
+        var machine = PlanMachine(
+            RolloutController(plan: try RolloutPlan(parsing: Self.text, file: "p.yml"), state: state))
+        _ = machine.recovered(at: now)
+        _ = machine.measured(
+            RollbackMeasurement(
+                rule: "f;g;R", ruleHash: "h", definition: definition, time: now.timestamp,
+                elements: [.init(labels: .empty, value: 0.5)]), at: now)
+        #expect(machine.rules["f;g;R"]?.tracks[.empty]?.state != .armed)
+        let actions = machine.step(at: now) { controller in
+            let (outcome, actions) = controller.commanded(RolloutCommand(.start, by: "t"), at: now)
+            #expect(outcome == .accepted)
+            return actions
+        }
+        #expect(machine.rules["f;g;R"]?.tracks[.empty]?.state ?? .armed == .armed)
+        let kept = try #require(actions.firstIndex(of: .keepRules))
+        let record = try #require(
+            actions.firstIndex {
+                if case .control(.journal) = $0 { true } else { false }
+            })
+        #expect(kept < record)
+    }
+
     @Test("of two records of one term, the one with the higher number is taken up")
     func takeUp() {
         let now = Instant(nanoseconds: 1)

@@ -129,6 +129,18 @@ struct RollbackRuleTests {
         #expect(symbols == ["1", "2", "T"])
     }
 
+    @Test("a clock that was set back to the time of the last evaluation does not disable a rule")
+    func clockSetBackExactly() {
+        let definition = definition(consecutive: 2)
+        var rule = RollbackRule(definition)
+        let symbols = [(90, 90), (90, 90), (90, 90), (91, 90)].map { at, second in
+            let element = RollbackMeasurement.Element(
+                labels: ["service": "auth"], value: 0.5, sampledAt: measurement(definition, at: second, []).time)
+            return symbol(rule.measured(measurement(definition, at: at, [element])))
+        }
+        #expect(symbols == ["1", "T", ".", "."], "\(symbols)")
+    }
+
     @Test("a trip that another process may not have acted on counts again with the same sample")
     func reconsideredSample() {
         let definition = definition(consecutive: 2)

@@ -71,7 +71,9 @@ package struct PlanMachine: Equatable, Sendable {
         guard actions.contains(.rearm) else { return actions.map(Action.control) + keepRules() }
         for key in rules.keys { rules[key]?.rearmed() }
         hasRulesToKeep = true
-        return actions.filter { $0 != .rearm }.map(Action.control) + holdBack(at: now)
+        // Before the record of the new rollout: a process that continues it with trips of the last one would take
+        // violations for handled. Rules without trips know of none that the journal does not.
+        return [.keepRules] + actions.filter { $0 != .rearm }.map(Action.control) + holdBack(at: now)
     }
 
     /// Has the rules stored, unless they know more than the journal: a trip that the next process takes for handled

@@ -270,8 +270,9 @@ extension RollbackRule.Track {
         }
         lastValue = element.value
         let sample = element.sampledAt ?? measurement.time
-        // Earlier samples have already been counted. A clock that was set back must not disable the rule.
-        let isNew = counted.map { sample > $0.sample || measurement.time < $0.at } ?? true
+        // Earlier samples have already been counted. A clock that was set back must not disable the rule. Evaluation
+        // times of a process increase, so the same time again also means that.
+        let isNew = counted.map { sample > $0.sample || measurement.time <= $0.at } ?? true
         if isNew { counted = RollbackRule.Counted(at: measurement.time, sample: sample) }
         if measurement.definition.trip.holds(for: element.value) {
             // A rule that trips at once uses each measurement, also one from before it could count.
