@@ -126,16 +126,16 @@ let package = Package(
         source(
             "Notification",
             [
-                "ConfigurationFields", "Database", "GoTemplate", "MetricModel", "Receivers", "RuleModel", "CurlHTTP",
-                "RE2", "YAML", "JSON", "Durable", "Runtime", "Instrumentation",
+                "ConfigurationFields", "Database", "GoTemplate", "Lease", "MetricModel", "Receivers", "RuleModel",
+                "CurlHTTP", "RE2", "YAML", "JSON", "Durable", "Runtime", "Instrumentation",
             ]),
         source("LoadTest", ["CurlHTTP", "JSON", "MetricModel", "Runtime", "YAML"]),
         source("OnCall", ["ConfigurationFields", "JSON", "MetricModel", "Runtime", "YAML"]),
         source(
             "OnCallRunner",
             [
-                "OnCall", "Receivers", "Database", "MetricModel", "JSON", "Durable", "Runtime", "Instrumentation",
-                "TLS",
+                "OnCall", "Receivers", "Database", "Lease", "MetricModel", "JSON", "Durable", "Runtime",
+                "Instrumentation", "TLS",
             ]),
         // Decisions only: no clock, file, socket or thread. A test checks its object files.
         source("Rollback", ["MetricModel", "RuleModel", "YAML", "JSON"]),

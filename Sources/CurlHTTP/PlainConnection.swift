@@ -96,7 +96,7 @@ internal import Runtime
     /// Wakes the loop for every piece of the response from now on.
     func losePatience() {
         isPatient = false
-        tell(from: 1)
+        wake(from: 1)
     }
 
     /// Ends the exchange without a response.
@@ -119,7 +119,7 @@ internal import Runtime
             case .done:
                 self.exchange = nil
                 // While it is idle, any byte is unexpected.
-                tell(from: 1)
+                wake(from: 1)
             case .failed, .wasClosed, .redirected: abandon()
             }
             return progress
@@ -162,10 +162,11 @@ internal import Runtime
         guard isPatient else { return }
         let remaining = hasHead ? unsafe chttp_reader_remaining(reader) : -1
         let likely = exchange.expectedBodyBytes - exchange.expectedBodyBytes / 8 - body.bytes.count
-        tell(from: remaining < 0 ? likely : Int(clamping: remaining))
+        wake(from: remaining < 0 ? likely : Int(clamping: remaining))
     }
 
-    private func tell(from count: Int) {
+    /// Has the loop woken when `count` bytes have arrived.
+    private func wake(from count: Int) {
         let wanted = max(1, min(count, Limit.mark))
         guard wanted != mark else { return }
         mark = wanted

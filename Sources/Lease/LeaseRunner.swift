@@ -19,7 +19,7 @@ public final class LeaseRunner: Sendable {
         /// Whether this node is about to give the lease back, to leave it to others.
         var isYielding = false
         /// The standing that listeners were last notified of.
-        var told = Lease.Standing.none
+        var notified = Lease.Standing.none
     }
 
     /// The last record of a plan.
@@ -243,8 +243,8 @@ public final class LeaseRunner: Sendable {
     private func notifyListeners() {
         let standing = standing
         let isNew = shared.withLock { shared in
-            defer { shared.told = standing }
-            return shared.told != standing
+            defer { shared.notified = standing }
+            return shared.notified != standing
         }
         guard isNew else { return }
         switch standing {

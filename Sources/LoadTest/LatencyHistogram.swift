@@ -5,7 +5,7 @@
 public struct LatencyHistogram: Equatable, Sendable {
     private static let unitBits = 6
     private static let levelBits = 10
-    /// The longest duration that is told apart: longer ones count as this.
+    /// The longest duration that is counted as itself; longer ones count as this.
     public static let longest: Int64 = 3_600_000_000_000
     private static let bucketCount = index(of: longest) + 1
 

@@ -1,5 +1,6 @@
 public import Database
 internal import JSON
+internal import Lease
 internal import MetricModel
 public import OnCall
 internal import Runtime
@@ -8,8 +9,7 @@ internal import Runtime
 ///
 /// The session's `prepare` has to create the table `lease` of the history's schema and the tables of ``schema``.
 public final class PostgresPages: PageStore {
-    private let session: PostgresSession
-    private let holder: String
+    private let table: LeasedTable
     private let leaseEpoch: @Sendable () -> UInt64?
 
     /// A store that is reached through `session`.
@@ -18,8 +18,7 @@ public final class PostgresPages: PageStore {
     ///   - holder: the name of this node in the lease.
     ///   - epoch: the epoch of this node's lease; `nil` if it does not hold the lease.
     public init(_ session: PostgresSession, holder: String, epoch: @escaping @Sendable () -> UInt64?) {
-        self.session = session
-        self.holder = holder
+        table = LeasedTable("oncall_page", in: session, holder: holder)
         leaseEpoch = epoch
     }
 
@@ -28,54 +27,26 @@ public final class PostgresPages: PageStore {
 
     /// All pages, and the highest epoch under which one was written; 0 for none.
     public func pages() throws(PageStoreFault) -> (record: PageBook.Record, epoch: Int64) {
-        let rows = try perform { (database) throws(DatabaseError) in
-            try database.rows("SELECT entry, epoch FROM oncall_page ORDER BY key").map { ($0[0].text, $0[1].integer) }
-        }
-        let entries = rows.compactMap { row in (try? JSON(parsing: row.0)).flatMap(PageBook.Entry.init(stored:)) }
+        let rows: [(entry: String, epoch: Int64)]
+        do { rows = try table.entries() } catch { throw PageStoreFault(error.description) }
+        // An entry that is not JSON counts as one of an unknown version.
+        let entries = rows.compactMap { row in (try? JSON(parsing: row.entry)).flatMap(PageBook.Entry.init(stored:)) }
         guard entries.count == rows.count else {
             throw PageStoreFault("\(rows.count - entries.count) pages are of an unknown version")
         }
-        let epoch = rows.map(\.1).max() ?? 0
+        let epoch = rows.map(\.epoch).max() ?? 0
         return (PageBook.Record(entries: entries, at: .distantPast, epoch: epoch), epoch)
     }
 
     /// Stores and deletes pages.
     ///
-    /// One statement, which locks the lease while it runs: a node that takes the lease either finds these rows, or they
-    /// are refused.
-    ///
     /// - Returns: false, changing nothing, if the lease is no longer the holder's.
     public func keep(_ record: PageBook.Record) throws(PageStoreFault) -> Bool {
-        guard let epoch else { return false }
-        let rows: [JSON] =
-            record.entries.map { ["key": .string($0.page.id), "entry": .string($0.stored.encoded)] }
-            + record.forgotten.map { ["key": .string($0), "entry": .null] }
-        return try perform { (database) throws(DatabaseError) in
-            let answer = try database.rows(
-                """
-                WITH owned AS (SELECT epoch FROM lease WHERE holder = $1 AND epoch = $2 FOR SHARE),
-                    change AS (SELECT key, entry FROM json_to_recordset($3::json) AS c(key text, entry text)),
-                    gone AS (
-                        DELETE FROM oncall_page USING change, owned
-                        WHERE oncall_page.key = change.key AND change.entry IS NULL),
-                    put AS (
-                        INSERT INTO oncall_page (key, epoch, entry)
-                        SELECT change.key, owned.epoch, change.entry FROM change, owned WHERE change.entry IS NOT NULL
-                        ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, entry = excluded.entry)
-                SELECT count(*) FROM owned
-                """, [.text(holder), .integer(epoch), .text(JSON.array(rows).encoded)])
-            return answer.first?.first?.integer == 1
-        }
-    }
-
-    private func perform<Result: Sendable>(
-        _ body: (any SQLDatabase) throws(DatabaseError) -> Result
-    ) throws(PageStoreFault) -> Result {
-        do throws(DatabaseError) {
-            return try session.perform(body)
-        } catch {
-            throw PageStoreFault(error.description)
-        }
+        guard let epoch = leaseEpoch() else { return false }
+        let changes =
+            record.entries.map { LeasedTable.Change(key: $0.page.id, entry: $0.stored.encoded) }
+            + record.forgotten.map { LeasedTable.Change(key: $0, entry: nil) }
+        do { return try table.apply(changes, epoch: epoch) } catch { throw PageStoreFault(error.description) }
     }
 
     /// The table of pages.

@@ -38,6 +38,21 @@ public enum YAML {
         return try result.get()
     }
 
+    /// The only document in `text`; `nil` if it has none. A second one, of which readers would disagree whether it counts,
+    /// is an error at its first line.
+    public static func document(_ text: String, file: String = "") throws(YAMLError) -> YAMLNode? {
+        try document(Array(text.utf8), file: file)
+    }
+
+    /// The only document in `bytes`, like ``document(_:file:)-(String,_)``.
+    public static func document(_ bytes: [UInt8], file: String = "") throws(YAMLError) -> YAMLNode? {
+        let documents = try parse(bytes, file: file)
+        guard documents.count > 1 else { return documents.first }
+        throw YAMLError(
+            file: file, line: documents[1].line, column: documents[1].column, field: "",
+            message: "expected one document, found \(documents.count)")
+    }
+
     /// One parse of one text. `raw` points into itself, so a parser must not be copied after initialisation.
     @safe private struct Parser: ~Copyable {
         var raw = unsafe yaml_parser_t()

@@ -84,7 +84,8 @@ struct RolloutPlanTests {
     @Test(
         "faults are told with line and field",
         arguments: [
-            ("", "p.yml:1:1: a plan file has exactly one document"),
+            ("", "p.yml:1:1: the file is empty"),
+            ("plan: a\n---\nplan: b\n", "p.yml:3:1: expected one document, found 2"),
             (
                 plan(service("a", "depends: [b]") + service("b", "depends: [a]")),
                 "p.yml:4:3: services: dependencies form a cycle: a → b → a"

@@ -44,6 +44,16 @@ import YAML
         #expect(error?.message.contains("nodes") == true)
     }
 
+    @Test func aSecondDocumentIsAnError() throws {
+        #expect(try YAML.document("") == nil)
+        #expect(try YAML.document("---\na: 1\n")?["a"]?.line == 2)
+        for text in ["a: 1\n---\nb: 2\n", "a: 1\n---\nb: 2\n---\nc: 3\n"] {
+            let error = #expect(throws: YAMLError.self) { try YAML.document(text, file: "f.yml") }
+            let count = text.split(separator: "---").count
+            #expect(error?.description == "f.yml:3:1: expected one document, found \(count)")
+        }
+    }
+
     @Test func deepNestingIsRefused() {
         let error = #expect(throws: YAMLError.self) { try YAML.parse(String(repeating: "[", count: 5000)) }
         #expect(error != nil)

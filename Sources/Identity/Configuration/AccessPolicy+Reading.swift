@@ -33,7 +33,7 @@ extension AccessPolicy {
         } catch {
             throw YAMLError(file: path, line: 0, column: 0, field: "", message: error.reason)
         }
-        guard let document = try YAML.parse(bytes, file: path).first else { return AccessPolicy() }
+        guard let document = try YAML.document(bytes, file: path) else { return AccessPolicy() }
         return try AccessPolicy(document, file: path)
     }
 

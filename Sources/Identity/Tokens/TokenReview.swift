@@ -44,7 +44,7 @@ struct TokenReview {
     /// The account in the answer to a question.
     func account(_ response: HTTPResponse) throws(TokenIssuer.Fault) -> Account {
         guard response.status == 200 || response.status == 201,
-            case .some(let json) = try? JSON(parsing: response.body),
+            case .some(let json) = try? JSON(parsing: response.body),  // an answer that is no JSON says nothing
             json["kind"]?.text == "TokenReview", let status = json["status"]
         else { throw TokenIssuer.Fault("the API server does not review it (status \(response.status))") }
         guard status["authenticated"]?.bool == true else { throw TokenIssuer.Fault("the API server refuses it") }
@@ -65,8 +65,11 @@ extension IssuerKeys {
     func reviewed(_ text: String, _ server: TokenReview.Server) throws(TokenIssuer.Fault) -> AccessPolicy.Grant {
         let review = TokenReview(server: server, audiences: issuer.audiences)
         let question = try review.question(text, request(server.url))
-        guard case .some(let response) = try? client.send(question) else {
-            throw TokenIssuer.Fault("the API server does not answer")
+        let response: HTTPResponse
+        do {
+            response = try client.send(question)
+        } catch {
+            throw TokenIssuer.Fault("the API server does not answer: \(error.message)")
         }
         return issuer.grant(of: try review.account(response))
     }

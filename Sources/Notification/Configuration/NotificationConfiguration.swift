@@ -44,12 +44,10 @@ public struct NotificationConfiguration: Equatable, Sendable {
         } catch {
             throw YAMLError(file: path, line: 0, column: 0, field: "", message: error.reason)
         }
-        let documents = try YAML.parse(bytes, file: path)
-        guard documents.count == 1 else {
-            throw YAMLError(
-                file: path, line: 0, column: 0, field: "", message: "expected one document, found \(documents.count)")
+        guard let document = try YAML.document(bytes, file: path) else {
+            throw YAMLError(file: path, line: 0, column: 0, field: "", message: "the file is empty")
         }
-        return try NotificationConfiguration(documents[0], file: path)
+        return try NotificationConfiguration(document, file: path)
     }
 
     private init(route: NotificationRoute, receivers: [String: Receiver]) {

@@ -1,5 +1,6 @@
 public import Database
 internal import JSON
+internal import Lease
 internal import MetricModel
 internal import Runtime
 
@@ -8,7 +9,7 @@ internal import Runtime
 /// The session's `prepare` has to create the table `lease` of the history's schema and the tables of ``schema``.
 public final class PostgresNotifications: NotificationStore {
     private let session: PostgresSession
-    private let holder: String
+    private let table: LeasedTable
     private let epoch = ReplaceableClosure<UInt64?> { nil }
 
     /// A store that is reached through `session`. It stores nothing before ``follow(_:)``.
@@ -16,7 +17,7 @@ public final class PostgresNotifications: NotificationStore {
     /// - Parameter holder: the name of this node in the lease.
     public init(_ session: PostgresSession, holder: String) {
         self.session = session
-        self.holder = holder
+        table = LeasedTable("notification", in: session, holder: holder)
     }
 
     /// Stores under the epoch that `epoch` returns; `nil` if this node does not hold the lease.
@@ -24,41 +25,23 @@ public final class PostgresNotifications: NotificationStore {
 
     /// All notifications that were sent.
     public func notifications() throws(NotificationStoreFault) -> [NotificationLogEntry] {
-        try perform { (database) throws(DatabaseError) in
-            // A row that this version cannot read counts as if nothing had been sent.
-            try database.rows("SELECT entry FROM notification ORDER BY key").compactMap { row in
-                (try? JSON(parsing: row[0].text)).flatMap { NotificationLogEntry.Change($0)?.entry }
-            }
+        let rows: [(entry: String, epoch: Int64)]
+        do { rows = try table.entries() } catch { throw NotificationStoreFault(error.description) }
+        // A row that this version cannot read counts as if nothing had been sent.
+        return rows.compactMap { row in
+            (try? JSON(parsing: row.entry)).flatMap { NotificationLogEntry.Change($0)?.entry }
         }
     }
 
     /// Stores and deletes notifications.
     ///
-    /// One statement, which locks the lease while it runs: a node that takes the lease either finds these rows, or they
-    /// are refused.
-    ///
     /// - Returns: false, changing nothing, if the lease is no longer the holder's.
     public func keep(_ changes: [NotificationLogEntry.Change]) throws(NotificationStoreFault) -> Bool {
         guard let epoch = epoch() else { return false }
-        let rows: [JSON] = changes.map { change in
-            ["key": .string(change.key), "entry": change.entry == nil ? .null : .string(change.json.encoded)]
+        let changes = changes.map { change in
+            LeasedTable.Change(key: change.key, entry: change.entry == nil ? nil : change.json.encoded)
         }
-        return try perform { (database) throws(DatabaseError) in
-            let answer = try database.rows(
-                """
-                WITH owned AS (SELECT epoch FROM lease WHERE holder = $1 AND epoch = $2 FOR SHARE),
-                    change AS (SELECT key, entry FROM json_to_recordset($3::json) AS c(key text, entry text)),
-                    gone AS (
-                        DELETE FROM notification USING change, owned
-                        WHERE notification.key = change.key AND change.entry IS NULL),
-                    put AS (
-                        INSERT INTO notification (key, epoch, entry)
-                        SELECT change.key, owned.epoch, change.entry FROM change, owned WHERE change.entry IS NOT NULL
-                        ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, entry = excluded.entry)
-                SELECT count(*) FROM owned
-                """, [.text(holder), .integer(Int64(clamping: epoch)), .text(JSON.array(rows).encoded)])
-            return answer.first?.first?.integer == 1
-        }
+        do { return try table.apply(changes, epoch: epoch) } catch { throw NotificationStoreFault(error.description) }
     }
 
     /// When each silence was changed last, in milliseconds since the epoch, by id.

@@ -13,11 +13,8 @@ extension RolloutPlan {
     ///   - clusterServer: URL of the API server of the cluster that this process runs in, used by Kubernetes routes
     ///     without a server; `nil` outside of a cluster.
     public init(parsing text: String, file: String, clusterServer: String? = nil) throws(YAMLError) {
-        let documents = try YAML.parse(text, file: file)
-        guard let document = documents.first, documents.count == 1 else {
-            throw YAMLError(
-                file: file, line: documents.dropFirst().first?.line ?? 1, column: 1, field: "",
-                message: "a plan file has exactly one document")
+        guard let document = try YAML.document(text, file: file) else {
+            throw YAMLError(file: file, line: 1, column: 1, field: "", message: "the file is empty")
         }
         try self.init(document, file: file, clusterServer: clusterServer)
     }

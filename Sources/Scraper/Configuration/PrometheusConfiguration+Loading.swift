@@ -28,13 +28,7 @@ extension PrometheusConfiguration {
         self.init()
         var errors: [YAMLError] = []
         do throws(YAMLError) {
-            let documents = try YAML.parse(bytes, file: file)
-            guard documents.count <= 1 else {
-                let extra = documents[1]
-                throw YAMLError(
-                    file: file, line: extra.line, column: extra.column, field: "", message: "more than one document")
-            }
-            if let root = documents.first {
+            if let root = try YAML.document(bytes, file: file) {
                 shownText = SecretMask.masked(root).blockText
                 try read(root, file: file, requiresRuleFiles, &errors)
             }

@@ -88,7 +88,7 @@ struct EnvoyAdmin {
     private static func health(_ status: JSON?) -> TargetHealth {
         switch status?["eds_health_status"]?.text ?? "UNKNOWN" {
         case "HEALTHY", "DEGRADED", "UNKNOWN": break
-        case let told: return .unhealthy("discovery says \(told)")
+        case let state: return .unhealthy("discovery says \(state)")
         }
         let flags = (status?.members ?? []).filter { $0.value == true }.map(\.name)
         if flags.contains("pending_active_hc") { return .unknown("not checked yet") }

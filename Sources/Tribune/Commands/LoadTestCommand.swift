@@ -103,9 +103,8 @@ enum LoadTestCommand {
         guard let path else { return LoadPlan() }
         guard let text = FileText.read(path) else { throw CommandFailure("\(path): \(SystemError.current)") }
         do throws(YAMLError) {
-            let documents = try YAML.parse(text, file: path)
-            guard let node = documents.first, documents.count == 1 else {
-                throw YAMLError(file: path, line: 0, column: 0, field: "", message: "expected one document")
+            guard let node = try YAML.document(text, file: path) else {
+                throw YAMLError(file: path, line: 0, column: 0, field: "", message: "the file is empty")
             }
             return try LoadPlan(node, file: path)
         } catch {

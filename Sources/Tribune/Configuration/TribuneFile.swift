@@ -97,11 +97,7 @@ struct TribuneFile {
         } catch {
             throw YAMLError(file: path, line: 0, column: 0, field: "", message: error.reason)
         }
-        let documents = try YAML.parse(bytes, file: path)
-        guard documents.count <= 1 else {
-            throw YAMLError(file: path, line: 0, column: 0, field: "", message: "expected one document")
-        }
-        guard let node = documents.first, node["prometheus_config"] != nil || node["plans"] != nil else {
+        guard let node = try YAML.document(bytes, file: path), node["prometheus_config"] != nil || node["plans"] != nil else {
             return TribuneFile(prometheus: path)
         }
         return try TribuneFile(node, file: path)

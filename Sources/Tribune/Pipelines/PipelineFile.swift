@@ -40,9 +40,8 @@ struct PipelineFile: Equatable {
             throw CommandFailure("\(wanted): \(SystemError.current)")
         }
         do throws(YAMLError) {
-            let documents = try YAML.parse(text, file: wanted)
-            guard let node = documents.first, documents.count == 1 else {
-                throw YAMLError(file: wanted, line: 0, column: 0, field: "", message: "expected one document")
+            guard let node = try YAML.document(text, file: wanted) else {
+                throw YAMLError(file: wanted, line: 0, column: 0, field: "", message: "the file is empty")
             }
             return try PipelineFile(node, file: wanted)
         } catch {
