@@ -3,8 +3,8 @@ internal import JSON
 
 /// A table of texts by key that only the holder of the lease changes, in the lease's database.
 ///
-/// The session's `prepare` must create the table, with the columns `key`, `epoch` and `entry`, and the table `lease`. Any
-/// thread may use it; each call is one statement.
+/// The session's `prepare` must create the table, with the columns `key`, `epoch` and `entry`, and the table `lease`.
+/// Any thread may use it; each call is one statement.
 public struct LeasedTable: Sendable {
     /// The new entry of a key.
     public struct Change: Sendable {

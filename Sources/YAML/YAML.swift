@@ -38,8 +38,8 @@ public enum YAML {
         return try result.get()
     }
 
-    /// The only document in `text`; `nil` if it has none. A second one, of which readers would disagree whether it counts,
-    /// is an error at its first line.
+    /// The only document in `text`; `nil` if it has none. A second one, of which readers would disagree whether it
+    /// counts, is an error at its first line.
     public static func document(_ text: String, file: String = "") throws(YAMLError) -> YAMLNode? {
         try document(Array(text.utf8), file: file)
     }

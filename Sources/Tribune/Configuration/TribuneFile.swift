@@ -97,7 +97,8 @@ struct TribuneFile {
         } catch {
             throw YAMLError(file: path, line: 0, column: 0, field: "", message: error.reason)
         }
-        guard let node = try YAML.document(bytes, file: path), node["prometheus_config"] != nil || node["plans"] != nil else {
+        guard let node = try YAML.document(bytes, file: path), node["prometheus_config"] != nil || node["plans"] != nil
+        else {
             return TribuneFile(prometheus: path)
         }
         return try TribuneFile(node, file: path)
