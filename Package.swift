@@ -167,8 +167,8 @@ let package = Package(
         source(
             "RemoteWrite",
             [
-                "Identity", "MetricModel", "MetricStore", "Exposition", "Snappy", "Protobuf", "WebCore", "WebServer",
-                "Runtime", "Instrumentation",
+                "Identity", "JSON", "MetricModel", "MetricStore", "Exposition", "Snappy", "Protobuf", "Scraper", "TLS",
+                "WebCore", "WebServer", "Runtime", "Instrumentation", "Zlib",
             ]),
         source(
             "PrometheusAPI",
@@ -419,8 +419,9 @@ let package = Package(
         tests(
             "RemoteWrite",
             [
-                "WebFixture", "PrometheusAPI", "MetricModel", "MetricStore", "CurlHTTP", "Snappy", "JSON",
-                "Instrumentation", "Runtime",
+                "WebFixture", "PrometheusAPI", "MetricModel", "MetricStore", "CurlHTTP", "Protobuf", "Scraper",
+                "Snappy",
+                "JSON", "Instrumentation", "Runtime",
             ]),
         tests(
             "Exporter",

@@ -132,6 +132,23 @@ pagerduty_ensure() {
     rm -rf "$work"
 }
 
+# opentelemetry_ensure: puts the OpenTelemetry SDK where its tests look for it, as oidc_ensure does.
+opentelemetry_ensure() {
+    local folder=.build/tools/opentelemetry-sdk-1.45.2 work
+    [ ! -e "$folder" ] || return 0
+    python3 -m pip --version >/dev/null 2>&1 || packages_ensure python3-pip
+    say "Fetching the OpenTelemetry SDK from PyPI"
+    mkdir -p .build/tools
+    work=$(mktemp -d .build/tools/fetch-XXXXXX)
+    if python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+        --target "$work/site" --requirement scripts/opentelemetry.txt >&2; then
+        mv "$work/site" "$folder"
+    else
+        say "The SDK could not be fetched: OTLP will be tested with documented messages only"
+    fi
+    rm -rf "$work"
+}
+
 # schemathesis_ensure: puts the tester of OpenAPI documents where scripts/schemathesis.sh looks for it, as envoy_ensure does.
 schemathesis_ensure() {
     local folder=.build/tools/schemathesis-4.32.5 work

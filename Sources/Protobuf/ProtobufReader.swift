@@ -181,12 +181,16 @@ extension ProtobufReader {
 
     /// Reads a repeated `double`, packed or one by one.
     public func takeDoubles(_ content: Content, into values: inout [Double]) throws(ProtobufFault) {
+        try takeFixed64(content) { values.append(Double(bitPattern: $0)) }
+    }
+
+    /// Reads a repeated `fixed64`, `sfixed64` or `double`, packed or one by one.
+    public func takeFixed64(_ content: Content, _ take: (UInt64) -> Void) throws(ProtobufFault) {
         switch content {
-        case .fixed64(let bits): values.append(Double(bitPattern: bits))
+        case .fixed64(let bits): take(bits)
         case .bytes(let range):
             var packed = message(range)
-            values.reserveCapacity(values.count + range.count / 8)
-            while !packed.isAtEnd { values.append(Double(bitPattern: try packed.fixed64())) }
+            while !packed.isAtEnd { take(try packed.fixed64()) }
         case .varint, .fixed32: throw ProtobufFault("a number of another type", at: position)
         }
     }

@@ -6,7 +6,7 @@ internal import MetricStore
 /// First every sample is checked and gets its place. Then all are appended, by lane and time, so that the samples of
 /// one scrape are in one row. Invalid samples are reported; the others are stored.
 struct RemoteWriteStoring {
-    typealias Refusal = RemoteWriteReceiver.Refusal
+    typealias Refusal = SampleIntake.Refusal
 
     private enum Value {
         case float(Double)
@@ -36,7 +36,7 @@ struct RemoteWriteStoring {
     private static let maximumFaultsListed = 10
 
     private let request: WriteRequest
-    private let version: WriteRequest.Version
+    private let source: SampleIntake.Source
     private let now: Timestamp
     private let zeroesStarts: Bool
     private var entries: [Entry] = []
@@ -47,11 +47,13 @@ struct RemoteWriteStoring {
     /// Whether the response reports an error.
     private var isRefused = false
     private(set) var faultCount = 0
-    private(set) var written = RemoteWriteReceiver.Written()
+    private(set) var written = SampleIntake.Written()
+    /// The numbers of data points of which something was not stored.
+    private(set) var faultyPoints: Set<Int> = []
 
-    init(_ request: WriteRequest, _ version: WriteRequest.Version, now: Timestamp, zeroesStarts: Bool) {
+    init(_ request: WriteRequest, _ source: SampleIntake.Source, now: Timestamp, zeroesStarts: Bool) {
         self.request = request
-        self.version = version
+        self.source = source
         self.now = now
         self.zeroesStarts = zeroesStarts
     }
@@ -93,7 +95,9 @@ struct RemoteWriteStoring {
     ///
     /// - Parameter isSilent: whether the response does not report it, as in Prometheus for invalid labels in version 1:
     ///   senders would otherwise report the whole request as lost.
-    private mutating func fault(_ message: String, isSilent: Bool = false) {
+    private mutating func fault(_ message: String, of series: WriteRequest.Series? = nil, isSilent: Bool = false) {
+        if series?.isDerived == true { return }
+        if let point = series?.point { faultyPoints.insert(point) }
         faultCount += 1
         if !isSilent { isRefused = true }
         if faults.count < Self.maximumFaultsListed { faults.append(message) }
@@ -107,12 +111,12 @@ struct RemoteWriteStoring {
         switch series.identity {
         case .success(let identity): labels = identity
         case .failure(let problem):
-            fault(problem.description, isSilent: version == .one)
+            fault(problem.description, of: series, isSilent: source == .first)
             return
         }
         guard !(series.samples.isEmpty && series.histograms.isEmpty) else {
-            if version == .two { fault("no sample and no histogram for series \(labels)") }
-            identities[index] = version == .two ? nil : labels
+            if source == .second { fault("no sample and no histogram for series \(labels)") }
+            identities[index] = source == .second ? nil : labels
             return
         }
         let place: RemoteWriteLanes.Place
@@ -126,7 +130,7 @@ struct RemoteWriteStoring {
         identities[index] = labels
         if zeroesStarts { addZeroes(series, labels, place, lanes) }
         for sample in series.samples {
-            let isTaken = try check(sample.time, sample.value.bitPattern, labels) {
+            let isTaken = try check(sample.time, sample.value.bitPattern, labels, series) {
                 lanes.lane(place.lane)?.outcome(place.slot, sample.value, at: $0)
             }
             if isTaken { add(labels, place, sample.time, .float(sample.value), bits: sample.value.bitPattern) }
@@ -134,10 +138,10 @@ struct RemoteWriteStoring {
         }
         for sample in series.histograms {
             if let problem = sample.fault {
-                fault("\(problem): series \(labels)")
+                fault("\(problem): series \(labels)", of: series)
                 continue
             }
-            let isTaken = try check(sample.time, nil, labels) {
+            let isTaken = try check(sample.time, nil, labels, series) {
                 lanes.lane(place.lane)?.outcome(place.slot, histogram: sample.histogram, at: $0)
             }
             if isTaken { add(labels, place, sample.time, .histogram(sample.histogram), bits: nil) }
@@ -147,31 +151,32 @@ struct RemoteWriteStoring {
 
     /// Whether to store a sample. A sample that is already stored is neither stored again nor an error.
     private mutating func check(
-        _ time: Int64, _ bits: UInt64?, _ labels: Labels, _ outcome: (Timestamp) -> AppendOutcome?
+        _ time: Int64, _ bits: UInt64?, _ labels: Labels, _ series: WriteRequest.Series,
+        _ outcome: (Timestamp) -> AppendOutcome?
     ) throws(Refusal) -> Bool {
         guard time <= (now + Self.furthestAhead).milliseconds else {
-            fault("out of bounds: timestamp is too far in the future: series \(labels)")
+            fault("out of bounds: timestamp is too far in the future: series \(labels)", of: series)
             return false
         }
         if isInSeconds(time) {
-            fault("out of bounds: timestamp \(time) is in seconds, expected milliseconds: series \(labels)")
+            fault("out of bounds: timestamp \(time) is in seconds, expected milliseconds: series \(labels)", of: series)
             return false
         }
         if let before = newest[labels] {
             if time > before.time { return true }
             if time == before.time {
                 if let bits, before.bits == bits { return true }
-                fault("duplicate sample for timestamp: series \(labels)")
+                fault("duplicate sample for timestamp: series \(labels)", of: series)
             } else {
-                fault("out of order sample: series \(labels)")
+                fault("out of order sample: series \(labels)", of: series)
             }
             return false
         }
         switch outcome(Timestamp(milliseconds: time)) {
         case .appended, .alreadyPresent: return true
-        case .duplicateTimestamp: fault("duplicate sample for timestamp: series \(labels)")
-        case .outOfOrder: fault("out of order sample: series \(labels)")
-        case .outOfBounds: fault("out of bounds: series \(labels)")
+        case .duplicateTimestamp: fault("duplicate sample for timestamp: series \(labels)", of: series)
+        case .outOfOrder: fault("out of order sample: series \(labels)", of: series)
+        case .outOfBounds: fault("out of bounds: series \(labels)", of: series)
         case .unknownSlot, nil: throw Refusal(status: 503, message: "series \(labels) has no place")
         }
         return false
@@ -259,7 +264,7 @@ struct RemoteWriteStoring {
             case .appended: written.exemplars += 1
             case .outOfOrder:
                 // As in Prometheus, version 1 does not report them.
-                if version == .two { fault("out of order exemplar: series \(found.labels)") }
+                if source == .second { fault("out of order exemplar: series \(found.labels)") }
             case .duplicate, .tooLong, .disabled: break
             }
         }

@@ -3,7 +3,7 @@ package import Protobuf
 
 /// A remote-write message of either version. A value.
 package struct WriteRequest {
-    /// The supported messages.
+    /// The supported messages of remote write.
     package enum Version {
         /// `prometheus.WriteRequest`
         case one
@@ -38,6 +38,10 @@ package struct WriteRequest {
         var metadata: Metadata?
         /// Whether a label is not UTF-8, so that the series cannot be stored.
         var hasInvalidText = false
+        /// The number of the data point that the series is a part of.
+        var point: Int?
+        /// Whether nobody sent the series as such, so that a sample that does not fit is no error.
+        var isDerived = false
     }
 
     /// Metadata of a metric family.
@@ -49,9 +53,9 @@ package struct WriteRequest {
         var unit: String
     }
 
-    private(set) var series: [Series] = []
+    var series: [Series] = []
     /// The metadata of version 1, which is separate from the series.
-    private(set) var metadata: [Metadata] = []
+    var metadata: [Metadata] = []
 
     package init(_ bytes: [UInt8], version: Version = .one) throws(ProtobufFault) {
         self.init()
@@ -65,7 +69,8 @@ package struct WriteRequest {
         }
     }
 
-    private init() {}
+    /// A message without series.
+    init() {}
 
     private mutating func readFirst(_ message: ProtobufReader) throws(ProtobufFault) {
         var reader = message

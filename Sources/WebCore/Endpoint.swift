@@ -31,6 +31,8 @@ public struct Endpoint: Sendable {
         case json
         /// Snappy-compressed protobuf of the remote write protocol.
         case remoteWrite
+        /// Protobuf or JSON of OpenTelemetry's protocol OTLP, also compressed by gzip.
+        case telemetry
 
         /// The longest body that is read, in bytes.
         var limit: Int {
@@ -38,7 +40,7 @@ public struct Endpoint: Sendable {
             case .none: 64 << 10
             case .form: 10 << 20
             case .json: 16 << 20
-            case .remoteWrite: 64 << 20
+            case .remoteWrite, .telemetry: 64 << 20
             }
         }
     }
@@ -56,6 +58,8 @@ public struct Endpoint: Sendable {
         case empty
         case redirect
         case eventStream
+        /// Protobuf or JSON of OpenTelemetry's protocol OTLP, as the request.
+        case telemetry
         case file(contentType: String)
     }
 

@@ -111,9 +111,11 @@ import YAML
         #expect(first.relabelRules.map(\.action) == [.drop] && first.queue.retriesWhenLimited)
         #expect(configuration.remoteWrites.last?.headers == ["X-Scope-OrgID": "shop"])
         #expect(configuration.remoteReads.first?.requiredMatchers == ["a": "b"])
+        #expect(configuration.otlp.promoted == ["a", "b"])
+        #expect(configuration.otlp.strategy == .noUTF8EscapingWithSuffixes)
         #expect(
             configuration.warnings.map(\.field) == [
-                "storage.tsdb.out_of_order_time_window", "remote_write", "remote_read", "tracing", "otlp", "runtime",
+                "storage.tsdb.out_of_order_time_window", "remote_write", "remote_read", "tracing", "runtime",
             ])
     }
 

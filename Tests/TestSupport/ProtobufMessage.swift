@@ -55,6 +55,12 @@ public struct ProtobufMessage {
         fixed(value)
     }
 
+    /// A `fixed64` or `sfixed64`.
+    public mutating func fixed64(_ field: UInt64, _ value: UInt64) {
+        varint(field << 3 | 1)
+        fixed(Double(bitPattern: value))
+    }
+
     /// Text, bytes or a message.
     public mutating func bytes(_ field: UInt64, _ content: [UInt8]) {
         varint(field << 3 | 2)

@@ -27,6 +27,8 @@ package final class WebFixture {
         /// Programs of this machine may do everything unless a test says otherwise.
         package var access = AccessPolicy.open
         package var zeroesStarts = false
+        /// `nil` without a receiver of OTLP.
+        package var telemetry: TelemetryReceiver.Options?
 
         package subscript<Value>(dynamicMember path: WritableKeyPath<PrometheusSettings, Value>) -> Value {
             get { prometheus[keyPath: path] }
@@ -94,14 +96,17 @@ package final class WebFixture {
         package let prometheus: PrometheusAPI
         package let dispatcher: RequestDispatcher
         package let background: [WebRunner.Background]
+        package let telemetry: TelemetryReceiver?
 
         package init(_ settings: Settings, _ sources: Sources, registry: Registry) {
+            let intake = SampleIntake(
+                store: sources.prometheus.store, registry: registry, zeroesStarts: settings.zeroesStarts)
             let receiver =
                 settings.prometheus.enablesRemoteWrite
-                ? RemoteWriteReceiver(
-                    store: sources.prometheus.store, registry: registry, zeroesStarts: settings.zeroesStarts) : nil
+                ? RemoteWriteReceiver(intake: intake, registry: registry) : nil
+            telemetry = settings.telemetry.map { TelemetryReceiver(intake: intake, options: $0, registry: registry) }
             var queried = sources.prometheus
-            queried.writtenMetadata = { receiver?.families ?? [] }
+            queried.writtenMetadata = { intake.families }
             let build = settings.prometheus.build
             let clients = ClientWatch()
             let tribune = TribuneAPI(sources: sources.tribune)
@@ -111,6 +116,7 @@ package final class WebFixture {
             let endpoints =
                 prometheus.endpoints + AlertmanagerAPI(sources: sources.alertmanager, build: build).endpoints
                 + tribune.endpoints + RemoteWriteAPI(receiver: receiver).endpoints
+                + TelemetryAPI(receiver: telemetry).endpoints
                 + Exporter(sources: sources.exporter, build: build, registry: registry).endpoints
                 + WebUI(settings: settings.web).endpoints
             dispatcher = RequestDispatcher(

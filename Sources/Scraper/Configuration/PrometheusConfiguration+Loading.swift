@@ -77,7 +77,7 @@ extension PrometheusConfiguration {
         }
         if let node = fields.optional("otlp") {
             let scheme = defaults.names.validation
-            _ = fields.collect { (_) throws(YAMLError) in try OTLPSection.check(node, file: file, scheme) }
+            otlp = fields.collect { (_) throws(YAMLError) in try OTLPSettings(node, file: file, scheme) } ?? otlp
         }
         if let node = fields.optional("runtime") {
             _ = fields.collect { (_) throws(YAMLError) in
@@ -86,7 +86,7 @@ extension PrometheusConfiguration {
                 try section.finish()
             }
         }
-        for name in ["remote_write", "remote_read", "tracing", "otlp", "runtime"] {
+        for name in ["remote_write", "remote_read", "tracing", "runtime"] {
             guard let node = root[name], !node.isNull else { continue }
             warnings.append(fields.plainFault("this section is read and not acted upon", at: node, field: name))
         }

@@ -54,6 +54,8 @@ public struct PrometheusConfiguration: Equatable, Sendable {
     public var retentionBytes: Int?
     /// `remote_write`: read, without effect.
     public var remoteWrites: [RemoteWriteSettings] = []
+    /// `otlp`
+    public var otlp = OTLPSettings()
     /// `remote_read`: read, without effect.
     public var remoteReads: [RemoteReadSettings] = []
     /// The main file as YAML, with `<secret>` in place of every secret.

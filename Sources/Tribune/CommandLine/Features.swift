@@ -12,12 +12,18 @@ struct Features {
     /// Whether counters start with a zero at their start timestamp.
     var zeroesStarts = false
 
+    /// Whether deltas of OTLP are added up, or stored as they are.
+    var accumulatesDeltas = false
+    var storesDeltas = false
+
     private static let names: [(name: String, enable: @Sendable (inout Features) -> Void)] = [
         ("promql-experimental-functions", { $0.parser.experimentalFunctions = true }),
         ("promql-extended-range-selectors", { $0.parser.extendedRangeSelectors = true }),
         ("promql-binop-fill-modifiers", { $0.parser.fillModifiers = true }),
         ("promql-delayed-name-removal", { $0.delayedNameRemoval = true }),
         ("created-timestamp-zero-ingestion", { $0.zeroesStarts = true }),
+        ("otlp-deltatocumulative", { $0.accumulatesDeltas = true }),
+        ("otlp-native-delta-ingestion", { $0.storesDeltas = true }),
         ("use-start-timestamps", { $0.useStartTimestamps = true }),
         // Always on. Accepted so that Prometheus's flags can be reused.
         ("promql-duration-expr", { _ in }), ("native-histograms", { _ in }), ("promql-at-modifier", { _ in }),
@@ -32,7 +38,7 @@ struct Features {
         "auto-gomaxprocs", "auto-gomemlimit", "auto-reload-config", "concurrent-rule-eval", "delayed-compaction",
         "expand-external-labels", "extra-scrape-metrics", "fast-startup", "memory-snapshot-on-shutdown",
         "metadata-wal-records", "native-histograms", "new-service-discovery-manager", "no-default-scrape-port",
-        "old-ui", "otlp-deltatocumulative", "otlp-native-delta-ingestion", "otlp-write-receiver",
+        "old-ui", "otlp-write-receiver",
         "promql-per-step-stats", "remote-write-receiver", "st-storage", "st-synthesis", "type-and-unit-labels",
         "use-uncached-io", "xor2-encoding",
     ]
@@ -52,6 +58,11 @@ struct Features {
                 throw CommandFailure("--enable-feature: unknown feature \"\(name)\"; known are \(known)", code: .usage)
             }
             feature.enable(&self)
+        }
+        if accumulatesDeltas, storesDeltas {
+            throw CommandFailure(
+                "--enable-feature: otlp-deltatocumulative and otlp-native-delta-ingestion exclude each other",
+                code: .usage)
         }
     }
 }

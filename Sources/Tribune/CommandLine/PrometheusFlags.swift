@@ -30,7 +30,7 @@ enum PrometheusFlags {
             "alertmanager.notification-batch-size", "alertmanager.timeout",
         ].map { .value($0, "VALUE", "") }
         + [
-            "auto-gomaxprocs", "auto-gomemlimit", "web.enable-otlp-receiver", "otlp.native-delta-ingestion",
+            "auto-gomaxprocs", "auto-gomemlimit", "otlp.native-delta-ingestion",
             "storage.tsdb.no-lockfile", "storage.tsdb.use-lockfile", "storage.tsdb.wal-compression",
             "storage.tsdb.allow-overlapping-blocks", "storage.tsdb.allow-overlapping-compaction",
             "storage.agent.wal-compression", "storage.agent.no-lockfile", "storage.agent.use-lockfile",

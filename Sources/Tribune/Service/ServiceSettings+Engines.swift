@@ -2,6 +2,7 @@ internal import CurlHTTP
 internal import MetricModel
 internal import PromQL
 internal import PrometheusAPI
+internal import RemoteWrite
 internal import RuleEngine
 internal import Scraper
 internal import WebCore
@@ -30,6 +31,15 @@ extension ServiceSettings {
         options.timeout = queryTimeout
         options.delayedNameRemoval = features.delayedNameRemoval
         options.useStartTimestamps = features.useStartTimestamps
+        return options
+    }
+
+    /// The settings of the receiver of OTLP.
+    var telemetryOptions: TelemetryReceiver.Options {
+        var options = TelemetryReceiver.Options()
+        options.accumulatesDeltas = features.accumulatesDeltas
+        options.storesDeltas = features.storesDeltas
+        options.lookback = queryLookback
         return options
     }
 

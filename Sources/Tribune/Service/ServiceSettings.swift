@@ -32,6 +32,8 @@ struct ServiceSettings: Sendable {
     var maximumConnections = 512
     /// Whether `/api/v1/write` accepts samples.
     var enablesRemoteWrite = false
+    /// Whether `/api/v1/otlp/v1/metrics` accepts metrics.
+    var enablesTelemetry = false
     /// The token for rollout commands from other machines, and its file.
     var commandToken: String?
     var commandTokenFile: String?
@@ -86,6 +88,7 @@ struct ServiceSettings: Sendable {
         .flag("web.enable-admin-api", "Allow /api/v1/admin/tsdb: delete series, copy the samples."),
         .value("web.max-connections", "COUNT", "Connections held open at once.", default: "512"),
         .flag("web.enable-remote-write-receiver", "Accept samples at /api/v1/write."),
+        .flag("web.enable-otlp-receiver", "Accept metrics of OpenTelemetry at /api/v1/otlp/v1/metrics."),
         .value(
             "web.command-token-file", "FILE",
             "File with a bearer token that grants all permissions, also from other machines. With it, silences and alerts need credentials on this machine too."
@@ -125,6 +128,7 @@ struct ServiceSettings: Sendable {
         routePrefix = invocation.value("web.route-prefix").flatMap { $0.isEmpty ? nil : $0 }
         enablesLifecycle = invocation.flag("web.enable-lifecycle")
         enablesRemoteWrite = invocation.flag("web.enable-remote-write-receiver")
+        enablesTelemetry = invocation.flag("web.enable-otlp-receiver")
         let size = try invocation.size("storage.retention.size")
         if invocation.value("storage.retention.time") != nil {
             retention = try invocation.duration("storage.retention.time")

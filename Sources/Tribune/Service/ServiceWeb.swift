@@ -30,6 +30,8 @@ struct ServiceWeb {
     }
 
     let prometheus: PrometheusAPI
+    /// `nil` if OTLP is not enabled.
+    let telemetry: TelemetryReceiver?
     /// Every endpoint.
     let endpoints: [Endpoint]
     private let background: [WebRunner.Background]
@@ -62,15 +64,19 @@ struct ServiceWeb {
             settings: web, accessControl: accessControl, isReady: sources.prometheus.isReady)
         workers = PrometheusAPI.workers(options)
         let store = sources.prometheus.store
+        let intake = SampleIntake(store: store, registry: registry, zeroesStarts: settings.features.zeroesStarts)
         let receiver =
             settings.enablesRemoteWrite
-            ? RemoteWriteReceiver(
-                store: store, registry: registry, zeroesStarts: settings.features.zeroesStarts, logger: logger) : nil
+            ? RemoteWriteReceiver(intake: intake, registry: registry, logger: logger) : nil
+        telemetry =
+            settings.enablesTelemetry
+            ? TelemetryReceiver(
+                intake: intake, options: settings.telemetryOptions, registry: registry, logger: logger) : nil
 
         var queried = sources.prometheus
         queried.engine = settings.engineOptions
         queried.features = settings.features.parser
-        queried.writtenMetadata = { receiver?.families ?? [] }
+        queried.writtenMetadata = { intake.families }
         let clients = ClientWatch()
         prometheus = PrometheusAPI(sources: queried, settings: options, clients: clients, registry: registry)
         var exported = sources.exporter
@@ -84,6 +90,7 @@ struct ServiceWeb {
         endpoints += tribune.endpoints
         background = [clients.background, tribune.streams.background]
         endpoints += RemoteWriteAPI(receiver: receiver).endpoints
+        endpoints += TelemetryAPI(receiver: telemetry).endpoints
         endpoints += exporter.endpoints
         endpoints += WebUI(settings: web).endpoints
         self.endpoints = OpenAPIDocument.serving(endpoints, Self.information)

@@ -10,6 +10,7 @@ internal import Notification
 internal import OnCallRunner
 internal import PromQL
 internal import PrometheusAPI
+internal import RemoteWrite
 internal import Rollback
 internal import RolloutRunner
 internal import RuleEngine
@@ -45,6 +46,7 @@ final class TribuneService: Sendable {
     private let seriesRecorder: SeriesRecorder
     private let scraper: ScrapeRunner
     private let web: WebRunner
+    private let telemetry: TelemetryReceiver?
     private let accessControl: AccessControl
     private let local: LocalAccess?
     private let url: ExternalURL
@@ -109,6 +111,8 @@ final class TribuneService: Sendable {
                     onReload: onReload, onQuit: onQuit),
                 accessControl)
             cancelQueries = { web.prometheus.cancelQueries() }
+            telemetry = web.telemetry
+            telemetry?.reload(builder.configuration.prometheus.otlp)
             self.web = try builder.startWebServer(web, accessControl)
         } catch {
             for stop in running.reversed() { stop() }
@@ -163,6 +167,7 @@ final class TribuneService: Sendable {
             configuration.groups,
             settings: configuration.ruleSettings(externalURL: externalURL, trigger: settings.ruleTrigger))
         seriesRecorder.reload(configuration.recordings)
+        telemetry?.reload(configuration.prometheus.otlp)
         onCall.reload(configuration.onCallRunner)
         notifier.reload(configuration.notification(joining: onCall))
         do throws(WorkerThread.StartError) {

@@ -112,6 +112,12 @@ public struct OpenAPIDocument: Sendable {
         case .remoteWrite:
             let schema: JSON = ["type": "string", "format": "binary"]
             return ["content": ["application/x-protobuf": ["schema": schema]], "required": true]
+        case .telemetry:
+            let schema: JSON = ["type": "string", "format": "binary"]
+            return [
+                "content": ["application/x-protobuf": ["schema": schema], "application/json": ["schema": [:]]],
+                "required": true,
+            ]
         }
     }
 
@@ -131,6 +137,12 @@ public struct OpenAPIDocument: Sendable {
             let types = ["text/plain", "application/openmetrics-text"]
             success = ("200", ["description": "Metrics.", "content": content(types, text)])
         case .empty: success = ("2XX", ["description": "Done."])
+        case .telemetry:
+            let content: JSON = [
+                "application/x-protobuf": ["schema": ["type": "string", "format": "binary"]],
+                "application/json": ["schema": [:]],
+            ]
+            success = ("200", ["description": "What was stored.", "content": content])
         case .redirect: success = ("3XX", ["description": "Elsewhere."])
         case .eventStream:
             success = ("200", ["description": "Events.", "content": content(["text/event-stream"], text)])

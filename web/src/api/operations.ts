@@ -391,6 +391,11 @@ export const postApiV1Write: Operation<'postApiV1Write', {}> = {
   method: 'POST', path: 'v1/write', permission: 'write', kind: 'text',
 };
 
+/** Takes metrics of OpenTelemetry by OTLP. */
+export const postApiV1OtlpV1Metrics: Operation<'postApiV1OtlpV1Metrics', { 'body': unknown }> = {
+  method: 'POST', path: 'v1/otlp/v1/metrics', permission: 'write', kind: 'json',
+};
+
 /** Shows this document. */
 export const getApiV1OpenapiJson: Operation<'getApiV1OpenapiJson', {}> = {
   method: 'GET', path: 'v1/openapi.json', permission: 'read', kind: 'json',
