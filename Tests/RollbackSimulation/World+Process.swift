@@ -112,8 +112,8 @@ extension World {
     }
 
     private mutating func perform(_ actions: [PlanMachine.Action]) {
-        for (index, action) in actions.enumerated() {
-            if shouldCrash() { return crash(losesRules: actions[index...].contains(.keepRules)) }
+        for action in actions {
+            if shouldCrash() { return crash(keepsRules: actions.contains(.keepRules)) }
             switch action {
             case .tripped: if sabotage == .keepsRulesEarly, let machine { disk.rules = machine.rules }
             case .keepRules: if let machine { disk.rules = machine.rules }
@@ -162,8 +162,8 @@ extension World {
         return injector.strikes(.crash)
     }
 
-    /// - Parameter losesRules: whether the process ends right before it stores its rules.
-    mutating func crash(losesRules: Bool = false) {
+    /// - Parameter keepsRules: whether the rules were or would have been stored among the actions at which it ends.
+    mutating func crash(keepsRules: Bool = false) {
         note("crash")
         let wasStored = disk.busy == nil && disk.next == nil
         if let busy = disk.busy { tear(busy) }
@@ -176,7 +176,7 @@ extension World {
         if sabotage == .skipsFsync, disk.written > 0 { disk.record = disk.previous }
         (disk.written, disk.busy, disk.next, disk.pause) = (0, nil, nil, nil)
         if !wasStored { forgetUnstored() }
-        if !wasStored || losesRules {
+        if !wasStored || keepsRules {
             // Counts are stored with the record, so that no trip is stored that the journal does not know.
             for index in elements.indices {
                 let track = disk.rules["f;g;R"]?.tracks[elements[index].labels]
