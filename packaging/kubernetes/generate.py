@@ -75,6 +75,7 @@ files = {
     acgs / "plans" / "acgs.yml": plan(),
     acgs / "rules" / "rollback.yml": copied("rollback.yml"),
     acgs / "rules" / "acgs.yml": copied("acgs.yml"),
+    acgs / "rules" / "acgs-platform.yml": copied("acgs-platform.yml"),
     acgs / "prometheus.yml": scrape_configuration(),
 }
 different = [path for path, text in files.items() if not path.exists() or path.read_text() != text]

@@ -43,6 +43,7 @@ enum Commands {
             DatabaseCommands.archive,
             DemoCommand.command,
             DemoServiceCommand.command,
+            KitCommand.command,
         ] + ReferenceCommands.all + [version]
 
     static let version = Command("version", "Print the version.") { (_) throws(CommandFailure) in

@@ -42,7 +42,8 @@ enum DemoCommand {
         return isValid ? 0 : CommandFailure.Code.failed.rawValue
     }
 
-    private static func workspace(_ wanted: String?) throws(CommandFailure) -> String {
+    /// The absolute path of `wanted`, or of a new directory.
+    static func workspace(_ wanted: String?) throws(CommandFailure) -> String {
         if let wanted {
             // The files contain each other's paths, and their readers would treat a relative path as a host name.
             guard Paths.makeDirectory(wanted), let path = unsafe realpath(wanted, nil) else {
@@ -56,7 +57,8 @@ enum DemoCommand {
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    private static func remove(_ directory: String) {
+    /// Removes a directory with its files.
+    static func remove(_ directory: String) {
         do throws(ChildProcess.StartError) {
             _ = try ChildProcess(["rm", "-rf", directory]).wait()
         } catch {

@@ -7,6 +7,8 @@ enum DemoServiceCommand {
     /// The constitution hash in the shipped rules and the demo.
     static let constitution = "cdd01ef066bc6cf2"
 
+    private static let modes = DemoService.Misbehaviour.allCases.map(\.rawValue).joined(separator: ", ")
+
     static let command = Command(
         "demo-service", "Run a small service that misbehaves on request.",
         options: [
@@ -15,9 +17,10 @@ enum DemoServiceCommand {
             .value("service", "NAME", "Value of the label service.", default: "demo"),
             .value("version", "VERSION", "The version that it reports.", default: "blue"),
             .value("hash", "HASH", "The constitution hash that it reports.", default: constitution),
+            .flag("platform", "Expose the metrics of a service of the ACGS platform."),
             .value("lifetime", "SECONDS", "How long it runs.", default: "86400"),
         ],
-        details: "POST /misbehave?mode=none|hash|compliance|latency|errors makes it misbehave."
+        details: "POST /misbehave?mode=MODE makes it misbehave. Modes: \(modes)."
     ) { (invocation) throws(CommandFailure) in
         guard let port = invocation.value("port").flatMap({ Int($0) }), (0...65535).contains(port) else {
             throw invocation.misuse(of: "port", "a number from 0 to 65535")
@@ -29,7 +32,7 @@ enum DemoServiceCommand {
         Signals.block(stopping)
         let service = DemoService(
             name: invocation.value("service") ?? "", version: invocation.value("version") ?? "",
-            hash: invocation.value("hash") ?? "")
+            hash: invocation.value("hash") ?? "", isPlatform: invocation.flag("platform"))
         let server: HTTPServer
         do throws(HTTPServerError) {
             server = try service.serve(address: address, port: port)

@@ -7,11 +7,14 @@ internal import Runtime
 /// PostgreSQL refuses to run as root, so a demo of root runs it as the user `postgres`.
 final class DemoDatabase: Sendable {
     private let directory: String
+    private let port: Int
     private let programs: String
     private let process: ChildProcess
 
     /// Creates an empty cluster and starts it.
-    init() throws(CommandFailure) {
+    ///
+    /// - Parameter port: a port of loopback on which it listens too; `nil` for none.
+    init(port: Int? = nil) throws(CommandFailure) {
         guard let programs = Self.programDirectory() else {
             throw CommandFailure("PostgreSQL is not installed (./run installs it; --small does not need it)")
         }
@@ -25,6 +28,7 @@ final class DemoDatabase: Sendable {
             }
         }
         self.directory = directory
+        self.port = port ?? 5432
         self.programs = programs
         var started: ChildProcess?
         do throws(CommandFailure) {
@@ -34,15 +38,18 @@ final class DemoDatabase: Sendable {
                     "--no-sync",
                 ]))
             guard made == .code(0) else { throw CommandFailure("initdb: \(made)") }
+            let addresses = port == nil ? "" : "127.0.0.1"
             let server = try Self.start(
                 Self.asDatabaseUser([
-                    "\(programs)/postgres", "-D", "\(directory)/data", "-k", directory, "-c", "listen_addresses=",
+                    "\(programs)/postgres", "-D", "\(directory)/data", "-k", directory, "-p", "\(port ?? 5432)", "-c",
+                    "listen_addresses=\(addresses)",
                 ]))
             started = server
             var isUp = false
             for _ in 0..<600 where !isUp {
                 usleep(50_000)
-                isUp = try Self.run(["\(programs)/pg_isready", "-q", "-h", directory]) == .code(0)
+                isUp =
+                    try Self.run(["\(programs)/pg_isready", "-q", "-h", directory, "-p", "\(port ?? 5432)"]) == .code(0)
             }
             guard isUp else { throw CommandFailure("PostgreSQL did not start within 30 s") }
             process = server
@@ -54,7 +61,7 @@ final class DemoDatabase: Sendable {
     }
 
     /// Its address, for libpq.
-    var address: String { "host=\(directory) user=tribune dbname=postgres" }
+    var address: String { "host=\(directory) port=\(port) user=tribune dbname=postgres" }
 
     /// The rows that `psql` prints for `sql`, one line each, with `|` between columns.
     func rows(of sql: String) throws(CommandFailure) -> [String] {

@@ -70,13 +70,18 @@ final class DemoFleet: Sendable {
 
     /// Makes the green version misbehave, or stop misbehaving.
     func misbehave(_ mode: DemoService.Misbehaviour) throws(CommandFailure) {
-        var request = HTTPRequest(url: "http://127.0.0.1:\(ports.green)/misbehave?mode=\(mode.rawValue)")
+        try Self.misbehave(mode, port: ports.green)
+    }
+
+    /// Makes the service on `port` misbehave, or stop misbehaving.
+    static func misbehave(_ mode: DemoService.Misbehaviour, port: Int) throws(CommandFailure) {
+        var request = HTTPRequest(url: "http://127.0.0.1:\(port)/misbehave?mode=\(mode.rawValue)")
         request.method = "POST"
         do throws(HTTPFailure) {
             let response = try HTTPClient().send(request)
             guard response.status == 200 else { throw HTTPFailure(.other, "status \(response.status)") }
         } catch {
-            throw CommandFailure("cannot control the green service: \(error.message)")
+            throw CommandFailure("cannot control the service on port \(port): \(error.message)")
         }
     }
 
@@ -85,17 +90,22 @@ final class DemoFleet: Sendable {
         for (_, process) in processes.reversed() { process.stop() }
     }
 
-    private static func start(
-        _ name: String, _ arguments: [String], _ directory: String
+    /// Starts a program whose output goes to a log in `directory`.
+    static func start(
+        _ name: String, _ arguments: [String], _ directory: String, environment: [String: String] = [:]
     ) throws(CommandFailure) -> (name: String, process: ChildProcess) {
         do throws(ChildProcess.StartError) {
-            return (name, try ChildProcess(arguments, output: .file("\(directory)/\(name).log")))
+            return (
+                name,
+                try ChildProcess(arguments, environment: environment, output: .file("\(directory)/\(name).log"))
+            )
         } catch {
             throw CommandFailure("\(error.description) (needed by the demo; ./run installs it)")
         }
     }
 
-    private static func awaitAnswer(of name: String, _ url: String, _ directory: String) throws(CommandFailure) {
+    /// Waits until `url` answers 200, at most 30 s.
+    static func awaitAnswer(of name: String, _ url: String, _ directory: String) throws(CommandFailure) {
         let client = HTTPClient()
         var last = ""
         for _ in 0..<600 {

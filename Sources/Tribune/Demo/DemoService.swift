@@ -11,10 +11,12 @@ internal import WebServer
 ///
 /// | path | response |
 /// |---|---|
-/// | `/` | `200` after a few milliseconds, changed by the misbehaviour |
-/// | `/healthz` | `200` |
-/// | `/metrics` | Prometheus text, with the header `X-Constitutional-Hash` |
-/// | `POST /misbehave?mode=MODE` | switches to `none`, `hash`, `compliance`, `latency` or `errors` |
+/// | `/`, `/api/…` | `200` after a few milliseconds, changed by the misbehaviour |
+/// | `/health`, `/healthz`, `/ready` | `200` |
+/// | `/metrics` | Prometheus text |
+/// | `POST /misbehave?mode=MODE` | switches to a ``Misbehaviour`` |
+///
+/// Every response has the header `X-Constitutional-Hash`.
 final class DemoService: Sendable {
     /// The kind of misbehaviour.
     enum Misbehaviour: String, CaseIterable, Sendable {
@@ -27,6 +29,32 @@ final class DemoService: Sendable {
         case latency
         /// One request in ten fails.
         case errors
+        /// Every request takes 20 ms longer.
+        case slow
+        /// One request in twenty takes six seconds.
+        case stall
+        /// Its metrics and health checks answer 503; requests are served.
+        case down
+        /// Its cache misses four of ten times.
+        case cache
+        /// It meets one of its principles in 85 % of its decisions.
+        case principle
+        /// It reports a processor at its limit.
+        case cpu
+        /// It reports a memory at its limit.
+        case memory
+        /// It reports an accelerator at its limit.
+        case gpu
+        /// It reports a network at its limit.
+        case network
+        /// One of a hundred tokens is refused.
+        case jwt
+        /// One of a hundred inferences fails.
+        case inference
+        /// Its special validation and the qualities that its plan asks for fail.
+        case quality
+        /// Its agents coordinate badly.
+        case coordination
     }
 
     private let name: String
@@ -38,21 +66,27 @@ final class DemoService: Sendable {
     private let durations: Histogram
     private let score: Gauge
     private let complianceRate: Gauge
+    private let cacheHitRate: Gauge
+    /// Metrics of a service of the ACGS platform; `nil` for the service of the demo.
+    private let platform: PlatformMetrics?
 
     /// A service named `name`; `version` is `blue` or `green`.
-    init(name: String, version: String, hash: String) {
+    ///
+    /// - Parameter isPlatform: whether it has the metrics of a service of the ACGS platform.
+    init(name: String, version: String, hash: String, isPlatform: Bool = false) {
         self.name = name
         self.version = version
         self.hash = hash
         durations = registry.histogram(
             "acgs_request_duration_seconds", "Time to answer a request.", labels: ["service": name],
-            bounds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5])
+            bounds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10])
         score = registry.gauge(
             "acgs_constitutional_compliance_score", "Share of decisions that comply.", labels: ["service": name])
         complianceRate = registry.gauge(
             "acgs_constitutional_compliance_rate", "Share of principles that are met.", labels: ["service": name])
-        registry.gauge("acgs_cache_hit_rate", "Share of look-ups answered from the cache.", labels: ["service": name])
-            .set(0.93)
+        cacheHitRate = registry.gauge(
+            "acgs_cache_hit_rate", "Share of look-ups answered from the cache.", labels: ["service": name])
+        platform = isPlatform ? PlatformMetrics(service: name, in: registry) : nil
         for status in ["200", "500"] { _ = requests(status) }
         set(.none)
     }
@@ -60,13 +94,27 @@ final class DemoService: Sendable {
     /// Starts serving on `port` of `address`; 0 for any free port.
     func serve(address: String, port: Int) throws(HTTPServerError) -> HTTPServer {
         var configuration = HTTPServerConfiguration(address: address, port: port)
-        configuration.workers = 32
+        configuration.workers = platform == nil ? 32 : 48
         return try HTTPServer(configuration) { self.answer($0) }
     }
 
     private func answer(_ request: HTTPServerRequest) -> HTTPServerResponse {
+        let mode = mode.withLock { $0 }
+        var response = respond(to: request, mode)
+        // A service that does not work serves requests that were on their way, as in a crash loop behind a balancer.
+        if mode == .down, request.path == "/metrics" || Self.healthPaths.contains(request.path) {
+            response = .text("down\n", status: 503)
+        }
+        response.headers.append(("X-Constitutional-Hash", mode == .hash ? String(hash.reversed()) : hash))
+        platform?.answered(bytes: request.body.count + response.body.count)
+        return response
+    }
+
+    private static let healthPaths: Set = ["/health", "/healthz", "/ready"]
+
+    private func respond(to request: HTTPServerRequest, _ mode: Misbehaviour) -> HTTPServerResponse {
         switch (request.method, request.path) {
-        case (_, "/healthz"): return .text("ok\n")
+        case (_, let path) where Self.healthPaths.contains(path): return .text("ok\n")
         case (_, "/metrics"): return metrics()
         case ("POST", "/misbehave"):
             let wanted = request.query.first { $0.name == "mode" }?.value ?? ""
@@ -76,24 +124,36 @@ final class DemoService: Sendable {
             }
             set(mode)
             return .text("\(mode.rawValue)\n")
-        case (_, "/"): return work()
+        case (_, let path) where path == "/" || path.hasPrefix("/api/"): return work(mode)
         default: return .text("not found\n", status: 404)
         }
     }
 
-    private func work() -> HTTPServerResponse {
+    private func work(_ mode: Misbehaviour) -> HTTPServerResponse {
         let started = SystemClock.monotonicNanoseconds()
         let number = requestNumber.wrappingAdd(1, ordering: .relaxed).newValue
-        let mode = mode.withLock { $0 }
-        let isSlow = mode == .latency && number % 5 == 0
-        usleep(isSlow ? 3_000_000 : UInt32.random(in: 500...4000))
+        platform?.began()
+        usleep(microseconds(of: number, mode))
         let failed = mode == .errors && number % 10 == 0
         requests(failed ? "500" : "200").add()
-        durations.observe(Double(SystemClock.monotonicNanoseconds() - started) / 1e9)
+        let seconds = Double(SystemClock.monotonicNanoseconds() - started) / 1e9
+        durations.observe(seconds)
+        platform?.ended(number, seconds: seconds, mode)
         let body: JSON = ["service": .string(name), "version": .string(version), "request": .integer(Int64(number))]
         return HTTPServerResponse(
             status: failed ? 500 : 200, headers: [("Content-Type", "application/json"), ("X-Version", version)],
             body: Array((body.encoded + "\n").utf8))
+    }
+
+    /// How long a request takes.
+    private func microseconds(of number: Int, _ mode: Misbehaviour) -> UInt32 {
+        switch mode {
+        case .latency where number % 5 == 0: 3_000_000
+        case .stall where number % 20 == 0: 6_000_000
+        case .slow: 20_000
+        case _ where platform != nil: UInt32.random(in: 200...1500)
+        case _: UInt32.random(in: 500...4000)
+        }
     }
 
     private func requests(_ status: String) -> Counter {
@@ -105,16 +165,15 @@ final class DemoService: Sendable {
         self.mode.withLock { $0 = mode }
         score.set(mode == .compliance ? 0.8 : 0.99)
         complianceRate.set(mode == .compliance ? 0.8 : 1)
+        cacheHitRate.set(mode == .cache ? 0.6 : 0.93)
+        platform?.set(mode)
     }
 
     private func metrics() -> HTTPServerResponse {
-        let claimed = mode.withLock { $0 } == .hash ? String(hash.reversed()) : hash
         var writer = ExpositionWriter(.text)
         writer.write(registry.snapshot())
         return HTTPServerResponse(
             status: 200,
-            headers: [
-                ("Content-Type", "text/plain; version=0.0.4; charset=utf-8"), ("X-Constitutional-Hash", claimed),
-            ], body: writer.finish())
+            headers: [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")], body: writer.finish())
     }
 }
