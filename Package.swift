@@ -273,7 +273,8 @@ let package = Package(
 
         // Benchmarks
         .executableTarget(
-            name: "StoreBenchmark", dependencies: ["MetricModel", "MetricStore"], path: "Benchmarks/StoreBenchmark",
+            name: "StoreBenchmark", dependencies: ["MetricModel", "MetricStore", "PromQL"],
+            path: "Benchmarks/StoreBenchmark",
             swiftSettings: testing),
 
         // Tests

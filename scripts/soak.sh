@@ -7,6 +7,7 @@
 #   alerts  random histories beside Debian's Alertmanager, every request compared   SOAK_ALERT_ROUNDS=20
 #   history Tribune and its PostgreSQL killed alternately, 100 rounds        SOAK_HISTORY_KILLS=100
 #   damage  files of the store cut and altered at 1000 places each           SOAK_DAMAGED_PLACES=1000
+#   storekills  the store killed while it ingests and compacts, 1000 times      SOAK_STORE_KILLS=1000
 #   oncall  a million steps of simulated pages                              SOAK_ONCALL_STEPS=1000000
 #   attacks each attack on a release build with 2000 clients while probes are measured   SOAK_ATTACK_SECONDS=30
 #   requests  random requests made from the OpenAPI document by schemathesis   SOAK_REQUEST_SECONDS=1800
@@ -92,6 +93,13 @@ damage() {
     row damage "$places places of each file" "${result:-did not end}"
 }
 
+storekills() {
+    local kills=${SOAK_STORE_KILLS:-1000}
+    scripts/build.sh --build-tests >&2
+    TRIBUNE_SEED=$RANDOM TRIBUNE_STORE_KILLS=$kills attempt storekills swift test --skip-build --filter MetricStoreTests.KillTests || true
+    row storekills "$kills kills" "$(grep -a '^rows that survived' "$logs/storekills.log" | head -n 1 | grep . || echo "did not end")"
+}
+
 oncall() {
     local wanted=${SOAK_ONCALL_STEPS:-1000000}
     scripts/build.sh --build-tests >&2
@@ -128,11 +136,11 @@ load() {
     row load "$count busy processes" "${result:-did not end}"
 }
 
-[ $# -gt 0 ] || set -- fuzz worlds kills alerts history damage oncall attacks requests load
+[ $# -gt 0 ] || set -- fuzz worlds kills alerts history damage storekills oncall attacks requests load
 for part in "$@"; do
     case $part in
-    fuzz | worlds | kills | alerts | history | damage | oncall | attacks | requests | load) "$part" ;;
-    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|history|damage|oncall|attacks|requests|load]..." >&2; exit 2 ;;
+    fuzz | worlds | kills | alerts | history | damage | storekills | oncall | attacks | requests | load) "$part" ;;
+    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|history|damage|storekills|oncall|attacks|requests|load]..." >&2; exit 2 ;;
     esac
 done
 exit $failed

@@ -5,7 +5,8 @@ import MetricStore
 // Usage: StoreBenchmark [series, default 100000] [minutes of data, default 5] [directory, default in memory] [seconds
 // between samples, default 5] StoreBenchmark open DIRECTORY: only opens a store, such as the copy of one that was
 // killed StoreBenchmark churn [series, default 100000] [minutes, default 60] [minutes of retention, default 20]
-// [directory]
+// [directory] StoreBenchmark week DIRECTORY [series, default 2000] [days, default 7]: bytes of days of samples on disk,
+// and queries over them, before and after compaction
 //
 // A fleet of targets with 1000 series each: 60 % histogram buckets, 30 % counters, 10 % gauges with three decimals,
 // seven labels. Counters increase by 0 to 7 per sample. Times are CPU times of this thread, without generating the
@@ -220,6 +221,11 @@ if CommandLine.arguments.dropFirst().first == "churn" {
     var churn = try Churn(
         series: numbers.first ?? 100_000, retention: numbers.count > 2 ? numbers[2] : 20, directory: directory)
     try churn.run(minutes: numbers.count > 1 ? numbers[1] : 60)
+} else if CommandLine.arguments.count >= 3, CommandLine.arguments[1] == "week" {
+    let numbers = CommandLine.arguments.dropFirst(3).map { Int($0) ?? 0 }
+    var week = try Week(
+        series: numbers.first ?? 2000, days: numbers.count > 1 ? numbers[1] : 7, directory: CommandLine.arguments[2])
+    try week.run()
 } else if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "open" {
     try open(CommandLine.arguments[2])
 } else {

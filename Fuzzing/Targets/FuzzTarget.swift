@@ -28,6 +28,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case yaml = "yaml"
     /// The store's encoding of a column of values.
     case column = "column-codec"
+    /// The store's encoding of the values of one slot in a block, and the parts of a block.
+    case series = "series-codec"
     /// JSON texts: what parses is written and read back.
     case json = "json"
     /// Files of checksummed records.
@@ -62,6 +64,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .configuration: FileFuzzing.configurationFinding(in: bytes)
         case .yaml: FileFuzzing.yamlFinding(in: bytes)
         case .column: ColumnFuzzing.finding(in: bytes)
+        case .series: SeriesFuzzing.finding(in: bytes)
         case .json: JSONFuzzing.finding(in: bytes)
         case .records: RecordFuzzing.finding(in: bytes)
         case .store: StoreFuzzing.finding(in: bytes)

@@ -6,10 +6,13 @@ import Testing
 
 @testable import MetricStore
 
-/// A process that ingests at full speed is killed at random times, repeatedly, on the same files. All that it committed
-/// must exist afterwards, and nothing partially.
+/// A process that ingests and compacts at full speed is killed at random times, repeatedly, on the same files. All that
+/// it committed must exist afterwards, and nothing partially.
 @Suite struct KillTests {
     private static let laneCount = 2
+    /// `scripts/soak.sh storekills` takes more.
+    private static let kills =
+        ProcessInfo.processInfo.environment["TRIBUNE_STORE_KILLS"].flatMap { Int($0) } ?? 20
     private static let seriesCount = 60
 
     /// The sample of series *i* in row *n*, if any.
@@ -75,6 +78,13 @@ import Testing
                 do { try ingest(path, lane, number, from: first) } catch { fatalError("\(error)") }
             }
         }
+        Thread.detachNewThread {
+            while true {
+                // A compaction fails only if a chunk cannot be read or written.
+                do { if try store.compact(now: .distantFuture) { continue } } catch { fatalError("\(error)") }
+                usleep(1000)
+            }
+        }
         while true {
             store.maintain(now: Timestamp(milliseconds: 0))
             usleep(3000)
@@ -84,6 +94,7 @@ import Testing
     private static func open(_ path: String) throws -> MetricStore {
         var configuration = StoreConfiguration(directory: path)
         configuration.rowLogBudget = 1 << 20
+        (configuration.segmentSpan, configuration.blockSpan) = (50_000, 400_000)
         return try MetricStore(configuration, registry: nil)
     }
 
@@ -127,7 +138,7 @@ import Testing
         var generator = Seeded(seed: testSeed)
         try Data(count: 8 * Self.laneCount).write(to: URL(fileURLWithPath: path + ".progress"))
         var checked = [Int](repeating: 0, count: Self.laneCount)
-        for _ in 0..<20 {
+        for _ in 0..<Self.kills {
             let delay = UInt32.random(in: 0..<150_000, using: &generator)
             await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, delay = delay as UInt32] in
                 try Self.ingestUntilKilled(path, delay)
@@ -145,7 +156,10 @@ import Testing
                 checked[lane] = last
             }
         }
-        print("rows that survived 20 kills: \(checked)")
+        let blocks = try Self.open(path).core.blocks.pin().blocks.count
+        print("blocks: \(blocks)")
+        #expect(blocks > 0)
+        print("rows that survived \(Self.kills) kills: \(checked)")
         #expect(checked.allSatisfy { $0 > 0 })
     }
 }

@@ -14,14 +14,24 @@ import Testing
         var clock: Int64 = 1_700_000_000_000
         var laneNumber = 0
         var steps = 0
+        /// Files of compaction.
+        var compacted = 0
         /// The selections of earlier calls, by choice of matchers; must never be used after the index has changed.
         var selections = [StoreSelection?](repeating: nil, count: 5)
 
         init(seed: UInt64, directory: String? = nil) throws {
             self.directory = directory
-            store = try MetricStore(StoreConfiguration(directory: directory), registry: nil)
+            store = try Self.open(directory)
             generator = Seeded(seed: seed)
             for _ in 0..<3 { try openLane() }
+        }
+
+        /// Segments and blocks are short, so that there are many.
+        private static func open(_ directory: String?) throws -> MetricStore {
+            var configuration = StoreConfiguration(directory: directory)
+            configuration.segmentSpan = 60_000
+            configuration.blockSpan = 600_000
+            return try MetricStore(configuration, registry: nil)
         }
 
         mutating func openLane() throws {
@@ -42,7 +52,7 @@ import Testing
             lanes = []
             store = nil
             selections = selections.map { _ in nil }
-            let next = try MetricStore(StoreConfiguration(directory: directory), registry: nil)
+            let next = try Self.open(directory)
             #expect(next.recoveryNotes == [])
             store = next
             lanes = try names.map { try next.openLane($0) }
@@ -201,6 +211,9 @@ import Testing
             case 4..<7:
                 let lane = lanes[number(0..<lanes.count)]
                 lane.retire(try lane.slot(for: labels()))
+            case 8 where number(0..<4) == 0:
+                let isOld = Timestamp(milliseconds: clock + 3_600_000)
+                for _ in 0..<number(0..<3) { compacted += try store?.compact(now: isOld) == true ? 1 : 0 }
             case 7 where number(0..<5) == 0:
                 lanes.remove(at: number(0..<lanes.count)).close()
                 try openLane()
@@ -215,6 +228,19 @@ import Testing
         var world = try World(seed: testSeed &+ UInt64(run))
         for _ in 0..<600 { try world.step() }
         try world.check()
+    }
+
+    /// The same through all levels: active and sealed chunks, blocks, and merged blocks.
+    @Test(arguments: 0..<8) func compactionChangesNothing(run: Int) throws {
+        let directory = try TemporaryDirectory()
+        var world = try World(seed: testSeed &+ 200 &+ UInt64(run), directory: directory.path)
+        for _ in 0..<1500 { try world.step() }
+        while try world.store?.compact(now: .distantFuture) == true { world.compacted += 1 }
+        #expect(world.compacted > 5)
+        for _ in 0..<8 { try world.check() }
+        try world.restart()
+        for _ in 0..<8 { try world.check() }
+        #expect(world.store?.takeNotes() == [])
     }
 
     @Test(arguments: 0..<4) func afterEveryRestartEverythingCommittedIsThere(run: Int) throws {

@@ -11,7 +11,7 @@ internal import Synchronization
     let table: Atomic<AtomicWords>
     /// Tables replaced by larger ones. Readers may still use them. Together they are smaller than the current one.
     private var oldTables: [AtomicWords] = unsafe []
-    /// The oldest chunk that is not lost.
+    /// The oldest chunk that is not lost, and not in a block only.
     let first = Atomic<Int>(0)
 
     init() {
@@ -70,8 +70,13 @@ internal import Synchronization
         _ = unsafe entry.pointee.compareExchange(expected: old.word, desired: new?.word ?? 0, ordering: .relaxed)
     }
 
-    /// Marks the chunks before `chunk` as lost. Called from one thread at a time.
+    /// Marks the chunks before `chunk` as lost, or moved into a block.
     func lose(before chunk: Int) {
-        if chunk > first.load(ordering: .relaxed) { first.store(chunk, ordering: .releasing) }
+        var known = first.load(ordering: .relaxed)
+        while chunk > known {
+            let (exchanged, original) = first.compareExchange(expected: known, desired: chunk, ordering: .releasing)
+            if exchanged { return }
+            known = original
+        }
     }
 }

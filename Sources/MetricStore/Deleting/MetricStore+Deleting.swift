@@ -35,8 +35,13 @@ extension MetricStore {
                 try Self.copy(directory.rows(number), copy.rows(number))
             }
         }
-        for number in StoreDirectory.numbers(in: "\(directory.path)/segments") {
-            try Self.copy(directory.segment(number), copy.segment(number))
+        // Chunks move from segments to blocks, and not while the blocks stay as they are.
+        try core.blocks.whileUnchanged { () throws(StoreError) in
+            for number in StoreDirectory.numbers(in: "\(directory.path)/segments") {
+                try Self.copy(directory.segment(number), copy.segment(number))
+            }
+            for block in core.blocks.pin().blocks { try Self.copy(block.path, copy.block(block.number)) }
+            try Self.copy(directory.manifest, copy.manifest)
         }
         try Self.copy(directory.tombstones, copy.tombstones)
         try Self.copy(directory.exemplarLog, copy.exemplarLog)

@@ -14,6 +14,13 @@ struct OpenFile: ~Copyable {
         guard descriptor >= 0 else { throw Self.failure(create ? "create" : "open", path) }
     }
 
+    /// Opens `path` for reading.
+    init(reading path: String) throws(StoreError) {
+        descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        self.path = path
+        guard descriptor >= 0 else { throw Self.failure("open", path) }
+    }
+
     /// The error of a failed system call on `path`. A full disk is reported with the directory, because it does not
     /// matter which of the store's files was the first to fail.
     private static func failure(_ action: String, _ path: String, _ number: Int32 = errno) -> StoreError {
@@ -26,17 +33,21 @@ struct OpenFile: ~Copyable {
     }
 
     /// Creates a file that becomes visible, and replaces an existing one, only after `fill` has succeeded.
+    ///
+    /// - Parameter synced: whether a power failure leaves the old file or the new one.
     static func make(
-        _ path: String, _ fill: (borrowing OpenFile) throws(StoreError) -> Void
+        _ path: String, synced: Bool = false, _ fill: (borrowing OpenFile) throws(StoreError) -> Void
     ) throws(StoreError) -> OpenFile {
         let temporary = path + ".new"
         unsafe unlink(temporary)
         let file = try OpenFile(temporary, create: true)
         do throws(StoreError) {
             try fill(file)
+            if synced { try file.sync() }
             guard unsafe rename(temporary, path) == 0 else {
                 throw Self.failure("rename", temporary)
             }
+            if synced { try syncDirectory(of: path) }
         } catch {
             unsafe unlink(temporary)
             throw error
@@ -62,6 +73,20 @@ struct OpenFile: ~Copyable {
     var size: Int {
         var status = stat()
         return unsafe fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+    }
+
+    /// Waits until the disk has the content.
+    func sync() throws(StoreError) {
+        guard fdatasync(descriptor) == 0 else { throw Self.failure("sync", path) }
+    }
+
+    /// Waits until the disk has the names in the directory of `path`.
+    private static func syncDirectory(of path: String) throws(StoreError) {
+        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let descriptor = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("open", directory) }
+        defer { Glibc.close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw failure("sync", directory) }
     }
 
     /// Allocates the bytes up to `size` on disk, so that writing them cannot fail later.

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The files of a store: `series.log`, `segments/`, `rows/`, `tombstones` and `exemplars.log`.
+/// The files of a store: `series.log`, `segments/`, `blocks/`, `rows/`, `tombstones` and `exemplars.log`.
 struct StoreDirectory: Sendable {
     let path: String
     /// Distinguishes the files of this store from those of others.
@@ -8,6 +8,9 @@ struct StoreDirectory: Sendable {
 
     var seriesLog: String { "\(path)/series.log" }
     func segment(_ number: UInt32) -> String { "\(path)/segments/\(number)" }
+    var blocks: String { "\(path)/blocks" }
+    func block(_ number: UInt32) -> String { "\(path)/blocks/\(number)" }
+    var manifest: String { "\(path)/blocks/manifest" }
     var tombstones: String { "\(path)/tombstones" }
     var exemplarLog: String { "\(path)/exemplars.log" }
     var rowFiles: String { "\(path)/rows" }
@@ -15,15 +18,15 @@ struct StoreDirectory: Sendable {
 
     /// Creates missing directories.
     static func prepare(_ path: String) throws(StoreError) {
-        for directory in [path, "\(path)/segments", "\(path)/rows"] {
+        for directory in [path, "\(path)/segments", "\(path)/blocks", "\(path)/rows"] {
             guard unsafe mkdir(directory, 0o700) == 0 || errno == EEXIST else {
                 throw StoreError(.system, "cannot create \(directory): \(SystemFailure.text())")
             }
         }
     }
 
-    /// The names in `directory` that are numbers, in ascending order.
-    static func numbers(in directory: String) -> [UInt32] {
+    /// The names in `directory` that are numbers, with `suffix` behind them, in ascending order.
+    static func numbers(in directory: String, suffix: String = "") -> [UInt32] {
         guard let handle = unsafe opendir(directory) else { return [] }
         defer { unsafe closedir(handle) }
         var found: [UInt32] = []
@@ -32,7 +35,8 @@ struct StoreDirectory: Sendable {
                 unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
             // Numbering continues after the last one, and chunk places have 31 bits for the number.
-            if let number = UInt32(name), number < Int32.max { found.append(number) }
+            guard name.hasSuffix(suffix) else { continue }
+            if let number = UInt32(name.dropLast(suffix.count)), number < Int32.max { found.append(number) }
         }
         return found.sorted()
     }

@@ -182,15 +182,24 @@ extension Lane {
         _ slot: RingSlot, _ companions: SeriesIndex.Companions, birth: UInt32, death: UInt32
     ) -> (time: Int64, value: StoredValue)? {
         guard let active else { return nil }
-        let pins = SegmentPins(core.segments)
-        let lowest = max(Int(birth), directory.first.load(ordering: .relaxed))
+        let pins = SegmentPins(core)
+        let lowest = max(Int(birth), pins.oldestChunk(of: self))
         var number = min(Int(death), chunk)
         while number >= lowest {
             let rows: ChunkColumns?
+            if let stretch = pins.stretch(of: number, in: self) {
+                let part = stretch.rows.rows(from: lowest, through: number)
+                let last = ChunkColumns(stretch, part, slot, companions).last
+                if let last { return last }
+                number = Int(stretch.header.firstChunk) - 1
+                continue
+            }
             if let record = unsafe pins.record(of: number, in: self) {
                 rows = unsafe ChunkColumns(record, rowCount: Int(record.header.rowCount), slot, companions)
             } else if number == chunk {
                 rows = ChunkColumns(active, chunk, rowCount: firstPendingRow + pendingRows, slot, companions)
+            } else if let stretch = pins.stretch(of: number, in: self, hasMoved: true) {
+                rows = ChunkColumns(stretch, stretch.rows.rows(from: number, through: number), slot, companions)
             } else {
                 rows = nil
             }

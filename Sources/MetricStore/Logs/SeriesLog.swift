@@ -35,10 +35,10 @@ enum SeriesRecord {
 /// takes about 15 bytes, however long its labels are.
 final class SeriesLog: Sendable {
     static let mark: UInt64 = 0x3130_474f_4c42_5254
-    static let version: UInt32 = 5
+    static let version: UInt32 = 6
     /// The readable versions. Version 3 had no ``SeriesRecord/listing(series:)``, version 4 no
     /// ``SeriesRecord/revision(_:)``.
-    static let versions: ClosedRange<UInt32> = 3...5
+    static let versions: ClosedRange<UInt32> = 3...6
     static let headerSize = 32
     /// The maximum frame size; a frame with a single record may be longer.
     static let frameSize = 1 << 18

@@ -40,6 +40,60 @@ struct ChunkColumns {
         if !active.isStill(chunk) { return nil }
     }
 
+    /// Reads `rows` of a stretch.
+    init(_ stretch: StretchReader, _ rows: Range<Int>, _ slot: RingSlot, _ companions: SeriesIndex.Companions) {
+        let count = stretch.rows.times.count
+        func column(_ slot: RingSlot?) -> StretchColumn? { slot.map { StretchColumn(stretch, $0) } }
+        let (floats, times) = (column(slot), column(companions.times?.slot))
+        let histograms = column(companions.histograms?.slot)
+        var index = stretch.rows.starts.partitioningIndex { $0 > rows.lowerBound } - 1
+        for row in rows where row < count {
+            while index + 1 < stretch.rows.starts.count, stretch.rows.starts[index + 1] <= row { index += 1 }
+            let chunk = stretch.rows.chunks[index]
+            let present = companions.present(inChunk: Int(chunk.number))
+            let value: StoredValue
+            if let float = floats?[row] {
+                value = .float(float)
+            } else if present.histograms != nil, let offset = histograms?[row] {
+                let place = Int(Int32(clamping: Int64(clamping: offset)))
+                // The words of a damaged stretch are missing.
+                guard place >= 0, place < chunk.wordCount, let words = stretch.words else { continue }
+                let start = stretch.rows.wordStarts[index]
+                value = .histogram(
+                    HistogramWords.decode(at: place) { $0 < chunk.wordCount && $0 >= 0 ? words[start + $0] : 0 })
+            } else {
+                continue
+            }
+            // Rows without a time of their own cannot be distinguished if that column is damaged.
+            if present.times != nil, times?.isRead == false { continue }
+            let own = present.times == nil ? nil : times?[row]
+            samples.append((own.map { Int64(clamping: $0) } ?? stretch.rows.times[row], value))
+        }
+    }
+
+    /// One value per row of a stretch.
+    private struct StretchColumn {
+        private var masks: [RowMask]
+        private var values: [UInt64]
+        /// Whether the column is not damaged.
+        private(set) var isRead = false
+
+        init(_ stretch: StretchReader, _ slot: RingSlot) {
+            masks = [RowMask](repeating: 0, count: stretch.groupCount)
+            values = [UInt64](repeating: 0, count: stretch.rows.times.count + ColumnCodec.rows)
+            unsafe values.withUnsafeMutableBufferPointer { values in
+                unsafe masks.withUnsafeMutableBufferPointer { masks in
+                    unsafe isRead = stretch.column(slot, into: values.baseAddress!, masks.baseAddress!)
+                }
+            }
+        }
+
+        subscript(row: Int) -> Double? {
+            masks[row / RowMask.bitWidth] >> RowMask(row % RowMask.bitWidth) & 1 == 0
+                ? nil : Double(bitPattern: values[row])
+        }
+    }
+
     /// One value per row.
     private struct Column {
         var mask: RowMask = 0

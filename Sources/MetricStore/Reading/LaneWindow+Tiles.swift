@@ -9,16 +9,23 @@ extension LaneWindow {
         let touched = touchedViews(rows)
         let base = start(of: touched.lowerBound)
         let end = end(of: touched.upperBound - 1)
+        var chunkStarts: [Int] = []
+        for view in touched {
+            for group in 0..<groupCount(of: view) {
+                chunkStarts.append(start(of: view) - base + group * RowMask.bitWidth)
+            }
+        }
         tile.prepare(
-            times: Array(rowTimes[base..<end]), firstRow: base, chunkStarts: touched.map { start(of: $0) - base },
-            // Decoding writes whole chunks.
-            stride: start(of: touched.upperBound - 1) - base + ColumnCodec.rows, count: bundle.series.count)
+            times: Array(rowTimes[base..<end]), firstRow: base, chunkStarts: chunkStarts,
+            // Decoding writes whole chunks and stretches.
+            stride: touched.reduce(0) { max($0, start(of: $1) - base + writtenRows(of: $1)) },
+            count: bundle.series.count)
+        var chunk = 0
         for view in touched {
             let start = start(of: view)
             let local = max(rows.lowerBound - start, 0)..<min(rows.upperBound - start, rowCount(of: view))
-            read(
-                local, ofView: view, bundle, selection, at: start - base, chunk: view - touched.lowerBound,
-                into: &tile)
+            read(local, ofView: view, bundle, selection, at: start - base, chunk: chunk, into: &tile)
+            chunk += groupCount(of: view)
         }
     }
 
@@ -26,11 +33,11 @@ extension LaneWindow {
         _ rows: Range<Int>, ofView view: Int, _ bundle: StoreSelection.Bundle, _ selection: StoreSelection,
         at offset: Int, chunk: Int, into tile: inout SampleTile
     ) {
-        let wanted = ColumnCodec.everyRow(rows.upperBound) & ~ColumnCodec.everyRow(rows.lowerBound)
-        let number = number(of: view)
-        let isWhole = number >= Int(bundle.birth) && number <= Int(bundle.death)
+        let count = bundle.series.count
+        let groups = groupCount(of: view)
+        let isWhole = alive(bundle.birth, bundle.death, ofView: view) == 0..<rowCount(of: view)
         let stride = tile.stride
-        unsafe withUnsafeTemporaryAllocation(of: RowMask.self, capacity: bundle.series.count) { masks in
+        unsafe withUnsafeTemporaryAllocation(of: RowMask.self, capacity: count * max(groups, 1)) { masks in
             unsafe masks.initialize(repeating: 0)
             unsafe tile.withValues { values in
                 unsafe columns(
@@ -39,12 +46,15 @@ extension LaneWindow {
             }
             if !isWhole {
                 for (index, series) in bundle.series.enumerated() {
-                    let isAlive = number >= Int(selection.births[series]) && number <= Int(selection.deaths[series])
                     // Before its birth and after its death the slot belongs to another series.
-                    if !isAlive { unsafe masks[index] = 0 }
+                    let own = alive(selection.births[series], selection.deaths[series], ofView: view)
+                    for group in 0..<groups { unsafe masks[group * count + index] &= Self.mask(own, group) }
                 }
             }
-            unsafe tile.note(masks.baseAddress!, wanted: wanted, chunk: chunk)
+            for group in 0..<groups {
+                unsafe tile.note(
+                    masks.baseAddress! + group * count, wanted: Self.mask(rows, group), chunk: chunk + group)
+            }
         }
     }
 }

@@ -5,18 +5,23 @@ internal import Synchronization
 ///
 /// All series are read up to the same row, so that a query never sees part of a scrape.
 final class LaneWindow {
-    /// One chunk in the window.
+    /// One chunk in the window, or the chunks of a stretch.
     @safe private struct View {
+        /// The first chunk.
         let number: Int
         /// Rows committed when the query began.
         let rowCount: Int
-        /// `nil` for the chunk being written.
+        /// `nil` for a stretch, and for the chunk being written.
         var record: ChunkRecord?
+        var stretch: StretchReader?
         let times: [Int64]
         /// The rows with times in the window; valid only if the window is uniform.
         var rows: Range<Int> = 0..<0
         /// The number of rows in the views before this one.
         var start = 0
+
+        /// The number of masks for its rows.
+        var groupCount: Int { (rowCount + RowMask.bitWidth - 1) / RowMask.bitWidth }
     }
 
     private let lane: Lane
@@ -32,6 +37,8 @@ final class LaneWindow {
     /// The times of the rows in the window, if it is uniform.
     private var times: [Int64] = []
     private var masks: [RowMask] = []
+    /// The rows of the longest view, with those that decoding may write behind them.
+    private var room = ColumnCodec.rows
 
     /// - Parameters:
     ///   - active: the lane's active chunk, read under the index lock together with `head`.
@@ -45,17 +52,38 @@ final class LaneWindow {
         // The newest time never decreases from one chunk to the next, so the walk ends at the first chunk that is too
         // old.
         var number = (head - 1) / ColumnCodec.rows
-        let lowest = lane.directory.first.load(ordering: .acquiring)
+        let lowest = pins.oldestChunk(of: lane)
         while head > 0, number >= lowest {
             let count = min(ColumnCodec.rows, head - number * ColumnCodec.rows)
+            if let place = pins.blocks.stretch(of: number, in: lane.id.rawValue) {
+                if place.header.newest < from { break }
+                if place.header.oldest <= through, let stretch = pins.stretch(of: number, in: lane) {
+                    views.append(makeView(stretch, through: number, count))
+                }
+                number = Int(place.header.firstChunk) - 1
+                continue
+            }
             if let view = makeView(number, count) {
                 if let last = newestTime(of: view), last < from { break }
                 if oldestTime(of: view) <= through { views.append(view) }
+            } else if let stretch = pins.stretch(of: number, in: lane, hasMoved: true), stretch.header.rowCount > 0 {
+                // Compaction has moved it since the query began.
+                continue
             }
             number -= 1
         }
         views.reverse()
         arrange()
+    }
+
+    /// The chunks of a stretch up to `number`, of which `count` rows were committed.
+    private func makeView(_ stretch: StretchReader, through number: Int, _ count: Int) -> View {
+        var rowCount = stretch.rows.rows(from: 0, through: number).upperBound
+        if let last = stretch.rows.rows(of: number) { rowCount = last.lowerBound + min(last.count, count) }
+        room = max(room, stretch.rows.times.count + ColumnCodec.rows)
+        return unsafe View(
+            number: Int(stretch.header.firstChunk), rowCount: rowCount, record: nil, stretch: stretch,
+            times: stretch.rows.times)
     }
 
     private func makeView(_ number: Int, _ count: Int) -> View? {
@@ -111,67 +139,136 @@ final class LaneWindow {
 
     /// Reads a series of floats at their rows' times.
     private func readRows(_ location: SeriesIndex.Location) -> ReadSamples {
-        var room = 0
-        for view in views where contains(location, view) { room += view.rows.count }
-        guard room > 0 else { return ReadSamples() }
+        var most = 0
+        for view in views { most += rows(of: location, view).count }
+        guard most > 0 else { return ReadSamples() }
         masks.removeAll(keepingCapacity: true)
-        let values = unsafe [Double](unsafeUninitializedCapacity: room) { buffer, count in
-            unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: ColumnCodec.rows) { scratch in
-                let scratch = scratch.baseAddress!
+        let values = unsafe [Double](unsafeUninitializedCapacity: most) { buffer, count in
+            unsafe withScratch { scratch, groups in
                 for index in views.indices {
-                    let rows = views[index].rows
-                    var mask: RowMask = 0
-                    if contains(location, views[index]), !rows.isEmpty {
-                        mask = unsafe column(location.slot, index, scratch)
-                        mask &= ColumnCodec.everyRow(rows.upperBound) & ~ColumnCodec.everyRow(rows.lowerBound)
+                    let rows = rows(of: location, views[index])
+                    if rows.isEmpty {
+                        masks.append(contentsOf: repeatElement(0, count: views[index].groupCount))
+                        continue
+                    }
+                    unsafe column(location.slot, index, rows, scratch, groups)
+                    for group in 0..<views[index].groupCount {
+                        let mask = unsafe groups[group] & Self.mask(rows, group)
+                        masks.append(mask)
+                        let source = unsafe scratch + group * RowMask.bitWidth
                         var rest = mask
                         while rest != 0 {
                             unsafe buffer.initializeElement(
-                                at: count, to: Double(bitPattern: scratch[rest.trailingZeroBitCount]))
+                                at: count, to: Double(bitPattern: source[rest.trailingZeroBitCount]))
                             count += 1
                             rest &= rest - 1
                         }
                     }
-                    masks.append(mask)
                 }
             }
         }
         if values.count == times.count { return ReadSamples(timestamps: times, values: values) }
         var timestamps: [Int64] = []
         timestamps.reserveCapacity(values.count)
-        for index in views.indices {
-            var rest = masks[index]
-            while rest != 0 {
-                timestamps.append(views[index].times[rest.trailingZeroBitCount])
-                rest &= rest - 1
+        var place = 0
+        for view in views {
+            for group in 0..<view.groupCount {
+                var rest = masks[place]
+                place += 1
+                while rest != 0 {
+                    timestamps.append(view.times[group * RowMask.bitWidth + rest.trailingZeroBitCount])
+                    rest &= rest - 1
+                }
             }
         }
         return ReadSamples(timestamps: timestamps, values: values)
     }
 
-    private func contains(_ location: SeriesIndex.Location, _ view: View) -> Bool {
-        view.number >= Int(location.birth) && view.number <= Int(location.death)
+    /// Memory for the values and masks of one view.
+    private func withScratch(
+        _ body: (UnsafeMutablePointer<UInt64>, UnsafeMutablePointer<RowMask>) -> Void
+    ) {
+        unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: room) { values in
+            unsafe withUnsafeTemporaryAllocation(of: RowMask.self, capacity: room / RowMask.bitWidth + 1) { masks in
+                unsafe body(values.baseAddress!, masks.baseAddress!)
+            }
+        }
     }
 
-    /// Decodes one column. If the writer overtakes the reader, it finds the sealed chunk.
-    private func column(_ slot: RingSlot, _ index: Int, _ values: UnsafeMutablePointer<UInt64>) -> RowMask {
+    /// The bits of `rows` in the mask of 16 rows number `group`.
+    static func mask(_ rows: Range<Int>, _ group: Int) -> RowMask {
+        let start = group * RowMask.bitWidth
+        return ColumnCodec.everyRow(max(rows.upperBound - start, 0))
+            & ~ColumnCodec.everyRow(max(rows.lowerBound - start, 0))
+    }
+
+    private func contains(_ location: SeriesIndex.Location, _ view: View) -> Bool {
+        !alive(Int(location.birth), Int(location.death), view).isEmpty
+    }
+
+    /// The rows in the window in which the slot belongs to `location`, of a uniform window.
+    private func rows(of location: SeriesIndex.Location, _ view: View) -> Range<Int> {
+        view.rows.clamped(to: alive(Int(location.birth), Int(location.death), view))
+    }
+
+    /// The rows of the chunks `birth...death`.
+    private func alive(_ birth: Int, _ death: Int, _ view: View) -> Range<Int> {
+        if let stretch = view.stretch {
+            return stretch.rows.rows(from: birth, through: death).clamped(to: 0..<view.rowCount)
+        }
+        return view.number >= birth && view.number <= death ? 0..<view.rowCount : 0..<0
+    }
+
+    /// Decodes `rows` of one column, and maybe others. If the writer overtakes the reader, it finds the sealed chunk.
+    private func column(
+        _ slot: RingSlot, _ index: Int, _ rows: Range<Int>, _ values: UnsafeMutablePointer<UInt64>,
+        _ masks: UnsafeMutablePointer<RowMask>
+    ) {
         let view = views[index]
+        if let stretch = view.stretch {
+            _ = unsafe stretch.column(slot, through: rows.upperBound, into: values, masks)
+            return
+        }
         if unsafe view.record == nil {
             let mask = unsafe active?.column(slot, ofChunk: view.number, count: view.rowCount, into: values)
-            if let mask { return mask }
+            if let mask {
+                unsafe masks[0] = mask
+                return
+            }
             unsafe views[index].record = unsafe pins.record(of: view.number, in: lane)
         }
-        guard let record = unsafe views[index].record else { return 0 }
-        return unsafe record.column(slot, rowCount: Int(record.header.rowCount), into: values)
+        if let record = unsafe views[index].record {
+            unsafe masks[0] = record.column(slot, rowCount: Int(record.header.rowCount), into: values)
+        } else {
+            let stretch = pins.stretch(of: view.number, in: lane, hasMoved: true)
+            unsafe masks[0] = stretch?.column(slot, ofChunk: view.number, into: values) ?? 0
+        }
     }
 
     /// Copies or decodes `rows` of several columns of a block, each to its place `stride` values after the previous
-    /// one. Returns which rows have a value. Other rows may be written too.
+    /// one. Sets which rows have a value: for each 16 rows of the view, a mask per column. Other rows may be written.
     func columns(
         _ columns: ArraySlice<UInt8>, block: Int, _ rows: Range<Int>, ofView index: Int,
         into values: UnsafeMutablePointer<UInt64>, stride: Int, _ masks: UnsafeMutablePointer<RowMask>
     ) {
         let view = views[index]
+        if let stretch = view.stretch {
+            unsafe withScratch { _, groups in
+                unsafe stretch.columns(columns, block: block) { series, input in
+                    var isValid = false
+                    if let input = unsafe input {
+                        isValid = unsafe SeriesCodec.decode(
+                            input, rowCount: stretch.rows.times.count, through: rows.upperBound,
+                            into: values + series * stride, groups)
+                    }
+                    for group in 0..<view.groupCount {
+                        unsafe masks[group * columns.count + series] = isValid ? groups[group] : 0
+                    }
+                    return isValid
+                }
+            }
+            return
+        }
         if unsafe view.record == nil {
             let isRead = unsafe active?.copy(
                 columns, block: block, rows, ofChunk: view.number, into: values, stride: stride, masks)
@@ -180,8 +277,13 @@ final class LaneWindow {
         }
         if let record = unsafe views[index].record {
             unsafe record.copy(columns, block: block, into: values, stride: stride, masks)
-        } else {
-            for series in 0..<columns.count { unsafe masks[series] = 0 }
+            return
+        }
+        let stretch = pins.stretch(of: view.number, in: lane, hasMoved: true)
+        for (series, column) in columns.enumerated() {
+            let slot = RingSlot(block: block, column: Int(column))
+            unsafe masks[series] =
+                stretch?.column(slot, ofChunk: view.number, into: values + series * stride) ?? 0
         }
     }
 
@@ -192,7 +294,17 @@ final class LaneWindow {
         return first..<end
     }
 
-    func number(of view: Int) -> Int { views[view].number }
+    /// The rows of `view` in the chunks `birth...death`.
+    func alive(_ birth: UInt32, _ death: UInt32, ofView view: Int) -> Range<Int> {
+        alive(Int(birth), Int(death), views[view])
+    }
+
+    /// The rows that decoding writes.
+    func writtenRows(of view: Int) -> Int {
+        views[view].stretch.map { $0.rows.times.count } ?? ColumnCodec.rows
+    }
+
+    func groupCount(of view: Int) -> Int { views[view].groupCount }
     func rowCount(of view: Int) -> Int { views[view].rowCount }
     func start(of view: Int) -> Int { views[view].start }
     func end(of view: Int) -> Int { views[view].start + views[view].rowCount }
@@ -205,12 +317,19 @@ final class LaneWindow {
         for index in views.indices where contains(location, views[index]) {
             let view = views[index]
             var columns: ChunkColumns?
-            if unsafe view.record == nil, let active {
+            if let stretch = view.stretch {
+                let rows = alive(Int(location.birth), Int(location.death), view)
+                columns = ChunkColumns(stretch, rows, location.slot, companions)
+            }
+            if columns == nil, unsafe view.record == nil, let active {
                 columns = ChunkColumns(active, view.number, rowCount: view.rowCount, location.slot, companions)
                 if columns == nil { unsafe views[index].record = unsafe pins.record(of: view.number, in: lane) }
             }
             if let record = unsafe views[index].record {
                 unsafe columns = ChunkColumns(record, rowCount: view.rowCount, location.slot, companions)
+            } else if columns == nil, let stretch = pins.stretch(of: view.number, in: lane, hasMoved: true) {
+                let rows = stretch.rows.rows(of: view.number).map { $0.prefix(view.rowCount) } ?? 0..<0
+                columns = ChunkColumns(stretch, rows, location.slot, companions)
             }
             for sample in columns?.samples ?? [] where sample.time >= from && sample.time <= through {
                 result.append(sample.time, sample.value)
@@ -223,17 +342,20 @@ final class LaneWindow {
     /// hold the series. Columns are decoded only at the ends of the window.
     func overlaps(_ location: SeriesIndex.Location, _ companions: SeriesIndex.Companions) -> Bool {
         guard isUniform && companions.isEmpty else { return readSamples(location, companions).count > 0 }
-        return unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: ColumnCodec.rows) { scratch in
-            let scratch = scratch.baseAddress!
-            for index in views.indices.reversed() where contains(location, views[index]) {
+        var isFound = false
+        unsafe withScratch { scratch, groups in
+            for index in views.indices.reversed() where !isFound {
                 let view = views[index]
-                if view.rows.isEmpty { continue }
-                if unsafe view.record != nil, view.rows.count == view.rowCount { return true }
-                let mask = unsafe column(location.slot, index, scratch)
-                let window = ColumnCodec.everyRow(view.rows.upperBound) & ~ColumnCodec.everyRow(view.rows.lowerBound)
-                if mask & window != 0 { return true }
+                let rows = rows(of: location, view)
+                if rows.isEmpty { continue }
+                if unsafe view.record != nil, view.rows.count == view.rowCount { isFound = true }
+                if isFound { return }
+                unsafe column(location.slot, index, rows, scratch, groups)
+                for group in 0..<view.groupCount where unsafe groups[group] & Self.mask(rows, group) != 0 {
+                    isFound = true
+                }
             }
-            return false
         }
+        return isFound
     }
 }

@@ -104,8 +104,8 @@ struct RecoveredLane {
         if active == nil, finalHead == nil { active = try ActiveChunk() }
         let lane = Lane(id: LaneID(id), name: name, core: core, active: active)
         let sealed = samples?.sealed ?? []
-        lane.chunk = sealed.last.map { Int($0.number) + 1 } ?? 0
-        lane.directory.lose(before: sealed.first.map { Int($0.number) } ?? 0)
+        lane.chunk = samples?.nextChunk ?? 0
+        lane.directory.lose(before: sealed.first.map { Int($0.number) } ?? lane.chunk)
         for chunk in sealed { lane.directory.add(Int(chunk.number), at: chunk.place) }
         lane.finalHead = finalHead.map { Int(clamping: $0) } ?? 0
         if let active {

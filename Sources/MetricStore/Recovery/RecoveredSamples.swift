@@ -15,8 +15,13 @@ struct RecoveredSamples: Sendable {
         fileprivate(set) var active: ActiveChunk?
         fileprivate(set) var rows = RestoredRows(chunk: 0)
 
+        /// The newest chunk in a block, and the time of the newest sample there.
+        fileprivate(set) var moved: (chunk: UInt32, newest: Int64)?
+
         /// Time of the newest sealed sample.
-        var newestSealed: Int64 { sealed.reduce(Int64.min) { max($0, $1.newest) } }
+        var newestSealed: Int64 { sealed.reduce(moved?.newest ?? .min) { max($0, $1.newest) } }
+        /// The chunk after the last one that is sealed.
+        var nextChunk: Int { max(sealed.last.map { Int($0.number) + 1 } ?? 0, moved.map { Int($0.chunk) + 1 } ?? 0) }
     }
 
     private(set) var lanes: [UInt32: OfLane] = [:]
@@ -40,6 +45,7 @@ struct RecoveredSamples: Sendable {
         Result { () throws(StoreError) in
             var result = RecoveredSamples(revisions)
             result.readSegments(core.segments)
+            result.readBlocks(core.blocks)
             if let rowLog = core.rowLog { try result.readRows(rowLog) }
             return result
         }
@@ -72,9 +78,23 @@ struct RecoveredSamples: Sendable {
             if let last = sealed.popLast() {
                 sealed.append(SealedChunk(number: last.number, newest: last.newest, place: last.place.checked))
             }
-            lanes[id] = OfLane(sealed: sealed, rows: RestoredRows(chunk: sealed.last.map { Int($0.number) + 1 } ?? 0))
+            lanes[id] = OfLane(sealed: sealed)
         }
         notes += segments.takeNotes()
+    }
+
+    private mutating func readBlocks(_ blocks: BlockStore) {
+        notes += blocks.recover { isKnown($0) }
+        let list = blocks.pin()
+        for id in list.laneIDs {
+            for place in list.stretches(of: id) {
+                let former = lanes[id]?.moved ?? (0, .min)
+                lanes[id, default: OfLane()].moved = (
+                    max(former.chunk, place.header.lastChunk), max(former.newest, place.header.newest)
+                )
+            }
+        }
+        for (id, lane) in lanes { lanes[id]?.rows = RestoredRows(chunk: lane.nextChunk) }
     }
 
     /// Reads rows that are not sealed into chunks.

@@ -67,10 +67,10 @@ struct StoreRecovery {
         // A lane id is not reused while segments may still have records with it.
         catalog.nextLane = max(catalog.nextLane, samples.lanes.keys.max().map { $0 &+ 1 } ?? 0)
         catalog.index = replay.takeIndex()
-        forgetLost(&catalog)
+        forgetLost(&catalog, core)
         try resume(catalog.lanes, samples, catalog.index, core)
         // If no chunk of a lane is sealed, the rows determine which chunks are lost.
-        forgetLost(&catalog)
+        forgetLost(&catalog, core)
         _ = catalog.index.takeMadePairs()
         log.begin(catalog, revisions, directory)
         if isLogShort {
@@ -86,9 +86,10 @@ struct StoreRecovery {
     }
 
     /// Removes series whose chunks are lost, and lanes without series.
-    private func forgetLost(_ catalog: inout StoreCore.Catalog) {
+    private func forgetLost(_ catalog: inout StoreCore.Catalog, _ core: StoreCore) {
+        let blocks = core.blocks.pin()
         for (id, lane) in catalog.lanes {
-            let first = lane.directory.first.load(ordering: .relaxed)
+            let first = core.oldestChunk(of: lane, blocks)
             if first > 0 { _ = catalog.index.forget(lane: id, through: UInt32(first - 1)) }
             if lane.active == nil, lane.finalHead <= first * ColumnCodec.rows { catalog.lanes[id] = nil }
         }
@@ -154,7 +155,7 @@ struct StoreRecovery {
 
     /// Renames all files: without a series log, the series of their samples are unknown.
     private mutating func setAsideEverything(because reason: String?) {
-        for name in ["series.log", "segments", "rows", "lanes", "exemplars.log"] {
+        for name in ["series.log", "segments", "blocks", "rows", "lanes", "exemplars.log"] {
             let file = "\(path)/\(name)"
             let isEmpty = !name.hasSuffix(".log") && StoreDirectory.numbers(in: file).isEmpty
             guard unsafe access(file, F_OK) == 0, !isEmpty else { continue }

@@ -74,6 +74,11 @@ struct ChunkHeader {
         unsafe part(1).assumingMemoryBound(to: UInt64.self)
     }
 
+    /// The number of those words, with the padding of the record.
+    var wordCount: Int {
+        unsafe (Int(header.length) - Int(base.load(fromByteOffset: ChunkHeader.size + 4, as: UInt32.self))) / 8
+    }
+
     /// Decodes the column of `slot`. A slot that did not exist when the chunk was sealed is empty.
     func column(_ slot: RingSlot, rowCount: Int, into values: UnsafeMutablePointer<UInt64>) -> RowMask {
         guard unsafe slot.block < Int(base.load(fromByteOffset: 24, as: UInt32.self)) else { return 0 }

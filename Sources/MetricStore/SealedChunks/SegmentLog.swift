@@ -61,15 +61,17 @@ final class SegmentLog: Sendable {
     let directory: StoreDirectory?
     private let budget: Int
     private let segmentSize: Int
+    /// The size of the first segment, unless the budget is small.
+    private static let smallest = 1 << 20
     /// The maximum time range of a segment in milliseconds, unless one chunk is longer, so that retention by time is
-    /// precise enough.
+    /// precise enough, and chunks are rewritten into blocks soon.
     private let longestSpan: Int64
     private let state = Mutex(State())
 
-    init(directory: StoreDirectory?, budget: Int, retention: Int64) {
+    init(directory: StoreDirectory?, budget: Int, retention: Int64, span: Int64) {
         self.directory = directory
         self.budget = budget
-        longestSpan = max(retention / 12, 1)
+        longestSpan = min(max(retention / 12, 1), span)
         segmentSize = min(max(budget / 16 & -Mapping.page, 1 << 18), 64 << 20)
     }
 
@@ -143,7 +145,9 @@ final class SegmentLog: Sendable {
     }
 
     private func addSegment(atLeast length: Int, _ state: inout State) throws(StoreError) {
-        let size = max(segmentSize, (Segment.headerSize + length + Mapping.page - 1) & -Mapping.page)
+        // As long as twice the last one's content, so that small stores do not reserve much.
+        let usual = max(2 * (state.entries.last?.usedPages ?? 0), Self.smallest)
+        let size = max(min(segmentSize, usual), (Segment.headerSize + length + Mapping.page - 1) & -Mapping.page)
         let number = state.nextNumber
         let segment: Segment
         var opened: OpenFile?
@@ -171,6 +175,47 @@ final class SegmentLog: Sendable {
     /// Drops every segment whose newest sample is older than `time`.
     func drop(before time: Int64) {
         while dropOldest(if: { $0.entries.first.map { $0.used > Segment.headerSize && $0.newest < time } ?? false }) {}
+    }
+
+    /// The oldest segments in which nothing is written any more and all samples are older than `time`, with their
+    /// chunks: one, or several with at most `bytes` and a time range of `span` together.
+    func settled(
+        before time: Int64, span: Int64, bytes: Int
+    ) -> [(number: UInt32, chunks: [(header: ChunkHeader, place: ChunkPlace)])] {
+        let entries = state.withLock { state in
+            var oldest = Int64.max
+            var newest = Int64.min
+            var total = 0
+            return Array(
+                state.entries.dropLast().prefix { entry in
+                    oldest = min(oldest, entry.oldest)
+                    newest = max(newest, entry.newest)
+                    let isFirst = total == 0
+                    total += entry.used
+                    return entry.newest < time && (isFirst || newest &- oldest <= span && total <= bytes)
+                })
+        }
+        return entries.map { entry in
+            var chunks: [(header: ChunkHeader, place: ChunkPlace)] = []
+            var offset = Segment.headerSize
+            while offset < entry.used {
+                let header = unsafe entry.segment.record(at: offset).header
+                chunks.append((header, ChunkPlace(segment: entry.segment.number, offset: offset)))
+                offset += Int(header.length)
+            }
+            return (entry.segment.number, chunks)
+        }
+    }
+
+    /// Removes the segments up to `number`, whose chunks are in blocks.
+    func release(through number: UInt32) {
+        let released = state.withLock { state in
+            let count = state.entries.dropLast().prefix { $0.segment.number <= number }.count
+            defer { state.entries.removeFirst(count) }
+            state.unchecked.removeAll { $0.segment.number <= number }
+            return state.entries.prefix(count).map(\.segment)
+        }
+        for path in released.compactMap(\.path) { unsafe unlink(path) }
     }
 
     /// Drops the oldest segment if `condition` returns true. Returns whether it did.

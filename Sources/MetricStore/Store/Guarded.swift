@@ -42,4 +42,13 @@ internal import Glibc
         defer { unsafe pthread_rwlock_unlock(lock) }
         return try unsafe body(&state.pointee)
     }
+
+    /// Runs `body` exclusively; returns `nil` instead of waiting.
+    func writeIfFree<Result, Failure: Error>(
+        _ body: (inout State) throws(Failure) -> Result
+    ) throws(Failure) -> Result? {
+        guard unsafe pthread_rwlock_trywrlock(lock) == 0 else { return nil }
+        defer { unsafe pthread_rwlock_unlock(lock) }
+        return try unsafe body(&state.pointee)
+    }
 }

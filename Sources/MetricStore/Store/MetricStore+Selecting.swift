@@ -138,7 +138,7 @@ extension MetricStore: Queryable {
     private func scan(
         _ found: StoreSelection, _ heads: [LaneHead], _ from: Timestamp, _ through: Timestamp
     ) -> StoreScan {
-        let pins = SegmentPins(core.segments)
+        let pins = SegmentPins(core)
         let windows = zip(found.lanes, heads).map { lane, head in
             LaneWindow(
                 lane, head.active, head: head.head, pins: pins, from: from.milliseconds,

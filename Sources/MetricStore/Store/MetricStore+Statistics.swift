@@ -37,9 +37,13 @@ extension MetricStore {
     /// The statistics that are cheap to compute.
     private func figures() -> StoreStatistics {
         var result = StoreStatistics()
-        result.sampleBytes = core.segments.byteCount
-        result.sampleCount = core.segments.sampleCount
-        var range: ClosedRange<Int64>? = core.segments.timeRange
+        let blocks = core.blocks.pin()
+        result.sampleBytes = core.segments.byteCount + blocks.byteCount
+        result.sampleCount = core.segments.sampleCount + blocks.sampleCount
+        var range = core.segments.timeRange
+        if let own = blocks.timeRange {
+            range = min(range?.lowerBound ?? .max, own.lowerBound)...max(range?.upperBound ?? .min, own.upperBound)
+        }
         core.catalog.read { catalog in
             result.seriesCount = catalog.index.count
             result.laneCount = catalog.lanes.count
@@ -62,10 +66,20 @@ extension MetricStore {
     func register(in registry: Registry) {
         let series = registry.gauge("tribune_store_series", "Series in the store.")
         let lanes = registry.gauge("tribune_store_lanes", "Writers whose samples are in the store.")
-        let samples = registry.gauge("tribune_store_sealed_samples", "Samples in sealed chunks.")
+        let samples = registry.gauge("tribune_store_sealed_samples", "Samples in sealed chunks and blocks.")
         let bytes = registry.gauge("tribune_store_sample_bytes", "Size of the samples, in bytes.")
         let oldest = registry.gauge("tribune_store_oldest_timestamp_seconds", "Time of the oldest sample kept.")
         let newest = registry.gauge("tribune_store_newest_timestamp_seconds", "Time of the newest sample.")
+        let blocks = registry.gauge("tribune_store_blocks", "Files of samples that are stored series by series.")
+        let blockBytes = registry.gauge("tribune_store_block_bytes", "Size of the blocks, in bytes.")
+        let blockSamples = registry.gauge("tribune_store_block_samples", "Samples in blocks.")
+        let written = registry.counter("tribune_store_blocks_written_total", "Blocks that compaction has written.")
+        let failures = registry.counter(
+            "tribune_store_failed_compactions_total",
+            "Compactions that ended because a file could not be read or written. They are tried again.")
+        let damaged = registry.counter(
+            "tribune_store_damaged_block_parts_total",
+            "Parts of blocks that could not be read or had a wrong checksum, and whose samples are lost.")
         let failedSeals = registry.counter(
             "tribune_store_failed_seals_total",
             "Failed attempts to seal a chunk. Until one succeeds, its lane rejects samples."
@@ -79,6 +93,13 @@ extension MetricStore {
             bytes.set(Double(figures.sampleBytes))
             oldest.set(figures.timeRange?.lowerBound.seconds ?? 0)
             newest.set(figures.timeRange?.upperBound.seconds ?? 0)
+            let list = self.core.blocks.pin()
+            blocks.set(Double(list.blocks.count))
+            blockBytes.set(Double(list.byteCount))
+            blockSamples.set(Double(list.sampleCount))
+            written.raise(to: Double(self.core.blocks.written.load(ordering: .relaxed)))
+            failures.raise(to: Double(self.core.blocks.failures.load(ordering: .relaxed)))
+            damaged.raise(to: Double(self.core.blocks.damagedParts))
             failedSeals.raise(to: Double(self.core.failedSeals.load(ordering: .relaxed)))
         }
     }

@@ -9,6 +9,7 @@ internal import Synchronization
 public final class MetricStore: Sendable {
     let core: StoreCore
     private let retention: Int64
+    private let budget: Int
     /// Bytes of sealed chunks that one call of `maintain` checks after a restart: about 30 ms, and the samples of a day
     /// in about ten calls.
     private static let checkedAtOnce = 64 << 20
@@ -31,6 +32,7 @@ public final class MetricStore: Sendable {
             recoveryNotes = []
         }
         retention = configuration.retentionMilliseconds
+        budget = configuration.retentionBytes
         if let registry {
             register(in: registry)
             registerExemplars(in: registry)
@@ -81,16 +83,18 @@ public final class MetricStore: Sendable {
     /// checksums of most sealed samples. The first query that reads them does, and ``maintain(now:)`` verifies all
     /// within seconds.
     public func takeNotes() -> [String] {
-        core.segments.takeNotes() + core.exemplars.takeNotes() + core.tombstones.takeNotes()
+        core.segments.takeNotes() + core.blocks.takeNotes() + core.exemplars.takeNotes() + core.tombstones.takeNotes()
     }
 
     /// Drops samples older than the retention, removes series and lanes without samples, releases file pages that
     /// queries have read, verifies some data of an earlier process, and writes new exemplars. Call it every few
     /// seconds, from one thread at a time.
     public func maintain(now: Timestamp) {
-        core.segments.drop(before: now.milliseconds &- retention)
-        core.tombstones.drop(before: now.milliseconds &- retention)
-        let lost = core.segments.takeDropped()
+        let oldest = now.milliseconds &- retention
+        core.blocks.drop { $0.newest < oldest || core.blocks.byteCount + core.segments.byteCount > budget }
+        core.segments.drop(before: oldest)
+        core.tombstones.drop(before: oldest)
+        let lost = core.segments.takeDropped().merging(core.blocks.takeDropped()) { max($0, $1) }
         var removed = 0
         for (id, chunk) in lost {
             guard let lane = core.catalog.read({ $0.lanes[id] }) else { continue }

@@ -8,6 +8,10 @@ public struct StoreConfiguration: Sendable {
     public var retentionBytes = 1 << 30
     /// Bytes of the row log that slow lanes may hold back before their rows are written again.
     var rowLogBudget = 32 << 20
+    /// The longest time range of a segment, in milliseconds, unless a twelfth of the retention is shorter.
+    var segmentSpan: Int64 = 2 * 3_600_000
+    /// The same of a block.
+    var blockSpan: Int64 = 24 * 3_600_000
     /// Limit of the number of series. Creating more fails.
     public var maximumSeries = 5_000_000
 

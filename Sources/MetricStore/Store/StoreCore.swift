@@ -16,6 +16,9 @@ final class StoreCore: Sendable {
 
     let catalog = Guarded(Catalog())
     let segments: SegmentLog
+    let blocks: BlockStore
+    /// The longest time range of a block, so that retention by time is precise enough.
+    let blockSpan: Int64
     /// `nil` for a store in memory.
     let directory: StoreDirectory?
     let log: SeriesLog?
@@ -35,11 +38,19 @@ final class StoreCore: Sendable {
         rowLog = directory.map { RowLog($0, budget: configuration.rowLogBudget) }
         segments = SegmentLog(
             directory: directory, budget: configuration.retentionBytes,
-            retention: configuration.retentionMilliseconds)
+            retention: configuration.retentionMilliseconds, span: configuration.segmentSpan)
+        blocks = BlockStore(directory: directory)
+        blockSpan = min(max(configuration.retentionMilliseconds / 12, 1), configuration.blockSpan)
         maximumSeries = configuration.maximumSeries
         tombstones = TombstoneSet(path: directory?.tombstones)
         exemplars = ExemplarStorage(capacity: configuration.maximumExemplars)
         exemplarLog = directory.map { ExemplarLog($0) }
+    }
+
+    /// The oldest chunk of `lane` that can still be read.
+    func oldestChunk(of lane: Lane, _ blocks: BlockList) -> Int {
+        let first = lane.directory.first.load(ordering: .acquiring)
+        return min(first, blocks.firstChunk(of: lane.id.rawValue) ?? first)
     }
 
     /// Writes the exemplars added since the last call to their file.

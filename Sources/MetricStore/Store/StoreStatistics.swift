@@ -16,7 +16,7 @@ public struct StoreStatistics: Equatable, Sendable {
     public var labelPairCount = 0
     /// Lanes with samples.
     public var laneCount = 0
-    /// Samples in sealed chunks, without the up to 32 newest of every series.
+    /// Samples in sealed chunks and blocks, without the up to 32 newest of every series.
     public var sampleCount: UInt64 = 0
     /// Size of the samples, in bytes.
     public var sampleBytes = 0

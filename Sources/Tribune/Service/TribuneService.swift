@@ -53,6 +53,7 @@ final class TribuneService: Sendable {
     private let cancelQueries: @Sendable () -> Void
     private let externalURL: String
     private let housekeeping: Housekeeping
+    private let compaction: StoreCompaction
 
     /// The port of the first listener.
     var port: Int { web.port }
@@ -126,6 +127,7 @@ final class TribuneService: Sendable {
                 notifier.rulesWereEvaluated()
                 return true
             }, logger: logger)
+        compaction = StoreCompaction(store: store, logger: logger)
         do throws(WorkerThread.StartError) {
             try startThreads(builder.configuration)
         } catch {
@@ -151,6 +153,7 @@ final class TribuneService: Sendable {
         try rules.start()
         try seriesRecorder.start(configuration.recordings)
         try housekeeping.start()
+        try compaction.start()
     }
 
     /// Why the rollouts under way do not allow `configuration`; `nil` if they do.
@@ -192,6 +195,7 @@ final class TribuneService: Sendable {
         rules.stop()
         seriesRecorder.stop()
         housekeeping.stop()
+        compaction.stop()
         gates.stop()
         // The node that takes over finds what was sent.
         rollback.stop(beforeRelease: { [notifier, onCall] in
