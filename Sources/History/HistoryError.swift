@@ -25,6 +25,8 @@ public struct HistoryError: Error, Equatable, Sendable, CustomStringConvertible 
         case invalid
         /// The ledger does not contain the requested entry.
         case notFound
+        /// The answer would have more than an answer may have.
+        case tooMuch
         /// No thread or memory is available.
         case system
     }

@@ -29,6 +29,12 @@ public struct LedgerSources: Sendable {
         {
             (_) throws(HistoryError) in throw none
         }
+    /// The days of services between two instants in milliseconds since the epoch.
+    public var days:
+        @Sendable (_ from: Int64, _ through: Int64, _ service: String?) throws(HistoryError) -> [ServiceDay] =
+            {
+                (_, _, _) throws(HistoryError) in throw none
+            }
     /// The state of the history; `nil` if there is none. Does not block.
     public var status: @Sendable () -> HistoryStatus? = { nil }
 

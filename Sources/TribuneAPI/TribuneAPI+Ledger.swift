@@ -1,6 +1,7 @@
 internal import History
 internal import JSON
 internal import MetricModel
+internal import Runtime
 internal import WebCore
 
 extension TribuneAPI {
@@ -27,6 +28,15 @@ extension TribuneAPI {
                 [.get], "/api/v1/history/metrics/{service}", "Shows the latest measurements of a service.",
                 parameters: [.path("service", .string, "The value of the label `service`.")],
                 refusesUnknownParameters: true, latestMetrics),
+            .data(
+                [.get], "/api/v1/history/days",
+                "Lists days of services: violations, rollbacks and daily rollups of what was measured.",
+                parameters: [
+                    .optional(
+                        "start", .time, "The first day (UTC) has this time; 30 days before the end unless given."),
+                    .optional("end", .time, "The last day has this time; now unless given."),
+                    .optional("service", .string, "Only this service."),
+                ], refusesUnknownParameters: true, days),
         ] + proofEndpoints
     }
 
@@ -94,6 +104,42 @@ extension TribuneAPI {
         return APIResult()
     }
 
+    private static let dayMilliseconds: Int64 = 86_400_000
+    private static let dayLimit: Int64 = 1100
+
+    private func days(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+        let end = call["end"].isEmpty ? SystemClock.wallMilliseconds() : try call.time("end").milliseconds
+        let start = call["start"].isEmpty ? end - 30 * Self.dayMilliseconds : try call.time("start").milliseconds
+        guard start <= end else { throw .invalid("start", "is after the end") }
+        guard end - start <= Self.dayLimit * Self.dayMilliseconds else {
+            throw .invalid("start", "more than \(Self.dayLimit) days before the end")
+        }
+        let service = call["service"].isEmpty ? nil : call["service"]
+        let days = try ledger { () throws(HistoryError) in try sources.ledger.days(start, end, service) }
+        writer.array(days) { writer, day in
+            writer.object { writer in
+                writer.member("day", String(RFC3339.text(milliseconds: day.day).prefix(10)))
+                writer.member("service", day.service)
+                writer.member("violations", day.violations)
+                writer.member("rollbacks", day.rollbacks)
+                writer.name("metrics")
+                writer.array(day.metrics) { writer, metric in
+                    writer.object { writer in
+                        writer.member("name", metric.name)
+                        writer.member("samples", metric.samples)
+                        writer.name("average")
+                        writer.write(.number(metric.average))
+                        writer.name("minimum")
+                        writer.write(.number(metric.minimum))
+                        writer.name("maximum")
+                        writer.write(.number(metric.maximum))
+                    }
+                }
+            }
+        }
+        return APIResult()
+    }
+
     private func latestMetrics(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
         let service = call.pathParameters[0]
         let (metrics, isCached) = try ledger { () throws(HistoryError) in try sources.ledger.latest(service) }
@@ -111,6 +157,7 @@ extension TribuneAPI {
     func ledger<Answer>(_ ask: () throws(HistoryError) -> Answer) throws(APIError) -> Answer {
         do throws(HistoryError) { return try ask() } catch {
             if error.code == .notFound { throw APIError(.notFound, error.message) }
+            if error.code == .tooMuch { throw APIError(.badData, error.message) }
             throw APIError(.temporarilyUnavailable, "the history database cannot be read now; retry")
         }
     }

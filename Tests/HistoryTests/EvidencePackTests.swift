@@ -110,6 +110,16 @@ import Testing
                 [.integer(60), .real(30), .real(0.5), .real(0.5)], [.integer(60), .real(60), .real(1), .real(1)],
             ])
         #expect(try world.audit.verify().problems == [])
+        let day = hour - hour % 86_400_000
+        for service in [nil, "auth"] {
+            let found = try ledger.serviceDays(from: hour + 5000, through: hour + 6000, service: service)
+            #expect(found.map(\.day) == [day] && found.map(\.service) == ["auth"])
+            #expect(found.first?.violations == 1 && found.first?.rollbacks == 1)
+            let metric = ServiceDay.Metric(name: "compliance", samples: 120, average: 0.75, minimum: 0.5, maximum: 1)
+            #expect(found.first?.metrics == [metric])
+        }
+        #expect(try ledger.serviceDays(from: hour, through: hour, service: "pgc") == [])
+        #expect(try ledger.serviceDays(from: day + 86_400_000, through: day + 86_400_001, service: nil) == [])
         #expect(
             try ledger.store.rows("SELECT count(*) FROM event WHERE kind = 'violation' AND incident_id = 'i-1'") == [
                 [.integer(1)]

@@ -131,4 +131,28 @@ import WebFixture
                 == #"{"finishedAt":"1970-01-01T00:00:01Z","entries":12,"problems":1,"firstBadEntry":5,"#
                 + #""message":"entry 5: altered"}"#)
     }
+
+    @Test func `days of services are asked for and shown`() throws {
+        let asked = Mutex<[String]>([])
+        let fixture = try WebFixture(sources: {
+            $0.ledger.days = { (from, through, service) throws(HistoryError) in
+                asked.withLock { $0.append("\(from) \(through) \(service ?? "-")") }
+                if service == "many" { throw HistoryError(.tooMuch, "choose a shorter period") }
+                var day = ServiceDay(day: 86_400_000, service: "auth")
+                day.violations = 2
+                day.rollbacks = 1
+                day.metrics = [.init(name: "m", samples: 3, average: 0.5, minimum: 0, maximum: 1)]
+                return [day]
+            }
+        })
+        #expect(
+            try fixture.data("/api/v1/history/days?start=86400&end=172800&service=auth").encoded
+                == #"[{"day":"1970-01-02","service":"auth","violations":2,"rollbacks":1,"metrics":"#
+                + #"[{"name":"m","samples":3,"average":0.5,"minimum":0,"maximum":1}]}]"#)
+        _ = try fixture.data("/api/v1/history/days?end=2592000")
+        #expect(asked.withLock { $0 } == ["86400000 172800000 auth", "0 2592000000 -"])
+        for wrong in ["start=2&end=1", "start=0&end=95040001", "service=many", "metric=x"] {
+            #expect(try fixture.error("/api/v1/history/days?\(wrong)").hasPrefix("400"), "\(wrong)")
+        }
+    }
 }

@@ -241,6 +241,12 @@ async function evidence(context) {
   const { world, pictures } = context;
   const page = await visit(context, '#/evidence');
   await page.sees('this browser verified');
+  // The map has the day of the rollback, and leads to its entries.
+  await page.wait(`document.querySelector('.heat .bad a')`, 'a day with a rollback');
+  assert.match(await page.value(`document.querySelector('.heat .bad a').getAttribute('aria-label')`), /[1-9] rollback/);
+  await page.click('.heat .bad a');
+  await page.sees('rollback step', '.entries');
+  await page.value(`location.hash = '#/evidence'`);
   await page.value(
     `document.querySelector('select').value = 'decision', document.querySelector('select').dispatchEvent(new Event('change'))`,
   );

@@ -26,7 +26,7 @@ final class HistoryReader: Sendable {
                 reply.send(.success(try body(try store.get())))
                 return true
             } catch {
-                let isAnswer = error.code == .notFound
+                let isAnswer = error.code == .notFound || error.code == .tooMuch
                 if isLast || isAnswer { reply.send(.failure(error)) }
                 return isAnswer
             }

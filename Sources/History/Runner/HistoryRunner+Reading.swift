@@ -17,6 +17,19 @@ extension HistoryRunner {
         }
     }
 
+    /// The days of services between two instants, in milliseconds since the epoch: violations, rollbacks and daily
+    /// rollups. Blocks until the database answers.
+    ///
+    /// - Parameter service: only this service; `nil` for all.
+    /// - Throws: ``HistoryError/Code/tooMuch`` if it is more than one answer may have.
+    public func serviceDays(
+        from: Int64, through: Int64, service: String? = nil
+    ) throws(HistoryError) -> [ServiceDay] {
+        try reader.perform { (store) throws(HistoryError) in
+            try Ledger(store: store).serviceDays(from: from, through: through, service: service)
+        }
+    }
+
     /// The newest signed checkpoint.
     public func checkpoint() throws(HistoryError) -> String {
         try reader.perform { (store) throws(HistoryError) in try Ledger(store: store).requiredNote() }

@@ -126,6 +126,9 @@ struct ServiceSources {
             try history.tile(level: level, index: index)
         }
         sources.status = { [history] in history.status }
+        sources.days = { [history] (from, through, service) throws(HistoryError) in
+            try history.serviceDays(from: from, through: through, service: service)
+        }
         sources.latest = { [history, hotCache] (service) throws(HistoryError) in
             if let cached = hotCache?.current(service) { return (cached, true) }
             let found = try history.latestMeasurements(of: service)

@@ -296,6 +296,11 @@ export const getApiV1HistoryMetricsService: Operation<'getApiV1HistoryMetricsSer
   method: 'GET', path: 'v1/history/metrics/{service}', permission: 'read', kind: 'data',
 };
 
+/** Lists days of services: violations, rollbacks and daily rollups of what was measured. */
+export const getApiV1HistoryDays: Operation<'getApiV1HistoryDays', { 'start'?: string | number; 'end'?: string | number; 'service'?: string }> = {
+  method: 'GET', path: 'v1/history/days', permission: 'read', kind: 'data',
+};
+
 /** Shows the newest checkpoint, a signed note of C2SP. */
 export const getApiV1HistoryCheckpoint: Operation<'getApiV1HistoryCheckpoint', {}> = {
   method: 'GET', path: 'v1/history/checkpoint', permission: 'read', kind: 'text',

@@ -169,6 +169,14 @@ export interface LedgerEvent {
   proof?: string;
 }
 
+export interface ServiceDay {
+  day: string;
+  service: string;
+  violations: number;
+  rollbacks: number;
+  metrics: { name: string; samples: number; average: number; minimum: number; maximum: number }[];
+}
+
 export interface HistoryStatus {
   database: string;
   connected: boolean;
@@ -317,6 +325,7 @@ export interface Answers {
   getApiV1AccessWhoami: ClientIdentity;
   getApiV1HistoryEvents: { source: string; events: LedgerEvent[]; next?: string };
   getApiV1HistoryStatus: HistoryStatus;
+  getApiV1HistoryDays: ServiceDay[];
   getApiV1HistoryProofEntry: { leaf: string; proof: string; disclosures: unknown[] };
   getApiV1HistoryCheckpoint: string;
   getApiV1HistoryConsistency: { hashes: string[]; checkpoint: string | null };

@@ -6,6 +6,7 @@ import { words } from '../model/now';
 import { link } from '../router';
 import { Asked } from './asked';
 import type { View } from './context';
+import { HeatMap } from './heat';
 import { Badge, Card, Copy, Empty, Fault, Loading, Time } from './parts';
 import { checkContinuity, forget, trustedKey } from './trust';
 
@@ -22,6 +23,9 @@ export function EvidenceView(view: View) {
       <h1 class="title">Evidence</h1>
       <Card id="intact" title="Is the record intact?" wide>
         <Integrity view={view} />
+      </Card>
+      <Card id="days" title="Services by day" wide>
+        <HeatMap view={view} />
       </Card>
       <Card id="search" title="Search the record" wide>
         <form class="fields" role="search" onSubmit={(event: Event) => event.preventDefault()}>
