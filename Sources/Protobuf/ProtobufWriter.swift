@@ -1,7 +1,7 @@
 /// Writes the fields of one protobuf message. A value; used by one thread.
 ///
-/// Fields with their default value must be left out by the caller, as proto3 does. A nested message is written in place:
-/// its length is inserted afterwards, which moves its bytes once if it is longer than 127 bytes.
+/// Fields with their default value must be left out by the caller, as proto3 does. A nested message is written in
+/// place: its length is inserted afterwards, which moves its bytes once if it is longer than 127 bytes.
 public struct ProtobufWriter: Sendable {
     /// The written bytes.
     public private(set) var bytes: [UInt8] = []

@@ -3,7 +3,8 @@ internal import Instrumentation
 internal import Runtime
 internal import Synchronization
 
-/// The metrics of a service of the ACGS platform beside requests, durations and compliance. May be used from any thread.
+/// The metrics of a service of the ACGS platform beside requests, durations and compliance. May be used from any
+/// thread.
 ///
 /// Durations, bytes, processor time and memory are those of the process. Scores of a constitutional model, which the
 /// service does not have, are constants that a ``DemoService/Misbehaviour`` changes.
