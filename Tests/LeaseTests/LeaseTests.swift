@@ -38,6 +38,42 @@ struct LeaseTests {
         }
     }
 
+    @Test("a reluctant node leaves a free lease to others for two spans, and renews one that it holds")
+    mutating func reluctant() {
+        lease.isReluctant = true
+        let free = Self.row("", 3)
+        #expect(ask(0, .seen(free)) == .look)
+        #expect(ask(19, .seen(free)) == .look)
+        #expect(lease.isUrgent(at: Self.seconds(19)) == false)
+        // Another node takes it and gives it back: the two spans begin again.
+        #expect(ask(19, .seen(Self.row("b", 4))) == .look)
+        let again = Self.row("", 4)
+        #expect(ask(25, .seen(again)) == .look)
+        #expect(ask(44, .seen(again)) == .look)
+        #expect(ask(45, .ours(epoch: 5)) == .take(again))
+        #expect(ask(48, .ours(epoch: 5)) == .renew(epoch: 5))
+        #expect(standing(57) == .leading(epoch: 5))
+    }
+
+    @Test("a node that is reluctant no longer takes a free lease at once")
+    mutating func competing() {
+        lease.isReluctant = true
+        let free = Self.row("", 3)
+        #expect(ask(0, .seen(free)) == .look)
+        #expect(ask(1, .seen(free)) == .look)
+        lease.isReluctant = false
+        #expect(ask(1, .ours(epoch: 4)) == .take(free))
+    }
+
+    @Test("a reluctant node takes the expired lease of another one only after two spans without renewal")
+    mutating func reluctantTakeover() {
+        lease.isReluctant = true
+        let over = Self.row("b", 3, isOver: true)
+        #expect(ask(0, .seen(over)) == .look)
+        #expect(ask(11, .seen(over)) == .look)
+        #expect(ask(20, .ours(epoch: 4)) == .take(over))
+    }
+
     @Test("a lease counts from before its request, and renewals extend it")
     mutating func renewal() {
         lease.received(.ours(epoch: 1), requestedAt: Self.seconds(0), at: Self.seconds(3))
