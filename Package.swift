@@ -288,7 +288,7 @@ let package = Package(
         tests("Runtime", ["CRuntime"]),
         tests("Durable", ["Runtime"]),
         tests("Instrumentation", []),
-        tests("Identity", ["Instrumentation", "JSON", "Runtime", "WebServer"]),
+        tests("Identity", ["Instrumentation", "JSON", "Passwords", "Runtime", "TLS", "WebServer", "YAML"]),
         tests("WebConfiguration", ["Runtime", "TLS", "WebServer"]),
         tests("WebServer", ["Runtime", "TLS", "Zlib"]),
         tests("CurlHTTP", ["Runtime"]),

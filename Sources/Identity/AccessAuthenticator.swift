@@ -49,16 +49,22 @@ public final class AccessAuthenticator: HTTPAuthenticator, Sendable {
         let source = RequestSource(request, proxies: policy.trustedProxies)
         guard let (user, _) = request.basicCredentials else { return ask(request) }
         do throws(Refusal) {
-            try accessControl.checkLockout(
-                .init(name: String(user.prefix(200)), address: NetworkPrefix.limitKey(source.address)))
+            // Before the hash of a password is computed for it.
+            try accessControl.checkBlock(accessControl.nobody(request), policy)
+            try accessControl.checkLockout(AccessControl.lockoutKey(user, source.address))
         } catch {
             var response = HTTPServerResponse.text(error.message + "\n", status: 429)
             response.headers.append(("Retry-After", "\(error.retryAfterSeconds ?? 1)"))
             return .refuse(response)
         }
         let decision = ask(request)
-        if case .refuse(let response) = decision, response.status == 401 {
+        switch decision {
+        case .refuse(let response) where response.status == 401:
             accessControl.failed(user, source.address, policy)
+            accessControl.observed(
+                .failedLogin, request[header: "Authorization"] ?? "", of: accessControl.nobody(request))
+        case .admit(.some): accessControl.succeeded(user, source.address)
+        case .admit, .refuse, nil: break
         }
         return decision
     }

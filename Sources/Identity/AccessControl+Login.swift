@@ -58,7 +58,11 @@ extension AccessControl {
         guard let id = Self.random(16), let secret = Self.random(32) else {
             throw Refusal(.credentialsWrong, "there are no random numbers for a session")
         }
-        self.state.withLock { $0.sessions.begin(id, grant, .session, refresh: SHA256.hash(secret), at: now) }
+        let isThere = self.state.withLock { state in
+            state.sessions.begin(id, grant, .session, .issuer(keys.issuer), refresh: SHA256.hash(secret), at: now)
+            return confirm(id, &state)
+        }
+        guard isThere else { throw Refusal(.credentialsWrong, "the issuer's configuration has changed; log in again") }
         return secret
     }
 

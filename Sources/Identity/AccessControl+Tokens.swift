@@ -18,7 +18,7 @@ extension AccessControl {
 
     /// The identity that the JSON Web Token `text` proves. May take some seconds, for the keys of an issuer.
     func webToken(
-        _ text: String, hash: [UInt8], _ issuers: [String: IssuerKeys]
+        _ text: String, hash: [UInt8], _ compiled: Compiled
     ) throws(Refusal) -> (grant: AccessPolicy.Grant, method: Principal.Method) {
         let milliseconds = SystemClock.wallMilliseconds()
         if let known = state.withLock({ $0.verified[hash] }) {
@@ -35,7 +35,9 @@ extension AccessControl {
                 }
                 verified = VerifiedToken(grant: known.grant, expires: expires, session: session)
             } else {
-                guard let keys = issuers[token.issuer] else { throw TokenIssuer.Fault("its issuer is not known") }
+                guard let keys = compiled.issuers[token.issuer] else {
+                    throw TokenIssuer.Fault("its issuer is not known")
+                }
                 // The claims cost nothing, and an expired token needs no keys.
                 var (grant, expires) = try keys.issuer.grant(of: token, at: now)
                 guard keys.verifies(token) else { throw TokenIssuer.Fault("no key of its issuer has signed it") }
@@ -51,6 +53,8 @@ extension AccessControl {
             throw Refusal(.credentialsWrong, "the token is refused: \(error.reason)")
         }
         state.withLock { state in
+            // A reload meanwhile may have changed what the token is worth.
+            guard isCurrent(compiled.generation) else { return }
             if state.verified.count >= Self.verifiedCapacity { state.verified.removeAll() }
             state.verified[hash] = verified
         }
@@ -80,7 +84,12 @@ extension AccessControl {
         grant.isShared = principal.isShared
         guard let id = Self.random(16), let refresh = Self.random(32) else { return nil }
         let now = SystemClock.wallMilliseconds()
-        state.withLock { $0.sessions.begin(id, grant, principal.method, refresh: SHA256.hash(refresh), at: now) }
+        let isThere = state.withLock { [grant] state in
+            state.sessions.begin(
+                id, grant, principal.method, principal.proof, refresh: SHA256.hash(refresh), at: now)
+            return confirm(id, &state)
+        }
+        guard isThere else { return nil }
         return tokens(name, id, refresh, at: now)
     }
 

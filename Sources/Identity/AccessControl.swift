@@ -17,6 +17,14 @@ public final class AccessControl: Sendable {
         let users: [String: AccessPolicy.User]
         let certificates: [String: AccessPolicy.Grant]
         let issuers: [String: IssuerKeys]
+        /// Counts the reloads.
+        let generation: Int
+    }
+
+    /// An identity and how it is proved, since names of different kinds may be equal.
+    struct UsedIdentity: Hashable {
+        var name: String
+        var method: Principal.Method
     }
 
     struct State {
@@ -24,8 +32,8 @@ public final class AccessControl: Sendable {
         var lockouts = Lockouts()
         /// When an identity was last recorded, by its name and address.
         var recorded: [Lockouts.Key: Int64] = [:]
-        /// When each token was last used, in milliseconds since the epoch.
-        var lastUse: [String: Int64] = [:]
+        /// When each identity of the configuration was last used, in milliseconds since the epoch.
+        var lastUse: [UsedIdentity: Int64] = [:]
         /// The rate of recorded denials.
         var denials = TokenBuckets(capacity: 1000)
         /// Tokens whose signature was found right, by SHA-256.
@@ -62,7 +70,7 @@ public final class AccessControl: Sendable {
         }
         self.report = report
         instruments = AccessInstruments(registry)
-        compiled = Mutex(Self.compile(policy, localToken, [:]))
+        compiled = Mutex(Self.compile(policy, localToken, [:], generation: 0))
     }
 
     /// The keys of the issuer `name`; `nil` where it is not configured.
@@ -70,7 +78,8 @@ public final class AccessControl: Sendable {
 
     /// Replaces the policy.
     public func reload(_ policy: AccessPolicy) {
-        let new = Self.compile(policy, localToken, compiled.withLock { $0.issuers })
+        let former = compiled.withLock { $0 }
+        let new = Self.compile(policy, localToken, former.issuers, generation: former.generation + 1)
         compiled.withLock { $0 = new }
         state.withLock { state in
             // Tokens of issuers are looked at again, since what their claims mean may have changed.
@@ -79,16 +88,30 @@ public final class AccessControl: Sendable {
         }
     }
 
-    /// The grant of a session's identity in a policy; `nil` if the policy no longer has it.
+    /// Compares a new session with the policy in force: its proof was looked at before, and a reload since then may
+    /// have taken it away. Called with the state's lock. False if the session has ended.
+    func confirm(_ session: String, _ state: inout State) -> Bool {
+        let present = compiled.withLock { $0 }
+        return state.sessions.reconcile(session) { Self.grant(of: $0, present) }
+    }
+
+    /// Whether the policy has not changed since `compiled` was read. Called with the state's lock: what is put into the
+    /// state before it is released is looked at by the next reload.
+    func isCurrent(_ generation: Int) -> Bool { compiled.withLock { $0.generation } == generation }
+
+    /// The grant of a session's identity in a policy; `nil` if the policy no longer has the proof that it rests on.
     private static func grant(of session: Sessions.Session, _ compiled: Compiled) -> AccessPolicy.Grant? {
         let name = session.grant.name
-        return switch session.method {
-        case .token, .localToken: compiled.tokens.values.first { $0.grant.name == name }?.grant
-        case .basic: compiled.users[name]?.grant ?? (compiled.policy.users.isEmpty ? session.grant : nil)
-        case .certificate: compiled.certificates[name]
-        case .session: compiled.issuers.isEmpty ? nil : session.grant
-        case .socket: session.grant
-        case .none, .jwt: nil
+        switch session.proof {
+        case .token(let hash, _): return compiled.tokens[hash]?.grant
+        case .password(let hash):
+            guard let user = compiled.users[name] else {
+                return compiled.policy.users.isEmpty && hash == nil ? session.grant : nil
+            }
+            return user.passwordHash == hash ? user.grant : nil
+        // What the issuer's claims mean may have changed.
+        case .issuer(let issuer): return compiled.issuers[issuer.issuer]?.issuer == issuer ? session.grant : nil
+        case .name: return session.method == .certificate ? compiled.certificates[name] : session.grant
         }
     }
 
@@ -96,7 +119,7 @@ public final class AccessControl: Sendable {
     public var policy: AccessPolicy { compiled.withLock { $0.policy } }
 
     private static func compile(
-        _ policy: AccessPolicy, _ local: AccessPolicy.Token?, _ former: [String: IssuerKeys]
+        _ policy: AccessPolicy, _ local: AccessPolicy.Token?, _ former: [String: IssuerKeys], generation: Int
     ) -> Compiled {
         let tokens = policy.tokens + (local.map { [$0] } ?? [])
         return Compiled(
@@ -111,7 +134,7 @@ public final class AccessControl: Sendable {
                         issuer.issuer,
                         former[issuer.issuer].flatMap { $0.issuer == issuer ? $0 : nil } ?? IssuerKeys(issuer)
                     )
-                }, uniquingKeysWith: { first, _ in first }))
+                }, uniquingKeysWith: { first, _ in first }), generation: generation)
     }
 
     // MARK: Requests
@@ -138,7 +161,10 @@ public final class AccessControl: Sendable {
             denied(principal, error, permission, request)
             throw error
         }
-        if principal.name != nil { used(principal) }
+        if let name = principal.name {
+            noteUse(of: name, principal.method)
+            used(principal)
+        }
         return principal
     }
 
@@ -214,11 +240,11 @@ public final class AccessControl: Sendable {
         }
         if let user = request.identity { return webUser(user, source, compiled) }
         if let grant = try browserSession(request, permission, compiled.policy) {
-            return proved(grant, .session, source)
+            return proved(grant, .session, .name, source)
         }
         if let certificate = request.client.certificate, certificate.isVerified {
             for name in certificate.alternativeNames + [certificate.subject] {
-                if let grant = compiled.certificates[name] { return proved(grant, .certificate, source) }
+                if let grant = compiled.certificates[name] { return proved(grant, .certificate, .name, source) }
             }
         }
         return nil
@@ -242,27 +268,33 @@ public final class AccessControl: Sendable {
         return String(value.dropFirst(7).drop { $0 == " " })
     }
 
+    /// Of tokens of issuers and sessions there may be any number.
+    private func noteUse(of name: String, _ method: Principal.Method) {
+        guard method == .token || method == .basic || method == .certificate else { return }
+        let now = SystemClock.wallMilliseconds()
+        state.withLock { $0.lastUse[UsedIdentity(name: name, method: method)] = now }
+    }
+
     private func token(
         _ text: String, _ source: RequestSource, _ compiled: Compiled
     ) throws(Refusal) -> Principal {
         // Found by its hash, so that the time reveals nothing about tokens.
         let hash = SHA256.hash(text)
         guard let token = compiled.tokens[hash] else {
-            let (grant, method) = try webToken(text, hash: hash, compiled.issuers)
-            return proved(grant, method, source)
+            let (grant, method) = try webToken(text, hash: hash, compiled)
+            return proved(grant, method, .name, source)
         }
         let now = SystemClock.wallMilliseconds()
         if let expires = token.expires, expires <= now {
             throw Refusal(.credentialsWrong, "the token of \"\(token.grant.name)\" has expired")
         }
-        state.withLock { $0.lastUse[token.grant.name] = now }
-        return proved(token.grant, token.method, source)
+        return proved(token.grant, token.method, .token(hash: hash, expires: token.expires), source)
     }
 
     private func user(
         _ name: String, _ password: String, _ source: RequestSource, _ compiled: Compiled
     ) throws(Refusal) -> Principal {
-        let key = Lockouts.Key(name: name, address: NetworkPrefix.limitKey(source.address))
+        let key = Self.lockoutKey(name, source.address)
         // Before the hash of a password is computed for it.
         try checkBlock(anonymous(source, compiled.policy), compiled.policy)
         try checkLockout(key)
@@ -276,28 +308,36 @@ public final class AccessControl: Sendable {
         }
         guard isValid, let user else { throw Refusal(.credentialsWrong, "the name or the password is wrong") }
         state.withLock { $0.lockouts.succeeded(key) }
-        return proved(user.grant, .basic, source)
+        return proved(user.grant, .basic, .password(hash: hash), source)
     }
 
     /// A user whose password is in the web configuration.
     private func webUser(_ name: String, _ source: RequestSource, _ compiled: Compiled) -> Principal {
-        if let user = compiled.users[name] { return proved(user.grant, .basic, source) }
+        if let user = compiled.users[name] {
+            return proved(user.grant, .basic, .password(hash: user.passwordHash), source)
+        }
         let permissions = compiled.policy.passwordUsers ?? compiled.policy.thisMachine
-        return proved(.init(name, permissions: permissions), .basic, source)
+        return proved(.init(name, permissions: permissions), .basic, .password(hash: nil), source)
     }
 
     private func proved(
-        _ grant: AccessPolicy.Grant, _ method: Principal.Method, _ source: RequestSource
+        _ grant: AccessPolicy.Grant, _ method: Principal.Method, _ proof: Sessions.Proof, _ source: RequestSource
     ) -> Principal {
         var principal = Principal(
             name: grant.name, method: method, roles: grant.roles, permissions: grant.permissions, scope: grant.scope,
             address: source.address)
         principal.isThisMachine = source.isThisMachine
         principal.isShared = grant.isShared
+        principal.proof = proof
         return principal
     }
 
     // MARK: Limits
+
+    /// The key of lockouts of a name at an address; of a name that is too long for a user, the beginning.
+    static func lockoutKey(_ name: String, _ address: String) -> Lockouts.Key {
+        Lockouts.Key(name: String(name.prefix(200)), address: NetworkPrefix.limitKey(address))
+    }
 
     func checkLockout(_ key: Lockouts.Key) throws(Refusal) {
         let now = SystemClock.monotonicNanoseconds()
@@ -314,11 +354,16 @@ public final class AccessControl: Sendable {
     }
 
     func failed(_ user: String, _ address: String, _ policy: AccessPolicy) {
-        let key = Lockouts.Key(name: String(user.prefix(200)), address: NetworkPrefix.limitKey(address))
+        let key = Self.lockoutKey(user, address)
         let now = SystemClock.monotonicNanoseconds()
         guard state.withLock({ $0.lockouts.failed(key, policy.lockout, at: now) }) else { return }
         instruments.lockouts.add()
         report(.lockedOut(name: key.name, address: address, failures: policy.lockout.failures))
+    }
+
+    /// A password was right: wrong ones before it no longer count.
+    func succeeded(_ user: String, _ address: String) {
+        state.withLock { $0.lockouts.succeeded(Self.lockoutKey(user, address)) }
     }
 
     private func checkRate(

@@ -30,7 +30,7 @@ extension AccessControl {
             KnownIdentity(
                 name: grant.name, method: method, roles: grant.roles.map(\.rawValue).sorted(),
                 plans: grant.scope.plans.map(\.description), services: grant.scope.services.map(\.description),
-                expires: expires, lastUsed: lastUse[grant.name])
+                expires: expires, lastUsed: lastUse[AccessControl.UsedIdentity(name: grant.name, method: method)])
         }
         return policy.tokens.map { known($0.grant, $0.method, expires: $0.expires) }
             + policy.users.map { known($0.grant, .basic) } + policy.certificates.map { known($0, .certificate) }

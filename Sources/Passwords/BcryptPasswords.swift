@@ -8,7 +8,8 @@ internal import TLS
 /// computed at a time, so that guessing passwords cannot use up the processor.
 public final class BcryptPasswords: Sendable {
     private static let capacity = 100
-    private let known = Mutex<[[UInt8]: Bool]>([:])
+    /// Right and wrong credentials apart, so that guesses do not make right ones forgotten.
+    private let known = Mutex<(right: Set<[UInt8]>, wrong: Set<[UInt8]>)>(([], []))
     private let computing = Mutex(())
 
     /// A hash that matches no password, so that unknown users take as long as known ones.
@@ -41,20 +42,21 @@ public final class BcryptPasswords: Sendable {
     /// - Parameter hash: The hash of the user's password; `nil` for an unknown user.
     public func remembered(_ user: String, _ password: String, hash: String?) -> Bool? {
         let key = Self.key(user, password, hash)
-        return known.withLock { $0[key] }
+        return known.withLock { $0.right.contains(key) ? true : $0.wrong.contains(key) ? false : nil }
     }
 
     /// Whether the password of `user` has this hash. May take long, also for an unknown user, whose hash is `nil`.
     public func isValid(_ user: String, _ password: String, hash: String?) -> Bool {
         let key = Self.key(user, password, hash)
         return computing.withLock { _ in
-            if let known = known.withLock({ $0[key] }) { return known }
+            if let known = remembered(user, password, hash: hash) { return known }
             let hasZero = password.utf8.contains(0)
             let matches = unsafe ccrypt_verify(password, hash ?? Self.nobody)
             let isValid = matches && !hasZero && hash != nil
             known.withLock { known in
-                if known.count >= Self.capacity { known.removeAll() }
-                known[key] = isValid
+                if known.right.count >= Self.capacity { known.right = [] }
+                if known.wrong.count >= Self.capacity { known.wrong = [] }
+                if isValid { known.right.insert(key) } else { known.wrong.insert(key) }
             }
             return isValid
         }

@@ -1,8 +1,11 @@
 import Glibc
 import Instrumentation
+import Passwords
 import Synchronization
+import TestSupport
 import Testing
 import WebServer
+import YAML
 
 @testable import Identity
 
@@ -191,5 +194,36 @@ import WebServer
         let accessControl = AccessControl(policy) { event in events.withLock { $0.append(event) } }
         for _ in 0..<10 { _ = try accessControl.admit(request("10.0.0.9", [("Authorization", "Bearer t1")]), .gate) }
         #expect(events.withLock { $0.count } == 1)
+    }
+
+    @Test func auditorsSeeTheLastUseOfEveryIdentity() throws {
+        var policy = AccessPolicy()
+        let hash = try #require(BcryptPasswords.hash("secret"))
+        policy.users = [.init(.init("ada", roles: [.operator]), passwordHash: hash)]
+        policy.tokens = [.init(.init("ada", roles: [.service]), text: "t1")]
+        let accessControl = AccessControl(policy)
+        _ = try accessControl.admit(request("10.0.0.9", [("Authorization", "Basic YWRhOnNlY3JldA==")]), .order)
+        let used = accessControl.identities.filter { $0.lastUsed != nil }.map(\.method)
+        #expect(used == [.basic], "and not that of another identity of the same name")
+    }
+
+    @Test func wrongPasswordsDoNotMakeRightOnesForgotten() throws {
+        let passwords = BcryptPasswords()
+        let hash = try #require(BcryptPasswords.hash("secret"))
+        #expect(passwords.isValid("ada", "secret", hash: hash))
+        for number in 0..<120 { #expect(!passwords.isValid("ada", "wrong \(number)", hash: Self.hash)) }
+        #expect(passwords.remembered("ada", "secret", hash: hash) == true)
+    }
+
+    @Test(arguments: [
+        ("tokens: [{name: a, hash: H, roles: [observer]}, {name: b, hash: H, roles: [admin]}]", "tokens"),
+        ("issuers: [{issuer: https://a, audience: [x], jwks_file: missing.json}]", "issuers[0].jwks_file"),
+        ("issuers: [{issuer: https://a, audience: [x], ca_file: missing.pem}]", "issuers[0].ca_file"),
+    ]) func anAccessFileThatCannotWorkIsRefused(text: String, field: String) {
+        let directory = TemporaryDirectory()
+        let digits = String(repeating: "ab", count: 32)
+        let path = directory.write(text.replacing("H,", with: digits + ","), to: "access.yml")
+        let error = #expect(throws: YAMLError.self) { try AccessPolicy.load(path) }
+        #expect(error?.field == field)
     }
 }

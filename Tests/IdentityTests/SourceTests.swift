@@ -1,4 +1,6 @@
+import Glibc
 import Runtime
+import TestSupport
 import Testing
 import WebServer
 
@@ -53,6 +55,28 @@ import WebServer
         #expect(source("10.0.0.1", header, proxies: ["10.0.0.0/8", "5.6.7.8"]).address == "1.2.3.4")
         #expect(source("9.9.9.9", header, proxies: ["10.0.0.0/8"]).address == "9.9.9.9")
         #expect(source("10.0.0.1", [("X-Forwarded-For", "bad")], proxies: ["10.0.0.0/8"]).address == "10.0.0.1")
+    }
+
+    @Test func proxiesThatContradictEachOtherNameNobody() {
+        // A proxy that writes one of the headers may pass the client's other one on as it is.
+        let headers = [("X-Forwarded-For", "10.9.9.9"), ("Forwarded", "for=203.0.113.7")]
+        let found = source("10.0.0.2", headers, proxies: ["10.0.0.0/8"])
+        #expect(found.address == "10.0.0.2" && !found.isThisMachine)
+        let same = source("10.0.0.2", [("X-Forwarded-For", "203.0.113.7"), headers[1]], proxies: ["10.0.0.0/8"])
+        #expect(same.address == "203.0.113.7")
+    }
+
+    @Test(.enabled(if: geteuid() == 0)) func rootTrustsNoDirectoryThatAnybodyCouldHaveMade() {
+        let directory = TemporaryDirectory()
+        let (shared, own) = (directory.file("shared"), directory.file("own"))
+        for parent in [shared, own] {
+            mkdir(parent, 0o755)
+            mkdir(parent + "/tribune", 0o755)
+            chown(parent + "/tribune", 65534, 65534)
+        }
+        chmod(shared, 0o1777)
+        #expect(LocalAccess.isTrusted(own + "/tribune"), "the directory of a service's user")
+        #expect(!LocalAccess.isTrusted(shared + "/tribune"))
     }
 
     @Test func theStandardHeaderIsReadAsWell() {

@@ -92,6 +92,11 @@ extension AccessPolicy {
         ] where Set(names).count < names.count {
             throw fields.fault("two entries have the same name", at: fields.optional(list), field: list)
         }
+        guard Set(tokens.map(\.hash)).count == tokens.count else {
+            throw fields.fault(
+                "two entries have the same hash: each program needs a token of its own", at: fields.optional("tokens"),
+                field: "tokens")
+        }
     }
 
     /// Name, roles and scope of an identity; nothing else may be left in `fields`.

@@ -35,8 +35,8 @@ extension TokenIssuer {
             skewSeconds = skew.rawValue / 1000
         }
         let directory = Paths.directory(of: fields.file)
-        keyFile = try fields.optionalText("jwks_file").map { Paths.resolve($0, from: directory) }
-        authorityFile = try fields.optionalText("ca_file").map { Paths.resolve($0, from: directory) }
+        keyFile = try Self.readableFile("jwks_file", &fields)
+        authorityFile = try Self.readableFile("ca_file", &fields)
         if let node = fields.optional("login") { client = try Self.client(node, fields, directory) }
         if let node = fields.optional("token_review") {
             var inner = try FieldReader(node, path: fields.path(of: "token_review"), file: fields.file)
@@ -53,6 +53,16 @@ extension TokenIssuer {
             throw fields.fault("without an audience, tokens for other programs would count", field: "audience")
         }
         try fields.finish()
+    }
+
+    /// The path of a file that is read when a token needs it, but must be there from the start.
+    private static func readableFile(_ name: String, _ fields: inout FieldReader) throws(YAMLError) -> String? {
+        guard let text = try fields.optionalText(name) else { return nil }
+        let path = Paths.resolve(text, from: Paths.directory(of: fields.file))
+        guard FileText.read(path) != nil else {
+            throw fields.fault("cannot read \(path): \(SystemError.current)", at: fields.optional(name), field: name)
+        }
+        return path
     }
 
     private static func client(

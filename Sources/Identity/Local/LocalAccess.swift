@@ -79,11 +79,16 @@ public struct LocalAccess: Sendable {
         return isTrusted(directory)
     }
 
-    /// Whether it is a directory that only this user and root can write.
-    private static func isTrusted(_ directory: String) -> Bool {
+    /// Whether it is a directory that only this user and root can write; for root also one of another user, such as
+    /// that of the service, unless everybody can make directories beside it.
+    static func isTrusted(_ directory: String) -> Bool {
         var status = stat()
-        guard unsafe lstat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return false }
-        return status.st_mode & 0o022 == 0 && (status.st_uid == geteuid() || status.st_uid == 0 || geteuid() == 0)
+        guard unsafe lstat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_mode & 0o022 == 0
+        else { return false }
+        if status.st_uid == geteuid() || status.st_uid == 0 { return true }
+        var parent = stat()
+        guard geteuid() == 0, unsafe stat(Paths.directory(of: directory), &parent) == 0 else { return false }
+        return parent.st_mode & 0o002 == 0
     }
 
     private static func isPrivateFile(_ path: String) -> Bool {

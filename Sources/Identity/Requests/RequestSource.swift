@@ -37,12 +37,12 @@ struct RequestSource: Equatable {
                 header.value.split(separator: ",").map { $0.filter { $0 != " " && $0 != "\t" } }
             }
         }
-        let simple = values("x-forwarded-for")
-        let found =
-            simple.isEmpty
-            ? values("forwarded").flatMap { $0.split(separator: ";") }.filter { $0.lowercased().hasPrefix("for=") }
-                .map { $0.dropFirst(4).filter { $0 != "\"" } } : simple
-        return found.map(withoutPort)
+        let simple = values("x-forwarded-for").map(withoutPort)
+        let standard = values("forwarded").flatMap { $0.split(separator: ";") }
+            .filter { $0.lowercased().hasPrefix("for=") }.map { withoutPort($0.dropFirst(4).filter { $0 != "\"" }) }
+        if simple.isEmpty || standard.isEmpty { return simple + standard }
+        // A proxy that writes one of the headers may pass the other one on as the client wrote it.
+        return simple.last == standard.last ? Array(simple.suffix(1)) : []
     }
 
     /// `[::1]:4711`, `10.0.0.1:4711`, `::1` and `10.0.0.1` without brackets and port.

@@ -39,40 +39,41 @@ final class IssuerKeys: Sendable {
     }
 
     /// Whether `token` has a right signature. May fetch keys, for at most some seconds.
-    func verifies(_ token: JSONWebToken) -> Bool {
-        let now = SystemClock.monotonicNanoseconds()
+    ///
+    /// - Parameter now: the time on the monotonic clock, in nanoseconds.
+    func verifies(_ token: JSONWebToken, at now: Int64 = SystemClock.monotonicNanoseconds()) -> Bool {
         let state = state.withLock { $0 }
-        let age = state.fetched.map { now - $0 }
-        if let age, age < Self.freshNanoseconds, let answer = state.keys.verifies(token) { return answer }
-        let keys =
-            fetched(since: state.tried) ?? (age.map { $0 < Self.staleNanoseconds } == true ? state.keys : KeySet())
-        return keys.verifies(token) ?? false
+        if let fetched = state.fetched, now - fetched < Self.freshNanoseconds, let answer = state.keys.verifies(token) {
+            return answer
+        }
+        fetch(since: state.tried, at: now)
+        // The age counts whatever became of the attempt, also where it was too soon for one.
+        let known = self.state.withLock { $0 }
+        guard let fetched = known.fetched, now - fetched < Self.staleNanoseconds else { return false }
+        return known.keys.verifies(token) ?? false
     }
 
     /// The issuer's addresses; `nil` where it does not answer.
     func metadata() -> Metadata? {
         let state = state.withLock { $0 }
         if !state.metadata.token.isEmpty { return state.metadata }
-        _ = fetched(since: state.tried)
+        fetch(since: state.tried, at: SystemClock.monotonicNanoseconds())
         let new = self.state.withLock { $0.metadata }
         return new.token.isEmpty ? nil : new
     }
 
-    /// The keys, fetched now unless another thread did so since `tried`; `nil` where that failed or is too soon.
-    private func fetched(since tried: Int64?) -> KeySet? {
+    /// Fetches the keys, unless another thread did so since `tried`, or the last attempt was right before.
+    private func fetch(since tried: Int64?, at now: Int64) {
         fetching.withLock { _ in
-            let now = SystemClock.monotonicNanoseconds()
-            let current = state.withLock { $0 }
-            if current.tried != tried { return current.fetched == nil ? nil : current.keys }
-            if let tried, now - tried < Self.pauseNanoseconds { return current.fetched == nil ? nil : current.keys }
+            let last = state.withLock { $0.tried }
+            guard last == tried, last.map({ now - $0 >= Self.pauseNanoseconds }) ?? true else { return }
             state.withLock { $0.tried = now }
-            guard let (keys, metadata) = load() else { return nil }
+            guard let (keys, metadata) = load() else { return }
             state.withLock { state in
                 state.keys = keys
                 state.metadata = metadata
                 state.fetched = now
             }
-            return keys
         }
     }
 

@@ -1,14 +1,28 @@
 /// Sessions of identities that have exchanged a proof for short-lived tokens. A machine without a clock.
 ///
-/// A session ends by itself, is revoked, or ends because one of its refresh tokens is shown twice: then somebody else
-/// has a copy (RFC 9700 §4.14).
+/// A session ends by itself, is revoked, ends with the proof that it began with, or because one of its refresh tokens
+/// is shown twice: then somebody else has a copy (RFC 9700 §4.14).
 public struct Sessions: Equatable, Sendable {
+    /// What a session rests on. It ends when the policy no longer has it.
+    public enum Proof: Equatable, Sendable {
+        /// A token with this hash, which ends at a time in milliseconds since the epoch.
+        case token(hash: [UInt8], expires: Int64?)
+        /// A password with this hash; `nil` if the web configuration has it.
+        case password(hash: String?)
+        /// A login at an issuer with this configuration.
+        case issuer(TokenIssuer)
+        /// A certificate or a socket, which the policy has by the name.
+        case name
+    }
+
     /// One session.
     public struct Session: Equatable, Sendable {
         /// Its owner.
         public var grant: AccessPolicy.Grant
         /// How the identity was proved when it began.
         public var method: Principal.Method
+        /// What it rests on.
+        public var proof = Proof.name
         /// When it ends, in milliseconds since the epoch.
         public var expires: Int64
         /// SHA-256 of the refresh token that is valid now.
@@ -41,17 +55,27 @@ public struct Sessions: Equatable, Sendable {
 
     /// Begins a session whose refresh token has the hash `refresh`.
     public mutating func begin(
-        _ id: String, _ grant: AccessPolicy.Grant, _ method: Principal.Method, refresh: [UInt8], at now: Int64
+        _ id: String, _ grant: AccessPolicy.Grant, _ method: Principal.Method, _ proof: Proof = .name,
+        refresh: [UInt8], at now: Int64
     ) {
         if sessions.count >= capacity { makeRoom(at: now) }
-        sessions[id] = Session(grant: grant, method: method, expires: now + Self.milliseconds, refresh: refresh)
+        sessions[id] = Session(
+            grant: grant, method: method, proof: proof, expires: Self.end(of: proof, from: now), refresh: refresh)
         refreshTokens[refresh] = id
     }
 
+    /// When a session that begins or is refreshed at `now` ends: not after the token that it rests on.
+    private static func end(of proof: Proof, from now: Int64) -> Int64 {
+        guard case .token(_, let expires?) = proof else { return now + milliseconds }
+        return min(now + milliseconds, expires)
+    }
+
     /// Exchanges the refresh token with the hash `old` for `new`. Returns the session, or `nil` where the token is not
-    /// known, has ended or was used before.
+    /// known, has ended or was used before. The session of a browser has none: it ends a day after its login.
     public mutating func refresh(_ old: [UInt8], by new: [UInt8], at now: Int64) -> (id: String, session: Session)? {
-        guard let id = refreshTokens[old], var session = self[id, at: now] else { return nil }
+        guard let id = refreshTokens[old], var session = self[id, at: now], session.method != .session else {
+            return nil
+        }
         guard session.refresh == old else {
             end(id)
             return nil
@@ -59,7 +83,7 @@ public struct Sessions: Equatable, Sendable {
         session.former.append(old)
         if session.former.count > Self.formerLimit { refreshTokens[session.former.removeFirst()] = nil }
         session.refresh = new
-        session.expires = now + Self.milliseconds
+        session.expires = Self.end(of: session.proof, from: now)
         sessions[id] = session
         refreshTokens[new] = id
         return (id, session)
@@ -70,15 +94,25 @@ public struct Sessions: Equatable, Sendable {
 
     /// Ends a session. False where there is none.
     @discardableResult public mutating func end(_ id: String) -> Bool {
-        refreshTokens = refreshTokens.filter { $0.value != id }
-        return sessions.removeValue(forKey: id) != nil
+        guard let session = sessions.removeValue(forKey: id) else { return false }
+        for token in session.former + [session.refresh] { refreshTokens[token] = nil }
+        return true
     }
 
     /// Ends the sessions for which `update` gives nothing, and changes what the others are given.
     mutating func reconcile(_ update: (Session) -> AccessPolicy.Grant?) {
-        for (id, session) in sessions {
-            if let grant = update(session) { sessions[id]?.grant = grant } else { end(id) }
+        for id in Array(sessions.keys) { _ = reconcile(id, update) }
+    }
+
+    /// The same for one session. False if it has ended.
+    mutating func reconcile(_ id: String, _ update: (Session) -> AccessPolicy.Grant?) -> Bool {
+        guard let session = sessions[id] else { return false }
+        guard let grant = update(session) else {
+            end(id)
+            return false
         }
+        sessions[id]?.grant = grant
+        return true
     }
 
     private mutating func makeRoom(at now: Int64) {
