@@ -53,6 +53,8 @@ public struct HTTPServerTimeouts: Sendable {
         let silence = now - connection.lastProgress
         let whole = now - connection.phaseBegin
         func exceeds(_ nanoseconds: Int64, _ seconds: Int) -> Bool { nanoseconds > Int64(seconds) * 1_000_000_000 }
+        // A request that never ends is not hidden by others of its connection.
+        if let since = connection.unfinishedSince, exceeds(now - since, 10 * bodySeconds) { return true }
         return switch connection.phase {
         case .head: exceeds(whole, headSeconds)
         case .body: exceeds(silence, bodySeconds) || exceeds(whole, 10 * bodySeconds)

@@ -24,12 +24,15 @@ internal import Synchronization
     private var home: Poller
     /// The events for which it was armed last.
     private var armed = Poller.Events.readable
+    /// The stream of the oldest request that has not arrived completely; 0 for none.
+    private var unfinished: Int32 = 0
     private var isDraining = false
     private var drained = 0
 
     private let phaseCode = Atomic<UInt8>(ConnectionPhase.head.rawValue)
     private let phaseBegan: Atomic<Int64>
     private let progressed: Atomic<Int64>
+    private let unfinishedBegan = Atomic<Int64>(0)
     private let isCondemned = Atomic<Bool>(false)
 
     /// The maximum number of bytes discarded after a response that ends the connection.
@@ -63,6 +66,11 @@ internal import Synchronization
     var phaseBegin: Int64 { phaseBegan.load(ordering: .relaxed) }
     /// The time of the last bytes received or sent.
     var lastProgress: Int64 { progressed.load(ordering: .relaxed) }
+    /// Since when the oldest unfinished request among several is arriving; `nil` for none.
+    var unfinishedSince: Int64? {
+        let began = unfinishedBegan.load(ordering: .relaxed)
+        return began == 0 ? nil : began
+    }
     /// Connections of a lower class are closed first to make room for new ones.
     var evictionClass: Int { phase == .live ? 1 : 0 }
     /// Whether it was selected to be closed.
@@ -230,6 +238,7 @@ internal import Synchronization
     }
 
     private func wait(whenWritable: Bool) {
+        noteUnfinished()
         enter(output.isEmpty ? session.phase : session.phase == .working ? .working : .writing)
         var events: Poller.Events = []
         if !output.isEmpty || whenWritable { events.insert(.writable) }
@@ -244,6 +253,13 @@ internal import Synchronization
         // Bodies and long responses would delay those who have just come.
         if phase == .body || phase == .writing || phase == .live { moveToHandlers() }
         if transport.hasBuffered, session.wantsInput { server.wake(self) }
+    }
+
+    private func noteUnfinished() {
+        let oldest = session.oldestUnfinished
+        guard oldest != unfinished else { return }
+        unfinished = oldest
+        unfinishedBegan.store(oldest == 0 ? 0 : SystemClock.monotonicNanoseconds(), ordering: .relaxed)
     }
 
     private func arm(_ events: Poller.Events) {
@@ -305,6 +321,7 @@ private final class UnestablishedSession: ProtocolSession {
     let wantsInput = true
     let isFinished = false
     let needsDraining = false
+    let oldestUnfinished: Int32 = 0
     let retainedBytes = 0
 
     func receive(_ bytes: UnsafeRawBufferPointer) {}

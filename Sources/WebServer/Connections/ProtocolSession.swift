@@ -28,6 +28,10 @@ protocol ProtocolSession: AnyObject {
     /// response.
     var needsDraining: Bool { get }
 
+    /// The stream of the oldest request that has begun and not arrived completely; 0 for none, and where ``phase`` says
+    /// it.
+    var oldestUnfinished: Int32 { get }
+
     /// The size of responses in memory besides the output, in bytes.
     var retainedBytes: Int { get }
 

@@ -59,6 +59,7 @@ final class HTTP1Session: ProtocolSession {
     }
 
     var retainedBytes: Int { control.count }
+    let oldestUnfinished: Int32 = 0
 
     // MARK: Requests
 

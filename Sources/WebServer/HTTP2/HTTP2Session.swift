@@ -63,6 +63,8 @@ internal import CNghttp2
         unsafe hasFailed || nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
     }
 
+    var oldestUnfinished: Int32 { streams.lazy.filter { $0.value.state == .receiving }.map(\.key).min() ?? 0 }
+
     var retainedBytes: Int { streams.values.reduce(0) { $0 + $1.retainedBytes } }
 
     // MARK: Input
@@ -96,6 +98,10 @@ internal import CNghttp2
         guard stream.headerBytes <= context.limits.headBytes, stream.headers.count < RequestHeadParser.maximumHeaders
         else {
             stream.fault = .headTooLarge
+            return
+        }
+        guard stream.countHead(within: context.limits) else {
+            stream.fault = .noMemoryForBody
             return
         }
         // nghttp2 has checked the grammar, and that no pseudo header is repeated.
@@ -158,7 +164,8 @@ internal import CNghttp2
         stream.state = .working
         ready.append(
             SessionRequest(
-                stream: id, request: request, charges: charges, abandonment: stream.abandonment))
+                stream: id, request: request, charges: charges + stream.headCharges,
+                abandonment: stream.abandonment))
         stream.body = RequestBody(limit: 0, budget: context.limits.budget)
     }
 
@@ -180,6 +187,8 @@ internal import CNghttp2
         guard let stream = streams[id] else { return }
         stream.fault = fault
         stream.body = RequestBody(limit: 0, budget: context.limits.budget)
+        stream.headers = []
+        stream.headCharges = []
         send(context.onRefusal(fault), on: stream, id)
     }
 

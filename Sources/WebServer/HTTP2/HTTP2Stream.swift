@@ -33,6 +33,8 @@ final class HTTP2Stream {
     var target: [UInt8] = []
     var headers: [(name: String, value: String)] = []
     var headerBytes = 0
+    /// The share of the budget of a long head.
+    var headCharges: [ByteCharge] = []
     var body: RequestBody
     /// Why the request is rejected.
     var fault: HTTPFault?
@@ -46,8 +48,20 @@ final class HTTP2Stream {
     /// Whether the source had no data at the last call.
     private(set) var isWaiting = false
 
+    /// A head up to this size is not counted. With HPACK a byte of the client can be a field of kilobytes, and a
+    /// connection has many streams.
+    private static let uncountedHead = 2 << 10
+
     init(body: RequestBody) {
         self.body = body
+    }
+
+    /// Counts a long head in the budget. False if that is used up.
+    func countHead(within limits: RequestReader.Limits) -> Bool {
+        guard headerBytes > Self.uncountedHead, headCharges.isEmpty else { return true }
+        guard let charge = ByteCharge(limits.headBytes, of: limits.budget) else { return false }
+        headCharges = [charge]
+        return true
     }
 
     var retainedBytes: Int { pending.count - sent }
