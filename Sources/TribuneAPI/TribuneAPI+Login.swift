@@ -9,14 +9,14 @@ extension TribuneAPI {
             .response(
                 [.get], "/login", "Leads a browser to the issuer at which people log in.", permission: .probe,
                 parameters: [.optional("issuer", .string, "The issuer, where there are several.")], response: .redirect,
-                beginLogin),
+                isSlow: true, beginLogin),
             .response(
                 [.get], "/login/callback", "Takes a browser back from its login.", permission: .probe,
                 parameters: [
                     .optional("code", .string, "The code of the issuer."),
                     .optional("state", .string, "The state that the login began with."),
                     .optional("error", .string, "Why the issuer refuses."),
-                ], response: .redirect, finishLogin),
+                ], response: .redirect, isSlow: true, finishLogin),
             .response(
                 [.post], "/logout", "Ends the session of a browser.", permission: .session, response: .redirect, logOut),
         ]

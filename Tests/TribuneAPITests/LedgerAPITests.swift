@@ -5,6 +5,7 @@ import Synchronization
 import Testing
 import WebCore
 import WebFixture
+import WebServer
 
 @testable import History
 @testable import TribuneAPI
@@ -54,6 +55,14 @@ import WebFixture
         let fixture = try WebFixture(sources: { $0.ledger.events = Ledger().answer })
         let error = try fixture.error("/api/v1/history/events?\(query)")
         #expect(error.hasPrefix("400 bad_data: invalid parameter \"\(name)\""), "\(error)")
+    }
+
+    @Test(arguments: ["/login", "/login/callback"])
+    func `a login that waits for its issuer does not keep probes waiting`(path: String) throws {
+        let fixture = try WebFixture(sources: { _ in })
+        let request = HTTPServerRequest(path: path)
+        #expect(fixture.apis.dispatcher.probeResponse(to: request) == nil, "the polling thread does not answer it")
+        #expect(fixture.apis.dispatcher.response(to: request).status != 200)
     }
 
     @Test func `events that are not in the database have neither number nor proof`() throws {
