@@ -32,6 +32,9 @@ extension PageBook {
             return (.done, actions + (notified.isEmpty ? [] : [.sendAcknowledged(notified, entry)]))
         case .snooze(let until):
             guard until > now else { return (.refused("the end of the snooze is not in the future"), []) }
+            guard until - now <= PageOrder.longestSnooze else {
+                return (.refused("a snooze ends within 366 days"), [])
+            }
             guard let wanted = entry.page.snooze(by: order.actor.name, until: until) else { return over }
             return (
                 .done,

@@ -325,6 +325,9 @@ public struct PageBook: Equatable, Sendable {
     }
 
     /// Forgets resolved pages that are old, or more than are remembered.
+    ///
+    /// The last one stays. The nodes of a lease know by the epoch of the shared pages who acted last; without any, a
+    /// node that takes over would call people about the pages that it had when it acted before.
     private mutating func forgetOld(at now: Timestamp) {
         guard entries.count > open.count else { return }
         var resolved: [(id: String, at: Timestamp)] = []
@@ -333,7 +336,9 @@ public struct PageBook: Equatable, Sendable {
         }
         resolved.sort { ($0.at, $0.id) < ($1.at, $1.id) }
         let surplus = max(0, resolved.count - Self.resolvedCapacity)
-        for (index, entry) in resolved.enumerated() where index < surplus || entry.at + Self.resolvedAge < now {
+        let last = resolved.count - 1
+        for (index, entry) in resolved.enumerated()
+        where index < surplus || index < last && entry.at + Self.resolvedAge < now {
             entries[entry.id] = nil
             closing.remove(entry.id)
             changed.remove(entry.id)

@@ -52,6 +52,8 @@ public struct PageOrder: Equatable, Sendable {
     public static let noteLimit = 4000
     /// The most notes of a page.
     public static let notesLimit = 200
+    /// The longest snooze: a later end is a mistake, such as milliseconds in the place of seconds.
+    static let longestSnooze = Milliseconds.hours(24 * 366)
 }
 
 /// Who acted: what was proved apart from what was said. A value.
