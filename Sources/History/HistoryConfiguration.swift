@@ -74,11 +74,14 @@ public struct HistoryConfiguration: Sendable {
 
     var spoolPath: String { directory + "/spool" }
 
+    /// Whether `text` can be the name of a ledger: 1 to 200 bytes without blanks and `+`.
+    public static func isOrigin(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= 200
+            && text.unicodeScalars.allSatisfy { $0 != "+" && !$0.properties.isWhitespace && $0.value >= 0x20 }
+    }
+
     func check() throws(HistoryError) {
-        let isName =
-            !origin.isEmpty && origin.utf8.count <= 200
-            && origin.unicodeScalars.allSatisfy { $0 != "+" && !$0.properties.isWhitespace && $0.value >= 0x20 }
-        guard isName else {
+        guard Self.isOrigin(origin) else {
             throw HistoryError(.invalid, "the ledger's origin must be 1 to 200 bytes without blanks and +")
         }
     }

@@ -79,10 +79,27 @@ import Testing
         "secrets:\n- S3cr3t\n- S3cr3t\nnext: 1", "webhook_configs:\n- url: http://a/S3cr3t\n  send_resolved: true",
         "webhook_configs: [{url: \"http://a/S3cr3t\"}]",
         "  webhook_configs:\n  - send_resolved: true\n    url: http://a/S3cr3t",
+        "password:\n  S3cr3t\nnext: 1", "- password: # changed\n    S3cr3t\n  next: 1", "password : S3cr3t",
+        "\"token\" : S3cr3t\nnext: 1", "password: \"a\n  S3cr3t\"\nnext: 1", "token: a\n  S3cr3t\n\nnext: 1",
+        "command: [a, --password=a, --password=S3cr3t]", "x: 'host=db PASSWORD=S3cr3t'",
+        "- {name: ada, password_hash: $2b$04$S3cr3t, roles: [admin]}", "basic_auth_users:\n  ada: S3cr3t\nnext: 1",
+        "  key: |\n    -----BEGIN PRIVATE KEY-----\n    S3cr3t\n    -----END PRIVATE KEY-----\nnext: 1",
+        "  key: \"-----BEGIN RSA PRIVATE KEY-----\\nS3cr3t\"\nnext: 1", "consumer_key: S3cr3t",
     ]) func `secrets of receivers and headers are redacted too`(text: String) {
         let redacted = SecretRedactor(key: [1]).redacted(text)
         #expect(!redacted.contains("S3cr3t"), "\(redacted)")
         #expect(redacted.contains("next: 1") == text.contains("next: 1"), "\(redacted)")
+    }
+
+    @Test func `what follows a secret keeps its lines`() {
+        let redactor = SecretRedactor(key: [1])
+        let text =
+            "a:\n- password: x\n  user: y\n\n- password:\n    x\n\n  user: y\n- {password: x, user: y,\n"
+            + "   roles: [z]}\n"
+        #expect(
+            redactor.redacted(text)
+                == "a:\n- password: \(redactor.mark("x"))\n  user: y\n\n- password:\n    \(redactor.mark("    x"))\n\n"
+                + "  user: y\n- {password: \(redactor.mark("x")), user: y,\n   roles: [z]}\n")
     }
 
     @Test func `what follows the webhooks keeps its addresses`() {
@@ -94,6 +111,7 @@ import Testing
         "password_file: /run/secrets/x", "expr: sum(rate(errors[5m])) / 2 < 0.95", "- key: value",
         "# password is secret",
         "root_key: tribune/root+00+AQ", "url: http://host:8080/x?a=b@c", "a:\n  b: c\n\n", "time: 10:30:00",
+        "key: |\n  -----BEGIN CERTIFICATE-----\n  MII\n  -----END CERTIFICATE-----\n", "- alert: Token\n  for: 5m",
     ]) func `everything else stays`(text: String) {
         #expect(SecretRedactor(key: [1]).redacted(text) == text)
     }

@@ -46,6 +46,38 @@ import Testing
         try ledger.rows(after: 0, limit: 1_000_000).compactMap { LeafContent($0.leaf)?.body["number"]?.integer }
     }
 
+    @Test func `queries that wait for a slow one are refused before they occupy the web server`() throws {
+        let world = try World(.sqlite, directory)
+        try world.start().stop()
+        let reader = try HistoryReader(world.configuration)
+        defer { reader.stop() }
+        let begun = Mailbox<Void>(capacity: 1)
+        let release = Mailbox<Void>(capacity: 1)
+        let slow = try WorkerThread("slow") {
+            _ = try? reader.perform { _ in
+                begun.send(())
+                _ = release.receive()
+            }
+        }
+        _ = begun.receive()
+        let answers = Mailbox<Bool>(capacity: 100)
+        let others = try (0..<32).map { index in
+            try WorkerThread("other-\(index)") {
+                let answer: Void? = try? reader.perform { _ in }
+                answers.send(answer != nil)
+            }
+        }
+        let deadline = SystemClock.monotonicNanoseconds() + 10_000_000_000
+        for _ in 0..<16 {
+            guard case .message(false) = answers.receive(deadline: deadline) else {
+                Issue.record("half of the handlers must stay free")
+                break
+            }
+        }
+        release.send(())
+        for thread in [slow] + others { thread.join() }
+    }
+
     @Test(arguments: kinds) func `events can be queried by kind, subject, time and page`(kind: Kind) throws {
         let world = try World(kind, directory)
         let runner = try world.start()

@@ -187,6 +187,18 @@ import Testing
         #expect(try problems().contains("the ledger's head does not fit its entries"))
     }
 
+    @Test func `a proof of an impossible entry is no proof`() throws {
+        let audit = LedgerAudit(configuration)
+        let proof = try audit.prove(base + 1)
+        #expect(try audit.check(proof) == nil)
+        for index in [Int64.max, -1] {
+            let text = proof.text.replacing("index \(base)\n", with: "index \(index)\n")
+            #expect(throws: HistoryError.self) {
+                _ = try LedgerProof(json: ["leaf": .string(proof.leaf), "proof": .string(text)])
+            }
+        }
+    }
+
     @Test func `an export verifies without the database and tells what was changed in it`() throws {
         let path = directory.file("export")
         #expect(try LedgerAudit(configuration).export(to: path) == base + 44)
@@ -218,6 +230,11 @@ import Testing
         #expect(
             try !tampered("checkpoints.jsonl") {
                 $0.map { Substring($0.replacing("ledger\\n\(base + 44)", with: "ledger\\n\(base + 43)")) }
+            }.isEmpty)
+
+        #expect(
+            try !tampered("ledger.jsonl") {
+                $0.map { Substring($0.replacing("\"sequence\":\(base + 40)", with: "\"sequence\":\(Int64.max)")) }
             }.isEmpty)
 
         var trust = LedgerAudit.Trust()

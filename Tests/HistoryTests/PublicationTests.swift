@@ -118,6 +118,9 @@ import Testing
         defer { publisher.stop() }
         publisher.publish("a note\n", size: 7)
         #expect(value("tribune_history_published_checkpoints_total") == 1)
+        // After a restart the newest checkpoint is still the same.
+        publisher.publish("a note\n", size: 7)
+        #expect(value("tribune_history_publication_failures_total") == 0)
         let verify = "openssl ts -verify -data timestamps/7.note -in timestamps/7.tsr -CAfile ca.pem -untrusted tsa.pem"
         #expect(try shell(verify) == .code(0))
         #expect(try shell("echo x >> timestamps/7.note && \(verify)") != .code(0))

@@ -128,6 +128,40 @@ import Testing
         spool.directory.unlock()
     }
 
+    @Test func `a long record that is damaged loses only itself`() throws {
+        do {
+            let spool = try open(segmentBytes: 64 << 20)
+            append(1...2, to: spool)
+            let reply = Mailbox<Bool>(capacity: 1)
+            spool.append([UInt8](repeating: 7, count: 3 << 20), reply: reply)
+            guard case .message(true) = reply.receive() else {
+                Issue.record("not durable")
+                return
+            }
+            append(4...9, to: spool)
+            spool.close()
+            spool.directory.unlock()
+        }
+        let descriptor = Glibc.open(path + "/" + SpoolSegment.name(first: 1), O_WRONLY)
+        _ = [UInt8(8)].withUnsafeBytes { pwrite(descriptor, $0.baseAddress, 1, 2 << 20) }
+        close(descriptor)
+        let spool = try open(segmentBytes: 64 << 20)
+        #expect(spool.lost == [3...3])
+        #expect(try all(spool) == expected(1...2) + expected(4...9))
+        spool.close()
+        spool.directory.unlock()
+    }
+
+    @Test func `files with impossible numbers are left alone`() throws {
+        mkdir(path, 0o700)
+        for name in ["0000000000000000.spool", "ffffffffffffffff.spool"] { directory.write("", to: "spool/" + name) }
+        let spool = try open()
+        append(1...2, to: spool)
+        #expect(try all(spool) == expected(1...2))
+        spool.close()
+        spool.directory.unlock()
+    }
+
     @Test func `a full disk keeps records waiting, says so, and loses none`() throws {
         let disk = FullDisk()
         do {

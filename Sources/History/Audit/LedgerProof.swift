@@ -48,7 +48,8 @@ public struct LedgerProof: Equatable, Sendable {
         guard let leaf = json["leaf"]?.text, let text = json["proof"]?.text else { throw fault }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         guard lines.count > 3, lines[0] == "c2sp.org/tlog-proof@v1", lines[1].hasPrefix("index "),
-            let index = Int64(lines[1].dropFirst(6)), let blank = lines.firstIndex(of: "")
+            let index = Int64(lines[1].dropFirst(6)), (0..<Int64.max).contains(index),
+            let blank = lines.firstIndex(of: "")
         else { throw fault }
         var path: [[UInt8]] = []
         for line in lines[2..<blank] {

@@ -60,6 +60,7 @@ struct LedgerVerifier {
 
     mutating func entry(_ row: LedgerRow) {
         let next = nextSequence
+        guard row.sequence < .max else { return problem(next...next, "its number is impossible: altered") }
         guard row.sequence >= next else {
             return problem(row.sequence...row.sequence, "comes after entry \(lastSequence): moved or inserted")
         }

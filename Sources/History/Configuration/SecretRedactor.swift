@@ -13,10 +13,12 @@ struct SecretRedactor: Sendable {
         "password", "passwd", "secret", "token", "credentials", "bearer_token", "api_key", "apikey", "access_key",
         "secret_key", "private_key", "client_secret", "auth_password", "auth_secret", "service_key", "routing_key",
         "integration_key", "bot_token", "api_url", "slack_api_url", "webhook_url", "user_key",
-        "connection", "account_key", "sas_token", "token_id",
+        "connection", "account_key", "sas_token", "token_id", "password_hash", "consumer_key",
     ]
     /// Names of keys with lists or mappings of which any value may be a secret, such as headers of requests.
-    private static let collections: Set<String> = ["secrets", "headers", "http_headers", "proxy_connect_header"]
+    private static let collections: Set<String> = [
+        "secrets", "headers", "http_headers", "proxy_connect_header", "basic_auth_users",
+    ]
     /// Sections of `alertmanager.yml` in which the path of a `url` is a secret.
     private static let webhooks = ["webhook_configs", "googlechat_configs", "incidentio_configs"]
     /// Names that end like a secret but have none: they name a file or a thing.
@@ -38,12 +40,13 @@ struct SecretRedactor: Sendable {
         // The indentation of a key whose value is a block of the following lines, and that block.
         var block: (indentation: Int, isCollection: Bool, lines: [Substring])?
         func endBlock() {
-            guard let (indentation, _, lines) = block, !lines.isEmpty else {
-                block = nil
-                return
+            guard let (indentation, _, lines) = block else { return }
+            let blank = lines.reversed().prefix { $0.allSatisfy(\.isWhitespace) }
+            let content = lines.dropLast(blank.count)
+            if !content.isEmpty {
+                result.append(String(repeating: " ", count: indentation + 2) + mark(content.joined(separator: "\n")))
             }
-            let secret = lines.joined(separator: "\n")
-            result.append(String(repeating: " ", count: indentation + 2) + mark(secret))
+            result += blank.reversed().map(String.init)
             block = nil
         }
         // The indentation of the section of webhooks that the line is in.
@@ -66,11 +69,19 @@ struct SecretRedactor: Sendable {
                 continue
             }
             endBlock()
+            if let begin = line.firstRange(of: "-----BEGIN "), line[begin.upperBound...].contains("PRIVATE KEY-----") {
+                // Whatever its name, and to the end of the lines that belong to it.
+                let isNamed = line[..<begin.lowerBound].contains(":")
+                result.append(line[..<begin.lowerBound] + mark(line[begin.lowerBound...]))
+                block = (isNamed ? indentation : indentation - 1, false, [])
+                continue
+            }
             let (redacted, opened) = redactedLine(line, isInWebhooks: webhooks != nil)
             result.append(redacted)
             // A key after the dash of an element is further in than the dash.
             let column = indentation + (isElement ? 2 : 0)
-            if let opened { block = (column, opened == .collection, []) }
+            let isComment = line.dropFirst(indentation).hasPrefix("#")
+            if let opened, !isComment { block = (column, opened == .collection, []) }
         }
         endBlock()
         return result.joined(separator: "\n")
@@ -99,11 +110,13 @@ struct SecretRedactor: Sendable {
             let blank = value.prefix(while: \.isWhitespace)
             let (secret, tail) = Self.value(value.dropFirst(blank.count), isInFlow: line.contains("{"))
             if secret.first == "|" || secret.first == ">" { return (text + value, .text) }
-            if isCollection, secret.isEmpty || secret.first == "#" {
-                return (withoutPasswords(text + value), .collection)
+            if secret.first == "#" || value.allSatisfy(\.isWhitespace) {
+                return (withoutPasswords(text + value), isCollection ? .collection : .text)
             }
+            // A text may go on in lines that are further in.
+            if !line.contains("{"), !isCollection, tail.isEmpty { return (text + blank + mark(secret), .text) }
             text += blank
-            if !secret.isEmpty, secret.first != "#" { text += mark(secret) } else { text += secret }
+            if !secret.isEmpty { text += mark(secret) }
             rest = tail
         }
         return (withoutPasswords(text + rest), nil)
@@ -120,7 +133,8 @@ struct SecretRedactor: Sendable {
 
     /// The word before a colon, without quotes and list marks.
     private static func key(before text: Substring) -> String {
-        let word = text.reversed().prefix { $0.isLetter || $0.isNumber || "_-\"'".contains($0) }
+        let word = text.reversed().drop(while: \.isWhitespace)
+            .prefix { $0.isLetter || $0.isNumber || "_-\"'".contains($0) }
         return String(word.reversed().filter { !"\"'".contains($0) }).lowercased().replacing("-", with: "_")
             .trimmingPrefix { $0 == "_" }.description
     }
@@ -168,9 +182,18 @@ struct SecretRedactor: Sendable {
             rest = rest[at...]
         }
         text += rest
-        guard let found = text.firstRange(of: "password=") else { return text }
-        let secret = text[found.upperBound...].prefix { !" &\"'".contains($0) }
-        guard !secret.isEmpty, !secret.hasPrefix("<secret") else { return text }
-        return text[..<found.upperBound] + mark(secret) + text[secret.endIndex...]
+        var result = ""
+        var left = text[...]
+        while let equals = left.firstIndex(of: "=") {
+            let isPassword = left[..<equals].suffix(8).lowercased() == "password"
+            let after = left.index(after: equals)
+            result += left[..<after]
+            left = left[after...]
+            guard isPassword else { continue }
+            let secret = left.prefix { !" &\"'".contains($0) }
+            result += secret.isEmpty || secret.hasPrefix("<secret") ? String(secret) : mark(secret)
+            left = left[secret.endIndex...]
+        }
+        return result + left
     }
 }

@@ -1,4 +1,5 @@
 internal import CurlHTTP
+internal import Durable
 internal import Glibc
 internal import Instrumentation
 public import MetricModel
@@ -116,8 +117,11 @@ final class CheckpointPublisher: Sendable {
         guard exit == .code(0) else { throw HistoryError(.refused, "the command ended with \(exit)") }
     }
 
-    /// Requests a time stamp for `note`, and stores both in `timestamps/`.
+    /// Requests a time stamp for `note`, and stores both in `timestamps/`, unless a process before this one has.
     private func stamp(_ note: String, size: Int64, _ url: String) throws(HistoryError) {
+        let directory = memory.directory + "/timestamps"
+        let (noteFile, stampFile) = ("\(directory)/\(size).note", "\(directory)/\(size).tsr")
+        if FileText.read(noteFile) == note, Paths.exists(stampFile) { return }
         let query = try TimestampRequest(for: Array(note.utf8))
         var request = HTTPRequest(url: url)
         request.method = "POST"
@@ -131,13 +135,12 @@ final class CheckpointPublisher: Sendable {
         }
         guard response.status == 200 else { throw HistoryError(.refused, "the authority returned \(response.status)") }
         if let problem = query.problem(with: response.body) { throw HistoryError(.malformed, problem) }
-        let directory = memory.directory + "/timestamps"
         guard unsafe mkdir(directory, 0o700) == 0 || errno == EEXIST else {
             throw .file("create the directory", directory)
         }
-        try HistoryFile.write(note, to: "\(directory)/\(size).note")
-        let file = try LineWriter(path: "\(directory)/\(size).tsr")
-        try file.write(bytes: response.body)
-        try file.finish()
+        try HistoryFile.write(note, to: noteFile)
+        do throws(DurableError) { try DurableFile.replace(stampFile, by: response.body) } catch {
+            throw HistoryError(.file, error.description)
+        }
     }
 }

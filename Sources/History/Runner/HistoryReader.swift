@@ -7,7 +7,8 @@ final class HistoryReader: Sendable {
     /// passed on only at the last attempt, or if it is an error of the ledger.
     private typealias Request = @Sendable (_ store: Result<LedgerStore, HistoryError>, _ isLast: Bool) -> Bool
 
-    private let requests = Mailbox<Request>(capacity: 64)
+    /// Half of the web server's handlers: the others stay free while a slow query keeps these waiting.
+    private let requests = Mailbox<Request>(capacity: 15)
     private let thread = Mutex<WorkerThread?>(nil)
 
     init(_ configuration: HistoryConfiguration) throws(WorkerThread.StartError) {

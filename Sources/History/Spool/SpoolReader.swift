@@ -66,6 +66,7 @@ internal import Glibc
                 }
             }
             offset += index
+            if index == 0, try skipDamage(to: position + 1...last) { continue }
             if index == 0 {
                 // The end of this segment, or of its valid part found by the recovery.
                 guard let next = segments.first(where: { $0 > segment ?? 0 }) else { return found }
@@ -73,6 +74,29 @@ internal import Glibc
             }
         }
         return found
+    }
+
+    /// Bytes that are read at once.
+    private static let window = 1 << 20
+
+    /// Moves behind a damaged record that is longer than what is read at once, to the next valid one with a number in
+    /// `sequences`. Returns false if the segment has none.
+    private func skipDamage(to sequences: ClosedRange<UInt64>) throws(HistoryError) -> Bool {
+        var start = offset + 1
+        while true {
+            let bytes = try read(at: start, count: Self.window)
+            var index = 0
+            while index + RecordFrame.headerByteCount <= bytes.count {
+                defer { index += 1 }
+                guard sequences.contains(RecordFrame.uncheckedSequence(of: bytes, at: index)) else { continue }
+                let whole = try read(at: start + index)
+                guard case .record = RecordFrame.piece(of: whole, at: 0, coverage: coverage) else { continue }
+                offset = start + index
+                return true
+            }
+            guard bytes.count == Self.window else { return false }
+            start += index
+        }
     }
 
     private func open(_ first: UInt64) throws(HistoryError) {
@@ -88,8 +112,9 @@ internal import Glibc
 
     /// The bytes from `offset` on: a megabyte, or the length of the record there.
     private func read(at offset: Int) throws(HistoryError) -> [UInt8] {
-        let bytes = try read(at: offset, count: 1 << 20)
-        guard case .incomplete(let needed) = RecordFrame.piece(of: bytes, at: 0, coverage: coverage), needed > 1 << 20
+        let bytes = try read(at: offset, count: Self.window)
+        guard case .incomplete(let needed) = RecordFrame.piece(of: bytes, at: 0, coverage: coverage),
+            needed > Self.window
         else {
             return bytes
         }

@@ -10,6 +10,8 @@ internal import Durable
 /// name is its first sequence in 16 hexadecimal digits and `.spool`.
 enum SpoolSegment {
     static let headerByteCount = 16
+    /// The largest number of a record: so far away that no sum overflows.
+    private static let largestSequence: UInt64 = 1 << 62
     private static let magic = Array("TRBSPL02".utf8)
     private static let olderMagic = Array("TRBSPL01".utf8)
 
@@ -58,7 +60,9 @@ enum SpoolSegment {
     }
 
     static func first(ofName name: String) -> UInt64? {
-        guard name.utf8.count == 22, name.hasSuffix(".spool") else { return nil }
-        return UInt64(name.prefix(16), radix: 16)
+        guard name.utf8.count == 22, name.hasSuffix(".spool"), let first = UInt64(name.prefix(16), radix: 16),
+            (1...largestSequence).contains(first)
+        else { return nil }
+        return first
     }
 }

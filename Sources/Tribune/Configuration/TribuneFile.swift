@@ -204,6 +204,10 @@ struct TribuneFile {
     private mutating func readHistory(_ node: YAMLNode, file: String, directory: String) throws(YAMLError) {
         var fields = try FieldReader(node, path: "history", file: file)
         origin = try fields.optionalText("origin") ?? origin
+        guard HistoryConfiguration.isOrigin(origin) else {
+            throw fields.fault(
+                "must be 1 to 200 bytes without blanks and +", at: fields.optional("origin"), field: "origin")
+        }
         if let text = try fields.optionalText("root_key") {
             do throws(HistoryError) {
                 rootKey = try NoteVerifier(text: text)
