@@ -49,15 +49,21 @@ public enum RecordFrame {
     /// The bytes of one record.
     public static func encode(_ payload: [UInt8], sequence: UInt64) -> [UInt8] {
         assert(payload.count <= payloadLimit)
-        let (length, number) = (littleEndian(UInt32(payload.count)), littleEndian(sequence))
-        let checksum = CRC32C.checksum(payload, after: CRC32C.checksum(number, after: CRC32C.checksum(length)))
         var bytes: [UInt8] = []
         bytes.reserveCapacity(headerByteCount + payload.count)
-        bytes += length
-        bytes += littleEndian(checksum)
-        bytes += number
+        append(UInt32(payload.count), to: &bytes)
+        append(UInt32(0), to: &bytes)
+        append(sequence, to: &bytes)
         bytes += payload
+        let checksum = CRC32C.checksum(bytes[8...], after: CRC32C.checksum(bytes[..<4]))
+        for index in 0..<4 { bytes[4 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * UInt32(index))) }
         return bytes
+    }
+
+    private static func append(_ value: some FixedWidthInteger, to bytes: inout [UInt8]) {
+        for shift in stride(from: 0, to: value.bitWidth, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: value >> shift))
+        }
     }
 
     /// Reads the record at `offset`. Never traps, whatever the bytes are.
@@ -83,10 +89,6 @@ public enum RecordFrame {
 
     /// The sequence in the header at `offset`, which must be in `bytes`; not verified.
     public static func uncheckedSequence(of bytes: [UInt8], at offset: Int) -> UInt64 { number(bytes, at: offset + 8) }
-
-    private static func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {
-        (0..<value.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
-    }
 
     private static func number<Number: FixedWidthInteger>(_ bytes: [UInt8], at offset: Int) -> Number {
         bytes[offset..<offset + Number.bitWidth / 8].reversed().reduce(0) { $0 << 8 | Number(truncatingIfNeeded: $1) }

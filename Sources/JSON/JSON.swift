@@ -1,5 +1,5 @@
 /// A JSON value. Members of objects keep their order.
-public indirect enum JSON: Equatable, Sendable {
+public enum JSON: Equatable, Sendable {
     case null
     case bool(Bool)
     /// A number without fraction and exponent that fits in 64 bits.

@@ -164,6 +164,11 @@ private struct JSONParser {
         while let byte = current {
             switch byte {
             case UInt8(ascii: "\""):
+                // Most strings have no escape, and are read from where they are.
+                if text.isEmpty, let valid = String(validating: bytes[start..<index], as: UTF8.self) {
+                    index += 1
+                    return valid
+                }
                 text += bytes[start..<index]
                 guard let valid = String(validating: text, as: UTF8.self) else { throw fault("malformed UTF-8") }
                 index += 1

@@ -49,17 +49,44 @@ public struct Labels: Hashable, Sendable {
 
     /// Sorts `pairs` and drops empty values. Of duplicate names, the last one is used.
     public init(_ pairs: some Sequence<Label>) {
-        var unique: [Label] = []
-        let ordered = pairs.enumerated().sorted {
-            ByteOrder.equal($0.element.name, $1.element.name)
-                ? $0.offset < $1.offset : ByteOrder.precedes($0.element.name, $1.element.name)
+        var ordered = Array(pairs)
+        if !Self.areInOrder(ordered) { Self.sort(&ordered) }
+        self.pairs = ordered
+    }
+
+    /// Whether the names ascend and no value is empty.
+    private static func areInOrder(_ pairs: [Label]) -> Bool {
+        for index in pairs.indices {
+            if pairs[index].value.isEmpty { return false }
+            if index > 0, !ByteOrder.precedes(pairs[index - 1].name, pairs[index].name) { return false }
         }
-        for (_, pair) in ordered {
-            if let last = unique.last, ByteOrder.equal(last.name, pair.name) { unique.removeLast() }
-            unique.append(pair)
+        return true
+    }
+
+    private static func sort(_ pairs: inout [Label]) {
+        // Stable, so that the last one of equal names is known. Most label sets are small.
+        if pairs.count <= 32 {
+            for end in pairs.indices.dropFirst() {
+                var index = end
+                while index > 0, ByteOrder.precedes(pairs[index].name, pairs[index - 1].name) {
+                    pairs.swapAt(index, index - 1)
+                    index -= 1
+                }
+            }
+        } else {
+            pairs = pairs.enumerated().sorted {
+                ByteOrder.equal($0.element.name, $1.element.name)
+                    ? $0.offset < $1.offset : ByteOrder.precedes($0.element.name, $1.element.name)
+            }.map(\.element)
         }
-        unique.removeAll { $0.value.isEmpty }
-        self.pairs = unique
+        var count = 0
+        for index in pairs.indices {
+            let isReplaced = index + 1 < pairs.count && ByteOrder.equal(pairs[index].name, pairs[index + 1].name)
+            if isReplaced || pairs[index].value.isEmpty { continue }
+            pairs.swapAt(count, index)
+            count += 1
+        }
+        pairs.removeLast(pairs.count - count)
     }
 
     /// Takes ownership of `pairs`, which must be sorted, unique and without empty values.

@@ -1,10 +1,39 @@
 import MetricModel
+import TestSupport
 import Testing
 
 @Suite struct LabelsTests {
     @Test func labelsAreSortedUniqueAndWithoutEmptyValues() {
         let labels = Labels([Label("b", "2"), Label("a", "1"), Label("b", "3"), Label("c", "")])
         #expect(labels.pairs == [Label("a", "1"), Label("b", "3")])
+    }
+
+    /// The last of equal names is used, for few labels and for many.
+    @Test func labelsInAnyOrderAreThoseSetOneByOne() {
+        let random = SeededGenerator()
+        var generator = random
+        for count in [0, 1, 2, 5, 10, 32, 33, 60] {
+            for _ in 0..<20 {
+                let pairs = (0..<count).map { _ in
+                    let value = Int.random(in: 0..<4, using: &generator)
+                    return Label(
+                        "n\(Int.random(in: 0..<max(1, count), using: &generator))", value == 0 ? "" : "\(value)")
+                }
+                var expected = Labels.empty
+                for pair in pairs { expected.set(pair.name, to: pair.value) }
+                #expect(Labels(pairs) == expected, "seed \(random.seed)")
+            }
+        }
+    }
+
+    @Test func fingerprintsHaveSixteenDigits() {
+        #expect(Labels.empty.fingerprint == "cbf29ce484222325")
+        // FNV-1a of the bytes 61 ff 31 ff.
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte: UInt64 in [0x61, 0xff, 0x31, 0xff] { hash = (hash ^ byte) &* 0x100_0000_01b3 }
+        let digits = String(hash, radix: 16)
+        let labels: Labels = ["a": "1"]
+        #expect(labels.fingerprint == String(repeating: "0", count: 16 - digits.count) + digits)
     }
 
     @Test func settingInsertsReplacesAndRemoves() {
