@@ -78,6 +78,21 @@ import Testing
         for thread in [slow] + others { thread.join() }
     }
 
+    @Test(arguments: kinds) func `events accepted together keep their order, also over several transactions`(
+        kind: Kind
+    ) throws {
+        let world = try World(kind, directory)
+        let runner = try world.start()
+        runner.record(event(0))
+        #expect(runner.record((1...2500).map { event($0) }))
+        #expect(runner.record([]))
+        runner.record(event(2501))
+        #expect(runner.drain(timeout: 60_000))
+        runner.stop()
+        #expect(!runner.record([event(2502)]))
+        #expect(try numbers(try world.ledger()) == Array(0...2501))
+    }
+
     @Test(arguments: kinds) func `events can be queried by kind, subject, time and page`(kind: Kind) throws {
         let world = try World(kind, directory)
         let runner = try world.start()

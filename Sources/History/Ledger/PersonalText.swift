@@ -43,8 +43,27 @@ enum PersonalText {
 
     /// `json` with a commitment for each marked text; salts and texts are added to `disclosures`.
     static func committed(_ json: JSON, _ disclosures: inout [Disclosure]) -> JSON {
+        // Most events name no person, and are not copied.
+        isPlain(json) ? json : changed(json, &disclosures)
+    }
+
+    /// Whether ``committed(_:_:)`` changes nothing.
+    private static func isPlain(_ json: JSON) -> Bool {
         switch json {
-        case .array(let elements): return .array(elements.map { committed($0, &disclosures) })
+        case .array(let elements): elements.allSatisfy(isPlain)
+        case .object(let members):
+            members.allSatisfy { member in
+                !member.name.utf8.contains(0) && member.name != commitment && member.name != mark
+                    && isPlain(member.value)
+            }
+        case .string(let text): !text.utf8.contains(0)
+        default: true
+        }
+    }
+
+    private static func changed(_ json: JSON, _ disclosures: inout [Disclosure]) -> JSON {
+        switch json {
+        case .array(let elements): return .array(elements.map { changed($0, &disclosures) })
         case .object(let members):
             if members.count == 1, members[0].name == mark, let text = members[0].value.text {
                 guard let disclosure = Disclosure(storable(text)) else { return .string("(withheld)") }
@@ -56,7 +75,7 @@ enum PersonalText {
                     // Only this function creates commitments: a label that looks like one is renamed.
                     let isForeign = member.name == commitment
                     return .init(
-                        isForeign ? "$" + commitment : storable(member.name), committed(member.value, &disclosures))
+                        isForeign ? "$" + commitment : storable(member.name), changed(member.value, &disclosures))
                 })
         case .string(let text): return .string(storable(text))
         default: return json

@@ -85,6 +85,17 @@ public final class HistoryRunner: Sendable {
         return true
     }
 
+    /// Accepts events, in order. Does not block; costs less than one call for each.
+    ///
+    /// - Returns: false only after ``stop()``.
+    @discardableResult
+    public func record(_ events: [LedgerEvent]) -> Bool {
+        guard !events.isEmpty else { return true }
+        guard spool.append(events.map { SpoolPayload(event: PendingEvent($0)).encoded }) else { return false }
+        for event in events { metrics.count(event.kind) }
+        return true
+    }
+
     /// Accepts an event and waits until it is on disk.
     ///
     /// - Returns: false if the disk did not accept it within `timeout` milliseconds. The event is kept and retried,

@@ -10,15 +10,15 @@ extension HistoryWriter {
     /// The limit of records in one transaction.
     static let batchLimit = 1000
 
-    /// Delivers the next records to the database. Returns false if there are none.
-    func apply(_ session: inout Session, signing: Bool) throws(HistoryError) -> Bool {
+    /// Delivers the next records to the database. Returns their number, including damaged ones.
+    func apply(_ session: inout Session, signing: Bool) throws(HistoryError) -> Int {
         let state = spool.state
         let position = applied
         let records = try session.reader.records(
             after: position, through: state.durable, in: state.segments, count: Self.batchLimit)
         // Without a record after the position, everything up to the newest durable one was damaged.
         guard let last = records.last?.sequence ?? (state.durable > position ? state.durable : nil) else {
-            return false
+            return 0
         }
         let payloads = payloads(of: records, after: position, through: last)
         let start = SystemClock.monotonicNanoseconds()
@@ -43,7 +43,7 @@ extension HistoryWriter {
             logger.warn("the platform's tables lack rows of this event", ["error": failure])
         }
         if let note { keep(note: note, size: session.head.size) }
-        return true
+        return Int(clamping: last - position)
     }
 
     /// The interval of rollups.

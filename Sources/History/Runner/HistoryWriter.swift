@@ -45,6 +45,8 @@ final class HistoryWriter: Sendable {
     private let stopBy = Mutex<Int64?>(nil)
     private let thread = Mutex<WorkerThread?>(nil)
 
+    /// The time between two transactions of fewer records than one may have.
+    private static let collectionNanoseconds: Int64 = 20_000_000
     /// The interval of retention.
     private static let retentionInterval: Int64 = 3600 * 1_000_000_000
 
@@ -203,8 +205,11 @@ final class HistoryWriter: Sendable {
                 try recheck(&session, now: now)
             }
             let mustSign = now - signedAt >= configuration.checkpointInterval.rawValue * 1_000_000 || isEnding
-            if try apply(&session, signing: mustSign) {
+            let delivered = try apply(&session, signing: mustSign)
+            if delivered > 0 {
                 if mustSign { signedAt = now }
+                // Records that arrive one by one share the next transaction.
+                if delivered < Self.batchLimit, !isEnding { pause(Self.collectionNanoseconds) }
                 continue
             }
             if mustSign, session.head.size > shared.withLock({ $0.signedSize }) {

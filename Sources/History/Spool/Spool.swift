@@ -94,6 +94,23 @@ final class Spool: Sendable {
         return sequence
     }
 
+    /// Accepts records that belong together, in order. Returns false after the spool is closed. Never blocks on the
+    /// disk.
+    func append(_ payloads: [[UInt8]]) -> Bool {
+        let isOpen = shared.withLock { shared -> Bool in
+            if shared.isClosed { return false }
+            for payload in payloads {
+                shared.state.accepted += 1
+                let record = RecordFrame.encode(payload, sequence: shared.state.accepted)
+                shared.state.pendingBytes += record.count
+                shared.pending.append(record)
+            }
+            return true
+        }
+        wake.send(())
+        return isOpen
+    }
+
     /// Deletes old segments without a record after `sequence`. The newest one stays, because its name has the next
     /// sequence, and so do the newest `kept` bytes of the others, to repair a database that lost their records.
     func discard(through sequence: UInt64, keeping kept: Int = 0) {
@@ -137,12 +154,19 @@ final class Spool: Sendable {
         directory.keepDelivered()
     }
 
+    /// The time between two writes, in which records are collected for the second one.
+    private static let collectionNanoseconds: Int64 = 3_000_000
+
     private func run(_ writer: SpoolWriter) {
         var retryAt: Int64?
+        var writtenAt: Int64 = .min / 2
         while true {
             switch wake.receive(deadline: retryAt) {
             case .message, .timedOut:
+                let wait = writtenAt + Self.collectionNanoseconds - SystemClock.monotonicNanoseconds()
+                if wait > 0 { usleep(UInt32(wait / 1000)) }
                 retryAt = flush(writer) ? nil : SystemClock.monotonicNanoseconds() + 500_000_000
+                writtenAt = SystemClock.monotonicNanoseconds()
             case .closed:
                 _ = flush(writer)
                 let abandoned = shared.withLock { shared in

@@ -22,20 +22,22 @@ struct SpoolPayload: Equatable, Sendable {
     }
 
     var encoded: [UInt8] {
-        var bytes: [UInt8] = [Self.format]
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(event.body.utf8.count + event.subject.utf8.count + event.actor.utf8.count + 200)
+        bytes.append(Self.format)
         bytes.append(bigEndian: event.milliseconds)
         for text in [event.kind, event.subject, event.body, event.actor, event.incident, event.service] {
-            bytes.append(counted: Array(text.utf8))
+            bytes.append(counted: text.utf8)
         }
         bytes.append(bigEndian: UInt32(clamping: event.disclosures.count))
         for disclosure in event.disclosures {
             bytes += disclosure.commitment + disclosure.salt
-            bytes.append(counted: Array(disclosure.text.utf8))
+            bytes.append(counted: disclosure.text.utf8)
         }
         bytes.append(bigEndian: UInt32(clamping: event.blobs.count))
         for blob in event.blobs { bytes.append(counted: blob) }
         bytes.append(bigEndian: UInt32(clamping: measurements.series.count))
-        for text in measurements.series { bytes.append(counted: Array(text.utf8)) }
+        for text in measurements.series { bytes.append(counted: text.utf8) }
         bytes.append(bigEndian: UInt32(clamping: measurements.samples.count))
         for sample in measurements.samples {
             bytes.append(bigEndian: sample.series)
@@ -108,7 +110,7 @@ private struct PayloadReader {
 }
 
 extension [UInt8] {
-    fileprivate mutating func append(counted bytes: [UInt8]) {
+    fileprivate mutating func append(counted bytes: some Collection<UInt8>) {
         append(bigEndian: UInt32(clamping: bytes.count))
         self += bytes
     }

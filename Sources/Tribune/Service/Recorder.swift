@@ -59,16 +59,19 @@ final class Recorder: Sendable {
 
     /// Alerts were sent to the receivers.
     func alerted(_ alerts: [Alert]) {
-        for alert in transitions.withLock({ $0.received(alerts) }) {
-            let at = alert.isResolved ? alert.endsAt : alert.startsAt
-            record(
-                .alert, at.milliseconds, alert.labels["alertname"] ?? "",
-                [
-                    "state": .string(alert.isResolved ? "resolved" : "firing"), "labels": Self.object(alert.labels),
-                    "annotations": Self.object(alert.annotations), "value": Self.number(alert.value),
-                    "starts_at": .string(RFC3339.text(milliseconds: alert.startsAt.milliseconds)),
-                ], incident: incident(of: [alert]))
-        }
+        let changed = transitions.withLock { $0.received(alerts) }
+        history.record(
+            changed.map { alert in
+                let at = alert.isResolved ? alert.endsAt : alert.startsAt
+                return Self.event(
+                    .alert, at.milliseconds, alert.labels["alertname"] ?? "",
+                    [
+                        "annotations": Self.object(alert.annotations), "labels": Self.object(alert.labels),
+                        "starts_at": .string(RFC3339.text(milliseconds: alert.startsAt.milliseconds)),
+                        "state": .string(alert.isResolved ? "resolved" : "firing"),
+                        "value": Self.number(alert.value),
+                    ], incident: incident(of: [alert]))
+            })
     }
 
     /// A receiver was notified, or could not be notified for the first time.
@@ -77,13 +80,13 @@ final class Recorder: Sendable {
         record(
             .alert, SystemClock.wallMilliseconds(), Self.subject(of: outcome.notification),
             [
-                "group": .string(outcome.notification.groupKey),
-                "state": .string(outcome.failure == nil ? "delivered" : "failed"),
-                "receiver": .string(outcome.notification.receiver), "integration": .string(outcome.integration),
-                "attempt": .integer(Int64(outcome.attempt)), "error": outcome.failure.map(JSON.string) ?? .null,
-                "answer": .string(outcome.answer), "reason": .string(outcome.notification.reason.rawValue),
                 "alerts": .array(
                     outcome.notification.alerts.prefix(Self.listedAlerts).map { .string($0.fingerprint) }),
+                "answer": .string(outcome.answer), "attempt": .integer(Int64(outcome.attempt)),
+                "error": outcome.failure.map(JSON.string) ?? .null, "group": .string(outcome.notification.groupKey),
+                "integration": .string(outcome.integration), "reason": .string(outcome.notification.reason.rawValue),
+                "receiver": .string(outcome.notification.receiver),
+                "state": .string(outcome.failure == nil ? "delivered" : "failed"),
             ], incident: incident(of: outcome.notification.alerts))
     }
 
@@ -208,26 +211,41 @@ final class Recorder: Sendable {
     private func record(
         _ kind: LedgerEvent.Kind, _ milliseconds: Int64, _ subject: String, _ body: JSON, incident: String?
     ) {
-        history.record(
-            LedgerEvent(
-                milliseconds: milliseconds, kind: kind, subject: subject, body: Self.withPersons(body),
-                incident: incident ?? body["rollback"]?.text, service: body["service"]?.text))
+        history.record(Self.event(kind, milliseconds, subject, body, incident: incident))
+    }
+
+    private static func event(
+        _ kind: LedgerEvent.Kind, _ milliseconds: Int64, _ subject: String, _ body: JSON, incident: String?
+    ) -> LedgerEvent {
+        LedgerEvent(
+            milliseconds: milliseconds, kind: kind, subject: subject, body: withPersons(body),
+            incident: incident ?? body["rollback"]?.text, service: body["service"]?.text)
     }
 
     /// Members with a person's name or a text that a person wrote.
-    private static let personalMembers: Set<String> = ["by", "actor", "createdBy", "comment"]
+    private static let personalMembers = ["by", "actor", "createdBy", "comment"]
 
     /// `body` with those members marked, so that their texts can be erased.
-    private static func withPersons(_ body: JSON) -> JSON {
+    private static func withPersons(_ body: JSON) -> JSON { namesPerson(body) ? marked(body) : body }
+
+    private static func namesPerson(_ body: JSON) -> Bool {
         switch body {
-        case .array(let elements): return .array(elements.map(withPersons))
+        case .array(let elements): elements.contains(where: namesPerson)
+        case .object(let members): members.contains { personalMembers.contains($0.name) || namesPerson($0.value) }
+        default: false
+        }
+    }
+
+    private static func marked(_ body: JSON) -> JSON {
+        switch body {
+        case .array(let elements): return .array(elements.map(marked))
         case .object(let members):
             return .object(
                 members.map { member in
                     if let text = member.value.text, personalMembers.contains(member.name) {
                         return .init(member.name, LedgerEvent.personal(text))
                     }
-                    return .init(member.name, withPersons(member.value))
+                    return .init(member.name, marked(member.value))
                 })
         default: return body
         }
