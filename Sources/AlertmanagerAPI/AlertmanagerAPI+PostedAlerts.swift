@@ -81,20 +81,27 @@ extension Alert {
         guard let json, json != .null else { return .empty }
         guard let members = json.members else { throw .malformed("alerts", "\(name): expected an object") }
         var pairs: [Label] = []
-        var names: Set<String> = []
+        pairs.reserveCapacity(members.count)
         var size = 0
+        var emptyCount = 0
         for member in members {
-            guard let value = member.value.text, names.insert(member.name).inserted else {
+            guard let value = member.value.text else {
                 throw .malformed("alerts", "\(name): expected names with texts, each once")
             }
             guard !member.name.isEmpty else { throw .text(status: 400, "invalid label set: invalid name \"\"") }
             size += member.name.utf8.count + value.utf8.count
-            if !value.isEmpty { pairs.append(Label(member.name, value)) }
+            if value.isEmpty { emptyCount += 1 }
+            pairs.append(Label(member.name, value))
         }
         guard size <= maximumBytes else {
             throw .text(status: 400, "\(name): \(size) bytes are more than \(maximumBytes)")
         }
-        return Labels(pairs)
+        let labels = Labels(pairs)
+        // Names that occur twice are one label. One of them may be empty.
+        guard labels.count == pairs.count - emptyCount,
+            emptyCount == 0 || Set(pairs.map(\.name)).count == pairs.count
+        else { throw .malformed("alerts", "\(name): expected names with texts, each once") }
+        return labels
     }
 
     /// A time; `nil` for the zero time of Go.

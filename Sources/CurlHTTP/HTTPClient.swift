@@ -12,7 +12,7 @@ public final class HTTPClient: Sendable {
         var transfers: [Transfer] = []
     }
 
-    private static let maximumIdle = 16
+    private static let maximumIdle = 64
     private let idle = Mutex(Idle())
 
     /// A client without connections.

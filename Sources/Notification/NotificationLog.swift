@@ -18,6 +18,8 @@ public final class NotificationLog {
     private let failures: Counter
     private var descriptor: Int32 = -1
     private var bytes = 0
+    /// The size of the newest line of each group that has an entry.
+    private var sizes: [NotificationLogEntry.Change.Place: Int] = [:]
     private var needed = 0
     private var hasFailed = false
 
@@ -43,17 +45,16 @@ public final class NotificationLog {
             logger.error("cannot read notification log", ["error": error.description])
             return []
         }
-        var entries: [String: NotificationLogEntry] = [:]
-        var order: [String] = []
+        var entries: [NotificationLogEntry.Change.Place: NotificationLogEntry] = [:]
+        var order: [NotificationLogEntry.Change.Place] = []
         var damaged = 0
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             guard let change = Self.change(line) else {
                 damaged += 1
                 continue
             }
-            let key = "\(change.route)\n\(change.labels)"
-            if entries[key] == nil { order.append(key) }
-            entries[key] = change.entry
+            if entries[change.place] == nil { order.append(change.place) }
+            entries[change.place] = change.entry
         }
         if damaged > 0 { logger.warn("damaged lines in notification log skipped", ["lines": damaged]) }
         return order.compactMap { entries[$0] }
@@ -61,10 +62,8 @@ public final class NotificationLog {
 
     /// Rewrites the file with `entries`.
     public func rewrite(_ entries: [NotificationLogEntry]) {
-        var text: [UInt8] = []
-        for entry in entries {
-            Self.append(.init(route: entry.route, labels: entry.labels, entry: entry), to: &text)
-        }
+        let (text, sizes) = Self.lines(
+            entries.map { NotificationLogEntry.Change(route: $0.route, labels: $0.labels, entry: $0) })
         do throws(DurableError) {
             try DurableFile.replace(path, by: text)
         } catch {
@@ -74,14 +73,14 @@ public final class NotificationLog {
         descriptor = unsafe open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
         guard descriptor >= 0 else { return failed(SystemError.current) }
         (bytes, needed, hasFailed) = (text.count, text.count, false)
+        self.sizes = Dictionary(sizes, uniquingKeysWith: { $1 })
     }
 
     /// Appends `changes` and waits until they are on disk. `all` is called if the file must be rewritten.
     public func append(_ changes: [NotificationLogEntry.Change], all: () -> [NotificationLogEntry]) {
         guard !changes.isEmpty else { return }
         if descriptor < 0 || hasFailed || bytes > max(Self.smallest, 2 * needed) { return rewrite(all()) }
-        var text: [UInt8] = []
-        for change in changes { Self.append(change, to: &text) }
+        let (text, sizes) = Self.lines(changes)
         var sent = 0
         while sent < text.count {
             let count = unsafe text.withUnsafeBytes {
@@ -93,6 +92,11 @@ public final class NotificationLog {
         }
         guard fdatasync(descriptor) == 0 else { return failed(SystemError.current) }
         bytes += text.count
+        for (change, (place, size)) in zip(changes, sizes) {
+            needed -= self.sizes[place] ?? 0
+            self.sizes[place] = change.entry == nil ? nil : size
+            if change.entry != nil { needed += size }
+        }
     }
 
     private func failed(_ reason: String) {
@@ -101,9 +105,22 @@ public final class NotificationLog {
         hasFailed = true
     }
 
+    /// The lines of `changes`, and the size of each.
+    private static func lines(
+        _ changes: [NotificationLogEntry.Change]
+    ) -> (text: [UInt8], sizes: [(NotificationLogEntry.Change.Place, Int)]) {
+        var text: [UInt8] = []
+        let sizes = changes.map { change in
+            let start = text.count
+            append(change, to: &text)
+            return (change.place, text.count - start)
+        }
+        return (text, sizes)
+    }
+
     /// Appends the line of `change` to `text`: the CRC-32C in eight hexadecimal digits, and the JSON.
     private static func append(_ change: NotificationLogEntry.Change, to text: inout [UInt8]) {
-        var json = JSONWriter()
+        var json = JSONWriter(reserving: 2048)
         json.write(change.json)
         let digits = String(CRC32C.checksum(json.bytes), radix: 16)
         text.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 8 - digits.utf8.count))

@@ -7,7 +7,7 @@ final class NotificationLogWriter: Sendable {
     private let log: Mutex<NotificationLog>
     private let all: @Sendable () -> [NotificationLogEntry]
     /// Changes that are not written yet; the last of each group.
-    private let waiting = Mutex<[String: NotificationLogEntry.Change]>([:])
+    private let waiting = Mutex<[NotificationLogEntry.Change.Place: NotificationLogEntry.Change]>([:])
     private let wake = Mailbox<Void>(capacity: 1)
     private let thread = Mutex<WorkerThread?>(nil)
 
@@ -44,7 +44,7 @@ final class NotificationLogWriter: Sendable {
     func keep(_ changes: [NotificationLogEntry.Change]) {
         guard !changes.isEmpty else { return }
         waiting.withLock { waiting in
-            for change in changes { waiting[change.key] = change }
+            for change in changes { waiting[change.place] = change }
         }
         wake.send(())
     }

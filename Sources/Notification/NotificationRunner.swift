@@ -1,3 +1,4 @@
+internal import Glibc
 public import Instrumentation
 internal import MetricModel
 public import Receivers
@@ -48,7 +49,9 @@ public final class NotificationRunner: Sendable {
         static let jobsOfReceiver = 10_000
         static let alertBatches = 8000
         /// The maximum number of events between writes of the log.
-        static let eventsAtOnce = 256
+        static let eventsAtOnce = 1024
+        /// How long results of deliveries are collected before they are logged and the groups checked.
+        static let collectionMicroseconds: UInt32 = 3000
         /// How often a node that shares notifications checks whether it notifies.
         static let turnNanoseconds: Int64 = 250_000_000
         /// How long a node that takes over waits for the shared database before it notifies without it. It then repeats
@@ -292,11 +295,18 @@ public final class NotificationRunner: Sendable {
             let turn = SystemClock.monotonicNanoseconds() + Limit.turnNanoseconds
             deadline = course.isLeading ? min(deadline ?? turn, turn) : turn
         }
+        var hasCollected = false
         for _ in 0..<Limit.eventsAtOnce {
             switch events.receive(deadline: deadline) {
             case .timedOut: return true
             case .closed: return false
-            case .message(let event): take(event, &course)
+            case .message(let event):
+                take(event, &course)
+                if case .finished = event, !hasCollected {
+                    // Others follow: each time costs a look at every group and a write of the log.
+                    usleep(Limit.collectionMicroseconds)
+                    hasCollected = true
+                }
             }
             deadline = 0
         }

@@ -39,14 +39,20 @@ public struct NotificationRoute: Equatable, Sendable {
 
     /// The deepest routes that match an alert with `labels`, in order; never empty for the root.
     public func matching(_ labels: Labels) -> [NotificationRoute] {
-        guard matchers.allSatisfy({ $0.matches(labels) }) else { return [] }
         var found: [NotificationRoute] = []
+        _ = addMatching(labels, to: &found)
+        return found
+    }
+
+    /// Returns whether it matches.
+    private func addMatching(_ labels: Labels, to found: inout [NotificationRoute]) -> Bool {
+        for matcher in matchers where !matcher.matches(labels) { return false }
+        let count = found.count
         for route in routes {
-            let below = route.matching(labels)
-            found += below
-            if !below.isEmpty && !route.continues { break }
+            if route.addMatching(labels, to: &found), !route.continues { break }
         }
-        return found.isEmpty ? [self] : found
+        if found.count == count { found.append(self) }
+        return true
     }
 
     /// The group labels of an alert with `labels`.

@@ -262,8 +262,10 @@ public struct AlertGroup: Equatable, Sendable {
     /// Removes resolved alerts when every integration that was sent them as firing, and wants resolutions, was sent the
     /// resolution.
     private mutating func forgetResolved(at now: Timestamp) {
+        let ended = alerts.filter { Self.isResolved($0.value.alert, at: now) }
+        if ended.isEmpty { return }
         let awaiting = sent.filter { !unresolving.contains($0.key) }.values
-        for (labels, held) in alerts where Self.isResolved(held.alert, at: now) {
+        for labels in ended.keys {
             if awaiting.allSatisfy({ !$0.firing.contains(labels) }) { alerts[labels] = nil }
         }
     }
@@ -272,9 +274,11 @@ public struct AlertGroup: Equatable, Sendable {
     private func reason(
         for alerts: [Alert], _ integration: String, sendsResolved: Bool, at now: Timestamp
     ) -> Message.Reason? {
+        guard let last = sent[integration] else {
+            return alerts.contains { !Self.isResolved($0, at: now) } ? .first : nil
+        }
         let firing = Set(alerts.filter { !Self.isResolved($0, at: now) }.map(\.labels))
         let resolved = Set(alerts.filter { Self.isResolved($0, at: now) }.map(\.labels))
-        guard let last = sent[integration] else { return firing.isEmpty ? nil : .first }
         if !firing.isSubset(of: last.firing) { return last.firing.isEmpty ? .first : .newAlerts }
         if firing.isEmpty { return !last.firing.isEmpty && sendsResolved ? .allResolved : nil }
         if sendsResolved && !resolved.isSubset(of: last.resolved) { return .someResolved }

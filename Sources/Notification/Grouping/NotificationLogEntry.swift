@@ -20,6 +20,14 @@ public struct NotificationLogEntry: Equatable, Sendable {
         /// The new entry; `nil` if none is needed.
         public var entry: NotificationLogEntry?
 
+        /// The group of a change.
+        struct Place: Hashable, Sendable {
+            var route: String
+            var labels: Labels
+        }
+
+        var place: Place { Place(route: route, labels: labels) }
+
         /// A change.
         public init(route: String, labels: Labels, entry: NotificationLogEntry?) {
             self.route = route
@@ -30,11 +38,12 @@ public struct NotificationLogEntry: Equatable, Sendable {
 
     /// The entry for `group`; `nil` if nothing was sent or everything is resolved.
     init?(_ group: AlertGroup, route: String) {
-        let firing = group.sent.values.reduce(into: Set<Labels>()) { $0.formUnion($1.firing) }
         self.route = route
         labels = group.labels
-        alerts = group.alerts.values.filter { firing.contains($0.alert.labels) }
-            .sorted { $0.alert.labels < $1.alert.labels }
+        alerts = group.alerts.values.filter { held in
+            group.sent.values.contains { $0.firing.contains(held.alert.labels) }
+        }
+        .sorted { $0.alert.labels < $1.alert.labels }
         guard !alerts.isEmpty else { return nil }
         sent = group.sent
     }
@@ -66,25 +75,27 @@ extension NotificationLogEntry.Change {
     public var json: JSON {
         var members: [JSON.Member] = [.init("route", .string(route)), .init("labels", Self.object(labels))]
         guard let entry else { return .object(members) }
-        let index = Dictionary(
-            entry.alerts.enumerated().map { ($1.alert.labels, $0) }, uniquingKeysWith: { first, _ in first })
         members.append(.init("alerts", .array(entry.alerts.map(Self.json))))
         members.append(
             .init(
                 "sent",
                 .object(
                     entry.sent.sorted { $0.key < $1.key }.map { name, sent in
-                        func places(_ set: Set<Labels>) -> JSON {
-                            .array(set.compactMap { index[$0] }.sorted().map { .integer(Int64($0)) })
+                        func places(_ set: Set<Labels>) -> [Int] {
+                            set.isEmpty
+                                ? [] : entry.alerts.indices.filter { set.contains(entry.alerts[$0].alert.labels) }
                         }
+                        func array(_ places: [Int]) -> JSON { .array(places.map { .integer(Int64($0)) }) }
+                        let firing = places(sent.firing)
+                        // Sent as firing and ended since; the end is not sent to the integration.
+                        let ended =
+                            firing.count == sent.firing.count
+                            ? [] : sent.firing.subtracting(entry.alerts.map(\.alert.labels)).sorted()
                         return .init(
                             name,
                             [
-                                "at": .integer(sent.at.milliseconds), "firing": places(sent.firing),
-                                "resolved": places(sent.resolved),
-                                // Sent as firing and ended since; the end is not sent to the integration.
-                                "ended": .array(
-                                    sent.firing.filter { index[$0] == nil }.sorted().map(Self.object)),
+                                "at": .integer(sent.at.milliseconds), "firing": array(firing),
+                                "resolved": array(places(sent.resolved)), "ended": .array(ended.map(Self.object)),
                                 "memory": .object(
                                     sent.memory.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }),
                             ])

@@ -159,20 +159,22 @@ public struct NotificationQueue: Equatable, Sendable {
         _ alert: Alert, origin: AlertOrigin, urgent: Bool, on route: NotificationRoute, at now: Timestamp
     ) {
         let id = Self.group(of: alert.labels, on: route)
-        let isKnown = groups[id]?.holds(alert.labels) == true
+        // Found once: hashing the labels is most of the work of a repeated alert.
+        let place = groups.index(forKey: id)
+        let isKnown = place.map { groups.values[$0].holds(alert.labels) } ?? false
         // Its end was sent already, or nobody was notified of it.
         if alert.isResolved, !isKnown { return }
         guard isKnown || held < capacity else {
             refused += 1
             return
         }
-        if groups[id] != nil {
-            update(id) { $0.received(alert, origin: origin, urgent: urgent, at: now) }
+        if let place {
+            groups.values[place].received(alert, origin: origin, urgent: urgent, at: now)
         } else {
             groups[id] = AlertGroup(
                 route: route, labels: id.labels, alert: alert, origin: origin, urgent: urgent, at: now)
-            held += 1
         }
+        if !isKnown { held += 1 }
     }
 
     /// Time has passed. Returns the deliveries to send now.

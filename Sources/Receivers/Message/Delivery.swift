@@ -151,7 +151,7 @@ public struct Delivery {
     ) throws(DeliveryFailure) -> HTTPResponse {
         var request = HTTPRequest(
             method: method, url: url, headers: headers + [("Content-Type", "application/json")],
-            body: Array((json.json + "\n").utf8))
+            body: json.jsonBytes + CollectionOfOne(UInt8(ascii: "\n")))
         request.timeoutMilliseconds = timeout > 0 ? timeout : Self.timeoutMilliseconds
         let response = try send(request, http)
         try Self.check(response, retried: retried)

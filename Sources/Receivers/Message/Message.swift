@@ -52,10 +52,12 @@ public struct Message: Equatable, Sendable {
 
     private static func common(_ sets: [Labels]) -> Labels {
         guard let first = sets.first else { return .empty }
-        return Labels(
-            sorted: first.pairs.filter { pair in
-                sets.allSatisfy { set in set[pair.name].map { ByteOrder.equal($0, pair.value) } ?? false }
-            })
+        var common = first.pairs
+        // Few are left after the second set, mostly.
+        for set in sets.dropFirst() where !common.isEmpty {
+            common.removeAll { pair in !(set[pair.name].map { ByteOrder.equal($0, pair.value) } ?? false) }
+        }
+        return Labels(sorted: common)
     }
 
     /// The receiver's name with the special characters of regular expressions escaped, as Alertmanager shows it.

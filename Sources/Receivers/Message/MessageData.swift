@@ -5,21 +5,11 @@ internal import MetricModel
 public struct MessageData: TemplateObject {
     let message: Message
     let externalURL: String
-    private let members: [String: TemplateValue]
 
     /// The data of `message`.
     public init(_ message: Message, externalURL: String) {
         self.message = message
         self.externalURL = externalURL
-        members = [
-            "Receiver": .string(message.quotedReceiver), "Status": .string(message.status),
-            "Alerts": .object(AlertList(message.alerts)),
-            "GroupLabels": .object(LabelMap(message.groupLabels)),
-            "CommonLabels": .object(LabelMap(message.commonLabels)),
-            "CommonAnnotations": .object(LabelMap(message.commonAnnotations)),
-            "RouteLabels": .object(LabelMap(message.routeLabels)), "ExternalURL": .string(externalURL),
-            "NotificationReason": .string(message.reason.rawValue), "GroupKey": .string(message.groupKey),
-        ]
     }
 
     /// The type's name in Go.
@@ -30,7 +20,23 @@ public struct MessageData: TemplateObject {
     public var json: String { MessageJSON.data(message, externalURL: externalURL, limit: 0).json }
 
     /// Its fields.
-    public func member(_ name: String, _ arguments: [TemplateValue]) -> TemplateValue? { members[name] }
+    ///
+    /// Computed when a template reads them: many messages are sent without one.
+    public func member(_ name: String, _ arguments: [TemplateValue]) -> TemplateValue? {
+        switch name {
+        case "Receiver": .string(message.quotedReceiver)
+        case "Status": .string(message.status)
+        case "Alerts": .object(AlertList(message.alerts))
+        case "GroupLabels": .object(LabelMap(message.groupLabels))
+        case "CommonLabels": .object(LabelMap(message.commonLabels))
+        case "CommonAnnotations": .object(LabelMap(message.commonAnnotations))
+        case "RouteLabels": .object(LabelMap(message.routeLabels))
+        case "ExternalURL": .string(externalURL)
+        case "NotificationReason": .string(message.reason.rawValue)
+        case "GroupKey": .string(message.groupKey)
+        default: nil
+        }
+    }
 }
 
 /// Labels or annotations in a template: Alertmanager's `KV`.

@@ -42,25 +42,34 @@ enum MessageJSON {
 
 extension JSON {
     /// The text as Go's `encoding/json` writes it: `<`, `>`, `&` and two line separators are escaped.
-    var json: String {
-        var result: [UInt8] = []
-        let bytes = Array(encoded.utf8)
-        result.reserveCapacity(bytes.count)
-        var index = 0
+    var json: String { String(decoding: jsonBytes, as: UTF8.self) }
+
+    /// ``json`` as UTF-8.
+    var jsonBytes: [UInt8] {
+        var writer = JSONWriter(reserving: 1024)
+        writer.write(self)
+        // The first byte of these characters; they occur only in strings.
+        func isSpecial(_ byte: UInt8) -> Bool {
+            byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">") || byte == UInt8(ascii: "&") || byte == 0xe2
+        }
+        let bytes = writer.bytes
+        guard let first = bytes.firstIndex(where: isSpecial) else { return bytes }
+        var result = Array(bytes[..<first])
+        result.reserveCapacity(bytes.count + 64)
+        var index = first
         while index < bytes.count {
             switch bytes[index] {
-            // These characters occur only in strings.
-            case UInt8(ascii: "<"): result += Array("\\u003c".utf8)
-            case UInt8(ascii: ">"): result += Array("\\u003e".utf8)
-            case UInt8(ascii: "&"): result += Array("\\u0026".utf8)
+            case UInt8(ascii: "<"): result += "\\u003c".utf8
+            case UInt8(ascii: ">"): result += "\\u003e".utf8
+            case UInt8(ascii: "&"): result += "\\u0026".utf8
             case 0xe2 where index + 2 < bytes.count && bytes[index + 1] == 0x80 && bytes[index + 2] & 0xfe == 0xa8:
-                result += Array((bytes[index + 2] == 0xa8 ? "\\u2028" : "\\u2029").utf8)
+                result += (bytes[index + 2] == 0xa8 ? "\\u2028" : "\\u2029").utf8
                 index += 2
             default: result.append(bytes[index])
             }
             index += 1
         }
-        return String(decoding: result, as: UTF8.self)
+        return result
     }
 
     /// An object with the members whose text is not empty.

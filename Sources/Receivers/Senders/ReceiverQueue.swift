@@ -1,8 +1,12 @@
+internal import Glibc
 internal import Runtime
 internal import Synchronization
 
 /// The queue of one receiver, with threads that start and end as needed, so that a slow receiver does not delay others.
 /// May be shared between threads.
+///
+/// One thread does all jobs of a fast receiver, over one connection. While jobs wait, the number of threads is doubled
+/// every 50 ms up to the limit.
 public final class ReceiverQueue<Job: Sendable>: Sendable {
     private struct State {
         var running = 0
@@ -10,10 +14,21 @@ public final class ReceiverQueue<Job: Sendable>: Sendable {
         var threads: [Int: WorkerThread] = [:]
         var finished: [Int] = []
         var next = 0
+        /// Whether a thread of ``ReceiverQueue/reinforce(_:)`` runs.
+        var isReinforcing = false
+
+        /// Counts a new worker and returns its number.
+        mutating func addWorker() -> Int {
+            running += 1
+            next += 1
+            return next
+        }
     }
 
     /// An idle thread ends after this time.
     private static var idleNanoseconds: Int64 { 10_000_000_000 }
+    /// How long jobs wait before there are more threads.
+    private static var patienceMicroseconds: UInt32 { 50_000 }
     private let concurrency: Int
     private let jobs: Mailbox<Job>
     private let state = Mutex(State())
@@ -32,26 +47,54 @@ public final class ReceiverQueue<Job: Sendable>: Sendable {
     /// Adds a job. Returns false if the queue is full.
     public func send(_ job: Job) -> Bool {
         guard jobs.send(job) else { return false }
-        let (number, finished) = state.withLock { state -> (Int?, [WorkerThread]) in
+        let (worker, reinforcement, finished) = state.withLock { state -> (Int?, Int?, [WorkerThread]) in
             let finished = state.finished.compactMap { state.threads.removeValue(forKey: $0) }
             state.finished = []
-            guard state.idle < jobs.count, state.running < concurrency else { return (nil, finished) }
-            state.running += 1
+            if state.running == 0 { return (state.addWorker(), nil, finished) }
+            guard state.idle < jobs.count, state.running < concurrency, !state.isReinforcing else {
+                return (nil, nil, finished)
+            }
+            state.isReinforcing = true
             state.next += 1
-            return (state.next, finished)
+            return (nil, state.next, finished)
         }
         for thread in finished { thread.join() }
-        if let number { start(number) }
+        if let worker { start(worker) }
+        if let reinforcement, !start("notify-more", reinforcement, { [self] in reinforce(reinforcement) }) {
+            state.withLock { $0.isReinforcing = false }
+        }
         return true
     }
 
-    /// Starts a thread. If the system has none left, the job waits until the next job is sent.
-    private func start(_ number: Int) {
+    /// Starts a worker. If the system has no thread left, the job waits until the next job is sent.
+    private func start(_ worker: Int) {
+        guard !start("notify-send", worker, { [self] in work(worker) }) else { return }
+        state.withLock { $0.running -= 1 }
+    }
+
+    private func start(_ name: String, _ number: Int, _ body: @escaping @Sendable () -> Void) -> Bool {
         do throws(WorkerThread.StartError) {
-            let thread = try WorkerThread("notify-send") { [self] in work(number) }
+            let thread = try WorkerThread(name, body)
             state.withLock { $0.threads[number] = thread }
+            return true
         } catch {
-            state.withLock { $0.running -= 1 }
+            return false
+        }
+    }
+
+    /// Adds workers until no job waits or the limit is reached.
+    private func reinforce(_ number: Int) {
+        while true {
+            usleep(Self.patienceMicroseconds)
+            let workers = state.withLock { state -> [Int] in
+                let count = min(jobs.count - state.idle, max(1, state.running), concurrency - state.running)
+                if count > 0 { return (0..<count).map { _ in state.addWorker() } }
+                state.isReinforcing = false
+                state.finished.append(number)
+                return []
+            }
+            if workers.isEmpty { return }
+            for worker in workers { start(worker) }
         }
     }
 
@@ -73,10 +116,7 @@ public final class ReceiverQueue<Job: Sendable>: Sendable {
 
     private func restart() {
         let number = state.withLock { state -> Int? in
-            guard state.running == 0 else { return nil }
-            state.running += 1
-            state.next += 1
-            return state.next
+            state.running == 0 ? state.addWorker() : nil
         }
         if let number { start(number) }
     }

@@ -86,7 +86,7 @@ struct IncidentIOIntegration: IntegrationSettings {
 
     func send(_ delivery: inout Delivery) throws(DeliveryFailure) {
         var json = body(delivery, limit: maximumAlerts)
-        if json.json.utf8.count > Self.longestBody {
+        if json.jsonBytes.count > Self.longestBody {
             json = body(delivery, limit: 1)
             delivery.remark("only the first alert was sent: the message was longer than \(Self.longestBody) bytes")
         }
