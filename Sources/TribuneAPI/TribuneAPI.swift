@@ -61,7 +61,7 @@ public struct TribuneAPI: Sendable {
                     .optional("time", .time, "The time asked about; now unless given."),
                     .repeated("filter", .string, "A label matcher, such as `instance=\"a:1\"`."),
                 ], explain),
-        ] + onCallEndpoints + accessEndpoints + loginEndpoints + ledgerEndpoints
+        ] + evidenceEndpoints + onCallEndpoints + accessEndpoints + loginEndpoints + ledgerEndpoints
             + GateRequest.Kind.allCases.flatMap(gateEndpoints) + [
                 .data(
                     [.post], "/api/v1/safety/checkpoint/{id}/restore", "Restores the weights of a checkpoint.",
@@ -121,6 +121,8 @@ public struct TribuneSources: Sendable {
     }
     /// Carries out a request of a delivery pipeline.
     public var gate: @Sendable (GateRequest) -> Result<JSON, GateRefusal> = { _ in .success(.null) }
+    /// Writes evidence to the ledger, after measuring where it asks for it.
+    public var evidence: @Sendable (EvidenceStatement, Principal) -> EvidenceStatement.Reply = { _, _ in .unavailable }
     /// Reads what services have served, for a body in JSON.
     public var serviceMetrics: @Sendable ([UInt8]) -> Result<JSON, GateRefusal> = { _ in .success(.null) }
     /// The coordination of improvements; an object.

@@ -24,7 +24,7 @@ def prometheus_rule():
 def listening():
     """Names and ports of the services."""
     text = (rules / "plans" / "acgs.yml").read_text()
-    return [(name, port) for port, name in re.findall(r"^# Listens on port (\d+)\.\n- name: (\w+)$", text, re.M)]
+    return [(name, port) for port, name in re.findall(r"^# Listens on port (\d+)\.\n(?:#.*\n)*- name: (\w+)$", text, re.M)]
 
 
 def plan():

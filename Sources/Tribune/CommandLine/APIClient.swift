@@ -7,6 +7,8 @@ internal import WebServer
 struct APIClient {
     /// The bearer token; `nil` to send none.
     var token: String?
+    /// The whole header field `Authorization`, such as that of a password; `nil` to send a token or nothing.
+    var authorization: String?
     private let server: String
     private let client = HTTPClient()
     /// The socket of a server on this machine; `nil` for none.
@@ -78,6 +80,10 @@ struct APIClient {
     /// Over the socket where there is one, else with a token. A token that the user gave comes first.
     private func exchange(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse {
         var direct = request
+        if let authorization {
+            direct.headers.append(("Authorization", authorization))
+            return try client.send(direct)
+        }
         if let token = token ?? localToken { direct.authorize(credentials: token) }
         guard token == nil, let socket else { return try client.send(direct) }
         var local = request

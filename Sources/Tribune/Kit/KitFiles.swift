@@ -21,7 +21,8 @@ struct KitFiles {
             throw CommandFailure("\(directory)/\(name): \(SystemError.current)")
         }
         for (name, text) in [
-            ("haproxy.cfg", haproxy), ("prometheus.yml", pace.apply(to: prometheus)),
+            ("haproxy.cfg", haproxy),
+            ("prometheus.yml", KitPace(factor: pace.factor, floor: 1000).apply(to: prometheus)),
             ("alertmanager.yml", pace.apply(to: alertmanager)), ("oncall.yml", pace.apply(to: onCall)),
             ("access.yml", secrets.accessFile), ("gates.token", secrets.gatesToken + "\n"), ("tribune.yml", tribune),
             ("postgres.txt", database + "\n"), ("plans/acgs.yml", try plan()),

@@ -1,15 +1,15 @@
 /// Makes a configuration file of the platform faster: every duration in it is divided by a factor. A value.
 ///
 /// Durations are scrape and evaluation intervals, `for`, ranges of expressions, stages, cooldowns. A minimum of samples
-/// belongs to a range and is divided too. Thresholds, texts and durations in weeks stay as they are.
+/// belongs to a range and is divided too. Thresholds, texts, timeouts and durations in weeks stay as they are.
 struct KitPace: Equatable, Sendable {
     /// The allowed factors.
     static let range = 1.0...100
-    /// Nothing is faster than this, in milliseconds.
-    private static let floor = 250.0
 
     /// The factor; 1 leaves files unchanged.
     var factor = 1.0
+    /// Nothing is faster than this, in milliseconds. Scrapes need more time than rules.
+    var floor = 250.0
 
     /// A duration of `seconds` as text.
     func duration(_ seconds: Double) -> String { Self.text(milliseconds: scaled(seconds * 1000)) }
@@ -23,7 +23,8 @@ struct KitPace: Equatable, Sendable {
 
     private func apply(toLine line: String) -> String {
         let words = line.drop { $0 == " " || $0 == "-" }
-        guard !words.hasPrefix("#"), !words.hasPrefix("summary:"), !words.hasPrefix("description:") else { return line }
+        // Routers and validations do not become faster.
+        guard !["#", "summary:", "description:", "timeout:"].contains(where: words.hasPrefix) else { return line }
         var output = ""
         var rest = Substring(line)
         var before: Character = " "
@@ -51,7 +52,7 @@ struct KitPace: Equatable, Sendable {
     }
 
     private func scaled(_ milliseconds: Double) -> Double {
-        milliseconds == 0 ? 0 : min(milliseconds, max(Self.floor, milliseconds / factor)).rounded()
+        milliseconds == 0 ? 0 : min(milliseconds, max(floor, milliseconds / factor)).rounded()
     }
 
     /// The duration at the beginning of `text`, if it ends there or before a bracket, a comma or a space.

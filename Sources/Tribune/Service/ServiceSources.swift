@@ -87,6 +87,7 @@ struct ServiceSources {
         sources.tokens.unblock = { [accessControl] in accessControl.pardon(address: $0) }
         sources.tokens.revoke = { [accessControl] in accessControl.revokeTokens($0) }
         sources.gate = { [gates] in gates.respond(to: $0) }
+        sources.evidence = { [self] in evidence($0, $1) }
         sources.serviceMetrics = { [gates] in gates.serviceMetrics($0) }
         sources.orchestration = { [gates] in gates.orchestration() }
         sources.bottlenecks = { [gates] in gates.bottlenecks() }

@@ -287,7 +287,8 @@ import Testing
         let plan = try Self.text("rules/plans/acgs.yml")
         let page = try Self.text("docs/operations/runbooks-acgs.md")
         let general = try #require(plan.firstMatch(of: /\nstages: \[([^\]]*)\]/)).1
-        let services = plan.matches(of: /# Listens on port (\d+)\.\n- name: (\w+)\n((?s).*?)(?=\n# Listens|\z)/)
+        let services = plan.matches(
+            of: /# Listens on port (\d+)\.\n(?:#.*\n)*- name: (\w+)\n((?s).*?)(?=\n# Listens|\z)/)
         #expect(services.count == 7)
         for service in services {
             let depends = service.3.firstMatch(of: /depends: \[([^\]]*)\]/)?.1.split(separator: ", ") ?? []
