@@ -143,7 +143,7 @@ struct TelemetryTranslation {
         }
     }
 
-    /// What is common to the data points of a metric.
+    /// The properties that the data points of a metric have in common.
     private struct Steps {
         var metric: String
         var family: String
@@ -285,7 +285,7 @@ struct TelemetryTranslation {
 }
 
 extension TelemetryMetric {
-    /// What matters for the name.
+    /// The kind of metric, which determines its name.
     fileprivate var kind: TelemetryNames.Kind {
         switch points {
         case .gauge: .gauge
