@@ -5,7 +5,7 @@ internal import Scraper
 ///
 /// Source: prometheus/storage/remote/otlptranslator/prometheusremotewrite/metrics_to_prw.go, helper.go.
 struct TelemetryTranslation {
-    /// What happens with points that count since the previous one.
+    /// The treatment of points that count since the previous one.
     enum Deltas: Equatable {
         /// They are rejected.
         case reject
