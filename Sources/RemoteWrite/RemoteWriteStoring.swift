@@ -39,6 +39,8 @@ struct RemoteWriteStoring {
     private let source: SampleIntake.Source
     private let now: Timestamp
     private let zeroesStarts: Bool
+    /// Whether the store takes samples at a time at which their series has a newer one.
+    private let takesOutOfOrder: (Timestamp) -> Bool
     private var entries: [Entry] = []
     private var newest: [Labels: Newest] = [:]
     /// The stored series, by index.
@@ -51,7 +53,11 @@ struct RemoteWriteStoring {
     /// The numbers of data points of which something was not stored.
     private(set) var faultyPoints: Set<Int> = []
 
-    init(_ request: WriteRequest, _ source: SampleIntake.Source, now: Timestamp, zeroesStarts: Bool) {
+    init(
+        _ request: WriteRequest, _ source: SampleIntake.Source, now: Timestamp, zeroesStarts: Bool,
+        takesOutOfOrder: @escaping (Timestamp) -> Bool
+    ) {
+        self.takesOutOfOrder = takesOutOfOrder
         self.request = request
         self.source = source
         self.now = now
@@ -162,18 +168,22 @@ struct RemoteWriteStoring {
             fault("out of bounds: timestamp \(time) is in seconds, expected milliseconds: series \(labels)", of: series)
             return false
         }
-        if let before = newest[labels] {
+        let result = outcome(Timestamp(milliseconds: time))
+        if let before = newest[labels], result == .appended {
             if time > before.time { return true }
             if time == before.time {
                 if let bits, before.bits == bits { return true }
                 fault("duplicate sample for timestamp: series \(labels)", of: series)
-            } else {
-                fault("out of order sample: series \(labels)", of: series)
+                return false
             }
+            // Samples are appended in the order of their times.
+            if takesOutOfOrder(Timestamp(milliseconds: time)) { return true }
+            fault("out of order sample: series \(labels)", of: series)
             return false
         }
-        switch outcome(Timestamp(milliseconds: time)) {
-        case .appended, .alreadyPresent: return true
+        switch result {
+        case .appended, .appendedOutOfOrder, .alreadyPresent: return true
+        case .tooOld: fault("too old sample: series \(labels)", of: series)
         case .duplicateTimestamp: fault("duplicate sample for timestamp: series \(labels)", of: series)
         case .outOfOrder: fault("out of order sample: series \(labels)", of: series)
         case .outOfBounds: fault("out of bounds: series \(labels)", of: series)
@@ -192,7 +202,7 @@ struct RemoteWriteStoring {
     private mutating func add(
         _ labels: Labels, _ place: RemoteWriteLanes.Place, _ time: Int64, _ value: Value, bits: UInt64?
     ) {
-        newest[labels] = Newest(time: time, bits: bits)
+        if newest[labels].map({ $0.time <= time }) ?? true { newest[labels] = Newest(time: time, bits: bits) }
         entries.append(Entry(lane: place.lane, slot: place.slot, time: time, value: value))
     }
 

@@ -71,7 +71,8 @@ public final class SampleIntake: Sendable {
 
     /// Stores the valid part of `message`.
     func store(_ message: WriteRequest, from source: Source, now: Timestamp) -> Outcome {
-        var storing = RemoteWriteStoring(message, source, now: now, zeroesStarts: zeroesStarts)
+        var storing = RemoteWriteStoring(
+            message, source, now: now, zeroesStarts: zeroesStarts, takesOutOfOrder: store.takesOutOfOrder)
         do throws(Refusal) {
             try lanes.withLock { lanes throws(Refusal) in
                 lanes.sweep(now: now)

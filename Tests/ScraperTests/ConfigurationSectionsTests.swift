@@ -113,10 +113,8 @@ import YAML
         #expect(configuration.remoteReads.first?.requiredMatchers == ["a": "b"])
         #expect(configuration.otlp.promoted == ["a", "b"])
         #expect(configuration.otlp.strategy == .noUTF8EscapingWithSuffixes)
-        #expect(
-            configuration.warnings.map(\.field) == [
-                "storage.tsdb.out_of_order_time_window", "remote_write", "remote_read", "tracing", "runtime",
-            ])
+        #expect(configuration.outOfOrderWindow == .minutes(30))
+        #expect(configuration.warnings.map(\.field) == ["remote_write", "remote_read", "tracing", "runtime"])
     }
 
     @Test(arguments: [

@@ -3,6 +3,9 @@ internal import Synchronization
 
 /// The samples of one scrape or evaluation, on their way into a lane: all become visible at `commit`, or none.
 ///
+/// Samples that are older than the newest one of their series are refused, unless
+/// ``MetricStore/setOutOfOrderWindow(_:)`` allows them.
+///
 /// An appender that is freed without `commit` rolls back. One exception: a commit with several samples of one series,
 /// with their own timestamps, may become visible in steps. A rollback then removes the last step.
 @safe public struct Appender: ~Copyable {
@@ -14,6 +17,9 @@ internal import Synchronization
     private var row: Int
     private var isOpen: Bool
     private var isEmpty = true
+    /// Whether samples older than the newest of their series are stored, if the store's window allows it. Zeros at the
+    /// start of a counter are not.
+    public var takesOutOfOrder = true
     /// Why no row could be started.
     private let failure: StoreError?
 
@@ -66,7 +72,7 @@ internal import Synchronization
                     unsafe done += appendPlain(first + done, UnsafeBufferPointer(rebasing: values[done...]))
                     if done == run.count { break }
                     let outcome = unsafe appendWithChecks(first + done, .float(values[done]), at: time)
-                    if outcome != .appended && outcome != .alreadyPresent { refused += 1 }
+                    if outcome.isRefused { refused += 1 }
                     done += 1
                 }
             }
@@ -120,18 +126,20 @@ internal import Synchronization
         guard isOpen, let active = lane.active else {
             return time.magnitude > Lane.farthestTime.magnitude ? .outOfBounds : .unknownSlot
         }
-        isEmpty = false
+        if !takesOutOfOrder, lane.isOutOfOrder(slot, sampleTime) { return .outOfOrder }
         let outcome = lane.append(slot, value, at: sampleTime, rowTime: time)
+        if outcome == .appended { isEmpty = false }
         row = lane.firstPendingRow
         blockCount = active.blockCount
         unsafe blocks = active.blocks
         return outcome
     }
 
-    /// Makes all samples visible at once.
+    /// Makes all samples visible at once; out-of-order ones before, in steps.
     public consuming func commit() throws(StoreError) {
         if let failure { throw failure }
         guard lane.active != nil else { throw StoreError(.closed, "lane \(lane.name) is closed") }
+        try lane.publishOutOfOrder()
         // A row without samples would waste space. It is rolled back and reused.
         guard isOpen, !isEmpty else { return }
         try lane.publish()

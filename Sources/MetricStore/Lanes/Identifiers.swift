@@ -36,14 +36,26 @@ public struct RingSlot: Hashable, Sendable {
 public enum AppendOutcome: UInt8, Equatable, Sendable {
     /// It will be visible after the commit.
     case appended
+    /// It will be visible after the commit, although the series has a newer sample.
+    case appendedOutOfOrder
     /// The series already has this value at this time. Nothing was changed; not an error.
     case alreadyPresent
     /// The series already has a different value at this time, which is kept.
     case duplicateTimestamp
     /// The series has a newer sample. This one was dropped.
     case outOfOrder
+    /// The series has a newer sample, and this one is older than the window for such samples. It was dropped.
+    case tooOld
     /// The time is more than 285,000 years from the epoch.
     case outOfBounds
     /// The slot was retired or never assigned, or there was no memory for the sample.
     case unknownSlot
+
+    /// Whether the sample was dropped and is not in the store.
+    public var isRefused: Bool {
+        switch self {
+        case .appended, .appendedOutOfOrder, .alreadyPresent: false
+        case .duplicateTimestamp, .outOfOrder, .tooOld, .outOfBounds, .unknownSlot: true
+        }
+    }
 }

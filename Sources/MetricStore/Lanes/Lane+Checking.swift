@@ -1,8 +1,8 @@
 public import MetricModel
 
 extension Lane {
-    /// The result of appending a sample: ``AppendOutcome/appended`` if it would be stored, given enough memory. Called
-    /// by the writer while no append is in progress.
+    /// The result of appending a sample: ``AppendOutcome/appended`` or ``AppendOutcome/appendedOutOfOrder`` if it would
+    /// be stored, given enough memory. Called by the writer while no append is in progress.
     public func outcome(_ slot: RingSlot, _ value: Double, at time: Timestamp) -> AppendOutcome {
         outcome(slot, .float(value), time)
     }
@@ -16,6 +16,7 @@ extension Lane {
         guard active != nil, let state = withState(of: slot, { $0 }), state.series != SeriesIndex.none else {
             return .unknownSlot
         }
-        return conflict(slot, value, at: time.milliseconds, state) ?? .appended
+        if let conflict = conflict(slot, value, at: time.milliseconds, state) { return conflict }
+        return time.milliseconds < state.newest ? .appendedOutOfOrder : .appended
     }
 }

@@ -153,6 +153,7 @@ extension Lane {
     /// Retires the slot of a series that has ended. Its samples stay until retention drops them; write a staleness
     /// marker first. A series without samples is removed at once. The same labels may be used again later.
     public func retire(_ slot: RingSlot) {
+        retireOutOfOrder(slot)
         guard
             let old = withState(
                 of: slot,

@@ -62,6 +62,7 @@ extension Lane {
         try logPending(active, range)
         unsafe active.header[Word.oldest].store(UInt64(bitPattern: range.oldest), ordering: .relaxed)
         unsafe active.header[Word.newest].store(UInt64(bitPattern: range.newest), ordering: .relaxed)
+        core.newestTime.max(pendingNewest, ordering: .relaxed)
         head += pendingRows
         endPending()
         unsafe active.header[Word.head].store(UInt64(head), ordering: .releasing)
@@ -69,6 +70,7 @@ extension Lane {
 
     /// Discards the pending rows.
     func rollBack() {
+        outOfOrder.pending.removeAll()
         guard let active, pendingRows > 0 else { return }
         let pending = ~ColumnCodec.everyRow(firstPendingRow) & ColumnCodec.everyRow(firstPendingRow + pendingRows)
         endPending()
@@ -98,6 +100,7 @@ extension Lane {
             return .unknownSlot
         }
         if let conflict = conflict(slot, value, at: time, state) { return conflict }
+        if time < state.newest, !takesAnyOrder { return appendOutOfOrder(slot, value, at: time, state.series) }
         guard let companions = companions(of: slot, state, times: time != rowTime, histograms: value.isHistogram)
         else { return .unknownSlot }
         // A sample goes to the first pending row after those that the series already has.
@@ -123,7 +126,7 @@ extension Lane {
         if time != rowTime, let column = companions.times?.slot { active.set(column, row, Double(time).bitPattern) }
         pendingOldest = min(pendingOldest, time)
         pendingNewest = max(pendingNewest, time)
-        withState(of: slot) { $0.newest = time }
+        withState(of: slot) { $0.newest = max($0.newest, time) }
         return .appended
     }
 
@@ -132,7 +135,7 @@ extension Lane {
         _ slot: RingSlot, _ value: StoredValue, at time: Int64, _ state: ActiveChunk.SlotState
     ) -> AppendOutcome? {
         guard time.magnitude <= Self.farthestTime.magnitude else { return .outOfBounds }
-        if time < state.newest { return .outOfOrder }
+        if time < state.newest { return takesAnyOrder ? nil : core.refusal(ofOutOfOrder: time) }
         guard time == state.newest else { return nil }
         let last = lastSample(slot, companions(state), birth: state.birth, death: UInt32(chunk))
         guard let last, last.time == time else { return nil }

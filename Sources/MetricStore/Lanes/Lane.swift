@@ -39,6 +39,10 @@ public final class Lane: @unchecked Sendable {
     /// The companions of slots that have some. Free places are in `freeCompanions`.
     var companionList: [SeriesIndex.Companions] = []
     var freeCompanions: [UInt32] = []
+    /// Samples older than the newest of their series.
+    var outOfOrder = OutOfOrderSamples()
+    /// Whether samples of a series may have any order. Set by the lane that this one belongs to.
+    var takesAnyOrder = false
     /// Slots that were taken but not needed.
     var spareSlots: [RingSlot] = []
     /// The slot after the last one ever taken.
@@ -69,6 +73,7 @@ public final class Lane: @unchecked Sendable {
     /// If the last chunk cannot be sealed, the lane stays in the store without a writer, and its rows stay readable.
     /// Opening the name returns the same lane, and ``MetricStore/maintain(now:)`` closes it later.
     public func close() {
+        closeOutOfOrder()
         guard let active else { return }
         for block in 0..<active.blockCount {
             for column in 0..<(unsafe active.blocks[block].width) {

@@ -314,6 +314,7 @@ final class LaneWindow {
         _ location: SeriesIndex.Location, _ companions: SeriesIndex.Companions
     ) -> ReadSamples {
         var result = ReadSamples()
+        var isAscending = true
         for index in views.indices where contains(location, views[index]) {
             let view = views[index]
             var columns: ChunkColumns?
@@ -332,9 +333,11 @@ final class LaneWindow {
                 columns = ChunkColumns(stretch, rows, location.slot, companions)
             }
             for sample in columns?.samples ?? [] where sample.time >= from && sample.time <= through {
+                isAscending = isAscending && result.timestamps.last ?? .min < sample.time
                 result.append(sample.time, sample.value)
             }
         }
+        if !isAscending { result.sort() }
         return result
     }
 

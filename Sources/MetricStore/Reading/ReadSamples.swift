@@ -49,6 +49,16 @@ struct ReadSamples {
         self = merged
     }
 
+    /// Sorts samples of any order. Of several at one time, the first is kept.
+    mutating func sort() {
+        let order = timestamps.indices.sorted { (timestamps[$0], $0) < (timestamps[$1], $1) }
+        var sorted = ReadSamples()
+        for index in order where sorted.timestamps.last != timestamps[index] {
+            sorted.append(timestamps[index], value(index))
+        }
+        self = sorted
+    }
+
     private func value(_ index: Int) -> StoredValue {
         if !histograms.isEmpty, let histogram = histograms[index] { return .histogram(histogram) }
         return .float(values[index])

@@ -35,7 +35,7 @@ extension MetricStore {
     }
 
     /// The statistics that are cheap to compute.
-    private func figures() -> StoreStatistics {
+    func figures() -> StoreStatistics {
         var result = StoreStatistics()
         let blocks = core.blocks.pin()
         result.sampleBytes = core.segments.byteCount + blocks.byteCount
@@ -84,6 +84,10 @@ extension MetricStore {
             "tribune_store_failed_seals_total",
             "Failed attempts to seal a chunk. Until one succeeds, its lane rejects samples."
         )
+        let outOfOrder = registry.counter(
+            "tribune_store_out_of_order_samples_total",
+            "Samples that were stored although their series had a newer one."
+        )
         registry.onSnapshot { [weak self] in
             guard let self else { return }
             let figures = self.figures()
@@ -100,6 +104,7 @@ extension MetricStore {
             written.raise(to: Double(self.core.blocks.written.load(ordering: .relaxed)))
             failures.raise(to: Double(self.core.blocks.failures.load(ordering: .relaxed)))
             damaged.raise(to: Double(self.core.blocks.damagedParts))
+            outOfOrder.raise(to: Double(self.core.outOfOrderSamples.load(ordering: .relaxed)))
             failedSeals.raise(to: Double(self.core.failedSeals.load(ordering: .relaxed)))
         }
     }

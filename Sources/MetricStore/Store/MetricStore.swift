@@ -33,6 +33,9 @@ public final class MetricStore: Sendable {
         }
         retention = configuration.retentionMilliseconds
         budget = configuration.retentionBytes
+        if let newest = figures().timeRange?.upperBound.milliseconds {
+            core.newestTime.max(newest, ordering: .relaxed)
+        }
         if let registry {
             register(in: registry)
             registerExemplars(in: registry)
@@ -46,25 +49,18 @@ public final class MetricStore: Sendable {
 
     /// The lane named `name`, for its only writer.
     public func openLane(_ name: String) throws(StoreError) -> Lane {
-        try core.catalog.write { catalog throws(StoreError) in
-            guard !catalog.isClosed else { throw StoreError(.closed, "the store is closed") }
-            guard !catalog.openNames.contains(name) else {
-                throw StoreError(.laneInUse, "lane \(name) already has a writer")
-            }
-            if let orphan = catalog.orphans.removeValue(forKey: name), let lane = catalog.lanes[orphan] {
-                catalog.openNames.insert(name)
-                return lane
-            }
-            let id = catalog.nextLane
-            let active = try ActiveChunk()
-            let lane = Lane(id: LaneID(id), name: name, core: core, active: active)
-            core.log?.add(.lane(id, name: name))
-            try core.log?.flush()
-            catalog.nextLane += 1
-            catalog.openNames.insert(name)
-            catalog.lanes[id] = lane
-            return lane
-        }
+        try core.openLane(name)
+    }
+
+    /// Sets how much older than the newest sample of the store a sample may be that is older than the newest one of
+    /// its series; 0, the default, refuses all such samples. Applies to the samples appended from now on.
+    public func setOutOfOrderWindow(_ window: Milliseconds) {
+        core.outOfOrderWindow.store(max(0, window.rawValue), ordering: .relaxed)
+    }
+
+    /// Whether out-of-order samples at `time` are stored at present.
+    public func takesOutOfOrder(at time: Timestamp) -> Bool {
+        core.refusal(ofOutOfOrder: time.milliseconds) == nil
     }
 
     /// Closes the store. New lanes, new series and queries fail from now on.

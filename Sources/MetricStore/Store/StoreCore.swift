@@ -31,6 +31,12 @@ final class StoreCore: Sendable {
     let generation = Atomic<UInt64>(0)
     /// Failed attempts to seal a chunk, because memory or disk space ran out.
     let failedSeals = Atomic<UInt64>(0)
+    /// The time of the newest committed sample; `Int64.min` in an empty store.
+    let newestTime = Atomic<Int64>(.min)
+    /// How much older than ``newestTime`` an out-of-order sample may be, in milliseconds; 0 refuses all.
+    let outOfOrderWindow = Atomic<Int64>(0)
+    /// Out-of-order samples stored by this process.
+    let outOfOrderSamples = Atomic<UInt64>(0)
 
     init(_ configuration: StoreConfiguration, _ directory: StoreDirectory?, _ log: SeriesLog?) {
         self.directory = directory
@@ -51,6 +57,29 @@ final class StoreCore: Sendable {
     func oldestChunk(of lane: Lane, _ blocks: BlockList) -> Int {
         let first = lane.directory.first.load(ordering: .acquiring)
         return min(first, blocks.firstChunk(of: lane.id.rawValue) ?? first)
+    }
+
+    /// The lane named `name`, for its only writer.
+    func openLane(_ name: String) throws(StoreError) -> Lane {
+        try catalog.write { catalog throws(StoreError) in
+            guard !catalog.isClosed else { throw StoreError(.closed, "the store is closed") }
+            guard !catalog.openNames.contains(name) else {
+                throw StoreError(.laneInUse, "lane \(name) already has a writer")
+            }
+            if let orphan = catalog.orphans.removeValue(forKey: name), let lane = catalog.lanes[orphan] {
+                catalog.openNames.insert(name)
+                return lane
+            }
+            let id = catalog.nextLane
+            let active = try ActiveChunk()
+            let lane = Lane(id: LaneID(id), name: name, core: self, active: active)
+            log?.add(.lane(id, name: name))
+            try log?.flush()
+            catalog.nextLane += 1
+            catalog.openNames.insert(name)
+            catalog.lanes[id] = lane
+            return lane
+        }
     }
 
     /// Writes the exemplars added since the last call to their file.

@@ -161,12 +161,7 @@ extension PrometheusConfiguration {
 
     private mutating func readDatabase(_ node: YAMLNode, file: String) throws(YAMLError) {
         var fields = try FieldReader(node, path: "storage.tsdb", file: file)
-        if let window = try fields.optionalDuration("out_of_order_time_window"), window > .zero {
-            warnings.append(
-                fields.plainFault(
-                    "has no effect: samples that are older than the last one of their series are not stored",
-                    at: node["out_of_order_time_window"], field: "out_of_order_time_window"))
-        }
+        outOfOrderWindow = try fields.optionalDuration("out_of_order_time_window") ?? .zero
         if let retention = fields.optional("retention") {
             var section = try FieldReader(retention, path: "storage.tsdb.retention", file: file)
             self.retention = try section.optionalInterval("time")

@@ -48,6 +48,8 @@ public struct PrometheusConfiguration: Equatable, Sendable {
     public var alertRelabelRules: [RelabelRule] = []
     /// `storage.exemplars.max_exemplars`, if it is set.
     public var maximumExemplars: Int?
+    /// `storage.tsdb.out_of_order_time_window`.
+    public var outOfOrderWindow = Milliseconds.zero
     /// `storage.tsdb.retention.time`, if set.
     public var retention: Milliseconds?
     /// `storage.tsdb.retention.size` in bytes, if set.

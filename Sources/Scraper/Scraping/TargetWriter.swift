@@ -303,6 +303,8 @@ extension TargetWriter {
     /// Writes a zero at the start timestamp of counters that are new or were reset. If the series has a later sample,
     /// the zero is out of order, which is not an error.
     private func appendZeroes(before time: Timestamp, _ appender: inout Appender) {
+        appender.takesOutOfOrder = false
+        defer { appender.takesOutOfOrder = true }
         var histograms = body.histograms[...]
         for extra in body.startTimestamps {
             while let first = histograms.first, first.index < extra.index { histograms.removeFirst() }
@@ -328,7 +330,7 @@ extension TargetWriter {
     }
 
     private func note(_ appended: AppendOutcome, _ outcome: inout Outcome) {
-        if appended != .appended && appended != .alreadyPresent { outcome.refused += 1 }
+        if appended.isRefused { outcome.refused += 1 }
     }
 }
 

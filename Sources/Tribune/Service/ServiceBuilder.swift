@@ -83,6 +83,7 @@ struct ServiceBuilder: Sendable {
         let store = try Self.start("the store") { () throws(StoreError) in
             try MetricStore(storage, registry: registry)
         }
+        store.setOutOfOrderWindow(configuration.prometheus.outOfOrderWindow)
         for note in store.recoveryNotes { logger.warn(note, ["component": "store"]) }
         return store
     }

@@ -178,6 +178,7 @@ final class TribuneService: Sendable {
         } catch {
             logger.error("alertmanagers not reloaded", ["error": error.description])
         }
+        store.setOutOfOrderWindow(configuration.prometheus.outOfOrderWindow)
         store.keepExemplars(configuration.prometheus.maximumExemplars ?? settings.maximumExemplars)
         reloadTargets(configuration)
         state.reloaded(configuration)

@@ -17,9 +17,9 @@ final class ComparedServer {
     private let process: ChildProcess
     private let client = HTTPClient()
 
-    private init(_ arguments: (TemporaryDirectory) -> [String]) throws {
+    private init(configuration: String, _ arguments: (TemporaryDirectory) -> [String]) throws {
         directory = TemporaryDirectory()
-        directory.write("scrape_configs: []\n", to: "prometheus.yml")
+        directory.write(configuration, to: "prometheus.yml")
         address = "127.0.0.1:\(Loopback.freePort())"
         process = try ChildProcess(
             arguments(directory) + [
@@ -36,21 +36,29 @@ final class ComparedServer {
     }
 
     /// Debian's Prometheus.
-    static func prometheus() throws -> ComparedServer {
-        try ComparedServer {
+    static func prometheus(configuration: String = "scrape_configs: []\n") throws -> ComparedServer {
+        try ComparedServer(configuration: configuration) {
             ["/usr/bin/prometheus", "--storage.tsdb.path=\($0.file("data"))", "--enable-feature=native-histograms"]
         }
     }
 
     /// The program under test.
-    static func tribune() throws -> ComparedServer {
-        try ComparedServer { [TribuneProgram.path, "serve", "--storage.path=\($0.file("data"))"] }
+    static func tribune(configuration: String = "scrape_configs: []\n") throws -> ComparedServer {
+        try ComparedServer(configuration: configuration) {
+            [TribuneProgram.path, "serve", "--storage.path=\($0.file("data"))"]
+        }
     }
 
     /// Sends one message of remote write.
     func write(_ message: [UInt8]) throws {
         let response = try send("/api/v1/write", message)
         guard response.status == 204 else { throw Unusable(reason: String(decoding: response.body, as: UTF8.self)) }
+    }
+
+    /// The status and the text of the answer to one message of remote write.
+    func answer(to message: [UInt8]) throws -> (status: Int, text: String) {
+        let response = try send("/api/v1/write", message)
+        return (response.status, String(decoding: response.body, as: UTF8.self))
     }
 
     /// The answer to a query with `parameters`.
