@@ -105,9 +105,20 @@ extension HTTPSettings {
             throw fields.fault(
                 "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured")
         }
+        if let url, !isURLReference(url) {
+            throw fields.fault("\"\(url)\" is not a URL", at: fields.node["proxy_url"], field: "proxy_url")
+        }
         proxy.source = usesEnvironment ? .environment : url.map { .url($0) } ?? .none
         proxy.exceptions = exceptions ?? ""
         return proxy
+    }
+
+    /// Whether Go's parser would read `url`: a colon in front of the first slash ends a scheme, and one begins with a
+    /// letter.
+    private static func isURLReference(_ url: String) -> Bool {
+        let first = url.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).first ?? ""
+        guard let colon = first.firstIndex(of: ":") else { return true }
+        return first[..<colon].first?.isLetter == true
     }
 
     /// Header fields: a list of values, or a mapping of `values`, `secrets` and `files`, for each name.

@@ -72,6 +72,11 @@ extension ConsulDiscovery {
         let user = try fields.optionalText("username") ?? ""
         let password = try fields.optionalText("password") ?? ""
         http = try HTTPSettings(&fields, directory: directory)
+        switch http.authentication {
+        case .credentials where token != nil, .oauth2 where token != nil:
+            throw fields.fault("at most one of token, authorization and oauth2 must be configured")
+        case .none, .basic, .credentials, .oauth2: break
+        }
         guard !user.isEmpty || !password.isEmpty else { return }
         guard http.authentication == .none else {
             throw fields.fault(

@@ -126,6 +126,10 @@ extension KubernetesDiscovery {
                     "invalid selector: '\(field)'; can't understand '\(term)'", at: node["field"],
                     field: "\(place).field")
             }
+            if let fault = LabelSelector.fault(in: label) {
+                throw fields.fault(
+                    "invalid selector: '\(label)'; \(fault)", at: node["label"], field: "\(place).label")
+            }
             selectors.append(Selector(role: kind, label: label, field: field))
         }
     }

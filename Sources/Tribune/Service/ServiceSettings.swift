@@ -161,9 +161,17 @@ struct ServiceSettings: Sendable {
         for option in PrometheusFlags.withoutEffect { flags[option.name] = invocation.value(option.name) }
     }
 
-    /// The external URL; by default, that of the first listen address.
+    /// The external URL; by default, that of the first listen address, with the name of the host in place of an address
+    /// that means all addresses: links in notifications must lead somewhere.
     func externalURL(isEncrypted: Bool) -> ExternalURL {
-        externalURL ?? ExternalURL("\(isEncrypted ? "https" : "http")://\(listenAddress)") ?? ExternalURL()
+        var address = listenAddress
+        // An address that cannot be read stops the start elsewhere.
+        if case .tcp(let host, let port)? = try? Self.address(listenAddress),
+            ["", "0.0.0.0", "::", "[::]"].contains(host)
+        {
+            address = "\(NodeName.host):\(port)"
+        }
+        return externalURL ?? ExternalURL("\(isEncrypted ? "https" : "http")://\(address)") ?? ExternalURL()
     }
 
     /// The addresses of the web server.
