@@ -186,8 +186,8 @@ import Testing
         #"remote_read: [{url: 'http://a', required_matchers: {'1a': b}}]"#,
     ]
 
-    /// Tribune refuses these, and 2.42 loads them: an interval of zero, a metric name as an external label, two tokens of
-    /// a discovery (as since 2.43), and a URL without a host.
+    /// Tribune refuses these, and 2.42 loads them: an interval of zero, a metric name as an external label, two tokens
+    /// of a discovery (as since 2.43), and a URL without a host.
     private static let refusedByTribune: [String] = [
         #"scrape_configs: [{job_name: a, scrape_interval: 0s}]"#,
         #"global: {external_labels: {__name__: b}}"#,

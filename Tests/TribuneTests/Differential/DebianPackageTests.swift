@@ -1,4 +1,5 @@
 import Glibc
+import Runtime
 import TestSupport
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
     /// The units listen on their own ports: they run in a network of their own, which only root can make.
     private static let isPossible =
         geteuid() == 0 && programs.allSatisfy { access($0, X_OK) == 0 }
-        && (try? TribuneProgram.run(program: ["unshare", "--net", "--mount", "--pid", "--fork", "true"]).exit) == .code(0)
+        && (try? TribuneProgram.run(program: ["unshare", "--net", "--mount", "true"]).exit) == .code(0)
 
     @Test(.enabled(if: isPossible, "needs root and Debian's packages of Prometheus"))
     func tribuneStartsInPlaceOfThePackagesProgram() throws {

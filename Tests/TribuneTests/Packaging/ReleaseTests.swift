@@ -13,6 +13,8 @@ import Testing
         var trusted: String { directory.file("trusted.pub") }
 
         init() throws {
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: false)
             for (name, content) in [
                 ("tribune_0.2.0-1_amd64.deb", "package"), ("tribune-0.2.0-linux-amd64.tar.gz", "archive"),
                 ("tribune-0.2.0-amd64.cdx.json", "{}"), ("with space.txt", "notes"),
