@@ -28,7 +28,7 @@ import Testing
         """
     }
 
-    /// Everything in namespaces of its own: networks of containers, their processes, and the hierarchy of control groups.
+    /// Everything in namespaces of its own: networks of containers, processes, and the hierarchy of control groups.
     private static let script = """
         set -e
         cd "$1"
