@@ -21,7 +21,7 @@ public struct EvidenceStatement: Equatable, Sendable {
         case passed, failed, unknown
     }
 
-    /// What became of a statement.
+    /// The server's answer to a statement.
     public enum Reply: Equatable, Sendable {
         /// It is on its way to the ledger, with this body.
         case recorded(JSON)
