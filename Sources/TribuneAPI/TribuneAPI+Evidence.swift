@@ -4,7 +4,7 @@ internal import MetricModel
 internal import Runtime
 internal import WebCore
 
-/// What a client wants the ledger to hold about a check, such as a line of a readiness checklist. A value.
+/// A statement about a check that a client wants in the ledger, such as a line of a readiness checklist. A value.
 public struct EvidenceStatement: Equatable, Sendable {
     /// How the check is answered.
     public enum Kind: Equatable, Sendable {
