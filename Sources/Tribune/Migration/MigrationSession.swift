@@ -2,7 +2,7 @@ internal import Glibc
 internal import JSON
 internal import Runtime
 
-/// What the commands `tribune migrate …` need: the running Tribune, the plan, the window of measurements.
+/// The means of the commands `tribune migrate …`: the running Tribune, the plan, the window of measurements.
 struct MigrationSession {
     static let options: [Command.Option] = [
         .value("server", "URL", "The running Tribune.", default: "http://127.0.0.1:8007"),
