@@ -51,10 +51,10 @@ await() {
 }
 is_valid() { [ "$(curl -sf "$server/api/v1/rollouts/acgs" | jq -r '.data.details.rollback.valid')" = true ] && [ "$(state)" = rolled_back ]; }
 is_baking() { [ "$(curl -sf "$server/api/v1/rollouts/acgs" | jq -r '.data.details.services[0].progress')" = baking ]; }
-# The record has the page of a rollback by this rule, delivered to a receiver.
-is_paged() {
-    curl -sf "$server/api/v1/history/events?kind=page&limit=500" | jq -e --arg title "rolled back: $1" \
-        '[.data.events[].body | select(.state == "called" and (.title | contains($title)))] | length > 0' >/dev/null
+# The record has a page in the state $1 whose title contains $2.
+has_page() {
+    curl -sf "$server/api/v1/history/events?kind=page&limit=500" | jq -e --arg state "$1" --arg title "rolled back: $2" \
+        '[.data.events[].body | select(.state == $state and (.title | contains($title)))] | length > 0' >/dev/null
 }
 starts() { "$tribune" rollout start acgs --server="$server" --reason="$1" >/dev/null 2>&1; }
 
@@ -64,6 +64,8 @@ await "the lease" acts
 
 say "Rollback drill"
 "$tribune" migrate drill auth "${common[@]}" --timeout="$patience"
+# A rollback of the same service while the page is open would join it.
+await "the end of the drill's page" has_page resolved "ordered by"
 
 for entry in "${triggers[@]}"; do
     mode=${entry%%:*} rule=${entry#*:}
@@ -73,7 +75,7 @@ for entry in "${triggers[@]}"; do
     began=$SECONDS
     flip auth green "$mode"
     await "a validated rollback" is_valid
-    await "a page" is_paged "$rule"
+    await "a page" has_page called "$rule"
     echo "back and paged within $((SECONDS - began)) s"
     flip auth green none
 done

@@ -109,7 +109,7 @@ public final class AccessControl: Sendable {
                 return compiled.policy.users.isEmpty && hash == nil ? session.grant : nil
             }
             return user.passwordHash == hash ? user.grant : nil
-        // What the issuer's claims mean may have changed.
+        // The meaning of the issuer's claims may have changed.
         case .issuer(let issuer): return compiled.issuers[issuer.issuer]?.issuer == issuer ? session.grant : nil
         case .name: return session.method == .certificate ? compiled.certificates[name] : session.grant
         }

@@ -40,7 +40,7 @@ public struct Principal: Equatable, Sendable {
     public var personalName: String? { isShared ? nil : name }
     /// Whether the sender is on this machine: loopback or a Unix socket, without a proxy in between.
     public var isThisMachine = false
-    /// What a session of the sender rests on.
+    /// The proof that a session of the sender rests on.
     var proof = Sessions.Proof.name
 
     /// An identity with `roles` and further `permissions`.

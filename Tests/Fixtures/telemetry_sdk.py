@@ -5,6 +5,7 @@ telemetry_sdk.py SDK-DIRECTORY URL cumulative|delta protobuf|json
 import base64
 import json
 import sys
+import time
 import urllib.request
 
 sys.path.insert(0, sys.argv[1])
@@ -87,4 +88,6 @@ for _ in range(2):
     queue.add(3)
     queue.add(-1)
     temperature.set(21.5, {"room": "kitchen"})
+    # Series start with a zero only if they began in an earlier millisecond.
+    time.sleep(0.002)
     push(reader.get_metrics_data())

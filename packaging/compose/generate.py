@@ -9,7 +9,8 @@ import sys
 
 here = pathlib.Path(__file__).resolve().parent
 plan = (here.parent.parent / "rules" / "plans" / "acgs.yml").read_text()
-services = re.findall(r"^# Listens on port (\d+)\.\n- name: (\w+)$", plan, re.M)
+services = re.findall(r"^# Listens on port (\d+)\.\n(?:#.*\n)*- name: (\w+)$", plan, re.M)
+assert len(services) == 7, services
 
 
 def compose():

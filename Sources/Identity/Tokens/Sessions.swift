@@ -3,7 +3,7 @@
 /// A session ends by itself, is revoked, ends with the proof that it began with, or because one of its refresh tokens
 /// is shown twice: then somebody else has a copy (RFC 9700 §4.14).
 public struct Sessions: Equatable, Sendable {
-    /// What a session rests on. It ends when the policy no longer has it.
+    /// The proof of identity that a session rests on. The session ends when the policy no longer has it.
     public enum Proof: Equatable, Sendable {
         /// A token with this hash, which ends at a time in milliseconds since the epoch.
         case token(hash: [UInt8], expires: Int64?)
@@ -21,7 +21,7 @@ public struct Sessions: Equatable, Sendable {
         public var grant: AccessPolicy.Grant
         /// How the identity was proved when it began.
         public var method: Principal.Method
-        /// What it rests on.
+        /// The proof that it rests on.
         public var proof = Proof.name
         /// When it ends, in milliseconds since the epoch.
         public var expires: Int64
