@@ -13,6 +13,9 @@ import Testing
             steps: [
                 .init(delay: .zero, targets: [.person("ada")]), .init(delay: .minutes(5), targets: [.receiver("lead")]),
             ], repeats: 0, roundLength: .minutes(20))
+        roster.policies["quiet"] = EscalationPolicy(
+            name: "quiet", steps: [.init(delay: .zero, targets: [.receiver("chat")])], repeats: 0,
+            roundLength: .minutes(20))
         roster.policies["nobody"] = EscalationPolicy(
             name: "nobody", steps: [.init(delay: .zero, targets: [.schedule("gone")])], repeats: 0,
             roundLength: .minutes(20))
@@ -53,6 +56,42 @@ import Testing
         #expect(calls(book.triggered(problem("other"), id: "4", at: minute(2))) == ["push"])
         #expect(book.wakeAt == minute(5))
         #expect(book.checkInvariants() == [])
+    }
+
+    @Test func `a problem that becomes more severe calls the people of that severity, once`() {
+        func problem(_ severity: String, _ policy: String) -> Problem {
+            var problem = self.problem("k", policy: policy)
+            problem.severity = severity
+            return problem
+        }
+        var book = PageBook(Self.roster)
+        #expect(calls(book.triggered(problem("medium", "quiet"), id: "1", at: minute(0))) == ["chat"])
+        _ = book.ordered(PageOrder(.acknowledge, by: ada), page: "1", at: minute(1))
+        let actions = book.triggered(problem("critical", "p"), id: "2", at: minute(2))
+        #expect(calls(actions) == ["push"])
+        #expect(
+            actions.contains {
+                if case .record(let event) = $0 {
+                    event.kind == .reassigned && event.actor == .source("s")
+                } else {
+                    false
+                }
+            })
+        #expect(book.entries["1"]?.page.policy == "p" && book.openCount == 1)
+        // It stays with them, however the source changes its mind.
+        #expect(book.triggered(problem("medium", "quiet"), id: "3", at: minute(3)) == [])
+        #expect(book.triggered(problem("critical", "p"), id: "4", at: minute(4)) == [])
+        #expect(calls(book.clockReached(minute(7))) == ["lead"])
+        #expect(book.checkInvariants() == [])
+    }
+
+    @Test func `a problem that becomes less severe, or has another policy only, calls nobody`() {
+        var book = book()
+        var changed = problem("k", policy: "quiet")
+        #expect(book.triggered(changed, id: "2", at: minute(1)) == [])
+        changed.severity = "low"
+        #expect(book.triggered(changed, id: "3", at: minute(2)) == [])
+        #expect(book.entries["1"]?.page.policy == "p")
     }
 
     @Test func `the end of a problem ends its page, says so where calls were taken, and a new problem is a new page`() {

@@ -52,6 +52,9 @@ public enum Severity {
         words.min { rank($0) < rank($1) } ?? ""
     }
 
+    /// Whether `word` is worse than `other`.
+    public static func isWorse(_ word: String, than other: String) -> Bool { rank(word) < rank(other) }
+
     private static func rank(_ word: String) -> Int {
         word.isEmpty ? order.count + 1 : order.firstIndex(of: word.lowercased()) ?? order.count
     }

@@ -116,15 +116,21 @@ public struct PageBook: Equatable, Sendable {
     /// Whether there is room for another page.
     public var isFull: Bool { open.count >= Self.capacity }
 
-    /// A source reports a problem. A problem with an open page only changes what the page shows.
+    /// A source reports a problem. A problem with an open page changes what the page shows. If it has become more
+    /// severe and has another policy for that, the page goes to that policy: its people have not heard of it.
     ///
     /// - Parameter id: of the page, if one is opened; unique for ever.
     public mutating func triggered(_ problem: Problem, id: String, at now: Timestamp) -> [Action] {
         if let known = open[problem.key], var entry = entries[known] {
             guard entry.problem != problem else { return [] }
+            let isMoreUrgent =
+                problem.policy != entry.page.policy
+                && Severity.isWorse(problem.severity, than: entry.problem.severity)
             entry.problem = problem
             keep(entry)
-            return []
+            guard isMoreUrgent else { return [] }
+            let order = PageOrder(.reassign(.policy(problem.policy)), by: .source(problem.source))
+            return ordered(order, page: known, at: now).actions
         }
         assert(entries[id] == nil, "a page's id is unique")
         guard !isFull else { return [] }
