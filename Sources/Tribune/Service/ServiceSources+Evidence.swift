@@ -12,7 +12,6 @@ internal import TribuneAPI
 
 extension ServiceSources {
     /// Writes a statement to the ledger, after measuring where it asks for it.
-    ///
     func evidence(_ statement: EvidenceStatement, _ principal: Principal) -> EvidenceStatement.Reply {
         let now = SystemClock.wallMilliseconds()
         // Without random bytes the client cannot find its entry.
@@ -32,9 +31,13 @@ extension ServiceSources {
             ]
             do throws(QueryError) {
                 let elements = try engine.elements(of: expression, at: Timestamp(milliseconds: now), from: store)
-                let worst = elements.first { !healthy.holds(for: $0.value) } ?? elements.first
+                // NaN is what a ratio without requests has: it says nothing.
+                let worst =
+                    elements.first { !$0.value.isNaN && !healthy.holds(for: $0.value) }
+                    ?? elements.first(where: \.value.isNaN) ?? elements.first
                 let outcome: EvidenceStatement.Outcome =
-                    worst.map { healthy.holds(for: $0.value) ? .passed : .failed } ?? .unknown
+                    worst.map { $0.value.isNaN ? .unknown : healthy.holds(for: $0.value) ? .passed : .failed }
+                    ?? .unknown
                 body += [
                     JSON.Member("outcome", .string(outcome.rawValue)),
                     JSON.Member("value", worst.map { .string(FloatText.general($0.value)) } ?? .null),

@@ -62,6 +62,16 @@ import Testing
         #expect(past.exit == .code(1) && past.errors.contains("within the next 366 days"), "\(past)")
         #expect(try tribune.post("/api/v1/evidence?check=loadtest&outcome=passed&value=100").status == 200)
 
+        // A ratio without requests is not a number, and neither healthy nor unhealthy.
+        let measured = [
+            "vector(1)": "passed", "vector(2)": "failed", "vector(0)/0": "unknown", "no_such_metric": "unknown",
+            "label_replace(vector(0)/0,%22a%22,%22b%22,%22%22,%22%22)%20or%20vector(2)": "failed",
+        ]
+        for (expression, outcome) in measured {
+            let answer = try tribune.post("/api/v1/evidence?check=n&expr=\(expression)&healthy=%3D%3D%201")
+            #expect(try JSON(parsing: answer.body)["data"]?["outcome"]?.text == outcome, "\(expression)")
+        }
+
         let second = try run(tribune, certify)
         #expect(second.exit == .code(0), "\(second)")
         #expect(second.output.contains("[x] the team is trained: all nine were there"))
