@@ -55,15 +55,19 @@ internal import Glibc
         return unsafe PQconnectdbParams(first, second, 1)
     }
 
-    /// Rejects a malformed address without quoting it, because libpq's own message may contain the password.
-    private static func check(_ address: String) throws(PostgreSQLError) {
+    /// Why `address` is not a connection string of libpq, without quoting it, because libpq's own message may contain
+    /// the password; `nil` if it is one. Does not connect.
+    public static func fault(in address: String) -> String? {
         let options = unsafe PQconninfoParse(address, nil)
         defer { unsafe PQconninfoFree(options) }
         let isString = address.contains("=") || address.hasPrefix("postgres://") || address.hasPrefix("postgresql://")
-        guard isString, unsafe options != nil else {
-            throw PostgreSQLError(
-                code: .badAddress, sqlState: nil,
-                message: "the connection string is neither a list of keyword=value nor a postgresql:// URI")
+        if isString, unsafe options != nil { return nil }
+        return "the connection string is neither a list of keyword=value nor a postgresql:// URI"
+    }
+
+    private static func check(_ address: String) throws(PostgreSQLError) {
+        if let fault = fault(in: address) {
+            throw PostgreSQLError(code: .badAddress, sqlState: nil, message: fault)
         }
     }
 

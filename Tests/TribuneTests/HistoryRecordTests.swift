@@ -62,4 +62,23 @@ import Testing
         #expect(text.contains("tribune.yml:3:") && text.contains("history.record[0]"), "\(text)")
         #expect(text.contains(field), "\(text)")
     }
+
+    @Test(arguments: [
+        ("connection: 'host=db password=hunter2 dbname'", "connection"), ("connection: db.example:5432", "connection"),
+        ("connection_file: secret", "connection_file"),
+    ])
+    func aMalformedConnectionIsRefusedWithItsFieldAndWithoutItsText(given: String, field: String) throws {
+        let directory = TemporaryDirectory()
+        directory.write("host=db password=hunter2 dbname\n", to: "secret")
+        directory.write("global: {}\n", to: "prometheus.yml")
+        let file = directory.write(
+            "prometheus_config: prometheus.yml\nhistory:\n  postgres: {\(given)}\n", to: "tribune.yml")
+        let result = try TribuneProgram.run(["check", "config", file])
+        let text = result.output + result.errors
+        #expect(result.exit == .code(1))
+        #expect(
+            text.contains("tribune.yml:3:") && text.contains("history.postgres.\(field): the connection string is"),
+            "\(text)")
+        #expect(!text.contains("hunter2"), "\(text)")
+    }
 }

@@ -4,6 +4,7 @@ internal import History
 internal import JSON
 internal import Lease
 internal import MetricModel
+internal import PostgreSQL
 internal import PromQL
 internal import Rollback
 internal import RuleEngine
@@ -328,10 +329,18 @@ struct TribuneFile {
         let inline = try fields.optionalText("connection")
         guard let path = try fields.optionalText("connection_file") else {
             guard let inline else { throw fields.fault("one of connection and connection_file is required") }
-            return inline
+            return try checked(inline, "connection", &fields)
         }
         guard inline == nil else { throw fields.fault("at most one of connection and connection_file may be given") }
-        return try secret(path, "connection_file", &fields, directory: directory)
+        let text = try secret(path, "connection_file", &fields, directory: directory)
+        return try checked(text, "connection_file", &fields)
+    }
+
+    private static func checked(
+        _ address: String, _ name: String, _ fields: inout FieldReader
+    ) throws(YAMLError) -> String {
+        guard let fault = PostgreSQLConnection.fault(in: address) else { return address }
+        throw fields.fault(fault, at: fields.optional(name), field: name)
     }
 
     private static func hotCache(
