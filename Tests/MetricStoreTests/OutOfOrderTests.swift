@@ -10,7 +10,10 @@ import Testing
 
     private func store(window: Milliseconds, directory: String? = nil, registry: Registry? = nil) throws -> MetricStore
     {
-        let store = try MetricStore(StoreConfiguration(directory: directory), registry: registry)
+        var configuration = StoreConfiguration(directory: directory)
+        configuration.segmentSpan = 30_000
+        configuration.blockSpan = 300_000
+        let store = try MetricStore(configuration, registry: registry)
         store.setOutOfOrderWindow(window)
         return store
     }
@@ -129,6 +132,7 @@ import Testing
         var newest: [String: Int64] = [:]
         var latest = Int64.zero
         var late = 0
+        var blocks = 0
         for step in 0..<400 {
             if step % 120 == 119 {
                 lane = nil
@@ -138,6 +142,10 @@ import Testing
                 store = next
                 lane = try next.openLane("a")
                 for (name, expected) in model { #expect(try samples(name, in: next) == expected, "after a restart") }
+            }
+            if step % 50 == 49, run % 2 == 1, let compacted = store {
+                while try compacted.compact(now: .distantFuture) { blocks += 1 }
+                for (name, expected) in model { #expect(try samples(name, in: compacted) == expected, "in blocks") }
             }
             let base = Int64(step) * 1000 + 1_000_000
             let open = try #require(lane)
@@ -177,5 +185,6 @@ import Testing
             }
         }
         #expect(late > 300)
+        #expect(blocks > 0 || run % 2 == 0)
     }
 }
