@@ -221,6 +221,11 @@ export const getApiV1Explain: Operation<'getApiV1Explain', { 'alert': string; 't
   method: 'GET', path: 'v1/explain', permission: 'read', kind: 'data',
 };
 
+/** Records evidence for a check: a measurement by this server, an attestation of a person, or a report. */
+export const postApiV1Evidence: Operation<'postApiV1Evidence', { 'check': string; 'service'?: string; 'plan'?: string; 'expr'?: string; 'healthy'?: string; 'statement'?: string; 'expires'?: string | number; 'outcome'?: 'passed' | 'failed' | 'unknown'; 'value'?: string; 'target'?: string; 'detail'?: string }> = {
+  method: 'POST', path: 'v1/evidence', permission: 'order', kind: 'data',
+};
+
 /** Lists pages, the newest first. */
 export const getApiV1OncallPages: Operation<'getApiV1OncallPages', { 'state'?: 'open' | 'escalating' | 'acknowledged' | 'snoozed' | 'resolved' | 'all' }> = {
   method: 'GET', path: 'v1/oncall/pages', permission: 'read', kind: 'data',
