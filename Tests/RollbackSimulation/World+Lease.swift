@@ -107,6 +107,10 @@ extension World {
         memory.begunFor = state.version
         if isComplete { return }
         memory.ended = []
+        memory.irreversible = [:]
+        for (name, service) in state.services where service.isIrreversible {
+            memory.irreversible[name] = state.generation
+        }
         memory.cooldownUntil = state.cooldownUntil ?? Instant(nanoseconds: 0)
         memory.abortedGenerations.remove(state.generation)
         memory.unread = Set(state.services.filter { $0.value.split.candidate > 0 }.keys.flatMap { routes(of: $0) })
