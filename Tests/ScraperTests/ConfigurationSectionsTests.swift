@@ -115,7 +115,7 @@ import YAML
         #expect(configuration.otlp.strategy == .noUTF8EscapingWithSuffixes)
         #expect(
             configuration.warnings.map(\.field) == [
-                "storage.tsdb.out_of_order_time_window", "remote_write", "remote_read", "tracing", "runtime",
+                "storage.tsdb.out_of_order_time_window", "remote_read", "tracing", "runtime",
             ])
     }
 

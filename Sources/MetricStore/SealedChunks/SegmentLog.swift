@@ -67,6 +67,8 @@ final class SegmentLog: Sendable {
     /// precise enough, and chunks are rewritten into blocks soon.
     private let longestSpan: Int64
     private let state = Mutex(State())
+    /// Segments with samples from this time on are kept beyond the retention, up to so many bytes.
+    let hold = Mutex<(since: Int64, bytes: Int)?>(nil)
 
     init(directory: StoreDirectory?, budget: Int, retention: Int64, span: Int64) {
         self.directory = directory
@@ -127,8 +129,10 @@ final class SegmentLog: Sendable {
             state.entries[last].sampleCount += UInt64(header.sampleCount)
             return ChunkPlace(segment: segment.number, offset: offset)
         }
+        let hold = hold.withLock { $0 }
         while dropOldest(if: { state in
-            state.entries.count > 1 && state.byteCount > budget
+            state.entries.count > 1
+                && state.byteCount - Self.extra(state.entries[0], hold) > budget
         }) {}
         return place
     }
@@ -174,7 +178,20 @@ final class SegmentLog: Sendable {
 
     /// Drops every segment whose newest sample is older than `time`.
     func drop(before time: Int64) {
-        while dropOldest(if: { $0.entries.first.map { $0.used > Segment.headerSize && $0.newest < time } ?? false }) {}
+        let hold = hold.withLock { $0 }
+        while dropOldest(if: { state in
+            guard let first = state.entries.first, first.used > Segment.headerSize, first.newest < time else {
+                return false
+            }
+            let overdue = state.entries.reduce(0) { $0 + ($1.newest < time ? $1.usedPages : 0) }
+            return overdue > Self.extra(first, hold)
+        }) {}
+    }
+
+    /// The bytes beyond the retention that `entry` is kept for.
+    private static func extra(_ entry: Entry, _ hold: (since: Int64, bytes: Int)?) -> Int {
+        guard let hold, entry.newest >= hold.since else { return 0 }
+        return hold.bytes
     }
 
     /// The oldest segments in which nothing is written any more and all samples are older than `time`, with their
@@ -182,16 +199,23 @@ final class SegmentLog: Sendable {
     func settled(
         before time: Int64, span: Int64, bytes: Int
     ) -> [(number: UInt32, chunks: [(header: ChunkHeader, place: ChunkPlace)])] {
+        let hold = hold.withLock { $0 }
         let entries = state.withLock { state in
             var oldest = Int64.max
             var newest = Int64.min
             var total = 0
+            // Rows that were not sent are read from their chunks.
+            let held = hold.map { hold in
+                state.entries.reduce(0) { $0 + ($1.newest >= hold.since ? $1.usedPages : 0) }
+            }
             return Array(
                 state.entries.dropLast().prefix { entry in
                     oldest = min(oldest, entry.oldest)
                     newest = max(newest, entry.newest)
                     let isFirst = total == 0
                     total += entry.used
+                    let extra = Self.extra(entry, hold)
+                    if let held, extra > 0, held <= extra { return false }
                     return entry.newest < time && (isFirst || newest &- oldest <= span && total <= bytes)
                 })
         }

@@ -164,6 +164,15 @@ public final class MetricStore: Sendable {
         for lane in orphans { lane.close() }
     }
 
+    /// Keeps segments with samples from `since` on beyond the retention, until they were sent to other servers.
+    ///
+    /// - Parameters:
+    ///   - since: `nil` if nothing has to be sent.
+    ///   - bytes: the limit of the size of such segments.
+    public func keepUnsent(since: Timestamp?, bytes: Int) {
+        core.segments.hold.withLock { $0 = since.map { ($0.milliseconds, bytes) } }
+    }
+
     /// Changes when a series is added or removed.
     public var seriesGeneration: UInt64 { core.generation.load(ordering: .relaxed) }
 }

@@ -86,7 +86,7 @@ extension PrometheusConfiguration {
                 try section.finish()
             }
         }
-        for name in ["remote_write", "remote_read", "tracing", "runtime"] {
+        for name in ["remote_read", "tracing", "runtime"] {
             guard let node = root[name], !node.isNull else { continue }
             warnings.append(fields.plainFault("this section is read and not acted upon", at: node, field: name))
         }

@@ -47,6 +47,7 @@ final class TribuneService: Sendable {
     private let scraper: ScrapeRunner
     private let web: WebRunner
     private let telemetry: TelemetryReceiver?
+    private let remoteWrites: RemoteWriteSenders
     private let accessControl: AccessControl
     private let local: LocalAccess?
     private let url: ExternalURL
@@ -114,6 +115,7 @@ final class TribuneService: Sendable {
             cancelQueries = { web.prometheus.cancelQueries() }
             telemetry = web.telemetry
             telemetry?.reload(builder.configuration.prometheus.otlp)
+            remoteWrites = builder.makeRemoteWrites(store, scraper, web)
             self.web = try builder.startWebServer(web, accessControl)
         } catch {
             for stop in running.reversed() { stop() }
@@ -153,6 +155,8 @@ final class TribuneService: Sendable {
         try rules.start()
         try seriesRecorder.start(configuration.recordings)
         try housekeeping.start()
+        remoteWrites.reload(
+            configuration.prometheus.remoteWrites, externalLabels: configuration.prometheus.externalLabels)
         try compaction.start()
     }
 
@@ -171,6 +175,8 @@ final class TribuneService: Sendable {
             settings: configuration.ruleSettings(externalURL: externalURL, trigger: settings.ruleTrigger))
         seriesRecorder.reload(configuration.recordings)
         telemetry?.reload(configuration.prometheus.otlp)
+        remoteWrites.reload(
+            configuration.prometheus.remoteWrites, externalLabels: configuration.prometheus.externalLabels)
         onCall.reload(configuration.onCallRunner)
         notifier.reload(configuration.notification(joining: onCall))
         do throws(WorkerThread.StartError) {
@@ -209,6 +215,7 @@ final class TribuneService: Sendable {
         local?.remove(port: web.port)
         web.stop()
         history.stop()
+        remoteWrites.stop()
         store.close()
         logger.info("stopped")
     }
