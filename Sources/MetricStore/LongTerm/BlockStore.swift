@@ -140,6 +140,7 @@ final class BlockStore: Sendable {
     /// Whether the directory has a manifest, and the numbers in it; `nil` for a damaged one.
     private static func read(_ directory: StoreDirectory) -> (exists: Bool, numbers: [UInt32]?) {
         guard Paths.exists(directory.manifest) else { return (false, nil) }
+        // One that cannot be read is treated like a damaged one.
         guard let bytes = try? FileText.bytes(directory.manifest, limit: 1 << 24), bytes.count >= 40,
             bytes.count % 8 == 0
         else { return (true, nil) }

@@ -73,6 +73,7 @@ struct TelemetryLabels {
     /// The labels of `target_info`; `nil` if the resource has nothing more than its identity, or no identity.
     mutating func targetInfo(_ resource: TelemetryResource) -> [Label]? {
         let others = resource.attributes.filter { !Identifying.all.contains($0.key) }
+        // An attribute without a usable name costs the resource its `target_info`, and no data point.
         guard !identity.isEmpty, !others.isEmpty,
             var found = try? own(settings.keepsIdentifying ? resource.attributes : others)
         else { return nil }

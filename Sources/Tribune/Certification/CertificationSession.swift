@@ -133,6 +133,7 @@ enum CertificateFile {
                 return nil
             }
             if let problem = try check(proof) { problems.append("\(name): \(problem)") }
+            // A leaf that is not JSON has no entry, which the caller reports.
             return try? JSON(parsing: proof.leaf)
         }
         guard let entry = try leaf(file["certificate"] ?? .null, "certificate"),

@@ -81,6 +81,7 @@ final class KitControl: Sendable {
         case ("POST", let path) where path.hasPrefix("/received/"):
             return take(String(path.dropFirst("/received/".count)), request.body)
         case ("POST", "/executor"):
+            // The sender is refused, whatever is wrong with its body.
             guard case .some(let body) = try? JSON(parsing: request.body), body["improvement_id"]?.text != nil else {
                 return .text("improvement_id is missing\n", status: 400)
             }
