@@ -43,7 +43,7 @@ build() {
 
 check() {
     build
-    local biome=.build/tools/biome-2.3.11/biome
+    local biome=.build/tools/biome/bin/biome
     if [ -x "$biome" ]; then
         say "Checking the format of the web application"
         (cd web && "../$biome" ci --colors=off . >&2)
@@ -74,9 +74,9 @@ case ${1:-build} in
 build) build ;;
 check) check ;;
 format)
-    biome_ensure
+    pypi_ensure biome "nothing is formatted"
     cd web
-    exec ../.build/tools/biome-2.3.11/biome check --write .
+    exec ../.build/tools/biome/bin/biome check --write .
     ;;
 client) "$2" openapi | node web/tools/generate-client.mjs >web/src/api/operations.ts ;;
 journeys)

@@ -18,9 +18,8 @@ final class EnvoyFixture {
     /// Where `./test` puts the binary; `TRIBUNE_ENVOY` overrides it.
     static let program: String? = {
         let tools = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../.build/tools").path
-        let fetched = (try? FileManager.default.contentsOfDirectory(atPath: tools))?.filter { $0.hasPrefix("envoy-") }
         let candidates = [
-            ProcessInfo.processInfo.environment["TRIBUNE_ENVOY"], fetched?.max().map { "\(tools)/\($0)/envoy" },
+            ProcessInfo.processInfo.environment["TRIBUNE_ENVOY"], "\(tools)/envoy/envoy/_bin/envoy",
             "/usr/bin/envoy",
         ]
         return candidates.compactMap { $0 }.first { FileManager.default.isExecutableFile(atPath: $0) }

@@ -199,7 +199,7 @@ struct EnvoyRouterTests {
         try #require(try Loopback.eventually { try envoy.router().read().stable != .healthy })
         runner.measured(Self.violation)
         #expect(Loopback.eventually { runner.snapshots[0].services[0].frozen != nil })
-        #expect(notices.withLock { $0.contains { $0.kind == .page } })
+        #expect(Loopback.eventually { notices.withLock { $0.contains { $0.kind == .page } } })
         #expect(try envoy.router().read().split == TrafficSplit(candidate: 50), "never to a target that is down")
         envoy.health.isGood.store(true, ordering: .relaxed)
         try #require(try Loopback.eventually { try envoy.router().read().stable == .healthy })

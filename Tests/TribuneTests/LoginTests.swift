@@ -8,7 +8,7 @@ import Testing
 
 /// Logins in a browser, at a real OpenID Connect provider.
 @Suite struct LoginTests {
-    private static let provider = "\(ReferenceTests.root)/.build/tools/oidc-provider-mock-0.3.4"
+    private static let provider = "\(ReferenceTests.root)/.build/tools/oidc-provider-mock"
 
     static var isThere: Bool {
         let isThere = Paths.exists(provider)

@@ -1,20 +1,18 @@
 #!/usr/bin/python3
-"""Checks rendered manifests: packaging/kubernetes/check.py WHEEL FILE...
+"""Checks rendered manifests: packaging/kubernetes/check.py SCHEMAS FILE...
 
-WHEEL is the PyPI package kubernetes-validate, of which only the schemas are read. Each document of a FILE is validated
-against the strict schemas of Kubernetes 1.28 and of the newest version in the wheel; custom resources against what their
+SCHEMAS is the folder kubernetes-json-schema of the PyPI package kubernetes-validate. Each document of a FILE is validated
+against the strict schemas of Kubernetes 1.28 and of the newest version there; custom resources against what their
 documentation requires. Then the policies: nothing privileged, limits set, a read-only root, no other user than 1000.
 """
 import json
+import pathlib
 import re
 import sys
 import urllib.parse
-import zipfile
 
 import jsonschema
 import yaml
-
-PREFIX = "kubernetes_validate/kubernetes-json-schema/"
 
 # Custom resources: the fields of `spec` that exist in these manifests' API version, and those that are required.
 CUSTOM = {
@@ -41,31 +39,27 @@ class Resolver(jsonschema.RefResolver):
 
 
 class Schemas:
-    def __init__(self, wheel):
-        self.archive = zipfile.ZipFile(wheel)
-        self.names = set(self.archive.namelist())
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
         self.definitions = {}
 
     def versions(self):
         """1.28 and the newest."""
-        found = {re.match(re.escape(PREFIX) + r"v([\d.]+)-local-strict/", name) for name in self.names}
+        found = {re.fullmatch(r"v([\d.]+)-local-strict", entry.name) for entry in self.folder.iterdir()}
         versions = {match[1] for match in found if match}
         newest = max(versions, key=lambda text: [int(part) for part in text.split(".")])
         return [next(version for version in versions if version.startswith("1.28.")), newest]
 
-    def load(self, name):
-        return json.loads(self.archive.read(name))
-
     def validate(self, document, version):
         """Messages about what is wrong with `document`."""
-        folder = f"{PREFIX}v{version}-local-strict/"
+        folder = self.folder / f"v{version}-local-strict"
         api = re.sub(r"^([^./]*)(?:\.[^/]*)?/", r"\1-", document["apiVersion"])
-        name = f"{folder}{document['kind'].lower()}-{api}.json"
-        if name not in self.names:
+        path = folder / f"{document['kind'].lower()}-{api}.json"
+        if not path.is_file():
             return [f"Kubernetes {version} has no {document['apiVersion']} {document['kind']}"]
         if version not in self.definitions:
-            self.definitions[version] = self.load(folder + "_definitions.json")
-        schema = self.load(name)
+            self.definitions[version] = json.loads((folder / "_definitions.json").read_bytes())
+        schema = json.loads(path.read_bytes())
         definitions = self.definitions[version]
         resolver = Resolver(
             schema.get("$id", ""), schema, store={definitions["$id"]: definitions, schema.get("$id", ""): schema}
@@ -153,8 +147,8 @@ def references(documents):
     return wrong
 
 
-def main(wheel, paths):
-    schemas = Schemas(wheel)
+def main(folder, paths):
+    schemas = Schemas(folder)
     failures = 0
     for path in paths:
         with open(path, encoding="utf-8") as file:

@@ -1,7 +1,7 @@
 // Whole journeys in Chromium on a running Tribune with seven services:
 //   node web/journeys/run.mjs PROGRAM
 // Each leaves pictures in .build/journeys. Fails with what was awaited and never came.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Browser } from './browser.mjs';
@@ -11,17 +11,11 @@ import { World } from './world.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const [program, only] = [resolve(process.argv[2]), process.argv[3]];
-const tools = join(root, '.build/tools');
-const axe = existsSync(tools)
-  ? readdirSync(tools)
-      .filter((name) => name.startsWith('axe_'))
-      .map((name) => join(tools, name, 'axe.min.js'))
-      .find(existsSync)
-  : undefined;
+const axe = join(root, '.build/tools/axe-core/axe_playwright_python/axe.min.js');
 const context = {
   pictures: join(root, '.build/journeys'),
   /** The text of axe-core; undefined where it could not be fetched. */
-  axe: axe === undefined ? undefined : readFileSync(axe, 'utf8'),
+  axe: existsSync(axe) ? readFileSync(axe, 'utf8') : undefined,
 };
 if (!context.axe) console.error('   axe-core is not there: accessibility is not checked');
 

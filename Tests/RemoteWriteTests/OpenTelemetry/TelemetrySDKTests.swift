@@ -18,7 +18,7 @@ import WebFixture
 @Suite struct TelemetrySDKTests {
     private static let directory: String? = {
         let root = URL(filePath: #filePath).appending(path: "../../../..").standardized.path
-        let path = "\(root)/.build/tools/opentelemetry-sdk-1.45.2"
+        let path = "\(root)/.build/tools/opentelemetry-sdk"
         let isThere = Paths.exists("\(path)/opentelemetry")
         if !isThere { print("skipped: the OpenTelemetry SDK is not in \(path)") }
         return isThere ? path : nil

@@ -211,7 +211,7 @@ import Testing
 private enum PagerDutyClient {
     static let directory: String? = {
         let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..").standardized.path
-        let path = "\(root)/.build/tools/pagerduty-clients-7.2.0"
+        let path = "\(root)/.build/tools/pagerduty-clients"
         let isThere = Paths.exists("\(path)/pagerduty") && Paths.exists("\(path)/pdpyras.py")
         if !isThere { print("skipped: PagerDuty's clients are not in \(path)") }
         return isThere ? path : nil

@@ -9,7 +9,8 @@ import Testing
     private static let overlays = ["single", "ha", "shards", "acgs"]
 
     /// The schemas of Kubernetes, which ./test fetches from PyPI.
-    private static let wheel = "\(ReferenceTests.root)/.build/tools/kubernetes_validate-1.37.0-py3-none-any.whl"
+    private static let schemas =
+        "\(ReferenceTests.root)/.build/tools/kubernetes-validate/kubernetes_validate/kubernetes-json-schema"
 
     static var canRender: Bool {
         let isThere = (try? TribuneProgram.run(program: ["kubectl", "version", "--client"]))?.exit == .code(0)
@@ -18,8 +19,8 @@ import Testing
     }
 
     static var canValidate: Bool {
-        guard FileManager.default.fileExists(atPath: wheel) else {
-            print("skipped: \(wheel) is missing; ./test fetches it where PyPI can be reached")
+        guard FileManager.default.fileExists(atPath: schemas) else {
+            print("skipped: \(schemas) is missing; ./test fetches it where PyPI can be reached")
             return false
         }
         return canRender
@@ -33,7 +34,7 @@ import Testing
 
     private func check(_ files: [String]) throws -> TribuneProgram.Result {
         try TribuneProgram.run(
-            program: ["/usr/bin/python3", "\(Self.folder)/check.py", Self.wheel] + files, seconds: 180)
+            program: ["/usr/bin/python3", "\(Self.folder)/check.py", Self.schemas] + files, seconds: 180)
     }
 
     @Test(.enabled(if: ManifestTests.canValidate)) func everyOverlayIsValidAndKeepsThePolicies() throws {
