@@ -273,6 +273,11 @@ let package = Package(
 
         // Benchmarks
         .executableTarget(
+            name: "IngestBenchmark",
+            dependencies: ["Instrumentation", "MetricModel", "MetricStore", "Protobuf", "RemoteWrite", "Snappy"],
+            path: "Benchmarks/Ingest",
+            swiftSettings: testing),
+        .executableTarget(
             name: "StoreBenchmark", dependencies: ["MetricModel", "MetricStore", "PromQL"],
             path: "Benchmarks/StoreBenchmark",
             swiftSettings: testing),

@@ -1,20 +1,12 @@
 internal import MetricModel
 internal import MetricStore
 
-/// The lane and slot of each remotely written series. A value; used by one thread at a time.
+/// The lanes of remotely written series, and the place of each series. A value; used by one thread at a time.
 ///
 /// A sender passes on scraped samples, so the samples of a target have common timestamps. Each pair of `job` and
 /// `instance` gets a lane, whose rows are then as dense as those of a scraped target. Series without either, and those
 /// of more targets than ``mostLanes``, share one lane.
 struct RemoteWriteLanes {
-    /// The lane and slot of a series.
-    struct Place: Equatable {
-        /// The index of the lane; valid until the next ``sweep(now:)``.
-        var lane: Int
-        var slot: RingSlot
-        var lastUsed: Timestamp
-    }
-
     /// Limits the memory of lanes, because senders choose the labels.
     static let mostLanes = 1000
     /// A series without samples for this long loses its slot. It gets another one when it returns.
@@ -25,7 +17,7 @@ struct RemoteWriteLanes {
     private let store: MetricStore
     private var lanes: [Lane?] = []
     private var indices: [String: Int] = [:]
-    private var places: [Labels: Place] = [:]
+    private(set) var places = SeriesPlaces()
     private var nextSweep = Timestamp.distantPast
 
     init(_ store: MetricStore) {
@@ -37,34 +29,57 @@ struct RemoteWriteLanes {
     /// The number of open lanes.
     var laneCount: Int { indices.count }
 
-    /// The lane of a place that was assigned since the last sweep.
+    /// The lane of a place.
     func lane(_ index: Int) -> Lane? { lanes[index] }
 
-    /// The place of a series; created if it is new.
+    /// The number of the place of a known series, by its labels in a request.
+    mutating func known(_ labelBytes: UnsafeBufferPointer<UInt8>, now: Timestamp) -> Int? {
+        guard let number = unsafe places.find(labelBytes) else { return nil }
+        places[number].lastUsed = now
+        return number
+    }
+
+    /// The number of the place of a series that ``known(_:now:)`` did not find; created if it is new.
     ///
     /// - Returns: also whether it is new; then ``give(up:)`` can remove it.
-    mutating func place(for labels: Labels, now: Timestamp) throws(StoreError) -> (place: Place, isNew: Bool) {
-        if let known = places[labels] {
-            places[labels]?.lastUsed = now
-            return (known, false)
+    mutating func place(
+        for labels: Labels, _ labelBytes: UnsafeBufferPointer<UInt8>, now: Timestamp
+    ) throws(StoreError) -> (number: Int, isNew: Bool) {
+        let canonical = LabelBytes.canonical(labels)
+        if let number = unsafe canonical.withUnsafeBufferPointer({ unsafe known($0, now: now) }) {
+            unsafe places.addSpelling(labelBytes, of: number)
+            return (number, false)
         }
         let (index, lane) = try lane(for: labels)
-        let place = Place(lane: index, slot: try lane.slot(for: labels), lastUsed: now)
-        places[labels] = place
-        return (place, true)
+        let place = SeriesPlaces.Place(lane: index, slot: try lane.slot(for: labels), lastUsed: now)
+        let number = places.insert(place, as: canonical)
+        if unsafe !canonical.elementsEqual(labelBytes) { unsafe places.addSpelling(labelBytes, of: number) }
+        return (number, true)
+    }
+
+    /// The sample of a series that was added last in this request.
+    func newest(_ number: Int, in request: UInt64) -> (time: Int64, bits: UInt64?)? {
+        places[number].request == request ? (places[number].newestTime, places[number].newestBits) : nil
+    }
+
+    /// Sets the sample of a series that is the newest of this request.
+    mutating func setNewest(_ number: Int, in request: UInt64, _ time: Int64, _ bits: UInt64?) {
+        places[number].request = request
+        places[number].newestTime = time
+        places[number].newestBits = bits
     }
 
     /// Removes places that were created and not used.
-    mutating func give(up series: [Labels]) {
-        for labels in series {
-            guard let place = places.removeValue(forKey: labels) else { continue }
-            lanes[place.lane]?.retire(place.slot)
+    mutating func give(up numbers: [Int]) {
+        for number in numbers {
+            lanes[places[number].lane]?.retire(places[number].slot)
+            places.remove(number)
         }
     }
 
     /// Removes all places, so that slots are requested again.
     mutating func forgetPlaces() {
-        places = [:]
+        places = SeriesPlaces()
     }
 
     /// Releases the slots of series without recent samples, and lanes without series, so that their
@@ -72,15 +87,8 @@ struct RemoteWriteLanes {
     mutating func sweep(now: Timestamp) {
         guard now >= nextSweep else { return }
         nextSweep = now + Self.sweepInterval
-        var used: Set<Int> = []
-        for (labels, place) in places {
-            if now - place.lastUsed > Self.idleLimit {
-                lanes[place.lane]?.retire(place.slot)
-                places[labels] = nil
-            } else {
-                used.insert(place.lane)
-            }
-        }
+        give(up: places.numbers.filter { now - places[$0].lastUsed > Self.idleLimit })
+        let used = Set(places.numbers.map { places[$0].lane })
         for (name, index) in indices where !used.contains(index) {
             lanes[index]?.close()
             lanes[index] = nil

@@ -34,18 +34,7 @@ struct RemoteWriteMetadata {
     ///
     /// - Returns: the number of families that did not fit.
     mutating func take(_ request: WriteRequest, now: Timestamp) -> Int {
-        var refused = 0
-        for metadata in request.metadata where !take(metadata, now) { refused += 1 }
-        // The series of a family are usually consecutive.
-        var last: WriteRequest.Metadata?
-        for series in request.series {
-            guard let metadata = series.metadata, !metadata.isEmpty else { continue }
-            let own = metadata.ofWholeFamily
-            if own == last { continue }
-            if !take(own, now) { refused += 1 }
-            last = own
-        }
-        return refused
+        request.metadata.count { !take($0, now) }
     }
 
     /// Returns whether there was room.
@@ -76,7 +65,7 @@ struct RemoteWriteMetadata {
 }
 
 extension WriteRequest.Metadata {
-    fileprivate var isEmpty: Bool { type == 0 && help.isEmpty && unit.isEmpty }
+    var isEmpty: Bool { type == 0 && help.isEmpty && unit.isEmpty }
 
     /// Both versions use the same numbers for types. Later additions are unknown here.
     private var kind: MetricType {
@@ -89,7 +78,7 @@ extension WriteRequest.Metadata {
     fileprivate var typeName: String { kind.name }
 
     /// The same with the family's name instead of the name of one of its parts.
-    fileprivate var ofWholeFamily: WriteRequest.Metadata {
+    var ofWholeFamily: WriteRequest.Metadata {
         let suffixes: [String]
         switch kind {
         case .histogram: suffixes = ["_bucket", "_count", "_sum"]

@@ -67,6 +67,14 @@ public final class RemoteWriteReceiver: Sendable {
         return (outcome.written, outcome.refusal)
     }
 
+    /// Stores the valid part of `body`, a message of version 2 or 1.
+    ///
+    /// - Returns: the number of stored samples.
+    package func receive(_ body: [UInt8], isSecondVersion: Bool, now: Timestamp) -> Int {
+        let written = receive(body, isSecondVersion ? .two : .one, now: now).written
+        return written.samples + written.histograms
+    }
+
     private func refuse(_ message: String) -> (written: SampleIntake.Written, refusal: SampleIntake.Refusal?) {
         refused.add()
         refusals.add(message, count: 1)

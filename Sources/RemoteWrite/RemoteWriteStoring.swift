@@ -1,5 +1,6 @@
 internal import MetricModel
 internal import MetricStore
+internal import Protobuf
 
 /// Stores one request. A value of the thread that handles the request.
 ///
@@ -8,24 +9,21 @@ internal import MetricStore
 struct RemoteWriteStoring {
     typealias Refusal = SampleIntake.Refusal
 
-    private enum Value {
-        case float(Double)
-        case histogram(FloatHistogram)
+    /// The kind of value of an entry.
+    private enum Kind {
+        case float
+        case histogram
         /// A counter's zero at its start timestamp.
-        case zero(of: FloatHistogram?)
+        case zero
+        case zeroHistogram
     }
 
     private struct Entry {
-        var lane: Int
-        var slot: RingSlot
-        var time: Int64
-        var value: Value
-    }
-
-    /// The newest sample of a series in the request.
-    private struct Newest {
-        var time: Int64
-        var bits: UInt64?
+        /// The number of the place.
+        var place: Int32
+        var kind: Kind
+        /// The bits of a float, or the index of the histogram in the request.
+        var bits: UInt64
     }
 
     /// The maximum distance of a sample from now in the future.
@@ -41,10 +39,14 @@ struct RemoteWriteStoring {
     private let zeroesStarts: Bool
     /// Whether the store takes samples at a time at which their series has a newer one.
     private let takesOutOfOrder: (Timestamp) -> Bool
+    /// The samples to store, with their lanes and times.
     private var entries: [Entry] = []
-    private var newest: [Labels: Newest] = [:]
-    /// The stored series, by index.
-    private var identities: [Int: Labels] = [:]
+    private var entryLanes: [Int32] = []
+    private var entryTimes: [Int64] = []
+    /// The number of this request.
+    private let number: UInt64
+    /// The series whose exemplars are stored.
+    private var exemplarSeries: [Int] = []
     private var faults: [String] = []
     /// Whether the response reports an error.
     private var isRefused = false
@@ -54,11 +56,12 @@ struct RemoteWriteStoring {
     private(set) var faultyPoints: Set<Int> = []
 
     init(
-        _ request: WriteRequest, _ source: SampleIntake.Source, now: Timestamp, zeroesStarts: Bool,
+        _ request: WriteRequest, number: UInt64, _ source: SampleIntake.Source, now: Timestamp, zeroesStarts: Bool,
         takesOutOfOrder: @escaping (Timestamp) -> Bool
     ) {
         self.takesOutOfOrder = takesOutOfOrder
         self.request = request
+        self.number = number
         self.source = source
         self.now = now
         self.zeroesStarts = zeroesStarts
@@ -76,16 +79,21 @@ struct RemoteWriteStoring {
 
     /// Stores the samples. Throws if the store fails.
     mutating func take(into lanes: inout RemoteWriteLanes) throws(Refusal) {
-        var made: [Labels] = []
+        entries.reserveCapacity(request.samples.count + request.histograms.count)
+        entryLanes.reserveCapacity(entries.capacity)
+        entryTimes.reserveCapacity(entries.capacity)
+        var made: [Int] = []
         do throws(Refusal) {
-            for index in request.series.indices { try check(index, &lanes, &made) }
+            try unsafe request.labelBytes.withUnsafeBufferPointer { bytes throws(Refusal) in
+                for index in request.series.indices { unsafe try check(index, bytes, &lanes, &made) }
+            }
         } catch {
             // Places created for a rejected request are removed.
             lanes.give(up: made)
             throw error
         }
         // So are places of series without a stored sample.
-        lanes.give(up: made.filter { newest[$0] == nil })
+        lanes.give(up: made.filter { lanes.newest($0, in: number) == nil })
         do throws(Refusal) {
             try append(lanes)
         } catch {
@@ -101,93 +109,132 @@ struct RemoteWriteStoring {
     ///
     /// - Parameter isSilent: whether the response does not report it, as in Prometheus for invalid labels in version 1:
     ///   senders would otherwise report the whole request as lost.
-    private mutating func fault(_ message: String, of series: WriteRequest.Series? = nil, isSilent: Bool = false) {
-        if series?.isDerived == true { return }
-        if let point = series?.point { faultyPoints.insert(point) }
+    private mutating func fault(_ message: String, of series: WriteRequest.Series, isSilent: Bool = false) {
+        if series.isDerived { return }
+        if let point = series.point { faultyPoints.insert(point) }
         faultCount += 1
         if !isSilent { isRefused = true }
         if faults.count < Self.maximumFaultsListed { faults.append(message) }
     }
 
+    /// The labels of a series for messages, if another message is listed at all.
+    private func text(of series: WriteRequest.Series) -> String {
+        guard faults.count < Self.maximumFaultsListed, case .success(let labels) = try? request.identity(of: series)
+        else { return "" }
+        return "\(labels)"
+    }
+
     private mutating func check(
-        _ index: Int, _ lanes: inout RemoteWriteLanes, _ made: inout [Labels]
+        _ index: Int, _ bytes: UnsafeBufferPointer<UInt8>, _ lanes: inout RemoteWriteLanes, _ made: inout [Int]
     ) throws(Refusal) {
         let series = request.series[index]
-        let labels: Labels
-        switch series.identity {
-        case .success(let identity): labels = identity
-        case .failure(let problem):
-            fault(problem.description, of: series, isSilent: source == .first)
-            return
-        }
-        guard !(series.samples.isEmpty && series.histograms.isEmpty) else {
-            if source == .second { fault("no sample and no histogram for series \(labels)") }
-            identities[index] = source == .second ? nil : labels
-            return
-        }
-        let place: RemoteWriteLanes.Place
-        do throws(StoreError) {
-            let found = try lanes.place(for: labels, now: now)
-            if found.isNew { made.append(labels) }
-            place = found.place
-        } catch {
-            throw Refusal(status: 503, message: "series \(labels) has no place: \(error)")
-        }
-        identities[index] = labels
-        if zeroesStarts { addZeroes(series, labels, place, lanes) }
-        for sample in series.samples {
-            let isTaken = try check(sample.time, sample.value.bitPattern, labels, series) {
-                lanes.lane(place.lane)?.outcome(place.slot, sample.value, at: $0)
+        let own = unsafe UnsafeBufferPointer(rebasing: bytes[series.labels])
+        let hasSamples = !(series.samples.isEmpty && series.histograms.isEmpty)
+        let place: Int
+        if hasSamples, let known = unsafe lanes.known(own, now: now) {
+            place = known
+        } else {
+            guard let labels = try identity(of: series) else { return }
+            guard hasSamples else {
+                if source == .second { fault("no sample and no histogram for series \(labels)", of: series) }
+                if source != .second, !series.exemplars.isEmpty { exemplarSeries.append(index) }
+                return
             }
-            if isTaken { add(labels, place, sample.time, .float(sample.value), bits: sample.value.bitPattern) }
-            if isTaken { written.samples += 1 }
+            do throws(StoreError) {
+                let found = unsafe try lanes.place(for: labels, own, now: now)
+                if found.isNew { made.append(found.number) }
+                place = found.number
+            } catch {
+                throw Refusal(status: 503, message: "series \(labels) has no place: \(error)")
+            }
         }
-        for sample in series.histograms {
+        if !series.exemplars.isEmpty { exemplarSeries.append(index) }
+        let (laneIndex, slot) = (lanes.places[place].lane, lanes.places[place].slot)
+        guard let lane = lanes.lane(laneIndex) else {
+            throw Refusal(status: 503, message: "series \(text(of: series)) has no place")
+        }
+        let target = Target(place: place, laneIndex: laneIndex, lane: lane, slot: slot)
+        let mayStart = zeroesStarts && lanes.newest(place, in: number) == nil
+        for sample in request.samples[series.samples] {
+            let bits = sample.value.bitPattern
+            let outcome = lane.outcome(slot, sample.value, at: Timestamp(milliseconds: sample.time))
+            guard try accepts(sample.time, bits, outcome, series, lanes.newest(place, in: number)) else { continue }
+            add(target, sample.time, .float, bits, &lanes)
+            written.samples += 1
+        }
+        for index in series.histograms {
+            let sample = request.histograms[index]
             if let problem = sample.fault {
-                fault("\(problem): series \(labels)", of: series)
+                fault("\(problem): series \(text(of: series))", of: series)
                 continue
             }
-            let isTaken = try check(sample.time, nil, labels, series) {
-                lanes.lane(place.lane)?.outcome(place.slot, histogram: sample.histogram, at: $0)
+            let outcome = lane.outcome(
+                slot, histogram: sample.histogram, at: Timestamp(milliseconds: sample.time))
+            guard try accepts(sample.time, nil, outcome, series, lanes.newest(place, in: number)) else { continue }
+            add(target, sample.time, .histogram, UInt64(index), &lanes)
+            written.histograms += 1
+        }
+        if mayStart, lanes.newest(place, in: number) != nil { addZero(series, target) }
+    }
+
+    /// The place of a series.
+    private struct Target {
+        var place: Int
+        var laneIndex: Int
+        var lane: Lane
+        var slot: RingSlot
+    }
+
+    /// The labels of a series; `nil` if they are invalid.
+    private mutating func identity(of series: WriteRequest.Series) throws(Refusal) -> Labels? {
+        do throws(ProtobufFault) {
+            switch try request.identity(of: series) {
+            case .success(let labels): return labels
+            case .failure(let problem):
+                fault(problem.description, of: series, isSilent: source == .first)
+                return nil
             }
-            if isTaken { add(labels, place, sample.time, .histogram(sample.histogram), bits: nil) }
-            if isTaken { written.histograms += 1 }
+        } catch {
+            throw Refusal(status: 400, message: "malformed protobuf message: \(error)")
         }
     }
 
     /// Whether to store a sample. A sample that is already stored is neither stored again nor an error.
-    private mutating func check(
-        _ time: Int64, _ bits: UInt64?, _ labels: Labels, _ series: WriteRequest.Series,
-        _ outcome: (Timestamp) -> AppendOutcome?
+    ///
+    /// - Parameter before: the newest sample of the series in this request.
+    private mutating func accepts(
+        _ time: Int64, _ bits: UInt64?, _ outcome: AppendOutcome, _ series: WriteRequest.Series,
+        _ before: (time: Int64, bits: UInt64?)?
     ) throws(Refusal) -> Bool {
         guard time <= (now + Self.furthestAhead).milliseconds else {
-            fault("out of bounds: timestamp is too far in the future: series \(labels)", of: series)
+            fault("out of bounds: timestamp is too far in the future: series \(text(of: series))", of: series)
             return false
         }
         if isInSeconds(time) {
-            fault("out of bounds: timestamp \(time) is in seconds, expected milliseconds: series \(labels)", of: series)
+            fault(
+                "out of bounds: timestamp \(time) is in seconds, expected milliseconds: series \(text(of: series))",
+                of: series)
             return false
         }
-        let result = outcome(Timestamp(milliseconds: time))
-        if let before = newest[labels], result == .appended {
+        if let before, outcome == .appended {
             if time > before.time { return true }
             if time == before.time {
                 if let bits, before.bits == bits { return true }
-                fault("duplicate sample for timestamp: series \(labels)", of: series)
+                fault("duplicate sample for timestamp: series \(text(of: series))", of: series)
                 return false
             }
             // Samples are appended in the order of their times.
             if takesOutOfOrder(Timestamp(milliseconds: time)) { return true }
-            fault("out of order sample: series \(labels)", of: series)
+            fault("out of order sample: series \(text(of: series))", of: series)
             return false
         }
-        switch result {
+        switch outcome {
         case .appended, .appendedOutOfOrder, .alreadyPresent: return true
-        case .tooOld: fault("too old sample: series \(labels)", of: series)
-        case .duplicateTimestamp: fault("duplicate sample for timestamp: series \(labels)", of: series)
-        case .outOfOrder: fault("out of order sample: series \(labels)", of: series)
-        case .outOfBounds: fault("out of bounds: series \(labels)", of: series)
-        case .unknownSlot, nil: throw Refusal(status: 503, message: "series \(labels) has no place")
+        case .tooOld: fault("too old sample: series \(text(of: series))", of: series)
+        case .duplicateTimestamp: fault("duplicate sample for timestamp: series \(text(of: series))", of: series)
+        case .outOfOrder: fault("out of order sample: series \(text(of: series))", of: series)
+        case .outOfBounds: fault("out of bounds: series \(text(of: series))", of: series)
+        case .unknownSlot: throw Refusal(status: 503, message: "series \(text(of: series)) has no place")
         }
         return false
     }
@@ -195,60 +242,72 @@ struct RemoteWriteStoring {
     /// Whether `time` is long ago in milliseconds, but about now in seconds.
     private func isInSeconds(_ time: Int64) -> Bool {
         let limit = Self.yearOfSeconds.rawValue
+        guard now.milliseconds - time > limit else { return false }
         let (scaled, overflows) = time.multipliedReportingOverflow(by: 1000)
-        return now.milliseconds - time > limit && !overflows && (scaled - now.milliseconds).magnitude < limit
+        return !overflows && (scaled - now.milliseconds).magnitude < limit
     }
 
     private mutating func add(
-        _ labels: Labels, _ place: RemoteWriteLanes.Place, _ time: Int64, _ value: Value, bits: UInt64?
+        _ target: Target, _ time: Int64, _ kind: Kind, _ bits: UInt64, _ lanes: inout RemoteWriteLanes
     ) {
-        if newest[labels].map({ $0.time <= time }) ?? true { newest[labels] = Newest(time: time, bits: bits) }
-        entries.append(Entry(lane: place.lane, slot: place.slot, time: time, value: value))
+        if lanes.newest(target.place, in: number).map({ $0.time <= time }) ?? true {
+            lanes.setNewest(target.place, in: number, time, kind == .float ? bits : nil)
+        }
+        add(Entry(place: Int32(target.place), kind: kind, bits: bits), target, time)
+    }
+
+    private mutating func add(_ entry: Entry, _ target: Target, _ time: Int64) {
+        entries.append(entry)
+        entryLanes.append(Int32(target.laneIndex))
+        entryTimes.append(time)
     }
 
     /// Adds a zero at the start of the series, unless the store has later samples: then it would be out of order, which
     /// is not an error.
-    private mutating func addZeroes(
-        _ series: WriteRequest.Series, _ labels: Labels, _ place: RemoteWriteLanes.Place, _ lanes: RemoteWriteLanes
-    ) {
-        guard newest[labels] == nil else { return }
-        let histogram = series.histograms.first { $0.fault == nil }
+    private mutating func addZero(_ series: WriteRequest.Series, _ target: Target) {
+        let histogram = series.histograms.first { request.histograms[$0].fault == nil }
         let first =
-            series.samples.first.map { (time: $0.time, start: $0.start) }
-            ?? histogram.map { (time: $0.time, start: $0.start) }
+            request.samples[series.samples].first.map { (time: $0.time, start: $0.start) }
+            ?? histogram.map { (time: request.histograms[$0].time, start: request.histograms[$0].start) }
         guard let first else { return }
         let start = first.start != 0 ? first.start : series.start
         guard start > 0, start < first.time,
-            lanes.lane(place.lane)?.outcome(place.slot, 0, at: Timestamp(milliseconds: start)) == .appended
+            target.lane.outcome(target.slot, 0, at: Timestamp(milliseconds: start)) == .appended
         else { return }
-        let zero = Value.zero(of: series.samples.isEmpty ? histogram?.histogram : nil)
-        entries.append(Entry(lane: place.lane, slot: place.slot, time: start, value: zero))
+        let entry =
+            if series.samples.isEmpty, let histogram {
+                Entry(place: Int32(target.place), kind: .zeroHistogram, bits: UInt64(histogram))
+            } else {
+                Entry(place: Int32(target.place), kind: .zero, bits: 0)
+            }
+        add(entry, target, start)
     }
 
     // MARK: Appending
 
     private func append(_ lanes: RemoteWriteLanes) throws(Refusal) {
-        // A stable sort by lane and time.
-        let order = entries.indices.sorted {
-            (entries[$0].lane, entries[$0].time, $0) < (entries[$1].lane, entries[$1].time, $1)
-        }
-        var rest = order[...]
-        while let first = rest.first {
-            let (lane, time) = (entries[first].lane, entries[first].time)
-            let row = rest.prefix { entries[$0].lane == lane && entries[$0].time == time }
-            rest = rest.dropFirst(row.count)
-            guard let lane = lanes.lane(lane) else { throw Refusal(status: 500, message: "a lane is closed") }
+        let order = RowOrder.of(lanes: entryLanes, times: entryTimes)
+        var next = 0
+        while next < entries.count {
+            let first = order.map { Int($0[next]) } ?? next
+            let (laneIndex, time) = (entryLanes[first], entryTimes[first])
+            guard let lane = lanes.lane(Int(laneIndex)) else { throw Refusal(status: 500, message: "a lane is closed") }
             var appender = lane.beginAppend(at: Timestamp(milliseconds: time))
-            for index in row {
+            while next < entries.count {
+                let index = order.map { Int($0[next]) } ?? next
+                guard entryLanes[index] == laneIndex, entryTimes[index] == time else { break }
                 let entry = entries[index]
+                let slot = lanes.places[Int(entry.place)].slot
                 let outcome =
-                    switch entry.value {
-                    case .float(let value): appender.append(entry.slot, value)
-                    case .histogram(let histogram): appender.append(entry.slot, histogram: histogram)
-                    case .zero(of: let histogram?): appender.append(entry.slot, histogram: histogram.emptied)
-                    case .zero(of: nil): appender.append(entry.slot, 0)
+                    switch entry.kind {
+                    case .float: appender.append(slot, Double(bitPattern: entry.bits))
+                    case .zero: appender.append(slot, 0)
+                    case .histogram: appender.append(slot, histogram: request.histograms[Int(entry.bits)].histogram)
+                    case .zeroHistogram:
+                        appender.append(slot, histogram: request.histograms[Int(entry.bits)].histogram.emptied)
                     }
                 if outcome == .unknownSlot { throw Refusal(status: 503, message: "the store is out of memory") }
+                next += 1
             }
             do throws(StoreError) { try appender.commit() } catch {
                 throw Refusal(status: 500, message: error.description)
@@ -261,20 +320,27 @@ struct RemoteWriteStoring {
     /// Stores the exemplars of stored series. Only out-of-order ones are errors, and only in version 2.
     mutating func takeExemplars(into store: MetricStore) {
         var exemplars: [(labels: Labels, exemplar: Exemplar)] = []
-        for (index, series) in request.series.enumerated() where !series.exemplars.isEmpty {
-            guard let labels = identities[index] else { continue }
-            for exemplar in series.exemplars {
+        var owners: [Int] = []
+        for index in exemplarSeries {
+            let series = request.series[index]
+            // They were read before, or are those of a known series.
+            guard case .success(let labels) = try? request.identity(of: series) else { continue }
+            for exemplar in request.exemplars[series.exemplars] {
                 guard exemplar.timestamp ?? now <= now + Self.furthestAhead else { continue }
                 exemplars.append((labels, exemplar))
+                owners.append(index)
             }
         }
         let outcomes = store.append(exemplars: exemplars, at: now)
-        for (found, outcome) in zip(exemplars, outcomes) {
+        for (position, outcome) in outcomes.enumerated() {
             switch outcome {
             case .appended: written.exemplars += 1
             case .outOfOrder:
                 // As in Prometheus, version 1 does not report them.
-                if source == .second { fault("out of order exemplar: series \(found.labels)") }
+                guard source == .second else { continue }
+                fault(
+                    "out of order exemplar: series \(exemplars[position].labels)",
+                    of: request.series[owners[position]])
             case .duplicate, .tooLong, .disabled: break
             }
         }

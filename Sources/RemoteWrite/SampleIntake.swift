@@ -47,6 +47,7 @@ public final class SampleIntake: Sendable {
     private let store: MetricStore
     private let lanes: Mutex<RemoteWriteLanes>
     private let metadata = Mutex(RemoteWriteMetadata())
+    private let requests = Atomic<UInt64>(0)
     private let zeroesStarts: Bool
     private let metadataRefused: Counter
 
@@ -72,7 +73,8 @@ public final class SampleIntake: Sendable {
     /// Stores the valid part of `message`.
     func store(_ message: WriteRequest, from source: Source, now: Timestamp) -> Outcome {
         var storing = RemoteWriteStoring(
-            message, source, now: now, zeroesStarts: zeroesStarts, takesOutOfOrder: store.takesOutOfOrder)
+            message, number: requests.add(1, ordering: .relaxed).newValue, source, now: now, zeroesStarts: zeroesStarts,
+            takesOutOfOrder: store.takesOutOfOrder)
         do throws(Refusal) {
             try lanes.withLock { lanes throws(Refusal) in
                 lanes.sweep(now: now)

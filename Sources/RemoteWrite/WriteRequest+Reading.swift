@@ -4,43 +4,59 @@ internal import Protobuf
 
 // MARK: Version 1
 
-extension WriteRequest.Series {
-    /// `prometheus.TimeSeries`
-    init(_ message: ProtobufReader) throws(ProtobufFault) {
-        self.init()
+extension WriteRequest {
+    mutating func readFirst(_ message: ProtobufReader) throws(ProtobufFault) {
         var reader = message
         while let (number, content) = try reader.next() {
             guard case .bytes(let range) = content else { continue }
-            let part = reader.message(range)
             switch number {
-            case 1: try readLabel(part)
-            case 2: samples.append(try WriteRequest.Sample(part))
-            case 3: exemplars.append(try Self.exemplar(part))
-            case 4: histograms.append(try WriteRequest.HistogramSample(part))
+            case 1: try readFirstSeries(reader.message(range))
+            case 3: metadata.append(try Metadata(reader.message(range)))
             default: continue
             }
         }
     }
 
-    private mutating func readLabel(_ message: ProtobufReader) throws(ProtobufFault) {
-        guard let label = try Self.label(message) else {
-            hasInvalidText = true
-            return
+    /// `prometheus.TimeSeries`
+    private mutating func readFirstSeries(_ message: ProtobufReader) throws(ProtobufFault) {
+        var series = beginSeries()
+        var labelsAreTogether = true
+        var reader = message
+        var start = reader.position
+        while let (number, content) = try reader.next() {
+            defer { start = reader.position }
+            guard case .bytes(let range) = content else { continue }
+            switch number {
+            case 1:
+                if series.labels.isEmpty {
+                    series.labels = start..<reader.position
+                } else if series.labels.upperBound == start {
+                    series.labels = series.labels.lowerBound..<reader.position
+                } else {
+                    labelsAreTogether = false
+                }
+            case 2: samples.append(try WriteRequest.Sample(reader.message(range)))
+            case 3: exemplars.append(try Self.exemplar(reader.message(range)))
+            case 4: histograms.append(try WriteRequest.HistogramSample(reader.message(range)))
+            default: continue
+            }
         }
-        labels.append(label)
+        if !labelsAreTogether { series.labels = try gatherLabels(message) }
+        end(series)
     }
 
-    /// `nil` if it is not UTF-8.
-    private static func label(_ message: ProtobufReader) throws(ProtobufFault) -> Label? {
-        var (name, value) = ("" as String?, "" as String?)
+    /// Copies labels that have other fields between them, and returns the range of the copy.
+    private mutating func gatherLabels(_ message: ProtobufReader) throws(ProtobufFault) -> Range<Int> {
+        let first = labelBytes.count
         var reader = message
+        var start = reader.position
         while let (number, content) = try reader.next() {
-            guard case .bytes(let range) = content else { continue }
-            if number == 1 { name = reader.validText(range) }
-            if number == 2 { value = reader.validText(range) }
+            if case .bytes = content, number == 1 {
+                unsafe labelBytes.append(contentsOf: reader.buffer(start..<reader.position))
+            }
+            start = reader.position
         }
-        guard let name, let value else { return nil }
-        return Label(name, value)
+        return first..<labelBytes.count
     }
 
     private static func exemplar(_ message: ProtobufReader) throws(ProtobufFault) -> Exemplar {
@@ -49,7 +65,8 @@ extension WriteRequest.Series {
         var reader = message
         while let field = try reader.next() {
             switch field {
-            case (1, .bytes(let range)): if let label = try label(reader.message(range)) { labels.append(label) }
+            case (1, .bytes(let range)):
+                if let label = try LabelBytes.label(reader.message(range)) { labels.append(label) }
             case (2, .fixed64(let bits)): exemplar.value = Double(bitPattern: bits)
             case (3, .varint(let bits)): exemplar.timestamp = Timestamp(milliseconds: Int64(bitPattern: bits))
             default: continue
@@ -79,67 +96,151 @@ extension WriteRequest.Metadata {
 
 // MARK: Version 2
 
-extension WriteRequest.Series {
-    /// `io.prometheus.write.v2.TimeSeries`, whose texts are indices of `symbols`.
-    init(_ message: ProtobufReader, _ symbols: [String?]) throws(ProtobufFault) {
-        self.init()
-        var metadata: Range<Int>?
+/// The texts of a request of version 2, which series refer to by index.
+private struct WriteSymbols {
+    private let message: ProtobufReader
+    private let ranges: [Range<Int>]
+
+    init(_ message: ProtobufReader, _ ranges: [Range<Int>]) {
+        self.message = message
+        self.ranges = ranges
+    }
+
+    func bytes(_ reference: UInt64, _ reader: ProtobufReader) throws(ProtobufFault) -> UnsafeBufferPointer<UInt8> {
+        guard reference < UInt64(ranges.count) else { throw reader.unknown("symbol \(reference)") }
+        return unsafe message.buffer(ranges[Int(reference)])
+    }
+
+    /// `nil` if it is not UTF-8. Number 0 is the empty text.
+    func text(_ reference: UInt64, _ reader: ProtobufReader) throws(ProtobufFault) -> String? {
+        if reference == 0 { return "" }
+        return unsafe String(validating: try bytes(reference, reader), as: UTF8.self)
+    }
+}
+
+/// `io.prometheus.write.v2.Metadata`, as numbers of symbols.
+private struct MetadataReferences: Equatable {
+    /// The metric's name.
+    var name: UInt64
+    var type: UInt64 = 0
+    var help: UInt64 = 0
+    var unit: UInt64 = 0
+
+    init(_ message: ProtobufReader, name: UInt64) throws(ProtobufFault) {
+        self.name = name
+        var reader = message
+        while let field = try reader.next() {
+            switch field {
+            case (1, .varint(let number)): type = number
+            case (3, .varint(let number)): help = number
+            case (4, .varint(let number)): unit = number
+            default: continue
+            }
+        }
+    }
+}
+
+extension WriteRequest {
+    mutating func readSecond(_ message: ProtobufReader) throws(ProtobufFault) {
+        // Symbols may follow the series that refer to them.
+        var symbols: [Range<Int>] = []
+        var ranges: [Range<Int>] = []
+        var reader = message
+        while let (number, content) = try reader.next() {
+            guard case .bytes(let range) = content else { continue }
+            switch number {
+            case 4: symbols.append(range)
+            case 5: ranges.append(range)
+            default: continue
+            }
+        }
+        series.reserveCapacity(ranges.count)
+        let texts = WriteSymbols(message, symbols)
+        var last: MetadataReferences?
+        for range in ranges { try readSecondSeries(reader.message(range), texts, &last) }
+    }
+
+    /// `io.prometheus.write.v2.TimeSeries`
+    private mutating func readSecondSeries(
+        _ message: ProtobufReader, _ symbols: WriteSymbols, _ lastMetadata: inout MetadataReferences?
+    ) throws(ProtobufFault) {
+        var series = beginSeries()
+        let start = labelBytes.count
+        var name: UInt64 = 0
+        var ownMetadata: Range<Int>?
         var reader = message
         while let field = try reader.next() {
             switch field {
             case (1, let content):
-                guard let found = try Self.labels(content, reader, symbols) else {
-                    hasInvalidText = true
-                    continue
+                try Self.pairs(content, reader) { pair throws(ProtobufFault) in
+                    let (own, value) = unsafe (
+                        try symbols.bytes(pair.name, reader), try symbols.bytes(pair.value, reader)
+                    )
+                    if unsafe Self.isMetricName(own) { name = pair.value }
+                    unsafe LabelBytes.append(own, value, to: &labelBytes)
                 }
-                labels += found
             case (2, .bytes(let range)): samples.append(try WriteRequest.Sample(reader.message(range)))
             case (3, .bytes(let range)): histograms.append(try WriteRequest.HistogramSample(reader.message(range)))
             case (4, .bytes(let range)): exemplars.append(try Self.exemplar(reader.message(range), symbols))
-            case (5, .bytes(let range)): metadata = range
-            case (6, .varint(let bits)): start = Int64(bitPattern: bits)
+            case (5, .bytes(let range)): ownMetadata = range
+            case (6, .varint(let bits)): series.start = Int64(bitPattern: bits)
             default: continue
             }
         }
-        if let metadata {
-            let name = labels.first { $0.name == Labels.metricName }?.value ?? ""
-            self.metadata = try WriteRequest.Metadata(reader.message(metadata), of: name, symbols)
+        series.labels = start..<labelBytes.count
+        end(series)
+        if let ownMetadata {
+            try read(try MetadataReferences(reader.message(ownMetadata), name: name), reader, symbols, &lastMetadata)
         }
     }
 
-    /// `nil` if one is not UTF-8.
-    private static func labels(
-        _ content: ProtobufReader.Content, _ reader: ProtobufReader, _ symbols: [String?]
-    ) throws(ProtobufFault) -> [Label]? {
-        var references: [UInt64] = []
-        try reader.takeNumbers(content) { references.append($0) }
-        guard references.count.isMultiple(of: 2) else { throw reader.unknown("value of a label") }
-        var labels: [Label] = []
-        labels.reserveCapacity(references.count / 2)
-        for index in stride(from: 0, to: references.count, by: 2) {
-            let name = try symbol(references[index], reader, symbols)
-            let value = try symbol(references[index + 1], reader, symbols)
-            guard let name, let value else { return nil }
-            labels.append(Label(name, value))
+    private static func isMetricName(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        unsafe text.count == Labels.metricName.utf8.count && text.elementsEqual(Labels.metricName.utf8)
+    }
+
+    /// Calls `take` with the references of each label in `content`.
+    private static func pairs(
+        _ content: ProtobufReader.Content, _ reader: ProtobufReader,
+        _ take: ((name: UInt64, value: UInt64)) throws(ProtobufFault) -> Void
+    ) throws(ProtobufFault) {
+        guard case .bytes(let range) = content else { throw reader.unknown("value of a label") }
+        var packed = reader.message(range)
+        while !packed.isAtEnd {
+            let name = try packed.varint()
+            guard !packed.isAtEnd else { throw reader.unknown("value of a label") }
+            try take((name, try packed.varint()))
         }
-        return labels
     }
 
-    /// `nil` if it is not UTF-8.
-    fileprivate static func symbol(
-        _ reference: UInt64, _ reader: ProtobufReader, _ symbols: [String?]
-    ) throws(ProtobufFault) -> String? {
-        guard reference < symbols.count else { throw reader.unknown("symbol \(reference)") }
-        return symbols[Int(reference)]
+    private mutating func read(
+        _ references: MetadataReferences, _ reader: ProtobufReader, _ symbols: WriteSymbols,
+        _ last: inout MetadataReferences?
+    ) throws(ProtobufFault) {
+        // The series of a family are usually consecutive.
+        if references == last { return }
+        last = references
+        let own = Metadata(
+            family: try symbols.text(references.name, reader) ?? "", type: references.type,
+            help: try symbols.text(references.help, reader) ?? "", unit: try symbols.text(references.unit, reader) ?? ""
+        )
+        if own.isEmpty { return }
+        let family = own.ofWholeFamily
+        if metadata.last != family { metadata.append(family) }
     }
 
-    private static func exemplar(_ message: ProtobufReader, _ symbols: [String?]) throws(ProtobufFault) -> Exemplar {
+    private static func exemplar(
+        _ message: ProtobufReader, _ symbols: WriteSymbols
+    ) throws(ProtobufFault) -> Exemplar {
         var labels: [Label] = []
         var exemplar = Exemplar(labels: .empty, value: 0)
         var reader = message
         while let field = try reader.next() {
             switch field {
-            case (1, let content): labels += try Self.labels(content, reader, symbols) ?? []
+            case (1, let content):
+                try pairs(content, reader) { pair throws(ProtobufFault) in
+                    let (name, value) = (try symbols.text(pair.name, reader), try symbols.text(pair.value, reader))
+                    if let name, let value { labels.append(Label(name, value)) }
+                }
             case (2, .fixed64(let bits)): exemplar.value = Double(bitPattern: bits)
             case (3, .varint(let bits)): exemplar.timestamp = Timestamp(milliseconds: Int64(bitPattern: bits))
             default: continue
@@ -147,22 +248,6 @@ extension WriteRequest.Series {
         }
         exemplar.labels = Labels(labels)
         return exemplar
-    }
-}
-
-extension WriteRequest.Metadata {
-    /// `io.prometheus.write.v2.Metadata` of the series `name`.
-    fileprivate init(_ message: ProtobufReader, of name: String, _ symbols: [String?]) throws(ProtobufFault) {
-        self.init(family: name, type: 0, help: "", unit: "")
-        var reader = message
-        while let field = try reader.next() {
-            switch field {
-            case (1, .varint(let number)): type = number
-            case (3, .varint(let number)): help = try WriteRequest.Series.symbol(number, reader, symbols) ?? ""
-            case (4, .varint(let number)): unit = try WriteRequest.Series.symbol(number, reader, symbols) ?? ""
-            default: continue
-            }
-        }
     }
 }
 

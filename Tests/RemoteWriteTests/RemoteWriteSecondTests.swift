@@ -282,6 +282,17 @@ private struct Request {
         }
     }
 
+    /// The series gets no place, and a zero alone is not stored.
+    @Test func aStartOfARefusedSampleIsNotStored() throws {
+        let store = try MetricStore(StoreConfiguration(), registry: nil)
+        let receiver = RemoteWriteReceiver(store: store, registry: Registry(), zeroesStarts: true)
+        let message = Request.of(Series(labels: [("__name__", "a")], samples: [(2_000_000, 1)], start: 2000))
+        let (_, refusal) = receiver.receive(Snappy.compress(message), .two, now: Timestamp(seconds: 9))
+        #expect(refusal?.status == 400)
+        #expect(refusal?.message == "out of bounds: timestamp is too far in the future: series a")
+        #expect(store.statistics.seriesCount == 0)
+    }
+
     @Test func brokenMessagesAreRefused() throws {
         let fixture = try fixture()
         func refusal(_ fill: (inout ProtobufMessage) -> Void) throws -> String {

@@ -150,6 +150,55 @@ extension ProtobufMessage {
         #expect(try fixture.data("/api/v1/series?match[]=a").encoded == #"[{"__name__":"a","instance":"i","job":"x"}]"#)
     }
 
+    @Test func labelsInAnyOrderAndBetweenSamplesAreTheSameSeries() throws {
+        let fixture = try fixture()
+        let names = ["__name__", "job", "instance", "z"]
+        let values = ["a", "x", "i", "1"]
+        let orders = [[0, 2, 1, 3], [3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1], [0, 1, 2, 3], [0, 3, 2, 1]]
+        for (step, order) in orders.enumerated() {
+            let series = Message.make { message in
+                for position in order {
+                    message.message(1) {
+                        $0.text(1, names[position])
+                        $0.text(2, values[position])
+                    }
+                    // In half of the requests a sample stands between the labels.
+                    if position == order[1], step.isMultiple(of: 2) {
+                        message.message(2) {
+                            $0.double(1, Double(step))
+                            $0.number(2, UInt64(now + Int64(step)))
+                        }
+                    }
+                }
+                if !step.isMultiple(of: 2) {
+                    message.message(2) {
+                        $0.double(1, Double(step))
+                        $0.number(2, UInt64(now + Int64(step)))
+                    }
+                }
+            }
+            #expect(try write([series], to: fixture).status == 204)
+        }
+        #expect(try self.values("a", in: fixture) == [0, 1, 2, 3, 4, 5])
+        #expect(fixture.store.statistics.seriesCount == 1)
+    }
+
+    @Test func labelsThatAreNoMessagesRefuseTheRequest() throws {
+        let fixture = try fixture()
+        let good = Message.series([("__name__", "good")], [(now, 1)])
+        // A label whose name claims to be longer than the label.
+        let bad = Message.make { series in
+            series.bytes(1, [0x0a, 0x7f, 0x61])
+            series.message(2) { $0.number(2, UInt64(now)) }
+        }
+        let refusal = try write([good, bad], to: fixture)
+        #expect(refusal.status == 400)
+        #expect(
+            String(decoding: refusal.body, as: UTF8.self).contains("malformed protobuf message: 127 bytes announced"))
+        #expect(fixture.store.statistics.seriesCount == 0)
+        #expect(try write([good], to: fixture).status == 204)
+    }
+
     @Test func refusalsAreLoggedOnceInAWhile() throws {
         let lines = Mutex<[String]>([])
         let receiver = RemoteWriteReceiver(

@@ -2,16 +2,19 @@ internal import MetricModel
 
 /// Hashes for tables in memory (with a new seed in every process, so that label values cannot be chosen to collide) and
 /// checksums for files (always the same).
-@safe enum ByteHash {
+@safe package enum ByteHash {
     private static let seed = UInt64.random(in: .min ... .max)
 
     /// For tables of texts.
     static func of(_ text: String) -> UInt32 {
         var text = text
-        return text.withUTF8 { bytes in
-            let hash = unsafe fold(UnsafeRawBufferPointer(bytes), seed)
-            return UInt32(truncatingIfNeeded: hash ^ hash >> 32)
-        }
+        return text.withUTF8 { unsafe of(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// For tables of bytes.
+    package static func of(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+        let hash = unsafe fold(bytes, seed)
+        return UInt32(truncatingIfNeeded: hash ^ hash >> 32)
     }
 
     /// For tables of numbers.

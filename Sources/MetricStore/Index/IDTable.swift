@@ -1,11 +1,13 @@
 /// A hash table of ids whose keys are stored elsewhere: four bytes per entry, linear probing, no tombstones.
-struct IDTable {
+package struct IDTable {
     /// id + 1; 0 is empty. The count is a power of two.
     var buckets = [UInt32](repeating: 0, count: 64)
-    var count = 0
+    package var count = 0
+
+    package init() {}
 
     /// The id with this hash for which `matches` returns true.
-    func find(_ hash: UInt32, _ matches: (UInt32) -> Bool) -> UInt32? {
+    package func find(_ hash: UInt32, _ matches: (UInt32) -> Bool) -> UInt32? {
         var index = Int(hash) & (buckets.count - 1)
         while buckets[index] != 0 {
             if matches(buckets[index] - 1) { return buckets[index] - 1 }
@@ -15,7 +17,7 @@ struct IDTable {
     }
 
     /// Adds `id`, which must not be in the table. `hash` returns the hash of an id.
-    mutating func insert(_ id: UInt32, hash: (UInt32) -> UInt32) {
+    package mutating func insert(_ id: UInt32, hash: (UInt32) -> UInt32) {
         if (count + 1) * 4 > buckets.count * 3 {
             let old = buckets
             buckets = [UInt32](repeating: 0, count: old.count * 2)
@@ -37,7 +39,7 @@ struct IDTable {
     }
 
     /// Removes `id` and closes the gap.
-    mutating func remove(_ id: UInt32, hash: (UInt32) -> UInt32) {
+    package mutating func remove(_ id: UInt32, hash: (UInt32) -> UInt32) {
         let mask = buckets.count - 1
         var gap = Int(hash(id)) & mask
         while buckets[gap] != id + 1 {

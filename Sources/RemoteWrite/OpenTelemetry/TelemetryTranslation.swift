@@ -180,33 +180,26 @@ struct TelemetryTranslation {
 
     private mutating func emit(
         _ name: String, _ base: [Label], _ more: Label? = nil, exemplars: [Exemplar] = [],
-        _ fill: (inout WriteRequest.Series) -> Void
+        sample: WriteRequest.Sample? = nil, histogram: WriteRequest.HistogramSample? = nil, isDerived: Bool = false
     ) {
         labelCount += base.count + 2
         if labelCount > Self.mostLabels { isTooLarge = true }
         if isTooLarge { return }
-        var series = WriteRequest.Series()
-        series.labels.reserveCapacity(base.count + 2)
-        series.labels += base
-        if let more { series.labels.append(more) }
-        series.labels.append(Label(Labels.metricName, name))
-        series.exemplars = exemplars
-        series.point = pointCount
-        fill(&series)
-        request.series.append(series)
+        var labels = base
+        if let more { labels.append(more) }
+        labels.append(Label(Labels.metricName, name))
+        request.append(
+            labels: labels, samples: sample.map { [$0] } ?? [], histograms: histogram.map { [$0] } ?? [],
+            exemplars: exemplars, point: isDerived ? nil : pointCount, isDerived: isDerived)
     }
 
     private mutating func emitSample(
         _ name: String, _ base: [Label], _ more: Label? = nil, exemplars: [Exemplar] = [], value: Double,
         at point: TelemetryPoint
     ) {
-        emit(name, base, more, exemplars: exemplars) {
-            $0.samples = [
-                WriteRequest.Sample(
-                    time: point.milliseconds, value: point.hasNoValue ? .staleMarker : value,
-                    start: point.startMilliseconds)
-            ]
-        }
+        let sample = WriteRequest.Sample(
+            time: point.milliseconds, value: point.hasNoValue ? .staleMarker : value, start: point.startMilliseconds)
+        emit(name, base, more, exemplars: exemplars, sample: sample)
     }
 
     private mutating func add(_ number: TelemetryNumber, _ steps: Steps) throws(Rejection) {
@@ -219,12 +212,9 @@ struct TelemetryTranslation {
         _ histogram: FloatHistogram, _ point: TelemetryPoint, _ steps: Steps
     ) throws(Rejection) {
         let base = try labels.labels(of: point.attributes)
-        emit(steps.family, base, exemplars: point.prometheusExemplars) {
-            $0.histograms = [
-                WriteRequest.HistogramSample(
-                    time: point.milliseconds, histogram: histogram, start: point.startMilliseconds)
-            ]
-        }
+        let sample = WriteRequest.HistogramSample(
+            time: point.milliseconds, histogram: histogram, start: point.startMilliseconds)
+        emit(steps.family, base, exemplars: point.prometheusExemplars, histogram: sample)
     }
 
     /// A histogram with explicit bounds as `_bucket`, `_sum` and `_count`.
@@ -273,11 +263,7 @@ struct TelemetryTranslation {
         }
         let identity = Labels(metric: "target_info", base)
         for time in samples + [last] where targetInfos.insert(TargetInfo(labels: identity, time: time)).inserted {
-            emit("target_info", base) {
-                $0.samples = [WriteRequest.Sample(time: time, value: 1)]
-                $0.point = nil
-                $0.isDerived = true
-            }
+            emit("target_info", base, sample: WriteRequest.Sample(time: time, value: 1), isDerived: true)
         }
         request.metadata.append(
             WriteRequest.Metadata(family: "target_info", type: 2, help: "Target metadata", unit: ""))
