@@ -22,11 +22,19 @@ public struct Roster: Equatable, Sendable {
         public let name: String
         /// The ways to reach the person, the one that is used first at the front; at least one.
         public let contacts: [Contact]
+        /// More names of the person in calendars, such as a full name or a mail address.
+        public let aliases: [String]
+        /// The ids of the person at chat services, whose buttons are pressed in their name.
+        public let chat: [ChatAction.Service: String]
 
         /// A person.
-        public init(name: String, contacts: [Contact]) {
+        public init(
+            name: String, contacts: [Contact], aliases: [String] = [], chat: [ChatAction.Service: String] = [:]
+        ) {
             self.name = name
             self.contacts = contacts
+            self.aliases = aliases
+            self.chat = chat
         }
     }
 
@@ -78,11 +86,44 @@ public struct Roster: Equatable, Sendable {
     public var policies: [String: EscalationPolicy] = [:]
     /// Digests by name.
     public var digests: [String: Digest] = [:]
+    /// The services that each service needs directly. Without cycles.
+    public var dependencies: [String: Set<String>] = [:]
+    /// When a problem flaps; `nil` for never.
+    public var flapping: Flapping?
     /// The programs that report, by name.
     public var heartbeats: [String: Heartbeat] = [:]
 
+    /// A problem flaps if it has had so many pages within so much time. A value.
+    public struct Flapping: Equatable, Sendable {
+        /// The number of pages, at least 2, the new one included.
+        public let pages: Int
+        /// The time.
+        public let window: Milliseconds
+        /// How long the problem must be away until the page of a flapping problem ends.
+        public let quiet: Milliseconds
+
+        /// A rule of flapping.
+        public init(pages: Int, window: Milliseconds, quiet: Milliseconds) {
+            self.pages = pages
+            self.window = window
+            self.quiet = quiet
+        }
+    }
+
     /// Nobody.
     public init() {}
+
+    /// Whether `service` needs `other`, directly or by others.
+    func needs(_ service: String, _ other: String) -> Bool {
+        var (seen, open) = (Set<String>(), [service])
+        while let next = open.popLast() {
+            for needed in dependencies[next] ?? [] where seen.insert(needed).inserted {
+                if needed == other { return true }
+                open.append(needed)
+            }
+        }
+        return false
+    }
 
     /// The names of the people that `target` means at `moment`; none for a receiver, or if nobody is on call.
     public func people(of target: EscalationPolicy.Target, at moment: Timestamp) -> [String] {

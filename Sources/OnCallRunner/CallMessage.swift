@@ -6,19 +6,30 @@ internal import Receivers
 enum CallMessage {
     /// The message of `call`, with links that answer it.
     static func firing(
-        _ call: Page.Call, _ entry: PageBook.Entry, links: PageLinks, lifetime: Milliseconds, externalURL: String,
-        at now: Timestamp
+        _ call: Page.Call, _ entry: PageBook.Entry, links: PageLinks, _ configuration: OnCallConfiguration,
+        externalURL: String, at now: Timestamp
     ) -> Message {
+        let expires = now + configuration.linkLifetime
         var own = Labels([Label("page", entry.page.id), Label("call", String(call.number))])
         own.set("source", to: entry.problem.source)
         if let person = call.person { own.set("person", to: person) }
         for verb in PageLinks.Verb.allCases {
             let link = PageLinks.Link(
                 page: entry.page.id, call: call.number, recipient: call.person ?? call.receiver, verb: verb,
-                expires: now + lifetime)
+                expires: expires)
             own.set(verb.rawValue, to: "\(externalURL)/oncall/links/\(links.token(link))")
         }
-        return message(entry, to: call.receiver, own, isResolved: false, at: now)
+        var message = message(entry, to: call.receiver, own, isResolved: false, at: now)
+        message.buttons = ChatAction.Verb.allCases.map { verb in
+            let content = PageLinks.Button(page: entry.page.id, verb: verb, expires: expires)
+            var button = Message.Button(name: verb.rawValue, title: verb.title, link: own[verb.rawValue])
+            if configuration.slackSecret != nil { button.slackValue = links.token(content, of: .slack) }
+            if configuration.usesMattermost {
+                button.mattermost = ("\(externalURL)/oncall/chat/mattermost", links.token(content, of: .mattermost))
+            }
+            return button
+        }
+        return message
     }
 
     /// The message that somebody acts on `entry`.

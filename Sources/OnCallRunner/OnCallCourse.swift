@@ -112,7 +112,7 @@ struct OnCallCourse: ~Copyable {
         runner.isLeading.store(false, ordering: .relaxed)
         runner.logger.info("another node acts for on-call")
         own = [book.record(at: now, epoch: epoch)]
-        book = PageBook(book.roster)
+        book = book.emptied
         unshared = ([], [])
         publish()
     }
@@ -140,7 +140,7 @@ struct OnCallCourse: ~Copyable {
         book.restored(records, at: now)
         runner.isLeading.store(true, ordering: .relaxed)
         runner.logger.info("this node acts for on-call", ["pages": book.openCount])
-        unshared.changed = Set(book.entries.keys)
+        unshared.changed = book.ids
         perform(book.resumed())
     }
 
@@ -155,6 +155,18 @@ struct OnCallCourse: ~Copyable {
                 return
             }
             let (outcome, actions) = book.ordered(order, page: page, at: now)
+            guard store() else {
+                answer.send(.failure(.notLeading))
+                return
+            }
+            answer.send(.success(outcome))
+            carryOut(actions)
+        case .scheduleOrder(let order, let answer):
+            guard isLeading else {
+                answer.send(.failure(.notLeading))
+                return
+            }
+            let (outcome, actions) = book.ordered(order, at: now, id: Self.randomID)
             guard store() else {
                 answer.send(.failure(.notLeading))
                 return
@@ -177,7 +189,11 @@ struct OnCallCourse: ~Copyable {
         case .digestFailed(let content): if isLeading { book.digestFailed(content, at: now) }
         case .reconfigured:
             let roster = runner.current.withLock { $0.configuration.onCall.roster }
-            if isLeading { perform(book.reconfigured(roster, at: now)) } else { book = PageBook(roster) }
+            let actions = book.reconfigured(roster, at: now)
+            if isLeading { perform(actions) } else { publish() }
+        case .calendar(let schedule, let shifts):
+            book.calendarRead(schedule, shifts)
+            publish()
         }
     }
 
@@ -209,9 +225,13 @@ struct OnCallCourse: ~Copyable {
     /// An id that is short enough to be read out, and not that of a page that is remembered.
     private func freshID() -> String {
         while true {
-            let id = String((0..<8).map { _ in "23456789abcdefghjkmnpqrstuvwxyz".randomElement() ?? "0" })
+            let id = Self.randomID()
             if book.entries[id] == nil { return id }
         }
+    }
+
+    private static func randomID() -> String {
+        String((0..<8).map { _ in "23456789abcdefghjkmnpqrstuvwxyz".randomElement() ?? "0" })
     }
 
     // MARK: Steps
@@ -224,15 +244,16 @@ struct OnCallCourse: ~Copyable {
 
     /// Stores the changes of the last event. Returns false if another node acts, so that nothing may follow.
     private mutating func store() -> Bool {
-        let (changed, forgotten) = book.takeChanges()
-        if !changed.isEmpty || !forgotten.isEmpty {
+        let (changed, overrides, forgotten) = book.takeChanges()
+        if !changed.isEmpty || !overrides.isEmpty || !forgotten.isEmpty {
             runner.afterStep?("before journal")
-            let record = PageBook.Record(entries: changed, forgotten: forgotten, at: now, epoch: epoch)
+            let record = PageBook.Record(
+                entries: changed, overrides: overrides, forgotten: forgotten, at: now, epoch: epoch)
             let (copy, now, epoch) = (book, now, epoch)
             let isKept = journal?.keep(record, everything: { copy.record(at: now, epoch: epoch) }) ?? false
             if !isKept { runner.instruments.lost.add() }
             runner.afterStep?("after journal")
-            unshared.changed.formUnion(changed.map(\.page.id))
+            unshared.changed.formUnion(changed.map(\.page.id) + overrides.map(\.id))
             unshared.forgotten.formUnion(forgotten)
         }
         defer { publish() }
@@ -247,8 +268,9 @@ struct OnCallCourse: ~Copyable {
         }
         let monotonic = SystemClock.monotonicNanoseconds()
         guard !unshared.changed.isEmpty || !unshared.forgotten.isEmpty, monotonic >= storeAt else { return true }
-        let entries = unshared.changed.sorted().compactMap { book.entries[$0] }
-        let record = PageBook.Record(entries: entries, forgotten: unshared.forgotten.sorted(), at: now)
+        let (entries, overrides) = book.stored(unshared.changed)
+        let record = PageBook.Record(
+            entries: entries, overrides: overrides, forgotten: unshared.forgotten.sorted(), at: now)
         do throws(PageStoreFault) {
             guard try store.keep(record) else {
                 standBy()
@@ -286,6 +308,7 @@ struct OnCallCourse: ~Copyable {
             case .record(let event):
                 count(event)
                 runner.sinks.event(event)
+            case .recordSchedule(let event): runner.sinks.schedule(event)
             case .raise(let alarm): runner.sinks.alarm(alarm, false)
             case .takeBack(let alarm): runner.sinks.alarm(alarm, true)
             }
@@ -298,7 +321,8 @@ struct OnCallCourse: ~Copyable {
         case .undelivered: runner.instruments.undelivered.add()
         case .unanswered: runner.instruments.unanswered.add()
         case .unreachable: runner.instruments.unreachable.add()
-        case .called, .callFailed, .acknowledged, .snoozed, .reassigned, .escalated, .noted, .calledAgain, .resolved:
+        case .called, .callFailed, .acknowledged, .snoozed, .reassigned, .escalated, .noted, .calledAgain, .resolved,
+            .held, .released, .flapping:
             break
         }
     }

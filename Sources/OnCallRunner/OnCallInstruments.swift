@@ -60,13 +60,14 @@ final class OnCallInstruments: Sendable {
     }
 
     /// Shows what `book` is at `now`. A node that does not act shows nothing.
-    func show(_ book: PageBook, at now: Timestamp) {
+    func show(_ book: PageBook, isLeading: Bool, at now: Timestamp) {
         let open = book.entries.values.filter { !$0.page.isResolved }
         for (state, gauge) in pages { gauge.set(Double(open.count { $0.page.state.name == state })) }
         let first = open.filter { $0.page.state == .escalating }.map(\.page.openedAt).min()
         oldest.set(first.map { max(0, (now - $0).seconds) } ?? 0)
         alarms.set(Double(open.count { $0.alarm != nil }))
-        show(book.roster.schedules.values, at: now)
+        // Only the node that acts knows the overrides that were planned.
+        show(isLeading ? Array(book.roster.schedules.values) : [], at: now)
     }
 
     private func show(_ schedules: some Collection<Schedule>, at now: Timestamp) {

@@ -57,7 +57,7 @@ extension OnCallRunner {
             let failure = DeliveryFailure("there is no receiver \"\(job.receiver)\"", isRetryable: false)
             return report(job, failure: failure)
         }
-        let message = message(job, links, configuration.onCall.linkLifetime)
+        let message = message(job, links, configuration.onCall)
         var failures: [DeliveryFailure] = []
         var heard = self.heard.withLock { $0[job.id] ?? [] }
         afterStep?("before call")
@@ -118,11 +118,11 @@ extension OnCallRunner {
         }
     }
 
-    private func message(_ job: CallJob, _ links: PageLinks, _ lifetime: Milliseconds) -> Message {
+    private func message(_ job: CallJob, _ links: PageLinks, _ configuration: OnCallConfiguration) -> Message {
         switch job.kind {
         case .call(let call):
             CallMessage.firing(
-                call, job.entry, links: links, lifetime: lifetime, externalURL: settings.externalURL, at: Self.wall)
+                call, job.entry, links: links, configuration, externalURL: settings.externalURL, at: Self.wall)
         case .acknowledged: CallMessage.acknowledged(job.entry, to: job.receiver, at: Self.wall)
         case .resolved: CallMessage.resolved(job.entry, to: job.receiver, at: Self.wall)
         }

@@ -25,6 +25,10 @@ public final class OnCallRunner: Sendable {
         public var store: (any PageStore)?
         /// Whether this process acts, and not another one. Called from any thread, again before each message.
         public var mayAct: @Sendable () -> Bool
+        /// Reads a calendar. Called from one thread, which it may block until it is cancelled.
+        public var fetch:
+            @Sendable (_ source: CalendarSource, _ isCancelled: @escaping @Sendable () -> Bool)
+                throws(CalendarFetchError) -> [UInt8]
         /// The log.
         public var logger: Logger
         /// The registry of metrics.
@@ -36,6 +40,7 @@ public final class OnCallRunner: Sendable {
             self.externalURL = externalURL
             transport = NetworkTransport()
             mayAct = { true }
+            fetch = { (_, _) throws(CalendarFetchError) in throw CalendarFetchError("calendars cannot be read here") }
             self.logger = logger
             self.registry = registry
         }
@@ -45,6 +50,8 @@ public final class OnCallRunner: Sendable {
     public struct Sinks: Sendable {
         /// Something happened, for the record.
         public var event: @Sendable (PageEvent) -> Void = { _ in }
+        /// Something happened to a schedule, for the record.
+        public var schedule: @Sendable (ScheduleEvent) -> Void = { _ in }
         /// An alarm was raised, or is over.
         public var alarm: @Sendable (_ alarm: PageAlarm, _ isOver: Bool) -> Void = { _, _ in }
 
@@ -72,11 +79,13 @@ public final class OnCallRunner: Sendable {
     enum Event: Sendable {
         case signal(Signal, Mailbox<OnCallRefusal?>)
         case order(PageOrder, page: String, Mailbox<Result<PageOutcome, OnCallRefusal>>)
+        case scheduleOrder(ScheduleOrder, Mailbox<Result<ScheduleOutcome, OnCallRefusal>>)
         case called(page: String, number: Int)
         case callFailed(page: String, number: Int, reason: String, isFinal: Bool)
         case closed(page: String, receiver: String, hasTakenIt: Bool)
         case digestFailed(DigestContent)
         case reconfigured
+        case calendar(schedule: String, [Schedule.Shift])
     }
 
     private enum Limit {
@@ -102,6 +111,8 @@ public final class OnCallRunner: Sendable {
     let published = Mutex(PageBook(Roster()))
     private let journal: Mutex<PageJournal?>
     private let thread = Mutex<WorkerThread?>(nil)
+    private let calendars: CalendarReader
+    let slack = SlackSignature()
     let isStopping = Atomic(false)
     /// Whether this process acts now, as the thread of the machine sees it.
     let isLeading = Atomic(false)
@@ -132,9 +143,10 @@ public final class OnCallRunner: Sendable {
             throw OnCallStartError(error.description)
         }
         instruments = OnCallInstruments(settings.registry)
+        calendars = CalendarReader(settings, events)
         settings.registry.onSnapshot { [weak self] in
             guard let self else { return }
-            instruments.show(book, at: Self.wall)
+            instruments.show(book, isLeading: isLeading.load(ordering: .relaxed), at: Self.wall)
         }
     }
 
@@ -157,11 +169,13 @@ public final class OnCallRunner: Sendable {
             course.run()
         }
         thread.withLock { $0 = worker }
+        try calendars.start(current.withLock { $0.configuration.onCall.roster })
     }
 
     /// Stops the threads after the messages in progress. Calls that wait are sent by the next process.
     public func stop() {
         isStopping.store(true, ordering: .relaxed)
+        calendars.stop()
         let receiverQueues = self.receiverQueues.withLock { Array($0.values) }
         for queue in receiverQueues { queue.close() }
         for queue in receiverQueues { queue.join() }
@@ -184,6 +198,7 @@ public final class OnCallRunner: Sendable {
             current.withLock { $0.configuration = configuration }
         }
         events.send(.reconfigured)
+        calendars.reload(configuration.onCall.roster)
     }
 
     /// Lets the receivers that open pages do so: each gets an integration besides those it has.
@@ -231,8 +246,19 @@ public final class OnCallRunner: Sendable {
 
     /// A person gives an order. Returns when it is journalled.
     public func order(_ order: PageOrder, page: String) throws(OnCallRefusal) -> PageOutcome {
-        let answer = Mailbox<Result<PageOutcome, OnCallRefusal>>(capacity: 1)
-        guard events.count < Limit.signals, events.send(.order(order, page: page, answer)) else { throw .full }
+        try answer { .order(order, page: page, $0) }
+    }
+
+    /// A person gives an order about a schedule. Returns when it is journalled.
+    public func order(_ order: ScheduleOrder) throws(OnCallRefusal) -> ScheduleOutcome {
+        try answer { .scheduleOrder(order, $0) }
+    }
+
+    private func answer<Outcome: Sendable>(
+        _ event: (Mailbox<Result<Outcome, OnCallRefusal>>) -> Event
+    ) throws(OnCallRefusal) -> Outcome {
+        let answer = Mailbox<Result<Outcome, OnCallRefusal>>(capacity: 1)
+        guard events.count < Limit.signals, events.send(event(answer)) else { throw .full }
         switch answer.receive(deadline: SystemClock.monotonicNanoseconds() + Limit.answerNanoseconds) {
         case .message(let result): return try result.get()
         case .timedOut, .closed: throw .late

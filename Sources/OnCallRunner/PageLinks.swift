@@ -1,5 +1,6 @@
 internal import Durable
 public import MetricModel
+public import OnCall
 internal import Runtime
 internal import TLS
 
@@ -29,6 +30,16 @@ public struct PageLinks: Sendable {
 
         /// Identifies it in the page, where it works once.
         public var id: String { "\(call)/\(verb.rawValue)" }
+    }
+
+    /// The content of a button of a chat message, which the service sends back with who pressed it.
+    public struct Button: Equatable, Sendable {
+        /// The page.
+        public var page: String
+        /// The order.
+        public var verb: ChatAction.Verb
+        /// The first moment at which it does not work any more.
+        public var expires: Timestamp
     }
 
     /// Why a link does not work.
@@ -69,23 +80,48 @@ public struct PageLinks: Sendable {
     }
 
     /// The text that opens the calendar of `person`, for a path. It works as long as the key stays.
-    public func calendarToken(of person: String) -> String {
-        let bytes = Array(person.utf8)
-        return "\(Base64URL.text(bytes)).\(Base64URL.text(calendarCode(bytes)))"
-    }
+    public func calendarToken(of person: String) -> String { sealed(person, for: "calendar") }
 
     /// The person whose calendar `token` opens; `nil` for a text that was not made with this key.
     public func person(ofCalendar token: String) -> String? {
+        opened(token, for: "calendar")
+    }
+
+    /// The text of `button` in messages of `service`.
+    public func token(_ button: Button, of service: ChatAction.Service) -> String {
+        sealed(
+            "\(button.page)\n\(button.verb.rawValue)\n\(button.expires.milliseconds)", for: "chat \(service.rawValue)")
+    }
+
+    /// Reads the text of a button that `service` sends.
+    public func button(
+        _ token: String, of service: ChatAction.Service, at now: Timestamp
+    ) throws(Refusal) -> Button {
+        guard let text = opened(token, for: "chat \(service.rawValue)") else { throw .forged }
+        let fields = text.split(separator: "\n", omittingEmptySubsequences: false)
+        guard fields.count == 3, let verb = ChatAction.Verb(rawValue: String(fields[1])), let expires = Int64(fields[2])
+        else { throw .forged }
+        guard now.milliseconds < expires else { throw .expired }
+        return Button(page: String(fields[0]), verb: verb, expires: Timestamp(milliseconds: expires))
+    }
+
+    /// `text` with a code over it and its purpose, so that no text can stand for one of another purpose or for a link.
+    private func sealed(_ text: String, for purpose: String) -> String {
+        let bytes = Array(text.utf8)
+        return "\(Base64URL.text(bytes)).\(Base64URL.text(code(bytes, purpose)))"
+    }
+
+    /// The text in `token`; `nil` if it was not sealed with this key for this purpose.
+    private func opened(_ token: String, for purpose: String) -> String? {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false)
         guard token.utf8.count <= Self.tokenLimit, parts.count == 2, let bytes = Base64URL.bytes(parts[0]),
-            let code = Base64URL.bytes(parts[1]), ConstantTime.equal(code, calendarCode(bytes))
+            let code = Base64URL.bytes(parts[1]), ConstantTime.equal(code, self.code(bytes, purpose))
         else { return nil }
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Another content than that of a link, so that neither can stand for the other.
-    private func calendarCode(_ person: [UInt8]) -> [UInt8] {
-        HMACSHA256.code(for: Array("calendar\0".utf8) + person, key: key)
+    private func code(_ bytes: [UInt8], _ purpose: String) -> [UInt8] {
+        HMACSHA256.code(for: Array("\(purpose)\0".utf8) + bytes, key: key)
     }
 
     /// The text of `link`, for a path: letters, digits, `-`, `_` and `.`.

@@ -30,12 +30,14 @@ public final class PostgresPages: PageStore {
         let rows: [(entry: String, epoch: Int64)]
         do { rows = try table.entries() } catch { throw PageStoreFault(error.description) }
         // An entry that is not JSON counts as one of an unknown version.
-        let entries = rows.compactMap { row in (try? JSON(parsing: row.entry)).flatMap(PageBook.Entry.init(stored:)) }
-        guard entries.count == rows.count else {
-            throw PageStoreFault("\(rows.count - entries.count) pages are of an unknown version")
+        let stored = rows.map { row in (try? JSON(parsing: row.entry)) ?? .null }
+        let entries = stored.compactMap(PageBook.Entry.init(stored:))
+        let overrides = stored.compactMap(PlannedOverride.init(stored:))
+        guard entries.count + overrides.count == rows.count else {
+            throw PageStoreFault("\(rows.count - entries.count - overrides.count) pages are of an unknown version")
         }
         let epoch = rows.map(\.epoch).max() ?? 0
-        return (PageBook.Record(entries: entries, at: .distantPast, epoch: epoch), epoch)
+        return (PageBook.Record(entries: entries, overrides: overrides, at: .distantPast, epoch: epoch), epoch)
     }
 
     /// Stores and deletes pages.
@@ -45,6 +47,7 @@ public final class PostgresPages: PageStore {
         guard let epoch = leaseEpoch() else { return false }
         let changes =
             record.entries.map { LeasedTable.Change(key: $0.page.id, entry: $0.stored.encoded) }
+            + record.overrides.map { LeasedTable.Change(key: $0.id, entry: $0.stored.encoded) }
             + record.forgotten.map { LeasedTable.Change(key: $0, entry: nil) }
         do { return try table.apply(changes, epoch: epoch) } catch { throw PageStoreFault(error.description) }
     }

@@ -37,6 +37,10 @@ public enum Paths {
     @discardableResult
     public static func move(_ path: String, to other: String) -> Bool { unsafe rename(path, other) == 0 }
 
+    /// Deletes the file at `path`. Returns false on failure, with the reason in `errno`.
+    @discardableResult
+    public static func remove(_ path: String) -> Bool { unsafe unlink(path) == 0 }
+
     /// Creates the directory at `path` and its parents. Returns whether it exists now; otherwise `errno` has the
     /// reason.
     ///

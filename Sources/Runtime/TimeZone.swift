@@ -19,12 +19,18 @@ public struct TimeZone: Equatable, Sendable {
     /// Coordinated Universal Time.
     public static let utc = TimeZone(name: "UTC")
 
-    private init(name: String) {
+    /// A zone with the yearly changes of `posix`, such as `CET-1CEST,M3.5.0,M10.5.0/3`; `nil` if that is malformed.
+    public init?(name: String, posix: String) {
+        guard let rule = TimeZoneRule(parsing: posix) else { return nil }
+        self.init(name: name, rule: rule)
+    }
+
+    private init(name: String, rule: TimeZoneRule? = nil) {
         self.name = name
         changes = []
         offsets = []
         initial = 0
-        rule = nil
+        self.rule = rule
     }
 
     /// Reads the zone `name` from the system's database. `UTC` needs no file; `Local` is the zone of this machine.
@@ -211,7 +217,7 @@ extension [UInt8] {
 
 extension Int64 {
     /// Division that rounds down.
-    func flooredDivision(by divisor: Int64) -> Int64 {
+    package func flooredDivision(by divisor: Int64) -> Int64 {
         let quotient = self / divisor
         return self % divisor < 0 ? quotient - 1 : quotient
     }

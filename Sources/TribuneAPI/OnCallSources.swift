@@ -15,11 +15,25 @@ public struct OnCallSources: Sendable {
     public var order: @Sendable (PageOrder, _ page: String) throws(OnCallRefusal) -> PageOutcome = {
         (_, _) throws(OnCallRefusal) in throw .notLeading
     }
+    /// Carries out an order about a schedule. Blocks until it is journalled.
+    public var plan: @Sendable (ScheduleOrder) throws(OnCallRefusal) -> ScheduleOutcome = {
+        _ throws(OnCallRefusal) in throw .notLeading
+    }
     /// Opens the text of a signed link.
     public var link: @Sendable (String) throws(PageLinks.Refusal) -> PageLinks.Link = {
         _ throws(PageLinks.Refusal) in throw .forged
     }
 
+    /// Checks that Slack sends a request.
+    public var checkSlack:
+        @Sendable (_ body: [UInt8], _ timestamp: String, _ signature: String) throws(ChatRefusal) -> Void = {
+            (_, _, _) throws(ChatRefusal) in throw .unconfigured
+        }
+    /// The order of a button of a chat message that was pressed.
+    public var chatOrder:
+        @Sendable (ChatAction, ChatAction.Service, _ peer: String?) throws(ChatRefusal) -> OnCallRunner.ChatOrder = {
+            (_, _, _) throws(ChatRefusal) in throw .unconfigured
+        }
     /// The text that opens the calendar of a person.
     public var calendarToken: @Sendable (_ person: String) -> String = { _ in "" }
     /// The person whose calendar a text opens.

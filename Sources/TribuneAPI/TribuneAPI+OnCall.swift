@@ -43,11 +43,7 @@ extension TribuneAPI {
                     .optional("text", .string, "The text of a note."),
                     .optional("actor", .string, "Who gives the order; the client's address unless given."),
                 ], needsStore: false, refusesUnknownParameters: true, answerPage),
-            .data(
-                [.get], "/api/v1/oncall/schedules", "Lists schedules with the person on call and the next change.",
-                parameters: [.optional("time", .time, "The time asked about; now unless given.")], needsStore: false,
-                refusesUnknownParameters: true, schedules),
-        ] + calendarEndpoints + pageLinkEndpoints + inboundEndpoints
+        ] + scheduleEndpoints + calendarEndpoints + pageLinkEndpoints + inboundEndpoints + chatEndpoints
     }
 
     private func pages(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
@@ -56,13 +52,14 @@ extension TribuneAPI {
         guard wanted == "open" || wanted == "all" || states.contains(wanted) else {
             throw .invalid("state", "expected open, all, \(states.joined(separator: ", "))")
         }
-        let found = sources.onCall.book().entries.values.filter { entry in
+        let book = sources.onCall.book()
+        let found = book.entries.values.filter { entry in
             wanted == "all" || (wanted == "open" ? !entry.page.isResolved : entry.page.state.name == wanted)
         }
         let sorted = found.sorted { ($1.page.openedAt, $1.page.id) < ($0.page.openedAt, $0.page.id) }
         writer.object { writer in
             writer.name("pages")
-            writer.array(sorted) { Self.write($1, into: &$0) }
+            writer.array(sorted) { Self.write($1, book, into: &$0) }
         }
         return APIResult()
     }
@@ -86,14 +83,15 @@ extension TribuneAPI {
     }
 
     private func page(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
-        guard let entry = sources.onCall.book().entries[call.pathParameters[0]] else {
+        let book = sources.onCall.book()
+        guard let entry = book.entries[call.pathParameters[0]] else {
             throw APIError(.notFound, "no page \(MetricText.quoted(call.pathParameters[0]))")
         }
-        Self.write(entry, into: &writer)
+        Self.write(entry, book, into: &writer)
         return APIResult()
     }
 
-    private static func write(_ entry: PageBook.Entry, into writer: inout JSONWriter) {
+    private static func write(_ entry: PageBook.Entry, _ book: PageBook, into writer: inout JSONWriter) {
         let (page, problem) = (entry.page, entry.problem)
         writer.object { writer in
             writer.member("page", page.id)
@@ -112,6 +110,14 @@ extension TribuneAPI {
             case .escalating: break
             }
             writer.member("next_call", orNull: page.state == .escalating ? entry.wakeAt.map(text) : nil)
+            if case .child(let parent) = entry.hold {
+                writer.member("child_of", parent)
+            } else {
+                writer.member("child_of", orNull: String?.none)
+            }
+            writer.name("children")
+            writer.array(book.children(of: page.id)) { $0.string($1) }
+            writer.member("flapping", entry.isFlapping)
             writer.member("alarm", orNull: entry.alarm?.reason.rawValue)
             writer.member("url", problem.url)
             for (name, labels) in [("labels", problem.labels), ("annotations", problem.annotations)] {
@@ -131,26 +137,7 @@ extension TribuneAPI {
         }
     }
 
-    private static func text(_ moment: Timestamp) -> String { RFC3339.text(milliseconds: moment.milliseconds) }
-
-    private func schedules(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
-        let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
-        let moment = try call.time("time", default: now)
-        let schedules = sources.onCall.book().roster.schedules.values.sorted { $0.name < $1.name }
-        writer.object { writer in
-            writer.name("schedules")
-            writer.array(schedules) { writer, schedule in
-                let shifts = schedule.shifts(from: moment, until: moment + .hours(24 * 31))
-                writer.object { writer in
-                    writer.member("name", schedule.name)
-                    writer.member("person", orNull: schedule.person(at: moment))
-                    writer.member("until", orNull: shifts.count > 1 ? Self.text(shifts[1].from) : nil)
-                    writer.member("next", orNull: shifts.count > 1 ? shifts[1].person : nil)
-                }
-            }
-        }
-        return APIResult()
-    }
+    static func text(_ moment: Timestamp) -> String { RFC3339.text(milliseconds: moment.milliseconds) }
 
     // MARK: Orders
 

@@ -39,6 +39,8 @@ struct PageWorld {
         /// Whether only time and receivers have touched it, so that its steps fire when the policy says.
         var isUntouched = true
         var hasAlarm = false
+        /// Nobody may be called: the page of something needed is open, or the problem is away for now.
+        var isHeld = false
         /// The calls of each step and contact, by their numbers.
         var numbers: [String: Set<Int>] = [:]
         /// The step and contact that each number stands for.
@@ -67,6 +69,8 @@ struct PageWorld {
             name: "ada",
             contacts: [.init(receiver: "push", delay: .zero), .init(receiver: "phone", delay: .minutes(4))])
         roster.policies["p"] = policy
+        roster.dependencies = ["k1": ["k0"], "k2": ["k1"]]
+        roster.flapping = .init(pages: 3, window: .hours(6), quiet: .minutes(20))
         return roster
     }
 
@@ -157,7 +161,7 @@ struct PageWorld {
     }
 
     private mutating func store() {
-        let (changed, forgotten) = book.takeChanges()
+        let (changed, _, forgotten) = book.takeChanges()
         for entry in changed { disk[entry.page.id] = entry }
         for id in forgotten { disk[id] = nil }
         diskAt = now
@@ -173,7 +177,7 @@ struct PageWorld {
                 store()
             case .raise(let alarm) where defect != .losesAlarms: truth[alarm.page]?.hasAlarm = true
             case .takeBack(let alarm): truth[alarm.page]?.hasAlarm = false
-            case .raise, .record, .sendAcknowledged, .sendDigest: break
+            case .raise, .record, .recordSchedule, .sendAcknowledged, .sendDigest: break
             }
         }
     }
@@ -223,7 +227,10 @@ struct PageWorld {
         let id = "p\(pages)"
         let isNew = book.openPage(of: key) == nil
         let before = steady
-        perform { $0.triggered(Problem(key: key, title: key, source: "s", policy: "p"), id: id, at: $1) }
+        perform {
+            $0.triggered(
+                Problem(key: key, title: key, source: "s", labels: ["service": key], policy: "p"), id: id, at: $1)
+        }
         if isNew, book.entries[id] != nil {
             truth[id] = Truth(opened: before, hasAlarm: book.entries[id]?.alarm != nil && defect != .losesAlarms)
         }
@@ -337,6 +344,7 @@ struct PageWorld {
         if let count = truth[job.page]?.numbers[contact]?.count, count > 1 {
             faults.append("\(name): its step fired twice")
         }
+        if page.isHeld { faults.append("\(name) is sent while its page is held") }
         if page.isResolved { faults.append("\(name) is sent after the resolution") }
         if let quiet = page.quietUntil, steady < quiet { faults.append("\(name) is sent after an acknowledgement") }
         if let snoozed = page.snoozedUntil, steady + offset < snoozed { faults.append("\(name) is sent in a snooze") }
@@ -358,6 +366,10 @@ struct PageWorld {
 
     private mutating func judge() {
         noteEndsOfAnswers()
+        for (id, entry) in book.entries {
+            truth[id]?.isHeld = entry.hold != nil
+            if entry.hold != nil { truth[id]?.isUntouched = false }
+        }
         faults += book.checkInvariants()
         for (id, page) in truth where !page.isResolved {
             guard let entry = book.entries[id] else {
@@ -369,6 +381,7 @@ struct PageWorld {
             let isSending = entry.page.outstanding.contains { call in
                 jobs.contains { $0.page == id && $0.call.number == call.number && $0.epoch == epoch }
             }
+            if case .child(let parent) = entry.hold, book.entries[parent]?.page.isResolved == false { continue }
             if !isSending, entry.wakeAt == nil, !page.hasAlarm { faults.append("page \(id): nobody is called") }
             let waiting = entry.page.outstanding.filter { call in
                 !jobs.contains { $0.page == id && $0.call.number == call.number && $0.epoch == epoch }

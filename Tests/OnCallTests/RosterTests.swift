@@ -53,7 +53,10 @@ import YAML
             people + "policies: [{name: p, repeat_after: 5m, steps: [{after: 5m, notify: [{person: a}]}]}]",
             "a round must be longer"
         ),
-        (people + "schedules: [{name: s, layers: []}]", "schedules[0].layers: at least one layer is required"),
+        (
+            people + "schedules: [{name: s, layers: []}]",
+            "schedules[0].layers: at least one layer or a calendar is required"
+        ),
         (people + "schedules: [{name: s, time_zone: Mars, layers: []}]", "time zone \"Mars\""),
         (
             people + "schedules: [{name: s, layers: [{people: [a], from: \"2026-02-30 09:00\"}]}]",

@@ -32,6 +32,7 @@ const requests = {
   getApiV1Explain: 'v1/explain?alert=QueueLong',
   getApiV1OncallPages: 'v1/oncall/pages?state=all',
   getApiV1OncallSchedules: 'v1/oncall/schedules',
+  getApiV1OncallSchedulesSchedule: 'v1/oncall/schedules/primary',
   getApiV1OncallPeople: 'v1/oncall/people',
   getApiV2Silences: 'v2/silences',
   getApiV2AlertsGroups: 'v2/alerts/groups',

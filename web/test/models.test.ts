@@ -11,6 +11,7 @@ import { answers, pageFindings } from '../src/model/oncall';
 import { contextAt, rank } from '../src/model/promql';
 import { adding, emptyPanel, readPanels, writePanels, zoomed } from '../src/model/query';
 import { dependencyGraph, nextStage, orders, standing } from '../src/model/rollout';
+import { fieldText, momentOf, partners, upcoming } from '../src/model/shifts';
 import { absolute, duration, formatDuration, parseDuration, relative } from '../src/model/time';
 import { type Live, labelKey } from '../src/state/live';
 import { alert, group, rollout, rule, service, target } from './make';
@@ -158,6 +159,9 @@ test('a page that nobody has answered is the worst, and its answers depend on it
     notes: [],
     labels: {},
     annotations: {},
+    child_of: null,
+    children: [],
+    flapping: false,
   };
   assert.deepEqual(
     answers(page).map((one) => one.verb),
@@ -399,4 +403,35 @@ test('a search of the record leaves measurements out until they are asked for', 
     body: { step: 'shifted', detail: 'acknowledged', causes: [{ trip: { name: 'R' } }] },
   };
   assert.equal(gist(event), 'shifted · acknowledged');
+});
+
+test('a field of a date and time gives back the moment that it was made of', () => {
+  const moment = '2026-12-24T08:30:00.000Z';
+  assert.equal(momentOf(fieldText(moment)), moment);
+  assert.ok(/^2026-12-2[345]T\d\d:\d\d$/.test(fieldText(moment)));
+  assert.throws(() => momentOf(''), /Give a date and a time/);
+});
+
+test('a shift is swapped with those of others, and overrides that are over are not shown', () => {
+  const shift = (person: string | null, day: number) => ({
+    person,
+    from: `2026-01-0${day}T00:00:00Z`,
+    until: `2026-01-0${day + 1}T00:00:00Z`,
+  });
+  const shifts = [shift('ada', 1), shift(null, 2), shift('bob', 3), shift('ada', 4)];
+  assert.deepEqual(partners(shift('ada', 1), shifts), [shift('bob', 3)]);
+  assert.deepEqual(partners(shift(null, 2), shifts), []);
+  const planned = (id: string, day: number) => ({
+    ...shift('bob', day),
+    person: 'bob',
+    override: id,
+    reason: '',
+    by: '',
+    at: '',
+  });
+  const now = Date.parse('2026-01-03T00:00:00Z');
+  assert.deepEqual(
+    upcoming([planned('a', 1), planned('b', 2), planned('c', 3)], now).map((one) => one.override),
+    ['c'],
+  );
 });

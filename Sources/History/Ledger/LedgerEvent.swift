@@ -11,6 +11,8 @@ public struct LedgerEvent: Equatable, Sendable {
         /// A person was called about a problem, or the problem was resolved.
         case page
         case acknowledgement
+        /// An override of a schedule was planned, changed or removed.
+        case schedule
         /// A silence was created, changed or removed, or expired.
         case silence
         case deployment

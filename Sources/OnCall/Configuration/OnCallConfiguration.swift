@@ -11,6 +11,10 @@ public struct OnCallConfiguration: Equatable, Sendable {
     public var receivers: [String: PolicyChoice] = [:]
     /// The ways in for other programs.
     public var integrations: [InboundIntegration] = []
+    /// The signing secret of the Slack app whose buttons answer pages; `nil` for none.
+    public var slackSecret: InboundIntegration.Key?
+    /// Whether messages to Mattermost have buttons that answer pages.
+    public var usesMattermost = false
     /// How long the signed links of a call work.
     public var linkLifetime = Milliseconds.hours(24)
     /// The file with the key of signed links; `nil` for a key that the process makes.
@@ -37,6 +41,7 @@ public struct OnCallConfiguration: Equatable, Sendable {
     public init(_ node: YAMLNode, file: String) throws(YAMLError) {
         var fields = try FieldReader(node, path: "", file: file)
         roster = try Roster(&fields)
+        try roster.readQuality(&fields)
         for (index, element) in try fields.list("receivers").enumerated() {
             var reader = try FieldReader(element, path: "receivers[\(index)]", file: file)
             let name = try reader.text("name")
@@ -63,6 +68,16 @@ public struct OnCallConfiguration: Equatable, Sendable {
             let keys = integrations.map(\.key) + roster.heartbeats.values.map(\.key)
             if keys.contains(heartbeat.key) { throw reader.fault("the key is used elsewhere", field: "key_file") }
             roster.heartbeats[name] = heartbeat
+        }
+        if let node = fields.optional("chat") {
+            var reader = try FieldReader(node, path: "chat", file: file)
+            if let node = reader.optional("slack") {
+                var slack = try FieldReader(node, path: "chat.slack", file: file)
+                slackSecret = try InboundIntegration.Key(&slack, field: "signing_secret_file")
+                try slack.finish()
+            }
+            usesMattermost = try reader.optionalFlag("mattermost") ?? false
+            try reader.finish()
         }
         if let node = fields.optional("links") {
             var reader = try FieldReader(node, path: "links", file: file)
@@ -150,18 +165,18 @@ extension Roster.Heartbeat {
 }
 
 extension InboundIntegration.Key {
-    /// Reads the key in the file of the field `key_file`.
-    fileprivate init(_ fields: inout FieldReader) throws(YAMLError) {
-        let path = Paths.resolve(try fields.text("key_file"), from: Paths.directory(of: fields.file))
+    /// Reads the key in the file that `field` names.
+    fileprivate init(_ fields: inout FieldReader, field: String = "key_file") throws(YAMLError) {
+        let path = Paths.resolve(try fields.text(field), from: Paths.directory(of: fields.file))
         guard let content = FileText.read(path) else {
             throw fields.fault(
-                "cannot read \(path): \(SystemError.current)", at: fields.optional("key_file"), field: "key_file")
+                "cannot read \(path): \(SystemError.current)", at: fields.optional(field), field: field)
         }
         let key = String(content.split(whereSeparator: \.isWhitespace).first ?? "")
         guard key.utf8.count >= Self.shortest, key.utf8.allSatisfy(Self.isKeyByte) else {
             throw fields.fault(
                 "the key in \(path) must have at least \(Self.shortest) letters, digits, \"-\" or \"_\"",
-                at: fields.optional("key_file"), field: "key_file")
+                at: fields.optional(field), field: field)
         }
         self.init(key)
     }

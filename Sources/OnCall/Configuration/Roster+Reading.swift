@@ -10,6 +10,11 @@ extension Roster {
         for (index, element) in try fields.list("people").enumerated() {
             let person = try Person(element, path: "people[\(index)]", file: file)
             try Self.unique(people[person.name] == nil, person.name, element, "people[\(index)].name", file)
+            for (service, id) in person.chat where people.values.contains(where: { $0.chat[service] == id }) {
+                throw YAMLError(
+                    file: file, line: element.line, column: element.column, field: "people[\(index)].chat.\(service)",
+                    message: "another person has the id \"\(id)\"")
+            }
             people[person.name] = person
         }
         for (index, element) in try fields.list("teams").enumerated() {
@@ -76,8 +81,15 @@ extension Roster.Person {
             try contact.finish()
         }
         if contacts.isEmpty { throw fields.fault("at least one contact is required", field: "contacts") }
+        let aliases = try fields.textList("known_as")
+        var chat: [ChatAction.Service: String] = [:]
+        if let node = fields.optional("chat") {
+            var inner = try FieldReader(node, path: "\(path).chat", file: file)
+            for service in ChatAction.Service.allCases { chat[service] = try inner.optionalText(service.rawValue) }
+            try inner.finish()
+        }
         try fields.finish()
-        self.init(name: name, contacts: contacts)
+        self.init(name: name, contacts: contacts, aliases: aliases, chat: chat)
     }
 }
 

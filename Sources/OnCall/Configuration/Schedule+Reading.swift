@@ -18,14 +18,19 @@ extension Schedule {
             var layer = try FieldReader(element, path: "\(fields.path).layers[\(index)]", file: fields.file)
             layers.append(try Layer(&layer, people))
         }
-        if layers.isEmpty { throw fields.fault("at least one layer is required", field: "layers") }
+        let source = try fields.optional("calendar").map { (node) throws(YAMLError) in
+            try CalendarSource(node, path: fields.path(of: "calendar"), file: fields.file)
+        }
+        if layers.isEmpty, source == nil {
+            throw fields.fault("at least one layer or a calendar is required", field: "layers")
+        }
         var overrides: [Override] = []
         for (index, element) in try fields.list("overrides").enumerated() {
             var override = try FieldReader(element, path: "\(fields.path).overrides[\(index)]", file: fields.file)
             overrides.append(try Override(&override, people))
         }
         try fields.finish()
-        self.init(name: name, zone: zone, layers: layers, overrides: overrides)
+        self.init(name: name, zone: zone, layers: layers, overrides: overrides, source: source)
     }
 }
 

@@ -208,6 +208,15 @@ public struct Page: Equatable, Sendable {
         return notified.isEmpty ? [] : [.sendResolved(notified)]
     }
 
+    /// Nobody is called for now, without an answer of a person.
+    mutating func hold() { stopCalls() }
+
+    /// A new escalation begins at `now`, which may be in the future.
+    mutating func release(at now: Timestamp) { beginEscalation(at: now) }
+
+    /// The escalation goes on where it was held `span` ago.
+    mutating func goOn(after span: Milliseconds) { escalationStart = escalationStart + span }
+
     /// Another policy is followed from its first step on. `nil` if the page is resolved.
     public mutating func reassign(to policy: String, at now: Timestamp, roster: Roster) -> [Action]? {
         guard !isResolved else { return nil }

@@ -11,6 +11,13 @@ extension PageBook {
             require(entry.usedLinks.count == Set(entry.usedLinks).count, "page \(id): a link was used twice")
             require(!page.isResolved || entry.alarm == nil, "page \(id) is resolved and has an alarm")
             require(entry.closing.isEmpty != closing.contains(id), "page \(id): the list of closing pages is wrong")
+            if case .child(let parent) = entry.hold {
+                require(parent != id && page.state == .escalating, "page \(id) is held although somebody answered")
+            }
+            if entry.hold != nil {
+                require(
+                    page.outstanding.isEmpty && page.scheduled.isEmpty, "page \(id) is held, and somebody is called")
+            }
             if page.state == .escalating {
                 require(isAttended(entry), "page \(id): nobody is called, and no alarm says so")
             }
@@ -23,7 +30,8 @@ extension PageBook {
 
     /// Whether somebody is called or will be, or an alarm says that nobody is. What on-call itself raised has no alarm.
     private func isAttended(_ entry: Entry) -> Bool {
-        entry.wakeAt != nil || !entry.page.outstanding.isEmpty || entry.alarm != nil || entry.problem.isAlarm
+        if case .child(let parent) = entry.hold, entries[parent]?.page.isResolved == false { return true }
+        return entry.wakeAt != nil || !entry.page.outstanding.isEmpty || entry.alarm != nil || entry.problem.isAlarm
             || roster.policy(entry.page.policy)?.expectsAnswer == false
     }
 }

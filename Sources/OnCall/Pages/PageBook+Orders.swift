@@ -10,9 +10,23 @@ extension PageBook {
             guard !entry.usedLinks.contains(link) else { return (.linkIsUsed, []) }
             entry.usedLinks.append(link)
         }
+        let hold = entry.hold
+        switch (hold, order.verb) {
+        case (.quiet, .escalate), (.quiet, .reassign):
+            return (.refused("the problem is away; it is to come back first"), [])
+        case (.child, .note), (.quiet, _), (nil, _): break
+        // An order of a person counts more than the page of another problem.
+        case (.child, _): entry.hold = nil
+        }
         let (outcome, actions) = carryOut(order, &entry, at: now)
+        if outcome != .done { entry.hold = hold }
+        // The page of a flapping problem ends all the same when the problem stays away.
+        if case .quiet(let since, _) = entry.hold {
+            if entry.page.isResolved { entry.hold = nil } else { entry.wakeAt = quietEnd(since) }
+        }
         if outcome == .done || order.link != nil { keep(entry) }
-        return (outcome, actions)
+        guard outcome == .done, entry.page.isResolved else { return (outcome, actions) }
+        return (outcome, actions + releaseChildren(of: id, at: now))
     }
 
     private mutating func carryOut(

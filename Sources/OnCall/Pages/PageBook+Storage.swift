@@ -11,7 +11,8 @@ extension PageBook.Entry {
             "used_links": .array(usedLinks.map(JSON.string)), "actor": actor.map(JSON.string) ?? .null,
             "alarm": alarm.map { ["reason": .string($0.reason.rawValue), "since": $0.since.stored] } ?? .null,
             "closing": .array(closing.map(JSON.string)), "closing_failures": .integer(Int64(closingFailures)),
-            "wake": wakeAt?.stored ?? .null, "revision": .integer(revision),
+            "hold": hold?.stored ?? .null, "flapping": .bool(isFlapping), "wake": wakeAt?.stored ?? .null,
+            "revision": .integer(revision),
         ]
     }
 
@@ -36,17 +37,41 @@ extension PageBook.Entry {
         }
         closing = (json["closing"]?.elements ?? []).compactMap(\.text)
         closingFailures = json["closing_failures"]?.integer.flatMap { Int(exactly: $0) } ?? 0
+        // Entries of earlier versions have neither.
+        hold = json["hold"].flatMap(PageBook.Hold.init(stored:))
+        isFlapping = json["flapping"]?.bool ?? false
         wakeAt = Timestamp(stored: json["wake"])
         self.revision = revision
     }
 }
 
+extension PageBook.Hold {
+    fileprivate var stored: JSON {
+        switch self {
+        case .child(let parent): ["child_of": .string(parent)]
+        case .quiet(let since, let source): ["quiet_since": since.stored, "source": .string(source)]
+        }
+    }
+
+    fileprivate init?(stored json: JSON) {
+        if let parent = json["child_of"]?.text {
+            self = .child(of: parent)
+        } else if let since = Timestamp(stored: json["quiet_since"]), let source = json["source"]?.text {
+            self = .quiet(since: since, source: source)
+        } else {
+            return nil
+        }
+    }
+}
+
 extension PageBook {
-    /// One write to the journal: pages that changed, and ids of those that are forgotten. A value.
+    /// One write to the journal: pages and overrides that changed, and ids of those that are forgotten. A value.
     public struct Record: Equatable, Sendable {
         /// The pages.
         public var entries: [Entry]
-        /// Ids of forgotten pages.
+        /// The overrides.
+        public var overrides: [PlannedOverride]
+        /// Ids of forgotten pages and overrides.
         public var forgotten: [String]
         /// When it was written.
         public var at: Timestamp
@@ -54,8 +79,12 @@ extension PageBook {
         public var epoch: Int64
 
         /// A record.
-        public init(entries: [Entry], forgotten: [String] = [], at: Timestamp, epoch: Int64 = 0) {
+        public init(
+            entries: [Entry], overrides: [PlannedOverride] = [], forgotten: [String] = [], at: Timestamp,
+            epoch: Int64 = 0
+        ) {
             self.entries = entries
+            self.overrides = overrides
             self.forgotten = forgotten
             self.at = at
             self.epoch = epoch
@@ -68,6 +97,7 @@ extension PageBook {
             let json: JSON = [
                 "version": .integer(Self.version), "at": at.stored, "epoch": .integer(epoch),
                 "entries": .array(entries.map(\.stored)),
+                "overrides": .array(overrides.map(\.stored)),
                 "forgotten": .array(forgotten.map(JSON.string)),
             ]
             return Array(json.encoded.utf8)
@@ -80,8 +110,13 @@ extension PageBook {
                 let forgotten = json["forgotten"]?.elements?.compactMap(\.text)
             else { return nil }
             let entries = stored.compactMap(Entry.init(stored:))
-            guard entries.count == stored.count else { return nil }
-            self.init(entries: entries, forgotten: forgotten, at: at, epoch: json["epoch"]?.integer ?? 0)
+            // Records of earlier versions have no overrides.
+            let storedOverrides = json["overrides"]?.elements ?? []
+            let overrides = storedOverrides.compactMap(PlannedOverride.init(stored:))
+            guard entries.count == stored.count, overrides.count == storedOverrides.count else { return nil }
+            self.init(
+                entries: entries, overrides: overrides, forgotten: forgotten, at: at,
+                epoch: json["epoch"]?.integer ?? 0)
         }
     }
 
@@ -89,12 +124,20 @@ extension PageBook {
     /// since the last record, delays go on from where they were.
     public mutating func restored(_ records: [Record], at now: Timestamp) {
         var found: [String: Entry] = [:]
+        var overrides: [String: PlannedOverride] = [:]
         for record in records {
+            for override in record.overrides {
+                if let known = overrides[override.id], known.revision > override.revision { continue }
+                overrides[override.id] = override
+            }
             for entry in record.entries {
                 if let known = found[entry.page.id], known.revision > entry.revision { continue }
                 found[entry.page.id] = entry
             }
-            for id in record.forgotten { found[id] = nil }
+            for id in record.forgotten {
+                found[id] = nil
+                overrides[id] = nil
+            }
         }
         // A problem has one open page. A second one can only come of two nodes that both acted: the newer one ends.
         var pages: [String: String] = [:]
@@ -106,13 +149,14 @@ extension PageBook {
                 found[entry.page.id] = nil
             }
         }
-        replaceAll(by: Array(found.values))
+        replaceAll(by: Array(found.values), Array(overrides.values))
         expectHeartbeats(at: now)
         if let last = records.map(\.at).max(), now < last { clockWasSet(by: now - last) }
     }
 
     /// Everything in one record.
     public func record(at now: Timestamp, epoch: Int64 = 0) -> Record {
-        Record(entries: entries.keys.sorted().compactMap { entries[$0] }, at: now, epoch: epoch)
+        let (entries, overrides) = stored(ids)
+        return Record(entries: entries, overrides: overrides, at: now, epoch: epoch)
     }
 }

@@ -24,6 +24,10 @@ public struct PageBook: Equatable, Sendable {
         public internal(set) var closing: [String] = []
         /// How often one of them has not taken it.
         public internal(set) var closingFailures = 0
+        /// Why nobody is called although the page escalates; `nil` if people are called.
+        public internal(set) var hold: Hold?
+        /// Whether the problem comes and goes, so that its end does not end the page at once.
+        public internal(set) var isFlapping = false
         /// When the machine has to look at it next; `nil` for not by itself.
         public internal(set) var wakeAt: Timestamp?
         /// Grows with each change, so that of two copies the newer one is known.
@@ -33,6 +37,14 @@ public struct PageBook: Equatable, Sendable {
             self.page = page
             self.problem = problem
         }
+    }
+
+    /// Why nobody is called about a page for now. A value.
+    public enum Hold: Equatable, Sendable {
+        /// The page of something that the service needs is open.
+        case child(of: String)
+        /// The problem flaps, and is away since then; its source.
+        case quiet(since: Timestamp, source: String)
     }
 
     /// A remark of a person.
@@ -57,6 +69,8 @@ public struct PageBook: Equatable, Sendable {
         case sendDigest(DigestContent)
         /// Put it into the record.
         case record(PageEvent)
+        /// Put it into the record.
+        case recordSchedule(ScheduleEvent)
         /// Others must hear that people are not reached.
         case raise(PageAlarm)
         /// An alarm is over.
@@ -72,8 +86,14 @@ public struct PageBook: Equatable, Sendable {
     /// The most attempts to say that a page is resolved, and the time between them.
     private static let closing = (attempts: 30, pause: Milliseconds.seconds(30))
 
-    /// People, schedules and policies.
-    public internal(set) var roster: Roster
+    /// People, schedules and policies, as they are in force.
+    public private(set) var roster: Roster
+    /// The same as the configuration has them.
+    private var configured: Roster
+    /// The calendars of schedules as they were read last.
+    private var calendars: [String: [Schedule.Shift]] = [:]
+    /// The overrides that were planned while the service runs, by their ids.
+    private(set) var planned: [String: PlannedOverride] = [:]
     /// The pages by their ids: those that are not resolved, and the last ones that are.
     public internal(set) var entries: [String: Entry] = [:]
     /// The open page of each problem.
@@ -84,13 +104,24 @@ public struct PageBook: Equatable, Sendable {
     var digestDues: [String: DigestDue] = [:]
     /// Resolved pages of which not all receivers have heard.
     private(set) var closing: Set<String> = []
-    /// The pages that changed since the last call of ``takeChanges()``.
+    /// The pages and overrides that changed since the last call of ``takeChanges()``.
     private var changed: Set<String> = []
-    /// The pages that were forgotten since.
+    /// The pages and overrides that were forgotten since.
     private var forgotten: Set<String> = []
 
     /// No pages.
-    public init(_ roster: Roster) { self.roster = roster }
+    public init(_ roster: Roster) {
+        self.roster = roster
+        configured = roster
+    }
+
+    /// The same people, schedules and calendars, without pages.
+    public var emptied: PageBook {
+        var book = PageBook(configured)
+        book.calendars = calendars
+        book.bringIntoForce()
+        return book
+    }
 
     /// The number of pages that are not resolved.
     public var openCount: Int { open.count }
@@ -105,10 +136,20 @@ public struct PageBook: Equatable, Sendable {
         return [opened, closed, heartbeatWakeAt, digestDues.values.lazy.map(\.at).min()].compactMap { $0 }.min()
     }
 
-    /// The pages that changed since the last call, and the ids of those that need not be stored any more.
-    public mutating func takeChanges() -> (changed: [Entry], forgotten: [String]) {
+    /// The ids of all pages and overrides.
+    public var ids: Set<String> { Set(entries.keys).union(planned.keys) }
+
+    /// The pages and overrides that changed since the last call, and the ids of those that need not be stored any more.
+    public mutating func takeChanges() -> (changed: [Entry], overrides: [PlannedOverride], forgotten: [String]) {
         defer { (changed, forgotten) = ([], []) }
-        return (changed.sorted().compactMap { entries[$0] }, forgotten.sorted())
+        let ids = changed.sorted()
+        return (ids.compactMap { entries[$0] }, ids.compactMap { planned[$0] }, forgotten.sorted())
+    }
+
+    /// The pages and overrides with these ids.
+    public func stored(_ ids: Set<String>) -> (entries: [Entry], overrides: [PlannedOverride]) {
+        let ids = ids.sorted()
+        return (ids.compactMap { entries[$0] }, ids.compactMap { planned[$0] })
     }
 
     // MARK: Problems
@@ -122,29 +163,36 @@ public struct PageBook: Equatable, Sendable {
     /// - Parameter id: of the page, if one is opened; unique for ever.
     public mutating func triggered(_ problem: Problem, id: String, at now: Timestamp) -> [Action] {
         if let known = open[problem.key], var entry = entries[known] {
-            guard entry.problem != problem else { return [] }
+            let back = comeBack(&entry, at: now)
+            guard entry.problem != problem else { return back }
             let isMoreUrgent =
                 problem.policy != entry.page.policy
                 && Severity.isWorse(problem.severity, than: entry.problem.severity)
             entry.problem = problem
             keep(entry)
-            guard isMoreUrgent else { return [] }
+            guard isMoreUrgent else { return back }
             let order = PageOrder(.reassign(.policy(problem.policy)), by: .source(problem.source))
-            return ordered(order, page: known, at: now).actions
+            return back + ordered(order, page: known, at: now).actions
         }
         assert(entries[id] == nil, "a page's id is unique")
         guard !isFull else { return [] }
         var entry = Entry(page: Page(id: id, key: problem.key, policy: problem.policy, at: now), problem: problem)
         var actions = [Action.record(entry.event(.opened, at: now))]
-        let pageActions = entry.page.clockReached(now, roster: roster)
-        actions += take(pageActions, &entry, at: now)
+        if let parent = parent(of: entry) {
+            actions += hold(&entry, under: parent, at: now)
+        } else {
+            let pageActions = entry.page.clockReached(now, roster: roster)
+            actions += take(pageActions, &entry, at: now)
+        }
+        actions += noteFlapping(&entry, at: now)
         keep(entry)
-        return actions
+        return actions + holdChildren(of: entry, at: now)
     }
 
     /// A source reports that a problem is over.
     public mutating func ended(_ key: String, by source: String, at now: Timestamp) -> [Action] {
-        guard let id = open[key] else { return [] }
+        guard let id = open[key], let entry = entries[id] else { return [] }
+        if entry.isFlapping, roster.flapping != nil { return quieten(entry, by: source, at: now) }
         return ordered(PageOrder(.resolve, by: .source(source)), page: id, at: now).actions
     }
 
@@ -154,7 +202,18 @@ public struct PageBook: Equatable, Sendable {
     public mutating func clockReached(_ now: Timestamp) -> [Action] {
         var actions: [Action] = []
         for id in open.values.sorted() {
-            guard var entry = entries[id], let wakeAt = entry.wakeAt, wakeAt <= now else { continue }
+            guard var entry = entries[id] else { continue }
+            if case .child(let parent) = entry.hold, !holds(parent, entry) {
+                // Its page is over; or a change made this problem one that counts for itself.
+                let isOver = entries[parent]?.page.isResolved ?? true
+                actions += release(&entry, after: isOver ? Self.grace : .zero, at: now)
+                keep(entry)
+            }
+            guard let wakeAt = entry.wakeAt, wakeAt <= now else { continue }
+            if case .quiet(_, let source) = entry.hold {
+                actions += ordered(PageOrder(.resolve, by: .source(source)), page: id, at: now).actions
+                continue
+            }
             actions += advance(&entry, at: now)
             keep(entry)
         }
@@ -166,6 +225,7 @@ public struct PageBook: Equatable, Sendable {
         }
         actions += checkHeartbeats(at: now)
         actions += dueDigests(at: now)
+        forgetOldOverrides(at: now)
         forgetOld(at: now)
         return actions
     }
@@ -191,6 +251,7 @@ public struct PageBook: Equatable, Sendable {
 
     /// Lets the page do what is due.
     private mutating func advance(_ entry: inout Entry, at now: Timestamp) -> [Action] {
+        if entry.hold != nil { return [] }
         let before = entry.page.state
         let pageActions = entry.page.clockReached(now, roster: roster)
         var actions: [Action] = []
@@ -244,6 +305,9 @@ public struct PageBook: Equatable, Sendable {
         for id in open.values.sorted() {
             guard var entry = entries[id] else { continue }
             entry.page.clockWasSet(by: span)
+            if case .quiet(let since, let source) = entry.hold {
+                entry.hold = .quiet(since: since + span, source: source)
+            }
             if case .snoozed = entry.page.state {} else { entry.wakeAt = entry.wakeAt.map { $0 + span } }
             keep(entry)
         }
@@ -251,7 +315,9 @@ public struct PageBook: Equatable, Sendable {
 
     /// Other people, schedules and policies are in force. Pages go on; one whose policy is gone raises an alarm.
     public mutating func reconfigured(_ roster: Roster, at now: Timestamp) -> [Action] {
-        self.roster = roster
+        configured = roster
+        calendars = calendars.filter { roster.schedules[$0.key]?.source != nil }
+        bringIntoForce()
         expectHeartbeats(at: now)
         digestDues = [:]
         var actions: [Action] = []
@@ -262,6 +328,39 @@ public struct PageBook: Equatable, Sendable {
             if entry != before { keep(entry) }
         }
         return actions
+    }
+
+    /// The calendar of a schedule was read.
+    ///
+    /// - Parameter shifts: ascending, without overlaps.
+    public mutating func calendarRead(_ schedule: String, _ shifts: [Schedule.Shift]) {
+        guard configured.schedules[schedule]?.source != nil else { return }
+        calendars[schedule] = shifts
+        bringIntoForce()
+    }
+
+    private mutating func bringIntoForce() {
+        roster = configured
+        for (name, shifts) in calendars { roster.schedules[name]?.calendar = shifts }
+        // One of a person who is gone would call nobody.
+        for override in planned.values.sorted(by: { ($0.at, $0.id) < ($1.at, $1.id) })
+        where roster.people[override.person] != nil {
+            roster.schedules[override.schedule]?.planned.append(.init(person: override.person, times: override.times))
+        }
+    }
+
+    /// Puts a new or changed override in force.
+    mutating func keep(_ override: PlannedOverride) {
+        planned[override.id] = override
+        changed.insert(override.id)
+        bringIntoForce()
+    }
+
+    mutating func forget(override id: String) {
+        planned[id] = nil
+        changed.remove(id)
+        forgotten.insert(id)
+        bringIntoForce()
     }
 
     // MARK: Bookkeeping
@@ -353,8 +452,10 @@ public struct PageBook: Equatable, Sendable {
     }
 
     /// Puts stored entries in the place of all there are.
-    mutating func replaceAll(by entries: [Entry]) {
+    mutating func replaceAll(by entries: [Entry], _ overrides: [PlannedOverride]) {
         self.entries = [:]
+        planned = Dictionary(overrides.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        bringIntoForce()
         open = [:]
         closing = []
         beats = [:]

@@ -16,6 +16,12 @@ public struct PageEvent: Equatable, Sendable {
         case reassigned
         case escalated
         case noted
+        /// A page of something that the service needs is open, so that nobody is called about this one.
+        case held
+        /// The page that held it is over.
+        case released
+        /// The problem comes and goes: its end does not end the page yet.
+        case flapping
         /// An acknowledgement or a snooze ended, and people are called again.
         case calledAgain = "called_again"
         /// All rounds are over, and nobody has acknowledged.

@@ -3,8 +3,9 @@ public import Runtime
 
 /// Who is on call when: rotations in layers, with overrides above them. A value.
 ///
-/// At most one person is on call at a time. An override counts before every layer; among several that overlap, the last
-/// one counts. A later layer counts before an earlier one.
+/// At most one person is on call at a time. An override counts before a calendar, and a calendar before every layer. Of
+/// several overrides that overlap the last one counts; those that were planned while the service runs count before
+/// those of the file. A later layer counts before an earlier one.
 public struct Schedule: Equatable, Sendable {
     /// A rotation that is in force at some times.
     public struct Layer: Equatable, Sendable {
@@ -53,20 +54,32 @@ public struct Schedule: Equatable, Sendable {
     public let zone: TimeZone
     /// The layers, the least important first.
     public let layers: [Layer]
-    /// The overrides.
+    /// Where its calendar is; `nil` for none.
+    public let source: CalendarSource?
+    /// The shifts of its calendar as it was read last: ascending, without overlaps, each with a person.
+    public internal(set) var calendar: [Shift] = []
+    /// The overrides of the file.
     public let overrides: [Override]
+    /// The overrides that were planned while the service runs.
+    public internal(set) var planned: [Override] = []
 
     /// A schedule.
-    public init(name: String, zone: TimeZone, layers: [Layer], overrides: [Override] = []) {
+    public init(
+        name: String, zone: TimeZone, layers: [Layer], overrides: [Override] = [], source: CalendarSource? = nil
+    ) {
         self.name = name
         self.zone = zone
         self.layers = layers
         self.overrides = overrides
+        self.source = source
     }
 
     /// Who is on call at `moment`.
     public func person(at moment: Timestamp) -> String? {
+        if let override = planned.last(where: { $0.times.contains(moment) }) { return override.person }
         if let override = overrides.last(where: { $0.times.contains(moment) }) { return override.person }
+        let next = calendar.partition { $0.from > moment }
+        if next > 0, calendar[next - 1].until > moment { return calendar[next - 1].person }
         for layer in layers.reversed() {
             guard layer.windows.isEmpty || isInForce(layer, at: moment),
                 let turn = layer.rotation.turn(at: moment, in: zone)
@@ -105,9 +118,14 @@ public struct Schedule: Equatable, Sendable {
     private func edges(from: Timestamp, until: Timestamp) -> [Timestamp] {
         var edges: Set<Timestamp> = [from]
         func add(_ moment: Timestamp) { if from < moment, moment < until { edges.insert(moment) } }
-        for override in overrides {
+        for override in overrides + planned {
             add(override.times.lowerBound)
             add(override.times.upperBound)
+        }
+        for shift in calendar[calendar.partition { $0.until > from }...] {
+            if shift.from >= until { break }
+            add(shift.from)
+            add(shift.until)
         }
         for layer in layers {
             for window in layer.windows {
@@ -124,5 +142,17 @@ public struct Schedule: Equatable, Sendable {
             }
         }
         return edges.sorted()
+    }
+}
+
+extension Array {
+    /// The index of the first element that `isLater`; those behind it must be so too.
+    fileprivate func partition(_ isLater: (Element) -> Bool) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if isLater(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 }

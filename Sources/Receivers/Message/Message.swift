@@ -14,6 +14,36 @@ public struct Message: Equatable, Sendable {
     public var alerts: [MessageAlert]
     /// The change since the previous message.
     public var reason: Reason
+    /// Buttons that answer the message, for chats.
+    public var buttons: [Button] = []
+
+    /// A button of a chat message. A value.
+    public struct Button: Equatable, Sendable {
+        /// The name of the order, unique in the message.
+        public var name: String
+        /// The word on it.
+        public var title: String
+        /// A page in the browser that does the same; `nil` for none.
+        public var link: String?
+        /// The value that Slack sends back when it is pressed; `nil` where Slack has only links.
+        public var slackValue: String?
+        /// The address and the token that Mattermost sends when it is pressed; `nil` where Mattermost has only links.
+        public var mattermost: (url: String, token: String)?
+
+        /// A button.
+        public init(name: String, title: String, link: String? = nil) {
+            self.name = name
+            self.title = title
+            self.link = link
+        }
+
+        /// Whether both are the same.
+        public static func == (left: Button, right: Button) -> Bool {
+            left.name == right.name && left.title == right.title && left.link == right.link
+                && left.slackValue == right.slackValue && left.mattermost?.url == right.mattermost?.url
+                && left.mattermost?.token == right.mattermost?.token
+        }
+    }
 
     /// Why a message is sent.
     public enum Reason: String, Equatable, Sendable {

@@ -164,13 +164,19 @@ struct TeamsIntegration: IntegrationSettings {
     }
 
     func send(_ delivery: inout Delivery) throws(DeliveryFailure) {
-        let body: JSON = [
-            "@context": "http://schema.org/extensions", "type": "MessageCard",
-            "title": .string(try delivery.text(title)), "summary": .string(try delivery.text(summary)),
-            "text": .string(try delivery.text(text)),
-            "themeColor": .string(delivery.message.isResolved ? "2DC72D" : "8C1A1A"),
+        var body: [JSON.Member] = [
+            .init("@context", "http://schema.org/extensions"), .init("type", "MessageCard"),
+            .init("title", .string(try delivery.text(title))), .init("summary", .string(try delivery.text(summary))),
+            .init("text", .string(try delivery.text(text))),
+            .init("themeColor", .string(delivery.message.isResolved ? "2DC72D" : "8C1A1A")),
         ]
-        try delivery.post(body, to: try delivery.read(url, "webhook_url"), http)
+        let links = delivery.message.buttons.compactMap { button -> JSON? in
+            guard let link = button.link else { return nil }
+            let targets: JSON = [["os": "default", "uri": .string(link)]]
+            return ["@type": "OpenUri", "name": .string(button.title), "targets": targets]
+        }
+        if !links.isEmpty { body.append(.init("potentialAction", .array(links))) }
+        try delivery.post(.object(body), to: try delivery.read(url, "webhook_url"), http)
     }
 }
 
@@ -201,10 +207,16 @@ struct TeamsV2Integration: IntegrationSettings {
             "wrap": true, "style": "heading", "color": .string(delivery.message.isResolved ? "Good" : "Attention"),
         ]
         let block: JSON = ["type": "TextBlock", "text": .string(try delivery.text(text)), "wrap": true]
-        let card: JSON = [
-            "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.2",
-            "body": .array([heading, block]), "msteams": ["width": "full"],
+        var members: [JSON.Member] = [
+            .init("$schema", "http://adaptivecards.io/schemas/adaptive-card.json"), .init("type", "AdaptiveCard"),
+            .init("version", "1.2"), .init("body", .array([heading, block])), .init("msteams", ["width": "full"]),
         ]
+        let links = delivery.message.buttons.compactMap { button -> JSON? in
+            guard let link = button.link else { return nil }
+            return ["type": "Action.OpenUrl", "title": .string(button.title), "url": .string(link)]
+        }
+        if !links.isEmpty { members.append(.init("actions", .array(links))) }
+        let card = JSON.object(members)
         let attachment: JSON = [
             "contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": nil, "content": card,
         ]

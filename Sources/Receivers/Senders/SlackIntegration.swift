@@ -324,10 +324,16 @@ struct SlackIntegration: IntegrationSettings {
         var attachment = JSON.texts([
             ("title", title), ("title_link", try text("title_link")), ("pretext", try text("pretext")),
         ])
-        for name in ["text", "fallback", "callback_id"] { attachment.append(.init(name, .string(try text(name)))) }
+        for name in ["text", "fallback"] { attachment.append(.init(name, .string(try text(name)))) }
+        let identifier = try text("callback_id")
+        // Slack sends nothing for buttons of an attachment without it.
+        let isAnswered = identifier.isEmpty && delivery.message.buttons.contains { $0.slackValue != nil }
+        attachment.append(.init("callback_id", .string(isAnswered ? "tribune" : identifier)))
         let fields = try self.fields(delivery)
         if !fields.isEmpty { attachment.append(.init("fields", .array(fields))) }
-        let actions = try self.actions(delivery)
+        var actions = try self.actions(delivery)
+        // Buttons of the configuration are there in their place.
+        if actions.isEmpty { actions = delivery.message.buttons.compactMap(Self.button) }
         if !actions.isEmpty { attachment.append(.init("actions", .array(actions))) }
         attachment += JSON.texts([("image_url", try text("image_url")), ("thumb_url", try text("thumb_url"))])
         attachment.append(.init("footer", .string(try text("footer"))))
@@ -342,6 +348,19 @@ struct SlackIntegration: IntegrationSettings {
         members += JSON.texts([("text", try text("message_text"))])
         members.append(.init("attachments", .array([.object(attachment)])))
         return members
+    }
+
+    private static func button(_ button: Message.Button) -> JSON? {
+        let style = button.name == "acknowledge" ? "primary" : "default"
+        var fields = [("type", "button"), ("text", button.title), ("style", style)]
+        if let value = button.slackValue {
+            fields += [("name", button.name), ("value", value)]
+        } else if let link = button.link {
+            fields.append(("url", link))
+        } else {
+            return nil
+        }
+        return .object(JSON.texts(fields))
     }
 
     private func fields(_ delivery: Delivery) throws(DeliveryFailure) -> [JSON] {

@@ -228,11 +228,22 @@ struct MattermostIntegration: IntegrationSettings {
             single.texts["text"] = ""
             attached = [try json(single, delivery)]
         }
+        let buttons = delivery.message.buttons.compactMap(Self.button)
+        if !buttons.isEmpty { attached.append(["fallback": "Answers", "actions": .array(buttons)]) }
         members.append(.init("attachments", .array(attached)))
         members += JSON.texts([("type", try text("type"))])
         if !card.isEmpty { members.append(.init("props", ["card": .string(try delivery.text(card))])) }
         if let priority = try prioritized(&delivery) { members.append(.init("priority", priority)) }
         try delivery.post(.object(members), to: try delivery.read(url, "webhook_url"), http)
+    }
+
+    /// A button that Mattermost posts to this service. It has none that open a page.
+    private static func button(_ button: Message.Button) -> JSON? {
+        guard let target = button.mattermost else { return nil }
+        return [
+            "id": .string(button.name), "name": .string(button.title), "type": "button",
+            "integration": ["url": .string(target.url), "context": ["token": .string(target.token)]],
+        ]
     }
 
     private func json(_ attachment: Attachment, _ delivery: Delivery) throws(DeliveryFailure) -> JSON {

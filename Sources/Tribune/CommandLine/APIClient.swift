@@ -56,6 +56,11 @@ struct APIClient {
         try send(HTTPRequest(url: "\(server)/api/v1/\(path)"))
     }
 
+    /// The response to a DELETE of `/api/v1/` + `path`.
+    func delete(_ path: String) throws(CommandFailure) -> JSON {
+        try send(HTTPRequest(method: "DELETE", url: "\(server)/api/v1/\(path)"))
+    }
+
     private func send(_ request: HTTPRequest) throws(CommandFailure) -> JSON {
         let response: HTTPResponse
         do throws(HTTPFailure) {

@@ -1,6 +1,7 @@
 internal import JSON
 internal import MetricModel
 internal import OnCall
+internal import OnCallRunner
 internal import Runtime
 internal import YAML
 
@@ -124,10 +125,13 @@ enum OnCallCommands {
     }
 
     private static func load(_ path: String) throws(CommandFailure) -> Roster {
-        do {
-            return try OnCallConfiguration.load(path).roster
-        } catch {
+        let configuration: OnCallConfiguration
+        do throws(YAMLError) { configuration = try OnCallConfiguration.load(path) } catch {
             throw CommandFailure("FAILED: \(error)")
+        }
+        let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
+        do throws(CalendarFetchError) { return try CalendarFetch().roster(configuration.roster, at: now) } catch {
+            throw CommandFailure("FAILED: \(path): \(error)")
         }
     }
 

@@ -6,7 +6,7 @@ internal import WebServer
 
 /// `tribune oncall pages|ack|…`: shows the pages of a running Tribune and answers them.
 enum PageCommands {
-    private static let options: [Command.Option] = [
+    static let options: [Command.Option] = [
         .value("server", "URL", "The running Tribune.", default: "http://127.0.0.1:9190"),
         .value("token-file", "FILE", "File with the bearer token, for a server on another machine."),
     ]
@@ -94,10 +94,20 @@ enum PageCommands {
 
     private static let report = Command(
         "oncall report", "Print how often each alert paged, how soon it was answered, and how often nobody had to act.",
-        options: options + [.value("days", "DAYS", "How many days back.", default: "7")],
-        details:
-            "The columns are alert, pages, calls, answered, ended without an answer, ended within 5m, median time to the answer."
+        options: options + [
+            .value("days", "DAYS", "How many days back.", default: "7"),
+            .value("within", "DURATION", "How soon an answer comes in time.", default: "5m"),
+            .flag("json", "Print JSON."),
+        ],
+        details: """
+            A line for each alert, that with the most pages first: its pages in all and for each week, the calls, the pages
+            that were answered, and in time; that ended without an answer, so that nobody had to act; that ended within 5m;
+            that were held by the page of something that the service needs; that flapped; the median time to the answer.
+            """
     ) { (invocation) throws(CommandFailure) in
+        guard let within = (try? Milliseconds(reading: invocation.value("within") ?? "")), within > .zero else {
+            throw invocation.misuse(of: "within", "a duration such as 5m")
+        }
         guard let days = Int64(invocation.value("days") ?? ""), (1...366).contains(days) else {
             throw invocation.misuse(of: "days", "1 to 366")
         }
@@ -116,12 +126,19 @@ enum PageCommands {
                 cursor = next
             }
         }
-        let rows = NoiseReport(happenings).rows.map { row in
+        let report = NoiseReport(happenings, over: .hours(24 * days), answeredWithin: within)
+        if invocation.flag("json") {
+            Console.print(JSON.array(report.rows.map(\.json)).encoded)
+            return 0
+        }
+        let rows = report.rows.map { row in
             let median = row.medianAnswer.map { Milliseconds.seconds($0.rawValue / 1000).description } ?? "-"
+            let week = Double(Int(row.perWeek * 10 + 0.5)) / 10
             return (
                 row.subject,
-                "\(row.pages) pages  \(row.calls) calls  \(row.answered) answered  \(row.endedUnanswered) ended unanswered  "
-                    + "\(row.short) short  \(median)"
+                "\(row.pages) pages  \(week) a week  \(row.calls) calls  \(row.answered) answered  "
+                    + "\(row.answeredInTime) within \(within)  \(row.endedUnanswered) ended unanswered  \(row.short) short  "
+                    + "\(row.held) held  \(row.flapping) flapping  \(median)"
             )
         }
         Console.print(rows.isEmpty ? "no pages\n" : Console.table(rows), terminator: "")
@@ -139,10 +156,13 @@ enum PageCommands {
             return 0
         }
         var rows = [("title", page["title"]?.text ?? ""), ("state", state(of: page))]
-        for name in ["severity", "opened", "source", "policy", "next_call", "alarm", "url"] {
+        for name in ["severity", "opened", "source", "policy", "next_call", "alarm", "child_of", "url"] {
             if let text = page[name]?.text, !text.isEmpty { rows.append((name.replacing("_", with: " "), text)) }
         }
         rows += (page["labels"]?.members ?? []).map { ("label", "\($0.name)=\($0.value.text ?? "")") }
+        let children = (page["children"]?.elements ?? []).compactMap(\.text)
+        if !children.isEmpty { rows.append(("children", children.joined(separator: ", "))) }
+        if page["flapping"]?.bool == true { rows.append(("flapping", "its end does not end the page at once")) }
         rows.append(("called", (page["called"]?.elements ?? []).compactMap(\.text).joined(separator: ", ")))
         for note in page["notes"]?.elements ?? [] {
             rows.append(
@@ -182,10 +202,23 @@ enum PageCommands {
         return 0
     }
 
-    private static func client(_ invocation: Invocation) throws(CommandFailure) -> APIClient {
+    static func client(_ invocation: Invocation) throws(CommandFailure) -> APIClient {
         var client = APIClient(invocation.value("server") ?? "")
         if let path = invocation.value("token-file") { client.token = try Console.secret(in: path) }
         return client
+    }
+}
+
+extension NoiseReport.Row {
+    fileprivate var json: JSON {
+        [
+            "alert": .string(subject), "pages": .integer(Int64(pages)), "per_week": .number(perWeek),
+            "calls": .integer(Int64(calls)), "answered": .integer(Int64(answered)),
+            "answered_in_time": .integer(Int64(answeredInTime)),
+            "ended_unanswered": .integer(Int64(endedUnanswered)), "short": .integer(Int64(short)),
+            "held": .integer(Int64(held)), "flapping": .integer(Int64(flapping)),
+            "median_answer_seconds": medianAnswer.map { .number($0.seconds) } ?? .null,
+        ]
     }
 }
 

@@ -9,7 +9,8 @@ extension Recorder {
         let isAnswer: Bool
         switch event.kind {
         case .acknowledged, .snoozed, .reassigned, .escalated, .noted: isAnswer = true
-        case .opened, .called, .callFailed, .undelivered, .calledAgain, .unanswered, .unreachable, .resolved:
+        case .opened, .called, .callFailed, .undelivered, .calledAgain, .unanswered, .unreachable, .resolved, .held,
+            .released, .flapping:
             isAnswer = false
         }
         var body: [JSON.Member] = [
@@ -36,5 +37,24 @@ extension Recorder {
                 actor: event.actor.map {
                     LedgerActor(identity: $0.identity, method: $0.method, peer: $0.peer, claimed: $0.claimed)
                 }, incident: event.incident.map(incident(ofRollback:)), service: event.labels["service"]))
+    }
+
+    /// Somebody changed a schedule while the service runs.
+    func planned(_ event: ScheduleEvent) {
+        let override = event.override
+        var body: [JSON.Member] = [
+            .init("state", .string(event.kind.rawValue)), .init("override", .string(override.id)),
+            .init("person", LedgerEvent.personal(override.person)),
+            .init("from", .string(RFC3339.text(milliseconds: override.times.lowerBound.milliseconds))),
+            .init("until", .string(RFC3339.text(milliseconds: override.times.upperBound.milliseconds))),
+        ]
+        // A text that a person wrote may be about one.
+        if !override.reason.isEmpty { body.append(.init("reason", LedgerEvent.personal(override.reason))) }
+        history.record(
+            LedgerEvent(
+                milliseconds: event.at.milliseconds, kind: .schedule, subject: override.schedule, body: .object(body),
+                actor: LedgerActor(
+                    identity: event.actor.identity, method: event.actor.method, peer: event.actor.peer,
+                    claimed: event.actor.claimed)))
     }
 }

@@ -20,6 +20,7 @@ extension ServiceBuilder {
         var engine = OnCallRunner.Settings(
             directory: directory, externalURL: externalURL, logger: logger, registry: registry)
         engine.mayAct = { rollback.isResponsible }
+        engine.fetch = CalendarFetch().bytes
         if let wanted = configuration.file.lease {
             let session = leaseSession(wanted) { (database) throws(DatabaseError) in
                 _ = try Migrator(database, PostgresPages.schema, now: Self.now().milliseconds).migrate()
@@ -30,6 +31,7 @@ extension ServiceBuilder {
         }
         var sinks = OnCallRunner.Sinks()
         sinks.event = { recorder.paged($0) }
+        sinks.schedule = { recorder.planned($0) }
         sinks.alarm = { [externalURL] alarm, isOver in
             notifier.receive(
                 [PageAlerts.alert(of: alarm, isOver: isOver, at: Self.now(), externalURL: externalURL)],

@@ -107,6 +107,13 @@ struct ServiceSources {
         sources.integrations = { [onCall] in onCall.integrations }
         sources.receive = { [onCall] (signal) throws(OnCallRefusal) in try onCall.receive(signal) }
         sources.order = { [onCall] (order, page) throws(OnCallRefusal) in try onCall.order(order, page: page) }
+        sources.plan = { [onCall] (order) throws(OnCallRefusal) in try onCall.order(order) }
+        sources.checkSlack = { [onCall] (body, timestamp, signature) throws(ChatRefusal) in
+            try onCall.checkSlack(body: body, timestamp: timestamp, signature: signature)
+        }
+        sources.chatOrder = { [onCall] (action, service, peer) throws(ChatRefusal) in
+            try onCall.order(of: action, at: service, peer: peer)
+        }
         sources.calendarToken = { [onCall] in onCall.calendarToken(of: $0) }
         sources.calendarPerson = { [onCall] in onCall.person(ofCalendar: $0) }
         sources.link = { [onCall] (token) throws(PageLinks.Refusal) in try onCall.link(token) }

@@ -22,10 +22,40 @@ import Testing
         #expect(shown.split(separator: "\n").dropFirst().joined(separator: "\n") + "\n" == printed.output)
     }
 
+    @Test func `the examples of chats and calendars are valid`() throws {
+        let directory = TemporaryDirectory()
+        let blocks = Self.blocks("yaml")
+        directory.write("signing-secret-of-slack", to: "slack-signing.key")
+        let chat = directory.write(blocks[7], to: "chat.yml")
+        #expect(try TribuneProgram.run(["check", "oncall", chat]).exit == .code(0))
+
+        let calendar = """
+            BEGIN:VCALENDAR
+            BEGIN:VEVENT
+            SUMMARY:On call: Ada Lovelace
+            DTSTART;VALUE=DATE:20200106
+            DURATION:P7D
+            RRULE:FREQ=WEEKLY
+            END:VEVENT
+            END:VCALENDAR
+            """
+        let server = LoopbackServer { _ in .ok(calendar) }
+        defer { server.stop() }
+        directory.write(server.url + "/secret.ics\n", to: "calendar.url")
+        let file = directory.write(blocks[8], to: "calendar.yml")
+        let checked = try TribuneProgram.run(["check", "oncall", file])
+        #expect(checked.exit == .code(0), "\(checked.output)\(checked.errors)")
+        #expect(try TribuneProgram.run(["oncall", "who", file]).output == "primary  ada\n")
+        server.stop()
+        let failed = try TribuneProgram.run(["oncall", "who", file])
+        #expect(failed.exit == .code(1) && failed.errors.contains("the calendar of the schedule \"primary\""))
+        #expect(!failed.errors.contains("secret.ics"), "\(failed.errors)")
+    }
+
     @Test func `all examples together are a configuration, and a contact without a receiver is found`() throws {
         let directory = TemporaryDirectory()
         let blocks = Self.blocks("yaml")
-        #expect(blocks.count == 5)
+        #expect(blocks.count == 9)
         for key in ["legacy.key", "backup.key", "backup-beat.key"] {
             directory.write("key-of-\(key.hashValue)-0000", to: key)
         }
@@ -33,7 +63,7 @@ import Testing
         let policies = blocks[3].split(separator: "receivers:")[0].replacing("policies:\n", with: "")
         let own = blocks[0].replacing("receivers:\n", with: policies + "receivers:\n")
         let digests = "digests:" + blocks[3].split(separator: "digests:")[1]
-        directory.write(own + digests + blocks[2] + blocks[4], to: "oncall.yml")
+        directory.write(own + digests + blocks[2] + blocks[4] + blocks[5] + blocks[6], to: "oncall.yml")
         let names = [
             "ada_push", "ada_phone", "bob_push", "team_lead", "engineering_manager", "director_engineering",
             "pagerduty",

@@ -251,6 +251,36 @@ export const getApiV1OncallSchedules: Operation<'getApiV1OncallSchedules', { 'ti
   method: 'GET', path: 'v1/oncall/schedules', permission: 'read', kind: 'data',
 };
 
+/** Shows the shifts of a schedule, and what is planned. */
+export const getApiV1OncallSchedulesSchedule: Operation<'getApiV1OncallSchedulesSchedule', { 'schedule': string; 'start'?: string | number; 'end'?: string | number }> = {
+  method: 'GET', path: 'v1/oncall/schedules/{schedule}', permission: 'read', kind: 'data',
+};
+
+/** Puts a person on call for some time, whatever the schedule says. */
+export const postApiV1OncallSchedulesScheduleOverrides: Operation<'postApiV1OncallSchedulesScheduleOverrides', { 'schedule': string; 'person': string; 'start': string | number; 'end': string | number; 'reason'?: string; 'actor'?: string }> = {
+  method: 'POST', path: 'v1/oncall/schedules/{schedule}/overrides', permission: 'silence', kind: 'data',
+};
+
+/** Gives the shift at a time to a person; of a shift that has begun, the rest. */
+export const postApiV1OncallSchedulesScheduleTake: Operation<'postApiV1OncallSchedulesScheduleTake', { 'schedule': string; 'person': string; 'time'?: string | number; 'reason'?: string; 'actor'?: string }> = {
+  method: 'POST', path: 'v1/oncall/schedules/{schedule}/take', permission: 'silence', kind: 'data',
+};
+
+/** Lets the people of two shifts take each other's. */
+export const postApiV1OncallSchedulesScheduleSwap: Operation<'postApiV1OncallSchedulesScheduleSwap', { 'schedule': string; 'first': string | number; 'second': string | number; 'reason'?: string; 'actor'?: string }> = {
+  method: 'POST', path: 'v1/oncall/schedules/{schedule}/swap', permission: 'silence', kind: 'data',
+};
+
+/** Changes a planned override. */
+export const postApiV1OncallOverridesOverride: Operation<'postApiV1OncallOverridesOverride', { 'override': string; 'person'?: string; 'start'?: string | number; 'end'?: string | number; 'reason'?: string; 'actor'?: string }> = {
+  method: 'POST', path: 'v1/oncall/overrides/{override}', permission: 'silence', kind: 'data',
+};
+
+/** Takes a planned override back. */
+export const deleteApiV1OncallOverridesOverride: Operation<'deleteApiV1OncallOverridesOverride', { 'override': string; 'reason'?: string; 'actor'?: string }> = {
+  method: 'DELETE', path: 'v1/oncall/overrides/{override}', permission: 'silence', kind: 'data',
+};
+
 /** Lists people with the paths of their calendars. */
 export const getApiV1OncallPeople: Operation<'getApiV1OncallPeople', {}> = {
   method: 'GET', path: 'v1/oncall/people', permission: 'read', kind: 'data',
@@ -287,7 +317,7 @@ export const postApiV1AccessRevoke: Operation<'postApiV1AccessRevoke', { 'refres
 };
 
 /** Lists events of the ledger, newest first. */
-export const getApiV1HistoryEvents: Operation<'getApiV1HistoryEvents', { 'kind'?: readonly ('violation' | 'decision' | 'rollback_step' | 'alert' | 'page' | 'acknowledgement' | 'silence' | 'deployment' | 'checkpoint' | 'config_change' | 'order' | 'login' | 'denied' | 'token_use' | 'migration' | 'retention' | 'measurements' | 'node_key' | 'erasure' | 'gap' | 'damage')[]; 'subject'?: string; 'service'?: string; 'incident'?: string; 'text'?: string; 'start'?: string | number; 'end'?: string | number; 'cursor'?: string; 'limit'?: number }> = {
+export const getApiV1HistoryEvents: Operation<'getApiV1HistoryEvents', { 'kind'?: readonly ('violation' | 'decision' | 'rollback_step' | 'alert' | 'page' | 'acknowledgement' | 'schedule' | 'silence' | 'deployment' | 'checkpoint' | 'config_change' | 'order' | 'login' | 'denied' | 'token_use' | 'migration' | 'retention' | 'measurements' | 'node_key' | 'erasure' | 'gap' | 'damage')[]; 'subject'?: string; 'service'?: string; 'incident'?: string; 'text'?: string; 'start'?: string | number; 'end'?: string | number; 'cursor'?: string; 'limit'?: number }> = {
   method: 'GET', path: 'v1/history/events', permission: 'read', kind: 'data',
 };
 

@@ -303,6 +303,9 @@ export interface Page {
   notes: { at: string; by: string; text: string }[];
   labels: LabelSet;
   annotations: LabelSet;
+  child_of: string | null;
+  children: string[];
+  flapping: boolean;
 }
 
 export interface Schedule {
@@ -310,6 +313,24 @@ export interface Schedule {
   person: string | null;
   until: string | null;
   next: string | null;
+}
+
+/** A time in which the same person is on call, or nobody. */
+export interface Shift {
+  person: string | null;
+  from: string;
+  until: string;
+}
+
+/** An override that somebody planned while the service runs. */
+export interface PlannedOverride {
+  override: string;
+  person: string;
+  from: string;
+  until: string;
+  reason: string;
+  by: string;
+  at: string;
 }
 
 /** The type of each response that the application reads, by operation. */
@@ -357,6 +378,16 @@ export interface Answers {
   postApiV1OncallPages: { page: string | null };
   postApiV1OncallPagesPageVerb: { accepted: boolean; ignored?: string };
   getApiV1OncallSchedules: { schedules: Schedule[] };
+  getApiV1OncallSchedulesSchedule: {
+    name: string;
+    time_zone: string;
+    shifts: Shift[];
+    overrides: PlannedOverride[];
+  };
+  postApiV1OncallSchedulesScheduleOverrides: { overrides: PlannedOverride[] };
+  postApiV1OncallSchedulesScheduleSwap: { overrides: PlannedOverride[] };
+  postApiV1OncallOverridesOverride: { overrides: PlannedOverride[] };
+  deleteApiV1OncallOverridesOverride: { overrides: PlannedOverride[] };
   getApiV1OncallPeople: {
     people: { name: string; calendar: string; contacts: { receiver: string; after: string }[] }[];
   };

@@ -14,6 +14,7 @@ import { may } from '../state/live';
 import { Asked } from './asked';
 import type { View } from './context';
 import { Badge, Card, Copy, Empty, Fault, Input, Labels, Loading, Modal, Time } from './parts';
+import { Shifts } from './shifts';
 
 /** Pages that somebody must act on, and who is called. */
 export function OnCallView(view: View) {
@@ -42,6 +43,11 @@ export function OnCallView(view: View) {
       <Card id="schedules" title="Who is on call">
         <Schedules view={view} />
       </Card>
+      {(page.live.schedules ?? []).map((one) => (
+        <Card key={one.name} id={`shifts-${one.name}`} title={`Shifts of ${one.name}`} wide>
+          <Shifts view={view} schedule={one.name} />
+        </Card>
+      ))}
       <Card id="pages" title={isAll ? 'Pages' : 'Open pages'} wide>
         {isAll ? (
           <Asked
@@ -115,6 +121,8 @@ function PageList({ view, pages }: { view: View; pages: Page[] | undefined }) {
             <span class="quiet">
               {one.severity} · opened <Time at={one.opened} now={view.page.now} />
               {one.by ? ` · ${one.by}` : ''}
+              {one.child_of ? ' · held by another page' : ''}
+              {one.flapping ? ' · comes and goes' : ''}
               {one.next_call ? (
                 <span>
                   {' '}
@@ -286,6 +294,27 @@ function PageDetails({ view, page }: { view: View; page: Page }) {
           <dt>Called</dt>
           <dd>{page.called.join(', ') || 'nobody yet'}</dd>
           {page.by ? [<dt key="answered">Answered by</dt>, <dd key="by">{page.by}</dd>] : null}
+          {page.child_of
+            ? [
+                <dt key="parent">Held by</dt>,
+                <dd key="held">
+                  <a href={link(['oncall', page.child_of])}>page {page.child_of}</a>, of something that the service
+                  needs
+                </dd>,
+              ]
+            : null}
+          {page.children.length > 0
+            ? [
+                <dt key="holds">Holds</dt>,
+                <dd key="children">
+                  {page.children.map((one) => (
+                    <a key={one} href={link(['oncall', one])}>
+                      {one}{' '}
+                    </a>
+                  ))}
+                </dd>,
+              ]
+            : null}
           {page.next_call
             ? [
                 <dt key="next">Next call</dt>,
