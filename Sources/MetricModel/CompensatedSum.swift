@@ -22,10 +22,10 @@ public struct CompensatedSum: Equatable, Sendable {
         let next = sum + value
         if next.isInfinite {
             compensation = 0
-        } else if sum.magnitude >= value.magnitude {
-            compensation += (sum - next) + value
         } else {
-            compensation += (value - next) + sum
+            // Both forms of the error are exact where the sum is finite; this one needs no comparison.
+            let part = next - sum
+            compensation += (sum - (next - part)) + (value - part)
         }
         sum = next
     }

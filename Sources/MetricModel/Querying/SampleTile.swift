@@ -57,10 +57,14 @@ public struct SampleTile: Sendable {
 
     /// The samples of a series.
     public func samples(of series: Int) -> (times: [Int64], values: [Double]) {
+        let own = masks[series * chunkStarts.count..<(series + 1) * chunkStarts.count]
+        let sampleCount = own.reduce(0) { $0 + $1.nonzeroBitCount }
         var times: [Int64] = []
         var values: [Double] = []
-        for (chunk, start) in chunkStarts.enumerated() {
-            var rest = masks[series * chunkStarts.count + chunk]
+        times.reserveCapacity(sampleCount)
+        values.reserveCapacity(sampleCount)
+        for (start, mask) in zip(chunkStarts, own) {
+            var rest = mask
             while rest != 0 {
                 let row = start + rest.trailingZeroBitCount
                 times.append(self.times[row])

@@ -22,12 +22,9 @@ extension RangeKernels {
             return nil
         }
         if window.floats.isEmpty { return histogramSum(window, context).map { .histogram($0) } }
-        var sum = CompensatedSum()
         let floats = window.series.floats
         let span = floats.span
-        let values = span.extracting(window.floats)
-        for index in values.indices { sum.add(values[index]) }
-        return .float(sum.total)
+        return .float(Reductions.sum(span.extracting(window.floats)))
     }
 
     static func averageOverTime(_ window: Window, _ context: RangeContext) throws(QueryError) -> Sample? {
@@ -38,10 +35,7 @@ extension RangeKernels {
         if window.floats.isEmpty { return histogramMean(window, context).map { .histogram($0) } }
         let floats = window.series.floats
         let span = floats.span
-        let values = span.extracting(window.floats)
-        var mean = CompensatedMean(first: values[0])
-        for index in 1..<values.count { mean.add(values[index]) }
-        return .float(mean.mean)
+        return .float(Reductions.mean(span.extracting(window.floats)))
     }
 
     private static func histogramSum(_ window: Window, _ context: RangeContext) -> FloatHistogram? {
@@ -86,16 +80,9 @@ extension RangeKernels {
     }
 
     static func variance(_ window: Window) -> Double {
-        var count = 0.0
-        var mean = CompensatedSum()
-        var squares = CompensatedSum()
-        for value in window.series.floats[window.floats] {
-            count += 1
-            let delta = value - (mean.sum + mean.compensation)
-            mean.add(delta / count)
-            squares.add(delta * (value - (mean.sum + mean.compensation)))
-        }
-        return (squares.sum + squares.compensation) / count
+        let floats = window.series.floats
+        let span = floats.span
+        return Reductions.variance(span.extracting(window.floats))
     }
 
     static func medianAbsoluteDeviation(_ window: Window) -> Double {

@@ -50,6 +50,40 @@ extension RangeKernels {
         }
     }
 
+    /// A function of the values in a window, of series without missing samples and without NaNs.
+    static func tileReduction(_ reduce: @escaping @Sendable (Span<Double>) -> Double) -> TileKernel {
+        { tile, steps, block, row, rest in
+            var done = 0
+            let width = steps.steps.count
+            let needed = steps.rows.lowerBound - tile.firstRow..<steps.rows.upperBound - tile.firstRow
+            let all = tile.values.span
+            for series in 0..<tile.count where tile.isComplete[series] {
+                let column = all.extracting(series * tile.stride..<(series + 1) * tile.stride)
+                guard isWithoutNaN(column.extracting(needed)) else { continue }
+                rest[series] = false
+                done += 1
+                let cell = (row + series) * width
+                for step in 0..<width {
+                    let rows = steps.steps[step].rows
+                    if rows.isEmpty { continue }
+                    let own = rows.lowerBound - tile.firstRow..<rows.upperBound - tile.firstRow
+                    block.values[cell + step] = reduce(column.extracting(own))
+                    block.kinds[cell + step] = Block.Kind.float
+                }
+            }
+            return done
+        }
+    }
+
+    private static func isWithoutNaN(_ values: Span<Double>) -> Bool {
+        var found: UInt64 = 0
+        for index in values.indices {
+            let value = values[index]
+            found |= value == value ? 0 : 1
+        }
+        return found == 0
+    }
+
     /// Whether no value is a staleness marker and, for a counter, none is less than the previous one. Other NaNs also
     /// return false.
     private static func isPlain(_ values: UnsafeBufferPointer<Double>, _ rows: Range<Int>, isCounter: Bool) -> Bool {
