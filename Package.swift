@@ -171,6 +171,12 @@ let package = Package(
                 "WebCore", "WebServer", "Runtime", "Instrumentation", "Zlib",
             ]),
         source(
+            "Tracing",
+            [
+                "CurlHTTP", "Instrumentation", "JSON", "MetricModel", "Protobuf", "Rollback", "RuleModel", "Runtime",
+                "Scraper", "TLS", "Zlib",
+            ]),
+        source(
             "PrometheusAPI",
             [
                 "Identity", "Instrumentation", "JSON", "MetricModel", "MetricStore", "PromQL", "RE2", "RuleEngine",
@@ -206,6 +212,7 @@ let package = Package(
                 "KubernetesClient", "Hiredis", "PostgreSQL",
                 "History", "Identity", "Exporter", "LoadTest", "PrometheusAPI", "AlertmanagerAPI", "TribuneAPI",
                 "RemoteWrite",
+                "Tracing",
                 "WebUI",
                 "WebCore", "WebConfiguration", "CurlHTTP", "WebServer", "Passwords", "TLS",
             ],
@@ -428,6 +435,12 @@ let package = Package(
                 "WebFixture", "PrometheusAPI", "MetricModel", "MetricStore", "CurlHTTP", "Protobuf", "Scraper",
                 "Snappy",
                 "JSON", "Instrumentation", "Runtime",
+            ]),
+        tests(
+            "Tracing",
+            [
+                "CurlHTTP", "Instrumentation", "JSON", "MetricModel", "Rollback", "RuleModel", "Runtime", "Scraper",
+                "WebServer", "Zlib",
             ]),
         tests(
             "Exporter",

@@ -30,6 +30,9 @@ public struct HTTPRequest: Sendable {
     public var proxyHeaders: [(name: String, value: String)] = []
     /// Whether HTTP/2 may be negotiated over TLS.
     public var allowsHTTP2 = false
+    /// Whether HTTP/2 is spoken without negotiation where there is no TLS, as gRPC does. Its trailers are read as
+    /// header fields.
+    public var requiresHTTP2 = false
     /// Names, in lower case, of header fields that are not sent to another host after a redirect. `Authorization` and
     /// `Cookie` never are.
     public var confidentialHeaders: Set<String> = []

@@ -44,6 +44,7 @@ internal import Synchronization
             && request.unixSocket == other.request.unixSocket && request.proxy == other.request.proxy
             && request.proxyExceptions == other.request.proxyExceptions && request.proxyHeaders.isEmpty
             && other.request.proxyHeaders.isEmpty && request.allowsHTTP2 == other.request.allowsHTTP2
+            && request.requiresHTTP2 == other.request.requiresHTTP2
             && request.confidentialHeaders == other.request.confidentialHeaders && request.tls == other.request.tls
     }
 

@@ -10,7 +10,8 @@ extension Transfer {
         set(CURLOPT_QUICK_EXIT, 1)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
         set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
-        set(CURLOPT_HTTP_VERSION, request.allowsHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1)
+        let version = request.allowsHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
+        set(CURLOPT_HTTP_VERSION, request.requiresHTTP2 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : version)
         set(CURLOPT_TCP_NODELAY, 1)
         // A body that has already arrived needs a quarter of the calls that libcurl's default needs.
         set(CURLOPT_BUFFERSIZE, 64 << 10)

@@ -23,6 +23,8 @@ public final class NotificationRunner: Sendable {
         public var answer: String
         /// The number of the attempt, from 1.
         public var attempt: Int
+        /// How long the attempt took, in nanoseconds.
+        public var nanoseconds: Int64
     }
 
     private enum Verdict: Sendable {
@@ -352,7 +354,7 @@ public final class NotificationRunner: Sendable {
         } catch {
             verdict = .failed(error)
         }
-        report(job, verdict, delivery, seconds: Double(SystemClock.monotonicNanoseconds() - started) / 1e9)
+        report(job, verdict, delivery, nanoseconds: SystemClock.monotonicNanoseconds() - started)
         events.send(.finished(job.delivery, verdict))
     }
 
@@ -374,11 +376,11 @@ public final class NotificationRunner: Sendable {
         }
     }
 
-    private func report(_ job: Job, _ verdict: Verdict, _ delivery: Delivery, seconds: Double) {
+    private func report(_ job: Job, _ verdict: Verdict, _ delivery: Delivery, nanoseconds: Int64) {
         let kind = job.integration.kind
         var failure: String?
         if case .failed(let reason) = verdict { failure = reason.reason }
-        instruments.sent(kind, seconds: seconds, failed: failure != nil)
+        instruments.sent(kind, seconds: Double(nanoseconds) / 1e9, failed: failure != nil)
         for remark in delivery.remarks {
             logger.warn(
                 "notification modified",
@@ -388,7 +390,7 @@ public final class NotificationRunner: Sendable {
         onOutcome(
             Outcome(
                 notification: job.delivery.notification, integration: job.delivery.integration, failure: failure,
-                answer: delivery.answer, attempt: job.delivery.attempt + 1))
+                answer: delivery.answer, attempt: job.delivery.attempt + 1, nanoseconds: nanoseconds))
     }
 }
 

@@ -28,6 +28,12 @@ public struct ProtobufWriter: Sendable {
         fixed64(value.bitPattern)
     }
 
+    /// A `fixed64`.
+    public mutating func fixed64(_ field: Int, _ value: UInt64) {
+        varint(UInt64(field) << 3 | 1)
+        fixed64(value)
+    }
+
     /// A text.
     public mutating func text(_ field: Int, _ text: String) {
         var text = text

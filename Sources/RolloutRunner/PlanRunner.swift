@@ -57,6 +57,7 @@ final class PlanRunner: Sendable {
     private let output: Mailbox<RollbackRunner.Output>
     private let instruments: RollbackInstruments
     let logger: Logger
+    private let trace: @Sendable (String) -> String?
     private let ruleFile: RuleTrackFile
     let lease: LeaseRunner?
     private let afterStep: (@Sendable (String) -> Void)?
@@ -77,6 +78,7 @@ final class PlanRunner: Sendable {
         self.instruments = instruments
         self.afterStep = afterStep
         logger = settings.logger.with("plan", plan.name)
+        trace = settings.trace
         anchor = SystemClock.wallNanoseconds() - SystemClock.monotonicNanoseconds()
         let opened = try OpenedJournal(
             of: plan.name, in: settings.directory, device: settings.device, logger: logger)
@@ -242,6 +244,11 @@ final class PlanRunner: Sendable {
             LeaseRunner.Record(
                 epoch: record.epoch, number: record.number, payload: { record.payload },
                 onStored: { [mailbox] in mailbox.send(.storedInLease(record.number)) }), of: name)
+        var logger = logger
+        if let rollback = record.state.rollback, rollback.step != .finished || record.step == "reported" {
+            logger = logger.with("incident", rollback.incident)
+            if let trace = trace(rollback.incident) { logger = logger.with("trace_id", trace) }
+        }
         logger.info("step", ["step": record.step, "generation": record.state.generation])
     }
 

@@ -33,6 +33,8 @@ public final class RollbackRunner: Sendable {
         public var rules: [RuleWatch]?
         /// The lease that this process shares with others; `nil` for one that runs alone and may always act.
         public var lease: LeaseSettings?
+        /// The trace of an incident, for log lines; `nil` for none.
+        public var trace: @Sendable (_ incident: String) -> String? = { _ in nil }
         /// The log.
         public var logger: Logger
         /// The registry of metrics.

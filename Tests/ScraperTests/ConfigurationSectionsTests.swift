@@ -1,3 +1,4 @@
+import CurlHTTP
 import MetricModel
 import TestSupport
 import Testing
@@ -114,7 +115,33 @@ import YAML
         #expect(configuration.otlp.promoted == ["a", "b"])
         #expect(configuration.otlp.strategy == .noUTF8EscapingWithSuffixes)
         #expect(configuration.outOfOrderWindow == .minutes(30))
-        #expect(configuration.warnings.map(\.field) == ["remote_write", "remote_read", "tracing", "runtime"])
+        #expect(configuration.warnings.map(\.field) == ["remote_write", "remote_read", "runtime"])
+    }
+
+    @Test func `tracing is read with Prometheus's defaults`() throws {
+        let short = try #require(try parse("tracing: {endpoint: 'collector:4317'}").tracing)
+        #expect(short.client == .grpc && !short.isInsecure && short.timeout == .seconds(10) && !short.isEnabled)
+        #expect(try parse("tracing: {endpoint: 'c:1'}").warnings.map(\.field) == ["tracing.sampling_fraction"])
+        let whole = try #require(
+            try parse(
+                """
+                tracing:
+                  endpoint: c:4318
+                  client_type: http
+                  sampling_fraction: 0.5
+                  insecure: true
+                  headers: {x-tenant: shop}
+                  compression: gzip
+                  timeout: 3s
+                  tls_config: {server_name: other, insecure_skip_verify: true}
+                """
+            ).tracing)
+        #expect(whole.client == .http && whole.isInsecure && whole.isCompressed && whole.samplingFraction == 0.5)
+        #expect(whole.headers == ["x-tenant": "shop"] && whole.timeout == .seconds(3))
+        #expect(whole.tls.serverName == "other" && whole.tls.insecureSkipVerify)
+        // As Prometheus, which samples with the nearest limit.
+        let above = try parse("tracing: {endpoint: 'c:1', sampling_fraction: 7}")
+        #expect(above.tracing?.samplingFraction == 1 && above.warnings.map(\.field) == ["tracing.sampling_fraction"])
     }
 
     @Test(arguments: [

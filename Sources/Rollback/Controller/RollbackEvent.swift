@@ -12,6 +12,36 @@ public struct RollbackEvent: Equatable, Sendable {
         case checkpoint
     }
 
+    /// The content of some events as values, for receivers that need more than a record.
+    public enum Meaning: Equatable, Sendable {
+        /// A trip was judged. `committedAt` is when the scrape that proves it was committed; `nil` for a timer.
+        case decided(Trip, committedAt: Instant?)
+        case stepped(Step)
+    }
+
+    /// A step of a rollback.
+    public struct Step: Equatable, Sendable {
+        /// The name, as in the timeline.
+        public var name: String
+        /// The service; `nil` for the rollback as a whole.
+        public var service: String?
+        /// The name of the route; `nil` for the service as a whole.
+        public var route: String?
+        /// Details.
+        public var detail: String
+        /// The rollback, with a timeline that ends with this step.
+        public var rollback: RollbackRecord
+
+        /// A step.
+        public init(name: String, service: String?, route: String?, detail: String, rollback: RollbackRecord) {
+            self.name = name
+            self.service = service
+            self.route = route
+            self.detail = detail
+            self.rollback = rollback
+        }
+    }
+
     /// When.
     public var at: Instant
     /// The kind of the event.
@@ -22,14 +52,19 @@ public struct RollbackEvent: Equatable, Sendable {
     public var body: JSON
     /// Joins everything from the first violation to the last step; `nil` for events that belong to no incident.
     public var incident: String?
+    /// The content as a value, for decisions on trips and steps.
+    public var meaning: Meaning?
 
     /// An event.
-    public init(at: Instant, kind: Kind, subject: String, body: JSON, incident: String? = nil) {
+    public init(
+        at: Instant, kind: Kind, subject: String, body: JSON, incident: String? = nil, meaning: Meaning? = nil
+    ) {
         self.at = at
         self.kind = kind
         self.subject = subject
         self.body = body
         self.incident = incident
+        self.meaning = meaning
     }
 }
 

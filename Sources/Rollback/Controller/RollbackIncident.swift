@@ -5,6 +5,8 @@ public import MetricModel
 public struct RollbackIncident: Equatable, Sendable {
     /// The id of the rollback.
     public var id: String
+    /// Joins its entries in the record; see ``RollbackRecord/incident``.
+    public var incident: String
     /// The plan.
     public var plan: String
     /// The worst severity of its causes.
@@ -28,6 +30,7 @@ public struct RollbackIncident: Equatable, Sendable {
     package init(_ rollback: RollbackRecord, plan: String) {
         let names = rollback.services.joined(separator: ", ")
         id = rollback.id
+        incident = rollback.incident
         self.plan = plan
         severity = rollback.severity
         startsAt = rollback.timeline.first { $0.step == "decided" }?.at ?? Instant(nanoseconds: 0)

@@ -113,6 +113,7 @@ extension Trip {
             "service": service.map(JSON.string) ?? .null, "scope": .string(scope.rawValue),
             "mode": .string(mode.rawValue), "cooldown": .integer(cooldown.rawValue),
             "time": .integer(time.milliseconds), "cause": .integer(causeNanoseconds),
+            "sampled_at": sampledAt.map { .integer($0.milliseconds) } ?? .null,
             "rule_labels": .object(ruleLabels.pairs.map { JSON.Member($0.name, .string($0.value)) }),
             "annotations": .object(annotations.pairs.map { JSON.Member($0.name, .string($0.value)) }),
         ]
@@ -152,6 +153,7 @@ extension Trip {
         self.time = Timestamp(milliseconds: time)
         causeNanoseconds = cause
         // Records of earlier versions do not have these.
+        sampledAt = json["sampled_at"]?.integer.map { Timestamp(milliseconds: $0) }
         ruleLabels = Labels((json["rule_labels"]?.members ?? []).map { Label($0.name, $0.value.text ?? "") })
         annotations = Labels((json["annotations"]?.members ?? []).map { Label($0.name, $0.value.text ?? "") })
     }

@@ -16,7 +16,8 @@ extension RolloutController {
                 [
                     "decision": .string(decision), "cause": RollbackRecord.Cause.trip(trip).json,
                     "services": .array(affected.map(JSON.string)),
-                ], incident: trip.incident, at: now)
+                    "committed_at": cause.map { .string(RFC3339.text(nanoseconds: $0.nanoseconds)) } ?? .null,
+                ], incident: trip.incident, meaning: .decided(trip, committedAt: cause), at: now)
             guard trip.mode == .enforce, controller.isUnderWay else { return }
             // A trip without traffic after a complete rollback does not apply to the next candidate.
             if affected.isEmpty, controller.state.phase == .rolledBack { return }
@@ -197,7 +198,7 @@ extension RolloutController {
         case (.shift, .done):
             self[route].leg = .shifted
             self[route].succeeded()
-            recordStep("shifted", service, text("acknowledged", of: route), at: now)
+            recordStep("shifted", service, text("acknowledged", of: route), route: route, at: now)
             settleRollback(of: service, at: now)
             journal("shifted", at: now)
         case (.shift, .failed(let reason)):
@@ -244,7 +245,9 @@ extension RolloutController {
             self[route].succeeded()
             // First of all: the record of thawing must not contain a step that is not in the history yet.
             thaw(service, at: now)
-            recordStep("verified", service, text("read back \(TrafficSplit.allStable)", of: route), at: now)
+            recordStep(
+                "verified", service, text("read back \(TrafficSplit.allStable)", of: route), route: route,
+                at: now)
             settleRollback(of: service, at: now)
             journal("verified", at: now)
         } else {
@@ -254,7 +257,7 @@ extension RolloutController {
             retryLater(route, at: now)
             recordStep(
                 "unverified", service, text("read back \(seen.split?.description ?? "no traffic")", of: route),
-                at: now)
+                route: route, at: now)
             journal("unverified", at: now)
         }
     }
@@ -262,7 +265,7 @@ extension RolloutController {
     private mutating func isolated(_ route: RouteID, _ detail: String, at now: Instant) {
         self[route].leg = .isolated
         self[route].succeeded()
-        recordStep("isolated", route.service, text(detail, of: route), at: now)
+        recordStep("isolated", route.service, text(detail, of: route), route: route, at: now)
         settleRollback(of: route.service, at: now)
         journal("isolated", at: now)
     }

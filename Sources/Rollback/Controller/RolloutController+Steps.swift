@@ -21,7 +21,10 @@ extension RolloutController {
     }
 
     /// Writes to the history.
-    mutating func record(_ kind: RollbackEvent.Kind, _ body: JSON, incident: String? = nil, at now: Instant) {
+    mutating func record(
+        _ kind: RollbackEvent.Kind, _ body: JSON, incident: String? = nil, meaning: RollbackEvent.Meaning? = nil,
+        at now: Instant
+    ) {
         let common: [JSON.Member] = [
             .init("plan", .string(plan.name)), .init("generation", .integer(Int64(clamping: state.generation))),
             .init("epoch", .integer(Int64(clamping: epoch ?? 0))),
@@ -30,12 +33,13 @@ extension RolloutController {
             .record(
                 RollbackEvent(
                     at: now, kind: kind, subject: plan.name, body: .object(common + (body.members ?? [])),
-                    incident: incident)))
+                    incident: incident, meaning: meaning)))
     }
 
     /// Writes a step of the active rollback to the history, with its evidence.
     mutating func recordStep(
-        _ step: String, _ service: String?, _ detail: String, more: [JSON.Member] = [], at now: Instant
+        _ step: String, _ service: String?, _ detail: String, route: RouteID? = nil, more: [JSON.Member] = [],
+        at now: Instant
     ) {
         note(step, service, detail, at: now)
         guard let rollback = state.rollback else { return }
@@ -44,7 +48,12 @@ extension RolloutController {
             .init("service", service.map(JSON.string) ?? .null), .init("detail", .string(detail)),
             .init("causes", .array(rollback.causes.map(\.json))),
         ]
-        record(.step, .object(members + more), incident: rollback.incident, at: now)
+        let name = route.map { self.name(of: $0) }
+        let place = name.map { [JSON.Member("route", .string($0))] } ?? []
+        record(
+            .step, .object(members + place + more), incident: rollback.incident,
+            meaning: .stepped(.init(name: step, service: service, route: name, detail: detail, rollback: rollback)),
+            at: now)
     }
 
     /// The work on `route`, which must be one of the plan.

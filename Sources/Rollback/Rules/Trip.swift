@@ -50,6 +50,8 @@ public struct Trip: Equatable, Sendable {
     public var cooldown: Milliseconds
     /// The time of the decision: that of the last measurement.
     public var time: Timestamp
+    /// When the newest sample of the last measurement was scraped; `nil` if it rests on none.
+    public var sampledAt: Timestamp?
     /// The rule's labels.
     public var ruleLabels = Labels.empty
     /// The rule's annotations for the element, expanded; empty if missing data caused the trip.
@@ -80,6 +82,7 @@ public struct Trip: Equatable, Sendable {
         mode = definition.mode
         cooldown = definition.cooldown
         time = measurement.time
+        sampledAt = measurement.elements.first { $0.labels == labels }?.sampledAt
         ruleLabels = definition.labels
         self.annotations = annotations
         causeNanoseconds = measurement.causeNanoseconds

@@ -73,7 +73,9 @@ extension PrometheusConfiguration {
             _ = fields.collect { (_) throws(YAMLError) in try readStorage(node, file: file) }
         }
         if let node = fields.optional("tracing") {
-            _ = fields.collect { (_) throws(YAMLError) in try TracingSection.check(node, file: file, directory) }
+            tracing = fields.collect { (_) throws(YAMLError) in
+                try TracingSettings(node, file: file, directory, &warnings)
+            }
         }
         if let node = fields.optional("otlp") {
             let scheme = defaults.names.validation
@@ -86,7 +88,7 @@ extension PrometheusConfiguration {
                 try section.finish()
             }
         }
-        for name in ["remote_write", "remote_read", "tracing", "runtime"] {
+        for name in ["remote_write", "remote_read", "runtime"] {
             guard let node = root[name], !node.isNull else { continue }
             warnings.append(fields.plainFault("this section is read and not acted upon", at: node, field: name))
         }

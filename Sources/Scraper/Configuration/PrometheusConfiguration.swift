@@ -58,6 +58,8 @@ public struct PrometheusConfiguration: Equatable, Sendable {
     public var remoteWrites: [RemoteWriteSettings] = []
     /// `otlp`
     public var otlp = OTLPSettings()
+    /// `tracing`, if it is set.
+    public var tracing: TracingSettings?
     /// `remote_read`: read, without effect.
     public var remoteReads: [RemoteReadSettings] = []
     /// The main file as YAML, with `<secret>` in place of every secret.

@@ -1,36 +1,4 @@
-internal import ConfigurationFields
-internal import CurlHTTP
 internal import YAML
-
-/// `tracing`: validated, without effect.
-enum TracingSection {
-    static func check(_ node: YAMLNode, file: String, _ directory: String) throws(YAMLError) {
-        var fields = try FieldReader(node, path: "tracing", file: file)
-        if let word = try fields.optionalText("client_type"), word != "http", word != "grpc" {
-            fields.note(
-                "expected tracing client type to be http or grpc, but got \(word)", at: node["client_type"],
-                field: "client_type")
-        }
-        if try fields.optionalText("endpoint") ?? "" == "" {
-            fields.note("tracing endpoint must be set", field: "endpoint")
-        }
-        _ = try fields.optionalNumber("sampling_fraction")
-        _ = try fields.optionalFlag("insecure")
-        if let section = fields.optional("tls_config") {
-            _ = fields.collect { (fields) throws(YAMLError) in
-                try TLSOptions(section, path: "tracing.tls_config", file: file, directory: directory)
-            }
-        }
-        _ = try RemoteSection.headers(&fields, "custom authorization header configuration is not yet supported")
-        if let word = try fields.optionalText("compression"), word != "gzip", !word.isEmpty {
-            fields.note(
-                "invalid compression type \(word) provided, valid options: gzip", at: node["compression"],
-                field: "compression")
-        }
-        _ = try fields.optionalDuration("timeout")
-        try fields.finish()
-    }
-}
 
 /// `otlp`: how metrics of OpenTelemetry become series. A value.
 public struct OTLPSettings: Equatable, Sendable {

@@ -24,7 +24,6 @@ enum PrometheusFlags {
             "storage.agent.wal-truncate-frequency", "storage.agent.retention.min-time",
             "storage.agent.retention.max-time", "storage.remote.flush-deadline", "storage.remote.read-sample-limit",
             "storage.remote.read-concurrent-limit", "storage.remote.read-max-bytes-in-frame",
-            "rules.alert.for-outage-tolerance", "rules.alert.for-grace-period", "rules.alert.resend-delay",
             "rules.max-concurrent-evals", "scrape.timestamp-tolerance", "scrape.discovery-reload-interval",
             "scrape.name-escaping-scheme", "alertmanager.notification-queue-capacity",
             "alertmanager.notification-batch-size", "alertmanager.timeout",

@@ -30,13 +30,14 @@ extension Recorder {
             body.append(
                 .init("detail", isNote ? LedgerEvent.personal(event.detail) : .string(event.detail)))
         }
+        let incident = event.incident.map(incident(ofRollback:))
         history.record(
             LedgerEvent(
                 milliseconds: event.at.milliseconds, kind: isAnswer ? .acknowledgement : .page,
-                subject: event.labels["alertname"] ?? "page", body: .object(body),
+                subject: event.labels["alertname"] ?? "page", body: traced(.object(body), incident),
                 actor: event.actor.map {
                     LedgerActor(identity: $0.identity, method: $0.method, peer: $0.peer, claimed: $0.claimed)
-                }, incident: event.incident.map(incident(ofRollback:)), service: event.labels["service"]))
+                }, incident: incident, service: event.labels["service"]))
     }
 
     /// Somebody changed a schedule while the service runs.

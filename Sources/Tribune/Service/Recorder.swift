@@ -45,11 +45,17 @@ final class Recorder: Sendable {
     private let transitions = Mutex(AlertTransitions())
     private let batch = Mutex(Batch())
     private let incidents = Mutex(RollbackIncidents())
+    private let trace: @Sendable (String) -> String?
     /// Whether this process records the engines' reports. A standby sees the same as the leader.
     private let isActive = Atomic<Bool>(true)
 
-    init(_ history: HistoryRunner, reader: ConfigurationReader, hotCache: HotCache? = nil) {
+    /// - Parameter trace: the trace of an incident; `nil` for none.
+    init(
+        _ history: HistoryRunner, reader: ConfigurationReader, hotCache: HotCache? = nil,
+        trace: @escaping @Sendable (_ incident: String) -> String? = { _ in nil }
+    ) {
         self.history = history
+        self.trace = trace
         self.reader = reader
         self.hotCache = hotCache
     }
@@ -63,7 +69,7 @@ final class Recorder: Sendable {
         history.record(
             changed.map { alert in
                 let at = alert.isResolved ? alert.endsAt : alert.startsAt
-                return Self.event(
+                return event(
                     .alert, at.milliseconds, alert.labels["alertname"] ?? "",
                     [
                         "annotations": Self.object(alert.annotations), "labels": Self.object(alert.labels),
@@ -166,6 +172,11 @@ final class Recorder: Sendable {
         if event.kind == .decision { flush(ifOlderThan: 0) }
     }
 
+    /// The incident of a rollback was raised, by this process or again after a restart.
+    func raised(_ incident: RollbackIncident) {
+        incidents.withLock { $0.began(incident.id, in: incident.incident) }
+    }
+
     /// A configuration was loaded or rejected.
     ///
     /// - Parameters:
@@ -201,7 +212,7 @@ final class Recorder: Sendable {
     }
 
     /// The incident that `alerts` are about: the alert of a rollback names the rollback.
-    private func incident(of alerts: [Alert]) -> String? {
+    func incident(of alerts: [Alert]) -> String? {
         alerts.lazy.compactMap { $0.annotations["incident"] }.first.map(incident(ofRollback:))
     }
 
@@ -211,15 +222,22 @@ final class Recorder: Sendable {
     private func record(
         _ kind: LedgerEvent.Kind, _ milliseconds: Int64, _ subject: String, _ body: JSON, incident: String?
     ) {
-        history.record(Self.event(kind, milliseconds, subject, body, incident: incident))
+        history.record(event(kind, milliseconds, subject, body, incident: incident))
     }
 
-    private static func event(
+    private func event(
         _ kind: LedgerEvent.Kind, _ milliseconds: Int64, _ subject: String, _ body: JSON, incident: String?
     ) -> LedgerEvent {
-        LedgerEvent(
-            milliseconds: milliseconds, kind: kind, subject: subject, body: withPersons(body),
-            incident: incident ?? body["rollback"]?.text, service: body["service"]?.text)
+        let incident = incident ?? body["rollback"]?.text
+        return LedgerEvent(
+            milliseconds: milliseconds, kind: kind, subject: subject,
+            body: traced(Self.withPersons(body), incident), incident: incident, service: body["service"]?.text)
+    }
+
+    /// `body` with the trace of `incident`, if it has one.
+    func traced(_ body: JSON, _ incident: String?) -> JSON {
+        guard let trace = incident.flatMap(trace), case .object(let members) = body else { return body }
+        return .object(members + [.init("trace_id", .string(trace))])
     }
 
     /// Members with a person's name or a text that a person wrote.

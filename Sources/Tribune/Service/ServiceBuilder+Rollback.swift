@@ -15,7 +15,8 @@ internal import Runtime
 extension ServiceBuilder {
     /// Reads the journals. Nothing is done before the engine's `start`.
     func openRollback(
-        _ store: MetricStore, _ history: HistoryRunner, _ recorder: Recorder, _ notifier: NotificationRunner
+        _ store: MetricStore, _ history: HistoryRunner, _ recorder: Recorder, _ traces: IncidentTraces,
+        _ notifier: NotificationRunner
     ) throws(CommandFailure) -> RollbackRunner {
         let directory = try journalDirectory()
         var settings = RollbackRunner.Settings(
@@ -28,8 +29,9 @@ extension ServiceBuilder {
                 }
             })
         settings.rules = configuration.watches
+        settings.trace = { traces.trace(of: $0) }
         settings.lease = try lease(in: directory, history, recorder)
-        let sinks = rollbackSinks(recorder, notifier)
+        let sinks = rollbackSinks(recorder, traces, notifier)
         return try Self.start("the rollback engine") { () throws(JournalError) in
             try RollbackRunner(plans: configuration.plans, settings: settings, sinks: sinks)
         }
@@ -50,12 +52,18 @@ extension ServiceBuilder {
             })
     }
 
-    private func rollbackSinks(_ recorder: Recorder, _ notifier: NotificationRunner) -> RollbackSinks {
+    private func rollbackSinks(
+        _ recorder: Recorder, _ traces: IncidentTraces, _ notifier: NotificationRunner
+    ) -> RollbackSinks {
         RollbackSinks(
-            event: { recorder.happened($0) },
-            incident: { [externalURL] in
+            event: { event in
+                recorder.happened(event)
+                traces.happened(event)
+            },
+            incident: { [externalURL] incident in
+                recorder.raised(incident)
                 notifier.receive(
-                    [IncidentAlerts.firing($0, at: Self.now(), externalURL: externalURL)], origin: .incidents,
+                    [IncidentAlerts.firing(incident, at: Self.now(), externalURL: externalURL)], origin: .incidents,
                     urgent: true)
             },
             notice: { [logger, externalURL] notice in
@@ -73,6 +81,7 @@ extension ServiceBuilder {
             report: { [logger] report in
                 let verdict = report.rollback.verdict
                 let (plan, id, detail) = (report.plan, report.rollback.id, verdict?.detail ?? "no verdict")
+                let logger = traces.marked(logger, report.rollback.incident)
                 if verdict?.isValid == true {
                     logger.info("rollback validated", ["plan": plan, "id": id, "reason": detail])
                 } else {

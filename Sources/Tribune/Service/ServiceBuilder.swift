@@ -13,6 +13,7 @@ internal import RolloutRunner
 internal import RuleEngine
 internal import Runtime
 internal import Scraper
+internal import Tracing
 internal import WebConfiguration
 internal import WebCore
 internal import WebServer
@@ -52,6 +53,9 @@ struct ServiceBuilder: Sendable {
         guard Paths.makeDirectory(settings.storagePath, isPrivate: true) else {
             throw CommandFailure("\(settings.storagePath): \(SystemError.current)")
         }
+        var settings = settings
+        settings.retention = configuration.prometheus.retention ?? settings.retention
+        settings.retentionBytes = configuration.prometheus.retentionBytes ?? settings.retentionBytes
         self.settings = settings
         self.logger = logger
         engine = QueryEngine(options: settings.engineOptions)
@@ -77,8 +81,8 @@ struct ServiceBuilder: Sendable {
 
     func openStore() throws(CommandFailure) -> MetricStore {
         var storage = StoreConfiguration(directory: "\(settings.storagePath)/samples")
-        storage.retentionMilliseconds = (configuration.prometheus.retention ?? settings.retention).rawValue
-        storage.retentionBytes = configuration.prometheus.retentionBytes ?? settings.retentionBytes
+        storage.retentionMilliseconds = settings.retention.rawValue
+        storage.retentionBytes = settings.retentionBytes
         storage.maximumExemplars = configuration.prometheus.maximumExemplars ?? settings.maximumExemplars
         let store = try Self.start("the store") { () throws(StoreError) in
             try MetricStore(storage, registry: registry)
@@ -110,6 +114,15 @@ struct ServiceBuilder: Sendable {
         }
     }
 
+    /// The sender of traces, with the settings of the configuration.
+    func startTracing() -> TraceRunner {
+        let traces = TraceRunner(
+            version: Version.number, node: configuration.file.lease?.node ?? NodeName.host, logger: logger,
+            registry: registry)
+        traces.reload(configuration.prometheus.tracing, labels: configuration.prometheus.externalLabels)
+        return traces
+    }
+
     func readSilences(_ recorder: Recorder) -> SilenceRunner {
         SilenceRunner(
             path: "\(settings.storagePath)/silences.json", logger: logger, registry: registry,
@@ -118,7 +131,8 @@ struct ServiceBuilder: Sendable {
 
     /// - Parameter store: where the nodes of the lease share notifications; `nil` for a process that runs alone.
     func makeNotifier(
-        _ silences: SilenceRunner, _ recorder: Recorder, _ relay: DeliveryRelay, _ store: PostgresNotifications?
+        _ silences: SilenceRunner, _ recorder: Recorder, _ traces: IncidentTraces, _ relay: DeliveryRelay,
+        _ store: PostgresNotifications?
     ) -> NotificationRunner {
         let sharing = store.map {
             NotificationSharing($0, silences: silences, logger: logger, registry: registry)
@@ -128,6 +142,7 @@ struct ServiceBuilder: Sendable {
             sharing: sharing, logger: logger, registry: registry,
             onOutcome: { outcome in
                 recorder.notified(outcome)
+                traces.notified(outcome)
                 relay.finished(outcome)
             })
     }
@@ -180,7 +195,7 @@ struct ServiceBuilder: Sendable {
     func makeRules(_ store: MetricStore, _ sinks: RuleRunner.Sinks) -> RuleRunner {
         RuleRunner(
             store: store, engine: engine, groups: configuration.groups,
-            settings: configuration.ruleSettings(externalURL: externalURL, trigger: settings.ruleTrigger), sinks: sinks,
+            settings: configuration.ruleSettings(externalURL: externalURL, settings), sinks: sinks,
             registry: registry, logger: logger)
     }
 

@@ -54,8 +54,21 @@ extension ServiceSettings {
         web.maximumConcurrentQueries = queryConcurrency
         web.build.version = Version.number
         web.flags = flags
-        web.retention = retention.description
+        web.retention = retentionText
         return web
+    }
+
+    /// How long and up to which size samples are kept, as Prometheus shows it: `15d or 1GiB512MiB`.
+    var retentionText: String {
+        let time = retention == Self.unlimitedRetention ? [] : [retention.description]
+        guard retentionBytes != .max else { return time.joined() }
+        var (rest, size) = (retentionBytes, "")
+        for (unit, shift) in [("EiB", 60), ("PiB", 50), ("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10), ("B", 0)] {
+            let count = rest >> shift
+            if count > 0 { size += "\(count)\(unit)" }
+            rest -= count << shift
+        }
+        return (time + [size]).joined(separator: " or ")
     }
 }
 
@@ -69,11 +82,17 @@ extension LoadedConfiguration {
 
     /// The settings of the rule engine.
     ///
-    /// - Parameter trigger: that of `--rules.trigger`.
-    func ruleSettings(externalURL: String, trigger: RuleGroup.Trigger? = nil) -> RuleSettings {
-        RuleSettings(
+    /// - Parameter flags: those of the service; `nil` for their defaults.
+    func ruleSettings(externalURL: String, _ flags: ServiceSettings? = nil) -> RuleSettings {
+        var settings = RuleSettings(
             externalLabels: prometheus.externalLabels, externalURL: externalURL,
             evaluationInterval: prometheus.evaluationInterval, queryOffset: prometheus.ruleQueryOffset,
-            advancesAtScrapes: trigger ?? file.rules.trigger == .scrape, scrapeShare: file.rules.scrapeShare)
+            advancesAtScrapes: flags?.ruleTrigger ?? file.rules.trigger == .scrape, scrapeShare: file.rules.scrapeShare)
+        if let flags {
+            settings.outageTolerance = flags.outageTolerance
+            settings.gracePeriod = flags.gracePeriod
+            settings.resendDelay = flags.resendDelay
+        }
+        return settings
     }
 }

@@ -50,6 +50,12 @@ struct ServiceSettings: Sendable {
     var queryConcurrency = 20
     /// The trigger of groups without one; `nil` for the setting of the configuration.
     var ruleTrigger: RuleGroup.Trigger?
+    /// The maximum age of alert state that a restart restores.
+    var outageTolerance = Milliseconds.hours(1)
+    /// The minimum wait after a restart of alerts with at least this `for`.
+    var gracePeriod = Milliseconds.minutes(10)
+    /// The minimum time before a firing alert is sent again.
+    var resendDelay = Milliseconds.minutes(1)
     /// The enabled features.
     var features = Features()
     /// Every flag with its value, for `/api/v1/status/flags`.
@@ -58,7 +64,7 @@ struct ServiceSettings: Sendable {
     /// As in Prometheus.
     private static let defaultRetention = Milliseconds.hours(15 * 24)
     /// If only the size is limited.
-    private static let unlimitedRetention = Milliseconds.hours(100 * 365 * 24)
+    static let unlimitedRetention = Milliseconds.hours(100 * 365 * 24)
 
     /// The options of `serve`.
     static let options: [Command.Option] = [
@@ -101,6 +107,14 @@ struct ServiceSettings: Sendable {
             "rules.trigger", "TRIGGER",
             "scrape: alerts also appear and fire at each scrape that they read; interval: at evaluations only. Default: rules.trigger of the configuration, or interval."
         ),
+        .value(
+            "rules.alert.for-outage-tolerance", "DURATION",
+            "The maximum age of the state of alerts that is restored at a restart.", default: "1h"),
+        .value(
+            "rules.alert.for-grace-period", "DURATION",
+            "Alerts with at least this \"for\" wait at least so long after a restart.", default: "10m"),
+        .value(
+            "rules.alert.resend-delay", "DURATION", "Minimum time before a firing alert is sent again.", default: "1m"),
         .enabledFeatures, .value("log.level", "LEVEL", "debug, info, warn or error.", default: "info"),
         .value("log.format", "FORMAT", "logfmt or json.", default: "logfmt"),
     ]
@@ -153,6 +167,9 @@ struct ServiceSettings: Sendable {
             }
             ruleTrigger = trigger
         }
+        outageTolerance = try invocation.duration("rules.alert.for-outage-tolerance")
+        gracePeriod = try invocation.duration("rules.alert.for-grace-period")
+        resendDelay = try invocation.duration("rules.alert.resend-delay")
         features = try invocation.features()
         for option in Self.options {
             flags[option.name] = invocation.value(option.name) ?? (option.value == nil ? "false" : "")

@@ -17,6 +17,7 @@ internal import RuleEngine
 internal import Runtime
 internal import Scraper
 internal import Synchronization
+internal import Tracing
 internal import WebCore
 internal import WebServer
 internal import YAML
@@ -34,6 +35,7 @@ final class TribuneService: Sendable {
     private let store: MetricStore
     private let history: HistoryRunner
     private let hotCache: HotCache?
+    private let traces: TraceRunner
     let recorder: Recorder
     private let silences: SilenceRunner
     private let notifier: NotificationRunner
@@ -80,15 +82,20 @@ final class TribuneService: Sendable {
         do throws(CommandFailure) {
             hotCache = try builder.startHotCache()
             if let hotCache { running.append(hotCache.stop) }
-            recorder = Recorder(history, reader: try builder.openConfigurationReader(), hotCache: hotCache)
+            traces = builder.startTracing()
+            running.append(traces.stop)
+            recorder = Recorder(
+                history, reader: try builder.openConfigurationReader(), hotCache: hotCache,
+                trace: { [traces] in traces.trace(of: $0) })
+            let incidents = IncidentTraces(traces, recorder, logger: logger)
             silences = builder.readSilences(recorder)
             let relay = DeliveryRelay()
             let shared = try builder.sharedNotifications()
-            notifier = builder.makeNotifier(silences, recorder, relay, shared)
+            notifier = builder.makeNotifier(silences, recorder, incidents, relay, shared)
             alertmanagers = AlertmanagerSender(logger: logger, registry: builder.registry)
             alertmanagerDiscovery = AlertmanagerDiscovery(alertmanagers, registry: builder.registry, logger: logger)
             running.append(alertmanagerDiscovery.stop)
-            rollback = try builder.openRollback(store, history, recorder, notifier)
+            rollback = try builder.openRollback(store, history, recorder, incidents, notifier)
             shared?.follow { [rollback] in rollback.leaseEpoch }
             relay.attach(rollback)
             running.append { [rollback] in rollback.stop() }
@@ -168,9 +175,10 @@ final class TribuneService: Sendable {
         accessControl.reload(AccessPolicy(settings, configuration, url))
         rules.reload(
             configuration.groups,
-            settings: configuration.ruleSettings(externalURL: externalURL, trigger: settings.ruleTrigger))
+            settings: configuration.ruleSettings(externalURL: externalURL, settings))
         seriesRecorder.reload(configuration.recordings)
         telemetry?.reload(configuration.prometheus.otlp)
+        traces.reload(configuration.prometheus.tracing, labels: configuration.prometheus.externalLabels)
         onCall.reload(configuration.onCallRunner)
         notifier.reload(configuration.notification(joining: onCall))
         do throws(WorkerThread.StartError) {
@@ -205,6 +213,7 @@ final class TribuneService: Sendable {
         })
         alertmanagerDiscovery.stop()
         alertmanagers.stop()
+        traces.stop()
         recorder.flush(ifOlderThan: 0)
         hotCache?.stop()
         local?.remove(port: web.port)

@@ -245,13 +245,35 @@ import Testing
     }
 
     @Test func theRetentionIsThatOfPrometheus() throws {
-        func retention(_ flags: [String]) throws -> String? {
-            let tribune = try RunningTribune(["prometheus.yml": ""], config: "prometheus.yml", flags: flags)
+        func retention(_ flags: [String], _ configuration: String = "") throws -> String? {
+            let tribune = try RunningTribune(["prometheus.yml": configuration], config: "prometheus.yml", flags: flags)
             let info = try JSON(parsing: try tribune.get("/api/v1/status/runtimeinfo").body)
             return info["data"]?["storageRetention"]?.text
         }
         #expect(try retention([]) == "15d")
         #expect(try retention(["--storage.tsdb.retention=3d"]) == "3d")
+        #expect(try retention(["--storage.tsdb.retention.size=1536MB"]) == "1GiB512MiB")
+        let both = "storage: {tsdb: {retention: {time: 20d, size: 2GB}}}"
+        #expect(try retention(["--storage.tsdb.retention.time=3d"], both) == "20d or 2GiB")
+    }
+
+    @Test func `the resend delay of alerts is that of the flag`() throws {
+        let posts = Mutex(0)
+        let server = LoopbackServer { request in
+            if request.line.hasPrefix("POST /api/v2/alerts") { posts.withLock { $0 += 1 } }
+            return .ok("{}", type: "application/json")
+        }
+        let tribune = try RunningTribune(
+            [
+                "prometheus.yml": """
+                global: {evaluation_interval: 1s}
+                rule_files: [rules.yml]
+                alerting: {alertmanagers: [{static_configs: [{targets: ['127.0.0.1:\(server.port)']}]}]}
+                """,
+                "rules.yml": "groups: [{name: g, rules: [{alert: Always, expr: vector(1)}]}]",
+            ], config: "prometheus.yml", flags: ["--rules.alert.resend-delay=1s"])
+        // With the default, the second one comes after a minute.
+        #expect(Loopback.eventually(within: 40) { posts.withLock { $0 } >= 4 }, "\(tribune.log)")
     }
 
     @Test(arguments: [
