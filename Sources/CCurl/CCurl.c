@@ -2,8 +2,10 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <linux/sockios.h>
 #include <pthread.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -117,4 +119,15 @@ bool ccurl_is_https(CURL *handle) {
     char *url = NULL;
     curl_easy_getinfo(handle, CURLINFO_EFFECTIVE_URL, &url);
     return url != NULL && strncasecmp(url, "https:", 6) == 0;
+}
+
+int ccurl_active_socket(CURL *handle) {
+    curl_socket_t descriptor = CURL_SOCKET_BAD;
+    curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, &descriptor);
+    return descriptor == CURL_SOCKET_BAD ? -1 : (int)descriptor;
+}
+
+int ccurl_unacknowledged(int socket) {
+    int count = 0;
+    return ioctl(socket, SIOCOUTQ, &count) == 0 ? count : 0;
 }

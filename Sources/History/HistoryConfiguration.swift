@@ -60,6 +60,8 @@ public struct HistoryConfiguration: Sendable {
     public var observationInterval = Milliseconds.seconds(10)
     /// The destinations of checkpoints.
     public var publication = CheckpointPublication()
+    /// The syslog servers that receive the entries.
+    public var syslog: [SyslogDestination] = []
     /// Entries per second that the running service verifies continuously; 0 for none.
     public var selfCheckRate = 500
     /// The pause before the first verification by the running service, and between two of them.

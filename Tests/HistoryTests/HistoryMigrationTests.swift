@@ -22,7 +22,8 @@ import Testing
         // Only PostgreSQL can be shared, so only there is a lease.
         let later =
             onPostgres
-            ? ["3 lease", "4 evidence", "5 queries", "6 incidents"] : ["3 evidence", "4 queries", "5 incidents"]
+            ? ["3 lease", "4 evidence", "5 queries", "6 incidents", "7 streams"]
+            : ["3 evidence", "4 queries", "5 incidents", "6 streams"]
         if onPostgres { #expect(throws: HistoryError.self) { try audit.verifySchema() } }
         #expect(try audit.migrate() == ["1 ledger", "2 measurements"] + later)
         #expect(try audit.migrate() == [])
@@ -108,6 +109,6 @@ import Testing
         threads.forEach { $0.join() }
         var total = 0
         for _ in threads { if case .message(let count) = results.receive() { total += count } }
-        #expect(total == 6)
+        #expect(total == 7)
     }
 }

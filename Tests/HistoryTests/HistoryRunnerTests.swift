@@ -108,7 +108,7 @@ import Testing
         #expect(page.first?.event == event(10, .alert))
         let status = runner.status
         #expect(status.isConnected && !status.isBehind && status.spooled == 0 && status.lastError == nil)
-        #expect(status.size == 10 + (kind == .postgres ? 7 : 6), "ten events, the schema steps and the key")
+        #expect(status.size == 10 + (kind == .postgres ? 8 : 7), "ten events, the schema steps and the key")
     }
 
     @Test(arguments: kinds) func `what was recorded before a stop is there after it, once`(kind: Kind) throws {

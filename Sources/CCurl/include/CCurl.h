@@ -57,3 +57,7 @@ curl_socket_t ccurl_open_socket(const struct curl_sockaddr *address);
 long ccurl_redirects(CURL *handle);
 /// Whether the URL of the current request, after redirects, has the scheme https.
 bool ccurl_is_https(CURL *handle);
+/// The socket of a handle that has only connected (`CURLOPT_CONNECT_ONLY`); -1 if there is none.
+int ccurl_active_socket(CURL *handle);
+/// The bytes that a socket has sent and its peer has not acknowledged; 0 if the system does not tell.
+int ccurl_unacknowledged(int socket);

@@ -16,6 +16,7 @@ public final class HistoryRunner: Sendable {
     let reader: HistoryReader
     private let selfCheck: SelfCheck
     private let publisher: CheckpointPublisher
+    private let streams: [SyslogStream]
     private let metrics: HistoryMetrics
 
     /// Opens spool and signing key and starts the threads. Does not wait for the database.
@@ -61,8 +62,19 @@ public final class HistoryRunner: Sendable {
             let selfCheck = try SelfCheck(configuration, logger: logger, metrics: metrics)
             self.selfCheck = selfCheck
             stopping.append { selfCheck.stop() }
-            publisher = try CheckpointPublisher(
+            let publisher = try CheckpointPublisher(
                 configuration.publication, memory: memory, logger: logger, registry: registry)
+            self.publisher = publisher
+            stopping.append { publisher.stop() }
+            var streams: [SyslogStream] = []
+            for destination in configuration.syslog {
+                let stream = try SyslogStream(
+                    destination, configuration, logger: logger, registry: registry, isOurTurn: { writer.isOurTurn })
+                streams.append(stream)
+                stopping.append { stream.stop() }
+            }
+            self.streams = streams
+            writer.followers.withLock { [streams] in $0 = streams }
         } catch {
             for stop in stopping { stop() }
             directory.unlock()
@@ -159,6 +171,7 @@ public final class HistoryRunner: Sendable {
         reader.stop()
         selfCheck.stop()
         publisher.stop()
+        for stream in streams { stream.stop() }
         spool.directory.unlock()
     }
 }

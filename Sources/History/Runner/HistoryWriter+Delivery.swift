@@ -35,6 +35,7 @@ extension HistoryWriter {
             shared.root = session.head.tree.root
             _ = shared.age(accepted: state.accepted, now: end)
         }
+        for follower in followers.withLock({ $0 }) { follower.appended() }
         for times in payloads.compactMap(\.measurements.times) {
             session.dueHours.insert(Ledger.hour(of: times.lowerBound))
             session.dueHours.insert(Ledger.hour(of: times.upperBound))

@@ -40,6 +40,8 @@ final class HistoryWriter: Sendable {
     let metrics: HistoryMetrics
     let openStore: @Sendable () throws(HistoryError) -> LedgerStore
     let shared = Mutex(Shared())
+    /// Told of new entries.
+    let followers = Mutex<[SyslogStream]>([])
     private let wake: Mailbox<Void>
     private let retryNanoseconds: Int64
     private let stopBy = Mutex<Int64?>(nil)

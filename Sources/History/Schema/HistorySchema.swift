@@ -3,10 +3,11 @@ internal import Database
 /// The schema of the history. Released steps are never edited.
 enum HistorySchema {
     /// The steps for SQLite.
-    static let sqlite = MigrationSet(table: "schema_migration", steps: sqliteSteps + [sqliteQueries, sqliteIncidents])
+    static let sqlite = MigrationSet(
+        table: "schema_migration", steps: sqliteSteps + [sqliteQueries, sqliteIncidents, sqliteStreams])
     /// The steps for PostgreSQL.
     static let postgres = MigrationSet(
-        table: "schema_migration", steps: postgresSteps + [postgresQueries, postgresIncidents])
+        table: "schema_migration", steps: postgresSteps + [postgresQueries, postgresIncidents, postgresStreams])
 
     private static let sqliteSteps = [
         Migration(

@@ -27,6 +27,12 @@ extension LoadedConfiguration {
                 "history.redis.address",
                 "with --require-tls Redis must be a Unix socket or on this machine, such as the local end of a tunnel")
         }
+        for (index, destination) in file.syslog.enumerated() {
+            guard let url = destination.plainURL, OutgoingPolicy.isPlain(url) else { continue }
+            add(
+                "history.syslog[\(index)].address",
+                "with --require-tls \(destination.address) must be tls:// or on this machine")
+        }
         for plan in plans {
             for link in plan.plainLinks {
                 add(

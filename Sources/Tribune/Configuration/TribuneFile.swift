@@ -28,6 +28,7 @@ internal import YAML
 ///   record: [{match: 'acgs_cache_hit_rate', interval: 30s}]   # series to keep besides what rollback rules measure
 ///   verify: {rate: 500, interval: 30s}                  # how fast and how often the service verifies the record
 ///   publish: {interval: 1h, file: /mnt/audit/checkpoints, command: [./push], timestamp_url: http://tsa.example/}
+///   syslog: [{address: 'tls://logs.example:6514', tls_config: {ca_file: ca.pem}}]   # every entry, by RFC 5424
 ///   redis: {address: 127.0.0.1:6379, password_file: /run/secrets/redis}   # or the path of a socket
 /// rules: {trigger: scrape, scrape_share: 0.05}          # alerts advance at scrapes
 /// gates:                                  # see GateConfiguration
@@ -67,6 +68,8 @@ struct TribuneFile {
     var verification = (rate: 500, interval: Milliseconds.seconds(30))
     /// Where checkpoints are published.
     var publication = CheckpointPublication()
+    /// The syslog servers that receive the ledger's entries.
+    var syslog: [SyslogDestination] = []
     /// How long measurements are kept.
     var retention: Milliseconds?
     /// The trigger of groups without one, and the share of one core for those at scrapes.
@@ -115,6 +118,7 @@ struct TribuneFile {
         configuration.rootKey = rootKey
         configuration.certificate = certificate
         configuration.publication = publication
+        configuration.syslog = syslog
         configuration.selfCheckRate = verification.rate
         configuration.selfCheckInterval = verification.interval
         return configuration
@@ -219,6 +223,7 @@ struct TribuneFile {
         if let node = fields.optional("publish") {
             publication = try Self.publication(node, file: file, directory: directory)
         }
+        syslog = try SyslogDestination.list(&fields, directory: directory)
         for (index, node) in try fields.list("record").enumerated() {
             recordings.append(try Self.recording(node, "history.record[\(index)]", file: file))
         }
