@@ -50,6 +50,39 @@ import Testing
     }
 
     /// A start reads headers; a body is checked by the first query that reads it, or by maintenance.
+    /// The rows of a lane may have different series: senders of remote write deliver a target in several requests.
+    @Test(arguments: [4, 40]) func aSeriesThatIsBehindItsLaneGoesOnAfterARestart(rows: Int) throws {
+        func append(_ store: MetricStore, _ name: String, _ seconds: ClosedRange<Int>) throws -> [AppendOutcome] {
+            let lane = try store.openLane("target")
+            let slot = try lane.slot(for: ["__name__": "up", "job": name])
+            var outcomes: [AppendOutcome] = []
+            for second in seconds {
+                #expect(lane.outcome(slot, 1, at: Timestamp(milliseconds: Int64(second) * 1000)) != .unknownSlot)
+                var appender = lane.beginAppend(at: Timestamp(milliseconds: Int64(second) * 1000))
+                outcomes.append(appender.append(slot, 1))
+                try appender.commit()
+            }
+            store.core.catalog.write { catalog in
+                catalog.openNames.remove(lane.name)
+                catalog.orphans[lane.name] = lane.id.rawValue
+            }
+            return outcomes
+        }
+        do {
+            let store = try open()
+            _ = try append(store, "behind", 1...2)
+            _ = try append(store, "ahead", 1...rows)
+        }
+        let store = try open()
+        #expect(
+            try append(store, "behind", 1...rows)
+                == [.outOfOrder, .alreadyPresent] + Array(repeating: .appended, count: rows - 2))
+        #expect(try append(store, "ahead", rows...rows + 1) == [.alreadyPresent, .appended])
+        let found = try store.select([], from: .distantPast, through: .distantFuture, sampleLimit: .max)
+        #expect(found.map(\.timestamps.count).sorted() == [rows, rows + 1])
+        #expect(store.brokenInvariants == [])
+    }
+
     @Test(arguments: [false, true]) func aDamagedSealedChunkIsSkippedAndTheRestIsThere(maintained: Bool) throws {
         try write(1...100)
         try directory.edit("segments/1") { $0[Segment.headerSize + ChunkHeader.size + 30] ^= 1 }

@@ -62,6 +62,8 @@ internal import Synchronization
         var series = SeriesIndex.none
         /// Whether the slot is from an earlier process and this one has not used it yet.
         var isUnclaimed = false
+        /// Whether ``newest`` may be later than the newest sample, since a restart.
+        var isBound = false
 
         static let none = UInt32.max
     }

@@ -13,7 +13,8 @@ extension Lane {
     }
 
     private func outcome(_ slot: RingSlot, _ value: StoredValue, _ time: Timestamp) -> AppendOutcome {
-        guard active != nil, let state = withState(of: slot, { $0 }), state.series != SeriesIndex.none else {
+        guard active != nil, let state = state(of: slot, for: time.milliseconds), state.series != SeriesIndex.none
+        else {
             return .unknownSlot
         }
         if let conflict = conflict(slot, value, at: time.milliseconds, state) { return conflict }

@@ -39,7 +39,7 @@ extension Lane {
 
     /// Whether the series of `slot` has a newer sample.
     func isOutOfOrder(_ slot: RingSlot, _ time: Int64) -> Bool {
-        withState(of: slot) { time < $0.newest } ?? false
+        state(of: slot, for: time).map { time < $0.newest } ?? false
     }
 
     /// Keeps a sample for ``publishOutOfOrder()``.

@@ -96,7 +96,7 @@ extension Lane {
 
     /// Appends a sample of any kind, with all checks.
     func append(_ slot: RingSlot, _ value: StoredValue, at time: Int64, rowTime: Int64) -> AppendOutcome {
-        guard let active, let state = withState(of: slot, { $0 }), state.series != SeriesIndex.none else {
+        guard let active, let state = state(of: slot, for: time), state.series != SeriesIndex.none else {
             return .unknownSlot
         }
         if let conflict = conflict(slot, value, at: time, state) { return conflict }

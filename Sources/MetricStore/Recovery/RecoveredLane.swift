@@ -160,8 +160,12 @@ extension Lane {
                     companionList.append(companions)
                 }
                 born = max(born, Int(birth))
-                // Without timestamps of their own, no sample is newer than the lane's newest row.
-                own.newest = state.hasCompanions ? newestTime(of: series, index) : newest
+                if state.hasCompanions {
+                    own.newest = newestTime(of: index.locations(of: series, in: id.rawValue))
+                } else {
+                    // Without timestamps of their own, no sample is newer than the lane's newest row.
+                    (own.newest, own.isBound) = (newest, true)
+                }
                 withState(of: slot) { $0 = own }
                 unclaimedCount += 1
             }
@@ -198,15 +202,36 @@ extension Lane {
         unsafe active.header[ActiveChunk.Word.head].store(UInt64(head), ordering: .releasing)
     }
 
-    /// The time of the newest sample of `series` in this lane, in any slot.
-    private func newestTime(of series: UInt32, _ index: borrowing SeriesIndex) -> Int64 {
-        var newest = Int64.min
-        index.forEachLocation(of: series) { location in
-            guard location.lane == id.rawValue else { return }
-            let companions = index.companions(of: location)
+    /// The time of the newest sample in these slots.
+    private func newestTime(of locations: [(SeriesIndex.Location, SeriesIndex.Companions)]) -> Int64 {
+        locations.reduce(.min) { newest, found in
+            let (location, companions) = found
             let last = lastSample(location.slot, companions, birth: location.birth, death: location.death)
-            newest = max(newest, last?.time ?? .min)
+            return max(newest, last?.time ?? .min)
         }
-        return newest
+    }
+
+    /// The state of a slot for a sample at `time`. After a restart, the time of its newest sample is searched when the
+    /// first such sample needs it: most samples are newer than the whole lane.
+    func state(of slot: RingSlot, for time: Int64) -> ActiveChunk.SlotState? {
+        guard let state = withState(of: slot, { $0 }) else { return nil }
+        guard state.isBound, time <= state.newest, state.series != SeriesIndex.none else { return state }
+        let locations = core.catalog.read { $0.index.locations(of: state.series, in: id.rawValue) }
+        let newest = newestTime(of: locations)
+        return withState(of: slot) {
+            ($0.newest, $0.isBound) = (newest, false)
+            return $0
+        }
+    }
+}
+
+extension SeriesIndex {
+    /// The locations of `series` in a lane, with their companions.
+    fileprivate func locations(of series: UInt32, in lane: UInt32) -> [(Location, Companions)] {
+        var found: [(Location, Companions)] = []
+        forEachLocation(of: series) { location in
+            if location.lane == lane { found.append((location, companions(of: location))) }
+        }
+        return found
     }
 }
