@@ -167,8 +167,9 @@ let package = Package(
         source(
             "RemoteWrite",
             [
-                "Identity", "JSON", "MetricModel", "MetricStore", "Exposition", "Snappy", "Protobuf", "Scraper", "TLS",
-                "WebCore", "WebServer", "Runtime", "Instrumentation", "Zlib",
+                "ConfigurationFields", "CurlHTTP", "Durable", "Identity", "JSON", "MetricModel", "MetricStore",
+                "Exposition", "Snappy", "Protobuf", "Scraper", "TLS", "WebCore", "WebServer", "Runtime",
+                "Instrumentation", "Zlib",
             ]),
         source(
             "Tracing",

@@ -6,6 +6,7 @@
 #   kills   the rollback engine killed at each of its steps, 200 rounds     SOAK_KILLS=200
 #   alerts  random histories beside Debian's Alertmanager, every request compared   SOAK_ALERT_ROUNDS=20
 #   history Tribune and its PostgreSQL killed alternately, 100 rounds        SOAK_HISTORY_KILLS=100
+#   remotewrite  a sender and a receiver of samples killed in turn, 100 times  SOAK_REMOTE_WRITE_KILLS=100
 #   damage  files of the store cut and altered at 1000 places each           SOAK_DAMAGED_PLACES=1000
 #   storekills  the store killed while it ingests and compacts, 1000 times      SOAK_STORE_KILLS=1000
 #   oncall  a million steps of simulated pages                              SOAK_ONCALL_STEPS=1000000
@@ -85,6 +86,14 @@ history() {
     row history "$rounds kills of each side" "${result:-did not end}"
 }
 
+remotewrite() {
+    local rounds=${SOAK_REMOTE_WRITE_KILLS:-100} result
+    scripts/build.sh --build-tests >&2
+    TRIBUNE_REMOTE_WRITE_KILLS=$rounds attempt remotewrite swift test --skip-build --filter RemoteWriteKillTests || true
+    result=$(grep -aE 'Test run with' "$logs/remotewrite.log" | tail -n 1 | sed 's/^[^T]*//')
+    row remotewrite "$rounds kills of sender and receiver in turn" "${result:-did not end}"
+}
+
 damage() {
     local places=${SOAK_DAMAGED_PLACES:-1000} result
     scripts/build.sh --build-tests >&2
@@ -136,11 +145,11 @@ load() {
     row load "$count busy processes" "${result:-did not end}"
 }
 
-[ $# -gt 0 ] || set -- fuzz worlds kills alerts history damage storekills oncall attacks requests load
+[ $# -gt 0 ] || set -- fuzz worlds kills alerts history remotewrite damage storekills oncall attacks requests load
 for part in "$@"; do
     case $part in
-    fuzz | worlds | kills | alerts | history | damage | storekills | oncall | attacks | requests | load) "$part" ;;
-    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|history|damage|storekills|oncall|attacks|requests|load]..." >&2; exit 2 ;;
+    fuzz | worlds | kills | alerts | history | remotewrite | damage | storekills | oncall | attacks | requests | load) "$part" ;;
+    *) echo "usage: scripts/soak.sh [fuzz|worlds|kills|alerts|history|remotewrite|damage|storekills|oncall|attacks|requests|load]..." >&2; exit 2 ;;
     esac
 done
 exit $failed

@@ -13,6 +13,7 @@ from memory import measure_memory
 from processes import Process, Server, busy_seconds, free_port, get, machine
 from queries import measure_first_queries, measure_queries
 from rules import measure_rules
+from sending import measure_sending
 from sustained import measure_sustained
 
 def options():
@@ -26,6 +27,7 @@ def options():
     parser.add_argument("--repetitions", type=int, default=15, help="how often each query is timed; 0 leaves them out")
     parser.add_argument("--rules", type=int, default=0, help="also measure so many rules, on Tribune and Prometheus")
     parser.add_argument("--memory", action="store_true", help="also measure the memory of a large range query on both")
+    parser.add_argument("--sending", action="store_true", help="also measure remote write, of Tribune and Prometheus")
     parser.add_argument("--without-victoria-metrics", action="store_true", help="leave VictoriaMetrics out")
     parser.add_argument(
         "--sustained", action="store_true",
@@ -194,6 +196,10 @@ def run(settings, directory):
             cores = measure_rules(all_servers[:2], configuration, rules, settings)
             names = ["cores without rules", f"cores with {settings.rules} rules", "the rules alone"]
             table("rules", all_servers[:2], list(zip(names, cores)), "{:.3f}")
+        if settings.sending:
+            figures = measure_sending(all_servers[:2], configuration, directory, settings)
+            names = ["cores without sending", "cores with sending", "samples sent per second", "CPU s per million samples sent"]
+            table("remote write", all_servers[:2], list(zip(names, figures)), "{:.3f}")
         restarts = [server.restart_after_kill() for server in all_servers]
         check_samples(all_servers, settings)
         table("restart", all_servers, [("s from start to ready after SIGKILL", restarts)], "{:.3f}")

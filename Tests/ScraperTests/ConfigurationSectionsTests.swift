@@ -101,7 +101,10 @@ import YAML
               basic_auth: {username: u, password_file: secret.txt}
               queue_config: {capacity: 2500, max_shards: 10, retry_on_http_429: true, max_backoff: 5s}
               metadata_config: {send: true, send_interval: 1m}
-            - {url: https://mimir.example/api/v1/push, headers: {X-Scope-OrgID: shop}, send_exemplars: true}
+            - url: https://mimir.example/api/v1/push
+              headers: {X-Scope-OrgID: shop}
+              send_exemplars: true
+              sigv4: {region: eu}
             remote_read: [{url: 'http://127.0.0.1:8428/api/v1/read', read_recent: false, required_matchers: {a: b}}]
             """)
         #expect(configuration.retention == Milliseconds.hours(24 * 30) && configuration.retentionBytes == 5 << 30)
@@ -115,7 +118,7 @@ import YAML
         #expect(configuration.otlp.promoted == ["a", "b"])
         #expect(configuration.otlp.strategy == .noUTF8EscapingWithSuffixes)
         #expect(configuration.outOfOrderWindow == .minutes(30))
-        #expect(configuration.warnings.map(\.field) == ["remote_write", "remote_read", "runtime"])
+        #expect(configuration.warnings.map(\.field) == ["remote_write[1].sigv4", "remote_read", "runtime"])
     }
 
     @Test func `tracing is read with Prometheus's defaults`() throws {

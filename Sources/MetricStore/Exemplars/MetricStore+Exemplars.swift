@@ -81,3 +81,22 @@ extension Lane {
         return core.exemplars.append(named, at: time)
     }
 }
+
+/// An exemplar with the labels of its series. A value.
+public struct StoredExemplar: Equatable, Sendable {
+    /// The labels of the series.
+    public var series: Labels
+    /// The exemplar, with a time.
+    public var exemplar: Exemplar
+}
+
+extension MetricStore {
+    /// The exemplars that were added since `taken` of them were, and are still in memory, in order; `nil` if there are
+    /// none. Counting starts with those that the start restored.
+    ///
+    /// - Returns: also the number of all until now, for the next call.
+    public func exemplars(since taken: UInt64) -> (exemplars: [StoredExemplar], taken: UInt64)? {
+        guard let news = core.exemplars.news(since: taken, withAll: false) else { return nil }
+        return (news.records.map { StoredExemplar(series: $0.series, exemplar: $0.exemplar) }, news.taken)
+    }
+}

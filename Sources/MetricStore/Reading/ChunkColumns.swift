@@ -5,6 +5,8 @@ internal import MetricModel
 /// The general way to read. ``LaneWindow`` reads series of floats at their rows' times directly.
 struct ChunkColumns {
     private(set) var samples: [(time: Int64, value: StoredValue)] = []
+    /// The row of each sample.
+    private(set) var rows: [Int] = []
 
     /// The newest sample.
     var last: (time: Int64, value: StoredValue)? { samples.last }
@@ -126,6 +128,7 @@ struct ChunkColumns {
                 continue
             }
             samples.append((times[row].map { Int64(clamping: $0) } ?? rowTimes[row], value))
+            rows.append(row)
         }
     }
 }

@@ -33,6 +33,17 @@ final class SegmentLog: Sendable {
         var oldest = Int64.max
         var newest = Int64.min
         var sampleCount: UInt64 = 0
+        /// The number of rows of each lane through its newest chunk here.
+        var ends: [UInt32: Int] = [:]
+
+        /// A record with this header was added.
+        mutating func add(_ header: ChunkHeader) {
+            oldest = min(oldest, header.oldest)
+            newest = max(newest, header.newest)
+            sampleCount += UInt64(header.sampleCount)
+            let end = Int(header.chunk) * ColumnCodec.rows + Int(header.rowCount)
+            ends[header.lane] = max(ends[header.lane] ?? 0, end)
+        }
 
         /// Bytes used, rounded up to whole pages.
         var usedPages: Int { (used + Mapping.page - 1) & -Mapping.page }
@@ -51,6 +62,8 @@ final class SegmentLog: Sendable {
         /// The places of damaged records, and the notes about those found since the last ``takeNotes()``.
         var damaged: Set<UInt64> = []
         var notes: [String] = []
+        /// Segments with these rows are kept as they are.
+        var unsent: UnsentRows?
 
         /// The size of all segments in bytes; for finished ones, the bytes in use.
         var byteCount: Int {
@@ -122,13 +135,12 @@ final class SegmentLog: Sendable {
                 unsafe start.storeBytes(of: header, as: ChunkHeader.self)
             }
             state.entries[last].used += Int(header.length)
-            state.entries[last].oldest = min(state.entries[last].oldest, header.oldest)
-            state.entries[last].newest = max(state.entries[last].newest, header.newest)
-            state.entries[last].sampleCount += UInt64(header.sampleCount)
+            state.entries[last].add(header)
             return ChunkPlace(segment: segment.number, offset: offset)
         }
         while dropOldest(if: { state in
             state.entries.count > 1 && state.byteCount > budget
+                && state.byteCount - Self.extra(state.entries[0], state.unsent) > budget
         }) {}
         return place
     }
@@ -174,11 +186,33 @@ final class SegmentLog: Sendable {
 
     /// Drops every segment whose newest sample is older than `time`.
     func drop(before time: Int64) {
-        while dropOldest(if: { $0.entries.first.map { $0.used > Segment.headerSize && $0.newest < time } ?? false }) {}
+        while dropOldest(if: { state in
+            guard let first = state.entries.first, first.used > Segment.headerSize, first.newest < time else {
+                return false
+            }
+            return Self.overdue(state, time) > Self.extra(first, state.unsent)
+        }) {}
+    }
+
+    /// Segments with these rows are kept as they are; `nil` for none.
+    func setUnsent(_ rows: UnsentRows?) {
+        state.withLock { $0.unsent = rows }
+    }
+
+    /// The size of the segments whose samples are all older than `time`.
+    private static func overdue(_ state: borrowing State, _ time: Int64) -> Int {
+        state.entries.reduce(0) { $0 + ($1.newest < time ? $1.usedPages : 0) }
+    }
+
+    /// The size of overdue segments up to which `entry` is kept.
+    private static func extra(_ entry: Entry, _ unsent: UnsentRows?) -> Int {
+        guard let unsent, unsent.has(rowsBefore: entry.ends) else { return 0 }
+        return unsent.bytes
     }
 
     /// The oldest segments in which nothing is written any more and all samples are older than `time`, with their
-    /// chunks: one, or several with at most `bytes` and a time range of `span` together.
+    /// chunks: one, or several with at most `bytes` and a time range of `span` together. Those with unsent rows, and
+    /// those after them, are not among them until there are too many of them.
     func settled(
         before time: Int64, span: Int64, bytes: Int
     ) -> [(number: UInt32, chunks: [(header: ChunkHeader, place: ChunkPlace)])] {
@@ -186,13 +220,18 @@ final class SegmentLog: Sendable {
             var oldest = Int64.max
             var newest = Int64.min
             var total = 0
+            var overdue = Self.overdue(state, time)
             return Array(
                 state.entries.dropLast().prefix { entry in
                     oldest = min(oldest, entry.oldest)
                     newest = max(newest, entry.newest)
                     let isFirst = total == 0
                     total += entry.used
-                    return entry.newest < time && (isFirst || newest &- oldest <= span && total <= bytes)
+                    guard entry.newest < time, isFirst || newest &- oldest <= span && total <= bytes else {
+                        return false
+                    }
+                    defer { overdue -= entry.usedPages }
+                    return overdue > Self.extra(entry, state.unsent)
                 })
         }
         return entries.map { entry in
@@ -326,9 +365,7 @@ extension SegmentLog {
             }
             if header.isWhole {
                 found(header, ChunkPlace(segment: number, offset: entry.used, isChecked: false))
-                entry.oldest = min(entry.oldest, header.oldest)
-                entry.newest = max(entry.newest, header.newest)
-                entry.sampleCount += UInt64(header.sampleCount)
+                entry.add(header)
             } else {
                 notes.append(damage(at: ChunkPlace(segment: number, offset: entry.used)))
             }

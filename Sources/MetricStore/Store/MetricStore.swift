@@ -160,6 +160,15 @@ public final class MetricStore: Sendable {
         for lane in orphans { lane.close() }
     }
 
+    /// Keeps rows as they are, beyond the retention too, until they were sent to other servers.
+    ///
+    /// - Parameters:
+    ///   - sent: the number of rows of each lane that were sent; `nil` if nothing has to be sent.
+    ///   - bytes: the limit of the size of segments that are kept only for this.
+    public func keepUnsent(after sent: [UInt32: Int]?, bytes: Int) {
+        core.segments.setUnsent(sent.map { UnsentRows(sent: $0, bytes: bytes) })
+    }
+
     /// Changes when a series is added or removed.
     public var seriesGeneration: UInt64 { core.generation.load(ordering: .relaxed) }
 }

@@ -68,6 +68,12 @@ extension PrometheusConfiguration {
             _ = fields.collect { (_) throws(YAMLError) in try readAlerting(node, file: file, directory) }
         }
         remoteWrites = try RemoteWriteSettings.list(&fields, directory)
+        for (index, node) in (root["remote_write"]?.elements ?? []).enumerated() {
+            for name in ["sigv4", "azuread", "google_iam"] where node[name] != nil {
+                let field = "remote_write[\(index)].\(name)"
+                warnings.append(fields.plainFault("has no effect", at: node[name], field: field))
+            }
+        }
         remoteReads = try RemoteReadSettings.list(&fields, directory)
         if let node = fields.optional("storage") {
             _ = fields.collect { (_) throws(YAMLError) in try readStorage(node, file: file) }
@@ -88,7 +94,7 @@ extension PrometheusConfiguration {
                 try section.finish()
             }
         }
-        for name in ["remote_write", "remote_read", "runtime"] {
+        for name in ["remote_read", "runtime"] {
             guard let node = root[name], !node.isNull else { continue }
             warnings.append(fields.plainFault("this section is read and not acted upon", at: node, field: name))
         }

@@ -54,7 +54,7 @@ public struct PrometheusConfiguration: Equatable, Sendable {
     public var retention: Milliseconds?
     /// `storage.tsdb.retention.size` in bytes, if set.
     public var retentionBytes: Int?
-    /// `remote_write`: read, without effect.
+    /// `remote_write`: the servers that samples are sent to.
     public var remoteWrites: [RemoteWriteSettings] = []
     /// `otlp`
     public var otlp = OTLPSettings()

@@ -35,6 +35,19 @@ public struct RemoteWriteSettings: Equatable, Sendable {
         public init() {}
     }
 
+    /// `metadata_config`. A value.
+    public struct Metadata: Equatable, Sendable {
+        /// Whether metadata is sent.
+        public var isSent = true
+        /// How often, in version 1.
+        public var interval = Milliseconds.minutes(1)
+        /// Maximum of metric families in one request.
+        public var mostPerSend = 2000
+
+        /// Prometheus's defaults.
+        public init() {}
+    }
+
     /// The URL to send samples to.
     public var url: String
     /// The name in metrics and log lines; may be empty.
@@ -55,6 +68,13 @@ public struct RemoteWriteSettings: Equatable, Sendable {
     public var sendsNativeHistograms = false
     /// The queue.
     public var queue = Queue()
+    /// Metadata of metrics.
+    public var metadata = Metadata()
+
+    /// An entry for `url` with Prometheus's defaults.
+    public init(url: String) {
+        self.url = url
+    }
 }
 
 /// One entry of `remote_read`: another server for queries. A value.
@@ -111,13 +131,16 @@ extension RemoteWriteSettings {
         try readQueue(&fields)
         if let node = fields.optional("metadata_config") {
             let path = fields.path(of: "metadata_config")
-            _ = fields.collect { (fields) throws(YAMLError) in
-                var section = try FieldReader(node, path: path, file: fields.file)
-                _ = try section.optionalFlag("send")
-                _ = try section.optionalDuration("send_interval")
-                _ = try section.optionalLimit("max_samples_per_send")
-                try section.finish()
-            }
+            metadata =
+                fields.collect { (fields) throws(YAMLError) in
+                    var section = try FieldReader(node, path: path, file: fields.file)
+                    var metadata = Metadata()
+                    metadata.isSent = try section.optionalFlag("send") ?? true
+                    metadata.interval = try section.optionalDuration("send_interval") ?? metadata.interval
+                    metadata.mostPerSend = try section.optionalLimit("max_samples_per_send") ?? metadata.mostPerSend
+                    try section.finish()
+                    return metadata
+                } ?? metadata
         }
     }
 

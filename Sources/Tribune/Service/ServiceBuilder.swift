@@ -8,6 +8,7 @@ internal import MetricModel
 internal import MetricStore
 internal import Notification
 internal import PromQL
+internal import RemoteWrite
 internal import Rollback
 internal import RolloutRunner
 internal import RuleEngine
@@ -212,6 +213,16 @@ struct ServiceBuilder: Sendable {
     /// The HTTP APIs over `sources`.
     func makeWeb(_ sources: ServiceSources, _ accessControl: AccessControl) -> ServiceWeb {
         ServiceWeb(sources, settings, url, accessControl, registry: registry, logger: logger)
+    }
+
+    /// Sends samples to the servers in `remote_write`. Nothing is sent before they are set.
+    func makeRemoteWrites(_ store: MetricStore, _ scraper: ScrapeRunner, _ web: ServiceWeb) -> RemoteWriteSenders {
+        RemoteWriteSenders(
+            store: store, directory: "\(settings.storagePath)/remote-write",
+            maximumBacklog: settings.maximumBacklog, registry: registry, logger: logger
+        ) { [scraper, written = web.writtenMetadata] in
+            scraper.metadata().flatMap(\.metadata) + written()
+        }
     }
 
     /// The permissions.

@@ -41,6 +41,8 @@ struct ServiceSettings: Sendable {
     var retention = Self.defaultRetention
     /// The limit of the size of samples, in bytes.
     var retentionBytes = Int.max
+    /// The limit of the size of samples that are kept beyond the retention until they are sent, in bytes.
+    var maximumBacklog = 1 << 30
     /// The limit of the number of exemplars, if the configuration sets none.
     var maximumExemplars = 100_000
     /// Limits of ad hoc queries.
@@ -76,6 +78,10 @@ struct ServiceSettings: Sendable {
         .value(
             "storage.retention.size", "SIZE",
             "Limit of the size of samples, such as 512MB; 0 or nothing for none. prometheus.yml may override it."),
+        .value(
+            "storage.remote.max-backlog", "SIZE",
+            "Limit of the size of samples that are kept beyond the retention until remote_write has sent them.",
+            default: "1GB"),
         .value(
             "storage.exemplars.max", "COUNT",
             "Limit of the exemplars in memory, unless prometheus.yml sets it; 0 disables them.", default: "100000"),
@@ -150,6 +156,7 @@ struct ServiceSettings: Sendable {
             retention = Self.unlimitedRetention
         }
         retentionBytes = size ?? retentionBytes
+        maximumBacklog = try invocation.size("storage.remote.max-backlog") ?? 0
         enablesAdministration = invocation.flag("web.enable-admin-api")
         maximumConnections = try invocation.count("web.max-connections", atMost: 100_000)
         maximumExemplars = try invocation.count("storage.exemplars.max", atLeast: 0, atMost: 10_000_000)

@@ -3,6 +3,7 @@ internal import DeploymentGates
 internal import Exporter
 internal import Identity
 internal import Instrumentation
+internal import MetricModel
 internal import MetricStore
 internal import PrometheusAPI
 internal import RemoteWrite
@@ -32,6 +33,8 @@ struct ServiceWeb {
     let prometheus: PrometheusAPI
     /// `nil` if OTLP is not enabled.
     let telemetry: TelemetryReceiver?
+    /// Metadata of metrics that other programs sent.
+    let writtenMetadata: @Sendable () -> [MetricMetadata]
     /// Every endpoint.
     let endpoints: [Endpoint]
     private let background: [WebRunner.Background]
@@ -76,7 +79,8 @@ struct ServiceWeb {
         var queried = sources.prometheus
         queried.engine = settings.engineOptions
         queried.features = settings.features.parser
-        queried.writtenMetadata = { intake.families }
+        writtenMetadata = { intake.families }
+        queried.writtenMetadata = writtenMetadata
         let clients = ClientWatch()
         prometheus = PrometheusAPI(sources: queried, settings: options, clients: clients, registry: registry)
         var exported = sources.exporter

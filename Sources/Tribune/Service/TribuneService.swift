@@ -49,6 +49,7 @@ final class TribuneService: Sendable {
     private let scraper: ScrapeRunner
     private let web: WebRunner
     private let telemetry: TelemetryReceiver?
+    private let remoteWrites: RemoteWriteSenders
     private let accessControl: AccessControl
     private let local: LocalAccess?
     private let url: ExternalURL
@@ -121,6 +122,7 @@ final class TribuneService: Sendable {
             cancelQueries = { web.prometheus.cancelQueries() }
             telemetry = web.telemetry
             telemetry?.reload(builder.configuration.prometheus.otlp)
+            remoteWrites = builder.makeRemoteWrites(store, scraper, web)
             self.web = try builder.startWebServer(web, accessControl)
         } catch {
             for stop in running.reversed() { stop() }
@@ -159,6 +161,9 @@ final class TribuneService: Sendable {
         try gates.start()
         try rules.start()
         try seriesRecorder.start(configuration.recordings)
+        // Before samples are removed or compacted.
+        remoteWrites.reload(
+            configuration.prometheus.remoteWrites, externalLabels: configuration.prometheus.externalLabels)
         try housekeeping.start()
         try compaction.start()
     }
@@ -179,6 +184,8 @@ final class TribuneService: Sendable {
         seriesRecorder.reload(configuration.recordings)
         telemetry?.reload(configuration.prometheus.otlp)
         traces.reload(configuration.prometheus.tracing, labels: configuration.prometheus.externalLabels)
+        remoteWrites.reload(
+            configuration.prometheus.remoteWrites, externalLabels: configuration.prometheus.externalLabels)
         onCall.reload(configuration.onCallRunner)
         notifier.reload(configuration.notification(joining: onCall))
         do throws(WorkerThread.StartError) {
@@ -219,6 +226,7 @@ final class TribuneService: Sendable {
         local?.remove(port: web.port)
         web.stop()
         history.stop()
+        remoteWrites.stop()
         store.close()
         logger.info("stopped")
     }

@@ -13,7 +13,7 @@ public enum APIReference {
             Permissions come from identities and their roles ([Security](operations/security.md)). Without configuration everybody has
             `probe` and `read`, programs of this machine also have `write`, `alert` and `silence`, and the token or socket that the start
             makes for the service's own user gives all of them. `gates.token_file` gives `read` and `gate`. `administer` also needs
-            `--web.enable-lifecycle` or, for samples, `--web.enable-admin-api`; `write` needs `--web.enable-remote-write-receiver`. Requests
+            `--web.enable-lifecycle` or, for samples, `--web.enable-admin-api`; `write` needs `--web.enable-remote-write-receiver`, for OTLP `--web.enable-otlp-receiver`. Requests
             that change something, and those to the gates, are refused when a page of another site sends them.
 
             | Request | Permission | What it does | Parameters |

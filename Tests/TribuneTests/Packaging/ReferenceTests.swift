@@ -69,7 +69,7 @@ import Testing
         }
         #expect(try offered(["tribune", "ch"]) == ["check"])
         #expect(
-            try offered(["tribune", "serve", "--storage.r"])
+            try offered(["tribune", "serve", "--storage.ret"])
                 == ["--storage.retention.time=", "--storage.retention.size="])
         #expect(try offered(["tribune", "check", "config", "/etc/host"]).contains("/etc/hosts"))
         #expect(try offered(["tribune", "serve", "--config.file", "=", "/etc/host"]).contains("/etc/hosts"))
