@@ -71,12 +71,12 @@ struct TelemetryLabels {
     }
 
     /// The labels of `target_info`; `nil` if the resource has nothing more than its identity, or no identity.
-    mutating func targetInfo(_ resource: TelemetryResource) -> [Label]? {
+    ///
+    /// - Throws: if an attribute has no usable name.
+    mutating func targetInfo(_ resource: TelemetryResource) throws(TelemetryTranslation.Rejection) -> [Label]? {
         let others = resource.attributes.filter { !Identifying.all.contains($0.key) }
-        // An attribute without a usable name costs the resource its `target_info`, and no data point.
-        guard !identity.isEmpty, !others.isEmpty,
-            var found = try? own(settings.keepsIdentifying ? resource.attributes : others)
-        else { return nil }
+        guard !identity.isEmpty, !others.isEmpty else { return nil }
+        var found = try own(settings.keepsIdentifying ? resource.attributes : others)
         for label in identity { found[label.name] = label.value }
         return found.compactMap { $0.value.isEmpty ? nil : Label($0.key, $0.value) }
     }

@@ -47,6 +47,7 @@ public final class TelemetryReceiver: Sendable {
     private let refusals: RefusalLog
     private let samples: Counter
     private let rejected: Counter
+    private let droppedTargetInfos: Counter
 
     /// A receiver that stores samples by `intake`.
     public init(intake: SampleIntake, options: Options, registry: Registry, logger: Logger = .silent) {
@@ -61,6 +62,9 @@ public final class TelemetryReceiver: Sendable {
         rejected = registry.counter(
             "tribune_otlp_rejected_points_total",
             "Data points of OTLP that were not stored, and requests that could not be read.")
+        droppedTargetInfos = registry.counter(
+            "tribune_otlp_target_info_dropped_total",
+            "Resources of OTLP without target_info because an attribute has no usable name.")
         let series = registry.gauge("tribune_otlp_delta_series", "Series of OTLP whose deltas are being added up.")
         registry.onSnapshot { [weak self] in series.set(Double(self?.deltas.withLock { $0.count } ?? 0)) }
     }
@@ -101,6 +105,7 @@ public final class TelemetryReceiver: Sendable {
         if translation.isTooLarge {
             return refuse(413, "the series have more than \(TelemetryTranslation.mostLabels) labels; send less at once")
         }
+        droppedTargetInfos.add(Double(translation.droppedTargetInfos))
         let outcome = intake.store(translation.request, from: .telemetry, now: now)
         let stored = outcome.written.samples + outcome.written.histograms
         samples.add(Double(stored))

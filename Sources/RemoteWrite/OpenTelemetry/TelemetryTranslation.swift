@@ -49,6 +49,8 @@ struct TelemetryTranslation {
     /// The number of data points that were not translated, and some of the reasons.
     private(set) var rejected = 0
     private(set) var reasons: [String] = []
+    /// The number of resources without `target_info` because an attribute has no usable name.
+    private(set) var droppedTargetInfos = 0
     /// Whether the request has more than ``mostLabels``, so that nothing may be stored.
     private(set) var isTooLarge = false
 
@@ -252,7 +254,13 @@ struct TelemetryTranslation {
     /// Adds `target_info` with the attributes that identify no series, so often that queries at all times of the data
     /// points find it.
     private mutating func addTargetInfo(_ resource: TelemetryResource, _ times: Times) {
-        guard times.last > 0, let base = labels.targetInfo(resource) else { return }
+        let found: [Label]?
+        do throws(Rejection) { found = try labels.targetInfo(resource) } catch {
+            // It costs no data point.
+            droppedTargetInfos += 1
+            return
+        }
+        guard times.last > 0, let base = found else { return }
         let (first, last) = (Int64(times.first / 1_000_000), Int64(times.last / 1_000_000))
         let step = max(1, options.lookback.rawValue / 2)
         var time = max(first, last - step * Int64(Self.mostTargetInfos - 1))

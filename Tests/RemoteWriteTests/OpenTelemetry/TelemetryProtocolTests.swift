@@ -168,6 +168,23 @@ import WebFixture
         #expect(translation.isTooLarge)
     }
 
+    @Test func anAttributeWithoutUsableNameCostsTargetInfoAndIsCounted() throws {
+        var resource = TelemetryResource()
+        resource.attributes = [.init(key: "service.name", value: "s"), .init(key: "___", value: "h")]
+        var number = TelemetryNumber()
+        number.point.time = now
+        resource.scopes = [TelemetryScope()]
+        resource.scopes[0].metrics = [TelemetryMetric(name: "a", points: .gauge([number]))]
+        var metrics = TelemetryMetrics()
+        metrics.resources = [resource]
+        var translation = TelemetryTranslation(.init())
+        var accumulator = DeltaAccumulator()
+        translation.take(metrics, &accumulator)
+        #expect(translation.request.series.count == 1)
+        #expect(translation.rejected == 0)
+        #expect(translation.droppedTargetInfos == 1)
+    }
+
     @Test func targetInfoCoversTheTimesOfTheData() throws {
         var resource = TelemetryResource()
         resource.attributes = [.init(key: "service.name", value: "s"), .init(key: "host", value: "h")]
