@@ -15,7 +15,7 @@ struct LoggedRows {
 extension Lane {
     /// Writes the pending rows to the row log, for a restart.
     func logPending(_ active: ActiveChunk, _ range: (oldest: Int64, newest: Int64)) throws(StoreError) {
-        guard let rowLog = core.rowLog else { return }
+        guard isLogged, let rowLog = core.rowLog else { return }
         try logged.withLock { logged throws(StoreError) in
             var next = logged
             next.chunk = chunk

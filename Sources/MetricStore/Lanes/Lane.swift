@@ -48,6 +48,8 @@ public final class Lane: @unchecked Sendable {
     /// The slot after the last one ever taken.
     var nextSlot = RingSlot(block: 0, column: 0)
 
+    /// Whether rows are written to the row log, so that a crash loses none.
+    var isLogged = true
     /// The part of this chunk in the row log. Locked only by the writer and ``rewriteRows(_:through:)``.
     let logged = Mutex(LoggedRows())
 

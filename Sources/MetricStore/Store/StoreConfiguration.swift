@@ -9,7 +9,7 @@ public struct StoreConfiguration: Sendable {
     /// Bytes of the row log that slow lanes may hold back before their rows are written again.
     var rowLogBudget = 32 << 20
     /// The longest time range of a segment, in milliseconds, unless a twelfth of the retention is shorter.
-    var segmentSpan: Int64 = 2 * 3_600_000
+    public var segmentSpan: Int64 = 2 * 3_600_000
     /// The same of a block.
     var blockSpan: Int64 = 24 * 3_600_000
     /// Limit of the number of series. Creating more fails.

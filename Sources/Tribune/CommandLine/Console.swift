@@ -60,6 +60,17 @@ enum Console {
         }.joined()
     }
 
+    /// Writes bytes to standard output. Throws if nobody reads them, or the disk is full.
+    static func write(_ bytes: [UInt8]) throws(CommandFailure) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw CommandFailure("standard output: \(SystemError.current)") }
+            rest = rest.dropFirst(count)
+        }
+    }
+
     private static func write(_ text: String, to descriptor: Int32) {
         var text = text
         text.withUTF8 { bytes in

@@ -19,8 +19,8 @@ enum Commands {
             ExportRulesCommand.command,
             ReplayCommand.command,
             ExplainCommand.command,
-        ] + OnCallCommands.all + PageCommands.all + ScheduleCommands.all + RolloutCommands.all + GateCommands.all
-        + CICommands.all
+        ] + DumpCommands.all + OnCallCommands.all + PageCommands.all + ScheduleCommands.all + RolloutCommands.all
+        + GateCommands.all + CICommands.all
         + MigrationCommands.all + CertifyCommands.all + [
             LoadTestCommand.command,
             RoutesCommand.test,

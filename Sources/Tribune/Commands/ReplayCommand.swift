@@ -132,13 +132,11 @@ extension [RuleGroup] {
 }
 
 extension Invocation {
-    /// A time, as Unix seconds or RFC 3339.
+    /// A time that must be given.
     fileprivate func time(_ name: String) throws(CommandFailure) -> Timestamp {
-        guard let text = value(name) else { throw CommandFailure("--from and --to are required", code: .usage) }
-        if let milliseconds = RFC3339.milliseconds(parsing: text) { return Timestamp(milliseconds: milliseconds) }
-        guard let seconds = Double(text), seconds.magnitude < 1e11 else {
-            throw misuse(of: name, "Unix seconds or RFC 3339")
+        guard let time = try optionalTime(name) else {
+            throw CommandFailure("--from and --to are required", code: .usage)
         }
-        return Timestamp(seconds: seconds)
+        return time
     }
 }
