@@ -37,6 +37,7 @@ public final class NotificationRunner: Sendable {
         case finished(NotificationQueue.Delivery, Verdict)
         case reconfigured(NotificationConfiguration)
         case rulesEvaluated
+        case probe(Pulse)
     }
 
     private struct Job: Sendable {
@@ -81,6 +82,7 @@ public final class NotificationRunner: Sendable {
         var isLeading: Bool { if case .leading = turn { true } else { false } }
     }
 
+    private let pulse = Pulse("notification")
     private let events = Mailbox<Event>(capacity: 10_000)
     private let receiverQueues = Mutex<[String: ReceiverQueue<Job>]>([:])
     private let transport: any DeliveryTransport
@@ -169,6 +171,12 @@ public final class NotificationRunner: Sendable {
 
     /// Every rule has been evaluated since the start: older alerts that were not received since have ended.
     public func rulesWereEvaluated() { events.send(.rulesEvaluated) }
+
+    /// Asks the thread whether it turns over, through the queue of its work. The pulse has the answer.
+    public func probe() -> [Pulse] {
+        if pulse.ask() { events.send(.probe(pulse)) }
+        return [pulse]
+    }
 
     /// Stops the threads after the messages in progress. Notifications that wait for a retry are dropped and logged.
     public func stop() {
@@ -330,6 +338,7 @@ public final class NotificationRunner: Sendable {
         case .rulesEvaluated:
             course.areRulesEvaluated = true
             state.withLock { $0.restorationEnded(at: now) }
+        case .probe(let pulse): pulse.answer()
         }
     }
 

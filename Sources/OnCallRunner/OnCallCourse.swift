@@ -191,6 +191,7 @@ struct OnCallCourse: ~Copyable {
             let roster = runner.current.withLock { $0.configuration.onCall.roster }
             let actions = book.reconfigured(roster, at: now)
             if isLeading { perform(actions) } else { publish() }
+        case .probe(let pulse): pulse.answer()
         case .calendar(let schedule, let shifts):
             book.calendarRead(schedule, shifts)
             publish()

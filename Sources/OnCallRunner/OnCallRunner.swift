@@ -85,6 +85,7 @@ public final class OnCallRunner: Sendable {
         case closed(page: String, receiver: String, hasTakenIt: Bool)
         case digestFailed(DigestContent)
         case reconfigured
+        case probe(Pulse)
         case calendar(schedule: String, [Schedule.Shift])
     }
 
@@ -113,6 +114,7 @@ public final class OnCallRunner: Sendable {
     private let thread = Mutex<WorkerThread?>(nil)
     private let calendars: CalendarReader
     let slack = SlackSignature()
+    private let pulse = Pulse("on-call")
     let isStopping = Atomic(false)
     /// Whether this process acts now, as the thread of the machine sees it.
     let isLeading = Atomic(false)
@@ -263,6 +265,12 @@ public final class OnCallRunner: Sendable {
         case .message(let result): return try result.get()
         case .timedOut, .closed: throw .late
         }
+    }
+
+    /// Asks the thread of the machine whether it turns over, through the queue of its work. The pulse has the answer.
+    public func probe() -> [Pulse] {
+        if pulse.ask() { events.send(.probe(pulse)) }
+        return [pulse]
     }
 
     static var wall: Timestamp { Timestamp(milliseconds: SystemClock.wallMilliseconds()) }

@@ -46,6 +46,7 @@ enum PlanMessage: Sendable {
     case storedInLease(UInt64)
     /// The permissions of this node under the lease changed; read them from ``LeaseRunner``.
     case lease
+    case probe(Pulse)
 }
 
 /// A place for one reply between threads.

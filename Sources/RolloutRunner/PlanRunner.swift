@@ -64,6 +64,7 @@ final class PlanRunner: Sendable {
     /// Wall clock minus monotonic clock when the process started.
     private let anchor: Int64
     private let thread = Mutex<WorkerThread?>(nil)
+    private let pulse: Pulse
     /// The state with which the thread starts.
     private let start: Mutex<Core?>
 
@@ -73,6 +74,7 @@ final class PlanRunner: Sendable {
         afterStep: (@Sendable (String) -> Void)?
     ) throws(JournalError) {
         name = plan.name
+        pulse = Pulse("plan \(plan.name)")
         self.lease = lease
         self.output = output
         self.instruments = instruments
@@ -154,6 +156,12 @@ final class PlanRunner: Sendable {
         }
     }
 
+    /// Asks the thread of the plan and those of its routes whether they turn over.
+    func probe() -> [Pulse] {
+        if pulse.ask() { mailbox.send(.probe(pulse)) }
+        return [pulse] + workers.withLock { Array($0.values) }.map { $0.probe() }
+    }
+
     var now: Instant { Instant(nanoseconds: SystemClock.monotonicNanoseconds() + anchor) }
 
     private func handle(_ message: PlanMessage, _ core: inout Core) {
@@ -183,6 +191,7 @@ final class PlanRunner: Sendable {
         case .journal(.failed(let reason)): step(&core) { $0.journalFailed(reason, at: $1) }
         case .storedInLease(let number): step(&core) { $0.journalled(through: number, in: .lease, at: $1) }
         case .lease: break  // Followed before every message.
+        case .probe(let pulse): pulse.answer()
         }
     }
 
@@ -221,7 +230,7 @@ final class PlanRunner: Sendable {
         switch action {
         case .journal(let record): keep(record, &core)
         case .operate(let operation):
-            workers.withLock { $0[operation.target] }?.mailbox.send(operation)
+            workers.withLock { $0[operation.target] }?.mailbox.send(.operate(operation))
             afterStep?("operate \(operation.service) \(operation.kind)")
         case .ask(let question): gates.mailbox.send(question)
         case .record(let event): send(.event(event))

@@ -133,6 +133,10 @@ public final class RollbackRunner: Sendable {
         keeper?.stop()
     }
 
+    /// Asks the threads of every plan and route whether they turn over, through the queues of their work. The pulses
+    /// have the answers.
+    public func probe() -> [Pulse] { plans.withLock { Array($0.values) }.flatMap { $0.probe() } }
+
     /// A rollback rule was evaluated. Never blocks. A measurement that finds no room counts as if it had not been made.
     public func measured(_ measurement: RollbackMeasurement) {
         guard let plan = runner(measurement.definition.action.plan) else { return instruments.unknownPlan.add() }

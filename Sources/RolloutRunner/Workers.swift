@@ -12,9 +12,16 @@ final class RouterClient: Sendable {
     let http = HTTPClient()
 }
 
+/// The work of a ``RouteWorker``.
+enum RouteTask: Sendable {
+    case operate(RouterOperation)
+    case probe(Pulse)
+}
+
 /// The thread that executes the operations of one route, one after the other.
 final class RouteWorker: Sendable {
-    let mailbox = Mailbox<RouterOperation>(capacity: 64)
+    let mailbox = Mailbox<RouteTask>(capacity: 64)
+    private let pulse: Pulse
     private let thread: Mutex<WorkerThread?>
     private let end = EndMark()
 
@@ -28,9 +35,17 @@ final class RouteWorker: Sendable {
     init(
         _ router: ServiceRouter, _ name: String, lease: LeaseRunner?, mailbox plan: Mailbox<PlanMessage>
     ) throws(WorkerThread.StartError) {
+        pulse = Pulse("router \(name)")
         let (mailbox, end) = (mailbox, end)
         let worker = try WorkerThread("router \(name)") {
-            while case .message(let operation) = mailbox.receive() {
+            while case .message(let task) = mailbox.receive() {
+                let operation: RouterOperation
+                switch task {
+                case .operate(let wanted): operation = wanted
+                case .probe(let pulse):
+                    pulse.answer()
+                    continue
+                }
                 // It may have waited here while the lease was lost, or the process stood still.
                 let isPermitted = lease?.permits(operation) ?? true
                 let result = isPermitted ? router.perform(operation) : .failed("the lease no longer permits it")
@@ -39,6 +54,12 @@ final class RouteWorker: Sendable {
             end.isSet.store(true, ordering: .releasing)
         }
         thread = Mutex(worker)
+    }
+
+    /// Asks the thread whether it turns over.
+    func probe() -> Pulse {
+        if pulse.ask() { mailbox.send(.probe(pulse)) }
+        return pulse
     }
 
     /// Lets the thread end when what it has been asked is done, without waiting for it.

@@ -15,6 +15,12 @@ final class RuleClock: @unchecked Sendable {
         case scrapes
         /// A worker has evaluated the unit.
         case evaluated(RuleUnit)
+        case probe(Pulse)
+    }
+
+    private enum Work: Sendable {
+        case evaluate(Job)
+        case probe(Pulse)
     }
 
     private struct Job: Sendable {
@@ -41,7 +47,8 @@ final class RuleClock: @unchecked Sendable {
     let mailbox = Mailbox<Message>(capacity: 1 << 20)
     /// The loaded groups, with their units.
     let listing = Mutex<[RuleListing]>([])
-    private let jobs = Mailbox<Job>(capacity: 1 << 20)
+    private let jobs = Mailbox<Work>(capacity: 1 << 20)
+    private let pulse = (clock: Pulse("rule clock"), work: Pulse("rule evaluation"))
     private let inbox = Mutex(Inbox())
     private let store: MetricStore
     private let engine: QueryEngine
@@ -78,11 +85,25 @@ final class RuleClock: @unchecked Sendable {
         if isFirst { mailbox.send(.scrapes) }
     }
 
+    /// Asks the threads whether they turn over.
+    func probe() -> [Pulse] {
+        if pulse.clock.ask() { mailbox.send(.probe(pulse.clock)) }
+        if pulse.work.ask() { jobs.send(.probe(pulse.work)) }
+        return [pulse.clock, pulse.work]
+    }
+
     // MARK: Workers
 
     /// Runs the evaluations that the clock schedules, until the clock stops.
     func work() {
-        while case .message(let job) = jobs.receive() {
+        while case .message(let work) = jobs.receive() {
+            let job: Job
+            switch work {
+            case .evaluate(let wanted): job = wanted
+            case .probe(let pulse):
+                pulse.answer()
+                continue
+            }
             for change in job.unit.run(job.evaluation, from: store) {
                 let (group, rule) = (job.unit.plan.key, change.rule)
                 if change.error.isEmpty {
@@ -111,6 +132,7 @@ final class RuleClock: @unchecked Sendable {
             case .message(.load(let groups, let settings, let restoring)): load(groups, settings, restoring)
             case .message(.scrapes): deliverScrapes()
             case .message(.evaluated(let unit)): evaluated(unit)
+            case .message(.probe(let pulse)): pulse.answer()
             }
             if now >= earliest { tick() }
             if !waiting.isEmpty { handOutWaiting() }
@@ -142,7 +164,7 @@ final class RuleClock: @unchecked Sendable {
             unit.end(at: evaluation.time)
             units[unit.plan.key] = nil
             metrics.forget(unit.plan.key)
-        } else if !jobs.send(Job(unit: unit, evaluation: evaluation)) {
+        } else if !jobs.send(.evaluate(Job(unit: unit, evaluation: evaluation))) {
             unit.schedule.finished()
         }
     }
@@ -163,7 +185,7 @@ final class RuleClock: @unchecked Sendable {
                 budget.spent(unit.advanceSeconds)
                 unit.reservedSeconds = unit.advanceSeconds
             }
-            if !jobs.send(Job(unit: unit, evaluation: evaluation)) { unit.schedule.finished() }
+            if !jobs.send(.evaluate(Job(unit: unit, evaluation: evaluation))) { unit.schedule.finished() }
         }
     }
 

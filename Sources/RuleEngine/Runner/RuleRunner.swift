@@ -85,6 +85,9 @@ public final class RuleRunner: Sendable {
         clock.scrapeCommitted(lane: lane, at: time, nanoseconds: nanoseconds)
     }
 
+    /// Asks every thread whether it turns over, through the queue of its work. The pulses have the answers.
+    public func probe() -> [Pulse] { clock.probe() }
+
     /// Whether every group has been evaluated with samples newer than `start`: at least two of its intervals, and at
     /// least five seconds, later.
     public func hasEvaluatedAll(since start: Timestamp) -> Bool {

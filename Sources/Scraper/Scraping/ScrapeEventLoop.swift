@@ -22,6 +22,7 @@ struct ScrapeEventLoop {
     /// Runs until the inbox is closed.
     mutating func run(_ inbox: ScrapeInbox, _ runner: ScrapeRunner) {
         while let wakes = inbox.takeAll() {
+            inbox.pulse.answer()
             for wake in wakes { deadlines.insert((wake.target, wake.timer), at: wake.deadline) }
             while let (target, timer) = deadlines.popFirst(notAfter: SystemClock.monotonicNanoseconds()) {
                 perform(target.step { $0.timerFired(timer, at: .now) }, target, runner)

@@ -1,4 +1,5 @@
 internal import CurlHTTP
+internal import Runtime
 internal import Synchronization
 
 /// Timers that other threads post to a scraping thread. May be shared between threads.
@@ -18,6 +19,8 @@ final class ScrapeInbox: Sendable {
 
     private let content = Mutex(Content())
     private let waker: HTTPMultiplexer.Waker
+    /// Answered by the thread at each turn.
+    let pulse = Pulse("scraping")
 
     init(waker: HTTPMultiplexer.Waker) {
         self.waker = waker
@@ -31,6 +34,9 @@ final class ScrapeInbox: Sendable {
         }
         if isFirst { waker.wake() }
     }
+
+    /// Asks the thread whether it turns over.
+    func probe() { if pulse.ask() { waker.wake() } }
 
     /// Stops the thread.
     func close() {

@@ -52,6 +52,7 @@ extension ScrapeRunner {
             case .scraped(let hand, var answer):
                 if let actions = store(hand, &answer, .whole) { post(actions, hand.target) }
             case .end(let target, let time): end(target, at: time)
+            case .probe(let pulse): pulse.answer()
             }
         }
     }

@@ -46,11 +46,13 @@ public final class ScrapeRunner: Sendable {
         case ended(RunningTarget)
         /// Discovery found changes.
         case discovered
+        case probe(Pulse)
     }
 
     enum Work: Sendable {
         case scraped(ScrapeInHand, ScrapeAnswer)
         case end(RunningTarget, at: Timestamp)
+        case probe(Pulse)
     }
 
     private struct Threads: Sendable {
@@ -77,6 +79,7 @@ public final class ScrapeRunner: Sendable {
     let discovery: DiscoveryRunner
     let notice: DiscoveryNotice
     private let threads = Mutex(Threads())
+    private let pulse = (targets: Pulse("scrape targets"), work: Pulse("storing scrapes"), slow: Pulse("long scrapes"))
 
     /// A runner without targets. ``reload(_:)`` adds them.
     public init(
@@ -164,6 +167,15 @@ public final class ScrapeRunner: Sendable {
         let threads = threads.withLock { $0 }
         threads.roster?.join()
         for thread in threads.loops + threads.workers { thread.join() }
+    }
+
+    /// Asks every thread whether it turns over, through the queue of its work. The pulses have the answers.
+    public func probe() -> [Pulse] {
+        for inbox in inboxes { inbox.probe() }
+        if pulse.targets.ask() { commands.send(.probe(pulse.targets)) }
+        if pulse.work.ask() { work.send(.probe(pulse.work)) }
+        if pulse.slow.ask() { slowWork.send(.probe(pulse.slow)) }
+        return inboxes.map(\.pulse) + [pulse.targets, pulse.work, pulse.slow]
     }
 
     /// The targets, sorted by job and URL.

@@ -34,6 +34,7 @@ struct TargetRoster {
                 plan(after: 0)
             case .message(.ended(let target)): leaving[target.identity] = nil
             case .message(.configure(let pools, let reply)): reply.send(configure(pools))
+            case .message(.probe(let pulse)): pulse.answer()
             }
         }
     }

@@ -30,6 +30,7 @@ internal import YAML
 ///   publish: {interval: 1h, file: /mnt/audit/checkpoints, command: [./push], timestamp_url: http://tsa.example/}
 ///   syslog: [{address: 'tls://logs.example:6514', tls_config: {ca_file: ca.pem}}]   # every entry, by RFC 5424
 ///   redis: {address: 127.0.0.1:6379, password_file: /run/secrets/redis}   # or the path of a socket
+/// dead_mans_switch: {url_file: /run/secrets/ping}       # asked for while every thread turns over
 /// rules: {trigger: scrape, scrape_share: 0.05}          # alerts advance at scrapes
 /// gates:                                  # see GateConfiguration
 ///   token_file: /run/secrets/gates
@@ -46,6 +47,8 @@ struct TribuneFile {
     var alertmanager: String?
     /// The file of people, schedules and escalation policies; `nil` for none.
     var onCall: String?
+    /// Who is to miss this service when it stands still; `nil` for nobody.
+    var deadMansSwitch: DeadMansSwitchSettings?
     /// Patterns of rollout plans.
     var plans: [String] = []
     /// The access file; `nil` for the defaults.
@@ -134,6 +137,9 @@ struct TribuneFile {
         prometheus = Paths.resolve(try fields.text("prometheus_config"), from: directory)
         alertmanager = try fields.optionalText("alertmanager_config").map { Paths.resolve($0, from: directory) }
         onCall = try fields.optionalText("oncall_config").map { Paths.resolve($0, from: directory) }
+        if let node = fields.optional("dead_mans_switch") {
+            deadMansSwitch = try DeadMansSwitchSettings(node, file: file, directory: directory)
+        }
         access = try fields.optionalText("access_config").map { Paths.resolve($0, from: directory) }
         plans = try fields.textList("plans").map { Paths.resolve($0, from: directory) }
         if let node = fields.optional("constitution") {

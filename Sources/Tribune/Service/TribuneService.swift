@@ -40,6 +40,7 @@ final class TribuneService: Sendable {
     private let silences: SilenceRunner
     private let notifier: NotificationRunner
     private let onCall: OnCallRunner
+    private let deadMansSwitch: DeadMansSwitch
     private let alertmanagers: AlertmanagerSender
     private let alertmanagerDiscovery: AlertmanagerDiscovery
     private let rollback: RollbackRunner
@@ -137,6 +138,11 @@ final class TribuneService: Sendable {
                 return true
             }, logger: logger)
         compaction = StoreCompaction(store: store, logger: logger)
+        deadMansSwitch = DeadMansSwitch(
+            builder.configuration.file.deadMansSwitch, registry: builder.registry, logger: logger,
+            probe: { [scraper, rules, rollback, notifier, onCall] in
+                scraper.probe() + rules.probe() + rollback.probe() + notifier.probe() + onCall.probe()
+            })
         do throws(WorkerThread.StartError) {
             try startThreads(builder.configuration)
         } catch {
@@ -166,6 +172,7 @@ final class TribuneService: Sendable {
             configuration.prometheus.remoteWrites, externalLabels: configuration.prometheus.externalLabels)
         try housekeeping.start()
         try compaction.start()
+        try deadMansSwitch.start()
     }
 
     /// Why the rollouts under way do not allow `configuration`; `nil` if they do.
@@ -188,6 +195,7 @@ final class TribuneService: Sendable {
             configuration.prometheus.remoteWrites, externalLabels: configuration.prometheus.externalLabels)
         onCall.reload(configuration.onCallRunner)
         notifier.reload(configuration.notification(joining: onCall))
+        deadMansSwitch.reload(configuration.file.deadMansSwitch)
         do throws(WorkerThread.StartError) {
             try alertmanagerDiscovery.reload(configuration)
         } catch {
@@ -207,6 +215,7 @@ final class TribuneService: Sendable {
         // Heavy queries would slow down the rest of the stop.
         cancelQueries()
         state.isStopping()
+        deadMansSwitch.stop()
         scraper.stop()
         rules.stop()
         seriesRecorder.stop()
