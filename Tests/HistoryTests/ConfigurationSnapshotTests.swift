@@ -78,6 +78,8 @@ import Testing
         "  headers: {Authorization: \"Bearer S3cr3t\", X: S3cr3t}", "headers:\n  Authorization: Bearer S3cr3t\nnext: 1",
         "secrets:\n- S3cr3t\n- S3cr3t\nnext: 1", "webhook_configs:\n- url: http://a/S3cr3t\n  send_resolved: true",
         "webhook_configs: [{url: \"http://a/S3cr3t\"}]",
+        "calendar: {url: 'http://a/S3cr3t', refresh: 5m}", "  calendar:\n    refresh: 5m\n    url: http://a/S3cr3t",
+        "dead_mans_switch: {url: http://a/S3cr3t, every: 1m}",
         "  webhook_configs:\n  - send_resolved: true\n    url: http://a/S3cr3t",
         "password:\n  S3cr3t\nnext: 1", "- password: # changed\n    S3cr3t\n  next: 1", "password : S3cr3t",
         "\"token\" : S3cr3t\nnext: 1", "password: \"a\n  S3cr3t\"\nnext: 1", "token: a\n  S3cr3t\n\nnext: 1",

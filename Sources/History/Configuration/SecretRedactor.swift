@@ -19,8 +19,10 @@ struct SecretRedactor: Sendable {
     private static let collections: Set<String> = [
         "secrets", "headers", "http_headers", "proxy_connect_header", "basic_auth_users",
     ]
-    /// Sections of `alertmanager.yml` in which the path of a `url` is a secret.
-    private static let webhooks = ["webhook_configs", "googlechat_configs", "incidentio_configs"]
+    /// Sections in which a `url` is a secret: whoever knows the address may use it.
+    private static let webhooks = [
+        "webhook_configs", "googlechat_configs", "incidentio_configs", "calendar", "dead_mans_switch",
+    ]
     /// Names that end like a secret but have none: they name a file or a thing.
     private static let harmless: Set<String> = ["root_key", "public_key", "group_key", "label_key"]
 
