@@ -153,7 +153,10 @@ let package = Package(
             ["Rollback", "MetricModel", "CurlHTTP", "YAML", "JSON", "Durable", "Runtime", "Instrumentation"]),
         source(
             "History",
-            ["MetricModel", "Database", "CurlHTTP", "Hiredis", "TLS", "JSON", "Durable", "Runtime", "Instrumentation"],
+            [
+                "MetricModel", "Database", "CurlHTTP", "Hiredis", "TLS", "JSON", "Durable", "Runtime",
+                "Instrumentation", "Zlib",
+            ],
             resources: [.embedInCode("Pack/verify.py")]),
 
         // Edge

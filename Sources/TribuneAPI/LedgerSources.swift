@@ -35,6 +35,10 @@ public struct LedgerSources: Sendable {
             {
                 (_, _, _) throws(HistoryError) in throw none
             }
+    /// An evidence pack as a ZIP archive, whose files are in a folder of that name.
+    public var pack: @Sendable (_ scope: EvidenceScope, _ name: String) throws(HistoryError) -> [UInt8] = {
+        (_, _) throws(HistoryError) in throw none
+    }
     /// The state of the history; `nil` if there is none. Does not block.
     public var status: @Sendable () -> HistoryStatus? = { nil }
 

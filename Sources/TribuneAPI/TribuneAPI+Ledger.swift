@@ -1,8 +1,10 @@
 internal import History
+internal import Identity
 internal import JSON
 internal import MetricModel
 internal import Runtime
 internal import WebCore
+internal import WebServer
 
 extension TribuneAPI {
     /// The endpoints of the ledger.
@@ -37,7 +39,37 @@ extension TribuneAPI {
                     .optional("end", .time, "The last day has this time; now unless given."),
                     .optional("service", .string, "Only this service."),
                 ], refusesUnknownParameters: true, days),
+            .response(
+                [.get], "/api/v1/history/pack",
+                "Makes an evidence pack of a period: a ZIP archive with report, entries, proofs, configuration, verifier.",
+                permission: .audit,
+                parameters: [
+                    .required("start", .time, "The start of the period."),
+                    .optional("end", .time, "The end of the period; now unless given."),
+                    .optional("service", .string, "Only this service, and entries about no service."),
+                ], response: .file(contentType: "application/zip"), pack),
         ] + proofEndpoints
+    }
+
+    private func pack(_ call: APIRequest) -> HTTPServerResponse {
+        do throws(APIError) {
+            let from = try call.time("start").milliseconds
+            let through = call["end"].isEmpty ? SystemClock.wallMilliseconds() : try call.time("end").milliseconds
+            guard from <= through else { throw .invalid("start", "is after the end") }
+            let service = call["service"].isEmpty ? nil : call["service"]
+            let scope = EvidenceScope(from: from, through: through, service: service)
+            let days = [from, through].map { RFC3339.text(milliseconds: $0).prefix(10) }
+            let name = "tribune-evidence-\(days[0])-\(days[1])"
+            let archive = try ledger { () throws(HistoryError) in try sources.ledger.pack(scope, name) }
+            return HTTPServerResponse(
+                status: 200,
+                headers: [
+                    ("Content-Type", "application/zip"),
+                    ("Content-Disposition", "attachment; filename=\"\(name).zip\""),
+                ], body: archive)
+        } catch {
+            return .text(error.message + "\n", status: error.kind.status)
+        }
     }
 
     private func events(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {

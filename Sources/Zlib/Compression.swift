@@ -6,6 +6,8 @@ public enum CompressedFormat: Sendable {
     case gzip
     /// RFC 1950, what HTTP calls `deflate`.
     case zlib
+    /// RFC 1951, without a header.
+    case raw
 }
 
 /// Compresses `bytes` at once. May be used from any thread.
@@ -28,8 +30,13 @@ public func compress(_ bytes: [UInt8], as format: CompressedFormat, level: Int32
     public init?(as format: CompressedFormat, level: Int32 = 1) {
         unsafe stream = .allocate(capacity: 1)
         unsafe stream.initialize(to: z_stream())
-        // Adding 16 to the window size requests a gzip header.
-        let windowBits: Int32 = format == .gzip ? 15 + 16 : 15
+        // Adding 16 to the window size requests a gzip header, a negative size none.
+        let windowBits: Int32 =
+            switch format {
+            case .gzip: 15 + 16
+            case .zlib: 15
+            case .raw: -15
+            }
         let code = unsafe deflateInit2_(
             stream, level, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
             Int32(MemoryLayout<z_stream>.size))

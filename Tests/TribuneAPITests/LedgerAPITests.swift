@@ -57,6 +57,35 @@ import WebServer
         #expect(error.hasPrefix("400 bad_data: invalid parameter \"\(name)\""), "\(error)")
     }
 
+    @Test func `a pack is a file with the name of its period`() throws {
+        let scopes = Mutex<[EvidenceScope]>([])
+        let fixture = try WebFixture(sources: { sources in
+            sources.ledger.pack = { (scope, name) throws(HistoryError) in
+                scopes.withLock { $0.append(scope) }
+                if scope.service == "large" { throw HistoryError(.tooMuch, "choose a shorter period") }
+                return Array("PK \(name)".utf8)
+            }
+        })
+        let answer = try fixture.send("/api/v1/history/pack?start=86400&end=172800&service=auth")
+        #expect(answer.status == 200)
+        #expect(String(decoding: answer.body, as: UTF8.self) == "PK tribune-evidence-1970-01-02-1970-01-03")
+        #expect(answer.head["Content-Type"] == "application/zip")
+        #expect(
+            answer.head["Content-Disposition"]
+                == "attachment; filename=\"tribune-evidence-1970-01-02-1970-01-03.zip\"")
+        let asked = try #require(scopes.withLock { $0.first })
+        #expect((asked.from, asked.through) == (86_400_000, 172_800_000))
+        #expect(asked.service == "auth")
+        for (query, text) in [
+            ("end=1", "start"), ("start=2&end=1", "is after the end"), ("start=x", "start"),
+            ("start=1&service=large", "choose a shorter period"),
+        ] {
+            let refusal = try fixture.send("/api/v1/history/pack?\(query)")
+            #expect(refusal.status == 400)
+            #expect(String(decoding: refusal.body, as: UTF8.self).contains(text), "\(query)")
+        }
+    }
+
     @Test(arguments: ["/login", "/login/callback"])
     func `a login that waits for its issuer does not keep probes waiting`(path: String) throws {
         let fixture = try WebFixture(sources: { _ in })

@@ -276,10 +276,11 @@ import Testing
         "/api/v1/series", "/api/v1/labels",
     ]
 
-    /// Routes whose path or body proves what the client may do: refresh tokens, signed links, keys of integrations.
+    /// Routes whose path or body proves what the client may do: refresh tokens, signed links, keys of integrations,
+    /// signatures of chats.
     private static let ownProofs: Set = [
         "/api/v1/access/refresh", "/api/v1/access/revoke", "/oncall/links/{token}", "/oncall/in/{key}",
-        "/oncall/heartbeats/{key}", "/v2/enqueue",
+        "/oncall/heartbeats/{key}", "/oncall/chat/slack", "/oncall/chat/mattermost", "/v2/enqueue",
     ]
 
     @Test func everyRouteNeedsItsPermission() throws {

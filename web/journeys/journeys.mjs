@@ -263,6 +263,13 @@ async function evidence(context) {
   await page.sees('roll back', '.entries');
   await page.seesNot('rollback step', '.entries');
   await page.picture(join(pictures, 'evidence.png'));
+  // The pack is a ZIP archive, and says where it was saved.
+  const pack = page.value(
+    `new Promise((resolve) => { const former = URL.createObjectURL; URL.createObjectURL = (blob) => { blob.slice(0, 4).text().then(resolve); URL.createObjectURL = former; return former(blob); }; })`,
+  );
+  await page.click('button', 'Download the evidence pack');
+  assert.equal(await pack, 'PK\u0003\u0004');
+  await page.sees('Saved as tribune-evidence-');
   await page.click('.entries a');
   await page.sees('hashes lead from it to the root');
   await page.sees('signature', '.checks');

@@ -39,7 +39,9 @@ extension LedgerAudit {
     private static let packLimit = 50_000
 
     /// Writes an evidence pack into `directory`, which is created and must not exist. Returns the number of entries.
-    public func pack(_ scope: EvidenceScope, to directory: String) throws(HistoryError) -> Int {
+    public func pack(
+        _ scope: EvidenceScope, to directory: String, printsPDF: Bool = true
+    ) throws(HistoryError) -> Int {
         let verification = try verify()
         let ledger = try openLedger()
         guard let note = try ledger.newestNote(), let body = NoteVerifier.parts(of: note)?.body,
@@ -72,7 +74,7 @@ extension LedgerAudit {
             scope: scope, origin: checkpoint.origin, verification: verification, checkpoint: note, entries: opened,
             configuration: configuration)
         try write(report.html, to: directory + "/report.html")
-        print(directory)
+        if printsPDF { print(directory) }
         return rows.count
     }
 
@@ -97,7 +99,7 @@ extension LedgerAudit {
             before = last
             guard found.count <= Self.packLimit else {
                 throw HistoryError(
-                    .invalid, "the period holds more than \(Self.packLimit) entries: choose a shorter one")
+                    .tooMuch, "the period holds more than \(Self.packLimit) entries: choose a shorter one")
             }
         }
     }

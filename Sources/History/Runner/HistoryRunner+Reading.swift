@@ -1,4 +1,5 @@
 internal import Runtime
+internal import Synchronization
 internal import TLS
 
 extension HistoryRunner {
@@ -28,6 +29,26 @@ extension HistoryRunner {
         try reader.perform { (store) throws(HistoryError) in
             try Ledger(store: store).serviceDays(from: from, through: through, service: service)
         }
+    }
+
+    /// An evidence pack as a ZIP archive, whose files are in a folder `name`. Takes as long as a verification of the
+    /// whole record; one at a time.
+    ///
+    /// - Throws: ``HistoryError/Code/tooMuch`` while another is being made, or if the pack would be too large.
+    public func packArchive(_ scope: EvidenceScope, named name: String) throws(HistoryError) -> [UInt8] {
+        try whilePacking { () throws(HistoryError) in
+            let directory = configuration.directory + "/pack-\(SystemClock.monotonicNanoseconds())"
+            return try LedgerAudit(configuration).packArchive(scope, named: name, by: directory)
+        }
+    }
+
+    /// Calls `body` while no archive is being made.
+    func whilePacking<Result>(_ body: () throws(HistoryError) -> Result) throws(HistoryError) -> Result {
+        guard !isPacking.exchange(true, ordering: .acquiringAndReleasing) else {
+            throw HistoryError(.tooMuch, "another evidence pack is being made; retry")
+        }
+        defer { isPacking.store(false, ordering: .releasing) }
+        return try body()
     }
 
     /// The newest signed checkpoint.

@@ -10,7 +10,9 @@ internal import TLS
 /// Callers never block on the database: one thread syncs the spool, one writes to the database, one reads from it, one
 /// verifies it. Without the database, also at the start, everything continues, and ``HistoryStatus/isBehind`` is set.
 public final class HistoryRunner: Sendable {
-    private let configuration: HistoryConfiguration
+    let configuration: HistoryConfiguration
+    /// Whether an evidence pack is being made.
+    let isPacking = Atomic<Bool>(false)
     let spool: Spool
     private let writer: HistoryWriter
     let reader: HistoryReader

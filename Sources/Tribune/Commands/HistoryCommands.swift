@@ -103,21 +103,28 @@ enum HistoryCommands {
     }
 
     static let pack = Command(
-        "audit pack", "Write an evidence pack for a period: report, entries, proofs, configuration.", operands: "DIR",
-        count: 1...1,
+        "audit pack", "Write an evidence pack for a period: report, entries, proofs, configuration.",
+        operands: "DIR|FILE.zip", count: 1...1,
         options: options + [
             .value("from", "TIME", "Start of the period, RFC 3339 or a date."),
             .value("to", "TIME", "End of the period, RFC 3339 or a date. Default: now."),
             .value("service", "NAME", "Only this service, and entries about no service."),
         ],
-        details: "DIR/report.html opens in any browser. DIR/verify.py checks the proofs without Tribune."
+        details: """
+            DIR/report.html opens in any browser. DIR/verify.py checks the proofs without Tribune. A name that ends with .zip
+            makes an archive, without the report as PDF.
+            """
     ) { (invocation) throws(CommandFailure) in
         let from = try time(invocation, "from")
         let to = try time(invocation, "to") ?? SystemClock.wallMilliseconds()
         guard let from, from <= to else { throw CommandFailure("--from is required, and must not be after --to") }
         let scope = EvidenceScope(from: from, through: to, service: invocation.value("service"))
         return try withAudit(invocation) { (audit) throws(HistoryError) in
-            "\(try audit.pack(scope, to: invocation.operands[0])) entries written to \(invocation.operands[0])"
+            if invocation.operands[0].hasSuffix(".zip") {
+                try audit.pack(scope, toArchive: invocation.operands[0])
+                return "written to \(invocation.operands[0])"
+            }
+            return "\(try audit.pack(scope, to: invocation.operands[0])) entries written to \(invocation.operands[0])"
         }
     }
 

@@ -137,6 +137,7 @@ struct ServiceSources {
         sources.days = { [history] (from, through, service) throws(HistoryError) in
             try history.serviceDays(from: from, through: through, service: service)
         }
+        sources.pack = { [history] (scope, name) throws(HistoryError) in try history.packArchive(scope, named: name) }
         sources.latest = { [history, hotCache] (service) throws(HistoryError) in
             if let cached = hotCache?.current(service) { return (cached, true) }
             let found = try history.latestMeasurements(of: service)

@@ -83,6 +83,23 @@ export class Client {
     return (await this.sendNoted(operation, input, signal)).data;
   }
 
+  /** The file that an operation answers with, and the name that the server gives it. */
+  async file<Name extends string, Input extends object>(
+    operation: Operation<Name, Input>,
+    input: Input,
+  ): Promise<{ name: string; content: Blob }> {
+    const { path, init } = request(operation, input as Values);
+    let response: Response;
+    try {
+      response = await fetch(this.address(path), { ...init, headers: this.headers(), credentials: 'same-origin' });
+    } catch {
+      throw new APIFailure(0, 'The server does not answer.');
+    }
+    if (!response.ok) throw new APIFailure(response.status, (await response.text()).trim().slice(0, 300));
+    const name = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '');
+    return { name: name?.[1] ?? 'tribune', content: await response.blob() };
+  }
+
   async sendNoted<Name extends string, Input extends object>(
     operation: Operation<Name, Input>,
     input: Input,

@@ -336,6 +336,11 @@ export const getApiV1HistoryDays: Operation<'getApiV1HistoryDays', { 'start'?: s
   method: 'GET', path: 'v1/history/days', permission: 'read', kind: 'data',
 };
 
+/** Makes an evidence pack of a period: a ZIP archive with report, entries, proofs, configuration, verifier. */
+export const getApiV1HistoryPack: Operation<'getApiV1HistoryPack', { 'start': string | number; 'end'?: string | number; 'service'?: string }> = {
+  method: 'GET', path: 'v1/history/pack', permission: 'audit', kind: 'text',
+};
+
 /** Shows the newest checkpoint, a signed note of C2SP. */
 export const getApiV1HistoryCheckpoint: Operation<'getApiV1HistoryCheckpoint', {}> = {
   method: 'GET', path: 'v1/history/checkpoint', permission: 'read', kind: 'text',

@@ -61,6 +61,21 @@ export function instant(text: string): number | undefined {
   return text === '' || Number.isNaN(milliseconds) ? undefined : milliseconds / 1000;
 }
 
+/** The period and service of an evidence pack: those of the search, or the last 30 days. */
+export function packScope(
+  search: Search,
+  now: number,
+): { input: { start: number; end?: number; service: string }; words: string } {
+  const end = instant(search.to);
+  const start = instant(search.from) ?? (end ?? now / 1000) - 30 * 86_400;
+  const day = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 10);
+  const period = `${day(start)} to ${end === undefined ? 'now' : day(end)}`;
+  return {
+    input: { start: Math.floor(start), end, service: search.service },
+    words: search.service ? `${period}, entries of ${search.service} and of no service` : period,
+  };
+}
+
 /** One line that says what an event is about. */
 export function gist(event: LedgerEvent): string {
   const body = event.body as { [name: string]: any };

@@ -7,6 +7,7 @@ import { link } from '../router';
 import { Asked } from './asked';
 import type { View } from './context';
 import { HeatMap } from './heat';
+import { EvidencePack } from './pack';
 import { Badge, Card, Copy, Empty, Fault, Loading, Time } from './parts';
 import { checkContinuity, forget, trustedKey } from './trust';
 
@@ -71,6 +72,9 @@ export function EvidenceView(view: View) {
           </label>
         </form>
         <Results view={view} search={search} />
+      </Card>
+      <Card id="pack" title="Evidence pack for an auditor" wide>
+        <EvidencePack view={view} search={search} />
       </Card>
     </div>
   );
@@ -179,7 +183,11 @@ class Results extends Component<{ view: View; search: Search }, { more: LedgerEv
 }
 
 export function save(name: string, text: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
+  saveBlob(name, new Blob([text], { type: 'application/json' }));
+}
+
+export function saveBlob(name: string, content: Blob): void {
+  const address = URL.createObjectURL(content);
   const anchor = document.createElement('a');
   anchor.href = address;
   anchor.download = name;
