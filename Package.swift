@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Arrows between targets follow docs/architecture.md. A new arrow is a design decision: add it here and write a note in
-// docs/design. Build with `--explicit-target-dependency-import-check error` (scripts/build.sh does).
+// Arrows between targets follow docs/architecture/overview.md. A new arrow is a design decision: add it here and write
+// a note in docs/design. Build with `--explicit-target-dependency-import-check error` (scripts/build.sh does).
 
 /// The settings of source targets.
 let strict: [SwiftSetting] = [

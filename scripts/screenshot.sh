@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the pictures of README and docs/web.md: from a real run of the demo docs/images/demo.svg, the terminal as it came, and
+# Makes the pictures of README and docs/operations/web.md: from a real run of the demo docs/images/demo.svg, the terminal as it came, and
 # docs/images/rollout.png, the page of the rollout after the rollback; from the journeys in the web application docs/images/web-*.png.
 #
 #   scripts/screenshot.sh [PROGRAM]     PROGRAM: a built tribune (default: .build/release/tribune)

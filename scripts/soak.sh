@@ -14,7 +14,7 @@
 #   requests  random requests made from the OpenAPI document by schemathesis   SOAK_REQUEST_SECONDS=1800
 #   load    the whole test suite while 20 processes compete for the CPU     SOAK_LOAD=20
 #
-# Each part prints a row for docs/soak.md on standard output. The exit code is 1 if any part found something; what it found is
+# Each part prints a row for docs/development/soak.md on standard output. The exit code is 1 if any part found something; what it found is
 # in .build/soak.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

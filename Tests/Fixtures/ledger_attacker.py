@@ -13,7 +13,7 @@ DATABASE is `sqlite:PATH`, or `postgres:ADDRESS` for psql. DIRECTORY is that of 
     restore    puts that copy in the place of the database
     swap-key   changes ENTRY and signs everything with a key of its own, which it puts in the place of the node's
 
-It knows the formats from docs/formats/ledger.md only.
+It knows the formats from docs/architecture/ledger.md only.
 """
 import base64
 import hashlib

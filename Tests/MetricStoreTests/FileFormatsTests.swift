@@ -6,7 +6,7 @@ import Testing
 
 @testable import MetricStore
 
-/// `docs/file-formats.md` against files of a store, read by the document's own Python.
+/// `docs/architecture/file-formats.md` against files of a store, read by the document's own Python.
 @Suite struct FileFormatsTests {
     private static let reader = """
         import struct, sys
@@ -35,7 +35,7 @@ import Testing
     @Test func theDocumentsChecksumIsThatOfTheFiles() throws {
         let document = try String(
             contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(
-                path: "../../docs/file-formats.md"), encoding: .utf8)
+                path: "../../docs/architecture/file-formats.md"), encoding: .utf8)
         let function = try #require(document.components(separatedBy: "```python\n").dropFirst().first)
         let source = function.components(separatedBy: "```")[0] + Self.reader
         let directory = try TemporaryDirectory()

@@ -110,7 +110,7 @@ import Testing
 
     /// The alerts about Tribune itself and the page of its metrics name existing metrics only.
     @Test func alertsOnTribuneAskForItsOwnMetrics() throws {
-        let documented = try String(decoding: FileText.bytes(Self.directory + "../docs/metrics.md"), as: UTF8.self)
+        let documented = try String(decoding: FileText.bytes(Self.directory + "../docs/api/metrics.md"), as: UTF8.self)
         let rules = try load("tribune.yml").groups.flatMap(\.rules)
         #expect(rules.count == 20)
         for rule in rules {

@@ -4,7 +4,7 @@ import Runtime
 import TestSupport
 import Testing
 
-/// `docs/architecture.md` says of each target what `Package.swift` says, and arrows point downward.
+/// `docs/architecture/overview.md` says of each target what `Package.swift` says, and arrows point downward.
 @Suite struct ArchitectureTests {
     /// A row of the table of targets.
     private struct Row {
@@ -52,7 +52,7 @@ import Testing
     }
 
     private static func document() throws -> String {
-        String(decoding: try FileText.bytes("\(root)/docs/architecture.md"), as: UTF8.self)
+        String(decoding: try FileText.bytes("\(root)/docs/architecture/overview.md"), as: UTF8.self)
     }
 
     /// The rows `| name | sentence | imports |`, top to bottom.
@@ -81,10 +81,10 @@ import Testing
             let wanted = imports.sorted().map { "`\($0)`" }.joined(separator: ", ")
             let line = "| `\(name)` | … | \(wanted.isEmpty ? "–" : wanted) |"
             guard let row = rows.first(where: { $0.name == name }) else {
-                Issue.record("docs/architecture.md lacks the row \(line)")
+                Issue.record("docs/architecture/overview.md lacks the row \(line)")
                 continue
             }
-            #expect(Set(row.imports) == imports, "docs/architecture.md: expected \(line)")
+            #expect(Set(row.imports) == imports, "docs/architecture/overview.md: expected \(line)")
         }
     }
 

@@ -126,8 +126,8 @@ import Testing
     @Test func theReferenceIsMadeOfTheTable() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        let page = try String(contentsOf: root.appending(path: "docs/http-api.md"), encoding: .utf8)
+        let page = try String(contentsOf: root.appending(path: "docs/api/http-api.md"), encoding: .utf8)
         let printed = try TribuneProgram.run(["openapi", "--markdown"]).output
-        #expect(page == printed, "write it anew with: tribune openapi --markdown > docs/http-api.md")
+        #expect(page == printed, "write it anew with: tribune openapi --markdown > docs/api/http-api.md")
     }
 }

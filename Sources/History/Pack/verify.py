@@ -5,7 +5,7 @@
     verify.py --proof FILE --public-key KEY...
     verify.py --proofs FILE --public-key KEY...      (one proof per line)
 
-Formats: docs/formats/ledger.md. Exit code 0 if the record is intact, 1 if it was altered, 2 if it cannot be read.
+Formats: docs/architecture/ledger.md. Exit code 0 if the record is intact, 1 if it was altered, 2 if it cannot be read.
 Without --public-key and --root-key the keys in the export are believed, which proves only that it is consistent with itself.
 """
 import argparse

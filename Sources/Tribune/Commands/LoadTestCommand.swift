@@ -23,7 +23,7 @@ enum LoadTestCommand {
             .flag("quiet", "Print no progress."),
         ],
         details: """
-            FILE is YAML: rate, duration, stages, connections, timeout, hash, targets, thresholds (docs/loadtest.md). Latency counts from
+            FILE is YAML: rate, duration, stages, connections, timeout, hash, targets, thresholds (docs/operations/loadtest.md). Latency counts from
             the time at which a request was due, also if all connections were busy. Ctrl-C ends the test early, with its report. Exit codes: 0
             every threshold holds, 1 one does not, or nothing succeeded.
             """

@@ -131,7 +131,7 @@ extension CICommands {
         ],
         details: """
             A violation is a firing alert of severity high or critical, a rollback, another constitution hash, or a candidate that is
-            worse by the sequential gate (docs/gates.md). Exit codes: 0 watched to the end without a violation, 1 violation, 3 some
+            worse by the sequential gate (docs/operations/gates.md). Exit codes: 0 watched to the end without a violation, 1 violation, 3 some
             service had no data at all.
             """
     ) { (invocation) throws(CommandFailure) in

@@ -98,18 +98,19 @@ import Testing
     }
 
     @Test func configurationOfGatesIsValid() throws {
-        let block = try #require(try Self.blocks(of: "docs/gates.md").first { $0.hasPrefix("# tribune.yml") })
+        let blocks = try Self.blocks(of: "docs/operations/gates.md")
+        let block = try #require(blocks.first { $0.hasPrefix("# tribune.yml") })
         try check(
             [
                 "tribune.yml": "prometheus_config: prometheus.yml\n"
                     + block.replacing("/run/secrets/gates", with: "secret")
                     .replacing("/run/secrets/executor", with: "secret"),
                 "prometheus.yml": "global: {}", "secret": "long-enough-for-a-secret",
-            ], of: "docs/gates.md")
+            ], of: "docs/operations/gates.md")
     }
 
     @Test func routesOfThePageAreValid() throws {
-        let routes = try Self.blocks(of: "docs/routes.md").filter { $0.hasPrefix("- ") }
+        let routes = try Self.blocks(of: "docs/operations/routes.md").filter { $0.hasPrefix("- ") }
         #expect(routes.count >= 6)
         for route in routes {
             let body = route.split(separator: "\n").map { "  \($0)" }.joined(separator: "\n")
@@ -126,7 +127,7 @@ import Testing
                       routes:
                     \(body)
                     """,
-                ], of: "docs/routes.md")
+                ], of: "docs/operations/routes.md")
         }
     }
 
@@ -239,9 +240,11 @@ import Testing
     // MARK: Names and numbers
 
     @Test func metricsOfPagesExist() throws {
-        let known = Set(try Self.text("docs/metrics.md").matches(of: /`(tribune_[a-z_]+)`/).map { String($0.1) })
+        let known = Set(try Self.text("docs/api/metrics.md").matches(of: /`(tribune_[a-z_]+)`/).map { String($0.1) })
         for page in try Self.pages() where page.hasPrefix("docs/operations/") {
-            for name in try Self.text(page).matches(of: /tribune_[a-z_]+[a-z]/).map({ String($0.0) }) {
+            let names = try Self.text(page).matches(of: /\$?tribune_[a-z_]+[a-z]/).map { String($0.0) }
+            // Not a variable of nginx.
+            for name in names where !name.hasPrefix("$") {
                 let parts = ["_bucket", "_sum", "_count"].filter(name.hasSuffix).map { String(name.dropLast($0.count)) }
                 #expect(([name] + parts).contains(where: known.contains), "\(page): \(name)")
             }
@@ -251,7 +254,7 @@ import Testing
     @Test func everyLedgerKindIsInItsFormat() throws {
         let source = try Self.text("Sources/History/Ledger/LedgerEvent.swift")
         let cases = source.matches(of: /\n        case ([a-zA-Z]+)(?: = "([a-z_]+)")?/).map { String($0.2 ?? $0.1) }
-        let page = try Self.text("docs/formats/ledger.md")
+        let page = try Self.text("docs/architecture/ledger.md")
         let rows = Set(page.matches(of: /\n\| `([a-z_]+)` \|[^|]*\|[^|]*\|[^|]*\|/).map { String($0.1) })
         let member = try #require(page.firstMatch(of: /\n\| `kind` \| ([^|]*) \|/)).1
         #expect(cases.count >= 19)
