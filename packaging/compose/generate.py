@@ -108,9 +108,10 @@ defaults
   timeout client 30s
   timeout server 30s
   # Containers start in any order.
-  default-server init-addr last,libc,none resolvers docker check inter 1s
-resolvers docker
-  nameserver dns 127.0.0.11:53
+  default-server init-addr last,libc,none resolvers network check inter 1s
+# The network's own DNS: Docker and podman have different addresses for it.
+resolvers network
+  parse-resolv-conf
 frontend metrics
   bind :8405
   http-request use-service prometheus-exporter if { path /metrics }
