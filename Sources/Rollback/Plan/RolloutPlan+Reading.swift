@@ -37,7 +37,7 @@ extension RolloutPlan {
         freezeIf = try fields.textList("freeze_if")
         let defaults = ServiceDefaults(
             stages: try fields.stages("stages"), bake: try fields.duration("bake") ?? .minutes(5),
-            clusterServer: clusterServer)
+            templates: try GateTemplate.read(&fields), clusterServer: clusterServer)
         var read: [Service] = []
         let nodes = try fields.list("services")
         let wanted = try fields.textList("order")
@@ -78,6 +78,7 @@ extension RolloutPlan {
 private struct ServiceDefaults {
     var stages: [TrafficSplit]?
     var bake: Milliseconds
+    var templates: [GateTemplate]
     var clusterServer: String?
 }
 
@@ -96,7 +97,10 @@ extension RolloutPlan.Service {
         bake = try fields.duration("bake") ?? defaults.bake
         var gates: [RolloutPlan.Gate] = []
         for (index, node) in try fields.list("gates").enumerated() {
-            gates.append(try RolloutPlan.Gate(node, path: "\(path).gates[\(index)]", file: file))
+            let field = "\(path).gates[\(index)]"
+            let gate = try GateTemplate.expand(
+                node, path: field, file: file, service: name, defaults.templates)
+            gates.append(try RolloutPlan.Gate(gate, path: field, file: file))
         }
         self.gates = gates
         stableHealth = try fields.url("stable_health")
@@ -118,42 +122,6 @@ extension RolloutPlan.Service {
         }
         self.routes = routes
         try fields.finish()
-    }
-}
-
-extension RolloutPlan.Gate {
-    fileprivate init(_ node: YAMLNode, path: String, file: String) throws(YAMLError) {
-        var fields = try FieldReader(node, path: path, file: file)
-        let name = try fields.optionalText("name")
-        var kinds: [(label: String, kind: Kind)] = []
-        if let expression = try fields.optionalText("expr") {
-            kinds.append((expression, .expression(expression, healthy: try fields.condition("healthy"))))
-        }
-        if let url = try fields.url("http") { kinds.append((url, .http(url))) }
-        if let rule = try fields.optionalText("rule") { kinds.append((rule, .rule(rule))) }
-        if let text = try fields.optionalText("approval") {
-            kinds.append((text, .approval(try Self.approval(&fields))))
-        }
-        guard let only = kinds.first, kinds.count == 1 else {
-            throw fields.fault("a gate has exactly one of expr, http, rule and approval")
-        }
-        self.init(name: name ?? only.label, kind: only.kind)
-        try fields.finish()
-    }
-
-    private static func approval(_ fields: inout FieldReader) throws(YAMLError) -> RolloutPlan.Gate.Approval {
-        var approval = RolloutPlan.Gate.Approval()
-        approval.from = try fields.textList("from")
-        approval.count = try fields.count("approvals", in: 1...20) ?? 1
-        guard Set(approval.from).count == approval.from.count else {
-            throw fields.fault("an identity is named twice", at: fields.optional("from"), field: "from")
-        }
-        guard approval.from.isEmpty || approval.from.count >= approval.count else {
-            throw fields.fault(
-                "\(approval.count) approvals are demanded, but only \(approval.from.count) identities may approve",
-                at: fields.optional("approvals"), field: "approvals")
-        }
-        return approval
     }
 }
 

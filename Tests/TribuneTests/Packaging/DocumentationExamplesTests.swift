@@ -296,7 +296,7 @@ import Testing
         for service in services {
             let depends = service.3.firstMatch(of: /depends: \[([^\]]*)\]/)?.1.split(separator: ", ") ?? []
             let stages = service.3.firstMatch(of: /\n  stages: \[([^\]]*)\]/)?.1 ?? general
-            let limit = try #require(service.3.firstMatch(of: /healthy: "< (\d+)"/)).1
+            let limit = try #require(service.3.firstMatch(of: /template: p95 latency in ms, with: {limit: (\d+)}/)).1
             let list = depends.map { "`\($0)`" }.joined(separator: ", ")
             let row = "| `\(service.2)` | \(service.1) | \(list)\(list.isEmpty ? "" : " ")| \(stages) | \(limit) |"
             #expect(page.contains(row), "no row \(row)")
