@@ -11,6 +11,8 @@ public final class LeaseRunner: Sendable {
     private struct Shared {
         var lease: Lease
         var handOver: HandOver?
+        /// The last records of the holder, by plan, as this node has seen them while it stands by.
+        var seenRecords: [String: [UInt8]] = [:]
         var fault: String?
         /// Records that are not in the database yet; at most one per plan.
         var waiting: [String: Record] = [:]
@@ -77,6 +79,13 @@ public final class LeaseRunner: Sendable {
 
     /// The state that this node found when it took the lease; `nil` before it has.
     public var handOver: HandOver? { shared.withLock(\.handOver) }
+
+    /// The last journal record of `plan` by another node that holds the lease, for display; `nil` while this node holds
+    /// it, or none has been seen.
+    public func recordOfLeader(_ plan: String) -> [UInt8]? {
+        let now = SystemClock.bootNanoseconds()
+        return shared.withLock { $0.lease.standing(at: now) == .none ? $0.seenRecords[plan] : nil }
+    }
 
     /// The state of the lease, for display.
     public var status: LeaseStatus {
@@ -204,11 +213,15 @@ public final class LeaseRunner: Sendable {
         let asked = SystemClock.bootNanoseconds()
         let (request, floor) = shared.withLock { ($0.lease.request(at: asked), $0.floor) }
         var handOver: HandOver?
+        var seen: [String: [UInt8]] = [:]
         var fault: String?
         let reply: Lease.Reply
         do throws(LeaseFault) {
             switch request {
-            case .look: reply = .seen(try settings.store.look())
+            case .look:
+                let sighting = try settings.store.look()
+                if !sighting.holder.isEmpty { seen = try settings.store.records() }
+                reply = .seen(sighting)
             case .renew(let epoch):
                 let isOurs = try settings.store.renew(
                     holder: settings.holder, epoch: epoch, milliseconds: settings.milliseconds)
@@ -233,6 +246,8 @@ public final class LeaseRunner: Sendable {
         let isNew = shared.withLock { shared in
             shared.lease.received(reply, requestedAt: asked, at: SystemClock.bootNanoseconds())
             if let handOver { shared.handOver = handOver }
+            // While the database is away, what was seen last is shown.
+            if reply != .unreachable { shared.seenRecords = seen }
             defer { shared.fault = fault }
             return fault != nil && shared.fault == nil
         }

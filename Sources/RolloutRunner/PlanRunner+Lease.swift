@@ -2,6 +2,7 @@ internal import Lease
 internal import MetricModel
 internal import Rollback
 internal import Runtime
+internal import Synchronization
 
 /// Follows the lease, if there is one.
 extension PlanRunner {
@@ -21,6 +22,15 @@ extension PlanRunner {
             let isAlone = standing == .alone(epoch: epoch)
             perform(core.machine.leaseChanged(epoch: epoch, isAlone: isAlone, at: now), &core)
         }
+    }
+
+    /// The state of the plan: on a node that stands by, the one that the leader recorded last.
+    var snapshot: RolloutSnapshot {
+        let (plan, own) = published.withLock { ($0.plan, $0.snapshot) }
+        guard let payload = lease?.recordOfLeader(name), let record = JournalRecord(payload: payload) else {
+            return own
+        }
+        return RolloutSnapshot(of: record, plan, rules: own.rules, at: now)
     }
 
     /// Continues the rollout from the last record of the previous node or of this one. Returns false if it cannot be

@@ -266,7 +266,7 @@ public final class RollbackRunner: Sendable {
     public var snapshots: [RolloutSnapshot] {
         let lease = lease
         return plans.withLock { Array($0.values) }.map { plan in
-            var snapshot = plan.published.withLock(\.snapshot)
+            var snapshot = plan.snapshot
             snapshot.lease = lease
             return snapshot
         }.sorted { $0.plan < $1.plan }

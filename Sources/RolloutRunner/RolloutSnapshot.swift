@@ -72,6 +72,8 @@ public struct RolloutSnapshot: Equatable, Sendable {
     public var epoch: UInt64?
     /// The lease that decides which of several processes acts; `nil` for one that runs alone.
     public var lease: LeaseStatus?
+    /// When the leader recorded this state; `nil` on the node that acts itself.
+    public var recordedAt: Instant?
     /// Why the journal cannot be written, so that candidates only lose traffic; `nil` while it can.
     public var journal: String?
     /// The loss of the rollout's record, until a person acknowledges it; `nil` if nothing did.
@@ -156,12 +158,22 @@ public struct RolloutSnapshot: Equatable, Sendable {
         }
     }
 
+    /// The state that the leader has recorded. Routes are read by the leader only, and what it waits for is not in its
+    /// record.
+    init(of record: JournalRecord, _ plan: RolloutPlan, rules: [RuleView], at now: Instant) {
+        self.init(RolloutController(plan: plan, state: record.state, epoch: nil), at: now)
+        recordedAt = record.at
+        self.rules = rules
+        if case .paused(let reason) = record.state.phase { obstacle = reason } else { obstacle = nil }
+    }
+
     /// The snapshot as JSON.
     public var json: JSON {
         [
             "plan": .string(plan), "generation": .integer(Int64(clamping: generation)), "phase": .string(phase),
             "obstacle": obstacle.map(JSON.string) ?? .null,
             "epoch": epoch.map { .integer(Int64(clamping: $0)) } ?? .null, "lease": lease?.json ?? .null,
+            "recorded_at": recordedAt.map { .string(RFC3339.text(milliseconds: $0.timestamp.milliseconds)) } ?? .null,
             "journal": journal.map(JSON.string) ?? .null, "loss": loss.map(JSON.string) ?? .null,
             "services": .array(
                 services.map { service in

@@ -148,6 +148,15 @@ struct LeaseTests {
         let (leader, standby) = try world.leader()
         #expect(try world.order(standby, "start") == 409, "a standby takes no orders")
         try world.start(leader)
+        // It shows what the leader has recorded.
+        let isShown = Loopback.eventually {
+            let details = world.details(standby)
+            return (details?["services"]?.elements ?? []).map { $0["progress"]?.text } == ["baking", "baking"]
+                && details?["phase"]?.text == "promoting" && details?["recorded_at"]?.text != nil
+        }
+        #expect(isShown, "\(world.details(standby)?.encoded ?? "")")
+        #expect(world.details(standby)?["obstacle"] == .null)
+        #expect(world.details(leader)?["recorded_at"] == .null)
         // auth cannot go back: the rollback stops in its middle.
         world.setHealth(of: "auth", false)
         #expect(try world.order(leader, "rollback") == 200)

@@ -95,9 +95,11 @@ enum RolloutCommands {
         let details = plan["details"] ?? .null
         let lease = details["lease"].flatMap(leaseText) ?? ""
         Console.print("\(plan["plan"]?.text ?? ""): \(plan["state"]?.text ?? "")\(lease)")
+        let recorded = details["recorded_at"]?.text
+        if let recorded { Console.print("  State that the leader recorded at \(recorded); it reads the routes") }
         let services = details["services"]?.elements ?? []
         Console.print(Console.table(services.map { ("  \($0["name"]?.text ?? "")", line(of: $0)) }))
-        for line in services.flatMap(unreadLines) { Console.print(line) }
+        if recorded == nil { for line in services.flatMap(unreadLines) { Console.print(line) } }
         for service in services {
             for gate in service["gates"]?.elements ?? [] where service["bake_ends"]?.text != nil {
                 let state = gate["open"]?.bool.map { $0 ? "open" : "closed" } ?? "not known"
