@@ -1,4 +1,5 @@
 internal import DeploymentGates
+internal import History
 internal import Identity
 internal import JSON
 internal import MetricModel
@@ -53,11 +54,47 @@ extension TribuneAPI {
     /// `/api/v1/rollouts/{plan}/report`
     func rolloutReport(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
         let plan = call.pathParameters[0]
-        guard let report = sources.rollouts().first(where: { $0.plan == plan })?.report else {
+        let id = call["rollback"]
+        let last = sources.rollouts().first { $0.plan == plan }?.report
+        if !id.isEmpty, last?.rollback.id != id {
+            guard let report = try pastRollouts(of: plan).flatMap(\.rollbacks).first(where: { $0.rollback.id == id })
+            else { throw APIError(.notFound, "the ledger has no report of the rollback \(MetricText.quoted(id))") }
+            writer.object { $0.member("markdown", report.markdown) }
+            return APIResult()
+        }
+        guard let report = last else {
             throw APIError(.notFound, "the plan \(MetricText.quoted(plan)) was never rolled back")
         }
         writer.object { $0.member("markdown", report.markdown) }
         return APIResult()
+    }
+
+    /// `/api/v1/rollouts/{plan}/history`
+    func rolloutHistory(_ call: APIRequest, into writer: inout JSONWriter) throws(APIError) -> APIResult {
+        let limit = try call.limit()
+        let rollouts = try pastRollouts(of: call.pathParameters[0])
+        writer.object { writer in
+            writer.name("rollouts")
+            writer.array(rollouts.prefix(limit == 0 ? 20 : min(limit, 500))) { $0.write($1.json) }
+        }
+        return APIResult()
+    }
+
+    /// The rollouts of `plan` in the ledger, newest first. Blocks until the database responds.
+    private func pastRollouts(of plan: String) throws(APIError) -> [PastRollout] {
+        var orders = LedgerQuery(kinds: [.deployment], subject: plan)
+        orders.limit = 5000
+        var reports = LedgerQuery(kinds: [.rollbackStep], subject: plan)
+        reports.text = "\"reported\""
+        reports.limit = 500
+        var events: [(at: Instant, body: JSON)] = []
+        for query in [orders, reports] {
+            let page = try ledger { () throws(HistoryError) in try sources.ledger.events(query, nil) }
+            events += page.entries.map { entry in
+                (Instant(nanoseconds: entry.event.milliseconds * 1_000_000), entry.event.body)
+            }
+        }
+        return PastRollout.all(of: plan, in: events)
     }
 
     /// `POST /api/v1/rollouts/{plan}/{verb}`

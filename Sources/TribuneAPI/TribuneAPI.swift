@@ -30,8 +30,14 @@ public struct TribuneAPI: Sendable {
             .data([.get], "/api/v1/rollouts", "Lists rollouts with the traffic of their services.", rollouts),
             .data([.get], "/api/v1/rollouts/{plan}", "Shows a rollout.", parameters: [Self.plan], rollout),
             .data(
-                [.get], "/api/v1/rollouts/{plan}/report", "Shows the report of the last rollback, in Markdown.",
-                parameters: [Self.plan], rolloutReport),
+                [.get], "/api/v1/rollouts/{plan}/report", "Shows the report of a rollback, in Markdown.",
+                parameters: [
+                    Self.plan, .optional("rollback", .string, "The id of the rollback; the last one unless given."),
+                ], rolloutReport),
+            .data(
+                [.get], "/api/v1/rollouts/{plan}/history",
+                "Lists past rollouts with their orders and rollbacks, from the ledger, newest first.",
+                parameters: [Self.plan, Self.limit], rolloutHistory),
             .data(
                 [.post], "/api/v1/rollouts/{plan}/{verb}", "Gives an order to a rollout.", permission: .order,
                 parameters: [

@@ -7,6 +7,7 @@ import WebCore
 import WebFixture
 import WebServer
 
+@testable import History
 @testable import Rollback
 @testable import RolloutRunner
 @testable import TribuneAPI
@@ -46,6 +47,51 @@ import WebServer
             }
         }
         return (fixture, orders)
+    }
+
+    @Test func pastRolloutsAndTheirReportsAreReadFromTheLedger() throws {
+        var record = RollbackRecord(
+            id: "acgs-2-1", generation: 2, number: 1, causes: [.command(by: "ann", reason: "slow")], services: ["auth"])
+        record.step = .finished
+        record.verdict = .init(isValid: true, detail: "well")
+        record.add("decided", nil, "ordered by ann: slow", at: Instant(nanoseconds: 2_000_000_000))
+        let bodies: [(LedgerEvent.Kind, JSON)] = [
+            (
+                .deployment,
+                [
+                    "plan": "acgs", "generation": 2, "step": "command", "command": "start", "by": "ann",
+                    "reason": "v2", "outcome": "accepted",
+                ]
+            ),
+            (.rollbackStep, ["plan": "acgs", "generation": 2, "step": "reported", "epoch": 5, "record": record.json]),
+        ]
+        let queries = Mutex<[LedgerQuery]>([])
+        let fixture = try WebFixture(sources: { sources in
+            sources.rollouts = { [Self.snapshot()] }
+            sources.ledger.events = { (query, _) throws(HistoryError) in
+                queries.withLock { $0.append(query) }
+                let entries = bodies.filter { query.kinds.contains($0.0) }.map { kind, body in
+                    LedgerEntry(
+                        sequence: 1,
+                        event: LedgerEvent(milliseconds: 1000, kind: kind, subject: "acgs", body: body, incident: nil),
+                        actor: nil, leaf: "", hash: "")
+                }
+                return EventPage(source: .database, entries: entries, next: nil)
+            }
+        })
+        #expect(
+            try fixture.data("/api/v1/rollouts/acgs/history").encoded
+                == #"{"rollouts":[{"generation":2,"began":"1970-01-01T00:00:01Z","by":"ann","promoted":null,"#
+                + #""orders":[{"time":"1970-01-01T00:00:01Z","command":"start","by":"ann","reason":"v2"}],"#
+                + #""rollbacks":[{"id":"acgs-2-1","time":"1970-01-01T00:00:02Z","services":["auth"],"#
+                + #""causes":["ordered by ann: slow"],"valid":true,"validation":"well"}]}]}"#)
+        #expect(queries.withLock { $0.map(\.subject) } == ["acgs", "acgs"])
+        #expect(queries.withLock { $0.map(\.text) } == [nil, "\"reported\""])
+        let report = try fixture.data("/api/v1/rollouts/acgs/report?rollback=acgs-2-1")["markdown"]?.text
+        #expect(report == RollbackReport(plan: "acgs", epoch: 5, rollback: record).markdown)
+        #expect(
+            try fixture.error("/api/v1/rollouts/acgs/report?rollback=x")
+                == #"404 not_found: the ledger has no report of the rollback "x""#)
     }
 
     @Test func rolloutsAreListedAndShown() throws {

@@ -294,7 +294,11 @@ extension RolloutController {
         let onlyPromotion = rollback.causes.allSatisfy { if case .promotion = $0 { true } else { false } }
         state.rollback?.step = .finished
         state.phase = onlyPromotion ? .promoting : .rolledBack
-        recordStep("reported", nil, rollback.verdict?.detail ?? "", at: now)
+        let detail = rollback.verdict?.detail ?? ""
+        // The whole rollback, so that its report can be made after the next one.
+        var whole = state.rollback
+        whole?.add("reported", nil, detail, at: now)
+        recordStep("reported", nil, detail, more: [.init("record", whole?.json ?? .null)], at: now)
         if let finished = state.rollback {
             outbox.append(.report(RollbackReport(plan: plan.name, epoch: epoch ?? 0, rollback: finished)))
         }

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import JSON
+internal import WebServer
 
 /// `tribune rollout …`: shows the rollouts of a running Tribune and sends commands.
 enum RolloutCommands {
@@ -11,7 +12,7 @@ enum RolloutCommands {
 
     /// `rollout status` and one command for each operation.
     static let all: [Command] =
-        [status, report, preflight]
+        [status, report, history, preflight]
         + [
             ("start", "Start a rollout."), ("pause", "Stop promotion at its current stage."),
             ("resume", "Continue after a pause."),
@@ -188,8 +189,11 @@ enum RolloutCommands {
     }
 
     private static let report = Command(
-        "rollout report", "Print the report of a plan's last rollback, in Markdown.", operands: "PLAN", count: 1...1,
-        options: options + [.flag("json", "Print the report as JSON, with every sample and step.")]
+        "rollout report", "Print the report of a rollback, in Markdown.", operands: "PLAN", count: 1...1,
+        options: options + [
+            .value("rollback", "ID", "This one, as `rollout history` lists it; the last one unless given."),
+            .flag("json", "Print the report of the last one as JSON, with every sample and step."),
+        ]
     ) { (invocation) throws(CommandFailure) in
         if invocation.flag("json") {
             let plan = try client(invocation).get("rollouts/\(invocation.operands[0])")["data"] ?? .null
@@ -199,8 +203,47 @@ enum RolloutCommands {
             Console.print(report.encoded)
             return 0
         }
-        let data = try client(invocation).get("rollouts/\(invocation.operands[0])/report")["data"] ?? .null
+        let id = invocation.value("rollback").map { "?rollback=\(URLEncoding.escape($0))" } ?? ""
+        let data = try client(invocation).get("rollouts/\(invocation.operands[0])/report\(id)")["data"] ?? .null
         Console.print(data["markdown"]?.text ?? "")
+        return 0
+    }
+
+    private static let history = Command(
+        "rollout history", "List past rollouts with their orders and rollbacks.", operands: "PLAN", count: 1...1,
+        options: options + [
+            .value("limit", "NUMBER", "The most rollouts, up to 500.", default: "20"), .flag("json", "Print JSON."),
+        ], details: "They are read from the ledger; reports of rollbacks: `tribune rollout report PLAN --rollback=ID`."
+    ) { (invocation) throws(CommandFailure) in
+        let (plan, limit) = (invocation.operands[0], invocation.value("limit") ?? "20")
+        let path = "rollouts/\(plan)/history?limit=\(URLEncoding.escape(limit))"
+        let rollouts = try client(invocation).get(path)["data"]?["rollouts"] ?? .array([])
+        if invocation.flag("json") {
+            Console.print(rollouts.encoded)
+            return 0
+        }
+        for rollout in rollouts.elements ?? [] {
+            let began = rollout["began"]?.text.map { "began \($0)" } ?? "beginning not recorded"
+            let by = rollout["by"]?.text ?? ""
+            let end = rollout["promoted"]?.text.map { ", promoted \($0)" } ?? ""
+            Console.print(
+                "generation \(rollout["generation"]?.integer ?? 0): \(began)\(by.isEmpty ? "" : " by \(by)")\(end)")
+            for order in rollout["orders"]?.elements ?? [] {
+                let reason = order["reason"]?.text.flatMap { $0.isEmpty ? nil : ": \($0)" } ?? ""
+                Console.print(
+                    "  \(order["time"]?.text ?? "") \(order["command"]?.text ?? "") by \(order["by"]?.text ?? "")\(reason)"
+                )
+            }
+            for rollback in rollout["rollbacks"]?.elements ?? [] {
+                let services = (rollback["services"]?.elements ?? []).compactMap(\.text).joined(separator: ", ")
+                let causes = (rollback["causes"]?.elements ?? []).compactMap(\.text).joined(separator: "; ")
+                let valid = rollback["valid"]?.bool.map { $0 ? "validated" : "not validated" } ?? "not validated"
+                Console.print(
+                    "  \(rollback["time"]?.text ?? "") rollback \(rollback["id"]?.text ?? "") of \(services), \(valid): \(causes)"
+                )
+            }
+        }
+        if rollouts.elements?.isEmpty ?? true { Console.print("the ledger has no rollout of \(plan)") }
         return 0
     }
 

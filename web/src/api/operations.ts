@@ -191,9 +191,14 @@ export const getApiV1RolloutsPlan: Operation<'getApiV1RolloutsPlan', { 'plan': s
   method: 'GET', path: 'v1/rollouts/{plan}', permission: 'read', kind: 'data',
 };
 
-/** Shows the report of the last rollback, in Markdown. */
-export const getApiV1RolloutsPlanReport: Operation<'getApiV1RolloutsPlanReport', { 'plan': string }> = {
+/** Shows the report of a rollback, in Markdown. */
+export const getApiV1RolloutsPlanReport: Operation<'getApiV1RolloutsPlanReport', { 'plan': string; 'rollback'?: string }> = {
   method: 'GET', path: 'v1/rollouts/{plan}/report', permission: 'read', kind: 'data',
+};
+
+/** Lists past rollouts with their orders and rollbacks, from the ledger, newest first. */
+export const getApiV1RolloutsPlanHistory: Operation<'getApiV1RolloutsPlanHistory', { 'plan': string; 'limit'?: number }> = {
+  method: 'GET', path: 'v1/rollouts/{plan}/history', permission: 'read', kind: 'data',
 };
 
 /** Gives an order to a rollout. */
