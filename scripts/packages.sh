@@ -11,7 +11,7 @@ demo_packages=(haproxy prometheus-node-exporter prometheus postgresql)
 # Programs of the platform that `tribune acgs` starts, beside those of the demo.
 kit_packages=(redis-server prometheus-postgres-exporter prometheus-redis-exporter python3-aiosmtpd)
 # Programs of the tests.
-test_packages=(haproxy openssl iproute2 iptables podman crun netavark prometheus-node-exporter prometheus prometheus-alertmanager nginx-light postgresql redis-server tzdata
+test_packages=(haproxy openssl iproute2 iptables podman crun netavark prometheus-node-exporter prometheus prometheus-alertmanager victoria-metrics nginx-light postgresql redis-server tzdata
     curl jq python3-aiosmtpd dnsmasq-base mandoc zsh fish python3-jsonschema python3-yaml mkdocs
     python3-jwt python3-cryptography python3-dateutil python3-grpcio rsyslog rsyslog-openssl nodejs node-typescript chromium "${kit_packages[@]}")
 
