@@ -64,6 +64,37 @@ import YAML
         #expect(end.isResolved && end.startsAt == at(0) && end.endsAt == at(60))
     }
 
+    /// The states of the alerts that a receiver gets, which cannot be reached before `second`.
+    private func states(reachableFrom second: Int64, resolved end: Int64, until last: Int64) throws -> [String] {
+        var queue = try queue("group_wait: 0s\ngroup_interval: 1m")
+        var states: [String] = []
+        queue.received([alert(["alertname": "A"])], at: at(0))
+        for now in 0...last {
+            if now == end { queue.received([alert(["alertname": "A"], resolved: end)], at: at(now)) }
+            for delivery in queue.advanced(to: at(now)) {
+                guard now >= second else {
+                    queue.failed(delivery.id, retryable: true, at: at(now))
+                    continue
+                }
+                states += delivery.notification.alerts.map { $0.isResolved ? "resolved" : "firing" }
+                queue.delivered(delivery.id, at: at(now))
+            }
+        }
+        #expect(queue.pendingCount == 0)
+        #expect(queue.groupCount == 0)
+        return states
+    }
+
+    @Test func aReceiverThatWasDownGetsTheStartOfAnAlertBeforeItsEnd() throws {
+        #expect(try states(reachableFrom: 0, resolved: 20, until: 200) == ["firing", "resolved"])
+        #expect(try states(reachableFrom: 60, resolved: 20, until: 400) == ["firing", "resolved"])
+        #expect(try states(reachableFrom: 200, resolved: 20, until: 900) == ["firing", "resolved"])
+    }
+
+    @Test func anAlertThatEndedLongAgoIsNotSentToAReceiverThatWasDown() throws {
+        #expect(try states(reachableFrom: 2000, resolved: 20, until: 3000) == [])
+    }
+
     @Test func urgentAlertsDoNotWait() throws {
         var queue = try queue()
         queue.received([alert(["alertname": "A"])], urgent: true, at: at(0))

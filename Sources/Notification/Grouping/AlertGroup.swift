@@ -209,9 +209,11 @@ public struct AlertGroup: Equatable, Sendable {
     ///
     /// - Parameters:
     ///   - integrations: the names of the integrations, each with whether it wants resolved alerts.
+    ///   - undelivered: the alerts that a notification under way calls firing.
     ///   - suppression: returns why an alert is suppressed; `nil` if it is not.
     public mutating func cameDue(
-        at now: Timestamp, integrations: [(name: String, sendsResolved: Bool)], suppression: (Labels) -> Suppression?
+        at now: Timestamp, integrations: [(name: String, sendsResolved: Bool)], undelivered: Set<Labels> = [],
+        suppression: (Labels) -> Suppression?
     ) -> Due {
         dueAt = now + groupInterval
         hasComeDue = true
@@ -243,29 +245,42 @@ public struct AlertGroup: Equatable, Sendable {
                     integration: name, notification: notification(of: shown, reason, at: now),
                     memory: sent[name]?.memory ?? [:]))
         }
-        if due.entries.isEmpty { forgetResolved(at: now) }
+        if due.entries.isEmpty { forgetResolved(at: now, undelivered: undelivered) }
         return due
     }
 
     /// An integration has accepted `notification`.
+    ///
+    /// - Parameter undelivered: the alerts that notifications of other integrations under way call firing.
     public mutating func delivered(
-        _ notification: Notification, integration: String, memory: [String: String] = [:], at now: Timestamp
+        _ notification: Notification, integration: String, memory: [String: String] = [:],
+        undelivered: Set<Labels> = [], at now: Timestamp
     ) {
         // A receiver that was notified that everything is resolved is notified of a new alert.
         sent[integration] = Sent(
             at: now, firing: Set(notification.alerts.filter { !$0.isResolved }.map(\.labels)),
             resolved: Set(notification.alerts.filter(\.isResolved).map(\.labels)),
             memory: notification.isResolved ? [:] : memory)
-        forgetResolved(at: now)
+        forgetResolved(at: now, undelivered: undelivered)
+        // An alert that ended while its receiver could not be reached: the end follows at once.
+        let isLate = notification.alerts.contains { alert in
+            !alert.isResolved && alerts[alert.labels].map { Self.isResolved($0.alert, at: now) } ?? false
+        }
+        if isLate { dueAt = min(dueAt, now) }
     }
+
+    /// How long an alert that has ended is kept for a receiver that cannot be reached: it gets the start, then the end.
+    private static let undeliveredRetention = Milliseconds.minutes(15)
 
     /// Removes resolved alerts when every integration that was sent them as firing, and wants resolutions, was sent the
     /// resolution.
-    private mutating func forgetResolved(at now: Timestamp) {
+    private mutating func forgetResolved(at now: Timestamp, undelivered: Set<Labels>) {
         let ended = alerts.filter { Self.isResolved($0.value.alert, at: now) }
         if ended.isEmpty { return }
         let awaiting = sent.filter { !unresolving.contains($0.key) }.values
-        for labels in ended.keys {
+        for (labels, held) in ended {
+            let end = min(held.alert.endsAt, held.updatedAt)
+            if undelivered.contains(labels), now - end < Self.undeliveredRetention { continue }
             if awaiting.allSatisfy({ !$0.firing.contains(labels) }) { alerts[labels] = nil }
         }
     }

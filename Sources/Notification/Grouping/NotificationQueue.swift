@@ -208,7 +208,11 @@ public struct NotificationQueue: Equatable, Sendable {
         let integrations = receiver.named.map { (name: $0.name, sendsResolved: $0.integration.sendsResolved) }
         let suppression = suppression(in: id, quiet, at: now)
         var due = AlertGroup.Due()
-        update(id) { due = $0.cameDue(at: now, integrations: integrations, suppression: suppression) }
+        let undelivered = undelivered(in: id)
+        update(id) {
+            due = $0.cameDue(
+                at: now, integrations: integrations, undelivered: undelivered, suppression: suppression)
+        }
         suppressed.merge(due.suppressed, uniquingKeysWith: +)
         if due.hasForgotten { changed.insert(id) }
         var deliveries: [Delivery] = []
@@ -226,6 +230,21 @@ public struct NotificationQueue: Equatable, Sendable {
             deliveries.append(delivery)
         }
         return deliveries
+    }
+
+    /// The alerts of a group that notifications under way call firing.
+    private func undelivered(in id: GroupID) -> Set<Labels> {
+        guard !pending.isEmpty, let receiver = groups[id].flatMap({ configuration.receivers[$0.receiver] }) else {
+            return []
+        }
+        var labels: Set<Labels> = []
+        for (name, _) in receiver.named {
+            guard let alerts = pending[Slot(group: id, integration: name)]?.delivery.notification.alerts else {
+                continue
+            }
+            for alert in alerts where !alert.isResolved { labels.insert(alert.labels) }
+        }
+        return labels
     }
 
     /// Suppressions that apply to every route.
@@ -268,8 +287,11 @@ public struct NotificationQueue: Equatable, Sendable {
         guard let slot = slots[id], let entry = pending[slot] else { return }
         drop(slot)
         changed.insert(slot.group)
+        let undelivered = undelivered(in: slot.group)
         update(slot.group) {
-            $0.delivered(entry.delivery.notification, integration: slot.integration, memory: memory, at: now)
+            $0.delivered(
+                entry.delivery.notification, integration: slot.integration, memory: memory, undelivered: undelivered,
+                at: now)
         }
     }
 
