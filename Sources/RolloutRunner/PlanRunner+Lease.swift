@@ -1,3 +1,4 @@
+internal import Durable
 internal import Lease
 internal import MetricModel
 internal import Rollback
@@ -16,7 +17,7 @@ extension PlanRunner {
         case .none: perform(core.machine.leaseChanged(epoch: nil, at: now), &core)
         case .alone(let epoch), .leading(let epoch):
             if core.term != epoch {
-                guard takeUp(epoch, lease, &core) else { return }
+                takeUp(epoch, lease, &core)
                 core.term = epoch
             }
             let isAlone = standing == .alone(epoch: epoch)
@@ -33,27 +34,39 @@ extension PlanRunner {
         return RolloutSnapshot(of: record, plan, rules: own.rules, at: now)
     }
 
-    /// Continues the rollout from the last record of the previous node or of this one. Returns false if it cannot be
-    /// read.
-    private func takeUp(_ epoch: UInt64, _ lease: LeaseRunner, _ core: inout Core) -> Bool {
+    /// Continues the rollout from the last record of the previous node or of this one. With a record that cannot be
+    /// read, candidates only lose traffic until a person has acknowledged that.
+    private func takeUp(_ epoch: UInt64, _ lease: LeaseRunner, _ core: inout Core) {
         let handOver = lease.handOver
-        var left: JournalRecord?
-        if let payload = handOver?.records[name] {
-            left = JournalRecord(payload: payload)
-            guard left != nil else {
-                logger.error(
-                    "the record of the previous node has an unknown version; no action is taken", [:])
-                return false
-            }
+        var own: JournalRecord?
+        if core.journalEpoch > 0 {
+            own = JournalRecord(
+                epoch: core.journalEpoch, number: core.journalNumber, at: now, step: "own",
+                state: core.machine.controller.state)
         }
-        let own = JournalRecord(
-            epoch: core.journalEpoch, number: core.journalNumber, at: now, step: "own",
-            state: core.machine.controller.state)
-        switch TakeUp(own: core.journalEpoch > 0 ? own : nil, left: left, leader: handOver?.leader) {
+        let payload = handOver?.records[name]
+        let left = payload.flatMap(JournalRecord.init(payload:))
+        if let payload, left == nil {
+            let loss = RecordLoss(reason: unknownRecord(payload, epoch), salvaged: own)
+            return perform(core.machine.tookOver(unknown: loss, epoch: epoch, at: now), &core)
+        }
+        switch TakeUp(own: own, left: left, leader: handOver?.leader) {
         case .own: break
         case .record(let record, let isComplete):
             perform(core.machine.tookOver(record, isComplete: isComplete, epoch: epoch, at: now), &core)
         }
-        return true
+    }
+
+    /// Keeps a record that cannot be read before the next one replaces it. Returns what is known of it.
+    private func unknownRecord(_ payload: [UInt8], _ epoch: UInt64) -> String {
+        let path = "\(directory)/\(name).unknown-lease-\(epoch)"
+        var place = "kept as \(path)"
+        do throws(DurableError) {
+            try DurableFile.replace(path, by: payload)
+        } catch {
+            place = "not copied: \(error)"
+        }
+        logger.error("record of the previous node of an unknown version, promotion waits for a person", ["file": path])
+        return "the last record of the previous leader has an unknown version; \(place)"
     }
 }

@@ -60,6 +60,8 @@ final class PlanRunner: Sendable {
     private let trace: @Sendable (String) -> String?
     private let ruleFile: RuleTrackFile
     let lease: LeaseRunner?
+    /// The directory of the journals.
+    let directory: String
     private let afterStep: (@Sendable (String) -> Void)?
     /// Wall clock minus monotonic clock when the process started.
     private let anchor: Int64
@@ -75,6 +77,7 @@ final class PlanRunner: Sendable {
     ) throws(JournalError) {
         name = plan.name
         pulse = Pulse("plan \(plan.name)")
+        directory = settings.directory
         self.lease = lease
         self.output = output
         self.instruments = instruments

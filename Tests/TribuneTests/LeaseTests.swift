@@ -125,20 +125,23 @@ struct LeaseTests {
             try #require(isBaking, "\(details(node)?.encoded ?? "") \(node.log)")
         }
 
-        /// Whether the last record of the plan that reached the database is of `step`.
-        func hasKept(_ step: String) throws -> Bool {
+        /// The output of `query`.
+        @discardableResult
+        func query(_ query: String) throws -> String {
             let program = try #require(PostgresServer.programDirectory) + "/psql"
             let output = routers.file("psql")
             unlink(output)
             let socket = server.address.split(separator: " ")[0].dropFirst("host=".count)
-            _ = try ChildProcess(
-                [
-                    program, "-h", String(socket), "-U", "tribune", "-d", "postgres", "-Atc",
-                    "SELECT record FROM tribune.rollout",
-                ],
-                output: .file(output)
+            let exit = try ChildProcess(
+                [program, "-h", String(socket), "-U", "tribune", "-d", "postgres", "-Atc", query], output: .file(output)
             ).wait()
-            return try JSON(parsing: FileText.read(output) ?? "")["step"]?.text == step
+            #expect(exit == .code(0))
+            return FileText.read(output) ?? ""
+        }
+
+        /// Whether the last record of the plan that reached the database is of `step`.
+        func hasKept(_ step: String) throws -> Bool {
+            try JSON(parsing: query("SELECT record FROM tribune.rollout"))["step"]?.text == step
         }
     }
 
@@ -181,6 +184,37 @@ struct LeaseTests {
         // The dead one comes back and only watches.
         try leader.restart()
         #expect(Loopback.eventually { world.standing(leader) == "standby" })
+    }
+
+    @Test("a standby that cannot read the leader's record goes on with the routes: back, and not up")
+    func unknownVersion() throws {
+        let world = try World()
+        let (leader, standby) = try world.leader()
+        try world.start(leader)
+        #expect(try Loopback.eventually { try world.hasKept("baking") })
+        leader.process.signal(SIGKILL)
+        _ = leader.process.wait()
+        try world.query("UPDATE tribune.rollout SET record = '{\"format\": 99}'")
+        let isLeading = Loopback.eventually { world.standing(standby) == "leading" }
+        try #require(isLeading, "\(standby.log)")
+        let isTold = Loopback.eventually {
+            world.details(standby)?["loss"]?.text?.contains("the previous leader has an unknown version; kept as")
+                == true
+        }
+        #expect(isTold, "\(world.details(standby)?.encoded ?? "")")
+        let isRebuilt = Loopback.eventually {
+            let details = world.details(standby)
+            return details?["phase"]?.text == "paused"
+                && (details?["services"]?.elements ?? []).map { $0["candidate"]?.integer } == [50, 50]
+        }
+        #expect(isRebuilt, "\(world.details(standby)?.encoded ?? "")")
+        #expect(world.candidate("auth") == 50)
+        #expect(try world.order(standby, "resume") == 409)
+        #expect(try world.order(standby, "abort") == 200)
+        #expect(Loopback.eventually { world.details(standby)?["phase"]?.text == "rolled_back" }, "\(standby.log)")
+        #expect(world.candidate("auth") == 0)
+        #expect(world.candidate("ac") == 0)
+        #expect(try world.order(standby, "acknowledge") == 200)
     }
 
     @Test("a leader suspended for longer than its lease does nothing when it resumes")

@@ -5,6 +5,10 @@ internal import MetricModel
 ///
 /// The whole state takes a few kilobytes per step and makes recovery simple: read the last record.
 public struct JournalRecord: Equatable, Sendable {
+    /// The number of the format. A version of Tribune ignores fields that it does not know, and takes a record of a
+    /// higher number for one that it cannot read: it must not act on a part of it.
+    static let format: Int64 = 1
+
     /// The fencing number at the time of writing.
     public var epoch: UInt64
     /// Counts the records of a plan in one process, from 1; 0 in records of earlier versions.
@@ -19,7 +23,8 @@ public struct JournalRecord: Equatable, Sendable {
     /// The record's payload: JSON in UTF-8.
     public var payload: [UInt8] {
         let json: JSON = [
-            "epoch": .integer(Int64(clamping: epoch)), "number": .integer(Int64(clamping: number)),
+            "format": .integer(Self.format), "epoch": .integer(Int64(clamping: epoch)),
+            "number": .integer(Int64(clamping: number)),
             "at": .integer(at.nanoseconds),
             "step": .string(step), "state": state.json,
         ]
@@ -40,7 +45,9 @@ public struct JournalRecord: Equatable, Sendable {
         // The error is not needed: the checksum was valid, so another version wrote the payload.
         guard let json = try? JSON(parsing: payload), let epoch = json["epoch"]?.integer.flatMap(UInt64.init(exactly:)),
             let at = json["at"]?.integer, let step = json["step"]?.text,
-            let state = json["state"].flatMap(RolloutState.init)
+            let state = json["state"].flatMap(RolloutState.init),
+            // Records of earlier versions have none.
+            json["format"]?.integer ?? 1 <= Self.format
         else { return nil }
         let number = json["number"]?.integer.flatMap(UInt64.init(exactly:)) ?? 0
         self.init(epoch: epoch, number: number, at: Instant(nanoseconds: at), step: step, state: state)

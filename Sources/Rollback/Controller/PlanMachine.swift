@@ -104,6 +104,13 @@ package struct PlanMachine: Equatable, Sendable {
             + holdBack(at: now)
     }
 
+    /// The lease was won, and the record of the process before cannot be read:
+    /// ``RolloutController/tookOver(unknown:epoch:at:)``.
+    package mutating func tookOver(unknown loss: RecordLoss, epoch: UInt64, at now: Instant) -> [Action] {
+        reconsider()
+        return step(at: now) { $0.tookOver(unknown: loss, epoch: epoch, at: now) } + holdBack(at: now)
+    }
+
     private mutating func reconsider() {
         for key in rules.keys { rules[key]?.reconsidered() }
         hasRulesToKeep = true

@@ -41,6 +41,26 @@ extension RolloutController {
         }
     }
 
+    /// This node has won the lease, and cannot read the last record of the previous node, for example because that one
+    /// was of a later version. It goes on as after a damaged journal: with its own last record, and with what the
+    /// routes show. Candidates only lose traffic until a person has acknowledged that.
+    public mutating func tookOver(unknown loss: RecordLoss, epoch new: UInt64, at now: Instant) -> [Action] {
+        begin(after: loss, at: now)
+        epoch = new
+        began = now
+        return handle(at: now) { controller in
+            controller.journal("record lost", at: now)
+            controller.notifyOfLoss()
+            controller.record(
+                .deployment,
+                [
+                    "step": "took over", "from_epoch": .null, "phase": .string(controller.state.phase.name),
+                    "complete": false, "detail": .string(loss.reason),
+                ], at: now)
+            controller.resumeRollback(at: now)
+        }
+    }
+
     /// Converts a state that may be outdated to one that never gives a candidate more traffic than it had.
     ///
     /// If a candidate has less traffic than recorded, the previous node was rolling it back for an unknown reason:
