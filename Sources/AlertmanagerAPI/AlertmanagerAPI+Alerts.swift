@@ -13,17 +13,33 @@ extension AlertmanagerAPI {
     func alerts(_ call: APIRequest) throws(AlertmanagerError) -> HTTPServerResponse {
         let filter = try AlertFilter(call)
         let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
-        let found = sources.notifications().alerts(silences: sources.silences().active(at: now), at: now)
+        let queue = sources.notifications()
+        let found = queue.alerts(silences: sources.silences().active(at: now), at: now)
+        let people = acknowledgements(of: queue, at: now)
         return HTTPServerResponse.jsonList(found.filter { filter.takes($0) && filter.takes(receivers: $0.receivers) }) {
-            writer, status in Self.write(status, into: &writer)
+            writer, status in Self.write(status, acknowledgedBy: people[status.alert.labels], into: &writer)
         }
+    }
+
+    /// Who acts on alerts, by their labels. Clients of Alertmanager see it as an annotation.
+    private func acknowledgements(of queue: NotificationQueue, at now: Timestamp) -> [Labels: String] {
+        let known = sources.acknowledgements()
+        if known.isEmpty { return [:] }
+        var people: [Labels: String] = [:]
+        for group in queue.groups(silences: [], at: now) {
+            guard let person = known["\(group.receiver)/\(group.key)"] else { continue }
+            for status in group.alerts { people[status.alert.labels] = person }
+        }
+        return people
     }
 
     /// `/api/v2/alerts/groups`
     func alertGroups(_ call: APIRequest) throws(AlertmanagerError) -> HTTPServerResponse {
         let filter = try AlertFilter(call)
         let now = Timestamp(milliseconds: SystemClock.wallMilliseconds())
-        var groups = sources.notifications().groups(silences: sources.silences().active(at: now), at: now)
+        let queue = sources.notifications()
+        let people = acknowledgements(of: queue, at: now)
+        var groups = queue.groups(silences: sources.silences().active(at: now), at: now)
         groups = groups.filter { filter.takes(receivers: [$0.receiver]) }.compactMap { group in
             var group = group
             group.alerts = group.alerts.filter { filter.takes($0) }
@@ -32,7 +48,9 @@ extension AlertmanagerAPI {
         return HTTPServerResponse.jsonList(groups) { writer, group in
             writer.object { writer in
                 writer.name("alerts")
-                writer.array(group.alerts) { Self.write($1, into: &$0) }
+                writer.array(group.alerts) {
+                    Self.write($1, acknowledgedBy: people[$1.alert.labels], into: &$0)
+                }
                 writer.member("labels", group.labels)
                 writer.name("receiver")
                 writer.object { $0.member("name", group.receiver) }
@@ -73,9 +91,13 @@ extension AlertmanagerAPI {
         return .json(writer.bytes)
     }
 
-    private static func write(_ status: AlertStatus, into writer: inout JSONWriter) {
+    private static func write(
+        _ status: AlertStatus, acknowledgedBy person: String?, into writer: inout JSONWriter
+    ) {
+        let annotations = status.alert.annotations
         writer.object { writer in
-            writer.member("annotations", status.alert.annotations)
+            writer.member(
+                "annotations", person.map { annotations.setting("acknowledged_by", to: $0) } ?? annotations)
             writer.member("endsAt", status.alert.endsAt)
             writer.member("fingerprint", status.alert.fingerprint)
             writer.name("receivers")

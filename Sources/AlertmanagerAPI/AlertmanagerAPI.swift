@@ -84,6 +84,8 @@ public struct AlertmanagerSources: Sendable {
     public var takeAlerts: @Sendable ([Alert]) -> Bool = { _ in false }
     /// The silences.
     public var silences: @Sendable () -> SilenceSet = { SilenceSet() }
+    /// The people who act on groups of alerts, by the receiver and the key of the group with a `/` between them.
+    public var acknowledgements: @Sendable () -> [String: String] = { [:] }
     /// Creates or changes a silence on behalf of `actor`. Returns its id when it is on disk.
     public var setSilence: @Sendable (_ wanted: Silence, _ actor: String) -> Result<String, SilenceError> = { _, _ in
         .failure(SilenceError(.storage, "silences are not kept here"))

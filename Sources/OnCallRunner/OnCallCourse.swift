@@ -43,7 +43,7 @@ struct OnCallCourse: ~Copyable {
         if journal?.wasDamaged == true { runner.instruments.lost.add() }
         self.journal = consume journal
         book = PageBook(runner.current.withLock { $0.configuration.onCall.roster })
-        offset = SystemClock.wallMilliseconds() - Self.steady
+        offset = runner.settings.wall() - Self.steady
     }
 
     /// Milliseconds of a clock that nobody sets, which also counts while the machine sleeps.
@@ -84,7 +84,7 @@ struct OnCallCourse: ~Copyable {
 
     /// The clock of the machine follows the wall clock. Where it is set, delays go on as if it had not been.
     private mutating func followClock() {
-        let difference = SystemClock.wallMilliseconds() - (Self.steady + offset)
+        let difference = runner.settings.wall() - (Self.steady + offset)
         guard difference.magnitude > UInt64(Self.jump.rawValue) else { return }
         offset += difference
         runner.instruments.jumps.add()

@@ -22,6 +22,15 @@ public struct OnCallIntegration: IntegrationSettings {
         self.runner = runner
     }
 
+    /// The source of the problems of `receiver`.
+    static func source(_ receiver: String) -> String { "receiver \(receiver)" }
+
+    /// The receiver and the key of the group that a problem is about; `nil` for a problem of another kind.
+    static func group(of problem: String) -> String? {
+        let prefix = source("")
+        return problem.hasPrefix(prefix) ? String(problem.dropFirst(prefix.count)) : nil
+    }
+
     /// Whether both do the same.
     public static func == (left: OnCallIntegration, right: OnCallIntegration) -> Bool {
         left.receiver == right.receiver && left.choice == right.choice && left.runner === right.runner
@@ -40,7 +49,7 @@ public struct OnCallIntegration: IntegrationSettings {
 extension Signal {
     /// The text of a message to `receiver`.
     init(_ message: Message, receiver: String, choice: PolicyChoice) {
-        let source = "receiver \(receiver)"
+        let source = OnCallIntegration.source(receiver)
         let key = "\(source)/\(message.groupKey)"
         if message.isResolved {
             self = .resolve(key: key)

@@ -29,6 +29,8 @@ public final class OnCallRunner: Sendable {
         public var fetch:
             @Sendable (_ source: CalendarSource, _ isCancelled: @escaping @Sendable () -> Bool)
                 throws(CalendarFetchError) -> [UInt8]
+        /// The wall clock, in milliseconds since the epoch; another one only in tests.
+        package var wall: @Sendable () -> Int64 = { SystemClock.wallMilliseconds() }
         /// The log.
         public var logger: Logger
         /// The registry of metrics.
@@ -215,6 +217,18 @@ public final class OnCallRunner: Sendable {
 
     /// Every page as it stands now: a copy that costs nothing until something changes.
     public var book: PageBook { published.withLock { $0 } }
+
+    /// The people who act on groups of alerts, by the receiver and the key of the group with a `/` between them.
+    public var acknowledgements: [String: String] {
+        var people: [String: String] = [:]
+        for entry in book.entries.values {
+            guard case .acknowledged(let person, _) = entry.page.state,
+                let group = OnCallIntegration.group(of: entry.page.key)
+            else { continue }
+            people[group] = person
+        }
+        return people
+    }
 
     /// The integrations in force.
     public var integrations: [InboundIntegration] { current.withLock { $0.configuration.onCall.integrations } }

@@ -100,6 +100,47 @@ private final class SharedPages: PageStore {
         return runner
     }
 
+    /// A clock that a test sets.
+    private final class WallClock: Sendable {
+        private let offset = Atomic<Int64>(0)
+        var now: Int64 { SystemClock.wallMilliseconds() + offset.load(ordering: .relaxed) }
+        func set(by hours: Int64) { offset.store(hours * 3_600_000, ordering: .relaxed) }
+    }
+
+    @Test(arguments: [2, -2] as [Int64])
+    func `the second step comes after its delay, however the clock is set between the two`(hours: Int64) throws {
+        let clock = WallClock()
+        let registry = Registry()
+        var settings = OnCallRunner.Settings(
+            directory: directory.path, externalURL: "http://here", registry: registry)
+        settings.transport = wire
+        settings.wall = { clock.now }
+        let policy = "steps: [{notify: [{receiver: one}]}, {after: 2s, notify: [{receiver: two}]}]"
+        let runner = try OnCallRunner(configuration(policy), settings: settings, sinks: .init())
+        try runner.start()
+        defer { runner.stop() }
+        let began = SystemClock.monotonicNanoseconds()
+        #expect(trigger("k", on: runner))
+        #expect(Loopback.eventually { wire.heard == ["one"] })
+        clock.set(by: hours)
+        // A signal wakes the machine; without one it looks at the clock within ten seconds.
+        #expect(trigger("other", on: runner))
+        #expect(Loopback.eventually { wire.heard.contains("two") })
+        #expect(SystemClock.monotonicNanoseconds() - began >= 1_900_000_000, "the second step is early")
+        let order = PageOrder(.acknowledge, by: PageActor(identity: "ada", method: "token"))
+        let page = try #require(runner.book.entries.values.first { $0.page.key == "k" }?.page.id)
+        #expect(try runner.order(order, page: page) == .done)
+        clock.set(by: 0)
+        #expect(trigger("third", on: runner))
+        #expect(runner.book.entries[page]?.page.state.name == "acknowledged")
+        let jumps = registry.snapshot().first { $0.name == "tribune_oncall_clock_jumps_total" }?.members.first?.value
+        guard case .number(let count)? = jumps else {
+            Issue.record("no metric of jumps")
+            return
+        }
+        #expect(count == 2)
+    }
+
     private func trigger(_ key: String, on runner: OnCallRunner) -> Bool {
         let problem = Problem(key: key, title: key, source: "s", policy: "p")
         return Loopback.eventually {

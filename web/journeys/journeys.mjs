@@ -157,6 +157,16 @@ async function onCall(context) {
   await page.keys('Enter');
   await page.sees('the disk of db-3', '#main .lines');
   await page.picture(join(pictures, 'page.png'));
+  await page.keys('g o');
+  await page.click('[aria-labelledby="shifts-primary-title"] button', 'Override the shift from');
+  await page.type('bob');
+  await page.keys('Enter');
+  await page.sees('Planned: bob', '[aria-labelledby="shifts-primary-title"]');
+  const { overrides } = await world.ask('v1/oncall/schedules/primary');
+  assert.deepEqual(
+    overrides.map((one) => one.person),
+    ['bob'],
+  );
   const { pages } = await world.ask('v1/oncall/pages');
   assert.deepEqual(
     pages.filter((one) => one.title.includes('Requests wait')).map((one) => one.state),

@@ -24,6 +24,8 @@ public struct AlertStatus: Equatable, Sendable {
 public struct GroupStatus: Equatable, Sendable {
     /// The labels that identify the group.
     public var labels: Labels
+    /// The key of the group in its messages.
+    public var key: String
     /// Name of the receiver.
     public var receiver: String
     /// The firing alerts, sorted by labels.
@@ -53,7 +55,7 @@ extension NotificationQueue {
                 status(of: $0, silences: silences, firing: firing, mutedBy: mutedBy)
             }
             return GroupStatus(
-                labels: group.labels, receiver: group.receiver,
+                labels: group.labels, key: group.key, receiver: group.receiver,
                 alerts: alerts.sorted { $0.alert.labels < $1.alert.labels })
         }
         .filter { !$0.alerts.isEmpty }

@@ -68,6 +68,7 @@ struct ServiceSources {
         sources.notifications = { [notifier] in notifier.queue }
         sources.takeAlerts = onAlerts
         sources.silences = { [silences] in silences.silences }
+        sources.acknowledgements = { [onCall] in onCall.acknowledgements }
         sources.setSilence = { [silences] in silences.set($0, by: $1) }
         sources.expireSilence = { [silences] in silences.expire($0, by: $1) }
         return sources

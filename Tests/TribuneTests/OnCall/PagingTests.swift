@@ -30,6 +30,17 @@ import Testing
         #expect(try world.send("POST", call.acknowledge).status == 200)
         #expect(world.page("Down")?["state"]?.text == "acknowledged")
         #expect(world.page("Down")?["by"]?.text == "ada")
+        // Clients of Alertmanager see who acts.
+        for path in ["alerts", "alerts/groups"] {
+            let shown = try JSON(parsing: try world.tribune.get("/api/v2/\(path)").body).elements?.first ?? .null
+            let alert = path == "alerts" ? shown : shown["alerts"]?.elements?.first ?? .null
+            #expect(alert["annotations"]?["acknowledged_by"]?.text == "ada", "\(shown.encoded)")
+        }
+        if access("/usr/bin/amtool", X_OK) == 0 {
+            let url = "http://127.0.0.1:\(world.tribune.port)"
+            let listed = ShellCommand.run("/usr/bin/amtool --alertmanager.url=\(url) alert query -o extended 2>&1")
+            #expect(listed.contains("acknowledged_by=\"ada\""), "\(listed)")
+        }
         #expect(try world.send("POST", call.acknowledge).status == 410)
         #expect(try world.send("GET", call.acknowledge).status == 410)
 
