@@ -10,7 +10,7 @@ public enum APIReference {
             Made of the route table by `tribune openapi --markdown`; a test compares this page with it. The same table is served as an
             OpenAPI 3.1 document at `/api/v1/openapi.json`. Parameters of `POST` requests may be in a form body.
 
-            Permissions come from identities and their roles ([Security](operations/security.md)). Without configuration everybody has
+            Permissions come from identities and their roles ([Security](../operations/security.md)). Without configuration everybody has
             `probe` and `read`, programs of this machine also have `write`, `alert` and `silence`, and the token or socket that the start
             makes for the service's own user gives all of them. `gates.token_file` gives `read` and `gate`. `administer` also needs
             `--web.enable-lifecycle` or, for samples, `--web.enable-admin-api`; `write` needs `--web.enable-remote-write-receiver`, for OTLP `--web.enable-otlp-receiver`. Requests
