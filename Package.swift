@@ -289,6 +289,10 @@ let package = Package(
             path: "Benchmarks/Ingest",
             swiftSettings: testing),
         .executableTarget(
+            name: "ImportBenchmark", dependencies: ["Exposition", "MetricModel", "MetricStore"],
+            path: "Benchmarks/Import",
+            swiftSettings: testing),
+        .executableTarget(
             name: "StoreBenchmark", dependencies: ["MetricModel", "MetricStore", "PromQL"],
             path: "Benchmarks/StoreBenchmark",
             swiftSettings: testing),
