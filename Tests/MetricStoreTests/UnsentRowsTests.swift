@@ -51,6 +51,34 @@ import Testing
         return sent
     }
 
+    @Test func seriesAreFoundBeforeAPortionAndNotAtEachLookForRows() throws {
+        let store = try open()
+        let rows = CommittedRows(store)
+        #expect(rows.refresh() == [])
+        try fill(store)
+        // A target that comes and goes before anything is read.
+        let lane = try store.openLane("c")
+        let slots = try (0..<30).map { try lane.slot(for: ["__name__": "m", "lane": "c", "n": "\($0)"]) }
+        var appender = lane.beginAppend(at: Timestamp(milliseconds: 5000))
+        for slot in slots { appender.append(slot, 1) }
+        try appender.commit()
+        lane.close()
+        for _ in 0..<2 {
+            let lanes = rows.refresh()
+            #expect(lanes.map(\.columns) == [0, 0, 0])
+            #expect(lanes.map(\.isClosed) == [false, false, true])
+        }
+        // The size of a portion depends on these, and so does what is read.
+        let lanes = rows.refreshSeries()
+        #expect(lanes == rows.lanes)
+        #expect(lanes.map(\.columns) == [20, 20, 30])
+        var labels: Set<Labels> = []
+        let lost = rows.read(0..<1, of: lanes[2].lane) { series, _, _ in labels.insert(rows.labels(of: series)) }
+        #expect(lost == 0)
+        #expect(labels.count == 30)
+        #expect(rows.refresh().map(\.columns) == [20, 20, 30])
+    }
+
     @Test func rowsThatWereNotSentAreNotCompacted() throws {
         let store = try open()
         try fill(store)

@@ -62,7 +62,8 @@ public final class CommittedRows {
         self.store = store
     }
 
-    /// The labels of the series `number`, as passed by ``read(_:of:_:)``. Valid until the next ``refresh()``.
+    /// The labels of the series `number`, as passed by ``read(_:of:_:)``. Valid until the next
+    /// ``refreshSeries()``.
     public func labels(of number: Int) -> Labels { labelSets[number] }
 
     /// The upper bound of the numbers of series.
@@ -77,29 +78,50 @@ public final class CommittedRows {
         return removed
     }
 
-    /// Finds the lanes, their committed rows, and new series. Rows up to these positions can be read until the next
-    /// call.
+    /// Finds the lanes and their committed rows. Rows up to these positions can be read until the next call, after
+    /// ``refreshSeries()``. The numbers of series are those of the last call of that.
     ///
-    /// - Complexity: O(lanes), and O(series) if series were added or removed since the last call.
+    /// - Complexity: O(lanes), and O(series) the first time.
     public func refresh() -> [LanePosition] {
         lanes = store.core.catalog.read { catalog in
             var positions: [LanePosition] = []
             positions.reserveCapacity(catalog.lanes.count)
-            if version != catalog.index.version {
-                version = catalog.index.version
-                find(catalog.index)
-            }
+            if version == nil { findNew(catalog.index) }
             for (id, lane) in catalog.lanes {
-                let columns = lane.active == nil ? columns[id]?.count : livingColumns[id]
                 positions.append(
                     LanePosition(
-                        lane: LaneID(id), name: lane.name, rows: lane.committedRows, columns: columns ?? 0,
+                        lane: LaneID(id), name: lane.name, rows: lane.committedRows,
+                        columns: columnCount(id, isClosed: lane.active == nil),
                         isClosed: lane.active == nil, takesAnyOrder: lane.name.hasPrefix(Lane.outOfOrderPrefix)))
             }
             read = catalog.lanes.mapValues { ($0, $0.active) }
             return positions.sorted { $0.lane.rawValue < $1.lane.rawValue }
         }
         return lanes
+    }
+
+    /// Finds the series that were added or removed since the last call. Call it after ``refresh()`` and before reading.
+    ///
+    /// - Returns: the lanes of the last ``refresh()`` with their present numbers of series.
+    /// - Complexity: O(lanes), and O(series) if series were added or removed. Where series come and go, it must not be
+    ///   called at each look for rows.
+    @discardableResult
+    public func refreshSeries() -> [LanePosition] {
+        store.core.catalog.read { findNew($0.index) }
+        for index in lanes.indices {
+            lanes[index].columns = columnCount(lanes[index].lane.rawValue, isClosed: lanes[index].isClosed)
+        }
+        return lanes
+    }
+
+    private func columnCount(_ lane: UInt32, isClosed: Bool) -> Int {
+        (isClosed ? columns[lane]?.count : livingColumns[lane]) ?? 0
+    }
+
+    private func findNew(_ index: borrowing SeriesIndex) {
+        if version == index.version { return }
+        version = index.version
+        find(index)
     }
 
     private func find(_ index: borrowing SeriesIndex) {

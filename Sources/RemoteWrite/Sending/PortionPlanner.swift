@@ -25,45 +25,56 @@ struct PortionPlanner: Equatable {
         deadline = max(0, queue.sendDeadline.rawValue)
     }
 
-    /// The ends of the next portion, in rows of lanes; `nil` if nothing is sent now.
+    /// Whether a portion is sent now.
     ///
     /// - Parameters:
+    ///   - lanes: their numbers of series may be old, because a deadline bounds what that costs.
     ///   - hasExemplars: whether something else waits to be sent.
     ///   - now: milliseconds of a clock that never goes back.
-    mutating func next(
+    mutating func isDue(
         _ lanes: [CommittedRows.LanePosition], from positions: SendPositions, shards: Int, hasExemplars: Bool,
         now: Int64
-    ) -> [UInt32: SendPositions.Lane]? {
-        var unread: [CommittedRows.LanePosition] = []
-        var closed: [CommittedRows.LanePosition] = []
+    ) -> Bool {
+        var hasUnread = false
+        var hasClosed = false
         var samples = 0
-        var columns = 0
         for lane in lanes {
             let rows = lane.rows - positions.next(lane)
             guard rows > 0 else { continue }
-            unread.append(lane)
-            if lane.isClosed { closed.append(lane) }
+            hasUnread = true
+            if lane.isClosed { hasClosed = true }
             samples = min(samples + min(rows, Self.mostRows) * max(1, lane.columns), .max / 2)
-            columns += max(1, lane.columns)
         }
-        guard !unread.isEmpty || hasExemplars else {
+        guard hasUnread || hasExemplars else {
             waitingSince = nil
-            return nil
+            return false
         }
         let since = waitingSince ?? now
         waitingSince = since
         let fills = samples >= Self.mostSamples || samples / samplesPerSend >= shards && now - last >= Self.pause
-        guard fills || !closed.isEmpty || now - since >= deadline else { return nil }
+        guard fills || hasClosed || now - since >= deadline else { return false }
         (waitingSince, last) = (nil, now)
+        return true
+    }
+
+    /// The ends of the next portion, in rows of lanes.
+    ///
+    /// - Parameter lanes: with their present numbers of series, which limit the size of the portion.
+    static func ends(
+        of lanes: [CommittedRows.LanePosition], from positions: SendPositions
+    ) -> [UInt32: SendPositions.Lane] {
+        let unread = lanes.filter { $0.rows > positions.next($0) }
+        let closed = unread.filter(\.isClosed)
         var ends: [UInt32: SendPositions.Lane] = [:]
         if closed.isEmpty {
-            let most = min(max(Self.mostSamples / max(columns, 1), 1), Self.mostRows)
+            let columns = unread.reduce(0) { $0 + max(1, $1.columns) }
+            let most = min(max(mostSamples / max(columns, 1), 1), mostRows)
             for lane in unread {
                 ends[lane.lane.rawValue] = .init(name: lane.name, rows: min(lane.rows, positions.next(lane) + most))
             }
             return ends
         }
-        var room = Self.mostSamples
+        var room = mostSamples
         for lane in closed where room > 0 {
             let width = max(1, lane.columns)
             let first = positions.next(lane)

@@ -123,7 +123,8 @@ final class SendLoop {
             portion.limit(to: present)
             setShards(portion.shards)
             if outbox.count == 0 { break }
-            refreshRows()
+            _ = rows.refresh()
+            refreshSeries()
             send(portion, isSame ? .same : .other)
         }
     }
@@ -144,19 +145,21 @@ final class SendLoop {
         guard open.count < Self.mostPortions else { return false }
         // Exemplars are taken before the rows and sent after them, so that a receiver knows their series.
         takeExemplars()
-        let lanes = refreshRows()
+        let lanes = rows.refresh()
         forgetLanes(lanes)
-        let ends = planner.next(
+        let isDue = planner.isDue(
             lanes, from: positions, shards: outbox.count, hasExemplars: builder.hasWaiting,
             now: SystemClock.monotonicNanoseconds() / 1_000_000)
-        guard let ends else { return false }
+        guard isDue else { return false }
+        let ends = PortionPlanner.ends(of: refreshSeries(), from: positions)
         send(SendPortion(time: SystemClock.wallMilliseconds(), shards: outbox.count, ends: ends), .none)
         return true
     }
 
+    /// Before each portion: a look for rows alone does not need the series.
     @discardableResult
-    private func refreshRows() -> [CommittedRows.LanePosition] {
-        let lanes = rows.refresh()
+    private func refreshSeries() -> [CommittedRows.LanePosition] {
+        let lanes = rows.refreshSeries()
         builder.forget(rows.takeRemoved())
         return lanes
     }

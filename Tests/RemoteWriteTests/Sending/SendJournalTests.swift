@@ -46,6 +46,17 @@ import Testing
     }
 }
 
+extension PortionPlanner {
+    /// The ends of the next portion; `nil` if nothing is sent now.
+    fileprivate mutating func next(
+        _ lanes: [CommittedRows.LanePosition], from positions: SendPositions, shards: Int, hasExemplars: Bool,
+        now: Int64
+    ) -> [UInt32: SendPositions.Lane]? {
+        isDue(lanes, from: positions, shards: shards, hasExemplars: hasExemplars, now: now)
+            ? Self.ends(of: lanes, from: positions) : nil
+    }
+}
+
 @Suite struct PortionPlannerTests {
     private func lanes(_ rows: Int..., columns: Int = 10, closed: Set<Int> = []) throws
         -> [CommittedRows.LanePosition]
