@@ -31,6 +31,10 @@ struct KitTests {
         ("NetworkHigh", "blackboard", "green", "network"),
     ]
 
+    /// Rules about a part that the kit does not use: its schedules follow no calendars. `CalendarReaderTests` has the
+    /// metric.
+    private static let unused: Set = ["tribune_oncall_calendar_failing_seconds > 3600"]
+
     /// Alerts that a busy machine raises without a switch.
     private static let timed: Set = ["ACGS_HighLatency", "ResponseTimeHigh", "ResponseTimeExtreme"]
 
@@ -50,6 +54,7 @@ struct KitTests {
     private func everyRuleHasData(_ kit: RunningKit) throws {
         let groups = try kit.get("\(kit.server)/api/v1/rules")["data"]?["groups"]?.elements ?? []
         let expressions = groups.flatMap { $0["rules"]?.elements ?? [] }.compactMap { $0["query"]?.text }
+            .filter { !Self.unused.contains($0) }
         #expect(expressions.count > 50)
         var empty = expressions
         _ = try Loopback.eventually(within: 90) {
