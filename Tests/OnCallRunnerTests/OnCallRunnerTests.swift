@@ -127,6 +127,7 @@ private final class SharedPages: PageStore {
         #expect(trigger("other", on: runner))
         #expect(Loopback.eventually { wire.heard.contains("two") })
         #expect(SystemClock.monotonicNanoseconds() - began >= 1_900_000_000, "the second step is early")
+        #expect(Loopback.eventually { wire.heard.count { $0 == "two" } == 2 }, "a second step was lost")
         let order = PageOrder(.acknowledge, by: PageActor(identity: "ada", method: "token"))
         let page = try #require(runner.book.entries.values.first { $0.page.key == "k" }?.page.id)
         #expect(try runner.order(order, page: page) == .done)
